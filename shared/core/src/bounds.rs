@@ -1,0 +1,105 @@
+//! Every wait, size and count that has a limit, with its unit last.
+
+use crate::retry::Growing;
+
+/// The limits of one installation. The defaults are what `--help` and the README state.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// A request body of the tenant API other than an upload.
+    pub body_bytes_max: usize,
+    /// A picture given as a `data:` URI, decoded.
+    pub data_uri_bytes_max: usize,
+    /// An uploaded file.
+    pub upload_bytes_max: usize,
+    /// One output.
+    pub output_bytes_max: u64,
+    /// Outputs of one run.
+    pub outputs_max: usize,
+    /// Fetching one output, whole.
+    pub output_timeout_ms: u64,
+    /// One submit POST; after it the answer is ambiguous.
+    pub submit_timeout_ms: u64,
+    /// Any other call upstream.
+    pub upstream_timeout_ms: u64,
+    /// How long a task may wait for its POST to be taken.
+    pub admitted_max_ms: u64,
+    /// How long an ambiguous submit may stay unresolved.
+    pub unknown_max_ms: u64,
+    /// How long a run may take upstream.
+    pub run_max_ms: u64,
+    /// How long outputs may resist being copied; upstream keeps them for 7 days.
+    pub archive_max_ms: u64,
+    /// After this long in `archiving` the archive job is sent again.
+    pub archive_stall_ms: u64,
+    /// The watch while a run goes on. Slow when a webhook is expected, quick when polling is the only way.
+    pub watch: Growing,
+    /// A wake after a deferred or ambiguous submit.
+    pub wake: Growing,
+    /// Retries of a failed copy.
+    pub archive_retry: Growing,
+    /// A callback's connection and answer.
+    pub callback_timeout_ms: u64,
+    /// Delays between callback attempts.
+    pub callback_schedule_ms: Vec<u64>,
+    /// The longest `Retry-After` of a receiver that is honoured.
+    pub retry_after_max_ms: u64,
+    /// How long an idempotency key is remembered.
+    pub idempotency_kept_ms: u64,
+    /// How long a presigned output URL works. Seven days is the most that SigV4 allows.
+    pub presign_expires_ms: u64,
+    /// How long a sync-mode submit is held open.
+    pub sync_wait_max_ms: u64,
+    /// Endpoints of one tenant.
+    pub endpoints_max: usize,
+    /// The longest time a received job is kept from others.
+    pub lease_ms: u64,
+    /// Failures of one job before it becomes a dead letter.
+    pub job_failures_max: u32,
+}
+
+const SECOND_MS: u64 = 1_000;
+const MINUTE_MS: u64 = 60 * SECOND_MS;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+const MIB: usize = 1024 * 1024;
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 * MIB,
+            data_uri_bytes_max: 10 * MIB,
+            upload_bytes_max: 100 * MIB,
+            output_bytes_max: 256 * MIB as u64,
+            outputs_max: 16,
+            output_timeout_ms: 2 * MINUTE_MS,
+            submit_timeout_ms: 30 * SECOND_MS,
+            upstream_timeout_ms: 10 * SECOND_MS,
+            admitted_max_ms: HOUR_MS,
+            unknown_max_ms: HOUR_MS,
+            run_max_ms: 6 * HOUR_MS,
+            archive_max_ms: DAY_MS,
+            archive_stall_ms: 5 * MINUTE_MS,
+            watch: Growing { first_ms: 15 * SECOND_MS, max_ms: 5 * MINUTE_MS },
+            wake: Growing { first_ms: SECOND_MS, max_ms: MINUTE_MS },
+            archive_retry: Growing { first_ms: SECOND_MS, max_ms: 5 * MINUTE_MS },
+            callback_timeout_ms: 15 * SECOND_MS,
+            callback_schedule_ms: crate::retry::CALLBACK_SCHEDULE_MS.to_vec(),
+            retry_after_max_ms: HOUR_MS,
+            idempotency_kept_ms: 7 * DAY_MS,
+            presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
+            sync_wait_max_ms: 25 * SECOND_MS,
+            endpoints_max: 16,
+            lease_ms: 5 * MINUTE_MS,
+            job_failures_max: 20,
+        }
+    }
+}
+
+impl Bounds {
+    /// Without a public URL no webhook will come, so the watch is the only way and looks more often.
+    #[must_use]
+    pub fn polling_only(mut self) -> Self {
+        self.watch = Growing { first_ms: SECOND_MS, max_ms: 15 * SECOND_MS };
+        self
+    }
+}

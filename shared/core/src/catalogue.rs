@@ -1,0 +1,158 @@
+//! The vendor's catalogue: which models there are, what they take, what they cost.
+
+use std::collections::HashMap;
+
+use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Kind};
+use crate::id::ModelId;
+use crate::money::MicroUsd;
+
+/// The whole catalogue, as it was read once.
+pub struct Catalogue {
+    models: HashMap<ModelId, Model>,
+    raw: Vec<Value>,
+}
+
+/// One model that can be run.
+pub struct Model {
+    pub id: ModelId,
+    pub base_price: MicroUsd,
+    /// True when the price depends on the inputs, so that only a quote tells it.
+    pub needs_quote: bool,
+    properties: Map<String, Value>,
+    validator: Validator,
+}
+
+impl Catalogue {
+    /// Reads the bare array of `GET /api/v3/models`. Entries that cannot be read or run are left out: one odd model must not
+    /// take the others away.
+    pub fn from_entries(raw: Vec<Value>) -> Self {
+        let models = raw.iter().filter_map(Model::from_entry).map(|model| (model.id.clone(), model)).collect();
+        Self { models, raw }
+    }
+
+    /// Fails with kind `NotFound`.
+    pub fn model(&self, id: &ModelId) -> Result<&Model, Error> {
+        self.models.get(id).ok_or_else(|| {
+            let text = format!("there is no model '{id}'; GET /api/v3/models lists those there are");
+            Error::new(Kind::NotFound, "unknown_model", text)
+        })
+    }
+
+    /// The entries as the vendor wrote them.
+    pub fn raw(&self) -> &[Value] {
+        &self.raw
+    }
+}
+
+impl Model {
+    fn from_entry(entry: &Value) -> Option<Self> {
+        let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
+        let base_price = MicroUsd::from_usd(entry.get("base_price")?.as_f64()?)?;
+        let schema = run_schema(entry)?;
+        let validator = jsonschema::validator_for(schema).ok()?;
+        let properties = schema.get("properties")?.as_object()?.clone();
+        let needs_quote =
+            entry.get("formula").and_then(Value::as_str).is_some_and(|formula| !formula.trim().is_empty());
+        Some(Self { id, base_price, needs_quote, properties, validator })
+    }
+
+    /// Keeps the declared inputs, drops nulls and what the model does not declare (as upstream does), and checks the rest.
+    /// Fails with kind `Invalid`, naming the field.
+    pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        let kept = inputs.into_iter().filter(|(name, value)| !value.is_null() && self.properties.contains_key(name));
+        let inputs = Value::Object(kept.collect());
+        if let Err(error) = self.validator.validate(&inputs) {
+            return Err(refusal(&error));
+        }
+        match inputs {
+            Value::Object(inputs) => Ok(inputs),
+            _ => Err(Error::internal("inputs_not_an_object", "the inputs stopped being an object")),
+        }
+    }
+
+    /// The names of the inputs that hold media: URLs of pictures to fetch.
+    pub fn media_fields(&self) -> impl Iterator<Item = &str> {
+        self.properties.iter().filter(|(name, property)| is_media(name, property)).map(|(name, _)| name.as_str())
+    }
+}
+
+fn run_schema(entry: &Value) -> Option<&Value> {
+    let schemas = entry.pointer("/api_schema/api_schemas")?.as_array()?;
+    let run = schemas.iter().find(|schema| schema.get("type").and_then(Value::as_str) == Some("model_run"))?;
+    run.get("request_schema")
+}
+
+fn is_media(name: &str, property: &Value) -> bool {
+    let keyword = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
+    property.get("x-accept").is_some()
+        || keyword("x-ui-component").starts_with("uploader")
+        || keyword("format") == "uri"
+        || matches!(name, "image" | "images" | "video" | "audio")
+}
+
+fn refusal(error: &jsonschema::ValidationError<'_>) -> Error {
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        let name = property.as_str().unwrap_or_default().to_owned();
+        return Error::invalid("missing_parameter", format!("the parameter '{name}' is missing")).field(name);
+    }
+    let path = error.instance_path().to_string();
+    let name = path.trim_start_matches('/').to_owned();
+    let why = error.masked().to_string();
+    Error::invalid("invalid_parameter", format!("the parameter '{name}' is not valid: {why}")).field(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn model() -> Catalogue {
+        Catalogue::from_entries(vec![
+            json!({
+                "model_id": "wavespeed-ai/flux-kontext-max", "base_price": 0.08, "formula": "",
+                "api_schema": {"api_schemas": [{"type": "model_run", "request_schema": {
+                    "type": "object", "required": ["prompt", "image"], "properties": {
+                        "prompt": {"type": "string"},
+                        "image": {"type": "string", "x-accept": "image/*"},
+                        "guidance_scale": {"type": "number", "minimum": 1, "maximum": 10}
+                    }}}]}
+            }),
+            json!({"model_id": "odd/one"}),
+        ])
+    }
+
+    fn accept(inputs: Value) -> Result<Map<String, Value>, Error> {
+        let id = ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap();
+        let Value::Object(inputs) = inputs else { unreachable!() };
+        model().model(&id).unwrap().accept(inputs)
+    }
+
+    #[test]
+    fn a_missing_and_an_out_of_range_parameter_are_named() {
+        let missing = accept(json!({"prompt": "x"})).unwrap_err();
+        let range = accept(json!({"prompt": "x", "image": "y", "guidance_scale": 11})).unwrap_err();
+
+        assert_eq!((missing.code, missing.field.as_deref()), ("missing_parameter", Some("image")));
+        assert_eq!((range.code, range.field.as_deref()), ("invalid_parameter", Some("guidance_scale")));
+    }
+
+    #[test]
+    fn undeclared_inputs_and_nulls_are_dropped_as_upstream_does() {
+        let kept = accept(json!({"prompt": "x", "image": "y", "guidance_scale": null, "surprise": 1})).unwrap();
+
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["image", "prompt"]);
+    }
+
+    #[test]
+    fn an_unreadable_entry_does_not_take_the_others_away() {
+        let catalogue = model();
+
+        assert!(catalogue.model(&ModelId::parse("odd/one").unwrap()).is_err());
+        assert_eq!(catalogue.raw().len(), 2);
+    }
+}

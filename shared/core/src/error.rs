@@ -1,0 +1,127 @@
+//! The one error of Fluxgate: what went wrong, what the caller does next, and what the reader can do about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Result of every port and use case.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// What the caller does with the error. The edge turns each kind into one status code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The input is wrong and must be changed.
+    Invalid,
+    /// The caller did not prove who it is.
+    Unauthenticated,
+    /// The caller is known but may not do this.
+    Forbidden,
+    /// Nothing of that name exists for this tenant.
+    NotFound,
+    /// The thing changed under the caller: read again, decide again.
+    Conflict,
+    /// An idempotency key was reused for another request.
+    KeyReused,
+    /// The account does not hold enough.
+    InsufficientFunds,
+    /// The input is over a named bound.
+    TooLarge,
+    /// Too many at once; see [`Retry::After`].
+    Busy,
+    /// Something Fluxgate depends on does not answer.
+    Unavailable,
+    /// A defect, or a resource of this machine is gone (a full disk).
+    Internal,
+}
+
+/// When trying again makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same call will fail the same way.
+    Never,
+    /// On the caller's own schedule.
+    Later,
+    /// Not before this many milliseconds.
+    AfterMs(u64),
+}
+
+/// An error with a stable machine code and a text that says what to do.
+#[derive(Debug)]
+pub struct Error {
+    pub kind: Kind,
+    pub retry: Retry,
+    /// Stable, snake case, part of the API.
+    pub code: &'static str,
+    /// Lower case, no full stop; names the subject and the remedy. Shown to callers, so it holds no secret.
+    pub message: String,
+    /// The input field at fault, when there is one.
+    pub field: Option<String>,
+    source: Option<Source>,
+}
+
+impl Error {
+    /// An error that will not go away by trying again.
+    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        let retry = match kind {
+            Kind::Busy | Kind::Unavailable | Kind::Conflict => Retry::Later,
+            _ => Retry::Never,
+        };
+        Self { kind, retry, code, message: message.into(), field: None, source: None }
+    }
+
+    pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, code, message)
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, "not_found", message)
+    }
+
+    pub fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, code, message)
+    }
+
+    pub fn internal(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, code, message)
+    }
+
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// True when the store refused a write because the version moved on.
+    pub fn is_conflict(&self) -> bool {
+        self.kind == Kind::Conflict
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,166 @@
+//! Identifiers, parsed once at the edge and valid for ever after.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Fails with kind `Invalid` and the rule in words.
+            pub fn parse(text: &str) -> Result<Self, Error> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    return Ok(Self(text.to_owned()));
+                }
+                Err(Error::invalid("invalid_id", concat!($what, " must be ", $rule)))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+            fn try_from(text: String) -> Result<Self, Error> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A customer. Also a bucket name's suffix and a partition key, hence the narrow alphabet.
+    TenantId,
+    "a tenant id",
+    |text| {
+        (1..=48).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+    },
+    "1 to 48 of a-z, 0-9 and '-', not starting or ending with '-'"
+);
+
+text_id!(
+    /// One run. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the vendor's ids look the same.
+    TaskId,
+    "a task id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
+    /// The vendor's id of a run: documented as 32 hex characters, accepted a little wider.
+    UpstreamId,
+    "an upstream prediction id",
+    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+    "1 to 64 of a-z, A-Z, 0-9, '-' and '_'"
+);
+
+text_id!(
+    /// Where a tenant wants its events.
+    EndpointId,
+    "an endpoint id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
+    /// One event on its way to one endpoint.
+    DeliveryId,
+    "a delivery id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
+    /// A model of the catalogue, `owner/name[/variant…]`: two to four segments.
+    ModelId,
+    "a model id",
+    |text| {
+        let segments: Vec<&str> = text.split('/').collect();
+        text.len() <= 128
+            && (2..=4).contains(&segments.len())
+            && segments.iter().all(|segment| {
+                !segment.is_empty()
+                    && *segment != "."
+                    && *segment != ".."
+                    && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            })
+    },
+    "two to four segments of letters, digits, '-', '_' and '.' with '/' between"
+);
+
+fn is_hex32(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// What an `Idempotency-Key` header may hold: 1 to 255 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if valid {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::invalid("invalid_idempotency_key", "Idempotency-Key must be 1 to 255 printable ASCII characters")
+            .field("Idempotency-Key"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_id_that_could_escape_a_path_or_a_bucket_name_is_refused() {
+        for text in ["", "-a", "a-", "A", "a/b", "..", "a b", "é", &"a".repeat(49)] {
+            assert!(TenantId::parse(text).is_err(), "{text:?}");
+        }
+        assert!(TenantId::parse("acme-2").is_ok());
+    }
+
+    #[test]
+    fn a_model_id_has_two_to_four_plain_segments() {
+        assert!(ModelId::parse("wavespeed-ai/flux-kontext-max").is_ok());
+        assert!(ModelId::parse("wavespeed-ai/flux-kontext-max/text-to-image/v1.1").is_ok());
+        for text in ["flux", "a/b/c/d/e", "a//b", "a/..", "a/b?c"] {
+            assert!(ModelId::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The nouns, the state machine, the money, the signatures, the ports and the use cases of Fluxgate.
+//!
+//! No IO, no clock, no environment and no randomness live here: everything of that kind comes in through a [`port`].
+
+pub mod bounds;
+pub mod callback;
+pub mod catalogue;
+pub mod delivery;
+pub mod digest;
+pub mod endpoint;
+pub mod error;
+// flow
+pub mod id;
+pub mod job;
+pub mod money;
+pub mod port;
+pub mod prediction;
+pub mod principal;
+pub mod retry;
+pub mod signature;
+pub mod task;
+pub mod tenant;
+pub mod time;
+pub mod upstream;
+
+pub use error::{Error, Kind, Result, Retry};

@@ -1,0 +1,22 @@
+//! Accounts and their ledgers. Holds and settlements go with a task: see [`super::TaskStore`].
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::TenantId;
+use crate::money::{Account, LedgerEntry, MicroUsd};
+use crate::time::Timestamp;
+
+/// A tenant's money.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// The account; all zero for a tenant that never had any money.
+    async fn account(&self, tenant: &TenantId) -> Result<Account>;
+
+    /// Adds money and the ledger entry in one transaction. The same reference again with the same amount changes nothing and
+    /// succeeds; with another amount it is a `Conflict` with code `reference_used`.
+    async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, now: Timestamp) -> Result<Account>;
+
+    /// The ledger, oldest first.
+    async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>>;
+}

@@ -1,0 +1,29 @@
+//! Sending callbacks.
+
+use async_trait::async_trait;
+
+use crate::callback::CallbackUrl;
+use crate::signature::SignedHeaders;
+
+/// One signed request, ready to go.
+pub struct Outgoing {
+    pub url: CallbackUrl,
+    pub headers: SignedHeaders,
+    pub body: Vec<u8>,
+    pub timeout_ms: u64,
+}
+
+/// What the receiver did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// It answered, with this `Retry-After` if any.
+    Answered { status: u16, retry_after_ms: Option<u64> },
+    /// It did not; the text is safe to show.
+    Failed { reason: String },
+}
+
+#[async_trait]
+pub trait CallbackSender: Send + Sync {
+    /// POSTs once, through the guard, following no redirect and reading a bounded part of the answer.
+    async fn send(&self, outgoing: Outgoing) -> SendOutcome;
+}

@@ -1,0 +1,22 @@
+//! Endpoints.
+
+use async_trait::async_trait;
+
+use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::id::{EndpointId, TenantId};
+
+#[async_trait]
+pub trait EndpointStore: Send + Sync {
+    /// Creates or replaces.
+    async fn put(&self, endpoint: &Endpoint) -> Result<()>;
+
+    /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
+    async fn get(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
+
+    /// The tenant's endpoints, oldest first.
+    async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>>;
+
+    /// Kind `NotFound` as in `get`. Deliveries already made keep their record.
+    async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
+}

@@ -1,0 +1,43 @@
+//! Random bits, and the ids made of them.
+
+use uuid::{Builder, Uuid};
+
+use crate::id::{DeliveryId, EndpointId, TaskId};
+use crate::time::Timestamp;
+
+/// Random bits, good enough for keys.
+pub trait Entropy: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Ids that sort by time.
+pub trait Ids: Entropy {
+    /// UUIDv7 of this moment as 32 lower-case hex characters (RFC 9562).
+    fn id32(&self, now: Timestamp) -> String {
+        let mut random = [0; 10];
+        self.fill(&mut random);
+        let millis = u64::try_from(now.0).unwrap_or(0);
+        let uuid: Uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        uuid.simple().to_string()
+    }
+
+    fn task_id(&self, now: Timestamp) -> TaskId {
+        TaskId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
+    }
+
+    fn delivery_id(&self, now: Timestamp) -> DeliveryId {
+        DeliveryId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
+    }
+
+    fn endpoint_id(&self, now: Timestamp) -> EndpointId {
+        EndpointId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
+    }
+
+    fn u64(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+impl<T: Entropy + ?Sized> Ids for T {}

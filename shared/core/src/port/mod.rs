@@ -1,0 +1,29 @@
+//! What the core needs of the world. Each sentence of a method's contract is a test of the suite that every adapter runs.
+
+mod account_store;
+mod callback_sender;
+mod clock;
+mod delivery_store;
+mod endpoint_store;
+mod entropy;
+mod guard;
+mod object_store;
+mod output_fetcher;
+mod queue;
+mod task_store;
+mod tenant_store;
+mod upstream;
+
+pub use account_store::AccountStore;
+pub use callback_sender::{CallbackSender, Outgoing, SendOutcome};
+pub use clock::{Clock, SystemClock};
+pub use delivery_store::DeliveryStore;
+pub use endpoint_store::EndpointStore;
+pub use entropy::{Entropy, Ids};
+pub use guard::AddressGuard;
+pub use object_store::{NewObject, ObjectBody, ObjectStore, Stored};
+pub use output_fetcher::{Fetched, OutputFetcher};
+pub use queue::{DeadLetter, Lease, Queue};
+pub use task_store::{Admitted, TaskStore};
+pub use tenant_store::TenantStore;
+pub use upstream::{SubmitAnswer, SubmitCall, Upload, Upstream};

@@ -1,0 +1,59 @@
+//! The tenants' buckets.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::Result;
+use crate::id::TenantId;
+use crate::task::Output;
+use crate::tenant::Destination;
+
+/// Bytes on their way into a bucket: in memory when small, in a file that removes itself when not.
+pub enum ObjectBody {
+    Memory(Bytes),
+    File(Box<dyn AsRef<Path> + Send + Sync>),
+}
+
+/// An object to be written.
+pub struct NewObject {
+    pub key: String,
+    pub body: ObjectBody,
+    pub bytes: u64,
+    /// Checked by the store against what arrives, and kept in the object's metadata as hex.
+    pub sha256: crate::digest::Sha256,
+    pub content_type: String,
+}
+
+/// What became of a conditional put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    Created(Output),
+    /// The key was taken; this is what lies there.
+    Existing(Output),
+}
+
+impl Stored {
+    pub fn output(self) -> Output {
+        match self {
+            Self::Created(output) | Self::Existing(output) => output,
+        }
+    }
+}
+
+#[async_trait]
+pub trait ObjectStore: Send + Sync {
+    /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable` when the bucket cannot be
+    /// written now, kind `Forbidden` when it may not be.
+    async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored>;
+
+    /// A URL that downloads the object for `expires_ms`, without asking the bucket.
+    async fn presign(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+        output: &Output,
+        expires_ms: u64,
+    ) -> Result<String>;
+}

@@ -1,0 +1,54 @@
+//! Tasks, their inputs and their timelines.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::{TaskId, TenantId, UpstreamId};
+use crate::task::{Admission, Change, Step, Task};
+
+/// What became of an admission.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admitted {
+    New,
+    /// The idempotency key stands for this task, and for the same request.
+    Existing(Box<Task>),
+}
+
+/// Tasks with everything that changes together with them.
+#[async_trait]
+pub trait TaskStore: Send + Sync {
+    /// Writes task, inputs, steps, hold, ledger entry, idempotency key and watch job in one transaction; durable when it returns.
+    ///
+    /// With a key already used for the same request: `Existing`, and nothing is written. For another request: kind `KeyReused`.
+    /// Too little available: kind `InsufficientFunds`, and nothing is written. An expired key is as if it had never been used.
+    async fn admit(&self, admission: Admission) -> Result<Admitted>;
+
+    /// The task that an unexpired idempotency key stands for, whatever its request was. A read, so that a repeated submit is
+    /// answered without validating or pricing anything again; `admit` decides.
+    async fn by_key(&self, tenant: &TenantId, key: &crate::id::IdempotencyKey) -> Result<Option<TaskId>>;
+
+    /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
+    async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
+
+    /// The inputs as they were admitted: one JSON object. Kind `NotFound` as in `get`.
+    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
+
+    /// Applies a change whole: task, settlement with ledger entries, steps, jobs, deliveries; durable when it returns.
+    ///
+    /// Kind `Conflict`, and nothing is written, when the stored version is not the expected one. The first task to name an
+    /// upstream run owns it: a change that names a run owned by another task is a `Conflict` with code `run_claimed`. A
+    /// change to an end removes the watch job.
+    async fn apply(&self, change: &Change) -> Result<()>;
+
+    /// Which of these upstream runs belong to a task already, of any tenant.
+    async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>>;
+
+    /// Adds a line to the timeline without changing the task.
+    async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()>;
+
+    /// Every step of one task, oldest first.
+    async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>>;
+
+    /// The tenant's tasks, newest first, older than `before` when given.
+    async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>>;
+}

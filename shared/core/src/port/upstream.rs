@@ -1,0 +1,80 @@
+//! The vendor's API.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::catalogue::Catalogue;
+use crate::error::Result;
+use crate::id::{ModelId, UpstreamId};
+use crate::money::MicroUsd;
+use crate::signature::Secret;
+use crate::task::Failure;
+use crate::time::Timestamp;
+use crate::upstream::UpstreamRun;
+
+/// One submit.
+#[derive(Debug)]
+pub struct SubmitCall<'a> {
+    pub model: &'a ModelId,
+    /// One JSON object.
+    pub inputs: &'a str,
+    /// Where upstream is to tell the end.
+    pub webhook: Option<&'a Url>,
+    pub timeout_ms: u64,
+}
+
+/// What can be said after a submit, sorted by what to do next.
+#[derive(Debug)]
+pub enum SubmitAnswer {
+    Accepted(UpstreamRun),
+    /// Upstream surely did not take it, and never will.
+    Refused(Failure),
+    /// Upstream surely did not take it: nothing was sent, or the answer was 429.
+    Deferred {
+        reason: String,
+        after_ms: Option<u64>,
+    },
+    /// It may have.
+    Ambiguous {
+        reason: String,
+    },
+}
+
+/// A file on its way to the vendor's media store.
+pub struct Upload {
+    pub filename: String,
+    pub content_type: String,
+    pub bytes: BoxStream<'static, std::io::Result<Bytes>>,
+}
+
+#[async_trait]
+pub trait Upstream: Send + Sync {
+    /// POSTs once. Never tries again by itself.
+    async fn submit(&self, call: SubmitCall<'_>) -> SubmitAnswer;
+
+    /// `None` when upstream knows no such run.
+    async fn result(&self, id: &UpstreamId) -> Result<Option<UpstreamRun>>;
+
+    /// The runs of a model created since then, with their inputs, newest first, at most a few pages.
+    async fn runs_since(&self, model: &ModelId, since: Timestamp) -> Result<Vec<UpstreamRun>>;
+
+    /// The catalogue, at most a bounded time old; an outdated one rather than none.
+    async fn catalogue(&self) -> Result<Arc<Catalogue>>;
+
+    /// What upstream asks for a run with these inputs.
+    async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd>;
+
+    /// The secret that signs upstream's webhooks.
+    async fn webhook_secret(&self) -> Result<Secret>;
+
+    /// Puts a file into the vendor's media store; the answer's `data` holds `download_url`.
+    async fn upload(&self, upload: Upload) -> Result<Value>;
+
+    /// Asks for an upload ticket with the tenant's request; the answer's `data` names where to PUT the bytes.
+    async fn upload_ticket(&self, request: &Value) -> Result<Value>;
+}

@@ -1,0 +1,74 @@
+//! What a store writes whole, in one transaction: a task's next state, its money, its jobs and its deliveries.
+
+use super::Task;
+use super::step::Step;
+use crate::delivery::Delivery;
+use crate::digest::Sha256;
+use crate::id::{DeliveryId, IdempotencyKey};
+use crate::job::{Delayed, Job};
+use crate::money::Settlement;
+use crate::time::Timestamp;
+
+/// The outcome of one signal. A change with no steps changes nothing: the signal was a duplicate.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The task as it will be; its version is one above the stored one.
+    pub task: Task,
+    /// Settles the task's hold.
+    pub money: Option<Settlement>,
+    /// New lines of the timeline.
+    pub steps: Vec<Step>,
+    /// Wake-ups. The watch is not among them: it exists from admission until the end.
+    pub jobs: Vec<Delayed>,
+    /// Events on their way out.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl Change {
+    /// True when the signal told nothing new and nothing is to be written.
+    pub fn is_duplicate(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The version the store must find, else the change is void.
+    pub fn expected_version(&self) -> u64 {
+        self.task.version.saturating_sub(1)
+    }
+
+    pub fn wake(&mut self, job: Job, after_ms: u64) {
+        self.jobs.push(Delayed { job, after_ms });
+    }
+
+    /// Adds a delivery together with the job that carries it.
+    pub fn deliver(&mut self, delivery: Delivery) {
+        let job = Job::Deliver { tenant: delivery.tenant.clone(), delivery: delivery.id.clone() };
+        self.deliveries.push(delivery);
+        self.wake(job, 0);
+    }
+
+    pub fn delivery_ids(&self) -> impl Iterator<Item = &DeliveryId> {
+        self.deliveries.iter().map(|delivery| &delivery.id)
+    }
+}
+
+/// A new task with all that comes to exist with it: the hold, the cold inputs, the idempotency key and the watch.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The task at version 1.
+    pub task: Task,
+    pub steps: Vec<Step>,
+    /// The inputs as the tenant gave them: one JSON object.
+    pub inputs: String,
+    pub idempotency: Option<Idempotency>,
+    /// The one watch job, due after this long.
+    pub watch_after_ms: u64,
+}
+
+/// An idempotency key with the digest of what it stands for.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    pub key: IdempotencyKey,
+    pub request: Sha256,
+    /// After this the key may be used afresh.
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,129 @@
+//! A task, one run asked for, and the machine that moves it.
+
+mod change;
+mod signal;
+mod state;
+mod step;
+mod transition;
+#[cfg(test)]
+mod transition_table;
+
+pub use change::{Admission, Change, Idempotency};
+pub use signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
+pub use state::State;
+pub use step::{Step, Via};
+pub use transition::transition;
+
+use serde::{Deserialize, Serialize};
+
+use crate::callback::CallbackUrl;
+use crate::id::{ModelId, TaskId, TenantId, UpstreamId};
+use crate::money::MicroUsd;
+use crate::time::Timestamp;
+
+/// One run asked for; the vendor calls it a prediction. This is the hot row: inputs and timeline lie elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub tenant: TenantId,
+    pub id: TaskId,
+    /// Counts the changes; the store writes a change only over the version it was made from.
+    pub version: u64,
+    pub model: ModelId,
+    pub state: State,
+    /// What is held while the task runs, and captured when it completes.
+    pub price: MicroUsd,
+    pub created_at: Timestamp,
+    /// When the state was entered.
+    pub since: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamId>,
+    /// How often a submit was begun.
+    #[serde(default)]
+    pub submits: u32,
+    /// Where the vendor keeps what it produced, until it is archived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Output>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nsfw: Vec<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Which path brought the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_by: Option<Via>,
+    /// The drop-in callback given at submit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackUrl>,
+}
+
+/// What a submit asks for, once it is known to be valid and priced.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    pub tenant: TenantId,
+    pub id: TaskId,
+    pub model: ModelId,
+    pub price: MicroUsd,
+    pub callback: Option<CallbackUrl>,
+}
+
+impl Task {
+    /// A task that is admitted and nothing more. Version 0 is never stored: the first change makes it 1.
+    pub fn admitted(new: NewTask, now: Timestamp) -> Self {
+        Self {
+            tenant: new.tenant,
+            id: new.id,
+            version: 0,
+            model: new.model,
+            state: State::Admitted,
+            price: new.price,
+            created_at: now,
+            since: now,
+            upstream: None,
+            submits: 0,
+            sources: Vec::new(),
+            outputs: Vec::new(),
+            nsfw: Vec::new(),
+            inference_ms: None,
+            failure: None,
+            completed_by: None,
+            callback: new.callback,
+        }
+    }
+}
+
+/// One produced file in the tenant's bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    pub bucket: String,
+    pub key: String,
+    /// Lower-case hex.
+    pub sha256: String,
+    pub bytes: u64,
+    pub content_type: String,
+}
+
+impl Output {
+    pub fn s3_uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// Why a task did not complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The vendor's numbers where it gave one (1402: media could not be fetched), else Fluxgate's in the vendor's ranges.
+    pub code: u32,
+    /// Stable and snake case.
+    pub reason: String,
+    /// Says what to do; safe to show to the tenant.
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(code: u32, reason: &str, message: impl Into<String>) -> Self {
+        Self { code, reason: reason.to_owned(), message: message.into() }
+    }
+}

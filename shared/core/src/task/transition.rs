@@ -1,0 +1,185 @@
+//! The state machine: pure, total, and the only way a task changes.
+
+use super::change::Change;
+use super::signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
+use super::state::State;
+use super::step::{Step, Via};
+use super::{Failure, Output, Task};
+use crate::id::UpstreamId;
+use crate::job::Job;
+use crate::money::Settlement;
+use crate::time::Timestamp;
+
+/// Applies one signal to a task.
+///
+/// A duplicate gives the same task again and an empty change; a signal that does not apply gives [`Rejected`]. A run that is
+/// proven to exist is always taken over a task that was not yet settled: the capability in its webhook is the proof.
+pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change, Rejected> {
+    match signal {
+        Signal::SubmitStarted => submit_started(task, now),
+        Signal::SubmitDeferred { reason } => submit_deferred(task, reason, now),
+        Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
+        Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
+        Signal::Accepted { upstream, via } => accepted(task, upstream, via, now),
+        Signal::Finished(finished) => self::finished(task, finished, now),
+        Signal::UpstreamFailed { upstream, via, end, failure } => {
+            upstream_failed(task, Ending { upstream, via, end, failure }, now)
+        }
+        Signal::Archived { outputs } => archived(task, outputs, now),
+        Signal::GaveUp(failure) => gave_up(task, failure, now),
+        Signal::Cancel => cancel(task, now),
+    }
+}
+
+fn submit_started(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted])?;
+    let mut next = moved(task, State::Submitting, now);
+    next.submits += 1;
+    Ok(change(next, Step::new(now, "submit_started")))
+}
+
+fn submit_deferred(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Submitting])?;
+    Ok(change(moved(task, State::Admitted, now), Step::new(now, "submit_deferred").detail(reason)))
+}
+
+fn submit_refused(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Submitting])?;
+    Ok(released(task, State::Failed, failure, Step::new(now, "submit_refused")))
+}
+
+fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
+    if task.state == State::Unknown {
+        return Ok(duplicate(task));
+    }
+    only_from(task, &[State::Submitting])?;
+    Ok(change(moved(task, State::Unknown, now), Step::new(now, "submit_ambiguous").detail(reason)))
+}
+
+fn accepted(task: &Task, upstream: UpstreamId, via: Via, now: Timestamp) -> Result<Change, Rejected> {
+    if let Some(answer) = already_known(task, &upstream) {
+        return answer;
+    }
+    let mut next = moved(task, State::Submitted, now);
+    next.upstream = Some(upstream);
+    Ok(change(next, Step::new(now, "accepted").via(via)))
+}
+
+fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, Rejected> {
+    if let Some(answer) = already_over(task, &finished.upstream) {
+        return answer;
+    }
+    let mut next = moved(task, State::Archiving, now);
+    next.upstream = Some(finished.upstream);
+    next.sources = finished.sources;
+    next.nsfw = finished.nsfw;
+    next.inference_ms = finished.inference_ms;
+    next.completed_by = Some(finished.via);
+    let mut change = change(next, Step::new(now, "finished").via(finished.via));
+    change.wake(Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() }, 0);
+    Ok(change)
+}
+
+struct Ending {
+    upstream: UpstreamId,
+    via: Via,
+    end: UpstreamEnd,
+    failure: Failure,
+}
+
+fn upstream_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change, Rejected> {
+    if let Some(answer) = already_over(task, &ending.upstream) {
+        return answer;
+    }
+    let step = Step::new(now, "upstream_failed").via(ending.via);
+    let mut change = released(task, ending.end.state(), ending.failure, step);
+    change.task.upstream = Some(ending.upstream);
+    change.task.completed_by = Some(ending.via);
+    Ok(change)
+}
+
+fn archived(task: &Task, outputs: Vec<Output>, now: Timestamp) -> Result<Change, Rejected> {
+    if task.state == State::Completed && task.outputs == outputs {
+        return Ok(duplicate(task));
+    }
+    only_from(task, &[State::Archiving])?;
+    let mut next = moved(task, State::Completed, now);
+    next.outputs = outputs;
+    next.sources = Vec::new();
+    let mut change = change(next, Step::new(now, "archived"));
+    change.money = Some(Settlement::capture(task.price));
+    Ok(change)
+}
+
+/// Only what no POST can be in flight for may be given up; `Submitting` must become `Unknown` first.
+fn gave_up(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted, State::Unknown, State::Submitted, State::Archiving])?;
+    let end = match task.state {
+        State::Admitted | State::Submitted => State::Timeout,
+        _ => State::Failed,
+    };
+    Ok(released(task, end, failure, Step::new(now, "gave_up")))
+}
+
+fn cancel(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    if task.state == State::Cancelled {
+        return Ok(duplicate(task));
+    }
+    only_from(task, &[State::Admitted])?;
+    let failure = Failure::new(1499, "cancelled", "the task was cancelled before it was sent to the model");
+    Ok(released(task, State::Cancelled, failure, Step::new(now, "cancelled")))
+}
+
+/// `Some` when the existence of this run is no news: the same run again, another run, or a task that is over.
+fn already_known(task: &Task, upstream: &UpstreamId) -> Option<Result<Change, Rejected>> {
+    match &task.upstream {
+        Some(known) if known == upstream => Some(Ok(duplicate(task))),
+        Some(_) => Some(Err(rejected(task, Rejection::OtherRun))),
+        None if task.state.is_end() => Some(Err(rejected(task, Rejection::Orphan))),
+        None => None,
+    }
+}
+
+/// `Some` when the end of this run is no news. A task that was given up while its run went on makes the run an orphan.
+fn already_over(task: &Task, upstream: &UpstreamId) -> Option<Result<Change, Rejected>> {
+    let other_run = task.upstream.as_ref().is_some_and(|known| known != upstream);
+    let told = task.completed_by.is_some();
+    match (other_run, told, task.state.is_end()) {
+        (true, ..) => Some(Err(rejected(task, Rejection::OtherRun))),
+        (_, true, _) => Some(Ok(duplicate(task))),
+        (_, false, true) => Some(Err(rejected(task, Rejection::Orphan))),
+        (_, false, false) => None,
+    }
+}
+
+fn only_from(task: &Task, states: &[State]) -> Result<(), Rejected> {
+    if states.contains(&task.state) {
+        return Ok(());
+    }
+    Err(rejected(task, Rejection::NotNow))
+}
+
+fn rejected(task: &Task, rejection: Rejection) -> Rejected {
+    Rejected { state: task.state, rejection }
+}
+
+fn moved(task: &Task, state: State, now: Timestamp) -> Task {
+    Task { version: task.version + 1, state, since: now, ..task.clone() }
+}
+
+fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {
+    let mut next = moved(task, end, step.at);
+    let step = step.detail(format!("{}: {}", failure.reason, failure.message));
+    next.failure = Some(failure);
+    let mut change = change(next, step);
+    change.money = Some(Settlement::release(task.price));
+    change
+}
+
+fn change(task: Task, step: Step) -> Change {
+    Change { task, money: None, steps: vec![step], jobs: Vec::new(), deliveries: Vec::new() }
+}
+
+fn duplicate(task: &Task) -> Change {
+    Change { task: task.clone(), money: None, steps: Vec::new(), jobs: Vec::new(), deliveries: Vec::new() }
+}
