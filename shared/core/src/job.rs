@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{DeliveryId, TaskId, TenantId};
-use crate::task::State;
 
 /// One message. The words are stored and may outlive a release: add variants, never change one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,8 +10,8 @@ use crate::task::State;
 pub enum Job {
     /// Every task that is not over has exactly one. It calls `advance` on a growing delay and dies with the task.
     Watch { tenant: TenantId, task: TaskId, round: u32 },
-    /// Calls `advance` sooner than the watch would; dies when the task leaves the state it was sent for.
-    Wake { tenant: TenantId, task: TaskId, state: State, round: u32 },
+    /// Calls `advance` sooner than the watch would; dies when the task has moved on from the version it was sent for.
+    Wake { tenant: TenantId, task: TaskId, version: u64, round: u32 },
     /// Copies the outputs of a finished run.
     Archive { tenant: TenantId, task: TaskId },
     /// Sends one event to one endpoint.

@@ -9,7 +9,7 @@ pub mod delivery;
 pub mod digest;
 pub mod endpoint;
 pub mod error;
-// flow
+pub mod flow;
 pub mod id;
 pub mod job;
 pub mod money;

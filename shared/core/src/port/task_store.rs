@@ -23,10 +23,6 @@ pub trait TaskStore: Send + Sync {
     /// Too little available: kind `InsufficientFunds`, and nothing is written. An expired key is as if it had never been used.
     async fn admit(&self, admission: Admission) -> Result<Admitted>;
 
-    /// The task that an unexpired idempotency key stands for, whatever its request was. A read, so that a repeated submit is
-    /// answered without validating or pricing anything again; `admit` decides.
-    async fn by_key(&self, tenant: &TenantId, key: &crate::id::IdempotencyKey) -> Result<Option<TaskId>>;
-
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 

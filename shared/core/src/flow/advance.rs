@@ -1,0 +1,90 @@
+//! The one loop, level-triggered: looks at where a task stands and takes its next step.
+
+use super::Fluxgate;
+use crate::error::Result;
+use crate::id::{TaskId, TenantId};
+use crate::job::{Delayed, Job};
+use crate::task::{Failure, Signal, State, Task, Via};
+
+/// What a submit may take beside the POST itself: reading inputs, uploading pictures.
+const SUBMIT_GRACE_MS: u64 = 5_000;
+
+/// How long upstream may not know a run that it had accepted.
+const LOST_MAX_MS: u64 = 600_000;
+
+impl Fluxgate {
+    /// Takes the next step of a task and answers with the task as it then stands.
+    pub async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+        let task = self.ports.tasks.get(tenant, id).await?;
+        match task.state {
+            State::Admitted => self.submit_late_or_give_up(task).await,
+            State::Submitting => self.doubt(task).await,
+            State::Unknown => self.reconcile(task).await,
+            State::Submitted => self.poll(task).await,
+            State::Archiving => self.nudge_archiver(task).await,
+            State::Completed | State::Failed | State::Cancelled | State::Timeout => Ok(task),
+        }
+    }
+
+    async fn submit_late_or_give_up(&self, task: Task) -> Result<Task> {
+        if self.now().since_ms(task.created_at) < self.bounds().admitted_max_ms {
+            return self.send_late(task).await;
+        }
+        let text = "the model did not take the task in time; nothing was charged, submit it again";
+        self.give_up(task, Failure::new(5003, "submit_timeout", text)).await
+    }
+
+    /// A submit that should long have been answered was cut off, by a crash most likely: nobody knows whether it left.
+    async fn doubt(&self, task: Task) -> Result<Task> {
+        if self.submit_remaining_ms(&task) > 0 {
+            return Ok(task);
+        }
+        let reason = "the submit was cut off".to_owned();
+        Ok(self.signal(task, Signal::SubmitAmbiguous { reason }).await?.task())
+    }
+
+    /// How long the POST of a `submitting` task may still be on its way.
+    pub(super) fn submit_remaining_ms(&self, task: &Task) -> u64 {
+        let end =
+            task.since.plus_ms(self.bounds().submit_timeout_ms + SUBMIT_GRACE_MS.min(self.bounds().submit_timeout_ms));
+        end.since_ms(self.now())
+    }
+
+    async fn poll(&self, task: Task) -> Result<Task> {
+        let Some(upstream) = task.upstream.clone() else { return Ok(task) };
+        let age_ms = self.now().since_ms(task.since);
+        match self.ports.upstream.result(&upstream).await? {
+            Some(run) => {
+                let task = self.signal(task, run.signal(Via::Poll)).await?.task();
+                if task.state != State::Submitted || age_ms < self.bounds().run_max_ms {
+                    return Ok(task);
+                }
+                let text = "the model did not finish in time; nothing was charged";
+                self.give_up(task, Failure::new(5004, "model_timeout", text)).await
+            }
+            None if age_ms < LOST_MAX_MS => Ok(task),
+            None => {
+                let text = "the model no longer knows this run; nothing was charged, submit it again";
+                self.give_up(task, Failure::new(5000, "upstream_lost", text)).await
+            }
+        }
+    }
+
+    async fn nudge_archiver(&self, task: Task) -> Result<Task> {
+        let age_ms = self.now().since_ms(task.since);
+        if age_ms >= self.bounds().archive_max_ms {
+            let text = "the outputs could not be copied into the bucket in time; nothing was charged; check the bucket and its role";
+            return self.give_up(task, Failure::new(5000, "archive_failed", text)).await;
+        }
+        if age_ms >= self.bounds().archive_stall_ms {
+            let job = Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() };
+            self.ports.queue.send(&[Delayed { job, after_ms: 0 }]).await?;
+        }
+        Ok(task)
+    }
+
+    pub(super) async fn give_up(&self, task: Task, failure: Failure) -> Result<Task> {
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason = failure.reason, "a task was given up");
+        Ok(self.signal(task, Signal::GaveUp(failure)).await?.task())
+    }
+}

@@ -1,0 +1,147 @@
+//! Sends one event to one place, and decides what to do about the answer.
+
+use super::Fluxgate;
+use crate::callback::{CallbackUrl, bare_body, standard_body};
+use crate::delivery::{Attempt, Delivery, DeliveryState, Target};
+use crate::endpoint::Endpoint;
+use crate::error::{Kind, Result};
+use crate::id::{DeliveryId, TenantId};
+use crate::port::{Ids as _, Outgoing, SendOutcome};
+use crate::retry::jittered_ms;
+use crate::signature::{SignedHeaders, standard, v3};
+use crate::task::Task;
+use crate::time::Timestamp;
+
+/// What the queue is to do with the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterDelivery {
+    Done,
+    AgainAfterMs(u64),
+}
+
+impl Fluxgate {
+    /// Makes one attempt of a pending delivery; of any other it does nothing.
+    pub async fn deliver(&self, tenant: &TenantId, id: &DeliveryId) -> Result<AfterDelivery> {
+        let delivery = self.ports.deliveries.get(tenant, id).await?;
+        if delivery.state != DeliveryState::Pending {
+            return Ok(AfterDelivery::Done);
+        }
+        let endpoint = match self.endpoint_of(&delivery).await? {
+            Reach::Task => None,
+            Reach::Endpoint(endpoint) => Some(*endpoint),
+            Reach::Gone(state) => {
+                self.ports.deliveries.update(&delivery.moved(state)).await?;
+                return Ok(AfterDelivery::Done);
+            }
+        };
+        let task = self.ports.tasks.get(tenant, &delivery.task).await?;
+        let Some(outgoing) = self.outgoing(&delivery, &task, endpoint.as_ref()).await? else {
+            self.ports.deliveries.update(&delivery.moved(DeliveryState::Exhausted)).await?;
+            return Ok(AfterDelivery::Done);
+        };
+        let started = self.now();
+        let outcome = self.ports.callbacks.send(outgoing).await;
+        self.conclude(&delivery, endpoint, &outcome, started).await
+    }
+
+    async fn endpoint_of(&self, delivery: &Delivery) -> Result<Reach> {
+        let Target::Endpoint(id) = &delivery.target else { return Ok(Reach::Task) };
+        match self.ports.endpoints.get(&delivery.tenant, id).await {
+            Ok(endpoint) if endpoint.enabled => Ok(Reach::Endpoint(Box::new(endpoint))),
+            Ok(_) => Ok(Reach::Gone(DeliveryState::Held)),
+            Err(error) if error.kind == Kind::NotFound => Ok(Reach::Gone(DeliveryState::Exhausted)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The signed request; `None` for a task callback whose task names none.
+    async fn outgoing(
+        &self,
+        delivery: &Delivery,
+        task: &Task,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<Option<Outgoing>> {
+        let prediction = self.view(task).await?;
+        let (url, headers, body) = match endpoint {
+            Some(endpoint) => {
+                let body = standard_body(delivery.event, task, &prediction);
+                let headers = standard::sign(&endpoint.secrets, &delivery.message_id(), self.now(), &body)?;
+                (endpoint.url.clone(), headers, body)
+            }
+            None => {
+                let Some(url) = task.callback.clone() else { return Ok(None) };
+                let body = bare_body(&prediction);
+                let headers = self.sign_as_vendor(delivery, &body).await?;
+                (url, headers, body)
+            }
+        };
+        Ok(Some(self.request(url, headers, body)))
+    }
+
+    async fn sign_as_vendor(&self, delivery: &Delivery, body: &[u8]) -> Result<SignedHeaders> {
+        let secret = self.ports.tenants.get(&delivery.tenant).await?.webhook_secret;
+        Ok(v3::sign(&secret, &delivery.message_id(), self.now(), body))
+    }
+
+    fn request(&self, url: CallbackUrl, headers: SignedHeaders, body: Vec<u8>) -> Outgoing {
+        Outgoing { url, headers, body, timeout_ms: self.bounds().callback_timeout_ms }
+    }
+
+    async fn conclude(
+        &self,
+        delivery: &Delivery,
+        endpoint: Option<Endpoint>,
+        outcome: &SendOutcome,
+        started: Timestamp,
+    ) -> Result<AfterDelivery> {
+        let attempt = attempt(outcome, started, self.now());
+        let (state, after) = match outcome {
+            SendOutcome::Answered { status: 200..=299, .. } => (DeliveryState::Delivered, AfterDelivery::Done),
+            SendOutcome::Answered { status: 410, .. } => {
+                let state = if endpoint.is_some() { DeliveryState::Held } else { DeliveryState::Exhausted };
+                self.disable(endpoint).await?;
+                (state, AfterDelivery::Done)
+            }
+            other => self.next_try(delivery, other),
+        };
+        self.ports.deliveries.update(&delivery.attempted(attempt, state)).await?;
+        Ok(after)
+    }
+
+    /// 410 Gone: the receiver wants no more of these.
+    async fn disable(&self, endpoint: Option<Endpoint>) -> Result<()> {
+        let Some(endpoint) = endpoint else { return Ok(()) };
+        tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, "an endpoint answered 410 and was disabled");
+        self.ports.endpoints.put(&Endpoint { enabled: false, ..endpoint }).await
+    }
+
+    fn next_try(&self, delivery: &Delivery, outcome: &SendOutcome) -> (DeliveryState, AfterDelivery) {
+        let Some(delay_ms) = self.bounds().callback_schedule_ms.get(delivery.attempts.len()) else {
+            return (DeliveryState::Exhausted, AfterDelivery::Done);
+        };
+        let asked_ms = match outcome {
+            SendOutcome::Answered { retry_after_ms, .. } => retry_after_ms.unwrap_or(0),
+            SendOutcome::Failed { .. } => 0,
+        };
+        let delay_ms = jittered_ms(*delay_ms, self.ports.entropy.u64());
+        let delay_ms = delay_ms.max(asked_ms.min(self.bounds().retry_after_max_ms));
+        (DeliveryState::Pending, AfterDelivery::AgainAfterMs(delay_ms))
+    }
+}
+
+enum Reach {
+    /// The callback of the task itself.
+    Task,
+    Endpoint(Box<Endpoint>),
+    /// Nothing to send to; the delivery ends, or waits, in this state.
+    Gone(DeliveryState),
+}
+
+fn attempt(outcome: &SendOutcome, at: Timestamp, now: Timestamp) -> Attempt {
+    let (status, error) = match outcome {
+        SendOutcome::Answered { status, .. } if (200..300).contains(status) => (Some(*status), None),
+        SendOutcome::Answered { status, .. } => (Some(*status), Some(format!("the receiver answered {status}"))),
+        SendOutcome::Failed { reason } => (None, Some(reason.clone())),
+    };
+    Attempt { at, duration_ms: now.since_ms(at), status, error }
+}

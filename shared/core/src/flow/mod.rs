@@ -1,0 +1,71 @@
+//! The use cases: submit, advance, archive, deliver, read. Each is safe to run twice and to lose anywhere.
+
+mod advance;
+mod archive;
+mod deliver;
+mod media;
+mod read;
+mod reconcile;
+mod send;
+mod signal;
+mod submit;
+mod work;
+
+pub use read::TaskTimeline;
+pub use submit::SubmitRequest;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::bounds::Bounds;
+use crate::port::{
+    AccountStore, AddressGuard, CallbackSender, Clock, DeliveryStore, EndpointStore, Entropy, ObjectStore,
+    OutputFetcher, Queue, TaskStore, TenantStore, Upstream,
+};
+use crate::signature::CapabilityKey;
+use crate::time::Timestamp;
+
+/// Everything the use cases need of the world.
+#[derive(Clone)]
+pub struct Ports {
+    pub tasks: Arc<dyn TaskStore>,
+    pub accounts: Arc<dyn AccountStore>,
+    pub tenants: Arc<dyn TenantStore>,
+    pub endpoints: Arc<dyn EndpointStore>,
+    pub deliveries: Arc<dyn DeliveryStore>,
+    pub queue: Arc<dyn Queue>,
+    pub objects: Arc<dyn ObjectStore>,
+    pub upstream: Arc<dyn Upstream>,
+    pub outputs: Arc<dyn OutputFetcher>,
+    pub callbacks: Arc<dyn CallbackSender>,
+    pub guard: Arc<dyn AddressGuard>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What an installation sets.
+pub struct Settings {
+    pub bounds: Bounds,
+    /// Where tenants reach the API, without a trailing `/`.
+    pub base_url: String,
+    /// Where upstream reaches the receiver; without it completions come by polling alone.
+    pub public_url: Option<Url>,
+    pub capability: CapabilityKey,
+}
+
+/// The use cases over the ports.
+pub struct Fluxgate {
+    pub ports: Ports,
+    pub settings: Settings,
+}
+
+impl Fluxgate {
+    pub fn bounds(&self) -> &Bounds {
+        &self.settings.bounds
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+}

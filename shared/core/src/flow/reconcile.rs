@@ -1,0 +1,58 @@
+//! An ambiguous submit is never sent again: it is looked for in the upstream's own list.
+
+use serde_json::Value;
+
+use super::Fluxgate;
+use super::media::is_replaced;
+use super::send::parse_inputs;
+use crate::error::Result;
+use crate::task::{Failure, Task, Via};
+use crate::time::Timestamp;
+use crate::upstream::UpstreamRun;
+
+/// How far the upstream's clock may differ from ours.
+const CLOCK_SKEW_MS: u64 = 60_000;
+
+impl Fluxgate {
+    pub(super) async fn reconcile(&self, task: Task) -> Result<Task> {
+        let since = Timestamp(task.created_at.0 - i64::try_from(CLOCK_SKEW_MS).unwrap_or(0));
+        let runs = self.ports.upstream.runs_since(&task.model, since).await;
+        let overdue = self.now().since_ms(task.since) >= self.bounds().unknown_max_ms;
+        let runs = match runs {
+            Ok(runs) => runs,
+            // Without the list nobody can say that the run does not exist; wait, but not for ever.
+            Err(error) if self.now().since_ms(task.since) < self.bounds().run_max_ms => return Err(error),
+            Err(_) => Vec::new(),
+        };
+        if let Some(run) = self.own_run(&task, runs).await? {
+            return Ok(self.signal(task, run.signal(Via::Reconcile)).await?.task());
+        }
+        if !overdue {
+            return Ok(task);
+        }
+        let text =
+            "nobody can tell whether the model took the task; nothing was charged, submit it again with a new key";
+        self.give_up(task, Failure::new(5000, "submit_unresolved", text)).await
+    }
+
+    /// The oldest run with this task's inputs that no task owns. Only runs old enough are looked at: a younger one may belong
+    /// to a submit that is still waiting for its answer.
+    async fn own_run(&self, task: &Task, runs: Vec<UpstreamRun>) -> Result<Option<UpstreamRun>> {
+        let inputs = parse_inputs(&self.ports.tasks.inputs(&task.tenant, &task.id).await?);
+        let settled = |run: &UpstreamRun| {
+            run.created_at.is_some_and(|at| self.now().since_ms(at) > self.bounds().submit_timeout_ms)
+        };
+        let alike = |run: &UpstreamRun| run.inputs.as_ref().is_some_and(|theirs| same_inputs(&inputs, theirs));
+        let mut candidates: Vec<UpstreamRun> = runs.into_iter().filter(|run| settled(run) && alike(run)).collect();
+        candidates.sort_by_key(|run| run.created_at);
+        let ids: Vec<_> = candidates.iter().map(|run| run.id.clone()).collect();
+        let claimed = self.ports.tasks.claimed(&ids).await?;
+        Ok(candidates.into_iter().find(|run| !claimed.contains(&run.id)))
+    }
+}
+
+/// True when upstream's echo holds all that was sent. It may add defaults.
+fn same_inputs(ours: &Value, theirs: &Value) -> bool {
+    let Some(ours) = ours.as_object() else { return false };
+    ours.iter().all(|(name, value)| is_replaced(value) || theirs.get(name) == Some(value))
+}

@@ -1,0 +1,70 @@
+//! The POST itself, for the gateway at once and for the poller later. A task reaches it only by `SubmitStarted`.
+
+use serde_json::Value;
+
+use super::Fluxgate;
+use crate::error::{Kind, Result};
+use crate::port::{SubmitAnswer, SubmitCall};
+use crate::task::{Failure, Signal, State, Task, Via};
+
+impl Fluxgate {
+    /// Sends a task that is `submitting`, once, and writes down what came of it.
+    pub(super) async fn send(&self, task: Task, inputs: &str) -> Result<Task> {
+        let signal = match self.uploaded(&task, inputs).await {
+            Ok(replaced) => self.post(&task, replaced.as_deref().unwrap_or(inputs)).await,
+            Err(error) if matches!(error.kind, Kind::Invalid | Kind::TooLarge) => {
+                Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
+            }
+            Err(error) => Signal::SubmitDeferred { reason: format!("a picture could not be uploaded: {}", error.code) },
+        };
+        match self.signal(task.clone(), signal).await {
+            Ok(outcome) => Ok(outcome.task()),
+            // Another task took this run by the upstream's list: this one's stays in doubt until its webhook.
+            Err(error) if error.code == "run_claimed" => {
+                let reason = "the upstream run was claimed by an equal task".to_owned();
+                Ok(self.signal(task, Signal::SubmitAmbiguous { reason }).await?.task())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn post(&self, task: &Task, inputs: &str) -> Signal {
+        let webhook = self.hook_url(task);
+        let call = SubmitCall {
+            model: &task.model,
+            inputs,
+            webhook: webhook.as_ref(),
+            timeout_ms: self.bounds().submit_timeout_ms,
+        };
+        match self.ports.upstream.submit(call).await {
+            SubmitAnswer::Accepted(run) => run.signal(Via::Submit),
+            SubmitAnswer::Refused(failure) => Signal::SubmitRefused(failure),
+            SubmitAnswer::Deferred { reason, .. } => Signal::SubmitDeferred { reason },
+            SubmitAnswer::Ambiguous { reason } => {
+                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "a submit is in doubt");
+                Signal::SubmitAmbiguous { reason }
+            }
+        }
+    }
+
+    fn hook_url(&self, task: &Task) -> Option<url::Url> {
+        let base = self.settings.public_url.as_ref()?;
+        let path = self.settings.capability.hook_path(&task.tenant, &task.id);
+        url::Url::parse(&format!("{}{path}", base.as_str().trim_end_matches('/'))).ok()
+    }
+
+    /// A late submit: the intent is written first, then the POST leaves.
+    pub(super) async fn send_late(&self, task: Task) -> Result<Task> {
+        let inputs = self.ports.tasks.inputs(&task.tenant, &task.id).await?;
+        let task = match self.signal(task, Signal::SubmitStarted).await? {
+            super::signal::Outcome::Changed(task) if task.state == State::Submitting => task,
+            other => return Ok(other.task()),
+        };
+        self.send(task, &inputs).await
+    }
+}
+
+/// The inputs of a stored task.
+pub(super) fn parse_inputs(inputs: &str) -> Value {
+    serde_json::from_str(inputs).unwrap_or(Value::Null)
+}

@@ -1,0 +1,124 @@
+//! Bringing one signal home: transition, the event's deliveries, compare-and-swap, again if the task moved meanwhile.
+
+use super::Fluxgate;
+use crate::callback::EventType;
+use crate::delivery::{Delivery, DeliveryState, Target};
+use crate::error::{Error, Result};
+use crate::id::TaskId;
+use crate::job::Job;
+use crate::port::Ids as _;
+use crate::task::{Change, Rejection, Signal, State, Step, Task, transition};
+use crate::time::Timestamp;
+
+/// How often a signal is brought again when the task moves under it.
+const CONFLICTS_MAX: usize = 16;
+
+/// What a signal did.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Changed(Task),
+    /// A duplicate, or a signal that does not apply: the task as it stands.
+    Unchanged(Task),
+}
+
+impl Outcome {
+    pub(super) fn task(self) -> Task {
+        match self {
+            Self::Changed(task) | Self::Unchanged(task) => task,
+        }
+    }
+}
+
+impl Fluxgate {
+    pub(super) async fn signal(&self, mut task: Task, signal: Signal) -> Result<Outcome> {
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.now();
+            let mut change = match transition(&task, signal.clone(), now) {
+                Ok(change) if change.is_duplicate() => return Ok(Outcome::Unchanged(task)),
+                Ok(change) => change,
+                Err(rejected) => {
+                    self.note_rejection(&task, rejected.rejection, &signal, now).await?;
+                    return Ok(Outcome::Unchanged(task));
+                }
+            };
+            self.wake_soon(&mut change);
+            self.announce(&mut change, now).await?;
+            match self.ports.tasks.apply(&change).await {
+                Ok(()) => return Ok(Outcome::Changed(change.task)),
+                Err(error) if error.is_conflict() && error.code != "run_claimed" => {
+                    task = self.ports.tasks.get(&task.tenant, &task.id).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::unavailable("contention", "the task keeps changing; try again"))
+    }
+
+    /// A submit that was put off or is in doubt is looked at sooner than the watch would.
+    fn wake_soon(&self, change: &mut Change) {
+        let task = &change.task;
+        if !matches!(task.state, State::Admitted | State::Unknown) {
+            return;
+        }
+        let delay_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1));
+        let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
+        change.wake(wake, delay_ms);
+    }
+
+    /// Adds a delivery for each endpoint that wants to hear of this end. A disabled endpoint's are held, not dropped.
+    async fn announce(&self, change: &mut Change, now: Timestamp) -> Result<()> {
+        let Some(event) = EventType::of(change.task.state) else { return Ok(()) };
+        if change.task.callback.is_some() {
+            change.deliver(self.delivery(&change.task, event, Target::TaskCallback, now));
+        }
+        for endpoint in self.ports.endpoints.list(&change.task.tenant).await? {
+            if !endpoint.wants(event) {
+                continue;
+            }
+            let delivery = self.delivery(&change.task, event, Target::Endpoint(endpoint.id), now);
+            if endpoint.enabled {
+                change.deliver(delivery);
+            } else {
+                change.deliveries.push(Delivery { state: DeliveryState::Held, ..delivery });
+            }
+        }
+        Ok(())
+    }
+
+    fn delivery(&self, task: &Task, event: EventType, target: Target, now: Timestamp) -> Delivery {
+        Delivery {
+            tenant: task.tenant.clone(),
+            id: self.ports.entropy.delivery_id(now),
+            version: 1,
+            task: task.id.clone(),
+            event,
+            target,
+            state: DeliveryState::Pending,
+            attempts: Vec::new(),
+            created_at: now,
+        }
+    }
+
+    /// An orphan is written down for the operator, once.
+    async fn note_rejection(&self, task: &Task, rejection: Rejection, signal: &Signal, now: Timestamp) -> Result<()> {
+        let run = match (rejection, signal) {
+            (Rejection::NotNow, _) => return Ok(()),
+            (_, Signal::Accepted { upstream, .. } | Signal::UpstreamFailed { upstream, .. }) => upstream,
+            (_, Signal::Finished(finished)) => &finished.upstream,
+            _ => return Ok(()),
+        };
+        let step = Step::new(now, "orphaned").detail(format!("upstream run {run}"));
+        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
+        if timeline.iter().any(|known| known.name == step.name && known.detail == step.detail) {
+            return Ok(());
+        }
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, upstream.id = %run, "an upstream run is orphaned");
+        self.ports.tasks.note(&task.tenant, &task.id, &step).await
+    }
+
+    /// News of a run from outside, by a webhook whose capability was checked.
+    pub async fn hear(&self, tenant: &crate::id::TenantId, id: &TaskId, news: Signal) -> Result<()> {
+        let task = self.ports.tasks.get(tenant, id).await?;
+        self.signal(task, news).await.map(drop)
+    }
+}

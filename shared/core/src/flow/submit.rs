@@ -1,0 +1,112 @@
+//! Submit: check everything that can be checked, write the intent and the hold, and only then POST.
+
+use serde_json::{Map, Value};
+
+use super::Fluxgate;
+use crate::callback::CallbackUrl;
+use crate::digest::{RunningSha256, Sha256, update_json};
+use crate::error::{Error, Result};
+use crate::id::{IdempotencyKey, ModelId, TenantId};
+use crate::money::MicroUsd;
+use crate::port::{Admitted, Ids as _};
+use crate::retry::jittered_ms;
+use crate::task::{Admission, Idempotency, NewTask, Signal, Step, Task, transition};
+use crate::time::Timestamp;
+
+/// What a tenant asks for.
+#[derive(Debug)]
+pub struct SubmitRequest {
+    pub tenant: TenantId,
+    pub model: ModelId,
+    /// The request's body without what speaks to the gateway alone.
+    pub inputs: Map<String, Value>,
+    pub callback: Option<CallbackUrl>,
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Fluxgate {
+    /// Admits a task and sends it upstream, answering with the task as it then stands.
+    ///
+    /// Fails before anything is held or sent: kinds `NotFound` (no such model), `Invalid` (an input, naming the field, or a
+    /// forbidden address), `InsufficientFunds`, `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request
+    /// whose key is known answers with the task that the key stands for.
+    pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
+        let request_digest = request.key.is_some().then(|| digest(&request));
+        let catalogue = self.ports.upstream.catalogue().await?;
+        let model = catalogue.model(&request.model)?;
+        let inputs = model.accept(request.inputs)?;
+        self.check_media(model, &inputs).await?;
+        if let Some(callback) = &request.callback {
+            self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
+        }
+        let price =
+            if model.needs_quote { self.ports.upstream.quote(&model.id, &inputs).await? } else { model.base_price };
+        let new = NewTaskParts { tenant: request.tenant, model: request.model, callback: request.callback, price };
+        let idempotency = request.key.zip(request_digest);
+        let admission = self.admission(new, inputs, idempotency)?;
+        let task = admission.task.clone();
+        let inputs = admission.inputs.clone();
+        match self.ports.tasks.admit(admission).await? {
+            Admitted::Existing(task) => Ok(*task),
+            Admitted::New => self.send(task, &inputs).await,
+        }
+    }
+
+    /// The task is written as `submitting` at once: the POST follows, and one commit is spared.
+    fn admission(
+        &self,
+        new: NewTaskParts,
+        inputs: Map<String, Value>,
+        key: Option<(IdempotencyKey, Sha256)>,
+    ) -> Result<Admission> {
+        let now = self.now();
+        let task = Task::admitted(
+            NewTask {
+                tenant: new.tenant,
+                id: self.ports.entropy.task_id(now),
+                model: new.model,
+                price: new.price,
+                callback: new.callback,
+            },
+            now,
+        );
+        let started = transition(&task, Signal::SubmitStarted, now)
+            .map_err(|rejected| Error::internal("transition", "a new task cannot be submitted").source(rejected))?;
+        let mut steps = vec![Step::new(now, "admitted").detail(format!("{} held", task.price))];
+        steps.extend(started.steps);
+        Ok(Admission {
+            task: started.task,
+            steps,
+            inputs: Value::Object(inputs).to_string(),
+            idempotency: key.map(|(key, request)| self.idempotency(key, request, now)),
+            watch_after_ms: jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64()),
+        })
+    }
+
+    fn idempotency(&self, key: IdempotencyKey, request: Sha256, now: Timestamp) -> Idempotency {
+        Idempotency { key, request, expires_at: now.plus_ms(self.bounds().idempotency_kept_ms) }
+    }
+}
+
+struct NewTaskParts {
+    tenant: TenantId,
+    model: ModelId,
+    callback: Option<CallbackUrl>,
+    price: MicroUsd,
+}
+
+/// What makes two requests the same: model, inputs and callback.
+fn digest(request: &SubmitRequest) -> Sha256 {
+    let mut running = RunningSha256::default();
+    let callback = request.callback.as_ref().map_or("", |callback| callback.url().as_str());
+    for part in [request.model.as_str(), callback] {
+        running.update(format!("{};{part}", part.len()).as_bytes());
+    }
+    let mut names: Vec<&String> = request.inputs.keys().collect();
+    names.sort_unstable();
+    for name in names {
+        running.update(format!("{};{name}", name.len()).as_bytes());
+        update_json(&mut running, &request.inputs[name]);
+    }
+    running.finish()
+}

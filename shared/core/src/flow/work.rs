@@ -1,0 +1,101 @@
+//! What each queue's consumer does with a job in hand: the body of poller, archiver and notifier.
+
+use super::Fluxgate;
+use super::deliver::AfterDelivery;
+use crate::error::{Error, Kind, Result};
+use crate::job::Job;
+use crate::port::{Ids as _, Lease};
+use crate::retry::jittered_ms;
+use crate::task::{State, Task};
+
+impl Fluxgate {
+    /// Works on one job and settles its lease. An error is for the log: the job comes again when its lease runs out.
+    pub async fn work(&self, lease: &Lease) -> Result<()> {
+        match &lease.job {
+            Job::Watch { tenant, task, round } => {
+                let advanced = self.advance(tenant, task).await;
+                self.after_watch(lease, *round, advanced).await
+            }
+            Job::Wake { tenant, task, version, round } => {
+                let current = self.ports.tasks.get(tenant, task).await;
+                if !current.is_ok_and(|task| task.version == *version) {
+                    return self.ports.queue.ack(lease).await;
+                }
+                let advanced = self.advance(tenant, task).await;
+                self.after_wake(lease, *version, *round, advanced).await
+            }
+            Job::Archive { tenant, task } => {
+                let outcome = self.archive(tenant, task).await.map(|()| AfterDelivery::Done);
+                self.settle(lease, outcome).await
+            }
+            Job::Deliver { tenant, delivery } => {
+                let outcome = self.deliver(tenant, delivery).await;
+                self.settle(lease, outcome).await
+            }
+        }
+    }
+
+    /// The watch goes on until its task is over, whatever went wrong on the way.
+    async fn after_watch(&self, lease: &Lease, round: u32, advanced: Result<Task>) -> Result<()> {
+        let delay_ms = match &advanced {
+            Ok(task) if task.state.is_end() => return self.ports.queue.ack(lease).await,
+            Ok(task) => self.watch_delay_ms(task, round + 1),
+            Err(error) if error.kind == Kind::NotFound => return self.ports.queue.ack(lease).await,
+            Err(error) => {
+                warn(lease, error);
+                self.bounds().watch.delay_ms(round + 1)
+            }
+        };
+        let delay_ms = jittered_ms(delay_ms, self.ports.entropy.u64());
+        self.ports.queue.again(lease, &next_round(&lease.job), delay_ms).await
+    }
+
+    fn watch_delay_ms(&self, task: &Task, round: u32) -> u64 {
+        let growing = self.bounds().watch.delay_ms(round);
+        match task.state {
+            State::Submitting => growing.min(self.submit_remaining_ms(task) + 1),
+            _ => growing,
+        }
+    }
+
+    /// A wake that moved nothing tries again; one that did has been followed by whatever the change brought.
+    async fn after_wake(&self, lease: &Lease, version: u64, round: u32, advanced: Result<Task>) -> Result<()> {
+        match &advanced {
+            Ok(task) if task.version != version => return self.ports.queue.ack(lease).await,
+            Ok(_) => {}
+            Err(error) => warn(lease, error),
+        }
+        let delay_ms = jittered_ms(self.bounds().wake.delay_ms(round + 1), self.ports.entropy.u64());
+        self.ports.queue.again(lease, &next_round(&lease.job), delay_ms).await
+    }
+
+    async fn settle(&self, lease: &Lease, outcome: Result<AfterDelivery>) -> Result<()> {
+        match outcome {
+            Ok(AfterDelivery::Done) => self.ports.queue.ack(lease).await,
+            Ok(AfterDelivery::AgainAfterMs(delay_ms)) => self.ports.queue.again(lease, &lease.job, delay_ms).await,
+            Err(error) if error.kind == Kind::NotFound && error.code == "not_found" => {
+                self.ports.queue.ack(lease).await
+            }
+            Err(error) => {
+                warn(lease, &error);
+                let delay_ms =
+                    jittered_ms(self.bounds().archive_retry.delay_ms(lease.failures), self.ports.entropy.u64());
+                self.ports.queue.fail(lease, delay_ms, &error.to_string(), self.bounds().job_failures_max).await
+            }
+        }
+    }
+}
+
+fn next_round(job: &Job) -> Job {
+    match job.clone() {
+        Job::Watch { tenant, task, round } => Job::Watch { tenant, task, round: round.saturating_add(1) },
+        Job::Wake { tenant, task, version, round } => {
+            Job::Wake { tenant, task, version, round: round.saturating_add(1) }
+        }
+        other => other,
+    }
+}
+
+fn warn(lease: &Lease, error: &Error) {
+    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, %error, "a job will be tried again");
+}

@@ -1,0 +1,63 @@
+//! Opening the file: pragmas, schema, version.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fluxgate_core::{Error, Result};
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::database;
+
+/// The version this code reads and writes. A change of the schema below raises it.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// How long to wait for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path).map_err(database("open the database"))?;
+    restrict_to_owner(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open the database"))?;
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192;
+             PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;",
+        )
+        .map_err(database("open the database"))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    migrate(&connection)?;
+    Ok(connection)
+}
+
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(database("open the database"))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open the database"))?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection) -> Result<()> {
+    let version: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database("read the schema version"))?;
+    match version {
+        SCHEMA_VERSION => Ok(()),
+        // Two processes may start on an empty folder at once: every statement is "if not exists", in one transaction.
+        0 => connection
+            .execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"))
+            .map_err(database("create the schema")),
+        other => Err(Error::internal(
+            "schema_version",
+            format!("the data folder has schema version {other} and this program knows {SCHEMA_VERSION}; use the matching release"),
+        )),
+    }
+}
+
+/// Endpoint and webhook secrets lie in the file.
+fn restrict_to_owner(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|error| Error::internal("data_folder", "the database file cannot be made private").source(error))
+}

@@ -1,0 +1,81 @@
+//! Deliveries.
+
+use async_trait::async_trait;
+use fluxgate_core::delivery::Delivery;
+use fluxgate_core::id::{DeliveryId, TaskId, TenantId};
+use fluxgate_core::port::DeliveryStore;
+use fluxgate_core::{Error, Kind, Result};
+use rusqlite::{Connection, params};
+
+use super::SqliteStore;
+use super::error::{database, unreadable, unwritable};
+
+#[async_trait]
+impl DeliveryStore for SqliteStore {
+    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery> {
+        let body = self
+            .readers
+            .row(
+                "SELECT body FROM deliveries WHERE tenant = ?1 AND id = ?2",
+                params![tenant.as_str(), id.as_str()],
+                |row| row.get::<_, String>(0),
+            )?
+            .ok_or_else(|| Error::not_found("there is no delivery of this id"))?;
+        serde_json::from_str(&body).map_err(unreadable)
+    }
+
+    async fn update(&self, delivery: &Delivery) -> Result<()> {
+        let delivery = delivery.clone();
+        self.write(move |write| update(write.connection, &delivery)).await
+    }
+
+    async fn of_task(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<Delivery>> {
+        let bodies = self.readers.rows(
+            "SELECT body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY id",
+            params![tenant.as_str(), task.as_str()],
+            |row| row.get::<_, String>(0),
+        )?;
+        bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+    }
+}
+
+/// Creates a delivery inside the transaction of the change that made its event.
+pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
+    let body = serde_json::to_string(delivery).map_err(unwritable)?;
+    connection
+        .prepare_cached("INSERT INTO deliveries (tenant, task, id, version, body) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .and_then(|mut statement| {
+            statement.execute(params![
+                delivery.tenant.as_str(),
+                delivery.task.as_str(),
+                delivery.id.as_str(),
+                version(delivery.version),
+                body
+            ])
+        })
+        .map(drop)
+        .map_err(database("write a delivery"))
+}
+
+fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {
+    let body = serde_json::to_string(delivery).map_err(unwritable)?;
+    let changed = connection
+        .prepare_cached("UPDATE deliveries SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1")
+        .and_then(|mut statement| {
+            statement.execute(params![
+                delivery.tenant.as_str(),
+                delivery.id.as_str(),
+                version(delivery.version),
+                body
+            ])
+        })
+        .map_err(database("write a delivery"))?;
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, "version_conflict", "the delivery changed meanwhile; read it again"))
+}
+
+fn version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}

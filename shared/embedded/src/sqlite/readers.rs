@@ -1,0 +1,64 @@
+//! Reading: a few connections, used where the caller stands.
+//!
+//! A read touches a handful of cached pages and takes microseconds, less than handing it to another thread would.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use fluxgate_core::Result;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
+
+use super::connection::open_for_reading;
+use super::error::database;
+
+/// Connections kept open between reads.
+const IDLE_MAX: usize = 4;
+
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// The first row, if there is one.
+    pub(super) fn row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.with(|connection| connection.prepare_cached(sql)?.query_row(params, read).optional())
+    }
+
+    /// Every row.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        self.with(|connection| connection.prepare_cached(sql)?.query_map(params, read)?.collect())
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let idle = self.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open_for_reading(&self.path)?,
+        };
+        let result = work(&connection).map_err(database("read"));
+        let mut idle = self.lock();
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().expect("no code panics while it holds the idle connections")
+    }
+}

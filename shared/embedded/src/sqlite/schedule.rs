@@ -1,0 +1,147 @@
+//! Which job is due when, and which is in hand. Lives in memory; the rows in `jobs` are the truth and are loaded at the start.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Mutex, MutexGuard};
+
+use fluxgate_core::Result;
+use fluxgate_core::job::{Job, Lane};
+use fluxgate_core::port::Lease;
+use fluxgate_core::time::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::Notify;
+
+use super::error::{database, unreadable};
+
+/// What a commit does to the schedule.
+pub(super) enum Effect {
+    Due { key: String, entry: Entry },
+    Gone { key: String, lane: Lane },
+}
+
+/// A job that waits.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) job: Job,
+    pub(super) due: Timestamp,
+    pub(super) failures: u32,
+}
+
+struct Slot {
+    entry: Entry,
+    /// Rises with every change; a heap item or a lease of another receipt is outdated.
+    receipt: u64,
+}
+
+#[derive(Default)]
+struct LaneState {
+    slots: HashMap<String, Slot>,
+    /// Due or lease end, receipt, key: earliest first.
+    due: BinaryHeap<Reverse<(Timestamp, u64, String)>>,
+}
+
+#[derive(Default)]
+struct LaneQueue {
+    state: Mutex<LaneState>,
+    changed: Notify,
+}
+
+pub(super) struct Schedule {
+    lanes: [LaneQueue; 3],
+    receipts: std::sync::atomic::AtomicU64,
+}
+
+impl Schedule {
+    pub(super) fn load(connection: &Connection) -> Result<Self> {
+        let schedule = Self { lanes: Default::default(), receipts: 1.into() };
+        let mut statement =
+            connection.prepare("SELECT key, due_at, failures, body FROM jobs").map_err(database("load the queue"))?;
+        let mut rows = statement.query([]).map_err(database("load the queue"))?;
+        let mut effects = Vec::new();
+        while let Some(row) = rows.next().map_err(database("load the queue"))? {
+            let read = || -> rusqlite::Result<(String, i64, u32, String)> {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            };
+            let (key, due, failures, body) = read().map_err(database("load the queue"))?;
+            let job = serde_json::from_str(&body).map_err(unreadable)?;
+            effects.push(Effect::Due { key, entry: Entry { job, due: Timestamp(due), failures } });
+        }
+        schedule.apply(effects);
+        Ok(schedule)
+    }
+
+    pub(super) fn apply(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Due { key, entry } => self.put(key, entry),
+                Effect::Gone { key, lane } => drop(self.lock(lane).slots.remove(&key)),
+            }
+        }
+    }
+
+    fn put(&self, key: String, entry: Entry) {
+        let lane = entry.job.lane();
+        let receipt = self.next_receipt();
+        let mut state = self.lock(lane);
+        state.due.push(Reverse((entry.due, receipt, key.clone())));
+        state.slots.insert(key, Slot { entry, receipt });
+        drop(state);
+        self.queue(lane).changed.notify_one();
+    }
+
+    /// Takes due jobs, each for the length of a lease.
+    pub(super) fn take(&self, lane: Lane, max: usize, now: Timestamp, lease_ms: u64) -> Vec<Lease> {
+        let mut state = self.lock(lane);
+        let mut leases = Vec::new();
+        while leases.len() < max {
+            match state.due.peek() {
+                Some(Reverse((due, ..))) if *due <= now => {}
+                _ => break,
+            }
+            let Some(Reverse((_, receipt, key))) = state.due.pop() else { break };
+            let fresh = self.next_receipt();
+            let Some(slot) = state.slots.get_mut(&key).filter(|slot| slot.receipt == receipt) else { continue };
+            slot.receipt = fresh;
+            leases.push(Lease {
+                job: slot.entry.job.clone(),
+                handle: key.clone(),
+                receipt: fresh,
+                failures: slot.entry.failures,
+            });
+            state.due.push(Reverse((now.plus_ms(lease_ms), fresh, key)));
+        }
+        leases
+    }
+
+    /// True while the lease is the newest receipt of a job that still exists.
+    pub(super) fn holds(&self, lease: &Lease) -> bool {
+        let state = self.lock(lease.job.lane());
+        state.slots.get(&lease.handle).is_some_and(|slot| slot.receipt == lease.receipt)
+    }
+
+    /// Milliseconds until something may be due; `None` when nothing waits.
+    pub(super) fn next_due_in_ms(&self, lane: Lane, now: Timestamp) -> Option<u64> {
+        self.lock(lane).due.peek().map(|Reverse((due, ..))| due.since_ms(now))
+    }
+
+    /// Completes when a job was added to the lane.
+    pub(super) async fn changed(&self, lane: Lane) {
+        self.queue(lane).changed.notified().await;
+    }
+
+    fn next_receipt(&self) -> u64 {
+        self.receipts.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn queue(&self, lane: Lane) -> &LaneQueue {
+        match lane {
+            Lane::Watch => &self.lanes[0],
+            Lane::Archive => &self.lanes[1],
+            Lane::Notify => &self.lanes[2],
+        }
+    }
+
+    fn lock(&self, lane: Lane) -> MutexGuard<'_, LaneState> {
+        self.queue(lane).state.lock().expect("no code panics while it holds the schedule")
+    }
+}

@@ -1,0 +1,251 @@
+//! Tasks and what changes with them.
+
+use async_trait::async_trait;
+use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
+use fluxgate_core::job::{Job, Lane};
+use fluxgate_core::port::{Admitted, TaskStore};
+use fluxgate_core::task::{Admission, Change, Idempotency, Step, Task};
+use fluxgate_core::{Error, Kind, Result};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::{database, unreadable, unwritable};
+use super::queue::{put_job, remove_job, watch_key};
+use super::writer::Write;
+use super::{SqliteStore, delivery_store, money};
+
+#[async_trait]
+impl TaskStore for SqliteStore {
+    async fn admit(&self, admission: Admission) -> Result<Admitted> {
+        self.write(move |write| admit(write, &admission)).await
+    }
+
+    async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+        let body = self.readers.row(TASK, params![tenant.as_str(), id.as_str()], |row| row.get::<_, String>(0))?;
+        parse_task(&body.ok_or_else(no_such_task)?)
+    }
+
+    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
+        self.readers
+            .row(
+                "SELECT body FROM inputs WHERE tenant = ?1 AND id = ?2",
+                params![tenant.as_str(), id.as_str()],
+                |row| row.get(0),
+            )?
+            .ok_or_else(no_such_task)
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let change = change.clone();
+        self.write(move |write| apply(write, &change)).await
+    }
+
+    async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>> {
+        let mut claimed = Vec::new();
+        for run in runs {
+            let owner =
+                self.readers.row("SELECT 1 FROM runs WHERE upstream = ?1", params![run.as_str()], |_| Ok(()))?;
+            claimed.extend(owner.map(|()| run.clone()));
+        }
+        Ok(claimed)
+    }
+
+    async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
+        let (tenant, id, step) = (tenant.clone(), id.clone(), step.clone());
+        self.write(move |write| add_steps(write.connection, &tenant, &id, &[step])).await
+    }
+
+    async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
+        let bodies = self.readers.rows(
+            "SELECT body FROM steps WHERE tenant = ?1 AND task = ?2 ORDER BY n",
+            params![tenant.as_str(), id.as_str()],
+            |row| row.get::<_, String>(0),
+        )?;
+        bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+    }
+
+    async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+        // 'g' sorts after every hexadecimal id.
+        let before = before.map_or("g", TaskId::as_str);
+        let bodies = self.readers.rows(
+            "SELECT body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+            params![tenant.as_str(), before, i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| row.get::<_, String>(0),
+        )?;
+        bodies.iter().map(|body| parse_task(body)).collect()
+    }
+}
+
+const TASK: &str = "SELECT body FROM tasks WHERE tenant = ?1 AND id = ?2";
+
+fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
+    let task = &admission.task;
+    if let Some(idempotency) = &admission.idempotency {
+        if let Some(existing) = existing(write.connection, task, idempotency)? {
+            return Ok(Admitted::Existing(Box::new(existing)));
+        }
+        remember_key(write.connection, task, idempotency)?;
+    }
+    money::hold(write.connection, &task.tenant, task.id.as_str(), task.price, task.created_at)?;
+    insert_task(write.connection, task)?;
+    write
+        .connection
+        .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| {
+            statement.execute(params![task.tenant.as_str(), task.id.as_str(), admission.inputs])
+        })
+        .map_err(database("write inputs"))?;
+    add_steps(write.connection, &task.tenant, &task.id, &admission.steps)?;
+    let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
+    put_job(write, &watch, task.created_at.plus_ms(admission.watch_after_ms), 0)?;
+    Ok(Admitted::New)
+}
+
+fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<Option<Task>> {
+    let found = connection
+        .prepare_cached("SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3")
+        .and_then(|mut statement| {
+            statement
+                .query_row(
+                    params![task.tenant.as_str(), idempotency.key.as_str(), task.created_at.0],
+                    |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?)),
+                )
+                .optional()
+        })
+        .map_err(database("read an idempotency key"))?;
+    match found {
+        None => Ok(None),
+        Some((request, id)) if request == idempotency.request => {
+            read_task(connection, &task.tenant, &TaskId::parse(&id)?).map(Some)
+        }
+        Some(_) => Err(Error::new(
+            Kind::KeyReused,
+            "idempotency_key_reused",
+            "this Idempotency-Key was used for another request; use a new key for a new request",
+        )
+        .field("Idempotency-Key")),
+    }
+}
+
+fn remember_key(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO idempotency (tenant, key, request, task, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .and_then(|mut statement| {
+            statement.execute(params![
+                task.tenant.as_str(),
+                idempotency.key.as_str(),
+                idempotency.request,
+                task.id.as_str(),
+                idempotency.expires_at.0
+            ])
+        })
+        .map(drop)
+        .map_err(database("write an idempotency key"))
+}
+
+fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
+    let body = serde_json::to_string(task).map_err(unwritable)?;
+    connection
+        .prepare_cached("INSERT INTO tasks (tenant, id, version, body) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut statement| {
+            statement.execute(params![task.tenant.as_str(), task.id.as_str(), version(task.version), body])
+        })
+        .map(drop)
+        .map_err(database("write a task"))
+}
+
+fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
+    let task = &change.task;
+    replace_task(write.connection, change)?;
+    claim_run(write.connection, task)?;
+    if let Some(settlement) = change.money {
+        money::settle(write.connection, &task.tenant, task.id.as_str(), settlement, task.since)?;
+    }
+    add_steps(write.connection, &task.tenant, &task.id, &change.steps)?;
+    for delivery in &change.deliveries {
+        delivery_store::insert(write.connection, delivery)?;
+    }
+    for job in &change.jobs {
+        put_job(write, &job.job, task.since.plus_ms(job.after_ms), 0)?;
+    }
+    if task.state.is_end() {
+        remove_job(write, watch_key(&task.tenant, &task.id), Lane::Watch)?;
+    }
+    Ok(())
+}
+
+fn replace_task(connection: &Connection, change: &Change) -> Result<()> {
+    let task = &change.task;
+    let body = serde_json::to_string(task).map_err(unwritable)?;
+    let changed = connection
+        .prepare_cached("UPDATE tasks SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?5")
+        .and_then(|mut statement| {
+            statement.execute(params![
+                task.tenant.as_str(),
+                task.id.as_str(),
+                version(task.version),
+                body,
+                version(change.expected_version())
+            ])
+        })
+        .map_err(database("write a task"))?;
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, "version_conflict", "the task changed meanwhile; read it again"))
+}
+
+/// The first task to name an upstream run owns it.
+fn claim_run(connection: &Connection, task: &Task) -> Result<()> {
+    let Some(upstream) = &task.upstream else { return Ok(()) };
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO runs (upstream, tenant, task) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| {
+            statement.execute(params![upstream.as_str(), task.tenant.as_str(), task.id.as_str()])
+        })
+        .map_err(database("claim an upstream run"))?;
+    let owner: (String, String) = connection
+        .prepare_cached("SELECT tenant, task FROM runs WHERE upstream = ?1")
+        .and_then(|mut statement| {
+            statement.query_row(params![upstream.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+        .map_err(database("claim an upstream run"))?;
+    if owner.0 == task.tenant.as_str() && owner.1 == task.id.as_str() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task"))
+}
+
+fn add_steps(connection: &Connection, tenant: &TenantId, task: &TaskId, steps: &[Step]) -> Result<()> {
+    const SQL: &str = "INSERT INTO steps (tenant, task, n, body) VALUES (?1, ?2,
+        (SELECT COALESCE(MAX(n), 0) + 1 FROM steps WHERE tenant = ?1 AND task = ?2), ?3)";
+    for step in steps {
+        let body = serde_json::to_string(step).map_err(unwritable)?;
+        connection
+            .prepare_cached(SQL)
+            .and_then(|mut statement| statement.execute(params![tenant.as_str(), task.as_str(), body]))
+            .map_err(database("write the timeline"))?;
+    }
+    Ok(())
+}
+
+fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+    let body: Option<String> = connection
+        .prepare_cached(TASK)
+        .and_then(|mut statement| {
+            statement.query_row(params![tenant.as_str(), id.as_str()], |row| row.get(0)).optional()
+        })
+        .map_err(database("read a task"))?;
+    parse_task(&body.ok_or_else(no_such_task)?)
+}
+
+fn parse_task(body: &str) -> Result<Task> {
+    serde_json::from_str(body).map_err(unreadable)
+}
+
+fn version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+fn no_such_task() -> Error {
+    Error::not_found("there is no task of this id; ids are 32 hex characters, as the submit answered")
+}

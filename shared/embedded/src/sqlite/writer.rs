@@ -1,0 +1,139 @@
+//! The one writer. Whatever callers ask for while a commit is on its way goes into the next one together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fluxgate_core::{Error, Result};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::database;
+use super::schedule::{Effect, Schedule};
+
+/// Requests that may wait for the writer before callers have to.
+const WAITING_MAX: usize = 4096;
+/// Requests in one commit.
+const GROUP_MAX: usize = 512;
+
+/// What a request may touch: the open transaction, and what is to happen in memory once it is durable.
+pub(super) struct Write<'a> {
+    pub(super) connection: &'a Connection,
+    effects: &'a mut Vec<Effect>,
+}
+
+impl Write<'_> {
+    /// Applied to the schedule after the commit, and only then.
+    pub(super) fn after_commit(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+}
+
+type Reply = Box<dyn FnOnce(Result<(), Arc<Error>>) + Send>;
+/// Says whether its writes are to be kept, and how to answer once the group's commit is decided.
+type Work = Box<dyn FnOnce(&mut Write<'_>) -> (bool, Reply) + Send>;
+
+pub(super) struct Writer {
+    requests: mpsc::Sender<Work>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, schedule: Arc<Schedule>) -> Result<Self> {
+        let (requests, receiver) = mpsc::channel(WAITING_MAX);
+        let commits = Arc::new(AtomicU64::new(0));
+        let counter = commits.clone();
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || serve(&connection, receiver, &schedule, &counter))
+            .map_err(|error| Error::internal("thread", "the writer thread cannot be started").source(error))?;
+        Ok(Self { requests, commits })
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` in a transaction and answers once it is on disk. When `work` fails, nothing of it is written; what other
+    /// callers asked for in the same group is.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let boxed: Work = Box::new(move |write| {
+            let result = work(write);
+            let keep = result.is_ok();
+            let reply: Reply = Box::new(move |committed| {
+                let answer = match committed {
+                    Ok(()) => result,
+                    Err(error) => result.and(Err(not_committed(&error))),
+                };
+                // The caller may have gone; what it asked for is done all the same.
+                drop(sender.send(answer));
+            });
+            (keep, reply)
+        });
+        self.requests.send(boxed).await.map_err(|_| stopped())?;
+        receiver.await.map_err(|_| stopped())?
+    }
+}
+
+fn serve(connection: &Connection, mut requests: mpsc::Receiver<Work>, schedule: &Schedule, commits: &AtomicU64) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+        let mut effects = Vec::new();
+        let mut replies = Vec::with_capacity(group.len());
+        let outcome = commit_group(connection, &mut group, &mut effects, &mut replies);
+        match &outcome {
+            Ok(()) => {
+                commits.fetch_add(1, Ordering::Relaxed);
+                schedule.apply(effects);
+            }
+            Err(error) => tracing::error!(error = %error, requests = replies.len(), "a commit failed; nothing of it was written"),
+        }
+        let outcome = outcome.map_err(Arc::new);
+        replies.into_iter().for_each(|reply| reply(outcome.clone()));
+        group.clear();
+    }
+}
+
+/// One transaction around the whole group, a savepoint around each request.
+fn commit_group(
+    connection: &Connection,
+    group: &mut Vec<Work>,
+    effects: &mut Vec<Effect>,
+    replies: &mut Vec<Reply>,
+) -> Result<()> {
+    let run = |sql: &str| {
+        connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map_err(database("write"))
+    };
+    let begun = run("BEGIN IMMEDIATE");
+    for work in group.drain(..) {
+        let before = effects.len();
+        // Without a transaction, or after SQLite rolled it back by itself, the savepoint opens one that is never kept.
+        let in_group = begun.is_ok() && !connection.is_autocommit();
+        let contained = run("SAVEPOINT request").is_ok();
+        let (keep, reply) = work(&mut Write { connection, effects });
+        replies.push(reply);
+        if !(in_group && contained && keep) {
+            effects.truncate(before);
+            drop(run("ROLLBACK TO request"));
+        }
+        drop(run("RELEASE request"));
+    }
+    let outcome = begun.and_then(|_| run("COMMIT")).map(|_| ());
+    if !connection.is_autocommit() {
+        drop(run("ROLLBACK"));
+    }
+    outcome
+}
+
+/// Every caller of a failed group gets the error of the one commit.
+fn not_committed(error: &Error) -> Error {
+    Error::internal(error.code, error.message.clone()).retry(error.retry)
+}
+
+fn stopped() -> Error {
+    Error::internal("writer_stopped", "the database writer has stopped")
+}
