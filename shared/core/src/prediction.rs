@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::task::{Output, State, Task};
 
 /// The vendor's prediction object with Fluxgate's own additions at the end, which vendor clients ignore.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Prediction {
     pub id: String,
     pub model: String,
@@ -33,20 +33,20 @@ pub struct Prediction {
     pub charged_usd: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PredictionUrls {
     /// Where to read the result.
     pub get: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Timings {
     /// Milliseconds in the model.
     pub inference: u64,
 }
 
 /// One output where the tenant keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ObjectView {
     pub s3_uri: String,
     /// Lower-case hex.

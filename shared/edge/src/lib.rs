@@ -1,1 +1,14 @@
-//! placeholder
+//! HTTP: routers from which the OpenAPI document is generated, tokens to principals, errors to status codes.
+
+pub mod auth;
+mod bearer;
+mod body;
+mod error_reply;
+mod native;
+mod receiver;
+mod router;
+mod state;
+mod vendor;
+
+pub use router::{api_router, openapi_json, receiver_router};
+pub use state::{Edge, Health};

@@ -1,0 +1,51 @@
+//! The keys of one issuer.
+
+use std::sync::Arc;
+
+use fluxgate_core::Error;
+use jsonwebtoken::Algorithm;
+use serde_json::Value;
+
+use super::discovery::unavailable;
+use super::key::Key;
+use super::refusal::Refusal;
+
+#[derive(Default)]
+pub(super) struct KeySet(Vec<Arc<Key>>);
+
+impl KeySet {
+    /// Reads a JWK set (RFC 7517, section 5) and leaves out what is of no use, as it asks for. An answer that is no key set
+    /// at all is an error, so that it never takes the place of one that was.
+    pub(super) fn parse(value: &Value, keys_max: usize) -> Result<Self, Error> {
+        let keys = value.get("keys").and_then(Value::as_array);
+        let keys = keys.ok_or_else(|| unavailable("the issuer's key set is not a JWK set with a list of 'keys'"))?;
+        Ok(Self(keys.iter().take(keys_max).filter_map(Key::from_jwk).map(Arc::new).collect()))
+    }
+
+    /// The key of that name. A token that names none is taken only when there is no doubt.
+    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
+        match kid {
+            Some(kid) => self.named(kid, algorithm),
+            None => self.only(algorithm),
+        }
+    }
+
+    fn named(&self, kid: &str, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
+        let mut found = Err(Refusal::KeyUnknown);
+        for key in self.0.iter().filter(|key| key.kid.as_deref() == Some(kid)) {
+            if key.algorithm == algorithm {
+                return Ok(Arc::clone(key));
+            }
+            found = Err(Refusal::Algorithm);
+        }
+        found
+    }
+
+    fn only(&self, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
+        let mut keys = self.0.iter().filter(|key| key.algorithm == algorithm);
+        match (keys.next(), keys.next()) {
+            (Some(key), None) => Ok(Arc::clone(key)),
+            _ => Err(Refusal::KeyUnknown),
+        }
+    }
+}

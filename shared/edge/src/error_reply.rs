@@ -1,0 +1,141 @@
+//! The one place where errors become status codes and bodies.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fluxgate_core::{Error, Kind, Retry};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An error on the vendor's paths: its envelope.
+pub(crate) struct VendorError(pub(crate) Error);
+
+/// An error elsewhere: RFC 9457.
+pub(crate) struct Problem(pub(crate) Error);
+
+impl From<Error> for VendorError {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// The vendor's error envelope. There is never a key named `error` at the top: one vendor client takes it for a failure anywhere.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VendorErrorBody {
+    /// Repeats the HTTP status.
+    code: u16,
+    /// What went wrong and how to mend it.
+    message: String,
+    /// Stable, for programs.
+    error_code: &'static str,
+    /// The input at fault, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+/// RFC 9457 `application/problem+json`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemBody {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    /// What went wrong and how to mend it.
+    detail: String,
+    /// Stable, for programs.
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Busy => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for VendorError {
+    fn into_response(self) -> Response {
+        let status = status(self.0.kind);
+        vendor_reply(self.0, status)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = status(self.0.kind);
+        problem_reply(self.0, status)
+    }
+}
+
+/// The answer to a path or a method that does not exist, in the words of the API that the path belongs to.
+pub(crate) fn routing_reply(path: &str, error: Error, status: StatusCode) -> Response {
+    if path.starts_with("/api/") { vendor_reply(error, status) } else { problem_reply(error, status) }
+}
+
+fn vendor_reply(error: Error, status: StatusCode) -> Response {
+    log(&error, status);
+    let body = VendorErrorBody {
+        code: status.as_u16(),
+        message: error.message,
+        error_code: error.code,
+        field: error.field,
+    };
+    with_headers((status, Json(body)).into_response(), status, error.retry)
+}
+
+fn problem_reply(error: Error, status: StatusCode) -> Response {
+    log(&error, status);
+    let body = ProblemBody {
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: error.message,
+        code: error.code,
+        field: error.field,
+    };
+    let mut response = (status, Json(body)).into_response();
+    let problem = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, problem);
+    with_headers(response, status, error.retry)
+}
+
+/// Here every error is handled, so here it is logged, once; what the caller did wrong is the caller's to read.
+fn log(error: &Error, status: StatusCode) {
+    if status.is_server_error() {
+        tracing::error!(http.status = status.as_u16(), %error, "a request failed");
+    } else {
+        tracing::debug!(http.status = status.as_u16(), code = error.code, "a request was refused");
+    }
+}
+
+fn with_headers(mut response: Response, status: StatusCode, retry: Retry) -> Response {
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    let seconds = match retry {
+        Retry::AfterMs(ms) => Some(ms.div_ceil(1000)),
+        Retry::Later if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => Some(1),
+        _ => None,
+    };
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}

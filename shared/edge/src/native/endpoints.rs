@@ -1,0 +1,154 @@
+//! Where a tenant wants its events.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use fluxgate_core::callback::{CallbackUrl, EventType};
+use fluxgate_core::endpoint::Endpoint;
+use fluxgate_core::id::EndpointId;
+use fluxgate_core::port::Ids as _;
+use fluxgate_core::signature::Secret;
+use fluxgate_core::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::bearer::Bearer;
+use crate::body::RawBody;
+use crate::error_reply::{Problem, ProblemBody};
+use crate::state::Edge;
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewEndpoint {
+    /// Absolute, https.
+    url: String,
+    /// `task.completed`, `task.failed`; none means all.
+    #[serde(default)]
+    event_types: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EndpointView {
+    id: String,
+    url: String,
+    event_types: Vec<&'static str>,
+    enabled: bool,
+    created_at: String,
+    /// `whsec_…`, shown once, at creation: give it to your Standard Webhooks verifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// Register an endpoint
+///
+/// Every later end of a task is POSTed there, signed as Standard Webhooks prescribe.
+#[utoipa::path(
+    post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = NewEndpoint,
+    responses(
+        (status = 201, body = EndpointView),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn create(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    body: RawBody,
+) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
+    let new: NewEndpoint = body.json()?;
+    let ports = &edge.fluxgate.ports;
+    let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
+    ports.guard.check(url.url()).await.map_err(|error| error.field("url"))?;
+    let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
+    let endpoints_max = edge.fluxgate.bounds().endpoints_max;
+    if ports.endpoints.list(&principal.tenant).await?.len() >= endpoints_max {
+        let text = format!("there are {endpoints_max} endpoints already; delete one first");
+        return Err(Error::new(Kind::Conflict, "too_many_endpoints", text).into());
+    }
+    let now = ports.clock.now();
+    let mut random = [0; 32];
+    ports.entropy.fill(&mut random);
+    let secret = Secret::webhook(random);
+    let endpoint = Endpoint {
+        tenant: principal.tenant,
+        id: ports.entropy.endpoint_id(now),
+        url,
+        secrets: vec![secret.clone()],
+        event_types,
+        enabled: true,
+        created_at: now,
+    };
+    ports.endpoints.put(&endpoint).await?;
+    let view = EndpointView { secret: Some(secret.expose().to_owned()), ..view(&endpoint) };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// List the endpoints
+#[utoipa::path(
+    get, path = "/v1/endpoints", tag = "endpoints", operation_id = "list_endpoints",
+    responses((status = 200, body = Vec<EndpointView>), (status = 401, body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn list(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
+    let endpoints = edge.fluxgate.ports.endpoints.list(&principal.tenant).await?;
+    Ok(Json(endpoints.iter().map(view).collect()))
+}
+
+/// Read an endpoint
+#[utoipa::path(
+    get, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "get_endpoint", params(("id" = String, Path)),
+    responses((status = 200, body = EndpointView), (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn get(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    Path(id): Path<String>,
+) -> std::result::Result<Json<EndpointView>, Problem> {
+    let endpoint = edge.fluxgate.ports.endpoints.get(&principal.tenant, &endpoint_id(&id)?).await?;
+    Ok(Json(view(&endpoint)))
+}
+
+/// Delete an endpoint
+///
+/// What is on its way to it is sent no more.
+#[utoipa::path(
+    delete, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "delete_endpoint", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn delete(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    Path(id): Path<String>,
+) -> std::result::Result<StatusCode, Problem> {
+    edge.fluxgate.ports.endpoints.delete(&principal.tenant, &endpoint_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn endpoint_id(text: &str) -> Result<EndpointId> {
+    EndpointId::parse(text)
+        .map_err(|_| Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours"))
+}
+
+fn event_type(text: &str) -> Result<EventType> {
+    match text {
+        "task.completed" => Ok(EventType::TaskCompleted),
+        "task.failed" => Ok(EventType::TaskFailed),
+        _ => {
+            let text = format!("'{text}' is not an event type; there are task.completed and task.failed");
+            Err(Error::invalid("invalid_parameter", text).field("event_types"))
+        }
+    }
+}
+
+fn view(endpoint: &Endpoint) -> EndpointView {
+    EndpointView {
+        id: endpoint.id.to_string(),
+        url: endpoint.url.url().to_string(),
+        event_types: endpoint.event_types.iter().map(|event| event.as_str()).collect(),
+        enabled: endpoint.enabled,
+        created_at: endpoint.created_at.rfc3339(),
+        secret: None,
+    }
+}

@@ -1,0 +1,57 @@
+//! What upstream calls at the end of a run. The path proves which task, the signature proves who.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::signature::{SignedHeaders, v3};
+use fluxgate_core::task::Via;
+use fluxgate_core::upstream::UpstreamRun;
+use fluxgate_core::{Error, Kind, Result};
+
+use crate::body::RawBody;
+use crate::error_reply::Problem;
+use crate::state::Edge;
+
+/// The largest webhook that is read.
+pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Answers 200 for news and for what is known already: upstream is to stop telling. A bad signature changes nothing, the watch
+/// will ask upstream itself.
+pub(crate) async fn receive(
+    State(edge): State<Edge>,
+    Path((tenant, task, token)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> std::result::Result<StatusCode, Problem> {
+    let fluxgate = &edge.fluxgate;
+    let (tenant, task) = capability(&edge, &tenant, &task, &token)?;
+    let body = body.bytes()?;
+    let secret = fluxgate.ports.upstream.webhook_secret().await?;
+    v3::verify(&secret, &signed_headers(&headers)?, fluxgate.ports.clock.now(), &body)?;
+    let run = UpstreamRun::from_slice(&body)?;
+    fluxgate.hear(&tenant, &task, run.signal(Via::Webhook)).await?;
+    Ok(StatusCode::OK)
+}
+
+/// A path that was never given out is not found, whatever is wrong with it.
+fn capability(edge: &Edge, tenant: &str, task: &str, token: &str) -> Result<(TenantId, TaskId)> {
+    let unknown = || Error::not_found("there is no such webhook");
+    let tenant = TenantId::parse(tenant).map_err(|_| unknown())?;
+    let task = TaskId::parse(task).map_err(|_| unknown())?;
+    if edge.fluxgate.settings.capability.verify(&tenant, &task, token) {
+        return Ok((tenant, task));
+    }
+    Err(unknown())
+}
+
+fn signed_headers(headers: &HeaderMap) -> Result<SignedHeaders> {
+    let text = |name: &str| {
+        let missing =
+            || Error::new(Kind::Unauthenticated, "invalid_webhook_signature", format!("the header {name} is missing"));
+        headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned).ok_or_else(missing)
+    };
+    let timestamp = text("webhook-timestamp")?.parse().map_err(|_| {
+        Error::new(Kind::Unauthenticated, "invalid_webhook_signature", "the header webhook-timestamp is not a number")
+    })?;
+    Ok(SignedHeaders { id: text("webhook-id")?, timestamp, signature: text("webhook-signature")? })
+}

@@ -1,0 +1,92 @@
+//! The routers, and the OpenAPI document they are.
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, Request, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::Error;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any, CorsLayer};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::error_reply::{Problem, routing_reply};
+use crate::state::Edge;
+use crate::{native, receiver, vendor};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Everything tenants call.
+pub fn api_router(edge: Edge) -> Router {
+    let (router, document) = routes(edge.fluxgate.bounds()).split_for_parts();
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let router = router
+        .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any).expose_headers([REQUEST_ID]));
+    observed(router).with_state(edge)
+}
+
+/// What upstream calls.
+pub fn receiver_router(edge: Edge) -> Router {
+    let router = Router::new()
+        .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
+        .layer(DefaultBodyLimit::max(receiver::BODY_BYTES_MAX));
+    observed(router).with_state(edge)
+}
+
+/// The OpenAPI document of the tenant API.
+pub fn openapi_json() -> serde_json::Value {
+    serde_json::to_value(routes(&Bounds::default()).into_openapi()).unwrap_or_default()
+}
+
+fn routes(bounds: &Bounds) -> OpenApiRouter<Edge> {
+    OpenApiRouter::with_openapi(document()).merge(vendor::router(bounds)).merge(native::router())
+}
+
+fn document() -> OpenApi {
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    OpenApiBuilder::new()
+        .info(InfoBuilder::new().title("Fluxgate").version(env!("CARGO_PKG_VERSION")).description(Some(
+            "A gateway and webhook relay for asynchronous image models: the vendor's API under /api/v3, Fluxgate's own under /v1.",
+        )))
+        .components(Some(ComponentsBuilder::new().security_scheme("tenant_jwt", SecurityScheme::Http(bearer)).build()))
+        .build()
+}
+
+/// Request ids, traces and a net under panics, around everything.
+fn observed(router: Router<Edge>) -> Router<Edge> {
+    let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<axum::body::Body>| {
+        let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+        // The path alone: a query may hold a callback URL, and a webhook's path ends in its capability.
+        tracing::debug_span!("request", http.method = %request.method(), http.path = safe_path(request.uri()), request.id = id)
+    });
+    router
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem(Error::internal("panic", "this request met a defect; nothing of it was kept half done"))
+                .into_response()
+        }))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(trace)
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+fn safe_path(uri: &Uri) -> &str {
+    if uri.path().starts_with("/hooks/") { "/hooks/…" } else { uri.path() }
+}
+
+async fn unknown_path(uri: Uri) -> Response {
+    let error = Error::not_found("there is nothing here; /openapi.json lists every path");
+    routing_reply(uri.path(), error, StatusCode::NOT_FOUND)
+}
+
+async fn wrong_method(uri: Uri) -> Response {
+    let error = Error::invalid("method_not_allowed", "this path takes another method; see /openapi.json");
+    routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED)
+}

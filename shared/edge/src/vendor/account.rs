@@ -1,0 +1,49 @@
+//! The tenant's own balance and webhook secret.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::envelope::{Envelope, success};
+use crate::bearer::VendorBearer;
+use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::state::Edge;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Balance {
+    /// What may still be spent, in USD; what running tasks hold is not in it.
+    balance: f64,
+}
+
+/// Read the balance
+#[utoipa::path(
+    get, path = "/api/v3/balance", tag = "account", operation_id = "balance",
+    responses((status = 200, body = Envelope<Balance>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn balance(
+    State(edge): State<Edge>,
+    VendorBearer(principal): VendorBearer,
+) -> Result<Json<Envelope<Balance>>, VendorError> {
+    let account = edge.fluxgate.ports.accounts.account(&principal.tenant).await?;
+    Ok(success(Balance { balance: account.available.usd() }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WebhookSecret {
+    /// `whsec_…`; verifies the callbacks asked for with `?webhook=`.
+    secret: String,
+}
+
+/// Read the webhook secret
+#[utoipa::path(
+    get, path = "/api/v3/webhook/secret", tag = "account", operation_id = "webhook_secret",
+    responses((status = 200, body = Envelope<WebhookSecret>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn webhook_secret(
+    State(edge): State<Edge>,
+    VendorBearer(principal): VendorBearer,
+) -> Result<Json<Envelope<WebhookSecret>>, VendorError> {
+    let tenant = edge.fluxgate.ports.tenants.get(&principal.tenant).await?;
+    Ok(success(WebhookSecret { secret: tenant.webhook_secret.expose().to_owned() }))
+}

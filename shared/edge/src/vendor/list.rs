@@ -1,0 +1,94 @@
+//! The tenant's predictions, newest first.
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::prediction::Prediction;
+use fluxgate_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::envelope::{Envelope, success};
+use crate::bearer::VendorBearer;
+use crate::body::RawBody;
+use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::state::Edge;
+
+/// The furthest page that is looked up.
+const PAGE_MAX: usize = 1000;
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ListRequest {
+    /// From 1.
+    #[serde(default = "one")]
+    page: usize,
+    /// At most 100.
+    #[serde(default = "twenty")]
+    page_size: usize,
+    /// Only this model's.
+    model: Option<String>,
+    /// Only those of this status.
+    status: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page {
+    page: usize,
+    items: Vec<Prediction>,
+}
+
+/// List predictions
+#[utoipa::path(
+    post, path = "/api/v3/predictions", tag = "predictions", operation_id = "list",
+    request_body = ListRequest,
+    responses((status = 200, body = Envelope<Page>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn list(
+    State(edge): State<Edge>,
+    VendorBearer(principal): VendorBearer,
+    body: RawBody,
+) -> std::result::Result<Json<Envelope<Page>>, VendorError> {
+    let request = checked(body.json()?)?;
+    let fluxgate = &edge.fluxgate;
+    let wanted = |task: &fluxgate_core::task::Task| {
+        request.model.as_deref().is_none_or(|model| model == task.model.as_str())
+            && request.status.as_deref().is_none_or(|status| status == task.state.status())
+    };
+    let mut skip = (request.page - 1) * request.page_size;
+    let mut items = Vec::new();
+    let mut before = None;
+    'pages: loop {
+        let tasks = fluxgate.ports.tasks.list(&principal.tenant, before.as_ref(), 100).await?;
+        let Some(last) = tasks.last() else { break };
+        before = Some(last.id.clone());
+        for task in tasks.iter().filter(|task| wanted(task)) {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            items.push(fluxgate.view(task).await?);
+            if items.len() == request.page_size {
+                break 'pages;
+            }
+        }
+    }
+    Ok(success(Page { page: request.page, items }))
+}
+
+fn checked(request: ListRequest) -> Result<ListRequest> {
+    let bad = |field: &str, text: String| Err(Error::invalid("invalid_parameter", text).field(field));
+    if !(1..=PAGE_MAX).contains(&request.page) {
+        return bad("page", format!("'page' must be 1 to {PAGE_MAX}"));
+    }
+    if !(1..=100).contains(&request.page_size) {
+        return bad("page_size", "'page_size' must be 1 to 100".to_owned());
+    }
+    Ok(request)
+}
+
+fn one() -> usize {
+    1
+}
+
+fn twenty() -> usize {
+    20
+}

@@ -1,0 +1,38 @@
+//! The vendor-compatible API: `/api/v3` and its `/api/v2` aliases, per tenant.
+
+mod account;
+mod envelope;
+mod list;
+mod models;
+mod result;
+mod submit;
+mod sync_mode;
+mod uploads;
+
+use axum::extract::DefaultBodyLimit;
+use fluxgate_core::bounds::Bounds;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::Edge;
+
+pub(crate) fn router(bounds: &Bounds) -> OpenApiRouter<Edge> {
+    let calls = OpenApiRouter::new()
+        .routes(routes!(submit::submit_two_segments))
+        .routes(routes!(submit::submit_three_segments))
+        .routes(routes!(submit::submit_four_segments))
+        .routes(routes!(result::result))
+        .routes(routes!(result::result_short))
+        .routes(routes!(result::result_v2))
+        .routes(routes!(list::list))
+        .routes(routes!(models::models))
+        .routes(routes!(account::balance))
+        .routes(routes!(account::webhook_secret))
+        .routes(routes!(uploads::ticket))
+        .layer(DefaultBodyLimit::max(bounds.body_bytes_max));
+    let uploads = OpenApiRouter::new()
+        .routes(routes!(uploads::binary))
+        .routes(routes!(uploads::binary_v2))
+        .layer(DefaultBodyLimit::max(bounds.upload_bytes_max));
+    calls.merge(uploads)
+}

@@ -1,0 +1,56 @@
+//! One prediction: status and result.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use fluxgate_core::Error;
+use fluxgate_core::id::TaskId;
+use fluxgate_core::prediction::Prediction;
+
+use super::envelope::{Envelope, success};
+use crate::bearer::VendorBearer;
+use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::state::Edge;
+
+type Answer = Result<Json<Envelope<Prediction>>, VendorError>;
+
+/// Read a prediction
+///
+/// A failed task is a 200 too: the failure is in `data.status`, `data.error` and `data.code`.
+#[utoipa::path(
+    get, path = "/api/v3/predictions/{id}/result", tag = "predictions", operation_id = "result",
+    params(("id" = String, Path, description = "as the submit answered")),
+    responses(
+        (status = 200, body = Envelope<Prediction>),
+        (status = 401, body = VendorErrorBody),
+        (status = 404, description = "unknown, or another tenant's", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result(edge: State<Edge>, bearer: VendorBearer, id: Path<String>) -> Answer {
+    read(edge, bearer, id).await
+}
+
+/// Read a prediction, by the newer path
+#[utoipa::path(
+    get, path = "/api/v3/predictions/{id}", tag = "predictions", operation_id = "prediction",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result_short(edge: State<Edge>, bearer: VendorBearer, id: Path<String>) -> Answer {
+    read(edge, bearer, id).await
+}
+
+/// Read a prediction, by the legacy path
+#[utoipa::path(
+    get, path = "/api/v2/predictions/{id}/result", tag = "predictions", operation_id = "result_v2",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result_v2(edge: State<Edge>, bearer: VendorBearer, id: Path<String>) -> Answer {
+    read(edge, bearer, id).await
+}
+
+async fn read(State(edge): State<Edge>, VendorBearer(principal): VendorBearer, Path(id): Path<String>) -> Answer {
+    // An id that cannot exist does not exist.
+    let id =
+        TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    Ok(success(edge.fluxgate.prediction(&principal.tenant, &id).await?))
+}

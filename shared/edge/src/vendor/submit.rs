@@ -1,0 +1,151 @@
+//! Submit: the model in the path, its inputs in the body.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use fluxgate_core::callback::CallbackUrl;
+use fluxgate_core::flow::SubmitRequest;
+use fluxgate_core::id::{IdempotencyKey, ModelId};
+use fluxgate_core::prediction::Prediction;
+use fluxgate_core::principal::Principal;
+use fluxgate_core::{Error, Kind, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
+
+use super::envelope::{Envelope, success};
+use super::sync_mode;
+use crate::bearer::VendorBearer;
+use crate::body::RawBody;
+use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::state::Edge;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SubmitQuery {
+    /// Where to POST the bare prediction at its end, signed in the vendor's `v3` dialect with your own webhook secret.
+    webhook: Option<String>,
+}
+
+type Answer = std::result::Result<Json<Envelope<Prediction>>, VendorError>;
+
+/// Run a model
+///
+/// The body is the model's inputs, as `/api/v3/models` declares them. The answer is 200 with the new prediction; an
+/// `Idempotency-Key` makes it safe to repeat: the same key and body give the same prediction, and at most one paid run.
+#[utoipa::path(
+    post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
+    params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days")),
+    request_body(content = Value, description = "the model's inputs"),
+    responses(
+        (status = 200, body = Envelope<Prediction>),
+        (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = VendorErrorBody),
+        (status = 401, body = VendorErrorBody),
+        (status = 402, description = "not enough balance; nothing was sent", body = VendorErrorBody),
+        (status = 404, description = "no such model", body = VendorErrorBody),
+        (status = 413, body = VendorErrorBody),
+        (status = 422, description = "the Idempotency-Key was used for another request", body = VendorErrorBody),
+        (status = 503, body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn submit_two_segments(
+    State(edge): State<Edge>,
+    VendorBearer(principal): VendorBearer,
+    Path((owner, model)): Path<(String, String)>,
+    Query(query): Query<SubmitQuery>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Answer {
+    submit(edge, principal, &[owner, model], query, &headers, body).await
+}
+
+/// Run a variant of a model
+#[utoipa::path(
+    post, path = "/api/v3/{owner}/{model}/{variant}", tag = "predictions", operation_id = "submit_variant",
+    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), SubmitQuery),
+    request_body(content = Value, description = "the model's inputs"),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn submit_three_segments(
+    State(edge): State<Edge>,
+    VendorBearer(principal): VendorBearer,
+    Path((owner, model, variant)): Path<(String, String, String)>,
+    Query(query): Query<SubmitQuery>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Answer {
+    submit(edge, principal, &[owner, model, variant], query, &headers, body).await
+}
+
+/// Run a version of a model's variant
+#[utoipa::path(
+    post, path = "/api/v3/{owner}/{model}/{variant}/{version}", tag = "predictions", operation_id = "submit_version",
+    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), ("version" = String, Path), SubmitQuery),
+    request_body(content = Value, description = "the model's inputs"),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn submit_four_segments(
+    State(edge): State<Edge>,
+    VendorBearer(principal): VendorBearer,
+    Path((owner, model, variant, version)): Path<(String, String, String, String)>,
+    Query(query): Query<SubmitQuery>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Answer {
+    submit(edge, principal, &[owner, model, variant, version], query, &headers, body).await
+}
+
+async fn submit(
+    edge: Edge,
+    principal: Principal,
+    segments: &[String],
+    query: SubmitQuery,
+    headers: &HeaderMap,
+    body: RawBody,
+) -> Answer {
+    let model = model(segments)?;
+    let mut inputs = body.object()?;
+    let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
+    refuse_base64(&mut inputs)?;
+    let callback = callback(query.webhook, &mut inputs)?;
+    let key = key(headers)?;
+    let tenant = principal.tenant.clone();
+    let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };
+    let fluxgate = edge.fluxgate.clone();
+    // In a task of its own: a client that hangs up must not cut off a POST upstream.
+    let running = tokio::spawn(async move { fluxgate.submit(request).await });
+    let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
+    if wait {
+        return Ok(success(sync_mode::wait(&edge.fluxgate, &tenant, &task.id).await?));
+    }
+    Ok(success(edge.fluxgate.view(&task).await?))
+}
+
+fn model(segments: &[String]) -> Result<ModelId> {
+    ModelId::parse(&segments.join("/")).map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
+}
+
+/// Outputs are kept in the tenant's bucket and told as URLs; there is nothing to send inline.
+fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
+    if !sync_mode::take_flag(inputs, "enable_base64_output")? {
+        return Ok(());
+    }
+    let text =
+        "enable_base64_output is not offered: outputs are kept in your bucket; download the URL in 'outputs' instead";
+    Err(Error::invalid("unsupported_parameter", text).field("enable_base64_output"))
+}
+
+/// One page of the vendor's documentation shows a body field instead of the query.
+fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Option<CallbackUrl>> {
+    let field = match inputs.remove("webhook_url") {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let Some(text) = query.or(field).filter(|text| !text.is_empty()) else { return Ok(None) };
+    CallbackUrl::parse(&text).map(Some).map_err(|error| error.field("webhook"))
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
+    let Some(header) = headers.get("idempotency-key") else { return Ok(None) };
+    IdempotencyKey::parse(header.to_str().unwrap_or_default()).map(Some)
+}

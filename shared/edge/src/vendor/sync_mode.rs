@@ -1,0 +1,55 @@
+//! The vendor's sync mode: the submit is held open until the end, or until a bound.
+
+use std::time::Duration;
+
+use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::prediction::Prediction;
+use fluxgate_core::{Error, Result};
+use serde_json::{Map, Value};
+
+/// Between two looks at a running task.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The vendor's number for a sync mode that ran out of time.
+const SYNC_TIMED_OUT: u32 = 5004;
+
+/// Takes a flag out of the inputs. Fails with kind `Invalid` when it is not a boolean.
+pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<bool> {
+    match inputs.remove(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(flag),
+        Some(_) => {
+            let text = format!("the parameter '{name}' must be true or false");
+            Err(Error::invalid("invalid_parameter", text).field(name))
+        }
+    }
+}
+
+/// The prediction at its end, or, at the bound, as it stands with the vendor's code; the task goes on.
+pub(super) async fn wait(fluxgate: &Fluxgate, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+    let bound = Duration::from_millis(fluxgate.bounds().sync_wait_max_ms);
+    let ended = tokio::time::timeout(bound, until_end(fluxgate, tenant, id)).await;
+    match ended {
+        Ok(prediction) => prediction,
+        Err(_) => {
+            let mut prediction = fluxgate.prediction(tenant, id).await?;
+            if matches!(prediction.status, "created" | "processing") {
+                prediction.status = "processing";
+                prediction.code = Some(SYNC_TIMED_OUT);
+                prediction.error = format!("Sync mode timed out; the task goes on: query {}", prediction.urls.get);
+            }
+            Ok(prediction)
+        }
+    }
+}
+
+async fn until_end(fluxgate: &Fluxgate, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+    loop {
+        let task = fluxgate.ports.tasks.get(tenant, id).await?;
+        if task.state.is_end() {
+            return fluxgate.view(&task).await;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

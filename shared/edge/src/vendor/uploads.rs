@@ -1,0 +1,113 @@
+//! Uploads: handed on to the vendor's media store, whose URLs the model can fetch.
+
+use std::io;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::multipart::{Field, Multipart};
+use fluxgate_core::port::Upload;
+use fluxgate_core::{Error, Kind, Result};
+use futures::stream::{self, BoxStream};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::envelope::{Envelope, VendorJson, success};
+use crate::bearer::VendorBearer;
+use crate::body::RawBody;
+use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::state::Edge;
+
+type Answer = std::result::Result<Json<Envelope<VendorJson>>, VendorError>;
+type Chunk = io::Result<axum::body::Bytes>;
+
+/// Ask for an upload ticket
+///
+/// `{filename,size,content_type?}` gives `data.upload` (PUT the raw bytes there with exactly its headers, and without your token)
+/// and `data.download_url`.
+#[utoipa::path(
+    post, path = "/api/v3/media/uploads", tag = "uploads", operation_id = "upload_ticket",
+    request_body(content = Value, description = "{filename, size, content_type?}"),
+    responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn ticket(State(edge): State<Edge>, _: VendorBearer, body: RawBody) -> Answer {
+    let request = Value::Object(body.object()?);
+    let bytes_max = edge.fluxgate.bounds().upload_bytes_max as u64;
+    if request.get("size").and_then(Value::as_u64).is_some_and(|size| size > bytes_max) {
+        return Err(too_large(bytes_max).into());
+    }
+    Ok(success(VendorJson(edge.fluxgate.ports.upstream.upload_ticket(&request).await?)))
+}
+
+/// Upload a file
+#[utoipa::path(
+    post, path = "/api/v3/media/upload/binary", tag = "uploads", operation_id = "upload",
+    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'"),
+    responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn binary(edge: State<Edge>, bearer: VendorBearer, multipart: Multipart) -> Answer {
+    upload(edge, bearer, multipart).await
+}
+
+/// Upload a file, by the legacy path
+#[utoipa::path(
+    post, path = "/api/v2/media/upload/binary", tag = "uploads", operation_id = "upload_v2",
+    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'"),
+    responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn binary_v2(edge: State<Edge>, bearer: VendorBearer, multipart: Multipart) -> Answer {
+    upload(edge, bearer, multipart).await
+}
+
+async fn upload(State(edge): State<Edge>, _: VendorBearer, multipart: Multipart) -> Answer {
+    let (head, opened) = oneshot::channel();
+    // The field borrows the request, the upload must not: a task of its own pumps from one to the other, chunk by chunk.
+    tokio::spawn(pump(multipart, head));
+    let upload = opened.await.map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
+    Ok(success(VendorJson(edge.fluxgate.ports.upstream.upload(upload).await?)))
+}
+
+async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>) {
+    let mut field = match file_field(&mut multipart).await {
+        Ok(field) => field,
+        Err(error) => return drop(head.send(Err(error))),
+    };
+    let (sender, receiver) = mpsc::channel::<Chunk>(4);
+    let opened = Upload {
+        filename: field.file_name().unwrap_or("upload").to_owned(),
+        content_type: field.content_type().unwrap_or("application/octet-stream").to_owned(),
+        bytes: chunks(receiver),
+    };
+    if head.send(Ok(opened)).is_err() {
+        return;
+    }
+    loop {
+        let chunk = match field.chunk().await {
+            Ok(None) => return,
+            Ok(Some(bytes)) => Ok(bytes),
+            // The broken stream breaks the request upstream: half a file is never taken for a whole one.
+            Err(error) => Err(io::Error::other(error.body_text())),
+        };
+        let broken = chunk.is_err();
+        if sender.send(chunk).await.is_err() || broken {
+            return;
+        }
+    }
+}
+
+async fn file_field(multipart: &mut Multipart) -> Result<Field<'_>> {
+    let missing =
+        || Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field("file");
+    let field = multipart.next_field().await.map_err(|_| missing())?.ok_or_else(missing)?;
+    if field.name() == Some("file") { Ok(field) } else { Err(missing()) }
+}
+
+fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
+    Box::pin(stream::unfold(
+        receiver,
+        |mut receiver| async move { receiver.recv().await.map(|chunk| (chunk, receiver)) },
+    ))
+}
+
+fn too_large(bytes_max: u64) -> Error {
+    Error::new(Kind::TooLarge, "upload_too_large", format!("an upload may hold {bytes_max} bytes")).field("size")
+}

@@ -1,0 +1,11 @@
+//! Authentication through its public interface: real keys, real tokens, key sets from a real HTTP server, a clock that is held.
+
+mod caching;
+mod issuer_server;
+mod key_sets;
+mod local_issuer;
+mod refused_tokens;
+mod signing;
+mod tenants;
+mod tenants_in_memory;
+mod world;

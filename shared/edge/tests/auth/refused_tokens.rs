@@ -1,0 +1,211 @@
+//! Every bad token is refused, and says why without helping a forger.
+
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
+
+use crate::signing::{TestKey, base64url, jwks, signing_input};
+use crate::world::World;
+
+#[tokio::test]
+async fn a_token_of_each_accepted_algorithm_speaks_for_its_tenant() {
+    let keys = [TestKey::rsa("r"), TestKey::ec("e"), TestKey::ed("d")];
+    let world = World::with_acme(&keys.each_ref()).await;
+
+    for key in &keys {
+        let principal = world.authenticate(&key.token(&world.claims())).await.unwrap();
+
+        assert_eq!(
+            (principal.tenant.as_str(), principal.subject.as_deref()),
+            ("acme", Some("user-1")),
+            "{}",
+            key.alg()
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_token_and_text_that_is_no_token_are_refused() {
+    let world = World::with_acme(&[&TestKey::ed("d")]).await;
+
+    assert_eq!(world.refused("").await, "token_missing");
+    for text in ["x", ".", "..", "a.b", "a.b.c", "a.b.c.d", "e30.e30.", "e30.e30.e30", "W10.W10.e30", "ünïcödé.a.b"]
+    {
+        assert_eq!(world.refused(text).await, "token_malformed", "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_cut_at_any_dot_is_refused() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let token = key.token(&world.claims());
+    let dots: Vec<usize> = token.match_indices('.').map(|(at, _)| at).collect();
+
+    assert_eq!(world.refused(&token[..dots[0]]).await, "token_malformed");
+    assert_eq!(world.refused(&token[..=dots[0]]).await, "token_malformed");
+    assert_eq!(world.refused(&token[..dots[1]]).await, "token_malformed");
+    assert_eq!(world.refused(&token[..=dots[1]]).await, "token_signature");
+    assert_eq!(world.refused(&token[dots[0]..]).await, "token_malformed");
+    assert_eq!(world.refused(&token[dots[0] + 1..]).await, "token_malformed");
+}
+
+#[tokio::test]
+async fn a_token_over_the_size_bound_is_refused_and_one_below_it_is_not() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let padded = |length: usize| key.token(&world.claims_with("padding", "x".repeat(length)));
+
+    assert_eq!(world.tenant(&padded(5_500)).await, "acme");
+    assert_eq!(world.refused(&padded(8 * 1024)).await, "token_malformed");
+}
+
+#[tokio::test]
+async fn a_signature_of_another_token_or_another_key_is_refused() {
+    for (key, other) in [(TestKey::ec("k"), TestKey::ec("k")), (TestKey::ed("k"), TestKey::ed("k"))] {
+        let world = World::with_acme(&[&key]).await;
+        let token = key.token(&world.claims());
+        let second = key.token(&world.claims_with("sub", "user-2"));
+        let swapped = format!("{}.{}", token.rsplit_once('.').unwrap().0, second.rsplit_once('.').unwrap().1);
+
+        assert_eq!(world.refused(&swapped).await, "token_signature");
+        assert_eq!(world.refused(&other.token(&world.claims())).await, "token_signature");
+        assert_eq!(world.refused(&format!("{token}A")).await, "token_signature");
+        assert_eq!(world.refused(&format!("{token}=")).await, "token_signature");
+        assert_eq!(world.tenant(&token).await, "acme");
+    }
+}
+
+#[tokio::test]
+async fn algorithms_other_than_the_three_are_refused_before_any_key_or_tenant_is_looked_up() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let others =
+        ["none", "None", "nOnE", "", "HS256", "HS384", "HS512", "PS256", "RS384", "RS512", "ES384", "ES512", "rs256"];
+
+    for alg in others {
+        let header = json!({"alg": alg, "kid": "d"});
+        assert_eq!(world.refused(&key.token_with(&header, &world.claims())).await, "token_algorithm", "{alg}");
+    }
+    let unsigned = signing_input(&json!({"alg": "none"}), &world.claims());
+    assert_eq!(world.refused(&format!("{unsigned}.")).await, "token_algorithm");
+    assert_eq!((world.tenants.reads(), world.issuer.fetches()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_token_signed_with_the_public_key_as_hmac_secret_is_refused() {
+    let key = TestKey::rsa("r");
+    let world = World::with_acme(&[&key]).await;
+    let signed = |alg: &str| signing_input(&json!({"alg": alg, "kid": "r"}), &world.claims());
+
+    for secret in [key.public_der(), key.rsa_modulus(), key.jwk().to_string().into_bytes()] {
+        for (alg, code) in [("HS256", "token_algorithm"), ("RS256", "token_signature")] {
+            let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), signed(alg).as_bytes());
+            assert_eq!(world.refused(&format!("{}.{}", signed(alg), base64url(mac))).await, code);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_names_another_algorithm_than_its_key_is_refused() {
+    let keys = [TestKey::rsa("r"), TestKey::ec("e"), TestKey::ed("d")];
+    let world = World::with_acme(&keys.each_ref()).await;
+
+    for key in &keys {
+        for alg in ["RS256", "ES256", "EdDSA"].into_iter().filter(|alg| *alg != key.alg()) {
+            let token = key.token_with(&json!({"alg": alg, "kid": key.kid}), &world.claims());
+            assert_eq!(world.refused(&token).await, "token_algorithm", "{alg} on {}", key.alg());
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_in_the_token_itself_count_for_nothing() {
+    let (key, forged) = (TestKey::ed("d"), TestKey::ed("d"));
+    let world = World::with_acme(&[&key]).await;
+    let elsewhere = format!("{}/forged.json", world.issuer.url);
+    world.issuer.serve("/forged.json", jwks(&[&forged]));
+    let header = json!({"alg": "EdDSA", "kid": "d", "jwk": forged.jwk(), "jku": elsewhere, "x5u": elsewhere});
+
+    assert_eq!(world.refused(&forged.token_with(&header, &world.claims())).await, "token_signature");
+    assert_eq!(world.issuer.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_header_that_asks_for_an_extension_to_be_understood_is_refused() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let header = json!({"alg": "EdDSA", "kid": "d", "crit": ["b64"], "b64": false});
+
+    assert_eq!(world.refused(&key.token_with(&header, &world.claims())).await, "token_malformed");
+}
+
+#[tokio::test]
+async fn an_issuer_that_nobody_trusts_is_refused() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let near_misses = [format!("{}/", world.issuer.url), world.issuer.url.to_uppercase(), String::new()];
+
+    for issuer in near_misses {
+        assert_eq!(world.refused(&key.token(&world.claims_with("iss", issuer))).await, "token_issuer_unknown");
+    }
+    for issuer in [json!(null), json!([world.issuer.url]), json!(7)] {
+        assert_eq!(world.refused(&key.token(&world.claims_with("iss", issuer))).await, "token_claims");
+    }
+}
+
+#[tokio::test]
+async fn the_audience_must_hold_the_one_of_the_trust() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let with = |audience: Value| key.token(&world.claims_with("aud", audience));
+
+    assert_eq!(world.tenant(&with(json!(["https://other.example", crate::world::AUDIENCE]))).await, "acme");
+    for audience in [json!("https://other.example"), json!([]), json!(null), json!(["x"]), json!({"a": "b"})] {
+        assert_eq!(world.refused(&with(audience)).await, "token_audience");
+    }
+}
+
+#[tokio::test]
+async fn a_token_holds_from_nbf_and_iat_until_exp_with_the_leeway_on_both_sides() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let now = world.now_s();
+    let at = |claim: &str, seconds: i64| key.token(&world.claims_with(claim, seconds));
+
+    assert_eq!(world.tenant(&at("exp", now - 29)).await, "acme");
+    assert_eq!(world.refused(&at("exp", now - 30)).await, "token_expired");
+    assert_eq!(world.refused(&at("exp", -1)).await, "token_expired");
+    for claim in ["nbf", "iat"] {
+        assert_eq!(world.tenant(&at(claim, now + 30)).await, "acme");
+        assert_eq!(world.refused(&at(claim, now + 31)).await, "token_not_yet_valid");
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_is_required_and_times_must_be_numbers() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let mut without = world.claims();
+    without.as_object_mut().unwrap().remove("exp");
+
+    assert_eq!(world.refused(&key.token(&without)).await, "token_claims");
+    for value in [json!(null), json!("9999999999"), json!([9_999_999_999_u64])] {
+        for claim in ["exp", "nbf", "iat"] {
+            assert_eq!(world.refused(&key.token(&world.claims_with(claim, value.clone()))).await, "token_claims");
+        }
+    }
+    for far in [json!(1e300), json!(u64::MAX), json!(world.now_s() as f64 + 0.5)] {
+        assert_eq!(world.tenant(&key.token(&world.claims_with("exp", far))).await, "acme");
+    }
+}
+
+#[tokio::test]
+async fn a_forged_token_learns_nothing_about_its_claims() {
+    let (key, forged) = (TestKey::ed("d"), TestKey::ed("d"));
+    let world = World::with_acme(&[&key]).await;
+    world.tenants.suspend("acme");
+
+    assert_eq!(world.refused(&forged.token(&world.claims_with("exp", 1))).await, "token_signature");
+    assert_eq!(world.refused(&forged.token(&world.claims_with("aud", "x"))).await, "token_signature");
+    assert_eq!(world.refused(&forged.token(&world.claims())).await, "token_signature");
+}

@@ -1,0 +1,81 @@
+//! Tenants in a map, changed by the tests as another process would.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::TenantStore;
+use fluxgate_core::signature::Secret;
+use fluxgate_core::tenant::{Destination, Tenant, TenantState, Trust};
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, Result};
+
+#[derive(Default)]
+pub(crate) struct TenantsInMemory {
+    tenants: Mutex<BTreeMap<TenantId, Tenant>>,
+    /// Trusts whose tenant is gone.
+    orphans: Mutex<Vec<(TenantId, Trust)>>,
+    reads: AtomicUsize,
+}
+
+impl TenantsInMemory {
+    pub(crate) fn add(&self, id: &str, trust: Trust) {
+        let tenant = tenant(id, vec![trust]);
+        self.tenants.lock().unwrap().insert(tenant.id.clone(), tenant);
+    }
+
+    pub(crate) fn suspend(&self, id: &str) {
+        let id = TenantId::parse(id).unwrap();
+        self.tenants.lock().unwrap().get_mut(&id).unwrap().state = TenantState::Suspended;
+    }
+
+    /// Takes the tenant away and leaves its trust behind.
+    pub(crate) fn orphan(&self, id: &str) {
+        let id = TenantId::parse(id).unwrap();
+        let tenant = self.tenants.lock().unwrap().remove(&id).unwrap();
+        self.orphans.lock().unwrap().extend(tenant.trust.into_iter().map(|trust| (id.clone(), trust)));
+    }
+
+    /// How often `trusting` was asked.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
+    Tenant {
+        id: TenantId::parse(id).unwrap(),
+        created_at: Timestamp(0),
+        state: TenantState::Active,
+        trust,
+        destination: Destination { bucket: "bucket".to_owned(), prefix: String::new(), role: None },
+        webhook_secret: Secret::webhook([0; 32]),
+    }
+}
+
+#[async_trait]
+impl TenantStore for TenantsInMemory {
+    async fn create(&self, tenant: &Tenant) -> Result<()> {
+        self.tenants.lock().unwrap().insert(tenant.id.clone(), tenant.clone());
+        Ok(())
+    }
+
+    async fn get(&self, id: &TenantId) -> Result<Tenant> {
+        self.tenants.lock().unwrap().get(id).cloned().ok_or_else(|| Error::not_found("no such tenant"))
+    }
+
+    async fn list(&self) -> Result<Vec<Tenant>> {
+        Ok(self.tenants.lock().unwrap().values().cloned().collect())
+    }
+
+    async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let tenants = self.tenants.lock().unwrap();
+        let living =
+            tenants.values().flat_map(|tenant| tenant.trust.iter().map(|trust| (tenant.id.clone(), trust.clone())));
+        let all = living.chain(self.orphans.lock().unwrap().clone());
+        Ok(all.filter(|(_, trust)| trust.issuer == issuer).collect())
+    }
+}
