@@ -1,1 +1,24 @@
-//! placeholder
+//! The ways out over HTTP: callbacks, outputs, key sets, and the vendor's API.
+//!
+//! What a tenant or the vendor names goes through the one guarded client; the vendor's API itself is named by the operator
+//! and has a client of its own. Nothing here decides what an answer means for a task: that is the core's.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+
+mod body;
+mod callback;
+mod failure;
+mod guard;
+mod jwks;
+mod output;
+mod retry_after;
+mod upstream;
+
+pub use callback::HttpCallbackSender;
+pub use guard::{Guard, GuardPolicy, GuardedClient};
+pub use jwks::HttpJwksFetcher;
+pub use output::HttpOutputFetcher;
+pub use upstream::{UpstreamSettings, WaveSpeedClient};
+
+/// What every request calls itself.
+const USER_AGENT: &str = concat!("fluxgate/", env!("CARGO_PKG_VERSION"));

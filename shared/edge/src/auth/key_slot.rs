@@ -17,7 +17,7 @@ pub(super) struct Slot {
 #[derive(Clone, Default)]
 pub(super) struct Known {
     pub(super) loaded: Option<Loaded>,
-    /// Since the last success.
+    /// The last fetch that failed.
     pub(super) failed_at: Option<Timestamp>,
     /// The last fetch for the sake of an unknown key.
     pub(super) refetched_at: Option<Timestamp>,
@@ -39,10 +39,7 @@ impl Slot {
     }
 
     pub(super) fn loaded(&self, set: Arc<KeySet>, at: Timestamp) -> Arc<KeySet> {
-        self.update(|known| {
-            known.loaded = Some(Loaded { set: Arc::clone(&set), at });
-            known.failed_at = None;
-        });
+        self.update(|known| known.loaded = Some(Loaded { set: Arc::clone(&set), at }));
         set
     }
 }

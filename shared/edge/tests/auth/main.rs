@@ -1,5 +1,7 @@
 //! Authentication through its public interface: real keys, real tokens, key sets from a real HTTP server, a clock that is held.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod caching;
 mod issuer_server;
 mod key_sets;
@@ -8,4 +10,5 @@ mod refused_tokens;
 mod signing;
 mod tenants;
 mod tenants_in_memory;
+mod usable_keys;
 mod world;

@@ -1,0 +1,131 @@
+//! The processes that are measured, each ended by its own id.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use fluxgate_core::id::TenantId;
+use fluxgate_core::money::MicroUsd;
+
+use crate::folder::DataFolder;
+
+const KEY: &str = "wsk_bench";
+/// How long a process may take to answer for the first time.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// A child process that ends with its owner.
+pub(super) struct Process(Child);
+
+impl Process {
+    fn start(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
+        let program = std::env::current_exe().context("this program's own path is not known")?;
+        let mut command = Command::new(program);
+        command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(command.spawn().with_context(|| format!("'fluxgate {}' cannot be started", args.join(" ")))?))
+    }
+
+    /// The most memory it ever held, in MB, as the kernel counts it (`VmHWM`).
+    pub(super) fn memory_mb(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).context("peak memory is only known on Linux")?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("the kernel does not tell peak memory")?;
+        let kib: f64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+pub(super) struct Upstream {
+    pub(super) url: String,
+    _child: Process,
+}
+
+impl Upstream {
+    pub(super) async fn start(run_time: Duration) -> Result<Self> {
+        let listen = free_address()?.to_string();
+        let run_time = run_time.as_millis().to_string();
+        let args = ["emulator", "--listen", &listen, "--key", KEY, "--run-time-ms", &run_time, "--fault", "tiny_output"];
+        let child = Process::start(&args, &[])?;
+        let url = format!("http://{listen}");
+        until_answering(&format!("{url}/api/v3/models")).await?;
+        Ok(Self { url, _child: child })
+    }
+
+    pub(super) fn key(&self) -> String {
+        KEY.to_owned()
+    }
+}
+
+pub(super) struct Proxy {
+    pub(super) url: String,
+    pub(super) child: Process,
+}
+
+impl Proxy {
+    pub(super) async fn start(upstream: &Upstream) -> Result<Self> {
+        let listen = free_address()?.to_string();
+        let child = Process::start(&["bench-proxy", "--listen", &listen, "--upstream", &upstream.url], &[])?;
+        let url = format!("http://{listen}");
+        until_answering(&format!("{url}/api/v3/models")).await?;
+        Ok(Self { url, child })
+    }
+}
+
+pub(super) struct Gateway {
+    pub(super) url: String,
+    pub(super) token: String,
+    pub(super) child: Process,
+    http: reqwest::Client,
+}
+
+impl Gateway {
+    /// A gateway on a new folder with one tenant, as `serve` runs it.
+    pub(super) async fn start(data: &Path, upstream: &Upstream, balance: &str) -> Result<Self> {
+        let folder = DataFolder::open(data)?;
+        let tenant = TenantId::parse("bench")?;
+        folder.add_tenant(&tenant, MicroUsd::parse_usd(balance)?).await?;
+        let token = folder.token(&tenant, 86_400_000).await?;
+        drop(folder);
+        let listen = free_address()?.to_string();
+        let url = format!("http://{listen}");
+        let data = data.to_string_lossy();
+        let args = [
+            "serve", "--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--upstream", &upstream.url,
+            "--public-url", &url, "--allow-net", "127.0.0.0/8", "--log", "error",
+        ];
+        let child = Process::start(&args, &[("WAVESPEED_API_KEY", KEY)])?;
+        until_answering(&format!("{url}/healthz")).await?;
+        Ok(Self { url, token, child, http: reqwest::Client::builder().no_proxy().build()? })
+    }
+
+    pub(super) async fn commits(&self) -> Result<u64> {
+        let text = self.http.get(format!("{}/metrics", self.url)).send().await?.text().await?;
+        let line = text.lines().find_map(|line| line.strip_prefix("fluxgate_commits_total "));
+        Ok(line.context("the gateway does not tell its commits")?.trim().parse()?)
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("there is no free port on loopback")?;
+    Ok(listener.local_addr()?)
+}
+
+async fn until_answering(url: &str) -> Result<()> {
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let started = Instant::now();
+    while http.get(url).send().await.is_err() {
+        if started.elapsed() > START_MAX {
+            bail!("nothing came to answer at {url}");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The benchmark's table. Ratios are what counts: absolute numbers belong to a machine.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{Measured, SUBMIT_CONNECTIONS, TASK_CONNECTIONS};
+
+pub(super) struct Figures {
+    pub(super) proxied: Measured,
+    pub(super) submitted: Measured,
+    pub(super) tasks: Measured,
+}
+
+impl Figures {
+    #[expect(clippy::print_stdout, reason = "the result of the command")]
+    pub(super) fn print(&self, as_json: bool) -> Result<()> {
+        if as_json {
+            println!("{}", self.json());
+            return Ok(());
+        }
+        let proxy = self.proxied.per_second;
+        println!("| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |");
+        println!("|---|---|---|---|---|---|---|");
+        row(&format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"), &self.proxied, proxy);
+        row(&format!("durable submit, c={SUBMIT_CONNECTIONS}"), &self.submitted, proxy);
+        row(&format!("whole task, c={TASK_CONNECTIONS}"), &self.tasks, proxy);
+        println!();
+        println!("A commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback.");
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let entry = |measured: &Measured| {
+            json!({
+                "count": measured.count, "per_second": measured.per_second,
+                "times_proxy": measured.per_second / self.proxied.per_second,
+                "p50_ms": measured.p50_ms, "p99_ms": measured.p99_ms,
+                "commits_each": commits_each(measured), "peak_memory_mb": measured.memory_mb,
+            })
+        };
+        json!({ "proxy": entry(&self.proxied), "submit": entry(&self.submitted), "task": entry(&self.tasks) })
+    }
+}
+
+fn commits_each(measured: &Measured) -> f64 {
+    measured.commits as f64 / measured.count.max(1) as f64
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn row(name: &str, measured: &Measured, proxy: f64) {
+    println!(
+        "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.3} | {:.0} |",
+        measured.per_second,
+        measured.per_second / proxy,
+        measured.p50_ms,
+        measured.p99_ms,
+        commits_each(measured),
+        measured.memory_mb
+    );
+}

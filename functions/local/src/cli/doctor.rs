@@ -1,0 +1,88 @@
+//! `fluxgate doctor`: what would keep this machine from serving, and what to do about it.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use fluxgate_core::port::TenantStore;
+use fluxgate_embedded::sqlite::FolderLock;
+
+use super::FolderArgs;
+use crate::folder::DataFolder;
+use crate::settings::{Settings, UpstreamChoice};
+
+#[derive(Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// The gateway to look for
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    url: String,
+}
+
+pub(super) async fn run(args: DoctorArgs) -> Result<()> {
+    let checks = [
+        ("data folder", data_folder(&args).await),
+        ("disk", disk(&args)),
+        ("gateway", gateway(&args).await),
+        ("upstream", upstream()),
+    ];
+    let mut bad = 0;
+    for (name, outcome) in checks {
+        let (mark, text) = match outcome {
+            Ok(text) => ("ok  ", text),
+            Err(error) => {
+                bad += 1;
+                ("BAD ", format!("{error:#}"))
+            }
+        };
+        print(&format!("{mark} {name:<12} {text}"));
+    }
+    if bad > 0 {
+        bail!("{bad} of 4 checks failed");
+    }
+    Ok(())
+}
+
+async fn data_folder(args: &DoctorArgs) -> Result<String> {
+    let path = &args.folder.data;
+    let folder = DataFolder::open_existing(path)?;
+    let tenants = TenantStore::list(&folder.store).await?.len();
+    let served = FolderLock::acquire(path).is_err();
+    let state = if served { "being served" } else { "not being served" };
+    Ok(format!("{} opens, {tenants} tenants, {state}", path.display()))
+}
+
+/// Everything rests on fsync: a disk that takes long for one is slow for all.
+fn disk(args: &DoctorArgs) -> Result<String> {
+    use std::io::Write as _;
+    let started = Instant::now();
+    let mut file = tempfile::tempfile_in(&args.folder.data).context("no file can be written into the data folder")?;
+    for _ in 0..10 {
+        file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).context("the disk refuses to sync")?;
+    }
+    Ok(format!("one fsync takes about {} µs", started.elapsed().as_micros() / 10))
+}
+
+async fn gateway(args: &DoctorArgs) -> Result<String> {
+    let url = format!("{}/healthz", args.url.trim_end_matches('/'));
+    let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
+    let Ok(response) = http.get(&url).send().await else {
+        return Ok(format!("nothing answers at {}; start it with 'fluxgate serve'", args.url));
+    };
+    let health: serde_json::Value = response.json().await.context("what answers there is not fluxgate")?;
+    let shown = |name: &str| health.get(name).and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
+    Ok(format!("{} answers: {}, version {}, completion by {}", args.url, shown("status"), shown("version"), shown("completion")))
+}
+
+fn upstream() -> Result<String> {
+    match Settings::load(None, serde_json::json!({}))?.upstream()? {
+        UpstreamChoice::Emulator => Ok("the bundled emulator; set WAVESPEED_API_KEY to use the vendor".to_owned()),
+        UpstreamChoice::Vendor { url, .. } => Ok(format!("{} with the key of WAVESPEED_API_KEY", url.origin().ascii_serialization())),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn print(line: &str) {
+    println!("{line}");
+}

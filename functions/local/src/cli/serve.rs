@@ -1,0 +1,93 @@
+//! `fluxgate serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use ipnet::IpNet;
+use serde::Serialize;
+use url::Url;
+
+use super::logging;
+use crate::server::Server;
+use crate::settings::Settings;
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// A TOML file of settings; its keys are these flags with '_' for '-', and a table [bounds]
+    #[arg(long, env = "FLUXGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What was given on the command line; the rest is left to the environment, the file and the defaults.
+#[derive(Args, Serialize)]
+struct Flags {
+    /// The data folder: database, keys, buckets [default: fluxgate-data]
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<PathBuf>,
+    /// Where the API listens [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    /// Where the S3 server listens [default: the port after --listen's]
+    #[arg(long, value_name = "ADDR:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3_listen: Option<SocketAddr>,
+    /// How tenants reach the API, if not by its address
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_url: Option<Url>,
+    /// How tenants reach the S3 server, if not by its address
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3_public_url: Option<Url>,
+    /// How the vendor reaches this process with webhooks; without it completions come by polling
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<Url>,
+    /// 'emulator', or the vendor's base URL [default: the vendor when WAVESPEED_API_KEY is set, else the emulator]
+    #[arg(long, value_name = "emulator|URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<String>,
+    /// A network that callbacks, pictures and outputs may lie in although it is not public; repeatable
+    #[arg(long, value_name = "CIDR")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allow_net: Vec<IpNet>,
+    /// What is logged, such as 'info' or 'fluxgate_core=debug' [default: info]
+    #[arg(long, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    /// How long a stop may take, in milliseconds [default: 10000]
+    #[arg(long, value_name = "MS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_max_ms: Option<u64>,
+}
+
+pub(super) async fn run(args: ServeArgs) -> Result<()> {
+    let settings = Settings::load(args.config.as_deref(), &args.flags)?;
+    logging::start(&settings.log);
+    let data = settings.data.display().to_string();
+    let server = Server::start(settings).await?;
+    eprintln!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url());
+    if server.emulator().is_some() {
+        eprintln!("the upstream is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the vendor");
+    }
+    stop_signal().await;
+    eprintln!("stopping: no more is accepted, what is in hand is finished");
+    server.stop().await;
+    Ok(())
+}
+
+/// Completes on SIGTERM or Ctrl-C.
+pub(super) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

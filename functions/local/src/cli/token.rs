@@ -1,0 +1,26 @@
+//! `fluxgate token`.
+
+use anyhow::Result;
+use clap::Args;
+use fluxgate_core::id::TenantId;
+
+use super::FolderArgs;
+use crate::folder::DataFolder;
+
+#[derive(Args)]
+pub(super) struct TokenArgs {
+    /// The tenant that the token is to speak for
+    tenant: TenantId,
+    /// How long it is valid, in hours
+    #[arg(long, default_value = "24", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8760))]
+    hours: u64,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+pub(super) async fn run(args: TokenArgs) -> Result<()> {
+    let folder = DataFolder::open_existing(&args.folder.data)?;
+    println!("{}", folder.token(&args.tenant, args.hours * 3_600_000).await?);
+    Ok(())
+}

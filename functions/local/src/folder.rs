@@ -1,0 +1,133 @@
+//! The data folder of one installation: the database, the buckets, and the secrets made at its first use.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fluxgate_core::port::{Entropy, SystemClock};
+use fluxgate_core::signature::Secret;
+use fluxgate_edge::auth::LocalIssuer;
+use fluxgate_embedded::SqliteStore;
+use serde::{Deserialize, Serialize};
+
+/// The `iss` of tokens that `fluxgate token` prints.
+pub const LOCAL_ISSUER: &str = "urn:fluxgate:local";
+/// Their `aud`.
+pub const LOCAL_AUDIENCE: &str = "fluxgate";
+/// The claim that names the tenant in them.
+pub const TENANT_CLAIM: &str = "tenant";
+
+/// An opened data folder. Several processes may open one; only one may serve it.
+pub struct DataFolder {
+    pub path: PathBuf,
+    pub store: SqliteStore,
+    pub secrets: FolderSecrets,
+}
+
+/// What is secret in a folder, made once.
+pub struct FolderSecrets {
+    pub issuer: LocalIssuer,
+    pub capability: [u8; 32],
+    pub s3_access_key: String,
+    pub s3_secret_key: Secret,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SecretsFile {
+    issuer_pkcs8: String,
+    capability: String,
+    s3_access_key: String,
+    s3_secret_key: Secret,
+}
+
+/// The kernel's random bits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        aws_lc_rs::rand::fill(bytes).expect("the kernel gives random bits");
+    }
+}
+
+impl DataFolder {
+    /// Opens or creates the folder. Fails with one line that names it.
+    pub fn open(path: &Path) -> Result<Self> {
+        create_private(path).with_context(|| format!("the data folder {} cannot be created", path.display()))?;
+        let secrets = FolderSecrets::open(path)?;
+        let store = SqliteStore::open(path, Arc::new(SystemClock))
+            .with_context(|| format!("the data folder {} cannot be opened", path.display()))?;
+        Ok(Self { path: path.to_owned(), store, secrets })
+    }
+
+    /// Opens a folder that must be there already, so that a mistyped path is not taken for a new installation.
+    pub fn open_existing(path: &Path) -> Result<Self> {
+        if !path.join("fluxgate.db").is_file() {
+            anyhow::bail!(
+                "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add'",
+                path.display()
+            );
+        }
+        Self::open(path)
+    }
+
+    /// Where the buckets lie.
+    pub fn buckets(&self) -> PathBuf {
+        self.path.join("s3")
+    }
+}
+
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+impl FolderSecrets {
+    fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("secrets.json");
+        if !path.exists() {
+            Self::create(folder, &path).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let file: SecretsFile =
+            serde_json::from_str(&text).with_context(|| format!("{} is damaged; restore it from a backup", path.display()))?;
+        Self::parse(file).with_context(|| format!("{} is damaged; restore it from a backup", path.display()))
+    }
+
+    /// Written beside and linked into place whole: of two processes at once, the second finds the first one's.
+    fn create(folder: &Path, path: &Path) -> Result<()> {
+        let random = |n: usize| {
+            let mut bytes = vec![0; n];
+            SystemEntropy.fill(&mut bytes);
+            hex::encode(bytes)
+        };
+        let file = SecretsFile {
+            issuer_pkcs8: STANDARD.encode(LocalIssuer::generate().1),
+            capability: random(32),
+            s3_access_key: format!("fluxgate{}", random(8)),
+            s3_secret_key: Secret::new(random(20)),
+        };
+        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        temporary.write_all(serde_json::to_string_pretty(&file)?.as_bytes())?;
+        temporary.as_file().sync_all()?;
+        match temporary.persist_noclobber(path) {
+            Ok(_) => Ok(std::fs::File::open(folder)?.sync_all()?),
+            Err(_) if path.exists() => Ok(()),
+            Err(error) => Err(error.error.into()),
+        }
+    }
+
+    fn parse(file: SecretsFile) -> Result<Self> {
+        let mut capability = [0; 32];
+        hex::decode_to_slice(&file.capability, &mut capability)?;
+        Ok(Self {
+            issuer: LocalIssuer::from_pkcs8(&STANDARD.decode(&file.issuer_pkcs8)?)?,
+            capability,
+            s3_access_key: file.s3_access_key,
+            s3_secret_key: file.s3_secret_key,
+        })
+    }
+}

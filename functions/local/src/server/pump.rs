@@ -1,0 +1,110 @@
+//! The queue's consumers: poller, archiver and notifier side by side, each with a bound of its own.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::job::{Job, Lane};
+use fluxgate_core::port::Lease;
+use futures::FutureExt as _;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Jobs of one lane in hand at once. Callbacks mostly wait for receivers, so there are many.
+fn concurrency_max(lane: Lane) -> usize {
+    match lane {
+        Lane::Watch => 64,
+        Lane::Archive => 32,
+        Lane::Notify => 256,
+    }
+}
+
+/// Jobs taken from the queue at once.
+const RECEIVE_MAX: usize = 32;
+/// After an error of the queue itself.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Before a job that panicked is tried again.
+const PANIC_DELAY_MS: u64 = 60_000;
+
+pub(super) struct Pump {
+    stop: watch::Sender<bool>,
+    lanes: JoinSet<()>,
+}
+
+impl Pump {
+    pub(super) fn start(fluxgate: Arc<Fluxgate>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut lanes = JoinSet::new();
+        for lane in Lane::ALL {
+            lanes.spawn(consume(fluxgate.clone(), lane, stopped.clone()));
+        }
+        Self { stop, lanes }
+    }
+
+    /// Takes no more jobs and waits for those in hand. What does not end in time is received again after the next start.
+    pub(super) async fn stop(mut self, within: Duration) {
+        self.stop.send_replace(true);
+        let ended = tokio::time::timeout(within, async { while self.lanes.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            tracing::warn!("some jobs did not end in time; they go on after the next start");
+        }
+    }
+}
+
+async fn consume(fluxgate: Arc<Fluxgate>, lane: Lane, mut stopped: watch::Receiver<bool>) {
+    let permits = Arc::new(Semaphore::new(concurrency_max(lane)));
+    let mut in_hand = JoinSet::new();
+    loop {
+        let received = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            received = receive(&fluxgate, lane, &permits) => received,
+        };
+        for lease in received {
+            let (fluxgate, permits) = (fluxgate.clone(), permits.clone());
+            in_hand.spawn(async move {
+                let _permit = permits.acquire_owned().await;
+                work(&fluxgate, lease).await;
+            });
+        }
+        while in_hand.try_join_next().is_some() {}
+    }
+    while in_hand.join_next().await.is_some() {}
+}
+
+/// Jobs for which there is room. Only this task takes permits ahead of the work, so what is free stays free.
+async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Semaphore) -> Vec<Lease> {
+    let Ok(room) = permits.acquire().await else { return Vec::new() };
+    let max = RECEIVE_MAX.min(permits.available_permits() + 1);
+    drop(room);
+    match fluxgate.ports.queue.receive(lane, max, fluxgate.bounds().lease_ms).await {
+        Ok(leases) => leases,
+        Err(error) => {
+            tracing::error!(lane = lane.as_str(), %error, "the queue cannot be read");
+            tokio::time::sleep(PAUSE).await;
+            Vec::new()
+        }
+    }
+}
+
+/// One job. A panic fails that job alone.
+async fn work(fluxgate: &Fluxgate, lease: Lease) {
+    match AssertUnwindSafe(fluxgate.work(&lease)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(lane = lease.job.lane().as_str(), %error, "a job could not be settled"),
+        Err(_) => after_panic(fluxgate, &lease).await,
+    }
+}
+
+async fn after_panic(fluxgate: &Fluxgate, lease: &Lease) {
+    tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job met a defect");
+    let queue = &fluxgate.ports.queue;
+    let settled = match &lease.job {
+        // A watch is never given up: its task would have nobody looking at it.
+        Job::Watch { .. } => queue.again(lease, &lease.job, PANIC_DELAY_MS).await,
+        _ => queue.fail(lease, PANIC_DELAY_MS, "panic", fluxgate.bounds().job_failures_max).await,
+    };
+    if let Err(error) = settled {
+        tracing::error!(%error, "a job could not be settled");
+    }
+}

@@ -1,0 +1,134 @@
+//! Which adapter stands behind which port.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use fluxgate_aws::{S3Limits, S3ObjectStore, S3StoreSettings};
+use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
+use fluxgate_core::port::SystemClock;
+use fluxgate_core::signature::{CapabilityKey, Secret};
+use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
+use fluxgate_edge::{Edge, Health};
+use fluxgate_embedded::s3::S3Server;
+use fluxgate_emulator::Emulator;
+use fluxgate_outbound::{
+    Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, UpstreamSettings, WaveSpeedClient,
+};
+use url::Url;
+
+use super::reachable;
+use crate::folder::{DataFolder, SystemEntropy};
+use crate::settings::{Settings, UpstreamChoice};
+
+/// A key set or a discovery document is small.
+const KEY_SET_BYTES_MAX: usize = 512 * 1024;
+const KEY_SET_TIMEOUT_MS: u64 = 5_000;
+const CATALOGUE_TTL_MS: u64 = 300_000;
+
+/// What has been started already.
+pub(super) struct Parts<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) folder: &'a DataFolder,
+    pub(super) addr: SocketAddr,
+    pub(super) s3: &'a S3Server,
+    pub(super) emulator: Option<&'a Emulator>,
+}
+
+pub(super) fn edge(parts: Parts<'_>) -> Result<Edge> {
+    let own_url = format!("http://{}", reachable(parts.addr));
+    let public_url = match (&parts.settings.public_url, parts.emulator) {
+        (Some(url), _) => Some(url.clone()),
+        // The emulator lives here too and reaches the receiver by its address.
+        (None, Some(_)) => Some(Url::parse(&own_url)?),
+        (None, None) => None,
+    };
+    let bounds = parts.settings.bounds.bounds(public_url.is_some());
+    let guard = Arc::new(Guard::new(policy(&parts)?)?);
+    let fluxgate = Arc::new(Fluxgate {
+        ports: ports(&parts, &guard, bounds.upstream_timeout_ms)?,
+        settings: FlowSettings {
+            bounds,
+            base_url: parts.settings.base_url.as_ref().map_or(own_url, |url| url.as_str().trim_end_matches('/').to_owned()),
+            public_url: public_url.clone(),
+            capability: CapabilityKey::new(parts.folder.secrets.capability),
+        },
+    });
+    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client())));
+    let store = Arc::new(parts.folder.store.clone());
+    let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
+    Ok(Edge { fluxgate, authenticator, health: Arc::new(health(&parts, public_url.is_some())) })
+}
+
+fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Result<Ports> {
+    let store = Arc::new(parts.folder.store.clone());
+    Ok(Ports {
+        tasks: store.clone(),
+        accounts: store.clone(),
+        tenants: store.clone(),
+        endpoints: store.clone(),
+        deliveries: store.clone(),
+        queue: store,
+        objects: Arc::new(objects(parts)?),
+        upstream: Arc::new(upstream(parts, upstream_timeout_ms)?),
+        outputs: Arc::new(HttpOutputFetcher::new(guard.client())),
+        callbacks: Arc::new(HttpCallbackSender::new(guard.client())),
+        guard: guard.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    })
+}
+
+/// The emulator's own address is allowed, and no other on this machine: its outputs and uploads lie there.
+fn policy(parts: &Parts<'_>) -> Result<GuardPolicy> {
+    let mut policy = GuardPolicy::allowing(parts.settings.allow_net.clone());
+    if let Some(emulator) = parts.emulator {
+        policy.allow_server(emulator.addr());
+    }
+    Ok(policy)
+}
+
+fn objects(parts: &Parts<'_>) -> Result<S3ObjectStore> {
+    let secrets = &parts.folder.secrets;
+    Ok(S3ObjectStore::new(S3StoreSettings {
+        endpoint: Some(parts.s3.endpoint()),
+        public_endpoint: parts.settings.s3_public_url.as_ref().map(ToString::to_string),
+        region: "us-east-1".to_owned(),
+        credentials: Some((secrets.s3_access_key.clone(), secrets.s3_secret_key.clone())),
+        force_path_style: true,
+        limits: S3Limits::default(),
+    })?)
+}
+
+fn upstream(parts: &Parts<'_>, timeout_ms: u64) -> Result<WaveSpeedClient> {
+    let (base_url, api_key) = match (parts.emulator, parts.settings.upstream()?) {
+        (Some(emulator), _) => (Url::parse(&emulator.base_url())?, Secret::new(emulator.api_key())),
+        (None, UpstreamChoice::Vendor { url, key }) => (url, key),
+        (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
+    };
+    Ok(WaveSpeedClient::new(UpstreamSettings { base_url, api_key, timeout_ms, catalogue_ttl_ms: CATALOGUE_TTL_MS })?)
+}
+
+fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
+    let mut settings = parts.settings.public_names();
+    if parts.emulator.is_some() {
+        settings.insert("upstream".to_owned(), "emulator (not the real model)".to_owned());
+    }
+    Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        completion: if webhooks { "webhook" } else { "poll" },
+        settings,
+    }
+}
+
+/// Token issuers are named by tenants, so their key sets are fetched through the guard.
+struct GuardedKeySets(HttpJwksFetcher);
+
+#[async_trait]
+impl KeySetFetcher for GuardedKeySets {
+    async fn get_json(&self, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
+        self.0.get_json(url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
+    }
+}

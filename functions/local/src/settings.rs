@@ -1,0 +1,210 @@
+//! What an operator sets: flags over environment over one TOML file over defaults. Unknown keys are errors.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::signature::Secret;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// Variables with our prefix that are no settings of `serve`.
+const ELSEWHERE: [&str; 2] = ["config", "token"];
+
+/// The vendor's own address.
+const VENDOR_URL: &str = "https://api.wavespeed.ai";
+
+/// The settings of `fluxgate serve`. Each is a flag, `FLUXGATE_<NAME>` in the environment, and a key of the TOML file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The data folder: database, keys, buckets.
+    pub data: PathBuf,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where the S3 server listens; by default the port after `listen`'s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_listen: Option<SocketAddr>,
+    /// How tenants reach the API, when not by its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<Url>,
+    /// How tenants reach the S3 server, when not by its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_public_url: Option<Url>,
+    /// How the vendor reaches the receiver; without it completions come by polling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<Url>,
+    /// `emulator`, or the vendor's base URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Networks that callbacks, pictures and outputs may lie in although they are not public.
+    #[serde(default)]
+    pub allow_net: Vec<IpNet>,
+    /// What is logged, in the syntax of tracing's `EnvFilter`.
+    pub log: String,
+    /// How long a stop may take, in milliseconds.
+    pub stop_max_ms: u64,
+    #[serde(default)]
+    pub bounds: BoundsSettings,
+    /// The vendor's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`.
+    #[serde(skip)]
+    pub vendor_key: Option<Secret>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("fluxgate-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            s3_listen: None,
+            base_url: None,
+            s3_public_url: None,
+            public_url: None,
+            upstream: None,
+            allow_net: Vec::new(),
+            log: "info".to_owned(),
+            stop_max_ms: 10_000,
+            bounds: BoundsSettings::default(),
+            vendor_key: None,
+        }
+    }
+}
+
+/// The bounds that can be set; the rest keep the defaults of [`Bounds`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundsSettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes_max: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submit_timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_stall_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_first_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wake_first_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wake_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_schedule_ms: Option<Vec<u64>>,
+}
+
+impl BoundsSettings {
+    /// The bounds in force, with a quicker watch where polling is the only way.
+    pub fn bounds(&self, webhooks: bool) -> Bounds {
+        let mut bounds = if webhooks { Bounds::default() } else { Bounds::default().polling_only() };
+        set(&mut bounds.body_bytes_max, self.body_bytes_max);
+        set(&mut bounds.upload_bytes_max, self.upload_bytes_max);
+        set(&mut bounds.output_bytes_max, self.output_bytes_max);
+        set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
+        set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
+        set(&mut bounds.unknown_max_ms, self.unknown_max_ms);
+        set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
+        set(&mut bounds.watch.first_ms, self.watch_first_ms);
+        set(&mut bounds.watch.max_ms, self.watch_max_ms);
+        set(&mut bounds.wake.first_ms, self.wake_first_ms);
+        set(&mut bounds.wake.max_ms, self.wake_max_ms);
+        set(&mut bounds.callback_timeout_ms, self.callback_timeout_ms);
+        set(&mut bounds.callback_schedule_ms, self.callback_schedule_ms.clone());
+        bounds
+    }
+}
+
+fn set<T>(bound: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *bound = value;
+    }
+}
+
+/// Where the model runs.
+#[derive(Debug, Clone)]
+pub enum UpstreamChoice {
+    /// The bundled emulator, in this process.
+    Emulator,
+    Vendor { url: Url, key: Secret },
+}
+
+impl Settings {
+    /// Merges defaults, the file, the environment and the flags that were given.
+    pub fn load(file: Option<&Path>, flags: impl Serialize) -> Result<Self> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(file) = file {
+            if !file.is_file() {
+                bail!("the settings file {} does not exist or is not a file", file.display());
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let settings: Self = figment
+            .merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__"))
+            .merge(Serialized::globals(flags))
+            .extract()
+            .map_err(one_line)?;
+        let vendor_key = std::env::var("WAVESPEED_API_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
+        Ok(Self { vendor_key, ..settings })
+    }
+
+    /// Fails when the vendor is asked for without its key.
+    pub fn upstream(&self) -> Result<UpstreamChoice> {
+        match (self.upstream.as_deref(), self.vendor_key.clone()) {
+            (Some("emulator"), _) | (None, None) => Ok(UpstreamChoice::Emulator),
+            (Some(url), Some(key)) => {
+                let url = Url::parse(url).with_context(|| format!("upstream '{url}' is neither 'emulator' nor a URL"))?;
+                Ok(UpstreamChoice::Vendor { url, key })
+            }
+            (Some(url), None) => bail!("upstream '{url}' needs the vendor's key: set WAVESPEED_API_KEY, or use --upstream emulator"),
+            (None, Some(key)) => {
+                let url = Url::parse(VENDOR_URL).expect("the vendor's URL is one");
+                Ok(UpstreamChoice::Vendor { url, key })
+            }
+        }
+    }
+
+    /// The settings by name for `/healthz`: neither paths nor anything secret.
+    pub fn public_names(&self) -> std::collections::BTreeMap<String, String> {
+        let text = |url: &Option<Url>| url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization());
+        let nets: Vec<String> = self.allow_net.iter().map(ToString::to_string).collect();
+        [
+            ("data", "set".to_owned()),
+            ("listen", self.listen.to_string()),
+            ("s3_listen", self.s3_listen().to_string()),
+            ("base_url", text(&self.base_url)),
+            ("s3_public_url", text(&self.s3_public_url)),
+            ("public_url", text(&self.public_url)),
+            ("upstream", self.upstream.clone().unwrap_or_else(|| "not set".to_owned())),
+            ("allow_net", nets.join(" ")),
+            ("log", self.log.clone()),
+            ("stop_max_ms", self.stop_max_ms.to_string()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    pub fn s3_listen(&self) -> SocketAddr {
+        let port = if self.listen.port() == 0 { 0 } else { self.listen.port().wrapping_add(1) };
+        self.s3_listen.unwrap_or(SocketAddr::new(self.listen.ip(), port))
+    }
+}
+
+/// What is wrong, where, in one line.
+fn one_line(error: figment::Error) -> anyhow::Error {
+    let text: Vec<String> = error.into_iter().map(|error| error.to_string().replace('\n', " ")).collect();
+    anyhow::anyhow!("the settings are not valid: {}", text.join("; "))
+}

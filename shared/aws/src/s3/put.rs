@@ -1,0 +1,89 @@
+//! The conditional put, and the look at what was there before.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use fluxgate_core::port::{NewObject, ObjectBody, Stored};
+use fluxgate_core::task::Output;
+use fluxgate_core::{Error, Result};
+
+use super::refusal::{Refusal, refusal};
+
+/// The name of the digest in an object's metadata.
+const SHA256: &str = "sha256";
+
+pub(super) async fn put_new(client: &Client, bucket: &str, object: NewObject) -> Result<Stored> {
+    let put = client
+        .put_object()
+        .bucket(bucket)
+        .key(&object.key)
+        .if_none_match("*")
+        .checksum_sha256(BASE64.encode(object.sha256))
+        .metadata(SHA256, hex::encode(object.sha256))
+        .content_type(&object.content_type)
+        .content_length(length(object.bytes)?)
+        .body(body(&object.body).await?)
+        .customize()
+        // The checksum already binds the bytes; signing them would digest them once more.
+        .disable_payload_signing();
+    match Box::pin(put.send()).await {
+        Ok(_) => Ok(Stored::Created(created(bucket, object))),
+        Err(error) => match refusal(&error, bucket) {
+            Refusal::Taken => existing(client, bucket, object.key).await.map(Stored::Existing),
+            Refusal::Failed(error) => Err(error),
+        },
+    }
+}
+
+async fn body(body: &ObjectBody) -> Result<ByteStream> {
+    match body {
+        ObjectBody::Memory(bytes) => Ok(ByteStream::from(bytes.clone())),
+        ObjectBody::File(path) => ByteStream::from_path(path.as_ref().as_ref()).await.map_err(|error| {
+            Error::internal("output_file_unreadable", "a fetched output could not be read back; look at the disk")
+                .source(error)
+        }),
+    }
+}
+
+fn length(bytes: u64) -> Result<i64> {
+    i64::try_from(bytes).map_err(|error| Error::internal("object_too_large", "an object over 8 EiB").source(error))
+}
+
+fn created(bucket: &str, object: NewObject) -> Output {
+    Output {
+        bucket: bucket.to_owned(),
+        key: object.key,
+        sha256: hex::encode(object.sha256),
+        bytes: object.bytes,
+        content_type: object.content_type,
+    }
+}
+
+async fn existing(client: &Client, bucket: &str, key: String) -> Result<Output> {
+    let head = client.head_object().bucket(bucket).key(&key).checksum_mode(ChecksumMode::Enabled);
+    let head = Box::pin(head.send()).await.map_err(|error| match refusal(&error, bucket) {
+        // The put said taken, the look says something else: whatever it is, it is in motion.
+        Refusal::Taken => Error::unavailable("bucket_unavailable", format!("bucket '{bucket}' contradicts itself")),
+        Refusal::Failed(error) => error,
+    })?;
+    let Some(sha256) = digest(&head) else {
+        let text = format!("another object without a SHA-256 lies at '{key}' in bucket '{bucket}'; move it away");
+        return Err(Error::unavailable("bucket_key_taken", text));
+    };
+    Ok(Output {
+        bucket: bucket.to_owned(),
+        key,
+        sha256,
+        bytes: head.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
+        content_type: head.content_type().unwrap_or("application/octet-stream").to_owned(),
+    })
+}
+
+/// From the metadata, else from the checksum that S3 keeps of a single put by itself.
+fn digest(head: &HeadObjectOutput) -> Option<String> {
+    let noted = head.metadata().and_then(|metadata| metadata.get(SHA256)).cloned();
+    noted.or_else(|| BASE64.decode(head.checksum_sha256()?).ok().map(hex::encode))
+}

@@ -1,0 +1,82 @@
+//! Which keys of a set may verify a token.
+
+use fluxgate_core::tenant::KeySource;
+use fluxgate_edge::auth::AuthBounds;
+use serde_json::{Value, json};
+
+use crate::signing::{TestKey, base64url, jwks};
+use crate::world::World;
+
+#[tokio::test]
+async fn keys_over_the_bound_of_one_set_are_ignored() {
+    let (first, second) = (TestKey::ed("1"), TestKey::ed("2"));
+    let world = World::bounded(AuthBounds { key_set_keys_max: 1, ..AuthBounds::default() }).await;
+    world.tenants.add("acme", world.trust(KeySource::Jwks(jwks(&[&first, &second]))));
+
+    assert_eq!(world.tenant(&first.token(&world.claims())).await, "acme");
+    assert_eq!(world.refused(&second.token(&world.claims())).await, "token_key_unknown");
+}
+
+#[tokio::test]
+async fn a_token_without_a_kid_is_taken_only_when_one_key_can_be_meant() {
+    let (one, other, rsa) = (TestKey::ed("1"), TestKey::ed("2"), TestKey::rsa("r"));
+    let world = World::with_acme(&[&one, &rsa]).await;
+    let ambiguous = World::with_acme(&[&one, &other]).await;
+    let nameless = |world: &World| one.token_with(&json!({"alg": "EdDSA"}), &world.claims());
+
+    assert_eq!(world.tenant(&nameless(&world)).await, "acme");
+    assert_eq!(ambiguous.refused(&nameless(&ambiguous)).await, "token_key_unknown");
+}
+
+#[tokio::test]
+async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
+    let key = TestKey::ed("good");
+    let rsa = TestKey::rsa("bad");
+    let short = json!({"kty": "RSA", "kid": "bad", "n": base64url([0xff; 128]), "e": "AQAB"});
+    let padded_short =
+        json!({"kty": "RSA", "kid": "bad", "n": base64url([[0; 128], [0xff; 128]].concat()), "e": "AQAB"});
+    let with = |name: &str, value: Value| {
+        let mut jwk = rsa.jwk();
+        jwk[name] = value;
+        jwk
+    };
+    let bad = [
+        short,
+        padded_short,
+        with("e", json!("AQ")),
+        with("n", json!("!")),
+        with("use", json!("enc")),
+        with("alg", json!("PS256")),
+        with("alg", json!("RSA-OAEP")),
+        with("key_ops", json!(["encrypt"])),
+        json!({"kty": "oct", "kid": "bad", "k": base64url([7; 32])}),
+        json!({"kty": "EC", "crv": "secp256k1", "kid": "bad", "x": base64url([1; 32]), "y": base64url([1; 32])}),
+        json!({"kty": "EC", "crv": "P-256", "kid": "bad", "x": base64url([1; 31]), "y": base64url([1; 32])}),
+        json!({"kty": "OKP", "crv": "X25519", "kid": "bad", "x": base64url([1; 32])}),
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": "bad", "x": base64url([1; 33])}),
+        json!("bad"),
+        json!({}),
+    ];
+
+    for jwk in bad {
+        let world = World::new().await;
+        world.tenants.add("acme", world.trust(KeySource::Jwks(json!({"keys": [jwk.clone(), key.jwk()]}))));
+
+        assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme", "{jwk}");
+        assert_eq!(world.refused(&rsa.token(&world.claims())).await, "token_key_unknown", "{jwk}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_says_what_it_is_for_and_one_with_a_padded_modulus_are_of_use() {
+    let key = TestKey::rsa("r");
+    let world = World::new().await;
+    let mut jwk = key.jwk();
+    jwk["n"] = json!(base64url([vec![0], key.rsa_modulus()].concat()));
+    for (name, value) in [("use", json!("sig")), ("alg", json!("RS256")), ("key_ops", json!(["verify"]))] {
+        jwk[name] = value;
+    }
+    world.tenants.add("acme", world.trust(KeySource::Jwks(json!({"keys": [jwk]}))));
+
+    assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme");
+}

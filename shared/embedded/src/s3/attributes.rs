@@ -1,0 +1,50 @@
+//! What is known of an object beside its bytes.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use s3s::dto::{ETag, PutObjectInput};
+use serde::{Deserialize, Serialize};
+
+/// Kept as JSON. All absent for a file that somebody laid into a bucket's folder by hand.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Attributes {
+    /// For people who look into the folder: the file's own name is a digest.
+    pub(super) key: String,
+    /// Base64, as S3 writes checksums.
+    pub(super) sha256: Option<String>,
+    pub(super) content_type: Option<String>,
+    pub(super) content_disposition: Option<String>,
+    pub(super) content_encoding: Option<String>,
+    pub(super) cache_control: Option<String>,
+    pub(super) metadata: HashMap<String, String>,
+}
+
+impl Attributes {
+    pub(super) fn of(input: PutObjectInput, sha256: Option<String>) -> Self {
+        Self {
+            key: input.key,
+            sha256,
+            content_type: input.content_type,
+            content_disposition: input.content_disposition,
+            content_encoding: input.content_encoding,
+            cache_control: input.cache_control,
+            metadata: input.metadata.unwrap_or_default(),
+        }
+    }
+
+    pub(super) async fn load(path: &Path) -> io::Result<Self> {
+        match tokio::fs::read(path).await {
+            Ok(json) => Ok(serde_json::from_slice(&json)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// S3 lets an ETag be any digest of the bytes; this one is at hand.
+    pub(super) fn e_tag(&self) -> Option<ETag> {
+        self.sha256.clone().map(ETag::Strong)
+    }
+}

@@ -1,0 +1,80 @@
+//! Where things lie: a bucket is a folder, an object a plain file in it, and what is known of the object a file apart.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fluxgate_core::digest;
+
+/// Holds what is not an object. No bucket's name can start with a dot.
+const PRIVATE: &str = ".fluxgate";
+/// What most file systems allow for one name.
+const NAME_BYTES_MAX: usize = 255;
+
+/// The folder of one server.
+pub(super) struct Folder {
+    pub(super) root: PathBuf,
+}
+
+/// Where one object lies.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) bucket: PathBuf,
+    pub(super) object: PathBuf,
+    pub(super) attributes: PathBuf,
+}
+
+impl Folder {
+    /// Creates what is missing, and removes what an interrupted upload left behind.
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(root)?;
+        let folder = Self { root: root.canonicalize()? };
+        match std::fs::remove_dir_all(folder.incoming()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::create_dir_all(folder.incoming())?;
+        std::fs::create_dir_all(folder.attributes())?;
+        Ok(folder)
+    }
+
+    /// Uploads are written here first, on the same file system as the buckets, so that a rename makes them visible whole.
+    pub(super) fn incoming(&self) -> PathBuf {
+        self.root.join(PRIVATE).join("incoming")
+    }
+
+    pub(super) fn attributes(&self) -> PathBuf {
+        self.root.join(PRIVATE).join("attributes")
+    }
+
+    pub(super) fn has_bucket(&self, bucket: &str) -> bool {
+        self.root.join(bucket).is_dir()
+    }
+
+    /// `None` for a key that cannot be a file's path inside its bucket. The bucket's name is valid: s3s has checked it.
+    pub(super) fn locate(&self, bucket: &str, key: &str) -> Option<Place> {
+        if !key.split('/').all(is_name) {
+            return None;
+        }
+        // A digest, since a key may be longer than a file's name.
+        let name = format!("{}.json", hex::encode(digest::sha256(key.as_bytes())));
+        let attributes = self.attributes().join(bucket).join(name);
+        let bucket = self.root.join(bucket);
+        Some(Place { object: bucket.join(key), bucket, attributes })
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let odd = |byte: u8| byte == 0 || byte == b'\\';
+    !name.is_empty() && name != "." && name != ".." && name.len() <= NAME_BYTES_MAX && !name.bytes().any(odd)
+}
+
+/// Makes a bucket; one that exists is left alone. Any process may do so while a server runs over the folder.
+pub fn create_bucket(root: &Path, name: &str) -> io::Result<()> {
+    if !s3s::path::check_bucket_name(name) {
+        let text = format!(
+            "'{name}' is no bucket name: 3 to 63 of a-z, 0-9, '-' and '.', starting and ending with a-z or 0-9"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    std::fs::create_dir_all(root.join(name))
+}

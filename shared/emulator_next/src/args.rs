@@ -1,0 +1,83 @@
+//! The emulator as a command of its own.
+
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::config::EmulatorConfig;
+use crate::emulator::Emulator;
+use crate::faults::Faults;
+
+#[derive(Debug, Clone, Args)]
+pub struct EmulatorArgs {
+    /// Where to listen; only this machine reaches it by default
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
+    pub listen: SocketAddr,
+
+    /// How others reach it, when that is not the address it listens on
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// The API key that clients must send
+    #[arg(long, value_name = "KEY", default_value = "wsk_emulator")]
+    pub key: String,
+
+    /// The secret that signs webhooks, whsec_…
+    #[arg(long, value_name = "SECRET")]
+    pub webhook_secret: Option<String>,
+
+    /// How long a run takes at least, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    pub run_time_ms: u64,
+
+    /// Submits per second above which the answer is 429
+    #[arg(long, value_name = "N")]
+    pub rate_per_second_max: Option<u32>,
+
+    /// What goes wrong: NAME for always, NAME=3 for the next three times, NAME=VALUE for a value; repeatable
+    #[arg(long = "fault", value_name = "NAME[=VALUE]")]
+    pub faults: Vec<String>,
+}
+
+/// Serves until `shutdown` ends. Fails when the address cannot be listened on or a fault is not known.
+pub async fn run(args: EmulatorArgs, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let emulator = Emulator::start(args.config()?).await?;
+    announce(&emulator)?;
+    shutdown.await;
+    emulator.stop().await;
+    Ok(())
+}
+
+impl EmulatorArgs {
+    fn config(self) -> io::Result<EmulatorConfig> {
+        let mut faults = Faults::default();
+        for setting in &self.faults {
+            faults.set(setting).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+        }
+        let defaults = EmulatorConfig::default();
+        Ok(EmulatorConfig {
+            listen: self.listen,
+            public_url: self.public_url,
+            api_key: self.key,
+            webhook_secret: self.webhook_secret.unwrap_or(defaults.webhook_secret),
+            run_time: Duration::from_millis(self.run_time_ms),
+            faults,
+            rate_per_second_max: self.rate_per_second_max,
+            ..defaults
+        })
+    }
+}
+
+fn announce(emulator: &Emulator) -> io::Result<()> {
+    let url = emulator.base_url();
+    let mut stderr = io::stderr().lock();
+    writeln!(stderr, "An emulator of the vendor's API. It edits pixels by rule; it is not the model.")?;
+    writeln!(stderr, "  base URL        {url}")?;
+    writeln!(stderr, "  API key         {}", emulator.api_key())?;
+    writeln!(stderr, "  webhook secret  {}", emulator.webhook_secret())?;
+    writeln!(stderr, "  faults          GET or PUT {url}/_emulator/faults")?;
+    writeln!(stderr, "  runs            GET {url}/_emulator/runs")
+}

@@ -1,0 +1,54 @@
+//! One switch: off, on, or on for the next few times. In JSON `false`, `true` or the number.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fault {
+    #[default]
+    Off,
+    Always,
+    Times(u32),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Switch(bool),
+    Times(u32),
+}
+
+impl Fault {
+    /// Whether it strikes now; a counted one has one less afterwards.
+    pub fn strike(&mut self) -> bool {
+        match *self {
+            Self::Off | Self::Times(0) => false,
+            Self::Always => true,
+            Self::Times(times) => {
+                *self = Self::Times(times - 1);
+                true
+            }
+        }
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_bool(false),
+            Self::Always => serializer.serialize_bool(true),
+            Self::Times(times) => serializer.serialize_u32(*times),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fault {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Written::deserialize(deserializer).map_err(|_| D::Error::custom("not true, false or a number"))?;
+        Ok(match written {
+            Written::Switch(false) => Self::Off,
+            Written::Switch(true) => Self::Always,
+            Written::Times(times) => Self::Times(times),
+        })
+    }
+}

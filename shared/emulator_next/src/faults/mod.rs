@@ -1,0 +1,84 @@
+//! The ways in which the emulator can be told to misbehave, all of them seen from real vendors.
+
+mod fault;
+mod live;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use fault::Fault;
+pub(crate) use live::LiveFaults;
+
+/// What is broken at present. A value of 0 is off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// The webhook is never sent.
+    pub webhook_lost: Fault,
+    /// The webhook is sent twice under one id.
+    pub webhook_twice: Fault,
+    pub webhook_late_ms: u64,
+    pub webhook_bad_signature: Fault,
+    /// Submits per second above which the answer is 429.
+    pub rate_limit_per_second: u32,
+    /// 500 to a submit that was not taken.
+    pub error_500_before_accept: Fault,
+    /// 500 to a submit that was taken, and is paid.
+    pub error_500_after_accept: Fault,
+    /// The submit is taken; the connection closes without an answer.
+    pub hang_up_after_accept: Fault,
+    /// The submit is taken; the answer comes this much later.
+    pub hang_after_accept_ms: u64,
+    pub slow_output_bytes_per_second: u64,
+    /// `Content-Length` promises more than is sent.
+    pub truncated_output: Fault,
+    pub fail_task: Fault,
+    pub nsfw: Fault,
+    pub result_500: Fault,
+    pub output_404: Fault,
+    /// HTML where a picture should be, still called `image/jpeg`.
+    pub wrong_output_type: Fault,
+    /// No download and no edit: one constant, tiny PNG a run. For benchmarks.
+    pub tiny_output: Fault,
+}
+
+impl Faults {
+    /// Sets one fault from `NAME` or `NAME=VALUE`, the value as in JSON. Fails with what to write instead.
+    pub fn set(&mut self, setting: &str) -> Result<(), String> {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, "true"));
+        let value: Value = serde_json::from_str(value).map_err(|_| format!("'{value}' is not true, false or a number"))?;
+        let mut all = serde_json::to_value(&*self).map_err(|error| error.to_string())?;
+        all[name] = value;
+        *self = serde_json::from_value(all).map_err(|error| format!("fault '{setting}': {error}"))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_set_by_name_with_or_without_a_value() {
+        let mut faults = Faults::default();
+
+        faults.set("fail_task").unwrap();
+        faults.set("webhook_lost=2").unwrap();
+        faults.set("webhook_late_ms=50").unwrap();
+
+        let wanted = Faults {
+            fail_task: Fault::Always,
+            webhook_lost: Fault::Times(2),
+            webhook_late_ms: 50,
+            ..Faults::default()
+        };
+        assert_eq!(faults, wanted);
+    }
+
+    #[test]
+    fn an_unknown_fault_is_refused_with_the_names_there_are() {
+        let refusal = Faults::default().set("webhook_lots").unwrap_err();
+
+        assert!(refusal.contains("webhook_lost"), "{refusal}");
+    }
+}

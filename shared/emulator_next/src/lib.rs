@@ -1,0 +1,30 @@
+//! The vendor's API on one machine, with faults to order. It edits real pixels and never pretends to be the model.
+
+mod args;
+mod catalogue;
+mod config;
+mod emulator;
+mod faults;
+mod file_store;
+mod inputs;
+#[path = "looks_stub.rs"]
+mod looks;
+mod money;
+mod page;
+mod rate;
+mod reply;
+mod routes;
+mod run;
+mod serve;
+mod signature;
+mod ticket;
+mod vendor;
+
+pub use args::{EmulatorArgs, run};
+pub use config::EmulatorConfig;
+pub use emulator::Emulator;
+pub use faults::{Fault, Faults};
+pub use run::RunRecord;
+
+/// A picture to try things with.
+pub const DEMO_PHOTO: &[u8] = include_bytes!("../assets/photo.jpg");

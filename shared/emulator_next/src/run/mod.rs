@@ -1,0 +1,127 @@
+//! One run of a model: what was asked, how far it is, what came out.
+
+mod picture;
+mod prediction;
+mod record;
+mod store;
+mod webhook;
+mod work;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::catalogue::Model;
+
+pub(crate) use prediction::{echo, prediction};
+pub use record::RunRecord;
+pub(crate) use store::{Full, RunStore};
+pub(crate) use work::work;
+
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) model: &'static Model,
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) webhook: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) price_micro_usd: i64,
+    /// Told once, when the run has ended.
+    pub(crate) ended: Notify,
+    deleted: AtomicBool,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Progress {
+    #[default]
+    Created,
+    Processing,
+    Ended {
+        at: Timestamp,
+        outcome: Outcome,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    Completed { outputs: Vec<OutputName>, nsfw: bool },
+    Failed { code: u16, error: String },
+}
+
+/// The last part of an output's path: `0.jpg`.
+pub(crate) type OutputName = String;
+
+impl Run {
+    pub(crate) fn new(model: &'static Model, inputs: Map<String, Value>, webhook: Option<String>) -> Self {
+        Self {
+            id: Uuid::now_v7().simple().to_string(),
+            price_micro_usd: model.price_micro_usd(&inputs),
+            model,
+            inputs,
+            webhook,
+            created_at: Timestamp::now(),
+            ended: Notify::new(),
+            deleted: AtomicBool::new(false),
+            progress: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.lock().clone()
+    }
+
+    pub(crate) fn start(&self) {
+        *self.lock() = Progress::Processing;
+    }
+
+    pub(crate) fn end(&self, outcome: Outcome) {
+        *self.lock() = Progress::Ended { at: Timestamp::now(), outcome };
+        self.ended.notify_waiters();
+    }
+
+    /// Returns when the run has ended, at once if it has.
+    pub(crate) async fn until_ended(&self) {
+        let ended = self.ended.notified();
+        let mut ended = std::pin::pin!(ended);
+        ended.as_mut().enable();
+        if !matches!(self.progress(), Progress::Ended { .. }) {
+            ended.await;
+        }
+    }
+
+    /// True the first time.
+    pub(crate) fn delete(&self) -> bool {
+        !self.deleted.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.inputs.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.inputs.get(name).and_then(Value::as_str)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    pub(crate) fn status(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Processing => "processing",
+            Self::Ended { outcome: Outcome::Completed { .. }, .. } => "completed",
+            Self::Ended { outcome: Outcome::Failed { .. }, .. } => "failed",
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The vendor's prediction object.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::{Outcome, Progress, Run};
+use crate::vendor::Vendor;
+
+/// The run as it is now.
+pub(crate) fn prediction(vendor: &Vendor, run: &Run) -> Value {
+    let progress = run.progress();
+    let mut data = json!({
+        "id": run.id,
+        "model": run.model.id,
+        "outputs": [],
+        "urls": {"get": format!("{}/api/v3/predictions/{}/result", vendor.base_url, run.id)},
+        "has_nsfw_contents": [],
+        "status": progress.status(),
+        "created_at": format!("{:.3}", run.created_at),
+        "error": "",
+        "timings": {"inference": 0},
+    });
+    if let Progress::Ended { at, outcome } = progress {
+        let ms = at.duration_since(run.created_at).as_millis().max(1);
+        data["timings"]["inference"] = json!(i64::try_from(ms).unwrap_or(i64::MAX));
+        data["executionTime"] = data["timings"]["inference"].clone();
+        add_outcome(&mut data, vendor, run, outcome);
+    }
+    data
+}
+
+/// The inputs as the vendor echoes them: with the defaults.
+pub(crate) fn echo(run: &Run) -> Value {
+    let mut inputs: Map<String, Value> = run.model.defaults().collect();
+    inputs.extend(run.inputs.clone());
+    Value::Object(inputs)
+}
+
+fn add_outcome(data: &mut Value, vendor: &Vendor, run: &Run, outcome: Outcome) {
+    match outcome {
+        Outcome::Completed { outputs, nsfw } => {
+            data["has_nsfw_contents"] = json!(vec![nsfw; outputs.len()]);
+            data["outputs"] = outputs.iter().map(|name| output(vendor, run, name)).collect();
+        }
+        Outcome::Failed { code, error } => {
+            data["code"] = json!(code);
+            data["error"] = json!(error);
+        }
+    }
+}
+
+fn output(vendor: &Vendor, run: &Run, name: &str) -> Value {
+    let path = format!("outputs/{}/{name}", run.id);
+    match run.flag("enable_base64_output").then(|| vendor.file(&path)).flatten() {
+        Some(file) => Value::String(STANDARD.encode(&file.bytes)),
+        None => Value::String(format!("{}/{path}", vendor.base_url)),
+    }
+}

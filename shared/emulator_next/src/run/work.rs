@@ -1,0 +1,100 @@
+//! From `created` to an end: fetch the picture, edit it, keep the outputs, tell the webhook.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use super::picture::{self, Unusable};
+use super::{Outcome, Run, webhook};
+use crate::file_store::File;
+use crate::looks::{self, EditRequest};
+use crate::vendor::Vendor;
+
+/// Runs to the end, with the pictures to work from (empty for text to image).
+pub(crate) async fn work(vendor: Arc<Vendor>, run: Arc<Run>, pictures: Vec<String>) {
+    run.start();
+    let done_at = Instant::now() + vendor.config.run_time;
+    let outcome = outcome(&vendor, &run, pictures).await;
+    sleep_until(done_at).await;
+    run.end(outcome);
+    vendor.runs.note_ended(&run.id);
+    webhook::tell(&vendor, &run).await;
+}
+
+async fn outcome(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Outcome {
+    if vendor.faults.strike(|faults| &mut faults.fail_task) {
+        return Outcome::Failed { code: 1405, error: "the task failed (emulated)".to_owned() };
+    }
+    let nsfw = vendor.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
+    if vendor.faults.strike(|faults| &mut faults.tiny_output) {
+        return Outcome::Completed { outputs: vec!["0.png".to_owned()], nsfw };
+    }
+    match outputs(vendor, run, pictures).await {
+        Ok(outputs) => Outcome::Completed { outputs, nsfw },
+        Err(Unusable(error)) => Outcome::Failed { code: 1402, error },
+    }
+}
+
+fn mentions_nsfw(run: &Run) -> bool {
+    let prompt = run.text("prompt").unwrap_or_default();
+    prompt.split(|character: char| !character.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("nsfw"))
+}
+
+async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Result<Vec<String>, Unusable> {
+    let _picture = vendor.pictures.acquire().await.expect("the semaphore is never closed");
+    let mut source = None;
+    // Every picture has to be there, though only the first is edited.
+    for url in pictures.iter().rev() {
+        source = Some(picture::fetch(vendor, url).await?);
+    }
+    let _core = vendor.edits.acquire().await.expect("the semaphore is never closed");
+    let edited = run.clone();
+    let made = tokio::task::spawn_blocking(move || edit_all(&edited, source)).await;
+    let made = made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
+    Ok(made.into_iter().enumerate().map(|(index, bytes)| keep(vendor, run, index, bytes)).collect())
+}
+
+fn keep(vendor: &Vendor, run: &Run, index: usize, bytes: Bytes) -> String {
+    let name = format!("{index}.jpg");
+    vendor.files.insert(format!("outputs/{}/{name}", run.id), File { bytes, content_type: "image/jpeg".to_owned() });
+    name
+}
+
+fn edit_all(run: &Run, source: Option<Bytes>) -> Result<Vec<Bytes>, Unusable> {
+    let source = source.as_deref().map(picture::decode).transpose()?;
+    let seed = run.inputs.get("seed").and_then(Value::as_u64).unwrap_or_else(random_seed);
+    let count = run.model.pictures(&run.inputs);
+    let size = run.text("size").and_then(ratio);
+    let edit = |index| {
+        let request = EditRequest {
+            prompt: run.text("prompt").unwrap_or_default(),
+            seed: seed.wrapping_add(index),
+            guidance_scale: run.inputs.get("guidance_scale").and_then(Value::as_f64).unwrap_or(3.5),
+            aspect_ratio: run.text("aspect_ratio").or(size.as_deref()),
+        };
+        picture::encode(&match source.clone() {
+            Some(source) => looks::edit(source, &request),
+            None => looks::from_text(&request),
+        })
+    };
+    (0..count).map(edit).collect()
+}
+
+/// A missing seed and -1 ask for any.
+fn random_seed() -> u64 {
+    u64::try_from(uuid::Uuid::now_v7().as_u128() & 0xFFFF_FFFF).expect("32 bits fit")
+}
+
+/// `1024*768` as `4:3`.
+fn ratio(size: &str) -> Option<String> {
+    let (width, height) = size.split_once('*')?;
+    let (width, height): (u32, u32) = (width.trim().parse().ok()?, height.trim().parse().ok()?);
+    let divisor = greatest_common_divisor(width, height);
+    (divisor > 0).then(|| format!("{}:{}", width / divisor, height / divisor))
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}

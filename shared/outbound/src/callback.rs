@@ -1,0 +1,78 @@
+//! Sends one signed callback through the guard. When to try again, and what a status means, is the core's to say.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluxgate_core::Result;
+use fluxgate_core::port::{CallbackSender, Outgoing, SendOutcome};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder, Response};
+
+use crate::failure::describe;
+use crate::guard::{GuardedClient, refusal};
+use crate::retry_after::retry_after_ms;
+
+/// So much of an answer is read, so that the connection can be used again; a longer answer costs its connection.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// [`CallbackSender`] over HTTP.
+pub struct HttpCallbackSender {
+    client: GuardedClient,
+}
+
+impl HttpCallbackSender {
+    pub fn new(client: GuardedClient) -> Self {
+        Self { client }
+    }
+
+    fn request(&self, outgoing: Outgoing) -> Result<RequestBuilder> {
+        let Outgoing { url, headers, body, timeout_ms } = outgoing;
+        let request = self.client.request(Method::POST, url.url().clone())?;
+        Ok(request
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", headers.id)
+            .header("webhook-timestamp", headers.timestamp)
+            .header("webhook-signature", headers.signature)
+            .timeout(Duration::from_millis(timeout_ms))
+            .body(body))
+    }
+}
+
+#[async_trait]
+impl CallbackSender for HttpCallbackSender {
+    async fn send(&self, outgoing: Outgoing) -> SendOutcome {
+        let request = match self.request(outgoing) {
+            Ok(request) => request,
+            Err(error) => return SendOutcome::Failed { reason: error.message },
+        };
+        match request.send().await {
+            Ok(response) => answered(response).await,
+            Err(error) => SendOutcome::Failed { reason: reason(&error) },
+        }
+    }
+}
+
+/// The status is the answer. A body that stalls or breaks after it, within the same time-out, takes nothing back.
+async fn answered(response: Response) -> SendOutcome {
+    let status = response.status().as_u16();
+    let retry_after_ms = retry_after_ms(response.headers());
+    drain(response).await;
+    SendOutcome::Answered { status, retry_after_ms }
+}
+
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while read < ANSWER_BYTES_MAX {
+        match response.chunk().await {
+            Ok(Some(chunk)) => read += chunk.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+fn reason(error: &reqwest::Error) -> String {
+    match refusal(error) {
+        Some(refusal) => refusal.message,
+        None => format!("the receiver {}", describe(error)),
+    }
+}

@@ -1,0 +1,36 @@
+//! Name look-up for the guarded client. The addresses judged here are the very ones it connects to, so a name that changes
+//! its mind between a check and a request (DNS rebinding) gains nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::policy::{GuardPolicy, Way};
+
+pub(super) struct GuardedResolver {
+    pub(super) policy: Arc<GuardPolicy>,
+    /// A resolver is not told the scheme, so each scheme has a client, and each client a resolver, of its own.
+    pub(super) way: Way,
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (policy, way) = (Arc::clone(&self.policy), self.way);
+        Box::pin(async move {
+            let addresses = lookup(name.as_str()).await?;
+            policy.judge(way, name.as_str(), addresses.iter().map(SocketAddr::ip))?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The addresses of a name, at least one. Port 0 lets the client put in the URL's.
+pub(super) async fn lookup(name: &str) -> io::Result<Vec<SocketAddr>> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+    if addresses.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(addresses)
+}

@@ -1,0 +1,143 @@
+//! The client towards the vendor, and the exchanges that may be repeated: everything but a submit.
+
+use std::time::Duration;
+
+use fluxgate_core::signature::Secret;
+use fluxgate_core::{Error, Kind, Result, Retry};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use serde_json::Value;
+
+use super::envelope::{Answer, Refusal};
+use super::{UpstreamSettings, account_refused, unavailable};
+use crate::USER_AGENT;
+use crate::body::read;
+use crate::failure::describe;
+use crate::retry_after::retry_after_ms;
+
+/// A run that returns its pictures as base64 is the largest answer there is.
+const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Below the submit's own time-out, so that a vendor who cannot be reached is not mistaken for one who is slow.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shorter than any server's or load balancer's patience: a request on a connection that the other side is just closing
+/// cannot be told from one that was taken, and so makes an ambiguous submit out of nothing.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+const POOL_IDLE_MAX: usize = 512;
+
+pub(super) struct Exchange {
+    client: Client,
+    api_key: Secret,
+    /// Without a trailing slash.
+    base: String,
+    timeout: Duration,
+}
+
+impl Exchange {
+    pub(super) fn new(settings: UpstreamSettings) -> Result<Self> {
+        let UpstreamSettings { base_url, api_key, timeout_ms, .. } = settings;
+        let client = client(&api_key)?;
+        let mut base = String::from(base_url);
+        base.truncate(base.trim_end_matches('/').len());
+        Ok(Self { client, api_key, base, timeout: Duration::from_millis(timeout_ms) })
+    }
+
+    /// A POST to this path, without body or time-out.
+    pub(super) fn begin_post(&self, path_and_query: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path_and_query}", self.base))
+    }
+
+    /// The answer's `data`.
+    pub(super) async fn get(&self, path: &str) -> Result<Value> {
+        let request = self.client.get(format!("{}{path}", self.base));
+        self.data(request.timeout(self.timeout)).await
+    }
+
+    /// The answer's `data`.
+    pub(super) async fn post(&self, path: &str, question: &Value) -> Result<Value> {
+        let request = self.begin_post(path).header(CONTENT_TYPE, "application/json").body(question.to_string());
+        self.data(request.timeout(self.timeout)).await
+    }
+
+    /// Sends, and sorts what comes back by what the caller does next.
+    pub(super) async fn data(&self, request: RequestBuilder) -> Result<Value> {
+        let response = request.send().await.map_err(|error| failed(&error))?;
+        let retry_after = retry_after_ms(response.headers());
+        match self.answer(response).await {
+            Answer::Data(data) => Ok(data),
+            Answer::Status(refusal) => Err(refused(&refusal, retry_after)),
+            Answer::Odd { .. } | Answer::Unreadable => Err(unreadable()),
+        }
+    }
+
+    pub(super) async fn answer(&self, response: Response) -> Answer {
+        let status = response.status();
+        let body = read(response, ANSWER_BYTES_MAX).await.ok();
+        Answer::read(status, body.as_deref()).without(self.api_key.expose())
+    }
+}
+
+pub(super) fn unreadable() -> Error {
+    unavailable("upstream_unreadable", "answered something that cannot be read")
+}
+
+fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
+    match refusal.status {
+        401..=403 => {
+            account_refused(refusal.status);
+            unavailable("upstream_account_refused", "refuses the gateway's account; its operator has been told")
+        }
+        404 => Error::not_found("the upstream knows nothing of that name"),
+        429 => Error::new(Kind::Busy, "upstream_busy", "the upstream has too much to do; try again later")
+            .retry(retry_after.map_or(Retry::Later, Retry::AfterMs)),
+        400 | 413 | 415 | 422 => Error::invalid("upstream_refused", told(refusal)),
+        status => unavailable("upstream_unavailable", &format!("answered {status}")),
+    }
+}
+
+/// The vendor's words for a refusal, or ours when it gave none.
+pub(super) fn told(refusal: &Refusal) -> String {
+    if refusal.message.is_empty() {
+        return format!("the upstream refused the request with status {}", refusal.status);
+    }
+    refusal.message.clone()
+}
+
+fn failed(error: &reqwest::Error) -> Error {
+    unavailable("upstream_unavailable", &describe(error))
+}
+
+/// The retry policy is part of the contract of `submit`, which must send its POST at most once. Verified in the sources of
+/// reqwest 0.13.5, hyper-util 0.1.21 and hyper 1.12.0:
+/// - reqwest by default repeats a request on HTTP/2's GOAWAY and REFUSED_STREAM. There is no HTTP/2 here, and `never` with 0
+///   repeats refuses anyway (0 also spares the copy of each request that a policy keeps for its repeats).
+/// - hyper-util's pool (`retry_canceled_requests`, which reqwest leaves on) sends again only a request that hyper hands
+///   back, and over HTTP/1.1 hyper hands back only what its connection had not yet taken off the queue: not one byte of it
+///   was written. What was taken and then broke comes back as an error without the request.
+/// - redirects, which would repeat a POST on 307 and 308, are off; so are proxies, which may repeat what they like.
+fn client(api_key: &Secret) -> Result<Client> {
+    let builder = Client::builder()
+        .default_headers(authorization(api_key)?)
+        .http1_only()
+        .retry(retry::never().max_retries_per_request(0))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_max_idle_per_host(POOL_IDLE_MAX)
+        .user_agent(USER_AGENT);
+    builder.build().map_err(|error| {
+        let text = "the HTTP client could not be set up; install the system's CA certificates";
+        Error::internal("http_client_unavailable", text).source(error)
+    })
+}
+
+fn authorization(api_key: &Secret) -> Result<HeaderMap> {
+    let bearer = format!("Bearer {}", api_key.expose());
+    let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
+        Error::invalid("invalid_upstream_key", "the upstream key holds characters that no header takes")
+    })?;
+    bearer.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+}

@@ -1,0 +1,55 @@
+//! The vendor's own list of runs, from which an ambiguous submit is resolved.
+
+use fluxgate_core::Result;
+use fluxgate_core::id::ModelId;
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::upstream::UpstreamRun;
+use serde_json::{Value, json};
+
+use super::exchange::{Exchange, unreadable};
+
+/// The vendor's own limit.
+const PAGE_SIZE: usize = 100;
+const PAGES_MAX: usize = 5;
+
+/// The filters are asked of the vendor and applied again here: a run of another model or another day must not be taken for
+/// the one that is looked for.
+pub(super) async fn runs_since(exchange: &Exchange, model: &ModelId, since: Timestamp) -> Result<Vec<UpstreamRun>> {
+    let mut runs = Vec::new();
+    for page in 1..=PAGES_MAX {
+        let items = items(exchange, model, since, page).await?;
+        let is_last = items.len() < PAGE_SIZE;
+        let read: Vec<UpstreamRun> = items.into_iter().filter_map(|item| UpstreamRun::from_json(item).ok()).collect();
+        let reached = read.iter().any(|run| is_older(run, since));
+        runs.extend(read.into_iter().filter(|run| !is_older(run, since) && is_of(run, model)));
+        if is_last || reached {
+            break;
+        }
+    }
+    Ok(runs)
+}
+
+async fn items(exchange: &Exchange, model: &ModelId, since: Timestamp, page: usize) -> Result<Vec<Value>> {
+    let question = json!({
+        "page": page,
+        "page_size": PAGE_SIZE,
+        "model": model,
+        "created_after": since.rfc3339(),
+        "include_inputs": true,
+    });
+    let mut data = exchange.post("/api/v3/predictions", &question).await?;
+    match data.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        // An empty list may come as null.
+        Some(Value::Null) => Ok(Vec::new()),
+        _ => Err(unreadable()),
+    }
+}
+
+fn is_older(run: &UpstreamRun, since: Timestamp) -> bool {
+    run.created_at.is_some_and(|created_at| created_at < since)
+}
+
+fn is_of(run: &UpstreamRun, model: &ModelId) -> bool {
+    run.model.as_ref().is_none_or(|of| of == model)
+}

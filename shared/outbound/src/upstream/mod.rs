@@ -1,0 +1,126 @@
+//! The vendor's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never leaves this folder.
+
+mod cached;
+mod envelope;
+mod exchange;
+mod listing;
+mod media;
+mod sorting;
+mod submit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluxgate_core::catalogue::Catalogue;
+use fluxgate_core::id::{ModelId, UpstreamId};
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::{SubmitAnswer, SubmitCall, Upload, Upstream};
+use fluxgate_core::signature::Secret;
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::upstream::UpstreamRun;
+use fluxgate_core::{Error, Kind, Result};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use cached::Cached;
+use exchange::{Exchange, unreadable};
+
+/// A rotated secret is known after this long; until then polling brings the ends.
+const WEBHOOK_SECRET_TTL: Duration = Duration::from_secs(300);
+
+/// Where the vendor is and who we are there.
+#[derive(Debug, Clone)]
+pub struct UpstreamSettings {
+    /// Without `/api/v3`.
+    pub base_url: Url,
+    pub api_key: Secret,
+    /// One exchange other than a submit or an upload.
+    pub timeout_ms: u64,
+    pub catalogue_ttl_ms: u64,
+}
+
+/// [`Upstream`] over HTTP.
+pub struct WaveSpeedClient {
+    exchange: Exchange,
+    catalogue: Cached<Arc<Catalogue>>,
+    webhook_secret: Cached<Secret>,
+}
+
+impl WaveSpeedClient {
+    /// Fails with kind `Invalid` for a key that cannot stand in a header, kind `Internal` without a certificate store.
+    pub fn new(settings: UpstreamSettings) -> Result<Self> {
+        let catalogue_ttl = Duration::from_millis(settings.catalogue_ttl_ms);
+        Ok(Self {
+            exchange: Exchange::new(settings)?,
+            catalogue: Cached::new(catalogue_ttl),
+            webhook_secret: Cached::new(WEBHOOK_SECRET_TTL),
+        })
+    }
+
+    async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
+        match self.exchange.get("/api/v3/models").await? {
+            Value::Array(entries) => Ok(Arc::new(Catalogue::from_entries(entries))),
+            _ => Err(unreadable()),
+        }
+    }
+
+    async fn load_webhook_secret(&self) -> Result<Secret> {
+        let data = self.exchange.get("/api/v3/webhook/secret").await?;
+        data.get("secret").and_then(Value::as_str).map(Secret::new).ok_or_else(unreadable)
+    }
+}
+
+#[async_trait]
+impl Upstream for WaveSpeedClient {
+    async fn submit(&self, call: SubmitCall<'_>) -> SubmitAnswer {
+        submit::submit(&self.exchange, call).await
+    }
+
+    async fn result(&self, id: &UpstreamId) -> Result<Option<UpstreamRun>> {
+        match self.exchange.get(&format!("/api/v3/predictions/{id}/result")).await {
+            Ok(data) => UpstreamRun::from_json(data).map(Some),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn runs_since(&self, model: &ModelId, since: Timestamp) -> Result<Vec<UpstreamRun>> {
+        listing::runs_since(&self.exchange, model, since).await
+    }
+
+    async fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        self.catalogue.get(|| self.load_catalogue()).await
+    }
+
+    async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
+        let question = json!({ "model_id": model, "inputs": inputs });
+        let data = self.exchange.post("/api/v3/model/pricing", &question).await?;
+        let usd = data.get("unit_price").and_then(Value::as_f64).ok_or_else(unreadable)?;
+        MicroUsd::from_usd(usd).ok_or_else(unreadable)
+    }
+
+    async fn webhook_secret(&self) -> Result<Secret> {
+        self.webhook_secret.get(|| self.load_webhook_secret()).await
+    }
+
+    async fn upload(&self, upload: Upload) -> Result<Value> {
+        media::upload(&self.exchange, upload).await
+    }
+
+    async fn upload_ticket(&self, request: &Value) -> Result<Value> {
+        self.exchange.post("/api/v3/media/uploads", request).await
+    }
+}
+
+/// Our own account is refused: no tenant can mend that, so it is told to the operator.
+fn account_refused(status: u16) {
+    tracing::error!(
+        upstream.status = status,
+        "the upstream refuses our account; check the upstream key and the account's balance"
+    );
+}
+
+fn unavailable(code: &'static str, what: &str) -> Error {
+    Error::unavailable(code, format!("the upstream {what}"))
+}

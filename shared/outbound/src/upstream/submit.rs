@@ -1,0 +1,32 @@
+//! The one POST that costs money. It is sent at most once (see [`super::exchange`]).
+
+use std::time::Duration;
+
+use fluxgate_core::port::{SubmitAnswer, SubmitCall};
+use reqwest::header::CONTENT_TYPE;
+use url::form_urlencoded;
+
+use super::exchange::Exchange;
+use super::sorting::{sort_answer, sort_failure};
+use crate::retry_after::retry_after_ms;
+
+pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitAnswer {
+    let request = exchange
+        .begin_post(&path_and_query(&call))
+        .header(CONTENT_TYPE, "application/json")
+        .timeout(Duration::from_millis(call.timeout_ms))
+        .body(call.inputs.to_owned());
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return sort_failure(&error),
+    };
+    let after_ms = retry_after_ms(response.headers());
+    sort_answer(exchange.answer(response).await, after_ms, &call)
+}
+
+fn path_and_query(call: &SubmitCall<'_>) -> String {
+    let path = format!("/api/v3/{}", call.model);
+    let Some(webhook) = call.webhook else { return path };
+    let encoded: String = form_urlencoded::byte_serialize(webhook.as_str().as_bytes()).collect();
+    format!("{path}?webhook={encoded}")
+}

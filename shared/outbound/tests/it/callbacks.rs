@@ -1,0 +1,166 @@
+//! The callback sender against receivers of all kinds.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Redirect;
+use axum::routing::post;
+use fluxgate_core::callback::CallbackUrl;
+use fluxgate_core::port::{CallbackSender, Outgoing, SendOutcome};
+use fluxgate_core::signature::SignedHeaders;
+use fluxgate_outbound::HttpCallbackSender;
+use futures::stream;
+use url::Url;
+
+use crate::servers::{Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard};
+
+fn outgoing(url: &Url) -> Outgoing {
+    Outgoing {
+        url: CallbackUrl::parse(url.as_str()).unwrap(),
+        headers: SignedHeaders {
+            id: "evt_1".to_owned(),
+            timestamp: 1_760_000_000,
+            signature: "v1,AAAA v1,BBBB".to_owned(),
+        },
+        body: br#"{"type":"task.completed"}"#.to_vec(),
+        timeout_ms: 5_000,
+    }
+}
+
+async fn send(outgoing: Outgoing) -> SendOutcome {
+    HttpCallbackSender::new(loopback_guard().client()).send(outgoing).await
+}
+
+fn answered(status: u16) -> SendOutcome {
+    SendOutcome::Answered { status, retry_after_ms: None }
+}
+
+fn reason(outcome: SendOutcome) -> String {
+    match outcome {
+        SendOutcome::Failed { reason } => reason,
+        SendOutcome::Answered { status, .. } => panic!("answered {status}"),
+    }
+}
+
+#[tokio::test]
+async fn a_callback_is_one_signed_json_post() {
+    let seen: Arc<Mutex<Vec<(HeaderMap, Bytes)>>> = Arc::default();
+    let kept = Arc::clone(&seen);
+    let hook = move |headers: HeaderMap, body: Bytes| async move { kept.lock().unwrap().push((headers, body)) };
+    let url = serve(Router::new().route("/hook", post(hook))).await;
+
+    let outcome = send(outgoing(&url.join("/hook?token=1").unwrap())).await;
+
+    assert_eq!(outcome, answered(200));
+    let seen = seen.lock().unwrap();
+    let [(headers, body)] = &seen[..] else { panic!("{} posts", seen.len()) };
+    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(headers["user-agent"], concat!("fluxgate/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(headers["webhook-id"], "evt_1");
+    assert_eq!(headers["webhook-timestamp"], "1760000000");
+    assert_eq!(headers["webhook-signature"], "v1,AAAA v1,BBBB");
+    assert_eq!(&body[..], br#"{"type":"task.completed"}"#);
+}
+
+#[tokio::test]
+async fn a_receiver_s_status_and_retry_after_are_told() {
+    let busy = || async { (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "120")]) };
+    let past = || async { (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "Wed, 21 Oct 2015 07:28:00 GMT")]) };
+    let gone = || async { StatusCode::GONE };
+    let router = Router::new().route("/busy", post(busy)).route("/past", post(past)).route("/gone", post(gone));
+    let url = serve(router).await;
+
+    let busy = send(outgoing(&url.join("/busy").unwrap())).await;
+    let past = send(outgoing(&url.join("/past").unwrap())).await;
+    let gone = send(outgoing(&url.join("/gone").unwrap())).await;
+
+    assert_eq!(busy, SendOutcome::Answered { status: 503, retry_after_ms: Some(120_000) });
+    assert_eq!(past, SendOutcome::Answered { status: 429, retry_after_ms: Some(0) });
+    assert_eq!(gone, answered(410));
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let followed = Count::default();
+    let counter = followed.clone();
+    let target = move || async move { _ = counter.one_more() };
+    let router = Router::new()
+        .route("/hook", post(|| async { Redirect::temporary("/target") }))
+        .route("/target", post(target.clone()).get(target));
+    let url = serve(router).await;
+
+    let outcome = send(outgoing(&url.join("/hook").unwrap())).await;
+
+    assert_eq!(outcome, answered(307));
+    assert_eq!(followed.get(), 0);
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_not_read_to_its_end() {
+    let endless =
+        || async { Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 16 * 1024]))) };
+    let url = serve(Router::new().route("/hook", post(endless))).await;
+
+    let patient = Outgoing { timeout_ms: 3_600_000, ..outgoing(&url.join("/hook").unwrap()) };
+    let outcome = tokio::time::timeout(Duration::from_secs(30), send(patient)).await;
+
+    assert_eq!(outcome.unwrap(), answered(200));
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_after_the_status_takes_nothing_back() {
+    let start = b"HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let stall = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec();
+
+    for (bytes, status) in [(start, 204), (stall, 200)] {
+        let (url, _) = serve_bytes(Manners::SayAndStall(bytes)).await;
+        let outcome = send(Outgoing { timeout_ms: 300, ..outgoing(&url) }).await;
+        assert_eq!(outcome, answered(status));
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_in_time_failed() {
+    let (url, posts) = serve_bytes(Manners::SayAndStall(Vec::new())).await;
+
+    let outcome = send(Outgoing { timeout_ms: 300, ..outgoing(&url) }).await;
+
+    assert_eq!(reason(outcome), "the receiver did not answer in time");
+    assert_eq!(posts.get(), 1);
+}
+
+#[tokio::test]
+async fn reasons_name_the_failure_and_nothing_of_the_url() {
+    let secret = "/secret-path?token=secret";
+    let (hang_up, _) = serve_hang_ups().await;
+    let (nonsense, _) = serve_bytes(Manners::Say(b"HELO\r\n\r\n".to_vec())).await;
+    let plain = serve(Router::new()).await;
+    let no_name = Url::parse("http://no-such-name.invalid:80").unwrap();
+
+    for (url, expected) in [
+        (nobody().await.join(secret).unwrap(), "the receiver refused the connection"),
+        (no_name.join(secret).unwrap(), "the receiver could not be reached: its name does not resolve"),
+        (hang_up.join(secret).unwrap(), "the receiver closed the connection without a readable answer"),
+        (nonsense.join(secret).unwrap(), "the receiver closed the connection without a readable answer"),
+        (at(&plain, "https://127.0.0.1", secret), "the receiver failed the TLS handshake"),
+    ] {
+        let reason = reason(send(outgoing(&url)).await);
+        assert!(reason.starts_with(expected), "{reason}");
+        assert!(!reason.contains("secret"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_callback_to_a_forbidden_address_fails_and_says_so() {
+    let (url, connections) = serve_hang_ups().await;
+    let sender = HttpCallbackSender::new(strict_guard().client());
+
+    for host in ["https://localhost", "https://127.0.0.1", "http://localhost"] {
+        let reason = reason(sender.send(outgoing(&at(&url, host, "/hook"))).await);
+        assert!(reason.contains("--allow-net"), "{reason}");
+    }
+    assert_eq!(connections.get(), 0);
+}

@@ -1,0 +1,11 @@
+//! Behaviour of the ways out, against real servers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod callbacks;
+mod guarding;
+mod issuer_documents;
+mod outputs;
+mod servers;
+mod submits;
+mod upstream_calls;

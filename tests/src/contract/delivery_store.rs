@@ -1,0 +1,50 @@
+//! `DeliveryStore`.
+
+use fluxgate_core::Kind;
+use fluxgate_core::callback::EventType;
+use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
+use fluxgate_core::port::Ids as _;
+use fluxgate_core::task::transition;
+use fluxgate_local::folder::SystemEntropy;
+
+use super::{Stores, archived, fresh_tenant, now};
+
+async fn delivery(stores: &Stores) -> Delivery {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let mut change = transition(&task, archived(), now()).unwrap();
+    let delivery = Delivery {
+        tenant,
+        id: SystemEntropy.delivery_id(now()),
+        version: 1,
+        task: task.id,
+        event: EventType::TaskCompleted,
+        target: Target::TaskCallback,
+        state: DeliveryState::Pending,
+        attempts: Vec::new(),
+        created_at: now(),
+    };
+    change.deliver(delivery.clone());
+    stores.tasks.apply(&change).await.unwrap();
+    delivery
+}
+
+pub async fn a_delivery_is_updated_over_the_version_it_was_made_from(stores: Stores) {
+    let delivery = delivery(&stores).await;
+    let attempt = Attempt { at: now(), duration_ms: 3, status: Some(204), error: None };
+    let delivered = delivery.attempted(attempt, DeliveryState::Delivered);
+
+    stores.deliveries.update(&delivered).await.unwrap();
+    let again = stores.deliveries.update(&delivered).await.unwrap_err();
+
+    assert_eq!(again.kind, Kind::Conflict);
+    assert_eq!(stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap(), delivered);
+}
+
+pub async fn another_tenant_s_delivery_is_not_found(stores: Stores) {
+    let delivery = delivery(&stores).await;
+    let stranger = fresh_tenant();
+
+    assert_eq!(stores.deliveries.get(&stranger, &delivery.id).await.unwrap_err().kind, Kind::NotFound);
+    assert!(stores.deliveries.of_task(&stranger, &delivery.task).await.unwrap().is_empty());
+}

@@ -1,0 +1,116 @@
+//! What the ports promise, as plain async functions that every adapter runs. A suite may share its table with others: each
+//! function works on tenants of its own.
+
+pub mod account_store;
+pub mod delivery_store;
+pub mod endpoint_store;
+pub mod queue;
+pub mod task_store;
+pub mod task_store_changes;
+pub mod tenant_store;
+
+use std::sync::Arc;
+
+use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::{
+    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, Queue, SystemClock, TaskStore, TenantStore,
+};
+use fluxgate_core::task::{Admission, Finished, NewTask, Signal, Step, Task, Via, transition};
+use fluxgate_core::time::Timestamp;
+use fluxgate_local::folder::SystemEntropy;
+
+/// The adapters under test, all on one store.
+#[derive(Clone)]
+pub struct Stores {
+    pub tasks: Arc<dyn TaskStore>,
+    pub accounts: Arc<dyn AccountStore>,
+    pub tenants: Arc<dyn TenantStore>,
+    pub endpoints: Arc<dyn EndpointStore>,
+    pub deliveries: Arc<dyn DeliveryStore>,
+    pub queue: Arc<dyn Queue>,
+}
+
+pub const PRICE: MicroUsd = MicroUsd(80_000);
+
+pub fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// A tenant that no other function of a suite uses.
+pub fn fresh_tenant() -> TenantId {
+    TenantId::parse(&format!("t{}", SystemEntropy.id32(now()))).expect("a valid id")
+}
+
+pub fn fresh_run() -> UpstreamId {
+    UpstreamId::parse(&SystemEntropy.id32(now())).expect("a valid id")
+}
+
+pub fn fresh_task_id() -> TaskId {
+    SystemEntropy.task_id(now())
+}
+
+/// What the gateway admits: a task on its way upstream.
+pub fn admission(tenant: &TenantId) -> Admission {
+    let now = now();
+    let new = NewTask {
+        tenant: tenant.clone(),
+        id: SystemEntropy.task_id(now),
+        model: ModelId::parse("wavespeed-ai/flux-kontext-max").expect("a valid id"),
+        price: PRICE,
+        callback: None,
+    };
+    let started = transition(&Task::admitted(new, now), Signal::SubmitStarted, now).expect("a new task can be submitted");
+    Admission {
+        task: started.task,
+        steps: vec![Step::new(now, "admitted"), Step::new(now, "submit_started")],
+        inputs: r#"{"prompt":"x"}"#.to_owned(),
+        idempotency: None,
+        watch_after_ms: 600_000,
+    }
+}
+
+impl Stores {
+    /// A tenant with money for `runs` runs.
+    pub async fn funded(&self, runs: i64) -> TenantId {
+        let tenant = fresh_tenant();
+        let amount = MicroUsd(PRICE.0 * runs);
+        self.accounts.top_up(&tenant, amount, "first", now()).await.expect("a first top-up");
+        tenant
+    }
+
+    /// An admitted task of a tenant with money.
+    pub async fn admitted(&self, tenant: &TenantId) -> Task {
+        let admission = admission(tenant);
+        let task = admission.task.clone();
+        assert_eq!(self.tasks.admit(admission).await.expect("there is money"), Admitted::New);
+        task
+    }
+
+    /// Brings a signal to a task and writes the change.
+    pub async fn signal(&self, task: &Task, signal: Signal) -> Task {
+        let change = transition(task, signal, now()).expect("the signal applies");
+        self.tasks.apply(&change).await.expect("nobody else changes the task");
+        change.task
+    }
+
+    /// A task whose outputs are to be archived.
+    pub async fn archiving(&self, tenant: &TenantId) -> Task {
+        let task = self.admitted(tenant).await;
+        self.signal(&task, finished(fresh_run())).await
+    }
+}
+
+pub fn finished(upstream: UpstreamId) -> Signal {
+    Signal::Finished(Finished {
+        upstream,
+        via: Via::Webhook,
+        sources: vec!["https://cdn.example/1.png".to_owned()],
+        nsfw: vec![false],
+        inference_ms: Some(12),
+    })
+}
+
+pub fn archived() -> Signal {
+    Signal::Archived { outputs: Vec::new() }
+}

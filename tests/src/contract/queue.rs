@@ -1,0 +1,131 @@
+//! `Queue`: delays, leases, redelivery, dead letters.
+
+use fluxgate_core::id::TenantId;
+use fluxgate_core::job::{Delayed, Job, Lane};
+use fluxgate_core::port::Lease;
+
+use super::{Stores, fresh_task_id, fresh_tenant};
+use crate::eventually;
+
+/// Long enough that no lease of a passing test runs out.
+const LEASE_MS: u64 = 60_000;
+
+fn archive(tenant: &TenantId) -> Job {
+    Job::Archive { tenant: tenant.clone(), task: fresh_task_id() }
+}
+
+async fn send(stores: &Stores, job: &Job, after_ms: u64) {
+    stores.queue.send(&[Delayed { job: job.clone(), after_ms }]).await.unwrap();
+}
+
+/// The next jobs of one tenant. What belongs to others on a shared queue is put back.
+pub(super) async fn receive_of(stores: &Stores, lane: Lane, tenant: &TenantId) -> Vec<Lease> {
+    eventually("a job of the tenant", || async {
+        let mine = receive_once(stores, lane, tenant, LEASE_MS).await;
+        (!mine.is_empty()).then_some(mine)
+    })
+    .await
+}
+
+async fn receive_once(stores: &Stores, lane: Lane, tenant: &TenantId, lease_ms: u64) -> Vec<Lease> {
+    let (mine, others): (Vec<Lease>, Vec<Lease>) =
+        stores.queue.receive(lane, 10, lease_ms).await.unwrap().into_iter().partition(|lease| lease.job.tenant() == tenant);
+    for other in others {
+        stores.queue.again(&other, &other.job, 0).await.unwrap();
+    }
+    mine
+}
+
+/// True when a few looks, each waiting as long as the adapter does, find nothing.
+pub(super) async fn none_of(stores: &Stores, lane: Lane, tenant: &TenantId) -> bool {
+    for _ in 0..2 {
+        if !receive_once(stores, lane, tenant, LEASE_MS).await.is_empty() {
+            return false;
+        }
+    }
+    true
+}
+
+pub async fn a_job_is_received_by_one_receiver_and_gone_when_done(stores: Stores) {
+    let tenant = fresh_tenant();
+    let job = archive(&tenant);
+    send(&stores, &job, 0).await;
+
+    let leases = receive_of(&stores, Lane::Archive, &tenant).await;
+    assert_eq!((leases.len(), &leases[0].job, leases[0].failures), (1, &job, 0));
+    assert!(none_of(&stores, Lane::Archive, &tenant).await);
+    stores.queue.ack(&leases[0]).await.unwrap();
+    stores.queue.ack(&leases[0]).await.unwrap();
+
+    assert!(none_of(&stores, Lane::Archive, &tenant).await);
+}
+
+pub async fn a_delayed_job_is_not_received_before_its_time(stores: Stores) {
+    let tenant = fresh_tenant();
+    let sent = super::now();
+    send(&stores, &archive(&tenant), 1_500).await;
+
+    receive_of(&stores, Lane::Archive, &tenant).await;
+
+    assert!(super::now().since_ms(sent) >= 1_500);
+}
+
+pub async fn a_job_whose_lease_runs_out_is_received_again(stores: Stores) {
+    let tenant = fresh_tenant();
+    let job = archive(&tenant);
+    send(&stores, &job, 0).await;
+    let first = eventually("the job", || async {
+        receive_once(&stores, Lane::Archive, &tenant, 1_000).await.into_iter().next()
+    })
+    .await;
+
+    let second = receive_of(&stores, Lane::Archive, &tenant).await;
+
+    assert_eq!(second[0].job, job);
+    stores.queue.ack(&first).await.unwrap();
+    stores.queue.ack(&second[0]).await.unwrap();
+    assert!(none_of(&stores, Lane::Archive, &tenant).await);
+}
+
+pub async fn a_job_that_goes_on_comes_again_as_what_it_became(stores: Stores) {
+    let tenant = fresh_tenant();
+    let watch = |round| Job::Watch { tenant: tenant.clone(), task: fixed_task(), round };
+    send(&stores, &watch(0), 0).await;
+
+    let first = receive_of(&stores, Lane::Watch, &tenant).await;
+    stores.queue.again(&first[0], &watch(1), 0).await.unwrap();
+    let second = receive_of(&stores, Lane::Watch, &tenant).await;
+
+    assert_eq!((second.len(), &second[0].job, second[0].failures), (1, &watch(1), 0));
+    stores.queue.ack(&second[0]).await.unwrap();
+}
+
+pub async fn a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason(stores: Stores) {
+    let tenant = fresh_tenant();
+    let job = archive(&tenant);
+    send(&stores, &job, 0).await;
+
+    for failures in 0..3 {
+        let leases = receive_of(&stores, Lane::Archive, &tenant).await;
+        assert_eq!(leases[0].failures, failures);
+        stores.queue.fail(&leases[0], 0, "the bucket is gone", 3).await.unwrap();
+    }
+
+    assert!(none_of(&stores, Lane::Archive, &tenant).await);
+    let dead = stores.queue.dead_letters(Lane::Archive).await.unwrap();
+    let dead = dead.iter().find(|letter| letter.job == job).expect("a dead letter");
+    assert_eq!(dead.reason, "the bucket is gone");
+}
+
+pub async fn the_lanes_are_apart(stores: Stores) {
+    let tenant = fresh_tenant();
+    send(&stores, &archive(&tenant), 0).await;
+
+    assert!(none_of(&stores, Lane::Notify, &tenant).await);
+    let leases = receive_of(&stores, Lane::Archive, &tenant).await;
+    stores.queue.ack(&leases[0]).await.unwrap();
+}
+
+fn fixed_task() -> fluxgate_core::id::TaskId {
+    fluxgate_core::id::TaskId::parse(&"a".repeat(32)).expect("a valid id")
+}

@@ -1,0 +1,171 @@
+//! `TaskStore`: admission and reading.
+
+use fluxgate_core::Kind;
+use fluxgate_core::id::IdempotencyKey;
+use fluxgate_core::money::{Account, EntryKind, MicroUsd};
+use fluxgate_core::port::Admitted;
+use fluxgate_core::task::{Idempotency, Step};
+use fluxgate_core::time::Timestamp;
+
+use super::{PRICE, Stores, admission, fresh_task_id, fresh_tenant, now};
+
+fn key(text: &str, request: u8, expires_at: Timestamp) -> Option<Idempotency> {
+    Some(Idempotency { key: IdempotencyKey::parse(text).expect("a valid key"), request: [request; 32], expires_at })
+}
+
+pub async fn an_admission_writes_task_inputs_steps_hold_and_ledger_entry(stores: Stores) {
+    let tenant = stores.funded(2).await;
+
+    let task = stores.admitted(&tenant).await;
+
+    assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
+    assert_eq!(stores.tasks.inputs(&tenant, &task.id).await.unwrap(), r#"{"prompt":"x"}"#);
+    assert_eq!(stores.tasks.timeline(&tenant, &task.id).await.unwrap().len(), 2);
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!(account, Account { available: PRICE, held: PRICE, captured: MicroUsd::ZERO });
+    let ledger = stores.accounts.ledger(&tenant).await.unwrap();
+    let hold = ledger.iter().find(|entry| entry.kind == EntryKind::Hold).expect("a hold");
+    assert_eq!((hold.reference.as_str(), hold.amount), (task.id.as_str(), PRICE));
+}
+
+pub async fn an_admission_without_money_writes_nothing(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    stores.admitted(&tenant).await;
+    let second = admission(&tenant);
+    let id = second.task.id.clone();
+
+    let error = stores.tasks.admit(second).await.unwrap_err();
+
+    assert_eq!(error.kind, Kind::InsufficientFunds);
+    assert_eq!(stores.tasks.get(&tenant, &id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().held, PRICE);
+}
+
+pub async fn a_key_used_again_for_the_same_request_gives_the_same_task_and_holds_once(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let mut first = admission(&tenant);
+    first.idempotency = key("k", 1, now().plus_ms(60_000));
+    let mut second = admission(&tenant);
+    second.idempotency = key("k", 1, now().plus_ms(60_000));
+    let task = first.task.clone();
+
+    assert_eq!(stores.tasks.admit(first).await.unwrap(), Admitted::New);
+    let again = stores.tasks.admit(second).await.unwrap();
+
+    assert_eq!(again, Admitted::Existing(Box::new(task)));
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().held, PRICE);
+}
+
+pub async fn a_key_used_again_for_another_request_is_refused(stores: Stores) {
+    let tenant = stores.funded(2).await;
+    let mut first = admission(&tenant);
+    first.idempotency = key("k", 1, now().plus_ms(60_000));
+    let mut second = admission(&tenant);
+    second.idempotency = key("k", 2, now().plus_ms(60_000));
+
+    stores.tasks.admit(first).await.unwrap();
+    let error = stores.tasks.admit(second).await.unwrap_err();
+
+    assert_eq!(error.kind, Kind::KeyReused);
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().held, PRICE);
+}
+
+pub async fn an_expired_key_is_as_if_it_had_never_been_used(stores: Stores) {
+    let tenant = stores.funded(2).await;
+    let mut first = admission(&tenant);
+    first.idempotency = key("k", 1, Timestamp(now().0 - 1));
+    let mut second = admission(&tenant);
+    second.idempotency = key("k", 2, now().plus_ms(60_000));
+
+    stores.tasks.admit(first).await.unwrap();
+
+    assert_eq!(stores.tasks.admit(second).await.unwrap(), Admitted::New);
+}
+
+pub async fn a_key_belongs_to_one_tenant(stores: Stores) {
+    let (one, other) = (stores.funded(1).await, stores.funded(1).await);
+    let mut first = admission(&one);
+    first.idempotency = key("k", 1, now().plus_ms(60_000));
+    let mut second = admission(&other);
+    second.idempotency = key("k", 2, now().plus_ms(60_000));
+
+    stores.tasks.admit(first).await.unwrap();
+
+    assert_eq!(stores.tasks.admit(second).await.unwrap(), Admitted::New);
+}
+
+pub async fn of_many_admissions_with_one_key_one_is_new(stores: Stores) {
+    let tenant = stores.funded(16).await;
+    let attempts = (0..16).map(|_| {
+        let (stores, mut admission) = (stores.clone(), admission(&tenant));
+        admission.idempotency = key("k", 1, now().plus_ms(60_000));
+        tokio::spawn(async move { stores.tasks.admit(admission).await.unwrap() })
+    });
+
+    let mut new = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        new += usize::from(attempt.await.unwrap() == Admitted::New);
+    }
+
+    assert_eq!(new, 1);
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().held, PRICE);
+}
+
+pub async fn of_many_admissions_only_those_that_are_paid_for_succeed(stores: Stores) {
+    let tenant = stores.funded(5).await;
+    let attempts = (0..40).map(|_| {
+        let (stores, admission) = (stores.clone(), admission(&tenant));
+        tokio::spawn(async move { stores.tasks.admit(admission).await })
+    });
+
+    let mut accepted = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        match attempt.await.unwrap() {
+            Ok(_) => accepted += 1,
+            Err(error) => assert_eq!(error.kind, Kind::InsufficientFunds),
+        }
+    }
+
+    assert_eq!(accepted, 5);
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!(account, Account { available: MicroUsd::ZERO, held: MicroUsd(PRICE.0 * 5), captured: MicroUsd::ZERO });
+}
+
+pub async fn another_tenant_s_task_is_not_found(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+    let stranger = fresh_tenant();
+
+    assert_eq!(stores.tasks.get(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.tasks.inputs(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
+    assert!(stores.tasks.timeline(&stranger, &task.id).await.unwrap().is_empty());
+    assert!(stores.tasks.list(&stranger, None, 10).await.unwrap().is_empty());
+    assert_eq!(stores.tasks.get(&tenant, &fresh_task_id()).await.unwrap_err().kind, Kind::NotFound);
+}
+
+pub async fn tasks_are_listed_newest_first_and_page_by_page(stores: Stores) {
+    let tenant = stores.funded(5).await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(stores.admitted(&tenant).await.id);
+    }
+    ids.sort();
+    ids.reverse();
+
+    let first = stores.tasks.list(&tenant, None, 3).await.unwrap();
+    let rest = stores.tasks.list(&tenant, Some(&first[2].id), 3).await.unwrap();
+
+    let listed: Vec<_> = first.iter().chain(&rest).map(|task| task.id.clone()).collect();
+    assert_eq!(listed, ids);
+}
+
+pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+
+    stores.tasks.note(&tenant, &task.id, &Step::new(now(), "orphaned")).await.unwrap();
+
+    let names: Vec<String> = stores.tasks.timeline(&tenant, &task.id).await.unwrap().into_iter().map(|step| step.name).collect();
+    assert_eq!(names, ["admitted", "submit_started", "orphaned"]);
+    assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
+}

@@ -1,0 +1,135 @@
+//! `TaskStore::apply`: one change, whole or not at all.
+
+use fluxgate_core::Kind;
+use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
+use fluxgate_core::job::{Job, Lane};
+use fluxgate_core::money::{Account, EntryKind, MicroUsd};
+use fluxgate_core::port::Ids as _;
+use fluxgate_core::task::{Change, Failure, Signal, State, Task, Via, transition};
+use fluxgate_local::folder::SystemEntropy;
+
+use super::{PRICE, Stores, archived, finished, fresh_run, now};
+
+fn completed(task: &Task) -> Change {
+    transition(task, archived(), now()).expect("an archiving task can be completed")
+}
+
+pub async fn a_completion_captures_the_hold_once_whoever_comes_again(stores: Stores) {
+    let tenant = stores.funded(2).await;
+    let task = stores.archiving(&tenant).await;
+
+    stores.tasks.apply(&completed(&task)).await.unwrap();
+    let again = stores.tasks.apply(&completed(&task)).await.unwrap_err();
+
+    assert!(again.is_conflict());
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!(account, Account { available: PRICE, held: MicroUsd::ZERO, captured: PRICE });
+    let ledger = stores.accounts.ledger(&tenant).await.unwrap();
+    assert_eq!(ledger.iter().filter(|entry| entry.kind == EntryKind::Capture).count(), 1);
+}
+
+pub async fn a_failure_releases_the_hold(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+
+    let failed = stores.signal(&task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+
+    assert_eq!(failed.state, State::Failed);
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!(account, Account { available: PRICE, held: MicroUsd::ZERO, captured: MicroUsd::ZERO });
+}
+
+pub async fn a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+    let outdated = transition(&task, Signal::SubmitAmbiguous { reason: "x".to_owned() }, now()).unwrap();
+    let current = stores.signal(&task, Signal::Accepted { upstream: fresh_run(), via: Via::Submit }).await;
+
+    let error = stores.tasks.apply(&outdated).await.unwrap_err();
+
+    assert_eq!((error.kind, error.code), (Kind::Conflict, "version_conflict"));
+    assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), current);
+    assert_eq!(stores.tasks.timeline(&tenant, &task.id).await.unwrap().len(), 3);
+}
+
+pub async fn of_many_changes_to_one_version_one_is_written(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let attempts = (0..16).map(|_| {
+        let (stores, change) = (stores.clone(), completed(&task));
+        tokio::spawn(async move { stores.tasks.apply(&change).await })
+    });
+
+    let mut written = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        written += usize::from(attempt.await.unwrap().is_ok());
+    }
+
+    assert_eq!(written, 1);
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().captured, PRICE);
+}
+
+pub async fn an_upstream_run_belongs_to_the_first_task_that_names_it(stores: Stores) {
+    let tenant = stores.funded(2).await;
+    let (first, second) = (stores.admitted(&tenant).await, stores.admitted(&tenant).await);
+    let run = fresh_run();
+    stores.signal(&first, finished(run.clone())).await;
+
+    let change = transition(&second, finished(run.clone()), now()).unwrap();
+    let error = stores.tasks.apply(&change).await.unwrap_err();
+
+    assert_eq!((error.kind, error.code), (Kind::Conflict, "run_claimed"));
+    assert_eq!(stores.tasks.get(&tenant, &second.id).await.unwrap(), second);
+    let unclaimed = fresh_run();
+    assert_eq!(stores.tasks.claimed(&[unclaimed, run.clone()]).await.unwrap(), [run]);
+}
+
+pub async fn a_change_s_jobs_are_sent_with_it_and_only_with_it(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let wanted = Job::Archive { tenant: tenant.clone(), task: task.id.clone() };
+
+    let received = super::queue::receive_of(&stores, Lane::Archive, &tenant).await;
+
+    assert_eq!(received.into_iter().map(|lease| lease.job).collect::<Vec<_>>(), [wanted]);
+}
+
+pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let mut change = completed(&task);
+    let delivery = Delivery {
+        tenant: tenant.clone(),
+        id: SystemEntropy.delivery_id(now()),
+        version: 1,
+        task: task.id.clone(),
+        event: fluxgate_core::callback::EventType::TaskCompleted,
+        target: Target::TaskCallback,
+        state: DeliveryState::Pending,
+        attempts: Vec::new(),
+        created_at: now(),
+    };
+    change.deliver(delivery.clone());
+
+    stores.tasks.apply(&change).await.unwrap();
+
+    assert_eq!(stores.deliveries.of_task(&tenant, &task.id).await.unwrap(), [delivery.clone()]);
+    let received = super::queue::receive_of(&stores, Lane::Notify, &tenant).await;
+    assert_eq!(received[0].job, Job::Deliver { tenant, delivery: delivery.id });
+}
+
+pub async fn the_watch_is_there_from_admission_and_goes_with_the_end(stores: Stores) {
+    let tenant = stores.funded(2).await;
+    let mut admission = super::admission(&tenant);
+    admission.watch_after_ms = 0;
+    let task = admission.task.clone();
+    stores.tasks.admit(admission).await.unwrap();
+
+    let watch = super::queue::receive_of(&stores, Lane::Watch, &tenant).await;
+    assert_eq!(watch.len(), 1);
+    let task = stores.signal(&task, finished(fresh_run())).await;
+    stores.signal(&task, archived()).await;
+    stores.queue.again(&watch[0], &watch[0].job, 0).await.unwrap();
+
+    assert!(super::queue::none_of(&stores, Lane::Watch, &tenant).await);
+}

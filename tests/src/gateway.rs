@@ -1,0 +1,117 @@
+//! A gateway in this process on a folder that vanishes, with the vendor's double beside it.
+
+use std::net::SocketAddr;
+
+use fluxgate_core::id::TenantId;
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::signature::Secret;
+use fluxgate_emulator::{Emulator, EmulatorConfig, Faults};
+use fluxgate_local::server::Server;
+use fluxgate_local::settings::{BoundsSettings, Settings};
+use tempfile::TempDir;
+
+use crate::TestTenant;
+
+/// What a test may want different.
+pub struct GatewayOptions {
+    pub faults: Faults,
+    /// False: upstream has no way to reach the receiver.
+    pub webhooks: bool,
+    pub allow_loopback: bool,
+    pub bounds: BoundsSettings,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self { faults: Faults::default(), webhooks: true, allow_loopback: true, bounds: quick() }
+    }
+}
+
+/// Bounds of a test: what takes minutes in production takes moments here.
+pub fn quick() -> BoundsSettings {
+    BoundsSettings {
+        submit_timeout_ms: Some(1_500),
+        unknown_max_ms: Some(6_000),
+        archive_stall_ms: Some(3_000),
+        watch_first_ms: Some(500),
+        watch_max_ms: Some(2_000),
+        wake_first_ms: Some(200),
+        wake_max_ms: Some(1_000),
+        output_timeout_ms: Some(3_000),
+        callback_timeout_ms: Some(3_000),
+        callback_schedule_ms: Some(vec![100, 200, 400, 800]),
+        ..BoundsSettings::default()
+    }
+}
+
+/// A running gateway with its upstream.
+pub struct Gateway {
+    pub server: Server,
+    pub emulator: Emulator,
+    http: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        Self::with(GatewayOptions::default()).await
+    }
+
+    pub async fn with(options: GatewayOptions) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let emulator = Emulator::start(EmulatorConfig { faults: options.faults.clone(), ..emulator_config() })
+            .await
+            .expect("the emulator starts");
+        let server = Server::start(settings(&folder, &emulator, &options)).await.expect("the gateway starts");
+        Self { server, emulator, http: reqwest::Client::new(), _folder: folder }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server.base_url())
+    }
+
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// A new tenant with this much to spend.
+    pub async fn tenant(&self, name: &str, balance: &str) -> TestTenant {
+        let id = TenantId::parse(name).expect("a valid name");
+        let balance = MicroUsd::parse_usd(balance).expect("a valid amount");
+        self.server.folder().add_tenant(&id, balance).await.expect("the tenant is new");
+        let token = self.server.folder().token(&id, 3_600_000).await.expect("the tenant exists");
+        TestTenant::new(id, &self.server.base_url(), token)
+    }
+
+    pub async fn stop(self) {
+        self.server.stop().await;
+        self.emulator.stop().await;
+    }
+}
+
+/// A quick vendor that tries its webhooks again at once.
+pub fn emulator_config() -> EmulatorConfig {
+    let millis = std::time::Duration::from_millis;
+    EmulatorConfig { run_time: millis(50), webhook_retry: vec![millis(50), millis(100)], ..EmulatorConfig::default() }
+}
+
+fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> Settings {
+    let listen = free_address();
+    Settings {
+        data: folder.path().join("data"),
+        listen,
+        s3_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        public_url: options.webhooks.then(|| format!("http://{listen}").parse().expect("a URL")),
+        upstream: Some(emulator.base_url()),
+        vendor_key: Some(Secret::new(emulator.api_key())),
+        allow_net: if options.allow_loopback { vec!["127.0.0.0/8".parse().expect("a network")] } else { Vec::new() },
+        bounds: options.bounds.clone(),
+        ..Settings::default()
+    }
+}
+
+/// A port that was free a moment ago. The gateway must know its own address before it listens.
+pub fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("a bound port")
+}

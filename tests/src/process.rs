@@ -1,0 +1,81 @@
+//! The `fluxgate` binary as a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::eventually;
+
+/// The binary that `tests/run` builds before the tests.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
+    let binary = folder.join("fluxgate");
+    assert!(binary.is_file(), "{} is missing: run the tests by tests/run", binary.display());
+    binary
+}
+
+/// Runs a command to its end, without any setting of this environment.
+pub fn run(args: &[&str]) -> Output {
+    clean(Command::new(binary()).args(args)).stdin(Stdio::null()).output().expect("the binary runs")
+}
+
+fn clean(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FLUXGATE_") || name == "WAVESPEED_API_KEY" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running `fluxgate serve`, killed with the test.
+pub struct FluxgateProcess(Child);
+
+impl FluxgateProcess {
+    /// Starts it and waits until `/healthz` of `base_url` answers.
+    pub async fn serve(args: &[&str], env: &[(&str, &str)], base_url: &str) -> Self {
+        let mut command = Command::new(binary());
+        clean(&mut command).arg("serve").args(args).envs(env.iter().copied());
+        let quiet = std::env::var_os("TEST_LOG").is_none();
+        if quiet {
+            command.stderr(Stdio::null());
+        }
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the binary runs");
+        let http = reqwest::Client::new();
+        let health = format!("{base_url}/healthz");
+        eventually("the gateway's /healthz", || async {
+            assert!(child.try_wait().expect("the process can be asked").is_none(), "fluxgate serve ended by itself");
+            http.get(&health).send().await.ok().filter(|response| response.status() == 200).map(drop)
+        })
+        .await;
+        Self(child)
+    }
+
+    /// SIGKILL: no handler runs, nothing is flushed.
+    pub fn kill(mut self) {
+        self.0.kill().expect("the process is alive");
+        self.0.wait().expect("the process ends");
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The exit code after SIGTERM.
+    pub fn terminate(mut self) -> Option<i32> {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(sent.success(), "the process could not be signalled");
+        self.0.wait().expect("the process ends").code()
+    }
+}
+
+impl Drop for FluxgateProcess {
+    fn drop(&mut self) {
+        // Already over is what a test wants most of the time.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            drop(self.0.kill());
+            drop(self.0.wait());
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Each way in which the vendor fails: one paid run, one capture or none, and an end.
+
+use fluxgate_emulator::{Fault, Faults};
+use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually};
+use serde_json::Value;
+
+/// What one submit under a fault came to.
+struct Outcome {
+    gateway: Gateway,
+    tenant: TestTenant,
+    task: String,
+    prediction: Value,
+}
+
+async fn outcome(faults: Faults, webhooks: bool) -> Outcome {
+    let gateway = Gateway::with(GatewayOptions { webhooks, ..GatewayOptions::default() }).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let inputs = tenant.inputs().await;
+    gateway.emulator.set_faults(faults);
+    let task = tenant.submit(&inputs).await;
+    let prediction = tenant.ended(&task).await;
+    Outcome { gateway, tenant, task, prediction }
+}
+
+impl Outcome {
+    async fn completed_once(&self, by: &str) {
+        assert_eq!(self.prediction["status"], "completed", "{}", self.prediction);
+        assert_eq!(self.tenant.timeline(&self.task).await["completed_by"], by);
+        assert_eq!(self.gateway.emulator.runs().len(), 1, "paid runs");
+        assert_eq!(self.tenant.balance_usd().await, 0.92);
+    }
+
+    async fn failed_and_released(&self, reason: &str) {
+        assert_eq!(self.prediction["reason"], reason, "{}", self.prediction);
+        assert_eq!(self.tenant.balance_usd().await, 1.0);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_webhook_only_delays() {
+    let outcome = outcome(Faults { webhook_lost: Fault::Always, ..Faults::default() }, true).await;
+
+    outcome.completed_once("poll").await;
+}
+
+#[tokio::test]
+async fn a_webhook_sent_twice_completes_once() {
+    let outcome = outcome(Faults { webhook_twice: Fault::Always, ..Faults::default() }, true).await;
+
+    outcome.completed_once("webhook").await;
+    let steps = outcome.tenant.steps(&outcome.task).await;
+    assert_eq!(steps.iter().filter(|name| *name == "finished").count(), 1);
+}
+
+#[tokio::test]
+async fn a_late_webhook_finds_the_task_completed_by_the_poll() {
+    let receiver = LiveReceiver::start().await;
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    tenant.endpoint(&receiver.url("events")).await;
+    let inputs = tenant.inputs().await;
+    gateway.emulator.set_faults(Faults { webhook_late_ms: 4_000, ..Faults::default() });
+
+    let task = tenant.submit(&inputs).await;
+    tenant.ended(&task).await;
+    let told = eventually("the late webhook", || async {
+        let count = gateway.emulator.request_count("webhook_answered");
+        (count >= 1).then_some(count)
+    })
+    .await;
+
+    assert_eq!(told, 1);
+    assert_eq!(tenant.timeline(&task).await["completed_by"], "poll");
+    assert_eq!(tenant.balance_usd().await, 0.92);
+    assert_eq!(receiver.about(&task, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_badly_signed_webhook_changes_nothing_and_the_poll_completes() {
+    let outcome = outcome(Faults { webhook_bad_signature: Fault::Always, ..Faults::default() }, true).await;
+
+    outcome.completed_once("poll").await;
+}
+
+#[tokio::test]
+async fn a_429_is_waited_out_and_submitted_later() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let inputs = tenant.inputs().await;
+    gateway.emulator.set_faults(Faults { rate_limit_per_second: 1, ..Faults::default() });
+
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        tasks.push(tenant.submit(&inputs).await);
+    }
+    let mut submits = 0;
+    for task in &tasks {
+        assert_eq!(tenant.ended(task).await["status"], "completed");
+        submits += tenant.timeline(task).await["submits"].as_u64().unwrap();
+    }
+
+    assert!(submits > 4, "no submit was put off: the fault was not in force");
+    assert_eq!(gateway.emulator.runs().len(), 4);
+    assert_eq!(tenant.balance_usd().await, 0.68);
+}
+
+#[tokio::test]
+async fn a_500_after_accepting_is_resolved_by_the_webhook_without_a_second_post() {
+    let outcome = outcome(Faults { error_500_after_accept: Fault::Always, ..Faults::default() }, true).await;
+
+    outcome.completed_once("webhook").await;
+    assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
+}
+
+#[tokio::test]
+async fn a_500_after_accepting_is_resolved_by_the_upstream_s_list_when_no_webhook_comes() {
+    let outcome = outcome(Faults { error_500_after_accept: Fault::Always, ..Faults::default() }, false).await;
+
+    outcome.completed_once("reconcile").await;
+    assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
+}
+
+#[tokio::test]
+async fn a_500_before_accepting_ends_in_a_release_and_is_never_posted_again() {
+    let outcome = outcome(Faults { error_500_before_accept: Fault::Always, ..Faults::default() }, true).await;
+
+    outcome.failed_and_released("submit_unresolved").await;
+    assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
+    assert_eq!(outcome.gateway.emulator.runs().len(), 0);
+}
+
+#[tokio::test]
+async fn an_accept_followed_by_a_hang_up_is_one_paid_run() {
+    let outcome = outcome(Faults { hang_up_after_accept: Fault::Always, ..Faults::default() }, true).await;
+
+    outcome.completed_once("webhook").await;
+    assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
+}
+
+#[tokio::test]
+async fn an_accept_whose_answer_times_out_is_one_paid_run() {
+    let outcome = outcome(Faults { hang_after_accept_ms: 10_000, ..Faults::default() }, false).await;
+
+    outcome.completed_once("reconcile").await;
+    assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
+}
+
+#[tokio::test]
+async fn a_truncated_output_is_fetched_again() {
+    let outcome = outcome(Faults { truncated_output: Fault::Times(2), ..Faults::default() }, true).await;
+
+    outcome.completed_once("webhook").await;
+}
+
+#[tokio::test]
+async fn a_slow_output_is_fetched_again_once_it_is_quick() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let inputs = tenant.inputs().await;
+    gateway.emulator.set_faults(Faults { slow_output_bytes_per_second: 100, ..Faults::default() });
+    let task = tenant.submit(&inputs).await;
+    eventually("a first try to fetch", || async {
+        (gateway.emulator.request_count("output") >= 1).then_some(())
+    })
+    .await;
+
+    gateway.emulator.set_faults(Faults::default());
+
+    assert_eq!(tenant.ended(&task).await["status"], "completed");
+    assert_eq!(tenant.balance_usd().await, 0.92);
+}
+
+#[tokio::test]
+async fn an_output_that_is_no_picture_is_not_taken_for_one() {
+    let outcome = outcome(Faults { wrong_output_type: Fault::Times(2), ..Faults::default() }, true).await;
+
+    outcome.completed_once("webhook").await;
+    assert!(outcome.prediction["objects"][0]["content_type"].as_str().unwrap().starts_with("image/"));
+}
+
+#[tokio::test]
+async fn an_output_that_is_missing_for_a_while_is_fetched_when_it_is_there() {
+    let outcome = outcome(Faults { output_404: Fault::Times(2), ..Faults::default() }, true).await;
+
+    outcome.completed_once("webhook").await;
+}
+
+#[tokio::test]
+async fn a_failed_run_releases_the_hold_and_is_told() {
+    let receiver = LiveReceiver::start().await;
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    tenant.endpoint(&receiver.url("events")).await;
+    let inputs = tenant.inputs().await;
+    gateway.emulator.set_faults(Faults { fail_task: Fault::Always, ..Faults::default() });
+
+    let task = tenant.submit(&inputs).await;
+    let prediction = tenant.ended(&task).await;
+
+    assert_eq!(prediction["status"], "failed");
+    assert_ne!(prediction["error"], "");
+    assert_eq!(tenant.balance_usd().await, 1.0);
+    assert_eq!(receiver.about(&task, 1).await[0].json()["type"], "task.failed");
+}
+
+#[tokio::test]
+async fn an_nsfw_flag_reaches_the_tenant() {
+    let outcome = outcome(Faults { nsfw: Fault::Always, ..Faults::default() }, true).await;
+
+    assert_eq!(outcome.prediction["has_nsfw_contents"], serde_json::json!([true]));
+}
+
+#[tokio::test]
+async fn failing_polls_only_delay() {
+    let outcome = outcome(Faults { result_500: Fault::Times(2), ..Faults::default() }, false).await;
+
+    outcome.completed_once("poll").await;
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_fetched_fails_with_the_vendor_s_code() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let nowhere = format!("{}/uploads/missing.png", gateway.emulator.base_url());
+
+    let task = tenant.submit(&serde_json::json!({ "prompt": "x", "image": nowhere })).await;
+    let prediction = tenant.ended(&task).await;
+
+    assert_eq!((&prediction["status"], &prediction["code"]), (&"failed".into(), &1402.into()));
+    assert_eq!(tenant.balance_usd().await, 1.0);
+}

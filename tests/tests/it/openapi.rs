@@ -1,0 +1,49 @@
+//! The document and the routes are one thing.
+
+use fluxgate_tests::Gateway;
+use serde_json::Value;
+
+#[tokio::test]
+async fn the_document_names_every_route_and_each_route_answers() {
+    let gateway = Gateway::start().await;
+    let document: Value = gateway.http().get(gateway.url("/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let paths = document["paths"].as_object().unwrap();
+
+    for wanted in [
+        "/api/v3/{owner}/{model}",
+        "/api/v3/predictions/{id}/result",
+        "/api/v3/predictions/{id}",
+        "/api/v2/predictions/{id}/result",
+        "/api/v3/models",
+        "/api/v3/balance",
+        "/api/v3/media/uploads",
+        "/api/v3/media/upload/binary",
+        "/v1/endpoints",
+        "/v1/tasks/{id}/timeline",
+        "/healthz",
+    ] {
+        assert!(paths.contains_key(wanted), "{wanted} is missing");
+    }
+    for (path, operations) in paths {
+        for method in operations.as_object().unwrap().keys() {
+            let filled = path.replace(['{', '}'], "");
+            let method = method.to_uppercase().parse().unwrap();
+            let answer = gateway.http().request(method, gateway.url(&filled)).send().await.unwrap();
+            let expected = if path == "/healthz" { 200 } else { 401 };
+            assert_eq!(answer.status(), expected, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn healthz_names_the_settings_and_no_secret() {
+    let gateway = Gateway::start().await;
+
+    let health: Value = gateway.http().get(gateway.url("/healthz")).send().await.unwrap().json().await.unwrap();
+
+    assert_eq!((&health["status"], &health["completion"]), (&"ok".into(), &"webhook".into()));
+    for name in ["data", "listen", "s3_listen", "base_url", "s3_public_url", "public_url", "upstream", "allow_net", "log", "stop_max_ms"] {
+        assert!(health["settings"][name].is_string(), "{name}");
+    }
+    assert!(!health.to_string().contains(gateway.emulator.api_key()));
+}

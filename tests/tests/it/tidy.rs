@@ -1,0 +1,112 @@
+//! The shape of the house: caps on files and functions, and what must not be in the tree.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FILE_LINES_MAX: usize = 400;
+const FUNCTION_LINES_MAX: usize = 70;
+const LAMBDA_MAIN_LINES_MAX: usize = 40;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for folder in ["shared", "functions", "tests"] {
+        walk(&root().join(folder), &mut found);
+    }
+    assert!(found.len() > 100, "the sources were not found");
+    found
+}
+
+fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+}
+
+#[test]
+fn no_file_and_no_function_is_over_its_cap() {
+    for (path, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() <= FILE_LINES_MAX, "{} has {} lines", path.display(), lines.len());
+        if path.file_name().is_some_and(|name| name == "main.rs") && path.starts_with(root().join("functions")) {
+            assert!(lines.len() <= LAMBDA_MAIN_LINES_MAX, "{} has {} lines", path.display(), lines.len());
+        }
+        for (start, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
+            let indent = line.len() - line.trim_start().len();
+            let end = lines[start..].iter().position(|line| line.len() > indent && &line[..=indent] == format!("{}}}", " ".repeat(indent)));
+            let length = end.map_or(1, |end| end + 1);
+            assert!(length <= FUNCTION_LINES_MAX, "{}:{} has {length} lines", path.display(), start + 1);
+        }
+    }
+}
+
+fn is_function(line: &str) -> bool {
+    let text = line.trim_start();
+    let text = text.strip_prefix("pub ").or_else(|| text.split_once(") ").map(|(_, rest)| rest).filter(|_| text.starts_with("pub("))).unwrap_or(text);
+    text.starts_with("fn ") || text.starts_with("async fn ") || text.starts_with("const fn ")
+}
+
+#[test]
+fn every_source_file_says_what_it_is_for() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//! "), "{} has no module doc", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_unfinished_or_ignored() {
+    let forbidden = ["to".to_owned() + "do!(", "unimple".to_owned() + "mented!(", "FIX".to_owned() + "ME", "#[ign".to_owned() + "ore", "#[all".to_owned() + "ow("];
+    for (path, text) in sources() {
+        for word in &forbidden {
+            assert!(!text.contains(word.as_str()), "{} contains {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_core_does_no_io_and_reads_no_environment() {
+    let clock = root().join("shared/core/src/port/clock.rs");
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with(root().join("shared/core/src"))) {
+        for word in ["std::fs", "std::net::Tcp", "std::env", "std::thread", "tokio::", "reqwest::", "Instant::now", "rand::"] {
+            assert!(!text.contains(word), "{} uses {word}", path.display());
+        }
+        assert!(path == clock || !text.contains("SystemTime"), "{} reads the clock", path.display());
+    }
+}
+
+/// `cargo tree` tells what is really linked; the lock file also lists what optional features would bring.
+#[test]
+fn one_tls_stack_is_linked_and_neither_ring_nor_openssl() {
+    for package in ["ring", "openssl-sys", "native-tls"] {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--workspace", "--offline", "--locked", "-e", "normal,build", "--prefix", "none", "-f", "{p}"])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let tree = String::from_utf8(output.stdout).unwrap();
+        assert!(tree.contains("rustls v"), "the tree was not read: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!tree.lines().any(|line| line.starts_with(&format!("{package} v"))), "{package} is linked");
+    }
+}
+
+#[test]
+fn adapters_do_not_know_each_other_and_the_core_knows_none() {
+    let manifest = |name: &str| fs::read_to_string(root().join("shared").join(name).join("Cargo.toml")).unwrap();
+    let normal = |text: &str| text.split("[dev-dependencies]").next().unwrap().to_owned();
+    let adapters = ["edge", "outbound", "aws", "embedded", "emulator"];
+    for name in adapters {
+        assert!(!normal(&manifest("core")).contains(&format!("fluxgate-{name}")), "the core depends on {name}");
+        for other in adapters.iter().filter(|other| **other != name) {
+            assert!(!normal(&manifest(name)).contains(&format!("fluxgate-{other}")), "{name} depends on {other}");
+        }
+    }
+}

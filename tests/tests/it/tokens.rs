@@ -1,0 +1,90 @@
+//! Who may call: every bad token is 401 with a reason, and nothing else of it is told.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::tenant::ClaimMatch;
+use fluxgate_edge::auth::{LocalIssuer, TokenClaims};
+use fluxgate_local::folder::{LOCAL_AUDIENCE, LOCAL_ISSUER, TENANT_CLAIM};
+use fluxgate_tests::Gateway;
+use serde_json::json;
+
+fn claims() -> TokenClaims {
+    let now = SystemClock.now();
+    TokenClaims {
+        iss: LOCAL_ISSUER.to_owned(),
+        aud: LOCAL_AUDIENCE.to_owned(),
+        sub: "someone".to_owned(),
+        claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: "acme".to_owned() }),
+        iat: now,
+        nbf: now,
+        exp: now.plus_ms(60_000),
+        jti: "1".to_owned(),
+    }
+}
+
+/// A token by hand: this header, these claims, this signature.
+fn forged(header: &serde_json::Value, claims: &serde_json::Value, sign: impl Fn(&str) -> Vec<u8>) -> String {
+    let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = URL_SAFE_NO_PAD.encode(sign(&signed));
+    format!("{signed}.{signature}")
+}
+
+#[tokio::test]
+async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let issuer = &gateway.server.folder().secrets.issuer;
+    let other = LocalIssuer::generate().0;
+    let ms = |ms: i64| fluxgate_core::time::Timestamp(SystemClock.now().0 + ms);
+    let good = issuer.sign(&claims()).unwrap();
+    let payload = json!({ "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE, "tenant": "acme", "exp": ms(60_000).seconds() });
+    let kid = issuer.jwks()["keys"][0]["kid"].clone();
+    let secret = issuer.jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
+    let hmac_by_public_key = |signed: &str| {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes()).as_ref().to_vec()
+    };
+    let cases = [
+        (issuer.sign(&TokenClaims { exp: ms(-120_000), ..claims() }).unwrap(), "token_expired"),
+        (issuer.sign(&TokenClaims { nbf: ms(120_000), ..claims() }).unwrap(), "token_not_yet_valid"),
+        (issuer.sign(&TokenClaims { iss: "https://elsewhere.example".to_owned(), ..claims() }).unwrap(), "token_issuer_unknown"),
+        (issuer.sign(&TokenClaims { aud: "another".to_owned(), ..claims() }).unwrap(), "token_audience"),
+        (issuer.sign(&TokenClaims { claim: None, ..claims() }).unwrap(), "tenant_unknown"),
+        (forged(&json!({ "alg": "none" }), &payload, |_| Vec::new()), "token_algorithm"),
+        (forged(&json!({ "alg": "HS256", "kid": kid }), &payload, hmac_by_public_key), "token_algorithm"),
+        (good[..good.len() - 4].to_owned(), "token_signature"),
+        (good.rsplit_once('.').unwrap().0.to_owned(), "token_malformed"),
+        ("not-a-token".to_owned(), "token_malformed"),
+    ];
+
+    for (token, code) in &cases {
+        let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), token.clone())
+            .post("/api/v3/wavespeed-ai/flux-kontext-max", &json!({}))
+            .await;
+        assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (401, *code), "{:?}", answer.body);
+        assert!(!answer.body.to_string().contains(token.as_str()));
+    }
+    let by_stranger = other.sign(&claims()).unwrap();
+    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), by_stranger).get("/api/v3/balance").await;
+    assert_eq!(answer.status, 401);
+    let unknown = issuer.sign(&TokenClaims { claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: "nobody".to_owned() }), ..claims() });
+    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), unknown.unwrap()).get("/v1/endpoints").await;
+    assert_eq!((answer.status.as_u16(), answer.text("/code").as_str()), (401, "tenant_unknown"));
+    assert_eq!(gateway.emulator.request_count("submit"), 0);
+}
+
+#[tokio::test]
+async fn a_request_without_a_token_is_401_and_says_how_to_send_one() {
+    let gateway = Gateway::start().await;
+
+    let vendor = gateway.http().get(gateway.url("/api/v3/balance")).send().await.unwrap();
+    let native = gateway.http().get(gateway.url("/v1/endpoints")).send().await.unwrap();
+
+    assert_eq!((vendor.status().as_u16(), native.status().as_u16()), (401, 401));
+    assert_eq!(vendor.headers()["www-authenticate"], "Bearer");
+    assert_eq!(native.headers()["content-type"], "application/problem+json");
+    let body: serde_json::Value = vendor.json().await.unwrap();
+    assert_eq!((&body["code"], &body["error_code"]), (&json!(401), &json!("token_missing")));
+}

@@ -1,0 +1,46 @@
+//! Pictures on their way in.
+
+use fluxgate_tests::Gateway;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_ticket_takes_the_bytes_without_a_token_and_the_model_can_fetch_them() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let photo = fluxgate_emulator::DEMO_PHOTO;
+
+    let request = json!({ "filename": "photo.jpg", "size": photo.len(), "content_type": "image/jpeg" });
+    let ticket = tenant.post("/api/v3/media/uploads", &request).await;
+    let put = tenant.http().put(ticket.text("/data/upload/url")).body(photo.to_vec());
+    let headers = ticket.body["data"]["upload"]["headers"].as_object().unwrap().clone();
+    let put = headers.iter().fold(put, |put, (name, value)| put.header(name, value.as_str().unwrap()));
+    assert!(put.send().await.unwrap().status().is_success());
+
+    let task = tenant.submit(&json!({ "prompt": "sepia", "image": ticket.text("/data/download_url") })).await;
+    assert_eq!(tenant.ended(&task).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_data_uri_is_a_picture_like_any_other() {
+    use base64::Engine as _;
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let photo = base64::engine::general_purpose::STANDARD.encode(fluxgate_emulator::DEMO_PHOTO);
+
+    let task = tenant.submit(&json!({ "prompt": "sepia", "image": format!("data:image/jpeg;base64,{photo}") })).await;
+
+    assert_eq!(tenant.ended(&task).await["status"], "completed");
+    let sent = gateway.emulator.runs()[0].inputs["image"].as_str().unwrap().to_owned();
+    assert!(sent.starts_with("http"), "the model was sent {}", &sent[..40.min(sent.len())]);
+}
+
+#[tokio::test]
+async fn an_upload_without_a_file_is_refused() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let form = reqwest::multipart::Form::new().text("other", "x");
+
+    let answer = tenant.send(tenant.http().post(tenant.url("/api/v3/media/upload/binary")).multipart(form)).await;
+
+    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, "file"));
+}
