@@ -40,15 +40,16 @@ impl FluxgateProcess {
         if quiet {
             command.stderr(Stdio::null());
         }
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the binary runs");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the binary runs");
+        let child = std::cell::RefCell::new(child);
         let http = reqwest::Client::new();
         let health = format!("{base_url}/healthz");
         eventually("the gateway's /healthz", || async {
-            assert!(child.try_wait().expect("the process can be asked").is_none(), "fluxgate serve ended by itself");
+            assert!(child.borrow_mut().try_wait().expect("the process can be asked").is_none(), "fluxgate serve ended by itself");
             http.get(&health).send().await.ok().filter(|response| response.status() == 200).map(drop)
         })
         .await;
-        Self(child)
+        Self(child.into_inner())
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.

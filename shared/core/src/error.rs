@@ -104,6 +104,17 @@ impl Error {
         self
     }
 
+    /// The error with all that caused it, in one line: for logs.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+
     /// True when the store refused a write because the version moved on.
     pub fn is_conflict(&self) -> bool {
         self.kind == Kind::Conflict
@@ -112,11 +123,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)?;
-        match &self.source {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
-        }
+        write!(f, "{} ({})", self.message, self.code)
     }
 }
 

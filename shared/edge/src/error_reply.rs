@@ -119,7 +119,7 @@ fn problem_reply(error: Error, status: StatusCode) -> Response {
 /// Here every error is handled, so here it is logged, once; what the caller did wrong is the caller's to read.
 fn log(error: &Error, status: StatusCode) {
     if status.is_server_error() {
-        tracing::error!(http.status = status.as_u16(), %error, "a request failed");
+        tracing::error!(http.status = status.as_u16(), error = error.with_causes(), "a request failed");
     } else {
         tracing::debug!(http.status = status.as_u16(), code = error.code, "a request was refused");
     }

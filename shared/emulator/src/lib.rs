@@ -1,16 +1,31 @@
-//! placeholder
-use std::net::SocketAddr;
-#[derive(Debug, Clone, Default)]
-pub struct EmulatorConfig {}
-pub struct Emulator;
-impl Emulator {
-    pub async fn start(_: EmulatorConfig) -> std::io::Result<Self> { Ok(Self) }
-    pub fn base_url(&self) -> String { String::new() }
-    pub fn addr(&self) -> SocketAddr { ([127,0,0,1],1).into() }
-    pub fn api_key(&self) -> &str { "" }
-    pub async fn stop(self) {}
-}
-#[derive(clap::Args)]
-pub struct EmulatorArgs { #[arg(long)] listen: Option<SocketAddr> }
-pub async fn run(_: EmulatorArgs, _s: impl Future<Output = ()>) -> std::io::Result<()> { Ok(()) }
-pub const DEMO_PHOTO: &[u8] = b"";
+//! The vendor's REST API v3 on one machine, for tests, the demo and the benchmark, with faults to order.
+//! It edits real pixels by rule. It is an emulator, says so wherever it can, and never pretends to be the model.
+
+mod api;
+mod args;
+mod catalogue;
+mod config;
+mod counters;
+mod emulator;
+mod faults;
+mod files;
+mod looks;
+mod money;
+mod picture;
+mod rate;
+mod run;
+mod server;
+mod signature;
+mod tickets;
+mod vendor;
+
+pub use args::{EmulatorArgs, run};
+pub use config::EmulatorConfig;
+pub use counters::RequestCounts;
+pub use emulator::Emulator;
+pub use faults::{Fault, Faults, FaultsHandle};
+pub use run::{RunRecord, RunStatus};
+pub use signature::sign;
+
+/// A CC0 photograph to edit; `assets/README.md` says whose.
+pub const DEMO_PHOTO: &[u8] = include_bytes!("../assets/photo.jpg");

@@ -21,7 +21,8 @@ pub(crate) fn parse(model: &Model, body: Map<String, Value>) -> Result<Inputs, R
         return Err(Refusal::invalid(format!("the parameter '{name}' is required")));
     }
     for (name, value) in &kept {
-        check(value, &model.properties[name]).map_err(|why| Refusal::invalid(format!("the parameter '{name}' {why}")))?;
+        check(value, &model.properties[name])
+            .map_err(|why| Refusal::invalid(format!("the parameter '{name}' {why}")))?;
     }
     let pictures = pictures(&kept);
     kept.values_mut().for_each(shorten);

@@ -7,7 +7,6 @@ mod emulator;
 mod faults;
 mod file_store;
 mod inputs;
-#[path = "looks_stub.rs"]
 mod looks;
 mod money;
 mod page;

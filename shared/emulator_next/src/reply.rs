@@ -3,11 +3,20 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
+
+#[derive(Serialize)]
+struct Envelope {
+    code: u16,
+    message: &'static str,
+    data: Value,
+}
 
 /// 200 with `data`.
 pub(crate) fn success(data: Value) -> Response {
-    Json(json!({"code": 200, "message": "success", "data": data})).into_response()
+    let envelope = Envelope { code: 200, message: "success", data };
+    Json(envelope).into_response()
 }
 
 /// A refusal. The envelope never has a top-level `error`: one client takes its presence as failure.

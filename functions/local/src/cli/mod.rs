@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-#[derive(clap::Args)] struct EmulatorArgs {}
+use fluxgate_emulator::EmulatorArgs;
 
 /// A gateway and webhook relay for asynchronous image models.
 ///
@@ -97,7 +97,7 @@ impl Command {
             Self::Serve(args) => serve::run(args).await,
             Self::Emulator(args) => {
                 logging::start("info");
-                let _ = args; Ok(())
+                Ok(fluxgate_emulator::run(args, serve::stop_signal()).await?)
             }
             Self::Tenants(args) => tenants::run(args).await,
             Self::Token(args) => token::run(args).await,

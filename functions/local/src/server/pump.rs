@@ -80,7 +80,7 @@ async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Semaphore) -> Vec<Le
     match fluxgate.ports.queue.receive(lane, max, fluxgate.bounds().lease_ms).await {
         Ok(leases) => leases,
         Err(error) => {
-            tracing::error!(lane = lane.as_str(), %error, "the queue cannot be read");
+            tracing::error!(lane = lane.as_str(), error = error.with_causes(), "the queue cannot be read");
             tokio::time::sleep(PAUSE).await;
             Vec::new()
         }
@@ -91,7 +91,7 @@ async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Semaphore) -> Vec<Le
 async fn work(fluxgate: &Fluxgate, lease: Lease) {
     match AssertUnwindSafe(fluxgate.work(&lease)).catch_unwind().await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(lane = lease.job.lane().as_str(), %error, "a job could not be settled"),
+        Ok(Err(error)) => tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled"),
         Err(_) => after_panic(fluxgate, &lease).await,
     }
 }
@@ -105,6 +105,6 @@ async fn after_panic(fluxgate: &Fluxgate, lease: &Lease) {
         _ => queue.fail(lease, PANIC_DELAY_MS, "panic", fluxgate.bounds().job_failures_max).await,
     };
     if let Err(error) = settled {
-        tracing::error!(%error, "a job could not be settled");
+        tracing::error!(error = error.with_causes(), "a job could not be settled");
     }
 }

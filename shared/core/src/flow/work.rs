@@ -97,5 +97,5 @@ fn next_round(job: &Job) -> Job {
 }
 
 fn warn(lease: &Lease, error: &Error) {
-    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, %error, "a job will be tried again");
+    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, error = error.with_causes(), "a job will be tried again");
 }

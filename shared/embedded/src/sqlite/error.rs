@@ -8,6 +8,9 @@ pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> E
     move |error| {
         let (code, text) = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => ("disk_full", "the disk is full; free some space, nothing was lost"),
+            Some(ErrorCode::SystemIoFailure) => {
+                ("disk_failed", "the disk refuses to read or write; check its free space, its limits and its health")
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ("database_busy", "another process holds the database"),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 ("database_not_writable", "the data folder cannot be written; check its path and permissions")

@@ -46,7 +46,8 @@ impl Faults {
     /// Sets one fault from `NAME` or `NAME=VALUE`, the value as in JSON. Fails with what to write instead.
     pub fn set(&mut self, setting: &str) -> Result<(), String> {
         let (name, value) = setting.split_once('=').unwrap_or((setting, "true"));
-        let value: Value = serde_json::from_str(value).map_err(|_| format!("'{value}' is not true, false or a number"))?;
+        let value: Value =
+            serde_json::from_str(value).map_err(|_| format!("'{value}' is not true, false or a number"))?;
         let mut all = serde_json::to_value(&*self).map_err(|error| error.to_string())?;
         all[name] = value;
         *self = serde_json::from_value(all).map_err(|error| format!("fault '{setting}': {error}"))?;

@@ -171,7 +171,8 @@ fn transparency_becomes_white() {
 
 #[test]
 fn a_picture_from_text_has_the_asked_shape() {
-    let sizes = [(None, (1024, 1024)), (Some("16:9"), (1024, 576)), (Some("1:2"), (512, 1024)), (Some("64:1"), (1024, 16))];
+    let sizes =
+        [(None, (1024, 1024)), (Some("16:9"), (1024, 576)), (Some("1:2"), (512, 1024)), (Some("64:1"), (1024, 16))];
     for (aspect_ratio, size) in sizes.into_iter().skip(1) {
         let request = EditRequest { aspect_ratio, ..request("a fox", 7) };
 

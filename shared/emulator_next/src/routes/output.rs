@@ -13,6 +13,7 @@ use super::Shared;
 use crate::file_store::File;
 use crate::reply::Refusal;
 
+const FLUSH_PAUSE: Duration = Duration::from_millis(50);
 const HTML: &str = "<!doctype html><html><title>Gone</title><body>This link has expired.</body></html>";
 
 pub(super) async fn output(vendor: Shared, Path((id, name)): Path<(String, String)>) -> Result<Response, Refusal> {
@@ -41,9 +42,13 @@ pub(super) fn whole(file: File) -> Response {
 }
 
 fn truncated(file: &File) -> Response {
-    let half = file.bytes.slice(..file.bytes.len() / 2);
-    let cut = Err(std::io::Error::other("the output is cut off (emulated)"));
-    streamed(file, stream::iter([Ok(half), cut]))
+    let half = stream::iter([Ok(file.bytes.slice(..file.bytes.len() / 2))]);
+    let cut = stream::once(async {
+        // The server sends what it has only while it waits; an error at once would take the headers along.
+        tokio::time::sleep(FLUSH_PAUSE).await;
+        Err(std::io::Error::other("the output is cut off (emulated)"))
+    });
+    streamed(file, half.chain(cut))
 }
 
 fn streamed(file: &File, chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> Response {

@@ -1,6 +1,5 @@
 //! POST `/api/v3/{owner}/{model…}`: takes a run, unless a fault is in the way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -39,8 +38,9 @@ pub(super) async fn submit(
         return Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "the balance does not cover this run"));
     }
     let too_many = |_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many runs are under way");
+    let created = prediction(&vendor, &run);
     let run = vendor.accept(run, pictures).map_err(too_many)?;
-    Ok(answer(&vendor, &run).await)
+    Ok(answer(&vendor, &run, created).await)
 }
 
 fn refuse_by_fault(vendor: &Vendor) -> Result<(), Refusal> {
@@ -77,7 +77,7 @@ fn is_http(url: &str) -> bool {
 }
 
 /// The run is taken and paid, whatever the answer.
-async fn answer(vendor: &Arc<Vendor>, run: &Run) -> Response {
+async fn answer(vendor: &Vendor, run: &Run, created: Value) -> Response {
     let late = vendor.faults.value(|faults| faults.hang_after_accept_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
     if vendor.faults.strike(|faults| &mut faults.hang_up_after_accept) {
@@ -89,9 +89,8 @@ async fn answer(vendor: &Arc<Vendor>, run: &Run) -> Response {
     if run.flag("enable_sync_mode") {
         return success(when_ended(vendor, run).await);
     }
-    success(prediction(vendor, run))
+    success(created)
 }
-
 
 async fn when_ended(vendor: &Vendor, run: &Run) -> Value {
     let in_time = tokio::time::timeout(SYNC_WAIT_MAX, run.until_ended()).await.is_ok();

@@ -44,7 +44,8 @@ fn from_data_uri(data: &str) -> Result<Bytes, Unusable> {
 }
 
 async fn download(vendor: &Vendor, url: &str) -> Result<Bytes, Unusable> {
-    let unreachable = |error: reqwest::Error| Unusable(format!("the media could not be fetched: {}", error.without_url()));
+    let unreachable =
+        |error: reqwest::Error| Unusable(format!("the media could not be fetched: {}", error.without_url()));
     let answer = vendor.downloads.get(url).send().await.map_err(unreachable)?;
     let answer = answer.error_for_status().map_err(unreachable)?;
     let mut bytes = BytesMut::new();

@@ -52,10 +52,15 @@ async fn attempt(vendor: &Vendor, url: &str, message: &Message) -> bool {
     if message.bad_signature {
         signature = format!("v3,{}", "0".repeat(64));
     }
-    let request = vendor.webhooks.post(url).header("content-type", "application/json").header("webhook-id", &message.id);
+    let request =
+        vendor.webhooks.post(url).header("content-type", "application/json").header("webhook-id", &message.id);
     let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature);
     match request.body(message.body.clone()).send().await {
-        Ok(answer) => answer.status().is_success(),
+        Ok(answer) if answer.status().is_success() => {
+            vendor.count("webhook_answered");
+            true
+        }
+        Ok(_) => false,
         Err(_) => false,
     }
 }

@@ -51,7 +51,7 @@ async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Resu
     }
     let _core = vendor.edits.acquire().await.expect("the semaphore is never closed");
     let edited = run.clone();
-    let made = tokio::task::spawn_blocking(move || edit_all(&edited, source)).await;
+    let made = tokio::task::spawn_blocking(move || edit_all(&edited, source.as_deref())).await;
     let made = made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
     Ok(made.into_iter().enumerate().map(|(index, bytes)| keep(vendor, run, index, bytes)).collect())
 }
@@ -62,8 +62,8 @@ fn keep(vendor: &Vendor, run: &Run, index: usize, bytes: Bytes) -> String {
     name
 }
 
-fn edit_all(run: &Run, source: Option<Bytes>) -> Result<Vec<Bytes>, Unusable> {
-    let source = source.as_deref().map(picture::decode).transpose()?;
+fn edit_all(run: &Run, source: Option<&[u8]>) -> Result<Vec<Bytes>, Unusable> {
+    let source = source.map(picture::decode).transpose()?;
     let seed = run.inputs.get("seed").and_then(Value::as_u64).unwrap_or_else(random_seed);
     let count = run.model.pictures(&run.inputs);
     let size = run.text("size").and_then(ratio);

@@ -34,3 +34,22 @@ pub(super) async fn lookup(name: &str) -> io::Result<Vec<SocketAddr>> {
     }
     Ok(addresses)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolves(way: Way, name: &str) -> bool {
+        let resolver = GuardedResolver { policy: Arc::new(GuardPolicy::default()), way };
+        resolver.resolve(name.parse().unwrap()).await.is_ok()
+    }
+
+    /// An address is a name that every machine resolves, also one without a network.
+    #[tokio::test]
+    async fn a_public_address_is_found_for_https_only_and_a_private_one_for_neither() {
+        assert!(resolves(Way::Https, "8.8.8.8").await);
+        assert!(!resolves(Way::Http, "8.8.8.8").await);
+        assert!(!resolves(Way::Https, "10.0.0.1").await);
+        assert!(!resolves(Way::Https, "localhost").await);
+    }
+}

@@ -1,3 +1,5 @@
+//! Who may read: nobody without a signature, and with one only what it names.
+
 use std::time::SystemTime;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a browser needs to show a picture.
+
 use reqwest::Method;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Buckets are apart and keys stay inside them.
+
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Starting and stopping.
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,3 +1,5 @@
+//! What the server logs, and what it never does.
+
 use std::io;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! Writing objects: once, whole, and checked.
+
 use std::collections::BTreeSet;
 
 use aws_sdk_s3::primitives::ByteStream;

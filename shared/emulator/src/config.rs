@@ -1,0 +1,46 @@
+//! What an emulator is started with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::faults::Faults;
+
+/// The defaults suit tests: a free loopback port, quick runs, nothing broken.
+#[derive(Debug, Clone)]
+pub struct EmulatorConfig {
+    /// Port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The base of the URLs it returns; without it, `http://` and the bound address.
+    pub public_url: Option<String>,
+    pub api_key: String,
+    /// `whsec_…`; the ASCII bytes after the prefix are the key.
+    pub webhook_secret: String,
+    /// How long a run takes at least.
+    pub run_time: Duration,
+    pub faults: Faults,
+    /// Where pictures are kept. None: in memory, bounded, the oldest are forgotten first.
+    pub data_dir: Option<PathBuf>,
+    pub balance_micro_usd: i64,
+    /// Submits a second above which the answer is 429.
+    pub rate_per_second_max: Option<u32>,
+    /// The waits before the second, third, … attempt at a webhook.
+    pub webhook_retry: Vec<Duration>,
+}
+
+impl Default for EmulatorConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            public_url: None,
+            api_key: "wsk_emulator".to_owned(),
+            webhook_secret: "whsec_Zmx1eGdhdGUtZW11bGF0b3Itc2VjcmV0".to_owned(),
+            run_time: Duration::from_millis(300),
+            faults: Faults::default(),
+            data_dir: None,
+            balance_micro_usd: 1_000_000_000_000,
+            rate_per_second_max: None,
+            webhook_retry: [1, 2, 4].map(Duration::from_secs).to_vec(),
+        }
+    }
+}
