@@ -45,7 +45,10 @@ impl FluxgateProcess {
         let http = reqwest::Client::new();
         let health = format!("{base_url}/healthz");
         eventually("the gateway's /healthz", || async {
-            assert!(child.borrow_mut().try_wait().expect("the process can be asked").is_none(), "fluxgate serve ended by itself");
+            assert!(
+                child.borrow_mut().try_wait().expect("the process can be asked").is_none(),
+                "fluxgate serve ended by itself"
+            );
             http.get(&health).send().await.ok().filter(|response| response.status() == 200).map(drop)
         })
         .await;

@@ -92,7 +92,8 @@ impl TenantClient {
         if status.is_success() {
             return Ok(body);
         }
-        let why = body.get("message").or_else(|| body.get("detail")).and_then(Value::as_str).unwrap_or("no reason given");
+        let why =
+            body.get("message").or_else(|| body.get("detail")).and_then(Value::as_str).unwrap_or("no reason given");
         bail!("{why} (HTTP {})", status.as_u16())
     }
 

@@ -92,8 +92,8 @@ impl FolderSecrets {
             Self::create(folder, &path).with_context(|| format!("{} cannot be written", path.display()))?;
         }
         let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let file: SecretsFile =
-            serde_json::from_str(&text).with_context(|| format!("{} is damaged; restore it from a backup", path.display()))?;
+        let file: SecretsFile = serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged; restore it from a backup", path.display()))?;
         Self::parse(file).with_context(|| format!("{} is damaged; restore it from a backup", path.display()))
     }
 

@@ -138,7 +138,10 @@ fn set<T>(bound: &mut T, value: Option<T>) {
 pub enum UpstreamChoice {
     /// The bundled emulator, in this process.
     Emulator,
-    Vendor { url: Url, key: Secret },
+    Vendor {
+        url: Url,
+        key: Secret,
+    },
 }
 
 impl Settings {
@@ -165,10 +168,13 @@ impl Settings {
         match (self.upstream.as_deref(), self.vendor_key.clone()) {
             (Some("emulator"), _) | (None, None) => Ok(UpstreamChoice::Emulator),
             (Some(url), Some(key)) => {
-                let url = Url::parse(url).with_context(|| format!("upstream '{url}' is neither 'emulator' nor a URL"))?;
+                let url =
+                    Url::parse(url).with_context(|| format!("upstream '{url}' is neither 'emulator' nor a URL"))?;
                 Ok(UpstreamChoice::Vendor { url, key })
             }
-            (Some(url), None) => bail!("upstream '{url}' needs the vendor's key: set WAVESPEED_API_KEY, or use --upstream emulator"),
+            (Some(url), None) => {
+                bail!("upstream '{url}' needs the vendor's key: set WAVESPEED_API_KEY, or use --upstream emulator")
+            }
             (None, Some(key)) => {
                 let url = Url::parse(VENDOR_URL).expect("the vendor's URL is one");
                 Ok(UpstreamChoice::Vendor { url, key })
@@ -178,7 +184,9 @@ impl Settings {
 
     /// The settings by name for `/healthz`: neither paths nor anything secret.
     pub fn public_names(&self) -> std::collections::BTreeMap<String, String> {
-        let text = |url: &Option<Url>| url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization());
+        let text = |url: &Option<Url>| {
+            url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization())
+        };
         let nets: Vec<String> = self.allow_net.iter().map(ToString::to_string).collect();
         [
             ("data", "set".to_owned()),

@@ -91,12 +91,8 @@ pub(crate) fn routing_reply(path: &str, error: Error, status: StatusCode) -> Res
 
 fn vendor_reply(error: Error, status: StatusCode) -> Response {
     log(&error, status);
-    let body = VendorErrorBody {
-        code: status.as_u16(),
-        message: error.message,
-        error_code: error.code,
-        field: error.field,
-    };
+    let body =
+        VendorErrorBody { code: status.as_u16(), message: error.message, error_code: error.code, field: error.field };
     with_headers((status, Json(body)).into_response(), status, error.retry)
 }
 

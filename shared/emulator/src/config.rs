@@ -1,28 +1,24 @@
 //! What an emulator is started with.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::faults::Faults;
 
-/// The defaults suit tests: a free loopback port, quick runs, nothing broken.
+/// Defaults suit tests: any free loopback port, a quick run, nothing broken.
 #[derive(Debug, Clone)]
 pub struct EmulatorConfig {
-    /// Port 0 takes any free one.
     pub listen: SocketAddr,
-    /// The base of the URLs it returns; without it, `http://` and the bound address.
+    /// How others reach it, when that is not `http://{listen}`.
     pub public_url: Option<String>,
     pub api_key: String,
-    /// `whsec_…`; the ASCII bytes after the prefix are the key.
+    /// `whsec_…`; what follows the prefix is the key, as ASCII bytes.
     pub webhook_secret: String,
     /// How long a run takes at least.
     pub run_time: Duration,
     pub faults: Faults,
-    /// Where pictures are kept. None: in memory, bounded, the oldest are forgotten first.
-    pub data_dir: Option<PathBuf>,
     pub balance_micro_usd: i64,
-    /// Submits a second above which the answer is 429.
+    /// Submits per second above which the answer is 429.
     pub rate_per_second_max: Option<u32>,
     /// The waits before the second, third, … attempt at a webhook.
     pub webhook_retry: Vec<Duration>,
@@ -37,7 +33,6 @@ impl Default for EmulatorConfig {
             webhook_secret: "whsec_Zmx1eGdhdGUtZW11bGF0b3Itc2VjcmV0".to_owned(),
             run_time: Duration::from_millis(300),
             faults: Faults::default(),
-            data_dir: None,
             balance_micro_usd: 1_000_000_000_000,
             rate_per_second_max: None,
             webhook_retry: [1, 2, 4].map(Duration::from_secs).to_vec(),

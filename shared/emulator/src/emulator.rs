@@ -1,4 +1,4 @@
-//! A running emulator, as tests, local mode and the benchmark hold it.
+//! A running emulator, as tests and local mode hold it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,16 +8,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::api::router;
 use crate::config::EmulatorConfig;
-use crate::counters::RequestCounts;
-use crate::faults::{Faults, FaultsHandle};
+use crate::faults::Faults;
+use crate::routes::router;
 use crate::run::RunRecord;
-use crate::server::serve;
+use crate::serve::serve;
 use crate::vendor::Vendor;
 
 /// Stops when dropped; `stop` also waits for the answers under way.
-#[derive(Debug)]
 pub struct Emulator {
     vendor: Arc<Vendor>,
     addr: SocketAddr,
@@ -32,7 +30,7 @@ impl Emulator {
         let addr = listener.local_addr()?;
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
         let stop = CancellationToken::new();
-        let vendor = Vendor::new(config, base_url.trim_end_matches('/').to_owned(), stop.clone())?;
+        let vendor = Arc::new(Vendor::new(config, base_url.trim_end_matches('/').to_owned(), stop.clone()));
         let serving = tokio::spawn(serve(listener, router(vendor.clone()), stop.clone()));
         Ok(Self { vendor, addr, serving, stop: stop.drop_guard() })
     }
@@ -42,7 +40,7 @@ impl Emulator {
         self.addr
     }
 
-    /// What clients are pointed at, without a slash at its end.
+    /// Without a slash at its end.
     pub fn base_url(&self) -> String {
         self.vendor.base_url.clone()
     }
@@ -55,28 +53,29 @@ impl Emulator {
         &self.vendor.config.webhook_secret
     }
 
-    pub fn faults(&self) -> FaultsHandle {
-        self.vendor.faults.clone()
-    }
-
     pub fn set_faults(&self, faults: Faults) {
-        self.vendor.faults.set(faults);
+        self.vendor.faults.replace(faults);
     }
 
-    /// Every accepted run, newest first: also those whose answer was an error, and those deleted since.
+    /// What is left of the faults: counted ones have been consumed.
+    pub fn faults(&self) -> Faults {
+        self.vendor.faults.get()
+    }
+
+    /// Newest first, deleted ones included.
     pub fn runs(&self) -> Vec<RunRecord> {
-        self.vendor.runs.newest_first().iter().map(|run| run.record()).collect()
+        self.vendor.runs.newest_first().map(|run| RunRecord::from(&*run)).collect()
     }
 
-    pub fn requests(&self) -> RequestCounts {
-        self.vendor.counters.read()
+    /// How many requests with a valid key a route has seen: `submit`, `result`, `output`, ….
+    pub fn request_count(&self, what: &str) -> u64 {
+        self.vendor.counted(what)
     }
 
     /// Runs under way are abandoned; answers under way have two seconds.
     pub async fn stop(self) {
         drop(self.stop);
-        if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the emulator's server ended badly");
-        }
+        // A panic in the server has been reported where it happened.
+        let _ = self.serving.await;
     }
 }

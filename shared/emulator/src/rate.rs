@@ -1,25 +1,28 @@
-//! A fixed window of one second, as coarse as the vendor's own limit.
+//! Counts submits within each second of the process.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
-#[derive(Debug, Default)]
-pub(crate) struct RateLimit(Mutex<Option<(Instant, u32)>>);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-impl RateLimit {
-    /// True when this request is within `per_second_max`.
-    pub(crate) fn admits(&self, per_second_max: u32) -> bool {
+#[derive(Default)]
+pub(crate) struct Rate(Mutex<Window>);
+
+#[derive(Default)]
+struct Window {
+    second: u64,
+    count: u32,
+}
+
+impl Rate {
+    /// Whether one more fits into this second.
+    pub(crate) fn admit(&self, per_second_max: u32) -> bool {
+        let second = START.elapsed().as_secs();
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match window.as_mut() {
-            Some((start, count)) if now.duration_since(*start) < Duration::from_secs(1) => {
-                *count += 1;
-                *count <= per_second_max
-            }
-            _ => {
-                *window = Some((now, 1));
-                per_second_max > 0
-            }
+        if window.second != second {
+            *window = Window { second, count: 0 };
         }
+        window.count += 1;
+        window.count <= per_second_max
     }
 }

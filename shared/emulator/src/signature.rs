@@ -1,11 +1,11 @@
 //! The vendor's `v3` webhook signature, which looks like Standard Webhooks and is not.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 
-/// `v3,<hex>` over `{id}.{timestamp}.{body}`. The key is the ASCII text after `whsec_`, not base64-decoded.
-pub fn sign(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> String {
-    let key = secret.strip_prefix("whsec_").unwrap_or(secret);
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
+/// `v3,<hex>` over `{id}.{timestamp}.{body}`; the key is the text after `whsec_`, not decoded.
+pub(crate) fn sign(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> String {
+    let key = hmac::Key::new(HMAC_SHA256, secret.strip_prefix("whsec_").unwrap_or(secret).as_bytes());
+    let mut context = hmac::Context::with_key(&key);
     context.update(format!("{id}.{timestamp}.").as_bytes());
     context.update(body);
     format!("v3,{}", hex::encode(context.sign()))
@@ -13,10 +13,10 @@ pub fn sign(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::sign;
+    use super::*;
 
     #[test]
-    fn the_signature_matches_the_test_vector_of_the_contract() {
+    fn the_vector_of_the_contract_is_reproduced() {
         let body = br#"{"id":"p1","status":"completed"}"#;
 
         let signature = sign("whsec_dGVzdC1zZWNyZXQtMDAwMQ==", "evt_01", 1_760_000_000, body);

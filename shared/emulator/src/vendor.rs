@@ -1,69 +1,105 @@
-//! Everything a running emulator holds, shared by its handlers and its runs.
+//! The imitated vendor: everything its routes and runs share.
 
-use std::io;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EmulatorConfig;
-use crate::counters::Counters;
-use crate::faults::FaultsHandle;
-use crate::files::Files;
-use crate::money::Purse;
-use crate::rate::RateLimit;
-use crate::run::RunStore;
-use crate::tickets::Tickets;
+use crate::faults::LiveFaults;
+use crate::file_store::{File, FileStore};
+use crate::rate::Rate;
+use crate::run::{Full, Run, RunStore, work};
+use crate::ticket::Tickets;
 
+const RUNS_MAX: usize = 200_000;
+const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
+const PICTURES_AT_ONCE_MAX: usize = 64;
 const WEBHOOKS_AT_ONCE_MAX: usize = 256;
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-const REDIRECTS_MAX: usize = 5;
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
-#[derive(Debug)]
 pub(crate) struct Vendor {
     pub(crate) config: EmulatorConfig,
     /// Without a slash at its end.
     pub(crate) base_url: String,
-    pub(crate) faults: FaultsHandle,
+    pub(crate) faults: LiveFaults,
     pub(crate) runs: RunStore,
-    pub(crate) files: Files,
+    pub(crate) files: FileStore,
     pub(crate) tickets: Tickets,
-    pub(crate) purse: Purse,
-    pub(crate) counters: Counters,
-    pub(crate) rate: RateLimit,
+    pub(crate) rate: Rate,
     pub(crate) downloads: reqwest::Client,
     pub(crate) webhooks: reqwest::Client,
-    /// One permit a core: pixels are worked on no faster than the machine can.
-    pub(crate) drawing: Semaphore,
-    pub(crate) sending: Semaphore,
+    /// One permit a picture held in memory, from its download to its edit.
+    pub(crate) pictures: Semaphore,
+    /// One permit a core.
+    pub(crate) edits: Semaphore,
+    /// One permit a webhook being sent.
+    pub(crate) posts: Semaphore,
     pub(crate) stop: CancellationToken,
+    spent_micro_usd: AtomicI64,
+    requests: Mutex<HashMap<&'static str, u64>>,
 }
 
 impl Vendor {
-    pub(crate) fn new(config: EmulatorConfig, base_url: String, stop: CancellationToken) -> io::Result<Arc<Self>> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Arc::new(Self {
-            faults: FaultsHandle::new(config.faults.clone()),
-            runs: RunStore::default(),
-            files: Files::new(config.data_dir.as_deref()),
-            tickets: Tickets::default(),
-            purse: Purse::new(config.balance_micro_usd),
-            counters: Counters::default(),
-            rate: RateLimit::default(),
-            downloads: client(Policy::limited(REDIRECTS_MAX))?,
-            webhooks: client(Policy::none())?,
-            drawing: Semaphore::new(cores),
-            sending: Semaphore::new(WEBHOOKS_AT_ONCE_MAX),
-            stop,
-            config,
+    pub(crate) fn new(config: EmulatorConfig, base_url: String, stop: CancellationToken) -> Self {
+        let client = || reqwest::Client::builder().tcp_nodelay(true);
+        let cores = available_parallelism().map_or(2, std::num::NonZero::get);
+        // A receiver on this machine is the usual case: no proxy between.
+        let webhooks = client().redirect(Policy::none()).timeout(WEBHOOK_TIMEOUT).no_proxy().build();
+        Self {
             base_url,
-        }))
+            faults: LiveFaults::new(config.faults.clone()),
+            config,
+            runs: RunStore::new(RUNS_MAX),
+            files: FileStore::new(FILE_BYTES_MAX),
+            tickets: Tickets::default(),
+            rate: Rate::default(),
+            downloads: client().build().expect("the client's settings are constant"),
+            webhooks: webhooks.expect("the client's settings are constant"),
+            pictures: Semaphore::new(PICTURES_AT_ONCE_MAX),
+            edits: Semaphore::new(cores),
+            posts: Semaphore::new(WEBHOOKS_AT_ONCE_MAX),
+            stop,
+            spent_micro_usd: AtomicI64::new(0),
+            requests: Mutex::default(),
+        }
+    }
+
+    /// Takes a run: from here on it is paid.
+    pub(crate) fn accept(self: &Arc<Self>, run: Run, pictures: Vec<String>) -> Result<Arc<Run>, Full> {
+        let run = Arc::new(run);
+        self.runs.insert(run.clone())?;
+        self.spent_micro_usd.fetch_add(run.price_micro_usd, Ordering::Relaxed);
+        let working = work(self.clone(), run.clone(), pictures);
+        tokio::spawn(self.stop.clone().run_until_cancelled_owned(working));
+        Ok(run)
+    }
+
+    pub(crate) fn balance_micro_usd(&self) -> i64 {
+        self.config.balance_micro_usd - self.spent_micro_usd.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn file(&self, path: &str) -> Option<File> {
+        match path.ends_with("/0.png") && path.starts_with("outputs/") {
+            true => Some(File { bytes: Bytes::from_static(TINY_PNG), content_type: "image/png".to_owned() }),
+            false => self.files.get(path),
+        }
+    }
+
+    pub(crate) fn count(&self, what: &'static str) {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn counted(&self, what: &str) -> u64 {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).get(what).copied().unwrap_or(0)
     }
 }
 
-fn client(redirects: Policy) -> io::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder().redirect(redirects).timeout(REQUEST_TIMEOUT).tcp_nodelay(true);
-    builder.no_proxy().user_agent("fluxgate-emulator").build().map_err(io::Error::other)
-}
+/// What `tiny_output` answers: one grey pixel.
+const TINY_PNG: &[u8] = include_bytes!("../assets/tiny.png");

@@ -26,7 +26,9 @@ pub async fn concurrent_top_ups_all_count(stores: Stores) {
     let tenant = fresh_tenant();
     let attempts = (0..20).map(|n| {
         let (stores, tenant) = (stores.clone(), tenant.clone());
-        tokio::spawn(async move { stores.accounts.top_up(&tenant, MicroUsd(1), &format!("r{n}"), now()).await.unwrap() })
+        tokio::spawn(
+            async move { stores.accounts.top_up(&tenant, MicroUsd(1), &format!("r{n}"), now()).await.unwrap() },
+        )
     });
     for attempt in attempts.collect::<Vec<_>>() {
         attempt.await.unwrap();

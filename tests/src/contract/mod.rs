@@ -14,7 +14,8 @@ use std::sync::Arc;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, Queue, SystemClock, TaskStore, TenantStore,
+    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, Queue, SystemClock, TaskStore,
+    TenantStore,
 };
 use fluxgate_core::task::{Admission, Finished, NewTask, Signal, Step, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
@@ -60,7 +61,8 @@ pub fn admission(tenant: &TenantId) -> Admission {
         price: PRICE,
         callback: None,
     };
-    let started = transition(&Task::admitted(new, now), Signal::SubmitStarted, now).expect("a new task can be submitted");
+    let started =
+        transition(&Task::admitted(new, now), Signal::SubmitStarted, now).expect("a new task can be submitted");
     Admission {
         task: started.task,
         steps: vec![Step::new(now, "admitted"), Step::new(now, "submit_started")],

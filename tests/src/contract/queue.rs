@@ -28,8 +28,13 @@ pub(super) async fn receive_of(stores: &Stores, lane: Lane, tenant: &TenantId) -
 }
 
 async fn receive_once(stores: &Stores, lane: Lane, tenant: &TenantId, lease_ms: u64) -> Vec<Lease> {
-    let (mine, others): (Vec<Lease>, Vec<Lease>) =
-        stores.queue.receive(lane, 10, lease_ms).await.unwrap().into_iter().partition(|lease| lease.job.tenant() == tenant);
+    let (mine, others): (Vec<Lease>, Vec<Lease>) = stores
+        .queue
+        .receive(lane, 10, lease_ms)
+        .await
+        .unwrap()
+        .into_iter()
+        .partition(|lease| lease.job.tenant() == tenant);
     for other in others {
         stores.queue.again(&other, &other.job, 0).await.unwrap();
     }

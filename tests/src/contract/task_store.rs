@@ -165,7 +165,8 @@ pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores:
 
     stores.tasks.note(&tenant, &task.id, &Step::new(now(), "orphaned")).await.unwrap();
 
-    let names: Vec<String> = stores.tasks.timeline(&tenant, &task.id).await.unwrap().into_iter().map(|step| step.name).collect();
+    let names: Vec<String> =
+        stores.tasks.timeline(&tenant, &task.id).await.unwrap().into_iter().map(|step| step.name).collect();
     assert_eq!(names, ["admitted", "submit_started", "orphaned"]);
     assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
 }

@@ -44,7 +44,8 @@ pub async fn every_tenant_that_trusts_an_issuer_is_found_by_it(stores: Stores) {
     stores.tenants.create(&tenant(&one, &issuer)).await.unwrap();
     stores.tenants.create(&tenant(&other, &issuer)).await.unwrap();
 
-    let mut trusting: Vec<TenantId> = stores.tenants.trusting(&issuer).await.unwrap().into_iter().map(|(id, _)| id).collect();
+    let mut trusting: Vec<TenantId> =
+        stores.tenants.trusting(&issuer).await.unwrap().into_iter().map(|(id, _)| id).collect();
     trusting.sort();
 
     let mut wanted = [one, other];

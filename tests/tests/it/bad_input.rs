@@ -52,7 +52,8 @@ async fn an_unknown_model_is_404_and_a_body_that_is_no_json_object_is_400() {
 
 #[tokio::test]
 async fn a_body_over_the_bound_is_413() {
-    let bounds = fluxgate_local::settings::BoundsSettings { body_bytes_max: Some(1_000), ..fluxgate_tests::gateway::quick() };
+    let bounds =
+        fluxgate_local::settings::BoundsSettings { body_bytes_max: Some(1_000), ..fluxgate_tests::gateway::quick() };
     let gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
     let tenant = gateway.tenant("acme", "1").await;
 
@@ -66,17 +67,29 @@ async fn a_body_over_the_bound_is_413() {
 async fn a_picture_or_callback_on_a_forbidden_address_is_400() {
     let gateway = Gateway::with(GatewayOptions { allow_loopback: false, ..GatewayOptions::default() }).await;
     let tenant = gateway.tenant("acme", "1").await;
-    let addresses = ["http://127.0.0.1/x", "https://localhost/x", "https://169.254.169.254/latest", "https://[::1]/x", "https://10.0.0.1/x"];
+    let addresses = [
+        "http://127.0.0.1/x",
+        "https://localhost/x",
+        "https://169.254.169.254/latest",
+        "https://[::1]/x",
+        "https://10.0.0.1/x",
+    ];
 
     for address in addresses {
         let image = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x", "image": address })).await;
-        assert_eq!((image.status.as_u16(), image.text("/error_code").as_str()), (400, "forbidden_address"), "{address}");
+        assert_eq!(
+            (image.status.as_u16(), image.text("/error_code").as_str()),
+            (400, "forbidden_address"),
+            "{address}"
+        );
         assert_eq!(image.text("/field"), "image");
         let endpoint = tenant.post("/v1/endpoints", &json!({ "url": address })).await;
         assert_eq!((endpoint.status.as_u16(), endpoint.text("/field").as_str()), (400, "url"), "{address}");
     }
     let data = "data:image/png;base64,aGVsbG8=";
-    let webhook = tenant.post(&format!("/api/v3/{MODEL}?webhook=http://127.0.0.1/x"), &json!({ "prompt": "x", "image": data })).await;
+    let webhook = tenant
+        .post(&format!("/api/v3/{MODEL}?webhook=http://127.0.0.1/x"), &json!({ "prompt": "x", "image": data }))
+        .await;
     assert_eq!((webhook.status.as_u16(), webhook.text("/field").as_str()), (400, "webhook"));
     nothing_happened(&gateway, &tenant).await;
 }
@@ -91,7 +104,11 @@ async fn too_little_balance_is_402_and_says_what_is_left_and_what_it_costs() {
     let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
 
     assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (402, "insufficient_funds"));
-    assert!(answer.text("/message").contains("$0.08") && answer.text("/message").contains("$0.02"), "{:?}", answer.body);
+    assert!(
+        answer.text("/message").contains("$0.08") && answer.text("/message").contains("$0.02"),
+        "{:?}",
+        answer.body
+    );
     tenant.ended(&first).await;
     assert_eq!(gateway.emulator.runs().len(), 1);
 }

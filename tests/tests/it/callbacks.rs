@@ -31,7 +31,8 @@ async fn a_failing_receiver_is_tried_again_with_the_same_id_and_a_fresh_signatur
         assert!((received.at_ms / 1000 - stamped).abs() <= 2, "the timestamp is not of this attempt");
     }
     let delivered = delivery(&tenant, &task, "delivered").await;
-    let statuses: Vec<u64> = delivered["attempts"].as_array().unwrap().iter().map(|try_| try_["status"].as_u64().unwrap()).collect();
+    let statuses: Vec<u64> =
+        delivered["attempts"].as_array().unwrap().iter().map(|try_| try_["status"].as_u64().unwrap()).collect();
     assert_eq!(statuses, [500, 302, 404, 204]);
 }
 

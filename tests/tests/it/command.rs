@@ -77,8 +77,19 @@ async fn edit_saves_the_result_and_says_where() {
     std::fs::write(&photo, fluxgate_emulator::DEMO_PHOTO).unwrap();
 
     let edited = process::run(&[
-        "edit", photo.to_str().unwrap(), "a woodcut", "--tenant", "acme", "--data", &served.data,
-        "--url", &served.base_url, "--out", out.to_str().unwrap(), "--seed", "3",
+        "edit",
+        photo.to_str().unwrap(),
+        "a woodcut",
+        "--tenant",
+        "acme",
+        "--data",
+        &served.data,
+        "--url",
+        &served.base_url,
+        "--out",
+        out.to_str().unwrap(),
+        "--seed",
+        "3",
     ]);
 
     assert!(edited.status.success(), "{}", said(&edited));
@@ -94,7 +105,10 @@ async fn doctor_tells_how_an_installation_is() {
     let missing = process::run(&["doctor", "--data", "/nowhere/at/all"]);
 
     let shown = String::from_utf8(checked.stdout).unwrap();
-    assert!(checked.status.success() && shown.contains("being served") && shown.contains("completion by webhook"), "{shown}");
+    assert!(
+        checked.status.success() && shown.contains("being served") && shown.contains("completion by webhook"),
+        "{shown}"
+    );
     assert!(!missing.status.success());
 }
 
@@ -121,7 +135,18 @@ fn bad_settings_are_one_clear_line() {
     fails(&["serve", "--config", &file("unknown.toml", "lisen = \"127.0.0.1:1\"")], "lisen");
     fails(&["serve", "--config", &file("nested.toml", "[bounds]\nsubmit_timeout = 1")], "submit_timeout");
     fails(&["serve", "--config", "/nowhere.toml"], "does not exist");
-    fails(&["serve", "--upstream", "https://api.example", "--data", folder.path().to_str().unwrap(), "--listen", "127.0.0.1:0"], "WAVESPEED_API_KEY");
+    fails(
+        &[
+            "serve",
+            "--upstream",
+            "https://api.example",
+            "--data",
+            folder.path().to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        "WAVESPEED_API_KEY",
+    );
     fails(&["serve", "--data", "/proc/nowhere", "--listen", "127.0.0.1:0"], "cannot be created");
     fails(&["token", "acme", "--data", "/nowhere"], "is not a data folder");
 }
@@ -146,7 +171,11 @@ fn tenants_that_cannot_be_are_one_clear_line() {
 fn a_full_disk_is_one_clear_line_and_nothing_is_half_made() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let script = format!("trap '' XFSZ; ulimit -f 8; exec {} tenants add acme --data {}", process::binary().display(), data.display());
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} tenants add acme --data {}",
+        process::binary().display(),
+        data.display()
+    );
 
     let full = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
 
@@ -162,10 +191,21 @@ fn help_teaches() {
     let serve = process::run(&["serve", "--help"]);
 
     let (help, serve) = (String::from_utf8(help.stdout).unwrap(), String::from_utf8(serve.stdout).unwrap());
-    for word in ["demo", "serve", "emulator", "tenants", "token", "edit", "tasks", "doctor", "Try it", "WAVESPEED_API_KEY"] {
+    for word in
+        ["demo", "serve", "emulator", "tenants", "token", "edit", "tasks", "doctor", "Try it", "WAVESPEED_API_KEY"]
+    {
         assert!(help.contains(word), "{word}");
     }
-    for word in ["--data", "--listen", "--s3-listen", "--upstream", "--allow-net", "--public-url", "--config", "[default: 127.0.0.1:8080]"] {
+    for word in [
+        "--data",
+        "--listen",
+        "--s3-listen",
+        "--upstream",
+        "--allow-net",
+        "--public-url",
+        "--config",
+        "[default: 127.0.0.1:8080]",
+    ] {
         assert!(serve.contains(word), "{word}");
     }
 }

@@ -45,7 +45,8 @@ fn install(folder: &std::path::Path, emulator: &Emulator) -> Installation {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_sigkill_interrupts_goes_on_by_itself_and_nothing_is_lost_or_doubled() {
     let folder = tempfile::tempdir().unwrap();
-    let emulator = Emulator::start(EmulatorConfig { run_time: Duration::from_millis(30), ..emulator_config() }).await.unwrap();
+    let emulator =
+        Emulator::start(EmulatorConfig { run_time: Duration::from_millis(30), ..emulator_config() }).await.unwrap();
     let installation = install(folder.path(), &emulator);
     let receiver = LiveReceiver::start().await;
     let data = folder.path().join("data");

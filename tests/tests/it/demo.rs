@@ -22,7 +22,8 @@ fn the_demo_tells_everything_as_one_json_object() {
     assert_eq!(text("completed_by"), "webhook");
     assert_eq!(report["charged_usd"], 0.08);
     assert_eq!((&report["callback"]["verified"], &report["callback"]["attempts"]), (&true.into(), &1.into()));
-    let steps: Vec<&str> = report["timeline"].as_array().unwrap().iter().map(|line| line["step"].as_str().unwrap()).collect();
+    let steps: Vec<&str> =
+        report["timeline"].as_array().unwrap().iter().map(|line| line["step"].as_str().unwrap()).collect();
     assert_eq!(steps.first(), Some(&"admitted"));
     assert_eq!(steps.last(), Some(&"callback"));
 }
@@ -35,7 +36,13 @@ fn the_demo_takes_a_picture_and_a_prompt_and_runs_twice_on_one_folder() {
 
     for _ in 0..2 {
         let output = process::run(&[
-            "demo", "--data", data.to_str().unwrap(), "--image", picture.to_str().unwrap(), "--prompt", "pixel art",
+            "demo",
+            "--data",
+            data.to_str().unwrap(),
+            "--image",
+            picture.to_str().unwrap(),
+            "--prompt",
+            "pixel art",
         ]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let shown = String::from_utf8(output.stdout).unwrap();

@@ -159,10 +159,8 @@ async fn a_slow_output_is_fetched_again_once_it_is_quick() {
     let inputs = tenant.inputs().await;
     gateway.emulator.set_faults(Faults { slow_output_bytes_per_second: 100, ..Faults::default() });
     let task = tenant.submit(&inputs).await;
-    eventually("a first try to fetch", || async {
-        (gateway.emulator.request_count("output") >= 1).then_some(())
-    })
-    .await;
+    eventually("a first try to fetch", || async { (gateway.emulator.request_count("output") >= 1).then_some(()) })
+        .await;
 
     gateway.emulator.set_faults(Faults::default());
 

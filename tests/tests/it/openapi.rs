@@ -42,7 +42,18 @@ async fn healthz_names_the_settings_and_no_secret() {
     let health: Value = gateway.http().get(gateway.url("/healthz")).send().await.unwrap().json().await.unwrap();
 
     assert_eq!((&health["status"], &health["completion"]), (&"ok".into(), &"webhook".into()));
-    for name in ["data", "listen", "s3_listen", "base_url", "s3_public_url", "public_url", "upstream", "allow_net", "log", "stop_max_ms"] {
+    for name in [
+        "data",
+        "listen",
+        "s3_listen",
+        "base_url",
+        "s3_public_url",
+        "public_url",
+        "upstream",
+        "allow_net",
+        "log",
+        "stop_max_ms",
+    ] {
         assert!(health["settings"][name].is_string(), "{name}");
     }
     assert!(!health.to_string().contains(gateway.emulator.api_key()));

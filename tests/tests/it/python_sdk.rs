@@ -33,7 +33,8 @@ async fn run_and_upload_of_the_vendor_s_python_sdk_work_unchanged() {
     let token = String::from_utf8(process::run(&["token", "acme", "--data", &data]).stdout).unwrap();
 
     let python = std::env::var("TEST_PYTHON").expect("tests/run installs the SDK and names its Python");
-    let output = Command::new(python).args(["-c", SCRIPT, token.trim(), &base_url, photo.to_str().unwrap()]).output().unwrap();
+    let output =
+        Command::new(python).args(["-c", SCRIPT, token.trim(), &base_url, photo.to_str().unwrap()]).output().unwrap();
 
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("ok "));

@@ -42,7 +42,9 @@ fn no_file_and_no_function_is_over_its_cap() {
         }
         for (start, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
             let indent = line.len() - line.trim_start().len();
-            let end = lines[start..].iter().position(|line| line.len() > indent && &line[..=indent] == format!("{}}}", " ".repeat(indent)));
+            let end = lines[start..]
+                .iter()
+                .position(|line| line.len() > indent && &line[..=indent] == format!("{}}}", " ".repeat(indent)));
             let length = end.map_or(1, |end| end + 1);
             assert!(length <= FUNCTION_LINES_MAX, "{}:{} has {length} lines", path.display(), start + 1);
         }
@@ -51,7 +53,10 @@ fn no_file_and_no_function_is_over_its_cap() {
 
 fn is_function(line: &str) -> bool {
     let text = line.trim_start();
-    let text = text.strip_prefix("pub ").or_else(|| text.split_once(") ").map(|(_, rest)| rest).filter(|_| text.starts_with("pub("))).unwrap_or(text);
+    let text = text
+        .strip_prefix("pub ")
+        .or_else(|| text.split_once(") ").map(|(_, rest)| rest).filter(|_| text.starts_with("pub(")))
+        .unwrap_or(text);
     text.starts_with("fn ") || text.starts_with("async fn ") || text.starts_with("const fn ")
 }
 
@@ -64,7 +69,13 @@ fn every_source_file_says_what_it_is_for() {
 
 #[test]
 fn nothing_is_left_unfinished_or_ignored() {
-    let forbidden = ["to".to_owned() + "do!(", "unimple".to_owned() + "mented!(", "FIX".to_owned() + "ME", "#[ign".to_owned() + "ore", "#[all".to_owned() + "ow("];
+    let forbidden = [
+        "to".to_owned() + "do!(",
+        "unimple".to_owned() + "mented!(",
+        "FIX".to_owned() + "ME",
+        "#[ign".to_owned() + "ore",
+        "#[all".to_owned() + "ow(",
+    ];
     for (path, text) in sources() {
         for word in &forbidden {
             assert!(!text.contains(word.as_str()), "{} contains {word}", path.display());
@@ -76,7 +87,9 @@ fn nothing_is_left_unfinished_or_ignored() {
 fn the_core_does_no_io_and_reads_no_environment() {
     let clock = root().join("shared/core/src/port/clock.rs");
     for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with(root().join("shared/core/src"))) {
-        for word in ["std::fs", "std::net::Tcp", "std::env", "std::thread", "tokio::", "reqwest::", "Instant::now", "rand::"] {
+        for word in
+            ["std::fs", "std::net::Tcp", "std::env", "std::thread", "tokio::", "reqwest::", "Instant::now", "rand::"]
+        {
             assert!(!text.contains(word), "{} uses {word}", path.display());
         }
         assert!(path == clock || !text.contains("SystemTime"), "{} reads the clock", path.display());
@@ -88,7 +101,18 @@ fn the_core_does_no_io_and_reads_no_environment() {
 fn one_tls_stack_is_linked_and_neither_ring_nor_openssl() {
     for package in ["ring", "openssl-sys", "native-tls"] {
         let output = std::process::Command::new(env!("CARGO"))
-            .args(["tree", "--workspace", "--offline", "--locked", "-e", "normal,build", "--prefix", "none", "-f", "{p}"])
+            .args([
+                "tree",
+                "--workspace",
+                "--offline",
+                "--locked",
+                "-e",
+                "normal,build",
+                "--prefix",
+                "none",
+                "-f",
+                "{p}",
+            ])
             .current_dir(root())
             .output()
             .unwrap();

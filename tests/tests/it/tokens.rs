@@ -49,7 +49,10 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
     let cases = [
         (issuer.sign(&TokenClaims { exp: ms(-120_000), ..claims() }).unwrap(), "token_expired"),
         (issuer.sign(&TokenClaims { nbf: ms(120_000), ..claims() }).unwrap(), "token_not_yet_valid"),
-        (issuer.sign(&TokenClaims { iss: "https://elsewhere.example".to_owned(), ..claims() }).unwrap(), "token_issuer_unknown"),
+        (
+            issuer.sign(&TokenClaims { iss: "https://elsewhere.example".to_owned(), ..claims() }).unwrap(),
+            "token_issuer_unknown",
+        ),
         (issuer.sign(&TokenClaims { aud: "another".to_owned(), ..claims() }).unwrap(), "token_audience"),
         (issuer.sign(&TokenClaims { claim: None, ..claims() }).unwrap(), "tenant_unknown"),
         (forged(&json!({ "alg": "none" }), &payload, |_| Vec::new()), "token_algorithm"),
@@ -67,10 +70,17 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
         assert!(!answer.body.to_string().contains(token.as_str()));
     }
     let by_stranger = other.sign(&claims()).unwrap();
-    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), by_stranger).get("/api/v3/balance").await;
+    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), by_stranger)
+        .get("/api/v3/balance")
+        .await;
     assert_eq!(answer.status, 401);
-    let unknown = issuer.sign(&TokenClaims { claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: "nobody".to_owned() }), ..claims() });
-    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), unknown.unwrap()).get("/v1/endpoints").await;
+    let unknown = issuer.sign(&TokenClaims {
+        claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: "nobody".to_owned() }),
+        ..claims()
+    });
+    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), unknown.unwrap())
+        .get("/v1/endpoints")
+        .await;
     assert_eq!((answer.status.as_u16(), answer.text("/code").as_str()), (401, "tenant_unknown"));
     assert_eq!(gateway.emulator.request_count("submit"), 0);
 }

@@ -44,3 +44,22 @@ async fn an_upload_without_a_file_is_refused() {
 
     assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, "file"));
 }
+
+#[tokio::test]
+async fn an_upload_over_the_bound_is_413_and_one_that_is_no_form_is_400() {
+    let bounds =
+        fluxgate_local::settings::BoundsSettings { upload_bytes_max: Some(10_000), ..fluxgate_tests::gateway::quick() };
+    let gateway = Gateway::with(fluxgate_tests::GatewayOptions { bounds, ..Default::default() }).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let path = tenant.url("/api/v3/media/upload/binary");
+    let part = reqwest::multipart::Part::bytes(vec![1; 50_000]).file_name("large.png");
+
+    let large =
+        tenant.send(tenant.http().post(&path).multipart(reqwest::multipart::Form::new().part("file", part))).await;
+    let ticket = tenant.post("/api/v3/media/uploads", &json!({ "filename": "x.png", "size": 50_000 })).await;
+    let no_form = tenant.send(tenant.http().post(&path).body("x")).await;
+
+    assert_eq!((large.status.as_u16(), large.text("/error_code").as_str()), (413, "upload_too_large"));
+    assert_eq!((ticket.status.as_u16(), ticket.text("/field").as_str()), (413, "size"));
+    assert_eq!((no_form.status.as_u16(), no_form.text("/field").as_str()), (400, "file"));
+}

@@ -72,13 +72,21 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
     };
     let health: serde_json::Value = response.json().await.context("what answers there is not fluxgate")?;
     let shown = |name: &str| health.get(name).and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
-    Ok(format!("{} answers: {}, version {}, completion by {}", args.url, shown("status"), shown("version"), shown("completion")))
+    Ok(format!(
+        "{} answers: {}, version {}, completion by {}",
+        args.url,
+        shown("status"),
+        shown("version"),
+        shown("completion")
+    ))
 }
 
 fn upstream() -> Result<String> {
     match Settings::load(None, serde_json::json!({}))?.upstream()? {
         UpstreamChoice::Emulator => Ok("the bundled emulator; set WAVESPEED_API_KEY to use the vendor".to_owned()),
-        UpstreamChoice::Vendor { url, .. } => Ok(format!("{} with the key of WAVESPEED_API_KEY", url.origin().ascii_serialization())),
+        UpstreamChoice::Vendor { url, .. } => {
+            Ok(format!("{} with the key of WAVESPEED_API_KEY", url.origin().ascii_serialization()))
+        }
     }
 }
 

@@ -99,5 +99,10 @@ async fn save(client: &TenantClient, prediction: &Value, id: &str, out: Option<&
 
 fn report(prediction: &Value) {
     let shown = |pointer: &str| prediction.pointer(pointer).map(ToString::to_string).unwrap_or_default();
-    eprintln!("object {}  sha256 {}  charged ${}", shown("/objects/0/s3_uri"), shown("/objects/0/sha256"), shown("/charged_usd"));
+    eprintln!(
+        "object {}  sha256 {}  charged ${}",
+        shown("/objects/0/s3_uri"),
+        shown("/objects/0/sha256"),
+        shown("/charged_usd")
+    );
 }

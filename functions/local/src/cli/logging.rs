@@ -10,7 +10,8 @@ const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_h
 
 /// Begins to log what the filter lets through: for people on a terminal, as JSON elsewhere.
 pub(super) fn start(filter: &str) {
-    let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).unwrap_or_else(|_| EnvFilter::new(format!("info,{QUIET}")));
+    let filter =
+        EnvFilter::try_new(format!("{filter},{QUIET}")).unwrap_or_else(|_| EnvFilter::new(format!("info,{QUIET}")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
     // Already started: in a test that runs several commands in one process.

@@ -23,7 +23,11 @@ use fluxgate_emulator::EmulatorArgs;
 /// Tenants call it with their own tokens; it keeps the vendor's key, copies outputs into the tenant's bucket, sends signed
 /// callbacks and charges each run once.
 #[derive(Parser)]
-#[command(name = "fluxgate", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "fluxgate",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Try it:
   fluxgate demo                       one picture through everything, in one process
 
@@ -34,7 +38,8 @@ Run it:
   fluxgate edit photo.jpg 'make it a watercolour' --tenant acme --data ./data
 
 Settings: every flag of 'serve' is also FLUXGATE_<NAME> in the environment and a key of the TOML file given with --config;
-flags win over environment over file. The vendor's key is read from WAVESPEED_API_KEY alone.")]
+flags win over environment over file. The vendor's key is read from WAVESPEED_API_KEY alone."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,7 +50,7 @@ enum Command {
     /// Send one photograph through everything and show what happened
     Demo(demo::DemoArgs),
     /// Run the gateway, its workers and the S3 server in this process
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Run the emulator of the vendor's API alone
     Emulator(EmulatorArgs),
     /// Make, list and show tenants
@@ -53,7 +58,7 @@ enum Command {
     /// Print a token for a tenant, and nothing else
     Token(token::TokenArgs),
     /// Edit one picture as a tenant: upload, submit, wait, download
-    Edit(edit::EditArgs),
+    Edit(Box<edit::EditArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
     /// Check this machine and a data folder
@@ -94,14 +99,14 @@ impl Command {
     async fn run(self) -> Result<()> {
         match self {
             Self::Demo(args) => Box::pin(demo::run(args)).await,
-            Self::Serve(args) => serve::run(args).await,
+            Self::Serve(args) => serve::run(*args).await,
             Self::Emulator(args) => {
                 logging::start("info");
                 Ok(fluxgate_emulator::run(args, serve::stop_signal()).await?)
             }
             Self::Tenants(args) => tenants::run(args).await,
             Self::Token(args) => token::run(args).await,
-            Self::Edit(args) => edit::run(args).await,
+            Self::Edit(args) => edit::run(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::Bench(args) => Box::pin(bench::run(args)).await,

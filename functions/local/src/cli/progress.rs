@@ -17,7 +17,10 @@ pub(super) fn line(quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
@@ -33,7 +36,10 @@ pub(super) async fn until_end(client: &TenantClient, id: &str, within: Duration,
             "completed" => return Ok(prediction),
             "created" | "processing" if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
             "created" | "processing" => {
-                bail!("task {id} is still {status} after {} s; it goes on: look again with 'fluxgate tasks'", within.as_secs())
+                bail!(
+                    "task {id} is still {status} after {} s; it goes on: look again with 'fluxgate tasks'",
+                    within.as_secs()
+                )
             }
             ended => bail!("task {id} {ended}: {}", text(&prediction, "error").unwrap_or_default()),
         }

@@ -33,8 +33,15 @@ pub(super) async fn run(args: TasksArgs) -> Result<()> {
 async fn list(folder: &DataFolder, args: &TasksArgs) -> Result<()> {
     for task in TaskStore::list(&folder.store, &args.tenant, None, args.limit).await? {
         let by = task.completed_by.map_or("", |via| via.as_str());
-        let place = task.outputs.first().map_or_else(String::new, |output| output.s3_uri());
-        println!("{}  {}  {:<10} {:<9} {:>7}  {place}", task.id, task.created_at.rfc3339(), task.state.as_str(), by, task.price.to_string());
+        let place = task.outputs.first().map_or_else(String::new, fluxgate_core::task::Output::s3_uri);
+        println!(
+            "{}  {}  {:<10} {:<9} {:>7}  {place}",
+            task.id,
+            task.created_at.rfc3339(),
+            task.state.as_str(),
+            by,
+            task.price.to_string()
+        );
     }
     Ok(())
 }
@@ -44,12 +51,22 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
     let task = TaskStore::get(&folder.store, tenant, id).await?;
     for step in TaskStore::timeline(&folder.store, tenant, id).await? {
         let via = step.via.map_or("", |via| via.as_str());
-        println!("{:>8} ms  {:<16} {:<9} {}", step.at.since_ms(task.created_at), step.name, via, step.detail.unwrap_or_default());
+        println!(
+            "{:>8} ms  {:<16} {:<9} {}",
+            step.at.since_ms(task.created_at),
+            step.name,
+            via,
+            step.detail.unwrap_or_default()
+        );
     }
     for delivery in folder.store.of_task(tenant, id).await? {
         for attempt in &delivery.attempts {
             let status = attempt.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-            println!("{:>8} ms  callback         {status} in {} ms", attempt.at.since_ms(task.created_at), attempt.duration_ms);
+            println!(
+                "{:>8} ms  callback         {status} in {} ms",
+                attempt.at.since_ms(task.created_at),
+                attempt.duration_ms
+            );
         }
     }
     Ok(())

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::serve::ListenerExt as _;
-use fluxgate_emulator::Emulator;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
+use fluxgate_emulator::Emulator;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -44,14 +44,14 @@ impl Server {
         let addr = listener.local_addr()?;
         let s3 = start_s3(&settings, &folder)?;
         let emulator = start_emulator(&settings).await?;
-        let edge = wiring::edge(wiring::Parts {
+        let edge = wiring::edge(&wiring::Parts {
             settings: &settings,
             folder: &folder,
             addr,
             s3: &s3,
             emulator: emulator.as_ref(),
         })?;
-        let pump = Pump::start(edge.fluxgate.clone());
+        let pump = Pump::start(&edge.fluxgate);
         let (stop, stopped) = watch::channel(false);
         let router = fluxgate_edge::api_router(edge.clone())
             .merge(fluxgate_edge::receiver_router(edge))
@@ -61,9 +61,8 @@ impl Server {
                 tracing::debug!(%error, "a connection keeps Nagle's delay");
             }
         });
-        let serving = tokio::spawn(
-            axum::serve(listener, router).with_graceful_shutdown(until_stopped(stopped)).into_future(),
-        );
+        let serving =
+            tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(until_stopped(stopped)).into_future());
         let stop_max = Duration::from_millis(settings.stop_max_ms);
         Ok(Self { addr, folder, stop, serving, pump, s3, emulator, stop_max, _lock: lock })
     }
@@ -117,9 +116,9 @@ fn start_s3(settings: &Settings, folder: &DataFolder) -> Result<S3Server> {
 
 async fn start_emulator(settings: &Settings) -> Result<Option<Emulator>> {
     match settings.upstream()? {
-        UpstreamChoice::Emulator => {
-            Ok(Some(Emulator::start(fluxgate_emulator::EmulatorConfig::default()).await.context("the emulator cannot start")?))
-        }
+        UpstreamChoice::Emulator => Ok(Some(
+            Emulator::start(fluxgate_emulator::EmulatorConfig::default()).await.context("the emulator cannot start")?,
+        )),
         UpstreamChoice::Vendor { .. } => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use fluxgate_core::flow::Fluxgate;
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::Lease;
 use futures::FutureExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Jobs of one lane in hand at once. Callbacks mostly wait for receivers, so there are many.
@@ -33,7 +33,7 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn start(fluxgate: Arc<Fluxgate>) -> Self {
+    pub(super) fn start(fluxgate: &Arc<Fluxgate>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut lanes = JoinSet::new();
         for lane in Lane::ALL {
@@ -60,11 +60,11 @@ async fn consume(fluxgate: Arc<Fluxgate>, lane: Lane, mut stopped: watch::Receiv
             _ = stopped.wait_for(|stopped| *stopped) => break,
             received = receive(&fluxgate, lane, &permits) => received,
         };
-        for lease in received {
-            let (fluxgate, permits) = (fluxgate.clone(), permits.clone());
+        for (lease, permit) in received {
+            let fluxgate = fluxgate.clone();
             in_hand.spawn(async move {
-                let _permit = permits.acquire_owned().await;
                 work(&fluxgate, lease).await;
+                drop(permit);
             });
         }
         while in_hand.try_join_next().is_some() {}
@@ -72,13 +72,13 @@ async fn consume(fluxgate: Arc<Fluxgate>, lane: Lane, mut stopped: watch::Receiv
     while in_hand.join_next().await.is_some() {}
 }
 
-/// Jobs for which there is room. Only this task takes permits ahead of the work, so what is free stays free.
-async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Semaphore) -> Vec<Lease> {
-    let Ok(room) = permits.acquire().await else { return Vec::new() };
-    let max = RECEIVE_MAX.min(permits.available_permits() + 1);
-    drop(room);
-    match fluxgate.ports.queue.receive(lane, max, fluxgate.bounds().lease_ms).await {
-        Ok(leases) => leases,
+/// Jobs, each with the room that was kept for it. A job taken without room would only run down its lease.
+async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Arc<Semaphore>) -> Vec<(Lease, OwnedSemaphorePermit)> {
+    let Ok(first) = permits.clone().acquire_owned().await else { return Vec::new() };
+    let mut room = vec![first];
+    room.extend(std::iter::from_fn(|| permits.clone().try_acquire_owned().ok()).take(RECEIVE_MAX - 1));
+    match fluxgate.ports.queue.receive(lane, room.len(), fluxgate.bounds().lease_ms).await {
+        Ok(leases) => leases.into_iter().zip(room).collect(),
         Err(error) => {
             tracing::error!(lane = lane.as_str(), error = error.with_causes(), "the queue cannot be read");
             tokio::time::sleep(PAUSE).await;
@@ -91,7 +91,9 @@ async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Semaphore) -> Vec<Le
 async fn work(fluxgate: &Fluxgate, lease: Lease) {
     match AssertUnwindSafe(fluxgate.work(&lease)).catch_unwind().await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled"),
+        Ok(Err(error)) => {
+            tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled")
+        }
         Err(_) => after_panic(fluxgate, &lease).await,
     }
 }

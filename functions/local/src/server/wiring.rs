@@ -36,7 +36,7 @@ pub(super) struct Parts<'a> {
     pub(super) emulator: Option<&'a Emulator>,
 }
 
-pub(super) fn edge(parts: Parts<'_>) -> Result<Edge> {
+pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     let own_url = format!("http://{}", reachable(parts.addr));
     let public_url = match (&parts.settings.public_url, parts.emulator) {
         (Some(url), _) => Some(url.clone()),
@@ -45,12 +45,16 @@ pub(super) fn edge(parts: Parts<'_>) -> Result<Edge> {
         (None, None) => None,
     };
     let bounds = parts.settings.bounds.bounds(public_url.is_some());
-    let guard = Arc::new(Guard::new(policy(&parts)?)?);
+    let guard = Arc::new(Guard::new(policy(parts))?);
     let fluxgate = Arc::new(Fluxgate {
-        ports: ports(&parts, &guard, bounds.upstream_timeout_ms)?,
+        ports: ports(parts, &guard, bounds.upstream_timeout_ms)?,
         settings: FlowSettings {
             bounds,
-            base_url: parts.settings.base_url.as_ref().map_or(own_url, |url| url.as_str().trim_end_matches('/').to_owned()),
+            base_url: parts
+                .settings
+                .base_url
+                .as_ref()
+                .map_or(own_url, |url| url.as_str().trim_end_matches('/').to_owned()),
             public_url: public_url.clone(),
             capability: CapabilityKey::new(parts.folder.secrets.capability),
         },
@@ -58,7 +62,7 @@ pub(super) fn edge(parts: Parts<'_>) -> Result<Edge> {
     let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client())));
     let store = Arc::new(parts.folder.store.clone());
     let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
-    Ok(Edge { fluxgate, authenticator, health: Arc::new(health(&parts, public_url.is_some())) })
+    Ok(Edge { fluxgate, authenticator, health: Arc::new(health(parts, public_url.is_some())) })
 }
 
 fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Result<Ports> {
@@ -81,12 +85,12 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
 }
 
 /// The emulator's own address is allowed, and no other on this machine: its outputs and uploads lie there.
-fn policy(parts: &Parts<'_>) -> Result<GuardPolicy> {
+fn policy(parts: &Parts<'_>) -> GuardPolicy {
     let mut policy = GuardPolicy::allowing(parts.settings.allow_net.clone());
     if let Some(emulator) = parts.emulator {
         policy.allow_server(emulator.addr());
     }
-    Ok(policy)
+    policy
 }
 
 fn objects(parts: &Parts<'_>) -> Result<S3ObjectStore> {

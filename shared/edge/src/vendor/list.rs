@@ -15,6 +15,8 @@ use crate::state::Edge;
 
 /// The furthest page that is looked up.
 const PAGE_MAX: usize = 1000;
+/// How many of the newest tasks one request looks through.
+const SCAN_MAX: usize = 20_000;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ListRequest {
@@ -56,7 +58,7 @@ pub(crate) async fn list(
     let mut skip = (request.page - 1) * request.page_size;
     let mut items = Vec::new();
     let mut before = None;
-    'pages: loop {
+    'pages: for _ in 0..SCAN_MAX / 100 {
         let tasks = fluxgate.ports.tasks.list(&principal.tenant, before.as_ref(), 100).await?;
         let Some(last) = tasks.last() else { break };
         before = Some(last.id.clone());

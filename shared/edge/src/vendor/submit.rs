@@ -1,7 +1,7 @@
 //! Submit: the model in the path, its inputs in the body.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::flow::SubmitRequest;
@@ -9,7 +9,6 @@ use fluxgate_core::id::{IdempotencyKey, ModelId};
 use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::Principal;
 use fluxgate_core::{Error, Kind, Result};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
@@ -20,11 +19,19 @@ use crate::body::RawBody;
 use crate::error_reply::{VendorError, VendorErrorBody};
 use crate::state::Edge;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SubmitQuery {
     /// Where to POST the bare prediction at its end, signed in the vendor's `v3` dialect with your own webhook secret.
     webhook: Option<String>,
+}
+
+impl SubmitQuery {
+    /// Other parameters are the vendor's clients' own and are let through.
+    fn of(query: Option<&str>) -> Self {
+        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        Self { webhook: pairs.find(|(name, _)| name == "webhook").map(|(_, value)| value.into_owned()) }
+    }
 }
 
 type Answer = std::result::Result<Json<Envelope<Prediction>>, VendorError>;
@@ -52,7 +59,7 @@ pub(crate) async fn submit_two_segments(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
     Path((owner, model)): Path<(String, String)>,
-    Query(query): Query<SubmitQuery>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
@@ -70,7 +77,7 @@ pub(crate) async fn submit_three_segments(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
     Path((owner, model, variant)): Path<(String, String, String)>,
-    Query(query): Query<SubmitQuery>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
@@ -88,7 +95,7 @@ pub(crate) async fn submit_four_segments(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
     Path((owner, model, variant, version)): Path<(String, String, String, String)>,
-    Query(query): Query<SubmitQuery>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
@@ -99,7 +106,7 @@ async fn submit(
     edge: Edge,
     principal: Principal,
     segments: &[String],
-    query: SubmitQuery,
+    query: Option<String>,
     headers: &HeaderMap,
     body: RawBody,
 ) -> Answer {
@@ -107,7 +114,7 @@ async fn submit(
     let mut inputs = body.object()?;
     let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
     refuse_base64(&mut inputs)?;
-    let callback = callback(query.webhook, &mut inputs)?;
+    let callback = callback(SubmitQuery::of(query.as_deref()).webhook, &mut inputs)?;
     let key = key(headers)?;
     let tenant = principal.tenant.clone();
     let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };

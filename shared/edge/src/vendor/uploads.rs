@@ -4,7 +4,7 @@ use std::io;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::multipart::{Field, Multipart};
+use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use fluxgate_core::port::Upload;
 use fluxgate_core::{Error, Kind, Result};
 use futures::stream::{self, BoxStream};
@@ -19,6 +19,7 @@ use crate::state::Edge;
 
 type Answer = std::result::Result<Json<Envelope<VendorJson>>, VendorError>;
 type Chunk = io::Result<axum::body::Bytes>;
+type Form = std::result::Result<Multipart, MultipartRejection>;
 
 /// Ask for an upload ticket
 ///
@@ -44,7 +45,7 @@ pub(crate) async fn ticket(State(edge): State<Edge>, _: VendorBearer, body: RawB
     request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'"),
     responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn binary(edge: State<Edge>, bearer: VendorBearer, multipart: Multipart) -> Answer {
+pub(crate) async fn binary(edge: State<Edge>, bearer: VendorBearer, multipart: Form) -> Answer {
     upload(edge, bearer, multipart).await
 }
 
@@ -54,22 +55,32 @@ pub(crate) async fn binary(edge: State<Edge>, bearer: VendorBearer, multipart: M
     request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'"),
     responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn binary_v2(edge: State<Edge>, bearer: VendorBearer, multipart: Multipart) -> Answer {
+pub(crate) async fn binary_v2(edge: State<Edge>, bearer: VendorBearer, multipart: Form) -> Answer {
     upload(edge, bearer, multipart).await
 }
 
-async fn upload(State(edge): State<Edge>, _: VendorBearer, multipart: Multipart) -> Answer {
+async fn upload(State(edge): State<Edge>, _: VendorBearer, form: Form) -> Answer {
+    let multipart = form.map_err(|_| missing())?;
+    let bytes_max = edge.fluxgate.bounds().upload_bytes_max as u64;
     let (head, opened) = oneshot::channel();
     // The field borrows the request, the upload must not: a task of its own pumps from one to the other, chunk by chunk.
-    tokio::spawn(pump(multipart, head));
+    let pumping = tokio::spawn(pump(multipart, head, bytes_max));
     let upload = opened.await.map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
-    Ok(success(VendorJson(edge.fluxgate.ports.upstream.upload(upload).await?)))
+    let uploaded = edge.fluxgate.ports.upstream.upload(upload).await;
+    if let (Err(_), Ok(Err(cause))) = (&uploaded, pumping.await) {
+        return Err(cause.into());
+    }
+    Ok(success(VendorJson(uploaded?)))
 }
 
-async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>) {
+/// Fails with what was wrong with the tenant's side of the upload.
+async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, bytes_max: u64) -> Result<()> {
     let mut field = match file_field(&mut multipart).await {
         Ok(field) => field,
-        Err(error) => return drop(head.send(Err(error))),
+        Err(error) => {
+            drop(head.send(Err(error)));
+            return Ok(());
+        }
     };
     let (sender, receiver) = mpsc::channel::<Chunk>(4);
     let opened = Upload {
@@ -78,20 +89,34 @@ async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>) {
         bytes: chunks(receiver),
     };
     if head.send(Ok(opened)).is_err() {
-        return;
+        return Ok(());
     }
     loop {
-        let chunk = match field.chunk().await {
-            Ok(None) => return,
-            Ok(Some(bytes)) => Ok(bytes),
+        let (chunk, failed) = match field.chunk().await {
+            Ok(None) => return Ok(()),
+            Ok(Some(bytes)) => (Ok(bytes), None),
             // The broken stream breaks the request upstream: half a file is never taken for a whole one.
-            Err(error) => Err(io::Error::other(error.body_text())),
+            Err(error) => (Err(io::Error::other("the tenant's upload broke off")), Some(broken(&error, bytes_max))),
         };
-        let broken = chunk.is_err();
-        if sender.send(chunk).await.is_err() || broken {
-            return;
+        let gone = sender.send(chunk).await.is_err();
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if gone {
+            return Ok(());
         }
     }
+}
+
+fn broken(error: &MultipartError, bytes_max: u64) -> Error {
+    if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large(bytes_max);
+    }
+    Error::invalid("upload_broken", "the upload broke off before its end; send it again").field("file")
+}
+
+fn missing() -> Error {
+    Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field("file")
 }
 
 async fn file_field(multipart: &mut Multipart) -> Result<Field<'_>> {

@@ -40,8 +40,9 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
 }
 
 fn migrate(connection: &Connection) -> Result<()> {
-    let version: i64 =
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database("read the schema version"))?;
+    let version: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(database("read the schema version"))?;
     match version {
         SCHEMA_VERSION => Ok(()),
         // Two processes may start on an empty folder at once: every statement is "if not exists", in one transaction.
@@ -50,7 +51,9 @@ fn migrate(connection: &Connection) -> Result<()> {
             .map_err(database("create the schema")),
         other => Err(Error::internal(
             "schema_version",
-            format!("the data folder has schema version {other} and this program knows {SCHEMA_VERSION}; use the matching release"),
+            format!(
+                "the data folder has schema version {other} and this program knows {SCHEMA_VERSION}; use the matching release"
+            ),
         )),
     }
 }

@@ -54,10 +54,7 @@ impl EndpointStore for SqliteStore {
         self.write(move |write| {
             let deleted = write
                 .connection
-                .execute(
-                    "DELETE FROM endpoints WHERE tenant = ?1 AND id = ?2",
-                    params![tenant.as_str(), id.as_str()],
-                )
+                .execute("DELETE FROM endpoints WHERE tenant = ?1 AND id = ?2", params![tenant.as_str(), id.as_str()])
                 .map_err(database("delete an endpoint"))?;
             if deleted == 1 { Ok(()) } else { Err(no_such_endpoint()) }
         })

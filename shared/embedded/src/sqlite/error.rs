@@ -11,7 +11,9 @@ pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> E
             Some(ErrorCode::SystemIoFailure) => {
                 ("disk_failed", "the disk refuses to read or write; check its free space, its limits and its health")
             }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ("database_busy", "another process holds the database"),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                ("database_busy", "another process holds the database")
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 ("database_not_writable", "the data folder cannot be written; check its path and permissions")
             }

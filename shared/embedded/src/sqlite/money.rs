@@ -59,7 +59,11 @@ pub(super) fn hold(
 ) -> Result<()> {
     let account = read(connection, tenant)?.hold(price)?;
     write(connection, tenant, account)?;
-    enter(connection, tenant, &LedgerEntry { kind: EntryKind::Hold, reference: reference.to_owned(), amount: price, at })
+    enter(
+        connection,
+        tenant,
+        &LedgerEntry { kind: EntryKind::Hold, reference: reference.to_owned(), amount: price, at },
+    )
 }
 
 /// Ends the hold of a task.

@@ -81,7 +81,8 @@ impl SqliteStore {
 impl Queue for SqliteStore {
     async fn send(&self, jobs: &[Delayed]) -> Result<()> {
         let (jobs, now) = (jobs.to_vec(), self.clock.now());
-        self.write(move |write| jobs.iter().try_for_each(|job| put_job(write, &job.job, now.plus_ms(job.after_ms), 0))).await
+        self.write(move |write| jobs.iter().try_for_each(|job| put_job(write, &job.job, now.plus_ms(job.after_ms), 0)))
+            .await
     }
 
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>> {
@@ -108,7 +109,11 @@ impl Queue for SqliteStore {
         let (reason, due) = (reason.to_owned(), self.clock.now().plus_ms(after_ms));
         self.settle(lease, move |write, lease| {
             let failures = lease.failures + 1;
-            if failures >= failures_max { bury(write, lease, &reason) } else { put_job(write, &lease.job, due, failures) }
+            if failures >= failures_max {
+                bury(write, lease, &reason)
+            } else {
+                put_job(write, &lease.job, due, failures)
+            }
         })
         .await
     }

@@ -90,9 +90,7 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     write
         .connection
         .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| {
-            statement.execute(params![task.tenant.as_str(), task.id.as_str(), admission.inputs])
-        })
+        .and_then(|mut statement| statement.execute(params![task.tenant.as_str(), task.id.as_str(), admission.inputs]))
         .map_err(database("write inputs"))?;
     add_steps(write.connection, &task.tenant, &task.id, &admission.steps)?;
     let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
@@ -105,10 +103,9 @@ fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> 
         .prepare_cached("SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3")
         .and_then(|mut statement| {
             statement
-                .query_row(
-                    params![task.tenant.as_str(), idempotency.key.as_str(), task.created_at.0],
-                    |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?)),
-                )
+                .query_row(params![task.tenant.as_str(), idempotency.key.as_str(), task.created_at.0], |row| {
+                    Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?))
+                })
                 .optional()
         })
         .map_err(database("read an idempotency key"))?;
@@ -128,7 +125,9 @@ fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> 
 
 fn remember_key(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<()> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO idempotency (tenant, key, request, task, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency (tenant, key, request, task, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
         .and_then(|mut statement| {
             statement.execute(params![
                 task.tenant.as_str(),
@@ -199,15 +198,11 @@ fn claim_run(connection: &Connection, task: &Task) -> Result<()> {
     let Some(upstream) = &task.upstream else { return Ok(()) };
     connection
         .prepare_cached("INSERT OR IGNORE INTO runs (upstream, tenant, task) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| {
-            statement.execute(params![upstream.as_str(), task.tenant.as_str(), task.id.as_str()])
-        })
+        .and_then(|mut statement| statement.execute(params![upstream.as_str(), task.tenant.as_str(), task.id.as_str()]))
         .map_err(database("claim an upstream run"))?;
     let owner: (String, String) = connection
         .prepare_cached("SELECT tenant, task FROM runs WHERE upstream = ?1")
-        .and_then(|mut statement| {
-            statement.query_row(params![upstream.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-        })
+        .and_then(|mut statement| statement.query_row(params![upstream.as_str()], |row| Ok((row.get(0)?, row.get(1)?))))
         .map_err(database("claim an upstream run"))?;
     if owner.0 == task.tenant.as_str() && owner.1 == task.id.as_str() {
         return Ok(());

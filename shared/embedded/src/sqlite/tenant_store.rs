@@ -21,13 +21,14 @@ impl TenantStore for SqliteStore {
         let body = self
             .readers
             .row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get::<_, String>(0))?
-            .ok_or_else(|| Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are")))?;
+            .ok_or_else(|| {
+                Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
+            })?;
         serde_json::from_str(&body).map_err(unreadable)
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
-        let bodies =
-            self.readers.rows("SELECT body FROM tenants ORDER BY id", [], |row| row.get::<_, String>(0))?;
+        let bodies = self.readers.rows("SELECT body FROM tenants ORDER BY id", [], |row| row.get::<_, String>(0))?;
         bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
     }
 

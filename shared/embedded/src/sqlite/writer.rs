@@ -90,7 +90,11 @@ fn serve(connection: &Connection, mut requests: mpsc::Receiver<Work>, schedule: 
                 commits.fetch_add(1, Ordering::Relaxed);
                 schedule.apply(effects);
             }
-            Err(error) => tracing::error!(error = error.with_causes(), requests = replies.len(), "a commit failed; nothing of it was written"),
+            Err(error) => tracing::error!(
+                error = error.with_causes(),
+                requests = replies.len(),
+                "a commit failed; nothing of it was written"
+            ),
         }
         let outcome = outcome.map_err(Arc::new);
         replies.into_iter().for_each(|reply| reply(outcome.clone()));

@@ -1,4 +1,4 @@
-//! One switch: off, on, or on for the next few times. In JSON `false`, `true` or a number.
+//! One switch: off, on, or on for the next few times. In JSON `false`, `true` or the number.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,27 +8,22 @@ pub enum Fault {
     #[default]
     Off,
     Always,
-    /// For the next this many requests that it concerns.
     Times(u32),
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Wire {
+enum Written {
     Switch(bool),
     Times(u32),
 }
 
 impl Fault {
-    /// Whether it strikes now; a counted fault has one less left afterwards.
-    pub(crate) fn strike(&mut self) -> bool {
+    /// Whether it strikes now; a counted one has one less afterwards.
+    pub fn strike(&mut self) -> bool {
         match *self {
             Self::Off | Self::Times(0) => false,
             Self::Always => true,
-            Self::Times(1) => {
-                *self = Self::Off;
-                true
-            }
             Self::Times(times) => {
                 *self = Self::Times(times - 1);
                 true
@@ -49,11 +44,12 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer);
-        match wire.map_err(|_| D::Error::custom("a fault is true, false or how many times"))? {
-            Wire::Switch(false) | Wire::Times(0) => Ok(Self::Off),
-            Wire::Switch(true) => Ok(Self::Always),
-            Wire::Times(times) => Ok(Self::Times(times)),
-        }
+        let written =
+            Written::deserialize(deserializer).map_err(|_| D::Error::custom("not true, false or a number"))?;
+        Ok(match written {
+            Written::Switch(false) => Self::Off,
+            Written::Switch(true) => Self::Always,
+            Written::Times(times) => Self::Times(times),
+        })
     }
 }

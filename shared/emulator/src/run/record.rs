@@ -1,36 +1,31 @@
-//! What a test may know of an accepted run.
+//! What tests and the control routes see of a run.
 
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Run, RunStatus};
+use super::Run;
 
-/// An accepted run: it is paid for if it completes, whatever its submitter was told.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunRecord {
     pub id: String,
     pub model: String,
-    pub inputs: Map<String, Value>,
+    /// As sent, without what the model does not declare; a long `data:` URI is shortened.
+    pub inputs: Value,
     pub webhook: Option<String>,
-    pub created_at: Timestamp,
-    pub status: RunStatus,
-    pub price_micro_usd: i64,
-    pub outputs: Vec<String>,
+    pub status: String,
+    pub created_at_ms: i64,
 }
 
-impl RunRecord {
-    pub(super) fn of(run: &Run) -> Self {
-        let product = run.end().and_then(|end| end.result.as_ref().ok());
+impl From<&Run> for RunRecord {
+    fn from(run: &Run) -> Self {
+        let status = if run.is_deleted() { "deleted" } else { run.progress().status() };
         Self {
             id: run.id.clone(),
             model: run.model.id.clone(),
-            inputs: run.inputs.clone(),
+            inputs: Value::Object(run.inputs.clone()),
             webhook: run.webhook.clone(),
-            created_at: run.created_at,
-            status: run.status(),
-            price_micro_usd: run.price_micro_usd,
-            outputs: product.map(|product| product.outputs.clone()).unwrap_or_default(),
+            status: status.to_owned(),
+            created_at_ms: run.created_at.as_millisecond(),
         }
     }
 }

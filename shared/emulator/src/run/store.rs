@@ -1,65 +1,110 @@
-//! All runs, in memory and bounded: when it is full, the oldest that have ended are forgotten.
+//! The runs, in memory, bounded. Ids grow with time, so that their order is the order of creation.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Run;
 
-const RUNS_MAX: usize = 200_000;
-const BYTES_MAX: usize = 256 << 20;
+/// How many runs are copied out at once, so that a long list never holds up a submit.
+const PAGE_MAX: usize = 500;
 
-#[derive(Debug, Default)]
-pub(crate) struct RunStore(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    by_id: HashMap<String, Arc<Run>>,
-    oldest_first: VecDeque<Arc<Run>>,
-    /// Roughly what all of them occupy.
-    bytes: usize,
+pub(crate) struct RunStore {
+    runs_max: usize,
+    runs: Mutex<Runs>,
 }
+
+#[derive(Default)]
+struct Runs {
+    by_id: BTreeMap<String, Arc<Run>>,
+    /// Ended runs, the first to be forgotten in front.
+    ended: VecDeque<String>,
+}
+
+/// Every run in memory is still under way.
+#[derive(Debug)]
+pub(crate) struct Full;
 
 impl RunStore {
-    /// False when it is full of runs that have not ended.
-    pub(crate) fn insert(&self, run: Arc<Run>) -> bool {
-        let mut kept = self.lock();
-        if kept.oldest_first.len() >= RUNS_MAX && !kept.forget_oldest_ended() {
-            return false;
+    pub(crate) fn new(runs_max: usize) -> Self {
+        Self { runs_max, runs: Mutex::default() }
+    }
+
+    pub(crate) fn insert(&self, run: Arc<Run>) -> Result<(), Full> {
+        let mut runs = self.lock();
+        if runs.by_id.len() >= self.runs_max {
+            let oldest = runs.ended.pop_front().ok_or(Full)?;
+            runs.by_id.remove(&oldest);
         }
-        kept.bytes += run.bytes.load(Ordering::Relaxed);
-        kept.by_id.insert(run.id.clone(), run.clone());
-        kept.oldest_first.push_back(run);
-        while kept.bytes > BYTES_MAX && kept.forget_oldest_ended() {}
-        true
+        runs.by_id.insert(run.id.clone(), run);
+        Ok(())
     }
 
-    /// Counts what a run is about to hold as its outputs.
-    pub(super) fn grow(&self, bytes: usize) {
-        self.lock().bytes += bytes;
+    /// Allows the run to be forgotten. To be called once a run, after its end.
+    pub(crate) fn note_ended(&self, id: &str) {
+        self.lock().ended.push_back(id.to_owned());
     }
 
-    /// None also for a deleted one.
-    pub(crate) fn find(&self, id: &str) -> Option<Arc<Run>> {
-        self.lock().by_id.get(id).filter(|run| !run.is_deleted()).cloned()
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Run>> {
+        self.lock().by_id.get(id).cloned()
     }
 
-    /// Deleted ones included.
-    pub(crate) fn newest_first(&self) -> Vec<Arc<Run>> {
-        self.lock().oldest_first.iter().rev().cloned().collect()
+    /// Newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = Arc<Run>> {
+        let mut before: Option<String> = None;
+        std::iter::from_fn(move || {
+            let page = self.page(before.as_deref());
+            before = Some(page.last()?.id.clone());
+            Some(page)
+        })
+        .flatten()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn page(&self, before: Option<&str>) -> Vec<Arc<Run>> {
+        let upper = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let runs = self.lock();
+        runs.by_id.range::<str, _>((Bound::Unbounded, upper)).rev().take(PAGE_MAX).map(|(_, run)| run.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
-    fn forget_oldest_ended(&mut self) -> bool {
-        let place = self.oldest_first.iter().position(|run| run.end().is_some());
-        let Some(run) = place.and_then(|place| self.oldest_first.remove(place)) else { return false };
-        self.by_id.remove(&run.id);
-        self.bytes = self.bytes.saturating_sub(run.bytes.load(Ordering::Relaxed));
-        true
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    fn run() -> Arc<Run> {
+        let model = catalogue::model("wavespeed-ai/flux-kontext-max").unwrap();
+        Arc::new(Run::new(model, serde_json::Map::new(), None))
+    }
+
+    #[test]
+    fn the_run_that_ended_first_makes_room_and_one_under_way_never_does() {
+        let store = RunStore::new(2);
+        let (first, second, third) = (run(), run(), run());
+
+        store.insert(first.clone()).unwrap();
+        store.insert(second.clone()).unwrap();
+        let while_both_run = store.insert(third.clone());
+        store.note_ended(&second.id);
+        store.insert(third.clone()).unwrap();
+
+        assert!(while_both_run.is_err());
+        let kept: Vec<String> = store.newest_first().map(|run| run.id.clone()).collect();
+        assert_eq!(kept, [third.id.clone(), first.id.clone()]);
+    }
+
+    #[test]
+    fn a_list_longer_than_one_page_is_whole_and_newest_first() {
+        let store = RunStore::new(10_000);
+        let runs: Vec<Arc<Run>> = (0..PAGE_MAX * 2 + 1).map(|_| run()).collect();
+        runs.iter().for_each(|run| store.insert(run.clone()).unwrap());
+
+        let listed: Vec<String> = store.newest_first().map(|run| run.id.clone()).collect();
+
+        assert!(listed.iter().eq(runs.iter().rev().map(|run| &run.id)));
     }
 }

@@ -1,100 +1,100 @@
-//! What happens after a submit was accepted: wait, make the pictures, settle the price, tell the webhook.
+//! From `created` to an end: fetch the picture, edit it, keep the outputs, tell the webhook.
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
 
-use super::{Failure, Product, Run, webhook};
-use crate::picture::{Drawing, draw, fetch};
+use super::picture::{self, Unusable};
+use super::{Outcome, Run, webhook};
+use crate::file_store::File;
+use crate::looks::{self, EditRequest};
 use crate::vendor::Vendor;
 
-/// One output, before it has a URL.
-struct Picture {
-    name: String,
-    content: Bytes,
-}
-
-pub(crate) async fn execute(vendor: Arc<Vendor>, run: Arc<Run>) {
-    let work = Box::pin(produce(&vendor, &run));
-    let (result, ()) = tokio::join!(work, tokio::time::sleep(run.run_time));
-    settle(&vendor, &run, result);
+/// Runs to the end, with the pictures to work from (empty for text to image).
+pub(crate) async fn work(vendor: Arc<Vendor>, run: Arc<Run>, pictures: Vec<String>) {
+    run.start();
+    let done_at = Instant::now() + vendor.config.run_time;
+    let outcome = outcome(&vendor, &run, pictures).await;
+    sleep_until(done_at).await;
+    run.end(outcome);
+    vendor.runs.note_ended(&run.id);
     webhook::tell(&vendor, &run).await;
 }
 
-fn settle(vendor: &Vendor, run: &Run, result: Result<Product, Failure>) {
-    match &result {
-        Ok(product) => {
-            vendor.purse.charge(run.price_micro_usd);
-            vendor.runs.grow(product.outputs.iter().map(String::len).sum());
-        }
-        Err(_) => vendor.purse.release(run.price_micro_usd),
+async fn outcome(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Outcome {
+    if vendor.faults.strike(|faults| &mut faults.fail_task) {
+        return Outcome::Failed { code: 1405, error: "the task failed (emulated)".to_owned() };
     }
-    run.finish(result);
-}
-
-async fn produce(vendor: &Arc<Vendor>, run: &Arc<Run>) -> Result<Product, Failure> {
-    if let Some(failure) = &run.orders.failure {
-        return Err(failure.clone());
+    let nsfw = vendor.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
+    if vendor.faults.strike(|faults| &mut faults.tiny_output) {
+        return Outcome::Completed { outputs: vec!["0.png".to_owned()], nsfw };
     }
-    let mut outputs = Vec::new();
-    if run.orders.tiny {
-        outputs.extend((0..count(run)).map(|n| output_url(vendor, run, &format!("{n}.png"))));
-    } else {
-        for picture in pictures(vendor, run).await? {
-            outputs.push(publish(vendor, run, picture).await?);
-        }
+    match outputs(vendor, run, pictures).await {
+        Ok(outputs) => Outcome::Completed { outputs, nsfw },
+        Err(Unusable(error)) => Outcome::Failed { code: 1402, error },
     }
-    Ok(Product { outputs, nsfw: run.orders.nsfw })
 }
 
-async fn pictures(vendor: &Arc<Vendor>, run: &Arc<Run>) -> Result<Vec<Picture>, Failure> {
-    let mut sources = Vec::new();
-    for source in sources_of(run) {
-        sources.push(fetch(vendor, source).await.map_err(|why| unfetched(&why))?);
+fn mentions_nsfw(run: &Run) -> bool {
+    let prompt = run.text("prompt").unwrap_or_default();
+    prompt.split(|character: char| !character.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("nsfw"))
+}
+
+async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Result<Vec<String>, Unusable> {
+    let _picture = vendor.pictures.acquire().await.expect("the semaphore is never closed");
+    let mut source = None;
+    // Every picture has to be there, though only the first is edited.
+    for url in pictures.iter().rev() {
+        source = Some(picture::fetch(vendor, url).await?);
     }
-    let mut pictures = Vec::new();
-    for n in 0..count(run) {
-        let drawing = Drawing::of(run, n);
-        let name = format!("{n}.{}", drawing.extension());
-        let sources = sources.clone();
-        let _permit = vendor.drawing.acquire().await.expect("the semaphore is never closed");
-        let drawn = tokio::task::spawn_blocking(move || draw(&drawing, &sources)).await;
-        let content = drawn.map_err(|error| internal(&error))?.map_err(|why| unfetched(&why))?;
-        pictures.push(Picture { name, content: content.into() });
-    }
-    Ok(pictures)
+    let _core = vendor.edits.acquire().await.expect("the semaphore is never closed");
+    let edited = run.clone();
+    let made = tokio::task::spawn_blocking(move || edit_all(&edited, source.as_deref())).await;
+    let made = made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
+    Ok(made.into_iter().enumerate().map(|(index, bytes)| keep(vendor, run, index, bytes)).collect())
 }
 
-fn sources_of(run: &Run) -> Vec<&str> {
-    let many = run.inputs.get("images").and_then(Value::as_array);
-    let many = many.into_iter().flatten().filter_map(Value::as_str);
-    run.text("image").into_iter().chain(many).collect()
+fn keep(vendor: &Vendor, run: &Run, index: usize, bytes: Bytes) -> String {
+    let name = format!("{index}.jpg");
+    vendor.files.insert(format!("outputs/{}/{name}", run.id), File { bytes, content_type: "image/jpeg".to_owned() });
+    name
 }
 
-fn count(run: &Run) -> u64 {
-    run.inputs.get("num_images").and_then(Value::as_u64).unwrap_or(1)
+fn edit_all(run: &Run, source: Option<&[u8]>) -> Result<Vec<Bytes>, Unusable> {
+    let source = source.map(picture::decode).transpose()?;
+    let seed = run.inputs.get("seed").and_then(Value::as_u64).unwrap_or_else(random_seed);
+    let count = run.model.pictures(&run.inputs);
+    let size = run.text("size").and_then(ratio);
+    let edit = |index| {
+        let request = EditRequest {
+            prompt: run.text("prompt").unwrap_or_default(),
+            seed: seed.wrapping_add(index),
+            guidance_scale: run.inputs.get("guidance_scale").and_then(Value::as_f64).unwrap_or(3.5),
+            aspect_ratio: run.text("aspect_ratio").or(size.as_deref()),
+        };
+        picture::encode(&match source.clone() {
+            Some(source) => looks::edit(source, &request),
+            None => looks::from_text(&request),
+        })
+    };
+    (0..count).map(edit).collect()
 }
 
-async fn publish(vendor: &Vendor, run: &Run, picture: Picture) -> Result<String, Failure> {
-    if run.flag("enable_base64_output") {
-        return Ok(BASE64.encode(&picture.content));
-    }
-    let key = format!("outputs/{}/{}", run.id, picture.name);
-    vendor.files.put(&key, picture.content).await.map_err(|error| internal(&error))?;
-    Ok(output_url(vendor, run, &picture.name))
+/// A missing seed and -1 ask for any.
+fn random_seed() -> u64 {
+    u64::try_from(uuid::Uuid::now_v7().as_u128() & 0xFFFF_FFFF).expect("32 bits fit")
 }
 
-fn output_url(vendor: &Vendor, run: &Run, name: &str) -> String {
-    format!("{}/outputs/{}/{name}", vendor.base_url, run.id)
+/// `1024*768` as `4:3`.
+fn ratio(size: &str) -> Option<String> {
+    let (width, height) = size.split_once('*')?;
+    let (width, height): (u32, u32) = (width.trim().parse().ok()?, height.trim().parse().ok()?);
+    let divisor = greatest_common_divisor(width, height);
+    (divisor > 0).then(|| format!("{}:{}", width / divisor, height / divisor))
 }
 
-fn unfetched(why: &str) -> Failure {
-    Failure { code: 1402, error: format!("the input image cannot be used: {why}") }
-}
-
-fn internal(error: &impl std::error::Error) -> Failure {
-    Failure { code: 5000, error: format!("internal error: {error}") }
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }

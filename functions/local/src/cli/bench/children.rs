@@ -28,8 +28,10 @@ impl Process {
 
     /// The most memory it ever held, in MB, as the kernel counts it (`VmHWM`).
     pub(super) fn memory_mb(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).context("peak memory is only known on Linux")?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("the kernel does not tell peak memory")?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))
+            .context("peak memory is only known on Linux")?;
+        let line =
+            status.lines().find(|line| line.starts_with("VmHWM:")).context("the kernel does not tell peak memory")?;
         let kib: f64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
         Ok(kib / 1024.0)
     }
@@ -52,7 +54,8 @@ impl Upstream {
     pub(super) async fn start(run_time: Duration) -> Result<Self> {
         let listen = free_address()?.to_string();
         let run_time = run_time.as_millis().to_string();
-        let args = ["emulator", "--listen", &listen, "--key", KEY, "--run-time-ms", &run_time, "--fault", "tiny_output"];
+        let args =
+            ["emulator", "--listen", &listen, "--key", KEY, "--run-time-ms", &run_time, "--fault", "tiny_output"];
         let child = Process::start(&args, &[])?;
         let url = format!("http://{listen}");
         until_answering(&format!("{url}/api/v3/models")).await?;
@@ -98,8 +101,21 @@ impl Gateway {
         let url = format!("http://{listen}");
         let data = data.to_string_lossy();
         let args = [
-            "serve", "--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--upstream", &upstream.url,
-            "--public-url", &url, "--allow-net", "127.0.0.0/8", "--log", "error",
+            "serve",
+            "--data",
+            &data,
+            "--listen",
+            &listen,
+            "--s3-listen",
+            "127.0.0.1:0",
+            "--upstream",
+            &upstream.url,
+            "--public-url",
+            &url,
+            "--allow-net",
+            "127.0.0.0/8",
+            "--log",
+            "error",
         ];
         let child = Process::start(&args, &[("WAVESPEED_API_KEY", KEY)])?;
         until_answering(&format!("{url}/healthz")).await?;

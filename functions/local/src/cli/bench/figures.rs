@@ -25,7 +25,9 @@ impl Figures {
         row(&format!("durable submit, c={SUBMIT_CONNECTIONS}"), &self.submitted, proxy);
         row(&format!("whole task, c={TASK_CONNECTIONS}"), &self.tasks, proxy);
         println!();
-        println!("A commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback.");
+        println!(
+            "A commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback."
+        );
         Ok(())
     }
 

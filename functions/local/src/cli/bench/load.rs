@@ -47,7 +47,12 @@ impl Load {
     }
 
     /// Counts a task when its callback has come.
-    pub(super) async fn run_until_told(&self, tasks: usize, duration: Duration, callbacks: &Callbacks) -> Result<Measured> {
+    pub(super) async fn run_until_told(
+        &self,
+        tasks: usize,
+        duration: Duration,
+        callbacks: &Callbacks,
+    ) -> Result<Measured> {
         self.drive(tasks, duration, Some(callbacks.waiting.clone())).await
     }
 
@@ -113,7 +118,9 @@ async fn told(waiting: &Waiting, id: String) -> Result<()> {
         }
     };
     let outcome = tokio::time::timeout(TASK_MAX, receiver).await;
-    outcome.with_context(|| format!("task {id} was not announced within {} s", TASK_MAX.as_secs()))?.context("the receiver ended")
+    outcome
+        .with_context(|| format!("task {id} was not announced within {} s", TASK_MAX.as_secs()))?
+        .context("the receiver ended")
 }
 
 enum Told {
@@ -165,7 +172,9 @@ impl Measured {
         latencies.sort_unstable();
         let at = |share: f64| {
             let index = (latencies.len() as f64 * share) as usize;
-            latencies.get(index.min(latencies.len().saturating_sub(1))).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
+            latencies
+                .get(index.min(latencies.len().saturating_sub(1)))
+                .map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
         };
         Self {
             count: latencies.len() as u64,

@@ -71,14 +71,18 @@ fn inputs() -> Value {
 async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measured, Measured)> {
     let upstream = Upstream::start(Duration::from_secs(86_400)).await?;
     let proxy = children::Proxy::start(&upstream).await?;
-    eprintln!("measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections", duration.as_secs());
+    eprintln!(
+        "measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections",
+        duration.as_secs()
+    );
     let load = Load { url: proxy.url.clone(), token: upstream.key(), model: MODEL, body: inputs().to_string() };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
     let proxied = load.run(SUBMIT_CONNECTIONS, duration).await?.with_memory(proxy.child.memory_mb()?);
     drop(proxy);
 
     let gateway = Gateway::start(&folder.join("submits"), &upstream, BALANCE_USD).await?;
-    let load = Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
+    let load =
+        Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
     let before = gateway.commits().await?;
     let submitted = load.run(SUBMIT_CONNECTIONS, duration).await?;
@@ -94,7 +98,8 @@ async fn whole_tasks(folder: &std::path::Path, duration: Duration) -> Result<Mea
     let client = TenantClient::new(&gateway.url, gateway.token.clone())?;
     client.create_endpoint(&callbacks.url()).await?;
     eprintln!("measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight", duration.as_secs());
-    let load = Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
+    let load =
+        Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
     let before = gateway.commits().await?;
     let measured = load.run_until_told(TASK_CONNECTIONS, duration, &callbacks).await?;
     let commits = gateway.commits().await? - before;

@@ -45,7 +45,11 @@ async fn connection(stream: TcpStream, client: Upstream, upstream: String) {
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
-async fn forward(client: Upstream, upstream: String, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn forward(
+    client: Upstream,
+    upstream: String,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let Ok(uri) = format!("{upstream}{path}").parse::<Uri>() else { return Ok(bad_gateway()) };
     *request.uri_mut() = uri;

@@ -102,7 +102,7 @@ async fn show(server: &Server, args: &DemoArgs, data: &Path, bar: &ProgressBar) 
     let pictures = Pictures::save(&client, &prediction, &id, data, &original).await?;
     let charged = balance - client.balance_usd().await?;
     let timeline = client.timeline(&id).await?;
-    Report::new(&prediction, pictures, charged, callback, &timeline)
+    Report::new(&prediction, &pictures, charged, &callback, &timeline)
 }
 
 /// The picture's URL for the model, and its bytes.

@@ -62,7 +62,8 @@ impl Receiver {
     pub(super) async fn verified_event(&self, task: &str, within: Duration) -> Result<Callback> {
         let mut arrivals = self.shared.arrivals.subscribe();
         let verified = arrivals.wait_for(|all| all.iter().any(|arrival| arrival.task == task && arrival.verified));
-        let all = tokio::time::timeout(within, verified).await.context("no callback with a valid signature came")??.clone();
+        let all =
+            tokio::time::timeout(within, verified).await.context("no callback with a valid signature came")??.clone();
         Ok(Callback { attempts: all.iter().filter(|arrival| arrival.task == task).count() })
     }
 }

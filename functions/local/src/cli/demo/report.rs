@@ -38,9 +38,9 @@ struct Line {
 impl Report {
     pub(super) fn new(
         prediction: &Value,
-        pictures: Pictures,
+        pictures: &Pictures,
         charged_usd: f64,
-        callback: Callback,
+        callback: &Callback,
         timeline: &Value,
     ) -> Result<Self> {
         let told = prediction.get("charged_usd").and_then(Value::as_f64).unwrap_or_default();

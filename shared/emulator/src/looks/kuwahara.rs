@@ -1,0 +1,80 @@
+//! The generalised Kuwahara filter: each pixel takes the colour of the calmest of eight sectors around it,
+//! so that surfaces become flat patches of paint while edges stay.
+
+use super::canvas::Canvas;
+use super::colour::{Rgb, luma};
+
+const SECTORS: usize = 8;
+
+/// How hard the calmest sector wins over the others.
+const SHARPNESS: i32 = 4;
+
+struct Tap {
+    x: isize,
+    y: isize,
+    weights: [f32; SECTORS],
+}
+
+#[derive(Default)]
+struct Sums {
+    red: [f32; SECTORS],
+    green: [f32; SECTORS],
+    blue: [f32; SECTORS],
+    squares: [f32; SECTORS],
+}
+
+pub(super) fn flattened(canvas: &Canvas, radius: usize) -> Canvas {
+    let taps = taps(radius.max(1) as isize);
+    canvas.map_at(|x, y, _| calmest(&sums(canvas, &taps, x as isize, y as isize)))
+}
+
+/// The places around a pixel with their share in each sector; every sector's shares add up to 1.
+fn taps(radius: isize) -> Vec<Tap> {
+    let places = (-radius..=radius).flat_map(|y| (-radius..=radius).map(move |x| (x, y)));
+    let within = places.filter(|(x, y)| x * x + y * y <= radius * radius);
+    let mut taps: Vec<Tap> =
+        within.map(|(x, y)| Tap { x, y, weights: shares(x as f32, y as f32, radius as f32) }).collect();
+    for sector in 0..SECTORS {
+        let total: f32 = taps.iter().map(|tap| tap.weights[sector]).sum();
+        taps.iter_mut().for_each(|tap| tap.weights[sector] /= total);
+    }
+    taps
+}
+
+/// Sectors overlap softly, and all of them hold the centre.
+fn shares(x: f32, y: f32, radius: f32) -> [f32; SECTORS] {
+    let fall = (-2.0 * (x * x + y * y) / (radius * radius)).exp();
+    std::array::from_fn(|sector| {
+        let angle = sector as f32 * std::f32::consts::TAU / SECTORS as f32;
+        let ahead = x * angle.cos() + y * angle.sin();
+        let aside = y * angle.cos() - x * angle.sin();
+        (ahead + 0.33 * radius / 2.0 - aside * aside / radius).max(0.0).powi(2) * fall
+    })
+}
+
+fn sums(canvas: &Canvas, taps: &[Tap], x: isize, y: isize) -> Sums {
+    let mut sums = Sums::default();
+    for tap in taps {
+        let pixel = canvas.at(x + tap.x, y + tap.y);
+        let square = luma(pixel).powi(2);
+        for (sector, weight) in tap.weights.iter().enumerate() {
+            sums.red[sector] += weight * pixel[0];
+            sums.green[sector] += weight * pixel[1];
+            sums.blue[sector] += weight * pixel[2];
+            sums.squares[sector] += weight * square;
+        }
+    }
+    sums
+}
+
+fn calmest(sums: &Sums) -> Rgb {
+    let (mut mean, mut total) = ([0.0; 3], 0.0);
+    for sector in 0..SECTORS {
+        let colour = [sums.red[sector], sums.green[sector], sums.blue[sector]];
+        let variance = (sums.squares[sector] - luma(colour).powi(2)).max(0.0);
+        let weight = 1.0 / (0.02 + variance.sqrt()).powi(SHARPNESS);
+        mean = [mean[0] + weight * colour[0], mean[1] + weight * colour[1], mean[2] + weight * colour[2]];
+        total += weight;
+    }
+    mean.map(|channel| channel / total)
+}

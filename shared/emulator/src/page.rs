@@ -1,0 +1,40 @@
+//! One page of a list.
+
+use crate::reply::Refusal;
+
+const PAGE_SIZE_DEFAULT: usize = 20;
+const PAGE_SIZE_MAX: usize = 100;
+
+pub(crate) struct Page {
+    /// Counts from 1.
+    pub(crate) number: usize,
+    size: usize,
+}
+
+impl Page {
+    pub(crate) fn new(number: Option<usize>, size: Option<usize>) -> Result<Self, Refusal> {
+        let page = Self { number: number.unwrap_or(1), size: size.unwrap_or(PAGE_SIZE_DEFAULT) };
+        if page.number == 0 || page.size == 0 || page.size > PAGE_SIZE_MAX {
+            return Err(Refusal::invalid(format!("page counts from 1, page_size goes from 1 to {PAGE_SIZE_MAX}")));
+        }
+        Ok(page)
+    }
+
+    /// The items on this page, and how many there are on all.
+    pub(crate) fn of<T>(&self, all: impl Iterator<Item = T>) -> (Vec<T>, usize) {
+        let from = (self.number - 1).saturating_mul(self.size);
+        let mut items = Vec::new();
+        let mut total = 0;
+        for item in all {
+            if total >= from && items.len() < self.size {
+                items.push(item);
+            }
+            total += 1;
+        }
+        (items, total)
+    }
+
+    pub(crate) fn has_more(&self, total: usize) -> bool {
+        self.number.saturating_mul(self.size) < total
+    }
+}

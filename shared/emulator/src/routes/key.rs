@@ -1,0 +1,19 @@
+//! The API key.
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use crate::reply::Refusal;
+
+pub(super) async fn check(vendor: Shared, request: Request, next: Next) -> Response {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = header.and_then(|header| header.strip_prefix("Bearer "));
+    if key != Some(vendor.config.api_key.as_str()) {
+        return Refusal::new(StatusCode::UNAUTHORIZED, "the API key is missing or not known").into_response();
+    }
+    next.run(request).await
+}

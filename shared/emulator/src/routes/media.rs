@@ -1,0 +1,95 @@
+//! The media store: tickets to upload with, the multipart way, and the files.
+
+use axum::body::Bytes;
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Shared, output, parse};
+use crate::file_store::File;
+use crate::reply::{Refusal, success};
+use crate::ticket::Ticket;
+use crate::vendor::Vendor;
+
+const UPLOAD_BYTES_MAX: u64 = 50 * 1024 * 1024;
+const FILENAME_BYTES_MAX: usize = 100;
+const UNTYPED: &str = "application/octet-stream";
+
+#[derive(Deserialize)]
+struct TicketRequest {
+    filename: String,
+    size: Option<u64>,
+    content_type: Option<String>,
+}
+
+pub(super) async fn ticket(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
+    vendor.count("upload_ticket");
+    let asked: TicketRequest = parse(&body)?;
+    if asked.size.is_some_and(|size| size > UPLOAD_BYTES_MAX) {
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {UPLOAD_BYTES_MAX} bytes")));
+    }
+    let content_type = asked.content_type.filter(|kind| !kind.is_empty()).unwrap_or_else(|| UNTYPED.to_owned());
+    let path = new_path(&asked.filename);
+    let download_url = format!("{}/{path}", vendor.base_url);
+    let token = vendor.tickets.issue(Ticket { path, content_type: content_type.clone(), size: asked.size });
+    let url = format!("{}/uploads/{token}", vendor.base_url);
+    let upload = json!({"method": "PUT", "url": url, "headers": {"Content-Type": content_type}});
+    Ok(success(json!({"upload": upload, "download_url": download_url})))
+}
+
+/// The other half of a ticket. The URL is the capability: no key.
+pub(super) async fn put(vendor: Shared, Path(token): Path<String>, bytes: Bytes) -> Result<StatusCode, Refusal> {
+    vendor.count("upload_put");
+    let ticket = vendor.tickets.take(&token);
+    let ticket = ticket.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "the ticket is not known, or was used"))?;
+    if ticket.size.is_some_and(|size| size != bytes.len() as u64) {
+        return Err(Refusal::invalid("the file has not the size that was announced"));
+    }
+    vendor.files.insert(ticket.path, File { bytes, content_type: ticket.content_type });
+    Ok(StatusCode::OK)
+}
+
+pub(super) async fn binary(State(vendor): Shared, mut form: Multipart) -> Result<Response, Refusal> {
+    vendor.count("upload_binary");
+    while let Some(field) = form.next_field().await.map_err(|error| unreadable(&error))? {
+        if field.name() == Some("file") {
+            return Ok(success(keep(&vendor, field).await?));
+        }
+    }
+    Err(Refusal::invalid("the form has no field 'file'"))
+}
+
+async fn keep(vendor: &Vendor, field: Field<'_>) -> Result<Value, Refusal> {
+    let filename = field.file_name().unwrap_or("file").to_owned();
+    let content_type = field.content_type().unwrap_or(UNTYPED).to_owned();
+    let bytes = field.bytes().await.map_err(|error| unreadable(&error))?;
+    let (path, size) = (new_path(&filename), bytes.len());
+    let download_url = format!("{}/{path}", vendor.base_url);
+    let kind = content_type.split('/').next().unwrap_or_default().to_owned();
+    vendor.files.insert(path, File { bytes, content_type });
+    Ok(json!({"type": kind, "download_url": download_url, "filename": filename, "size": size}))
+}
+
+fn unreadable(error: &MultipartError) -> Refusal {
+    Refusal::new(error.status(), error.body_text())
+}
+
+/// A place of its own for a file, with what can stay of its name.
+fn new_path(filename: &str) -> String {
+    let safe = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
+    let name: String = filename.chars().filter(safe).take(FILENAME_BYTES_MAX).collect();
+    let name = name.trim_start_matches('.');
+    let name = if name.is_empty() { "file" } else { name };
+    format!("media/{}/{name}", Uuid::now_v7().simple())
+}
+
+pub(super) async fn file(vendor: Shared, Path((id, name)): Path<(String, String)>) -> Result<Response, Refusal> {
+    vendor.count("media");
+    let file = vendor.file(&format!("media/{id}/{name}"));
+    let file = file.ok_or_else(|| Refusal::not_found("there is no such file"))?;
+    Ok(output::whole(file).into_response())
+}

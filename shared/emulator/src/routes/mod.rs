@@ -1,0 +1,86 @@
+//! The vendor's paths. Fixed ones win over the catch-all of the submit.
+
+mod account;
+mod billings;
+mod control;
+mod key;
+mod media;
+mod models;
+mod output;
+mod predictions;
+mod result;
+mod submit;
+mod usage;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use serde::de::DeserializeOwned;
+use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
+
+use crate::reply::Refusal;
+use crate::vendor::Vendor;
+
+/// A picture of 50 MB as base64 in JSON, and a little more.
+const BODY_BYTES_MAX: usize = 72 * 1024 * 1024;
+
+pub(crate) type Shared = axum::extract::State<Arc<Vendor>>;
+
+pub(crate) fn router(vendor: Arc<Vendor>) -> Router {
+    let keyed = v3().route_layer(from_fn_with_state(vendor.clone(), key::check));
+    keyed
+        .merge(open())
+        .fallback(async || Refusal::not_found("there is no such path"))
+        .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method"))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(cors())
+        .with_state(vendor)
+}
+
+fn v3() -> Router<Arc<Vendor>> {
+    Router::new()
+        .route("/api/v3/{owner}/{*model}", post(submit::submit))
+        .route("/api/v3/predictions/{id}/result", get(result::result))
+        .route("/api/v2/predictions/{id}/result", get(result::result))
+        .route("/api/v3/predictions/{id}", get(result::result))
+        .route("/api/v3/predictions", post(predictions::list))
+        .route("/api/v3/predictions/delete", post(predictions::delete))
+        .route("/api/v3/models", get(models::models))
+        .route("/api/v3/model/pricing", post(models::pricing))
+        .route("/api/v3/model/price", post(models::price))
+        .route("/api/v3/balance", get(account::balance))
+        .route("/api/v3/user/usage_stats", post(usage::stats))
+        .route("/api/v3/billings/search", post(billings::search))
+        .route("/api/v3/media/uploads", post(media::ticket))
+        .route("/api/v3/media/upload/binary", post(media::binary))
+        .route("/api/v2/media/upload/binary", post(media::binary))
+        .route("/api/v3/webhook/secret", get(account::webhook_secret))
+}
+
+/// Routes that ask for no key: what a capability in the URL opens, and the emulator's own.
+fn open() -> Router<Arc<Vendor>> {
+    Router::new()
+        .route("/outputs/{id}/{name}", get(output::output))
+        .route("/uploads/{token}", put(media::put))
+        .route("/media/{id}/{name}", get(media::file))
+        .route("/_emulator/faults", get(control::faults).put(control::put_faults))
+        .route("/_emulator/runs", get(control::runs))
+}
+
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(AllowMethods::mirror_request())
+        // `*` would not cover `Authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([HeaderName::from_static("x-fluxgate-emulator")])
+}
+
+/// A body that has to be there. `Content-Type` is not looked at, so that every client is understood.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::invalid(format!("the body cannot be read: {error}")))
+}

@@ -1,0 +1,43 @@
+//! The catalogue, and what a run would cost.
+
+use axum::body::Bytes;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Shared, parse};
+use crate::catalogue::{self, Model};
+use crate::money::usd;
+use crate::reply::{Refusal, success};
+
+pub(super) async fn models(vendor: Shared) -> Response {
+    vendor.count("models");
+    success(catalogue::entries())
+}
+
+#[derive(Deserialize)]
+struct Quote {
+    model_id: String,
+    #[serde(default)]
+    inputs: Map<String, Value>,
+}
+
+pub(super) async fn pricing(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
+    vendor.count("pricing");
+    let (model, price) = quote(&body)?;
+    Ok(success(json!({"model_id": model.id, "unit_price": usd(price), "currency": "USD"})))
+}
+
+pub(super) async fn price(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
+    vendor.count("price");
+    let (model, price) = quote(&body)?;
+    let data = json!({"model_id": model.id, "price": usd(price), "discounted_price": usd(price), "currency": "USD"});
+    Ok(success(data))
+}
+
+fn quote(body: &[u8]) -> Result<(&'static Model, i64), Refusal> {
+    let quote: Quote = parse(body)?;
+    let unknown = || Refusal::not_found(format!("there is no model '{}'", quote.model_id));
+    let model = catalogue::model(&quote.model_id).ok_or_else(unknown)?;
+    Ok((model, model.price_micro_usd(&quote.inputs)))
+}

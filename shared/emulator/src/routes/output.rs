@@ -1,0 +1,71 @@
+//! The pictures that came out, whole or spoilt by a fault.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream::{self, Stream, StreamExt as _};
+
+use super::Shared;
+use crate::file_store::File;
+use crate::reply::Refusal;
+
+const FLUSH_PAUSE: Duration = Duration::from_millis(50);
+const HTML: &str = "<!doctype html><html><title>Gone</title><body>This link has expired.</body></html>";
+
+pub(super) async fn output(vendor: Shared, Path((id, name)): Path<(String, String)>) -> Result<Response, Refusal> {
+    vendor.count("output");
+    if vendor.faults.strike(|faults| &mut faults.output_404) {
+        return Err(Refusal::not_found("there is no such file (emulated)"));
+    }
+    let file = vendor.file(&format!("outputs/{id}/{name}"));
+    let mut file = file.ok_or_else(|| Refusal::not_found("there is no such file"))?;
+    if vendor.faults.strike(|faults| &mut faults.wrong_output_type) {
+        file.bytes = Bytes::from_static(HTML.as_bytes());
+    }
+    let bytes_per_second = vendor.faults.value(|faults| faults.slow_output_bytes_per_second);
+    if vendor.faults.strike(|faults| &mut faults.truncated_output) {
+        return Ok(truncated(&file));
+    }
+    if bytes_per_second > 0 {
+        return Ok(streamed(&file, slowly(file.bytes.clone(), bytes_per_second)));
+    }
+    Ok(whole(file))
+}
+
+/// All of a file; the length is set by the server.
+pub(super) fn whole(file: File) -> Response {
+    ([(CONTENT_TYPE, file.content_type)], file.bytes).into_response()
+}
+
+fn truncated(file: &File) -> Response {
+    let half = stream::iter([Ok(file.bytes.slice(..file.bytes.len() / 2))]);
+    let cut = stream::once(async {
+        // The server sends what it has only while it waits; an error at once would take the headers along.
+        tokio::time::sleep(FLUSH_PAUSE).await;
+        Err(std::io::Error::other("the output is cut off (emulated)"))
+    });
+    streamed(file, half.chain(cut))
+}
+
+fn streamed(file: &File, chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> Response {
+    let headers = [(CONTENT_TYPE, file.content_type.clone()), (CONTENT_LENGTH, file.bytes.len().to_string())];
+    (headers, Body::from_stream(chunks)).into_response()
+}
+
+fn slowly(bytes: Bytes, bytes_per_second: u64) -> impl Stream<Item = std::io::Result<Bytes>> {
+    // Ten pieces a second; below ten bytes a second, one byte at a time.
+    let size = usize::try_from(bytes_per_second / 10).unwrap_or(usize::MAX).max(1);
+    let pause = Duration::from_secs_f64(size as f64 / bytes_per_second as f64);
+    let starts = (0..bytes.len()).step_by(size);
+    stream::iter(starts).then(move |start| {
+        let piece = bytes.slice(start..bytes.len().min(start.saturating_add(size)));
+        async move {
+            tokio::time::sleep(pause).await;
+            Ok(piece)
+        }
+    })
+}

@@ -1,0 +1,103 @@
+//! POST `/api/v3/{owner}/{model…}`: takes a run, unless a fault is in the way.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Shared;
+use crate::catalogue;
+use crate::inputs;
+use crate::reply::{Refusal, success};
+use crate::run::{Run, prediction};
+use crate::serve::HangUp;
+use crate::vendor::Vendor;
+
+/// How long a sync-mode submit is held.
+const SYNC_WAIT_MAX: Duration = Duration::from_secs(60);
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    webhook: Option<String>,
+}
+
+pub(super) async fn submit(
+    vendor: Shared,
+    Path((owner, model)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    vendor.count("submit");
+    refuse_by_fault(&vendor)?;
+    let (run, pictures) = read(&format!("{owner}/{model}"), asked, &body)?;
+    if vendor.balance_micro_usd() < run.price_micro_usd {
+        return Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "the balance does not cover this run"));
+    }
+    let too_many = |_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many runs are under way");
+    let created = prediction(&vendor, &run);
+    let run = vendor.accept(run, pictures).map_err(too_many)?;
+    Ok(answer(&vendor, &run, created).await)
+}
+
+fn refuse_by_fault(vendor: &Vendor) -> Result<(), Refusal> {
+    let faulty = vendor.faults.value(|faults| faults.rate_limit_per_second);
+    let limit = if faulty > 0 { Some(faulty) } else { vendor.config.rate_per_second_max };
+    if limit.is_some_and(|limit| !vendor.rate.admit(limit)) {
+        return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests, slow down"));
+    }
+    if vendor.faults.strike(|faults| &mut faults.error_500_before_accept) {
+        return Err(broken());
+    }
+    Ok(())
+}
+
+fn broken() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error (emulated)")
+}
+
+fn read(model: &str, asked: Asked, body: &[u8]) -> Result<(Run, Vec<String>), Refusal> {
+    let model = catalogue::model(model).ok_or_else(|| Refusal::not_found(format!("there is no model '{model}'")))?;
+    let body: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
+    let webhook = asked.webhook.or_else(|| body.get("webhook_url")?.as_str().map(str::to_owned));
+    let webhook = webhook.filter(|url| !url.is_empty());
+    if webhook.as_deref().is_some_and(|url| !is_http(url)) {
+        return Err(Refusal::invalid("the webhook is not an http or https URL"));
+    }
+    let inputs = inputs::parse(model, body)?;
+    Ok((Run::new(model, inputs.kept, webhook), inputs.pictures))
+}
+
+fn is_http(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// The run is taken and paid, whatever the answer.
+async fn answer(vendor: &Vendor, run: &Run, created: Value) -> Response {
+    let late = vendor.faults.value(|faults| faults.hang_after_accept_ms);
+    tokio::time::sleep(Duration::from_millis(late)).await;
+    if vendor.faults.strike(|faults| &mut faults.hang_up_after_accept) {
+        return HangUp.into_response();
+    }
+    if vendor.faults.strike(|faults| &mut faults.error_500_after_accept) {
+        return broken().into_response();
+    }
+    if run.flag("enable_sync_mode") {
+        return success(when_ended(vendor, run).await);
+    }
+    success(created)
+}
+
+async fn when_ended(vendor: &Vendor, run: &Run) -> Value {
+    let in_time = tokio::time::timeout(SYNC_WAIT_MAX, run.until_ended()).await.is_ok();
+    let mut data = prediction(vendor, run);
+    if !in_time {
+        data["code"] = json!(5004);
+        data["error"] = json!("the run takes longer than the request is held; ask for its result");
+    }
+    data
+}

@@ -1,0 +1,12 @@
+//! The emulator over real HTTP, as its clients meet it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod account;
+mod client;
+mod faults;
+mod media;
+mod receiver;
+mod refusals;
+mod run;
+mod webhook;
