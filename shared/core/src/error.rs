@@ -27,7 +27,7 @@ pub enum Kind {
     InsufficientFunds,
     /// The input is over a named bound.
     TooLarge,
-    /// Too many at once; see [`Retry::After`].
+    /// Too many at once; see [`Retry::AfterMs`].
     Busy,
     /// Something Fluxgate depends on does not answer.
     Unavailable,

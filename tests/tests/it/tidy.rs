@@ -44,7 +44,7 @@ fn no_file_and_no_function_is_over_its_cap() {
             let indent = line.len() - line.trim_start().len();
             let end = lines[start..]
                 .iter()
-                .position(|line| line.len() > indent && &line[..=indent] == format!("{}}}", " ".repeat(indent)));
+                .position(|line| line.len() > indent && line[..=indent] == *format!("{}}}", " ".repeat(indent)));
             let length = end.map_or(1, |end| end + 1);
             assert!(length <= FUNCTION_LINES_MAX, "{}:{} has {length} lines", path.display(), start + 1);
         }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 fn concurrency_max(lane: Lane) -> usize {
     match lane {
         Lane::Watch => 64,
-        Lane::Archive => 32,
+        Lane::Archive => 64,
         Lane::Notify => 256,
     }
 }

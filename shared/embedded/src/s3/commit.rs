@@ -1,13 +1,14 @@
 //! Making an upload visible, whole or not at all, and taking an object away.
 
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{NamedTempFile, TempPath};
 
 use super::attributes::Attributes;
 use super::folder::{Folder, Place};
+use super::group_sync::GroupSync;
 
 /// What became of an upload.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,16 +20,23 @@ pub(super) enum Committed {
 
 /// Object and attributes are two files: the lock makes them one to all who write. It is held over a few renames, never over
 /// a sync. Who reads an object while it is replaced may see the attributes of the other; Fluxgate replaces none.
-#[derive(Default)]
-pub(super) struct CommitLock(Mutex<()>);
+pub(super) struct CommitLock {
+    lock: Mutex<()>,
+    disk: GroupSync,
+}
 
 impl CommitLock {
+    pub(super) fn new(folder: &Folder) -> io::Result<Self> {
+        Ok(Self { lock: Mutex::default(), disk: GroupSync::start(&folder.incoming())? })
+    }
+
     fn hold(&self) -> MutexGuard<'_, ()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Blocks. The attributes go first, so that an object is never seen without them; a crash in between leaves attributes
-    /// of nothing, which the next upload replaces. On disk when it returns.
+    /// of nothing, which the next upload replaces. Upload and attributes are on disk before they can be seen, so that after a
+    /// power failure a visible object is a whole one; all of it is when this returns.
     pub(super) fn commit(
         &self,
         folder: &Folder,
@@ -37,14 +45,15 @@ impl CommitLock {
         only_if_free: bool,
     ) -> io::Result<Committed> {
         let attributes = write(&folder.incoming(), attributes)?;
-        let mut touched = make_parents(&place.bucket, &place.object)?;
-        touched.extend(make_parents(&folder.attributes(), &place.attributes)?);
+        make_parents(&place.bucket, &place.object)?;
+        make_parents(&folder.attributes(), &place.attributes)?;
+        self.disk.sync()?;
         let committed = {
             let _held = self.hold();
             publish(place, upload, attributes, only_if_free)?
         };
         // Also when the key was taken: whoever hears so may rely on the object as much as its creator.
-        touched.iter().try_for_each(|folder| sync_folder(folder))?;
+        self.disk.sync()?;
         Ok(committed)
     }
 
@@ -64,7 +73,6 @@ impl CommitLock {
 fn write(folder: &Path, attributes: &Attributes) -> io::Result<TempPath> {
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(&serde_json::to_vec(attributes)?)?;
-    file.as_file().sync_all()?;
     Ok(file.into_temp_path())
 }
 
@@ -81,24 +89,15 @@ fn publish(place: &Place, upload: TempPath, attributes: TempPath, only_if_free: 
     Ok(Committed::Visible)
 }
 
-/// The folders between `base` and the file. Returns those whose entries change, which a sync must reach.
-fn make_parents(base: &Path, file: &Path) -> io::Result<Vec<PathBuf>> {
-    let parent = file.parent().unwrap_or(base);
-    let mut touched = Vec::new();
-    let mut folder = base.to_owned();
-    for name in parent.strip_prefix(base).unwrap_or(Path::new("")) {
-        let next = folder.join(name);
-        match std::fs::create_dir(&next) {
-            Ok(()) => touched.push(folder),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+/// Only what is missing is made, from the file upwards: the day's folder is there for all but the first of a day.
+fn make_parents(base: &Path, file: &Path) -> io::Result<()> {
+    let Some(parent) = file.parent().filter(|parent| *parent != base) else { return Ok(()) };
+    match std::fs::create_dir(parent) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_parents(base, parent)?;
+            make_parents(base, file)
         }
-        folder = next;
+        made => made,
     }
-    touched.push(folder);
-    Ok(touched)
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    std::fs::File::open(folder)?.sync_all()
 }

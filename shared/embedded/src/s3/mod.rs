@@ -7,6 +7,7 @@ mod attributes;
 mod checksum;
 mod commit;
 mod folder;
+mod group_sync;
 mod receive;
 mod serve;
 mod service;

@@ -41,8 +41,9 @@ struct Opened {
 impl FolderS3 {
     pub(super) fn new(folder: Folder) -> io::Result<Self> {
         let listings = FileSystem::new(&folder.root).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let lock = Arc::new(CommitLock::new(&folder)?);
         let log = tracing::dispatcher::get_default(Dispatch::clone);
-        Ok(Self { folder: Arc::new(folder), lock: Arc::default(), listings, log })
+        Ok(Self { folder: Arc::new(folder), lock, listings, log })
     }
 
     fn place(&self, bucket: &str, key: &str) -> S3Result<Place> {

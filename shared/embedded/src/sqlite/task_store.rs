@@ -51,7 +51,7 @@ impl TaskStore for SqliteStore {
 
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
         let (tenant, id, step) = (tenant.clone(), id.clone(), step.clone());
-        self.write(move |write| add_steps(write.connection, &tenant, &id, &[step])).await
+        self.write(move |write| add_note(write.connection, &tenant, &id, &step)).await
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
@@ -92,7 +92,7 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
         .and_then(|mut statement| statement.execute(params![task.tenant.as_str(), task.id.as_str(), admission.inputs]))
         .map_err(database("write inputs"))?;
-    add_steps(write.connection, &task.tenant, &task.id, &admission.steps)?;
+    add_steps(write.connection, task, &admission.steps)?;
     let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
     put_job(write, &watch, task.created_at.plus_ms(admission.watch_after_ms), 0)?;
     Ok(Admitted::New)
@@ -159,7 +159,7 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
     if let Some(settlement) = change.money {
         money::settle(write.connection, &task.tenant, task.id.as_str(), settlement, task.since)?;
     }
-    add_steps(write.connection, &task.tenant, &task.id, &change.steps)?;
+    add_steps(write.connection, task, &change.steps)?;
     for delivery in &change.deliveries {
         delivery_store::insert(write.connection, delivery)?;
     }
@@ -210,17 +210,33 @@ fn claim_run(connection: &Connection, task: &Task) -> Result<()> {
     Err(Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task"))
 }
 
-fn add_steps(connection: &Connection, tenant: &TenantId, task: &TaskId, steps: &[Step]) -> Result<()> {
-    const SQL: &str = "INSERT INTO steps (tenant, task, n, body) VALUES (?1, ?2,
-        (SELECT COALESCE(MAX(n), 0) + 1 FROM steps WHERE tenant = ?1 AND task = ?2), ?3)";
-    for step in steps {
-        let body = serde_json::to_string(step).map_err(unwritable)?;
-        connection
-            .prepare_cached(SQL)
-            .and_then(|mut statement| statement.execute(params![tenant.as_str(), task.as_str(), body]))
-            .map_err(database("write the timeline"))?;
+/// The lines of one version of a task follow each other; a note takes the place after the last.
+fn add_steps(connection: &Connection, task: &Task, steps: &[Step]) -> Result<()> {
+    for (index, step) in steps.iter().enumerate() {
+        let n = version(task.version).saturating_mul(STEPS_PER_VERSION) + i64::try_from(index).unwrap_or(0);
+        insert_step(connection, &task.tenant, &task.id, n, step)?;
     }
     Ok(())
+}
+
+/// Room for the lines of one version and the notes after them.
+const STEPS_PER_VERSION: i64 = 1_000;
+
+fn add_note(connection: &Connection, tenant: &TenantId, task: &TaskId, step: &Step) -> Result<()> {
+    let last: i64 = connection
+        .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")
+        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
+        .map_err(database("read the timeline"))?;
+    insert_step(connection, tenant, task, last + 1, step)
+}
+
+fn insert_step(connection: &Connection, tenant: &TenantId, task: &TaskId, n: i64, step: &Step) -> Result<()> {
+    let body = serde_json::to_string(step).map_err(unwritable)?;
+    connection
+        .prepare_cached("INSERT INTO steps (tenant, task, n, body) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut statement| statement.execute(params![tenant.as_str(), task.as_str(), n, body]))
+        .map(drop)
+        .map_err(database("write the timeline"))
 }
 
 fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Task> {
