@@ -70,6 +70,9 @@ enum Command {
     BenchProxy(bench::ProxyArgs),
 }
 
+/// Threads for file operations and name lookups.
+const BLOCKING_THREADS_MAX: usize = 16;
+
 /// Where an installation keeps everything.
 #[derive(Args, Clone)]
 struct FolderArgs {
@@ -81,7 +84,10 @@ struct FolderArgs {
 impl Cli {
     /// Runs the command: exit code 0 when it did what was asked, 1 with one clear line on stderr when not.
     pub fn run(self) -> ExitCode {
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        // Each brings a stack and heaps of its own; what runs there is short.
+        let builder = builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX);
+        let runtime = match builder.build() {
             Ok(runtime) => runtime,
             Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot start")),
         };

@@ -8,7 +8,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::attributes::Attributes;
 use super::folder::{Folder, Place};
-use super::group_sync::GroupSync;
+use super::receive::Bytes;
 
 /// What became of an upload.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,41 +20,47 @@ pub(super) enum Committed {
 
 /// Object and attributes are two files: the lock makes them one to all who write. It is held over a few renames, never over
 /// a sync. Who reads an object while it is replaced may see the attributes of the other; Fluxgate replaces none.
-pub(super) struct CommitLock {
-    lock: Mutex<()>,
-    disk: GroupSync,
+#[derive(Default)]
+pub(super) struct CommitLock(Mutex<()>);
+
+/// An upload with its attributes, both written and neither visible.
+pub(super) struct Prepared {
+    object: TempPath,
+    attributes: TempPath,
+}
+
+/// Blocks. What it wrote must be synced before it is published, so that after a power failure a visible object is a whole one.
+pub(super) fn prepare(folder: &Folder, place: &Place, bytes: Bytes, attributes: &Attributes) -> io::Result<Prepared> {
+    let object = match bytes {
+        Bytes::Memory(bytes) => write(&folder.incoming(), &bytes)?,
+        Bytes::File(path) => path,
+    };
+    let attributes = write(&folder.incoming(), &serde_json::to_vec(attributes)?)?;
+    make_parents(&place.bucket, &place.object)?;
+    make_parents(&folder.attributes(), &place.attributes)?;
+    Ok(Prepared { object, attributes })
 }
 
 impl CommitLock {
-    pub(super) fn new(folder: &Folder) -> io::Result<Self> {
-        Ok(Self { lock: Mutex::default(), disk: GroupSync::start(&folder.incoming())? })
-    }
-
     fn hold(&self) -> MutexGuard<'_, ()> {
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Blocks. The attributes go first, so that an object is never seen without them; a crash in between leaves attributes
-    /// of nothing, which the next upload replaces. Upload and attributes are on disk before they can be seen, so that after a
-    /// power failure a visible object is a whole one; all of it is when this returns.
-    pub(super) fn commit(
-        &self,
-        folder: &Folder,
-        place: &Place,
-        (upload, attributes): (TempPath, &Attributes),
-        only_if_free: bool,
-    ) -> io::Result<Committed> {
-        let attributes = write(&folder.incoming(), attributes)?;
-        make_parents(&place.bucket, &place.object)?;
-        make_parents(&folder.attributes(), &place.attributes)?;
-        self.disk.sync()?;
-        let committed = {
-            let _held = self.hold();
-            publish(place, upload, attributes, only_if_free)?
-        };
-        // Also when the key was taken: whoever hears so may rely on the object as much as its creator.
-        self.disk.sync()?;
-        Ok(committed)
+    /// of nothing, which the next upload replaces. It must be synced before it is told, also when the key was taken: whoever
+    /// hears so may rely on the object as much as its creator.
+    pub(super) fn publish(&self, place: &Place, prepared: Prepared, only_if_free: bool) -> io::Result<Committed> {
+        let _held = self.hold();
+        match std::fs::symlink_metadata(&place.object) {
+            Ok(there) if there.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+            Ok(_) if only_if_free => return Ok(Committed::Taken),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        prepared.attributes.persist(&place.attributes)?;
+        prepared.object.persist(&place.object)?;
+        Ok(Committed::Visible)
     }
 
     /// Blocks. An object that is not there is as good as removed.
@@ -70,23 +76,10 @@ impl CommitLock {
     }
 }
 
-fn write(folder: &Path, attributes: &Attributes) -> io::Result<TempPath> {
+fn write(folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
     let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(&serde_json::to_vec(attributes)?)?;
+    file.write_all(bytes)?;
     Ok(file.into_temp_path())
-}
-
-fn publish(place: &Place, upload: TempPath, attributes: TempPath, only_if_free: bool) -> io::Result<Committed> {
-    match std::fs::symlink_metadata(&place.object) {
-        Ok(there) if there.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-        Ok(_) if only_if_free => return Ok(Committed::Taken),
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    attributes.persist(&place.attributes)?;
-    upload.persist(&place.object)?;
-    Ok(Committed::Visible)
 }
 
 /// Only what is missing is made, from the file upwards: the day's folder is there for all but the first of a day.

@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::sync::oneshot;
 
 /// An error as the kernel numbers it, so that everybody can have a copy.
 type Outcome = Result<(), i32>;
 
 /// A thread that syncs the file system of one folder for as long as it is asked.
-pub(super) struct GroupSync(Sender<SyncSender<Outcome>>);
+pub(super) struct GroupSync(Sender<oneshot::Sender<Outcome>>);
 
 impl GroupSync {
     /// Fails when the folder cannot be opened.
@@ -20,15 +22,15 @@ impl GroupSync {
         Ok(Self(waiting))
     }
 
-    /// Blocks until everything written before the call is on disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        let (answer, answered) = sync_channel(1);
+    /// Waits until everything written before the call is on disk.
+    pub(super) async fn sync(&self) -> io::Result<()> {
+        let (answer, answered) = oneshot::channel();
         self.0.send(answer).map_err(|_| stopped())?;
-        answered.recv().map_err(|_| stopped())?.map_err(io::Error::from_raw_os_error)
+        answered.await.map_err(|_| stopped())?.map_err(io::Error::from_raw_os_error)
     }
 }
 
-fn serve(folder: &File, asked: &Receiver<SyncSender<Outcome>>) {
+fn serve(folder: &File, asked: &Receiver<oneshot::Sender<Outcome>>) {
     while let Ok(first) = asked.recv() {
         let group: Vec<_> = std::iter::once(first).chain(asked.try_iter()).collect();
         let outcome = sync_file_system(folder).map_err(|error| error.raw_os_error().unwrap_or(EIO));

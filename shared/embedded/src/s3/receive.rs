@@ -1,5 +1,6 @@
-//! An upload on its way in: to a file that nobody sees and that removes itself, digested as it passes.
+//! An upload on its way in, digested as it passes: small ones in memory, large ones in a file.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,15 +17,25 @@ const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// How long a client may pause inside an upload.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// A whole upload, on disk.
+/// Uploads up to this size stay in memory until they are written at once.
+const MEMORY_BYTES_MAX: usize = 1024 * 1024;
+
+/// A whole upload.
 pub(super) struct Received {
-    pub(super) file: TempPath,
+    pub(super) bytes: Bytes,
     pub(super) digested: Digested,
 }
 
+/// Where the bytes of an upload are.
+pub(super) enum Bytes {
+    Memory(Vec<u8>),
+    /// A file that nobody sees and that removes itself.
+    File(TempPath),
+}
+
 pub(super) async fn receive(folder: &Path, mut body: StreamingBlob, mut digests: Digests) -> S3Result<Received> {
-    let (file, path) = tempfile::NamedTempFile::new_in(folder).map_err(S3Error::internal_error)?.into_parts();
-    let mut file = tokio::fs::File::from_std(file);
+    let mut memory = Vec::new();
+    let mut file = None;
     let mut size = 0;
     while let Some(bytes) = next(&mut body).await? {
         size += bytes.len() as u64;
@@ -32,10 +43,32 @@ pub(super) async fn receive(folder: &Path, mut body: StreamingBlob, mut digests:
             return Err(s3_error!(EntityTooLarge));
         }
         digests.update(&bytes);
-        file.write_all(&bytes).await.map_err(S3Error::internal_error)?;
+        memory.extend_from_slice(&bytes);
+        if memory.len() > MEMORY_BYTES_MAX {
+            spill(folder, &mut file, &mut memory).await.map_err(S3Error::internal_error)?;
+        }
     }
-    file.flush().await.map_err(S3Error::internal_error)?;
-    Ok(Received { file: path, digested: digests.finish() })
+    if file.is_some() {
+        spill(folder, &mut file, &mut memory).await.map_err(S3Error::internal_error)?;
+    }
+    let bytes = file.map_or(Bytes::Memory(memory), |(_, path)| Bytes::File(path));
+    Ok(Received { bytes, digested: digests.finish() })
+}
+
+type Spilled = Option<(tokio::fs::File, TempPath)>;
+
+/// Moves what is in memory to the file's end.
+async fn spill(folder: &Path, file: &mut Spilled, memory: &mut Vec<u8>) -> io::Result<()> {
+    if file.is_none() {
+        let (made, path) = tempfile::NamedTempFile::new_in(folder)?.into_parts();
+        *file = Some((tokio::fs::File::from_std(made), path));
+    }
+    if let Some((file, _)) = file {
+        file.write_all(memory).await?;
+        file.flush().await?;
+    }
+    memory.clear();
+    Ok(())
 }
 
 async fn next(body: &mut StreamingBlob) -> S3Result<Option<bytes::Bytes>> {

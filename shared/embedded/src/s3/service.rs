@@ -15,8 +15,9 @@ use tracing::Dispatch;
 
 use super::attributes::Attributes;
 use super::checksum::Digests;
-use super::commit::{CommitLock, Committed};
+use super::commit::{CommitLock, Committed, prepare};
 use super::folder::{Folder, Place};
+use super::group_sync::GroupSync;
 use super::receive::receive;
 
 /// Bytes read from an object's file at a time.
@@ -25,6 +26,7 @@ const READ_BYTES: usize = 64 * 1024;
 pub(super) struct FolderS3 {
     folder: Arc<Folder>,
     lock: Arc<CommitLock>,
+    disk: GroupSync,
     listings: FileSystem,
     /// s3s runs without a subscriber; what this machine is to blame for is told to the one that was there at the start.
     log: Dispatch,
@@ -41,9 +43,9 @@ struct Opened {
 impl FolderS3 {
     pub(super) fn new(folder: Folder) -> io::Result<Self> {
         let listings = FileSystem::new(&folder.root).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let lock = Arc::new(CommitLock::new(&folder)?);
+        let disk = GroupSync::start(&folder.incoming())?;
         let log = tracing::dispatcher::get_default(Dispatch::clone);
-        Ok(Self { folder: Arc::new(folder), lock, listings, log })
+        Ok(Self { folder: Arc::new(folder), lock: Arc::default(), disk, listings, log })
     }
 
     fn place(&self, bucket: &str, key: &str) -> S3Result<Place> {
@@ -80,6 +82,10 @@ impl FolderS3 {
         let (folder, lock) = (Arc::clone(&self.folder), Arc::clone(&self.lock));
         let done = tokio::task::spawn_blocking(move || work(&folder, &lock)).await.map_err(io::Error::other);
         done.and_then(std::convert::identity).map_err(|error| self.failed(error))
+    }
+
+    async fn synced(&self) -> S3Result<()> {
+        self.disk.sync().await.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: io::Error) -> S3Error {
@@ -133,10 +139,13 @@ impl S3 for FolderS3 {
         let checksum = received.digested.checksum;
         let attributes = Attributes::of(input, checksum.checksum_sha256.clone());
         let e_tag = attributes.e_tag();
-        let commit = move |folder: &Folder, lock: &CommitLock| {
-            lock.commit(folder, &place, (received.file, &attributes), only_if_free)
-        };
-        if self.blocking(commit).await? == Committed::Taken {
+        let place = Arc::new(place);
+        let (target, bytes) = (Arc::clone(&place), received.bytes);
+        let prepared = self.blocking(move |folder, _| prepare(folder, &target, bytes, &attributes)).await?;
+        self.synced().await?;
+        let committed = self.blocking(move |_, lock| lock.publish(&place, prepared, only_if_free)).await?;
+        self.synced().await?;
+        if committed == Committed::Taken {
             return Err(s3_error!(PreconditionFailed));
         }
         let checksum_sha256 = checksum.checksum_sha256;

@@ -26,7 +26,7 @@ impl DeliveryStore for SqliteStore {
 
     async fn update(&self, delivery: &Delivery) -> Result<()> {
         let delivery = delivery.clone();
-        self.write(move |write| update(write.connection, &delivery)).await
+        self.write_soon(move |write| update(write.connection, &delivery)).await
     }
 
     async fn of_task(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<Delivery>> {

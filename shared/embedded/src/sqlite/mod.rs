@@ -23,7 +23,7 @@ use fluxgate_core::port::Clock;
 pub use folder_lock::FolderLock;
 use readers::Readers;
 use schedule::Schedule;
-use writer::{Write, Writer};
+use writer::{Hurry, Write, Writer};
 
 /// The database of one data folder. Implements every store port and the queue.
 ///
@@ -61,6 +61,15 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.run(work).await
+        self.writer.run(Hurry::Now, work).await
+    }
+
+    /// For what nobody waits for.
+    async fn write_soon<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.run(Hurry::Soon, work).await
     }
 }

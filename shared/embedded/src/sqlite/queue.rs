@@ -73,7 +73,7 @@ impl SqliteStore {
         F: FnOnce(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
     {
         let (schedule, lease) = (self.schedule.clone(), lease.clone());
-        self.write(move |write| if schedule.holds(&lease) { work(write, &lease) } else { Ok(()) }).await
+        self.write_soon(move |write| if schedule.holds(&lease) { work(write, &lease) } else { Ok(()) }).await
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::{Admitted, TaskStore};
-use fluxgate_core::task::{Admission, Change, Idempotency, Step, Task};
+use fluxgate_core::task::{Admission, Change, Idempotency, State, Step, Task};
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -36,7 +36,13 @@ impl TaskStore for SqliteStore {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let change = change.clone();
-        self.write(move |write| apply(write, &change)).await
+        // Up to here a tenant waits for its submit; what follows is told later anyway.
+        match change.task.state {
+            State::Submitting | State::Submitted | State::Admitted | State::Unknown => {
+                self.write(move |write| apply(write, &change)).await
+            }
+            _ => self.write_soon(move |write| apply(write, &change)).await,
+        }
     }
 
     async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>> {

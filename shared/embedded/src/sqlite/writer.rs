@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fluxgate_core::{Error, Result};
 use rusqlite::Connection;
@@ -14,6 +15,24 @@ use super::schedule::{Effect, Schedule};
 const WAITING_MAX: usize = 4096;
 /// Requests in one commit.
 const GROUP_MAX: usize = 512;
+
+/// How long a group without a hurry waits for company: this many steps of this length.
+const PATIENCE_STEPS: usize = 8;
+const PATIENCE_STEP: Duration = Duration::from_micros(250);
+
+/// Whether somebody waits for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hurry {
+    /// A tenant's request: the next commit.
+    Now,
+    /// A step behind the scenes: the next commit, or two milliseconds. Many of them in one commit cost what one does.
+    Soon,
+}
+
+struct Request {
+    hurry: Hurry,
+    work: Work,
+}
 
 /// What a request may touch: the open transaction, and what is to happen in memory once it is durable.
 pub(super) struct Write<'a> {
@@ -33,7 +52,7 @@ type Reply = Box<dyn FnOnce(Result<(), Arc<Error>>) + Send>;
 type Work = Box<dyn FnOnce(&mut Write<'_>) -> (bool, Reply) + Send>;
 
 pub(super) struct Writer {
-    requests: mpsc::Sender<Work>,
+    requests: mpsc::Sender<Request>,
     commits: Arc<AtomicU64>,
 }
 
@@ -55,7 +74,7 @@ impl Writer {
 
     /// Runs `work` in a transaction and answers once it is on disk. When `work` fails, nothing of it is written; what other
     /// callers asked for in the same group is.
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    pub(super) async fn run<T, F>(&self, hurry: Hurry, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
@@ -74,14 +93,15 @@ impl Writer {
             });
             (keep, reply)
         });
-        self.requests.send(boxed).await.map_err(|_| stopped())?;
+        self.requests.send(Request { hurry, work: boxed }).await.map_err(|_| stopped())?;
         receiver.await.map_err(|_| stopped())?
     }
 }
 
-fn serve(connection: &Connection, mut requests: mpsc::Receiver<Work>, schedule: &Schedule, commits: &AtomicU64) {
+fn serve(connection: &Connection, mut requests: mpsc::Receiver<Request>, schedule: &Schedule, commits: &AtomicU64) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+        gather(&mut requests, &mut group);
         let mut effects = Vec::new();
         let mut replies = Vec::with_capacity(group.len());
         let outcome = commit_group(connection, &mut group, &mut effects, &mut replies);
@@ -102,10 +122,23 @@ fn serve(connection: &Connection, mut requests: mpsc::Receiver<Work>, schedule: 
     }
 }
 
+/// Waits for company while nobody in the group is in a hurry.
+fn gather(requests: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
+    for _ in 0..PATIENCE_STEPS {
+        if group.len() >= GROUP_MAX || group.iter().any(|request| request.hurry == Hurry::Now) {
+            return;
+        }
+        std::thread::sleep(PATIENCE_STEP);
+        while let Ok(request) = requests.try_recv() {
+            group.push(request);
+        }
+    }
+}
+
 /// One transaction around the whole group, a savepoint around each request.
 fn commit_group(
     connection: &Connection,
-    group: &mut Vec<Work>,
+    group: &mut Vec<Request>,
     effects: &mut Vec<Effect>,
     replies: &mut Vec<Reply>,
 ) -> Result<()> {
@@ -113,7 +146,7 @@ fn commit_group(
         connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map_err(database("write"))
     };
     let begun = run("BEGIN IMMEDIATE");
-    for work in group.drain(..) {
+    for Request { work, .. } in group.drain(..) {
         let before = effects.len();
         // Without a transaction, or after SQLite rolled it back by itself, the savepoint opens one that is never kept.
         let in_group = begun.is_ok() && !connection.is_autocommit();

@@ -16,7 +16,7 @@ use crate::failure::cause;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Receivers are many and each is called seldom: a few warm connections to each are enough.
-const POOL_IDLE_PER_HOST_MAX: usize = 16;
+const POOL_IDLE_PER_HOST_MAX: usize = 128;
 
 /// The guarded client. Cheap to clone; clones share one pool.
 #[derive(Clone)]

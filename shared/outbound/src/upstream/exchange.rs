@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than any server's or load balancer's patience: a request on a connection that the other side is just closing
 /// cannot be told from one that was taken, and so makes an ambiguous submit out of nothing.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-const POOL_IDLE_MAX: usize = 512;
+const POOL_IDLE_MAX: usize = 256;
 
 pub(super) struct Exchange {
     client: Client,
