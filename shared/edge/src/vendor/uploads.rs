@@ -75,7 +75,7 @@ async fn upload(State(edge): State<Edge>, _: VendorBearer, form: Form) -> Answer
 
 /// Fails with what was wrong with the tenant's side of the upload.
 async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, bytes_max: u64) -> Result<()> {
-    let mut field = match file_field(&mut multipart).await {
+    let mut field = match file_field(&mut multipart, bytes_max).await {
         Ok(field) => field,
         Err(error) => {
             drop(head.send(Err(error)));
@@ -119,10 +119,11 @@ fn missing() -> Error {
     Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field("file")
 }
 
-async fn file_field(multipart: &mut Multipart) -> Result<Field<'_>> {
+async fn file_field(multipart: &mut Multipart, bytes_max: u64) -> Result<Field<'_>> {
     let missing =
         || Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field("file");
-    let field = multipart.next_field().await.map_err(|_| missing())?.ok_or_else(missing)?;
+    let next = multipart.next_field().await.map_err(|error| broken(&error, bytes_max))?;
+    let field = next.ok_or_else(missing)?;
     if field.name() == Some("file") { Ok(field) } else { Err(missing()) }
 }
 
