@@ -16,7 +16,14 @@ pub fn binary() -> PathBuf {
 
 /// Runs a command to its end, without any setting of this environment.
 pub fn run(args: &[&str]) -> Output {
-    clean(Command::new(binary()).args(args)).stdin(Stdio::null()).output().expect("the binary runs")
+    run_with(args, &[])
+}
+
+/// The same with these variables and no other of ours.
+pub fn run_with(args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(binary());
+    let command = clean(&mut command).args(args).envs(env.iter().copied());
+    command.stdin(Stdio::null()).output().expect("the binary runs")
 }
 
 fn clean(command: &mut Command) -> &mut Command {

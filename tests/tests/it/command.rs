@@ -152,6 +152,43 @@ fn bad_settings_are_one_clear_line() {
 }
 
 #[test]
+fn a_variable_that_is_no_setting_is_one_clear_line() {
+    let output = process::run_with(&["serve"], &[("FLUXGATE_LISEN", "127.0.0.1:1")]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("lisen"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("fluxgate.toml");
+    let listen = free_address().to_string();
+    let text =
+        format!("data = \"{}\"\nlisten = \"127.0.0.1:1\"\nstop_max_ms = 1\nlog = \"error\"", path(folder.path()));
+    std::fs::write(&config, text).unwrap();
+    let env = [
+        ("FLUXGATE_CONFIG", path(&config)),
+        ("FLUXGATE_LISTEN", "127.0.0.1:2"),
+        ("FLUXGATE_STOP_MAX_MS", "2222"),
+        ("FLUXGATE_ALLOW_NET", "[\"10.1.0.0/16\", \"10.2.0.0/16\"]"),
+        ("FLUXGATE_BOUNDS__SUBMIT_TIMEOUT_MS", "9000"),
+    ];
+
+    let args = ["--listen", &listen, "--s3-listen", "127.0.0.1:0"];
+    let process = FluxgateProcess::serve(&args, &env, &format!("http://{listen}")).await;
+    let health = reqwest::get(format!("http://{listen}/healthz")).await.unwrap();
+    let settings = health.json::<serde_json::Value>().await.unwrap()["settings"].clone();
+
+    assert_eq!(
+        (&settings["listen"], &settings["stop_max_ms"], &settings["log"]),
+        (&json!(listen), &json!("2222"), &json!("error"))
+    );
+    assert_eq!(settings["allow_net"], "10.1.0.0/16 10.2.0.0/16");
+    drop(process);
+}
+
+#[test]
 fn tenants_that_cannot_be_are_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
