@@ -195,7 +195,7 @@ impl Settings {
             ("base_url", text(&self.base_url)),
             ("s3_public_url", text(&self.s3_public_url)),
             ("public_url", text(&self.public_url)),
-            ("upstream", self.upstream.clone().unwrap_or_else(|| "not set".to_owned())),
+            ("upstream", self.upstream_name()),
             ("allow_net", nets.join(" ")),
             ("log", self.log.clone()),
             ("stop_max_ms", self.stop_max_ms.to_string()),
@@ -203,6 +203,15 @@ impl Settings {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+
+    /// Without the user name and password that a URL may carry.
+    fn upstream_name(&self) -> String {
+        match self.upstream.as_deref() {
+            None => "not set".to_owned(),
+            Some("emulator") => "emulator".to_owned(),
+            Some(url) => Url::parse(url).map_or_else(|_| "set".to_owned(), |url| url.origin().ascii_serialization()),
+        }
     }
 
     pub fn s3_listen(&self) -> SocketAddr {

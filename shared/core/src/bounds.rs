@@ -7,6 +7,8 @@ use crate::retry::Growing;
 pub struct Bounds {
     /// A request body of the tenant API other than an upload.
     pub body_bytes_max: usize,
+    /// Any input that is not a picture.
+    pub input_bytes_max: usize,
     /// A picture given as a `data:` URI, decoded.
     pub data_uri_bytes_max: usize,
     /// An uploaded file.
@@ -67,6 +69,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             body_bytes_max: 16 * MIB,
+            input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
             upload_bytes_max: 100 * MIB,
             output_bytes_max: 256 * MIB as u64,

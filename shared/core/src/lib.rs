@@ -2,6 +2,8 @@
 //!
 //! No IO, no clock, no environment and no randomness live here: everything of that kind comes in through a [`port`].
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where"))]
+
 pub mod bounds;
 pub mod callback;
 pub mod catalogue;

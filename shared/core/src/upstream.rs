@@ -31,30 +31,30 @@ pub enum RunStatus {
     Ended(UpstreamEnd),
 }
 
-/// The vendor's words; anything may be absent or null.
+/// The vendor's words; all but the id may be absent, null or of another type.
 #[derive(Deserialize)]
 struct Wire {
     id: String,
     #[serde(default)]
-    model: Option<String>,
+    model: Value,
     #[serde(default)]
-    status: Option<String>,
+    status: Value,
     #[serde(default)]
-    outputs: Option<Vec<Value>>,
+    outputs: Value,
     #[serde(default)]
-    has_nsfw_contents: Option<Vec<bool>>,
+    has_nsfw_contents: Value,
     #[serde(default)]
-    timings: Option<Value>,
+    timings: Value,
     #[serde(default, alias = "executionTime")]
-    execution_time: Option<f64>,
+    execution_time: Value,
     #[serde(default)]
-    created_at: Option<String>,
+    created_at: Value,
     #[serde(default)]
-    error: Option<String>,
+    error: Value,
     #[serde(default)]
-    code: Option<u32>,
+    code: Value,
     #[serde(default, alias = "inputs")]
-    input: Option<Value>,
+    input: Value,
 }
 
 impl UpstreamRun {
@@ -62,17 +62,18 @@ impl UpstreamRun {
     pub fn from_json(value: Value) -> Result<Self, Error> {
         let wire: Wire = serde_json::from_value(value).map_err(|error| unreadable().source(error))?;
         let id = UpstreamId::parse(&wire.id).map_err(|error| unreadable().source(error))?;
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         Ok(Self {
             id,
-            model: wire.model.as_deref().and_then(|model| ModelId::parse(model).ok()),
-            status: status(wire.status.as_deref().unwrap_or_default()),
-            outputs: wire.outputs.unwrap_or_default().iter().filter_map(output_url).collect(),
-            nsfw: wire.has_nsfw_contents.unwrap_or_default(),
-            inference_ms: inference_ms(wire.timings.as_ref(), wire.execution_time),
-            created_at: wire.created_at.as_deref().and_then(Timestamp::from_rfc3339),
-            error: wire.error.unwrap_or_default(),
-            code: wire.code,
-            inputs: wire.input,
+            model: wire.model.as_str().and_then(|model| ModelId::parse(model).ok()),
+            status: status(wire.status.as_str().unwrap_or_default()),
+            outputs: list(&wire.outputs).iter().filter_map(output_url).collect(),
+            nsfw: list(&wire.has_nsfw_contents).iter().map(|flag| flag.as_bool().unwrap_or(false)).collect(),
+            inference_ms: inference_ms(&wire.timings, &wire.execution_time),
+            created_at: wire.created_at.as_str().and_then(Timestamp::from_rfc3339),
+            error: wire.error.as_str().unwrap_or_default().to_owned(),
+            code: number(&wire.code).and_then(|code| u32::try_from(code as i64).ok()),
+            inputs: Some(wire.input).filter(|input| !input.is_null()),
         })
     }
 
@@ -141,9 +142,14 @@ fn output_url(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value.get("url")?.as_str()).map(str::to_owned)
 }
 
-fn inference_ms(timings: Option<&Value>, execution_time: Option<f64>) -> Option<u64> {
-    let number = timings.and_then(|timings| timings.get("inference")?.as_f64()).or(execution_time)?;
+fn inference_ms(timings: &Value, execution_time: &Value) -> Option<u64> {
+    let number = timings.get("inference").and_then(number).or_else(|| number(execution_time))?;
     (number.is_finite() && number >= 0.0).then_some(number as u64)
+}
+
+/// A number, or a text that is one.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn unreadable() -> Error {
@@ -165,6 +171,18 @@ mod tests {
 
         assert_eq!(run.status, RunStatus::Running);
         assert_eq!(run.created_at.map(Timestamp::rfc3339).as_deref(), Some("2026-08-25T00:49:21.479Z"));
+    }
+
+    #[test]
+    fn a_field_of_an_odd_type_does_not_hide_the_rest() {
+        let run = UpstreamRun::from_json(json!({
+            "id": "0f3c", "status": "failed", "code": "1402", "has_nsfw_contents": [null], "executionTime": "12",
+            "error": "x", "model": 7
+        }))
+        .unwrap();
+
+        assert_eq!((run.code, run.inference_ms, run.nsfw), (Some(1402), Some(12), vec![false]));
+        assert_eq!(run.status, RunStatus::Ended(UpstreamEnd::Failed));
     }
 
     #[test]

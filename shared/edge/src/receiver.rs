@@ -1,6 +1,7 @@
 //! What upstream calls at the end of a run. The path proves which task, the signature proves who.
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::signature::{SignedHeaders, v3};
@@ -13,18 +14,17 @@ use crate::error_reply::Problem;
 use crate::state::Edge;
 
 /// The largest webhook that is read.
-pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Answers 200 for news and for what is known already: upstream is to stop telling. A bad signature changes nothing, the watch
 /// will ask upstream itself.
 pub(crate) async fn receive(
     State(edge): State<Edge>,
-    Path((tenant, task, token)): Path<(String, String, String)>,
+    Capability { tenant, task }: Capability,
     headers: HeaderMap,
     body: RawBody,
 ) -> std::result::Result<StatusCode, Problem> {
     let fluxgate = &edge.fluxgate;
-    let (tenant, task) = capability(&edge, &tenant, &task, &token)?;
     let body = body.bytes()?;
     let secret = fluxgate.ports.upstream.webhook_secret().await?;
     v3::verify(&secret, &signed_headers(&headers)?, fluxgate.ports.clock.now(), &body)?;
@@ -33,15 +33,31 @@ pub(crate) async fn receive(
     Ok(StatusCode::OK)
 }
 
-/// A path that was never given out is not found, whatever is wrong with it.
-fn capability(edge: &Edge, tenant: &str, task: &str, token: &str) -> Result<(TenantId, TaskId)> {
-    let unknown = || Error::not_found("there is no such webhook");
-    let tenant = TenantId::parse(tenant).map_err(|_| unknown())?;
-    let task = TaskId::parse(task).map_err(|_| unknown())?;
-    if edge.fluxgate.settings.capability.verify(&tenant, &task, token) {
-        return Ok((tenant, task));
+/// The task that the path proves. Checked before the body is read: strangers get no room for one.
+pub(crate) struct Capability {
+    tenant: TenantId,
+    task: TaskId,
+}
+
+impl FromRequestParts<Edge> for Capability {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, Problem> {
+        let path = Path::<(String, String, String)>::from_request_parts(parts, edge).await.map_err(|_| unknown())?;
+        Ok(Self::of(edge, &path.0).ok_or_else(unknown)?)
     }
-    Err(unknown())
+}
+
+impl Capability {
+    fn of(edge: &Edge, (tenant, task, token): &(String, String, String)) -> Option<Self> {
+        let (tenant, task) = (TenantId::parse(tenant).ok()?, TaskId::parse(task).ok()?);
+        edge.fluxgate.settings.capability.verify(&tenant, &task, token).then_some(Self { tenant, task })
+    }
+}
+
+/// A path that was never given out is not found, whatever is wrong with it.
+fn unknown() -> Error {
+    Error::not_found("there is no such webhook")
 }
 
 fn signed_headers(headers: &HeaderMap) -> Result<SignedHeaders> {

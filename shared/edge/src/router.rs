@@ -1,5 +1,7 @@
 //! The routers, and the OpenAPI document they are.
 
+use std::time::Duration;
+
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
@@ -10,6 +12,7 @@ use fluxgate_core::bounds::Bounds;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
@@ -19,6 +22,8 @@ use crate::error_reply::{Problem, routing_reply};
 use crate::state::Edge;
 use crate::{native, receiver, vendor};
 
+/// How long a client may pause inside a body.
+const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything tenants call.
@@ -72,6 +77,7 @@ fn observed(router: Router<Edge>) -> Router<Edge> {
             Problem(Error::internal("panic", "this request met a defect; nothing of it was kept half done"))
                 .into_response()
         }))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(trace)
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))

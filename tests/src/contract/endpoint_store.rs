@@ -28,12 +28,13 @@ pub async fn an_endpoint_is_put_read_replaced_and_deleted(stores: Stores) {
     stores.endpoints.put(&first).await.unwrap();
     assert!(stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
 
-    stores.endpoints.put(&Endpoint { enabled: false, ..first.clone() }).await.unwrap();
+    stores.endpoints.disable(&tenant, &first.id).await.unwrap();
     assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), 1);
     assert!(!stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
 
     stores.endpoints.delete(&tenant, &first.id).await.unwrap();
     assert_eq!(stores.endpoints.delete(&tenant, &first.id).await.unwrap_err().kind, Kind::NotFound);
+    stores.endpoints.disable(&tenant, &first.id).await.unwrap();
     assert!(stores.endpoints.list(&tenant).await.unwrap().is_empty());
 }
 

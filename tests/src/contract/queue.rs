@@ -2,7 +2,8 @@
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::job::{Delayed, Job, Lane};
-use fluxgate_core::port::Lease;
+use fluxgate_core::port::{Ids as _, Lease};
+use fluxgate_local::folder::SystemEntropy;
 
 use super::{Stores, fresh_task_id, fresh_tenant};
 use crate::eventually;
@@ -120,6 +121,43 @@ pub async fn a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason(st
     let dead = stores.queue.dead_letters(Lane::Archive).await.unwrap();
     let dead = dead.iter().find(|letter| letter.job == job).expect("a dead letter");
     assert_eq!(dead.reason, "the bucket is gone");
+}
+
+/// Every job of the tenant that can be had at once.
+async fn all_in_hand(stores: &Stores, tenant: &TenantId) -> Vec<Lease> {
+    let mut all = Vec::new();
+    loop {
+        let more = receive_once(stores, Lane::Notify, tenant, LEASE_MS).await;
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
+    }
+}
+
+pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(stores: Stores) {
+    let (many, one) = (fresh_tenant(), fresh_tenant());
+    let deliver =
+        |tenant: &TenantId| Job::Deliver { tenant: tenant.clone(), delivery: SystemEntropy.delivery_id(super::now()) };
+    for _ in 0..300 {
+        send(&stores, &deliver(&many), 0).await;
+    }
+
+    let in_hand = all_in_hand(&stores, &many).await;
+    send(&stores, &deliver(&one), 0).await;
+
+    assert!(in_hand.len() < 300, "a tenant was handed everything at once");
+    assert_eq!(receive_of(&stores, Lane::Notify, &one).await.len(), 1);
+    let mut done = in_hand.len();
+    for lease in &in_hand {
+        stores.queue.ack(lease).await.unwrap();
+    }
+    while done < 300 {
+        for lease in receive_of(&stores, Lane::Notify, &many).await {
+            stores.queue.ack(&lease).await.unwrap();
+            done += 1;
+        }
+    }
 }
 
 pub async fn the_lanes_are_apart(stores: Stores) {

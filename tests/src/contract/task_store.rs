@@ -4,7 +4,7 @@ use fluxgate_core::Kind;
 use fluxgate_core::id::IdempotencyKey;
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
 use fluxgate_core::port::Admitted;
-use fluxgate_core::task::{Idempotency, Step};
+use fluxgate_core::task::{Failure, Idempotency, Signal, Step};
 use fluxgate_core::time::Timestamp;
 
 use super::{PRICE, Stores, admission, fresh_task_id, fresh_tenant, now};
@@ -52,7 +52,9 @@ pub async fn a_key_used_again_for_the_same_request_gives_the_same_task_and_holds
     assert_eq!(stores.tasks.admit(first).await.unwrap(), Admitted::New);
     let again = stores.tasks.admit(second).await.unwrap();
 
-    assert_eq!(again, Admitted::Existing(Box::new(task)));
+    assert_eq!(again, Admitted::Existing(Box::new(task.clone())));
+    let known = key("k", 1, now()).expect("a key");
+    assert_eq!(stores.tasks.existing(&tenant, &known, now()).await.unwrap(), Some(task));
     assert_eq!(stores.accounts.account(&tenant).await.unwrap().held, PRICE);
 }
 
@@ -67,6 +69,9 @@ pub async fn a_key_used_again_for_another_request_is_refused(stores: Stores) {
     let error = stores.tasks.admit(second).await.unwrap_err();
 
     assert_eq!(error.kind, Kind::KeyReused);
+    let other = key("k", 2, now()).expect("a key");
+    assert_eq!(stores.tasks.existing(&tenant, &other, now()).await.unwrap_err().kind, Kind::KeyReused);
+    assert_eq!(stores.tasks.existing(&fresh_tenant(), &other, now()).await.unwrap(), None);
     assert_eq!(stores.accounts.account(&tenant).await.unwrap().held, PRICE);
 }
 
@@ -79,6 +84,8 @@ pub async fn an_expired_key_is_as_if_it_had_never_been_used(stores: Stores) {
 
     stores.tasks.admit(first).await.unwrap();
 
+    let expired = key("k", 1, now()).expect("a key");
+    assert_eq!(stores.tasks.existing(&tenant, &expired, now()).await.unwrap(), None);
     assert_eq!(stores.tasks.admit(second).await.unwrap(), Admitted::New);
 }
 
@@ -169,4 +176,21 @@ pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores:
         stores.tasks.timeline(&tenant, &task.id).await.unwrap().into_iter().map(|step| step.name).collect();
     assert_eq!(names, ["admitted", "submit_started", "orphaned"]);
     assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
+}
+
+pub async fn large_inputs_go_with_the_end_and_small_ones_stay(stores: Stores) {
+    let tenant = stores.funded(2).await;
+    let mut large = admission(&tenant);
+    large.inputs = format!("{{\"image\":\"{}\"}}", "x".repeat(1_000_000));
+    let (large_task, large_inputs) = (large.task.clone(), large.inputs.clone());
+    stores.tasks.admit(large).await.unwrap();
+    let small_task = stores.admitted(&tenant).await;
+    assert_eq!(stores.tasks.inputs(&tenant, &large_task.id).await.unwrap(), large_inputs);
+
+    for task in [&large_task, &small_task] {
+        stores.signal(task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+    }
+
+    assert_eq!(stores.tasks.inputs(&tenant, &large_task.id).await.unwrap(), "{}");
+    assert_eq!(stores.tasks.inputs(&tenant, &small_task.id).await.unwrap(), r#"{"prompt":"x"}"#);
 }

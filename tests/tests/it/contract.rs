@@ -44,6 +44,7 @@ on_sqlite! {
         of_many_admissions_only_those_that_are_paid_for_succeed
         another_tenant_s_task_is_not_found
         tasks_are_listed_newest_first_and_page_by_page
+        large_inputs_go_with_the_end_and_small_ones_stay
         a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
     task_store_changes:
         a_completion_captures_the_hold_once_whoever_comes_again
@@ -60,6 +61,7 @@ on_sqlite! {
         a_job_whose_lease_runs_out_is_received_again
         a_job_that_goes_on_comes_again_as_what_it_became
         a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason
+        a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way
         the_lanes_are_apart;
     account_store:
         an_account_that_never_had_money_is_all_zero

@@ -227,3 +227,27 @@ async fn a_picture_that_cannot_be_fetched_fails_with_the_vendor_s_code() {
     assert_eq!((&prediction["status"], &prediction["code"]), (&"failed".into(), &1402.into()));
     assert_eq!(tenant.balance_usd().await, 1.0);
 }
+
+/// Two tenants, the same prompt, different pictures in the request itself: what is in doubt cannot be told apart by the list.
+#[tokio::test]
+async fn a_submit_in_doubt_is_never_given_another_tenant_s_run() {
+    let gateway = Gateway::with(GatewayOptions { webhooks: false, ..GatewayOptions::default() }).await;
+    let (one, other) = (gateway.tenant("one", "1").await, gateway.tenant("other", "1").await);
+    let picture = |shade: u8| {
+        use base64::Engine as _;
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::RgbImage::from_pixel(8, 8, image::Rgb([shade, 0, 0]))
+            .write_to(&mut png, image::ImageFormat::Png)
+            .unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(png.into_inner());
+        serde_json::json!({ "prompt": "the same", "image": format!("data:image/png;base64,{text}") })
+    };
+
+    gateway.emulator.set_faults(Faults { error_500_before_accept: Fault::Always, ..Faults::default() });
+    let without_a_run = one.submit(&picture(1)).await;
+    gateway.emulator.set_faults(Faults { error_500_after_accept: Fault::Always, ..Faults::default() });
+    other.submit(&picture(200)).await;
+
+    assert_eq!(one.ended(&without_a_run).await["reason"], "submit_unresolved");
+    assert_eq!(one.balance_usd().await, 1.0);
+}

@@ -4,13 +4,17 @@ use super::Fluxgate;
 use crate::error::Result;
 use crate::id::{TaskId, TenantId};
 use crate::job::{Delayed, Job};
-use crate::task::{Failure, Signal, State, Task, Via};
+use crate::task::{Failure, Signal, State, Step, Task, Via};
+use crate::time::Timestamp;
 
 /// What a submit may take beside the POST itself: reading inputs, uploading pictures.
 const SUBMIT_GRACE_MS: u64 = 5_000;
 
 /// How long upstream may not know a run that it had accepted.
 const LOST_MAX_MS: u64 = 600_000;
+
+/// The step that says so.
+const MISSING: &str = "missing_upstream";
 
 impl Fluxgate {
     /// Takes the next step of a task and answers with the task as it then stands.
@@ -52,22 +56,35 @@ impl Fluxgate {
 
     async fn poll(&self, task: Task) -> Result<Task> {
         let Some(upstream) = task.upstream.clone() else { return Ok(task) };
-        let age_ms = self.now().since_ms(task.since);
-        match self.ports.upstream.result(&upstream).await? {
-            Some(run) => {
+        let overdue = self.now().since_ms(task.since) >= self.bounds().run_max_ms;
+        match self.ports.upstream.result(&upstream).await {
+            Ok(Some(run)) => {
                 let task = self.signal(task, run.signal(Via::Poll)).await?.task();
-                if task.state != State::Submitted || age_ms < self.bounds().run_max_ms {
-                    return Ok(task);
-                }
-                let text = "the model did not finish in time; nothing was charged";
-                self.give_up(task, Failure::new(5004, "model_timeout", text)).await
+                if task.state == State::Submitted && overdue { self.run_timed_out(task).await } else { Ok(task) }
             }
-            None if age_ms < LOST_MAX_MS => Ok(task),
-            None => {
+            Ok(None) if overdue || self.is_lost(&task).await? => {
                 let text = "the model no longer knows this run; nothing was charged, submit it again";
                 self.give_up(task, Failure::new(5000, "upstream_lost", text)).await
             }
+            Ok(None) => Ok(task),
+            Err(_) if overdue => self.run_timed_out(task).await,
+            Err(error) => Err(error),
         }
+    }
+
+    async fn run_timed_out(&self, task: Task) -> Result<Task> {
+        let text = "the model did not finish in time; nothing was charged";
+        self.give_up(task, Failure::new(5004, "model_timeout", text)).await
+    }
+
+    /// Writes down that upstream does not know the run, and tells whether it has not for so long that it never will.
+    async fn is_lost(&self, task: &Task) -> Result<bool> {
+        let now = self.now();
+        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
+        let missing: Vec<Timestamp> =
+            timeline.iter().filter(|step| step.name == MISSING).map(|step| step.at).chain([now]).collect();
+        self.ports.tasks.note(&task.tenant, &task.id, &Step::new(now, MISSING).via(Via::Poll)).await?;
+        Ok(unbroken_ms(&missing, self.bounds().watch.max_ms * 2) >= LOST_MAX_MS)
     }
 
     async fn nudge_archiver(&self, task: Task) -> Result<Task> {
@@ -86,5 +103,26 @@ impl Fluxgate {
     pub(super) async fn give_up(&self, task: Task, failure: Failure) -> Result<Task> {
         tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason = failure.reason, "a task was given up");
         Ok(self.signal(task, Signal::GaveUp(failure)).await?.task())
+    }
+}
+
+/// How long the newest sightings go back without a gap over `gap_max_ms`. Oldest first.
+fn unbroken_ms(sightings: &[Timestamp], gap_max_ms: u64) -> u64 {
+    let Some(newest) = sightings.last() else { return 0 };
+    let breaks = sightings.windows(2).rposition(|pair| pair[1].since_ms(pair[0]) > gap_max_ms);
+    newest.since_ms(sightings[breaks.map_or(0, |index| index + 1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sightings_with_a_gap_between_them_do_not_add_up() {
+        let at = |minutes: &[i64]| minutes.iter().map(|minute| Timestamp(minute * 60_000)).collect::<Vec<_>>();
+
+        assert_eq!(unbroken_ms(&at(&[0, 5, 10]), 600_000), 600_000);
+        assert_eq!(unbroken_ms(&at(&[0, 60, 65]), 600_000), 300_000);
+        assert_eq!(unbroken_ms(&at(&[7]), 600_000), 0);
     }
 }

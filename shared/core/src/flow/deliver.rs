@@ -112,7 +112,7 @@ impl Fluxgate {
     async fn disable(&self, endpoint: Option<Endpoint>) -> Result<()> {
         let Some(endpoint) = endpoint else { return Ok(()) };
         tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, "an endpoint answered 410 and was disabled");
-        self.ports.endpoints.put(&Endpoint { enabled: false, ..endpoint }).await
+        self.ports.endpoints.disable(&endpoint.tenant, &endpoint.id).await
     }
 
     fn next_try(&self, delivery: &Delivery, outcome: &SendOutcome) -> (DeliveryState, AfterDelivery) {

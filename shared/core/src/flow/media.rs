@@ -24,6 +24,20 @@ impl Fluxgate {
         Ok(())
     }
 
+    /// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
+    pub(super) fn check_sizes(&self, model: &Model, inputs: &Map<String, Value>) -> Result<()> {
+        let bytes_max = self.bounds().input_bytes_max;
+        let media: Vec<&str> = model.media_fields().collect();
+        for (name, value) in inputs.iter().filter(|(name, _)| !media.contains(&name.as_str())) {
+            let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+            if bytes > bytes_max {
+                let text = format!("the parameter '{name}' holds {bytes} bytes; {bytes_max} are taken");
+                return Err(Error::new(Kind::TooLarge, "parameter_too_large", text).field(name));
+            }
+        }
+        Ok(())
+    }
+
     async fn check_one(&self, text: &str) -> Result<()> {
         if text.starts_with("data:") {
             return data_uri(text, self.bounds().data_uri_bytes_max).map(drop);

@@ -15,19 +15,15 @@ const CLOCK_SKEW_MS: u64 = 60_000;
 
 impl Fluxgate {
     pub(super) async fn reconcile(&self, task: Task) -> Result<Task> {
-        let since = Timestamp(task.created_at.0 - i64::try_from(CLOCK_SKEW_MS).unwrap_or(0));
-        let runs = self.ports.upstream.runs_since(&task.model, since).await;
-        let overdue = self.now().since_ms(task.since) >= self.bounds().unknown_max_ms;
-        let runs = match runs {
-            Ok(runs) => runs,
+        let run = match self.own_run(&task).await {
             // Without the list nobody can say that the run does not exist; wait, but not for ever.
             Err(error) if self.now().since_ms(task.since) < self.bounds().run_max_ms => return Err(error),
-            Err(_) => Vec::new(),
+            found => found.unwrap_or(None),
         };
-        if let Some(run) = self.own_run(&task, runs).await? {
+        if let Some(run) = run {
             return Ok(self.signal(task, run.signal(Via::Reconcile)).await?.task());
         }
-        if !overdue {
+        if self.now().since_ms(task.since) < self.bounds().unknown_max_ms {
             return Ok(task);
         }
         let text =
@@ -37,8 +33,17 @@ impl Fluxgate {
 
     /// The oldest run with this task's inputs that no task owns. Only runs old enough are looked at: a younger one may belong
     /// to a submit that is still waiting for its answer.
-    async fn own_run(&self, task: &Task, runs: Vec<UpstreamRun>) -> Result<Option<UpstreamRun>> {
+    ///
+    /// Inputs that were replaced on their way (a `data:` picture becomes an upload) cannot be told from another tenant's with
+    /// the same prompt, so such a task is only ever proven by its own webhook.
+    async fn own_run(&self, task: &Task) -> Result<Option<UpstreamRun>> {
         let inputs = parse_inputs(&self.ports.tasks.inputs(&task.tenant, &task.id).await?);
+        if inputs.as_object().is_none_or(|inputs| inputs.values().any(is_replaced)) {
+            return Ok(None);
+        }
+        // The POST left after the task was made and before it came into doubt.
+        let since = Timestamp(task.created_at.0.saturating_sub(i64::try_from(CLOCK_SKEW_MS).unwrap_or(0)));
+        let runs = self.ports.upstream.runs_between(&task.model, since, task.since.plus_ms(CLOCK_SKEW_MS)).await?;
         let settled = |run: &UpstreamRun| {
             run.created_at.is_some_and(|at| self.now().since_ms(at) > self.bounds().submit_timeout_ms)
         };
@@ -54,5 +59,32 @@ impl Fluxgate {
 /// True when upstream's echo holds all that was sent. It may add defaults.
 fn same_inputs(ours: &Value, theirs: &Value) -> bool {
     let Some(ours) = ours.as_object() else { return false };
-    ours.iter().all(|(name, value)| is_replaced(value) || theirs.get(name) == Some(value))
+    ours.iter().all(|(name, value)| theirs.get(name).is_some_and(|echo| same_value(value, echo)))
+}
+
+/// A vendor may write 4.0 back as 4.
+fn same_value(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Number(ours), Value::Number(theirs)) => ours == theirs || ours.as_f64() == theirs.as_f64(),
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| same_value(ours, theirs))
+        }
+        _ => ours == theirs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_echo_may_add_defaults_and_write_numbers_its_own_way_and_nothing_else() {
+        let ours = json!({ "prompt": "x", "guidance_scale": 4.0 });
+
+        assert!(same_inputs(&ours, &json!({ "prompt": "x", "guidance_scale": 4, "seed": -1 })));
+        assert!(!same_inputs(&ours, &json!({ "prompt": "y", "guidance_scale": 4 })));
+        assert!(!same_inputs(&ours, &json!({ "guidance_scale": 4 })));
+    }
 }

@@ -15,7 +15,10 @@ impl Fluxgate {
             Err(error) if matches!(error.kind, Kind::Invalid | Kind::TooLarge) => {
                 Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
             }
-            Err(error) => Signal::SubmitDeferred { reason: format!("a picture could not be uploaded: {}", error.code) },
+            Err(error) => Signal::SubmitDeferred {
+                reason: format!("a picture could not be uploaded: {}", error.code),
+                after_ms: None,
+            },
         };
         match self.signal(task.clone(), signal).await {
             Ok(outcome) => Ok(outcome.task()),
@@ -39,7 +42,7 @@ impl Fluxgate {
         match self.ports.upstream.submit(call).await {
             SubmitAnswer::Accepted(run) => run.signal(Via::Submit),
             SubmitAnswer::Refused(failure) => Signal::SubmitRefused(failure),
-            SubmitAnswer::Deferred { reason, .. } => Signal::SubmitDeferred { reason },
+            SubmitAnswer::Deferred { reason, after_ms } => Signal::SubmitDeferred { reason, after_ms },
             SubmitAnswer::Ambiguous { reason } => {
                 tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "a submit is in doubt");
                 Signal::SubmitAmbiguous { reason }

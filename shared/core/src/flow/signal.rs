@@ -41,7 +41,7 @@ impl Fluxgate {
                     return Ok(Outcome::Unchanged(task));
                 }
             };
-            self.wake_soon(&mut change);
+            self.wake_soon(&mut change, &signal);
             self.announce(&mut change, now).await?;
             match self.ports.tasks.apply(&change).await {
                 Ok(()) => return Ok(Outcome::Changed(change.task)),
@@ -54,13 +54,19 @@ impl Fluxgate {
         Err(Error::unavailable("contention", "the task keeps changing; try again"))
     }
 
-    /// A submit that was put off or is in doubt is looked at sooner than the watch would.
-    fn wake_soon(&self, change: &mut Change) {
+    /// A submit that was put off or is in doubt is looked at sooner than the watch would, but not before upstream asked.
+    fn wake_soon(&self, change: &mut Change, signal: &Signal) {
         let task = &change.task;
         if !matches!(task.state, State::Admitted | State::Unknown) {
             return;
         }
-        let delay_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1));
+        let asked_ms = match signal {
+            Signal::SubmitDeferred { after_ms, .. } => after_ms.unwrap_or(0).min(self.bounds().retry_after_max_ms),
+            _ => 0,
+        };
+        let delay_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1)).max(asked_ms);
+        // Upwards only: upstream's wish is a minimum, and many tasks put off together must not come back together.
+        let delay_ms = delay_ms + self.ports.entropy.u64() % (delay_ms / 5 + 1);
         let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
         change.wake(wake, delay_ms);
     }
@@ -119,6 +125,12 @@ impl Fluxgate {
     /// News of a run from outside, by a webhook whose capability was checked.
     pub async fn hear(&self, tenant: &crate::id::TenantId, id: &TaskId, news: Signal) -> Result<()> {
         let task = self.ports.tasks.get(tenant, id).await?;
-        self.signal(task, news).await.map(drop)
+        match self.signal(task.clone(), news.clone()).await {
+            // An equal task was given this run by the upstream's list; upstream need not tell again, the operator shall know.
+            Err(error) if error.code == "run_claimed" => {
+                self.note_rejection(&task, Rejection::OtherRun, &news, self.now()).await
+            }
+            outcome => outcome.map(drop),
+        }
     }
 }

@@ -11,7 +11,6 @@ use crate::money::MicroUsd;
 use crate::port::{Admitted, Ids as _};
 use crate::retry::jittered_ms;
 use crate::task::{Admission, Idempotency, NewTask, Signal, Step, Task, transition};
-use crate::time::Timestamp;
 
 /// What a tenant asks for.
 #[derive(Debug)]
@@ -31,10 +30,16 @@ impl Fluxgate {
     /// forbidden address), `InsufficientFunds`, `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request
     /// whose key is known answers with the task that the key stands for.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
-        let request_digest = request.key.is_some().then(|| digest(&request));
+        let idempotency = self.idempotency(&request);
+        if let Some(idempotency) = &idempotency
+            && let Some(task) = self.ports.tasks.existing(&request.tenant, idempotency, self.now()).await?
+        {
+            return Ok(task);
+        }
         let catalogue = self.ports.upstream.catalogue().await?;
         let model = catalogue.model(&request.model)?;
         let inputs = model.accept(request.inputs)?;
+        self.check_sizes(model, &inputs)?;
         self.check_media(model, &inputs).await?;
         if let Some(callback) = &request.callback {
             self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
@@ -42,7 +47,6 @@ impl Fluxgate {
         let price =
             if model.needs_quote { self.ports.upstream.quote(&model.id, &inputs).await? } else { model.base_price };
         let new = NewTaskParts { tenant: request.tenant, model: request.model, callback: request.callback, price };
-        let idempotency = request.key.zip(request_digest);
         let admission = self.admission(new, inputs, idempotency)?;
         let task = admission.task.clone();
         let inputs = admission.inputs.clone();
@@ -57,7 +61,7 @@ impl Fluxgate {
         &self,
         new: NewTaskParts,
         inputs: Map<String, Value>,
-        key: Option<(IdempotencyKey, Sha256)>,
+        idempotency: Option<Idempotency>,
     ) -> Result<Admission> {
         let now = self.now();
         let task = Task::admitted(
@@ -78,13 +82,15 @@ impl Fluxgate {
             task: started.task,
             steps,
             inputs: Value::Object(inputs).to_string(),
-            idempotency: key.map(|(key, request)| self.idempotency(key, request, now)),
+            idempotency,
             watch_after_ms: jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64()),
         })
     }
 
-    fn idempotency(&self, key: IdempotencyKey, request: Sha256, now: Timestamp) -> Idempotency {
-        Idempotency { key, request, expires_at: now.plus_ms(self.bounds().idempotency_kept_ms) }
+    fn idempotency(&self, request: &SubmitRequest) -> Option<Idempotency> {
+        let key = request.key.clone()?;
+        let expires_at = self.now().plus_ms(self.bounds().idempotency_kept_ms);
+        Some(Idempotency { key, request: digest(request), expires_at })
     }
 }
 

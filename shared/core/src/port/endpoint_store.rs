@@ -17,6 +17,9 @@ pub trait EndpointStore: Send + Sync {
     /// The tenant's endpoints, oldest first.
     async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>>;
 
+    /// Disables the endpoint if it is still there; one that was deleted meanwhile stays deleted.
+    async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
+
     /// Kind `NotFound` as in `get`. Deliveries already made keep their record.
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
 }

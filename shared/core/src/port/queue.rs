@@ -30,6 +30,7 @@ pub trait Queue: Send + Sync {
     async fn send(&self, jobs: &[Delayed]) -> Result<()>;
 
     /// Up to `max` due jobs of a lane, oldest due first. Waits until there is one, but not for ever: it may return none.
+    /// One tenant has only a share of a lane in hand at once; its other jobs wait without keeping anybody else's.
     /// A job not settled within `lease_ms` is received again, as after a crash.
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>>;
 

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::id::{TaskId, TenantId, UpstreamId};
-use crate::task::{Admission, Change, Step, Task};
+use crate::task::{Admission, Change, Idempotency, Step, Task};
+use crate::time::Timestamp;
 
 /// What became of an admission.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,10 +24,14 @@ pub trait TaskStore: Send + Sync {
     /// Too little available: kind `InsufficientFunds`, and nothing is written. An expired key is as if it had never been used.
     async fn admit(&self, admission: Admission) -> Result<Admitted>;
 
+    /// The task that a key stands for, so that a repeated submit is answered before anything else is asked of the world. Kind
+    /// `KeyReused` as in `admit`, which decides.
+    async fn existing(&self, tenant: &TenantId, idempotency: &Idempotency, now: Timestamp) -> Result<Option<Task>>;
+
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
-    /// The inputs as they were admitted: one JSON object. Kind `NotFound` as in `get`.
+    /// The inputs as they were admitted: one JSON object, empty when they were large and the task is over. Kind `NotFound` as in `get`.
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
 
     /// Applies a change whole: task, settlement with ledger entries, steps, jobs, deliveries; durable when it returns.

@@ -60,8 +60,8 @@ pub trait Upstream: Send + Sync {
     /// `None` when upstream knows no such run.
     async fn result(&self, id: &UpstreamId) -> Result<Option<UpstreamRun>>;
 
-    /// The runs of a model created since then, with their inputs, newest first, at most a few pages.
-    async fn runs_since(&self, model: &ModelId, since: Timestamp) -> Result<Vec<UpstreamRun>>;
+    /// The runs of a model created between two moments, with their inputs, newest first, at most a few pages.
+    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<Vec<UpstreamRun>>;
 
     /// The catalogue, at most a bounded time old; an outdated one rather than none.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;

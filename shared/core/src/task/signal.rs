@@ -13,7 +13,7 @@ pub enum Signal {
     /// A POST is about to leave. Written before it does.
     SubmitStarted,
     /// Upstream surely did not take the POST, and may take the next one.
-    SubmitDeferred { reason: String },
+    SubmitDeferred { reason: String, after_ms: Option<u64> },
     /// Upstream surely did not take the POST, and never will.
     SubmitRefused(Failure),
     /// Nobody can say whether upstream took the POST.

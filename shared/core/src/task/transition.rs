@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change, Rejected> {
     match signal {
         Signal::SubmitStarted => submit_started(task, now),
-        Signal::SubmitDeferred { reason } => submit_deferred(task, reason, now),
+        Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
         Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
         Signal::Accepted { upstream, via } => accepted(task, upstream, via, now),
@@ -38,13 +38,14 @@ fn submit_started(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     Ok(change(next, Step::new(now, "submit_started")))
 }
 
+/// Also from `unknown`: a definite answer that came late is still definite, and from `unknown` no other POST can have left.
 fn submit_deferred(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
-    only_from(task, &[State::Submitting])?;
+    only_from(task, &[State::Submitting, State::Unknown])?;
     Ok(change(moved(task, State::Admitted, now), Step::new(now, "submit_deferred").detail(reason)))
 }
 
 fn submit_refused(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
-    only_from(task, &[State::Submitting])?;
+    only_from(task, &[State::Submitting, State::Unknown])?;
     Ok(released(task, State::Failed, failure, Step::new(now, "submit_refused")))
 }
 

@@ -63,7 +63,7 @@ fn signals() -> Vec<Signal> {
     };
     vec![
         Signal::SubmitStarted,
-        Signal::SubmitDeferred { reason: "429".to_owned() },
+        Signal::SubmitDeferred { reason: "429".to_owned(), after_ms: None },
         Signal::SubmitRefused(failure()),
         Signal::SubmitAmbiguous { reason: "time-out".to_owned() },
         Signal::Accepted { upstream: run("a"), via: Via::Submit },
@@ -90,7 +90,7 @@ fn every_cell_of_the_table_is_as_designed() {
         //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel
         (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled)]),
         (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no]),
-        (Unknown,    [no,             no,           no,     same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no]),
+        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no]),
         (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no]),
         (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no]),
         (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no]),

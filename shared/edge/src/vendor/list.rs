@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use fluxgate_core::prediction::Prediction;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -30,6 +31,10 @@ pub(crate) struct ListRequest {
     model: Option<String>,
     /// Only those of this status.
     status: Option<String>,
+    /// Only younger ones, RFC 3339.
+    created_after: Option<String>,
+    /// Only older ones, RFC 3339.
+    created_before: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,10 +55,14 @@ pub(crate) async fn list(
     body: RawBody,
 ) -> std::result::Result<Json<Envelope<Page>>, VendorError> {
     let request = checked(body.json()?)?;
+    let after = moment("created_after", request.created_after.as_deref())?;
+    let until = moment("created_before", request.created_before.as_deref())?;
     let fluxgate = &edge.fluxgate;
     let wanted = |task: &fluxgate_core::task::Task| {
         request.model.as_deref().is_none_or(|model| model == task.model.as_str())
             && request.status.as_deref().is_none_or(|status| status == task.state.status())
+            && after.is_none_or(|after| task.created_at >= after)
+            && until.is_none_or(|until| task.created_at <= until)
     };
     let mut skip = (request.page - 1) * request.page_size;
     let mut items = Vec::new();
@@ -85,6 +94,14 @@ fn checked(request: ListRequest) -> Result<ListRequest> {
         return bad("page_size", "'page_size' must be 1 to 100".to_owned());
     }
     Ok(request)
+}
+
+fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let moment = Timestamp::from_rfc3339(text);
+    let bad =
+        || Error::invalid("invalid_parameter", format!("'{field}' must be RFC 3339, such as 2026-08-25T00:49:21Z"));
+    moment.map(Some).ok_or_else(|| bad().field(field))
 }
 
 fn one() -> usize {

@@ -49,6 +49,21 @@ impl EndpointStore for SqliteStore {
         bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
     }
 
+    async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(move |write| {
+            write
+                .connection
+                .execute(
+                    "UPDATE endpoints SET body = json_set(body, '$.enabled', json('false')) WHERE tenant = ?1 AND id = ?2",
+                    params![tenant.as_str(), id.as_str()],
+                )
+                .map(drop)
+                .map_err(database("write an endpoint"))
+        })
+        .await
+    }
+
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |write| {

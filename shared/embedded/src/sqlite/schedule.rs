@@ -1,10 +1,11 @@
 //! Which job is due when, and which is in hand. Lives in memory; the rows in `jobs` are the truth and are loaded at the start.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use fluxgate_core::Result;
+use fluxgate_core::id::TenantId;
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::Lease;
 use fluxgate_core::time::Timestamp;
@@ -31,13 +32,76 @@ struct Slot {
     entry: Entry,
     /// Rises with every change; a heap item or a lease of another receipt is outdated.
     receipt: u64,
+    in_hand: bool,
+}
+
+/// When, which receipt, which job.
+type Item = (Timestamp, u64, String);
+
+/// Jobs of one tenant that one lane hands out at once. What is over it waits apart, so that a tenant whose receiver never
+/// answers, or a thousand of its tasks, do not stand in the way of another's one.
+const TENANT_IN_HAND_MAX: usize = 24;
+
+#[derive(Default)]
+struct TenantShare {
+    in_hand: usize,
+    parked: VecDeque<Item>,
 }
 
 #[derive(Default)]
 struct LaneState {
     slots: HashMap<String, Slot>,
     /// Due or lease end, receipt, key: earliest first.
-    due: BinaryHeap<Reverse<(Timestamp, u64, String)>>,
+    due: BinaryHeap<Reverse<Item>>,
+    shares: HashMap<TenantId, TenantShare>,
+}
+
+impl LaneState {
+    /// The slot of an item that is not outdated.
+    fn current(&mut self, receipt: u64, key: &str) -> Option<&mut Slot> {
+        self.slots.get_mut(key).filter(|slot| slot.receipt == receipt)
+    }
+
+    /// A job is no longer in hand: the tenant's next one may go.
+    fn release(&mut self, tenant: &TenantId) {
+        let Some(share) = self.shares.get_mut(tenant) else { return };
+        share.in_hand = share.in_hand.saturating_sub(1);
+        if let Some(item) = share.parked.pop_front() {
+            self.due.push(Reverse(item));
+        } else if share.in_hand == 0 {
+            self.shares.remove(tenant);
+        }
+    }
+
+    /// Removes the job, and what it held.
+    fn remove(&mut self, key: &str) {
+        if let Some(slot) = self.slots.remove(key)
+            && slot.in_hand
+        {
+            self.release(slot.entry.job.tenant());
+        }
+    }
+
+    /// Takes one due item, or puts it aside. `None` when it is outdated or its tenant has its share.
+    fn lease(&mut self, (due, receipt, key): Item, fresh: u64, lease_end: Timestamp) -> Option<Lease> {
+        let slot = self.current(receipt, &key)?;
+        let (tenant, lapsed) = (slot.entry.job.tenant().clone(), std::mem::take(&mut slot.in_hand));
+        if lapsed {
+            self.release(&tenant);
+        }
+        let share = self.shares.entry(tenant).or_default();
+        if share.in_hand >= TENANT_IN_HAND_MAX {
+            share.parked.push_back((due, receipt, key));
+            return None;
+        }
+        share.in_hand += 1;
+        let slot = self.current(receipt, &key)?;
+        slot.receipt = fresh;
+        slot.in_hand = true;
+        let (job, failures) = (slot.entry.job.clone(), slot.entry.failures);
+        self.due.push(Reverse((lease_end, fresh, key.clone())));
+        Some(Lease { job, handle: key, receipt: fresh, failures })
+    }
 }
 
 #[derive(Default)]
@@ -74,7 +138,7 @@ impl Schedule {
         for effect in effects {
             match effect {
                 Effect::Due { key, entry } => self.put(key, entry),
-                Effect::Gone { key, lane } => drop(self.lock(lane).slots.remove(&key)),
+                Effect::Gone { key, lane } => self.gone(lane, &key),
             }
         }
     }
@@ -83,9 +147,16 @@ impl Schedule {
         let lane = entry.job.lane();
         let receipt = self.next_receipt();
         let mut state = self.lock(lane);
+        state.remove(&key);
         state.due.push(Reverse((entry.due, receipt, key.clone())));
-        state.slots.insert(key, Slot { entry, receipt });
+        state.slots.insert(key, Slot { entry, receipt, in_hand: false });
         drop(state);
+        self.queue(lane).changed.notify_one();
+    }
+
+    fn gone(&self, lane: Lane, key: &str) {
+        self.lock(lane).remove(key);
+        // Its tenant's next job may have become due by it.
         self.queue(lane).changed.notify_one();
     }
 
@@ -98,17 +169,8 @@ impl Schedule {
                 Some(Reverse((due, ..))) if *due <= now => {}
                 _ => break,
             }
-            let Some(Reverse((_, receipt, key))) = state.due.pop() else { break };
-            let fresh = self.next_receipt();
-            let Some(slot) = state.slots.get_mut(&key).filter(|slot| slot.receipt == receipt) else { continue };
-            slot.receipt = fresh;
-            leases.push(Lease {
-                job: slot.entry.job.clone(),
-                handle: key.clone(),
-                receipt: fresh,
-                failures: slot.entry.failures,
-            });
-            state.due.push(Reverse((now.plus_ms(lease_ms), fresh, key)));
+            let Some(Reverse(item)) = state.due.pop() else { break };
+            leases.extend(state.lease(item, self.next_receipt(), now.plus_ms(lease_ms)));
         }
         leases
     }

@@ -5,8 +5,9 @@ use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::{Admitted, TaskStore};
 use fluxgate_core::task::{Admission, Change, Idempotency, State, Step, Task};
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::{database, unreadable, unwritable};
 use super::queue::{put_job, remove_job, watch_key};
@@ -17,6 +18,14 @@ use super::{SqliteStore, delivery_store, money};
 impl TaskStore for SqliteStore {
     async fn admit(&self, admission: Admission) -> Result<Admitted> {
         self.write(move |write| admit(write, &admission)).await
+    }
+
+    async fn existing(&self, tenant: &TenantId, idempotency: &Idempotency, now: Timestamp) -> Result<Option<Task>> {
+        let found = self.readers.row(KEY, params![tenant.as_str(), idempotency.key.as_str(), now.0], key_of)?;
+        match owner(found, idempotency)? {
+            Some(id) => self.get(tenant, &id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
@@ -104,22 +113,17 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     Ok(Admitted::New)
 }
 
-fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<Option<Task>> {
-    let found = connection
-        .prepare_cached("SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3")
-        .and_then(|mut statement| {
-            statement
-                .query_row(params![task.tenant.as_str(), idempotency.key.as_str(), task.created_at.0], |row| {
-                    Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, String>(1)?))
-                })
-                .optional()
-        })
-        .map_err(database("read an idempotency key"))?;
+const KEY: &str = "SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3";
+
+fn key_of(row: &Row<'_>) -> rusqlite::Result<([u8; 32], String)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+/// The task that the key stands for, unless it stands for another request.
+fn owner(found: Option<([u8; 32], String)>, idempotency: &Idempotency) -> Result<Option<TaskId>> {
     match found {
         None => Ok(None),
-        Some((request, id)) if request == idempotency.request => {
-            read_task(connection, &task.tenant, &TaskId::parse(&id)?).map(Some)
-        }
+        Some((request, id)) if request == idempotency.request => TaskId::parse(&id).map(Some),
         Some(_) => Err(Error::new(
             Kind::KeyReused,
             "idempotency_key_reused",
@@ -127,6 +131,17 @@ fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> 
         )
         .field("Idempotency-Key")),
     }
+}
+
+fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<Option<Task>> {
+    let found = connection
+        .prepare_cached(KEY)
+        .and_then(|mut statement| {
+            let key = params![task.tenant.as_str(), idempotency.key.as_str(), task.created_at.0];
+            statement.query_row(key, key_of).optional()
+        })
+        .map_err(database("read an idempotency key"))?;
+    owner(found, idempotency)?.map(|id| read_task(connection, &task.tenant, &id)).transpose()
 }
 
 fn remember_key(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<()> {
@@ -173,10 +188,25 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
         put_job(write, &job.job, task.since.plus_ms(job.after_ms), 0)?;
     }
     if task.state.is_end() {
+        drop_large_inputs(write.connection, task)?;
         remove_job(write, watch_key(&task.tenant, &task.id), Lane::Watch)?;
     }
     Ok(())
 }
+
+/// A picture that came with the request has done its work.
+fn drop_large_inputs(connection: &Connection, task: &Task) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2 AND length(body) > ?3")
+        .and_then(|mut statement| {
+            statement.execute(params![task.tenant.as_str(), task.id.as_str(), KEPT_INPUTS_BYTES_MAX])
+        })
+        .map(drop)
+        .map_err(database("drop inputs"))
+}
+
+/// Inputs up to this size are kept with their task for good.
+const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
 fn replace_task(connection: &Connection, change: &Change) -> Result<()> {
     let task = &change.task;

@@ -3,11 +3,15 @@
 
 use super::canvas::Canvas;
 use super::colour::{Rgb, luma};
+use super::grid::Grid;
 
 const SECTORS: usize = 8;
 
 /// How hard the calmest sector wins over the others.
 const SHARPNESS: i32 = 4;
+
+/// From this radius on every other pixel will do, as on a chessboard.
+const SPARSE_RADIUS_MIN: isize = 4;
 
 struct Tap {
     x: isize,
@@ -15,23 +19,20 @@ struct Tap {
     weights: [f32; SECTORS],
 }
 
-#[derive(Default)]
-struct Sums {
-    red: [f32; SECTORS],
-    green: [f32; SECTORS],
-    blue: [f32; SECTORS],
-    squares: [f32; SECTORS],
-}
+/// Red, green, blue and the square of brightness, each summed up by sector.
+type Sums = [[f32; SECTORS]; 4];
 
 pub(super) fn flattened(canvas: &Canvas, radius: usize) -> Canvas {
     let taps = taps(radius.max(1) as isize);
-    canvas.map_at(|x, y, _| calmest(&sums(canvas, &taps, x as isize, y as isize)))
+    let measured = canvas.map(|pixel| [pixel[0], pixel[1], pixel[2], luma(pixel).powi(2)]);
+    measured.map_at(|x, y, _| calmest(&sums(&measured, &taps, x as isize, y as isize)))
 }
 
 /// The places around a pixel with their share in each sector; every sector's shares add up to 1.
 fn taps(radius: isize) -> Vec<Tap> {
     let places = (-radius..=radius).flat_map(|y| (-radius..=radius).map(move |x| (x, y)));
-    let within = places.filter(|(x, y)| x * x + y * y <= radius * radius);
+    let within =
+        places.filter(|(x, y)| x * x + y * y <= radius * radius && (radius < SPARSE_RADIUS_MIN || (x + y) % 2 == 0));
     let mut taps: Vec<Tap> =
         within.map(|(x, y)| Tap { x, y, weights: shares(x as f32, y as f32, radius as f32) }).collect();
     for sector in 0..SECTORS {
@@ -52,28 +53,22 @@ fn shares(x: f32, y: f32, radius: f32) -> [f32; SECTORS] {
     })
 }
 
-fn sums(canvas: &Canvas, taps: &[Tap], x: isize, y: isize) -> Sums {
+fn sums(measured: &Grid<[f32; 4]>, taps: &[Tap], x: isize, y: isize) -> Sums {
     let mut sums = Sums::default();
     for tap in taps {
-        let pixel = canvas.at(x + tap.x, y + tap.y);
-        let square = luma(pixel).powi(2);
-        for (sector, weight) in tap.weights.iter().enumerate() {
-            sums.red[sector] += weight * pixel[0];
-            sums.green[sector] += weight * pixel[1];
-            sums.blue[sector] += weight * pixel[2];
-            sums.squares[sector] += weight * square;
+        for (sum, value) in sums.iter_mut().zip(measured.at(x + tap.x, y + tap.y)) {
+            sum.iter_mut().zip(&tap.weights).for_each(|(sum, weight)| *sum += weight * value);
         }
     }
     sums
 }
 
-fn calmest(sums: &Sums) -> Rgb {
+fn calmest([red, green, blue, squares]: &Sums) -> Rgb {
     let (mut mean, mut total) = ([0.0; 3], 0.0);
-    for sector in 0..SECTORS {
-        let colour = [sums.red[sector], sums.green[sector], sums.blue[sector]];
-        let variance = (sums.squares[sector] - luma(colour).powi(2)).max(0.0);
+    for (((&red, &green), &blue), &square) in red.iter().zip(green).zip(blue).zip(squares) {
+        let variance = (square - luma([red, green, blue]).powi(2)).max(0.0);
         let weight = 1.0 / (0.02 + variance.sqrt()).powi(SHARPNESS);
-        mean = [mean[0] + weight * colour[0], mean[1] + weight * colour[1], mean[2] + weight * colour[2]];
+        mean = [mean[0] + weight * red, mean[1] + weight * green, mean[2] + weight * blue];
         total += weight;
     }
     mean.map(|channel| channel / total)

@@ -29,6 +29,7 @@ mod stroke;
 mod tests;
 mod texture;
 mod tone;
+mod tones;
 mod watercolour;
 mod woodcut;
 

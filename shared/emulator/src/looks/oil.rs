@@ -2,7 +2,7 @@
 //! in thick paint that catches the light (after Hertzmann 1998).
 
 use super::canvas::Canvas;
-use super::colour::{Rgb, luma, saturated};
+use super::colour::{Rgb, saturated};
 use super::flow;
 use super::gaussian::{blurred, blurred_canvas};
 use super::grid::{Grid, Plane};
@@ -10,15 +10,15 @@ use super::random::SplitMix64;
 use super::stroke::{Painting, Stroke};
 
 /// Half widths of the brushes in pixels of the reference picture.
-const BRUSHES: [f32; 3] = [13.0, 6.5, 3.2];
+const BRUSHES: [f32; 3] = [14.0, 7.0, 3.2];
 
 /// How far a colour may be off before a finer brush mends it.
-const TOLERANCE: f32 = 0.045;
+const TOLERANCE: f32 = 0.055;
 
 pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
     let scale = picture.scale();
     let vivid = picture.map(|pixel| saturated(pixel, 1.3));
-    let flow = flow::along(&blurred(&picture.map(luma), 1.5 * scale), 7.0 * scale, seed);
+    let flow = flow::along(&blurred_canvas(picture, 1.5 * scale), 6.0 * scale, seed);
     let heights = picture.map(|_| 0.0);
     let mut painting = Painting { colours: blurred_canvas(&vivid, 12.0 * scale), heights };
     let mut random = SplitMix64::new(seed);
@@ -35,12 +35,13 @@ pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
 /// Where to set the brush, in random order: everywhere, or only where the painting is still off.
 fn places(motif: &Canvas, so_far: &Canvas, radius: f32, everywhere: bool, random: &mut SplitMix64) -> Vec<(f32, f32)> {
     let error = blurred(&motif.zip(so_far, distance), 0.7 * radius);
-    let count = |size: usize| (size as f32 / radius).ceil() as usize;
+    let step = 1.2 * radius;
+    let count = |size: usize| (size as f32 / step).ceil() as usize;
     let (columns, rows) = (count(motif.width), count(motif.height));
     let mut places = Vec::new();
     for cell in 0..columns * rows {
-        let x = ((cell % columns) as f32 + random.between(0.0, 1.0)) * radius;
-        let y = ((cell / columns) as f32 + random.between(0.0, 1.0)) * radius;
+        let x = ((cell % columns) as f32 + random.between(0.0, 1.0)) * step;
+        let y = ((cell / columns) as f32 + random.between(0.0, 1.0)) * step;
         if everywhere || error.near(x, y) > TOLERANCE {
             places.push((x, y));
         }
@@ -73,7 +74,7 @@ fn lit(painting: &Painting) -> Canvas {
     Grid::map_at(&painting.colours, |x, y, pixel| {
         let (x, y) = (x as isize, y as isize);
         let slope = heights.at(x + 1, y + 1) - heights.at(x - 1, y - 1);
-        let light = (slope * 0.22).clamp(-0.22, 0.28);
+        let light = (slope * 0.16).clamp(-0.18, 0.22);
         pixel.map(|channel| channel * (1.0 + light) + 0.25 * light.max(0.0))
     })
 }

@@ -8,7 +8,7 @@ const GUIDANCE_MIN: f64 = 1.0;
 const GUIDANCE_MAX: f64 = 20.0;
 
 /// Above one half on purpose: half a negative is plain grey.
-const SHARE_MIN: f64 = 0.65;
+const SHARE_MIN: f64 = 0.75;
 const DEPTH_MAX: f64 = 0.7;
 
 /// Below the default scale the original shows through; above it the look's contrast deepens.

@@ -4,6 +4,7 @@ use super::canvas::Canvas;
 use super::colour::{Rgb, mix, mix_rgb, smoothstep};
 use super::grid::Plane;
 use super::noise;
+use std::ops::Range;
 
 pub(super) struct Stroke {
     pub(super) x: f32,
@@ -26,19 +27,18 @@ pub(super) struct Painting {
 
 impl Painting {
     pub(super) fn add(&mut self, stroke: &Stroke) {
-        let span = stroke.reach + stroke.radius;
-        let range = |centre: f32, size: usize| {
-            (centre - span).max(0.0) as usize..((centre + span + 1.0).max(0.0) as usize).min(size)
-        };
-        for y in range(stroke.y, self.colours.height) {
-            for x in range(stroke.x, self.colours.width) {
-                self.touch(stroke, x, y);
+        let (sin, cos) = stroke.angle.sin_cos();
+        let breadth = stroke.radius + stroke.bend.abs() * stroke.reach * stroke.reach;
+        let (wide, high) =
+            (sin.abs() * breadth + cos.abs() * stroke.reach, cos.abs() * breadth + sin.abs() * stroke.reach);
+        for y in covered(stroke.y, high, self.colours.height) {
+            for x in covered(stroke.x, wide, self.colours.width) {
+                self.touch(stroke, (sin, cos), x, y);
             }
         }
     }
 
-    fn touch(&mut self, stroke: &Stroke, x: usize, y: usize) {
-        let (sin, cos) = stroke.angle.sin_cos();
+    fn touch(&mut self, stroke: &Stroke, (sin, cos): (f32, f32), x: usize, y: usize) {
         let (dx, dy) = (x as f32 - stroke.x, y as f32 - stroke.y);
         let along = dx * cos + dy * sin;
         let across = dy * cos - dx * sin - stroke.bend * along * along;
@@ -57,4 +57,9 @@ impl Painting {
         self.colours.cells[cell] = mix_rgb(self.colours.cells[cell], streaked, cover);
         self.heights.cells[cell] = mix(self.heights.cells[cell], height, cover);
     }
+}
+
+/// The pixels around a centre that are on the canvas.
+fn covered(centre: f32, span: f32, size: usize) -> Range<usize> {
+    (centre - span).max(0.0) as usize..((centre + span + 1.0).max(0.0) as usize).min(size)
 }

@@ -1,4 +1,4 @@
-//! A watercolour: washes that flow, dry darker at their edges and settle in rough paper, over a faint pencil line.
+//! A watercolour: washes that flow, dry darker at their edges and settle in rough paper.
 
 use super::canvas::Canvas;
 use super::colour::{Rgb, luma, mix, mix_rgb, pigmented, saturated, smoothstep};
@@ -9,6 +9,9 @@ use super::{noise, texture};
 
 const PAPER: Rgb = [0.985, 0.975, 0.95];
 
+/// Farther inside than this the ragged edge cannot reach.
+const RAGGED_INSET_MAX: f32 = 0.09;
+
 pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
     let scale = picture.scale();
     let radius = ((5.0 * scale).round() as usize).clamp(1, 5);
@@ -17,7 +20,7 @@ pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
     washes.map_at(|x, y, pixel| {
         let place = (x as f32 / scale, y as f32 / scale);
         let tooth = texture::tooth(seed ^ 31, x, y, 2.4 * scale);
-        let density = density(seed, place) + 2.2 * rims.at(x as isize, y as isize) + 0.9 * (tooth - 0.5);
+        let density = density(seed, place) + 1.5 * rims.at(x as isize, y as isize) + 0.9 * (tooth - 0.5);
         let wash = pigmented(thinned(pixel), density);
         let lit = mix_rgb(wash, PAPER, 0.10 * tooth);
         mix_rgb(PAPER, lit, reach(seed, place, texture::inset(x, y, picture.width, picture.height)))
@@ -28,8 +31,8 @@ pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
 fn wobbled(picture: &Canvas, seed: u64) -> Canvas {
     let scale = picture.scale();
     let waver = |seed: u64, x: usize, y: usize| {
-        let span = 26.0 * scale;
-        9.0 * scale * (noise::fractal(seed, x as f32 / span, y as f32 / span, 3) - 0.5)
+        let span = 34.0 * scale;
+        6.5 * scale * (noise::fractal(seed, x as f32 / span, y as f32 / span, 3) - 0.5)
     };
     Grid::from_fn(picture.width, picture.height, |x, y| {
         picture.sample(x as f32 + waver(seed ^ 32, x, y), y as f32 + waver(seed ^ 33, x, y))
@@ -54,6 +57,9 @@ fn density(seed: u64, (x, y): (f32, f32)) -> f32 {
 
 /// The paint ends in a ragged edge before the paper does.
 fn reach(seed: u64, (x, y): (f32, f32), inset: f32) -> f32 {
+    if inset > RAGGED_INSET_MAX {
+        return 1.0;
+    }
     let ragged = 0.09 * (noise::fractal(seed ^ 35, x / 70.0, y / 70.0, 4) - 0.5);
     smoothstep(0.025, 0.040, inset + ragged)
 }

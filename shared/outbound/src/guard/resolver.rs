@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::policy::{GuardPolicy, Way};
@@ -26,9 +28,20 @@ impl Resolve for GuardedResolver {
     }
 }
 
+/// Names looked up at once. A look-up occupies a thread until the system's resolver gives up, however long the caller waits:
+/// names that never answer must not take the threads that files are written on.
+static LOOKUPS: Semaphore = Semaphore::const_new(8);
+
 /// The addresses of a name, at least one. Port 0 lets the client put in the URL's.
 pub(super) async fn lookup(name: &str) -> io::Result<Vec<SocketAddr>> {
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+    let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let name = name.to_owned();
+    let looking = tokio::spawn(async move {
+        let found = tokio::net::lookup_host((name, 0)).await.map(Iterator::collect);
+        drop(permit);
+        found
+    });
+    let addresses: Vec<SocketAddr> = looking.await.map_err(io::Error::other)??;
     if addresses.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     }

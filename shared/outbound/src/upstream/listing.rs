@@ -14,14 +14,20 @@ const PAGES_MAX: usize = 5;
 
 /// The filters are asked of the vendor and applied again here: a run of another model or another day must not be taken for
 /// the one that is looked for.
-pub(super) async fn runs_since(exchange: &Exchange, model: &ModelId, since: Timestamp) -> Result<Vec<UpstreamRun>> {
+pub(super) async fn runs_between(
+    exchange: &Exchange,
+    model: &ModelId,
+    (since, until): (Timestamp, Timestamp),
+) -> Result<Vec<UpstreamRun>> {
     let mut runs = Vec::new();
     for page in 1..=PAGES_MAX {
-        let items = items(exchange, model, since, page).await?;
+        let items = items(exchange, model, (since, until), page).await?;
         let is_last = items.len() < PAGE_SIZE;
         let read: Vec<UpstreamRun> = items.into_iter().filter_map(|item| UpstreamRun::from_json(item).ok()).collect();
         let reached = read.iter().any(|run| is_older(run, since));
-        runs.extend(read.into_iter().filter(|run| !is_older(run, since) && is_of(run, model)));
+        runs.extend(
+            read.into_iter().filter(|run| !is_older(run, since) && !is_younger(run, until) && is_of(run, model)),
+        );
         if is_last || reached {
             break;
         }
@@ -29,12 +35,18 @@ pub(super) async fn runs_since(exchange: &Exchange, model: &ModelId, since: Time
     Ok(runs)
 }
 
-async fn items(exchange: &Exchange, model: &ModelId, since: Timestamp, page: usize) -> Result<Vec<Value>> {
+async fn items(
+    exchange: &Exchange,
+    model: &ModelId,
+    (since, until): (Timestamp, Timestamp),
+    page: usize,
+) -> Result<Vec<Value>> {
     let question = json!({
         "page": page,
         "page_size": PAGE_SIZE,
         "model": model,
         "created_after": since.rfc3339(),
+        "created_before": until.rfc3339(),
         "include_inputs": true,
     });
     let mut data = exchange.post("/api/v3/predictions", &question).await?;
@@ -48,6 +60,10 @@ async fn items(exchange: &Exchange, model: &ModelId, since: Timestamp, page: usi
 
 fn is_older(run: &UpstreamRun, since: Timestamp) -> bool {
     run.created_at.is_some_and(|created_at| created_at < since)
+}
+
+fn is_younger(run: &UpstreamRun, until: Timestamp) -> bool {
+    run.created_at.is_some_and(|created_at| created_at > until)
 }
 
 fn is_of(run: &UpstreamRun, model: &ModelId) -> bool {

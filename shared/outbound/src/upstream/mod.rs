@@ -85,8 +85,8 @@ impl Upstream for WaveSpeedClient {
         }
     }
 
-    async fn runs_since(&self, model: &ModelId, since: Timestamp) -> Result<Vec<UpstreamRun>> {
-        listing::runs_since(&self.exchange, model, since).await
+    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<Vec<UpstreamRun>> {
+        listing::runs_between(&self.exchange, model, (since, until)).await
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {

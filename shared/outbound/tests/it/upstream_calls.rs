@@ -116,7 +116,7 @@ async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
 async fn runs_are_listed_page_by_page_with_their_inputs() {
     let (client, asked) = listing(150).await;
 
-    let runs = client.runs_since(&model(), Timestamp(1_000)).await.unwrap();
+    let runs = client.runs_between(&model(), Timestamp(1_000), Timestamp(2_000_000_000_000)).await.unwrap();
 
     assert_eq!(runs.len(), 150);
     assert_eq!(runs[149].inputs, Some(json!({"n": 149})));
@@ -124,7 +124,8 @@ async fn runs_are_listed_page_by_page_with_their_inputs() {
     assert_eq!(asked.len(), 2);
     let expected = json!({
         "page": 1, "page_size": 100, "model": "wavespeed-ai/flux-kontext-max",
-        "created_after": "1970-01-01T00:00:01.000Z", "include_inputs": true
+        "created_after": "1970-01-01T00:00:01.000Z", "created_before": "2033-05-18T03:33:20.000Z",
+        "include_inputs": true
     });
     assert_eq!(asked[0], expected);
 }
@@ -134,8 +135,9 @@ async fn a_list_is_read_no_further_than_five_pages_and_no_further_than_asked() {
     let (endless, asked_endless) = listing(10_000).await;
     let (dated, asked_dated) = listing(10_000).await;
 
-    let all = endless.runs_since(&model(), Timestamp(0)).await.unwrap();
-    let recent = dated.runs_since(&model(), Timestamp(1_760_000_000_000 - 9_000)).await.unwrap();
+    let all = endless.runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000)).await.unwrap();
+    let recent =
+        dated.runs_between(&model(), Timestamp(1_760_000_000_000 - 9_000), Timestamp(2_000_000_000_000)).await.unwrap();
 
     assert_eq!((all.len(), asked_endless.lock().unwrap().len()), (500, 5));
     assert_eq!((recent.len(), asked_dated.lock().unwrap().len()), (10, 1));
@@ -148,7 +150,7 @@ async fn a_list_of_everything_is_narrowed_to_the_model_and_to_what_can_be_read()
     let list = move || async move { success(json!({ "items": items })) };
     let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
 
-    let runs = client.runs_since(&model(), Timestamp(0)).await.unwrap();
+    let runs = client.runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000)).await.unwrap();
 
     assert_eq!(runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run2", "bare"]);
 }
