@@ -10,5 +10,5 @@ mod router;
 mod state;
 mod vendor;
 
-pub use router::{api_router, openapi_json, receiver_router};
+pub use router::{api_router, receiver_router};
 pub use state::{Edge, Health};

@@ -46,11 +46,6 @@ pub fn receiver_router(edge: Edge) -> Router {
     observed(router).with_state(edge)
 }
 
-/// The OpenAPI document of the tenant API.
-pub fn openapi_json() -> serde_json::Value {
-    serde_json::to_value(routes(&Bounds::default()).into_openapi()).unwrap_or_default()
-}
-
 fn routes(bounds: &Bounds) -> OpenApiRouter<Edge> {
     OpenApiRouter::with_openapi(document()).merge(vendor::router(bounds)).merge(native::router())
 }

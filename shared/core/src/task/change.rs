@@ -4,7 +4,7 @@ use super::Task;
 use super::step::Step;
 use crate::delivery::Delivery;
 use crate::digest::Sha256;
-use crate::id::{DeliveryId, IdempotencyKey};
+use crate::id::IdempotencyKey;
 use crate::job::{Delayed, Job};
 use crate::money::Settlement;
 use crate::time::Timestamp;
@@ -44,10 +44,6 @@ impl Change {
         let job = Job::Deliver { tenant: delivery.tenant.clone(), delivery: delivery.id.clone() };
         self.deliveries.push(delivery);
         self.wake(job, 0);
-    }
-
-    pub fn delivery_ids(&self) -> impl Iterator<Item = &DeliveryId> {
-        self.deliveries.iter().map(|delivery| &delivery.id)
     }
 }
 
