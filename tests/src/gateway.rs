@@ -1,6 +1,7 @@
 //! A gateway in this process on a folder that vanishes, with the vendor's double beside it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
@@ -18,12 +19,20 @@ pub struct GatewayOptions {
     /// False: upstream has no way to reach the receiver.
     pub webhooks: bool,
     pub allow_loopback: bool,
+    /// How long a run takes upstream.
+    pub run_time: Duration,
     pub bounds: BoundsSettings,
 }
 
 impl Default for GatewayOptions {
     fn default() -> Self {
-        Self { faults: Faults::default(), webhooks: true, allow_loopback: true, bounds: quick() }
+        Self {
+            faults: Faults::default(),
+            webhooks: true,
+            allow_loopback: true,
+            run_time: Duration::from_millis(50),
+            bounds: quick(),
+        }
     }
 }
 
@@ -59,9 +68,13 @@ impl Gateway {
 
     pub async fn with(options: GatewayOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let emulator = Emulator::start(EmulatorConfig { faults: options.faults.clone(), ..emulator_config() })
-            .await
-            .expect("the emulator starts");
+        let emulator = Emulator::start(EmulatorConfig {
+            faults: options.faults.clone(),
+            run_time: options.run_time,
+            ..emulator_config()
+        })
+        .await
+        .expect("the emulator starts");
         let server = Server::start(settings(&folder, &emulator, &options)).await.expect("the gateway starts");
         Self { server, emulator, http: reqwest::Client::new(), _folder: folder }
     }

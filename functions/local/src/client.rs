@@ -69,11 +69,11 @@ impl TenantClient {
 
     /// Downloads what an output URL names; the URL is all the proof it needs.
     pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
-        let response = self.http.get(url).send().await.context("the output could not be downloaded")?;
+        let response = self.http.get(url).send().await.context("the download could not be made")?;
         if !response.status().is_success() {
-            bail!("the output could not be downloaded: the bucket answered {}", response.status());
+            bail!("the download was answered {}", response.status());
         }
-        Ok(response.bytes().await.context("the output broke off")?.to_vec())
+        Ok(response.bytes().await.context("the download broke off")?.to_vec())
     }
 
     fn url(&self, path: &str) -> String {

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
@@ -34,7 +34,13 @@ pub fn api_router(edge: Edge) -> Router {
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any).expose_headers([REQUEST_ID]));
+        .layer(
+            CorsLayer::new()
+                .allow_origin(Any)
+                .allow_methods(Any)
+                .allow_headers(AllowHeaders::mirror_request())
+                .expose_headers([REQUEST_ID]),
+        );
     observed(router).with_state(edge)
 }
 

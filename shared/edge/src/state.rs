@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fluxgate_core::flow::Fluxgate;
 use serde::Serialize;
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::auth::Authenticator;
@@ -15,6 +16,8 @@ pub struct Edge {
     pub fluxgate: Arc<Fluxgate>,
     pub authenticator: Arc<Authenticator>,
     pub health: Arc<Health>,
+    /// Becomes true when the process is to stop: whoever waits is answered at once.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// The answer of `/healthz`: that the process serves, and how it is set.

@@ -197,6 +197,8 @@ fn tenants_that_cannot_be_are_one_clear_line() {
 
     fails(&["tenants", "add", "acme", "--data", data], "there is a tenant 'acme' already");
     fails(&["token", "nobody", "--data", data], "there is no tenant 'nobody'");
+    fails(&["tasks", "nobody", "--data", data], "there is no tenant 'nobody'");
+    fails(&["serve", "--log", "foo=bar=baz", "--data", data, "--listen", "127.0.0.1:0"], "is no log filter");
     let bad_name = process::run(&["tenants", "add", "Not Valid", "--data", data]);
     assert_eq!(bad_name.status.code(), Some(2));
     let bad_amount = process::run(&["tenants", "add", "b", "--balance", "-3", "--data", data]);

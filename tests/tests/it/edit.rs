@@ -96,6 +96,24 @@ async fn sync_mode_holds_the_submit_until_the_end() {
 }
 
 #[tokio::test]
+async fn a_stop_answers_who_waits_and_the_task_goes_on_after_the_next_start() {
+    let run_time = std::time::Duration::from_secs(600);
+    let gateway = Gateway::with(GatewayOptions { run_time, ..GatewayOptions::default() }).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let mut inputs = tenant.inputs().await;
+    inputs["enable_sync_mode"] = json!(true);
+
+    let waiting = tokio::spawn(async move { tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await });
+    fluxgate_tests::eventually("the run", || async { (gateway.emulator.runs().len() == 1).then_some(()) }).await;
+    gateway.stop().await;
+
+    let answer = waiting.await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.text("/data/status").as_str()), (200, "processing"));
+    assert_eq!(answer.body["data"]["code"], 5004);
+    assert_eq!(answer.text("/data/id").len(), 32);
+}
+
+#[tokio::test]
 async fn a_model_that_makes_several_pictures_has_them_all_archived() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;

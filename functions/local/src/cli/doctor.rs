@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::port::TenantStore;
 use fluxgate_embedded::sqlite::FolderLock;
+use serde_json::Value;
 
 use super::FolderArgs;
 use crate::folder::DataFolder;
@@ -25,7 +26,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
         ("data folder", data_folder(&args).await),
         ("disk", disk(&args)),
         ("gateway", gateway(&args).await),
-        ("upstream", upstream()),
+        ("upstream", upstream(&args).await),
     ];
     let mut bad = 0;
     for (name, outcome) in checks {
@@ -65,13 +66,10 @@ fn disk(args: &DoctorArgs) -> Result<String> {
 }
 
 async fn gateway(args: &DoctorArgs) -> Result<String> {
-    let url = format!("{}/healthz", args.url.trim_end_matches('/'));
-    let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
-    let Ok(response) = http.get(&url).send().await else {
-        return Ok(format!("nothing answers at {}; start it with 'fluxgate serve'", args.url));
+    let Some(health) = health(args).await? else {
+        return Ok(format!("none at {} yet; start it with 'fluxgate serve'", args.url));
     };
-    let health: serde_json::Value = response.json().await.context("what answers there is not fluxgate")?;
-    let shown = |name: &str| health.get(name).and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
+    let shown = |name: &str| health.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
     Ok(format!(
         "{} answers: {}, version {}, completion by {}",
         args.url,
@@ -81,12 +79,28 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
     ))
 }
 
-fn upstream() -> Result<String> {
+/// What the gateway says of itself; `None` when nothing answers.
+async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
+    let url = format!("{}/healthz", args.url.trim_end_matches('/'));
+    let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
+    let Ok(response) = http.get(&url).send().await else { return Ok(None) };
+    response.json().await.map(Some).context("what answers there is not fluxgate")
+}
+
+/// The running gateway's, else what one started from here would use. The vendor itself is not called.
+async fn upstream(args: &DoctorArgs) -> Result<String> {
+    if let Some(health) = health(args).await? {
+        let name = health.pointer("/settings/upstream").and_then(Value::as_str).unwrap_or("?").to_owned();
+        return Ok(format!("the running gateway uses {name}"));
+    }
     match Settings::load(None, serde_json::json!({}))?.upstream()? {
-        UpstreamChoice::Emulator => Ok("the bundled emulator; set WAVESPEED_API_KEY to use the vendor".to_owned()),
-        UpstreamChoice::Vendor { url, .. } => {
-            Ok(format!("{} with the key of WAVESPEED_API_KEY", url.origin().ascii_serialization()))
+        UpstreamChoice::Emulator => {
+            Ok("would be the bundled emulator; set WAVESPEED_API_KEY to use the vendor".to_owned())
         }
+        UpstreamChoice::Vendor { url, .. } => Ok(format!(
+            "would be {} with the key of WAVESPEED_API_KEY, which was not tried",
+            url.origin().ascii_serialization()
+        )),
     }
 }
 

@@ -98,11 +98,7 @@ async fn save(client: &TenantClient, prediction: &Value, id: &str, out: Option<&
 }
 
 fn report(prediction: &Value) {
-    let shown = |pointer: &str| prediction.pointer(pointer).map(ToString::to_string).unwrap_or_default();
-    eprintln!(
-        "object {}  sha256 {}  charged ${}",
-        shown("/objects/0/s3_uri"),
-        shown("/objects/0/sha256"),
-        shown("/charged_usd")
-    );
+    let text = |pointer: &str| prediction.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let charged = prediction.get("charged_usd").and_then(Value::as_f64).unwrap_or_default();
+    eprintln!("object {}  sha256 {}  charged ${charged}", text("/objects/0/s3_uri"), text("/objects/0/sha256"));
 }

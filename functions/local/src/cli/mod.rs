@@ -107,7 +107,7 @@ impl Command {
             Self::Demo(args) => Box::pin(demo::run(args)).await,
             Self::Serve(args) => serve::run(*args).await,
             Self::Emulator(args) => {
-                logging::start("info");
+                logging::start("info")?;
                 Ok(fluxgate_emulator::run(args, serve::stop_signal()).await?)
             }
             Self::Tenants(args) => tenants::run(args).await,

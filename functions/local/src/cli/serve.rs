@@ -69,12 +69,19 @@ struct Flags {
 
 pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let settings = Settings::load(args.config.as_deref(), &args.flags)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     let data = settings.data.display().to_string();
+    let unreachable =
+        settings.listen.ip().is_unspecified() && (settings.base_url.is_none() || settings.s3_public_url.is_none());
     let server = Server::start(settings).await?;
     eprintln!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url());
     if server.emulator().is_some() {
         eprintln!("the upstream is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the vendor");
+    }
+    if unreachable {
+        eprintln!(
+            "URLs in answers name this machine as 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url"
+        );
     }
     stop_signal().await;
     eprintln!("stopping: no more is accepted, what is in hand is finished");

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::port::{DeliveryStore as _, TaskStore};
+use fluxgate_core::port::{DeliveryStore as _, TaskStore, TenantStore};
+use fluxgate_core::task::{State, Task};
 
 use super::FolderArgs;
 use crate::folder::DataFolder;
@@ -23,6 +24,7 @@ pub(super) struct TasksArgs {
 
 pub(super) async fn run(args: TasksArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
+    TenantStore::get(&folder.store, &args.tenant).await?;
     match &args.task {
         Some(task) => timeline(&folder, &args.tenant, task).await,
         None => list(&folder, &args).await,
@@ -40,7 +42,7 @@ async fn list(folder: &DataFolder, args: &TasksArgs) -> Result<()> {
             task.created_at.rfc3339(),
             task.state.as_str(),
             by,
-            task.price.to_string()
+            charged(&task)
         );
     }
     Ok(())
@@ -70,4 +72,9 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
         }
     }
     Ok(())
+}
+
+/// What the task cost; a task that did not complete cost nothing.
+fn charged(task: &Task) -> String {
+    if task.state == State::Completed { task.price.to_string() } else { "-".to_owned() }
 }

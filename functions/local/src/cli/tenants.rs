@@ -24,7 +24,7 @@ enum TenantsCommand {
         /// 1 to 48 of a-z, 0-9 and '-'
         name: TenantId,
         /// What it may spend, in USD
-        #[arg(long, default_value = "10", value_name = "USD", value_parser = MicroUsd::parse_usd)]
+        #[arg(long, default_value = "10", value_name = "USD", allow_hyphen_values = true, value_parser = MicroUsd::parse_usd)]
         balance: MicroUsd,
         #[command(flatten)]
         folder: FolderArgs,

@@ -15,6 +15,7 @@ use fluxgate_emulator::Emulator;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::folder::DataFolder;
 use crate::settings::{Settings, UpstreamChoice};
@@ -44,15 +45,16 @@ impl Server {
         let addr = listener.local_addr()?;
         let s3 = start_s3(&settings, &folder)?;
         let emulator = start_emulator(&settings).await?;
+        let (stop, stopped) = watch::channel(false);
         let edge = wiring::edge(&wiring::Parts {
             settings: &settings,
             folder: &folder,
             addr,
             s3: &s3,
             emulator: emulator.as_ref(),
+            stopping: stopped.clone(),
         })?;
         let pump = Pump::start(&edge.fluxgate);
-        let (stop, stopped) = watch::channel(false);
         let router = fluxgate_edge::api_router(edge.clone())
             .merge(fluxgate_edge::receiver_router(edge))
             .merge(metrics::router(folder.store.clone()));
@@ -72,7 +74,7 @@ impl Server {
     }
 
     pub fn s3_url(&self) -> String {
-        self.s3.endpoint()
+        format!("http://{}", reachable(self.s3.addr()))
     }
 
     pub fn folder(&self) -> &DataFolder {
@@ -86,17 +88,25 @@ impl Server {
 
     /// Accepts no more, finishes what is in hand within the bound, and leaves the rest to the next start.
     pub async fn stop(self) {
+        let deadline = Instant::now() + self.stop_max;
         self.stop.send_replace(true);
-        if tokio::time::timeout(self.stop_max, self.serving).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.serving).await.is_err() {
             tracing::warn!("some connections did not end in time and were cut");
         }
-        self.pump.stop(self.stop_max).await;
-        self.s3.stop().await;
-        if let Some(emulator) = self.emulator {
-            emulator.stop().await;
-        }
+        self.pump.stop(deadline).await;
+        // Neither holds anything that must not be cut.
+        let rest = async {
+            self.s3.stop().await;
+            if let Some(emulator) = self.emulator {
+                emulator.stop().await;
+            }
+        };
+        drop(tokio::time::timeout_at(deadline.max(Instant::now() + REST_MIN), rest).await);
     }
 }
+
+/// What the buckets and the emulator get in any case.
+const REST_MIN: Duration = Duration::from_millis(200);
 
 async fn until_stopped(mut stopped: watch::Receiver<bool>) {
     // An error means that the server is gone, which is a stop too.

@@ -10,6 +10,7 @@ use fluxgate_core::port::Lease;
 use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Jobs of one lane in hand at once. Callbacks mostly wait for receivers, so there are many.
 fn concurrency_max(lane: Lane) -> usize {
@@ -43,9 +44,9 @@ impl Pump {
     }
 
     /// Takes no more jobs and waits for those in hand. What does not end in time is received again after the next start.
-    pub(super) async fn stop(mut self, within: Duration) {
+    pub(super) async fn stop(mut self, deadline: Instant) {
         self.stop.send_replace(true);
-        let ended = tokio::time::timeout(within, async { while self.lanes.join_next().await.is_some() {} }).await;
+        let ended = tokio::time::timeout_at(deadline, async { while self.lanes.join_next().await.is_some() {} }).await;
         if ended.is_err() {
             tracing::warn!("some jobs did not end in time; they go on after the next start");
         }

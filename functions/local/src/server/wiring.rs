@@ -1,6 +1,6 @@
 //! Which adapter stands behind which port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -16,7 +16,8 @@ use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
     Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, UpstreamSettings, WaveSpeedClient,
 };
-use url::Url;
+use tokio::sync::watch;
+use url::{Host, Url};
 
 use super::reachable;
 use crate::folder::{DataFolder, SystemEntropy};
@@ -34,6 +35,7 @@ pub(super) struct Parts<'a> {
     pub(super) addr: SocketAddr,
     pub(super) s3: &'a S3Server,
     pub(super) emulator: Option<&'a Emulator>,
+    pub(super) stopping: watch::Receiver<bool>,
 }
 
 pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
@@ -62,7 +64,8 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client())));
     let store = Arc::new(parts.folder.store.clone());
     let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
-    Ok(Edge { fluxgate, authenticator, health: Arc::new(health(parts, public_url.is_some())) })
+    let health = Arc::new(health(parts, public_url.is_some()));
+    Ok(Edge { fluxgate, authenticator, health, stopping: parts.stopping.clone() })
 }
 
 fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Result<Ports> {
@@ -84,19 +87,28 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
     })
 }
 
-/// The emulator's own address is allowed, and no other on this machine: its outputs and uploads lie there.
+/// An upstream that the operator named by its address may be called there, and nothing else on its machine: its outputs and
+/// uploads lie with it.
 fn policy(parts: &Parts<'_>) -> GuardPolicy {
     let mut policy = GuardPolicy::allowing(parts.settings.allow_net.clone());
-    if let Some(emulator) = parts.emulator {
-        policy.allow_server(emulator.addr());
-    }
+    let named = parts.settings.upstream.as_deref().and_then(|url| Url::parse(url).ok());
+    let named = named.and_then(|url| Some(SocketAddr::new(literal(&url)?, url.port_or_known_default()?)));
+    parts.emulator.map(Emulator::addr).into_iter().chain(named).for_each(|server| policy.allow_server(server));
     policy
+}
+
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
+    }
 }
 
 fn objects(parts: &Parts<'_>) -> Result<S3ObjectStore> {
     let secrets = &parts.folder.secrets;
     Ok(S3ObjectStore::new(S3StoreSettings {
-        endpoint: Some(parts.s3.endpoint()),
+        endpoint: Some(format!("http://{}", reachable(parts.s3.addr()))),
         public_endpoint: parts.settings.s3_public_url.as_ref().map(ToString::to_string),
         region: "us-east-1".to_owned(),
         credentials: Some((secrets.s3_access_key.clone(), secrets.s3_secret_key.clone())),

@@ -123,7 +123,7 @@ async fn submit(
     let running = tokio::spawn(async move { fluxgate.submit(request).await });
     let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
     if wait {
-        return Ok(success(sync_mode::wait(&edge.fluxgate, &tenant, &task.id).await?));
+        return Ok(success(sync_mode::wait(&edge, &tenant, &task.id).await?));
     }
     Ok(success(edge.fluxgate.view(&task).await?))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::state::Edge;
 use fluxgate_core::flow::Fluxgate;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::prediction::Prediction;
@@ -26,13 +27,20 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<b
     }
 }
 
-/// The prediction at its end, or, at the bound, as it stands with the vendor's code; the task goes on.
-pub(super) async fn wait(fluxgate: &Fluxgate, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+/// The prediction at its end, or, at the bound or when the process is to stop, as it stands with the vendor's code; the task
+/// goes on.
+pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+    let fluxgate = &edge.fluxgate;
     let bound = Duration::from_millis(fluxgate.bounds().sync_wait_max_ms);
-    let ended = tokio::time::timeout(bound, until_end(fluxgate, tenant, id)).await;
+    let mut stopping = edge.stopping.clone();
+    let ended = tokio::select! {
+        ended = until_end(fluxgate, tenant, id) => Some(ended),
+        () = tokio::time::sleep(bound) => None,
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    };
     match ended {
-        Ok(prediction) => prediction,
-        Err(_) => {
+        Some(prediction) => prediction,
+        None => {
             let mut prediction = fluxgate.prediction(tenant, id).await?;
             if matches!(prediction.status, "created" | "processing") {
                 prediction.status = "processing";

@@ -45,7 +45,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) async fn run(args: DemoArgs) -> Result<()> {
-    logging::start("warn");
+    logging::start("warn")?;
     let data = data_folder(args.data.as_deref())?;
     let bar = progress::line(args.json);
     bar.set_message("starting gateway, workers, S3 server and emulator");
@@ -112,9 +112,10 @@ async fn before_picture(client: &TenantClient, image: Option<&str>) -> Result<(S
             let photo = fluxgate_emulator::DEMO_PHOTO.to_vec();
             Ok((client.upload("photo.jpg".to_owned(), photo.clone()).await?, photo))
         }
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            Ok((url.to_owned(), client.download(url).await?))
-        }
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok((
+            url.to_owned(),
+            client.download(url).await.with_context(|| format!("the picture {url} cannot be read"))?,
+        )),
         Some(file) => {
             let bytes = std::fs::read(file).with_context(|| format!("the picture {file} cannot be read"))?;
             Ok((super::edit::picture(client, file).await?, bytes))
