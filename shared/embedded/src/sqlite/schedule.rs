@@ -40,7 +40,7 @@ type Item = (Timestamp, u64, String);
 
 /// Jobs of one tenant that one lane hands out at once. What is over it waits apart, so that a tenant whose receiver never
 /// answers, or a thousand of its tasks, do not stand in the way of another's one.
-const TENANT_IN_HAND_MAX: usize = 24;
+const TENANT_IN_HAND_MAX: usize = 48;
 
 #[derive(Default)]
 struct TenantShare {
