@@ -160,6 +160,33 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
     }
 }
 
+/// Sending a job again replaces it; what it replaced must not use up the turn of those that wait behind it.
+pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stores: Stores) {
+    let tenant = fresh_tenant();
+    let deliver = |_| Job::Deliver { tenant: tenant.clone(), delivery: SystemEntropy.delivery_id(super::now()) };
+    let jobs: Vec<Job> = (0..200).map(deliver).collect();
+    for job in &jobs {
+        send(&stores, job, 0).await;
+    }
+    let in_hand = all_in_hand(&stores, &tenant).await;
+    let mut left: Vec<&Job> = jobs.iter().filter(|job| !in_hand.iter().any(|lease| lease.job == **job)).collect();
+
+    for job in &left {
+        send(&stores, job, 0).await;
+    }
+    assert!(none_of(&stores, Lane::Notify, &tenant).await);
+    for lease in &in_hand {
+        stores.queue.ack(lease).await.unwrap();
+    }
+
+    while !left.is_empty() {
+        for lease in receive_of(&stores, Lane::Notify, &tenant).await {
+            left.retain(|job| **job != lease.job);
+            stores.queue.ack(&lease).await.unwrap();
+        }
+    }
+}
+
 pub async fn the_lanes_are_apart(stores: Stores) {
     let tenant = fresh_tenant();
     send(&stores, &archive(&tenant), 0).await;

@@ -62,6 +62,7 @@ on_sqlite! {
         a_job_that_goes_on_comes_again_as_what_it_became
         a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason
         a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way
+        jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come
         the_lanes_are_apart;
     account_store:
         an_account_that_never_had_money_is_all_zero

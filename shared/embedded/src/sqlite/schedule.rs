@@ -64,8 +64,18 @@ impl LaneState {
 
     /// A job is no longer in hand: the tenant's next one may go.
     fn release(&mut self, tenant: &TenantId) {
-        let Some(share) = self.shares.get_mut(tenant) else { return };
-        share.in_hand = share.in_hand.saturating_sub(1);
+        if let Some(share) = self.shares.get_mut(tenant) {
+            share.in_hand = share.in_hand.saturating_sub(1);
+        }
+        self.promote(tenant);
+    }
+
+    /// Puts one parked item of the tenant back among the due, if there is room for it. While there is room and something is
+    /// parked, one of the tenant's items is among the due: whoever finds that one outdated promotes the next.
+    fn promote(&mut self, tenant: &TenantId) {
+        let Some(share) = self.shares.get_mut(tenant).filter(|share| share.in_hand < TENANT_IN_HAND_MAX) else {
+            return;
+        };
         if let Some(item) = share.parked.pop_front() {
             self.due.push(Reverse(item));
         } else if share.in_hand == 0 {
@@ -84,7 +94,10 @@ impl LaneState {
 
     /// Takes one due item, or puts it aside. `None` when it is outdated or its tenant has its share.
     fn lease(&mut self, (due, receipt, key): Item, fresh: u64, lease_end: Timestamp) -> Option<Lease> {
-        let slot = self.current(receipt, &key)?;
+        let Some(slot) = self.current(receipt, &key) else {
+            tenant_of(&key).iter().for_each(|tenant| self.promote(tenant));
+            return None;
+        };
         let (tenant, lapsed) = (slot.entry.job.tenant().clone(), std::mem::take(&mut slot.in_hand));
         if lapsed {
             self.release(&tenant);
@@ -102,6 +115,11 @@ impl LaneState {
         self.due.push(Reverse((lease_end, fresh, key.clone())));
         Some(Lease { job, handle: key, receipt: fresh, failures })
     }
+}
+
+/// The tenant in a job's key, `<kind>/<tenant>/…`.
+fn tenant_of(key: &str) -> Option<TenantId> {
+    TenantId::parse(key.split('/').nth(1)?).ok()
 }
 
 #[derive(Default)]
