@@ -1,7 +1,11 @@
-//! Fluxgate's adapters for AWS, and for whatever speaks its protocols: S3 is the same adapter on one machine.
+//! Fluxgate's ports on AWS: the table (DynamoDB), the queues (SQS), tenants' roles (STS) and secrets (Secrets Manager).
+//!
+//! The buckets are not here: S3 has one adapter, `fluxgate-s3`, because one machine speaks S3 too.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
-pub mod s3;
-
-pub use s3::{S3Limits, S3ObjectStore, S3StoreSettings};
+pub mod dynamodb;
+pub mod http;
+pub mod secrets;
+pub mod sqs;
+pub mod sts;

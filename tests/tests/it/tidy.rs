@@ -126,7 +126,7 @@ fn one_tls_stack_is_linked_and_neither_ring_nor_openssl() {
 fn adapters_do_not_know_each_other_and_the_core_knows_none() {
     let manifest = |name: &str| fs::read_to_string(root().join("shared").join(name).join("Cargo.toml")).unwrap();
     let normal = |text: &str| text.split("[dev-dependencies]").next().unwrap().to_owned();
-    let adapters = ["edge", "outbound", "aws", "embedded", "emulator"];
+    let adapters = ["edge", "outbound", "s3", "aws", "embedded", "emulator"];
     for name in adapters {
         assert!(!normal(&manifest("core")).contains(&format!("fluxgate-{name}")), "the core depends on {name}");
         for other in adapters.iter().filter(|other| **other != name) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use fluxgate_aws::{S3Limits, S3ObjectStore, S3StoreSettings};
 use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
 use fluxgate_core::port::SystemClock;
 use fluxgate_core::signature::{CapabilityKey, Secret};
@@ -16,6 +15,7 @@ use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
     Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, UpstreamSettings, WaveSpeedClient,
 };
+use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
 use tokio::sync::watch;
 use url::{Host, Url};
 

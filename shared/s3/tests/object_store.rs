@@ -6,13 +6,13 @@ mod contract;
 mod stub;
 
 use contract::{Bench, KEY, destination, object, tenant};
-use fluxgate_aws::{S3Limits, S3ObjectStore, S3StoreSettings};
 use fluxgate_core::port::{ObjectStore, Stored};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Kind, Retry};
 use fluxgate_embedded::s3::{S3Server, S3Settings, create_bucket};
+use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
 use stub::Stub;
 
 const SECRET: &str = "local-secret";

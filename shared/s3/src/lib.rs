@@ -1,4 +1,7 @@
-//! The tenants' buckets over S3: conditional puts that the server verifies, and presigned URLs.
+//! The tenants' buckets over S3: conditional puts that the server verifies, and presigned URLs. One adapter for AWS and for one
+//! machine, which speaks S3 to itself.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
 mod client;
 mod presign;

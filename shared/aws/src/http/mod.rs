@@ -1,0 +1,1 @@
+//! One HTTP client under all AWS clients, with a compiled-in CA set.

@@ -1,0 +1,1 @@
+//! Secrets from Secrets Manager, cached and read again after a rotation.

@@ -1,0 +1,1 @@
+//! Roles of tenants, assumed with their ExternalId.
