@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::EventType;
 use crate::id::{DeliveryId, EndpointId, TaskId, TenantId};
+use crate::job::Job;
+use crate::task::Task;
 use crate::time::Timestamp;
 
 /// One event on its way to one place.
@@ -67,6 +69,26 @@ pub struct Attempt {
 }
 
 impl Delivery {
+    /// A delivery that waits for its first attempt.
+    pub fn pending(id: DeliveryId, task: &Task, event: EventType, target: Target, now: Timestamp) -> Self {
+        Self {
+            tenant: task.tenant.clone(),
+            id,
+            version: 1,
+            task: task.id.clone(),
+            event,
+            target,
+            state: DeliveryState::Pending,
+            attempts: Vec::new(),
+            created_at: now,
+        }
+    }
+
+    /// The job that carries it.
+    pub fn job(&self) -> Job {
+        Job::Deliver { tenant: self.tenant.clone(), delivery: self.id.clone() }
+    }
+
     /// The `webhook-id`: the same for every attempt and every endpoint, so that receivers can deduplicate.
     pub fn message_id(&self) -> String {
         format!("evt_{}", self.task)

@@ -95,12 +95,26 @@ text_id!(
 );
 
 text_id!(
-    /// One event on its way to one endpoint.
+    /// One event on its way to one place: the task's id and the number of the delivery among the task's.
     DeliveryId,
     "a delivery id",
-    is_hex32,
-    "32 lower-case hex characters"
+    |text| text.split_once('-').is_some_and(|(task, n)| {
+        is_hex32(task) && n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit())
+    }),
+    "a task id, '-' and two digits"
 );
+
+impl DeliveryId {
+    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries. `n` is below 100.
+    pub fn of(task: &TaskId, n: usize) -> Self {
+        Self(format!("{task}-{:02}", n.min(99)))
+    }
+
+    /// The task that the event is about.
+    pub fn task(&self) -> TaskId {
+        TaskId(self.0.split('-').next().unwrap_or_default().to_owned())
+    }
+}
 
 text_id!(
     /// A model of the catalogue, `owner/name[/variant…]`: two to four segments.

@@ -3,9 +3,8 @@
 use fluxgate_core::Kind;
 use fluxgate_core::callback::EventType;
 use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
-use fluxgate_core::port::Ids as _;
+use fluxgate_core::id::DeliveryId;
 use fluxgate_core::task::transition;
-use fluxgate_local::folder::SystemEntropy;
 
 use super::{Stores, archived, fresh_tenant, now};
 
@@ -13,17 +12,8 @@ async fn delivery(stores: &Stores) -> Delivery {
     let tenant = stores.funded(1).await;
     let task = stores.archiving(&tenant).await;
     let mut change = transition(&task, archived(), now()).unwrap();
-    let delivery = Delivery {
-        tenant,
-        id: SystemEntropy.delivery_id(now()),
-        version: 1,
-        task: task.id,
-        event: EventType::TaskCompleted,
-        target: Target::TaskCallback,
-        state: DeliveryState::Pending,
-        attempts: Vec::new(),
-        created_at: now(),
-    };
+    let delivery =
+        Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, Target::TaskCallback, now());
     change.deliver(delivery.clone());
     stores.tasks.apply(&change).await.unwrap();
     delivery

@@ -1,9 +1,8 @@
 //! `Queue`: delays, leases, redelivery, dead letters.
 
-use fluxgate_core::id::TenantId;
+use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::job::{Delayed, Job, Lane};
-use fluxgate_core::port::{Ids as _, Lease};
-use fluxgate_local::folder::SystemEntropy;
+use fluxgate_core::port::Lease;
 
 use super::{Stores, fresh_task_id, fresh_tenant};
 use crate::eventually;
@@ -138,7 +137,7 @@ async fn all_in_hand(stores: &Stores, tenant: &TenantId) -> Vec<Lease> {
 pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(stores: Stores) {
     let (many, one) = (fresh_tenant(), fresh_tenant());
     let deliver =
-        |tenant: &TenantId| Job::Deliver { tenant: tenant.clone(), delivery: SystemEntropy.delivery_id(super::now()) };
+        |tenant: &TenantId| Job::Deliver { tenant: tenant.clone(), delivery: DeliveryId::of(&fresh_task_id(), 0) };
     for _ in 0..300 {
         send(&stores, &deliver(&many), 0).await;
     }
@@ -163,7 +162,7 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
 /// Sending a job again replaces it; what it replaced must not use up the turn of those that wait behind it.
 pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stores: Stores) {
     let tenant = fresh_tenant();
-    let deliver = |_| Job::Deliver { tenant: tenant.clone(), delivery: SystemEntropy.delivery_id(super::now()) };
+    let deliver = |_| Job::Deliver { tenant: tenant.clone(), delivery: DeliveryId::of(&fresh_task_id(), 0) };
     let jobs: Vec<Job> = (0..200).map(deliver).collect();
     for job in &jobs {
         send(&stores, job, 0).await;

@@ -1,12 +1,12 @@
 //! `TaskStore::apply`: one change, whole or not at all.
 
 use fluxgate_core::Kind;
-use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
+use fluxgate_core::callback::EventType;
+use fluxgate_core::delivery::{Delivery, Target};
+use fluxgate_core::id::DeliveryId;
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
-use fluxgate_core::port::Ids as _;
 use fluxgate_core::task::{Change, Failure, Signal, State, Task, Via, transition};
-use fluxgate_local::folder::SystemEntropy;
 
 use super::{PRICE, Stores, archived, finished, fresh_run, now};
 
@@ -98,17 +98,8 @@ pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
     let tenant = stores.funded(1).await;
     let task = stores.archiving(&tenant).await;
     let mut change = completed(&task);
-    let delivery = Delivery {
-        tenant: tenant.clone(),
-        id: SystemEntropy.delivery_id(now()),
-        version: 1,
-        task: task.id.clone(),
-        event: fluxgate_core::callback::EventType::TaskCompleted,
-        target: Target::TaskCallback,
-        state: DeliveryState::Pending,
-        attempts: Vec::new(),
-        created_at: now(),
-    };
+    let delivery =
+        Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, Target::TaskCallback, now());
     change.deliver(delivery.clone());
 
     stores.tasks.apply(&change).await.unwrap();

@@ -6,6 +6,7 @@ use crate::delivery::{Attempt, Delivery, DeliveryState, Target};
 use crate::endpoint::Endpoint;
 use crate::error::{Kind, Result};
 use crate::id::{DeliveryId, TenantId};
+use crate::job::Delayed;
 use crate::port::{Ids as _, Outgoing, SendOutcome};
 use crate::retry::jittered_ms;
 use crate::signature::{SignedHeaders, standard, v3};
@@ -18,6 +19,9 @@ pub enum AfterDelivery {
     Done,
     AgainAfterMs(u64),
 }
+
+/// A delivery without an attempt after this long has lost its job.
+const UNTRIED_MAX_MS: u64 = 60_000;
 
 impl Fluxgate {
     /// Makes one attempt of a pending delivery; of any other it does nothing.
@@ -42,6 +46,23 @@ impl Fluxgate {
         let started = self.now();
         let outcome = self.ports.callbacks.send(outgoing).await;
         self.conclude(&delivery, endpoint, &outcome, started).await
+    }
+
+    /// Sends the jobs of deliveries that nobody has tried for a while: where jobs are sent after the change that makes them, a
+    /// crash between loses them. Answers when to look again, if some are too young to tell.
+    pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
+        let deliveries = self.ports.deliveries.of_task(&task.tenant, &task.id).await?;
+        let untried = |delivery: &&Delivery| delivery.state == DeliveryState::Pending && delivery.attempts.is_empty();
+        let (lost, young): (Vec<&Delivery>, Vec<&Delivery>) = deliveries
+            .iter()
+            .filter(untried)
+            .partition(|delivery| self.now().since_ms(delivery.created_at) >= UNTRIED_MAX_MS);
+        let jobs: Vec<Delayed> =
+            lost.into_iter().map(|delivery| Delayed { job: delivery.job(), after_ms: 0 }).collect();
+        if !jobs.is_empty() {
+            self.ports.queue.send(&jobs).await?;
+        }
+        Ok((!young.is_empty()).then_some(UNTRIED_MAX_MS))
     }
 
     async fn endpoint_of(&self, delivery: &Delivery) -> Result<Reach> {

@@ -4,7 +4,7 @@ use super::Fluxgate;
 use crate::callback::EventType;
 use crate::delivery::{Delivery, DeliveryState, Target};
 use crate::error::{Error, Result};
-use crate::id::TaskId;
+use crate::id::{DeliveryId, TaskId};
 use crate::job::Job;
 use crate::port::Ids as _;
 use crate::task::{Change, Rejection, Signal, State, Step, Task, transition};
@@ -74,35 +74,19 @@ impl Fluxgate {
     /// Adds a delivery for each endpoint that wants to hear of this end. A disabled endpoint's are held, not dropped.
     async fn announce(&self, change: &mut Change, now: Timestamp) -> Result<()> {
         let Some(event) = EventType::of(change.task.state) else { return Ok(()) };
-        if change.task.callback.is_some() {
-            change.deliver(self.delivery(&change.task, event, Target::TaskCallback, now));
-        }
-        for endpoint in self.ports.endpoints.list(&change.task.tenant).await? {
-            if !endpoint.wants(event) {
-                continue;
-            }
-            let delivery = self.delivery(&change.task, event, Target::Endpoint(endpoint.id), now);
-            if endpoint.enabled {
+        let endpoints = self.ports.endpoints.list(&change.task.tenant).await?;
+        let callback = change.task.callback.is_some().then_some((Target::TaskCallback, true));
+        let wanting = endpoints.into_iter().filter(|endpoint| endpoint.wants(event));
+        let targets = wanting.map(|endpoint| (Target::Endpoint(endpoint.id), endpoint.enabled));
+        for (n, (target, enabled)) in callback.into_iter().chain(targets).enumerate() {
+            let delivery = Delivery::pending(DeliveryId::of(&change.task.id, n), &change.task, event, target, now);
+            if enabled {
                 change.deliver(delivery);
             } else {
                 change.deliveries.push(Delivery { state: DeliveryState::Held, ..delivery });
             }
         }
         Ok(())
-    }
-
-    fn delivery(&self, task: &Task, event: EventType, target: Target, now: Timestamp) -> Delivery {
-        Delivery {
-            tenant: task.tenant.clone(),
-            id: self.ports.entropy.delivery_id(now),
-            version: 1,
-            task: task.id.clone(),
-            event,
-            target,
-            state: DeliveryState::Pending,
-            attempts: Vec::new(),
-            created_at: now,
-        }
     }
 
     /// An orphan is written down for the operator, once.

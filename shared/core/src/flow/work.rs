@@ -35,10 +35,13 @@ impl Fluxgate {
         }
     }
 
-    /// The watch goes on until its task is over, whatever went wrong on the way.
+    /// The watch goes on until its task is over and its events are on their way, whatever went wrong before.
     async fn after_watch(&self, lease: &Lease, round: u32, advanced: Result<Task>) -> Result<()> {
         let delay_ms = match &advanced {
-            Ok(task) if task.state.is_end() => return self.ports.queue.ack(lease).await,
+            Ok(task) if task.state.is_end() => match self.resend_lost_deliveries(task).await? {
+                None => return self.ports.queue.ack(lease).await,
+                Some(delay_ms) => delay_ms,
+            },
             Ok(task) => self.watch_delay_ms(task, round + 1),
             Err(error) if error.kind == Kind::NotFound => return self.ports.queue.ack(lease).await,
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::id::{DeliveryId, EndpointId, TaskId};
+use crate::id::{EndpointId, TaskId};
 use crate::time::Timestamp;
 
 /// Random bits, good enough for keys.
@@ -23,10 +23,6 @@ pub trait Ids: Entropy {
 
     fn task_id(&self, now: Timestamp) -> TaskId {
         TaskId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
-    }
-
-    fn delivery_id(&self, now: Timestamp) -> DeliveryId {
-        DeliveryId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
     }
 
     fn endpoint_id(&self, now: Timestamp) -> EndpointId {

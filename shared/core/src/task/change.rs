@@ -4,7 +4,7 @@ use super::Task;
 use super::step::Step;
 use crate::delivery::Delivery;
 use crate::digest::Sha256;
-use crate::id::IdempotencyKey;
+use crate::id::{IdempotencyKey, UpstreamId};
 use crate::job::{Delayed, Job};
 use crate::money::Settlement;
 use crate::time::Timestamp;
@@ -22,6 +22,17 @@ pub struct Change {
     pub jobs: Vec<Delayed>,
     /// Events on their way out.
     pub deliveries: Vec<Delivery>,
+    /// The upstream run that the task names for the first time.
+    pub claim: Option<Claim>,
+}
+
+/// A task's claim on an upstream run; the first task to claim one owns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub run: UpstreamId,
+    /// Upstream said itself that the run is this task's, by its answer or by the webhook that only this task has. A run found in
+    /// upstream's list is only likely to be.
+    pub proven: bool,
 }
 
 impl Change {
@@ -41,7 +52,7 @@ impl Change {
 
     /// Adds a delivery together with the job that carries it.
     pub fn deliver(&mut self, delivery: Delivery) {
-        let job = Job::Deliver { tenant: delivery.tenant.clone(), delivery: delivery.id.clone() };
+        let job = delivery.job();
         self.deliveries.push(delivery);
         self.wake(job, 0);
     }

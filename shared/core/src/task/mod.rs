@@ -8,7 +8,7 @@ mod transition;
 #[cfg(test)]
 mod transition_table;
 
-pub use change::{Admission, Change, Idempotency};
+pub use change::{Admission, Change, Claim, Idempotency};
 pub use signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 pub use state::State;
 pub use step::{Step, Via};

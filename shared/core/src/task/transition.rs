@@ -1,6 +1,6 @@
 //! The state machine: pure, total, and the only way a task changes.
 
-use super::change::Change;
+use super::change::{Change, Claim};
 use super::signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 use super::state::State;
 use super::step::{Step, Via};
@@ -61,9 +61,9 @@ fn accepted(task: &Task, upstream: UpstreamId, via: Via, now: Timestamp) -> Resu
     if let Some(answer) = already_known(task, &upstream) {
         return answer;
     }
-    let mut next = moved(task, State::Submitted, now);
-    next.upstream = Some(upstream);
-    Ok(change(next, Step::new(now, "accepted").via(via)))
+    let mut change = change(moved(task, State::Submitted, now), Step::new(now, "accepted").via(via));
+    name_run(&mut change, upstream, via);
+    Ok(change)
 }
 
 fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, Rejected> {
@@ -71,12 +71,12 @@ fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, R
         return answer;
     }
     let mut next = moved(task, State::Archiving, now);
-    next.upstream = Some(finished.upstream);
     next.sources = finished.sources;
     next.nsfw = finished.nsfw;
     next.inference_ms = finished.inference_ms;
     next.completed_by = Some(finished.via);
     let mut change = change(next, Step::new(now, "finished").via(finished.via));
+    name_run(&mut change, finished.upstream, finished.via);
     change.wake(Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() }, 0);
     Ok(change)
 }
@@ -94,7 +94,7 @@ fn upstream_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change
     }
     let step = Step::new(now, "upstream_failed").via(ending.via);
     let mut change = released(task, ending.end.state(), ending.failure, step);
-    change.task.upstream = Some(ending.upstream);
+    name_run(&mut change, ending.upstream, ending.via);
     change.task.completed_by = Some(ending.via);
     Ok(change)
 }
@@ -177,10 +177,19 @@ fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {
     change
 }
 
+/// The task's run, claimed when it is named for the first time.
+fn name_run(change: &mut Change, run: UpstreamId, via: Via) {
+    if change.task.upstream.is_none() {
+        change.claim = Some(Claim { run: run.clone(), proven: via != Via::Reconcile });
+    }
+    change.task.upstream = Some(run);
+}
+
 fn change(task: Task, step: Step) -> Change {
-    Change { task, money: None, steps: vec![step], jobs: Vec::new(), deliveries: Vec::new() }
+    Change { steps: vec![step], ..duplicate(&task) }
 }
 
 fn duplicate(task: &Task) -> Change {
-    Change { task: task.clone(), money: None, steps: Vec::new(), jobs: Vec::new(), deliveries: Vec::new() }
+    let (steps, jobs, deliveries) = (Vec::new(), Vec::new(), Vec::new());
+    Change { task: task.clone(), money: None, steps, jobs, deliveries, claim: None }
 }

@@ -176,7 +176,9 @@ fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
 fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
     let task = &change.task;
     replace_task(write.connection, change)?;
-    claim_run(write.connection, task)?;
+    if let Some(claim) = &change.claim {
+        claim_run(write.connection, task, &claim.run)?;
+    }
     if let Some(settlement) = change.money {
         money::settle(write.connection, &task.tenant, task.id.as_str(), settlement, task.since)?;
     }
@@ -230,8 +232,7 @@ fn replace_task(connection: &Connection, change: &Change) -> Result<()> {
 }
 
 /// The first task to name an upstream run owns it.
-fn claim_run(connection: &Connection, task: &Task) -> Result<()> {
-    let Some(upstream) = &task.upstream else { return Ok(()) };
+fn claim_run(connection: &Connection, task: &Task, upstream: &UpstreamId) -> Result<()> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO runs (upstream, tenant, task) VALUES (?1, ?2, ?3)")
         .and_then(|mut statement| statement.execute(params![upstream.as_str(), task.tenant.as_str(), task.id.as_str()]))
