@@ -39,7 +39,12 @@ impl DataFolder {
                 keys: KeySource::Jwks(self.secrets.issuer.jwks()),
                 claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: id.to_string() }),
             }],
-            destination: Destination { bucket: format!("fluxgate-{id}"), prefix: String::new(), role: None },
+            destination: Destination {
+                bucket: format!("fluxgate-{id}"),
+                prefix: String::new(),
+                role: None,
+                bucket_owner: None,
+            },
             webhook_secret: Secret::webhook(random),
         }
     }

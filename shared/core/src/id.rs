@@ -134,6 +134,14 @@ text_id!(
     "two to four segments of letters, digits, '-', '_' and '.' with '/' between"
 );
 
+text_id!(
+    /// An AWS account.
+    AccountId,
+    "an AWS account id",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
+    "12 digits"
+);
+
 fn is_hex32(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

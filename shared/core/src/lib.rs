@@ -14,6 +14,8 @@ pub mod error;
 pub mod flow;
 pub mod id;
 pub mod job;
+pub mod links;
+pub mod metric;
 pub mod money;
 pub mod port;
 pub mod prediction;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::TenantId;
+use crate::id::{AccountId, TenantId};
 use crate::signature::Secret;
 use crate::time::Timestamp;
 
@@ -65,6 +65,9 @@ pub struct Destination {
     pub prefix: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<AssumedRole>,
+    /// Whose the bucket must be, so that one of the same name in a stranger's hands is not written; see [`Destination::owner`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket_owner: Option<AccountId>,
 }
 
 /// A role in the tenant's AWS account.
@@ -75,10 +78,50 @@ pub struct AssumedRole {
     pub external_id: String,
 }
 
+impl AssumedRole {
+    /// The account in `arn:aws:iam::{account}:role/{name}`.
+    pub fn account(&self) -> Option<AccountId> {
+        self.arn.split(':').nth(4).and_then(|account| AccountId::parse(account).ok())
+    }
+}
+
 impl Destination {
+    /// The account that must own the bucket: as set, else the role's own. `None`: whoever.
+    pub fn owner(&self) -> Option<AccountId> {
+        self.bucket_owner.clone().or_else(|| self.role.as_ref()?.account())
+    }
+
     /// `{prefix}/{yyyy}/{mm}/{dd}/{task}/{n}.{ext}`.
     pub fn key(&self, created_at: Timestamp, task: &str, n: usize, extension: &str) -> String {
         let path = format!("{}/{task}/{n}.{extension}", created_at.date_path());
         if self.prefix.is_empty() { path } else { format!("{}/{path}", self.prefix) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(arn: &str, bucket_owner: Option<&str>) -> Destination {
+        let role = Some(AssumedRole { arn: arn.to_owned(), external_id: "e".to_owned() });
+        let bucket_owner = bucket_owner.map(|account| AccountId::parse(account).unwrap());
+        Destination { bucket: "b".to_owned(), prefix: String::new(), role, bucket_owner }
+    }
+
+    #[test]
+    fn a_bucket_belongs_to_the_role_s_account_unless_another_is_set() {
+        let arn = "arn:aws:iam::210987654321:role/flux/writer";
+
+        assert_eq!(destination(arn, None).owner().unwrap().as_str(), "210987654321");
+        assert_eq!(destination(arn, Some("123456789012")).owner().unwrap().as_str(), "123456789012");
+        assert_eq!(destination("writer", None).owner(), None);
+    }
+
+    #[test]
+    fn a_destination_written_before_there_were_owners_is_read() {
+        let destination: Destination = serde_json::from_str(r#"{"bucket":"b","prefix":""}"#).unwrap();
+
+        assert_eq!(destination.bucket_owner, None);
+        assert_eq!(serde_json::to_string(&destination).unwrap(), r#"{"bucket":"b","prefix":""}"#);
     }
 }

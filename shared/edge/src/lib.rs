@@ -5,6 +5,7 @@ mod bearer;
 mod body;
 mod error_reply;
 mod native;
+mod outputs;
 mod receiver;
 mod router;
 mod state;

@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::error_reply::{Problem, routing_reply};
 use crate::state::Edge;
-use crate::{native, receiver, vendor};
+use crate::{native, outputs, receiver, vendor};
 
 /// How long a client may pause inside a body.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -32,6 +32,7 @@ pub fn api_router(edge: Edge) -> Router {
     let document = serde_json::to_value(document).unwrap_or_default();
     let router = router
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .route(outputs::PATH, get(outputs::redeem))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(
@@ -70,7 +71,7 @@ fn document() -> OpenApi {
 fn observed(router: Router<Edge>) -> Router<Edge> {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<axum::body::Body>| {
         let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-        // The path alone: a query may hold a callback URL, and a webhook's path ends in its capability.
+        // The path alone: a query may hold a callback URL, and some paths end in a capability.
         tracing::debug_span!("request", http.method = %request.method(), http.path = safe_path(request.uri()), request.id = id)
     });
     router
@@ -85,7 +86,11 @@ fn observed(router: Router<Edge>) -> Router<Edge> {
 }
 
 fn safe_path(uri: &Uri) -> &str {
-    if uri.path().starts_with("/hooks/") { "/hooks/…" } else { uri.path() }
+    match uri.path() {
+        path if path.starts_with("/hooks/") => "/hooks/…",
+        path if path.starts_with("/outputs/") => "/outputs/…",
+        path => path,
+    }
 }
 
 async fn unknown_path(uri: Uri) -> Response {

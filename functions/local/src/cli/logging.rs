@@ -5,9 +5,10 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
 
-/// These log whole requests when asked to talk more, signed URLs and tokens included: they are never asked.
+/// These log whole requests when asked to talk more, signed URLs and tokens included: they are never asked. Metrics are for
+/// those who publish them.
 const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_http_client=warn,aws_smithy_runtime=warn,\
-    aws_smithy_runtime_api=warn,h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=warn,s3s_fs=warn";
+    aws_smithy_runtime_api=warn,fluxgate.metric=off,h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=warn,s3s_fs=warn";
 
 /// Begins to log what the filter lets through: for people on a terminal, as JSON elsewhere. Fails when the filter is none.
 pub(super) fn start(filter: &str) -> Result<()> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use async_trait::async_trait;
 use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
+use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::SystemClock;
 use fluxgate_core::signature::{CapabilityKey, Secret};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
@@ -13,7 +14,8 @@ use fluxgate_edge::{Edge, Health};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, UpstreamSettings, WaveSpeedClient,
+    Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, Roots, UpstreamSettings,
+    WaveSpeedClient,
 };
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
 use tokio::sync::watch;
@@ -52,11 +54,8 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
         ports: ports(parts, &guard, bounds.upstream_timeout_ms)?,
         settings: FlowSettings {
             bounds,
-            base_url: parts
-                .settings
-                .base_url
-                .as_ref()
-                .map_or(own_url, |url| url.as_str().trim_end_matches('/').to_owned()),
+            base_url: BaseUrl::fixed(parts.settings.base_url.as_ref().map_or(own_url.as_str(), Url::as_str)),
+            output_links: OutputLinks::Presigned,
             public_url: public_url.clone(),
             capability: CapabilityKey::new(parts.folder.secrets.capability),
         },
@@ -123,7 +122,13 @@ fn upstream(parts: &Parts<'_>, timeout_ms: u64) -> Result<WaveSpeedClient> {
         (None, UpstreamChoice::Vendor { url, key }) => (url, key),
         (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
     };
-    Ok(WaveSpeedClient::new(UpstreamSettings { base_url, api_key, timeout_ms, catalogue_ttl_ms: CATALOGUE_TTL_MS })?)
+    Ok(WaveSpeedClient::new(UpstreamSettings {
+        base_url,
+        api_key,
+        timeout_ms,
+        catalogue_ttl_ms: CATALOGUE_TTL_MS,
+        roots: Roots::System,
+    })?)
 }
 
 fn health(parts: &Parts<'_>, webhooks: bool) -> Health {

@@ -7,6 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Kind, Result};
 use crate::id::{DeliveryId, TenantId};
 use crate::job::Delayed;
+use crate::metric::count;
 use crate::port::{Ids as _, Outgoing, SendOutcome};
 use crate::retry::jittered_ms;
 use crate::signature::{SignedHeaders, standard, v3};
@@ -126,6 +127,7 @@ impl Fluxgate {
             other => self.next_try(delivery, other),
         };
         self.ports.deliveries.update(&delivery.attempted(attempt, state)).await?;
+        count!("CallbackAttempts", outcome = if state == DeliveryState::Delivered { "delivered" } else { "failed" });
         Ok(after)
     }
 

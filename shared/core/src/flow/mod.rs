@@ -2,6 +2,7 @@
 
 mod advance;
 mod archive;
+mod audit;
 mod deliver;
 mod media;
 mod read;
@@ -11,6 +12,7 @@ mod signal;
 mod submit;
 mod work;
 
+pub use audit::TenantAudit;
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::bounds::Bounds;
+use crate::links::{BaseUrl, OutputLinks};
 use crate::port::{
     AccountStore, AddressGuard, CallbackSender, Clock, DeliveryStore, EndpointStore, Entropy, ObjectStore,
     OutputFetcher, Queue, TaskStore, TenantStore, Upstream,
@@ -47,8 +50,10 @@ pub struct Ports {
 /// What an installation sets.
 pub struct Settings {
     pub bounds: Bounds,
-    /// Where tenants reach the API, without a trailing `/`.
-    pub base_url: String,
+    /// Where tenants reach the API.
+    pub base_url: BaseUrl,
+    /// What tenants get for their outputs.
+    pub output_links: OutputLinks,
     /// Where upstream reaches the receiver; without it completions come by polling alone.
     pub public_url: Option<Url>,
     pub capability: CapabilityKey,

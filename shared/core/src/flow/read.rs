@@ -2,10 +2,17 @@
 
 use super::Fluxgate;
 use crate::delivery::Delivery;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{TaskId, TenantId};
+use crate::links::OutputLinks;
 use crate::prediction::Prediction;
-use crate::task::{Step, Task};
+use crate::signature::OutputLink;
+use crate::task::{Output, Step, Task};
+use crate::time::Timestamp;
+
+const LINK_STEP_MS: i64 = 3_600_000;
+/// A redeemed link is followed at once.
+const REDEEMED_EXPIRES_MS: u64 = 300_000;
 
 /// Everything that happened to one task.
 #[derive(Debug)]
@@ -25,17 +32,42 @@ impl Fluxgate {
     /// A task at hand in the vendor's words.
     pub async fn view(&self, task: &Task) -> Result<Prediction> {
         let links = if task.outputs.is_empty() { Vec::new() } else { self.links(task).await? };
-        Ok(Prediction::of(task, links, &self.settings.base_url))
+        Ok(Prediction::of(task, links, self.settings.base_url.as_str()))
     }
 
     async fn links(&self, task: &Task) -> Result<Vec<String>> {
+        match self.settings.output_links {
+            OutputLinks::Presigned => self.presigned(task, &task.outputs, self.bounds().presign_expires_ms).await,
+            OutputLinks::Relayed => Ok((0..task.outputs.len()).map(|n| self.relayed(task, n)).collect()),
+        }
+    }
+
+    async fn presigned(&self, task: &Task, outputs: &[Output], expires_ms: u64) -> Result<Vec<String>> {
         let destination = self.ports.tenants.get(&task.tenant).await?.destination;
-        let mut links = Vec::with_capacity(task.outputs.len());
-        for output in &task.outputs {
-            let expires_ms = self.bounds().presign_expires_ms;
+        let mut links = Vec::with_capacity(outputs.len());
+        for output in outputs {
             links.push(self.ports.objects.presign(&task.tenant, &destination, output, expires_ms).await?);
         }
         Ok(links)
+    }
+
+    /// The same within an hour, so that it can be cached.
+    fn relayed(&self, task: &Task, n: usize) -> String {
+        let expires = self.now().plus_ms(self.bounds().presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
+        let path = self.settings.capability.output_path(&task.tenant, &task.id, n, Timestamp(expires));
+        format!("{}{path}", self.settings.base_url.as_str())
+    }
+
+    /// The presigned URL that a relayed link stands for. Kind `NotFound` for a link that was never given out, or has expired.
+    pub async fn redeem(&self, link: &OutputLink<'_>) -> Result<String> {
+        let unknown = || Error::not_found("this link is not valid any more; ask for the task's result again");
+        if !self.settings.capability.verify_output(link) || link.expires < self.now() {
+            return Err(unknown());
+        }
+        let task = self.ports.tasks.get(link.tenant, link.task).await?;
+        let output = task.outputs.get(link.n).ok_or_else(unknown)?;
+        let urls = self.presigned(&task, std::slice::from_ref(output), REDEEMED_EXPIRES_MS).await?;
+        urls.into_iter().next().ok_or_else(unknown)
     }
 
     /// Every step and delivery of one task. Kind `NotFound` for foreign and unknown ids alike.

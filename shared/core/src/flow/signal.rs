@@ -6,8 +6,9 @@ use crate::delivery::{Delivery, DeliveryState, Target};
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, TaskId};
 use crate::job::Job;
+use crate::metric::{count, measure};
 use crate::port::Ids as _;
-use crate::task::{Change, Rejection, Signal, State, Step, Task, transition};
+use crate::task::{Change, Rejection, Signal, State, Step, Task, Via, transition};
 use crate::time::Timestamp;
 
 /// How often a signal is brought again when the task moves under it.
@@ -29,6 +30,19 @@ impl Outcome {
     }
 }
 
+/// Counts the ends of tasks.
+fn observe(before: &Task, after: &Task) {
+    match (after.state, &after.failure) {
+        (State::Completed, _) => {
+            count!("Completions", via = after.completed_by.map_or("none", Via::as_str));
+            measure!("ArchiveLatency", "Milliseconds", after.since.since_ms(before.since));
+            measure!("CapturedMicroUsd", "None", after.price.0);
+        }
+        (state, Some(failure)) if state.is_end() => count!("Failures", reason = failure.reason.as_str()),
+        _ => {}
+    }
+}
+
 impl Fluxgate {
     pub(super) async fn signal(&self, mut task: Task, signal: Signal) -> Result<Outcome> {
         for _ in 0..CONFLICTS_MAX {
@@ -44,7 +58,10 @@ impl Fluxgate {
             self.wake_soon(&mut change, &signal);
             self.announce(&mut change, now).await?;
             match self.ports.tasks.apply(&change).await {
-                Ok(()) => return Ok(Outcome::Changed(change.task)),
+                Ok(()) => {
+                    observe(&task, &change.task);
+                    return Ok(Outcome::Changed(change.task));
+                }
                 Err(error) if error.is_conflict() && error.code != "run_claimed" => {
                     task = self.ports.tasks.get(&task.tenant, &task.id).await?;
                 }

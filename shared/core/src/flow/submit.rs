@@ -7,6 +7,7 @@ use crate::callback::CallbackUrl;
 use crate::digest::{RunningSha256, Sha256, update_json};
 use crate::error::{Error, Result};
 use crate::id::{IdempotencyKey, ModelId, TenantId};
+use crate::metric::count;
 use crate::money::MicroUsd;
 use crate::port::{Admitted, Ids as _};
 use crate::retry::jittered_ms;
@@ -52,7 +53,10 @@ impl Fluxgate {
         let inputs = admission.inputs.clone();
         match self.ports.tasks.admit(admission).await? {
             Admitted::Existing(task) => Ok(*task),
-            Admitted::New => self.send(task, &inputs).await,
+            Admitted::New => {
+                count!("Submits");
+                self.send(task, &inputs).await
+            }
         }
     }
 

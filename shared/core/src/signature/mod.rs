@@ -5,7 +5,7 @@ mod secret;
 pub mod standard;
 pub mod v3;
 
-pub use capability::CapabilityKey;
+pub use capability::{CapabilityKey, OutputLink};
 pub use secret::Secret;
 
 use aws_lc_rs::hmac;

@@ -186,7 +186,8 @@ fn name_run(change: &mut Change, run: UpstreamId, via: Via) {
 }
 
 fn change(task: Task, step: Step) -> Change {
-    Change { steps: vec![step], ..duplicate(&task) }
+    let (jobs, deliveries) = (Vec::new(), Vec::new());
+    Change { task, money: None, steps: vec![step], jobs, deliveries, claim: None }
 }
 
 fn duplicate(task: &Task) -> Change {

@@ -50,7 +50,7 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         created_at: Timestamp(0),
         state: TenantState::Active,
         trust,
-        destination: Destination { bucket: "bucket".to_owned(), prefix: String::new(), role: None },
+        destination: Destination { bucket: "bucket".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
         webhook_secret: Secret::webhook([0; 32]),
     }
 }

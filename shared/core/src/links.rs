@@ -1,0 +1,54 @@
+//! Where tenants reach this installation, and what links to their outputs look like.
+
+use std::sync::OnceLock;
+
+/// The public address of the tenant API, without a trailing `/`.
+///
+/// A function behind a URL that its platform chose learns it from the first request; everything else is told at the start.
+#[derive(Debug, Default)]
+pub struct BaseUrl(OnceLock<String>);
+
+impl BaseUrl {
+    pub fn fixed(url: &str) -> Self {
+        let base = Self::default();
+        base.learn(url);
+        base
+    }
+
+    /// Only the first word counts.
+    pub fn learn(&self, url: &str) {
+        self.0.get_or_init(|| url.trim_end_matches('/').to_owned());
+    }
+
+    /// Empty while unknown, so that links are relative.
+    pub fn as_str(&self) -> &str {
+        self.0.get().map_or("", String::as_str)
+    }
+}
+
+/// How a tenant's output becomes a URL that downloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputLinks {
+    /// Signed by the bucket's own keys: for keys that outlive the link.
+    Presigned,
+    /// Signed by Fluxgate and redeemed at its own address for a fresh presigned URL: where the bucket's keys are a role's, whose
+    /// presigned URLs die with its session.
+    Relayed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_learned_once_and_loses_its_slash() {
+        let base = BaseUrl::default();
+        assert_eq!(base.as_str(), "");
+
+        base.learn("https://gateway.example/");
+        base.learn("https://elsewhere.example");
+
+        assert_eq!(base.as_str(), "https://gateway.example");
+        assert_eq!(BaseUrl::fixed("http://127.0.0.1:8080").as_str(), "http://127.0.0.1:8080");
+    }
+}

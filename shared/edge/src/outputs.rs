@@ -1,0 +1,30 @@
+//! `/outputs/…`: a link that Fluxgate signed, redeemed for a fresh URL of the tenant's bucket.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::response::{IntoResponse as _, Response};
+use fluxgate_core::Error;
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::signature::OutputLink;
+use fluxgate_core::time::Timestamp;
+
+use crate::error_reply::Problem;
+use crate::state::Edge;
+
+pub(crate) const PATH: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
+
+/// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for whatever was never given out.
+pub(crate) async fn redeem(
+    State(edge): State<Edge>,
+    Path((tenant, task, n, expires, token)): Path<(String, String, String, String, String)>,
+) -> Result<Response, Problem> {
+    let unknown = || Error::not_found("there is no such output");
+    let tenant = TenantId::parse(&tenant).map_err(|_| unknown())?;
+    let task = TaskId::parse(&task).map_err(|_| unknown())?;
+    let n = n.parse().map_err(|_| unknown())?;
+    let expires = Timestamp(expires.parse().map_err(|_| unknown())?);
+    let link = OutputLink { tenant: &tenant, task: &task, n, expires, token: &token };
+    let url = edge.fluxgate.redeem(&link).await?;
+    Ok((StatusCode::FOUND, [(LOCATION, url), (CACHE_CONTROL, "no-store".to_owned())]).into_response())
+}
