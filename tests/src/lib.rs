@@ -2,15 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
+pub mod aws_calls;
+pub mod aws_stores;
 pub mod contract;
 pub mod eventually;
+pub mod faulty_aws;
 pub mod gateway;
+pub mod lambda;
+pub mod ministack;
 pub mod process;
 pub mod receiver;
+pub mod stack;
 pub mod tenant;
 
+pub use aws_stores::AwsStores;
 pub use eventually::eventually;
 pub use gateway::{Gateway, GatewayOptions};
+pub use ministack::Ministack;
 pub use process::FluxgateProcess;
 pub use receiver::LiveReceiver;
+pub use stack::{Stack, StackOptions};
 pub use tenant::TestTenant;

@@ -7,9 +7,14 @@ use crate::eventually;
 
 /// The binary that `tests/run` builds before the tests.
 pub fn binary() -> PathBuf {
+    binary_named("fluxgate")
+}
+
+/// The binary of this name that `tests/run` builds before the tests.
+pub fn binary_named(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
-    let binary = folder.join("fluxgate");
+    let binary = folder.join(name);
     assert!(binary.is_file(), "{} is missing: run the tests by tests/run", binary.display());
     binary
 }

@@ -93,6 +93,8 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_stall_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_first_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_max_ms: Option<u64>,
@@ -117,6 +119,7 @@ impl BoundsSettings {
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
         set(&mut bounds.unknown_max_ms, self.unknown_max_ms);
         set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
+        set(&mut bounds.archive_max_ms, self.archive_max_ms);
         set(&mut bounds.watch.first_ms, self.watch_first_ms);
         set(&mut bounds.watch.max_ms, self.watch_max_ms);
         set(&mut bounds.wake.first_ms, self.wake_first_ms);

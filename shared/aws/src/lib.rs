@@ -4,8 +4,15 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
+mod clients;
 pub mod dynamodb;
+mod failure;
 pub mod http;
+mod kept;
 pub mod secrets;
 pub mod sqs;
 pub mod sts;
+
+pub use aws_credential_types::Credentials;
+pub use aws_credential_types::provider::SharedCredentialsProvider;
+pub use clients::AwsSettings;

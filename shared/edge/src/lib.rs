@@ -1,5 +1,6 @@
 //! HTTP: routers from which the OpenAPI document is generated, tokens to principals, errors to status codes.
 
+mod admin;
 pub mod auth;
 mod bearer;
 mod body;
@@ -11,5 +12,5 @@ mod router;
 mod state;
 mod vendor;
 
-pub use router::{api_router, receiver_router};
+pub use router::{admin_router, api_router, receiver_router};
 pub use state::{Edge, Health};

@@ -1,5 +1,6 @@
 //! The routers, and the OpenAPI document they are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
@@ -9,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
+use fluxgate_core::flow::Fluxgate;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -20,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::error_reply::{Problem, routing_reply};
 use crate::state::Edge;
-use crate::{native, outputs, receiver, vendor};
+use crate::{admin, native, outputs, receiver, vendor};
 
 /// How long a client may pause inside a body.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -53,6 +55,12 @@ pub fn receiver_router(edge: Edge) -> Router {
     observed(router).with_state(edge)
 }
 
+/// What the operator calls. Whoever serves it decides who is one.
+pub fn admin_router(fluxgate: Arc<Fluxgate>) -> Router {
+    let router = admin::router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    observed(router).with_state(fluxgate)
+}
+
 fn routes(bounds: &Bounds) -> OpenApiRouter<Edge> {
     OpenApiRouter::with_openapi(document()).merge(vendor::router(bounds)).merge(native::router())
 }
@@ -68,7 +76,7 @@ fn document() -> OpenApi {
 }
 
 /// Request ids, traces and a net under panics, around everything.
-fn observed(router: Router<Edge>) -> Router<Edge> {
+fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<axum::body::Body>| {
         let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
         // The path alone: a query may hold a callback URL, and some paths end in a capability.

@@ -1,1 +1,18 @@
-//! x
+//! What the seven Lambda functions are made of: their environment, their wiring, and the three ways they are woken.
+//!
+//! A function is its wiring and one of [`http`], [`batch`] and [`schedule`]; nothing here decides anything about a task.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+
+mod absent;
+pub mod batch;
+pub mod config;
+mod emf;
+pub mod http;
+mod init;
+mod log;
+pub mod schedule;
+pub mod wiring;
+
+pub use config::Environment;
+pub use init::InitError;

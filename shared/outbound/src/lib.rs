@@ -12,13 +12,15 @@ mod guard;
 mod jwks;
 mod output;
 mod retry_after;
+mod roots;
 mod upstream;
 
 pub use callback::HttpCallbackSender;
 pub use guard::{Guard, GuardPolicy, GuardedClient};
 pub use jwks::HttpJwksFetcher;
 pub use output::HttpOutputFetcher;
-pub use upstream::{UpstreamSettings, WaveSpeedClient};
+pub use roots::Roots;
+pub use upstream::{ApiKey, UpstreamSettings, WaveSpeedClient, check_api_key};
 
 /// What every request calls itself.
 const USER_AGENT: &str = concat!("fluxgate/", env!("CARGO_PKG_VERSION"));

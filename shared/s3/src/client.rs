@@ -5,32 +5,27 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-};
-use fluxgate_core::{Error, Result};
+use aws_sdk_s3::config::{BehaviorVersion, Config, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::{S3Limits, S3StoreSettings};
 
 /// One that reads and writes, and one that signs for the public endpoint.
-pub(super) fn clients(settings: S3StoreSettings) -> Result<(Client, Client)> {
+pub(super) fn clients(settings: S3StoreSettings) -> (Client, Client) {
     let public_endpoint = settings.public_endpoint.clone();
-    let config = config(settings)?;
+    let config = config(settings);
     let client = Client::from_conf(config.clone());
     let signer = match public_endpoint {
         Some(endpoint) => Client::from_conf(config.to_builder().endpoint_url(endpoint).build()),
         None => client.clone(),
     };
-    Ok((client, signer))
+    (client, signer)
 }
 
-fn config(settings: S3StoreSettings) -> Result<Config> {
-    let (access_key, secret_key) = settings.credentials.ok_or_else(no_credentials)?;
-    let credentials = Credentials::new(access_key, secret_key.expose(), None, None, "settings");
+fn config(settings: S3StoreSettings) -> Config {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region))
-        .credentials_provider(credentials)
+        .credentials_provider(settings.credentials)
         .force_path_style(settings.force_path_style)
         .timeout_config(timeouts(settings.limits))
         .retry_config(RetryConfig::standard().with_max_attempts(settings.limits.attempts_max.max(1)))
@@ -38,7 +33,8 @@ fn config(settings: S3StoreSettings) -> Result<Config> {
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     config.set_endpoint_url(settings.endpoint);
-    Ok(config.build())
+    config.set_http_client(settings.http);
+    config.build()
 }
 
 fn timeouts(limits: S3Limits) -> TimeoutConfig {
@@ -47,8 +43,4 @@ fn timeouts(limits: S3Limits) -> TimeoutConfig {
         .operation_attempt_timeout(Duration::from_millis(limits.attempt_timeout_ms))
         .operation_timeout(Duration::from_millis(limits.operation_timeout_ms))
         .build()
-}
-
-fn no_credentials() -> Error {
-    Error::invalid("credentials_missing", "S3 needs an access key and a secret key; the machine's own role comes later")
 }

@@ -3,19 +3,30 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
+mod bucket;
 mod client;
+mod multipart;
 mod presign;
 mod put;
 mod refusal;
+mod roles;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+pub use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{NewObject, ObjectStore, Stored};
-use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
-use fluxgate_core::{Error, Result};
+
+use bucket::Bucket;
+use roles::Caller;
+pub use roles::{RoleCredentials, fixed_keys};
+
+const MIB: u64 = 1024 * 1024;
 
 /// Which S3, and as whom.
 #[derive(Debug, Clone)]
@@ -25,14 +36,16 @@ pub struct S3StoreSettings {
     /// Under which name tenants reach it, for presigned URLs; `None`: under the same.
     pub public_endpoint: Option<String>,
     pub region: String,
-    /// Access key and secret key. `None`, the machine's own role, is not supported yet.
-    pub credentials: Option<(String, Secret)>,
+    /// Fluxgate's own, for destinations without a role.
+    pub credentials: SharedCredentialsProvider,
     /// `endpoint/bucket/key` in place of `bucket.endpoint/key`.
     pub force_path_style: bool,
+    /// `None`: one that trusts the system's certificates.
+    pub http: Option<SharedHttpClient>,
     pub limits: S3Limits,
 }
 
-/// How long S3 is waited for, and how often it is asked.
+/// How long S3 is waited for, how often it is asked, and in what pieces it is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct S3Limits {
     pub connect_timeout_ms: u64,
@@ -42,12 +55,26 @@ pub struct S3Limits {
     pub operation_timeout_ms: u64,
     /// Tries of one operation, the first included; at least 1.
     pub attempts_max: u32,
+    /// An object over this size is sent in parts. `None`: never, for an S3 that knows no parts.
+    pub multipart_over_bytes: Option<u64>,
+    /// One part, held in memory while it is sent. S3 takes no less than 5 MiB.
+    pub part_bytes: u64,
+    /// All parts of one object together.
+    pub multipart_timeout_ms: u64,
 }
 
 impl Default for S3Limits {
     /// Together below a job's lease of five minutes: a put and the look at what was there before.
     fn default() -> Self {
-        Self { connect_timeout_ms: 3_000, attempt_timeout_ms: 60_000, operation_timeout_ms: 120_000, attempts_max: 3 }
+        Self {
+            connect_timeout_ms: 3_000,
+            attempt_timeout_ms: 60_000,
+            operation_timeout_ms: 120_000,
+            attempts_max: 3,
+            multipart_over_bytes: Some(64 * MIB),
+            part_bytes: 16 * MIB,
+            multipart_timeout_ms: 150_000,
+        }
     }
 }
 
@@ -57,39 +84,54 @@ pub struct S3ObjectStore {
     client: Client,
     /// Signs URLs and never connects.
     signer: Client,
+    roles: Option<Arc<dyn RoleCredentials>>,
+    limits: S3Limits,
 }
 
 impl S3ObjectStore {
-    /// Connects to nothing yet. Fails with kind `Invalid` when the settings hold no credentials.
-    pub fn new(settings: S3StoreSettings) -> Result<Self> {
-        let (client, signer) = client::clients(settings)?;
-        Ok(Self { client, signer })
+    /// Connects to nothing yet. A destination with a role is refused with code `role_unsupported`.
+    pub fn new(settings: S3StoreSettings) -> Self {
+        let limits = settings.limits;
+        let (client, signer) = client::clients(settings);
+        Self { client, signer, roles: None, limits }
     }
-}
 
-/// The one place where a tenant's role will be assumed.
-fn refuse_role(destination: &Destination) -> Result<()> {
-    match destination.role {
-        None => Ok(()),
-        Some(_) => Err(Error::internal("role_unsupported", "roles of tenants cannot be assumed yet; leave `role` out")),
+    /// One that assumes tenants' roles.
+    #[must_use]
+    pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
+        Self { roles: Some(roles), ..self }
+    }
+
+    async fn bucket<'a>(
+        &self,
+        client: &'a Client,
+        destination: &'a Destination,
+        tenant: &TenantId,
+    ) -> Result<Bucket<'a>> {
+        let caller = Caller::of(self.roles.as_deref(), destination, tenant).await?;
+        Ok(Bucket::new(client, destination, caller))
     }
 }
 
 #[async_trait]
 impl ObjectStore for S3ObjectStore {
-    async fn put_new(&self, _tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored> {
-        refuse_role(destination)?;
-        put::put_new(&self.client, &destination.bucket, object).await
+    async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored> {
+        let bucket = self.bucket(&self.client, destination, tenant).await?;
+        if self.limits.multipart_over_bytes.is_some_and(|most| object.bytes > most) {
+            return Box::pin(multipart::put_new(&bucket, object, self.limits)).await;
+        }
+        put::put_new(&bucket, object).await
     }
 
+    /// A URL signed in a role dies with the role's keys, however long it was asked to work: within the hour.
     async fn presign(
         &self,
-        _tenant: &TenantId,
+        tenant: &TenantId,
         destination: &Destination,
         output: &Output,
         expires_ms: u64,
     ) -> Result<String> {
-        refuse_role(destination)?;
-        presign::presign(&self.signer, output, expires_ms).await
+        let bucket = self.bucket(&self.signer, destination, tenant).await?;
+        presign::presign(&bucket, output, expires_ms).await
     }
 }

@@ -1,6 +1,5 @@
 //! The conditional put, and the look at what was there before.
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
@@ -10,15 +9,18 @@ use fluxgate_core::port::{NewObject, ObjectBody, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::{Error, Result};
 
+use super::bucket::Bucket;
 use super::refusal::{Refusal, refusal};
 
 /// The name of the digest in an object's metadata.
-const SHA256: &str = "sha256";
+pub(super) const SHA256: &str = "sha256";
 
-pub(super) async fn put_new(client: &Client, bucket: &str, object: NewObject) -> Result<Stored> {
-    let put = client
+pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
+    let put = bucket
+        .client
         .put_object()
-        .bucket(bucket)
+        .bucket(bucket.name)
+        .set_expected_bucket_owner(bucket.owner.clone())
         .key(&object.key)
         .if_none_match("*")
         .checksum_sha256(BASE64.encode(object.sha256))
@@ -29,10 +31,10 @@ pub(super) async fn put_new(client: &Client, bucket: &str, object: NewObject) ->
         .customize()
         // The checksum already binds the bytes; signing them would digest them once more.
         .disable_payload_signing();
-    match Box::pin(put.send()).await {
-        Ok(_) => Ok(Stored::Created(created(bucket, object))),
+    match Box::pin(bucket.caller.does(put).send()).await {
+        Ok(_) => Ok(Stored::Created(created(bucket.name, object))),
         Err(error) => match refusal(&error, bucket) {
-            Refusal::Taken => existing(client, bucket, object.key).await.map(Stored::Existing),
+            Refusal::Taken => existing(bucket, object.key).await.map(Stored::Existing),
             Refusal::Failed(error) => Err(error),
         },
     }
@@ -41,18 +43,20 @@ pub(super) async fn put_new(client: &Client, bucket: &str, object: NewObject) ->
 async fn body(body: &ObjectBody) -> Result<ByteStream> {
     match body {
         ObjectBody::Memory(bytes) => Ok(ByteStream::from(bytes.clone())),
-        ObjectBody::File(path) => ByteStream::from_path(path.as_ref().as_ref()).await.map_err(|error| {
-            Error::internal("output_file_unreadable", "a fetched output could not be read back; look at the disk")
-                .source(error)
-        }),
+        ObjectBody::File(path) => ByteStream::from_path(path.as_ref().as_ref()).await.map_err(unreadable),
     }
 }
 
-fn length(bytes: u64) -> Result<i64> {
+pub(super) fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let text = "a fetched output could not be read back; look at the disk";
+    Error::internal("output_file_unreadable", text).source(cause)
+}
+
+pub(super) fn length(bytes: u64) -> Result<i64> {
     i64::try_from(bytes).map_err(|error| Error::internal("object_too_large", "an object over 8 EiB").source(error))
 }
 
-fn created(bucket: &str, object: NewObject) -> Output {
+pub(super) fn created(bucket: &str, object: NewObject) -> Output {
     Output {
         bucket: bucket.to_owned(),
         key: object.key,
@@ -62,19 +66,30 @@ fn created(bucket: &str, object: NewObject) -> Output {
     }
 }
 
-async fn existing(client: &Client, bucket: &str, key: String) -> Result<Output> {
-    let head = client.head_object().bucket(bucket).key(&key).checksum_mode(ChecksumMode::Enabled);
-    let head = Box::pin(head.send()).await.map_err(|error| match refusal(&error, bucket) {
+/// What lies at the key.
+pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output> {
+    let head = bucket
+        .client
+        .head_object()
+        .bucket(bucket.name)
+        .set_expected_bucket_owner(bucket.owner.clone())
+        .key(&key)
+        .checksum_mode(ChecksumMode::Enabled)
+        .customize();
+    let head = Box::pin(bucket.caller.does(head).send()).await.map_err(|error| match refusal(&error, bucket) {
         // The put said taken, the look says something else: whatever it is, it is in motion.
-        Refusal::Taken => Error::unavailable("bucket_unavailable", format!("bucket '{bucket}' contradicts itself")),
+        Refusal::Taken => {
+            Error::unavailable("bucket_unavailable", format!("bucket '{}' contradicts itself", bucket.name))
+        }
         Refusal::Failed(error) => error,
     })?;
     let Some(sha256) = digest(&head) else {
-        let text = format!("another object without a SHA-256 lies at '{key}' in bucket '{bucket}'; move it away");
+        let text =
+            format!("another object without a SHA-256 lies at '{key}' in bucket '{}'; move it away", bucket.name);
         return Err(Error::unavailable("bucket_key_taken", text));
     };
     Ok(Output {
-        bucket: bucket.to_owned(),
+        bucket: bucket.name.to_owned(),
         key,
         sha256,
         bytes: head.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0),

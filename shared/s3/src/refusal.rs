@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use fluxgate_core::{Error, Kind};
 
+use super::bucket::Bucket;
+
 /// Why an operation did not go through.
 pub(super) enum Refusal {
     /// The condition did not hold: something lies at the key, or is just being written there.
@@ -12,7 +14,23 @@ pub(super) enum Refusal {
     Failed(Error),
 }
 
-pub(super) fn refusal<E>(error: &SdkError<E>, bucket: &str) -> Refusal
+impl Refusal {
+    /// Where no condition was set, so that none can have failed.
+    pub(super) fn error(self, bucket: &Bucket<'_>) -> Error {
+        match self {
+            Self::Taken => unavailable(bucket),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+pub(super) fn refusal<E>(error: &SdkError<E>, bucket: &Bucket<'_>) -> Refusal
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -22,28 +40,36 @@ where
     match (status, code) {
         (_, "PreconditionFailed" | "ConditionalRequestConflict") | (Some(412), _) => Refusal::Taken,
         (_, "NoSuchBucket") => failed(missing(bucket), cause(error, status, code)),
+        (Some(301 | 307), _) | (_, "AuthorizationHeaderMalformed") => {
+            failed(elsewhere(bucket), cause(error, status, code))
+        }
         (Some(401 | 403), _) => failed(denied(bucket), cause(error, status, code)),
         _ => failed(unavailable(bucket), cause(error, status, code)),
     }
 }
 
-fn missing(bucket: &str) -> Error {
-    Error::unavailable(
-        "bucket_missing",
-        format!("bucket '{bucket}' does not exist; create it, or correct the destination"),
-    )
+fn missing(bucket: &Bucket<'_>) -> Error {
+    let text = format!("bucket '{}' does not exist; create it, or correct the destination", bucket.name);
+    Error::unavailable("bucket_missing", text)
 }
 
-fn denied(bucket: &str) -> Error {
-    let text = format!("bucket '{bucket}' refuses Fluxgate; allow s3:PutObject and s3:GetObject, and look at the keys");
+fn elsewhere(bucket: &Bucket<'_>) -> Error {
+    let text = format!("bucket '{}' is in another region than Fluxgate; name one in Fluxgate's region", bucket.name);
+    Error::unavailable("bucket_elsewhere", text)
+}
+
+fn denied(bucket: &Bucket<'_>) -> Error {
+    let (name, who) = (bucket.name, bucket.caller.name());
+    let mut text = format!("bucket '{name}' refuses {who}; allow s3:PutObject and s3:GetObject, and look at the keys");
+    if let Some(owner) = &bucket.owner {
+        text.push_str(&format!(", and whether account {owner} owns it"));
+    }
     Error::new(Kind::Forbidden, "bucket_denied", text)
 }
 
-fn unavailable(bucket: &str) -> Error {
-    Error::unavailable(
-        "bucket_unavailable",
-        format!("bucket '{bucket}' could not be reached or written; it is tried again"),
-    )
+pub(super) fn unavailable(bucket: &Bucket<'_>) -> Error {
+    let text = format!("bucket '{}' could not be reached or written; it is tried again", bucket.name);
+    Error::unavailable("bucket_unavailable", text)
 }
 
 /// S3's status and code when it answered, else why there was no answer.

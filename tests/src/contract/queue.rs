@@ -93,8 +93,10 @@ pub async fn a_job_whose_lease_runs_out_is_received_again(stores: Stores) {
 }
 
 pub async fn a_job_that_goes_on_comes_again_as_what_it_became(stores: Stores) {
-    let tenant = fresh_tenant();
-    let watch = |round| Job::Watch { tenant: tenant.clone(), task: fixed_task(), round };
+    let tenant = stores.funded(1).await;
+    // A watch goes on only while there is a task to watch.
+    let task = stores.admitted(&tenant).await.id;
+    let watch = |round| Job::Watch { tenant: tenant.clone(), task: task.clone(), round };
     send(&stores, &watch(0), 0).await;
 
     let first = receive_of(&stores, Lane::Watch, &tenant).await;
@@ -193,8 +195,4 @@ pub async fn the_lanes_are_apart(stores: Stores) {
     assert!(none_of(&stores, Lane::Notify, &tenant).await);
     let leases = receive_of(&stores, Lane::Archive, &tenant).await;
     stores.queue.ack(&leases[0]).await.unwrap();
-}
-
-fn fixed_task() -> fluxgate_core::id::TaskId {
-    fluxgate_core::id::TaskId::parse(&"a".repeat(32)).expect("a valid id")
 }

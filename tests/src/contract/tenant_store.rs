@@ -18,7 +18,7 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
             keys: KeySource::Oidc,
             claim: Some(ClaimMatch { name: "tenant".to_owned(), value: id.to_string() }),
         }],
-        destination: Destination { bucket: "b".to_owned(), prefix: String::new(), role: None },
+        destination: Destination { bucket: "b".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
         webhook_secret: Secret::new("whsec_x"),
     }
 }

@@ -2,18 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
+mod archiving;
+mod aws_multipart;
+mod aws_secrets;
 mod bad_input;
 mod callbacks;
 mod command;
 mod contract;
 mod crash;
 mod demo;
+mod dynamodb;
 mod edit;
 mod faults;
 mod idempotency;
 mod isolation;
 mod openapi;
 mod python_sdk;
+mod sqs;
+mod stack;
 mod tidy;
 mod tokens;
 mod uploads;

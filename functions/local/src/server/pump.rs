@@ -1,13 +1,11 @@
 //! The queue's consumers: poller, archiver and notifier side by side, each with a bound of its own.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_core::flow::Fluxgate;
-use fluxgate_core::job::{Job, Lane};
+use fluxgate_core::job::Lane;
 use fluxgate_core::port::Lease;
-use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,8 +23,6 @@ fn concurrency_max(lane: Lane) -> usize {
 const RECEIVE_MAX: usize = 32;
 /// After an error of the queue itself.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Before a job that panicked is tried again.
-const PANIC_DELAY_MS: u64 = 60_000;
 
 pub(super) struct Pump {
     stop: watch::Sender<bool>,
@@ -88,26 +84,9 @@ async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Arc<Semaphore>) -> V
     }
 }
 
-/// One job. A panic fails that job alone.
+/// One job.
 async fn work(fluxgate: &Fluxgate, lease: Lease) {
-    match AssertUnwindSafe(fluxgate.work(&lease)).catch_unwind().await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled")
-        }
-        Err(_) => after_panic(fluxgate, &lease).await,
-    }
-}
-
-async fn after_panic(fluxgate: &Fluxgate, lease: &Lease) {
-    tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job met a defect");
-    let queue = &fluxgate.ports.queue;
-    let settled = match &lease.job {
-        // A watch is never given up: its task would have nobody looking at it.
-        Job::Watch { .. } => queue.again(lease, &lease.job, PANIC_DELAY_MS).await,
-        _ => queue.fail(lease, PANIC_DELAY_MS, "panic", fluxgate.bounds().job_failures_max).await,
-    };
-    if let Err(error) = settled {
-        tracing::error!(error = error.with_causes(), "a job could not be settled");
+    if let Err(error) = fluxgate.work_safely(&lease).await {
+        tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled");
     }
 }

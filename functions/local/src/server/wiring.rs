@@ -15,9 +15,9 @@ use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
     Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, Roots, UpstreamSettings,
-    WaveSpeedClient,
+    WaveSpeedClient, check_api_key,
 };
-use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
+use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 use tokio::sync::watch;
 use url::{Host, Url};
 
@@ -76,7 +76,7 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
         endpoints: store.clone(),
         deliveries: store.clone(),
         queue: store,
-        objects: Arc::new(objects(parts)?),
+        objects: Arc::new(objects(parts)),
         upstream: Arc::new(upstream(parts, upstream_timeout_ms)?),
         outputs: Arc::new(HttpOutputFetcher::new(guard.client())),
         callbacks: Arc::new(HttpCallbackSender::new(guard.client())),
@@ -104,16 +104,18 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-fn objects(parts: &Parts<'_>) -> Result<S3ObjectStore> {
+fn objects(parts: &Parts<'_>) -> S3ObjectStore {
     let secrets = &parts.folder.secrets;
-    Ok(S3ObjectStore::new(S3StoreSettings {
+    S3ObjectStore::new(S3StoreSettings {
         endpoint: Some(format!("http://{}", reachable(parts.s3.addr()))),
         public_endpoint: parts.settings.s3_public_url.as_ref().map(ToString::to_string),
         region: "us-east-1".to_owned(),
-        credentials: Some((secrets.s3_access_key.clone(), secrets.s3_secret_key.clone())),
+        credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
         force_path_style: true,
-        limits: S3Limits::default(),
-    })?)
+        http: None,
+        // The in-process server takes whole objects only.
+        limits: S3Limits { multipart_over_bytes: None, ..S3Limits::default() },
+    })
 }
 
 fn upstream(parts: &Parts<'_>, timeout_ms: u64) -> Result<WaveSpeedClient> {
@@ -122,9 +124,10 @@ fn upstream(parts: &Parts<'_>, timeout_ms: u64) -> Result<WaveSpeedClient> {
         (None, UpstreamChoice::Vendor { url, key }) => (url, key),
         (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
     };
+    check_api_key(&api_key)?;
     Ok(WaveSpeedClient::new(UpstreamSettings {
         base_url,
-        api_key,
+        api_key: Arc::new(api_key),
         timeout_ms,
         catalogue_ttl_ms: CATALOGUE_TTL_MS,
         roots: Roots::System,

@@ -1,1 +1,64 @@
-//! The stores on one DynamoDB table.
+//! Every store on one DynamoDB table. Written for few and small writes: DynamoDB bills each begun kilobyte, and double what is
+//! in a transaction. The layout is in `key.rs`, a task's item in `task_item.rs`.
+
+mod account;
+mod admit;
+mod apply;
+mod attribute;
+mod delivery_item;
+mod delivery_store;
+mod endpoint_store;
+mod error;
+mod inputs;
+mod json_item;
+mod key;
+mod ledger;
+mod over;
+mod schema;
+mod step_item;
+mod table;
+mod task_item;
+#[cfg(test)]
+mod task_item_tests;
+mod task_store;
+mod tenant_store;
+mod transact;
+mod write;
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use fluxgate_core::Result;
+use fluxgate_core::port::Queue;
+
+pub use key::{EXPIRES_AT, PK, SK};
+pub use over::OverTasksInTable;
+pub use table::Table;
+
+/// Implements every store port. Jobs go to the queue that it is given: the watch before a task is written, all others after.
+#[derive(Clone)]
+pub struct DynamoStore {
+    table: Table,
+    queue: Arc<dyn Queue>,
+}
+
+impl fmt::Debug for DynamoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DynamoStore").field(&self.table).finish()
+    }
+}
+
+impl DynamoStore {
+    /// Connects to nothing yet.
+    pub fn new(table: Table, queue: Arc<dyn Queue>) -> Self {
+        Self { table, queue }
+    }
+
+    /// As `new`, once the table is known to be of this release: see [`DynamoStore::check_schema`].
+    pub async fn open(client: Client, table: impl Into<String>, queue: Arc<dyn Queue>) -> Result<Self> {
+        let store = Self::new(Table::new(client, table), queue);
+        store.check_schema().await?;
+        Ok(store)
+    }
+}

@@ -90,8 +90,7 @@ impl Fluxgate {
     async fn nudge_archiver(&self, task: Task) -> Result<Task> {
         let age_ms = self.now().since_ms(task.since);
         if age_ms >= self.bounds().archive_max_ms {
-            let text = "the outputs could not be copied into the bucket in time; nothing was charged; check the bucket and its role";
-            return self.give_up(task, Failure::new(5000, "archive_failed", text)).await;
+            return self.give_up_archiving(task).await;
         }
         if age_ms >= self.bounds().archive_stall_ms {
             let job = Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() };

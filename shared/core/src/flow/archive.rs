@@ -4,8 +4,13 @@ use super::Fluxgate;
 use crate::error::{Error, Kind, Result};
 use crate::id::{TaskId, TenantId};
 use crate::port::NewObject;
-use crate::task::{Failure, Output, Signal, State, Task};
+use crate::task::{Failure, Output, Signal, State, Step, Task};
 use crate::tenant::Destination;
+
+/// The step that says why the outputs are not in the bucket yet.
+const REFUSED: &str = "archive_refused";
+/// Of one task. Reasons that come and go are written down no more often.
+const REFUSALS_MAX: usize = 16;
 
 impl Fluxgate {
     /// Archives the outputs of a task that is `archiving`; of any other task it does nothing.
@@ -23,9 +28,37 @@ impl Fluxgate {
                 "output_refused",
                 format!("an output cannot be archived: {}", error.message),
             )),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.note_refusal(&task, &error).await;
+                return Err(error);
+            }
         };
         self.signal(task, signal).await.map(drop)
+    }
+
+    /// Writes down why a copy failed, so that the tenant can mend it in time. A reason that lasts is written once.
+    async fn note_refusal(&self, task: &Task, error: &Error) {
+        if let Err(unnoted) = self.try_note_refusal(task, error).await {
+            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error = unnoted.with_causes(), "a step was not written");
+        }
+    }
+
+    async fn try_note_refusal(&self, task: &Task, error: &Error) -> Result<()> {
+        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
+        let known = refusals(&timeline);
+        if known.last().is_some_and(|(code, _)| *code == error.code) || known.len() >= REFUSALS_MAX {
+            return Ok(());
+        }
+        let step = Step::new(self.now(), REFUSED).detail(format!("{}: {}", error.code, error.message));
+        self.ports.tasks.note(&task.tenant, &task.id, &step).await
+    }
+
+    /// Ends a task whose outputs resisted for too long, with the reason that stood in the way last.
+    pub(super) async fn give_up_archiving(&self, task: Task) -> Result<Task> {
+        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
+        let (code, text) = refusals(&timeline).pop().unwrap_or(("archive_failed", "check the bucket and its role"));
+        let text = format!("the outputs could not be copied into the bucket in time; nothing was charged; {text}");
+        self.give_up(task, Failure::new(5000, code, text)).await
     }
 
     async fn copy_all(&self, task: &Task) -> Result<Vec<Output>> {
@@ -53,4 +86,10 @@ impl Fluxgate {
         };
         Ok(self.ports.objects.put_new(&task.tenant, destination, object).await?.output())
     }
+}
+
+/// The reasons written down so far, as codes and texts, the newest last.
+fn refusals(timeline: &[Step]) -> Vec<(&str, &str)> {
+    let refused = timeline.iter().filter(|step| step.name == REFUSED);
+    refused.filter_map(|step| step.detail.as_deref()?.split_once(": ")).collect()
 }

@@ -5,6 +5,7 @@ mod archive;
 mod audit;
 mod deliver;
 mod media;
+mod onboard;
 mod read;
 mod reconcile;
 mod send;
@@ -13,6 +14,7 @@ mod submit;
 mod work;
 
 pub use audit::TenantAudit;
+pub use onboard::NewTenant;
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 

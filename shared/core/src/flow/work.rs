@@ -1,5 +1,9 @@
 //! What each queue's consumer does with a job in hand: the body of poller, archiver and notifier.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+
 use super::Fluxgate;
 use super::deliver::AfterDelivery;
 use crate::error::{Error, Kind, Result};
@@ -8,7 +12,27 @@ use crate::port::{Ids as _, Lease};
 use crate::retry::jittered_ms;
 use crate::task::{State, Task};
 
+/// Before a job that panicked is tried again.
+const PANIC_DELAY_MS: u64 = 60_000;
+
 impl Fluxgate {
+    /// As [`Self::work`], and a panic fails that job alone.
+    pub async fn work_safely(&self, lease: &Lease) -> Result<()> {
+        match AssertUnwindSafe(self.work(lease)).catch_unwind().await {
+            Ok(worked) => worked,
+            Err(_) => self.after_panic(lease).await,
+        }
+    }
+
+    async fn after_panic(&self, lease: &Lease) -> Result<()> {
+        tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job met a defect");
+        match &lease.job {
+            // A watch is never given up: its task would have nobody looking at it.
+            Job::Watch { .. } => self.ports.queue.again(lease, &lease.job, PANIC_DELAY_MS).await,
+            _ => self.ports.queue.fail(lease, PANIC_DELAY_MS, "panic", self.bounds().job_failures_max).await,
+        }
+    }
+
     /// Works on one job and settles its lease. An error is for the log: the job comes again when its lease runs out.
     pub async fn work(&self, lease: &Lease) -> Result<()> {
         match &lease.job {

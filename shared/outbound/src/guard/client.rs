@@ -28,7 +28,7 @@ pub struct GuardedClient {
 
 impl GuardedClient {
     pub(super) fn new(policy: &Arc<GuardPolicy>) -> Result<Self> {
-        let https = builder(policy, Way::Https).https_only(true);
+        let https = policy.roots.trusted_by(builder(policy, Way::Https).https_only(true)).map_err(unusable)?;
         // It never speaks TLS; without certificates it does not read the system's store a second time.
         let http = builder(policy, Way::Http).tls_certs_only([]);
         Ok(Self { policy: Arc::clone(policy), https: build(https)?, http: build(http)? })
@@ -66,8 +66,10 @@ fn builder(policy: &Arc<GuardPolicy>, way: Way) -> ClientBuilder {
 }
 
 fn build(builder: ClientBuilder) -> Result<Client> {
-    builder.build().map_err(|error| {
-        let text = "the HTTP client could not be set up; install the system's CA certificates";
-        Error::internal("http_client_unavailable", text).source(error)
-    })
+    builder.build().map_err(unusable)
+}
+
+fn unusable(error: reqwest::Error) -> Error {
+    let text = "the HTTP client could not be set up; install the system's CA certificates";
+    Error::internal("http_client_unavailable", text).source(error)
 }

@@ -8,12 +8,15 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::address::is_global;
+use crate::roots::Roots;
 
 /// What may be called besides global unicast addresses over https.
 #[derive(Debug, Clone, Default)]
 pub struct GuardPolicy {
     /// Networks that may be called whatever they are, and over plain http too: `--allow-net`.
     pub allow: Vec<IpNet>,
+    /// Whose certificates receivers, issuers and output servers must show.
+    pub roots: Roots,
     /// Single servers that may be called whatever their address: an upstream in this very process.
     origins: Vec<SocketAddr>,
 }
@@ -71,7 +74,7 @@ impl From<ForbiddenAddress> for Error {
 
 impl GuardPolicy {
     pub fn allowing(allow: Vec<IpNet>) -> Self {
-        Self { allow, origins: Vec::new() }
+        Self { allow, ..Self::default() }
     }
 
     /// Allows one server, by an address written out; nothing else on its machine.

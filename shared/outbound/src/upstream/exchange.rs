@@ -1,19 +1,21 @@
 //! The client towards the vendor, and the exchanges that may be repeated: everything but a submit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_core::signature::Secret;
 use fluxgate_core::{Error, Kind, Result, Retry};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use serde_json::Value;
 
 use super::envelope::{Answer, Refusal};
-use super::{UpstreamSettings, account_refused, unavailable};
+use super::{ApiKey, UpstreamSettings, account_refused, unavailable};
 use crate::USER_AGENT;
 use crate::body::read;
 use crate::failure::describe;
 use crate::retry_after::retry_after_ms;
+use crate::roots::Roots;
 
 /// A run that returns its pictures as base64 is the largest answer there is.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -26,7 +28,7 @@ const POOL_IDLE_MAX: usize = 256;
 
 pub(super) struct Exchange {
     client: Client,
-    api_key: Secret,
+    api_key: Arc<dyn ApiKey>,
     /// Without a trailing slash.
     base: String,
     timeout: Duration,
@@ -34,45 +36,68 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(settings: UpstreamSettings) -> Result<Self> {
-        let UpstreamSettings { base_url, api_key, timeout_ms, .. } = settings;
-        let client = client(&api_key)?;
+        let UpstreamSettings { base_url, api_key, timeout_ms, roots, .. } = settings;
+        let client = client(roots)?;
         let mut base = String::from(base_url);
         base.truncate(base.trim_end_matches('/').len());
         Ok(Self { client, api_key, base, timeout: Duration::from_millis(timeout_ms) })
     }
 
-    /// A POST to this path, without body or time-out.
-    pub(super) fn begin_post(&self, path_and_query: &str) -> RequestBuilder {
-        self.client.post(format!("{}{path_and_query}", self.base))
+    /// A POST to this path, without body or time-out. Nothing is sent when the key cannot be had.
+    pub(super) async fn begin_post(&self, path_and_query: &str) -> Result<Begun> {
+        self.begin(Method::POST, path_and_query).await
+    }
+
+    async fn begin(&self, method: Method, path_and_query: &str) -> Result<Begun> {
+        let key = self.api_key.current().await?;
+        let request = self.client.request(method, format!("{}{path_and_query}", self.base));
+        Ok(Begun { request: request.header(AUTHORIZATION, authorization(&key)?), key })
     }
 
     /// The answer's `data`.
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
-        let request = self.client.get(format!("{}{path}", self.base));
-        self.data(request.timeout(self.timeout)).await
+        let begun = self.begin(Method::GET, path).await?;
+        self.data(begun.with(|request| request.timeout(self.timeout))).await
     }
 
     /// The answer's `data`.
     pub(super) async fn post(&self, path: &str, question: &Value) -> Result<Value> {
-        let request = self.begin_post(path).header(CONTENT_TYPE, "application/json").body(question.to_string());
-        self.data(request.timeout(self.timeout)).await
+        let begun = self.begin_post(path).await?;
+        let json =
+            |request: RequestBuilder| request.header(CONTENT_TYPE, "application/json").body(question.to_string());
+        self.data(begun.with(|request| json(request).timeout(self.timeout))).await
     }
 
     /// Sends, and sorts what comes back by what the caller does next.
-    pub(super) async fn data(&self, request: RequestBuilder) -> Result<Value> {
-        let response = request.send().await.map_err(|error| failed(&error))?;
+    pub(super) async fn data(&self, begun: Begun) -> Result<Value> {
+        let response = begun.request.send().await.map_err(|error| failed(&error))?;
         let retry_after = retry_after_ms(response.headers());
-        match self.answer(response).await {
+        match self.answer(response, &begun.key).await {
             Answer::Data(data) => Ok(data),
             Answer::Status(refusal) => Err(refused(&refusal, retry_after)),
             Answer::Odd { .. } | Answer::Unreadable => Err(unreadable()),
         }
     }
 
-    pub(super) async fn answer(&self, response: Response) -> Answer {
+    pub(super) async fn answer(&self, response: Response, key: &Secret) -> Answer {
         let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            self.api_key.refused().await;
+        }
         let body = read(response, ANSWER_BYTES_MAX).await.ok();
-        Answer::read(status, body.as_deref()).without(self.api_key.expose())
+        Answer::read(status, body.as_deref()).without(key.expose())
+    }
+}
+
+/// A request with the key that it carries, so that the answer can be cleaned of it.
+pub(super) struct Begun {
+    pub(super) request: RequestBuilder,
+    pub(super) key: Secret,
+}
+
+impl Begun {
+    pub(super) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
+        Self { request: build(self.request), key: self.key }
     }
 }
 
@@ -114,9 +139,8 @@ fn failed(error: &reqwest::Error) -> Error {
 ///   back, and over HTTP/1.1 hyper hands back only what its connection had not yet taken off the queue: not one byte of it
 ///   was written. What was taken and then broke comes back as an error without the request.
 /// - redirects, which would repeat a POST on 307 and 308, are off; so are proxies, which may repeat what they like.
-fn client(api_key: &Secret) -> Result<Client> {
+fn client(roots: Roots) -> Result<Client> {
     let builder = Client::builder()
-        .default_headers(authorization(api_key)?)
         .http1_only()
         .retry(retry::never().max_retries_per_request(0))
         .redirect(redirect::Policy::none())
@@ -127,17 +151,23 @@ fn client(api_key: &Secret) -> Result<Client> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_IDLE_MAX)
         .user_agent(USER_AGENT);
-    builder.build().map_err(|error| {
+    roots.trusted_by(builder).and_then(ClientBuilder::build).map_err(|error| {
         let text = "the HTTP client could not be set up; install the system's CA certificates";
         Error::internal("http_client_unavailable", text).source(error)
     })
 }
 
-fn authorization(api_key: &Secret) -> Result<HeaderMap> {
+/// Fails, kind `Unavailable` and code `invalid_upstream_key`, for a key that cannot stand in a header.
+pub fn check_api_key(api_key: &Secret) -> Result<()> {
+    authorization(api_key).map(drop)
+}
+
+fn authorization(api_key: &Secret) -> Result<HeaderValue> {
     let bearer = format!("Bearer {}", api_key.expose());
     let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
-        Error::invalid("invalid_upstream_key", "the upstream key holds characters that no header takes")
+        let text = "the upstream key holds characters that no header takes; look for a line break in it";
+        Error::unavailable("invalid_upstream_key", text)
     })?;
     bearer.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+    Ok(bearer)
 }

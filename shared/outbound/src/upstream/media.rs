@@ -19,8 +19,8 @@ pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value>
         Error::invalid("invalid_content_type", "the file's content type must be one such as image/png").field("file")
     })?;
     let form = Form::new().part("file", part);
-    let request = exchange.begin_post("/api/v3/media/upload/binary").multipart(form).timeout(UPLOAD_TIMEOUT);
-    let answer = exchange.data(request).await?;
+    let begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
+    let answer = exchange.data(begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT))).await?;
     match answer.get("download_url") {
         Some(Value::String(_)) => Ok(answer),
         _ => Err(unreadable()),

@@ -1,5 +1,6 @@
 //! The vendor's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never leaves this folder.
 
+mod api_key;
 mod cached;
 mod envelope;
 mod exchange;
@@ -23,21 +24,25 @@ use fluxgate_core::{Error, Kind, Result};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::roots::Roots;
+pub use api_key::ApiKey;
 use cached::Cached;
+pub use exchange::check_api_key;
 use exchange::{Exchange, unreadable};
 
 /// A rotated secret is known after this long; until then polling brings the ends.
 const WEBHOOK_SECRET_TTL: Duration = Duration::from_secs(300);
 
 /// Where the vendor is and who we are there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UpstreamSettings {
     /// Without `/api/v3`.
     pub base_url: Url,
-    pub api_key: Secret,
+    pub api_key: Arc<dyn ApiKey>,
     /// One exchange other than a submit or an upload.
     pub timeout_ms: u64,
     pub catalogue_ttl_ms: u64,
+    pub roots: Roots,
 }
 
 /// [`Upstream`] over HTTP.
@@ -48,7 +53,7 @@ pub struct WaveSpeedClient {
 }
 
 impl WaveSpeedClient {
-    /// Fails with kind `Invalid` for a key that cannot stand in a header, kind `Internal` without a certificate store.
+    /// Fails with kind `Internal` without a certificate store.
     pub fn new(settings: UpstreamSettings) -> Result<Self> {
         let catalogue_ttl = Duration::from_millis(settings.catalogue_ttl_ms);
         Ok(Self {

@@ -11,8 +11,13 @@ use super::sorting::{sort_answer, sort_failure};
 use crate::retry_after::retry_after_ms;
 
 pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitAnswer {
-    let request = exchange
-        .begin_post(&path_and_query(&call))
+    let begun = match exchange.begin_post(&path_and_query(&call)).await {
+        Ok(begun) => begun,
+        // Nothing was sent.
+        Err(error) => return SubmitAnswer::Deferred { reason: error.to_string(), after_ms: None },
+    };
+    let request = begun
+        .request
         .header(CONTENT_TYPE, "application/json")
         .timeout(Duration::from_millis(call.timeout_ms))
         .body(call.inputs.to_owned());
@@ -21,7 +26,7 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
         Err(error) => return sort_failure(&error),
     };
     let after_ms = retry_after_ms(response.headers());
-    sort_answer(exchange.answer(response).await, after_ms, &call)
+    sort_answer(exchange.answer(response, &begun.key).await, after_ms, &call)
 }
 
 fn path_and_query(call: &SubmitCall<'_>) -> String {

@@ -10,7 +10,7 @@ use fluxgate_core::id::ModelId;
 use fluxgate_core::port::{SubmitAnswer, SubmitCall, Upstream};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Failure;
-use fluxgate_outbound::{UpstreamSettings, WaveSpeedClient};
+use fluxgate_outbound::{Roots, UpstreamSettings, WaveSpeedClient};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
@@ -23,7 +23,14 @@ const WEBHOOK: &str = "https://gate.example/hooks/acme/0001/capability?a=b&c=d";
 
 fn client(base_url: Url) -> WaveSpeedClient {
     let api_key = Secret::new("sk-secret");
-    WaveSpeedClient::new(UpstreamSettings { base_url, api_key, timeout_ms: 5_000, catalogue_ttl_ms: 60_000 }).unwrap()
+    WaveSpeedClient::new(UpstreamSettings {
+        base_url,
+        api_key: Arc::new(api_key),
+        timeout_ms: 5_000,
+        catalogue_ttl_ms: 60_000,
+        roots: Roots::System,
+    })
+    .unwrap()
 }
 
 async fn submit_with(client: &WaveSpeedClient, timeout_ms: u64) -> SubmitAnswer {

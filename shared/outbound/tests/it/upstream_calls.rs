@@ -15,7 +15,7 @@ use fluxgate_core::port::{Upload, Upstream};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::upstream::RunStatus;
-use fluxgate_outbound::{UpstreamSettings, WaveSpeedClient};
+use fluxgate_outbound::{Roots, UpstreamSettings, WaveSpeedClient};
 use futures::StreamExt as _;
 use futures::stream;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,14 @@ use crate::servers::{Count, nobody, serve};
 
 fn client_keeping(base_url: Url, catalogue_ttl_ms: u64) -> WaveSpeedClient {
     let api_key = Secret::new("sk-secret");
-    WaveSpeedClient::new(UpstreamSettings { base_url, api_key, timeout_ms: 2_000, catalogue_ttl_ms }).unwrap()
+    WaveSpeedClient::new(UpstreamSettings {
+        base_url,
+        api_key: Arc::new(api_key),
+        timeout_ms: 2_000,
+        catalogue_ttl_ms,
+        roots: Roots::System,
+    })
+    .unwrap()
 }
 
 async fn client(router: Router) -> WaveSpeedClient {
@@ -287,16 +294,18 @@ async fn an_upload_ticket_is_asked_for_with_the_tenant_s_request() {
 }
 
 #[tokio::test]
-async fn a_key_that_no_header_takes_is_refused_at_the_start() {
+async fn a_key_that_no_header_takes_is_refused_and_nothing_is_sent() {
     let settings = UpstreamSettings {
         base_url: Url::parse("https://api.example").unwrap(),
-        api_key: Secret::new("sk-secret\n"),
+        api_key: Arc::new(Secret::new("sk-secret\n")),
         timeout_ms: 1,
         catalogue_ttl_ms: 1,
+        roots: Roots::System,
     };
 
-    let error = WaveSpeedClient::new(settings).err().unwrap();
+    let error = WaveSpeedClient::new(settings).unwrap().catalogue().await.err().unwrap();
 
-    assert_eq!((error.kind, error.code), (Kind::Invalid, "invalid_upstream_key"));
+    assert_eq!((error.kind, error.code), (Kind::Unavailable, "invalid_upstream_key"));
+    assert!(fluxgate_outbound::check_api_key(&Secret::new("sk-secret\n")).is_err());
     assert!(!format!("{error:?}").contains("secret"));
 }

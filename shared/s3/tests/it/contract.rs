@@ -25,7 +25,7 @@ pub(crate) fn tenant() -> TenantId {
 }
 
 pub(crate) fn destination(bucket: &str) -> Destination {
-    Destination { bucket: bucket.to_owned(), prefix: "flux".to_owned(), role: None }
+    Destination { bucket: bucket.to_owned(), prefix: "flux".to_owned(), role: None, bucket_owner: None }
 }
 
 pub(crate) fn object(key: &str, bytes: &'static [u8]) -> NewObject {
@@ -39,7 +39,7 @@ pub(crate) fn object(key: &str, bytes: &'static [u8]) -> NewObject {
 }
 
 /// A file that removes itself, as the fetcher hands it over.
-struct Spooled(tempfile::NamedTempFile);
+pub(crate) struct Spooled(pub(crate) tempfile::NamedTempFile);
 
 impl AsRef<Path> for Spooled {
     fn as_ref(&self) -> &Path {

@@ -16,12 +16,19 @@ pub(crate) struct Stub {
 impl Stub {
     /// Status lines, further headers included, and bodies by turns.
     pub(crate) async fn answering<const N: usize>(answers: [&'static str; N]) -> Self {
+        let pairs: Vec<_> = answers.chunks(2).map(|answer| [answer[0], answer[1]]).collect();
+        Self::scripted(&pairs).await
+    }
+
+    /// The same, in pairs.
+    pub(crate) async fn scripted(answers: &[[&'static str; 2]]) -> Self {
+        let answers = answers.to_vec();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let heads = Arc::clone(&requests);
         let serving = tokio::spawn(async move {
-            for answer in answers.chunks(2) {
+            for answer in answers {
                 let (stream, _) = listener.accept().await.unwrap();
                 let head = exchange(stream, answer[0], answer[1]).await;
                 heads.lock().unwrap().push(head);

@@ -1,19 +1,15 @@
-//! `S3ObjectStore`: the contract against the in-process S3 server, and the answers of S3 that it never gives against a stub.
+//! The contract against the in-process S3 server, and the answers of S3 that it never gives against a stub.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
-mod contract;
-mod stub;
-
-use contract::{Bench, KEY, destination, object, tenant};
 use fluxgate_core::port::{ObjectStore, Stored};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Kind, Retry};
 use fluxgate_embedded::s3::{S3Server, S3Settings, create_bucket};
-use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
-use stub::Stub;
+use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
+
+use crate::contract::{Bench, KEY, destination, object, tenant};
+use crate::stub::Stub;
 
 const SECRET: &str = "local-secret";
 
@@ -22,8 +18,9 @@ fn settings(endpoint: String) -> S3StoreSettings {
         endpoint: Some(endpoint),
         public_endpoint: None,
         region: "us-east-1".to_owned(),
-        credentials: Some(("local".to_owned(), Secret::new(SECRET))),
+        credentials: fixed_keys("local", &Secret::new(SECRET)),
         force_path_style: true,
+        http: None,
         limits: S3Limits { attempts_max: 1, ..S3Limits::default() },
     }
 }
@@ -45,9 +42,9 @@ macro_rules! contract {
             let folder = tempfile::tempdir().unwrap();
             let server = server(&folder);
             create_bucket(folder.path(), "tenant-acme").unwrap();
-            let store = S3ObjectStore::new(settings(server.endpoint())).unwrap();
+            let store = S3ObjectStore::new(settings(server.endpoint()));
 
-            contract::$behaviour(Bench { store: &store, bucket: "tenant-acme".to_owned() }).await;
+            crate::contract::$behaviour(Bench { store: &store, bucket: "tenant-acme".to_owned() }).await;
         }
     )*};
 }
@@ -81,7 +78,7 @@ fn output() -> Output {
 #[tokio::test]
 async fn a_put_is_conditional_carries_the_known_digest_and_signs_no_payload() {
     let stub = Stub::answering(["200 OK", ""]).await;
-    let store = S3ObjectStore::new(settings(stub.endpoint())).unwrap();
+    let store = S3ObjectStore::new(settings(stub.endpoint()));
 
     put(&store).await.unwrap();
 
@@ -102,8 +99,8 @@ async fn keys_that_may_not_write_are_forbidden_for_good() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder);
     create_bucket(folder.path(), "tenant-acme").unwrap();
-    let stranger = Some(("local".to_owned(), Secret::new("guess")));
-    let wrong = S3ObjectStore::new(S3StoreSettings { credentials: stranger, ..settings(server.endpoint()) }).unwrap();
+    let stranger = fixed_keys("local", &Secret::new("guess"));
+    let wrong = S3ObjectStore::new(S3StoreSettings { credentials: stranger, ..settings(server.endpoint()) });
 
     let error = put(&wrong).await.unwrap_err();
 
@@ -114,7 +111,7 @@ async fn keys_that_may_not_write_are_forbidden_for_good() {
 async fn a_refusal_of_s3_says_the_bucket_and_neither_keys_nor_s3_s_own_words() {
     let body = "<Error><Code>AccessDenied</Code><Message>X-Amz-Signature=f00 local-secret</Message></Error>";
     let stub = Stub::answering(["403 Forbidden", body]).await;
-    let store = S3ObjectStore::new(settings(stub.endpoint())).unwrap();
+    let store = S3ObjectStore::new(settings(stub.endpoint()));
 
     let error = put(&store).await.unwrap_err();
 
@@ -130,7 +127,7 @@ async fn a_conflict_with_another_put_is_answered_by_what_that_one_wrote() {
     let conflict = "<Error><Code>ConditionalRequestConflict</Code><Message>again</Message></Error>";
     let there = "200 OK\r\nx-amz-meta-sha256: abc\r\ncontent-type: image/webp";
     let stub = Stub::answering(["409 Conflict", conflict, there, "12345"]).await;
-    let store = S3ObjectStore::new(settings(stub.endpoint())).unwrap();
+    let store = S3ObjectStore::new(settings(stub.endpoint()));
 
     let Stored::Existing(output) = put(&store).await.unwrap() else { panic!("not there yet") };
 
@@ -142,7 +139,7 @@ async fn an_existing_object_without_metadata_is_known_by_the_checksum_that_s3_ke
     let there =
         "200 OK\r\nx-amz-checksum-sha256: LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc=\r\ncontent-type: image/png";
     let stub = Stub::answering(["412 Precondition Failed", "", there, "1234567"]).await;
-    let store = S3ObjectStore::new(settings(stub.endpoint())).unwrap();
+    let store = S3ObjectStore::new(settings(stub.endpoint()));
 
     let stored = put(&store).await.unwrap().output();
 
@@ -152,7 +149,7 @@ async fn an_existing_object_without_metadata_is_known_by_the_checksum_that_s3_ke
 #[tokio::test]
 async fn an_existing_object_of_somebody_else_is_not_taken_for_an_output() {
     let stub = Stub::answering(["412 Precondition Failed", "", "200 OK", "whatever"]).await;
-    let store = S3ObjectStore::new(settings(stub.endpoint())).unwrap();
+    let store = S3ObjectStore::new(settings(stub.endpoint()));
 
     let error = put(&store).await.unwrap_err();
 
@@ -166,7 +163,7 @@ async fn an_answer_that_was_lost_is_made_good_by_the_next_try() {
     let answers = ["503 Slow Down", slow_down, "412 Precondition Failed", "", there, "1234567"];
     let stub = Stub::answering(answers).await;
     let patient = S3StoreSettings { limits: S3Limits::default(), ..settings(stub.endpoint()) };
-    let store = S3ObjectStore::new(patient).unwrap();
+    let store = S3ObjectStore::new(patient);
 
     let stored = put(&store).await.unwrap();
 
@@ -177,9 +174,9 @@ async fn an_answer_that_was_lost_is_made_good_by_the_next_try() {
 #[tokio::test]
 async fn an_s3_that_fails_or_is_not_there_is_unavailable_and_may_be_tried_later() {
     let stub = Stub::answering(["500 Internal Server Error", ""]).await;
-    let failing = S3ObjectStore::new(settings(stub.endpoint())).unwrap();
+    let failing = S3ObjectStore::new(settings(stub.endpoint()));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let absent = S3ObjectStore::new(settings(format!("http://{nobody}"))).unwrap();
+    let absent = S3ObjectStore::new(settings(format!("http://{nobody}")));
 
     for store in [failing, absent] {
         let error = put(&store).await.unwrap_err();
@@ -191,7 +188,7 @@ async fn an_s3_that_fails_or_is_not_there_is_unavailable_and_may_be_tried_later(
 async fn an_s3_that_never_answers_is_given_up() {
     let stub = Stub::silent().await;
     let limits = S3Limits { attempt_timeout_ms: 50, attempts_max: 1, ..S3Limits::default() };
-    let store = S3ObjectStore::new(S3StoreSettings { limits, ..settings(stub.endpoint()) }).unwrap();
+    let store = S3ObjectStore::new(S3StoreSettings { limits, ..settings(stub.endpoint()) });
 
     let error = put(&store).await.unwrap_err();
 
@@ -202,7 +199,7 @@ async fn an_s3_that_never_answers_is_given_up() {
 async fn a_presigned_url_names_the_public_endpoint() {
     let public_endpoint = Some("https://pictures.example:8443".to_owned());
     let settings = S3StoreSettings { public_endpoint, ..settings("http://127.0.0.1:1".to_owned()) };
-    let store = S3ObjectStore::new(settings).unwrap();
+    let store = S3ObjectStore::new(settings);
 
     let url = store.presign(&tenant(), &destination("tenant-acme"), &output(), 60_000).await.unwrap();
 
@@ -211,8 +208,8 @@ async fn a_presigned_url_names_the_public_endpoint() {
 }
 
 #[tokio::test]
-async fn a_destination_with_a_role_is_refused_until_roles_are_assumed() {
-    let store = S3ObjectStore::new(settings("http://127.0.0.1:1".to_owned())).unwrap();
+async fn a_destination_with_a_role_is_refused_where_no_roles_are_assumed() {
+    let store = S3ObjectStore::new(settings("http://127.0.0.1:1".to_owned()));
     let role = AssumedRole { arn: "arn:aws:iam::1:role/x".to_owned(), external_id: "e".to_owned() };
     let theirs = Destination { role: Some(role), ..destination("tenant-acme") };
 
@@ -221,11 +218,4 @@ async fn a_destination_with_a_role_is_refused_until_roles_are_assumed() {
 
     assert_eq!((put.kind, put.code), (Kind::Internal, "role_unsupported"));
     assert_eq!(presign.code, "role_unsupported");
-}
-
-#[tokio::test]
-async fn settings_without_credentials_are_refused() {
-    let none = S3StoreSettings { credentials: None, ..settings("http://127.0.0.1:1".to_owned()) };
-
-    assert_eq!(S3ObjectStore::new(none).err().map(|error| error.code), Some("credentials_missing"));
 }

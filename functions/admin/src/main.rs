@@ -1,0 +1,9 @@
+//! The operator's API as a Lambda function behind IAM.
+
+use fluxgate_lambda::{Environment, InitError, http, wiring};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), InitError> {
+    let fluxgate = wiring::admin(&Environment::process()).await?;
+    http::serve(http::iam_only(fluxgate_edge::admin_router(fluxgate))).await
+}

@@ -1,0 +1,10 @@
+//! The tenant API as a Lambda function.
+
+use fluxgate_lambda::{Environment, InitError, http, wiring};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), InitError> {
+    let edge = wiring::gateway(&Environment::process()).await?;
+    let fluxgate = edge.fluxgate.clone();
+    http::serve(http::learning_base_url(fluxgate_edge::api_router(edge), fluxgate)).await
+}

@@ -1,0 +1,9 @@
+//! What upstream calls at the end of a run, as a Lambda function.
+
+use fluxgate_lambda::{Environment, InitError, http, wiring};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), InitError> {
+    let edge = wiring::receiver(&Environment::process()).await?;
+    http::serve(fluxgate_edge::receiver_router(edge)).await
+}

@@ -1,0 +1,72 @@
+//! The SDK's clients, made from settings alone: nothing is read from the environment. Bounds are the same for all of them.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+
+use crate::http;
+
+/// One try of one call.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// All tries of one call.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
+/// Tries of one call, the first included. Only what is safe is tried again: throttling, 5xx, broken connections. A transaction
+/// that lost to another is none of these: its store decides.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Which AWS, and as whom. Clients made from clones of one value share its connections.
+#[derive(Debug, Clone)]
+pub struct AwsSettings {
+    pub region: String,
+    /// `None`: AWS's own of the region, for each service its own.
+    pub endpoint: Option<String>,
+    pub credentials: SharedCredentialsProvider,
+    /// From [`http::client`].
+    pub http: SharedHttpClient,
+}
+
+macro_rules! client {
+    ($($(#[$doc:meta])* $name:ident $sdk:ident)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> $sdk::Client {
+            let mut config = $sdk::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(self.region.clone()))
+                .credentials_provider(self.credentials.clone())
+                .http_client(self.http.clone())
+                .timeout_config(timeouts())
+                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
+            config.set_endpoint_url(self.endpoint.clone());
+            $sdk::Client::from_conf(config.build())
+        }
+    )*};
+}
+
+impl AwsSettings {
+    /// With a connection pool of its own.
+    pub fn new(region: impl Into<String>, endpoint: Option<String>, credentials: SharedCredentialsProvider) -> Self {
+        Self { region: region.into(), endpoint, credentials, http: http::client() }
+    }
+
+    client! {
+        /// The table.
+        dynamodb aws_sdk_dynamodb
+        /// The queues.
+        sqs aws_sdk_sqs
+        /// The tenants' roles.
+        sts aws_sdk_sts
+        /// The vendor's key and the signing keys.
+        secretsmanager aws_sdk_secretsmanager
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(http::CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}

@@ -1,0 +1,89 @@
+//! Applying a change: alone when only the task changes, together with the account when its hold ends.
+
+use fluxgate_core::task::{Change, Claim};
+use fluxgate_core::{Error, Kind, Result};
+
+use super::attribute::{Item, number, text};
+use super::key::Key;
+use super::transact::{CallMark, Outcome};
+use super::write::Write;
+use super::{DynamoStore, account, task_item};
+
+/// Upstream lists and keeps a run for seven days; after that nobody can name it by mistake.
+const RUN_KEPT_S: i64 = 9 * 86_400;
+
+impl DynamoStore {
+    pub(super) async fn apply_change(&self, change: &Change) -> Result<()> {
+        let task = &change.task;
+        let mark = CallMark::fresh();
+        let mut writes = vec![task_item::update(change, mark)?];
+        let claim = change.claim.as_ref().map(|claim| claim_run(change, claim));
+        let run = match (claim, &change.claim) {
+            // The run is this task's whatever becomes of the change, so it may be claimed before, which costs half.
+            (Some(write), Some(Claim { proven: true, .. })) => {
+                if let Outcome::Refused(_) = self.table.write(&[write]).await? {
+                    return Err(run_claimed());
+                }
+                None
+            }
+            (write, _) => push(&mut writes, write),
+        };
+        let settlement = change.money.map(|settlement| account::settle(&task.tenant, settlement)).transpose()?;
+        let settlement = push(&mut writes, settlement.flatten());
+        if let Outcome::Refused(refused) = self.table.write(&writes).await? {
+            let refusal = |index: Option<usize>| index.and_then(|index| refused.get(index)).and_then(Option::as_ref);
+            match (refusal(Some(0)), refusal(run), refusal(settlement), change.money) {
+                // An earlier try of this very call, whose answer was lost.
+                (Some(task), ..) if task_item::was_written_by(task, mark) => {}
+                (Some(_), ..) => return Err(version_conflict()),
+                (_, Some(_), ..) => return Err(run_claimed()),
+                (_, _, Some(account), Some(money)) => return Err(account::settle_refused(account, money)),
+                _ => return Err(Error::internal("table_refused", "the table refused a change without a reason")),
+            }
+        }
+        self.send_jobs(change).await;
+        Ok(())
+    }
+
+    /// What is lost here is found by the watch.
+    async fn send_jobs(&self, change: &Change) {
+        if change.jobs.is_empty() {
+            return;
+        }
+        if let Err(error) = self.queue.send(&change.jobs).await {
+            let task = &change.task;
+            tracing::warn!(
+                task.id = %task.id, tenant.id = %task.tenant, error = error.with_causes(),
+                "a change's jobs could not be sent; the watch will see to them"
+            );
+        }
+    }
+}
+
+/// Where in the transaction it is.
+fn push(writes: &mut Vec<Write>, write: Option<Write>) -> Option<usize> {
+    writes.push(write?);
+    Some(writes.len() - 1)
+}
+
+fn claim_run(change: &Change, claim: &Claim) -> Write {
+    let task = &change.task;
+    let (tenant, id) = (text(task.tenant.as_str()), text(task.id.as_str()));
+    let item = Item::from([
+        ("tenant".to_owned(), tenant.clone()),
+        ("task".to_owned(), id.clone()),
+        ("expires_at".to_owned(), number(task.since.seconds() + RUN_KEPT_S)),
+    ]);
+    Write::put(Key::run(&claim.run), item)
+        .when("attribute_not_exists(#pk) OR (#tenant = :tenant AND #task = :task)")
+        .with(":tenant", tenant)
+        .with(":task", id)
+}
+
+fn version_conflict() -> Error {
+    Error::new(Kind::Conflict, "version_conflict", "the task changed meanwhile; read it again")
+}
+
+fn run_claimed() -> Error {
+    Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task")
+}

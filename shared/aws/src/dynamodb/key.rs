@@ -1,0 +1,101 @@
+//! The layout of the one table: what lies under which key. A tenant's things lie together; what belongs to no tenant lies apart,
+//! and so do cold inputs, whose megabytes would use up the write limit of their tenant's partition.
+
+use fluxgate_core::digest::sha256;
+use fluxgate_core::id::{DeliveryId, EndpointId, IdempotencyKey, TaskId, TenantId, UpstreamId};
+
+use super::attribute::{Item, text};
+
+/// The partition key's and the sort key's names.
+pub const PK: &str = "pk";
+pub const SK: &str = "sk";
+/// When DynamoDB may remove an item, in seconds since 1970.
+pub const EXPIRES_AT: &str = "expires_at";
+
+pub(super) const TASK_PREFIX: &str = "TASK#";
+pub(super) const TOP_UP_PREFIX: &str = "TOPUP#";
+pub(super) const ENDPOINT_PREFIX: &str = "ENDPOINT#";
+const DELIVERY_PREFIX: &str = "DELIVERY#";
+
+/// The partition that lists the tenants by id.
+pub(super) const TENANTS: &str = "TENANTS";
+
+/// The key of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+impl Key {
+    fn of(tenant: &TenantId, sk: impl Into<String>) -> Self {
+        Self { pk: tenant_partition(tenant), sk: sk.into() }
+    }
+
+    pub(super) fn task(tenant: &TenantId, id: &TaskId) -> Self {
+        Self::of(tenant, format!("{TASK_PREFIX}{id}"))
+    }
+
+    /// Part `n` of a task's cold inputs.
+    pub(super) fn inputs(tenant: &TenantId, id: &TaskId, n: usize) -> Self {
+        Self { pk: format!("INPUTS#{tenant}#{id}#{n}"), sk: "INPUTS".to_owned() }
+    }
+
+    pub(super) fn account(tenant: &TenantId) -> Self {
+        Self::of(tenant, "ACCOUNT")
+    }
+
+    pub(super) fn top_up(tenant: &TenantId, reference: &str) -> Self {
+        Self::of(tenant, format!("{TOP_UP_PREFIX}{}", hex::encode(sha256(reference.as_bytes()))))
+    }
+
+    pub(super) fn idempotency(tenant: &TenantId, key: &IdempotencyKey) -> Self {
+        Self::of(tenant, format!("KEY#{}", hex::encode(sha256(key.as_str().as_bytes()))))
+    }
+
+    pub(super) fn delivery(tenant: &TenantId, id: &DeliveryId) -> Self {
+        Self::of(tenant, format!("{DELIVERY_PREFIX}{id}"))
+    }
+
+    pub(super) fn endpoint(tenant: &TenantId, id: &EndpointId) -> Self {
+        Self::of(tenant, format!("{ENDPOINT_PREFIX}{id}"))
+    }
+
+    pub(super) fn tenant(tenant: &TenantId) -> Self {
+        Self::of(tenant, "TENANT")
+    }
+
+    /// The tenant's line in the list of tenants.
+    pub(super) fn listed(tenant: &TenantId) -> Self {
+        Self { pk: TENANTS.to_owned(), sk: tenant.to_string() }
+    }
+
+    /// The tenant's `n`th trust, found by its issuer.
+    pub(super) fn trust(issuer: &str, tenant: &TenantId, n: usize) -> Self {
+        Self { pk: issuer_partition(issuer), sk: format!("{tenant}#{n:03}") }
+    }
+
+    pub(super) fn run(run: &UpstreamId) -> Self {
+        Self { pk: format!("RUN#{run}"), sk: "RUN".to_owned() }
+    }
+
+    pub(super) fn schema() -> Self {
+        Self { pk: "FLUXGATE".to_owned(), sk: "SCHEMA".to_owned() }
+    }
+
+    pub(super) fn attributes(&self) -> Item {
+        Item::from([(PK.to_owned(), text(&self.pk)), (SK.to_owned(), text(&self.sk))])
+    }
+}
+
+pub(super) fn tenant_partition(tenant: &TenantId) -> String {
+    format!("T#{tenant}")
+}
+
+pub(super) fn issuer_partition(issuer: &str) -> String {
+    format!("ISSUER#{issuer}")
+}
+
+pub(super) fn deliveries_prefix(task: &TaskId) -> String {
+    format!("{DELIVERY_PREFIX}{task}-")
+}

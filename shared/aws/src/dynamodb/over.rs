@@ -1,0 +1,45 @@
+//! Whether a task is over, for the queue: it lets a watch die with its task.
+
+use async_trait::async_trait;
+use fluxgate_core::Result;
+use fluxgate_core::delivery::DeliveryState;
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::task::State;
+
+use super::attribute::{Item, Reader};
+use super::delivery_item;
+use super::key::Key;
+use super::table::Table;
+use crate::sqs::OverTasks;
+
+/// Asks the table alone, so that the queue need not know the store that sends through it.
+#[derive(Debug, Clone)]
+pub struct OverTasksInTable {
+    table: Table,
+}
+
+impl OverTasksInTable {
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// True when every delivery that was to be tried has an item of its own.
+    async fn all_tried(&self, tenant: &TenantId, task: &TaskId, item: &Item) -> Result<bool> {
+        let deliveries = delivery_item::from_task_item(tenant, task, item)?;
+        let pending = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Pending);
+        let keys: Vec<Key> = pending.map(|delivery| Key::delivery(tenant, &delivery.id)).collect();
+        Ok(self.table.get_all(&keys).await?.len() == keys.len())
+    }
+}
+
+#[async_trait]
+impl OverTasks for OverTasksInTable {
+    /// It may be a moment late: a watch too many does nothing.
+    async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool> {
+        let Some(item) = self.table.glance(&Key::task(tenant, task), Some("#state, #deliveries")).await? else {
+            return Ok(true);
+        };
+        let state: State = Reader(&item).word("state")?;
+        Ok(state.is_end() && self.all_tried(tenant, task, &item).await?)
+    }
+}

@@ -1,0 +1,42 @@
+//! The version of the table's layout, written by whoever uses the table first.
+
+use fluxgate_core::{Error, Result};
+
+use super::DynamoStore;
+use super::attribute::{Item, Reader, number};
+use super::key::Key;
+use super::transact::Outcome;
+use super::write::Write;
+
+/// The version this code reads and writes. A change that an older release cannot read raises it.
+const SCHEMA_VERSION: i64 = 1;
+
+const VERSION: &str = "version";
+
+impl DynamoStore {
+    /// Fails with kind `Internal` when the table is missing or of another version, `Unavailable` when it does not answer.
+    pub async fn check_schema(&self) -> Result<()> {
+        if let Some(marker) = self.table.get(&Key::schema()).await? {
+            return self.check_marker(&marker);
+        }
+        let marker = Item::from([(VERSION.to_owned(), number(SCHEMA_VERSION))]);
+        let write = Write::put(Key::schema(), marker).when("attribute_not_exists(#pk)");
+        match self.table.write(&[write]).await? {
+            Outcome::Written => Ok(()),
+            // Another function was first.
+            Outcome::Refused(found) => self.check_marker(&found.into_iter().flatten().next().unwrap_or_default()),
+        }
+    }
+
+    fn check_marker(&self, marker: &Item) -> Result<()> {
+        let version: i64 = Reader(marker).number(VERSION)?;
+        if version == SCHEMA_VERSION {
+            return Ok(());
+        }
+        let text = format!(
+            "the table '{}' has schema version {version} and this program knows {SCHEMA_VERSION}; use the matching release",
+            self.table.name
+        );
+        Err(Error::internal("schema_version", text))
+    }
+}

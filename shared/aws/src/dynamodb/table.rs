@@ -1,0 +1,170 @@
+//! The one table, and reading it.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use fluxgate_core::{Error, Result};
+
+use super::attribute::{Item, text};
+use super::error::{contention, table_error};
+use super::key::{Key, PK, SK};
+use super::transact::backoff;
+use super::write::names_in;
+
+/// What DynamoDB takes in one batch.
+const BATCH_KEYS_MAX: usize = 100;
+/// How often the keys that a batch left out are asked for again.
+const BATCH_ATTEMPTS_MAX: u32 = 8;
+
+/// A table of partition key `pk`, sort key `sk` (both strings) and TTL attribute `expires_at`.
+#[derive(Clone)]
+pub struct Table {
+    pub(super) client: Client,
+    pub(super) name: String,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Table").field(&self.name).finish()
+    }
+}
+
+/// Items of one partition whose sort key lies between two, both included.
+pub(super) struct Range<'a> {
+    pub(super) pk: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) newest_first: bool,
+    /// Stops after this many.
+    pub(super) limit: usize,
+    /// The attributes wanted, `#a, #b`; all when `None`.
+    pub(super) projection: Option<&'a str>,
+}
+
+impl Range<'_> {
+    /// All items of a partition whose sort keys are ids or begin with one.
+    pub(super) fn whole(pk: String) -> Self {
+        // DynamoDB takes no empty key; '!' sorts before every character of an id.
+        Self { from: "!".to_owned(), ..Self::prefixed(pk, "") }
+    }
+
+    /// All items whose sort key begins with the prefix, in order.
+    pub(super) fn prefixed(pk: String, prefix: &str) -> Self {
+        // '~' sorts after every character of an id or a digest.
+        let (from, to) = (prefix.to_owned(), format!("{prefix}~"));
+        Self { pk, from, to, newest_first: false, limit: usize::MAX, projection: None }
+    }
+}
+
+impl Table {
+    /// Connects to nothing yet.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    pub(super) fn error<E>(&self, action: &str, error: &SdkError<E>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        table_error(&self.name, action, error)
+    }
+
+    /// The item as it is after every write that was answered.
+    pub(super) async fn get(&self, key: &Key) -> Result<Option<Item>> {
+        self.get_item(key, true, None).await
+    }
+
+    /// The item as it is or was a moment ago, at half the price.
+    pub(super) async fn glance(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
+        self.get_item(key, false, projection).await
+    }
+
+    async fn get_item(&self, key: &Key, consistent: bool, projection: Option<&str>) -> Result<Option<Item>> {
+        let sent = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .consistent_read(consistent)
+            .set_projection_expression(projection.map(str::to_owned))
+            .set_expression_attribute_names(projection.and_then(names_in))
+            .send();
+        let answer = Box::pin(sent).await.map_err(|error| self.error("GetItem", &error))?;
+        Ok(answer.item)
+    }
+
+    pub(super) async fn query(&self, range: Range<'_>) -> Result<Vec<Item>> {
+        let condition = "#pk = :pk AND #sk BETWEEN :from AND :to";
+        let expressions = format!("{condition} {}", range.projection.unwrap_or_default());
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let left = range.limit.saturating_sub(found.len());
+            let page = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .consistent_read(true)
+                .key_condition_expression(condition)
+                .set_projection_expression(range.projection.map(str::to_owned))
+                .set_expression_attribute_names(names_in(&expressions))
+                .expression_attribute_values(":pk", text(&range.pk))
+                .expression_attribute_values(":from", text(&range.from))
+                .expression_attribute_values(":to", text(&range.to))
+                .scan_index_forward(!range.newest_first)
+                .set_limit(i32::try_from(left).ok())
+                .set_exclusive_start_key(after)
+                .send();
+            let page = Box::pin(page).await.map_err(|error| self.error("Query", &error))?;
+            found.extend(page.items.unwrap_or_default());
+            after = page.last_evaluated_key;
+            if after.is_none() || found.len() >= range.limit {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Those of the items that there are, in no order. A key may not be there twice.
+    pub(super) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(BATCH_KEYS_MAX) {
+            let mut wanted: Vec<Item> = chunk.iter().map(Key::attributes).collect();
+            for attempt in 0..BATCH_ATTEMPTS_MAX {
+                wanted = self.get_batch(wanted, &mut found).await?;
+                if wanted.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(backoff(attempt)).await;
+            }
+            if !wanted.is_empty() {
+                return Err(contention());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Answers with the keys that the batch left out.
+    async fn get_batch(&self, keys: Vec<Item>, found: &mut Vec<Item>) -> Result<Vec<Item>> {
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| Error::internal("table", "a batch is incomplete").source(error))?;
+        let sent = self.client.batch_get_item().request_items(&self.name, wanted).send();
+        let answer = Box::pin(sent).await.map_err(|error| self.error("BatchGetItem", &error))?;
+        found.extend(answer.responses.unwrap_or_default().into_values().flatten());
+        let left = answer.unprocessed_keys.unwrap_or_default().into_values();
+        Ok(left.flat_map(|keys| keys.keys).collect())
+    }
+}
+
+/// The sort key of an item that was read whole.
+pub(super) fn sort_key(item: &Item) -> Option<&str> {
+    item.get(SK).and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
+/// The partition key of an item that was read whole.
+pub(super) fn partition_key(item: &Item) -> Option<&str> {
+    item.get(PK).and_then(|value| value.as_s().ok()).map(String::as_str)
+}

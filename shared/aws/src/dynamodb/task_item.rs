@@ -1,0 +1,194 @@
+//! A task as one item: the task, its timeline, its untried deliveries, its small inputs, and its lines of the ledger.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use fluxgate_core::callback::CallbackUrl;
+use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::money::{MicroUsd, Settlement};
+use fluxgate_core::task::{Change, Failure, Output, Task};
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, Result};
+
+use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
+use super::key::{Key, SK, TASK_PREFIX};
+use super::transact::CallMark;
+use super::write::Write;
+use super::{delivery_item, step_item};
+
+/// DynamoDB bills writes by the begun kilobyte.
+pub(super) const HOT_BYTES_MAX: usize = 1024;
+/// What the rest of an ordinary life adds to an item: the run, one output, four steps, an end and one delivery.
+const GROWTH_BYTES: usize = 520;
+
+pub(super) const INPUTS: &str = "inputs";
+/// In how many items of their own the inputs lie, when they are not here.
+pub(super) const INPUTS_PARTS: &str = "inputs_parts";
+/// Which call wrote this version.
+const MARK: &str = "mark";
+
+/// What the account paid for the task, and what it got back. They stand in the version of the end, whose `since` is their time.
+const CAPTURED: &str = "captured";
+const RELEASED: &str = "released";
+
+/// What the item of a new task is made of.
+pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
+    let mut item = Item::from([
+        ("version".to_owned(), number(task.version)),
+        ("model".to_owned(), text(task.model.as_str())),
+        ("price".to_owned(), number(task.price.0)),
+        ("created_at".to_owned(), number(task.created_at.0)),
+        (step_item::STEPS.to_owned(), AttributeValue::L(steps)),
+    ]);
+    item.extend(task.callback.as_ref().map(|callback| ("callback".to_owned(), text(callback.url().as_str()))));
+    let changing = changing(task)?.into_iter();
+    item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
+    Ok(item)
+}
+
+/// True when the inputs may lie within the item without making its later writes cost double.
+pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
+    let name_bytes = INPUTS.len();
+    item_bytes(item) + item_bytes(&key.attributes()) + name_bytes + inputs.len() + GROWTH_BYTES <= HOT_BYTES_MAX
+}
+
+/// What a change does to the item; of its money only what the item says. Notes that come meanwhile stay.
+pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
+    let task = &change.task;
+    let mut write = Write::update(Key::task(&task.tenant, &task.id))
+        .when("#version = :expected")
+        .with(":expected", number(change.expected_version()))
+        .set("version", number(task.version))
+        .set(MARK, bytes(mark.as_bytes()))
+        .append(step_item::STEPS, step_item::to_attributes(&change.steps)?);
+    for (name, value) in changing(task)? {
+        write = write.set_or_remove(name, value);
+    }
+    if !change.deliveries.is_empty() {
+        let deliveries = delivery_item::to_attributes(&change.deliveries)?;
+        write = write.append(delivery_item::DELIVERIES, deliveries);
+    }
+    let Settlement { capture, release } = change.money.unwrap_or(Settlement::release(MicroUsd::ZERO));
+    for (name, amount) in [(CAPTURED, capture), (RELEASED, release)] {
+        if amount > MicroUsd::ZERO {
+            write = write.set(name, number(amount.0));
+        }
+    }
+    Ok(write)
+}
+
+/// True when this call wrote the item as it stands, and only the answer was lost.
+pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
+    item.get(MARK) == Some(&bytes(mark.as_bytes()))
+}
+
+/// The attributes that a change may change; `None` where there is none.
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 10]> {
+    let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
+    Ok([
+        ("state", Some(word(&task.state)?)),
+        ("since", Some(number(task.since.0))),
+        ("submits", Some(number(task.submits))),
+        ("upstream", task.upstream.as_ref().map(|run| text(run.as_str()))),
+        ("sources", list(task.sources.iter().map(text).collect())),
+        ("outputs", list(task.outputs.iter().map(output_to_attribute).collect())),
+        ("nsfw", list(task.nsfw.iter().map(|flag| AttributeValue::Bool(*flag)).collect())),
+        ("inference_ms", task.inference_ms.map(number)),
+        ("failure", task.failure.as_ref().map(failure_to_attribute)),
+        ("completed_by", task.completed_by.as_ref().map(word).transpose()?),
+    ])
+}
+
+fn output_to_attribute(output: &Output) -> AttributeValue {
+    AttributeValue::M(Item::from([
+        ("bucket".to_owned(), text(&output.bucket)),
+        ("key".to_owned(), text(&output.key)),
+        // Half of what the hexadecimal form takes.
+        ("sha256".to_owned(), hex::decode(&output.sha256).map_or_else(|_| text(&output.sha256), bytes)),
+        ("bytes".to_owned(), number(output.bytes)),
+        ("content_type".to_owned(), text(&output.content_type)),
+    ]))
+}
+
+fn failure_to_attribute(failure: &Failure) -> AttributeValue {
+    AttributeValue::M(Item::from([
+        ("code".to_owned(), number(failure.code)),
+        ("reason".to_owned(), text(&failure.reason)),
+        ("message".to_owned(), text(&failure.message)),
+    ]))
+}
+
+pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
+    let reader = Reader(item);
+    Ok(Task {
+        tenant: tenant.clone(),
+        id: task_id(item)?,
+        version: reader.number("version")?,
+        model: ModelId::parse(reader.text("model")?)?,
+        state: reader.word("state")?,
+        price: MicroUsd(reader.number("price")?),
+        created_at: Timestamp(reader.number("created_at")?),
+        since: Timestamp(reader.number("since")?),
+        upstream: reader.optional_text("upstream")?.map(UpstreamId::parse).transpose()?,
+        submits: reader.number("submits")?,
+        sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
+        outputs: read_list(reader, "outputs", output_from_attribute)?,
+        nsfw: read_list(reader, "nsfw", |flag| flag.as_bool().ok().copied())?,
+        inference_ms: reader.optional_number("inference_ms")?,
+        failure: item.get("failure").map(failure_from_attribute).transpose()?,
+        completed_by: reader.optional_word("completed_by")?,
+        callback: reader.optional_text("callback")?.map(CallbackUrl::parse).transpose()?,
+    })
+}
+
+/// The sort key says it; an attribute would say it twice.
+pub(super) fn task_id(item: &Item) -> Result<TaskId> {
+    let id = Reader(item).text(SK)?.strip_prefix(TASK_PREFIX).ok_or_else(|| unreadable(SK))?;
+    TaskId::parse(id).map_err(|error| unreadable(SK).source(error))
+}
+
+fn read_list<T>(reader: Reader<'_>, name: &str, read: impl Fn(&AttributeValue) -> Option<T>) -> Result<Vec<T>> {
+    reader.list_or_empty(name)?.iter().map(|value| read(value).ok_or_else(|| unreadable(name))).collect()
+}
+
+fn output_from_attribute(output: &AttributeValue) -> Option<Output> {
+    let map = output.as_m().ok()?;
+    let part = |name: &str| map.get(name)?.as_s().ok().cloned();
+    Some(Output {
+        bucket: part("bucket")?,
+        key: part("key")?,
+        sha256: map.get("sha256")?.as_b().map_or_else(|_| part("sha256"), |digest| Some(hex::encode(digest)))?,
+        bytes: Reader(map).number("bytes").ok()?,
+        content_type: part("content_type")?,
+    })
+}
+
+fn failure_from_attribute(failure: &AttributeValue) -> Result<Failure> {
+    let reader = Reader(failure.as_m().map_err(|_| unreadable("failure"))?);
+    let (reason, message) = (reader.text("reason")?.to_owned(), reader.text("message")?.to_owned());
+    Ok(Failure { code: reader.number("code")?, reason, message })
+}
+
+/// The task's movements on the account.
+pub(super) struct Movements {
+    pub(super) hold: (MicroUsd, Timestamp),
+    /// What was captured and what was released at the end.
+    pub(super) settled: Option<(Settlement, Timestamp)>,
+}
+
+/// The attributes that [`movements`] reads.
+pub(super) const MOVEMENTS: &str = "#sk, #price, #created_at, #captured, #released, #since";
+
+pub(super) fn movements(item: &Item) -> Result<Movements> {
+    let reader = Reader(item);
+    let amount = |name| Ok::<_, Error>(reader.optional_number(name)?.map(MicroUsd));
+    let settled = match (amount(CAPTURED)?, amount(RELEASED)?) {
+        (None, None) => None,
+        (capture, release) => {
+            Some(Settlement { capture: capture.unwrap_or(MicroUsd::ZERO), release: release.unwrap_or(MicroUsd::ZERO) })
+        }
+    };
+    let since = Timestamp(reader.number("since")?);
+    Ok(Movements {
+        hold: (MicroUsd(reader.number("price")?), Timestamp(reader.number("created_at")?)),
+        settled: settled.map(|settlement| (settlement, since)),
+    })
+}

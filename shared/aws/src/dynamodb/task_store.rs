@@ -1,0 +1,91 @@
+//! Tasks: reading, notes, and the way to admission and change.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
+use fluxgate_core::port::{Admitted, TaskStore};
+use fluxgate_core::task::{Admission, Change, Idempotency, Step, Task};
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, Result};
+
+use super::attribute::{Item, Reader};
+use super::key::{Key, TASK_PREFIX, tenant_partition};
+use super::table::{Range, partition_key};
+use super::transact::Outcome;
+use super::write::Write;
+use super::{DynamoStore, inputs, step_item, task_item};
+
+#[async_trait]
+impl TaskStore for DynamoStore {
+    async fn admit(&self, admission: Admission) -> Result<Admitted> {
+        self.admit_task(&admission).await
+    }
+
+    async fn existing(&self, tenant: &TenantId, idempotency: &Idempotency, now: Timestamp) -> Result<Option<Task>> {
+        self.existing_task(tenant, idempotency, now).await
+    }
+
+    async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+        task_item::from_item(tenant, &self.task_item(tenant, id).await?)
+    }
+
+    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
+        let item = self.task_item(tenant, id).await?;
+        inputs::read(&self.table, &task_item::from_item(tenant, &item)?, &item).await
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        self.apply_change(change).await
+    }
+
+    async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>> {
+        let keys: HashMap<Key, &UpstreamId> = runs.iter().map(|run| (Key::run(run), run)).collect();
+        let found = self.table.get_all(&keys.keys().cloned().collect::<Vec<_>>()).await?;
+        let claimed: HashSet<&str> = found.iter().filter_map(partition_key).collect();
+        let is_claimed = |run: &&UpstreamId| claimed.contains(Key::run(run).pk.as_str());
+        Ok(runs.iter().filter(is_claimed).cloned().collect())
+    }
+
+    async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
+        let steps = step_item::to_attributes(std::slice::from_ref(step))?;
+        let note = Write::update(Key::task(tenant, id)).when("attribute_exists(#pk)").append(step_item::STEPS, steps);
+        match self.table.write(&[note]).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(_) => Err(no_such_task()),
+        }
+    }
+
+    async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
+        let Some(item) = self.table.get(&Key::task(tenant, id)).await? else { return Ok(Vec::new()) };
+        step_item::from_attributes(Reader(&item).list(step_item::STEPS)?)
+    }
+
+    async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+        // 'g' sorts after every hexadecimal id; `before` itself is in the range, hence one more.
+        let upto = before.map_or("g", TaskId::as_str);
+        let items = self
+            .table
+            .query(Range {
+                pk: tenant_partition(tenant),
+                from: TASK_PREFIX.to_owned(),
+                to: format!("{TASK_PREFIX}{upto}"),
+                newest_first: true,
+                limit: limit.saturating_add(1),
+                projection: None,
+            })
+            .await?;
+        let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
+        tasks.filter(|task| !matches!(task, Ok(task) if Some(&task.id) == before)).take(limit).collect()
+    }
+}
+
+impl DynamoStore {
+    async fn task_item(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {
+        self.table.get(&Key::task(tenant, id)).await?.ok_or_else(no_such_task)
+    }
+}
+
+fn no_such_task() -> Error {
+    Error::not_found("there is no task of this id; ids are 32 hex characters, as the submit answered")
+}

@@ -1,0 +1,133 @@
+//! Dead letters: jobs that failed too often, messages that are no job, and what SQS itself moved there.
+
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName as Attribute,
+};
+use fluxgate_core::Result;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::job::Lane;
+use fluxgate_core::port::DeadLetter;
+
+use super::SqsQueue;
+use super::message::Envelope;
+use super::place::Place;
+use super::receive::WAIT_MAX_S;
+use super::send::BATCH_MAX;
+
+/// Letters of one listing.
+const LETTERS_MAX: usize = 1_000;
+/// How long one listing may take, in seconds: until then no letter comes twice, and no other listing sees it.
+const LISTING_MAX_S: i32 = 30;
+
+/// The message attribute that says why. What SQS moved there by a queue's redrive policy has none.
+const REASON: &str = "reason";
+const REASON_CHARS_MAX: usize = 1_000;
+const RECEIVED_TOO_OFTEN: &str = "received too often";
+
+impl SqsQueue {
+    /// Sends a message to the lane's dead-letter queue; the caller removes it where it was.
+    pub(super) async fn bury(&self, lane: Lane, body: &str, tenant: Option<&TenantId>, reason: &str) -> Result<()> {
+        let queue = self.dead_letter_queue(lane)?;
+        let reason = MessageAttributeValue::builder().data_type("String").string_value(allowed(reason)).build();
+        self.client
+            .send_message()
+            .queue_url(queue.url)
+            .message_body(body)
+            .message_attributes(REASON, reason.expect("a data type is all that an attribute needs"))
+            .set_message_group_id(tenant.map(|tenant| tenant.as_str().to_owned()))
+            .send()
+            .await
+            .map_err(|error| queue.failed("sqs:SendMessage", &error))?;
+        Ok(())
+    }
+
+    /// Takes the letters into hand, so that each comes once, and puts them back. Letters that are no job are counted in the log.
+    pub(super) async fn list_dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
+        let queue = self.dead_letter_queue(lane)?;
+        let mut messages = Vec::new();
+        while messages.len() < LETTERS_MAX {
+            match self.take_letters(queue).await? {
+                more if more.is_empty() => break,
+                more => messages.extend(more),
+            }
+        }
+        self.put_letters_back(queue, &messages).await?;
+        messages.sort_by_key(sent_at);
+        let letters: Vec<DeadLetter> = messages.iter().filter_map(letter).collect();
+        if letters.len() < messages.len() {
+            let count = messages.len() - letters.len();
+            tracing::warn!(lane = lane.as_str(), count, "dead letters that are no job; look at the queue itself");
+        }
+        Ok(letters)
+    }
+
+    async fn take_letters(&self, queue: Place<'_>) -> Result<Vec<Message>> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(queue.url)
+            .max_number_of_messages(BATCH_MAX as i32)
+            .wait_time_seconds(WAIT_MAX_S)
+            .visibility_timeout(LISTING_MAX_S)
+            .message_system_attribute_names(Attribute::SentTimestamp)
+            .message_attribute_names(REASON)
+            .send()
+            .await
+            .map_err(|error| queue.failed("sqs:ReceiveMessage", &error))?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+
+    async fn put_letters_back(&self, queue: Place<'_>, messages: &[Message]) -> Result<()> {
+        for batch in messages.chunks(BATCH_MAX) {
+            let entries = batch.iter().enumerate().map(|(n, message)| visible_now(n, message)).collect();
+            self.client
+                .change_message_visibility_batch()
+                .queue_url(queue.url)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|error| queue.failed("sqs:ChangeMessageVisibility", &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn visible_now(n: usize, message: &Message) -> ChangeMessageVisibilityBatchRequestEntry {
+    ChangeMessageVisibilityBatchRequestEntry::builder()
+        .id(n.to_string())
+        .receipt_handle(message.receipt_handle().unwrap_or_default())
+        .visibility_timeout(0)
+        .build()
+        .expect("an id and a handle are all that an entry needs")
+}
+
+fn sent_at(message: &Message) -> i64 {
+    let attribute = message.attributes().and_then(|all| all.get(&Attribute::SentTimestamp));
+    attribute.and_then(|millis| millis.parse().ok()).unwrap_or(0)
+}
+
+fn letter(message: &Message) -> Option<DeadLetter> {
+    let job = Envelope::parse(message.body().unwrap_or_default()).ok()?.job;
+    let reason = message.message_attributes().and_then(|all| all.get(REASON)).and_then(|reason| reason.string_value());
+    Some(DeadLetter { job, reason: reason.unwrap_or(RECEIVED_TOO_OFTEN).to_owned() })
+}
+
+/// SQS takes no empty attribute and no control characters.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn allowed(reason: &str) -> String {
+    let blank = |c: char| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c };
+    let text: String = reason.chars().take(REASON_CHARS_MAX).map(blank).collect();
+    if text.trim().is_empty() { "no reason given".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_made_fit_for_an_attribute() {
+        assert_eq!(allowed("the bucket\u{0} is\ngone"), "the bucket  is gone");
+        assert_eq!(allowed(" "), "no reason given");
+        assert_eq!(allowed(&"é".repeat(2_000)).chars().count(), REASON_CHARS_MAX);
+    }
+}

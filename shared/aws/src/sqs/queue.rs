@@ -1,0 +1,82 @@
+//! `Queue` on SQS: each settlement sends what comes next before it removes what was. A crash between the two doubles a job and
+//! never loses one.
+
+use async_trait::async_trait;
+use fluxgate_core::Result;
+use fluxgate_core::job::{Delayed, Job, Lane};
+use fluxgate_core::port::{DeadLetter, Lease, Queue};
+
+use super::message::{Envelope, Outgoing};
+use super::{Settlement, SqsQueue};
+
+#[async_trait]
+impl Queue for SqsQueue {
+    async fn send(&self, jobs: &[Delayed]) -> Result<()> {
+        let messages: Vec<Outgoing> =
+            jobs.iter().map(|Delayed { job, after_ms }| self.outgoing(job.clone(), 0, *after_ms)).collect();
+        self.send_all(&messages).await
+    }
+
+    async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>> {
+        self.receive_due(lane, max, lease_ms).await
+    }
+
+    async fn ack(&self, lease: &Lease) -> Result<()> {
+        self.remove(lease).await
+    }
+
+    async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()> {
+        if !self.holds(lease) {
+            return Ok(());
+        }
+        if !self.is_over(next).await? {
+            self.send_all(&[self.outgoing(next.clone(), 0, after_ms)]).await?;
+        }
+        self.remove(lease).await
+    }
+
+    async fn fail(&self, lease: &Lease, after_ms: u64, reason: &str, failures_max: u32) -> Result<()> {
+        if !self.holds(lease) {
+            return Ok(());
+        }
+        let failures = lease.failures.saturating_add(1);
+        if failures >= failures_max {
+            // Whoever redrives it gives it a fresh start.
+            let body = Envelope::new(lease.job.clone(), 0).body()?;
+            self.bury(lease.job.lane(), &body, Some(lease.job.tenant()), reason).await?;
+        } else {
+            self.send_all(&[self.outgoing(lease.job.clone(), failures, after_ms)]).await?;
+        }
+        self.remove(lease).await
+    }
+
+    async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
+        self.list_dead_letters(lane).await
+    }
+}
+
+impl SqsQueue {
+    /// As far as this process knows: another may have received the message since. A runtime hands out only what is in hand.
+    fn holds(&self, lease: &Lease) -> bool {
+        match self.settings.settlement {
+            Settlement::Delete => {
+                self.shares.holds(lease.job.lane(), lease.job.tenant(), &lease.handle, self.clock.now())
+            }
+            Settlement::ByRuntime => true,
+        }
+    }
+
+    async fn is_over(&self, next: &Job) -> Result<bool> {
+        match (next, &self.over_tasks) {
+            (Job::Watch { tenant, task, .. }, Some(over_tasks)) => over_tasks.is_over(tenant, task).await,
+            _ => Ok(false),
+        }
+    }
+
+    async fn remove(&self, lease: &Lease) -> Result<()> {
+        let lane = lease.job.lane();
+        self.delete(lane, std::slice::from_ref(&lease.handle)).await?;
+        self.shares.release(lane, lease.job.tenant(), &lease.handle);
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether a tenant's role can be assumed, and by nobody who does not know the ExternalId.
+
+use fluxgate_core::Result;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::tenant::AssumedRole;
+
+use super::{StsRoles, failure};
+use crate::kept::Failed;
+
+/// Well formed and nobody's.
+const ANOTHER_EXTERNAL_ID: &str = "fluxgate-probe-of-another-external-id";
+
+/// What STS answered to three tries. A role is set up rightly when the first is `Ok` and both others are `Ok(true)`.
+#[derive(Debug)]
+pub struct RoleProbe {
+    pub with_external_id: Result<()>,
+    /// `Ok(false)`: anybody whom the trust policy names may use the role. An error: STS did not answer.
+    pub without_external_id_refused: Result<bool>,
+    pub with_another_external_id_refused: Result<bool>,
+}
+
+impl StsRoles {
+    /// Asks STS whatever was answered before.
+    pub async fn probe(&self, role: &AssumedRole, tenant: &TenantId) -> RoleProbe {
+        let (with, without, another) = tokio::join!(
+            self.assume(role, tenant, Some(&role.external_id)),
+            self.assume(role, tenant, None),
+            self.assume(role, tenant, Some(ANOTHER_EXTERNAL_ID)),
+        );
+        RoleProbe {
+            with_external_id: with.map(drop).map_err(|failed| failed.error()),
+            without_external_id_refused: refused(without),
+            with_another_external_id_refused: refused(another),
+        }
+    }
+}
+
+fn refused<T>(answer: Result<T, Failed>) -> Result<bool> {
+    match answer {
+        Ok(_) => Ok(false),
+        Err(failed) if failed.code == failure::DENIED => Ok(true),
+        Err(failed) => Err(failed.error()),
+    }
+}

@@ -1,0 +1,59 @@
+//! A tenant's money, as its operator sees it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::money::{Account, MicroUsd};
+use serde::{Deserialize, Serialize};
+
+use super::tenants::tenant_id;
+use crate::body::RawBody;
+use crate::error_reply::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TopUpRequest {
+    /// A decimal such as `25` or `0.08`, as text so that no cent is lost.
+    amount_usd: String,
+    /// The operator's own: the same again adds nothing.
+    reference: String,
+}
+
+/// Amounts in micro-USD, and what is left as people read it.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountView {
+    available_micro_usd: MicroUsd,
+    held_micro_usd: MicroUsd,
+    captured_micro_usd: MicroUsd,
+    available: String,
+}
+
+pub(crate) async fn account(
+    State(fluxgate): State<Arc<Fluxgate>>,
+    Path(id): Path<String>,
+) -> Result<Json<AccountView>, Problem> {
+    let id = tenant_id(&id)?;
+    fluxgate.ports.tenants.get(&id).await?;
+    Ok(Json(view(fluxgate.ports.accounts.account(&id).await?)))
+}
+
+pub(crate) async fn top_up(
+    State(fluxgate): State<Arc<Fluxgate>>,
+    Path(id): Path<String>,
+    body: RawBody,
+) -> Result<Json<AccountView>, Problem> {
+    let request: TopUpRequest = body.json()?;
+    let amount = MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
+    Ok(Json(view(fluxgate.top_up(&tenant_id(&id)?, amount, &request.reference).await?)))
+}
+
+fn view(account: Account) -> AccountView {
+    AccountView {
+        available_micro_usd: account.available,
+        held_micro_usd: account.held,
+        captured_micro_usd: account.captured,
+        available: account.available.to_string(),
+    }
+}

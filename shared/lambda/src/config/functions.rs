@@ -1,0 +1,125 @@
+//! The settings of each function, by name.
+
+use fluxgate_core::job::Lane;
+use ipnet::IpNet;
+
+use super::{Base, DeadLetters, Environment, Links, Queues, Vendor, allow_net, capability_secret};
+use crate::init::InitError;
+
+pub struct GatewayConfig {
+    pub base: Base,
+    pub queues: Queues,
+    pub vendor: Vendor,
+    pub links: Links,
+    pub allow_net: Vec<IpNet>,
+}
+
+pub struct ReceiverConfig {
+    pub base: Base,
+    pub queues: Queues,
+    pub capability_secret: String,
+    /// Name or ARN of the secret that signs upstream's webhooks.
+    pub webhook_secret: String,
+}
+
+pub struct PollerConfig {
+    pub base: Base,
+    pub queues: Queues,
+    pub dead_letters: DeadLetters,
+    pub vendor: Vendor,
+    pub capability_secret: String,
+}
+
+pub struct ArchiverConfig {
+    pub base: Base,
+    pub queues: Queues,
+    pub dead_letters: DeadLetters,
+    pub allow_net: Vec<IpNet>,
+}
+
+pub struct NotifierConfig {
+    pub base: Base,
+    pub queue: String,
+    pub dead_letters: DeadLetters,
+    pub links: Links,
+    pub allow_net: Vec<IpNet>,
+}
+
+pub struct SweeperConfig {
+    pub base: Base,
+    pub watch_queue: String,
+}
+
+pub struct AdminConfig {
+    pub base: Base,
+}
+
+impl GatewayConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self {
+            base: Base::read(env)?,
+            queues: Queues::read(env)?,
+            vendor: Vendor::read(env)?,
+            links: Links::read(env)?,
+            allow_net: allow_net(env)?,
+        })
+    }
+}
+
+impl ReceiverConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self {
+            base: Base::read(env)?,
+            queues: Queues::read(env)?,
+            capability_secret: capability_secret(env)?,
+            webhook_secret: env.required("FLUXGATE_WEBHOOK_SECRET")?,
+        })
+    }
+}
+
+impl PollerConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self {
+            base: Base::read(env)?,
+            queues: Queues::read(env)?,
+            dead_letters: DeadLetters::read(env, Lane::Watch)?,
+            vendor: Vendor::read(env)?,
+            capability_secret: capability_secret(env)?,
+        })
+    }
+}
+
+impl ArchiverConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self {
+            base: Base::read(env)?,
+            queues: Queues::read(env)?,
+            dead_letters: DeadLetters::read(env, Lane::Archive)?,
+            allow_net: allow_net(env)?,
+        })
+    }
+}
+
+impl NotifierConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self {
+            base: Base::read(env)?,
+            queue: env.url("FLUXGATE_NOTIFY_QUEUE_URL")?.into(),
+            dead_letters: DeadLetters::read(env, Lane::Notify)?,
+            links: Links::read(env)?,
+            allow_net: allow_net(env)?,
+        })
+    }
+}
+
+impl SweeperConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self { base: Base::read(env)?, watch_queue: env.url("FLUXGATE_WATCH_QUEUE_URL")?.into() })
+    }
+}
+
+impl AdminConfig {
+    pub fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self { base: Base::read(env)? })
+    }
+}

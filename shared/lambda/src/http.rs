@@ -1,0 +1,59 @@
+//! A router behind a function URL or an HTTP API.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use fluxgate_core::flow::Fluxgate;
+use lambda_http::RequestExt as _;
+use lambda_http::request::RequestContext;
+
+use crate::emf;
+use crate::init::InitError;
+
+/// Serves until the platform ends the process.
+pub async fn serve(router: Router) -> Result<(), InitError> {
+    Ok(lambda_http::run(router.layer(from_fn(publish_metrics))).await?)
+}
+
+/// A router that learns from its first request where tenants reach it, unless it was told.
+pub fn learning_base_url(router: Router, fluxgate: Arc<Fluxgate>) -> Router {
+    router.layer(from_fn_with_state(fluxgate, learn))
+}
+
+/// A router for callers that the platform has authenticated with IAM. It refuses all others, should its URL ever be deployed
+/// without that.
+pub fn iam_only(router: Router) -> Router {
+    router.layer(from_fn(refuse_strangers))
+}
+
+async fn publish_metrics(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    emf::flush();
+    response
+}
+
+async fn learn(State(fluxgate): State<Arc<Fluxgate>>, request: Request, next: Next) -> Response {
+    // The platform's own word, not the Host header, which a caller may choose.
+    if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref()
+        && let Some(domain) = &context.domain_name
+    {
+        fluxgate.settings.base_url.learn(&format!("https://{domain}"));
+    }
+    next.run(request).await
+}
+
+async fn refuse_strangers(request: Request, next: Next) -> Response {
+    let caller = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref().and_then(|by| by.iam.as_ref()),
+        _ => None,
+    };
+    if caller.is_none() {
+        tracing::error!("the admin API was called without IAM; set AuthType AWS_IAM on its URL");
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    next.run(request).await
+}

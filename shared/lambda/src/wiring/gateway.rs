@@ -1,0 +1,74 @@
+//! The two functions that the world calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::flow::Ports;
+use fluxgate_core::port::SystemClock;
+use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
+use fluxgate_edge::{Edge, Health};
+use fluxgate_outbound::HttpJwksFetcher;
+use tokio::sync::watch;
+use url::Url;
+
+use super::parts::{Linking, Parts, bounds, fluxgate};
+use super::stored_secret::StoredSecret;
+use super::ways_out::{buckets, guard, upstream, warm};
+use crate::absent::{Absent, NoUpstream};
+use crate::config::{Environment, GatewayConfig, ReceiverConfig};
+use crate::init::InitError;
+
+/// A key set or a discovery document is small.
+const KEY_SET_BYTES_MAX: usize = 512 * 1024;
+const KEY_SET_TIMEOUT_MS: u64 = 5_000;
+
+/// The tenant API.
+pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
+    let GatewayConfig { base, queues, vendor, links, allow_net } = GatewayConfig::read(env)?;
+    let parts = Parts::open(base, queues.into(), None).await?;
+    let bounds = bounds(vendor.public_url.as_ref());
+    let guard = Arc::new(guard(allow_net)?);
+    let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client()));
+    let upstream = upstream(&parts, &vendor, bounds.upstream_timeout_ms)?;
+    let (capability, ()) = tokio::join!(parts.capability(&links.capability_secret), warm(&upstream));
+    let objects = Arc::new(buckets(&parts));
+    let ports = Ports { objects, upstream: Arc::new(upstream), guard, ..parts.ports() };
+    let linking = Linking { capability: capability?, base_url: links.base_url, public_url: vendor.public_url };
+    Ok(edge(ports, bounds, linking, Arc::new(keys)))
+}
+
+/// What upstream calls.
+pub async fn receiver(env: &Environment) -> Result<Edge, InitError> {
+    let ReceiverConfig { base, queues, capability_secret, webhook_secret } = ReceiverConfig::read(env)?;
+    let parts = Parts::open(base, queues.into(), None).await?;
+    let capability = parts.capability(&capability_secret).await?;
+    let webhook_secret = Some(StoredSecret::named(&parts.secrets, &webhook_secret)?);
+    let ports = Ports { upstream: Arc::new(NoUpstream { webhook_secret }), ..parts.ports() };
+    let linking = Linking { capability, base_url: None, public_url: None };
+    Ok(edge(ports, bounds(None), linking, Arc::new(Absent)))
+}
+
+fn edge(ports: Ports, bounds: Bounds, linking: Linking, keys: Arc<dyn KeySetFetcher>) -> Edge {
+    let completion = if linking.public_url.is_some() { "webhook" } else { "poll" };
+    let authenticator = Authenticator::new(ports.tenants.clone(), keys, Arc::new(SystemClock), AuthBounds::default());
+    let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), completion, settings: BTreeMap::new() };
+    Edge {
+        fluxgate: fluxgate(ports, bounds, linking),
+        authenticator: Arc::new(authenticator),
+        health: Arc::new(health),
+        // The platform ends a process without saying so; nobody ever sends.
+        stopping: watch::channel(false).1,
+    }
+}
+
+/// Token issuers are named by tenants, so their key sets are fetched through the guard.
+struct GuardedKeySets(HttpJwksFetcher);
+
+#[async_trait]
+impl KeySetFetcher for GuardedKeySets {
+    async fn get_json(&self, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
+        self.0.get_json(url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
+    }
+}

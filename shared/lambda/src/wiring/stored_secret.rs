@@ -1,0 +1,40 @@
+//! One secret of Secrets Manager, as it is now.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fluxgate_aws::secrets::{SecretName, SecretsManagerSecrets};
+use fluxgate_core::Result;
+use fluxgate_core::signature::Secret;
+use fluxgate_outbound::ApiKey;
+
+/// Read when it is needed, so that a function starts, and its messages wait, while the secret is not there.
+#[derive(Clone)]
+pub(crate) struct StoredSecret {
+    secrets: Arc<SecretsManagerSecrets>,
+    name: SecretName,
+}
+
+impl StoredSecret {
+    /// Fails for what cannot be a secret's name.
+    pub(crate) fn named(secrets: &Arc<SecretsManagerSecrets>, name: &str) -> Result<Self> {
+        Ok(Self { secrets: secrets.clone(), name: SecretName::parse(name)? })
+    }
+
+    pub(crate) async fn get(&self) -> Result<Secret> {
+        self.secrets.get(&self.name).await
+    }
+}
+
+#[async_trait]
+impl ApiKey for StoredSecret {
+    async fn current(&self) -> Result<Secret> {
+        self.get().await
+    }
+
+    async fn refused(&self) {
+        if let Err(error) = self.secrets.refresh_now(&self.name).await {
+            tracing::warn!(error = error.with_causes(), "the upstream key was refused and could not be read again");
+        }
+    }
+}

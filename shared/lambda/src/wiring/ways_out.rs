@@ -1,0 +1,69 @@
+//! The ways out of a function: the guarded client, the vendor's API, the tenants' buckets.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fluxgate_aws::sts::{RoleBounds, StsRoles};
+use fluxgate_core::Result;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::{SystemClock, Upstream as _};
+use fluxgate_core::tenant::AssumedRole;
+use fluxgate_outbound::{Guard, GuardPolicy, Roots, UpstreamSettings, WaveSpeedClient};
+use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings};
+use ipnet::IpNet;
+
+use super::parts::Parts;
+use super::stored_secret::StoredSecret;
+use crate::config::Vendor;
+use crate::init::InitError;
+
+const CATALOGUE_TTL_MS: u64 = 300_000;
+
+pub(super) fn guard(allow_net: Vec<IpNet>) -> Result<Guard, InitError> {
+    let mut policy = GuardPolicy::allowing(allow_net);
+    policy.roots = Roots::Bundled;
+    Ok(Guard::new(policy)?)
+}
+
+pub(super) fn upstream(parts: &Parts, vendor: &Vendor, timeout_ms: u64) -> Result<WaveSpeedClient, InitError> {
+    Ok(WaveSpeedClient::new(UpstreamSettings {
+        base_url: vendor.url.clone(),
+        api_key: Arc::new(StoredSecret::named(&parts.secrets, &vendor.key_secret)?),
+        timeout_ms,
+        catalogue_ttl_ms: CATALOGUE_TTL_MS,
+        roots: Roots::Bundled,
+    })?)
+}
+
+/// Opens the connection and fills the catalogue while nobody waits. What fails here fails again, with a reason, when it is needed.
+pub(super) async fn warm(upstream: &WaveSpeedClient) {
+    if let Err(error) = upstream.catalogue().await {
+        tracing::warn!(error = error.with_causes(), "the catalogue could not be read yet");
+    }
+}
+
+/// The tenants' buckets, in the tenants' roles.
+pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
+    let aws = &parts.aws;
+    let settings = S3StoreSettings {
+        endpoint: aws.endpoint.clone(),
+        public_endpoint: None,
+        region: aws.region.clone(),
+        credentials: aws.credentials.clone(),
+        // Whatever stands in for AWS has no wildcard names.
+        force_path_style: aws.endpoint.is_some(),
+        http: Some(aws.http.clone()),
+        limits: S3Limits::default(),
+    };
+    let roles = StsRoles::new(aws, Arc::new(SystemClock), RoleBounds::default());
+    S3ObjectStore::new(settings).with_roles(Arc::new(AssumedRoles(roles)))
+}
+
+struct AssumedRoles(StsRoles);
+
+#[async_trait]
+impl RoleCredentials for AssumedRoles {
+    async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
+        self.0.credentials(role, tenant).await
+    }
+}

@@ -1,0 +1,62 @@
+//! The functions behind the queues, the schedule and IAM.
+
+use std::sync::Arc;
+
+use fluxgate_aws::sqs::QueueUrls;
+use fluxgate_core::flow::{Fluxgate, Ports};
+use fluxgate_core::job::Lane;
+use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
+
+use super::parts::{Linking, Parts, bounds, fluxgate};
+use super::ways_out::{buckets, guard, upstream};
+use crate::batch::Consumer;
+use crate::config::{AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig};
+use crate::init::InitError;
+
+/// Late submits, reconciling, asking upstream.
+pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
+    let PollerConfig { base, queues, dead_letters, vendor, capability_secret } = PollerConfig::read(env)?;
+    let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
+    let bounds = bounds(vendor.public_url.as_ref());
+    let upstream = upstream(&parts, &vendor, bounds.upstream_timeout_ms)?;
+    let capability = parts.capability(&capability_secret).await?;
+    let ports = Ports { upstream: Arc::new(upstream), ..parts.ports() };
+    let linking = Linking { capability, base_url: None, public_url: vendor.public_url };
+    Ok(Consumer { fluxgate: fluxgate(ports, bounds, linking), queue: parts.queue, lane: Lane::Watch })
+}
+
+/// Copies outputs into the tenants' buckets.
+pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
+    let ArchiverConfig { base, queues, dead_letters, allow_net } = ArchiverConfig::read(env)?;
+    let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
+    let outputs = Arc::new(HttpOutputFetcher::new(guard(allow_net)?.client()));
+    let ports = Ports { objects: Arc::new(buckets(&parts)), outputs, ..parts.ports() };
+    Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), Linking::none()), queue: parts.queue, lane: Lane::Archive })
+}
+
+/// Signs and sends callbacks.
+pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
+    let NotifierConfig { base, queue, dead_letters, links, allow_net } = NotifierConfig::read(env)?;
+    let queues = QueueUrls { notify: Some(queue), ..QueueUrls::default() };
+    let parts = Parts::open(base, queues, Some(&dead_letters)).await?;
+    let callbacks = Arc::new(HttpCallbackSender::new(guard(allow_net)?.client()));
+    let capability = parts.capability(&links.capability_secret).await?;
+    let linking = Linking { capability, base_url: links.base_url, public_url: None };
+    let ports = Ports { callbacks, ..parts.ports() };
+    Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), linking), queue: parts.queue, lane: Lane::Notify })
+}
+
+/// Audits every tenant.
+pub async fn sweeper(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
+    let SweeperConfig { base, watch_queue } = SweeperConfig::read(env)?;
+    let queues = QueueUrls { watch: Some(watch_queue), ..QueueUrls::default() };
+    let parts = Parts::open(base, queues, None).await?;
+    Ok(fluxgate(parts.ports(), bounds(None), Linking::none()))
+}
+
+/// The operator's API.
+pub async fn admin(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
+    let AdminConfig { base } = AdminConfig::read(env)?;
+    let parts = Parts::open(base, QueueUrls::default(), None).await?;
+    Ok(fluxgate(parts.ports(), bounds(None), Linking::none()))
+}

@@ -1,0 +1,66 @@
+//! As whom a tenant's bucket is used: as Fluxgate itself, or in the tenant's role.
+
+use async_trait::async_trait;
+use aws_sdk_s3::client::customize::CustomizableOperation;
+use aws_sdk_s3::config::{Config, Credentials, SharedCredentialsProvider};
+use fluxgate_core::id::TenantId;
+use fluxgate_core::signature::Secret;
+use fluxgate_core::tenant::{AssumedRole, Destination};
+use fluxgate_core::{Error, Result};
+
+/// Assumes tenants' roles. Asked before each operation, so it keeps what it was given for as long as that is good.
+#[async_trait]
+pub trait RoleCredentials: Send + Sync {
+    /// Keys that act in the role. Kind `Unavailable` when it cannot be assumed now; the text tells the tenant what to look at.
+    async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials>;
+}
+
+/// Keys that never expire, for an S3 that hands out such.
+pub fn fixed_keys(access_key: &str, secret_key: &Secret) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new(access_key, secret_key.expose(), None, None, "settings"))
+}
+
+/// As whom one operation is done.
+pub(super) struct Caller {
+    /// `None`: as Fluxgate itself.
+    role: Option<Credentials>,
+}
+
+impl Caller {
+    pub(super) async fn of(
+        roles: Option<&dyn RoleCredentials>,
+        destination: &Destination,
+        tenant: &TenantId,
+    ) -> Result<Self> {
+        let role = match (&destination.role, roles) {
+            (None, _) => None,
+            (Some(role), Some(roles)) => Some(roles.credentials(role, tenant).await?),
+            (Some(_), None) => return Err(unsupported()),
+        };
+        Ok(Self { role })
+    }
+
+    /// The role's keys for this one operation; the client's own stay as they are.
+    pub(super) fn does<T, E, B>(&self, operation: CustomizableOperation<T, E, B>) -> CustomizableOperation<T, E, B> {
+        match &self.role {
+            Some(keys) => operation.config_override(Config::builder().credentials_provider(keys.clone())),
+            None => operation,
+        }
+    }
+
+    /// For errors' texts.
+    pub(super) fn name(&self) -> &'static str {
+        self.role.as_ref().map_or("Fluxgate", |_| "the role")
+    }
+
+    /// When the keys stop working, and with them whatever they signed.
+    pub(super) fn expires(&self) -> Option<std::time::SystemTime> {
+        self.role.as_ref()?.expiry()
+    }
+}
+
+fn unsupported() -> Error {
+    let text =
+        "this installation assumes no roles; leave `role` out of the destination and let the bucket admit its own keys";
+    Error::internal("role_unsupported", text)
+}

@@ -1,0 +1,9 @@
+//! `S3ObjectStore`: the contract against the in-process S3 server, and against a stub what that server never says.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod contract;
+mod object_store;
+mod parts;
+mod roles;
+mod stub;

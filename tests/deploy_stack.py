@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Deploys infra/template.yaml as a stack to an AWS that is none, and prints what the functions were given, as JSON.
+
+    deploy_stack.py ENDPOINT NAME=VALUE…     parameters of the template
+
+The functions' code is a placeholder: whoever deploys runs the binaries. So the event source mappings are read and taken away
+again, before anybody else takes messages.
+"""
+
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import boto3
+
+ROOT = pathlib.Path(__file__).parent.parent
+STACK = "fluxgate"
+FUNCTIONS = ["gateway", "receiver", "poller", "archiver", "notifier", "sweeper", "admin"]
+# ministack refuses alarms over several metrics.
+WITHOUT = ["TableErrorsAlarm", "TableThrottlesAlarm"]
+
+
+def main():
+    endpoint, parameters = sys.argv[1], sys.argv[2:]
+    aws = lambda service: boto3.client(
+        service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    url = upload(aws("s3"), endpoint, transformed(parameters))
+    cloudformation = aws("cloudformation")
+    cloudformation.create_stack(StackName=STACK, TemplateURL=url, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"])
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    functions = aws("lambda")
+    print(json.dumps({"functions": {name: function(functions, name) for name in FUNCTIONS}}))
+
+
+def transformed(parameters):
+    command = [sys.executable, ROOT / "infra/transform.py", "--resolve-numbers", "--parameter", "Architecture=x86_64"]
+    command += [part for name in WITHOUT for part in ("--without", name)]
+    command += [part for pair in parameters for part in ("--parameter", pair)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+
+
+def upload(s3, endpoint, template):
+    s3.create_bucket(Bucket="artifacts")
+    for name in FUNCTIONS:
+        s3.put_object(Bucket="artifacts", Key=f"fluxgate/{name}.zip", Body=placeholder())
+    s3.put_object(Bucket="artifacts", Key="template.json", Body=template)
+    return f"{endpoint}/artifacts/template.json"
+
+
+def placeholder():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("bootstrap", "#!/bin/sh\nexit 1\n")
+    return archive.getvalue()
+
+
+def function(functions, name):
+    full = f"{STACK}-{name}"
+    configuration = functions.get_function_configuration(FunctionName=full)
+    sources = functions.list_event_source_mappings(FunctionName=full)["EventSourceMappings"]
+    for source in sources:
+        functions.delete_event_source_mapping(UUID=source["UUID"])
+    return {
+        "environment": configuration["Environment"]["Variables"],
+        "timeout_s": configuration["Timeout"],
+        "queues": [
+            {"arn": it["EventSourceArn"], "batch_size": it["BatchSize"], "responses": it.get("FunctionResponseTypes", [])}
+            for it in sources
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+//! An event source mapping: takes batches from a queue, invokes the function, and deletes what it did not report as failed.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::Function;
+
+/// One queue polled into one function, until dropped.
+pub struct EventSource(JoinHandle<()>);
+
+impl EventSource {
+    pub fn start(sqs: Client, queue_url: String, function: Function) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                let batch = take(&sqs, &queue_url).await;
+                if !batch.is_empty() {
+                    deliver(&sqs, &queue_url, &function, &batch).await;
+                }
+            }
+        }))
+    }
+
+    /// One batch of these messages, without a queue's polling; the ids that the function reports as failed.
+    pub async fn invoke_once(function: &Function, batch: &[Message]) -> Result<Vec<String>, String> {
+        let records: Vec<Value> = batch.iter().map(record).collect();
+        let answer = function.invoke(json!({ "Records": records })).await?;
+        let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+        Ok(failures.iter().map(|item| item["itemIdentifier"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+}
+
+impl Drop for EventSource {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn take(sqs: &Client, queue_url: &str) -> Vec<Message> {
+    let received = sqs
+        .receive_message()
+        .queue_url(queue_url)
+        .max_number_of_messages(10)
+        .wait_time_seconds(1)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .message_attribute_names("All");
+    match received.send().await {
+        Ok(output) => output.messages.unwrap_or_default(),
+        Err(_) => {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Vec::new()
+        }
+    }
+}
+
+async fn deliver(sqs: &Client, queue_url: &str, function: &Function, batch: &[Message]) {
+    // A function that fails as a whole keeps the whole batch on the queue.
+    let Ok(failed) = EventSource::invoke_once(function, batch).await else { return };
+    let failed: HashSet<&str> = failed.iter().map(String::as_str).collect();
+    for message in batch.iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default())) {
+        let handle = message.receipt_handle().unwrap_or_default();
+        sqs.delete_message().queue_url(queue_url).receipt_handle(handle).send().await.expect("the queue deletes");
+    }
+}
+
+fn record(message: &Message) -> Value {
+    let attributes: BTreeMap<&str, &String> =
+        message.attributes().into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
+    json!({
+        "messageId": message.message_id(),
+        "receiptHandle": message.receipt_handle(),
+        "body": message.body(),
+        "attributes": attributes,
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:q",
+        "awsRegion": "us-east-1",
+    })
+}

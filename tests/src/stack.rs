@@ -1,0 +1,267 @@
+//! The whole installation as it is on AWS: the template deployed to ministack, the function binaries run by a double of Lambda,
+//! the vendor's double behind them.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
+use fluxgate_core::tenant::ClaimMatch;
+use fluxgate_edge::auth::{LocalIssuer, TokenClaims};
+use fluxgate_emulator::{Emulator, EmulatorConfig};
+use fluxgate_local::folder::SystemEntropy;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::aws_calls::AwsCalls;
+use crate::gateway::emulator_config;
+use crate::lambda::{AuthType, EventSource, Function, FunctionUrl};
+use crate::{Ministack, TestTenant};
+
+/// How long a message is hidden from others while it is worked on: minutes as deployed, moments in a test that kills functions.
+const VISIBILITY_S: u32 = 5;
+const ISSUER: &str = "urn:test:issuer";
+
+/// What a test may want different.
+pub struct StackOptions {
+    pub emulator: EmulatorConfig,
+    /// False: upstream is told an address at which nobody listens.
+    pub webhooks: bool,
+    /// False: nothing takes messages from the queues but the test.
+    pub event_sources: bool,
+    /// Over what the deployed template says.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Default for StackOptions {
+    fn default() -> Self {
+        Self { emulator: emulator_config(), webhooks: true, event_sources: true, environment: BTreeMap::new() }
+    }
+}
+
+/// A running installation.
+pub struct Stack {
+    pub ministack: Ministack,
+    pub emulator: Emulator,
+    /// What the functions asked of AWS.
+    pub calls: AwsCalls,
+    functions: BTreeMap<String, Function>,
+    deployed: Deployed,
+    gateway_url: String,
+    admin_url: String,
+    issuer: LocalIssuer,
+    _sources: Vec<EventSource>,
+}
+
+#[derive(Deserialize)]
+struct Deployed {
+    functions: BTreeMap<String, DeployedFunction>,
+}
+
+#[derive(Deserialize)]
+struct DeployedFunction {
+    environment: BTreeMap<String, String>,
+    timeout_s: u64,
+    queues: Vec<DeployedSource>,
+}
+
+#[derive(Deserialize)]
+struct DeployedSource {
+    arn: String,
+    batch_size: usize,
+    responses: Vec<String>,
+}
+
+/// The URLs that the world would call.
+struct Fronts {
+    gateway: (TcpListener, FunctionUrl),
+    receiver: (TcpListener, FunctionUrl),
+    admin: (TcpListener, FunctionUrl),
+}
+
+impl Stack {
+    pub async fn start() -> Self {
+        Self::with(StackOptions::default()).await
+    }
+
+    pub async fn with(options: StackOptions) -> Self {
+        let ministack = Ministack::start().await;
+        let emulator = Emulator::start(options.emulator.clone()).await.expect("the emulator starts");
+        let fronts = Fronts {
+            gateway: FunctionUrl::reserve().await,
+            receiver: FunctionUrl::reserve().await,
+            admin: FunctionUrl::reserve().await,
+        };
+        put_secrets(&ministack, &emulator).await;
+        let public_url = if options.webhooks { fronts.receiver.1.url() } else { "http://127.0.0.1:9".to_owned() };
+        let deployed = deploy(
+            &ministack,
+            &[
+                ("UpstreamUrl", emulator.base_url()),
+                ("BaseUrl", fronts.gateway.1.url()),
+                ("PublicUrl", public_url),
+                ("AllowNet", "127.0.0.0/8".to_owned()),
+            ],
+        )
+        .await;
+        let calls = AwsCalls::of(ministack.endpoint());
+        let functions = start_functions(&deployed, &calls, &options.environment).await;
+        let (gateway_url, admin_url) = (fronts.gateway.1.url(), fronts.admin.1.url());
+        FunctionUrl::serve(fronts.gateway.0, functions["gateway"].clone(), AuthType::None);
+        FunctionUrl::serve(fronts.receiver.0, functions["receiver"].clone(), AuthType::None);
+        FunctionUrl::serve(fronts.admin.0, functions["admin"].clone(), AuthType::Iam);
+        let issuer = LocalIssuer::generate().0;
+        let mut stack = Self {
+            ministack,
+            emulator,
+            calls,
+            functions,
+            deployed,
+            gateway_url,
+            admin_url,
+            issuer,
+            _sources: Vec::new(),
+        };
+        stack.shorten_visibility().await;
+        if options.event_sources {
+            stack._sources = stack.event_sources();
+        }
+        stack
+    }
+
+    pub fn function(&self, name: &str) -> &Function {
+        &self.functions[name]
+    }
+
+    pub fn functions(&self) -> impl Iterator<Item = &Function> {
+        self.functions.values()
+    }
+
+    pub fn gateway_url(&self) -> &str {
+        &self.gateway_url
+    }
+
+    /// A queue by its name in the stack, as `archive` or `archive-dead-letters`.
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/000000000000/fluxgate-{name}", self.ministack.endpoint())
+    }
+
+    /// A new tenant with a bucket and this much to spend, made by the admin API.
+    pub async fn tenant(&self, name: &str, balance_usd: &str) -> TestTenant {
+        let bucket = format!("fluxgate-test-{name}");
+        self.create_bucket(&bucket).await;
+        self.tenant_with(name, balance_usd, json!({ "bucket": bucket })).await
+    }
+
+    /// The same with any destination.
+    pub async fn tenant_with(&self, name: &str, balance_usd: &str, destination: serde_json::Value) -> TestTenant {
+        let trust = json!({
+            "issuer": ISSUER, "audience": "fluxgate", "keys": { "jwks": self.issuer.jwks() },
+            "claim": { "name": "tenant", "value": name },
+        });
+        let new = json!({ "id": name, "trust": [trust], "destination": destination });
+        let created = self.admin("/admin/v1/tenants", &new).await;
+        assert_eq!(created.0, 201, "{}", created.1);
+        let money = json!({ "amount_usd": balance_usd, "reference": "first" });
+        let funded = self.admin(&format!("/admin/v1/tenants/{name}/top-ups"), &money).await;
+        assert_eq!(funded.0, 200, "{}", funded.1);
+        let id = TenantId::parse(name).expect("a valid name");
+        let token = self.token(&id);
+        TestTenant::new(id, &self.gateway_url, token)
+    }
+
+    /// POSTs to the admin API; status and body.
+    pub async fn admin(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let sent = reqwest::Client::new().post(format!("{}{path}", self.admin_url)).json(body).send().await;
+        let answer = sent.expect("the admin API answers");
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    fn token(&self, tenant: &TenantId) -> String {
+        let now = SystemClock.now();
+        let claims = TokenClaims {
+            iss: ISSUER.to_owned(),
+            aud: "fluxgate".to_owned(),
+            sub: "test".to_owned(),
+            claim: Some(ClaimMatch { name: "tenant".to_owned(), value: tenant.to_string() }),
+            iat: now,
+            nbf: now,
+            exp: now.plus_ms(3_600_000),
+            jti: SystemEntropy.id32(now),
+        };
+        self.issuer.sign(&claims).expect("the claims can be signed")
+    }
+
+    async fn create_bucket(&self, name: &str) {
+        let url = format!("{}/{name}", self.ministack.endpoint());
+        let answer = reqwest::Client::new().put(url).send().await.expect("ministack answers");
+        assert!(answer.status().is_success());
+    }
+
+    async fn shorten_visibility(&self) {
+        for lane in ["watch", "archive", "notify"] {
+            let set = self.ministack.aws().sqs().set_queue_attributes().queue_url(self.queue_url(lane));
+            let set = set.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_S.to_string());
+            set.send().await.expect("the stack has the queue");
+        }
+    }
+
+    /// As the template maps them.
+    fn event_sources(&self) -> Vec<EventSource> {
+        let mapped = self
+            .deployed
+            .functions
+            .iter()
+            .flat_map(|(name, function)| function.queues.iter().map(move |source| (name, source)));
+        mapped
+            .map(|(name, source)| {
+                assert_eq!(
+                    (source.batch_size, source.responses.as_slice()),
+                    (10, &["ReportBatchItemFailures".to_owned()][..])
+                );
+                let queue = source.arn.rsplit("fluxgate-").next().expect("the stack's name is in it");
+                EventSource::start(self.ministack.aws().sqs(), self.queue_url(queue), self.functions[name].clone())
+            })
+            .collect()
+    }
+}
+
+async fn put_secrets(ministack: &Ministack, emulator: &Emulator) {
+    let secrets = ministack.aws().secretsmanager();
+    for (name, value) in
+        [("fluxgate/upstream-key", emulator.api_key()), ("fluxgate/webhook-secret", emulator.webhook_secret())]
+    {
+        secrets.create_secret().name(name).secret_string(value).send().await.expect("the secret is new");
+    }
+}
+
+async fn deploy(ministack: &Ministack, parameters: &[(&str, String)]) -> Deployed {
+    let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy_stack.py");
+    let mut command = Command::new(python);
+    command.arg(script).arg(ministack.endpoint());
+    command.args(parameters.iter().map(|(name, value)| format!("{name}={value}")));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+}
+
+async fn start_functions(
+    deployed: &Deployed,
+    calls: &AwsCalls,
+    over: &BTreeMap<String, String>,
+) -> BTreeMap<String, Function> {
+    let mut functions = BTreeMap::new();
+    for (name, function) in &deployed.functions {
+        let mut environment = function.environment.clone();
+        environment.insert("AWS_ENDPOINT_URL".to_owned(), calls.endpoint_for(name).await);
+        environment.extend(over.clone());
+        let timeout = Duration::from_secs(function.timeout_s);
+        let concurrency = if matches!(name.as_str(), "gateway" | "receiver") { 2 } else { 1 };
+        functions.insert(name.clone(), Function::start(name, environment, timeout, concurrency).await);
+    }
+    functions
+}

@@ -1,0 +1,69 @@
+//! The contract suites, on every adapter. A behaviour is added to the one list below, and so to all of them.
+
+macro_rules! on_stores {
+    ($($suite:ident: $($behaviour:ident)+;)+) => {$(
+        mod $suite {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                // The second keeps the adapter's folder or server until the end.
+                let (stores, _keep) = super::stores().await;
+                fluxgate_tests::contract::$suite::$behaviour(stores).await;
+            })+
+        }
+    )+};
+}
+
+/// One test for each behaviour, on what the module's `stores()` makes.
+macro_rules! every_behaviour {
+    () => {
+        on_stores! {
+            task_store:
+                an_admission_writes_task_inputs_steps_hold_and_ledger_entry
+                an_admission_without_money_writes_nothing
+                a_key_used_again_for_the_same_request_gives_the_same_task_and_holds_once
+                a_key_used_again_for_another_request_is_refused
+                an_expired_key_is_as_if_it_had_never_been_used
+                a_key_belongs_to_one_tenant
+                of_many_admissions_with_one_key_one_is_new
+                of_many_admissions_only_those_that_are_paid_for_succeed
+                another_tenant_s_task_is_not_found
+                tasks_are_listed_newest_first_and_page_by_page
+                large_inputs_go_with_the_end_and_small_ones_stay
+                a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
+            task_store_changes:
+                a_completion_captures_the_hold_once_whoever_comes_again
+                a_failure_releases_the_hold
+                a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing
+                of_many_changes_to_one_version_one_is_written
+                an_upstream_run_belongs_to_the_first_task_that_names_it
+                a_change_s_jobs_are_sent_with_it_and_only_with_it
+                a_change_s_deliveries_are_written_with_it
+                the_watch_is_there_from_admission_and_goes_with_the_end;
+            queue:
+                a_job_is_received_by_one_receiver_and_gone_when_done
+                a_delayed_job_is_not_received_before_its_time
+                a_job_whose_lease_runs_out_is_received_again
+                a_job_that_goes_on_comes_again_as_what_it_became
+                a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason
+                a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way
+                jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come
+                the_lanes_are_apart;
+            account_store:
+                an_account_that_never_had_money_is_all_zero
+                a_top_up_with_the_same_reference_counts_once
+                concurrent_top_ups_all_count;
+            tenant_store:
+                a_tenant_is_created_once_and_read_back
+                every_tenant_that_trusts_an_issuer_is_found_by_it;
+            endpoint_store:
+                an_endpoint_is_put_read_replaced_and_deleted
+                another_tenant_s_endpoint_is_not_found;
+            delivery_store:
+                a_delivery_is_updated_over_the_version_it_was_made_from
+                another_tenant_s_delivery_is_not_found;
+        }
+    };
+}
+
+mod aws;
+mod sqlite;

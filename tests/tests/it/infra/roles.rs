@@ -1,0 +1,199 @@
+//! What each function may do, and that it is no more than it needs.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{FUNCTIONS, allowed_actions, capital, function, list, named, resource, resources, sources, template, text};
+
+/// Resources that are more than one thing, by the statement's name.
+const PATTERNS: [(&str, &str); 3] = [
+    ("TenantRoles", "roles in tenants' accounts: the operator's parameter says which"),
+    ("OwnBuckets", "objects in buckets of this account whose name the operator's parameter says"),
+    ("Secrets", "Secrets Manager ends every ARN in six characters of its own"),
+];
+
+/// Calls of the SDK on the table, with the action that authorises each. A transaction is authorised by those of its items.
+const TABLE_CALLS: [(&str, &str); 9] = [
+    (".get_item()", "dynamodb:GetItem"),
+    (".batch_get_item()", "dynamodb:BatchGetItem"),
+    (".query()", "dynamodb:Query"),
+    (".scan()", "dynamodb:Scan"),
+    (".put_item()", "dynamodb:PutItem"),
+    (".update_item()", "dynamodb:UpdateItem"),
+    (".delete_item()", "dynamodb:DeleteItem"),
+    (".batch_write_item()", "dynamodb:BatchWriteItem"),
+    (".condition_check(", "dynamodb:ConditionCheckItem"),
+];
+
+/// The same for objects.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html>
+pub(super) const OBJECT_CALLS: [(&str, &str); 10] = [
+    ("put_object", "s3:PutObject"),
+    ("create_multipart_upload", "s3:PutObject"),
+    ("upload_part", "s3:PutObject"),
+    ("complete_multipart_upload", "s3:PutObject"),
+    ("abort_multipart_upload", "s3:AbortMultipartUpload"),
+    ("get_object", "s3:GetObject"),
+    ("head_object", "s3:GetObject"),
+    ("delete_object", "s3:DeleteObject"),
+    ("list_objects_v2", "s3:ListBucket"),
+    ("list_parts", "s3:ListMultipartUploadParts"),
+];
+
+/// What an event source does with its function's role.
+const CONSUME: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+
+/// One statement of a role.
+pub(super) struct Statement(&'static Value);
+
+impl Statement {
+    pub(super) fn actions(&self) -> BTreeSet<String> {
+        let actions = &self.0["Action"];
+        let mapped = actions["Fn::FindInMap"].as_array().map(|path| &template()["Mappings"][text(&path[0])][text(&path[1])][text(&path[2])]);
+        list(mapped.unwrap_or(actions)).into_iter().map(text).collect()
+    }
+
+    fn sid(&self) -> &'static str {
+        self.0["Sid"].as_str().unwrap()
+    }
+
+    fn resources(&self) -> Vec<&'static Value> {
+        list(&self.0["Resource"])
+    }
+}
+
+/// Those of a condition of the template among them.
+pub(super) fn statements(function: &str) -> Vec<Statement> {
+    let policies = list(&resource(&format!("{}Role", capital(function)))["Policies"]);
+    assert_eq!(policies.len(), 1, "{function}");
+    let parts = list(&policies[0]["PolicyDocument"]["Statement"]).into_iter();
+    parts.map(|part| Statement(if part["Fn::If"].is_array() { &part["Fn::If"][1] } else { part })).collect()
+}
+
+/// The names of what a role may do this with.
+fn allowed(function: &str, action: &str) -> BTreeSet<String> {
+    let allowing = statements(function).into_iter().filter(|statement| statement.actions().contains(action));
+    let names = allowing.flat_map(|statement| statement.resources()).map(|it| named(it).map_or_else(|| text(&it["Fn::Sub"]), str::to_owned));
+    names.collect()
+}
+
+#[test]
+fn each_function_has_a_role_of_its_own_that_lambda_alone_takes_on() {
+    assert_eq!(resources("AWS::IAM::Role").len(), FUNCTIONS.len());
+    for name in FUNCTIONS {
+        let role = resource(&format!("{}Role", capital(name)));
+        let trust = json!([{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }]);
+        assert_eq!(role["AssumeRolePolicyDocument"]["Statement"], trust, "{name}");
+        assert!(role.get("ManagedPolicyArns").is_none(), "{name}");
+        assert!(statements(name).iter().all(|statement| statement.0["Effect"] == "Allow"), "{name}");
+    }
+}
+
+#[test]
+fn no_action_is_a_pattern_and_no_resource_without_a_reason() {
+    for name in FUNCTIONS {
+        for statement in statements(name) {
+            let (sid, actions) = (statement.sid(), statement.actions());
+            assert!(actions.iter().all(|action| !action.contains('*')), "{name} {sid}: {actions:?}");
+            for it in statement.resources() {
+                let is_pattern = it.to_string().contains(['*', '?']) || named(it).is_some_and(|name| name.ends_with("Pattern"));
+                let has_reason = PATTERNS.iter().any(|(allowed, _)| *allowed == sid);
+                assert!(it != "*" && (!is_pattern || has_reason), "{name} {sid}: {it}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_function_logs_to_its_own_group_and_calls_one_table() {
+    for name in FUNCTIONS {
+        let logs = BTreeSet::from([format!("{}Logs", capital(name))]);
+        assert_eq!(allowed(name, "logs:PutLogEvents"), logs);
+        assert_eq!(named(&function(name)["LoggingConfig"]["LogGroup"]), logs.first().map(String::as_str));
+        for action in allowed_actions(name).iter().filter(|action| action.starts_with("dynamodb:")) {
+            assert_eq!(allowed(name, action), BTreeSet::from(["Table".to_owned()]), "{name} {action}");
+        }
+    }
+}
+
+/// Which of these each function calls is asserted where functions run; this is that none is allowed for nothing.
+#[test]
+fn what_the_roles_together_may_do_with_the_table_is_what_the_adapter_calls() {
+    let code = sources("shared/aws/src/dynamodb");
+
+    let called = TABLE_CALLS.iter().filter(|(call, _)| code.contains(call)).map(|(_, action)| (*action).to_owned());
+    let roles = FUNCTIONS.into_iter().flat_map(allowed_actions).filter(|action| action.starts_with("dynamodb:"));
+
+    assert_eq!(roles.collect::<BTreeSet<_>>(), called.collect());
+}
+
+#[test]
+fn a_function_sends_to_the_queues_that_it_is_told_of_and_consumes_its_own() {
+    let sources = resources("AWS::Lambda::EventSourceMapping");
+    for name in FUNCTIONS {
+        let told = given(name, |variable| variable.ends_with("_QUEUE_URL") || variable.ends_with("_DEAD_LETTER_URL"));
+        assert_eq!(allowed(name, "sqs:SendMessage"), told, "{name}");
+
+        let own = sources.iter().filter(|(_, source)| named(&source["FunctionName"]) == Some(&capital(name)));
+        let own: BTreeSet<String> = own.filter_map(|(_, source)| named(&source["EventSourceArn"])).map(str::to_owned).collect();
+        for action in CONSUME {
+            assert_eq!(allowed(name, action), own, "{name} {action}");
+        }
+        let others = |action: &String| action.starts_with("sqs:") && action != "sqs:SendMessage" && !CONSUME.contains(&action.as_str());
+        assert!(!allowed_actions(name).iter().any(others), "{name}");
+    }
+}
+
+#[test]
+fn a_function_reads_the_secrets_that_it_is_told_of() {
+    for name in FUNCTIONS {
+        let told = given(name, |variable| variable.ends_with("_SECRET"));
+
+        let read = allowed(name, "secretsmanager:GetSecretValue");
+
+        let names: BTreeSet<String> = read.iter().map(|arn| secret_name(arn)).collect();
+        assert_eq!(names, told, "{name}");
+    }
+    assert_eq!(readers("UpstreamKeySecretName"), ["gateway", "poller"]);
+    assert_eq!(readers("WebhookSecretName"), ["receiver"]);
+    assert_eq!(readers("CapabilitySecret"), ["gateway", "receiver", "poller", "notifier"]);
+}
+
+#[test]
+fn tenants_roles_and_buckets_are_for_the_gateway_and_the_archiver_alone() {
+    for name in FUNCTIONS {
+        let services: BTreeSet<String> =
+            allowed_actions(name).iter().map(|action| action.split_once(':').unwrap().0.to_owned()).collect();
+        let known = ["logs", "dynamodb", "sqs", "secretsmanager", "sts", "s3"];
+        assert!(services.iter().all(|service| known.contains(&service.as_str())), "{name}: {services:?}");
+
+        let reaches_tenants = matches!(name, "gateway" | "archiver");
+        assert_eq!([services.contains("sts"), services.contains("s3")], [reaches_tenants; 2], "{name}");
+        if reaches_tenants {
+            assert_eq!(allowed(name, "sts:AssumeRole"), BTreeSet::from(["TenantRolePattern".to_owned()]));
+            let own = statements(name).into_iter().find(|statement| statement.sid() == "OwnBuckets").unwrap();
+            assert_eq!(own.0["Condition"], json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } }));
+        }
+    }
+    let objects = |name| allowed_actions(name).into_iter().filter(|action| action.starts_with("s3:")).collect::<Vec<_>>();
+    assert_eq!(objects("gateway"), ["s3:GetObject"]);
+    assert_eq!(objects("archiver"), ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]);
+}
+
+/// The resources and parameters that a function's environment names.
+fn given(name: &str, wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let variables = function(name)["Environment"]["Variables"].as_object().unwrap().iter();
+    variables.filter(|(variable, _)| wanted(variable)).map(|(_, value)| named(value).unwrap().to_owned()).collect()
+}
+
+/// The resource or parameter in an ARN such as `arn:…:secret:${Name}-??????`.
+fn secret_name(arn: &str) -> String {
+    let name = arn.rsplit_once("secret:${").and_then(|(_, rest)| rest.strip_suffix("}-??????"));
+    name.unwrap_or(arn).to_owned()
+}
+
+fn readers(secret: &str) -> Vec<&'static str> {
+    let reads = |name: &&str| allowed(name, "secretsmanager:GetSecretValue").iter().any(|arn| secret_name(arn) == secret);
+    FUNCTIONS.into_iter().filter(reads).collect()
+}
