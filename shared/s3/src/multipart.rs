@@ -9,9 +9,9 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use fluxgate_core::Result;
 use fluxgate_core::digest::{RunningSha256, sha256};
 use fluxgate_core::port::{NewObject, ObjectBody, Stored};
-use fluxgate_core::Result;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 

@@ -15,6 +15,7 @@ mod dynamodb;
 mod edit;
 mod faults;
 mod idempotency;
+mod infra;
 mod isolation;
 mod openapi;
 mod python_sdk;

@@ -6,7 +6,8 @@ use super::{FUNCTIONS, allowed_actions, function, number, parameters, read};
 
 #[test]
 fn every_parameter_is_documented_with_its_default() {
-    let documented: BTreeMap<String, String> = section("## Parameters").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let documented: BTreeMap<String, String> =
+        section("## Parameters").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
 
     let parameters = parameters();
 
@@ -36,8 +37,15 @@ fn the_routes_of_the_admin_api_are_those_there_are() {
     let code = read("shared/edge/src/admin/mod.rs");
     let routes = code.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
 
-    let documented: BTreeSet<String> =
-        section("## Deploy").iter().flat_map(|row| row[0].split(", ").map(|route| route.trim_matches('`').split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()).collect();
+    let documented: BTreeSet<String> = section("## Deploy")
+        .iter()
+        .flat_map(|row| {
+            row[0]
+                .split(", ")
+                .map(|route| route.trim_matches('`').split_once(' ').unwrap().1.to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect();
 
     assert_eq!(documented, routes.map(str::to_owned).collect());
 }
@@ -48,7 +56,9 @@ fn section(heading: &str) -> Vec<Vec<String>> {
     let start = guide.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("the guide has no '{heading}'"));
     let text = &guide[start + 1 + heading.len()..];
     let lines: Vec<&str> = text[..text.find("\n## ").unwrap_or(text.len())].lines().collect();
-    let is_body = |n: &usize| lines[*n].starts_with("| ") && !lines.get(n + 1).is_some_and(|next| next.starts_with("|---"));
-    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+    let is_body =
+        |n: &usize| lines[*n].starts_with("| ") && !lines.get(n + 1).is_some_and(|next| next.starts_with("|---"));
+    let cells =
+        |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
     (0..lines.len()).filter(is_body).map(|n| cells(lines[n])).collect()
 }

@@ -24,7 +24,11 @@ fn each_function_is_given_exactly_what_it_reads() {
         configure(name, &env).unwrap();
 
         let given = given(name);
-        assert_eq!(env.names().into_iter().collect::<BTreeSet<_>>(), given.iter().map(String::as_str).collect(), "{name}");
+        assert_eq!(
+            env.names().into_iter().collect::<BTreeSet<_>>(),
+            given.iter().map(String::as_str).collect(),
+            "{name}"
+        );
     }
 }
 
@@ -55,7 +59,9 @@ fn a_malformed_url_or_network_is_named_and_shown_in_one_line() {
         for variable in given(name) {
             let malformed: &[&str] = match variable.as_str() {
                 "FLUXGATE_ALLOW_NET" => &["10.0.0.0/33", "intranet", "10.0.0.0/8;fd00::/8", "10.0.0.0/8,x"],
-                url if url.ends_with("_URL") => &["api.wavespeed.ai", "ftp://a", "https://", "/hooks", "arn:aws:sqs:a:1:q"],
+                url if url.ends_with("_URL") => {
+                    &["api.wavespeed.ai", "ftp://a", "https://", "/hooks", "arn:aws:sqs:a:1:q"]
+                }
                 _ => &[],
             };
             for value in malformed {
@@ -99,7 +105,9 @@ fn plausible(name: &str) -> Variables {
     let value = |variable: &str| match variable {
         "FLUXGATE_ALLOW_NET" => "10.1.0.0/16, fd00::/8",
         "FLUXGATE_LOG" => "warn,fluxgate_core=debug",
-        queue if queue.contains("QUEUE") || queue.contains("LETTER") => "https://sqs.eu-west-1.amazonaws.com/210987654321/fluxgate-watch",
+        queue if queue.contains("QUEUE") || queue.contains("LETTER") => {
+            "https://sqs.eu-west-1.amazonaws.com/210987654321/fluxgate-watch"
+        }
         url if url.ends_with("_URL") => "https://abcdef.lambda-url.eu-west-1.on.aws/",
         "AWS_REGION" => "eu-west-1",
         _ => "fluxgate/name",

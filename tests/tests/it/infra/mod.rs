@@ -20,8 +20,8 @@ const FUNCTIONS: [&str; 7] = ["gateway", "receiver", "poller", "archiver", "noti
 
 /// Every action that a function's role allows on anything, as in an IAM policy. What is allowed only under a condition of the
 /// template, as writing buckets of the installation's own, is among them.
-pub fn allowed_actions(function: &str) -> BTreeSet<String> {
-    roles::statements(function).iter().flat_map(|statement| statement.actions()).collect()
+pub(crate) fn allowed_actions(function: &str) -> BTreeSet<String> {
+    roles::statements(function).iter().flat_map(roles::Statement::actions).collect()
 }
 
 /// The template as CloudFormation sees it, with numbers in place of the parameters that are numbers.
@@ -84,7 +84,8 @@ fn resource(name: &str) -> &'static Value {
 /// The resources of one type with their names.
 fn resources(kind: &str) -> Vec<(&'static str, &'static Value)> {
     let all = template()["Resources"].as_object().unwrap().iter();
-    let found: Vec<_> = all.filter(|(_, it)| it["Type"] == kind).map(|(name, it)| (name.as_str(), &it["Properties"])).collect();
+    let found: Vec<_> =
+        all.filter(|(_, it)| it["Type"] == kind).map(|(name, it)| (name.as_str(), &it["Properties"])).collect();
     assert!(!found.is_empty(), "the template has no {kind}");
     found
 }

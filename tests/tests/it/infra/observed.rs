@@ -20,8 +20,13 @@ fn every_metric_that_is_looked_at_is_counted_and_every_one_counted_is_looked_at(
     }
 
     assert_eq!(shown, counted);
-    for (alarm, properties) in resources("AWS::CloudWatch::Alarm").iter().filter(|(_, it)| it["Namespace"] == "Fluxgate") {
-        assert!(counted.contains(&(text(&properties["MetricName"]), None)), "{alarm} waits for a metric that nobody counts");
+    for (alarm, properties) in
+        resources("AWS::CloudWatch::Alarm").iter().filter(|(_, it)| it["Namespace"] == "Fluxgate")
+    {
+        assert!(
+            counted.contains(&(text(&properties["MetricName"]), None)),
+            "{alarm} waits for a metric that nobody counts"
+        );
     }
     assert!(sources("shared/lambda/src").contains("const NAMESPACE: &str = \"Fluxgate\";"));
 }
@@ -29,7 +34,8 @@ fn every_metric_that_is_looked_at_is_counted_and_every_one_counted_is_looked_at(
 #[test]
 fn each_function_and_each_queue_of_dead_letters_has_its_alarms() {
     let alarms = resources("AWS::CloudWatch::Alarm");
-    let watched: BTreeSet<String> = alarms.iter().filter_map(|(_, it)| it.get("Dimensions")).map(Value::to_string).collect();
+    let watched: BTreeSet<String> =
+        alarms.iter().filter_map(|(_, it)| it.get("Dimensions")).map(Value::to_string).collect();
     let watches = |name: &str| alarms.iter().any(|(alarm, _)| *alarm == name);
 
     for name in FUNCTIONS.map(super::capital) {

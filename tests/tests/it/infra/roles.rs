@@ -50,7 +50,9 @@ pub(super) struct Statement(&'static Value);
 impl Statement {
     pub(super) fn actions(&self) -> BTreeSet<String> {
         let actions = &self.0["Action"];
-        let mapped = actions["Fn::FindInMap"].as_array().map(|path| &template()["Mappings"][text(&path[0])][text(&path[1])][text(&path[2])]);
+        let mapped = actions["Fn::FindInMap"]
+            .as_array()
+            .map(|path| &template()["Mappings"][text(&path[0])][text(&path[1])][text(&path[2])]);
         list(mapped.unwrap_or(actions)).into_iter().map(text).collect()
     }
 
@@ -74,7 +76,9 @@ pub(super) fn statements(function: &str) -> Vec<Statement> {
 /// The names of what a role may do this with.
 fn allowed(function: &str, action: &str) -> BTreeSet<String> {
     let allowing = statements(function).into_iter().filter(|statement| statement.actions().contains(action));
-    let names = allowing.flat_map(|statement| statement.resources()).map(|it| named(it).map_or_else(|| text(&it["Fn::Sub"]), str::to_owned));
+    let names = allowing
+        .flat_map(|statement| statement.resources())
+        .map(|it| named(it).map_or_else(|| text(&it["Fn::Sub"]), str::to_owned));
     names.collect()
 }
 
@@ -97,7 +101,8 @@ fn no_action_is_a_pattern_and_no_resource_without_a_reason() {
             let (sid, actions) = (statement.sid(), statement.actions());
             assert!(actions.iter().all(|action| !action.contains('*')), "{name} {sid}: {actions:?}");
             for it in statement.resources() {
-                let is_pattern = it.to_string().contains(['*', '?']) || named(it).is_some_and(|name| name.ends_with("Pattern"));
+                let is_pattern =
+                    it.to_string().contains(['*', '?']) || named(it).is_some_and(|name| name.ends_with("Pattern"));
                 let has_reason = PATTERNS.iter().any(|(allowed, _)| *allowed == sid);
                 assert!(it != "*" && (!is_pattern || has_reason), "{name} {sid}: {it}");
             }
@@ -136,11 +141,14 @@ fn a_function_sends_to_the_queues_that_it_is_told_of_and_consumes_its_own() {
         assert_eq!(allowed(name, "sqs:SendMessage"), told, "{name}");
 
         let own = sources.iter().filter(|(_, source)| named(&source["FunctionName"]) == Some(&capital(name)));
-        let own: BTreeSet<String> = own.filter_map(|(_, source)| named(&source["EventSourceArn"])).map(str::to_owned).collect();
+        let own: BTreeSet<String> =
+            own.filter_map(|(_, source)| named(&source["EventSourceArn"])).map(str::to_owned).collect();
         for action in CONSUME {
             assert_eq!(allowed(name, action), own, "{name} {action}");
         }
-        let others = |action: &String| action.starts_with("sqs:") && action != "sqs:SendMessage" && !CONSUME.contains(&action.as_str());
+        let others = |action: &String| {
+            action.starts_with("sqs:") && action != "sqs:SendMessage" && !CONSUME.contains(&action.as_str())
+        };
         assert!(!allowed_actions(name).iter().any(others), "{name}");
     }
 }
@@ -173,10 +181,14 @@ fn tenants_roles_and_buckets_are_for_the_gateway_and_the_archiver_alone() {
         if reaches_tenants {
             assert_eq!(allowed(name, "sts:AssumeRole"), BTreeSet::from(["TenantRolePattern".to_owned()]));
             let own = statements(name).into_iter().find(|statement| statement.sid() == "OwnBuckets").unwrap();
-            assert_eq!(own.0["Condition"], json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } }));
+            assert_eq!(
+                own.0["Condition"],
+                json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } })
+            );
         }
     }
-    let objects = |name| allowed_actions(name).into_iter().filter(|action| action.starts_with("s3:")).collect::<Vec<_>>();
+    let objects =
+        |name| allowed_actions(name).into_iter().filter(|action| action.starts_with("s3:")).collect::<Vec<_>>();
     assert_eq!(objects("gateway"), ["s3:GetObject"]);
     assert_eq!(objects("archiver"), ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]);
 }
@@ -194,6 +206,7 @@ fn secret_name(arn: &str) -> String {
 }
 
 fn readers(secret: &str) -> Vec<&'static str> {
-    let reads = |name: &&str| allowed(name, "secretsmanager:GetSecretValue").iter().any(|arn| secret_name(arn) == secret);
+    let reads =
+        |name: &&str| allowed(name, "secretsmanager:GetSecretValue").iter().any(|arn| secret_name(arn) == secret);
     FUNCTIONS.into_iter().filter(reads).collect()
 }
