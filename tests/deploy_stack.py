@@ -67,6 +67,7 @@ def function(functions, name):
     return {
         "environment": configuration["Environment"]["Variables"],
         "timeout_s": configuration["Timeout"],
+        "memory_mb": configuration["MemorySize"],
         "queues": [
             {"arn": it["EventSourceArn"], "batch_size": it["BatchSize"], "responses": it.get("FunctionResponseTypes", [])}
             for it in sources

@@ -19,7 +19,7 @@ pub const TABLE: &str = "fluxgate";
 pub struct AwsStores {
     pub store: DynamoStore,
     pub queue: Arc<SqsQueue>,
-    queues: SqsSettings,
+    pub queues: SqsSettings,
 }
 
 impl AwsStores {

@@ -5,6 +5,7 @@
 pub mod aws_calls;
 pub mod aws_stores;
 pub mod contract;
+pub mod cost;
 pub mod eventually;
 pub mod faulty_aws;
 pub mod gateway;

@@ -21,8 +21,8 @@ use crate::gateway::emulator_config;
 use crate::lambda::{AuthType, EventSource, Function, FunctionUrl};
 use crate::{Ministack, TestTenant};
 
-/// How long a message is hidden from others while it is worked on: minutes as deployed, moments in a test that kills functions.
-const VISIBILITY_S: u32 = 5;
+/// Moments, so that what a killed function had in hand comes back while the test lasts.
+const HIDDEN_S: u32 = 5;
 const ISSUER: &str = "urn:test:issuer";
 
 /// What a test may want different.
@@ -32,13 +32,21 @@ pub struct StackOptions {
     pub webhooks: bool,
     /// False: nothing takes messages from the queues but the test.
     pub event_sources: bool,
+    /// How long a message in hand is hidden from others. `None`: as the template says, minutes.
+    pub hidden_s: Option<u32>,
     /// Over what the deployed template says.
     pub environment: BTreeMap<String, String>,
 }
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self { emulator: emulator_config(), webhooks: true, event_sources: true, environment: BTreeMap::new() }
+        Self {
+            emulator: emulator_config(),
+            webhooks: true,
+            event_sources: true,
+            hidden_s: Some(HIDDEN_S),
+            environment: BTreeMap::new(),
+        }
     }
 }
 
@@ -65,10 +73,11 @@ struct Deployed {
 struct DeployedFunction {
     environment: BTreeMap<String, String>,
     timeout_s: u64,
+    memory_mb: u64,
     queues: Vec<DeployedSource>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct DeployedSource {
     arn: String,
     batch_size: usize,
@@ -125,9 +134,11 @@ impl Stack {
             issuer,
             _sources: Vec::new(),
         };
-        stack.shorten_visibility().await;
+        if let Some(hidden_s) = options.hidden_s {
+            stack.hide_messages_for(hidden_s).await;
+        }
         if options.event_sources {
-            stack._sources = stack.event_sources();
+            stack._sources = ["watch", "archive", "notify"].map(|lane| stack.event_source(lane)).into();
         }
         stack
     }
@@ -201,31 +212,41 @@ impl Stack {
         assert!(answer.status().is_success());
     }
 
-    async fn shorten_visibility(&self) {
+    async fn hide_messages_for(&self, seconds: u32) {
         for lane in ["watch", "archive", "notify"] {
             let set = self.ministack.aws().sqs().set_queue_attributes().queue_url(self.queue_url(lane));
-            let set = set.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_S.to_string());
+            let set = set.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
             set.send().await.expect("the stack has the queue");
         }
     }
 
-    /// As the template maps them.
-    fn event_sources(&self) -> Vec<EventSource> {
-        let mapped = self
-            .deployed
-            .functions
-            .iter()
-            .flat_map(|(name, function)| function.queues.iter().map(move |source| (name, source)));
-        mapped
-            .map(|(name, source)| {
-                assert_eq!(
-                    (source.batch_size, source.responses.as_slice()),
-                    (10, &["ReportBatchItemFailures".to_owned()][..])
-                );
-                let queue = source.arn.rsplit("fluxgate-").next().expect("the stack's name is in it");
-                EventSource::start(self.ministack.aws().sqs(), self.queue_url(queue), self.functions[name].clone())
-            })
-            .collect()
+    /// Polls a lane's queue into its function, as the template maps them.
+    pub fn event_source(&self, lane: &str) -> EventSource {
+        let is_of_lane = |source: &&DeployedSource| source.arn.ends_with(&format!("fluxgate-{lane}"));
+        let of_lane = |(name, function): (&String, &DeployedFunction)| {
+            function.queues.iter().find(is_of_lane).map(|source| (name.clone(), source.clone()))
+        };
+        let (name, source) = self.deployed.functions.iter().find_map(of_lane).expect("the template maps the lane");
+        assert_eq!((source.batch_size, source.responses.as_slice()), (10, &["ReportBatchItemFailures".to_owned()][..]));
+        EventSource::start(self.ministack.aws().sqs(), self.queue_url(lane), self.functions[&name].clone())
+    }
+
+    /// What a function is deployed with.
+    pub fn memory_mb(&self, function: &str) -> u64 {
+        self.deployed.functions[function].memory_mb
+    }
+
+    /// Messages of a queue: waiting, delayed and in hand.
+    pub async fn messages(&self, queue: &str) -> usize {
+        let get = self.ministack.aws().sqs().get_queue_attributes().queue_url(self.queue_url(queue));
+        let answer = get.attribute_names(QueueAttributeName::All).send().await.expect("the stack has the queue");
+        let attributes = answer.attributes.expect("a queue has attributes");
+        let kinds = ["", "Delayed", "NotVisible"];
+        let count = |kind| {
+            let name = format!("ApproximateNumberOfMessages{kind}");
+            attributes.get(&QueueAttributeName::from(name.as_str())).and_then(|count| count.parse().ok())
+        };
+        kinds.into_iter().map(|kind| count(kind).unwrap_or(0_usize)).sum()
     }
 }
 

@@ -38,6 +38,7 @@ impl DataFolder {
                 audience: LOCAL_AUDIENCE.to_owned(),
                 keys: KeySource::Jwks(self.secrets.issuer.jwks()),
                 claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: id.to_string() }),
+                scopes: None,
             }],
             destination: Destination {
                 bucket: format!("fluxgate-{id}"),
@@ -46,6 +47,8 @@ impl DataFolder {
                 bucket_owner: None,
             },
             webhook_secret: Secret::webhook(random),
+            version: 1,
+            prices: fluxgate_core::money::PriceBook::default(),
         }
     }
 

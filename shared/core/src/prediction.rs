@@ -72,7 +72,7 @@ impl Prediction {
             timings: Timings { inference: task.inference_ms.unwrap_or(0) },
             reason: failure.map(|failure| failure.reason.clone()),
             objects: task.outputs.iter().map(ObjectView::of).collect(),
-            charged_usd: (task.state == State::Completed).then(|| task.price.usd()),
+            charged_usd: (task.state == State::Completed).then(|| task.charged.usd()),
         }
     }
 }

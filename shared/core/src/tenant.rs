@@ -1,8 +1,12 @@
 //! A tenant: whom it trusts to speak for it, and where its outputs go.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, TenantId};
+use crate::money::PriceBook;
+use crate::principal::Scope;
 use crate::signature::Secret;
 use crate::time::Timestamp;
 
@@ -16,6 +20,15 @@ pub struct Tenant {
     pub destination: Destination,
     /// Signs the drop-in callbacks in the vendor's `v3` dialect.
     pub webhook_secret: Secret,
+    /// Counts the changes; the store writes one only over the version it was made from. 1 for a new tenant.
+    #[serde(default = "first_version")]
+    pub version: u64,
+    #[serde(default)]
+    pub prices: PriceBook,
+}
+
+fn first_version() -> u64 {
+    1
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +49,19 @@ pub struct Trust {
     /// Tells tenants of one issuer apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<ClaimMatch>,
+    /// What tokens may be used for; everything when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<ScopeMapping>,
+}
+
+/// Reads a token's scopes from one of its claims: a list of words, or one text with spaces between them (RFC 8693, section 4.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeMapping {
+    /// `scope` most of the time.
+    pub claim: String,
+    /// What each of the issuer's words allows. Words that are not listed allow nothing.
+    pub words: BTreeMap<String, BTreeSet<Scope>>,
 }
 
 /// A claim of the token that must hold exactly this text.

@@ -42,7 +42,7 @@ pub fn api_router(edge: Edge) -> Router {
                 .allow_origin(Any)
                 .allow_methods(Any)
                 .allow_headers(AllowHeaders::mirror_request())
-                .expose_headers([REQUEST_ID]),
+                .expose_headers([REQUEST_ID, vendor::PRICE]),
         );
     observed(router).with_state(edge)
 }

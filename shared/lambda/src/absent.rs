@@ -23,7 +23,7 @@ use url::Url;
 use crate::wiring::StoredSecret;
 
 /// Stands for any port.
-pub(crate) struct Absent;
+pub struct Absent;
 
 fn absent(port: &str) -> Error {
     Error::internal("port_absent", format!("this function has no {port}"))
@@ -69,7 +69,8 @@ impl KeySetFetcher for Absent {
 }
 
 /// An upstream that can only say with which secret it signs, or not even that.
-pub(crate) struct NoUpstream {
+#[derive(Default)]
+pub struct NoUpstream {
     pub(crate) webhook_secret: Option<StoredSecret>,
 }
 

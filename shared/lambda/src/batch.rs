@@ -1,6 +1,7 @@
 //! A batch of queue messages: each is worked on by itself, and only those that failed come again.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use fluxgate_aws::sqs::{Record, SqsQueue};
@@ -9,6 +10,7 @@ use fluxgate_core::flow::Fluxgate;
 use fluxgate_core::job::Lane;
 use futures::future::join_all;
 use lambda_runtime::{LambdaEvent, service_fn};
+use tokio::time::{Instant, timeout_at};
 
 use crate::emf;
 use crate::init::InitError;
@@ -24,31 +26,39 @@ pub struct Consumer {
 pub async fn serve(consumer: Consumer) -> Result<(), InitError> {
     let consumer = &consumer;
     let handle = |event: LambdaEvent<SqsEvent>| async move {
-        let response = consumer.work(event.payload).await;
+        let deadline = Instant::now() + remaining(event.context.deadline());
+        let response = consumer.work(event.payload, deadline).await;
         emf::flush();
         Ok::<_, lambda_runtime::Error>(response)
     };
     Ok(lambda_runtime::run(service_fn(handle)).await?)
 }
 
+/// How long a batch may take, so that there is time left to answer.
+fn remaining(deadline: SystemTime) -> Duration {
+    deadline.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(ANSWER_TIME)
+}
+
+const ANSWER_TIME: Duration = Duration::from_secs(3);
+
 impl Consumer {
     /// The messages that must come again. The platform deletes the others.
-    pub async fn work(&self, event: SqsEvent) -> SqsBatchResponse {
-        let worked = join_all(event.records.into_iter().map(|message| self.one(message))).await;
+    pub async fn work(&self, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
+        let worked = join_all(event.records.into_iter().map(|message| self.one(message, deadline))).await;
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = worked.into_iter().flatten().collect();
         response
     }
 
-    async fn one(&self, message: SqsMessage) -> Option<BatchItemFailure> {
+    async fn one(&self, message: SqsMessage, deadline: Instant) -> Option<BatchItemFailure> {
         let id = message.message_id.clone().unwrap_or_default();
-        let Err(error) = self.settle(message).await else { return None };
-        tracing::error!(
-            lane = self.lane.as_str(),
-            message.id = id,
-            error = error.with_causes(),
-            "a message comes again"
-        );
+        let why = match timeout_at(deadline, self.settle(message)).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error.with_causes(),
+            // Without this the platform would end the function, and the messages that are done would come again too.
+            Err(_) => "the function's time is over".to_owned(),
+        };
+        tracing::error!(lane = self.lane.as_str(), message.id = id, error = why, "a message comes again");
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = id;
         Some(failure)

@@ -14,5 +14,6 @@ mod log;
 pub mod schedule;
 pub mod wiring;
 
+pub use absent::{Absent, NoUpstream};
 pub use config::Environment;
 pub use init::InitError;

@@ -59,6 +59,8 @@ pub fn admission(tenant: &TenantId) -> Admission {
         id: SystemEntropy.task_id(now),
         model: ModelId::parse("wavespeed-ai/flux-kontext-max").expect("a valid id"),
         price: PRICE,
+        cost: MicroUsd(60_000),
+        outputs_asked: 1,
         callback: None,
     };
     let started =

@@ -17,9 +17,12 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
             audience: "fluxgate".to_owned(),
             keys: KeySource::Oidc,
             claim: Some(ClaimMatch { name: "tenant".to_owned(), value: id.to_string() }),
+            scopes: None,
         }],
         destination: Destination { bucket: "b".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
         webhook_secret: Secret::new("whsec_x"),
+        version: 1,
+        prices: fluxgate_core::money::PriceBook::default(),
     }
 }
 

@@ -3,28 +3,53 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::Function;
 
 /// One queue polled into one function, until dropped.
-pub struct EventSource(JoinHandle<()>);
+pub struct EventSource {
+    polling: JoinHandle<()>,
+    polled: Arc<Mutex<Polled>>,
+}
+
+/// The requests to SQS that the platform made, and bills to the queue's owner. Receives that brought nothing are not among them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Polled {
+    pub receives: usize,
+    pub messages: usize,
+    /// Each of up to ten messages.
+    pub deletes: usize,
+}
 
 impl EventSource {
     pub fn start(sqs: Client, queue_url: String, function: Function) -> Self {
-        Self(tokio::spawn(async move {
+        let polled = Arc::new(Mutex::new(Polled::default()));
+        let book = polled.clone();
+        let polling = tokio::spawn(async move {
             loop {
                 let batch = take(&sqs, &queue_url).await;
                 if !batch.is_empty() {
-                    deliver(&sqs, &queue_url, &function, &batch).await;
+                    let deletes = deliver(&sqs, &queue_url, &function, &batch).await;
+                    let mut polled = book.lock().unwrap();
+                    polled.receives += 1;
+                    polled.messages += batch.len();
+                    polled.deletes += deletes;
                 }
             }
-        }))
+        });
+        Self { polling, polled }
+    }
+
+    /// What it asked of SQS so far.
+    pub fn polled(&self) -> Polled {
+        *self.polled.lock().unwrap()
     }
 
     /// One batch of these messages, without a queue's polling; the ids that the function reports as failed.
@@ -38,7 +63,7 @@ impl EventSource {
 
 impl Drop for EventSource {
     fn drop(&mut self) {
-        self.0.abort();
+        self.polling.abort();
     }
 }
 
@@ -59,14 +84,26 @@ async fn take(sqs: &Client, queue_url: &str) -> Vec<Message> {
     }
 }
 
-async fn deliver(sqs: &Client, queue_url: &str, function: &Function, batch: &[Message]) {
+/// Answers with the number of requests that deleted what was worked on.
+async fn deliver(sqs: &Client, queue_url: &str, function: &Function, batch: &[Message]) -> usize {
     // A function that fails as a whole keeps the whole batch on the queue.
-    let Ok(failed) = EventSource::invoke_once(function, batch).await else { return };
+    let Ok(failed) = EventSource::invoke_once(function, batch).await else { return 0 };
     let failed: HashSet<&str> = failed.iter().map(String::as_str).collect();
-    for message in batch.iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default())) {
-        let handle = message.receipt_handle().unwrap_or_default();
-        sqs.delete_message().queue_url(queue_url).receipt_handle(handle).send().await.expect("the queue deletes");
+    let worked = batch.iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default()));
+    let entries: Vec<DeleteMessageBatchRequestEntry> =
+        worked.enumerate().map(|(n, message)| entry(n, message)).collect();
+    if entries.is_empty() {
+        return 0;
     }
+    let delete = sqs.delete_message_batch().queue_url(queue_url).set_entries(Some(entries));
+    let answer = delete.send().await.expect("the queue deletes");
+    assert!(answer.failed.is_empty(), "{:?}", answer.failed);
+    1
+}
+
+fn entry(n: usize, message: &Message) -> DeleteMessageBatchRequestEntry {
+    let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
+    entry.receipt_handle(message.receipt_handle().unwrap_or_default()).build().expect("id and handle are set")
 }
 
 fn record(message: &Message) -> Value {

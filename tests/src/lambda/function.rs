@@ -97,11 +97,15 @@ impl Function {
         self.api.polls()
     }
 
+    /// How many processes were started.
+    pub fn processes(&self) -> usize {
+        self.processes.started.load(Ordering::Relaxed)
+    }
+
     /// Everything its processes printed.
     pub fn log(&self) -> String {
-        let started = self.processes.started.load(Ordering::Relaxed);
         let read = |n| std::fs::read_to_string(self.processes.log_path(n)).unwrap_or_default();
-        (0..started).map(read).collect()
+        (0..self.processes()).map(read).collect()
     }
 }
 

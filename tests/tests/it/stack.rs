@@ -232,6 +232,7 @@ async fn every_call_that_a_function_makes_is_one_that_its_role_allows() {
         // A transaction is allowed by the actions of its items, and the event source mapping is not the function.
         let action = match call.action.as_str() {
             "dynamodb:TransactWriteItems" => "dynamodb:UpdateItem",
+            "sqs:SendMessageBatch" => "sqs:SendMessage",
             action => action,
         };
         // Buckets are used in the tenants' roles; this stack's own keys stand in for one.

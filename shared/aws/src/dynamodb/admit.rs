@@ -11,7 +11,7 @@ use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, Reader, bytes, number, text};
 use super::error::contention;
-use super::key::Key;
+use super::key::{EXPIRES_AT, Key};
 use super::transact::Outcome;
 use super::write::Write;
 use super::{DynamoStore, account, inputs, step_item, task_item};
@@ -140,7 +140,7 @@ fn remember_key(task: &Task, idempotency: &Idempotency) -> Write {
         (REQUEST.to_owned(), bytes(idempotency.request)),
         (TASK.to_owned(), text(task.id.as_str())),
         (EXPIRES_MS.to_owned(), number(idempotency.expires_at.0)),
-        ("expires_at".to_owned(), number(idempotency.expires_at.seconds() + 1)),
+        (EXPIRES_AT.to_owned(), number(idempotency.expires_at.seconds() + 1)),
     ]);
     Write::put(Key::idempotency(&task.tenant, &idempotency.key), item)
         .when("attribute_not_exists(#pk) OR #expires_ms <= :now")

@@ -4,7 +4,7 @@ use fluxgate_core::task::{Change, Claim};
 use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, number, text};
-use super::key::Key;
+use super::key::{EXPIRES_AT, Key};
 use super::transact::{CallMark, Outcome};
 use super::write::Write;
 use super::{DynamoStore, account, task_item};
@@ -72,7 +72,7 @@ fn claim_run(change: &Change, claim: &Claim) -> Write {
     let item = Item::from([
         ("tenant".to_owned(), tenant.clone()),
         ("task".to_owned(), id.clone()),
-        ("expires_at".to_owned(), number(task.since.seconds() + RUN_KEPT_S)),
+        (EXPIRES_AT.to_owned(), number(task.since.seconds() + RUN_KEPT_S)),
     ]);
     Write::put(Key::run(&claim.run), item)
         .when("attribute_not_exists(#pk) OR (#tenant = :tenant AND #task = :task)")

@@ -8,7 +8,7 @@ use fluxgate_core::task::{Admission, Task};
 use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, number, text};
-use super::key::Key;
+use super::key::{EXPIRES_AT, Key};
 use super::table::Table;
 use super::task_item::{INPUTS, INPUTS_PARTS};
 use super::write::Write;
@@ -34,7 +34,7 @@ pub(super) async fn write(table: &Table, admission: &Admission) -> Result<usize>
     for (n, part) in parts.iter().enumerate() {
         let item = Item::from([
             (BODY.to_owned(), text(*part)),
-            ("expires_at".to_owned(), number(task.created_at.seconds() + kept_s)),
+            (EXPIRES_AT.to_owned(), number(task.created_at.seconds() + kept_s)),
         ]);
         table.write(&[Write::put(Key::inputs(&task.tenant, &task.id, n), item)]).await?;
     }

@@ -28,6 +28,8 @@ const MARK: &str = "mark";
 /// What the account paid for the task, and what it got back. They stand in the version of the end, whose `since` is their time.
 const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
+/// Left out when it is one.
+const OUTPUTS_ASKED: &str = "outputs_asked";
 
 /// What the item of a new task is made of.
 pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
@@ -35,9 +37,13 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
         ("version".to_owned(), number(task.version)),
         ("model".to_owned(), text(task.model.as_str())),
         ("price".to_owned(), number(task.price.0)),
+        ("cost".to_owned(), number(task.cost.0)),
         ("created_at".to_owned(), number(task.created_at.0)),
         (step_item::STEPS.to_owned(), AttributeValue::L(steps)),
     ]);
+    if task.outputs_asked != 1 {
+        item.insert(OUTPUTS_ASKED.to_owned(), number(task.outputs_asked));
+    }
     item.extend(task.callback.as_ref().map(|callback| ("callback".to_owned(), text(callback.url().as_str()))));
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
@@ -125,6 +131,9 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         model: ModelId::parse(reader.text("model")?)?,
         state: reader.word("state")?,
         price: MicroUsd(reader.number("price")?),
+        cost: MicroUsd(reader.number("cost")?),
+        outputs_asked: reader.optional_number(OUTPUTS_ASKED)?.unwrap_or(1),
+        charged: MicroUsd(reader.optional_number(CAPTURED)?.unwrap_or(0)),
         created_at: Timestamp(reader.number("created_at")?),
         since: Timestamp(reader.number("since")?),
         upstream: reader.optional_text("upstream")?.map(UpstreamId::parse).transpose()?,

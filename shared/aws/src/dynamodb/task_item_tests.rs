@@ -22,6 +22,8 @@ fn minimal() -> Task {
         id: TaskId::parse(&"0198dd0c7e8f7a3b9c2d1e0f4a5b6c7d"[..32]).unwrap(),
         model: ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap(),
         price: MicroUsd(80_000),
+        cost: MicroUsd(60_000),
+        outputs_asked: 1,
         callback: None,
     };
     Task { version: 1, ..Task::admitted(new, NOW) }

@@ -13,6 +13,9 @@ const SUBMIT_GRACE_MS: u64 = 5_000;
 /// How long upstream may not know a run that it had accepted.
 const LOST_MAX_MS: u64 = 600_000;
 
+/// The longest between two nudges of the archiver.
+const NUDGE_MAX_MS: u64 = 3_600_000;
+
 /// The step that says so.
 const MISSING: &str = "missing_upstream";
 
@@ -92,7 +95,7 @@ impl Fluxgate {
         if age_ms >= self.bounds().archive_max_ms {
             return self.give_up_archiving(task).await;
         }
-        if age_ms >= self.bounds().archive_stall_ms {
+        if is_nudge_due(age_ms, self.bounds().archive_stall_ms, self.bounds().watch.max_ms) {
             let job = Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() };
             self.ports.queue.send(&[Delayed { job, after_ms: 0 }]).await?;
         }
@@ -105,6 +108,20 @@ impl Fluxgate {
     }
 }
 
+/// True about once for each doubling of the age from the stall on, then once an hour: each nudge is a job with tries of its own,
+/// and where jobs cannot be replaced they would pile up.
+fn is_nudge_due(age_ms: u64, stall_ms: u64, watch_max_ms: u64) -> bool {
+    let mut step_ms = stall_ms.max(1);
+    if age_ms < step_ms {
+        return false;
+    }
+    while step_ms.saturating_mul(2) <= age_ms && step_ms < NUDGE_MAX_MS {
+        step_ms *= 2;
+    }
+    // The watch looks at least this often, jitter included.
+    age_ms % step_ms < watch_max_ms + watch_max_ms / 4
+}
+
 /// How long the newest sightings go back without a gap over `gap_max_ms`. Oldest first.
 fn unbroken_ms(sightings: &[Timestamp], gap_max_ms: u64) -> u64 {
     let Some(newest) = sightings.last() else { return 0 };
@@ -115,6 +132,16 @@ fn unbroken_ms(sightings: &[Timestamp], gap_max_ms: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stalled_copy_is_nudged_soon_and_then_about_hourly() {
+        let minute = 60_000;
+        let due: Vec<u64> = (0..24 * 60 / 5).filter(|n| is_nudge_due(n * 5 * minute, 5 * minute, 5 * minute)).collect();
+
+        assert_eq!(due[..4], [1, 2, 3, 4]);
+        assert!((24..60).contains(&due.len()), "{} nudges a day", due.len());
+        assert!(due.windows(2).all(|pair| pair[1] - pair[0] <= 17), "{due:?}");
+    }
 
     #[test]
     fn sightings_with_a_gap_between_them_do_not_add_up() {

@@ -1,5 +1,9 @@
 //! Copies what a run produced into the tenant's bucket. Only then is the run paid and told.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use super::Fluxgate;
 use crate::error::{Error, Kind, Result};
 use crate::id::{TaskId, TenantId};
@@ -9,6 +13,8 @@ use crate::tenant::Destination;
 
 /// The step that says why the outputs are not in the bucket yet.
 const REFUSED: &str = "archive_refused";
+/// Outputs of one task that are copied side by side.
+const COPIES_MAX: usize = 4;
 /// Of one task. Reasons that come and go are written down no more often.
 const REFUSALS_MAX: usize = 16;
 
@@ -67,11 +73,10 @@ impl Fluxgate {
             return Err(Error::new(Kind::TooLarge, "too_many_outputs", text));
         }
         let destination = self.ports.tenants.get(&task.tenant).await?.destination;
-        let mut outputs = Vec::with_capacity(task.sources.len());
-        for (n, source) in task.sources.iter().enumerate() {
-            outputs.push(self.copy(task, &destination, n, source).await?);
-        }
-        Ok(outputs)
+        let copies =
+            task.sources.iter().enumerate().map(|(n, source)| self.copy(task, &destination, n, source).boxed());
+        let copies: Vec<BoxFuture<'_, Result<Output>>> = copies.collect();
+        stream::iter(copies).buffered(COPIES_MAX).try_collect().await
     }
 
     async fn copy(&self, task: &Task, destination: &Destination, n: usize, source: &str) -> Result<Output> {

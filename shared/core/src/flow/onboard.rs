@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Fluxgate;
 use crate::error::{Error, Kind, Result};
 use crate::id::{AccountId, TenantId};
-use crate::money::{Account, MicroUsd};
+use crate::money::{Account, MicroUsd, PriceBook};
 use crate::port::Entropy;
 use crate::signature::Secret;
 use crate::tenant::{AssumedRole, Destination, KeySource, Tenant, TenantState, Trust};
@@ -45,6 +45,8 @@ impl Fluxgate {
             trust: new.trust,
             destination: Destination { bucket: new.bucket, prefix: new.prefix, bucket_owner: new.bucket_owner, role },
             webhook_secret: Secret::webhook(random),
+            version: 1,
+            prices: PriceBook::default(),
         };
         self.ports.tenants.create(&tenant).await?;
         Ok(tenant)
@@ -163,6 +165,7 @@ mod tests {
             issuer: "https://issuer.example".to_owned(),
             audience: "fluxgate".to_owned(),
             keys: KeySource::Oidc,
+            scopes: None,
             claim: claim.map(|value| ClaimMatch { name: "org".to_owned(), value: value.to_owned() }),
         }
     }

@@ -36,7 +36,7 @@ fn observe(before: &Task, after: &Task) {
         (State::Completed, _) => {
             count!("Completions", via = after.completed_by.map_or("none", Via::as_str));
             measure!("ArchiveLatency", "Milliseconds", after.since.since_ms(before.since));
-            measure!("CapturedMicroUsd", "None", after.price.0);
+            measure!("CapturedMicroUsd", "None", after.charged.0);
         }
         (state, Some(failure)) if state.is_end() => count!("Failures", reason = failure.reason.as_str()),
         _ => {}

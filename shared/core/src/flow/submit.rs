@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Fluxgate;
 use crate::callback::CallbackUrl;
+use crate::catalogue::Model;
 use crate::digest::{RunningSha256, Sha256, update_json};
 use crate::error::{Error, Result};
 use crate::id::{IdempotencyKey, ModelId, TenantId};
@@ -45,9 +46,15 @@ impl Fluxgate {
         if let Some(callback) = &request.callback {
             self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
         }
-        let price =
+        let tenant = self.ports.tenants.get(&request.tenant).await?;
+        // A model that the tenant may not use is refused before anybody is asked what it costs.
+        tenant.prices.price(&request.model, MicroUsd::ZERO)?;
+        let cost =
             if model.needs_quote { self.ports.upstream.quote(&model.id, &inputs).await? } else { model.base_price };
-        let new = NewTaskParts { tenant: request.tenant, model: request.model, callback: request.callback, price };
+        let price = tenant.prices.price(&request.model, cost)?;
+        let outputs_asked = outputs_asked(model, &inputs);
+        let (tenant, model) = (request.tenant, request.model);
+        let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked };
         let admission = self.admission(new, inputs, idempotency)?;
         let task = admission.task.clone();
         let inputs = admission.inputs.clone();
@@ -74,6 +81,8 @@ impl Fluxgate {
                 id: self.ports.entropy.task_id(now),
                 model: new.model,
                 price: new.price,
+                cost: new.cost,
+                outputs_asked: new.outputs_asked,
                 callback: new.callback,
             },
             now,
@@ -103,6 +112,17 @@ struct NewTaskParts {
     model: ModelId,
     callback: Option<CallbackUrl>,
     price: MicroUsd,
+    cost: MicroUsd,
+    outputs_asked: u32,
+}
+
+/// The input that says how many outputs are wanted, where a model has it.
+const OUTPUTS_INPUT: &str = "num_images";
+
+/// How many outputs the price is for. A model whose price does not depend on the number is paid for as a whole.
+fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
+    let asked = inputs.get(OUTPUTS_INPUT).and_then(Value::as_u64).filter(|_| model.needs_quote);
+    asked.and_then(|asked| u32::try_from(asked).ok()).unwrap_or(1).max(1)
 }
 
 /// What makes two requests the same: model, inputs and callback.

@@ -2,9 +2,11 @@
 
 mod account;
 mod ledger;
+mod price;
 
 pub use account::Account;
 pub use ledger::{EntryKind, LedgerEntry};
+pub use price::{Price, PriceBook, Unlisted};
 
 use std::fmt;
 
@@ -51,6 +53,18 @@ impl MicroUsd {
         micros.map(Self).ok_or_else(bad)
     }
 
+    /// Exact: `0.08`, `0.012`, `41.20`.
+    pub fn decimal(self) -> String {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        format!("{sign}{}", Self::unsigned_decimal(self.0.unsigned_abs()))
+    }
+
+    fn unsigned_decimal(micros: u64) -> String {
+        let fraction = format!("{:06}", micros % 1_000_000);
+        let trimmed = fraction.trim_end_matches('0');
+        format!("{}.{trimmed:0<2}", micros / 1_000_000)
+    }
+
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
@@ -64,10 +78,7 @@ impl MicroUsd {
 impl fmt::Display for MicroUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        let micros = self.0.unsigned_abs();
-        let fraction = format!("{:06}", micros % 1_000_000);
-        let trimmed = fraction.trim_end_matches('0');
-        write!(f, "{sign}${}.{trimmed:0<2}", micros / 1_000_000)
+        write!(f, "{sign}${}", Self::unsigned_decimal(self.0.unsigned_abs()))
     }
 }
 
@@ -83,6 +94,19 @@ impl Settlement {
         Self { capture: amount, release: MicroUsd::ZERO }
     }
 
+    /// Charges for the outputs that came of those that were asked for, rounded up to the micro-dollar, and never more than the
+    /// price; the rest goes back.
+    pub fn partial(price: MicroUsd, came: usize, asked: u32) -> Self {
+        let (came, asked) = (came as i128, i128::from(asked.max(1)));
+        if came >= asked {
+            return Self::capture(price);
+        }
+        let share = (i128::from(price.0) * came + asked - 1).div_euclid(asked);
+        // It is at most the price, which fits.
+        let capture = MicroUsd(i64::try_from(share).unwrap_or(price.0).clamp(0, price.0));
+        Self { capture, release: MicroUsd(price.0 - capture.0) }
+    }
+
     pub fn release(amount: MicroUsd) -> Self {
         Self { capture: MicroUsd::ZERO, release: amount }
     }
@@ -91,6 +115,21 @@ impl Settlement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fewer_outputs_than_asked_for_are_charged_by_their_share() {
+        let partial = |price, came, asked| {
+            let Settlement { capture, release } = Settlement::partial(MicroUsd(price), came, asked);
+            (capture.0, release.0)
+        };
+
+        assert_eq!(partial(40_000, 4, 4), (40_000, 0));
+        assert_eq!(partial(40_000, 5, 4), (40_000, 0));
+        assert_eq!(partial(40_000, 3, 4), (30_000, 10_000));
+        assert_eq!(partial(10, 1, 3), (4, 6));
+        assert_eq!(partial(40_000, 0, 4), (0, 40_000));
+        assert_eq!(partial(0, 0, 4), (0, 0));
+    }
 
     #[test]
     fn amounts_are_read_and_written_exactly() {

@@ -31,7 +31,8 @@ pub trait TaskStore: Send + Sync {
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
-    /// The inputs as they were admitted: one JSON object, empty when they were large and the task is over. Kind `NotFound` as in `get`.
+    /// The inputs as they were admitted: one JSON object, empty when they were large and the task is over. Mid-sized ones may also
+    /// be empty some days after the end: an adapter may let them expire. Kind `NotFound` as in `get`.
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
 
     /// Applies a change whole: task, settlement with ledger entries, steps, jobs, deliveries; durable when it returns.

@@ -30,8 +30,17 @@ pub struct Task {
     pub version: u64,
     pub model: ModelId,
     pub state: State,
-    /// What is held while the task runs, and captured when it completes.
+    /// What is held while the task runs, fixed at submit.
     pub price: MicroUsd,
+    /// What upstream asked for the run when it was submitted.
+    #[serde(default)]
+    pub cost: MicroUsd,
+    /// How many outputs the inputs ask for; the price is for all of them.
+    #[serde(default = "one_output")]
+    pub outputs_asked: u32,
+    /// What was captured; zero until the task completes.
+    #[serde(default)]
+    pub charged: MicroUsd,
     pub created_at: Timestamp,
     /// When the state was entered.
     pub since: Timestamp,
@@ -66,7 +75,13 @@ pub struct NewTask {
     pub id: TaskId,
     pub model: ModelId,
     pub price: MicroUsd,
+    pub cost: MicroUsd,
+    pub outputs_asked: u32,
     pub callback: Option<CallbackUrl>,
+}
+
+fn one_output() -> u32 {
+    1
 }
 
 impl Task {
@@ -79,6 +94,9 @@ impl Task {
             model: new.model,
             state: State::Admitted,
             price: new.price,
+            cost: new.cost,
+            outputs_asked: new.outputs_asked.max(1),
+            charged: MicroUsd::ZERO,
             created_at: now,
             since: now,
             upstream: None,

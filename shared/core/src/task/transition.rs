@@ -7,7 +7,7 @@ use super::step::{Step, Via};
 use super::{Failure, Output, Task};
 use crate::id::UpstreamId;
 use crate::job::Job;
-use crate::money::Settlement;
+use crate::money::{MicroUsd, Settlement};
 use crate::time::Timestamp;
 
 /// Applies one signal to a task.
@@ -104,11 +104,21 @@ fn archived(task: &Task, outputs: Vec<Output>, now: Timestamp) -> Result<Change,
         return Ok(duplicate(task));
     }
     only_from(task, &[State::Archiving])?;
+    let settlement = Settlement::partial(task.price, task.sources.len(), task.outputs_asked);
     let mut next = moved(task, State::Completed, now);
     next.outputs = outputs;
     next.sources = Vec::new();
-    let mut change = change(next, Step::new(now, "archived"));
-    change.money = Some(Settlement::capture(task.price));
+    next.charged = settlement.capture;
+    let mut step = Step::new(now, "archived");
+    if settlement.release > MicroUsd::ZERO {
+        let (came, asked) = (task.sources.len(), task.outputs_asked);
+        step = step.detail(format!(
+            "{came} of {asked} outputs: {} charged, {} released",
+            settlement.capture, settlement.release
+        ));
+    }
+    let mut change = change(next, step);
+    change.money = Some(settlement);
     Ok(change)
 }
 

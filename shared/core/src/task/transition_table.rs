@@ -27,6 +27,8 @@ fn task_in(state: State) -> Task {
         id: TaskId::parse(&"0".repeat(32)).unwrap(),
         model: ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap(),
         price: PRICE,
+        cost: MicroUsd(60_000),
+        outputs_asked: 1,
         callback: None,
     };
     let admitted = Task::admitted(new, Timestamp(1_000));

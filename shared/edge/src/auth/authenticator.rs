@@ -73,7 +73,14 @@ impl Authenticator {
         let expires_at = token.claims.check(&trusted.trust, self.clock.now(), self.bounds.leeway_s)?;
         self.active(&trusted.tenant).await?;
         let subject = token.claims.subject().map(str::to_owned);
-        Ok((Principal { tenant: trusted.tenant.clone(), subject }, expires_at))
+        Ok((
+            Principal {
+                tenant: trusted.tenant.clone(),
+                subject,
+                scopes: token.claims.scopes(trusted.trust.scopes.as_ref()),
+            },
+            expires_at,
+        ))
     }
 
     async fn active(&self, id: &TenantId) -> Result<()> {

@@ -1,6 +1,9 @@
 //! What a token says, and whether it holds now. All times are `NumericDate`s: seconds, perhaps with a fraction (RFC 7519).
 
-use fluxgate_core::tenant::{ClaimMatch, Trust};
+use std::collections::BTreeSet;
+
+use fluxgate_core::principal::Scope;
+use fluxgate_core::tenant::{ClaimMatch, ScopeMapping, Trust};
 use fluxgate_core::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -20,6 +23,17 @@ impl Claims {
 
     pub(super) fn subject(&self) -> Option<&str> {
         self.text("sub")
+    }
+
+    /// What the token may be used for: everything, unless its issuer's words say what.
+    pub(super) fn scopes(&self, mapping: Option<&ScopeMapping>) -> BTreeSet<Scope> {
+        let Some(mapping) = mapping else { return Scope::ALL.into() };
+        let words: Vec<&str> = match self.0.get(&mapping.claim) {
+            Some(Value::String(text)) => text.split_whitespace().collect(),
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        words.into_iter().filter_map(|word| mapping.words.get(word)).flatten().copied().collect()
     }
 
     /// The claim must be a text: a list that merely contains the value could speak for several tenants at once.

@@ -25,6 +25,9 @@ pub(crate) struct TimelineView {
     submits: u32,
     /// In USD: what is held while it runs, and charged when it completes.
     price_usd: f64,
+    /// Where the vendor keeps, for 7 days, what could not be copied into the bucket; only of a task that failed for that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<String>,
     steps: Vec<StepView>,
     deliveries: Vec<DeliveryView>,
 }
@@ -94,6 +97,7 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
         completed_by: task.completed_by.map(fluxgate_core::task::Via::as_str),
         submits: task.submits,
         price_usd: task.price.usd(),
+        sources: if task.failure.is_some() { task.sources.clone() } else { Vec::new() },
         steps: timeline.steps.iter().map(|step| step_view(step, timeline)).collect(),
         deliveries: timeline.deliveries.iter().map(|delivery| delivery_view(delivery, timeline)).collect(),
     }

@@ -14,6 +14,8 @@ use fluxgate_core::bounds::Bounds;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use submit::PRICE;
+
 use crate::state::Edge;
 
 pub(crate) fn router(bounds: &Bounds) -> OpenApiRouter<Edge> {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::flow::SubmitRequest;
 use fluxgate_core::id::{IdempotencyKey, ModelId};
@@ -34,7 +34,11 @@ impl SubmitQuery {
     }
 }
 
-type Answer = std::result::Result<Json<Envelope<Prediction>>, VendorError>;
+/// The price that was fixed, in USD, goes before the prediction: the vendor's shape has no place for it.
+type Answer = std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), VendorError>;
+
+/// What the run costs the tenant, in USD, when all outputs come.
+pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd");
 
 /// Run a model
 ///
@@ -46,10 +50,12 @@ type Answer = std::result::Result<Json<Envelope<Prediction>>, VendorError>;
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days")),
     request_body(content = Value, description = "the model's inputs"),
     responses(
-        (status = 200, body = Envelope<Prediction>),
+        (status = 200, body = Envelope<Prediction>,
+            headers(("Fluxgate-Price-Usd" = String, description = "what the run costs when all its outputs come"))),
         (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = VendorErrorBody),
         (status = 401, body = VendorErrorBody),
         (status = 402, description = "not enough balance; nothing was sent", body = VendorErrorBody),
+        (status = 403, description = "a model that this account may not use, or a token without the scope", body = VendorErrorBody),
         (status = 404, description = "no such model", body = VendorErrorBody),
         (status = 413, body = VendorErrorBody),
         (status = 422, description = "the Idempotency-Key was used for another request", body = VendorErrorBody),
@@ -122,10 +128,11 @@ async fn submit(
     // In a task of its own: a client that hangs up must not cut off a POST upstream.
     let running = tokio::spawn(async move { fluxgate.submit(request).await });
     let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
+    let price = [(PRICE, task.price.decimal())];
     if wait {
-        return Ok(success(sync_mode::wait(&edge, &tenant, &task.id).await?));
+        return Ok((price, success(sync_mode::wait(&edge, &tenant, &task.id).await?)));
     }
-    Ok(success(edge.fluxgate.view(&task).await?))
+    Ok((price, success(edge.fluxgate.view(&task).await?)))
 }
 
 fn model(segments: &[String]) -> Result<ModelId> {

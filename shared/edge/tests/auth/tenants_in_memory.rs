@@ -52,6 +52,8 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         trust,
         destination: Destination { bucket: "bucket".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
         webhook_secret: Secret::webhook([0; 32]),
+        version: 1,
+        prices: fluxgate_core::money::PriceBook::default(),
     }
 }
 

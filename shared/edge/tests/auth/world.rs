@@ -54,7 +54,7 @@ impl World {
     }
 
     pub(crate) fn trust(&self, keys: KeySource) -> Trust {
-        Trust { issuer: self.issuer.url.clone(), audience: AUDIENCE.to_owned(), keys, claim: None }
+        Trust { issuer: self.issuer.url.clone(), audience: AUDIENCE.to_owned(), keys, claim: None, scopes: None }
     }
 
     pub(crate) fn trust_for(&self, keys: KeySource, name: &str, value: &str) -> Trust {

@@ -67,7 +67,7 @@ impl Parts {
             deliveries: self.store.clone(),
             queue: self.queue.clone(),
             objects: Arc::new(Absent),
-            upstream: Arc::new(NoUpstream { webhook_secret: None }),
+            upstream: Arc::new(NoUpstream::default()),
             outputs: Arc::new(Absent),
             callbacks: Arc::new(Absent),
             guard: Arc::new(Absent),

@@ -1,0 +1,131 @@
+//! What tasks asked of AWS, added up by who asked for what.
+
+use std::collections::BTreeMap;
+
+use super::{FUNCTIONS, LANES};
+use crate::Stack;
+use crate::aws_calls::AwsCall;
+use crate::lambda::Polled;
+
+/// One function and one action, as in an IAM policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asked {
+    pub function: String,
+    pub action: String,
+}
+
+/// What AWS bills for some calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Units {
+    pub calls: usize,
+    pub read_units: f64,
+    pub write_units: u64,
+}
+
+/// What one function printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    pub bytes: usize,
+    pub lines: usize,
+}
+
+/// Of this many tasks together.
+#[derive(Debug)]
+pub struct Counts {
+    pub tasks: usize,
+    /// Without what a process keeps for minutes, which no task pays for alone.
+    pub calls: BTreeMap<Asked, Units>,
+    pub invocations: BTreeMap<&'static str, usize>,
+    pub logs: BTreeMap<&'static str, Log>,
+    /// By lane: what the platform itself asked of SQS.
+    pub polled: BTreeMap<&'static str, Polled>,
+}
+
+/// How far the functions were at one moment.
+pub(super) struct Mark {
+    invocations: BTreeMap<&'static str, usize>,
+    logs: BTreeMap<&'static str, Log>,
+}
+
+impl Mark {
+    pub(super) fn of(stack: &Stack) -> Self {
+        let each = FUNCTIONS.map(|name| (name, stack.function(name)));
+        Self {
+            invocations: each.iter().map(|(name, function)| (*name, function.invocations())).collect(),
+            logs: each.iter().map(|(name, function)| (*name, Log::of(&function.log()))).collect(),
+        }
+    }
+}
+
+impl Log {
+    fn of(text: &str) -> Self {
+        Self { bytes: text.len(), lines: text.lines().count() }
+    }
+}
+
+impl Counts {
+    /// What has happened since the mark, at which the book of calls was empty.
+    pub(super) fn since(mark: &Mark, stack: &Stack, tasks: usize, polled: BTreeMap<&'static str, Polled>) -> Self {
+        let now = Mark::of(stack);
+        let logged = |name: &'static str| {
+            let (before, after) = (mark.logs[name], now.logs[name]);
+            Log { bytes: after.bytes - before.bytes, lines: after.lines - before.lines }
+        };
+        let calls = stack.calls.all();
+        Self {
+            tasks,
+            calls: add_up(calls.iter().filter(|call| is_of_a_task(call))),
+            invocations: FUNCTIONS.map(|name| (name, now.invocations[name] - mark.invocations[name])).into(),
+            logs: FUNCTIONS.map(|name| (name, logged(name))).into(),
+            polled,
+        }
+    }
+
+    /// Calls of one action by anybody.
+    pub fn calls_of(&self, action: &str) -> usize {
+        self.calls.iter().filter(|(asked, _)| asked.action == action).map(|(_, units)| units.calls).sum()
+    }
+
+    pub fn read_units(&self) -> f64 {
+        self.calls.values().map(|units| units.read_units).sum()
+    }
+
+    pub fn write_units(&self) -> u64 {
+        self.calls.values().map(|units| units.write_units).sum()
+    }
+
+    /// Lookups of who trusts a token's issuer: none for a token that the process verified a moment ago.
+    pub fn token_lookups(&self) -> Units {
+        let asked = Asked { function: "gateway".to_owned(), action: "dynamodb:Query".to_owned() };
+        self.calls.get(&asked).copied().unwrap_or_default()
+    }
+
+    /// How often a function would have been invoked with one message each time.
+    pub fn unbatched(&self, function: &str) -> usize {
+        let lane = LANES.iter().find(|(_, name)| *name == function);
+        lane.map_or_else(|| self.invocations[function], |(lane, _)| self.polled[lane].messages)
+    }
+
+    pub fn per_task(&self, count: f64) -> f64 {
+        count / self.tasks as f64
+    }
+}
+
+/// Secrets and credentials are kept by a process and read again every few minutes, however many tasks there are.
+fn is_of_a_task(call: &AwsCall) -> bool {
+    FUNCTIONS.contains(&call.function.as_str())
+        && !call.action.starts_with("secretsmanager:")
+        && !call.action.starts_with("sts:")
+}
+
+pub(super) fn add_up<'a>(calls: impl Iterator<Item = &'a AwsCall>) -> BTreeMap<Asked, Units> {
+    let mut sums: BTreeMap<Asked, Units> = BTreeMap::new();
+    for call in calls {
+        let asked = Asked { function: call.function.clone(), action: call.action.clone() };
+        let units = sums.entry(asked).or_default();
+        units.calls += 1;
+        units.read_units += call.read_units.units();
+        units.write_units += call.write_units.0;
+    }
+    sums
+}

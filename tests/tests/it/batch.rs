@@ -1,0 +1,117 @@
+//! A consumer's batch when one of its messages meets a defect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use fluxgate_aws::sqs::{Settlement, SqsQueue, SqsSettings};
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::callback::{CallbackUrl, EventType};
+use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
+use fluxgate_core::endpoint::Endpoint;
+use fluxgate_core::flow::{Fluxgate, Ports, Settings};
+use fluxgate_core::id::{DeliveryId, TenantId};
+use fluxgate_core::job::Lane;
+use fluxgate_core::links::{BaseUrl, OutputLinks};
+use fluxgate_core::port::{CallbackSender, Ids as _, Outgoing, SendOutcome, SystemClock};
+use fluxgate_core::signature::CapabilityKey;
+use fluxgate_core::task::transition;
+use fluxgate_lambda::batch::Consumer;
+use fluxgate_lambda::{Absent, NoUpstream};
+use fluxgate_local::folder::SystemEntropy;
+use fluxgate_tests::contract::{Stores, archived, now};
+use fluxgate_tests::{AwsStores, Ministack};
+use tokio::time::Instant;
+
+/// A defect in the flesh: it sends nothing to one of the tenants and panics.
+struct Saboteur;
+
+#[async_trait]
+impl CallbackSender for Saboteur {
+    async fn send(&self, outgoing: Outgoing) -> SendOutcome {
+        assert!(!outgoing.url.url().path().ends_with("/panic"), "the defect");
+        SendOutcome::Answered { status: 204, retry_after_ms: None }
+    }
+}
+
+fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> Consumer {
+    let settings = SqsSettings { settlement: Settlement::ByRuntime, ..settings };
+    let entropy = Arc::new(SystemEntropy);
+    let queue = Arc::new(SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), entropy.clone()));
+    let ports = Ports {
+        tasks: stores.tasks.clone(),
+        accounts: stores.accounts.clone(),
+        tenants: stores.tenants.clone(),
+        endpoints: stores.endpoints.clone(),
+        deliveries: stores.deliveries.clone(),
+        queue: queue.clone(),
+        objects: Arc::new(Absent),
+        upstream: Arc::new(NoUpstream::default()),
+        outputs: Arc::new(Absent),
+        callbacks: Arc::new(Saboteur),
+        guard: Arc::new(Absent),
+        clock: Arc::new(SystemClock),
+        entropy,
+    };
+    let settings = Settings {
+        bounds: Bounds::default(),
+        base_url: BaseUrl::fixed("http://127.0.0.1"),
+        output_links: OutputLinks::Relayed,
+        public_url: None,
+        capability: CapabilityKey::new([7; 32]),
+    };
+    Consumer { fluxgate: Arc::new(Fluxgate { ports, settings }), queue, lane: Lane::Notify }
+}
+
+/// A completed task with a delivery to this path, and the job that carries it.
+async fn delivery(stores: &Stores, path: &str) -> Delivery {
+    let tenant: TenantId = stores.funded(1).await;
+    let endpoint = Endpoint {
+        tenant: tenant.clone(),
+        id: SystemEntropy.endpoint_id(now()),
+        url: CallbackUrl::parse(&format!("https://receiver.example/{path}")).unwrap(),
+        secrets: vec![fluxgate_core::signature::Secret::webhook([1; 32])],
+        event_types: Vec::new(),
+        enabled: true,
+        created_at: now(),
+    };
+    stores.endpoints.put(&endpoint).await.unwrap();
+    let task = stores.archiving(&tenant).await;
+    let mut change = transition(&task, archived(), now()).unwrap();
+    let target = Target::Endpoint(endpoint.id);
+    let delivery = Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, target, now());
+    change.deliver(delivery.clone());
+    stores.tasks.apply(&change).await.unwrap();
+    delivery
+}
+
+fn message(delivery: &Delivery) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = Some(delivery.id.to_string());
+    message.body = Some(serde_json::json!({ "v": 1, "job": delivery.job() }).to_string());
+    message
+}
+
+#[tokio::test]
+async fn a_message_that_panics_fails_alone() {
+    let ministack = Ministack::start().await;
+    let aws = AwsStores::on(&ministack).await;
+    let stores = aws.stores();
+    let consumer = consumer(&stores, &ministack, aws.queues.clone());
+    let (good, bad, also_good) =
+        (delivery(&stores, "a").await, delivery(&stores, "panic").await, delivery(&stores, "b").await);
+    let mut event = SqsEvent::default();
+    event.records = [&good, &bad, &also_good].map(message).to_vec();
+
+    let response = consumer.work(event, Instant::now() + Duration::from_secs(30)).await;
+
+    assert!(response.batch_item_failures.is_empty(), "the failed job was sent again, so its message is done");
+    let state = async |delivery: &Delivery| {
+        let read = stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap();
+        (read.state, read.attempts.len())
+    };
+    assert_eq!(state(&good).await, (DeliveryState::Delivered, 1));
+    assert_eq!(state(&also_good).await, (DeliveryState::Delivered, 1));
+    assert_eq!(state(&bad).await, (DeliveryState::Pending, 0));
+}
