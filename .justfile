@@ -19,6 +19,10 @@ guard:
 tidy:
     tests/run tidy
 
+# The templates, without asking AWS
+templates:
+    infra/lint
+
 # Every test
 test *arguments:
     tests/run {{arguments}}
@@ -28,3 +32,15 @@ demo:
 
 bench:
     cargo run --release --bin fluxgate -- bench
+
+# The Lambda functions into infra/artifacts, for arm64 or x86_64
+build *architecture:
+    infra/build {{architecture}}
+
+# How large the functions are
+size *arguments:
+    infra/size {{arguments}}
+
+# What a task costs on AWS, counted on an emulated one
+cost *arguments:
+    infra/cost {{arguments}}

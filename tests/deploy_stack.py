@@ -69,7 +69,12 @@ def function(functions, name):
         "timeout_s": configuration["Timeout"],
         "memory_mb": configuration["MemorySize"],
         "queues": [
-            {"arn": it["EventSourceArn"], "batch_size": it["BatchSize"], "responses": it.get("FunctionResponseTypes", [])}
+            {
+                "arn": it["EventSourceArn"],
+                "batch_size": it["BatchSize"],
+                "window_s": it.get("MaximumBatchingWindowInSeconds", 0),
+                "responses": it.get("FunctionResponseTypes", []),
+            }
             for it in sources
         ],
     }

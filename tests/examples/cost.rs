@@ -2,16 +2,19 @@
 
 #![expect(clippy::print_stdout, reason = "the tables are its result")]
 
-use fluxgate_tests::cost::{Bill, Prices, Workload};
+use fluxgate_tests::cost::{Bill, Prices, Traffic, Workload};
 
 const TENANTS: usize = 3;
+const FEW: usize = 3;
 
 #[tokio::main]
 async fn main() {
-    let tasks = std::env::args().nth(1).map_or(30, |count| count.parse().expect("a number of tasks"));
+    let many = std::env::args().nth(1).map_or(30, |count| count.parse().expect("a number of tasks"));
     let workload = Workload::start(TENANTS).await;
     // What a process asks when it is first used is no task's.
-    workload.run(TENANTS, true).await;
-    let counts = workload.run(tasks, true).await;
-    print!("{}", Bill::of(&counts, &Prices::read(), &workload.stack, &workload.cold_starts));
+    workload.run(1, Traffic::Sparse, true).await;
+    let busy = workload.run(many, Traffic::Busy, true).await;
+    let sparse = workload.run(FEW, Traffic::Sparse, true).await;
+    let Workload { stack, cold_starts, .. } = &workload;
+    print!("{}", Bill { prices: &Prices::read(), busy: &busy, sparse: &sparse, cold_starts, stack });
 }

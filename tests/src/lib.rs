@@ -22,5 +22,5 @@ pub use gateway::{Gateway, GatewayOptions};
 pub use ministack::Ministack;
 pub use process::FluxgateProcess;
 pub use receiver::LiveReceiver;
-pub use stack::{Stack, StackOptions};
+pub use stack::{Stack, StackOptions, Waits};
 pub use tenant::TestTenant;

@@ -18,12 +18,19 @@ use tokio::net::TcpListener;
 
 use crate::aws_calls::AwsCalls;
 use crate::gateway::emulator_config;
-use crate::lambda::{AuthType, EventSource, Function, FunctionUrl};
+use crate::lambda::{AuthType, EventSource, Function, FunctionUrl, Mapping};
 use crate::{Ministack, TestTenant};
 
-/// Moments, so that what a killed function had in hand comes back while the test lasts.
 const HIDDEN_S: u32 = 5;
 const ISSUER: &str = "urn:test:issuer";
+
+/// How long messages are gathered, and hidden from others while they are in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Not gathered at all, and hidden for moments, so that what a killed function had in hand comes back while the test lasts.
+    Brief,
+    AsDeployed,
+}
 
 /// What a test may want different.
 pub struct StackOptions {
@@ -32,8 +39,7 @@ pub struct StackOptions {
     pub webhooks: bool,
     /// False: nothing takes messages from the queues but the test.
     pub event_sources: bool,
-    /// How long a message in hand is hidden from others. `None`: as the template says, minutes.
-    pub hidden_s: Option<u32>,
+    pub waits: Waits,
     /// Over what the deployed template says.
     pub environment: BTreeMap<String, String>,
 }
@@ -44,7 +50,7 @@ impl Default for StackOptions {
             emulator: emulator_config(),
             webhooks: true,
             event_sources: true,
-            hidden_s: Some(HIDDEN_S),
+            waits: Waits::Brief,
             environment: BTreeMap::new(),
         }
     }
@@ -61,6 +67,7 @@ pub struct Stack {
     gateway_url: String,
     admin_url: String,
     issuer: LocalIssuer,
+    waits: Waits,
     _sources: Vec<EventSource>,
 }
 
@@ -81,6 +88,7 @@ struct DeployedFunction {
 struct DeployedSource {
     arn: String,
     batch_size: usize,
+    window_s: u64,
     responses: Vec<String>,
 }
 
@@ -132,10 +140,11 @@ impl Stack {
             gateway_url,
             admin_url,
             issuer,
+            waits: options.waits,
             _sources: Vec::new(),
         };
-        if let Some(hidden_s) = options.hidden_s {
-            stack.hide_messages_for(hidden_s).await;
+        if options.waits == Waits::Brief {
+            stack.shorten_visibility().await;
         }
         if options.event_sources {
             stack._sources = ["watch", "archive", "notify"].map(|lane| stack.event_source(lane)).into();
@@ -191,7 +200,8 @@ impl Stack {
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
-    fn token(&self, tenant: &TenantId) -> String {
+    /// A new token of a tenant.
+    pub fn token(&self, tenant: &TenantId) -> String {
         let now = SystemClock.now();
         let claims = TokenClaims {
             iss: ISSUER.to_owned(),
@@ -212,10 +222,10 @@ impl Stack {
         assert!(answer.status().is_success());
     }
 
-    async fn hide_messages_for(&self, seconds: u32) {
+    async fn shorten_visibility(&self) {
         for lane in ["watch", "archive", "notify"] {
             let set = self.ministack.aws().sqs().set_queue_attributes().queue_url(self.queue_url(lane));
-            let set = set.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
+            let set = set.attributes(QueueAttributeName::VisibilityTimeout, HIDDEN_S.to_string());
             set.send().await.expect("the stack has the queue");
         }
     }
@@ -228,7 +238,9 @@ impl Stack {
         };
         let (name, source) = self.deployed.functions.iter().find_map(of_lane).expect("the template maps the lane");
         assert_eq!((source.batch_size, source.responses.as_slice()), (10, &["ReportBatchItemFailures".to_owned()][..]));
-        EventSource::start(self.ministack.aws().sqs(), self.queue_url(lane), self.functions[&name].clone())
+        let window = if self.waits == Waits::Brief { Duration::ZERO } else { Duration::from_secs(source.window_s) };
+        let (sqs, function) = (self.ministack.aws().sqs(), self.functions[&name].clone());
+        EventSource::start(Mapping { sqs, queue_url: self.queue_url(lane), function, window })
     }
 
     /// What a function is deployed with.

@@ -95,6 +95,14 @@ text_id!(
 );
 
 text_id!(
+    /// One entry of the audit log. Sorts by time, as a task's.
+    AuditId,
+    "an audit entry's id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
     /// One event on its way to one place: the task's id and the number of the delivery among the task's.
     DeliveryId,
     "a delivery id",

@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where"))]
 
+pub mod audit;
 pub mod bounds;
 pub mod callback;
 pub mod catalogue;

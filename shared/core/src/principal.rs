@@ -13,9 +13,9 @@ use crate::id::TenantId;
 pub enum Scope {
     /// Run models and upload pictures.
     Submit,
-    /// Read tasks, models and uploads' tickets.
+    /// Read tasks, their timelines and models.
     Read,
-    /// Say where events go.
+    /// Say where events go, and read the secret that signs them.
     Endpoints,
     /// Read balance, prices, usage and billing.
     Billing,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Kind, Result};
 use crate::id::{AccountId, TenantId};
 use crate::money::PriceBook;
 use crate::principal::Scope;
@@ -31,10 +32,24 @@ fn first_version() -> u64 {
     1
 }
 
+impl Tenant {
+    /// Kind `Forbidden`, code `tenant_suspended`, for a tenant that may not begin anything new.
+    pub fn may_submit(&self) -> Result<()> {
+        match self.state {
+            TenantState::Active => Ok(()),
+            TenantState::Suspended => {
+                let text = "the tenant is suspended and may begin nothing new; ask the operator";
+                Err(Error::new(Kind::Forbidden, "tenant_suspended", text))
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantState {
     Active,
+    /// Reads go on and running tasks finish; nothing new begins.
     Suspended,
 }
 

@@ -2,6 +2,7 @@
 //! function works on tenants of its own.
 
 pub mod account_store;
+pub mod books;
 pub mod delivery_store;
 pub mod endpoint_store;
 pub mod queue;

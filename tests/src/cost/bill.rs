@@ -9,7 +9,7 @@ const MILLION: f64 = 1_000_000.0;
 const GB: f64 = 1_000_000_000.0;
 const MB_OF_A_GB: f64 = 1024.0;
 
-/// One line: how many a task needs, as they were in the run and at worst, and the price of a million.
+/// One line: how many a task needs, when tasks are many and when they are few, and the price of a million.
 struct Line {
     what: &'static str,
     per_task: [f64; 2],
@@ -18,87 +18,73 @@ struct Line {
 
 /// What a million tasks cost. Displays as Markdown.
 pub struct Bill<'a> {
-    counts: &'a Counts,
-    prices: &'a Prices,
-    cold_starts: &'a [ColdStart],
-    memory_mb: Vec<(&'static str, f64)>,
+    pub prices: &'a Prices,
+    /// As it was in the run, batches and all.
+    pub busy: &'a Counts,
+    /// One message in each batch, and no token that a process knows.
+    pub sparse: &'a Counts,
+    pub cold_starts: &'a [ColdStart],
+    pub stack: &'a Stack,
 }
 
-impl<'a> Bill<'a> {
-    pub fn of(counts: &'a Counts, prices: &'a Prices, stack: &Stack, cold_starts: &'a [ColdStart]) -> Self {
-        let memory_mb = FUNCTIONS.map(|name| (name, stack.memory_mb(name) as f64)).into();
-        Self { counts, prices, cold_starts, memory_mb }
-    }
-
+impl Bill<'_> {
     fn counted(&self) -> Vec<Line> {
-        let line = |what, per_task, price| Line { what, per_task, usd_per_million: self.prices.usd(price) };
-        let counts = self.counts;
-        let always = |count: usize| [counts.per_task(count as f64); 2];
-        let sends = counts.calls_of("sqs:SendMessage") + counts.calls_of("sqs:SendMessageBatch");
+        let line = |what, price, per_task| Line { what, per_task, usd_per_million: self.prices.usd(price) };
+        let calls = |action: &'static str| self.each(move |counts| counts.calls_of(action) as f64);
         vec![
-            line("DynamoDB write units", always(counts.write_units() as usize), "dynamodb_write"),
-            line("DynamoDB read units", self.read_units(), "dynamodb_read"),
-            line("SQS sends", always(sends), "sqs_request"),
-            line("SQS receives and deletes, by Lambda", self.polls(), "sqs_request"),
-            line("Lambda requests", self.invocations(), "lambda_request"),
-            line("S3 PUT", always(counts.calls_of("s3:PutObject")), "s3_put"),
-            line("S3 GET and HEAD", always(counts.calls_of("s3:GetObject")), "s3_get"),
+            line("DynamoDB write units", "dynamodb_write", self.each(|counts| counts.write_units() as f64)),
+            line("DynamoDB read units", "dynamodb_read", self.each(Counts::read_units)),
+            line("SQS sends", "sqs_request", self.each(Counts::sends)),
+            line("SQS receives and deletes, by Lambda", "sqs_request", self.polls()),
+            line("Lambda requests", "lambda_request", self.by_function(|_, _| 1.0)),
+            line("S3 PUT", "s3_put", calls("s3:PutObject")),
+            line("S3 GET and HEAD", "s3_get", calls("s3:GetObject")),
             Line {
                 what: "CloudWatch Logs, bytes",
-                per_task: self.log_bytes(),
+                per_task: self.by_function(|name, counts| self.log_bytes(name, counts)),
                 usd_per_million: self.prices.usd("logs_gb") * MILLION / GB,
             },
         ]
     }
 
-    /// At worst no token is known to the process that it comes to.
-    fn read_units(&self) -> [f64; 2] {
-        let (all, tokens) = (self.counts.read_units(), self.counts.token_lookups().read_units);
-        [self.counts.per_task(all), self.counts.per_task(all - tokens) + 1.0]
+    fn each(&self, count: impl Fn(&Counts) -> f64) -> [f64; 2] {
+        [self.busy, self.sparse].map(|counts| counts.per_task(count(counts)))
     }
 
     fn polls(&self) -> [f64; 2] {
-        let polled = || self.counts.polled.values();
-        let as_run: usize = polled().map(|polled| polled.receives + polled.deletes).sum();
-        let messages: usize = polled().map(|polled| polled.messages).sum();
-        [as_run, 2 * messages].map(|count| self.counts.per_task(count as f64))
+        let busy: usize = self.busy.polled.values().map(|polled| polled.receives + polled.deletes).sum();
+        let sparse: usize = self.sparse.polled.values().map(|polled| 2 * polled.messages).sum();
+        [self.busy.per_task(busy as f64), self.sparse.per_task(sparse as f64)]
     }
 
-    fn invocations(&self) -> [f64; 2] {
-        self.by_function(|_| 1.0)
+    /// What every invocation comes to.
+    fn by_function(&self, each: impl Fn(&'static str, &Counts) -> f64) -> [f64; 2] {
+        let (busy, sparse) = (self.busy, self.sparse);
+        let sum = |counts: &Counts, invocations: &dyn Fn(&'static str) -> usize| {
+            let all = FUNCTIONS.iter().map(|name| invocations(name) as f64 * each(name, counts)).sum();
+            counts.per_task(all)
+        };
+        [sum(busy, &|name| busy.invocations[name]), sum(sparse, &|name| sparse.unbatched(name))]
     }
 
-    /// At worst every message has lines of its own.
-    fn log_bytes(&self) -> [f64; 2] {
-        let event_bytes = self.prices.assumptions.log_event_bytes;
-        self.by_function(|name| {
-            let log = self.counts.logs[name];
-            (log.bytes + log.lines * event_bytes) as f64 / self.counts.invocations[name].max(1) as f64
-        })
+    /// Of one invocation.
+    fn log_bytes(&self, name: &'static str, counts: &Counts) -> f64 {
+        let log = counts.logs[name];
+        let bytes = log.bytes + log.lines * self.prices.assumptions.log_event_bytes;
+        bytes as f64 / counts.invocations[name].max(1) as f64
     }
 
     fn gb_seconds(&self) -> [f64; 2] {
-        self.by_function(|name| {
-            let memory_mb = self.memory_mb.iter().find(|(of, _)| *of == name).map_or(0.0, |(_, memory_mb)| *memory_mb);
-            memory_mb / MB_OF_A_GB * self.prices.assumptions.billed_ms[name] / 1000.0
+        self.by_function(|name, _| {
+            self.stack.memory_mb(name) as f64 / MB_OF_A_GB * self.prices.assumptions.billed_ms[name] / 1000.0
         })
-    }
-
-    /// What each invocation comes to, over all functions: batched as in the run, and with one message each.
-    fn by_function(&self, each: impl Fn(&'static str) -> f64) -> [f64; 2] {
-        let sum = |invocations: &dyn Fn(&'static str) -> usize| {
-            FUNCTIONS.iter().map(|name| invocations(name) as f64 * each(name)).sum()
-        };
-        let as_run: f64 = sum(&|name| self.counts.invocations[name]);
-        let at_worst: f64 = sum(&|name| self.counts.unbatched(name));
-        [as_run, at_worst].map(|count| self.counts.per_task(count))
     }
 
     fn write_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| function | asks | times | read units | write units |\n|---|---|---|---|---|")?;
         for name in FUNCTIONS {
-            for (asked, units) in self.counts.calls.iter().filter(|(asked, _)| asked.function == name) {
-                let each = |count: f64| number(self.counts.per_task(count));
+            for (asked, units) in self.sparse.calls.iter().filter(|(asked, _)| asked.function == name) {
+                let each = |count: f64| number(self.sparse.per_task(count));
                 let (calls, writes) = (each(units.calls as f64), each(units.write_units as f64));
                 writeln!(f, "| {name} | `{}` | {calls} | {} | {writes} |", asked.action, each(units.read_units))?;
             }
@@ -109,7 +95,7 @@ impl<'a> Bill<'a> {
     fn write_money(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| of a million tasks | USD a million | each, as run | USD | each, at worst | USD |\n|---|---|---|---|---|---|"
+            "| line | USD a million | many: a task | USD a million tasks | few: a task | USD a million tasks |\n|---|---|---|---|---|---|"
         )?;
         let mut sums = [0.0; 2];
         for line in self.counted() {
@@ -129,13 +115,14 @@ impl<'a> Bill<'a> {
     fn write_batches(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         for (lane, function) in LANES {
-            let (messages, invocations) = (self.counts.polled[lane].messages, self.counts.invocations[function]);
+            let (messages, invocations) = (self.busy.polled[lane].messages, self.busy.invocations[function]);
             write!(text, " {lane} {:.1},", messages as f64 / invocations.max(1) as f64)?;
         }
-        writeln!(f, "Messages of one invocation, as run:{}.", text.trim_end_matches(','))?;
+        writeln!(f, "Messages of one invocation while many tasks came:{}.", text.trim_end_matches(','))?;
         let mut text = String::new();
-        for (name, memory_mb) in &self.memory_mb {
-            write!(text, " {name} {} ms at {memory_mb} MB,", self.prices.assumptions.billed_ms[*name])?;
+        for name in FUNCTIONS {
+            let (billed_ms, memory_mb) = (self.prices.assumptions.billed_ms[name], self.stack.memory_mb(name));
+            write!(text, " {name} {billed_ms} ms at {memory_mb} MB,")?;
         }
         writeln!(f, "Assumed of one invocation:{}.\n", text.trim_end_matches(','))
     }
@@ -167,17 +154,18 @@ impl Line {
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, per_task, usd_per_million } = self;
-        let [as_run, at_worst] = per_task.map(number);
+        let [busy, sparse] = per_task.map(number);
         let usd = [self.usd(0), self.usd(1)];
-        writeln!(f, "| {what} | {usd_per_million} | {as_run} | {:.2} | {at_worst} | {:.2} |", usd[0], usd[1])
+        writeln!(f, "| {what} | {usd_per_million} | {busy} | {:.2} | {sparse} | {:.2} |", usd[0], usd[1])
     }
 }
 
 impl fmt::Display for Bill<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Prices { region, as_of, .. } = self.prices;
-        writeln!(f, "{} tasks, {region}, list prices of {as_of} without free tier.\n", self.counts.tasks)?;
+        writeln!(f, "Of one task, when tasks are few ({} run):\n", self.sparse.tasks)?;
         self.write_calls(f)?;
+        writeln!(f, "{region}, list prices of {as_of} without free tier; {} tasks run as many:\n", self.busy.tasks)?;
         self.write_money(f)?;
         self.write_batches(f)?;
         self.write_cold_starts(f)

@@ -86,18 +86,16 @@ impl Counts {
         self.calls.iter().filter(|(asked, _)| asked.action == action).map(|(_, units)| units.calls).sum()
     }
 
+    pub fn sends(&self) -> f64 {
+        (self.calls_of("sqs:SendMessage") + self.calls_of("sqs:SendMessageBatch")) as f64
+    }
+
     pub fn read_units(&self) -> f64 {
         self.calls.values().map(|units| units.read_units).sum()
     }
 
     pub fn write_units(&self) -> u64 {
         self.calls.values().map(|units| units.write_units).sum()
-    }
-
-    /// Lookups of who trusts a token's issuer: none for a token that the process verified a moment ago.
-    pub fn token_lookups(&self) -> Units {
-        let asked = Asked { function: "gateway".to_owned(), action: "dynamodb:Query".to_owned() };
-        self.calls.get(&asked).copied().unwrap_or_default()
     }
 
     /// How often a function would have been invoked with one message each time.

@@ -9,7 +9,7 @@ mod workload;
 pub use bill::Bill;
 pub use counts::{Asked, Counts, Log, Units};
 pub use prices::Prices;
-pub use workload::{ColdStart, Workload};
+pub use workload::{ColdStart, Traffic, Workload};
 
 /// The functions that a task meets, in the order in which it meets them.
 pub const FUNCTIONS: [&str; 5] = ["gateway", "receiver", "archiver", "notifier", "poller"];

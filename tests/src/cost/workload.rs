@@ -12,7 +12,7 @@ use super::counts::{Asked, Counts, Mark, Units, add_up};
 use super::{FUNCTIONS, LANES};
 use crate::gateway::emulator_config;
 use crate::lambda::EventSource;
-use crate::{LiveReceiver, Stack, StackOptions, TestTenant, eventually};
+use crate::{LiveReceiver, Stack, StackOptions, TestTenant, Waits, eventually};
 
 /// Longer than the gateway takes to write down that a run was accepted, as runs are.
 const RUN_TIME: Duration = Duration::from_secs(3);
@@ -24,9 +24,19 @@ pub struct Workload {
     pub stack: Stack,
     /// What the start of one process asked, by function.
     pub cold_starts: Vec<ColdStart>,
-    customers: Vec<Customer>,
+    /// One for each tenant, without a key yet.
+    customers: Vec<Order>,
     receiver: LiveReceiver,
     submitted: AtomicUsize,
+}
+
+/// How tasks come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// From several clients at once, each with one token.
+    Busy,
+    /// One after the other's callback, each with a token that no process knows.
+    Sparse,
 }
 
 /// What the processes of one function asked of AWS before they took an event.
@@ -37,18 +47,30 @@ pub struct ColdStart {
     pub calls: BTreeMap<Asked, Units>,
 }
 
+/// What a tenant submits.
 #[derive(Clone)]
-struct Customer {
+struct Order {
     tenant: TestTenant,
     inputs: Value,
+    key: Option<String>,
+}
+
+impl Order {
+    async fn place(&self) {
+        match &self.key {
+            None => drop(self.tenant.submit(&self.inputs).await),
+            Some(key) => assert_eq!(self.tenant.submit_with_key(&self.inputs, key).await.status, 200),
+        }
+    }
 }
 
 impl Workload {
     /// Several tenants, because the tasks of one meet at its account.
     pub async fn start(tenants: usize) -> Self {
         let emulator = EmulatorConfig { run_time: RUN_TIME, ..emulator_config() };
-        // Messages are hidden as deployed: one that came twice on a slow machine would be counted twice.
-        let options = StackOptions { emulator, event_sources: false, hidden_s: None, ..StackOptions::default() };
+        // One that was hidden for moments might come twice on a slow machine.
+        let options =
+            StackOptions { emulator, event_sources: false, waits: Waits::AsDeployed, ..StackOptions::default() };
         let stack = Stack::with(options).await;
         let cold_starts = cold_starts(&stack).await;
         let receiver = LiveReceiver::start().await;
@@ -57,7 +79,7 @@ impl Workload {
             let tenant = stack.tenant(&format!("tenant-{n}"), "1000").await;
             tenant.endpoint(&receiver.url("events")).await;
             let inputs = tenant.inputs().await;
-            customers.push(Customer { tenant, inputs });
+            customers.push(Order { tenant, inputs, key: None });
         }
         Self { stack, cold_starts, customers, receiver, submitted: AtomicUsize::new(0) }
     }
@@ -66,17 +88,12 @@ impl Workload {
     ///
     /// The watches, due some 15 s after the submit, are let in when all tasks are over: else the load of this machine decided
     /// whether one finds its task at work.
-    pub async fn run(&self, tasks: usize, with_keys: bool) -> Counts {
+    pub async fn run(&self, tasks: usize, traffic: Traffic, with_keys: bool) -> Counts {
         self.stack.calls.clear();
         let mark = Mark::of(&self.stack);
-        let told = self.receiver.received().len() + tasks;
-        let mut sources: BTreeMap<&'static str, EventSource> = BTreeMap::new();
-        for (lane, _) in LANES.iter().filter(|(lane, _)| *lane != "watch") {
-            sources.insert(lane, self.stack.event_source(lane));
-        }
-        self.submit(tasks, with_keys).await;
-        eventually("a callback for each task", || async { (self.receiver.received().len() >= told).then_some(()) })
-            .await;
+        let early = LANES.iter().filter(|(lane, _)| *lane != "watch");
+        let mut sources: BTreeMap<_, _> = early.map(|(lane, _)| (*lane, self.stack.event_source(lane))).collect();
+        self.submit(tasks, traffic, with_keys).await;
         for (lane, source) in &sources {
             self.drained(lane, source, tasks).await;
         }
@@ -86,32 +103,48 @@ impl Workload {
         Counts::since(&mark, &self.stack, tasks, polled)
     }
 
-    async fn submit(&self, tasks: usize, with_keys: bool) {
+    /// Returns when each task's callback is there.
+    async fn submit(&self, tasks: usize, traffic: Traffic, with_keys: bool) {
+        let told = self.receiver.received().len();
+        let first = self.submitted.fetch_add(tasks, Ordering::Relaxed);
+        let orders: Vec<Order> = (first..first + tasks).map(|n| self.order(n, traffic, with_keys)).collect();
+        if traffic == Traffic::Sparse {
+            for (n, order) in orders.iter().enumerate() {
+                order.place().await;
+                self.told(told + n + 1).await;
+            }
+            return;
+        }
         let mut clients = JoinSet::new();
-        for client in 0..CLIENTS.min(tasks) {
-            let count = tasks / CLIENTS + usize::from(client < tasks % CLIENTS);
-            let first = self.submitted.fetch_add(count, Ordering::Relaxed);
-            let customers = self.customers.clone();
+        for orders in orders.chunks(tasks.div_ceil(CLIENTS)).map(<[Order]>::to_vec) {
             clients.spawn(async move {
-                for n in first..first + count {
-                    let Customer { tenant, inputs } = &customers[n % customers.len()];
-                    if with_keys {
-                        let answer = tenant.submit_with_key(inputs, &format!("order-{n}")).await;
-                        assert_eq!(answer.status, 200, "{:?}", answer.body);
-                    } else {
-                        tenant.submit(inputs).await;
-                    }
+                for order in orders {
+                    order.place().await;
                 }
             });
         }
         clients.join_all().await;
+        self.told(told + tasks).await;
+    }
+
+    fn order(&self, n: usize, traffic: Traffic, with_key: bool) -> Order {
+        let mut order = self.customers[n % self.customers.len()].clone();
+        if traffic == Traffic::Sparse {
+            order.tenant.token = self.stack.token(&order.tenant.id);
+        }
+        order.key = with_key.then(|| format!("order-{n}"));
+        order
+    }
+
+    async fn told(&self, callbacks: usize) {
+        eventually("the callbacks", || async { (self.receiver.received().len() >= callbacks).then_some(()) }).await;
     }
 
     /// Until every message was worked on and deleted.
     async fn drained(&self, lane: &str, source: &EventSource, messages_min: usize) {
         eventually(&format!("the end of the {lane} queue"), || async {
             let polled = source.polled();
-            let is_done = polled.messages >= messages_min && polled.deletes == polled.receives;
+            let is_done = polled.messages >= messages_min && polled.deletes == polled.batches;
             (is_done && self.stack.messages(lane).await == 0).then_some(())
         })
         .await;

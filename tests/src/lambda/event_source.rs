@@ -4,14 +4,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::Function;
+
+/// As the template has it.
+const BATCH_MAX: usize = 10;
 
 /// One queue polled into one function, until dropped.
 pub struct EventSource {
@@ -19,28 +23,35 @@ pub struct EventSource {
     polled: Arc<Mutex<Polled>>,
 }
 
-/// The requests to SQS that the platform made, and bills to the queue's owner. Receives that brought nothing are not among them.
+/// What the platform did; its requests to SQS are billed to the queue's owner.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Polled {
+    /// Without those that brought nothing.
     pub receives: usize,
     pub messages: usize,
-    /// Each of up to ten messages.
+    pub batches: usize,
+    /// Each of a batch.
     pub deletes: usize,
 }
 
+/// From where to where, and how long messages are gathered into one batch.
+pub struct Mapping {
+    pub sqs: Client,
+    pub queue_url: String,
+    pub function: Function,
+    pub window: Duration,
+}
+
 impl EventSource {
-    pub fn start(sqs: Client, queue_url: String, function: Function) -> Self {
+    pub fn start(mapping: Mapping) -> Self {
         let polled = Arc::new(Mutex::new(Polled::default()));
         let book = polled.clone();
         let polling = tokio::spawn(async move {
             loop {
-                let batch = take(&sqs, &queue_url).await;
+                let batch = gather(&mapping, &book).await;
                 if !batch.is_empty() {
-                    let deletes = deliver(&sqs, &queue_url, &function, &batch).await;
-                    let mut polled = book.lock().unwrap();
-                    polled.receives += 1;
-                    polled.messages += batch.len();
-                    polled.deletes += deletes;
+                    let deletes = deliver(&mapping, &batch).await;
+                    book.lock().unwrap().deletes += deletes;
                 }
             }
         });
@@ -67,14 +78,34 @@ impl Drop for EventSource {
     }
 }
 
-async fn take(sqs: &Client, queue_url: &str) -> Vec<Message> {
-    let received = sqs
+/// A batch is full, or the window since its first message is over.
+async fn gather(mapping: &Mapping, book: &Mutex<Polled>) -> Vec<Message> {
+    let mut batch = take(mapping, BATCH_MAX, book).await;
+    let until = Instant::now() + mapping.window;
+    while !batch.is_empty() && batch.len() < BATCH_MAX && Instant::now() < until {
+        batch.extend(take(mapping, BATCH_MAX - batch.len(), book).await);
+    }
+    book.lock().unwrap().batches += usize::from(!batch.is_empty());
+    batch
+}
+
+async fn take(mapping: &Mapping, count_max: usize, book: &Mutex<Polled>) -> Vec<Message> {
+    let received = mapping
+        .sqs
         .receive_message()
-        .queue_url(queue_url)
-        .max_number_of_messages(10)
+        .queue_url(&mapping.queue_url)
+        .max_number_of_messages(i32::try_from(count_max).unwrap())
         .wait_time_seconds(1)
         .message_system_attribute_names(MessageSystemAttributeName::All)
         .message_attribute_names("All");
+    let messages = receive(received).await;
+    let mut polled = book.lock().unwrap();
+    polled.receives += usize::from(!messages.is_empty());
+    polled.messages += messages.len();
+    messages
+}
+
+async fn receive(received: ReceiveMessageFluentBuilder) -> Vec<Message> {
     match received.send().await {
         Ok(output) => output.messages.unwrap_or_default(),
         Err(_) => {
@@ -85,9 +116,9 @@ async fn take(sqs: &Client, queue_url: &str) -> Vec<Message> {
 }
 
 /// Answers with the number of requests that deleted what was worked on.
-async fn deliver(sqs: &Client, queue_url: &str, function: &Function, batch: &[Message]) -> usize {
+async fn deliver(mapping: &Mapping, batch: &[Message]) -> usize {
     // A function that fails as a whole keeps the whole batch on the queue.
-    let Ok(failed) = EventSource::invoke_once(function, batch).await else { return 0 };
+    let Ok(failed) = EventSource::invoke_once(&mapping.function, batch).await else { return 0 };
     let failed: HashSet<&str> = failed.iter().map(String::as_str).collect();
     let worked = batch.iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default()));
     let entries: Vec<DeleteMessageBatchRequestEntry> =
@@ -95,7 +126,7 @@ async fn deliver(sqs: &Client, queue_url: &str, function: &Function, batch: &[Me
     if entries.is_empty() {
         return 0;
     }
-    let delete = sqs.delete_message_batch().queue_url(queue_url).set_entries(Some(entries));
+    let delete = mapping.sqs.delete_message_batch().queue_url(&mapping.queue_url).set_entries(Some(entries));
     let answer = delete.send().await.expect("the queue deletes");
     assert!(answer.failed.is_empty(), "{:?}", answer.failed);
     1

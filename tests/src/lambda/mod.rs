@@ -6,6 +6,6 @@ mod function;
 mod function_url;
 mod runtime_api;
 
-pub use event_source::{EventSource, Polled};
+pub use event_source::{EventSource, Mapping, Polled};
 pub use function::Function;
 pub use function_url::{AuthType, FunctionUrl};

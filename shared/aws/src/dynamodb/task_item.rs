@@ -131,7 +131,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         model: ModelId::parse(reader.text("model")?)?,
         state: reader.word("state")?,
         price: MicroUsd(reader.number("price")?),
-        cost: MicroUsd(reader.number("cost")?),
+        cost: MicroUsd(reader.optional_number("cost")?.unwrap_or(0)),
         outputs_asked: reader.optional_number(OUTPUTS_ASKED)?.unwrap_or(1),
         charged: MicroUsd(reader.optional_number(CAPTURED)?.unwrap_or(0)),
         created_at: Timestamp(reader.number("created_at")?),

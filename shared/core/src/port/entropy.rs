@@ -2,7 +2,7 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::id::{EndpointId, TaskId};
+use crate::id::{AuditId, EndpointId, TaskId};
 use crate::time::Timestamp;
 
 /// Random bits, good enough for keys.
@@ -27,6 +27,10 @@ pub trait Ids: Entropy {
 
     fn endpoint_id(&self, now: Timestamp) -> EndpointId {
         EndpointId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
+    }
+
+    fn audit_id(&self, now: Timestamp) -> AuditId {
+        AuditId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
     }
 
     fn u64(&self) -> u64 {

@@ -1,22 +1,42 @@
-//! Tenants.
+//! Tenants, and the log of who changed them.
 
 use async_trait::async_trait;
 
+use crate::audit::AuditEntry;
 use crate::error::Result;
-use crate::id::TenantId;
+use crate::id::{AuditId, TenantId};
 use crate::tenant::{Tenant, Trust};
 
+/// A tenant, its trusts and the entry that tells of the change are written in one transaction; durable when it returns.
 #[async_trait]
 pub trait TenantStore: Send + Sync {
-    /// Kind `Conflict` with code `tenant_exists` when there is one of that id already.
-    async fn create(&self, tenant: &Tenant) -> Result<()>;
+    /// Kind `Conflict` with code `tenant_exists`, and nothing is written, when there is one of that id already.
+    async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
 
-    /// Kind `NotFound` when there is none.
+    /// Replaces the tenant; from then on it is found by its new issuers, and by no others. Kind `Conflict` with code
+    /// `version_conflict`, and nothing is written, unless the stored version is one below the given one; kind `NotFound` when
+    /// there is none.
+    async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
+
+    /// Removes the tenant and its trusts. Its tasks, its account and its ledger stay. Kinds `Conflict` and `NotFound` as in
+    /// `update`, where `version` is the stored one.
+    async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()>;
+
+    /// Kind `NotFound` when there is none. May be a moment late about changes, never about whether there is such a tenant.
     async fn get(&self, id: &TenantId) -> Result<Tenant>;
+
+    /// The tenant as the last change left it. Kind `NotFound` when there is none.
+    async fn current(&self, id: &TenantId) -> Result<Tenant>;
 
     /// All tenants by id.
     async fn list(&self) -> Result<Vec<Tenant>>;
 
     /// Which tenants trust this issuer, and how.
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>>;
+
+    /// Adds an entry about something that changes no tenant.
+    async fn record(&self, entry: &AuditEntry) -> Result<()>;
+
+    /// The audit log, newest first, older than `before` when given.
+    async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>>;
 }

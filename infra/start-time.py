@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Times Lambda functions from their start to their first poll for an event, and prints medians and their ratio.
+
+    infra/start-time.py NAME=BINARY NAME=BINARY [--runs 20]
+
+The first is what the others are compared with. Runs on loopback against an AWS of its own, for which the Python that runs this
+must have tests/requirements.txt; infra/size sees to that. Runs of the binaries alternate, so that what disturbs one disturbs all.
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+# Binds a port of the kernel's choice on loopback, tells it, and ends with its standard input, so that it outlives nobody.
+MINISTACK = """
+import asyncio, os, socket, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
+listener = socket.create_server(("127.0.0.1", 0))
+os.environ["GATEWAY_PORT"] = str(listener.getsockname()[1])
+os.environ["MINISTACK_HOST"] = "127.0.0.1"
+print(os.environ["GATEWAY_PORT"], flush=True)
+os.dup2(2, 1)
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+config = Config()
+config.bind = [f"fd://{listener.fileno()}"]
+config.loglevel = "ERROR"
+asyncio.run(serve(app, config))
+"""
+
+REGION = "us-east-1"
+START_S_MAX = 20
+
+
+def start_ministack(folder):
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": folder, "LOG_LEVEL": "ERROR"}
+    with open(os.path.join(folder, "log"), "wb") as log:
+        pipe = subprocess.PIPE
+        aws = subprocess.Popen([sys.executable, "-c", MINISTACK], env=environment, cwd=folder, stdin=pipe, stdout=pipe, stderr=log)
+    port = aws.stdout.readline().decode().strip()
+    if not port:
+        sys.exit(f"ministack did not start: {open(os.path.join(folder, 'log')).read()}")
+    return aws, f"http://127.0.0.1:{port}"
+
+
+def ask(endpoint, service, target, body):
+    scope = f"Credential=test/20250101/{REGION}/{service}/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}", "X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
+    urllib.request.urlopen(urllib.request.Request(endpoint, json.dumps(body).encode(), headers), timeout=30).read()
+
+
+def furnish(endpoint):
+    """What every function finds when it starts."""
+    keys = [("pk", "HASH"), ("sk", "RANGE")]
+    ask(endpoint, "dynamodb", "DynamoDB_20120810.CreateTable", {
+        "TableName": "fluxgate",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+    })
+    for name in ("capability", "upstream-key", "webhook-secret"):
+        secret = {"Name": f"fluxgate/{name}", "SecretString": "0" * 48, "ClientRequestToken": f"{name:0<32}"}
+        ask(endpoint, "secretsmanager", "secretsmanager.CreateSecret", secret)
+
+
+def environment(endpoint, runtime_api):
+    queues = {
+        f"FLUXGATE_{lane}_{what}_URL": f"{endpoint}/000000000000/{lane.lower()}"
+        for lane in ("WATCH", "ARCHIVE", "NOTIFY")
+        for what in ("QUEUE", "DEAD_LETTER")
+    }
+    return queues | {
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_LAMBDA_FUNCTION_NAME": "measured",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": endpoint,
+        "FLUXGATE_TABLE": "fluxgate",
+        "FLUXGATE_LOG": "error",
+        "FLUXGATE_CAPABILITY_SECRET": "fluxgate/capability",
+        "FLUXGATE_UPSTREAM_KEY_SECRET": "fluxgate/upstream-key",
+        "FLUXGATE_WEBHOOK_SECRET": "fluxgate/webhook-secret",
+        # Refuses at once: the vendor's answer is not what is measured.
+        "FLUXGATE_UPSTREAM_URL": "http://127.0.0.1:9",
+    }
+
+
+def to_first_poll(name, binary, api, variables):
+    """Milliseconds from the process's start to its first question for an event."""
+    begun = time.perf_counter()
+    function = subprocess.Popen([binary], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        connection, _ = api.accept()
+        with connection:
+            connection.settimeout(START_S_MAX)
+            request = connection.recv(4096)
+            ended = time.perf_counter()
+    except TimeoutError:
+        function.kill()
+        sys.exit(f"{name} did not ask for an event within {START_S_MAX} s: {function.stderr.read().decode().strip()}")
+    finally:
+        function.kill()
+        function.wait()
+    if not request.startswith(b"GET /2018-06-01/runtime/invocation/next "):
+        sys.exit(f"{name} asked for something else first: {request[:80]!r}")
+    return (ended - begun) * 1000
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("binaries", nargs="+", metavar="NAME=BINARY")
+    options.add_argument("--runs", type=int, default=20)
+    options = options.parse_args()
+    binaries = dict(pair.split("=", 1) for pair in options.binaries)
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as api:
+        api.settimeout(START_S_MAX)
+        aws, endpoint = start_ministack(folder)
+        try:
+            furnish(endpoint)
+            variables = environment(endpoint, f"127.0.0.1:{api.getsockname()[1]}")
+            times = {name: [] for name in binaries}
+            # The first run of each fills the page cache, and is not counted.
+            for run in range(options.runs + 1):
+                for name, binary in binaries.items():
+                    took = to_first_poll(name, binary, api, variables)
+                    times[name] += [took] if run else []
+        finally:
+            aws.stdin.close()
+            aws.wait()
+    medians = {name: statistics.median(took) for name, took in times.items()}
+    first = next(iter(medians.values()))
+    for name, took in times.items():
+        print(f"{name}\t{medians[name]:.2f}\t{min(took):.2f}\t{max(took):.2f}\t{medians[name] / first:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+//! The operator's use cases: tenants, their prices and their money, and whether the books agree. Each change leaves an entry in
+//! the audit log.
+
+mod books;
+mod change;
+mod delete;
+mod destination;
+mod money;
+mod onboard;
+mod prices;
+mod trust;
+
+pub use books::BooksFinding;
+pub use change::TenantChange;
+pub use delete::Deletion;
+pub use destination::NewDestination;
+pub use onboard::NewTenant;
+pub use prices::{PricesChange, PricesChanged};
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::audit::{Actor, AuditAction, AuditEntry};
+use crate::id::TenantId;
+use crate::port::{
+    AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, TaskStore, TenantStore, Upstream,
+};
+use crate::time::Timestamp;
+
+/// The operator's use cases over what they need of the world.
+pub struct Tenancy {
+    pub tenants: Arc<dyn TenantStore>,
+    pub accounts: Arc<dyn AccountStore>,
+    pub tasks: Arc<dyn TaskStore>,
+    pub endpoints: Arc<dyn EndpointStore>,
+    pub destinations: Arc<dyn Destinations>,
+    /// Knows what models cost; without it prices are judged by their terms alone.
+    pub upstream: Option<Arc<dyn Upstream>>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Tenancy {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn entry(&self, actor: &Actor, action: AuditAction, tenant: &TenantId, detail: Value) -> AuditEntry {
+        let at = self.now();
+        let id = self.entropy.audit_id(at);
+        AuditEntry { id, at, actor: actor.clone(), action, tenant: Some(tenant.clone()), detail }
+    }
+}

@@ -1,0 +1,50 @@
+//! The property of the books, on both stores.
+
+use std::sync::Arc;
+
+use fluxgate_core::port::SystemClock;
+use fluxgate_embedded::SqliteStore;
+use fluxgate_tests::contract::Stores;
+use fluxgate_tests::contract::books::{events, the_books_agree_whatever_happens};
+use fluxgate_tests::{AwsStores, Ministack};
+use proptest::collection::vec;
+use proptest::test_runner::{Config, TestRunner};
+use tokio::runtime::Runtime;
+
+/// Runs this many sequences of events, each on a tenant of its own.
+fn run(cases: u32, runtime: &Runtime, stores: &Stores) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let sequences = vec(events(), 1..40);
+    let checked = TestRunner::new(config).run(&sequences, |events| {
+        runtime.block_on(the_books_agree_whatever_happens(stores.clone(), events));
+        Ok(())
+    });
+    checked.unwrap();
+}
+
+#[test]
+fn on_sqlite_the_books_agree_whatever_happens() {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = runtime.block_on(async { SqliteStore::open(folder.path(), Arc::new(SystemClock)) }).unwrap();
+    let store = Arc::new(store);
+    let stores = Stores {
+        tasks: store.clone(),
+        accounts: store.clone(),
+        tenants: store.clone(),
+        endpoints: store.clone(),
+        deliveries: store.clone(),
+        queue: store,
+    };
+
+    run(200, &runtime, &stores);
+}
+
+#[test]
+fn on_dynamodb_the_books_agree_whatever_happens() {
+    let runtime = Runtime::new().unwrap();
+    let ministack = runtime.block_on(Ministack::start());
+    let stores = runtime.block_on(AwsStores::on(&ministack)).stores();
+
+    run(12, &runtime, &stores);
+}
