@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Times Lambda functions from their start to their first poll for an event, and prints medians and their ratio.
+"""Weighs Lambda functions, and times them from their start to their first question for an event. Run it by infra/size.
 
-    infra/start-time.py NAME=BINARY NAME=BINARY [--runs 20]
+    infra/start-time.py NAME=BINARY NAME=BINARY… [--runs 20]
 
 The first is what the others are compared with. Runs on loopback against an AWS of its own, for which the Python that runs this
 must have tests/requirements.txt; infra/size sees to that. Runs of the binaries alternate, so that what disturbs one disturbs all.
 """
 
 import argparse
+import io
 import json
 import os
 import socket
@@ -16,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 import urllib.request
+import zipfile
 
 # Binds a port of the kernel's choice on loopback, tells it, and ends with its standard input, so that it outlives nobody.
 MINISTACK = """
@@ -117,10 +120,36 @@ def to_first_poll(name, binary, api, variables):
     return (ended - begun) * 1000
 
 
+class Figures(typing.NamedTuple):
+    raw_mb: float
+    zipped_mb: float
+    ratio: float
+
+
+def sizes_mb(binary):
+    """As the binary is, and as Lambda is given it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.write(binary, "bootstrap")
+    return os.path.getsize(binary) / 1e6, len(packed.getvalue()) / 1e6
+
+
+def judge(figures, goals):
+    for what, value, goal in [
+        ("MB raw", figures.raw_mb, goals.raw_max_mb),
+        ("MB zipped", figures.zipped_mb, goals.zipped_max_mb),
+        ("times bare", figures.ratio, goals.ratio_max),
+    ]:
+        print(f"    goal: at most {goal:g} {what:12}{'met' if value <= goal else 'missed'}")
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binaries", nargs="+", metavar="NAME=BINARY")
     options.add_argument("--runs", type=int, default=20)
+    options.add_argument("--raw-max-mb", type=float, default=8)
+    options.add_argument("--zipped-max-mb", type=float, default=4)
+    options.add_argument("--ratio-max", type=float, default=2)
     options = options.parse_args()
     binaries = dict(pair.split("=", 1) for pair in options.binaries)
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as api:
@@ -138,10 +167,14 @@ def main():
         finally:
             aws.stdin.close()
             aws.wait()
-    medians = {name: statistics.median(took) for name, took in times.items()}
-    first = next(iter(medians.values()))
+    first = statistics.median(next(iter(times.values())))
+    print(f"{'':12}{'raw MB':>9}{'zipped MB':>11}{'ready after ms':>16}{'least':>8}{'most':>8}{'ratio':>8}")
     for name, took in times.items():
-        print(f"{name}\t{medians[name]:.2f}\t{min(took):.2f}\t{max(took):.2f}\t{medians[name] / first:.2f}")
+        figures = Figures(*sizes_mb(binaries[name]), statistics.median(took) / first)
+        timing = f"{statistics.median(took):>16.1f}{min(took):>8.1f}{max(took):>8.1f}{figures.ratio:>8.1f}"
+        print(f"{name:12}{figures.raw_mb:>9.1f}{figures.zipped_mb:>11.1f}{timing}")
+        if name != next(iter(times)):
+            judge(figures, options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use fluxgate_local::server::Server;
 use fluxgate_local::settings::{BoundsSettings, Settings};
 use tempfile::TempDir;
 
-use crate::TestTenant;
+use crate::{TestOperator, TestTenant};
 
 /// What a test may want different.
 pub struct GatewayOptions {
@@ -94,6 +94,11 @@ impl Gateway {
         self.server.folder().add_tenant(&id, balance).await.expect("the tenant is new");
         let token = self.server.folder().token(&id, 3_600_000).await.expect("the tenant exists");
         TestTenant::new(id, &self.server.base_url(), token)
+    }
+
+    /// Whoever bears the admin token.
+    pub fn operator(&self) -> TestOperator {
+        TestOperator::new(&self.server.base_url(), self.server.folder().secrets.admin_token.expose())
     }
 
     pub async fn stop(self) {

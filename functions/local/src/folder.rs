@@ -33,6 +33,8 @@ pub struct FolderSecrets {
     pub capability: [u8; 32],
     pub s3_access_key: String,
     pub s3_secret_key: Secret,
+    /// Whoever bears it may call the admin API.
+    pub admin_token: Secret,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,42 +87,32 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// The file of the admin token: apart from the other secrets, so that deleting it makes a new one and nothing else.
+const ADMIN_TOKEN: &str = "admin-token";
+
 impl FolderSecrets {
     fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("secrets.json");
-        if !path.exists() {
-            Self::create(folder, &path).with_context(|| format!("{} cannot be written", path.display()))?;
+        let damaged = || format!("{} is damaged; restore it from a backup", path.display());
+        let text = made_once(folder, "secrets.json", Self::fresh)?;
+        let file: SecretsFile = serde_json::from_str(&text).with_context(damaged)?;
+        let admin_token = made_once(folder, ADMIN_TOKEN, || Ok(format!("fga_{}\n", random(32))))?;
+        if admin_token.trim().is_empty() {
+            anyhow::bail!("{} is empty; delete it, and a new one is made", folder.join(ADMIN_TOKEN).display());
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let file: SecretsFile = serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged; restore it from a backup", path.display()))?;
-        Self::parse(file).with_context(|| format!("{} is damaged; restore it from a backup", path.display()))
+        Self::parse(file, Secret::new(admin_token.trim())).with_context(damaged)
     }
 
-    /// Written beside and linked into place whole: of two processes at once, the second finds the first one's.
-    fn create(folder: &Path, path: &Path) -> Result<()> {
-        let random = |n: usize| {
-            let mut bytes = vec![0; n];
-            SystemEntropy.fill(&mut bytes);
-            hex::encode(bytes)
-        };
-        let file = SecretsFile {
+    fn fresh() -> Result<String> {
+        Ok(serde_json::to_string_pretty(&SecretsFile {
             issuer_pkcs8: STANDARD.encode(LocalIssuer::generate().1),
             capability: random(32),
             s3_access_key: format!("fluxgate{}", random(8)),
             s3_secret_key: Secret::new(random(20)),
-        };
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-        temporary.write_all(serde_json::to_string_pretty(&file)?.as_bytes())?;
-        temporary.as_file().sync_all()?;
-        match temporary.persist_noclobber(path) {
-            Ok(_) => Ok(std::fs::File::open(folder)?.sync_all()?),
-            Err(_) if path.exists() => Ok(()),
-            Err(error) => Err(error.error.into()),
-        }
+        })?)
     }
 
-    fn parse(file: SecretsFile) -> Result<Self> {
+    fn parse(file: SecretsFile, admin_token: Secret) -> Result<Self> {
         let mut capability = [0; 32];
         hex::decode_to_slice(&file.capability, &mut capability)?;
         Ok(Self {
@@ -128,6 +120,34 @@ impl FolderSecrets {
             capability,
             s3_access_key: file.s3_access_key,
             s3_secret_key: file.s3_secret_key,
+            admin_token,
         })
     }
+}
+
+/// The text of a private file that is made at its first use.
+fn made_once(folder: &Path, name: &str, make: impl FnOnce() -> Result<String>) -> Result<String> {
+    let path = folder.join(name);
+    if !path.exists() {
+        create(folder, &path, &make()?).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// Written beside and linked into place whole: of two processes at once, the second finds the first one's.
+fn create(folder: &Path, path: &Path, text: &str) -> Result<()> {
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    temporary.write_all(text.as_bytes())?;
+    temporary.as_file().sync_all()?;
+    match temporary.persist_noclobber(path) {
+        Ok(_) => Ok(std::fs::File::open(folder)?.sync_all()?),
+        Err(_) if path.exists() => Ok(()),
+        Err(error) => Err(error.error.into()),
+    }
+}
+
+fn random(bytes: usize) -> String {
+    let mut random = vec![0; bytes];
+    SystemEntropy.fill(&mut random);
+    hex::encode(random)
 }

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod destinations;
 pub mod folder;
 pub mod onboarding;
 pub mod server;

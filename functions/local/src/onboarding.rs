@@ -1,55 +1,63 @@
 //! Making a tenant that works at once, and the tokens that speak for it.
 
+use std::sync::Arc;
+
 use anyhow::Result;
+use fluxgate_core::audit::Actor;
+use fluxgate_core::flow::{NewDestination, NewTenant, Tenancy};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{AccountStore as _, Clock as _, Entropy as _, Ids as _, SystemClock, TenantStore as _};
-use fluxgate_core::signature::Secret;
-use fluxgate_core::tenant::{ClaimMatch, Destination, KeySource, Tenant, TenantState, Trust};
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream};
+use fluxgate_core::tenant::{ClaimMatch, KeySource, Tenant, Trust};
 use fluxgate_edge::auth::TokenClaims;
 
+use crate::destinations::BucketFolders;
 use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER, SystemEntropy, TENANT_CLAIM};
 
 /// The reference of the money a tenant starts with.
 const FIRST_TOP_UP: &str = "tenants-add";
 
 impl DataFolder {
+    /// The operator's use cases on this folder.
+    pub fn tenancy(&self, upstream: Option<Arc<dyn Upstream>>) -> Tenancy {
+        let store = Arc::new(self.store.clone());
+        Tenancy {
+            tenants: store.clone(),
+            accounts: store.clone(),
+            tasks: store.clone(),
+            endpoints: store,
+            destinations: Arc::new(BucketFolders(self.buckets())),
+            upstream,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
     /// Makes a tenant with a bucket, trust in the local issuer, and a balance. Fails when the name is taken or not valid.
     pub async fn add_tenant(&self, id: &TenantId, balance: MicroUsd) -> Result<Tenant> {
-        let now = SystemClock.now();
-        let tenant = self.new_tenant(id);
-        fluxgate_embedded::s3::create_bucket(&self.buckets(), &tenant.destination.bucket)?;
-        self.store.create(&tenant).await?;
+        let tenancy = self.tenancy(None);
+        let tenant = tenancy.onboard(self.new_tenant(id), &Actor::cli()).await?;
         if balance > MicroUsd::ZERO {
-            self.store.top_up(id, balance, FIRST_TOP_UP, now).await?;
+            tenancy.top_up(id, balance, FIRST_TOP_UP, &Actor::cli()).await?;
         }
         Ok(tenant)
     }
 
-    fn new_tenant(&self, id: &TenantId) -> Tenant {
-        let mut random = [0; 32];
-        SystemEntropy.fill(&mut random);
-        Tenant {
-            id: id.clone(),
-            created_at: SystemClock.now(),
-            state: TenantState::Active,
-            trust: vec![Trust {
-                issuer: LOCAL_ISSUER.to_owned(),
-                audience: LOCAL_AUDIENCE.to_owned(),
-                keys: KeySource::Jwks(self.secrets.issuer.jwks()),
-                claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: id.to_string() }),
-                scopes: None,
-            }],
-            destination: Destination {
-                bucket: format!("fluxgate-{id}"),
-                prefix: String::new(),
-                role: None,
-                bucket_owner: None,
-            },
-            webhook_secret: Secret::webhook(random),
-            version: 1,
-            prices: fluxgate_core::money::PriceBook::default(),
-        }
+    fn new_tenant(&self, id: &TenantId) -> NewTenant {
+        let trust = Trust {
+            issuer: LOCAL_ISSUER.to_owned(),
+            audience: LOCAL_AUDIENCE.to_owned(),
+            keys: KeySource::Jwks(self.secrets.issuer.jwks()),
+            claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: id.to_string() }),
+            scopes: None,
+        };
+        let destination = NewDestination {
+            bucket: format!("fluxgate-{id}"),
+            prefix: String::new(),
+            bucket_owner: None,
+            role_arn: None,
+        };
+        NewTenant { id: id.clone(), trust: vec![trust], destination }
     }
 
     /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no such tenant.

@@ -106,6 +106,8 @@ pub struct BoundsSettings {
     pub callback_timeout_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_schedule_ms: Option<Vec<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_tasks_max: Option<usize>,
 }
 
 impl BoundsSettings {
@@ -114,6 +116,8 @@ impl BoundsSettings {
         let mut bounds = if webhooks { Bounds::default() } else { Bounds::default().polling_only() };
         set(&mut bounds.body_bytes_max, self.body_bytes_max);
         set(&mut bounds.upload_bytes_max, self.upload_bytes_max);
+        // One setting for both: nothing on this machine makes them differ.
+        set(&mut bounds.ticket_bytes_max, self.upload_bytes_max.map(|bytes| bytes as u64));
         set(&mut bounds.output_bytes_max, self.output_bytes_max);
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
@@ -126,6 +130,7 @@ impl BoundsSettings {
         set(&mut bounds.wake.max_ms, self.wake_max_ms);
         set(&mut bounds.callback_timeout_ms, self.callback_timeout_ms);
         set(&mut bounds.callback_schedule_ms, self.callback_schedule_ms.clone());
+        set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
         bounds
     }
 }

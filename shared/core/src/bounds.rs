@@ -13,6 +13,8 @@ pub struct Bounds {
     pub data_uri_bytes_max: usize,
     /// An uploaded file.
     pub upload_bytes_max: usize,
+    /// A file that a client sends to the vendor itself, by a ticket.
+    pub ticket_bytes_max: u64,
     /// One output.
     pub output_bytes_max: u64,
     /// Outputs of one run.
@@ -53,6 +55,8 @@ pub struct Bounds {
     pub sync_wait_max_ms: u64,
     /// Endpoints of one tenant.
     pub endpoints_max: usize,
+    /// Tasks that one question about usage or billing reads.
+    pub usage_tasks_max: usize,
     /// The longest time a received job is kept from others.
     pub lease_ms: u64,
     /// Failures of one job before it becomes a dead letter.
@@ -72,6 +76,7 @@ impl Default for Bounds {
             input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
             upload_bytes_max: 100 * MIB,
+            ticket_bytes_max: 100 * MIB as u64,
             output_bytes_max: 256 * MIB as u64,
             outputs_max: 16,
             output_timeout_ms: 2 * MINUTE_MS,
@@ -92,6 +97,7 @@ impl Default for Bounds {
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
             sync_wait_max_ms: 25 * SECOND_MS,
             endpoints_max: 16,
+            usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,
             job_failures_max: 20,
         }
@@ -104,5 +110,12 @@ impl Bounds {
     pub fn polling_only(mut self) -> Self {
         self.watch = Growing { first_ms: SECOND_MS, max_ms: 15 * SECOND_MS };
         self
+    }
+
+    /// How long a task may live while everything runs.
+    pub fn task_life_ms(&self) -> u64 {
+        [self.admitted_max_ms, self.unknown_max_ms, self.run_max_ms, self.archive_max_ms]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 }

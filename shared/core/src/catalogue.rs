@@ -42,6 +42,11 @@ impl Catalogue {
         })
     }
 
+    /// Those that can be run, in no order.
+    pub fn models(&self) -> impl Iterator<Item = &Model> {
+        self.models.values()
+    }
+
     /// The entries as the vendor wrote them.
     pub fn raw(&self) -> &[Value] {
         &self.raw

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::time::Timestamp;
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr, $rule:literal) => {
@@ -77,6 +78,15 @@ text_id!(
     is_hex32,
     "32 lower-case hex characters"
 );
+
+impl TaskId {
+    /// The lowest id that a task of this moment could have. It names no task: lists begin at it.
+    pub fn lowest_at(moment: Timestamp) -> Self {
+        // UUIDv7 begins with 48 bits of milliseconds.
+        let millis = moment.0.clamp(0, (1 << 48) - 1);
+        Self(format!("{millis:012x}{}", "0".repeat(20)))
+    }
+}
 
 text_id!(
     /// The vendor's id of a run: documented as 32 hex characters, accepted a little wider.

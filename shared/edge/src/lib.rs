@@ -12,5 +12,5 @@ mod router;
 mod state;
 mod vendor;
 
-pub use router::{admin_router, api_router, receiver_router};
+pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};
 pub use state::{Edge, Health};

@@ -10,7 +10,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::flow::Tenancy;
+use fluxgate_core::signature::Secret;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -55,10 +56,18 @@ pub fn receiver_router(edge: Edge) -> Router {
     observed(router).with_state(edge)
 }
 
-/// What the operator calls. Whoever serves it decides who is one.
-pub fn admin_router(fluxgate: Arc<Fluxgate>) -> Router {
+/// What the operator calls. Whoever serves it decides who is one, and sets the [`Actor`] on the request.
+///
+/// [`Actor`]: fluxgate_core::audit::Actor
+pub fn admin_router(tenancy: Arc<Tenancy>) -> Router {
     let router = admin::router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
-    observed(router).with_state(fluxgate)
+    observed(router).with_state(tenancy)
+}
+
+/// The same for one process that serves tenants as well: to be merged with their router, and only for who bears the token.
+pub fn admin_router_with_token(tenancy: Arc<Tenancy>, token: &Secret) -> Router {
+    let router = admin::router().method_not_allowed_fallback(wrong_method).with_state(tenancy);
+    observed(admin::token_only(router, token))
 }
 
 fn routes(bounds: &Bounds) -> OpenApiRouter<Edge> {

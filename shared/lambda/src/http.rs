@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use fluxgate_core::audit::Actor;
 use fluxgate_core::flow::Fluxgate;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
@@ -24,8 +25,8 @@ pub fn learning_base_url(router: Router, fluxgate: Arc<Fluxgate>) -> Router {
     router.layer(from_fn_with_state(fluxgate, learn))
 }
 
-/// A router for callers that the platform has authenticated with IAM. It refuses all others, should its URL ever be deployed
-/// without that.
+/// A router for callers that the platform has authenticated with IAM, and whose ARN the audit log tells. It refuses all others,
+/// should its URL ever be deployed without that.
 pub fn iam_only(router: Router) -> Router {
     router.layer(from_fn(refuse_strangers))
 }
@@ -46,14 +47,18 @@ async fn learn(State(fluxgate): State<Arc<Fluxgate>>, request: Request, next: Ne
     next.run(request).await
 }
 
-async fn refuse_strangers(request: Request, next: Next) -> Response {
+async fn refuse_strangers(mut request: Request, next: Next) -> Response {
     let caller = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref().and_then(|by| by.iam.as_ref()),
         _ => None,
     };
-    if caller.is_none() {
+    let Some(caller) = caller else {
         tracing::error!("the admin API was called without IAM; set AuthType AWS_IAM on its URL");
         return StatusCode::FORBIDDEN.into_response();
-    }
+    };
+    // Of what the platform tells, the ARN says most.
+    let name = [&caller.user_arn, &caller.user_id, &caller.account_id].into_iter().find_map(Option::as_deref);
+    let actor = Actor::new(name.unwrap_or("iam"));
+    request.extensions_mut().insert(actor);
     next.run(request).await
 }

@@ -32,7 +32,6 @@ pub(crate) fn start(filter: &str) -> Result<(), InitError> {
     let targets = targets
         .with_targets(QUIET.map(|target| (target, LevelFilter::WARN)))
         .with_target("lambda_runtime", LevelFilter::WARN)
-        .with_target("aws_smithy_http_client", LevelFilter::WARN)
         .with_target(fluxgate_core::metric::TARGET, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer().json().without_time().with_filter(targets);
     let metrics = MetricLayer.with_filter(Targets::new().with_target(fluxgate_core::metric::TARGET, LevelFilter::INFO));

@@ -1,24 +1,33 @@
 //! `TenantStore`.
 
 use fluxgate_core::Kind;
+use fluxgate_core::audit::{Actor, AuditAction, AuditEntry};
 use fluxgate_core::id::TenantId;
+use fluxgate_core::port::Ids as _;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::tenant::{ClaimMatch, Destination, KeySource, Tenant, TenantState, Trust};
+use fluxgate_core::time::Timestamp;
+use fluxgate_local::folder::SystemEntropy;
+use serde_json::json;
 
-use super::{Stores, fresh_tenant, now};
+use super::{PRICE, Stores, fresh_tenant, now};
+
+fn trust(id: &TenantId, issuer: &str) -> Trust {
+    Trust {
+        issuer: issuer.to_owned(),
+        audience: "fluxgate".to_owned(),
+        keys: KeySource::Oidc,
+        claim: Some(ClaimMatch { name: "tenant".to_owned(), value: id.to_string() }),
+        scopes: None,
+    }
+}
 
 fn tenant(id: &TenantId, issuer: &str) -> Tenant {
     Tenant {
         id: id.clone(),
         created_at: now(),
         state: TenantState::Active,
-        trust: vec![Trust {
-            issuer: issuer.to_owned(),
-            audience: "fluxgate".to_owned(),
-            keys: KeySource::Oidc,
-            claim: Some(ClaimMatch { name: "tenant".to_owned(), value: id.to_string() }),
-            scopes: None,
-        }],
+        trust: vec![trust(id, issuer)],
         destination: Destination { bucket: "b".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
         webhook_secret: Secret::new("whsec_x"),
         version: 1,
@@ -26,12 +35,36 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
     }
 }
 
+fn entry(id: &TenantId) -> AuditEntry {
+    let at = now();
+    AuditEntry {
+        id: SystemEntropy.audit_id(at),
+        at,
+        actor: Actor::new("somebody"),
+        action: AuditAction::TenantChanged,
+        tenant: Some(id.clone()),
+        detail: json!({ "issuers": ["x"], "role_arn": null }),
+    }
+}
+
+impl Stores {
+    /// The entries about one tenant, newest first.
+    async fn logged(&self, id: &TenantId) -> Vec<AuditEntry> {
+        let all = self.tenants.audit_log(None, 1_000).await.unwrap();
+        all.into_iter().filter(|entry| entry.tenant.as_ref() == Some(id)).collect()
+    }
+
+    async fn trusting(&self, issuer: &str) -> Vec<TenantId> {
+        self.tenants.trusting(issuer).await.unwrap().into_iter().map(|(id, _)| id).collect()
+    }
+}
+
 pub async fn a_tenant_is_created_once_and_read_back(stores: Stores) {
     let id = fresh_tenant();
     let created = tenant(&id, "https://issuer.example");
 
-    stores.tenants.create(&created).await.unwrap();
-    let again = stores.tenants.create(&created).await.unwrap_err();
+    stores.tenants.create(&created, &entry(&id)).await.unwrap();
+    let again = stores.tenants.create(&created, &entry(&id)).await.unwrap_err();
 
     let read = stores.tenants.get(&id).await.unwrap();
     assert_eq!((read.trust, read.destination), (created.trust, created.destination));
@@ -39,13 +72,98 @@ pub async fn a_tenant_is_created_once_and_read_back(stores: Stores) {
     assert_eq!((again.kind, again.code), (Kind::Conflict, "tenant_exists"));
     assert_eq!(stores.tenants.get(&fresh_tenant()).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.tenants.list().await.unwrap().iter().any(|tenant| tenant.id == id));
+    assert_eq!(stores.logged(&id).await.len(), 1, "what was not done is not logged");
+}
+
+pub async fn a_tenant_is_updated_over_the_version_it_was_made_from(stores: Stores) {
+    let id = fresh_tenant();
+    let (old, new) = (format!("https://old-{id}.example"), format!("https://new-{id}.example"));
+    let created = Tenant { trust: vec![trust(&id, &old), trust(&id, "https://both.example")], ..tenant(&id, &old) };
+    stores.tenants.create(&created, &entry(&id)).await.unwrap();
+
+    let changed = Tenant { version: 2, state: TenantState::Suspended, ..tenant(&id, &new) };
+    stores.tenants.update(&changed, &entry(&id)).await.unwrap();
+    let outdated = Tenant { version: 2, ..tenant(&id, &old) };
+    let refused = stores.tenants.update(&outdated, &entry(&id)).await.unwrap_err();
+    let missing = stores.tenants.update(&tenant(&fresh_tenant(), &old), &entry(&id)).await.unwrap_err();
+
+    let read = stores.tenants.current(&id).await.unwrap();
+    assert_eq!((read.version, read.state, read.trust), (2, TenantState::Suspended, changed.trust));
+    assert_eq!((refused.kind, refused.code, missing.kind), (Kind::Conflict, "version_conflict", Kind::NotFound));
+    assert_eq!((stores.trusting(&new).await, stores.trusting(&old).await), (vec![id.clone()], Vec::new()));
+    assert!(!stores.trusting("https://both.example").await.contains(&id));
+    assert_eq!(stores.logged(&id).await.len(), 2);
+}
+
+pub async fn of_many_updates_to_one_version_one_is_written(stores: Stores) {
+    let id = fresh_tenant();
+    stores.tenants.create(&tenant(&id, "https://issuer.example"), &entry(&id)).await.unwrap();
+
+    let mut updates = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let (stores, id) = (stores.clone(), id.clone());
+        updates.spawn(async move {
+            let changed = Tenant { version: 2, ..tenant(&id, &format!("https://{n}.{id}.example")) };
+            stores.tenants.update(&changed, &entry(&id)).await
+        });
+    }
+    let done = updates.join_all().await;
+
+    let refused: Vec<_> = done.iter().filter_map(|done| done.as_ref().err()).map(|error| error.code).collect();
+    assert_eq!(refused, ["version_conflict"; 7]);
+    let issuer = stores.tenants.current(&id).await.unwrap().trust[0].issuer.clone();
+    for n in 0..8 {
+        let one = format!("https://{n}.{id}.example");
+        assert_eq!(stores.trusting(&one).await.len(), usize::from(one == issuer), "{one}");
+    }
+    assert_eq!(stores.logged(&id).await.len(), 2);
+}
+
+pub async fn a_deleted_tenant_is_gone_and_its_books_stay(stores: Stores) {
+    let id = stores.funded(1).await;
+    let issuer = format!("https://{id}.example");
+    stores.tenants.create(&tenant(&id, &issuer), &entry(&id)).await.unwrap();
+    let task = stores.admitted(&id).await;
+
+    let outdated = stores.tenants.delete(&id, 2, &entry(&id)).await.unwrap_err();
+    stores.tenants.delete(&id, 1, &entry(&id)).await.unwrap();
+    let again = stores.tenants.delete(&id, 1, &entry(&id)).await.unwrap_err();
+
+    assert_eq!((outdated.code, again.kind), ("version_conflict", Kind::NotFound));
+    assert_eq!(stores.tenants.get(&id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.tenants.current(&id).await.unwrap_err().kind, Kind::NotFound);
+    assert!(stores.tenants.list().await.unwrap().iter().all(|tenant| tenant.id != id));
+    assert!(stores.trusting(&issuer).await.is_empty());
+    assert_eq!(stores.tasks.get(&id, &task.id).await.unwrap(), task);
+    assert_eq!(stores.accounts.account(&id).await.unwrap().held, PRICE);
+    assert_eq!(stores.accounts.ledger(&id).await.unwrap().len(), 2);
+    assert_eq!(stores.logged(&id).await.len(), 2);
+}
+
+pub async fn the_audit_log_is_read_newest_first_and_page_by_page(stores: Stores) {
+    let id = fresh_tenant();
+    let mut entries: Vec<AuditEntry> = (0..5)
+        .map(|n| {
+            let at = Timestamp(now().0 + n);
+            AuditEntry { id: SystemEntropy.audit_id(at), at, ..entry(&id) }
+        })
+        .collect();
+    for entry in &entries {
+        stores.tenants.record(entry).await.unwrap();
+    }
+    entries.reverse();
+
+    let newest = stores.tenants.audit_log(None, 2).await.unwrap();
+    let rest = stores.tenants.audit_log(Some(&newest[1].id), 3).await.unwrap();
+
+    assert_eq!([newest, rest].concat(), entries);
 }
 
 pub async fn every_tenant_that_trusts_an_issuer_is_found_by_it(stores: Stores) {
     let (one, other) = (fresh_tenant(), fresh_tenant());
     let issuer = format!("https://{one}.example");
-    stores.tenants.create(&tenant(&one, &issuer)).await.unwrap();
-    stores.tenants.create(&tenant(&other, &issuer)).await.unwrap();
+    stores.tenants.create(&tenant(&one, &issuer), &entry(&one)).await.unwrap();
+    stores.tenants.create(&tenant(&other, &issuer), &entry(&other)).await.unwrap();
 
     let mut trusting: Vec<TenantId> =
         stores.tenants.trusting(&issuer).await.unwrap().into_iter().map(|(id, _)| id).collect();

@@ -9,7 +9,7 @@ const MILLION: f64 = 1_000_000.0;
 const GB: f64 = 1_000_000_000.0;
 const MB_OF_A_GB: f64 = 1024.0;
 
-/// One line: how many a task needs, when tasks are many and when they are few, and the price of a million.
+/// One line: how many a task needs, among many at once and alone, and the price of a million.
 struct Line {
     what: &'static str,
     per_task: [f64; 2],
@@ -36,6 +36,12 @@ impl Bill<'_> {
             line("DynamoDB read units", "dynamodb_read", self.each(Counts::read_units)),
             line("SQS sends", "sqs_request", self.each(Counts::sends)),
             line("SQS receives and deletes, by Lambda", "sqs_request", self.polls()),
+            // Every message names its tenant as its group.
+            line(
+                "SQS requests, for fair queues",
+                "sqs_fair",
+                [0, 1].map(|n| self.each(Counts::sends)[n] + self.polls()[n]),
+            ),
             line("Lambda requests", "lambda_request", self.by_function(|_, _| 1.0)),
             line("S3 PUT", "s3_put", calls("s3:PutObject")),
             line("S3 GET and HEAD", "s3_get", calls("s3:GetObject")),
@@ -95,7 +101,7 @@ impl Bill<'_> {
     fn write_money(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| line | USD a million | many: a task | USD a million tasks | few: a task | USD a million tasks |\n|---|---|---|---|---|---|"
+            "| line | USD a million | at once: a task | USD a million tasks | alone: a task | USD a million tasks |\n|---|---|---|---|---|---|"
         )?;
         let mut sums = [0.0; 2];
         for line in self.counted() {
@@ -118,7 +124,7 @@ impl Bill<'_> {
             let (messages, invocations) = (self.busy.polled[lane].messages, self.busy.invocations[function]);
             write!(text, " {lane} {:.1},", messages as f64 / invocations.max(1) as f64)?;
         }
-        writeln!(f, "Messages of one invocation while many tasks came:{}.", text.trim_end_matches(','))?;
+        writeln!(f, "Messages of one invocation, tasks at once:{}.", text.trim_end_matches(','))?;
         let mut text = String::new();
         for name in FUNCTIONS {
             let (billed_ms, memory_mb) = (self.prices.assumptions.billed_ms[name], self.stack.memory_mb(name));
@@ -163,9 +169,10 @@ impl Line {
 impl fmt::Display for Bill<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Prices { region, as_of, .. } = self.prices;
-        writeln!(f, "Of one task, when tasks are few ({} run):\n", self.sparse.tasks)?;
+        writeln!(f, "What one task asks when it comes alone, with a token that the gateway does not know:\n")?;
         self.write_calls(f)?;
-        writeln!(f, "{region}, list prices of {as_of} without free tier; {} tasks run as many:\n", self.busy.tasks)?;
+        let (busy, sparse) = (self.busy.tasks, self.sparse.tasks);
+        writeln!(f, "{region}, list prices of {as_of} without free tier; {busy} tasks at once, and {sparse} alone:\n")?;
         self.write_money(f)?;
         self.write_batches(f)?;
         self.write_cold_starts(f)

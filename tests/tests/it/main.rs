@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
+mod admin;
 mod archiving;
 mod aws_multipart;
 mod aws_secrets;
@@ -22,9 +23,15 @@ mod idempotency;
 mod infra;
 mod isolation;
 mod openapi;
+mod operating;
+mod partial;
+mod prices;
 mod python_sdk;
+mod scopes;
 mod sqs;
 mod stack;
 mod tidy;
 mod tokens;
 mod uploads;
+mod usage;
+mod vendor_money;

@@ -16,10 +16,15 @@ async fn the_document_names_every_route_and_each_route_answers() {
         "/api/v2/predictions/{id}/result",
         "/api/v3/models",
         "/api/v3/balance",
+        "/api/v3/user/usage_stats",
+        "/api/v3/billings/search",
+        "/api/v3/model/pricing",
+        "/api/v3/model/price",
         "/api/v3/media/uploads",
         "/api/v3/media/upload/binary",
         "/v1/endpoints",
         "/v1/tasks/{id}/timeline",
+        "/v1/usage",
         "/healthz",
     ] {
         assert!(paths.contains_key(wanted), "{wanted} is missing");

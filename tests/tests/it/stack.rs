@@ -73,6 +73,21 @@ fn no_secret_is_logged(stack: &Stack, tenant: &TestTenant, endpoint_secret: &str
 }
 
 #[tokio::test]
+async fn sync_mode_holds_the_submit_and_large_files_go_by_ticket() {
+    let stack = Stack::start().await;
+    let tenant = stack.tenant("acme", "1").await;
+    let mut inputs = tenant.inputs().await;
+    inputs["enable_sync_mode"] = json!(true);
+
+    let answer = tenant.post(&format!("/api/v3/{}", fluxgate_tests::tenant::MODEL), &inputs).await;
+    let large = json!({ "filename": "large.png", "size": 50_000_000, "content_type": "image/png" });
+    let ticket = tenant.post("/api/v3/media/uploads", &large).await;
+
+    assert_eq!((answer.status.as_u16(), answer.text("/data/status").as_str()), (200, "completed"));
+    assert_eq!(ticket.status, 200, "{:?}", ticket.body);
+}
+
+#[tokio::test]
 async fn without_the_webhook_the_poller_brings_the_end() {
     let stack = Stack::with(faulty(Faults { webhook_lost: Fault::Always, ..Faults::default() })).await;
     let tenant = stack.tenant("acme", "1").await;

@@ -1,15 +1,18 @@
 //! The command line. Results go to stdout, everything else to stderr.
 
+mod accounts;
 mod bench;
 mod demo;
 mod doctor;
 mod edit;
 mod logging;
+mod prices;
 mod progress;
 mod serve;
 mod tasks;
 mod tenants;
 mod token;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,14 +56,20 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Run the emulator of the vendor's API alone
     Emulator(EmulatorArgs),
-    /// Make, list and show tenants
+    /// Make, list, show, change, suspend and delete tenants
     Tenants(tenants::TenantsArgs),
-    /// Print a token for a tenant, and nothing else
+    /// Show and set what a tenant pays for a run
+    Prices(prices::PricesArgs),
+    /// Show, top up and check the tenants' money
+    Accounts(accounts::AccountsArgs),
+    /// Print a token for a tenant, or the admin token, and nothing else
     Token(token::TokenArgs),
     /// Edit one picture as a tenant: upload, submit, wait, download
     Edit(Box<edit::EditArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
+    /// Sum up what a tenant used and was charged, by day and model
+    Usage(usage::UsageArgs),
     /// Check this machine and a data folder
     Doctor(doctor::DoctorArgs),
     /// Measure this build against a bare reverse proxy, side by side
@@ -111,9 +120,12 @@ impl Command {
                 Ok(fluxgate_emulator::run(args, serve::stop_signal()).await?)
             }
             Self::Tenants(args) => tenants::run(args).await,
+            Self::Prices(args) => prices::run(args).await,
+            Self::Accounts(args) => accounts::run(args).await,
             Self::Token(args) => token::run(args).await,
             Self::Edit(args) => edit::run(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
+            Self::Usage(args) => usage::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::Bench(args) => Box::pin(bench::run(args)).await,
             Self::BenchProxy(args) => bench::proxy(args).await,

@@ -1,11 +1,15 @@
-//! `fluxgate tenants add|list|show`.
+//! `fluxgate tenants add|list|show|change|suspend|resume|delete`.
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use fluxgate_core::audit::Actor;
+use fluxgate_core::flow::{Deletion, NewDestination, Tenancy, TenantChange};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, EndpointStore, TenantStore};
-use fluxgate_core::tenant::Tenant;
+use fluxgate_core::tenant::{Tenant, Trust};
 use serde_json::{Value, json};
 
 use super::FolderArgs;
@@ -35,18 +39,67 @@ enum TenantsCommand {
         folder: FolderArgs,
     },
     /// Show one tenant as JSON
-    Show {
-        name: TenantId,
+    Show(OneTenant),
+    /// Change whom a tenant trusts, or where its outputs go
+    Change(ChangeArgs),
+    /// Let a tenant begin nothing new; what runs finishes, and it may still read
+    Suspend(OneTenant),
+    /// End a suspension
+    Resume(OneTenant),
+    /// Delete a tenant that has nothing running; its tasks and its ledger are kept
+    Delete {
         #[command(flatten)]
-        folder: FolderArgs,
+        tenant: OneTenant,
+        /// Although it has money left to spend
+        #[arg(long)]
+        forget_balance: bool,
     },
+}
+
+#[derive(Args)]
+struct OneTenant {
+    name: TenantId,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+#[derive(Args)]
+struct ChangeArgs {
+    #[command(flatten)]
+    tenant: OneTenant,
+    /// A JSON file with the issuers it is to trust, in place of all it trusted: [{issuer, audience, keys, claim?, scopes?}]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["bucket", "prefix"])]
+    trust: Option<PathBuf>,
+    /// The bucket of later outputs
+    #[arg(long)]
+    bucket: Option<String>,
+    /// What later outputs' keys begin with; '' for nothing
+    #[arg(long)]
+    prefix: Option<String>,
 }
 
 pub(super) async fn run(args: TenantsArgs) -> Result<()> {
     match args.command {
         TenantsCommand::Add { name, balance, folder } => add(&name, balance, &folder).await,
         TenantsCommand::List { folder } => list(&folder).await,
-        TenantsCommand::Show { name, folder } => show(&name, &folder).await,
+        TenantsCommand::Show(OneTenant { name, folder }) => show(&name, &folder).await,
+        TenantsCommand::Change(args) => change(args).await,
+        TenantsCommand::Suspend(OneTenant { name, folder }) => {
+            tenancy(&folder)?.suspend(&name, &Actor::cli()).await?;
+            print(&format!("tenant {name} may begin nothing new; what runs finishes"));
+            Ok(())
+        }
+        TenantsCommand::Resume(OneTenant { name, folder }) => {
+            tenancy(&folder)?.resume(&name, &Actor::cli()).await?;
+            print(&format!("tenant {name} may submit again"));
+            Ok(())
+        }
+        TenantsCommand::Delete { tenant: OneTenant { name, folder }, forget_balance } => {
+            let deletion = Deletion { forget_balance };
+            tenancy(&folder)?.delete(&name, deletion, &Actor::cli()).await?;
+            print(&format!("tenant {name} is deleted; its tasks and its ledger are kept"));
+            Ok(())
+        }
     }
 }
 
@@ -82,6 +135,33 @@ async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {
     Ok(())
 }
 
+fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
+    Ok(DataFolder::open_existing(&folder.data)?.tenancy(None))
+}
+
+async fn change(args: ChangeArgs) -> Result<()> {
+    let OneTenant { name, folder } = args.tenant;
+    let tenancy = tenancy(&folder)?;
+    let now = tenancy.tenants.current(&name).await?.destination;
+    let trust = args.trust.as_deref().map(trust).transpose()?;
+    let destination = (args.bucket.is_some() || args.prefix.is_some()).then(|| NewDestination {
+        bucket: args.bucket.unwrap_or(now.bucket),
+        prefix: args.prefix.unwrap_or(now.prefix),
+        bucket_owner: now.bucket_owner,
+        role_arn: now.role.map(|role| role.arn),
+    });
+    let tenant = tenancy.change(&name, TenantChange { trust, destination }, &Actor::cli()).await?;
+    let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
+    let place = format!("s3://{}/{}", tenant.destination.bucket, tenant.destination.prefix);
+    print(&format!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")));
+    Ok(())
+}
+
+fn trust(path: &Path) -> Result<Vec<Trust>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no JSON list of trusts", path.display()))
+}
+
 /// Everything but the secrets.
 async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
     let account = folder.store.account(&tenant.id).await?;
@@ -92,7 +172,7 @@ async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
         .map(|trust| json!({ "issuer": trust.issuer, "audience": trust.audience, "claim": trust.claim }))
         .collect();
     Ok(json!({
-        "id": tenant.id, "state": tenant.state, "created_at": tenant.created_at.rfc3339(),
+        "id": tenant.id, "version": tenant.version, "state": tenant.state, "created_at": tenant.created_at.rfc3339(),
         "account": {
             "available_usd": account.available.usd(), "held_usd": account.held.usd(), "captured_usd": account.captured.usd(),
         },

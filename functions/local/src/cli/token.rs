@@ -10,7 +10,11 @@ use crate::folder::DataFolder;
 #[derive(Args)]
 pub(super) struct TokenArgs {
     /// The tenant that the token is to speak for
-    tenant: TenantId,
+    #[arg(required_unless_present = "admin")]
+    tenant: Option<TenantId>,
+    /// The installation's own admin token instead, for /admin/v1; it does not expire
+    #[arg(long, conflicts_with_all = ["tenant", "hours"])]
+    admin: bool,
     /// How long it is valid, in hours
     #[arg(long, default_value = "24", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8760))]
     hours: u64,
@@ -21,6 +25,10 @@ pub(super) struct TokenArgs {
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(super) async fn run(args: TokenArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    println!("{}", folder.token(&args.tenant, args.hours * 3_600_000).await?);
+    let token = match &args.tenant {
+        Some(tenant) => folder.token(tenant, args.hours * 3_600_000).await?,
+        None => folder.secrets.admin_token.expose().to_owned(),
+    };
+    println!("{token}");
     Ok(())
 }

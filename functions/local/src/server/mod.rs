@@ -1,14 +1,17 @@
-//! Every function in one process: the API, the receiver, the queue's consumers, the S3 server and, if asked for, the emulator.
+//! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the S3 server and, if asked for, the emulator.
 
 mod metrics;
 mod pump;
 mod wiring;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::serve::ListenerExt as _;
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::port::Upstream;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
 use fluxgate_emulator::Emulator;
@@ -55,8 +58,10 @@ impl Server {
             stopping: stopped.clone(),
         })?;
         let pump = Pump::start(&edge.fluxgate);
+        let tenancy = Arc::new(folder.tenancy(Some(edge.fluxgate.ports.upstream.clone())));
         let router = fluxgate_edge::api_router(edge.clone())
             .merge(fluxgate_edge::receiver_router(edge))
+            .merge(fluxgate_edge::admin_router_with_token(tenancy, &folder.secrets.admin_token))
             .merge(metrics::router(folder.store.clone()));
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
@@ -102,6 +107,21 @@ impl Server {
             }
         };
         drop(tokio::time::timeout_at(deadline.max(Instant::now() + REST_MIN), rest).await);
+    }
+}
+
+/// What models cost, for a command that runs apart from the server: as the vendor says, or as the emulator does.
+pub(crate) struct Costs {
+    pub(crate) upstream: Arc<dyn Upstream>,
+    _emulator: Option<Emulator>,
+}
+
+impl Costs {
+    /// Asks nobody yet. Fails for settings that name no upstream.
+    pub(crate) async fn known_to(settings: &Settings) -> Result<Self> {
+        let emulator = start_emulator(settings).await?;
+        let upstream = wiring::upstream(settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
+        Ok(Self { upstream: Arc::new(upstream), _emulator: emulator })
     }
 }
 

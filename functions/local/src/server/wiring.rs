@@ -77,7 +77,7 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
         deliveries: store.clone(),
         queue: store,
         objects: Arc::new(objects(parts)),
-        upstream: Arc::new(upstream(parts, upstream_timeout_ms)?),
+        upstream: Arc::new(upstream(parts.settings, parts.emulator, upstream_timeout_ms)?),
         outputs: Arc::new(HttpOutputFetcher::new(guard.client())),
         callbacks: Arc::new(HttpCallbackSender::new(guard.client())),
         guard: guard.clone(),
@@ -118,8 +118,9 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
     })
 }
 
-fn upstream(parts: &Parts<'_>, timeout_ms: u64) -> Result<WaveSpeedClient> {
-    let (base_url, api_key) = match (parts.emulator, parts.settings.upstream()?) {
+/// The client of the emulator, when there is one, else of the vendor that the settings name.
+pub(super) fn upstream(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
+    let (base_url, api_key) = match (emulator, settings.upstream()?) {
         (Some(emulator), _) => (Url::parse(&emulator.base_url())?, Secret::new(emulator.api_key())),
         (None, UpstreamChoice::Vendor { url, key }) => (url, key),
         (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),

@@ -2,7 +2,7 @@
 //! and so do cold inputs, whose megabytes would use up the write limit of their tenant's partition.
 
 use fluxgate_core::digest::sha256;
-use fluxgate_core::id::{DeliveryId, EndpointId, IdempotencyKey, TaskId, TenantId, UpstreamId};
+use fluxgate_core::id::{AuditId, DeliveryId, EndpointId, IdempotencyKey, TaskId, TenantId, UpstreamId};
 
 use super::attribute::{Item, text};
 
@@ -19,6 +19,9 @@ const DELIVERY_PREFIX: &str = "DELIVERY#";
 
 /// The partition that lists the tenants by id.
 pub(super) const TENANTS: &str = "TENANTS";
+
+/// The partition of the audit log, by the ids of its entries. An operator's changes are few.
+pub(super) const AUDIT: &str = "AUDIT";
 
 /// The key of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -73,6 +76,10 @@ impl Key {
     /// The tenant's `n`th trust, found by its issuer.
     pub(super) fn trust(issuer: &str, tenant: &TenantId, n: usize) -> Self {
         Self { pk: issuer_partition(issuer), sk: format!("{tenant}#{n:03}") }
+    }
+
+    pub(super) fn audit(id: &AuditId) -> Self {
+        Self { pk: AUDIT.to_owned(), sk: id.to_string() }
     }
 
     pub(super) fn run(run: &UpstreamId) -> Self {

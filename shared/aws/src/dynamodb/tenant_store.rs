@@ -1,14 +1,15 @@
-//! Tenants, the list of them, and whom they trust. A tenant's record lies with its tasks: the list holds names alone, so that what
+//! Tenants, the list of them, whom they trust, and the log of who changed them. A tenant's record lies with its tasks: the list holds names alone, so that what
 //! every task reads is not all in one partition.
 
 use async_trait::async_trait;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
 use fluxgate_core::tenant::{Tenant, Trust};
 use fluxgate_core::{Error, Kind, Result};
 
-use super::attribute::{Item, Reader, text};
-use super::key::{Key, TENANTS, issuer_partition};
+use super::attribute::{Item, Reader, number, text};
+use super::key::{AUDIT, Key, TENANTS, issuer_partition};
 use super::table::{Range, sort_key};
 use super::transact::Outcome;
 use super::write::Write;
@@ -18,14 +19,10 @@ const TENANT: &str = "tenant";
 
 #[async_trait]
 impl TenantStore for DynamoStore {
-    async fn create(&self, tenant: &Tenant) -> Result<()> {
-        let record = Write::put(Key::tenant(&tenant.id), json_item::to_item(tenant)?).when("attribute_not_exists(#pk)");
-        let mut writes = vec![record, Write::put(Key::listed(&tenant.id), Item::new())];
-        for (n, trust) in tenant.trust.iter().enumerate() {
-            let mut item = json_item::to_item(trust)?;
-            item.insert(TENANT.to_owned(), text(tenant.id.as_str()));
-            writes.push(Write::put(Key::trust(&trust.issuer, &tenant.id, n), item));
-        }
+    async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+        let record = record(tenant)?.when("attribute_not_exists(#pk)");
+        let mut writes = vec![record, Write::put(Key::listed(&tenant.id), Item::new()), logged(entry)?];
+        writes.extend(trusts(tenant)?);
         match self.table.write(&writes).await? {
             Outcome::Written => Ok(()),
             Outcome::Refused(_) => {
@@ -35,6 +32,25 @@ impl TenantStore for DynamoStore {
         }
     }
 
+    async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+        let version = tenant.version.saturating_sub(1);
+        let before = self.at_version(&tenant.id, version).await?;
+        let trusts = trusts(tenant)?;
+        let stale = trust_keys(&before).into_iter().filter(|key| !trusts.iter().any(|write| write.key == *key));
+        let mut writes = vec![over(record(tenant)?, version), logged(entry)?];
+        writes.extend(stale.map(Write::delete));
+        writes.extend(trusts);
+        self.replace(&tenant.id, &writes).await
+    }
+
+    async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
+        let before = self.at_version(id, version).await?;
+        let record = over(Write::delete(Key::tenant(id)), version);
+        let mut writes = vec![record, Write::delete(Key::listed(id)), logged(entry)?];
+        writes.extend(trust_keys(&before).into_iter().map(Write::delete));
+        self.replace(id, &writes).await
+    }
+
     /// A moment late about changes, never about whether there is such a tenant.
     async fn get(&self, id: &TenantId) -> Result<Tenant> {
         let key = Key::tenant(id);
@@ -42,10 +58,12 @@ impl TenantStore for DynamoStore {
             Some(item) => Some(item),
             None => self.table.get(&key).await?,
         };
-        let item = found.ok_or_else(|| {
-            Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
-        })?;
-        json_item::from_item(&item)
+        json_item::from_item(&found.ok_or_else(|| no_such_tenant(id))?)
+    }
+
+    async fn current(&self, id: &TenantId) -> Result<Tenant> {
+        let found = self.table.get(&Key::tenant(id)).await?;
+        json_item::from_item(&found.ok_or_else(|| no_such_tenant(id))?)
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
@@ -64,4 +82,75 @@ impl TenantStore for DynamoStore {
             .map(|item| Ok((TenantId::parse(Reader(item).text(TENANT)?)?, json_item::from_item(item)?)))
             .collect()
     }
+    async fn record(&self, entry: &AuditEntry) -> Result<()> {
+        self.table.write(&[logged(entry)?]).await.map(drop)
+    }
+
+    async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
+        // The range holds its ends, and the one that was read last is read again.
+        let to = before.map_or_else(|| "~".to_owned(), AuditId::to_string);
+        let room = limit + usize::from(before.is_some());
+        let range = Range { to, newest_first: true, limit: room, ..Range::whole(AUDIT.to_owned()) };
+        let items = self.table.query(range).await?;
+        let entries = items.iter().map(json_item::from_item).collect::<Result<Vec<AuditEntry>>>()?;
+        Ok(entries.into_iter().filter(|entry| before != Some(&entry.id)).take(limit).collect())
+    }
+}
+
+impl DynamoStore {
+    /// The tenant, if its version is this one.
+    async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
+        let tenant = TenantStore::current(self, id).await?;
+        if tenant.version == version { Ok(tenant) } else { Err(changed(id)) }
+    }
+
+    /// Writes over the version that was read.
+    async fn replace(&self, id: &TenantId, writes: &[Write]) -> Result<()> {
+        match self.table.write(writes).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(_) => Err(changed(id)),
+        }
+    }
+}
+
+fn record(tenant: &Tenant) -> Result<Write> {
+    Ok(Write::put(Key::tenant(&tenant.id), json_item::to_item(tenant)?))
+}
+
+/// Only over this version. One that was written before there were versions is the first.
+fn over(write: Write, version: u64) -> Write {
+    let condition = match version {
+        1 => "attribute_exists(#pk) AND (attribute_not_exists(#version) OR #version = :version)",
+        _ => "#version = :version",
+    };
+    write.when(condition).with(":version", number(version))
+}
+
+/// The items by which a tenant is found by its issuers.
+fn trusts(tenant: &Tenant) -> Result<Vec<Write>> {
+    let keys = trust_keys(tenant).into_iter().zip(&tenant.trust);
+    keys.map(|(key, trust)| {
+        let mut item = json_item::to_item(trust)?;
+        item.insert(TENANT.to_owned(), text(tenant.id.as_str()));
+        Ok(Write::put(key, item))
+    })
+    .collect()
+}
+
+fn trust_keys(tenant: &Tenant) -> Vec<Key> {
+    let numbered = tenant.trust.iter().enumerate();
+    numbered.map(|(n, trust)| Key::trust(&trust.issuer, &tenant.id, n)).collect()
+}
+
+fn logged(entry: &AuditEntry) -> Result<Write> {
+    Ok(Write::put(Key::audit(&entry.id), json_item::to_item(entry)?))
+}
+
+fn changed(id: &TenantId) -> Error {
+    let text = format!("tenant '{id}' was changed meanwhile; look at it and change it again");
+    Error::new(Kind::Conflict, "version_conflict", text)
+}
+
+fn no_such_tenant(id: &TenantId) -> Error {
+    Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
 }

@@ -1,16 +1,15 @@
 //! One HTTP client under all AWS clients: one connection pool, and a compiled-in CA set in place of the system's, which a
-//! Lambda would read anew on each cold start.
+//! Lambda would read anew on each cold start. The same HTTP stack as every other way out, HTTP/1.1 alone: the SDK's own would
+//! be a second one to load.
+
+mod connector;
 
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use reqwest::{Certificate, Client, redirect, retry};
+
+use connector::Connector;
 
 /// TCP and TLS together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -22,43 +21,34 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A function does few things at once.
 const POOL_IDLE_PER_HOST_MAX: usize = 64;
 
-/// How wide PEM is, RFC 7468.
-const PEM_COLUMNS: usize = 64;
-
 /// A client with a pool of its own: make one and hand out clones. Connects to nothing yet.
 ///
 /// The SDKs keep one connector for each connect time-out that they are set to, and build one more for each of their clients;
 /// this one is built once, whoever asks.
 pub fn client() -> SharedHttpClient {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let mut builder = Connector::builder()
-        .connector_settings(settings)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    builder.set_tls_context(bundled());
-    let connector = SharedHttpConnector::new(builder.build());
+    let client = pool().expect("the compiled-in certificates are taken, which a test makes sure of");
+    let connector = SharedHttpConnector::new(Connector(client));
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// Mozilla's certificates, which hold Amazon's.
-fn bundled() -> TlsContext {
-    let roots = TrustStore::empty().with_pem_certificate(pem());
-    TlsContext::builder().with_trust_store(roots).build().expect("a trust store is all that a context needs")
+/// Trying again is the SDK's to do, which knows what is safe.
+fn pool() -> reqwest::Result<Client> {
+    Client::builder()
+        .http1_only()
+        .tls_certs_only(bundled()?)
+        .retry(retry::never().max_retries_per_request(0))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
+        .build()
 }
 
-/// The SDK takes certificates as PEM only.
-fn pem() -> String {
-    let mut pem = String::new();
-    for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        for line in BASE64.encode(root).as_bytes().chunks(PEM_COLUMNS) {
-            pem.extend(line.iter().map(|byte| char::from(*byte)));
-            pem.push('\n');
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-    }
-    pem
+/// Mozilla's certificates, which hold Amazon's.
+fn bundled() -> reqwest::Result<Vec<Certificate>> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root)).collect()
 }
 
 #[cfg(test)]
@@ -67,9 +57,8 @@ mod tests {
 
     #[test]
     fn the_compiled_in_certificates_are_taken() {
-        assert!(pem().matches("BEGIN CERTIFICATE").count() > 100);
+        assert!(bundled().unwrap().len() > 100);
 
-        // The connector parses them and panics on one that it cannot read.
-        client();
+        pool().unwrap();
     }
 }

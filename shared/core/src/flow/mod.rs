@@ -1,22 +1,27 @@
-//! The use cases: submit, advance, archive, deliver, read. Each is safe to run twice and to lose anywhere.
+//! The use cases: submit, advance, archive, deliver, read, and the operator's. Each is safe to run twice and to lose anywhere.
 
 mod advance;
 mod archive;
 mod audit;
 mod deliver;
 mod media;
-mod onboard;
+mod price;
 mod read;
 mod reconcile;
 mod send;
 mod signal;
 mod submit;
+mod tenancy;
+mod usage;
 mod work;
 
 pub use audit::TenantAudit;
-pub use onboard::NewTenant;
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
+pub use tenancy::{
+    BooksFinding, Deletion, NewDestination, NewTenant, PricesChange, PricesChanged, Tenancy, TenantChange,
+};
+pub use usage::{UsageQuery, read_usage};
 
 use std::sync::Arc;
 

@@ -3,16 +3,18 @@
 use serde_json::{Map, Value};
 
 use super::Fluxgate;
+use super::price::Quote;
 use crate::callback::CallbackUrl;
 use crate::catalogue::Model;
 use crate::digest::{RunningSha256, Sha256, update_json};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::id::{IdempotencyKey, ModelId, TenantId};
 use crate::metric::count;
 use crate::money::MicroUsd;
 use crate::port::{Admitted, Ids as _};
 use crate::retry::jittered_ms;
 use crate::task::{Admission, Idempotency, NewTask, Signal, Step, Task, transition};
+use crate::tenant::Tenant;
 
 /// What a tenant asks for.
 #[derive(Debug)]
@@ -28,9 +30,9 @@ pub struct SubmitRequest {
 impl Fluxgate {
     /// Admits a task and sends it upstream, answering with the task as it then stands.
     ///
-    /// Fails before anything is held or sent: kinds `NotFound` (no such model), `Invalid` (an input, naming the field, or a
-    /// forbidden address), `InsufficientFunds`, `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request
-    /// whose key is known answers with the task that the key stands for.
+    /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`, `model_not_allowed`), `NotFound` (no such
+    /// model), `Invalid` (an input, naming the field, or a forbidden address), `InsufficientFunds`, `KeyReused`, `Unavailable`
+    /// (catalogue or quote cannot be had). A request whose key is known answers with the task that the key stands for.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
         if let Some(idempotency) = &idempotency
@@ -38,6 +40,7 @@ impl Fluxgate {
         {
             return Ok(task);
         }
+        let tenant = self.submitting(&request.tenant).await?;
         let catalogue = self.ports.upstream.catalogue().await?;
         let model = catalogue.model(&request.model)?;
         let inputs = model.accept(request.inputs)?;
@@ -46,12 +49,7 @@ impl Fluxgate {
         if let Some(callback) = &request.callback {
             self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
         }
-        let tenant = self.ports.tenants.get(&request.tenant).await?;
-        // A model that the tenant may not use is refused before anybody is asked what it costs.
-        tenant.prices.price(&request.model, MicroUsd::ZERO)?;
-        let cost =
-            if model.needs_quote { self.ports.upstream.quote(&model.id, &inputs).await? } else { model.base_price };
-        let price = tenant.prices.price(&request.model, cost)?;
+        let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
         let outputs_asked = outputs_asked(model, &inputs);
         let (tenant, model) = (request.tenant, request.model);
         let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked };
@@ -65,6 +63,18 @@ impl Fluxgate {
                 self.send(task, &inputs).await
             }
         }
+    }
+
+    /// The tenant, if it may begin anything now: whoever was deleted or suspended a moment ago may still have a token.
+    ///
+    /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code `tenant_suspended`.
+    pub async fn submitting(&self, id: &TenantId) -> Result<Tenant> {
+        let tenant = self.ports.tenants.get(id).await.map_err(|error| match error.kind {
+            Kind::NotFound => Error::new(Kind::Unauthenticated, "tenant_unknown", "the token's tenant is no more"),
+            _ => error,
+        })?;
+        tenant.may_submit()?;
+        Ok(tenant)
     }
 
     /// The task is written as `submitting` at once: the POST follows, and one commit is spared.

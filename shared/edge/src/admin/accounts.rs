@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::flow::Tenancy;
 use fluxgate_core::money::{Account, MicroUsd};
 use serde::{Deserialize, Serialize};
 
+use super::operator::Operator;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
@@ -30,23 +31,46 @@ pub(crate) struct AccountView {
     available: String,
 }
 
+/// None: the books are right.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckView {
+    findings: Vec<FindingView>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingView {
+    code: &'static str,
+    text: String,
+}
+
 pub(crate) async fn account(
-    State(fluxgate): State<Arc<Fluxgate>>,
+    State(tenancy): State<Arc<Tenancy>>,
     Path(id): Path<String>,
 ) -> Result<Json<AccountView>, Problem> {
     let id = tenant_id(&id)?;
-    fluxgate.ports.tenants.get(&id).await?;
-    Ok(Json(view(fluxgate.ports.accounts.account(&id).await?)))
+    tenancy.tenants.current(&id).await?;
+    Ok(Json(view(tenancy.accounts.account(&id).await?)))
+}
+
+/// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as well.
+pub(crate) async fn check(
+    State(tenancy): State<Arc<Tenancy>>,
+    Path(id): Path<String>,
+) -> Result<Json<CheckView>, Problem> {
+    let findings = tenancy.check_books(&tenant_id(&id)?).await?;
+    let views = findings.into_iter().map(|finding| FindingView { code: finding.code, text: finding.text });
+    Ok(Json(CheckView { findings: views.collect() }))
 }
 
 pub(crate) async fn top_up(
-    State(fluxgate): State<Arc<Fluxgate>>,
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
     Path(id): Path<String>,
     body: RawBody,
 ) -> Result<Json<AccountView>, Problem> {
     let request: TopUpRequest = body.json()?;
     let amount = MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
-    Ok(Json(view(fluxgate.top_up(&tenant_id(&id)?, amount, &request.reference).await?)))
+    Ok(Json(view(tenancy.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?)))
 }
 
 fn view(account: Account) -> AccountView {

@@ -1,24 +1,38 @@
-//! The operator's API. Who may call it is decided in front of it: by IAM on AWS.
+//! The operator's API. Who may call it is decided in front of it: by IAM on AWS, by a token on one machine.
 
 mod accounts;
+mod audit_log;
+mod operator;
+mod prices;
+mod query;
 mod tenants;
+mod token;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::flow::Tenancy;
+
+pub(crate) use token::token_only;
 
 /// A tenant may bring its key set along.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The routes under `/admin/v1`.
-pub(crate) fn router() -> Router<Arc<Fluxgate>> {
+pub(crate) fn router() -> Router<Arc<Tenancy>> {
+    let one = get(tenants::get).patch(tenants::change).delete(tenants::delete);
     Router::new()
         .route("/admin/v1/tenants", post(tenants::create).get(tenants::list))
-        .route("/admin/v1/tenants/{id}", get(tenants::get))
+        .route("/admin/v1/tenants/{id}", one)
+        .route("/admin/v1/tenants/{id}/suspend", post(tenants::suspend))
+        .route("/admin/v1/tenants/{id}/resume", post(tenants::resume))
+        .route("/admin/v1/tenants/{id}/destination/probe", post(tenants::probe))
+        .route("/admin/v1/tenants/{id}/prices", get(prices::get).put(prices::set))
         .route("/admin/v1/tenants/{id}/account", get(accounts::account))
+        .route("/admin/v1/tenants/{id}/account/check", get(accounts::check))
         .route("/admin/v1/tenants/{id}/top-ups", post(accounts::top_up))
+        .route("/admin/v1/audit", get(audit_log::list))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use fluxgate_core::flow::{Fluxgate, NewTenant};
+use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
 use fluxgate_core::tenant::{Tenant, TenantState, Trust};
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::operator::Operator;
+use super::query::Query;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
+
+type Answer<T> = std::result::Result<Json<T>, Problem>;
 
 /// What an operator says of a new tenant.
 #[derive(Debug, Deserialize)]
@@ -33,12 +37,33 @@ struct DestinationRequest {
     role_arn: Option<String>,
 }
 
+impl DestinationRequest {
+    fn parse(self) -> Result<NewDestination> {
+        let owner = self.bucket_owner.map(|id| AccountId::parse(&id)).transpose();
+        Ok(NewDestination {
+            bucket: self.bucket,
+            prefix: self.prefix,
+            bucket_owner: owner.map_err(|error| error.field("bucket_owner"))?,
+            role_arn: self.role_arn,
+        })
+    }
+}
+
+/// What is to be different; each part is replaced whole.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeRequest {
+    trust: Option<Vec<Trust>>,
+    destination: Option<DestinationRequest>,
+}
+
 /// A tenant without its secrets.
 #[derive(Debug, Serialize)]
 pub(crate) struct TenantView {
     id: TenantId,
     created_at: String,
     state: TenantState,
+    version: u64,
     trust: Vec<Trust>,
     bucket: String,
     prefix: String,
@@ -53,34 +78,88 @@ pub(crate) struct TenantView {
 }
 
 pub(crate) async fn create(
-    State(fluxgate): State<Arc<Fluxgate>>,
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<TenantView>), Problem> {
     let request: TenantRequest = body.json()?;
-    let destination = request.destination;
-    let owner = destination.bucket_owner.map(|id| AccountId::parse(&id)).transpose();
-    let new = NewTenant {
-        id: TenantId::parse(&request.id).map_err(|error| error.field("id"))?,
-        trust: request.trust,
-        bucket: destination.bucket,
-        prefix: destination.prefix,
-        bucket_owner: owner.map_err(|error| error.field("bucket_owner"))?,
-        role_arn: destination.role_arn,
-    };
-    let tenant = fluxgate.onboard(new).await?;
+    let id = TenantId::parse(&request.id).map_err(|error| error.field("id"))?;
+    let new = NewTenant { id, trust: request.trust, destination: request.destination.parse()? };
+    let tenant = tenancy.onboard(new, &actor).await?;
     let webhook_secret = Some(tenant.webhook_secret.expose().to_owned());
     Ok((StatusCode::CREATED, Json(TenantView { webhook_secret, ..view(tenant) })))
 }
 
-pub(crate) async fn list(State(fluxgate): State<Arc<Fluxgate>>) -> std::result::Result<Json<Vec<TenantView>>, Problem> {
-    Ok(Json(fluxgate.ports.tenants.list().await?.into_iter().map(view).collect()))
+pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>) -> Answer<Vec<TenantView>> {
+    Ok(Json(tenancy.tenants.list().await?.into_iter().map(view).collect()))
 }
 
 pub(crate) async fn get(
-    State(fluxgate): State<Arc<Fluxgate>>,
+    State(tenancy): State<Arc<Tenancy>>,
     Path(id): Path<String>,
-) -> std::result::Result<Json<TenantView>, Problem> {
-    Ok(Json(view(fluxgate.ports.tenants.get(&tenant_id(&id)?).await?)))
+) -> Answer<TenantView> {
+    Ok(Json(view(tenancy.tenants.current(&tenant_id(&id)?).await?)))
+}
+
+pub(crate) async fn change(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+    body: RawBody,
+) -> Answer<TenantView> {
+    let request: ChangeRequest = body.json()?;
+    let destination = request.destination.map(DestinationRequest::parse).transpose()?;
+    let change = TenantChange { trust: request.trust, destination };
+    Ok(Json(view(tenancy.change(&tenant_id(&id)?, change, &actor).await?)))
+}
+
+pub(crate) async fn suspend(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+) -> Answer<TenantView> {
+    Ok(Json(view(tenancy.suspend(&tenant_id(&id)?, &actor).await?)))
+}
+
+pub(crate) async fn resume(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+) -> Answer<TenantView> {
+    Ok(Json(view(tenancy.resume(&tenant_id(&id)?, &actor).await?)))
+}
+
+pub(crate) async fn delete(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+    query: Query,
+) -> std::result::Result<StatusCode, Problem> {
+    let deletion = Deletion { forget_balance: query.flag("forget_balance")? };
+    tenancy.delete(&tenant_id(&id)?, deletion, &actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether outputs can be copied into the tenant's bucket, and nobody else's name will do for its role.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProbeView {
+    passed: bool,
+    checks: Vec<CheckView>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckView {
+    name: &'static str,
+    passed: bool,
+    text: String,
+}
+
+pub(crate) async fn probe(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<ProbeView> {
+    let tenant = tenancy.tenants.current(&tenant_id(&id)?).await?;
+    let checks = tenancy.destinations.probe(&tenant.id, &tenant.destination).await?;
+    let passed = checks.iter().all(|check| check.passed);
+    let views = checks.into_iter().map(|check| CheckView { name: check.name, passed: check.passed, text: check.text });
+    Ok(Json(ProbeView { passed, checks: views.collect() }))
 }
 
 pub(super) fn tenant_id(text: &str) -> Result<TenantId> {
@@ -93,6 +172,7 @@ fn view(tenant: Tenant) -> TenantView {
         id: tenant.id,
         created_at: tenant.created_at.rfc3339(),
         state: tenant.state,
+        version: tenant.version,
         trust: tenant.trust,
         bucket: tenant.destination.bucket,
         prefix: tenant.destination.prefix,

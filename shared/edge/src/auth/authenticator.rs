@@ -6,9 +6,8 @@ use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Clock, TenantStore};
 use fluxgate_core::principal::Principal;
-use fluxgate_core::tenant::TenantState;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::{Kind, Result};
 
 use super::bounds::AuthBounds;
 use super::discovery::KeySetFetcher;
@@ -47,8 +46,8 @@ impl Authenticator {
 
     /// Takes the token alone, without `Bearer`; the empty text stands for none.
     ///
-    /// Kind `Unauthenticated` with a code `token_…` or `tenant_unknown`; kind `Forbidden` with code `tenant_suspended`; kind
-    /// `Unavailable` with code `key_set_unavailable` when the issuer's keys cannot be had; the store's own errors.
+    /// Kind `Unauthenticated` with a code `token_…` or `tenant_unknown`; kind `Unavailable` with code `key_set_unavailable` when
+    /// the issuer's keys cannot be had; the store's own errors.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal> {
         if bearer.is_empty() {
             return Err(Refusal::Missing.into());
@@ -71,7 +70,7 @@ impl Authenticator {
         let trusted = self.trusts.find(&token.claims).await?;
         self.keys.find(&trusted, &token).await?.verify(&token)?;
         let expires_at = token.claims.check(&trusted.trust, self.clock.now(), self.bounds.leeway_s)?;
-        self.active(&trusted.tenant).await?;
+        self.exists(&trusted.tenant).await?;
         let subject = token.claims.subject().map(str::to_owned);
         Ok((
             Principal {
@@ -83,16 +82,11 @@ impl Authenticator {
         ))
     }
 
-    async fn active(&self, id: &TenantId) -> Result<()> {
-        let tenant = self.tenants.get(id).await.map_err(|error| match error.kind {
+    /// A suspended tenant may read on: what it may not do is for the use cases to refuse.
+    async fn exists(&self, id: &TenantId) -> Result<()> {
+        self.tenants.get(id).await.map(drop).map_err(|error| match error.kind {
             Kind::NotFound => Refusal::NoTenant.into(),
             _ => error,
-        })?;
-        match tenant.state {
-            TenantState::Active => Ok(()),
-            TenantState::Suspended => {
-                Err(Error::new(Kind::Forbidden, "tenant_suspended", "the tenant is suspended; ask the operator"))
-            }
-        }
+        })
     }
 }

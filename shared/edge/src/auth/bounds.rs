@@ -25,7 +25,7 @@ pub struct AuthBounds {
     pub issuers_max: usize,
     /// Verified tokens kept.
     pub token_cache_entries: usize,
-    /// How long a verified token is taken without verifying it again; so long does a suspension take at most to count.
+    /// How long a verified token is taken without verifying it again; so long may a deleted tenant read on at most.
     pub token_cache_ttl_ms: u64,
 }
 

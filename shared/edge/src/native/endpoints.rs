@@ -7,6 +7,7 @@ use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::endpoint::Endpoint;
 use fluxgate_core::id::EndpointId;
 use fluxgate_core::port::Ids as _;
+use fluxgate_core::principal::Scope;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,7 @@ pub(crate) struct EndpointView {
         (status = 201, body = EndpointView),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
@@ -55,6 +57,7 @@ pub(crate) async fn create(
     Bearer(principal): Bearer,
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
+    principal.require(Scope::Endpoints)?;
     let new: NewEndpoint = body.json()?;
     let ports = &edge.fluxgate.ports;
     let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
@@ -92,6 +95,7 @@ pub(crate) async fn list(
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
 ) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
+    principal.require(Scope::Endpoints)?;
     let endpoints = edge.fluxgate.ports.endpoints.list(&principal.tenant).await?;
     Ok(Json(endpoints.iter().map(view).collect()))
 }
@@ -106,6 +110,7 @@ pub(crate) async fn get(
     Bearer(principal): Bearer,
     Path(id): Path<String>,
 ) -> std::result::Result<Json<EndpointView>, Problem> {
+    principal.require(Scope::Endpoints)?;
     let endpoint = edge.fluxgate.ports.endpoints.get(&principal.tenant, &endpoint_id(&id)?).await?;
     Ok(Json(view(&endpoint)))
 }
@@ -122,6 +127,7 @@ pub(crate) async fn delete(
     Bearer(principal): Bearer,
     Path(id): Path<String>,
 ) -> std::result::Result<StatusCode, Problem> {
+    principal.require(Scope::Endpoints)?;
     edge.fluxgate.ports.endpoints.delete(&principal.tenant, &endpoint_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

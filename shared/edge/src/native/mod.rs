@@ -3,6 +3,7 @@
 mod endpoints;
 mod health;
 mod timeline;
+mod usage;
 
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +19,7 @@ pub(crate) fn router() -> OpenApiRouter<Edge> {
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::get, endpoints::delete))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(usage::usage))
         .routes(routes!(health::healthz))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

@@ -6,6 +6,7 @@ use fluxgate_core::Error;
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::flow::TaskTimeline;
 use fluxgate_core::id::TaskId;
+use fluxgate_core::principal::Scope;
 use fluxgate_core::task::Step;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -76,6 +77,7 @@ pub(crate) struct AttemptView {
     responses(
         (status = 200, body = TimelineView),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn timeline(
@@ -83,6 +85,7 @@ pub(crate) async fn timeline(
     Bearer(principal): Bearer,
     Path(id): Path<String>,
 ) -> Result<Json<TimelineView>, Problem> {
+    principal.require(Scope::Read)?;
     let id =
         TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
     let timeline = edge.fluxgate.timeline(&principal.tenant, &id).await?;

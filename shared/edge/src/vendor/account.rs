@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use fluxgate_core::principal::Scope;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +26,7 @@ pub(crate) async fn balance(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
 ) -> Result<Json<Envelope<Balance>>, VendorError> {
+    principal.require(Scope::Billing)?;
     let account = edge.fluxgate.ports.accounts.account(&principal.tenant).await?;
     Ok(success(Balance { balance: account.available.usd() }))
 }
@@ -44,6 +46,7 @@ pub(crate) async fn webhook_secret(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
 ) -> Result<Json<Envelope<WebhookSecret>>, VendorError> {
+    principal.require(Scope::Endpoints)?;
     let tenant = edge.fluxgate.ports.tenants.get(&principal.tenant).await?;
     Ok(success(WebhookSecret { secret: tenant.webhook_secret.expose().to_owned() }))
 }

@@ -2,20 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use fluxgate_core::Result;
 use fluxgate_core::prediction::Prediction;
+use fluxgate_core::principal::Scope;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Envelope, success};
+use super::page::{self, one, twenty};
 use crate::bearer::VendorBearer;
 use crate::body::RawBody;
 use crate::error_reply::{VendorError, VendorErrorBody};
 use crate::state::Edge;
 
-/// The furthest page that is looked up.
-const PAGE_MAX: usize = 1000;
 /// How many of the newest tasks one request looks through.
 const SCAN_MAX: usize = 20_000;
 
@@ -54,7 +54,9 @@ pub(crate) async fn list(
     VendorBearer(principal): VendorBearer,
     body: RawBody,
 ) -> std::result::Result<Json<Envelope<Page>>, VendorError> {
-    let request = checked(body.json()?)?;
+    principal.require(Scope::Read)?;
+    let request: ListRequest = body.json()?;
+    page::check(request.page, request.page_size)?;
     let after = moment("created_after", request.created_after.as_deref())?;
     let until = moment("created_before", request.created_before.as_deref())?;
     let fluxgate = &edge.fluxgate;
@@ -85,29 +87,6 @@ pub(crate) async fn list(
     Ok(success(Page { page: request.page, items }))
 }
 
-fn checked(request: ListRequest) -> Result<ListRequest> {
-    let bad = |field: &str, text: String| Err(Error::invalid("invalid_parameter", text).field(field));
-    if !(1..=PAGE_MAX).contains(&request.page) {
-        return bad("page", format!("'page' must be 1 to {PAGE_MAX}"));
-    }
-    if !(1..=100).contains(&request.page_size) {
-        return bad("page_size", "'page_size' must be 1 to 100".to_owned());
-    }
-    Ok(request)
-}
-
 fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let moment = Timestamp::from_rfc3339(text);
-    let bad =
-        || Error::invalid("invalid_parameter", format!("'{field}' must be RFC 3339, such as 2026-08-25T00:49:21Z"));
-    moment.map(Some).ok_or_else(|| bad().field(field))
-}
-
-fn one() -> usize {
-    1
-}
-
-fn twenty() -> usize {
-    20
+    text.filter(|text| !text.is_empty()).map(|text| page::moment(field, text)).transpose()
 }

@@ -1,13 +1,17 @@
 //! The vendor-compatible API: `/api/v3` and its `/api/v2` aliases, per tenant.
 
 mod account;
+mod billings;
 mod envelope;
 mod list;
 mod models;
+mod page;
+mod pricing;
 mod result;
 mod submit;
 mod sync_mode;
 mod uploads;
+mod usage;
 
 use axum::extract::DefaultBodyLimit;
 use fluxgate_core::bounds::Bounds;
@@ -28,7 +32,11 @@ pub(crate) fn router(bounds: &Bounds) -> OpenApiRouter<Edge> {
         .routes(routes!(result::result_v2))
         .routes(routes!(list::list))
         .routes(routes!(models::models))
+        .routes(routes!(pricing::pricing))
+        .routes(routes!(pricing::price))
         .routes(routes!(account::balance))
+        .routes(routes!(usage::stats))
+        .routes(routes!(billings::search))
         .routes(routes!(account::webhook_secret))
         .routes(routes!(uploads::ticket))
         .layer(DefaultBodyLimit::max(bounds.body_bytes_max));

@@ -1,7 +1,8 @@
-//! The catalogue.
+//! The catalogue, at the tenant's prices.
 
 use axum::Json;
 use axum::extract::State;
+use fluxgate_core::principal::Scope;
 
 use super::envelope::{Envelope, VendorJson, success};
 use crate::bearer::VendorBearer;
@@ -10,15 +11,17 @@ use crate::state::Edge;
 
 /// List the models
 ///
-/// `data` is a bare array; each entry carries its price and the JSON Schema of its inputs.
+/// `data` is a bare array of the models that the tenant may use; each entry carries the tenant's price and the JSON Schema of
+/// its inputs.
 #[utoipa::path(
     get, path = "/api/v3/models", tag = "models", operation_id = "models",
     responses((status = 200, body = Envelope<Vec<VendorJson>>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn models(
     State(edge): State<Edge>,
-    _: VendorBearer,
+    VendorBearer(principal): VendorBearer,
 ) -> Result<Json<Envelope<Vec<VendorJson>>>, VendorError> {
-    let catalogue = edge.fluxgate.ports.upstream.catalogue().await?;
-    Ok(success(catalogue.raw().iter().cloned().map(VendorJson).collect()))
+    principal.require(Scope::Read)?;
+    let entries = edge.fluxgate.models(&principal.tenant).await?;
+    Ok(success(entries.into_iter().map(VendorJson).collect()))
 }

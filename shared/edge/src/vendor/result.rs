@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use fluxgate_core::Error;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::prediction::Prediction;
+use fluxgate_core::principal::Scope;
 
 use super::envelope::{Envelope, success};
 use crate::bearer::VendorBearer;
@@ -49,6 +50,7 @@ pub(crate) async fn result_v2(edge: State<Edge>, bearer: VendorBearer, id: Path<
 }
 
 async fn read(State(edge): State<Edge>, VendorBearer(principal): VendorBearer, Path(id): Path<String>) -> Answer {
+    principal.require(Scope::Read)?;
     // An id that cannot exist does not exist.
     let id =
         TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;

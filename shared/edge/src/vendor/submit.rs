@@ -7,7 +7,7 @@ use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::flow::SubmitRequest;
 use fluxgate_core::id::{IdempotencyKey, ModelId};
 use fluxgate_core::prediction::Prediction;
-use fluxgate_core::principal::Principal;
+use fluxgate_core::principal::{Principal, Scope};
 use fluxgate_core::{Error, Kind, Result};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
@@ -55,7 +55,7 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
         (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = VendorErrorBody),
         (status = 401, body = VendorErrorBody),
         (status = 402, description = "not enough balance; nothing was sent", body = VendorErrorBody),
-        (status = 403, description = "a model that this account may not use, or a token without the scope", body = VendorErrorBody),
+        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = VendorErrorBody),
         (status = 404, description = "no such model", body = VendorErrorBody),
         (status = 413, body = VendorErrorBody),
         (status = 422, description = "the Idempotency-Key was used for another request", body = VendorErrorBody),
@@ -116,6 +116,7 @@ async fn submit(
     headers: &HeaderMap,
     body: RawBody,
 ) -> Answer {
+    principal.require(Scope::Submit)?;
     let model = model(segments)?;
     let mut inputs = body.object()?;
     let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;

@@ -9,8 +9,9 @@ use fluxgate_core::prediction::Prediction;
 use fluxgate_core::{Error, Result};
 use serde_json::{Map, Value};
 
-/// Between two looks at a running task.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between the first two looks at a running task, and the longest between any two: a look may cost a read.
+const LOOK_FIRST: Duration = Duration::from_millis(100);
+const LOOK_MAX: Duration = Duration::from_millis(800);
 
 /// The vendor's number for a sync mode that ran out of time.
 const SYNC_TIMED_OUT: u32 = 5004;
@@ -53,11 +54,13 @@ pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<
 }
 
 async fn until_end(fluxgate: &Fluxgate, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+    let mut pause = LOOK_FIRST;
     loop {
         let task = fluxgate.ports.tasks.get(tenant, id).await?;
         if task.state.is_end() {
             return fluxgate.view(&task).await;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(LOOK_MAX);
     }
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use fluxgate_core::port::Upload;
+use fluxgate_core::principal::Scope;
 use fluxgate_core::{Error, Kind, Result};
 use futures::stream::{self, BoxStream};
 use serde_json::Value;
@@ -30,9 +31,10 @@ type Form = std::result::Result<Multipart, MultipartRejection>;
     request_body(content = Value, description = "{filename, size, content_type?}"),
     responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn ticket(State(edge): State<Edge>, _: VendorBearer, body: RawBody) -> Answer {
+pub(crate) async fn ticket(State(edge): State<Edge>, bearer: VendorBearer, body: RawBody) -> Answer {
+    allowed(&edge, &bearer).await?;
     let request = Value::Object(body.object()?);
-    let bytes_max = edge.fluxgate.bounds().upload_bytes_max as u64;
+    let bytes_max = edge.fluxgate.bounds().ticket_bytes_max;
     if request.get("size").and_then(Value::as_u64).is_some_and(|size| size > bytes_max) {
         return Err(too_large(bytes_max).into());
     }
@@ -59,7 +61,14 @@ pub(crate) async fn binary_v2(edge: State<Edge>, bearer: VendorBearer, multipart
     upload(edge, bearer, multipart).await
 }
 
-async fn upload(State(edge): State<Edge>, _: VendorBearer, form: Form) -> Answer {
+/// Uploads are for submits, so whoever may not submit may not upload.
+async fn allowed(edge: &Edge, VendorBearer(principal): &VendorBearer) -> Result<()> {
+    principal.require(Scope::Submit)?;
+    edge.fluxgate.submitting(&principal.tenant).await.map(drop)
+}
+
+async fn upload(State(edge): State<Edge>, bearer: VendorBearer, form: Form) -> Answer {
+    allowed(&edge, &bearer).await?;
     let multipart = form.map_err(|_| missing())?;
     let bytes_max = edge.fluxgate.bounds().upload_bytes_max as u64;
     let (head, opened) = oneshot::channel();

@@ -1,7 +1,5 @@
 //! A token seen before is not verified again, for a short time, and never past its end.
 
-use fluxgate_core::Kind;
-
 use crate::signing::TestKey;
 use crate::world::World;
 
@@ -20,17 +18,17 @@ async fn a_repeated_token_asks_neither_the_store_nor_the_issuer() {
 }
 
 #[tokio::test]
-async fn a_suspension_counts_when_the_cached_token_has_had_its_time() {
+async fn a_deletion_counts_when_the_cached_token_has_had_its_time() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
     let token = key.token(&world.claims());
     assert_eq!(world.tenant(&token).await, "acme");
 
-    world.tenants.suspend("acme");
+    world.tenants.orphan("acme");
     world.advance_ms(9_999);
     assert_eq!(world.tenant(&token).await, "acme");
     world.advance_ms(1);
-    assert_eq!(world.authenticate(&token).await.unwrap_err().kind, Kind::Forbidden);
+    assert_eq!(world.refused(&token).await, "tenant_unknown");
 }
 
 #[tokio::test]
@@ -39,16 +37,12 @@ async fn a_cached_token_stops_at_its_expiry() {
     let world = World::with_acme(&[&key]).await;
     let token = key.token(&world.claims_with("exp", world.now_s() + 5));
     assert_eq!(world.tenant(&token).await, "acme");
-    world.tenants.suspend("acme");
+    world.tenants.orphan("acme");
 
     world.advance_ms(4_999);
     assert_eq!(world.tenant(&token).await, "acme", "still cached");
     world.advance_ms(1);
-    assert_eq!(
-        world.authenticate(&token).await.unwrap_err().kind,
-        Kind::Forbidden,
-        "verified again, within the leeway"
-    );
+    assert_eq!(world.refused(&token).await, "tenant_unknown", "verified again, within the leeway");
     world.advance_ms(30_000);
     assert_eq!(world.refused(&token).await, "token_expired");
 }
@@ -60,9 +54,9 @@ async fn a_token_within_the_leeway_is_not_cached() {
     let token = key.token(&world.claims_with("exp", world.now_s() - 5));
     assert_eq!(world.tenant(&token).await, "acme");
 
-    world.tenants.suspend("acme");
+    world.tenants.orphan("acme");
 
-    assert_eq!(world.authenticate(&token).await.unwrap_err().kind, Kind::Forbidden);
+    assert_eq!(world.refused(&token).await, "tenant_unknown");
 }
 
 #[tokio::test]

@@ -203,7 +203,7 @@ async fn an_expiry_is_required_and_times_must_be_numbers() {
 async fn a_forged_token_learns_nothing_about_its_claims() {
     let (key, forged) = (TestKey::ed("d"), TestKey::ed("d"));
     let world = World::with_acme(&[&key]).await;
-    world.tenants.suspend("acme");
+    world.tenants.orphan("acme");
 
     assert_eq!(world.refused(&forged.token(&world.claims_with("exp", 1))).await, "token_signature");
     assert_eq!(world.refused(&forged.token(&world.claims_with("aud", "x"))).await, "token_signature");

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::tenant::{Destination, Tenant, TenantState, Trust};
@@ -59,9 +60,31 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
 
 #[async_trait]
 impl TenantStore for TenantsInMemory {
-    async fn create(&self, tenant: &Tenant) -> Result<()> {
+    async fn create(&self, tenant: &Tenant, _: &AuditEntry) -> Result<()> {
         self.tenants.lock().unwrap().insert(tenant.id.clone(), tenant.clone());
         Ok(())
+    }
+
+    async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+        self.create(tenant, entry).await
+    }
+
+    async fn delete(&self, id: &TenantId, _: u64, _: &AuditEntry) -> Result<()> {
+        self.tenants.lock().unwrap().remove(id);
+        Ok(())
+    }
+
+    async fn current(&self, id: &TenantId) -> Result<Tenant> {
+        self.get(id).await
+    }
+
+    /// Authentication writes no log.
+    async fn record(&self, _: &AuditEntry) -> Result<()> {
+        Ok(())
+    }
+
+    async fn audit_log(&self, _: Option<&AuditId>, _: usize) -> Result<Vec<AuditEntry>> {
+        Ok(Vec::new())
     }
 
     async fn get(&self, id: &TenantId) -> Result<Tenant> {

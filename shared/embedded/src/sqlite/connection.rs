@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::database;
 
 /// The version this code reads and writes. A change of the schema below raises it.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -56,10 +56,11 @@ fn migrate(connection: &Connection) -> Result<()> {
         .map_err(database("read the schema version"))?;
     match version {
         SCHEMA_VERSION => Ok(()),
-        // Two processes may start on an empty folder at once: every statement is "if not exists", in one transaction.
-        0 => connection
+        // Two processes may start on an empty folder at once: every statement is "if not exists", in one transaction. Until now
+        // each version only added tables, so that the same statements also bring an older file up to date.
+        0..SCHEMA_VERSION => connection
             .execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"))
-            .map_err(database("create the schema")),
+            .map_err(database("bring the schema up to date")),
         other => Err(Error::internal(
             "schema_version",
             format!(
@@ -74,4 +75,41 @@ fn restrict_to_owner(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
         .map_err(|error| Error::internal("data_folder", "the database file cannot be made private").source(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first release made it.
+    const VERSION_1: &str = "CREATE TABLE tenants (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+        INSERT INTO tenants VALUES ('acme', '{}'); PRAGMA user_version=1;";
+
+    #[test]
+    fn a_file_of_an_older_version_keeps_its_rows_and_gains_the_new_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fluxgate.db");
+        Connection::open(&path).unwrap().execute_batch(VERSION_1).unwrap();
+
+        let connection = open_for_writing(&path).unwrap();
+
+        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM tenants WHERE id = 'acme'"), 1);
+        assert_eq!(count("SELECT count(*) FROM audit"), 0);
+        assert_eq!(count("PRAGMA user_version"), SCHEMA_VERSION);
+    }
+
+    #[test]
+    fn a_file_of_a_later_version_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fluxgate.db");
+        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version=99;").unwrap();
+
+        let error = open_for_writing(&path).unwrap_err();
+
+        assert_eq!(error.code, "schema_version");
+        let version: i64 =
+            Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, 99);
+    }
 }

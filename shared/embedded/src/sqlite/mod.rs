@@ -1,6 +1,7 @@
 //! Every store and the queue on one SQLite file: WAL, `synchronous=FULL`, one writer that groups commits.
 
 mod account_store;
+mod audit_log;
 mod connection;
 mod delivery_store;
 mod endpoint_store;

@@ -1,30 +1,45 @@
 //! Tenants and whom they trust.
 
 use async_trait::async_trait;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
 use fluxgate_core::tenant::{Tenant, Trust};
 use fluxgate_core::{Error, Kind, Result};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::SqliteStore;
+use super::{SqliteStore, audit_log};
 use super::error::{database, unreadable, unwritable};
+
+const WRITE: &str = "write a tenant";
 
 #[async_trait]
 impl TenantStore for SqliteStore {
-    async fn create(&self, tenant: &Tenant) -> Result<()> {
-        let tenant = tenant.clone();
-        self.write(move |write| create(write.connection, &tenant)).await
+    async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+        let (tenant, entry) = (tenant.clone(), entry.clone());
+        self.write(move |write| create(write.connection, &tenant, &entry)).await
+    }
+
+    async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+        let (tenant, entry) = (tenant.clone(), entry.clone());
+        self.write(move |write| update(write.connection, &tenant, &entry)).await
+    }
+
+    async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
+        let (id, entry) = (id.clone(), entry.clone());
+        self.write(move |write| delete(write.connection, &id, version, &entry)).await
     }
 
     async fn get(&self, id: &TenantId) -> Result<Tenant> {
         let body = self
             .readers
             .row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get::<_, String>(0))?
-            .ok_or_else(|| {
-                Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
-            })?;
+            .ok_or_else(|| no_such_tenant(id))?;
         serde_json::from_str(&body).map_err(unreadable)
+    }
+
+    async fn current(&self, id: &TenantId) -> Result<Tenant> {
+        TenantStore::get(self, id).await
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
@@ -42,17 +57,63 @@ impl TenantStore for SqliteStore {
             .map(|(tenant, body)| Ok((TenantId::parse(tenant)?, serde_json::from_str(body).map_err(unreadable)?)))
             .collect()
     }
+
+    async fn record(&self, entry: &AuditEntry) -> Result<()> {
+        let entry = entry.clone();
+        self.write(move |write| audit_log::add(write.connection, &entry)).await
+    }
+
+    async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
+        audit_log::read(&self.readers, before, limit)
+    }
 }
 
-fn create(connection: &Connection, tenant: &Tenant) -> Result<()> {
+fn create(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
     let body = serde_json::to_string(tenant).map_err(unwritable)?;
     let created = connection
         .execute("INSERT OR IGNORE INTO tenants (id, body) VALUES (?1, ?2)", params![tenant.id.as_str(), body])
-        .map_err(database("write a tenant"))?;
+        .map_err(database(WRITE))?;
     if created == 0 {
         let text = format!("there is a tenant '{}' already; choose another name", tenant.id);
         return Err(Error::new(Kind::Conflict, "tenant_exists", text));
     }
+    index(connection, tenant)?;
+    audit_log::add(connection, entry)
+}
+
+fn update(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+    check_version(connection, &tenant.id, tenant.version.saturating_sub(1))?;
+    let body = serde_json::to_string(tenant).map_err(unwritable)?;
+    connection
+        .execute("UPDATE tenants SET body = ?2 WHERE id = ?1", params![tenant.id.as_str(), body])
+        .map_err(database(WRITE))?;
+    forget_trusts(connection, &tenant.id)?;
+    index(connection, tenant)?;
+    audit_log::add(connection, entry)
+}
+
+fn delete(connection: &Connection, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
+    check_version(connection, id, version)?;
+    connection.execute("DELETE FROM tenants WHERE id = ?1", params![id.as_str()]).map_err(database(WRITE))?;
+    forget_trusts(connection, id)?;
+    audit_log::add(connection, entry)
+}
+
+fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result<()> {
+    let body: Option<String> = connection
+        .query_row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get(0))
+        .optional()
+        .map_err(database("read a tenant"))?;
+    let stored: Tenant = serde_json::from_str(&body.ok_or_else(|| no_such_tenant(id))?).map_err(unreadable)?;
+    if stored.version == version {
+        return Ok(());
+    }
+    let text = format!("tenant '{id}' was changed meanwhile; look at it and change it again");
+    Err(Error::new(Kind::Conflict, "version_conflict", text))
+}
+
+/// Makes the tenant found by its issuers.
+fn index(connection: &Connection, tenant: &Tenant) -> Result<()> {
     for (n, trust) in tenant.trust.iter().enumerate() {
         let body = serde_json::to_string(trust).map_err(unwritable)?;
         connection
@@ -60,7 +121,16 @@ fn create(connection: &Connection, tenant: &Tenant) -> Result<()> {
                 "INSERT INTO trusts (issuer, tenant, n, body) VALUES (?1, ?2, ?3, ?4)",
                 params![trust.issuer, tenant.id.as_str(), i64::try_from(n).unwrap_or(i64::MAX), body],
             )
-            .map_err(database("write a tenant"))?;
+            .map_err(database(WRITE))?;
     }
     Ok(())
+}
+
+fn forget_trusts(connection: &Connection, id: &TenantId) -> Result<()> {
+    connection.execute("DELETE FROM trusts WHERE tenant = ?1", params![id.as_str()]).map_err(database(WRITE))?;
+    Ok(())
+}
+
+fn no_such_tenant(id: &TenantId) -> Error {
+    Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
 }

@@ -34,6 +34,8 @@ pub struct Faults {
     pub truncated_output: Fault,
     pub fail_task: Fault,
     pub nsfw: Fault,
+    /// A run of several outputs ends well with one less, and is paid in full.
+    pub fewer_outputs: Fault,
     pub result_500: Fault,
     pub output_404: Fault,
     /// HTML where a picture should be, still called `image/jpeg`.

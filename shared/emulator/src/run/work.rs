@@ -32,7 +32,12 @@ async fn outcome(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Outc
         return Outcome::Completed { outputs: vec!["0.png".to_owned()], nsfw };
     }
     match outputs(vendor, run, pictures).await {
-        Ok(outputs) => Outcome::Completed { outputs, nsfw },
+        Ok(mut outputs) => {
+            if outputs.len() > 1 && vendor.faults.strike(|faults| &mut faults.fewer_outputs) {
+                outputs.pop();
+            }
+            Outcome::Completed { outputs, nsfw }
+        }
         Err(Unusable(error)) => Outcome::Failed { code: 1402, error },
     }
 }

@@ -1,7 +1,7 @@
 //! The two functions that the world calls.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use fluxgate_core::bounds::Bounds;
@@ -15,7 +15,7 @@ use url::Url;
 
 use super::parts::{Linking, Parts, bounds, fluxgate};
 use super::stored_secret::StoredSecret;
-use super::ways_out::{buckets, guard, upstream, warm};
+use super::ways_out::{Downloads, buckets, guard, upstream, warm};
 use crate::absent::{Absent, NoUpstream};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
@@ -24,16 +24,21 @@ use crate::init::InitError;
 const KEY_SET_BYTES_MAX: usize = 512 * 1024;
 const KEY_SET_TIMEOUT_MS: u64 = 5_000;
 
+/// The platform ends a process without saying so: nobody ever sends, and the sender must outlive everybody who listens.
+static NEVER_STOPPING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
 /// The tenant API.
 pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let GatewayConfig { base, queues, vendor, links, allow_net } = GatewayConfig::read(env)?;
-    let parts = Parts::open(base, queues.into(), None).await?;
+    let parts = Parts::unopened(base, queues.into(), None)?;
     let bounds = bounds(vendor.public_url.as_ref());
     let guard = Arc::new(guard(allow_net)?);
     let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client()));
     let upstream = upstream(&parts, &vendor, bounds.upstream_timeout_ms)?;
-    let (capability, ()) = tokio::join!(parts.capability(&links.capability_secret), warm(&upstream));
-    let objects = Arc::new(buckets(&parts));
+    let capability = parts.capability(&links.capability_secret);
+    let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&upstream));
+    table?;
+    let objects = Arc::new(Downloads(buckets(&parts)));
     let ports = Ports { objects, upstream: Arc::new(upstream), guard, ..parts.ports() };
     let linking = Linking { capability: capability?, base_url: links.base_url, public_url: vendor.public_url };
     Ok(edge(ports, bounds, linking, Arc::new(keys)))
@@ -58,8 +63,7 @@ fn edge(ports: Ports, bounds: Bounds, linking: Linking, keys: Arc<dyn KeySetFetc
         fluxgate: fluxgate(ports, bounds, linking),
         authenticator: Arc::new(authenticator),
         health: Arc::new(health),
-        // The platform ends a process without saying so; nobody ever sends.
-        stopping: watch::channel(false).1,
+        stopping: NEVER_STOPPING.subscribe(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Each function's parts, put together once before its first event. What a function is not given, its role may not touch.
 
+mod destinations;
 mod gateway;
 mod parts;
 mod stored_secret;

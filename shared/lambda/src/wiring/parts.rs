@@ -41,8 +41,19 @@ impl Entropy for SystemEntropy {
 }
 
 impl Parts {
-    /// Connects to the table and refuses one of another version.
+    /// Refuses a table of another version.
     pub(super) async fn open(
+        base: Base,
+        queues: QueueUrls,
+        dead_letters: Option<&DeadLetters>,
+    ) -> Result<Self, InitError> {
+        let parts = Self::unopened(base, queues, dead_letters)?;
+        parts.store.check_schema().await?;
+        Ok(parts)
+    }
+
+    /// Connected to nothing yet, for a function that checks the table while it asks for other things.
+    pub(super) fn unopened(
         base: Base,
         queues: QueueUrls,
         dead_letters: Option<&DeadLetters>,
@@ -52,7 +63,7 @@ impl Parts {
         let keys = Credentials::new(from.access_key, from.secret_key, from.session_token, None, "the function's role");
         let aws = AwsSettings::new(from.region, from.endpoint, SharedCredentialsProvider::new(keys));
         let queue = Arc::new(queue(&aws, &base.table, queues, dead_letters));
-        let store = Arc::new(DynamoStore::open(aws.dynamodb(), base.table, queue.clone()).await?);
+        let store = Arc::new(DynamoStore::new(Table::new(aws.dynamodb(), base.table), queue.clone()));
         let secrets = SecretsManagerSecrets::new(&aws, Arc::new(SystemClock), SecretBounds::default());
         Ok(Self { aws, store, queue, secrets: Arc::new(secrets) })
     }

@@ -6,14 +6,16 @@ use async_trait::async_trait;
 use fluxgate_aws::sts::{RoleBounds, StsRoles};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{SystemClock, Upstream as _};
-use fluxgate_core::tenant::AssumedRole;
+use fluxgate_core::port::{NewObject, ObjectStore, Stored, SystemClock, Upstream as _};
+use fluxgate_core::task::Output;
+use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_outbound::{Guard, GuardPolicy, Roots, UpstreamSettings, WaveSpeedClient};
 use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings};
 use ipnet::IpNet;
 
 use super::parts::Parts;
 use super::stored_secret::StoredSecret;
+use crate::absent::Absent;
 use crate::config::Vendor;
 use crate::init::InitError;
 
@@ -55,8 +57,26 @@ pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
         http: Some(aws.http.clone()),
         limits: S3Limits::default(),
     };
-    let roles = StsRoles::new(aws, Arc::new(SystemClock), RoleBounds::default());
-    S3ObjectStore::new(settings).with_roles(Arc::new(AssumedRoles(roles)))
+    S3ObjectStore::new(settings).with_roles(Arc::new(AssumedRoles(roles(parts))))
+}
+
+/// Roles in the tenants' accounts.
+pub(super) fn roles(parts: &Parts) -> StsRoles {
+    StsRoles::new(&parts.aws, Arc::new(SystemClock), RoleBounds::default())
+}
+
+/// The tenants' buckets for a function that signs downloads: it may not write, and need not load what writes.
+pub(super) struct Downloads(pub(super) S3ObjectStore);
+
+#[async_trait]
+impl ObjectStore for Downloads {
+    async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored> {
+        Absent.put_new(tenant, destination, object).await
+    }
+
+    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, expires_ms: u64) -> Result<String> {
+        self.0.presign(tenant, to, output, expires_ms).await
+    }
 }
 
 struct AssumedRoles(StsRoles);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
-use fluxgate_core::flow::{Fluxgate, Ports};
+use fluxgate_core::flow::{Fluxgate, Ports, Tenancy};
 use fluxgate_core::job::Lane;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
 
+use super::destinations::TenantRoles;
 use super::parts::{Linking, Parts, bounds, fluxgate};
-use super::ways_out::{buckets, guard, upstream};
+use super::ways_out::{buckets, guard, roles, upstream};
 use crate::batch::Consumer;
 use crate::config::{AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig};
 use crate::init::InitError;
@@ -55,8 +56,11 @@ pub async fn sweeper(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
 }
 
 /// The operator's API.
-pub async fn admin(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
+pub async fn admin(env: &Environment) -> Result<Arc<Tenancy>, InitError> {
     let AdminConfig { base } = AdminConfig::read(env)?;
     let parts = Parts::open(base, QueueUrls::default(), None).await?;
-    Ok(fluxgate(parts.ports(), bounds(None), Linking::none()))
+    let Ports { tenants, accounts, tasks, endpoints, clock, entropy, .. } = parts.ports();
+    let destinations = Arc::new(TenantRoles(roles(&parts)));
+    // It has no key for the vendor, and does not know what models cost.
+    Ok(Arc::new(Tenancy { tenants, accounts, tasks, endpoints, destinations, upstream: None, clock, entropy }))
 }

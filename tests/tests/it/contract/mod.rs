@@ -54,6 +54,10 @@ macro_rules! every_behaviour {
                 concurrent_top_ups_all_count;
             tenant_store:
                 a_tenant_is_created_once_and_read_back
+                a_tenant_is_updated_over_the_version_it_was_made_from
+                of_many_updates_to_one_version_one_is_written
+                a_deleted_tenant_is_gone_and_its_books_stay
+                the_audit_log_is_read_newest_first_and_page_by_page
                 every_tenant_that_trusts_an_issuer_is_found_by_it;
             endpoint_store:
                 an_endpoint_is_put_read_replaced_and_deleted

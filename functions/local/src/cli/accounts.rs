@@ -1,0 +1,95 @@
+//! `fluxgate accounts show|top-up|check`.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use fluxgate_core::audit::Actor;
+use fluxgate_core::flow::Tenancy;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::money::{Account, MicroUsd};
+
+use super::FolderArgs;
+use crate::folder::DataFolder;
+
+#[derive(Args)]
+pub(super) struct AccountsArgs {
+    #[command(subcommand)]
+    command: AccountsCommand,
+}
+
+#[derive(Subcommand)]
+enum AccountsCommand {
+    /// Show what a tenant may spend, what its running tasks hold, and what it was charged
+    Show {
+        name: TenantId,
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// Add money, once for each reference
+    TopUp {
+        name: TenantId,
+        /// An amount such as 25 or 0.08
+        #[arg(value_name = "USD", allow_hyphen_values = true, value_parser = MicroUsd::parse_usd)]
+        amount: MicroUsd,
+        /// Your own, such as an invoice's number; the same again adds nothing
+        #[arg(long)]
+        reference: String,
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// Check that account, ledger and tasks agree; exit code 1 when they do not
+    Check {
+        /// One tenant, also a deleted one [default: all there are]
+        name: Option<TenantId>,
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+}
+
+pub(super) async fn run(args: AccountsArgs) -> Result<()> {
+    match args.command {
+        AccountsCommand::Show { name, folder } => {
+            let tenancy = tenancy(&folder)?;
+            tenancy.tenants.current(&name).await?;
+            print(&line(&name, tenancy.accounts.account(&name).await?));
+            Ok(())
+        }
+        AccountsCommand::TopUp { name, amount, reference, folder } => {
+            let account = tenancy(&folder)?.top_up(&name, amount, &reference, &Actor::cli()).await?;
+            print(&line(&name, account));
+            Ok(())
+        }
+        AccountsCommand::Check { name, folder } => check(&tenancy(&folder)?, name).await,
+    }
+}
+
+fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
+    Ok(DataFolder::open_existing(&folder.data)?.tenancy(None))
+}
+
+async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
+    let names = match name {
+        Some(name) => vec![name],
+        None => tenancy.tenants.list().await?.into_iter().map(|tenant| tenant.id).collect(),
+    };
+    let mut findings = 0;
+    for name in &names {
+        for finding in tenancy.check_books(name).await? {
+            findings += 1;
+            print(&format!("{name}  {}  {}", finding.code, finding.text));
+        }
+    }
+    if findings > 0 {
+        bail!("{findings} findings in the books of {} tenants; the ledger says what moved", names.len());
+    }
+    print(&format!("the books of {} tenants are right", names.len()));
+    Ok(())
+}
+
+fn line(name: &TenantId, account: Account) -> String {
+    format!("{name}  available {}  held {}  captured {}", account.available, account.held, account.captured)
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn print(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,70 @@
+//! `fluxgate usage`.
+
+use anyhow::Result;
+use clap::Args;
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::day::Day;
+use fluxgate_core::flow::{UsageQuery, read_usage};
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::{Clock as _, SystemClock, TenantStore};
+use fluxgate_core::usage::{Days, Grouping, Usage, UsageReport, csv};
+
+use super::FolderArgs;
+use crate::folder::DataFolder;
+
+#[derive(Args)]
+pub(super) struct UsageArgs {
+    /// Whose usage
+    tenant: TenantId,
+    /// The first day, such as 2026-11-01, in UTC [default: 29 days before the last one]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    from: Option<Day>,
+    /// The last day [default: today]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    to: Option<Day>,
+    /// What to sum by: day, model, or both
+    #[arg(long, default_value = "day,model", value_name = "KEYS", value_parser = Grouping::parse)]
+    group_by: Grouping,
+    /// Print CSV: a header line, and no total
+    #[arg(long)]
+    csv: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
+}
+
+pub(super) async fn run(args: UsageArgs) -> Result<()> {
+    let folder = DataFolder::open_existing(&args.folder.data)?;
+    TenantStore::get(&folder.store, &args.tenant).await?;
+    let window = Days::named(args.from, args.to, SystemClock.now()).window()?;
+    let query = UsageQuery { tenant: &args.tenant, window, model: None };
+    let report = read_usage(&folder.store, &Bounds::default(), &query).await?;
+    if args.csv {
+        print(&csv(args.group_by, &report.grouped(args.group_by)));
+    } else {
+        print(&table(args.group_by, &report));
+    }
+    Ok(())
+}
+
+fn table(grouping: Grouping, report: &UsageReport) -> String {
+    let groups = report.grouped(grouping).into_iter().map(|group| {
+        let keys = [group.day.map(|day| day.to_string()), group.model.map(|model| model.to_string())];
+        line(&keys.into_iter().flatten().collect::<Vec<_>>().join("  "), &group.usage)
+    });
+    groups.chain([line("total", &report.total())]).collect()
+}
+
+fn line(key: &str, usage: &Usage) -> String {
+    let Usage { requests, completed, failed, charged } = usage;
+    let charged = charged.to_string();
+    format!("{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  charged {charged:>12}\n")
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn print(text: &str) {
+    print!("{text}");
+}

@@ -1,0 +1,202 @@
+//! Whether a tenant's account, its ledger and its tasks tell the same story. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::Tenancy;
+use crate::error::{Error, Kind, Result};
+use crate::id::{TaskId, TenantId};
+use crate::money::{Account, EntryKind, LedgerEntry, MicroUsd};
+use crate::task::{State, Task};
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BooksFinding {
+    /// Stable, snake case.
+    pub code: &'static str,
+    /// The amounts, and the task if it is about one.
+    pub text: String,
+}
+
+/// What is there at one moment.
+struct Books {
+    account: Account,
+    ledger: Vec<LedgerEntry>,
+    tasks: Vec<Task>,
+}
+
+/// Tasks read at once.
+const PAGE: usize = 200;
+/// How often the books are read while they keep moving.
+const READINGS_MAX: usize = 8;
+
+impl Tenancy {
+    /// Checks one tenant's books, also those of a tenant that was deleted. No finding means that they are right.
+    ///
+    /// Kind `Conflict` with code `books_moving` when the account moved during each reading.
+    pub async fn check_books(&self, tenant: &TenantId) -> Result<Vec<BooksFinding>> {
+        let mut before: Option<Vec<BooksFinding>> = None;
+        for _ in 0..READINGS_MAX {
+            let Some(books) = self.settled_books(tenant).await? else { continue };
+            let findings = books.findings();
+            // A task that began and ended within the reading looks wrong once, never twice in the same way.
+            if findings.is_empty() || before.as_ref() == Some(&findings) {
+                return Ok(findings);
+            }
+            before = Some(findings);
+        }
+        let text = format!("the account of '{tenant}' moved all the time; check again when fewer of its tasks run");
+        Err(Error::new(Kind::Conflict, "books_moving", text))
+    }
+
+    /// `None` when the account moved while the rest was read.
+    async fn settled_books(&self, tenant: &TenantId) -> Result<Option<Books>> {
+        let account = self.accounts.account(tenant).await?;
+        let ledger = self.accounts.ledger(tenant).await?;
+        let mut tasks: Vec<Task> = Vec::new();
+        loop {
+            let before: Option<TaskId> = tasks.last().map(|task| task.id.clone());
+            let page = self.tasks.list(tenant, before.as_ref(), PAGE).await?;
+            let last = page.len() < PAGE;
+            tasks.extend(page);
+            if last {
+                break;
+            }
+        }
+        let settled = self.accounts.account(tenant).await? == account;
+        Ok(settled.then_some(Books { account, ledger, tasks }))
+    }
+}
+
+impl Books {
+    fn findings(&self) -> Vec<BooksFinding> {
+        let mut findings = self.sums();
+        findings.extend(self.captures());
+        findings
+    }
+
+    fn sums(&self) -> Vec<BooksFinding> {
+        let Account { available, held, captured } = self.account;
+        let there = sum([available, held, captured]);
+        let live = self.tasks.iter().filter(|task| !task.state.is_end()).map(|task| task.price);
+        let checks = [
+            ("total", "available, held and captured", there, "topped up", self.entered(EntryKind::TopUp)),
+            ("held", "held", sum([held]), "the price of the tasks that run", sum(live)),
+            ("captured", "captured", sum([captured]), "captured in the ledger", self.entered(EntryKind::Capture)),
+        ];
+        let wrong = checks.into_iter().filter(|(_, _, is, _, must_be)| is != must_be);
+        wrong.map(|(code, what, is, of, must_be)| finding(code, format!("{what}: {}; {of}: {}", usd(is), usd(must_be)))).collect()
+    }
+
+    /// Every completed task is captured once, with what it was charged; no other task is.
+    fn captures(&self) -> Vec<BooksFinding> {
+        let mut captures: BTreeMap<&str, Vec<MicroUsd>> = BTreeMap::new();
+        for entry in self.ledger.iter().filter(|entry| entry.kind == EntryKind::Capture) {
+            captures.entry(&entry.reference).or_default().push(entry.amount);
+        }
+        let mut findings = Vec::new();
+        for task in &self.tasks {
+            let captured = captures.remove(task.id.as_str()).unwrap_or_default();
+            let charged = if task.state == State::Completed { task.charged } else { MicroUsd::ZERO };
+            let code = match captured[..] {
+                [] if charged == MicroUsd::ZERO => continue,
+                [amount] if amount == charged => continue,
+                [] => "not_captured",
+                _ if task.state != State::Completed => "captured_unfinished",
+                [_] => "captured_wrongly",
+                _ => "captured_twice",
+            };
+            let (id, state, sum) = (&task.id, task.state.as_str(), usd(sum(captured)));
+            findings.push(finding(code, format!("task {id} is {state}, charged {charged} and captured {sum}")));
+        }
+        let orphans = captures.into_iter().map(|(reference, amounts)| {
+            finding("captured_for_nothing", format!("{} captured for {reference}, which is no task", usd(sum(amounts))))
+        });
+        findings.extend(orphans);
+        findings
+    }
+
+    fn entered(&self, kind: EntryKind) -> i128 {
+        sum(self.ledger.iter().filter(|entry| entry.kind == kind).map(|entry| entry.amount))
+    }
+}
+
+fn finding(code: &'static str, text: String) -> BooksFinding {
+    BooksFinding { code, text }
+}
+
+/// Whatever is in the books, adding it up must not fail.
+fn sum(amounts: impl IntoIterator<Item = MicroUsd>) -> i128 {
+    amounts.into_iter().map(|amount| i128::from(amount.0)).sum()
+}
+
+fn usd(micros: i128) -> String {
+    i64::try_from(micros).map_or_else(|_| format!("{micros} micro-USD"), |micros| MicroUsd(micros).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ModelId;
+    use crate::task::NewTask;
+    use crate::time::Timestamp;
+
+    fn task(n: u8, state: State, charged: i64) -> Task {
+        let new = NewTask {
+            tenant: TenantId::parse("acme").unwrap(),
+            id: TaskId::parse(&format!("{n:032}")).unwrap(),
+            model: ModelId::parse("a/b").unwrap(),
+            price: MicroUsd(10),
+            cost: MicroUsd(8),
+            outputs_asked: 1,
+            callback: None,
+        };
+        Task { state, charged: MicroUsd(charged), ..Task::admitted(new, Timestamp(0)) }
+    }
+
+    fn entry(kind: EntryKind, reference: &str, amount: i64) -> LedgerEntry {
+        LedgerEntry { kind, reference: reference.to_owned(), amount: MicroUsd(amount), at: Timestamp(0) }
+    }
+
+    fn capture(n: u8) -> LedgerEntry {
+        entry(EntryKind::Capture, &format!("{n:032}"), 10)
+    }
+
+    fn sound() -> Books {
+        Books {
+            account: Account { available: MicroUsd(70), held: MicroUsd(10), captured: MicroUsd(20) },
+            ledger: vec![entry(EntryKind::TopUp, "a", 100), capture(1), capture(2)],
+            tasks: vec![
+                task(1, State::Completed, 10),
+                task(2, State::Completed, 10),
+                task(3, State::Submitted, 0),
+                task(4, State::Failed, 0),
+            ],
+        }
+    }
+
+    fn codes(books: &Books) -> Vec<&'static str> {
+        books.findings().iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn sound_books_give_no_finding() {
+        assert_eq!(sound().findings(), []);
+    }
+
+    #[test]
+    fn each_thing_that_must_not_be_is_found() {
+        let with = |change: fn(&mut Books)| {
+            let mut books = sound();
+            change(&mut books);
+            codes(&books)
+        };
+
+        assert_eq!(with(|books| books.account.available = MicroUsd(69)), ["total"]);
+        assert_eq!(with(|books| books.tasks[2].state = State::Timeout), ["held"]);
+        assert_eq!(with(|books| drop(books.ledger.pop())), ["captured", "not_captured"]);
+        assert_eq!(with(|books| books.ledger.push(capture(2))), ["captured", "captured_twice"]);
+        assert_eq!(with(|books| books.ledger.push(capture(4))), ["captured", "captured_unfinished"]);
+        assert_eq!(with(|books| books.ledger.push(capture(5))), ["captured", "captured_for_nothing"]);
+        assert_eq!(with(|books| books.tasks[0].charged = MicroUsd(9)), ["captured_wrongly"]);
+    }
+}

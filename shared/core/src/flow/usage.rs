@@ -1,0 +1,101 @@
+//! Reading what a tenant used and what it was charged, from its tasks of a window of time.
+
+use super::Fluxgate;
+use crate::bounds::Bounds;
+use crate::charge::Charge;
+use crate::error::{Error, Kind, Result};
+use crate::id::{TaskId, TenantId};
+use crate::port::TaskStore;
+use crate::task::Task;
+use crate::time::Timestamp;
+use crate::usage::{UsageReport, Window};
+
+/// Tasks read at once.
+const PAGE_TASKS: usize = 1_000;
+/// No run is charged later than this after it was asked for, even if nothing ran for days in between: what it made is gone
+/// upstream after seven days, and a day is left for what comes before and after.
+const LIFE_MAX_MS: u64 = 8 * 86_400_000;
+
+/// Whose usage, and of when.
+#[derive(Debug)]
+pub struct UsageQuery<'a> {
+    pub tenant: &'a TenantId,
+    pub window: Window,
+    /// Of this model alone.
+    pub model: Option<&'a str>,
+}
+
+/// The usage of a window: requests by when they were made, ends and charges by when they happened, so that the charges are the
+/// ledger's captures of the same window.
+///
+/// Kind `Invalid`, code `window_too_full`, when the window and the life of a task before it hold more than
+/// [`Bounds::usage_tasks_max`] tasks.
+pub async fn read_usage(tasks: &dyn TaskStore, bounds: &Bounds, query: &UsageQuery<'_>) -> Result<UsageReport> {
+    let mut report = UsageReport::default();
+    let life_ms = i64::try_from(LIFE_MAX_MS.max(bounds.task_life_ms())).unwrap_or(i64::MAX);
+    // A task that ends in the window may have begun before it.
+    let made = Window { from: Timestamp(query.window.from.0.saturating_sub(life_ms)), until: query.window.until };
+    each_task(tasks, bounds, query.tenant, made, |task| {
+        if query.model.is_none_or(|model| model == task.model.as_str()) {
+            report.count(task, &query.window);
+        }
+    })
+    .await?;
+    Ok(report)
+}
+
+/// Shows each task that was made in the window, newest first.
+async fn each_task(
+    tasks: &dyn TaskStore,
+    bounds: &Bounds,
+    tenant: &TenantId,
+    made: Window,
+    mut show: impl FnMut(&Task) + Send,
+) -> Result<()> {
+    let mut before = TaskId::lowest_at(made.until.plus_ms(1));
+    let mut left = bounds.usage_tasks_max;
+    while left > 0 {
+        let page = tasks.list(tenant, Some(&before), PAGE_TASKS.min(left)).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        before = last.id.clone();
+        left -= page.len();
+        for task in &page {
+            if task.created_at < made.from {
+                return Ok(());
+            }
+            show(task);
+        }
+    }
+    let text = format!("the window holds more than {} tasks; ask for a shorter one", bounds.usage_tasks_max);
+    Err(Error::invalid("window_too_full", text))
+}
+
+impl Fluxgate {
+    /// As [`read_usage`].
+    pub async fn usage(&self, query: &UsageQuery<'_>) -> Result<UsageReport> {
+        read_usage(&*self.ports.tasks, self.bounds(), query).await
+    }
+
+    /// What was charged and what is held for the tasks that were made in the window, newest first. Kind `Invalid` as in
+    /// [`read_usage`].
+    pub async fn charges(&self, tenant: &TenantId, made: Window) -> Result<Vec<Charge>> {
+        let mut charges = Vec::new();
+        each_task(&*self.ports.tasks, self.bounds(), tenant, made, |task| charges.extend(Charge::of(task))).await?;
+        Ok(charges)
+    }
+
+    /// The charges of these tasks, newest first; unknown and foreign ids have none.
+    pub async fn charges_of(&self, tenant: &TenantId, ids: &[TaskId]) -> Result<Vec<Charge>> {
+        let mut charges = Vec::new();
+        for id in ids {
+            match self.ports.tasks.get(tenant, id).await {
+                Ok(task) => charges.extend(Charge::of(&task)),
+                Err(error) if error.kind == Kind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        charges.sort_by(|one, other| other.task.cmp(&one.task));
+        charges.dedup_by(|one, other| one.task == other.task);
+        Ok(charges)
+    }
+}

@@ -1,0 +1,58 @@
+//! The audit log, as an operator reads it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::Error;
+use fluxgate_core::audit::{Actor, AuditAction, AuditEntry};
+use fluxgate_core::flow::Tenancy;
+use fluxgate_core::id::{AuditId, TenantId};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::query::Query;
+use crate::error_reply::Problem;
+
+/// Entries of one answer.
+const LIMIT: usize = 50;
+const LIMIT_MAX: usize = 200;
+
+/// Newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct AuditPage {
+    entries: Vec<AuditView>,
+    /// What to give as `before` for the next page; none when this may be the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<AuditId>,
+}
+
+#[derive(Debug, Serialize)]
+struct AuditView {
+    id: AuditId,
+    at: String,
+    actor: Actor,
+    action: AuditAction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
+    detail: Value,
+}
+
+pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>, query: Query) -> Result<Json<AuditPage>, Problem> {
+    let before = query.text("before").map(AuditId::parse).transpose().map_err(|error| error.field("before"))?;
+    let limit = query.text("limit").map_or(Ok(LIMIT), limit)?;
+    let entries = tenancy.tenants.audit_log(before.as_ref(), limit).await?;
+    let next = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id.clone());
+    Ok(Json(AuditPage { entries: entries.into_iter().map(view).collect(), next }))
+}
+
+fn limit(text: &str) -> Result<usize, Error> {
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let bad = || Error::invalid("invalid_parameter", format!("'limit' must be 1 to {LIMIT_MAX}")).field("limit");
+    limit.ok_or_else(bad)
+}
+
+fn view(entry: AuditEntry) -> AuditView {
+    let AuditEntry { id, at, actor, action, tenant, detail } = entry;
+    AuditView { id, at: at.rfc3339(), actor, action, tenant, detail }
+}

@@ -1,0 +1,28 @@
+//! The audit log: one row for each change, written with it.
+
+use fluxgate_core::Result;
+use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::id::AuditId;
+use rusqlite::{Connection, params};
+
+use super::error::{database, unreadable, unwritable};
+use super::readers::Readers;
+
+pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
+    let body = serde_json::to_string(entry).map_err(unwritable)?;
+    connection
+        .execute("INSERT INTO audit (id, body) VALUES (?1, ?2)", params![entry.id.as_str(), body])
+        .map(drop)
+        .map_err(database("write the audit log"))
+}
+
+pub(super) fn read(readers: &Readers, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
+    // Sorts after every id.
+    let before = before.map_or("~", AuditId::as_str);
+    let bodies = readers.rows(
+        "SELECT body FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        params![before, i64::try_from(limit).unwrap_or(i64::MAX)],
+        |row| row.get::<_, String>(0),
+    )?;
+    bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+}

@@ -1,0 +1,142 @@
+//! The operator's commands: tenants, prices and accounts.
+
+use fluxgate_tests::process;
+use fluxgate_tests::tenant::MODEL;
+use serde_json::{Value, json};
+
+/// A data folder with one tenant.
+struct Installation {
+    data: String,
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let installation = Self { data: folder.path().join("data").to_str().unwrap().to_owned(), folder };
+        installation.does(&["tenants", "add", "acme", "--balance", "2"]);
+        installation
+    }
+
+    fn run(&self, args: &[&str]) -> std::process::Output {
+        process::run(&[args, &["--data", &self.data]].concat())
+    }
+
+    fn does(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn fails(&self, args: &[&str], wanted: &str) {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(wanted), "{args:?}: {said}");
+    }
+
+    fn shown(&self) -> Value {
+        serde_json::from_str(&self.does(&["tenants", "show", "acme"])).unwrap()
+    }
+
+    fn file(&self, name: &str, content: &Value) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_tenant_is_changed_suspended_resumed_and_deleted() {
+    let here = Installation::new();
+    let trust = json!([{ "issuer": "https://id.example", "audience": "fluxgate", "keys": "oidc" }]);
+
+    let changed = here.does(&["tenants", "change", "acme", "--trust", &here.file("trust", &trust), "--prefix", "a/b"]);
+    here.does(&["tenants", "suspend", "acme"]);
+    let suspended = here.shown();
+    here.does(&["tenants", "resume", "acme"]);
+
+    assert!(changed.contains("https://id.example") && changed.contains("s3://fluxgate-acme/a/b"), "{changed}");
+    assert_eq!((&suspended["state"], &suspended["version"]), (&json!("suspended"), &json!(3)));
+    assert_eq!(here.shown()["state"], "active");
+    here.fails(&["tenants", "change", "acme", "--bucket", "No Bucket"], "a bucket's name has");
+    here.fails(&["tenants", "change", "acme", "--trust", &here.file("none", &json!([]))], "name 1 to 16 issuers");
+    here.fails(&["tenants", "suspend", "nobody"], "there is no tenant 'nobody'");
+    here.fails(&["tenants", "delete", "acme"], "$2.00 left");
+    here.does(&["tenants", "delete", "acme", "--forget-balance"]);
+    here.fails(&["tenants", "show", "acme"], "there is no tenant 'acme'");
+    here.fails(&["tenants", "add", "acme"], "choose another name");
+}
+
+#[test]
+fn prices_are_set_by_flags_or_by_a_file() {
+    let here = Installation::new();
+    let other = "wavespeed-ai/flux-dev";
+
+    let set = here.does(&[
+        "prices", "set", "acme", "--fixed", &format!("{MODEL}=0.1"), "--markup", &format!("{other}=12.5"),
+        "--default-markup", "20",
+    ]);
+
+    let set: Value = serde_json::from_str(&set).unwrap();
+    assert_eq!(set["models"][MODEL], json!({ "fixed": { "micro_usd": 100_000 } }));
+    assert_eq!(set["models"][other], json!({ "markup": { "basis_points": 11_250 } }));
+    assert_eq!(set["unlisted"], json!({ "price": { "markup": { "basis_points": 12_000 } } }));
+    here.fails(&["prices", "set", "acme", "--fixed", &format!("{MODEL}=0.01")], MODEL);
+    here.fails(&["prices", "set", "acme", "--default-markup", "-5"], "--allow-under-cost");
+    assert_eq!(serde_json::from_str::<Value>(&here.does(&["prices", "show", "acme"])).unwrap(), set);
+    here.does(&["prices", "set", "acme", "--default-markup", "-5", "--allow-under-cost"]);
+    let book = here.file("book", &json!({ "models": {}, "unlisted": "refuse" }));
+    let refused: Value = serde_json::from_str(&here.does(&["prices", "set", "acme", "--file", &book])).unwrap();
+    assert_eq!(refused["unlisted"], "refuse");
+    for bad in [["--fixed", "a/b=-1"], ["--fixed", "a/b"], ["--markup", "a/b=x"], ["--default-markup", "0.001"]] {
+        let args = [&["prices", "set", "acme"], &bad[..]].concat();
+        assert_eq!(here.run(&args).status.code(), Some(2), "{bad:?}");
+    }
+}
+
+#[test]
+fn accounts_are_topped_up_once_for_each_reference_and_checked() {
+    let here = Installation::new();
+
+    let topped_up = here.does(&["accounts", "top-up", "acme", "3", "--reference", "invoice 1"]);
+    let again = here.does(&["accounts", "top-up", "acme", "3", "--reference", "invoice 1"]);
+
+    assert!(topped_up.contains("available $5.00"), "{topped_up}");
+    assert_eq!((&again, &here.does(&["accounts", "show", "acme"])), (&topped_up, &topped_up));
+    here.fails(&["accounts", "top-up", "acme", "4", "--reference", "invoice 1"], "was used for a top-up of $3.00");
+    here.fails(&["accounts", "top-up", "nobody", "4", "--reference", "x"], "there is no tenant 'nobody'");
+    assert_eq!(here.run(&["accounts", "top-up", "acme", "-4", "--reference", "x"]).status.code(), Some(2));
+    assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenants are right"));
+}
+
+#[test]
+fn books_that_do_not_agree_are_told_and_the_exit_code_is_1() {
+    let here = Installation::new();
+    let database = rusqlite::Connection::open(format!("{}/fluxgate.db", here.data)).unwrap();
+    let invented = format!("INSERT INTO ledger VALUES ('acme', '{}', 'capture', 5, 0)", "0".repeat(32));
+    database.execute_batch(&format!("UPDATE accounts SET available = available + 1, held = held + 2; {invented}")).unwrap();
+
+    let checked = here.run(&["accounts", "check", "acme"]);
+
+    let shown = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(1));
+    for code in ["total", "held", "captured", "captured_for_nothing"] {
+        assert!(shown.contains(&format!("acme  {code}  ")), "{code}: {shown}");
+    }
+    assert!(shown.contains("held: $0.000002; the price of the tasks that run: $0.00"), "{shown}");
+}
+
+#[test]
+fn the_admin_token_is_printed_alone_and_is_the_same_each_time() {
+    let here = Installation::new();
+
+    let token = here.does(&["token", "--admin"]);
+
+    assert!(token.starts_with("fga_") && token.trim().len() == 68, "{}", token.len());
+    assert_eq!(here.does(&["token", "--admin"]), token);
+    assert_eq!(here.run(&["token"]).status.code(), Some(2));
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(format!("{}/admin-token", here.data)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
