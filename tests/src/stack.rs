@@ -195,8 +195,18 @@ impl Stack {
 
     /// POSTs to the admin API; status and body.
     pub async fn admin(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
-        let sent = reqwest::Client::new().post(format!("{}{path}", self.admin_url)).json(body).send().await;
-        let answer = sent.expect("the admin API answers");
+        self.admin_call(reqwest::Method::POST, path, body).await
+    }
+
+    /// The same by any method.
+    pub async fn admin_call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> (u16, serde_json::Value) {
+        let call = reqwest::Client::new().request(method, format!("{}{path}", self.admin_url));
+        let answer = call.json(body).send().await.expect("the admin API answers");
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 

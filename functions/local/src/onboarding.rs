@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::{NewDestination, NewTenant, Tenancy};
+use fluxgate_core::flow::{EntryOrder, NewDestination, NewTenant, Tenancy};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream};
@@ -30,6 +30,7 @@ impl DataFolder {
             upstream,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            entry_order: EntryOrder::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `TaskStore`: admission and reading.
 
 use fluxgate_core::Kind;
-use fluxgate_core::id::IdempotencyKey;
+use fluxgate_core::id::{IdempotencyKey, TaskId};
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
 use fluxgate_core::port::Admitted;
 use fluxgate_core::task::{Failure, Idempotency, Signal, Step};
@@ -164,6 +164,11 @@ pub async fn tasks_are_listed_newest_first_and_page_by_page(stores: Stores) {
 
     let listed: Vec<_> = first.iter().chain(&rest).map(|task| task.id.clone()).collect();
     assert_eq!(listed, ids);
+    let made = first[0].created_at;
+    let since = stores.tasks.list(&tenant, Some(&TaskId::lowest_at(made.plus_ms(1))), 1).await.unwrap();
+    assert_eq!(since[0].id, ids[0], "older than a moment, which no task has for its id");
+    let older = stores.tasks.list(&tenant, Some(&TaskId::lowest_at(made)), 10).await.unwrap();
+    assert!(older.iter().all(|task| task.created_at < made));
 }
 
 pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores: Stores) {

@@ -59,7 +59,7 @@ impl FunctionUrl {
 }
 
 /// Who calls a URL that asks for IAM.
-const CALLER: &str = "arn:aws:iam::000000000000:user/operator";
+pub const CALLER: &str = "arn:aws:iam::000000000000:user/operator";
 
 async fn forward(State(front): State<Front>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -76,7 +76,8 @@ async fn forward(State(front): State<Front>, request: Request) -> Response {
         Ok(text) => (text, false),
         Err(binary) => (BASE64.encode(binary.as_bytes()), true),
     };
-    let authorizer = (front.auth == AuthType::Iam).then(|| json!({ "iam": { "accountId": "000000000000", "userArn": CALLER } }));
+    let authorizer =
+        (front.auth == AuthType::Iam).then(|| json!({ "iam": { "accountId": "000000000000", "userArn": CALLER } }));
     let event = json!({
         "version": "2.0",
         "routeKey": "$default",

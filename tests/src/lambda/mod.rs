@@ -8,4 +8,4 @@ mod runtime_api;
 
 pub use event_source::{EventSource, Mapping, Polled};
 pub use function::Function;
-pub use function_url::{AuthType, FunctionUrl};
+pub use function_url::{AuthType, CALLER, FunctionUrl};

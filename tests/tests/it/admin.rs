@@ -160,11 +160,17 @@ async fn a_suspended_tenant_s_tasks_finish_and_new_ones_are_refused() {
 
     assert_eq!((suspended.status.as_u16(), &suspended.body["state"]), (200, &json!("suspended")));
     let ticket = json!({ "filename": "a.png", "size": 1 });
-    for (path, body) in
-        [("/api/v3/wavespeed-ai/flux-kontext-max", &inputs), ("/api/v3/media/uploads", &ticket), ("/api/v3/a/b", &ticket)]
-    {
+    for (path, body) in [
+        ("/api/v3/wavespeed-ai/flux-kontext-max", &inputs),
+        ("/api/v3/media/uploads", &ticket),
+        ("/api/v3/a/b", &ticket),
+    ] {
         let refused = tenant.post(path, body).await;
-        assert_eq!((refused.status.as_u16(), refused.text("/error_code").as_str()), (403, "tenant_suspended"), "{path}");
+        assert_eq!(
+            (refused.status.as_u16(), refused.text("/error_code").as_str()),
+            (403, "tenant_suspended"),
+            "{path}"
+        );
         assert!(refused.text("/message").contains("ask the operator"));
     }
     assert_eq!(tenant.ended(&running).await["status"], "completed");
@@ -242,7 +248,8 @@ async fn the_audit_log_tells_every_change_and_who_made_it_and_no_secret() {
     assert_eq!((&entries[0]["actor"], &entries[0]["tenant"]), (&json!("cli"), &json!("bolt")));
     assert_eq!(entries[1]["detail"], json!({ "forgotten_usd": "1.00" }));
     assert_eq!(entries[6]["detail"], json!({ "amount_usd": "1.00", "reference": "first" }));
-    let pages: Vec<&Value> = [&first, &rest].into_iter().flat_map(|page| page.body["entries"].as_array().unwrap()).collect();
+    let pages: Vec<&Value> =
+        [&first, &rest].into_iter().flat_map(|page| page.body["entries"].as_array().unwrap()).collect();
     assert_eq!(pages, entries.iter().collect::<Vec<_>>());
     assert!(rest.body.get("next").is_none());
     for secret in ["whsec_", "fga_", "jwks", "kty"] {

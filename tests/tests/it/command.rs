@@ -230,9 +230,19 @@ fn help_teaches() {
     let serve = process::run(&["serve", "--help"]);
 
     let (help, serve) = (String::from_utf8(help.stdout).unwrap(), String::from_utf8(serve.stdout).unwrap());
-    for word in
-        ["demo", "serve", "emulator", "tenants", "token", "edit", "tasks", "doctor", "Try it", "WAVESPEED_API_KEY"]
-    {
+    for word in [
+        "demo",
+        "serve",
+        "emulator",
+        "tenants",
+        "token",
+        "edit",
+        "tasks",
+        "usage",
+        "doctor",
+        "Try it",
+        "WAVESPEED_API_KEY",
+    ] {
         assert!(help.contains(word), "{word}");
     }
     for word in [

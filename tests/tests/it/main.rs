@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
 mod admin;
+mod admin_on_aws;
 mod archiving;
 mod aws_multipart;
 mod aws_secrets;

@@ -74,8 +74,15 @@ fn prices_are_set_by_flags_or_by_a_file() {
     let other = "wavespeed-ai/flux-dev";
 
     let set = here.does(&[
-        "prices", "set", "acme", "--fixed", &format!("{MODEL}=0.1"), "--markup", &format!("{other}=12.5"),
-        "--default-markup", "20",
+        "prices",
+        "set",
+        "acme",
+        "--fixed",
+        &format!("{MODEL}=0.1"),
+        "--markup",
+        &format!("{other}=12.5"),
+        "--default-markup",
+        "20",
     ]);
 
     let set: Value = serde_json::from_str(&set).unwrap();
@@ -115,7 +122,9 @@ fn books_that_do_not_agree_are_told_and_the_exit_code_is_1() {
     let here = Installation::new();
     let database = rusqlite::Connection::open(format!("{}/fluxgate.db", here.data)).unwrap();
     let invented = format!("INSERT INTO ledger VALUES ('acme', '{}', 'capture', 5, 0)", "0".repeat(32));
-    database.execute_batch(&format!("UPDATE accounts SET available = available + 1, held = held + 2; {invented}")).unwrap();
+    database
+        .execute_batch(&format!("UPDATE accounts SET available = available + 1, held = held + 2; {invented}"))
+        .unwrap();
 
     let checked = here.run(&["accounts", "check", "acme"]);
 

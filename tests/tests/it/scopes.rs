@@ -60,7 +60,8 @@ async fn a_token_without_the_scope_is_403_and_told_which() {
                 continue;
             }
             assert_eq!(answer.status, 403, "{method} {path} with {has}");
-            let (code, text) = if path.starts_with("/api/") { ("/error_code", "/message") } else { ("/code", "/detail") };
+            let (code, text) =
+                if path.starts_with("/api/") { ("/error_code", "/message") } else { ("/code", "/detail") };
             assert_eq!(answer.text(code), "scope_missing");
             assert!(answer.text(text).contains(&format!("'{scope}'")), "{:?}", answer.body);
         }

@@ -113,7 +113,8 @@ fn fixed(text: &str) -> Result<(ModelId, Price)> {
 }
 
 fn markup(text: &str) -> Result<(ModelId, Price)> {
-    let (model, text) = text.split_once('=').context("write MODEL=PERCENT, such as wavespeed-ai/flux-kontext-max=20")?;
+    let (model, text) =
+        text.split_once('=').context("write MODEL=PERCENT, such as wavespeed-ai/flux-kontext-max=20")?;
     Ok((ModelId::parse(model)?, percent(text)?))
 }
 

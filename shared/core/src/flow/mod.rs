@@ -19,7 +19,7 @@ pub use audit::TenantAudit;
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 pub use tenancy::{
-    BooksFinding, Deletion, NewDestination, NewTenant, PricesChange, PricesChanged, Tenancy, TenantChange,
+    BooksFinding, Deletion, EntryOrder, NewDestination, NewTenant, PricesChange, PricesChanged, Tenancy, TenantChange,
 };
 pub use usage::{UsageQuery, read_usage};
 

@@ -51,6 +51,6 @@ pub trait TaskStore: Send + Sync {
     /// Every step of one task, oldest first.
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>>;
 
-    /// The tenant's tasks, newest first, older than `before` when given.
+    /// The tenant's tasks, newest first, older than `before` when given, which need not be a task's id.
     async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>>;
 }

@@ -40,9 +40,5 @@ pub(crate) async fn set(
 ) -> Result<Json<PricesView>, Problem> {
     let change = PricesChange { prices: body.json()?, allow_under_cost: query.flag("allow_under_cost")? };
     let changed = tenancy.set_prices(&tenant_id(&id)?, change, &actor).await?;
-    Ok(Json(PricesView {
-        prices: changed.prices,
-        under_cost: changed.under_cost,
-        costs_known: changed.costs_known,
-    }))
+    Ok(Json(PricesView { prices: changed.prices, under_cost: changed.under_cost, costs_known: changed.costs_known }))
 }

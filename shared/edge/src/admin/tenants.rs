@@ -94,10 +94,7 @@ pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>) -> Answer<Vec<Tena
     Ok(Json(tenancy.tenants.list().await?.into_iter().map(view).collect()))
 }
 
-pub(crate) async fn get(
-    State(tenancy): State<Arc<Tenancy>>,
-    Path(id): Path<String>,
-) -> Answer<TenantView> {
+pub(crate) async fn get(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<TenantView> {
     Ok(Json(view(tenancy.tenants.current(&tenant_id(&id)?).await?)))
 }
 

@@ -35,6 +35,5 @@ fn bears(headers: &HeaderMap, digest: &Sha256) -> bool {
     let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else { return false };
     let given = sha256(token.trim().as_bytes());
-    scheme.eq_ignore_ascii_case("bearer")
-        && aws_lc_rs::constant_time::verify_slices_are_equal(&given, digest).is_ok()
+    scheme.eq_ignore_ascii_case("bearer") && aws_lc_rs::constant_time::verify_slices_are_equal(&given, digest).is_ok()
 }

@@ -124,7 +124,7 @@ async fn charges(edge: &Edge, principal: &Principal, request: &BillingRequest, w
         return Ok(Vec::new());
     }
     let Some(ids) = request.prediction_uuids.as_deref().filter(|ids| !ids.is_empty()) else {
-        return edge.fluxgate.charges(tenant, window).await.map_err(|error| error.field("start_time"));
+        return edge.fluxgate.charges(tenant, window).await;
     };
     if ids.len() > IDS_MAX {
         return Err(page::bad("prediction_uuids", format!("'prediction_uuids' may name {IDS_MAX} runs at once")));

@@ -8,8 +8,8 @@ use fluxgate_core::tenant::{Tenant, Trust};
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{SqliteStore, audit_log};
 use super::error::{database, unreadable, unwritable};
+use super::{SqliteStore, audit_log};
 
 const WRITE: &str = "write a tenant";
 

@@ -169,3 +169,16 @@ async fn faults_are_read_and_replaced_without_a_key() {
     let wanted = Faults { nsfw: Fault::Always, webhook_late_ms: 5, ..Faults::default() };
     assert_eq!(client.emulator.faults(), wanted);
 }
+
+#[tokio::test]
+async fn a_run_of_several_outputs_can_bring_one_less_and_is_paid_in_full() {
+    let client = Client::with(Faults { fewer_outputs: Fault::Times(1), ..Faults::default() }).await;
+    let body = json!({ "prompt": "dunes", "num_images": 3 });
+
+    let submit = client.request(Method::POST, "/api/v3/wavespeed-ai/flux-dev").json(&body);
+    let answer: Value = submit.send().await.unwrap().json().await.unwrap();
+    let ended = client.ended(answer["data"]["id"].as_str().unwrap()).await;
+
+    assert_eq!((&ended["status"], ended["outputs"].as_array().unwrap().len()), (&json!("completed"), 2));
+    assert!((paid_usd(&client).await - 0.036).abs() < 1e-6);
+}

@@ -30,7 +30,11 @@ impl Destinations for TenantRoles {
         Ok(vec![
             DestinationCheck { name: "role_assumable", passed: with.0, text: with.1 },
             refusal("role_refused_without_external_id", "without an ExternalId", probe.without_external_id_refused),
-            refusal("role_refused_with_another_external_id", "with another ExternalId", probe.with_another_external_id_refused),
+            refusal(
+                "role_refused_with_another_external_id",
+                "with another ExternalId",
+                probe.with_another_external_id_refused,
+            ),
         ])
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
-use fluxgate_core::flow::{Fluxgate, Ports, Tenancy};
+use fluxgate_core::flow::{EntryOrder, Fluxgate, Ports, Tenancy};
 use fluxgate_core::job::Lane;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
 
@@ -62,5 +62,7 @@ pub async fn admin(env: &Environment) -> Result<Arc<Tenancy>, InitError> {
     let Ports { tenants, accounts, tasks, endpoints, clock, entropy, .. } = parts.ports();
     let destinations = Arc::new(TenantRoles(roles(&parts)));
     // It has no key for the vendor, and does not know what models cost.
-    Ok(Arc::new(Tenancy { tenants, accounts, tasks, endpoints, destinations, upstream: None, clock, entropy }))
+    let (upstream, entry_order) = (None, EntryOrder::default());
+    let tenancy = Tenancy { tenants, accounts, tasks, endpoints, destinations, upstream, clock, entropy, entry_order };
+    Ok(Arc::new(tenancy))
 }

@@ -84,7 +84,9 @@ impl Books {
             ("captured", "captured", sum([captured]), "captured in the ledger", self.entered(EntryKind::Capture)),
         ];
         let wrong = checks.into_iter().filter(|(_, _, is, _, must_be)| is != must_be);
-        wrong.map(|(code, what, is, of, must_be)| finding(code, format!("{what}: {}; {of}: {}", usd(is), usd(must_be)))).collect()
+        wrong
+            .map(|(code, what, is, of, must_be)| finding(code, format!("{what}: {}; {of}: {}", usd(is), usd(must_be))))
+            .collect()
     }
 
     /// Every completed task is captured once, with what it was charged; no other task is.

@@ -23,9 +23,9 @@ impl NewDestination {
     pub(super) fn made(self, before: Option<&Destination>, entropy: &dyn Entropy) -> Result<Destination> {
         self.check()?;
         let kept = |arn: &String| before.and_then(|before| before.role.clone()).filter(|role| role.arn == *arn);
-        let role = self.role_arn.map(|arn| {
-            kept(&arn).unwrap_or_else(|| AssumedRole { external_id: external_id(entropy), arn })
-        });
+        let role = self
+            .role_arn
+            .map(|arn| kept(&arn).unwrap_or_else(|| AssumedRole { external_id: external_id(entropy), arn }));
         Ok(Destination { bucket: self.bucket, prefix: self.prefix, role, bucket_owner: self.bucket_owner })
     }
 
@@ -36,7 +36,8 @@ impl NewDestination {
             && self.bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
             && self.bucket.ends_with(|c: char| c.is_ascii_alphanumeric());
         if !bucket {
-            let text = "a bucket's name has 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit";
+            let text =
+                "a bucket's name has 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit";
             return Err(Error::invalid("invalid_bucket", text).field("bucket"));
         }
         if self.prefix.len() > 256 || !(self.prefix.is_empty() || self.prefix.split('/').all(is_segment)) {

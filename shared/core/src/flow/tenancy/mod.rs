@@ -18,6 +18,7 @@ pub use onboard::NewTenant;
 pub use prices::{PricesChange, PricesChanged};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
 
@@ -39,6 +40,19 @@ pub struct Tenancy {
     pub upstream: Option<Arc<dyn Upstream>>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub entry_order: EntryOrder,
+}
+
+/// Keeps the audit entries of one process in the order of their changes: ids sort by the millisecond, and no two share one.
+#[derive(Debug, Default)]
+pub struct EntryOrder(AtomicI64);
+
+impl EntryOrder {
+    fn moment(&self, now: Timestamp) -> Timestamp {
+        let next = |last: i64| now.0.max(last.saturating_add(1));
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        Timestamp(last.map_or(now.0, next))
+    }
 }
 
 impl Tenancy {
@@ -48,7 +62,21 @@ impl Tenancy {
 
     fn entry(&self, actor: &Actor, action: AuditAction, tenant: &TenantId, detail: Value) -> AuditEntry {
         let at = self.now();
-        let id = self.entropy.audit_id(at);
+        let id = self.entropy.audit_id(self.entry_order.moment(at));
         AuditEntry { id, at, actor: actor.clone(), action, tenant: Some(tenant.clone()), detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_entries_of_one_millisecond_keep_their_order() {
+        let order = EntryOrder::default();
+
+        let moments = [5, 5, 5, 3, 9].map(|now| order.moment(Timestamp(now)).0);
+
+        assert_eq!(moments, [5, 6, 7, 8, 9]);
     }
 }

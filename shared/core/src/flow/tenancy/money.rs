@@ -14,13 +14,7 @@ const REFERENCE_BYTES_MAX: usize = 128;
 impl Tenancy {
     /// Adds money to an account of a tenant that exists. The same reference again adds nothing; with another amount it is kind
     /// `Conflict` with code `reference_used`. The ledger is what counts; the audit log tells who it was.
-    pub async fn top_up(
-        &self,
-        tenant: &TenantId,
-        amount: MicroUsd,
-        reference: &str,
-        actor: &Actor,
-    ) -> Result<Account> {
+    pub async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, actor: &Actor) -> Result<Account> {
         self.tenants.current(tenant).await?;
         if reference.is_empty() || reference.len() > REFERENCE_BYTES_MAX {
             let text = format!("a reference has 1 to {REFERENCE_BYTES_MAX} characters; use the number of your invoice");
