@@ -13,15 +13,34 @@ use super::{Stores, admission, fresh_run, fresh_tenant, now};
 /// One thing that happens. Numbers choose among the tasks there are.
 #[derive(Debug, Clone)]
 pub enum Event {
-    TopUp { amount: i64, reference: u8 },
-    Submit { price: i64, outputs_asked: u32 },
-    Accept { task: usize },
-    Finish { task: usize, outputs: usize },
-    Archive { task: usize },
-    Fail { task: usize },
-    GiveUp { task: usize },
+    TopUp {
+        amount: i64,
+        reference: u8,
+    },
+    Submit {
+        price: i64,
+        outputs_asked: u32,
+    },
+    Accept {
+        task: usize,
+    },
+    Finish {
+        task: usize,
+        outputs: usize,
+    },
+    Archive {
+        task: usize,
+    },
+    Fail {
+        task: usize,
+    },
+    GiveUp {
+        task: usize,
+    },
     /// The change before the last one, once more.
-    Again { task: usize },
+    Again {
+        task: usize,
+    },
 }
 
 /// Any event, with amounts small enough to collide.
@@ -64,7 +83,9 @@ impl World {
         match *event {
             Event::TopUp { amount, reference } => self.top_up(amount, reference).await,
             Event::Submit { price, outputs_asked } => self.submit(price, outputs_asked).await,
-            Event::Accept { task } => self.signal(task, |_| Signal::Accepted { upstream: fresh_run(), via: Via::Submit }).await,
+            Event::Accept { task } => {
+                self.signal(task, |_| Signal::Accepted { upstream: fresh_run(), via: Via::Submit }).await
+            }
             Event::Finish { task, outputs } => self.signal(task, |task| finished(task, outputs)).await,
             Event::Archive { task } => self.signal(task, |_| Signal::Archived { outputs: Vec::new() }).await,
             Event::Fail { task } => {
@@ -139,7 +160,10 @@ impl World {
             let of = |kind| entries(&ledger, task, kind).iter().map(|entry| entry.amount.0).sum::<i64>();
             assert!(entries(&ledger, task, EntryKind::Capture).len() <= 1, "after {event:?}: one capture a task");
             assert_eq!(of(EntryKind::Capture) + of(EntryKind::Release), task.price.0, "after {event:?}: a whole end");
-            assert!(task.state == State::Completed || of(EntryKind::Capture) == 0, "after {event:?}: only success costs");
+            assert!(
+                task.state == State::Completed || of(EntryKind::Capture) == 0,
+                "after {event:?}: only success costs"
+            );
         }
     }
 }

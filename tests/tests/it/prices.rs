@@ -8,7 +8,7 @@ fn markup(basis_points: u32) -> Value {
     json!({ "unlisted": { "price": { "markup": { "basis_points": basis_points } } } })
 }
 
-fn fixed(micro_usd: Value) -> Value {
+fn fixed(micro_usd: impl serde::Serialize) -> Value {
     json!({ "models": { MODEL: { "fixed": { "micro_usd": micro_usd } } } })
 }
 
@@ -19,7 +19,7 @@ async fn a_price_counts_from_the_next_submit() {
     let inputs = tenant.inputs().await;
     let at_cost = tenant.submit(&inputs).await;
 
-    let set = operator.put("/tenants/acme/prices", &fixed(json!(100_000))).await;
+    let set = operator.put("/tenants/acme/prices", &fixed(100_000)).await;
     let dearer = tenant.submit(&inputs).await;
 
     assert_eq!(set.status, 200, "{:?}", set.body);
@@ -37,12 +37,12 @@ async fn a_price_that_no_run_may_have_is_refused_and_the_old_one_stays() {
     let before = (operator.get("/tenants/acme/prices").await.body, operator.audit().await);
 
     for (prices, code) in [
-        (fixed(json!(-1)), "invalid_price"),
-        (fixed(json!(1_000_000_000_001_i64)), "invalid_price"),
+        (fixed(-1), "invalid_price"),
+        (fixed(1_000_000_000_001_i64), "invalid_price"),
         // Micro-USD are whole numbers, and these fit no 64 bits.
-        (fixed(json!(0.08)), "invalid_json"),
-        (fixed(json!("80000")), "invalid_json"),
-        (fixed(json!(9_223_372_036_854_775_808_u64)), "invalid_json"),
+        (fixed(0.08), "invalid_json"),
+        (fixed("80000"), "invalid_json"),
+        (fixed(9_223_372_036_854_775_808_u64), "invalid_json"),
         (markup(2_000_000), "invalid_price"),
         (json!({ "unlisted": { "price": { "markup": { "basis_points": -1 } } } }), "invalid_json"),
         (json!({ "models": { "no model": { "fixed": { "micro_usd": 1 } } } }), "invalid_json"),
@@ -51,7 +51,7 @@ async fn a_price_that_no_run_may_have_is_refused_and_the_old_one_stays() {
         let answer = operator.put("/tenants/acme/prices", &prices).await;
         assert_eq!((answer.status.as_u16(), answer.text("/code").as_str()), (400, code), "{prices}");
     }
-    let negative = operator.put("/tenants/acme/prices", &fixed(json!(-1))).await;
+    let negative = operator.put("/tenants/acme/prices", &fixed(-1)).await;
     assert_eq!(negative.text("/field"), MODEL);
     assert_eq!((operator.get("/tenants/acme/prices").await.body, operator.audit().await), before);
 }
@@ -62,7 +62,7 @@ async fn selling_under_cost_is_refused_unless_it_is_allowed() {
     let (operator, tenant) = (gateway.operator(), gateway.tenant("acme", "1").await);
     let capped = json!({ "unlisted": { "price": { "markup": { "basis_points": 12_000, "cap_micro_usd": 1 } } } });
 
-    for (prices, named) in [(markup(9_000), "unlisted"), (fixed(json!(79_999)), MODEL), (capped, "unlisted")] {
+    for (prices, named) in [(markup(9_000), "unlisted"), (fixed(79_999), MODEL), (capped, "unlisted")] {
         let refused = operator.put("/tenants/acme/prices", &prices).await;
         assert_eq!((refused.status.as_u16(), refused.text("/code").as_str()), (400, "under_cost"), "{prices}");
         let detail = refused.text("/detail");
@@ -70,7 +70,7 @@ async fn selling_under_cost_is_refused_unless_it_is_allowed() {
         assert_eq!(refused.text("/field"), named);
     }
     assert_eq!(operator.get("/tenants/acme").await.body["version"], 1);
-    let allowed = operator.put("/tenants/acme/prices?allow_under_cost=true", &fixed(json!(40_000))).await;
+    let allowed = operator.put("/tenants/acme/prices?allow_under_cost=true", &fixed(40_000)).await;
 
     assert_eq!((allowed.status.as_u16(), &allowed.body["under_cost"]), (200, &json!([MODEL])));
     let task = tenant.submit(&tenant.inputs().await).await;
