@@ -1,6 +1,7 @@
 //! The vendor's catalogue: which models there are, what they take, what they cost.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -22,8 +23,9 @@ pub struct Model {
     pub base_price: MicroUsd,
     /// True when the price depends on the inputs, so that only a quote tells it.
     pub needs_quote: bool,
-    properties: Map<String, Value>,
-    validator: Validator,
+    schema: Value,
+    /// Compiled at the model's first run: the vendor lists hundreds, and a process runs a few. `None` when it cannot be.
+    validator: OnceLock<Option<Validator>>,
 }
 
 impl Catalogue {
@@ -58,19 +60,18 @@ impl Model {
         let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
         let base_price = MicroUsd::from_usd(entry.get("base_price")?.as_f64()?)?;
         let schema = run_schema(entry)?;
-        let validator = jsonschema::validator_for(schema).ok()?;
-        let properties = schema.get("properties")?.as_object()?.clone();
+        schema.get("properties")?.as_object()?;
         let needs_quote =
             entry.get("formula").and_then(Value::as_str).is_some_and(|formula| !formula.trim().is_empty());
-        Some(Self { id, base_price, needs_quote, properties, validator })
+        Some(Self { id, base_price, needs_quote, schema: schema.clone(), validator: OnceLock::new() })
     }
 
     /// Keeps the declared inputs, drops nulls and what the model does not declare (as upstream does), and checks the rest.
-    /// Fails with kind `Invalid`, naming the field.
+    /// Fails with kind `Invalid`, naming the field; kind `Unavailable` when the vendor's own declaration makes no sense.
     pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
-        let kept = inputs.into_iter().filter(|(name, value)| !value.is_null() && self.properties.contains_key(name));
+        let kept = inputs.into_iter().filter(|(name, value)| !value.is_null() && self.property(name).is_some());
         let inputs = Value::Object(kept.collect());
-        if let Err(error) = self.validator.validate(&inputs) {
+        if let Err(error) = self.validator()?.validate(&inputs) {
             return Err(refusal(&error));
         }
         match inputs {
@@ -81,7 +82,21 @@ impl Model {
 
     /// The names of the inputs that hold media: URLs of pictures to fetch.
     pub fn media_fields(&self) -> impl Iterator<Item = &str> {
-        self.properties.iter().filter(|(name, property)| is_media(name, property)).map(|(name, _)| name.as_str())
+        let properties = self.schema["properties"].as_object().into_iter().flatten();
+        properties.filter(|(name, property)| is_media(name, property)).map(|(name, _)| name.as_str())
+    }
+
+    fn property(&self, name: &str) -> Option<&Value> {
+        self.schema["properties"].get(name)
+    }
+
+    fn validator(&self) -> Result<&Validator, Error> {
+        let validator = self.validator.get_or_init(|| jsonschema::validator_for(&self.schema).ok());
+        validator.as_ref().ok_or_else(|| {
+            let text =
+                format!("the vendor's catalogue declares the inputs of '{}' in a way that cannot be read", self.id);
+            Error::unavailable("model_unreadable", text)
+        })
     }
 }
 
@@ -144,6 +159,19 @@ mod tests {
 
         assert_eq!((missing.code, missing.field.as_deref()), ("missing_parameter", Some("image")));
         assert_eq!((range.code, range.field.as_deref()), ("invalid_parameter", Some("guidance_scale")));
+    }
+
+    #[test]
+    fn a_declaration_that_makes_no_sense_is_told_when_its_model_is_run() {
+        let schema = json!({"type": "object", "properties": {"prompt": {"type": 7}}});
+        let catalogue = Catalogue::from_entries(vec![json!({
+            "model_id": "odd/two", "base_price": 1,
+            "api_schema": {"api_schemas": [{"type": "model_run", "request_schema": schema}]}
+        })]);
+
+        let error = catalogue.model(&ModelId::parse("odd/two").unwrap()).unwrap().accept(Map::new()).unwrap_err();
+
+        assert_eq!((error.kind, error.code), (Kind::Unavailable, "model_unreadable"));
     }
 
     #[test]

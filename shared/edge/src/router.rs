@@ -1,6 +1,6 @@
 //! The routers, and the OpenAPI document they are.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
@@ -12,6 +12,7 @@ use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::flow::Tenancy;
 use fluxgate_core::signature::Secret;
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -32,9 +33,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Everything tenants call.
 pub fn api_router(edge: Edge) -> Router {
     let (router, document) = routes(edge.fluxgate.bounds()).split_for_parts();
-    let document = serde_json::to_value(document).unwrap_or_default();
+    // Made at the first request for it: a function that starts has tenants to answer.
+    let document = Arc::new(LazyLock::new(move || serde_json::to_value(document).unwrap_or_default()));
     let router = router
-        .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .route("/openapi.json", get(move || std::future::ready(Json(Value::clone(&document)))))
         .route(outputs::PATH, get(outputs::redeem))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
