@@ -17,6 +17,7 @@ pub mod error;
 pub mod flow;
 pub mod id;
 pub mod job;
+pub mod limits;
 pub mod links;
 pub mod metric;
 pub mod money;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::id::{AccountId, TenantId};
+use crate::limits::Limits;
 use crate::money::PriceBook;
 use crate::principal::Scope;
 use crate::signature::Secret;
@@ -26,6 +27,8 @@ pub struct Tenant {
     pub version: u64,
     #[serde(default)]
     pub prices: PriceBook,
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 fn first_version() -> u64 {

@@ -32,6 +32,7 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
         webhook_secret: Secret::new("whsec_x"),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
+        limits: fluxgate_core::limits::Limits::default(),
     }
 }
 

@@ -55,6 +55,7 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         webhook_secret: Secret::webhook([0; 32]),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
+        limits: fluxgate_core::limits::Limits::default(),
     }
 }
 

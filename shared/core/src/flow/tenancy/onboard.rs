@@ -6,6 +6,7 @@ use super::{NewDestination, Tenancy};
 use crate::audit::{Actor, AuditAction};
 use crate::error::{Error, Kind, Result};
 use crate::id::TenantId;
+use crate::limits::Limits;
 use crate::money::{Account, PriceBook};
 use crate::signature::Secret;
 use crate::tenant::{Tenant, TenantState, Trust};
@@ -39,6 +40,7 @@ impl Tenancy {
             webhook_secret: Secret::webhook(random),
             version: 1,
             prices: PriceBook::default(),
+            limits: Limits::default(),
         };
         self.destinations.prepare(&tenant.destination).await?;
         let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
