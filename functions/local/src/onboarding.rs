@@ -6,6 +6,7 @@ use anyhow::Result;
 use fluxgate_core::audit::Actor;
 use fluxgate_core::flow::{EntryOrder, NewDestination, NewTenant, Tenancy};
 use fluxgate_core::id::TenantId;
+use fluxgate_core::limits::Limits;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream};
 use fluxgate_core::tenant::{ClaimMatch, KeySource, Tenant, Trust};
@@ -58,7 +59,7 @@ impl DataFolder {
             bucket_owner: None,
             role_arn: None,
         };
-        NewTenant { id: id.clone(), trust: vec![trust], destination }
+        NewTenant { id: id.clone(), trust: vec![trust], destination, limits: Limits::default() }
     }
 
     /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no such tenant.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::id::TenantId;
+use crate::limits::Limits;
 
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub struct Principal {
     /// The token's `sub`, for logs.
     pub subject: Option<String>,
     pub scopes: BTreeSet<Scope>,
+    /// The tenant's, as they were when the token was verified.
+    pub limits: Limits,
 }
 
 impl Principal {

@@ -12,6 +12,9 @@ use crate::state::Edge;
 /// The principal of a request on the vendor's paths.
 pub(crate) struct VendorBearer(pub(crate) Principal);
 
+/// The principal of a request for a task's result, on the vendor's paths: `…/{id}` or `…/{id}/result`.
+pub(crate) struct VendorPoller(pub(crate) Principal);
+
 /// The principal of a request elsewhere.
 pub(crate) struct Bearer(pub(crate) Principal);
 
@@ -19,7 +22,19 @@ impl FromRequestParts<Edge> for VendorBearer {
     type Rejection = VendorError;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, VendorError> {
-        Ok(Self(principal(parts, edge).await?))
+        Ok(Self(counted(parts, edge).await?))
+    }
+}
+
+impl FromRequestParts<Edge> for VendorPoller {
+    type Rejection = VendorError;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, VendorError> {
+        let principal = principal(parts, edge).await?;
+        let path = parts.uri.path();
+        let task = path.strip_suffix("/result").unwrap_or(path).rsplit('/').next().unwrap_or_default();
+        edge.throttle.poll(&principal, task, parts.extensions.get())?;
+        Ok(Self(principal))
     }
 }
 
@@ -27,8 +42,14 @@ impl FromRequestParts<Edge> for Bearer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
-        Ok(Self(principal(parts, edge).await?))
+        Ok(Self(counted(parts, edge).await?))
     }
+}
+
+async fn counted(parts: &Parts, edge: &Edge) -> Result<Principal, Error> {
+    let principal = principal(parts, edge).await?;
+    edge.throttle.request(&principal, parts.extensions.get())?;
+    Ok(principal)
 }
 
 async fn principal(parts: &Parts, edge: &Edge) -> Result<Principal, Error> {

@@ -10,7 +10,9 @@ mod outputs;
 mod receiver;
 mod router;
 mod state;
+mod throttle;
 mod vendor;
 
 pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};
 pub use state::{Edge, Health};
+pub use throttle::Throttle;

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -24,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::error_reply::{Problem, routing_reply};
 use crate::state::Edge;
-use crate::{admin, native, outputs, receiver, vendor};
+use crate::{admin, native, outputs, receiver, throttle, vendor};
 
 /// How long a client may pause inside a body.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -45,8 +46,15 @@ pub fn api_router(edge: Edge) -> Router {
                 .allow_origin(Any)
                 .allow_methods(Any)
                 .allow_headers(AllowHeaders::mirror_request())
-                .expose_headers([REQUEST_ID, vendor::PRICE]),
-        );
+                .expose_headers([
+                    REQUEST_ID,
+                    vendor::PRICE,
+                    throttle::RATE_LIMIT,
+                    throttle::RATE_LIMIT_POLICY,
+                    RETRY_AFTER,
+                ]),
+        )
+        .layer(axum::middleware::from_fn(throttle::tell));
     observed(router).with_state(edge)
 }
 

@@ -9,12 +9,14 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::auth::Authenticator;
+use crate::throttle::Throttle;
 
 /// The state behind the routers.
 #[derive(Clone)]
 pub struct Edge {
     pub fluxgate: Arc<Fluxgate>,
     pub authenticator: Arc<Authenticator>,
+    pub throttle: Arc<Throttle>,
     pub health: Arc<Health>,
     /// Becomes true when the process is to stop: whoever waits is answered at once.
     pub stopping: watch::Receiver<bool>,

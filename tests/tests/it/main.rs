@@ -23,6 +23,7 @@ mod faults;
 mod idempotency;
 mod infra;
 mod isolation;
+mod limits;
 mod openapi;
 mod operating;
 mod partial;

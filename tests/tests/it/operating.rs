@@ -149,3 +149,15 @@ fn the_admin_token_is_printed_alone_and_is_the_same_each_time() {
     let mode = std::fs::metadata(format!("{}/admin-token", here.data)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn limits_are_set_one_by_one_and_taken_away() {
+    let here = Installation::new();
+
+    here.does(&["tenants", "change", "acme", "--requests-per-second", "5", "--burst", "9", "--weight", "3"]);
+    here.does(&["tenants", "change", "acme", "--burst", "none", "--tasks-in-flight", "7"]);
+
+    assert_eq!(here.shown()["limits"], json!({ "requests_per_second": 5, "tasks_in_flight": 7, "weight": 3 }));
+    here.fails(&["tenants", "change", "acme", "--weight", "0"], "from 1 to 1000");
+    here.fails(&["tenants", "change", "acme"], "say what to change");
+}

@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod doctor;
 mod edit;
+mod limits;
 mod logging;
 mod prices;
 mod progress;

@@ -13,6 +13,7 @@ use fluxgate_core::tenant::{Tenant, Trust};
 use serde_json::{Value, json};
 
 use super::FolderArgs;
+use super::limits::LimitsArgs;
 use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER};
 
 #[derive(Args)]
@@ -40,7 +41,7 @@ enum TenantsCommand {
     },
     /// Show one tenant as JSON
     Show(OneTenant),
-    /// Change whom a tenant trusts, or where its outputs go
+    /// Change whom a tenant trusts, where its outputs go, or what it may take
     Change(ChangeArgs),
     /// Let a tenant begin nothing new; what runs finishes, and it may still read
     Suspend(OneTenant),
@@ -68,7 +69,7 @@ struct ChangeArgs {
     #[command(flatten)]
     tenant: OneTenant,
     /// A JSON file with the issuers it is to trust, in place of all it trusted: [{issuer, audience, keys, claim?, scopes?}]
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["bucket", "prefix"])]
+    #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// The bucket of later outputs
     #[arg(long)]
@@ -76,6 +77,8 @@ struct ChangeArgs {
     /// What later outputs' keys begin with; '' for nothing
     #[arg(long)]
     prefix: Option<String>,
+    #[command(flatten)]
+    limits: LimitsArgs,
 }
 
 pub(super) async fn run(args: TenantsArgs) -> Result<()> {
@@ -142,7 +145,9 @@ fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
 async fn change(args: ChangeArgs) -> Result<()> {
     let OneTenant { name, folder } = args.tenant;
     let tenancy = tenancy(&folder)?;
-    let now = tenancy.tenants.current(&name).await?.destination;
+    let now = tenancy.tenants.current(&name).await?;
+    let limits = args.limits.of(now.limits);
+    let now = now.destination;
     let trust = args.trust.as_deref().map(trust).transpose()?;
     let destination = (args.bucket.is_some() || args.prefix.is_some()).then(|| NewDestination {
         bucket: args.bucket.unwrap_or(now.bucket),
@@ -150,7 +155,7 @@ async fn change(args: ChangeArgs) -> Result<()> {
         bucket_owner: now.bucket_owner,
         role_arn: now.role.map(|role| role.arn),
     });
-    let tenant = tenancy.change(&name, TenantChange { trust, destination }, &Actor::cli()).await?;
+    let tenant = tenancy.change(&name, TenantChange { trust, destination, limits }, &Actor::cli()).await?;
     let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
     let place = format!("s3://{}/{}", tenant.destination.bucket, tenant.destination.prefix);
     print(&format!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")));
@@ -176,7 +181,7 @@ async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
         "account": {
             "available_usd": account.available.usd(), "held_usd": account.held.usd(), "captured_usd": account.captured.usd(),
         },
-        "destination": tenant.destination, "trust": trust,
+        "destination": tenant.destination, "trust": trust, "limits": tenant.limits,
         "local_issuer": { "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE },
         "endpoints": endpoints.iter().map(|endpoint| json!({
             "id": endpoint.id, "url": endpoint.url.url().as_str(), "enabled": endpoint.enabled,

@@ -10,7 +10,7 @@ use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::SystemClock;
 use fluxgate_core::signature::{CapabilityKey, Secret};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
-use fluxgate_edge::{Edge, Health};
+use fluxgate_edge::{Edge, Health, Throttle};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
@@ -64,7 +64,8 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     let store = Arc::new(parts.folder.store.clone());
     let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
     let health = Arc::new(health(parts, public_url.is_some()));
-    Ok(Edge { fluxgate, authenticator, health, stopping: parts.stopping.clone() })
+    let throttle = Arc::new(Throttle::new(Arc::new(SystemClock)));
+    Ok(Edge { fluxgate, authenticator, throttle, health, stopping: parts.stopping.clone() })
 }
 
 fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Result<Ports> {

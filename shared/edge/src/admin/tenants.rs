@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
+use fluxgate_core::limits::Limits;
 use fluxgate_core::tenant::{Tenant, TenantState, Trust};
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub(crate) struct TenantRequest {
     id: String,
     trust: Vec<Trust>,
     destination: DestinationRequest,
+    #[serde(default)]
+    limits: Limits,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +58,7 @@ impl DestinationRequest {
 pub(crate) struct ChangeRequest {
     trust: Option<Vec<Trust>>,
     destination: Option<DestinationRequest>,
+    limits: Option<Limits>,
 }
 
 /// A tenant without its secrets.
@@ -67,6 +71,7 @@ pub(crate) struct TenantView {
     trust: Vec<Trust>,
     bucket: String,
     prefix: String,
+    limits: Limits,
     #[serde(skip_serializing_if = "Option::is_none")]
     role_arn: Option<String>,
     /// What the role's trust policy must ask for.
@@ -84,7 +89,7 @@ pub(crate) async fn create(
 ) -> std::result::Result<(StatusCode, Json<TenantView>), Problem> {
     let request: TenantRequest = body.json()?;
     let id = TenantId::parse(&request.id).map_err(|error| error.field("id"))?;
-    let new = NewTenant { id, trust: request.trust, destination: request.destination.parse()? };
+    let new = NewTenant { id, trust: request.trust, destination: request.destination.parse()?, limits: request.limits };
     let tenant = tenancy.onboard(new, &actor).await?;
     let webhook_secret = Some(tenant.webhook_secret.expose().to_owned());
     Ok((StatusCode::CREATED, Json(TenantView { webhook_secret, ..view(tenant) })))
@@ -106,7 +111,7 @@ pub(crate) async fn change(
 ) -> Answer<TenantView> {
     let request: ChangeRequest = body.json()?;
     let destination = request.destination.map(DestinationRequest::parse).transpose()?;
-    let change = TenantChange { trust: request.trust, destination };
+    let change = TenantChange { trust: request.trust, destination, limits: request.limits };
     Ok(Json(view(tenancy.change(&tenant_id(&id)?, change, &actor).await?)))
 }
 
@@ -173,6 +178,7 @@ fn view(tenant: Tenant) -> TenantView {
         trust: tenant.trust,
         bucket: tenant.destination.bucket,
         prefix: tenant.destination.prefix,
+        limits: tenant.limits,
         role_arn,
         external_id,
         webhook_secret: None,

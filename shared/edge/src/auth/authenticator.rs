@@ -6,6 +6,7 @@ use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Clock, TenantStore};
 use fluxgate_core::principal::Principal;
+use fluxgate_core::tenant::Tenant;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
 
@@ -70,21 +71,22 @@ impl Authenticator {
         let trusted = self.trusts.find(&token.claims).await?;
         self.keys.find(&trusted, &token).await?.verify(&token)?;
         let expires_at = token.claims.check(&trusted.trust, self.clock.now(), self.bounds.leeway_s)?;
-        self.exists(&trusted.tenant).await?;
+        let tenant = self.tenant(&trusted.tenant).await?;
         let subject = token.claims.subject().map(str::to_owned);
         Ok((
             Principal {
                 tenant: trusted.tenant.clone(),
                 subject,
                 scopes: token.claims.scopes(trusted.trust.scopes.as_ref()),
+                limits: tenant.limits,
             },
             expires_at,
         ))
     }
 
     /// A suspended tenant may read on: what it may not do is for the use cases to refuse.
-    async fn exists(&self, id: &TenantId) -> Result<()> {
-        self.tenants.get(id).await.map(drop).map_err(|error| match error.kind {
+    async fn tenant(&self, id: &TenantId) -> Result<Tenant> {
+        self.tenants.get(id).await.map_err(|error| match error.kind {
             Kind::NotFound => Refusal::NoTenant.into(),
             _ => error,
         })

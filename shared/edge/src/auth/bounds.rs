@@ -25,7 +25,8 @@ pub struct AuthBounds {
     pub issuers_max: usize,
     /// Verified tokens kept.
     pub token_cache_entries: usize,
-    /// How long a verified token is taken without verifying it again; so long may a deleted tenant read on at most.
+    /// How long a verified token is taken without verifying it again; so long may a deleted tenant read on
+    /// at most, and so long do its old limits count.
     pub token_cache_ttl_ms: u64,
 }
 

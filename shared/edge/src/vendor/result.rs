@@ -8,7 +8,7 @@ use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::Scope;
 
 use super::envelope::{Envelope, success};
-use crate::bearer::VendorBearer;
+use crate::bearer::VendorPoller;
 use crate::error_reply::{VendorError, VendorErrorBody};
 use crate::state::Edge;
 
@@ -23,9 +23,10 @@ type Answer = Result<Json<Envelope<Prediction>>, VendorError>;
     responses(
         (status = 200, body = Envelope<Prediction>),
         (status = 401, body = VendorErrorBody),
-        (status = 404, description = "unknown, or another tenant's", body = VendorErrorBody)),
+        (status = 404, description = "unknown, or another tenant's", body = VendorErrorBody),
+        (status = 429, description = "only above one look a second: the tenant's limit of requests", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn result(edge: State<Edge>, bearer: VendorBearer, id: Path<String>) -> Answer {
+pub(crate) async fn result(edge: State<Edge>, bearer: VendorPoller, id: Path<String>) -> Answer {
     read(edge, bearer, id).await
 }
 
@@ -35,7 +36,7 @@ pub(crate) async fn result(edge: State<Edge>, bearer: VendorBearer, id: Path<Str
     params(("id" = String, Path)),
     responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn result_short(edge: State<Edge>, bearer: VendorBearer, id: Path<String>) -> Answer {
+pub(crate) async fn result_short(edge: State<Edge>, bearer: VendorPoller, id: Path<String>) -> Answer {
     read(edge, bearer, id).await
 }
 
@@ -45,11 +46,11 @@ pub(crate) async fn result_short(edge: State<Edge>, bearer: VendorBearer, id: Pa
     params(("id" = String, Path)),
     responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn result_v2(edge: State<Edge>, bearer: VendorBearer, id: Path<String>) -> Answer {
+pub(crate) async fn result_v2(edge: State<Edge>, bearer: VendorPoller, id: Path<String>) -> Answer {
     read(edge, bearer, id).await
 }
 
-async fn read(State(edge): State<Edge>, VendorBearer(principal): VendorBearer, Path(id): Path<String>) -> Answer {
+async fn read(State(edge): State<Edge>, VendorPoller(principal): VendorPoller, Path(id): Path<String>) -> Answer {
     principal.require(Scope::Read)?;
     // An id that cannot exist does not exist.
     let id =

@@ -59,6 +59,7 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
         (status = 404, description = "no such model", body = VendorErrorBody),
         (status = 413, body = VendorErrorBody),
         (status = 422, description = "the Idempotency-Key was used for another request", body = VendorErrorBody),
+        (status = 429, description = "more requests than the tenant's limit allows; `Retry-After` says when", body = VendorErrorBody),
         (status = 503, body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_two_segments(

@@ -8,7 +8,7 @@ use fluxgate_core::bounds::Bounds;
 use fluxgate_core::flow::Ports;
 use fluxgate_core::port::SystemClock;
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
-use fluxgate_edge::{Edge, Health};
+use fluxgate_edge::{Edge, Health, Throttle};
 use fluxgate_outbound::HttpJwksFetcher;
 use tokio::sync::watch;
 use url::Url;
@@ -62,6 +62,7 @@ fn edge(ports: Ports, bounds: Bounds, linking: Linking, keys: Arc<dyn KeySetFetc
     Edge {
         fluxgate: fluxgate(ports, bounds, linking),
         authenticator: Arc::new(authenticator),
+        throttle: Arc::new(Throttle::new(Arc::new(SystemClock))),
         health: Arc::new(health),
         stopping: NEVER_STOPPING.subscribe(),
     }

@@ -7,6 +7,7 @@ use super::{NewDestination, Tenancy};
 use crate::audit::{Actor, AuditAction};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::limits::Limits;
 use crate::tenant::{Tenant, TenantState, Trust};
 
 /// What is to be different. What is left out stays as it is.
@@ -16,18 +17,24 @@ pub struct TenantChange {
     pub trust: Option<Vec<Trust>>,
     /// In place of the whole one.
     pub destination: Option<NewDestination>,
+    /// In place of all that there were.
+    pub limits: Option<Limits>,
 }
 
 impl Tenancy {
-    /// Changes trust, destination, or both at once.
+    /// Changes trust, destination, limits, or several at once.
     ///
     /// Kind `Invalid`, naming the field, for what cannot work, and `nothing_to_change`; kind `Conflict` with code
     /// `issuer_ambiguous` as when a tenant is made, and with code `version_conflict` when somebody else changed the tenant
     /// meanwhile. Nothing is written then.
     pub async fn change(&self, id: &TenantId, change: TenantChange, actor: &Actor) -> Result<Tenant> {
         let mut tenant = self.tenants.current(id).await?;
-        if change.trust.is_none() && change.destination.is_none() {
-            return Err(Error::invalid("nothing_to_change", "say what to change: 'trust', 'destination' or both"));
+        if change.trust.is_none() && change.destination.is_none() && change.limits.is_none() {
+            return Err(Error::invalid("nothing_to_change", "say what to change: 'trust', 'destination' or 'limits'"));
+        }
+        if let Some(limits) = change.limits {
+            limits.check()?;
+            tenant.limits = limits;
         }
         if let Some(trust) = change.trust {
             self.check_trust(id, &trust).await?;

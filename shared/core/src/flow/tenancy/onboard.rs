@@ -17,6 +17,7 @@ pub struct NewTenant {
     pub id: TenantId,
     pub trust: Vec<Trust>,
     pub destination: NewDestination,
+    pub limits: Limits,
 }
 
 impl Tenancy {
@@ -26,6 +27,7 @@ impl Tenancy {
     /// a deleted tenant's (`tenant_name_used`), and for an issuer whose tokens could mean another tenant as well
     /// (`issuer_ambiguous`). Nothing is written then.
     pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Tenant> {
+        new.limits.check()?;
         let destination = new.destination.made(None, &*self.entropy)?;
         self.check_trust(&new.id, &new.trust).await?;
         self.check_name(&new.id).await?;
@@ -40,7 +42,7 @@ impl Tenancy {
             webhook_secret: Secret::webhook(random),
             version: 1,
             prices: PriceBook::default(),
-            limits: Limits::default(),
+            limits: new.limits,
         };
         self.destinations.prepare(&tenant.destination).await?;
         let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
@@ -73,6 +75,6 @@ pub(super) fn told(tenant: &Tenant) -> Value {
     let destination = &tenant.destination;
     json!({
         "issuers": issuers, "bucket": destination.bucket, "prefix": destination.prefix,
-        "role_arn": destination.role.as_ref().map(|role| &role.arn),
+        "role_arn": destination.role.as_ref().map(|role| &role.arn), "limits": tenant.limits,
     })
 }

@@ -1,5 +1,9 @@
 //! What one tenant may take of what all tenants share.
 
+mod bucket;
+
+pub use bucket::{Bucket, Rate, Taken};
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -47,6 +51,12 @@ impl Limits {
             return Err(Error::invalid("invalid_limit", text).field("burst"));
         }
         Ok(())
+    }
+
+    /// How often requests may come; `None` when they are not limited.
+    pub fn rate(&self) -> Option<Rate> {
+        let per_second = self.requests_per_second?;
+        Some(Rate { per_second, burst: self.burst.unwrap_or(per_second) })
     }
 
     pub fn weight(&self) -> u32 {

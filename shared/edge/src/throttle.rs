@@ -1,0 +1,95 @@
+//! How often a tenant may ask, counted by this process alone, and the headers that say so.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::limits::{Bucket, Rate, Taken};
+use fluxgate_core::port::Clock;
+use fluxgate_core::principal::Principal;
+use fluxgate_core::{Error, Kind, Result, Retry};
+use quick_cache::sync::Cache;
+
+/// Tenants, and tasks that are polled, whose buckets are kept; a bucket that was dropped begins full again.
+const TENANTS_MAX: usize = 10_000;
+const POLLED_MAX: usize = 100_000;
+
+/// A result may be asked for once a second without counting, give or take a client's timer.
+const POLL: Rate = Rate { per_second: 1, burst: 3 };
+
+/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>
+pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+type Buckets<K> = Cache<K, Arc<Mutex<Bucket>>>;
+
+/// The buckets of the tenants that have a limit; the others cost nothing here.
+pub struct Throttle {
+    clock: Arc<dyn Clock>,
+    tenants: Buckets<TenantId>,
+    polled: Buckets<(TenantId, String)>,
+}
+
+/// What a request's answer is to say of the tenant's limit, once it is known.
+#[derive(Clone, Default)]
+pub(crate) struct Report(Arc<OnceLock<(Rate, Taken)>>);
+
+impl Throttle {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tenants: Cache::new(TENANTS_MAX), polled: Cache::new(POLLED_MAX) }
+    }
+
+    /// Counts one request. Kind `Busy` with code `rate_limited` when there were too many.
+    pub(crate) fn request(&self, principal: &Principal, report: Option<&Report>) -> Result<()> {
+        let Some(rate) = principal.limits.rate() else { return Ok(()) };
+        let taken = self.take(&self.tenants, &principal.tenant, rate);
+        if let Some(Report(told)) = report {
+            told.get_or_init(|| (rate, taken));
+        }
+        taken.refused_ms.map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
+    }
+
+    /// Counts one look at a task, which is a request only when the last one was less than a second ago.
+    pub(crate) fn poll(&self, principal: &Principal, task: &str, report: Option<&Report>) -> Result<()> {
+        if principal.limits.rate().is_none() {
+            return Ok(());
+        }
+        let task = (principal.tenant.clone(), task.to_owned());
+        match self.take(&self.polled, &task, POLL).refused_ms {
+            None => Ok(()),
+            Some(_) => self.request(principal, report),
+        }
+    }
+
+    fn take<K: Eq + std::hash::Hash + Clone>(&self, buckets: &Buckets<K>, key: &K, rate: Rate) -> Taken {
+        let bucket = buckets.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()));
+        let Ok(bucket) = bucket;
+        bucket.lock().unwrap_or_else(PoisonError::into_inner).take(rate, self.clock.now())
+    }
+}
+
+fn refusal(rate: Rate, after_ms: u64) -> Error {
+    let Rate { per_second, burst } = rate;
+    let text = format!(
+        "these are more than {per_second} requests a second, {burst} at once; slow down, or ask the operator for a higher limit"
+    );
+    Error::new(Kind::Busy, "rate_limited", text).retry(Retry::AfterMs(after_ms))
+}
+
+/// Adds the headers to whatever was answered.
+pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
+    let report = Report::default();
+    request.extensions_mut().insert(report.clone());
+    let mut response = next.run(request).await;
+    if let Some((rate, taken)) = report.0.get() {
+        let policy = format!("\"requests\";q={};w={}", rate.burst, rate.window_s());
+        let limit = format!("\"requests\";r={};t={}", taken.remaining, taken.reset_s);
+        for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
+            response.headers_mut().extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
+        }
+    }
+    response
+}
