@@ -76,6 +76,24 @@ impl DataFolder {
         Self::open(path)
     }
 
+    /// Writes down where the emulator of the serving process listens, or that there is none.
+    pub fn note_emulator(&self, base_url: Option<&str>) -> Result<()> {
+        let path = self.path.join(EMULATOR);
+        let noted = match base_url {
+            Some(base_url) => std::fs::write(&path, base_url),
+            None => std::fs::remove_file(&path).or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            }),
+        };
+        noted.with_context(|| format!("{} cannot be written", path.display()))
+    }
+
+    /// Where the emulator listens, if the last process that served this folder had one; it may be gone.
+    pub fn noted_emulator(&self) -> Option<String> {
+        std::fs::read_to_string(self.path.join(EMULATOR)).ok()
+    }
+
     /// Where the buckets lie.
     pub fn buckets(&self) -> PathBuf {
         self.path.join("s3")
@@ -86,6 +104,9 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
+
+/// The file that names the emulator's address.
+const EMULATOR: &str = "emulator-url";
 
 /// The file of the admin token: apart from the other secrets, so that deleting it makes a new one and nothing else.
 const ADMIN_TOKEN: &str = "admin-token";

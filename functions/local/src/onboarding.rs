@@ -8,9 +8,10 @@ use fluxgate_core::flow::{EntryOrder, NewDestination, NewTenant, Tenancy};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::limits::Limits;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream};
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream, VendorBooks};
 use fluxgate_core::tenant::{ClaimMatch, KeySource, Tenant, Trust};
 use fluxgate_edge::auth::TokenClaims;
+use fluxgate_outbound::WaveSpeedClient;
 
 use crate::destinations::BucketFolders;
 use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER, SystemEntropy, TENANT_CLAIM};
@@ -20,7 +21,7 @@ const FIRST_TOP_UP: &str = "tenants-add";
 
 impl DataFolder {
     /// The operator's use cases on this folder.
-    pub fn tenancy(&self, upstream: Option<Arc<dyn Upstream>>) -> Tenancy {
+    pub fn tenancy(&self, vendor: Option<Arc<WaveSpeedClient>>) -> Tenancy {
         let store = Arc::new(self.store.clone());
         Tenancy {
             tenants: store.clone(),
@@ -28,7 +29,8 @@ impl DataFolder {
             tasks: store.clone(),
             endpoints: store,
             destinations: Arc::new(BucketFolders(self.buckets())),
-            upstream,
+            upstream: vendor.clone().map(|vendor| -> Arc<dyn Upstream> { vendor }),
+            vendor_books: vendor.map(|vendor| -> Arc<dyn VendorBooks> { vendor }),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             entry_order: EntryOrder::default(),

@@ -25,6 +25,7 @@ pub mod port;
 pub mod prediction;
 pub mod price_list;
 pub mod principal;
+pub mod reconcile;
 pub mod retry;
 pub mod signature;
 pub mod task;

@@ -29,6 +29,7 @@ mod operating;
 mod partial;
 mod prices;
 mod python_sdk;
+mod reconcile;
 mod scopes;
 mod sqs;
 mod stack;

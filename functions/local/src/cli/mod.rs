@@ -9,6 +9,7 @@ mod limits;
 mod logging;
 mod prices;
 mod progress;
+mod reconcile;
 mod serve;
 mod tasks;
 mod tenants;
@@ -71,6 +72,8 @@ enum Command {
     Tasks(tasks::TasksArgs),
     /// Sum up what a tenant used and was charged, by day and model
     Usage(usage::UsageArgs),
+    /// Compare what tenants were charged with the vendor's bills; exit code 1 when something differs
+    Reconcile(reconcile::ReconcileArgs),
     /// Check this machine and a data folder
     Doctor(doctor::DoctorArgs),
     /// Measure this build against a bare reverse proxy, side by side
@@ -127,6 +130,7 @@ impl Command {
             Self::Edit(args) => edit::run(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
             Self::Usage(args) => usage::run(args).await,
+            Self::Reconcile(args) => reconcile::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::Bench(args) => Box::pin(bench::run(args)).await,
             Self::BenchProxy(args) => bench::proxy(args).await,

@@ -11,10 +11,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use axum::serve::ListenerExt as _;
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::port::Upstream;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
 use fluxgate_emulator::Emulator;
+use fluxgate_outbound::WaveSpeedClient;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -48,6 +48,7 @@ impl Server {
         let addr = listener.local_addr()?;
         let s3 = start_s3(&settings, &folder)?;
         let emulator = start_emulator(&settings).await?;
+        folder.note_emulator(emulator.as_ref().map(Emulator::base_url).as_deref())?;
         let (stop, stopped) = watch::channel(false);
         let edge = wiring::edge(&wiring::Parts {
             settings: &settings,
@@ -58,7 +59,8 @@ impl Server {
             stopping: stopped.clone(),
         })?;
         let pump = Pump::start(&edge.fluxgate);
-        let tenancy = Arc::new(folder.tenancy(Some(edge.fluxgate.ports.upstream.clone())));
+        let vendor = wiring::upstream(&settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
+        let tenancy = Arc::new(folder.tenancy(Some(Arc::new(vendor))));
         let router = fluxgate_edge::api_router(edge.clone())
             .merge(fluxgate_edge::receiver_router(edge))
             .merge(fluxgate_edge::admin_router_with_token(tenancy, &folder.secrets.admin_token))
@@ -112,7 +114,7 @@ impl Server {
 
 /// What models cost, for a command that runs apart from the server: as the vendor says, or as the emulator does.
 pub(crate) struct Costs {
-    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) upstream: Arc<WaveSpeedClient>,
     _emulator: Option<Emulator>,
 }
 
@@ -123,6 +125,20 @@ impl Costs {
         let upstream = wiring::upstream(settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
         Ok(Self { upstream: Arc::new(upstream), _emulator: emulator })
     }
+}
+
+/// The vendor for a command that runs apart from the server; when that is the emulator, the one within the server that runs.
+pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<WaveSpeedClient>> {
+    let emulator = match settings.upstream()? {
+        UpstreamChoice::Emulator => {
+            let text =
+                "the emulator runs within 'fluxgate serve': start that first, or name the vendor in FLUXGATE_UPSTREAM";
+            Some(folder.noted_emulator().context(text)?)
+        }
+        UpstreamChoice::Vendor { .. } => None,
+    };
+    let emulator = emulator.map(|url| (url, fluxgate_emulator::EmulatorConfig::default().api_key));
+    Ok(Arc::new(wiring::vendor(settings, emulator, Bounds::default().upstream_timeout_ms)?))
 }
 
 /// What the buckets and the emulator get in any case.

@@ -121,8 +121,18 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
 
 /// The client of the emulator, when there is one, else of the vendor that the settings name.
 pub(super) fn upstream(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
+    let emulator = emulator.map(|emulator| (emulator.base_url(), emulator.api_key().to_owned()));
+    vendor(settings, emulator, timeout_ms)
+}
+
+/// The same for an emulator that is known by its address and its key.
+pub(super) fn vendor(
+    settings: &Settings,
+    emulator: Option<(String, String)>,
+    timeout_ms: u64,
+) -> Result<WaveSpeedClient> {
     let (base_url, api_key) = match (emulator, settings.upstream()?) {
-        (Some(emulator), _) => (Url::parse(&emulator.base_url())?, Secret::new(emulator.api_key())),
+        (Some((url, key)), _) => (Url::parse(&url)?, Secret::new(key)),
         (None, UpstreamChoice::Vendor { url, key }) => (url, key),
         (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
     };

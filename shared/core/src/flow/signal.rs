@@ -4,7 +4,7 @@ use super::Fluxgate;
 use crate::callback::EventType;
 use crate::delivery::{Delivery, DeliveryState, Target};
 use crate::error::{Error, Result};
-use crate::id::{DeliveryId, TaskId};
+use crate::id::{DeliveryId, TaskId, UpstreamId};
 use crate::job::Job;
 use crate::metric::{count, measure};
 use crate::port::Ids as _;
@@ -114,7 +114,7 @@ impl Fluxgate {
             (_, Signal::Finished(finished)) => &finished.upstream,
             _ => return Ok(()),
         };
-        let step = Step::new(now, "orphaned").detail(format!("upstream run {run}"));
+        let step = Step::new(now, ORPHANED).detail(format!("{ORPHANED_RUN}{run}"));
         let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
         if timeline.iter().any(|known| known.name == step.name && known.detail == step.detail) {
             return Ok(());
@@ -134,4 +134,14 @@ impl Fluxgate {
             outcome => outcome.map(drop),
         }
     }
+}
+
+/// The line of a timeline that names a run which came too late, or which another task had been given.
+const ORPHANED: &str = "orphaned";
+const ORPHANED_RUN: &str = "upstream run ";
+
+/// The run that such a line names.
+pub(super) fn orphaned_run(step: &Step) -> Option<UpstreamId> {
+    let detail = step.detail.as_deref().filter(|_| step.name == ORPHANED)?;
+    UpstreamId::parse(detail.strip_prefix(ORPHANED_RUN)?).ok()
 }

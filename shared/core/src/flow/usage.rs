@@ -45,7 +45,7 @@ pub async fn read_usage(tasks: &dyn TaskStore, bounds: &Bounds, query: &UsageQue
 }
 
 /// Shows each task that was made in the window, newest first.
-async fn each_task(
+pub(super) async fn each_task(
     tasks: &dyn TaskStore,
     bounds: &Bounds,
     tenant: &TenantId,

@@ -14,6 +14,7 @@ mod queue;
 mod task_store;
 mod tenant_store;
 mod upstream;
+mod vendor_books;
 
 pub use account_store::AccountStore;
 pub use callback_sender::{CallbackSender, Outgoing, SendOutcome};
@@ -29,3 +30,4 @@ pub use queue::{DeadLetter, Lease, Queue};
 pub use task_store::{Admitted, TaskStore};
 pub use tenant_store::TenantStore;
 pub use upstream::{SubmitAnswer, SubmitCall, Upload, Upstream};
+pub use vendor_books::VendorBooks;

@@ -5,6 +5,7 @@ mod audit_log;
 mod operator;
 mod prices;
 mod query;
+mod reconcile;
 mod tenants;
 mod token;
 
@@ -33,6 +34,7 @@ pub(crate) fn router() -> Router<Arc<Tenancy>> {
         .route("/admin/v1/tenants/{id}/account", get(accounts::account))
         .route("/admin/v1/tenants/{id}/account/check", get(accounts::check))
         .route("/admin/v1/tenants/{id}/top-ups", post(accounts::top_up))
+        .route("/admin/v1/reconcile", get(reconcile::reconcile))
         .route("/admin/v1/audit", get(audit_log::list))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

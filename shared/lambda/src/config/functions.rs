@@ -3,7 +3,7 @@
 use fluxgate_core::job::Lane;
 use ipnet::IpNet;
 
-use super::{Base, DeadLetters, Environment, Links, Queues, Vendor, allow_net, capability_secret};
+use super::{Base, DeadLetters, Environment, Links, Queues, Vendor, VendorAccount, allow_net, capability_secret};
 use crate::init::InitError;
 
 pub struct GatewayConfig {
@@ -52,6 +52,7 @@ pub struct SweeperConfig {
 
 pub struct AdminConfig {
     pub base: Base,
+    pub vendor: VendorAccount,
 }
 
 impl GatewayConfig {
@@ -120,6 +121,6 @@ impl SweeperConfig {
 
 impl AdminConfig {
     pub fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { base: Base::read(env)? })
+        Ok(Self { base: Base::read(env)?, vendor: VendorAccount::read(env)? })
     }
 }

@@ -45,11 +45,16 @@ pub struct DeadLetters {
     url: String,
 }
 
-/// The vendor's API.
-pub struct Vendor {
+/// The vendor's API and our account there.
+pub struct VendorAccount {
     pub url: Url,
     /// Name or ARN of the secret that holds the key.
     pub key_secret: String,
+}
+
+/// The vendor, for whom runs are sent to it.
+pub struct Vendor {
+    pub account: VendorAccount,
     /// Where the vendor reaches the receiver; none: completions come by polling alone.
     pub public_url: Option<Url>,
 }
@@ -114,13 +119,15 @@ impl DeadLetters {
     }
 }
 
+impl VendorAccount {
+    fn read(env: &Environment) -> Result<Self, InitError> {
+        Ok(Self { url: env.url("FLUXGATE_UPSTREAM_URL")?, key_secret: env.required("FLUXGATE_UPSTREAM_KEY_SECRET")? })
+    }
+}
+
 impl Vendor {
     fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self {
-            url: env.url("FLUXGATE_UPSTREAM_URL")?,
-            key_secret: env.required("FLUXGATE_UPSTREAM_KEY_SECRET")?,
-            public_url: env.optional_url("FLUXGATE_PUBLIC_URL")?,
-        })
+        Ok(Self { account: VendorAccount::read(env)?, public_url: env.optional_url("FLUXGATE_PUBLIC_URL")? })
     }
 }
 

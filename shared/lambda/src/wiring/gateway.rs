@@ -34,7 +34,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let bounds = bounds(vendor.public_url.as_ref());
     let guard = Arc::new(guard(allow_net)?);
     let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client()));
-    let upstream = upstream(&parts, &vendor, bounds.upstream_timeout_ms)?;
+    let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
     let capability = parts.capability(&links.capability_secret);
     let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&upstream));
     table?;

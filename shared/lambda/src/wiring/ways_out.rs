@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use super::parts::Parts;
 use super::stored_secret::StoredSecret;
 use crate::absent::Absent;
-use crate::config::Vendor;
+use crate::config::VendorAccount;
 use crate::init::InitError;
 
 const CATALOGUE_TTL_MS: u64 = 300_000;
@@ -27,7 +27,7 @@ pub(super) fn guard(allow_net: Vec<IpNet>) -> Result<Guard, InitError> {
     Ok(Guard::new(policy)?)
 }
 
-pub(super) fn upstream(parts: &Parts, vendor: &Vendor, timeout_ms: u64) -> Result<WaveSpeedClient, InitError> {
+pub(super) fn upstream(parts: &Parts, vendor: &VendorAccount, timeout_ms: u64) -> Result<WaveSpeedClient, InitError> {
     Ok(WaveSpeedClient::new(UpstreamSettings {
         base_url: vendor.url.clone(),
         api_key: Arc::new(StoredSecret::named(&parts.secrets, &vendor.key_secret)?),

@@ -19,7 +19,7 @@ pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
     let PollerConfig { base, queues, dead_letters, vendor, capability_secret } = PollerConfig::read(env)?;
     let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
     let bounds = bounds(vendor.public_url.as_ref());
-    let upstream = upstream(&parts, &vendor, bounds.upstream_timeout_ms)?;
+    let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
     let capability = parts.capability(&capability_secret).await?;
     let ports = Ports { upstream: Arc::new(upstream), ..parts.ports() };
     let linking = Linking { capability, base_url: None, public_url: vendor.public_url };
@@ -57,12 +57,21 @@ pub async fn sweeper(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
 
 /// The operator's API.
 pub async fn admin(env: &Environment) -> Result<Arc<Tenancy>, InitError> {
-    let AdminConfig { base } = AdminConfig::read(env)?;
+    let AdminConfig { base, vendor } = AdminConfig::read(env)?;
     let parts = Parts::open(base, QueueUrls::default(), None).await?;
     let Ports { tenants, accounts, tasks, endpoints, clock, entropy, .. } = parts.ports();
     let destinations = Arc::new(TenantRoles(roles(&parts)));
-    // It has no key for the vendor, and does not know what models cost.
-    let (upstream, entry_order) = (None, EntryOrder::default());
-    let tenancy = Tenancy { tenants, accounts, tasks, endpoints, destinations, upstream, clock, entropy, entry_order };
-    Ok(Arc::new(tenancy))
+    let vendor = Arc::new(upstream(&parts, &vendor, bounds(None).upstream_timeout_ms)?);
+    Ok(Arc::new(Tenancy {
+        tenants,
+        accounts,
+        tasks,
+        endpoints,
+        destinations,
+        upstream: Some(vendor.clone()),
+        vendor_books: Some(vendor),
+        clock,
+        entropy,
+        entry_order: EntryOrder::default(),
+    }))
 }

@@ -1,6 +1,7 @@
 //! The vendor's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never leaves this folder.
 
 mod api_key;
+mod books;
 mod cached;
 mod envelope;
 mod exchange;

@@ -8,6 +8,7 @@ mod destination;
 mod money;
 mod onboard;
 mod prices;
+mod reconcile;
 mod trust;
 
 pub use books::BooksFinding;
@@ -25,7 +26,7 @@ use serde_json::Value;
 use crate::audit::{Actor, AuditAction, AuditEntry};
 use crate::id::TenantId;
 use crate::port::{
-    AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, TaskStore, TenantStore, Upstream,
+    AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, TaskStore, TenantStore, Upstream, VendorBooks,
 };
 use crate::time::Timestamp;
 
@@ -38,6 +39,8 @@ pub struct Tenancy {
     pub destinations: Arc<dyn Destinations>,
     /// Knows what models cost; without it prices are judged by their terms alone.
     pub upstream: Option<Arc<dyn Upstream>>,
+    /// Knows what was billed; without it there is nothing to reconcile with.
+    pub vendor_books: Option<Arc<dyn VendorBooks>>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub entry_order: EntryOrder,

@@ -1,0 +1,81 @@
+//! `fluxgate reconcile`.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use fluxgate_core::day::Day;
+use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::reconcile::{Margin, Report, last_days};
+
+use super::FolderArgs;
+use crate::folder::DataFolder;
+use crate::server::vendor_of;
+use crate::settings::Settings;
+
+#[derive(Args)]
+pub(super) struct ReconcileArgs {
+    /// The first day, such as 2026-11-01, in UTC [default: 6 days before the last one]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    from: Option<Day>,
+    /// The last day [default: today]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    to: Option<Day>,
+    /// Print the report as JSON, as `GET /admin/v1/reconcile` answers
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
+}
+
+pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
+    let folder = DataFolder::open_existing(&args.folder.data)?;
+    let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?)?;
+    let window = last_days(args.from, args.to, SystemClock.now()).window()?;
+    let report = folder.tenancy(Some(vendor)).reconcile(window).await?;
+    if args.json {
+        print(&serde_json::to_string_pretty(&report.to_json())?);
+    } else {
+        table(&report);
+    }
+    match report.findings.len() {
+        0 => Ok(()),
+        findings => bail!("{findings} findings; each says what it means"),
+    }
+}
+
+fn table(report: &Report) {
+    for line in &report.margins {
+        let Margin { tenant, model, runs, charged_runs, billed, charged, margin } = line;
+        print(&format!(
+            "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  margin {:>12}",
+            tenant.as_str(),
+            model.as_str(),
+            billed.to_string(),
+            charged.to_string(),
+            margin.to_string(),
+        ));
+    }
+    let totals = &report.totals;
+    print(&format!(
+        "{} bills of {}, {} of it for nobody's runs; {} tasks charged {}; margin {}; {} still open",
+        totals.bills, totals.billed, totals.orphaned, totals.tasks, totals.charged, totals.margin, totals.open
+    ));
+    for finding in &report.findings {
+        let tenant = finding.tenant.as_ref().map_or("-", |tenant| tenant.as_str());
+        let task = finding.task.as_ref().map_or("-", |task| task.as_str());
+        print(&format!(
+            "{:<13} run {}  tenant {tenant}  task {task}  {}",
+            finding.code.as_str(),
+            finding.run,
+            finding.text
+        ));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn print(line: &str) {
+    println!("{line}");
+}

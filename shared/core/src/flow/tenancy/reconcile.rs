@@ -1,0 +1,119 @@
+//! Reading both sides of a reconcile: the vendor's books and ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Tenancy;
+use crate::audit::AuditAction;
+use crate::bounds::Bounds;
+use crate::error::{Error, Kind, Result};
+use crate::flow::signal::orphaned_run;
+use crate::flow::usage::each_task;
+use crate::id::{AuditId, TaskId, TenantId, UpstreamId};
+use crate::port::VendorBooks;
+use crate::reconcile::{Bill, Books, Report, Sold, compare};
+use crate::task::{State, Task};
+use crate::usage::Window;
+
+/// How long after its task was made a run may begin: as long as a task may wait for the vendor, and some more.
+const BEGINS_WITHIN_MS: i64 = 2 * 86_400_000;
+/// Runs asked for at once; the vendor's own limit of a page.
+const RUNS_AT_ONCE: usize = 100;
+/// Entries of the audit log read at once.
+const ENTRIES: usize = 200;
+
+/// Our side, as far as a window needs it.
+#[derive(Default)]
+struct Ours {
+    sold: Vec<Sold>,
+    /// Runs of tasks that were made in the window and charged.
+    charged: Vec<UpstreamId>,
+    /// Tasks that are over, were sent, and name no run.
+    unresolved: Vec<(TenantId, TaskId)>,
+}
+
+impl Tenancy {
+    /// Compares what tenants were charged with what the vendor deducted in the window. Changes nothing.
+    ///
+    /// Kind `Unavailable` with code `vendor_unknown` where nobody knows the vendor, or as the vendor's API fails; kind `Invalid`
+    /// with code `window_too_full`, when there is more than can be compared at once.
+    pub async fn reconcile(&self, window: Window) -> Result<Report> {
+        let vendor = self.vendor_books.as_deref().ok_or_else(|| {
+            Error::new(
+                Kind::Unavailable,
+                "vendor_unknown",
+                "this process has no key for the vendor, whose bills are needed",
+            )
+        })?;
+        let bills = vendor.bills(&window).await?;
+        let runs = vendor.runs(&window).await?;
+        let ours = self.ours(window).await?;
+        let unbilled = unbilled(vendor, &bills, &ours.charged).await?;
+        let given_up = self.given_up(&ours.unresolved).await?;
+        Ok(compare(window, &Books { bills, runs, sold: ours.sold, unbilled, given_up }))
+    }
+
+    async fn ours(&self, window: Window) -> Result<Ours> {
+        let mut ours = Ours::default();
+        let from = window.from.0.saturating_sub(BEGINS_WITHIN_MS);
+        let made = Window { from: crate::time::Timestamp(from), until: window.until };
+        for tenant in self.everybody().await? {
+            let show = |task: &Task| ours.add(task, window);
+            each_task(&*self.tasks, &Bounds::default(), &tenant, made, show).await?;
+        }
+        Ok(ours)
+    }
+
+    /// The tenants, and those that were deleted: their books are kept.
+    async fn everybody(&self) -> Result<BTreeSet<TenantId>> {
+        let mut all: BTreeSet<TenantId> = self.tenants.list().await?.into_iter().map(|tenant| tenant.id).collect();
+        let mut before: Option<AuditId> = None;
+        loop {
+            let entries = self.tenants.audit_log(before.as_ref(), ENTRIES).await?;
+            let Some(last) = entries.last() else { return Ok(all) };
+            before = Some(last.id.clone());
+            let deleted = entries.into_iter().filter(|entry| entry.action == AuditAction::TenantDeleted);
+            all.extend(deleted.filter_map(|entry| entry.tenant));
+        }
+    }
+
+    /// The runs that turned out to be those of tasks which had been given up.
+    async fn given_up(&self, tasks: &[(TenantId, TaskId)]) -> Result<BTreeMap<UpstreamId, (TenantId, TaskId)>> {
+        let mut runs = BTreeMap::new();
+        for (tenant, task) in tasks {
+            let steps = self.tasks.timeline(tenant, task).await?;
+            let orphaned = steps.iter().filter_map(orphaned_run);
+            runs.extend(orphaned.map(|run| (run, (tenant.clone(), task.clone()))));
+        }
+        Ok(runs)
+    }
+}
+
+impl Ours {
+    fn add(&mut self, task: &Task, window: Window) {
+        match Sold::of(task) {
+            Some(sold) => {
+                if task.state == State::Completed && window.holds(task.created_at) {
+                    self.charged.push(sold.run.clone());
+                }
+                self.sold.push(sold);
+            }
+            None if task.state.is_end() && task.submits > 0 => {
+                self.unresolved.push((task.tenant.clone(), task.id.clone()));
+            }
+            None => {}
+        }
+    }
+}
+
+/// The runs for which the vendor has no bill, neither in the window nor at its edges.
+async fn unbilled(vendor: &dyn VendorBooks, bills: &[Bill], charged: &[UpstreamId]) -> Result<BTreeSet<UpstreamId>> {
+    let billed: BTreeSet<&UpstreamId> = bills.iter().map(|bill| &bill.run).collect();
+    let mut missing: BTreeSet<UpstreamId> = charged.iter().filter(|run| !billed.contains(run)).cloned().collect();
+    let asked: Vec<UpstreamId> = missing.iter().cloned().collect();
+    for runs in asked.chunks(RUNS_AT_ONCE) {
+        for bill in vendor.bills_of(runs).await? {
+            missing.remove(&bill.run);
+        }
+    }
+    Ok(missing)
+}

@@ -1,0 +1,289 @@
+//! The comparison itself: every bill finds its task, and every charged task its bill.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::report::{Finding, FindingCode, Margin, Report, Totals};
+use super::{Bill, ListedRun};
+use crate::id::{ModelId, TaskId, TenantId, UpstreamId};
+use crate::money::MicroUsd;
+use crate::task::Task;
+use crate::usage::Window;
+
+/// What a comparison needs of one task that reached the vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sold {
+    pub tenant: TenantId,
+    pub task: TaskId,
+    pub model: ModelId,
+    pub run: UpstreamId,
+    pub over: bool,
+    /// What the vendor asked for when the task was submitted.
+    pub quoted: MicroUsd,
+    pub price: MicroUsd,
+    pub charged: MicroUsd,
+}
+
+impl Sold {
+    /// `None` for a task that names no run.
+    pub fn of(task: &Task) -> Option<Self> {
+        Some(Self {
+            tenant: task.tenant.clone(),
+            task: task.id.clone(),
+            model: task.model.clone(),
+            run: task.upstream.clone()?,
+            over: task.state.is_end(),
+            quoted: task.cost,
+            price: task.price,
+            charged: task.charged,
+        })
+    }
+}
+
+/// Both sides, as they were read.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// The vendor's bills of the window.
+    pub bills: Vec<Bill>,
+    /// The runs that it lists in the window.
+    pub runs: Vec<ListedRun>,
+    /// Our tasks with runs, those of the window and those before it whose run may lie in it.
+    pub sold: Vec<Sold>,
+    /// Runs of charged tasks that were made in the window, for which the vendor has no bill at all.
+    pub unbilled: BTreeSet<UpstreamId>,
+    /// Tasks that were given up before anybody knew their run, by the run that turned out to be theirs.
+    pub given_up: BTreeMap<UpstreamId, (TenantId, TaskId)>,
+}
+
+/// Compares the books of a window.
+pub fn compare(window: Window, books: &Books) -> Report {
+    let sold: BTreeMap<&UpstreamId, &Sold> = books.sold.iter().map(|sold| (&sold.run, sold)).collect();
+    let mut bills: BTreeMap<&UpstreamId, Vec<&Bill>> = BTreeMap::new();
+    for bill in &books.bills {
+        bills.entry(&bill.run).or_default().push(bill);
+    }
+    let mut tally = Tally::new(&books.given_up);
+    for (run, bills) in &bills {
+        match sold.get(*run) {
+            Some(sold) => tally.owned(sold, bills),
+            None => tally.orphan(run, &bills[0].model, sum(bills)),
+        }
+    }
+    for listed in &books.runs {
+        if !bills.contains_key(&listed.run) && !sold.contains_key(&listed.run) {
+            tally.orphan(&listed.run, &listed.model, MicroUsd::ZERO);
+        }
+    }
+    for run in &books.unbilled {
+        if let Some(sold) = sold.get(run).filter(|_| !bills.contains_key(run)) {
+            tally.not_billed(sold);
+        }
+    }
+    tally.report(window, books.bills.len())
+}
+
+fn sum(bills: &[&Bill]) -> MicroUsd {
+    MicroUsd(bills.iter().fold(0, |sum, bill| sum.saturating_add(bill.price.0)))
+}
+
+/// The report while it is made.
+struct Tally<'a> {
+    margins: BTreeMap<(&'a TenantId, &'a ModelId), Margin>,
+    totals: Totals,
+    findings: Vec<Finding>,
+    given_up: &'a BTreeMap<UpstreamId, (TenantId, TaskId)>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(given_up: &'a BTreeMap<UpstreamId, (TenantId, TaskId)>) -> Self {
+        Self { margins: BTreeMap::new(), totals: Totals::default(), findings: Vec::new(), given_up }
+    }
+
+    fn owned(&mut self, sold: &'a Sold, bills: &[&Bill]) {
+        let billed = sum(bills);
+        self.count(sold, billed);
+        if !sold.over {
+            self.totals.open += 1;
+        }
+        if bills.len() > 1 {
+            let text = format!("the vendor deducted {} times for this run; ask the vendor for the rest", bills.len());
+            self.find(FindingCode::BilledTwice, sold, billed, text);
+        } else if billed != sold.quoted {
+            let text = format!(
+                "the vendor had asked for {} and deducted {billed}; see whether its prices changed",
+                sold.quoted
+            );
+            self.find(FindingCode::PriceDrift, sold, billed, text);
+        }
+        if sold.over && billed > MicroUsd::ZERO && sold.charged == MicroUsd::ZERO && sold.price > MicroUsd::ZERO {
+            let text =
+                format!("the vendor deducted {billed} and the tenant was charged nothing; its timeline says why");
+            self.find(FindingCode::NotCharged, sold, billed, text);
+        }
+    }
+
+    fn not_billed(&mut self, sold: &'a Sold) {
+        self.totals.tasks += 1;
+        self.totals.charged = plus(self.totals.charged, sold.charged);
+        let text = format!("the tenant was charged {} and the vendor has no bill for the run", sold.charged);
+        self.find(FindingCode::NotBilled, sold, MicroUsd::ZERO, text);
+    }
+
+    fn orphan(&mut self, run: &UpstreamId, model: &str, billed: MicroUsd) {
+        self.totals.orphaned = plus(self.totals.orphaned, billed);
+        self.totals.billed = plus(self.totals.billed, billed);
+        let (tenant, task) = self.given_up.get(run).cloned().unzip();
+        let text = match &task {
+            Some(_) => {
+                "the run of a task that was given up before anybody knew it; nothing was charged for it".to_owned()
+            }
+            None => format!("no task owns this run of '{model}'; somebody else may use the vendor's key"),
+        };
+        let (quoted, charged) = (MicroUsd::ZERO, MicroUsd::ZERO);
+        self.findings.push(Finding {
+            code: FindingCode::Orphan,
+            run: run.clone(),
+            tenant,
+            task,
+            billed,
+            quoted,
+            charged,
+            text,
+        });
+    }
+
+    fn count(&mut self, sold: &'a Sold, billed: MicroUsd) {
+        let margin = self.margins.entry((&sold.tenant, &sold.model)).or_insert_with(|| Margin {
+            tenant: sold.tenant.clone(),
+            model: sold.model.clone(),
+            runs: 0,
+            charged_runs: 0,
+            billed: MicroUsd::ZERO,
+            charged: MicroUsd::ZERO,
+            margin: MicroUsd::ZERO,
+        });
+        margin.runs += 1;
+        margin.charged_runs += u64::from(sold.charged > MicroUsd::ZERO);
+        margin.billed = plus(margin.billed, billed);
+        margin.charged = plus(margin.charged, sold.charged);
+        margin.margin = minus(margin.charged, margin.billed);
+        self.totals.tasks += 1;
+        self.totals.billed = plus(self.totals.billed, billed);
+        self.totals.charged = plus(self.totals.charged, sold.charged);
+    }
+
+    fn find(&mut self, code: FindingCode, sold: &Sold, billed: MicroUsd, text: String) {
+        self.findings.push(Finding {
+            code,
+            run: sold.run.clone(),
+            tenant: Some(sold.tenant.clone()),
+            task: Some(sold.task.clone()),
+            billed,
+            quoted: sold.quoted,
+            charged: sold.charged,
+            text,
+        });
+    }
+
+    fn report(mut self, window: Window, bills: usize) -> Report {
+        self.findings.sort_by(|one, other| (one.code, &one.run).cmp(&(other.code, &other.run)));
+        self.totals.bills = bills as u64;
+        self.totals.margin = minus(self.totals.charged, self.totals.billed);
+        Report { window, margins: self.margins.into_values().collect(), totals: self.totals, findings: self.findings }
+    }
+}
+
+fn plus(one: MicroUsd, other: MicroUsd) -> MicroUsd {
+    MicroUsd(one.0.saturating_add(other.0))
+}
+
+fn minus(one: MicroUsd, other: MicroUsd) -> MicroUsd {
+    MicroUsd(one.0.saturating_sub(other.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    const WINDOW: Window = Window { from: Timestamp(0), until: Timestamp(1_000) };
+
+    fn run(text: &str) -> UpstreamId {
+        UpstreamId::parse(text).unwrap()
+    }
+
+    fn bill(of: &str, price: i64) -> Bill {
+        let id = format!("bill-{of}-{price}");
+        Bill { id, run: run(of), model: "a/b".to_owned(), price: MicroUsd(price), created_at: Timestamp(1) }
+    }
+
+    fn sold(of: &str, charged: i64) -> Sold {
+        Sold {
+            tenant: TenantId::parse("acme").unwrap(),
+            task: TaskId::parse(&"0".repeat(32)).unwrap(),
+            model: ModelId::parse("a/b").unwrap(),
+            run: run(of),
+            over: true,
+            quoted: MicroUsd(80),
+            price: MicroUsd(100),
+            charged: MicroUsd(charged),
+        }
+    }
+
+    fn codes(report: &Report) -> Vec<(&'static str, &str)> {
+        report.findings.iter().map(|finding| (finding.code.as_str(), finding.run.as_str())).collect()
+    }
+
+    #[test]
+    fn books_that_agree_give_margins_and_no_findings() {
+        let books = Books {
+            bills: vec![bill("r1", 80), bill("r2", 80)],
+            sold: vec![sold("r1", 100), sold("r2", 100)],
+            ..Books::default()
+        };
+
+        let report = compare(WINDOW, &books);
+
+        assert_eq!(codes(&report), []);
+        assert_eq!((report.margins[0].runs, report.margins[0].charged_runs), (2, 2));
+        let Totals { bills, tasks, billed, charged, margin, .. } = report.totals;
+        assert_eq!((bills, tasks, billed.0, charged.0, margin.0), (2, 2, 160, 200, 40));
+    }
+
+    #[test]
+    fn each_difference_is_found_and_named() {
+        let going_on = Sold { over: false, charged: MicroUsd::ZERO, ..sold("goes-on", 0) };
+        let books = Books {
+            bills: vec![
+                bill("drift", 81),
+                bill("twice", 80),
+                bill("twice", 79),
+                bill("free", 80),
+                bill("lost", 80),
+                bill("goes-on", 80),
+            ],
+            runs: vec![ListedRun { run: run("listed"), model: String::new() }],
+            sold: vec![sold("drift", 100), sold("twice", 100), sold("free", 0), sold("unbilled", 100), going_on],
+            unbilled: BTreeSet::from([run("unbilled")]),
+            given_up: BTreeMap::from([(
+                run("lost"),
+                (TenantId::parse("acme").unwrap(), TaskId::parse(&"1".repeat(32)).unwrap()),
+            )]),
+        };
+
+        let report = compare(WINDOW, &books);
+
+        let wanted = [
+            ("orphan", "listed"),
+            ("orphan", "lost"),
+            ("billed_twice", "twice"),
+            ("price_drift", "drift"),
+            ("not_charged", "free"),
+            ("not_billed", "unbilled"),
+        ];
+        assert_eq!(codes(&report), wanted);
+        assert_eq!(report.findings[1].task.as_ref().unwrap().as_str(), "1".repeat(32));
+        assert_eq!((report.totals.orphaned.0, report.totals.open), (80, 1));
+        assert_eq!(report.totals.billed.0, 81 + 159 + 80 + 80 + 80);
+        assert_eq!(report.totals.charged.0, 300);
+    }
+}

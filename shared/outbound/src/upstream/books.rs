@@ -1,0 +1,100 @@
+//! The vendor's billing and its list of runs, page by page.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use fluxgate_core::id::UpstreamId;
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::VendorBooks;
+use fluxgate_core::reconcile::{Bill, ListedRun};
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::usage::Window;
+use fluxgate_core::{Error, Result};
+use serde_json::{Value, json};
+
+use super::WaveSpeedClient;
+use super::exchange::{Exchange, unreadable};
+
+/// The vendor's own limit.
+const PAGE_SIZE: usize = 100;
+const PAGES_MAX: usize = 1_000;
+
+#[async_trait]
+impl VendorBooks for WaveSpeedClient {
+    async fn bills(&self, window: &Window) -> Result<Vec<Bill>> {
+        // Both ends as text, in milliseconds.
+        let filter = json!({ "start_time": window.from.0.to_string(), "end_time": window.until.0.to_string() });
+        let bills = bills(&self.exchange, &filter).await?;
+        Ok(bills.into_iter().filter(|bill| window.holds(bill.created_at)).collect())
+    }
+
+    async fn bills_of(&self, runs: &[UpstreamId]) -> Result<Vec<Bill>> {
+        bills(&self.exchange, &json!({ "prediction_uuids": runs })).await
+    }
+
+    async fn runs(&self, window: &Window) -> Result<Vec<ListedRun>> {
+        let filter = json!({ "created_after": window.from.rfc3339(), "created_before": window.until.rfc3339() });
+        let mut runs = Vec::new();
+        let mut known = BTreeSet::new();
+        for item in items(&self.exchange, "/api/v3/predictions", &filter).await? {
+            let made = item.get("created_at").and_then(Value::as_str).and_then(Timestamp::from_rfc3339);
+            let run = item.get("id").and_then(Value::as_str).and_then(|id| UpstreamId::parse(id).ok());
+            let Some(run) = run.filter(|_| made.is_none_or(|made| window.holds(made))) else { continue };
+            if known.insert(run.clone()) {
+                runs.push(ListedRun { run, model: text(&item, "/model") });
+            }
+        }
+        Ok(runs)
+    }
+}
+
+async fn bills(exchange: &Exchange, filter: &Value) -> Result<Vec<Bill>> {
+    let mut filter = filter.clone();
+    filter["billing_type"] = json!("deduct");
+    let mut known = BTreeSet::new();
+    let bills = items(exchange, "/api/v3/billings/search", &filter).await?;
+    // What is new between two pages moves the older ones on to the next.
+    Ok(bills.iter().filter_map(bill).filter(|bill| known.insert(bill.id.clone())).collect())
+}
+
+/// `None` for a line that is about no run.
+fn bill(item: &Value) -> Option<Bill> {
+    let price = item.get("price")?;
+    let usd = price.as_f64().or_else(|| price.as_str()?.trim().parse().ok())?;
+    Some(Bill {
+        id: text(item, "/uuid"),
+        run: UpstreamId::parse(item.pointer("/prediction/uuid")?.as_str()?).ok()?,
+        model: text(item, "/prediction/model_uuid"),
+        price: MicroUsd::from_usd(usd)?,
+        created_at: Timestamp::from_rfc3339(item.get("created_at")?.as_str()?)?,
+    })
+}
+
+fn text(item: &Value, pointer: &str) -> String {
+    item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Every item that the filter lets through.
+async fn items(exchange: &Exchange, path: &str, filter: &Value) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    for page in 1..=PAGES_MAX {
+        let mut question = filter.clone();
+        question["page"] = json!(page);
+        question["page_size"] = json!(PAGE_SIZE);
+        let mut data = exchange.post(path, &question).await?;
+        let items = match data.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            // An empty list may come as null.
+            Some(Value::Null) => Vec::new(),
+            _ => return Err(unreadable()),
+        };
+        let is_last = items.len() < PAGE_SIZE;
+        all.extend(items);
+        if is_last {
+            return Ok(all);
+        }
+    }
+    let text =
+        format!("the window holds more than {} of the vendor's lines; ask for a shorter one", PAGES_MAX * PAGE_SIZE);
+    Err(Error::invalid("window_too_full", text))
+}
