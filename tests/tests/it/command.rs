@@ -95,6 +95,13 @@ async fn edit_saves_the_result_and_says_where() {
     assert!(edited.status.success(), "{}", said(&edited));
     assert_eq!(String::from_utf8(edited.stdout).unwrap().trim(), out.to_str().unwrap());
     assert!(image::load_from_memory(&std::fs::read(&out).unwrap()).is_ok());
+
+    let reconcile = || process::run(&["reconcile", "--data", &served.data]);
+    let agreed = reconcile();
+    assert!(agreed.status.success(), "{}", said(&agreed));
+    assert!(String::from_utf8(agreed.stdout).unwrap().contains("1 bills of $0.08"));
+    drop(served.process);
+    assert_eq!(reconcile().status.code(), Some(1), "the emulator went with the server");
 }
 
 #[tokio::test]
@@ -239,6 +246,7 @@ fn help_teaches() {
         "edit",
         "tasks",
         "usage",
+        "reconcile",
         "doctor",
         "Try it",
         "WAVESPEED_API_KEY",
