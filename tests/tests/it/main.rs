@@ -4,6 +4,7 @@
 
 mod admin;
 mod admin_on_aws;
+mod ambiguous_on_aws;
 mod archiving;
 mod aws_multipart;
 mod aws_secrets;
