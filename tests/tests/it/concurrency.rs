@@ -8,6 +8,7 @@ use fluxgate_core::money::{Account, EntryKind, MicroUsd};
 use fluxgate_core::port::Admitted;
 use fluxgate_emulator::Faults;
 use fluxgate_tests::contract::{PRICE, admission};
+use fluxgate_tests::faulty_aws::FaultyAws;
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{AwsStores, Gateway, GatewayOptions, Ministack};
 use serde_json::json;
@@ -95,4 +96,44 @@ async fn on_dynamodb_too_a_thousand_admissions_leave_an_exact_ledger() {
     assert_eq!(account, Account { available: MicroUsd::ZERO, held, captured: MicroUsd::ZERO });
     let ledger = stores.accounts.ledger(&tenant).await.unwrap();
     assert_eq!(sums(&ledger), [held.0, held.0, 0, 0]);
+}
+
+/// The adapter's own bound of one write.
+const TRIES_MAX: u64 = 24;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_submits_at_once_pass_through_one_account_on_dynamodb_within_bounded_tries() {
+    let ministack = Ministack::start().await;
+    let direct = AwsStores::on(&ministack).await;
+    let faulty = FaultyAws::before(&ministack).await;
+    let stores = direct.by_way_of(&faulty.aws).await.stores();
+    let tenant = stores.funded(i64::try_from(PARALLEL).unwrap()).await;
+    faulty.contend();
+
+    let admissions: Vec<_> = (0..PARALLEL)
+        .map(|_| {
+            let (stores, admission) = (stores.clone(), admission(&tenant));
+            tokio::spawn(async move { stores.tasks.admit(admission).await })
+        })
+        .collect();
+    let mut accepted = 0;
+    for admission in admissions {
+        match admission.await.unwrap() {
+            Ok(admitted) => {
+                assert_eq!(admitted, Admitted::New);
+                accepted += 1;
+            }
+            // On a machine that is too slow for it the bound of time ends the tries, and the caller is told to come again.
+            Err(error) => assert_eq!(error.kind, Kind::Unavailable, "{error}"),
+        }
+    }
+
+    let conflicts = faulty.conflicts();
+    println!("{accepted} of {PARALLEL} admitted at once; {conflicts} transactions lost to others and were tried again");
+    assert!(conflicts > 0, "nobody met anybody");
+    assert!(conflicts <= TRIES_MAX * PARALLEL as u64, "{conflicts}");
+    let held = MicroUsd(PRICE.0 * accepted);
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!((account.held, account.captured), (held, MicroUsd::ZERO));
+    assert_eq!(sums(&stores.accounts.ledger(&tenant).await.unwrap())[1], held.0);
 }
