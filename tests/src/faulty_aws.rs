@@ -11,7 +11,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use fluxgate_aws::AwsSettings;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::Ministack;
 
@@ -22,6 +23,10 @@ pub enum Fault {
     AnswerLost,
     /// Another transaction writes the same item: AWS does nothing.
     Conflict,
+    /// The next read that need not be consistent is answered by somebody who has heard of nothing since it was last asked the same.
+    Late,
+    /// The call waits on its way until [`FaultyAws::let_go`].
+    Held,
 }
 
 #[derive(Clone)]
@@ -30,6 +35,11 @@ struct Way {
     faults: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
     write_units: Arc<AtomicU64>,
     contention: Arc<Contention>,
+    /// What inconsistent reads were answered last, by what was asked.
+    seen: Arc<Mutex<Vec<(Value, Bytes)>>>,
+    /// One permit for each held call that may go on.
+    let_go: Arc<Semaphore>,
+    holding: Arc<AtomicU64>,
 }
 
 /// Items that transactions under way are about; who wants one of them meanwhile loses, as on AWS and not on ministack.
@@ -53,6 +63,9 @@ impl FaultyAws {
             faults: Arc::default(),
             write_units: Arc::default(),
             contention: Arc::default(),
+            seen: Arc::default(),
+            let_go: Arc::new(Semaphore::new(0)),
+            holding: Arc::default(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -84,6 +97,16 @@ impl FaultyAws {
         self.way.contention.conflicts.load(Ordering::Relaxed)
     }
 
+    /// How many calls have been held so far.
+    pub fn holding(&self) -> u64 {
+        self.way.holding.load(Ordering::Relaxed)
+    }
+
+    /// One held call goes on.
+    pub fn let_go(&self) {
+        self.way.let_go.add_permits(1);
+    }
+
     /// How many faults have not happened yet.
     pub fn left(&self) -> usize {
         self.way.faults.lock().unwrap().len()
@@ -91,18 +114,34 @@ impl FaultyAws {
 }
 
 impl Way {
-    fn fault_of(&self, headers: &HeaderMap) -> Option<Fault> {
+    fn fault_of(&self, headers: &HeaderMap, question: &Value) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let next = faults.front().filter(|(operation, _)| *operation == operation_of(headers))?.1;
+        if next == Fault::Late && is_consistent(question) {
+            return None;
+        }
         faults.pop_front();
         Some(next)
+    }
+
+    fn late(&self, headers: &HeaderMap, question: &Value) -> Response {
+        let seen = self.seen.lock().unwrap();
+        let answer = seen.iter().rfind(|(asked, _)| asked == question).map(|(_, answer)| answer.clone());
+        let answer = answer.unwrap_or_else(|| nothing(operation_of(headers)));
+        ([("content-type", "application/x-amz-json-1.0")], answer).into_response()
+    }
+
+    fn remember(&self, headers: &HeaderMap, question: Value, answer: &Bytes) {
+        if matches!(operation_of(headers), "GetItem" | "BatchGetItem" | "Query") && !is_consistent(&question) {
+            self.seen.lock().unwrap().push((question, answer.clone()));
+        }
     }
 }
 
 impl Contention {
     /// `None` when another transaction has one of the items.
-    fn enter(&self, body: &[u8]) -> Option<Vec<String>> {
-        let items = if self.is_on.load(Ordering::Relaxed) { items_of(body) } else { Vec::new() };
+    fn enter(&self, items: Vec<String>) -> Option<Vec<String>> {
+        let items = if self.is_on.load(Ordering::Relaxed) { items } else { Vec::new() };
         let mut busy = self.busy.lock().unwrap();
         if items.iter().any(|item| busy.contains(item)) {
             self.conflicts.fetch_add(1, Ordering::Relaxed);
@@ -120,11 +159,11 @@ impl Contention {
     }
 }
 
-/// The keys that a transaction writes.
-fn items_of(body: &[u8]) -> Vec<String> {
-    let body: Value = serde_json::from_slice(body).expect("the SDK writes JSON");
-    let actions = body["TransactItems"].as_array().into_iter().flatten().flat_map(|item| item.as_object().into_iter());
-    let keys = actions.flat_map(|item| item.values()).map(|action| {
+/// The keys that a transaction writes; of any other call none.
+fn items_of(question: &Value) -> Vec<String> {
+    let writes = question["TransactItems"].as_array().into_iter().flatten();
+    let actions = writes.flat_map(|item| item.as_object().into_iter()).flat_map(|item| item.values());
+    let keys = actions.map(|action| {
         let key = if action["Key"].is_null() { &action["Item"] } else { &action["Key"] };
         format!("{}{}", key["pk"], key["sk"])
     });
@@ -138,36 +177,38 @@ fn operation_of(headers: &HeaderMap) -> &str {
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
-fn write_units_of(operation: &str, body: &[u8]) -> u64 {
+fn write_units_of(operation: &str, question: &Value) -> u64 {
     match operation {
         "PutItem" | "UpdateItem" | "DeleteItem" => 1,
-        "TransactWriteItems" => {
-            let body: Value = serde_json::from_slice(body).expect("the SDK writes JSON");
-            2 * body["TransactItems"].as_array().map_or(0, Vec::len) as u64
-        }
+        "TransactWriteItems" => 2 * question["TransactItems"].as_array().map_or(0, Vec::len) as u64,
         _ => 0,
     }
 }
 
 async fn pass(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Response {
-    let fault = way.fault_of(&headers);
-    if fault == Some(Fault::Conflict) {
-        return conflict(&headers);
+    let question: Value = serde_json::from_slice(&body).expect("the SDK writes JSON");
+    let fault = way.fault_of(&headers, &question);
+    match fault {
+        Some(Fault::Conflict) => return conflict(&headers),
+        Some(Fault::Late) => return way.late(&headers, &question),
+        Some(Fault::Held) => {
+            way.holding.fetch_add(1, Ordering::Relaxed);
+            way.let_go.acquire().await.expect("nobody closes it").forget();
+        }
+        Some(Fault::AnswerLost) | None => {}
     }
-    let is_transaction = operation_of(&headers) == "TransactWriteItems";
-    let Some(items) = way.contention.enter(if is_transaction { &body } else { b"{}" }) else {
-        return conflict(&headers);
-    };
-    way.write_units.fetch_add(write_units_of(operation_of(&headers), &body), Ordering::Relaxed);
-    let sent = reqwest::Client::new().post(&way.to).headers(headers).body(body).send().await;
+    let Some(items) = way.contention.enter(items_of(&question)) else { return conflict(&headers) };
+    way.write_units.fetch_add(write_units_of(operation_of(&headers), &question), Ordering::Relaxed);
+    let sent = reqwest::Client::new().post(&way.to).headers(headers.clone()).body(body).send().await;
     let answer = sent.expect("ministack answers");
     way.contention.leave(&items);
     if fault == Some(Fault::AnswerLost) {
         return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
     }
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let body = answer.bytes().await.expect("ministack ends its answers");
-    (status, headers, body).into_response()
+    let (status, answered) = (answer.status(), answer.headers().clone());
+    let answer = answer.bytes().await.expect("ministack ends its answers");
+    way.remember(&headers, question, &answer);
+    (status, answered, answer).into_response()
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
@@ -177,11 +218,28 @@ fn conflict(headers: &HeaderMap) -> Response {
     } else {
         "TransactionConflictException"
     };
-    let body = serde_json::json!({
+    let body = json!({
         "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
         "message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
         "CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}],
     });
     let headers = [("content-type", "application/x-amz-json-1.0")];
     (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
+}
+
+/// What a replica answers that has not heard of any item.
+fn nothing(operation: &str) -> Bytes {
+    let answer = match operation {
+        "GetItem" => json!({}),
+        "BatchGetItem" => json!({ "Responses": {}, "UnprocessedKeys": {} }),
+        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
+        other => panic!("{other} reads nothing"),
+    };
+    answer.to_string().into()
+}
+
+fn is_consistent(question: &Value) -> bool {
+    let tables = question["RequestItems"].as_object();
+    let read = tables.and_then(|tables| tables.values().next()).unwrap_or(question);
+    read["ConsistentRead"] == true
 }

@@ -4,7 +4,7 @@ use fluxgate_core::Kind;
 use fluxgate_core::callback::EventType;
 use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
 use fluxgate_core::id::DeliveryId;
-use fluxgate_core::task::transition;
+use fluxgate_core::task::{Task, transition};
 
 use super::{Stores, archived, fresh_tenant, now};
 
@@ -28,7 +28,9 @@ pub async fn a_delivery_is_updated_over_the_version_it_was_made_from(stores: Sto
     let again = stores.deliveries.update(&delivered).await.unwrap_err();
 
     assert_eq!(again.kind, Kind::Conflict);
-    assert_eq!(stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap(), delivered);
+    let task = stores.tasks.get(&delivery.tenant, &delivery.task).await.unwrap();
+    assert_eq!(stores.deliveries.of_task(&task).await.unwrap(), std::slice::from_ref(&delivered));
+    assert_eq!(stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap(), (delivered, task));
 }
 
 pub async fn another_tenant_s_delivery_is_not_found(stores: Stores) {
@@ -36,5 +38,6 @@ pub async fn another_tenant_s_delivery_is_not_found(stores: Stores) {
     let stranger = fresh_tenant();
 
     assert_eq!(stores.deliveries.get(&stranger, &delivery.id).await.unwrap_err().kind, Kind::NotFound);
-    assert!(stores.deliveries.of_task(&stranger, &delivery.task).await.unwrap().is_empty());
+    let theirs = stores.tasks.get(&delivery.tenant, &delivery.task).await.unwrap();
+    assert!(stores.deliveries.of_task(&Task { tenant: stranger, ..theirs }).await.unwrap().is_empty());
 }

@@ -27,6 +27,7 @@ pub async fn an_endpoint_is_put_read_replaced_and_deleted(stores: Stores) {
     let first = endpoint(&tenant);
     stores.endpoints.put(&first).await.unwrap();
     assert!(stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
+    assert!(stores.endpoints.glance(&tenant, &first.id).await.unwrap().enabled);
 
     stores.endpoints.disable(&tenant, &first.id).await.unwrap();
     assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), 1);
@@ -44,6 +45,7 @@ pub async fn another_tenant_s_endpoint_is_not_found(stores: Stores) {
     stores.endpoints.put(&mine).await.unwrap();
 
     assert_eq!(stores.endpoints.get(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.endpoints.glance(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.endpoints.delete(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.endpoints.get(&tenant, &mine.id).await.is_ok());
 }

@@ -19,6 +19,7 @@ pub async fn an_admission_writes_task_inputs_steps_hold_and_ledger_entry(stores:
     let task = stores.admitted(&tenant).await;
 
     assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
+    assert_eq!(stores.tasks.glance(&tenant, &task.id).await.unwrap(), task);
     assert_eq!(stores.tasks.inputs(&tenant, &task.id).await.unwrap(), r#"{"prompt":"x"}"#);
     assert_eq!(stores.tasks.timeline(&tenant, &task.id).await.unwrap().len(), 2);
     let account = stores.accounts.account(&tenant).await.unwrap();
@@ -89,6 +90,52 @@ pub async fn an_expired_key_is_as_if_it_had_never_been_used(stores: Stores) {
     assert_eq!(stores.tasks.admit(second).await.unwrap(), Admitted::New);
 }
 
+pub async fn an_admission_without_money_leaves_its_key_free(stores: Stores) {
+    let tenant = fresh_tenant();
+    let keyed = |request| {
+        let mut admission = admission(&tenant);
+        admission.idempotency = key("k", request, now().plus_ms(60_000));
+        admission
+    };
+    for _ in 0..2 {
+        assert_eq!(stores.tasks.admit(keyed(1)).await.unwrap_err().kind, Kind::InsufficientFunds);
+    }
+    let known = |request| key("k", request, now()).expect("a key");
+    assert_eq!(stores.tasks.existing(&tenant, &known(1), now()).await.unwrap(), None);
+
+    stores.accounts.top_up(&tenant, PRICE, "second", now()).await.unwrap();
+    let other = keyed(2);
+    let task = other.task.clone();
+
+    assert_eq!(stores.tasks.admit(other).await.unwrap(), Admitted::New);
+    assert_eq!(stores.tasks.existing(&tenant, &known(2), now()).await.unwrap(), Some(task.clone()));
+    assert_eq!(stores.tasks.admit(keyed(1)).await.unwrap_err().kind, Kind::KeyReused);
+    assert_eq!(stores.tasks.list(&tenant, None, 10).await.unwrap(), [task]);
+}
+
+pub async fn of_many_admissions_with_one_key_and_money_for_one_all_give_that_one(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let attempts = (0..16).map(|_| {
+        let (stores, mut admission) = (stores.clone(), admission(&tenant));
+        admission.idempotency = key("k", 1, now().plus_ms(60_000));
+        tokio::spawn(async move {
+            let id = admission.task.id.clone();
+            match stores.tasks.admit(admission).await.unwrap() {
+                Admitted::New => id,
+                Admitted::Existing(task) => task.id,
+            }
+        })
+    });
+
+    let mut ids = std::collections::BTreeSet::new();
+    for attempt in attempts.collect::<Vec<_>>() {
+        ids.insert(attempt.await.unwrap());
+    }
+
+    assert_eq!(ids.len(), 1);
+    assert_eq!(stores.tasks.list(&tenant, None, 10).await.unwrap().len(), 1);
+}
+
 pub async fn a_key_belongs_to_one_tenant(stores: Stores) {
     let (one, other) = (stores.funded(1).await, stores.funded(1).await);
     let mut first = admission(&one);
@@ -144,6 +191,7 @@ pub async fn another_tenant_s_task_is_not_found(stores: Stores) {
     let stranger = fresh_tenant();
 
     assert_eq!(stores.tasks.get(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.tasks.glance(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.tasks.inputs(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.tasks.timeline(&stranger, &task.id).await.unwrap().is_empty());
     assert!(stores.tasks.list(&stranger, None, 10).await.unwrap().is_empty());

@@ -104,7 +104,7 @@ pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
 
     stores.tasks.apply(&change).await.unwrap();
 
-    assert_eq!(stores.deliveries.of_task(&tenant, &task.id).await.unwrap(), std::slice::from_ref(&delivery));
+    assert_eq!(stores.deliveries.of_task(&change.task).await.unwrap(), std::slice::from_ref(&delivery));
     let received = super::queue::receive_of(&stores, Lane::Notify, &tenant).await;
     assert_eq!(received[0].job, Job::Deliver { tenant, delivery: delivery.id });
 }

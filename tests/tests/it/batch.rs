@@ -35,7 +35,7 @@ impl CallbackSender for Saboteur {
     }
 }
 
-fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> Consumer {
+pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> Consumer {
     let settings = SqsSettings { settlement: Settlement::ByRuntime, ..settings };
     let entropy = Arc::new(SystemEntropy);
     let queue = Arc::new(SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), entropy.clone()));
@@ -108,7 +108,7 @@ async fn a_message_that_panics_fails_alone() {
 
     assert!(response.batch_item_failures.is_empty(), "the failed job was sent again, so its message is done");
     let state = async |delivery: &Delivery| {
-        let read = stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap();
+        let (read, _) = stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap();
         (read.state, read.attempts.len())
     };
     assert_eq!(state(&good).await, (DeliveryState::Delivered, 1));

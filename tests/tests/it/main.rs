@@ -19,6 +19,8 @@ mod cost;
 mod crash;
 mod demo;
 mod dynamodb;
+mod dynamodb_keys;
+mod dynamodb_late;
 mod edit;
 mod faults;
 mod idempotency;

@@ -61,7 +61,7 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
             step.detail.unwrap_or_default()
         );
     }
-    for delivery in folder.store.of_task(tenant, id).await? {
+    for delivery in folder.store.of_task(&task).await? {
         for attempt in &delivery.attempts {
             let status = attempt.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             println!(

@@ -2,35 +2,29 @@
 
 use async_trait::async_trait;
 use fluxgate_core::delivery::Delivery;
-use fluxgate_core::id::{DeliveryId, TaskId, TenantId};
+use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::port::DeliveryStore;
+use fluxgate_core::task::Task;
 use fluxgate_core::{Error, Kind, Result};
 
-use super::attribute::{Item, bytes, number};
+use super::attribute::{Item, Reader, bytes, number};
 use super::key::{Key, deliveries_prefix, tenant_partition};
 use super::table::{Range, sort_key};
 use super::transact::{CallMark, Outcome};
 use super::write::Write;
-use super::{DynamoStore, delivery_item};
+use super::{DynamoStore, delivery_item, task_item};
 
 const MARK: &str = "mark";
 
 #[async_trait]
 impl DeliveryStore for DynamoStore {
-    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery> {
-        let (own, task) = (Key::delivery(tenant, id), Key::task(tenant, &id.task()));
-        let found = self.table.get_all(&[own.clone(), task]).await?;
-        if let Some(item) = found.iter().find(|item| sort_key(item) == Some(own.sk.as_str())) {
-            return delivery_item::from_item(item);
-        }
-        let untried = match found.first() {
-            Some(item) => delivery_item::from_task_item(tenant, &id.task(), item)?,
-            None => Vec::new(),
+    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)> {
+        let keys = [Key::delivery(tenant, id), Key::task(tenant, &id.task())];
+        let found = match in_items(tenant, id, &self.table.glance_all(&keys).await?)? {
+            None => in_items(tenant, id, &self.table.get_all(&keys).await?)?,
+            found => found,
         };
-        untried
-            .into_iter()
-            .find(|delivery| delivery.id == *id)
-            .ok_or_else(|| Error::not_found("there is no delivery of this id"))
+        found.ok_or_else(|| Error::not_found("there is no delivery of this id"))
     }
 
     async fn update(&self, delivery: &Delivery) -> Result<()> {
@@ -52,13 +46,14 @@ impl DeliveryStore for DynamoStore {
         }
     }
 
-    async fn of_task(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<Delivery>> {
-        let Some(item) = self.table.get(&Key::task(tenant, task)).await? else { return Ok(Vec::new()) };
-        let mut deliveries = delivery_item::from_task_item(tenant, task, &item)?;
+    async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
+        let tenant = &task.tenant;
+        let mut deliveries = delivery_item::from_task_item(tenant, &task.id, &self.item_of(task).await?)?;
         if deliveries.is_empty() {
             return Ok(deliveries);
         }
-        let range = Range::prefixed(tenant_partition(tenant), &deliveries_prefix(task));
+        let prefix = deliveries_prefix(&task.id);
+        let range = Range { consistent: false, ..Range::prefixed(tenant_partition(tenant), &prefix) };
         let tried: Vec<Delivery> = self
             .table
             .query(range)
@@ -75,4 +70,28 @@ impl DeliveryStore for DynamoStore {
         deliveries.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(deliveries)
     }
+}
+
+impl DynamoStore {
+    /// The task's item, not older than the task at hand.
+    async fn item_of(&self, task: &Task) -> Result<Item> {
+        let key = Key::task(&task.tenant, &task.id);
+        let found = self.table.glance(&key, None).await?.unwrap_or_default();
+        if Reader(&found).optional_number::<u64>("version")?.is_some_and(|version| version >= task.version) {
+            return Ok(found);
+        }
+        Ok(self.table.get(&key).await?.unwrap_or_default())
+    }
+}
+
+/// The delivery in its own item or in its task's, with the task.
+fn in_items(tenant: &TenantId, id: &DeliveryId, found: &[Item]) -> Result<Option<(Delivery, Task)>> {
+    let task_id = id.task();
+    let is_of = |item: &&Item, key: Key| sort_key(item) == Some(key.sk.as_str());
+    let Some(whole) = found.iter().find(|item| is_of(item, Key::task(tenant, &task_id))) else { return Ok(None) };
+    let delivery = match found.iter().find(|item| is_of(item, Key::delivery(tenant, id))) {
+        Some(own) => Some(delivery_item::from_item(own)?),
+        None => delivery_item::from_task_item(tenant, &task_id, whole)?.into_iter().find(|it| it.id == *id),
+    };
+    delivery.map(|delivery| Ok((delivery, task_item::from_item(tenant, whole)?))).transpose()
 }

@@ -25,6 +25,11 @@ impl EndpointStore for DynamoStore {
         json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
     }
 
+    async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
+        let item = self.table.glance_or_get(&Key::endpoint(tenant, id)).await?;
+        json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
+    }
+
     async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>> {
         let items = self.table.query(Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX)).await?;
         items.iter().map(json_item::from_item).collect()

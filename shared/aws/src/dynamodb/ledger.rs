@@ -15,7 +15,9 @@ use super::task_item::{self, MOVEMENTS};
 pub(super) async fn read(table: &Table, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
     let range = |prefix| Range::prefixed(tenant_partition(tenant), prefix);
     let top_ups = table.query(range(TOP_UP_PREFIX)).await?;
-    let tasks = table.query(Range { projection: Some(MOVEMENTS), ..range(TASK_PREFIX) }).await?;
+    let tasks = table
+        .query(Range { projection: Some(MOVEMENTS), filter: Some(task_item::IS_NO_VOID), ..range(TASK_PREFIX) })
+        .await?;
     let mut entries: Vec<LedgerEntry> = top_ups.iter().map(top_up).collect::<Result<_>>()?;
     for task in &tasks {
         entries.extend(entries_of(task)?);

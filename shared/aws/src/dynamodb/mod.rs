@@ -9,6 +9,7 @@ mod delivery_item;
 mod delivery_store;
 mod endpoint_store;
 mod error;
+mod idempotency;
 mod inputs;
 mod json_item;
 mod key;

@@ -39,7 +39,8 @@ impl OverTasks for OverTasksInTable {
         let Some(item) = self.table.glance(&Key::task(tenant, task), Some("#state, #deliveries")).await? else {
             return Ok(true);
         };
-        let state: State = Reader(&item).word("state")?;
-        Ok(state.is_end() && self.all_tried(tenant, task, &item).await?)
+        // Without a state it is a void.
+        let is_end = Reader(&item).optional_word::<State>("state")?.is_none_or(State::is_end);
+        Ok(is_end && self.all_tried(tenant, task, &item).await?)
     }
 }

@@ -41,6 +41,10 @@ pub(super) struct Range<'a> {
     pub(super) limit: usize,
     /// The attributes wanted, `#a, #b`; all when `None`.
     pub(super) projection: Option<&'a str>,
+    /// What an item must fulfil to count.
+    pub(super) filter: Option<&'a str>,
+    /// Whether it must be as it is after every write that was answered. A moment late it is half the price.
+    pub(super) consistent: bool,
 }
 
 impl Range<'_> {
@@ -54,7 +58,7 @@ impl Range<'_> {
     pub(super) fn prefixed(pk: String, prefix: &str) -> Self {
         // '~' sorts after every character of an id or a digest.
         let (from, to) = (prefix.to_owned(), format!("{prefix}~"));
-        Self { pk, from, to, newest_first: false, limit: usize::MAX, projection: None }
+        Self { pk, from, to, newest_first: false, limit: usize::MAX, projection: None, filter: None, consistent: true }
     }
 }
 
@@ -81,6 +85,14 @@ impl Table {
         self.get_item(key, false, projection).await
     }
 
+    /// As [`Self::glance`], but never late about whether there is such an item.
+    pub(super) async fn glance_or_get(&self, key: &Key) -> Result<Option<Item>> {
+        match self.glance(key, None).await? {
+            None => self.get(key).await,
+            found => Ok(found),
+        }
+    }
+
     async fn get_item(&self, key: &Key, consistent: bool, projection: Option<&str>) -> Result<Option<Item>> {
         let sent = self
             .client
@@ -97,7 +109,8 @@ impl Table {
 
     pub(super) async fn query(&self, range: Range<'_>) -> Result<Vec<Item>> {
         let condition = "#pk = :pk AND #sk BETWEEN :from AND :to";
-        let expressions = format!("{condition} {}", range.projection.unwrap_or_default());
+        let (projection, filter) = (range.projection.unwrap_or_default(), range.filter.unwrap_or_default());
+        let expressions = format!("{condition} {projection} {filter}");
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let left = range.limit.saturating_sub(found.len());
@@ -105,8 +118,9 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
-                .consistent_read(true)
+                .consistent_read(range.consistent)
                 .key_condition_expression(condition)
+                .set_filter_expression(range.filter.map(str::to_owned))
                 .set_projection_expression(range.projection.map(str::to_owned))
                 .set_expression_attribute_names(names_in(&expressions))
                 .expression_attribute_values(":pk", text(&range.pk))
@@ -127,11 +141,20 @@ impl Table {
 
     /// Those of the items that there are, in no order. A key may not be there twice.
     pub(super) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        self.get_batches(keys, true).await
+    }
+
+    /// As [`Self::get_all`], each item as it is or was a moment ago, at half the price.
+    pub(super) async fn glance_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        self.get_batches(keys, false).await
+    }
+
+    async fn get_batches(&self, keys: &[Key], consistent: bool) -> Result<Vec<Item>> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH_KEYS_MAX) {
             let mut wanted: Vec<Item> = chunk.iter().map(Key::attributes).collect();
             for attempt in 0..BATCH_ATTEMPTS_MAX {
-                wanted = self.get_batch(wanted, &mut found).await?;
+                wanted = self.get_batch(wanted, consistent, &mut found).await?;
                 if wanted.is_empty() {
                     break;
                 }
@@ -145,10 +168,10 @@ impl Table {
     }
 
     /// Answers with the keys that the batch left out.
-    async fn get_batch(&self, keys: Vec<Item>, found: &mut Vec<Item>) -> Result<Vec<Item>> {
+    async fn get_batch(&self, keys: Vec<Item>, consistent: bool, found: &mut Vec<Item>) -> Result<Vec<Item>> {
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys))
-            .consistent_read(true)
+            .consistent_read(consistent)
             .build()
             .map_err(|error| Error::internal("table", "a batch is incomplete").source(error))?;
         let sent = self.client.batch_get_item().request_items(&self.name, wanted).send();

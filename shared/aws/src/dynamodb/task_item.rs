@@ -9,7 +9,7 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
-use super::key::{Key, SK, TASK_PREFIX};
+use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::CallMark;
 use super::write::Write;
 use super::{delivery_item, step_item};
@@ -24,6 +24,12 @@ pub(super) const INPUTS: &str = "inputs";
 pub(super) const INPUTS_PARTS: &str = "inputs_parts";
 /// Which call wrote this version.
 const MARK: &str = "mark";
+
+/// In place of a task that was announced by its idempotency key and never written: who comes late with it finds this.
+const VOID: &str = "void";
+/// Conditions on the item under a task's key.
+pub(super) const IS_VOID_OR_ABSENT: &str = "attribute_not_exists(#pk) OR attribute_exists(#void)";
+pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 
 /// What the account paid for the task, and what it got back. They stand in the version of the end, whose `since` is their time.
 const CAPTURED: &str = "captured";
@@ -48,6 +54,15 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
     Ok(item)
+}
+
+/// What keeps a task from being written until this many seconds since 1970.
+pub(super) fn void(expires_at: i64) -> Item {
+    Item::from([(VOID.to_owned(), AttributeValue::Bool(true)), (EXPIRES_AT.to_owned(), number(expires_at))])
+}
+
+pub(super) fn is_void(item: &Item) -> bool {
+    item.contains_key(VOID)
 }
 
 /// True when the inputs may lie within the item without making its later writes cost double.

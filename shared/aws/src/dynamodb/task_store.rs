@@ -30,6 +30,11 @@ impl TaskStore for DynamoStore {
         task_item::from_item(tenant, &self.task_item(tenant, id).await?)
     }
 
+    async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+        let item = self.table.glance_or_get(&Key::task(tenant, id)).await?;
+        task_item::from_item(tenant, &a_task(item)?)
+    }
+
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
         let item = self.task_item(tenant, id).await?;
         inputs::read(&self.table, &task_item::from_item(tenant, &item)?, &item).await
@@ -49,7 +54,8 @@ impl TaskStore for DynamoStore {
 
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
         let steps = step_item::to_attributes(std::slice::from_ref(step))?;
-        let note = Write::update(Key::task(tenant, id)).when("attribute_exists(#pk)").append(step_item::STEPS, steps);
+        let note =
+            Write::update(Key::task(tenant, id)).when("attribute_exists(#version)").append(step_item::STEPS, steps);
         match self.table.write(&[note]).await? {
             Outcome::Written => Ok(()),
             Outcome::Refused(_) => Err(no_such_task()),
@@ -57,7 +63,7 @@ impl TaskStore for DynamoStore {
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
-        let Some(item) = self.table.get(&Key::task(tenant, id)).await? else { return Ok(Vec::new()) };
+        let Ok(item) = a_task(self.table.get(&Key::task(tenant, id)).await?) else { return Ok(Vec::new()) };
         step_item::from_attributes(Reader(&item).list(step_item::STEPS)?)
     }
 
@@ -67,12 +73,11 @@ impl TaskStore for DynamoStore {
         let items = self
             .table
             .query(Range {
-                pk: tenant_partition(tenant),
-                from: TASK_PREFIX.to_owned(),
                 to: format!("{TASK_PREFIX}{upto}"),
                 newest_first: true,
                 limit: limit.saturating_add(1),
-                projection: None,
+                filter: Some(task_item::IS_NO_VOID),
+                ..Range::prefixed(tenant_partition(tenant), TASK_PREFIX)
             })
             .await?;
         let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
@@ -82,8 +87,13 @@ impl TaskStore for DynamoStore {
 
 impl DynamoStore {
     async fn task_item(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {
-        self.table.get(&Key::task(tenant, id)).await?.ok_or_else(no_such_task)
+        a_task(self.table.get(&Key::task(tenant, id)).await?)
     }
+}
+
+/// What lies under a task's key, if it is a task.
+fn a_task(found: Option<Item>) -> Result<Item> {
+    found.filter(|item| !task_item::is_void(item)).ok_or_else(no_such_task)
 }
 
 fn no_such_task() -> Error {

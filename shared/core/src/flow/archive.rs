@@ -23,10 +23,7 @@ impl Fluxgate {
     ///
     /// Copying twice is harmless: the put is conditional, and what lies there is what is told.
     pub async fn archive(&self, tenant: &TenantId, id: &TaskId) -> Result<()> {
-        let task = self.ports.tasks.get(tenant, id).await?;
-        if task.state != State::Archiving {
-            return Ok(());
-        }
+        let Some(task) = self.to_archive(tenant, id).await? else { return Ok(()) };
         let signal = match self.copy_all(&task).await {
             Ok(outputs) => Signal::Archived { outputs },
             Err(error) if matches!(error.kind, Kind::Invalid | Kind::TooLarge) => Signal::GaveUp(Failure::new(
@@ -40,6 +37,16 @@ impl Fluxgate {
             }
         };
         self.signal(task, signal).await.map(drop)
+    }
+
+    /// The task, if its outputs are to be copied. The job comes right after the change that made it, which a glance may not show
+    /// yet.
+    async fn to_archive(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
+        let mut task = self.ports.tasks.glance(tenant, id).await?;
+        if task.state != State::Archiving {
+            task = self.ports.tasks.get(tenant, id).await?;
+        }
+        Ok((task.state == State::Archiving).then_some(task))
     }
 
     /// Writes down why a copy failed, so that the tenant can mend it in time. A reason that lasts is written once.

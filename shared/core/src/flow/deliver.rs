@@ -27,7 +27,7 @@ const UNTRIED_MAX_MS: u64 = 60_000;
 impl Fluxgate {
     /// Makes one attempt of a pending delivery; of any other it does nothing.
     pub async fn deliver(&self, tenant: &TenantId, id: &DeliveryId) -> Result<AfterDelivery> {
-        let delivery = self.ports.deliveries.get(tenant, id).await?;
+        let (delivery, task) = self.ports.deliveries.get(tenant, id).await?;
         if delivery.state != DeliveryState::Pending {
             return Ok(AfterDelivery::Done);
         }
@@ -39,7 +39,6 @@ impl Fluxgate {
                 return Ok(AfterDelivery::Done);
             }
         };
-        let task = self.ports.tasks.get(tenant, &delivery.task).await?;
         let Some(outgoing) = self.outgoing(&delivery, &task, endpoint.as_ref()).await? else {
             self.ports.deliveries.update(&delivery.moved(DeliveryState::Exhausted)).await?;
             return Ok(AfterDelivery::Done);
@@ -52,7 +51,7 @@ impl Fluxgate {
     /// Sends the jobs of deliveries that nobody has tried for a while: where jobs are sent after the change that makes them, a
     /// crash between loses them. Answers when to look again, if some are too young to tell.
     pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
-        let deliveries = self.ports.deliveries.of_task(&task.tenant, &task.id).await?;
+        let deliveries = self.ports.deliveries.of_task(task).await?;
         let untried = |delivery: &&Delivery| delivery.state == DeliveryState::Pending && delivery.attempts.is_empty();
         let (lost, young): (Vec<&Delivery>, Vec<&Delivery>) = deliveries
             .iter()
@@ -68,7 +67,13 @@ impl Fluxgate {
 
     async fn endpoint_of(&self, delivery: &Delivery) -> Result<Reach> {
         let Target::Endpoint(id) = &delivery.target else { return Ok(Reach::Task) };
-        match self.ports.endpoints.get(&delivery.tenant, id).await {
+        let endpoints = &self.ports.endpoints;
+        let endpoint = match endpoints.glance(&delivery.tenant, id).await {
+            // It may have been enabled a moment ago, and a held delivery waits for somebody to replay it.
+            Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
+            found => found,
+        };
+        match endpoint {
             Ok(endpoint) if endpoint.enabled => Ok(Reach::Endpoint(Box::new(endpoint))),
             Ok(_) => Ok(Reach::Gone(DeliveryState::Held)),
             Err(error) if error.kind == Kind::NotFound => Ok(Reach::Gone(DeliveryState::Exhausted)),

@@ -74,7 +74,7 @@ impl Fluxgate {
     pub async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskTimeline> {
         let task = self.ports.tasks.get(tenant, id).await?;
         let steps = self.ports.tasks.timeline(tenant, id).await?;
-        let deliveries = self.ports.deliveries.of_task(tenant, id).await?;
+        let deliveries = self.ports.deliveries.of_task(&task).await?;
         Ok(TaskTimeline { task, steps, deliveries })
     }
 }

@@ -4,16 +4,19 @@ use async_trait::async_trait;
 
 use crate::delivery::Delivery;
 use crate::error::Result;
-use crate::id::{DeliveryId, TaskId, TenantId};
+use crate::id::{DeliveryId, TenantId};
+use crate::task::Task;
 
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
-    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery>;
+    /// The delivery and its task. It may be a moment late about attempts, never about whether there is such a delivery. Kind
+    /// `NotFound` for an id that does not exist or belongs to another tenant.
+    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)>;
 
     /// Replaces the delivery. Kind `Conflict`, and nothing is written, unless the stored version is one below the given one.
     async fn update(&self, delivery: &Delivery) -> Result<()>;
 
-    /// The deliveries of one task, oldest first.
-    async fn of_task(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<Delivery>>;
+    /// The deliveries that were made with the task up to the version at hand, oldest first. It may be a moment late about
+    /// attempts.
+    async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>>;
 }

@@ -18,18 +18,24 @@ pub enum Admitted {
 /// Tasks with everything that changes together with them.
 #[async_trait]
 pub trait TaskStore: Send + Sync {
-    /// Writes task, inputs, steps, hold, ledger entry, idempotency key and watch job in one transaction; durable when it returns.
+    /// Writes task, inputs, steps, hold, ledger entry and watch job; durable when it returns. From then on the key stands for the
+    /// task; whatever fails or is cut off, at most one task is written for a key.
     ///
     /// With a key already used for the same request: `Existing`, and nothing is written. For another request: kind `KeyReused`.
-    /// Too little available: kind `InsufficientFunds`, and nothing is written. An expired key is as if it had never been used.
+    /// Too little available: kind `InsufficientFunds`, nothing is written, and the key is as free as it was. An expired key is as
+    /// if it had never been used.
     async fn admit(&self, admission: Admission) -> Result<Admitted>;
 
     /// The task that a key stands for, so that a repeated submit is answered before anything else is asked of the world. Kind
-    /// `KeyReused` as in `admit`, which decides.
+    /// `KeyReused` as in `admit`, which decides: this may be a moment late.
     async fn existing(&self, tenant: &TenantId, idempotency: &Idempotency, now: Timestamp) -> Result<Option<Task>>;
 
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
+
+    /// As `get`, for half the price where that counts: it may be a moment late about changes, never about whether there is such
+    /// a task. A change that is made from a late one is a `Conflict`.
+    async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
     /// The inputs as they were admitted: one JSON object, empty when they were large and the task is over. Mid-sized ones may also
     /// be empty some days after the end: an adapter may let them expire. Kind `NotFound` as in `get`.

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use fluxgate_core::delivery::Delivery;
-use fluxgate_core::id::{DeliveryId, TaskId, TenantId};
-use fluxgate_core::port::DeliveryStore;
+use fluxgate_core::id::{DeliveryId, TenantId};
+use fluxgate_core::port::{DeliveryStore, TaskStore};
+use fluxgate_core::task::Task;
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, params};
 
@@ -12,7 +13,7 @@ use super::error::{database, unreadable, unwritable};
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
-    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery> {
+    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)> {
         let body = self
             .readers
             .row(
@@ -21,7 +22,9 @@ impl DeliveryStore for SqliteStore {
                 |row| row.get::<_, String>(0),
             )?
             .ok_or_else(|| Error::not_found("there is no delivery of this id"))?;
-        serde_json::from_str(&body).map_err(unreadable)
+        let delivery: Delivery = serde_json::from_str(&body).map_err(unreadable)?;
+        let task = TaskStore::get(self, tenant, &delivery.task).await?;
+        Ok((delivery, task))
     }
 
     async fn update(&self, delivery: &Delivery) -> Result<()> {
@@ -29,10 +32,10 @@ impl DeliveryStore for SqliteStore {
         self.write_soon(move |write| update(write.connection, &delivery)).await
     }
 
-    async fn of_task(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<Delivery>> {
+    async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
         let bodies = self.readers.rows(
             "SELECT body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY id",
-            params![tenant.as_str(), task.as_str()],
+            params![task.tenant.as_str(), task.id.as_str()],
             |row| row.get::<_, String>(0),
         )?;
         bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()

@@ -40,6 +40,10 @@ impl EndpointStore for SqliteStore {
         serde_json::from_str(&body).map_err(unreadable)
     }
 
+    async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
+        self.get(tenant, id).await
+    }
+
     async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>> {
         let bodies = self.readers.rows(
             "SELECT body FROM endpoints WHERE tenant = ?1 ORDER BY id",

@@ -33,6 +33,10 @@ impl TaskStore for SqliteStore {
         parse_task(&body.ok_or_else(no_such_task)?)
     }
 
+    async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+        self.get(tenant, id).await
+    }
+
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
         self.readers
             .row(

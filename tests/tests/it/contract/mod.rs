@@ -23,6 +23,8 @@ macro_rules! every_behaviour {
                 a_key_used_again_for_the_same_request_gives_the_same_task_and_holds_once
                 a_key_used_again_for_another_request_is_refused
                 an_expired_key_is_as_if_it_had_never_been_used
+                an_admission_without_money_leaves_its_key_free
+                of_many_admissions_with_one_key_and_money_for_one_all_give_that_one
                 a_key_belongs_to_one_tenant
                 of_many_admissions_with_one_key_one_is_new
                 of_many_admissions_only_those_that_are_paid_for_succeed

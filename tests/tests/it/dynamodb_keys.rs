@@ -1,0 +1,169 @@
+//! An idempotency key on DynamoDB, whose item is written before its task: what a crash between leaves, and who comes late.
+
+use std::collections::BTreeSet;
+
+use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
+use fluxgate_aws::sqs::OverTasks as _;
+use fluxgate_core::id::{IdempotencyKey, TenantId};
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::{AccountStore as _, Admitted, TaskStore as _};
+use fluxgate_core::task::{Admission, Idempotency, Step, Task};
+use fluxgate_core::{Error, Kind, Result};
+use fluxgate_tests::aws_stores::TABLE;
+use fluxgate_tests::contract::{PRICE, admission, fresh_tenant, now};
+use fluxgate_tests::eventually;
+use fluxgate_tests::faulty_aws::Fault;
+use tokio::task::JoinHandle;
+
+use super::dynamodb::Bed;
+
+/// With the key `k`, for this request.
+fn keyed(tenant: &TenantId, request: u8) -> Admission {
+    let key = IdempotencyKey::parse("k").unwrap();
+    let idempotency = Idempotency { key, request: [request; 32], expires_at: now().plus_ms(60_000) };
+    Admission { idempotency: Some(idempotency), ..admission(tenant) }
+}
+
+impl Bed {
+    /// An admission that has written its key and not yet its task.
+    async fn between(&self, admission: Admission) -> JoinHandle<Result<Admitted>> {
+        let held = self.faulty.holding();
+        self.faulty.next("TransactWriteItems", [Fault::Held]);
+        let stores = self.by_faulty.clone();
+        let admitting = tokio::spawn(async move { stores.tasks.admit(admission).await });
+        eventually("the key", || async { (self.faulty.holding() > held).then_some(()) }).await;
+        admitting
+    }
+
+    /// An admission that was killed between its key and its task.
+    async fn cut_off(&self, admission: Admission) -> Task {
+        let task = admission.task.clone();
+        let admitting = self.between(admission).await;
+        admitting.abort();
+        admitting.await.unwrap_err();
+        task
+    }
+}
+
+#[tokio::test]
+async fn a_key_whose_task_was_never_written_passes_to_whoever_comes_with_it() {
+    let bed = Bed::start().await;
+    for request in [1, 2] {
+        let tenant = bed.stores.funded(2).await;
+        let gone = bed.cut_off(keyed(&tenant, 1)).await;
+        let next = keyed(&tenant, request);
+        let (task, idempotency) = (next.task.clone(), next.idempotency.clone().unwrap());
+        assert_eq!(bed.store().existing(&tenant, &idempotency, now()).await.unwrap(), None);
+
+        assert_eq!(bed.store().admit(next).await.unwrap(), Admitted::New);
+
+        let again = bed.store().admit(keyed(&tenant, request)).await.unwrap();
+        assert_eq!(again, Admitted::Existing(Box::new(task.clone())));
+        assert_eq!(bed.store().existing(&tenant, &idempotency, now()).await.unwrap(), Some(task.clone()));
+        assert_eq!(bed.store().admit(keyed(&tenant, 3 - request)).await.unwrap_err().kind, Kind::KeyReused);
+        assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
+        is_nowhere(&bed, &gone, &task).await;
+    }
+}
+
+/// What lies in the place of a task that was never written is no task to anybody.
+async fn is_nowhere(bed: &Bed, gone: &Task, only: &Task) {
+    let (tenant, store) = (&gone.tenant, bed.store());
+    let not_found = |found: Result<(), Error>| assert_eq!(found.unwrap_err().kind, Kind::NotFound);
+    not_found(store.get(tenant, &gone.id).await.map(drop));
+    not_found(store.glance(tenant, &gone.id).await.map(drop));
+    not_found(store.inputs(tenant, &gone.id).await.map(drop));
+    not_found(store.note(tenant, &gone.id, &Step::new(now(), "orphaned")).await);
+    assert!(store.timeline(tenant, &gone.id).await.unwrap().is_empty());
+    assert_eq!(store.list(tenant, None, 10).await.unwrap(), std::slice::from_ref(only));
+    let holds: BTreeSet<String> = store.ledger(tenant).await.unwrap().into_iter().map(|line| line.reference).collect();
+    assert_eq!(holds, BTreeSet::from(["first".to_owned(), only.id.to_string()]));
+    let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
+    assert!(over.is_over(tenant, &gone.id).await.unwrap(), "its watch would go on for ever");
+}
+
+#[tokio::test]
+async fn who_is_overtaken_between_its_key_and_its_task_gives_the_other_s_task_and_writes_none() {
+    let bed = Bed::start().await;
+    for (request, outcome) in [(1, Ok(())), (2, Err(Kind::KeyReused))] {
+        let tenant = bed.stores.funded(2).await;
+        let slow = bed.between(keyed(&tenant, request)).await;
+        let fast = keyed(&tenant, 1);
+        let task = fast.task.clone();
+
+        assert_eq!(bed.store().admit(fast).await.unwrap(), Admitted::New);
+        bed.faulty.let_go();
+        let late = slow.await.unwrap();
+
+        let expected = outcome.map(|()| Admitted::Existing(Box::new(task.clone())));
+        assert_eq!(late.map_err(|error| error.kind), expected);
+        assert_eq!(bed.store().list(&tenant, None, 10).await.unwrap(), [task]);
+        assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_find_a_key_without_its_task_one_is_new() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(9).await;
+    bed.cut_off(keyed(&tenant, 1)).await;
+    let attempts = (0..8).map(|_| {
+        let (store, admission) = (bed.store().clone(), keyed(&tenant, 1));
+        tokio::spawn(async move { store.admit(admission).await.unwrap() })
+    });
+
+    let (mut new, mut existing) = (0, BTreeSet::new());
+    for attempt in attempts.collect::<Vec<_>>() {
+        match attempt.await.unwrap() {
+            Admitted::New => new += 1,
+            Admitted::Existing(task) => drop(existing.insert(task.id)),
+        }
+    }
+
+    let tasks = bed.store().list(&tenant, None, 10).await.unwrap();
+    assert_eq!((new, tasks.len()), (1, 1));
+    assert_eq!(existing, BTreeSet::from([tasks[0].id.clone()]));
+    assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
+}
+
+#[tokio::test]
+async fn a_key_is_put_taken_over_and_released_once_though_the_answer_was_lost() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(2).await;
+    bed.faulty.next("PutItem", [Fault::AnswerLost]);
+    bed.cut_off(keyed(&tenant, 1)).await;
+    bed.faulty.next("TransactWriteItems", [Fault::AnswerLost]);
+    assert_eq!(bed.by_faulty.tasks.admit(keyed(&tenant, 1)).await.unwrap(), Admitted::New);
+    let poor = fresh_tenant();
+    bed.faulty.next("DeleteItem", [Fault::AnswerLost]);
+
+    let refused = bed.by_faulty.tasks.admit(keyed(&poor, 1)).await.unwrap_err();
+
+    assert_eq!((refused.kind, bed.faulty.left()), (Kind::InsufficientFunds, 0));
+    assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
+    bed.store().top_up(&poor, MicroUsd(PRICE.0), "first", now()).await.unwrap();
+    assert_eq!(bed.store().admit(keyed(&poor, 2)).await.unwrap(), Admitted::New);
+}
+
+/// A refused submit gives its key back; by then it may be another's.
+#[tokio::test]
+async fn a_refused_submit_does_not_take_the_key_from_who_has_it_now() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    bed.stores.admitted(&tenant).await;
+    bed.faulty.next("DeleteItem", [Fault::Held]);
+    let stores = bed.by_faulty.clone();
+    let poor = keyed(&tenant, 1);
+    let refused = tokio::spawn(async move { stores.tasks.admit(poor).await });
+    eventually("the refusal", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
+    bed.store().top_up(&tenant, PRICE, "second", now()).await.unwrap();
+    let next = keyed(&tenant, 1);
+    let task = next.task.clone();
+
+    assert_eq!(bed.store().admit(next).await.unwrap(), Admitted::New);
+    bed.faulty.let_go();
+
+    assert_eq!(refused.await.unwrap().unwrap_err().kind, Kind::InsufficientFunds);
+    let again = bed.store().admit(keyed(&tenant, 1)).await.unwrap();
+    assert_eq!(again, Admitted::Existing(Box::new(task)));
+}

@@ -1,0 +1,148 @@
+//! Reads for half the price are answered by a replica that may not have heard of the last write yet. It may cost a second read or a
+//! moment, never an answer that is wrong.
+
+use fluxgate_core::callback::{CallbackUrl, EventType};
+use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
+use fluxgate_core::endpoint::Endpoint;
+use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
+use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, TaskStore as _};
+use fluxgate_core::task::{Admission, Idempotency, Signal, State, Task, Via, transition};
+use fluxgate_lambda::batch::Consumer;
+use fluxgate_local::folder::SystemEntropy;
+use fluxgate_tests::contract::{admission, archived, finished, fresh_run, now};
+use fluxgate_tests::faulty_aws::Fault;
+
+use super::batch::consumer;
+use super::dynamodb::Bed;
+
+impl Bed {
+    /// Whose every read goes the faulty way.
+    fn by_late_reads(&self) -> Consumer {
+        consumer(&self.by_faulty, &self.ministack, self.direct.queues.clone())
+    }
+
+    async fn endpoint(&self, tenant: &TenantId) -> Endpoint {
+        let endpoint = Endpoint {
+            tenant: tenant.clone(),
+            id: SystemEntropy.endpoint_id(now()),
+            url: CallbackUrl::parse("https://receiver.example/x").unwrap(),
+            secrets: vec![fluxgate_core::signature::Secret::webhook([1; 32])],
+            event_types: Vec::new(),
+            enabled: true,
+            created_at: now(),
+        };
+        self.stores.endpoints.put(&endpoint).await.unwrap();
+        endpoint
+    }
+
+    /// A completed task with a delivery to this place.
+    async fn completed(&self, tenant: &TenantId, target: Target) -> (Task, Delivery) {
+        let task = self.stores.archiving(tenant).await;
+        let mut change = transition(&task, archived(), now()).unwrap();
+        let delivery = Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, target, now());
+        change.deliver(delivery.clone());
+        self.store().apply(&change).await.unwrap();
+        (change.task, delivery)
+    }
+}
+
+#[tokio::test]
+async fn a_glance_is_not_late_about_whether_there_is_such_a_thing() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let endpoint = bed.endpoint(&tenant).await;
+    let (task, delivery) = bed.completed(&tenant, Target::TaskCallback).await;
+
+    bed.faulty.next("GetItem", [Fault::Late; 2]);
+    assert_eq!(bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap(), task);
+    assert_eq!(bed.by_faulty.endpoints.glance(&tenant, &endpoint.id).await.unwrap().id, endpoint.id);
+    bed.faulty.next("BatchGetItem", [Fault::Late]);
+    assert_eq!(bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap(), (delivery, task));
+
+    assert_eq!(bed.faulty.left(), 0);
+}
+
+#[tokio::test]
+async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let (task, delivery) = bed.completed(&tenant, Target::TaskCallback).await;
+    let attempt = Attempt { at: now(), duration_ms: 3, status: Some(503), error: None };
+    let tried = delivery.attempted(attempt, DeliveryState::Pending);
+    bed.store().update(&tried).await.unwrap();
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    assert_eq!(bed.by_faulty.deliveries.of_task(&task).await.unwrap(), [tried]);
+    bed.faulty.next("Query", [Fault::Late]);
+    let late = bed.by_faulty.deliveries.of_task(&task).await.unwrap();
+
+    assert_eq!((late, bed.faulty.left()), (vec![delivery], 0), "a moment late about attempts");
+}
+
+#[tokio::test]
+async fn a_key_that_a_late_read_missed_is_found_by_the_admission() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(2).await;
+    let key = IdempotencyKey::parse("k").unwrap();
+    let idempotency = Idempotency { key, request: [1; 32], expires_at: now().plus_ms(60_000) };
+    let keyed = || Admission { idempotency: Some(idempotency.clone()), ..admission(&tenant) };
+    let first = keyed();
+    let task = first.task.clone();
+    bed.store().admit(first).await.unwrap();
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    assert_eq!(bed.by_faulty.tasks.existing(&tenant, &idempotency, now()).await.unwrap(), None);
+    let again = bed.by_faulty.tasks.admit(keyed()).await.unwrap();
+
+    assert_eq!((again, bed.faulty.left()), (Admitted::Existing(Box::new(task)), 0));
+}
+
+#[tokio::test]
+async fn news_of_a_task_that_is_read_late_reach_it() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let task = bed.stores.admitted(&tenant).await;
+    let run = fresh_run();
+    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
+    bed.stores.signal(&task, Signal::Accepted { upstream: run.clone(), via: Via::Submit }).await;
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    bed.by_late_reads().fluxgate.hear(&tenant, &task.id, finished(run)).await.unwrap();
+
+    assert_eq!(bed.faulty.left(), 0);
+    assert_eq!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state, State::Archiving);
+}
+
+/// The job comes right after the change that made it; if it took the task for one that is not yet `archiving`, its copy would wait
+/// for the watch.
+#[tokio::test]
+async fn a_copy_is_begun_though_its_task_is_read_late() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let task = bed.stores.admitted(&tenant).await;
+    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
+    bed.stores.signal(&task, finished(fresh_run())).await;
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    let copied = bed.by_late_reads().fluxgate.archive(&tenant, &task.id).await;
+
+    assert_eq!(bed.faulty.left(), 0);
+    assert!(copied.is_err(), "it has no tenant's bucket to copy into, and has tried");
+}
+
+#[tokio::test]
+async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let endpoint = bed.endpoint(&tenant).await;
+    bed.stores.endpoints.disable(&tenant, &endpoint.id).await.unwrap();
+    bed.by_faulty.endpoints.glance(&tenant, &endpoint.id).await.unwrap();
+    bed.stores.endpoints.put(&endpoint).await.unwrap();
+    let (task, delivery) = bed.completed(&tenant, Target::Endpoint(endpoint.id)).await;
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    bed.by_late_reads().fluxgate.deliver(&tenant, &delivery.id).await.unwrap();
+
+    assert_eq!(bed.faulty.left(), 0);
+    assert_eq!(bed.store().of_task(&task).await.unwrap()[0].state, DeliveryState::Delivered);
+}
