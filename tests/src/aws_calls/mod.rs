@@ -25,6 +25,8 @@ pub struct AwsCall {
     pub status: u16,
     pub read_units: ReadUnits,
     pub write_units: WriteUnits,
+    /// It sends a message with a group, for which SQS asks more.
+    pub is_fair: bool,
 }
 
 /// The book of all calls. Clones write into the same one.
@@ -113,12 +115,18 @@ async fn pass(State(way): State<Way>, method: Method, uri: Uri, headers: HeaderM
         function: way.function.clone(),
         read_units: read_units(&action, &question, &serde_json::from_slice(&answer).unwrap_or_default()),
         write_units: write_units(&action, &before, &after),
+        is_fair: names_group(&question),
         action,
         status,
     };
     way.calls.calls.lock().unwrap().push(call);
     let status = axum::http::StatusCode::from_u16(status).unwrap();
     (status, headers, answer).into_response()
+}
+
+fn names_group(question: &Value) -> bool {
+    let entries = question["Entries"].as_array().into_iter().flatten();
+    entries.chain([question]).any(|message| message["MessageGroupId"].is_string())
 }
 
 fn action(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> String {

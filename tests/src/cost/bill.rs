@@ -36,14 +36,9 @@ impl Bill<'_> {
             line("DynamoDB read units", "dynamodb_read", self.each(Counts::read_units)),
             line("SQS sends", "sqs_request", self.each(Counts::sends)),
             line("SQS receives and deletes, by Lambda", "sqs_request", self.polls()),
-            // Every message names its tenant as its group.
-            line(
-                "SQS requests, for fair queues",
-                "sqs_fair",
-                [0, 1].map(|n| self.each(Counts::sends)[n] + self.polls()[n]),
-            ),
+            line("SQS requests, for fair queues", "sqs_fair", self.fair()),
             line("Lambda requests", "lambda_request", self.by_function(|_, _| 1.0)),
-            line("S3 PUT", "s3_put", calls("s3:PutObject")),
+            self.puts(),
             line("S3 GET and HEAD", "s3_get", calls("s3:GetObject")),
             Line {
                 what: "CloudWatch Logs, bytes",
@@ -51,6 +46,12 @@ impl Bill<'_> {
                 usd_per_million: self.prices.usd("logs_gb") * MILLION / GB,
             },
         ]
+    }
+
+    /// Billed to the bucket's owner.
+    fn puts(&self) -> Line {
+        let per_task = self.each(|counts| counts.calls_of("s3:PutObject") as f64);
+        Line { what: "S3 PUT", per_task, usd_per_million: self.prices.usd("s3_put") }
     }
 
     fn each(&self, count: impl Fn(&Counts) -> f64) -> [f64; 2] {
@@ -61,6 +62,16 @@ impl Bill<'_> {
         let busy: usize = self.busy.polled.values().map(|polled| polled.receives + polled.deletes).sum();
         let sparse: usize = self.sparse.polled.values().map(|polled| 2 * polled.messages).sum();
         [self.busy.per_task(busy as f64), self.sparse.per_task(sparse as f64)]
+    }
+
+    /// Requests about messages that name their tenant as their group.
+    fn fair(&self) -> [f64; 2] {
+        let busy: usize = self.busy.polled.values().map(|polled| polled.fair).sum();
+        // With one message in each batch a lane whose messages name a group is received and deleted by as many requests.
+        let sparse: usize =
+            self.sparse.polled.values().map(|polled| if polled.fair > 0 { 2 * polled.messages } else { 0 }).sum();
+        let each = |counts: &Counts, polls: usize| counts.per_task((counts.fair_sends + polls) as f64);
+        [each(self.busy, busy), each(self.sparse, sparse)]
     }
 
     /// What every invocation comes to.
@@ -104,11 +115,14 @@ impl Bill<'_> {
             "| line | USD a million | at once: a task | USD a million tasks | alone: a task | USD a million tasks |\n|---|---|---|---|---|---|"
         )?;
         let mut sums = [0.0; 2];
+        let puts = self.puts();
         for line in self.counted() {
             line.write(f)?;
             sums = [sums[0] + line.usd(0), sums[1] + line.usd(1)];
         }
         writeln!(f, "| **sum of what was counted** | | | **{:.2}** | | **{:.2}** |", sums[0], sums[1])?;
+        let [busy, sparse] = [0, 1].map(|n| sums[n] - puts.usd(n));
+        writeln!(f, "| the same in buckets that are the tenants' own | | | {busy:.2} | | {sparse:.2} |")?;
         let usd_per_million = self.prices.usd("lambda_gb_second");
         let compute = Line { what: "Lambda GB-seconds, assumed", per_task: self.gb_seconds(), usd_per_million };
         compute.write(f)?;

@@ -35,6 +35,8 @@ pub struct Counts {
     pub tasks: usize,
     /// Without what a process keeps for minutes, which no task pays for alone.
     pub calls: BTreeMap<Asked, Units>,
+    /// Sends of messages that name a group.
+    pub fair_sends: usize,
     pub invocations: BTreeMap<&'static str, usize>,
     pub logs: BTreeMap<&'static str, Log>,
     /// By lane: what the platform itself asked of SQS.
@@ -75,6 +77,7 @@ impl Counts {
         Self {
             tasks,
             calls: add_up(calls.iter().filter(|call| is_of_a_task(call))),
+            fair_sends: calls.iter().filter(|call| is_of_a_task(call) && call.is_fair).count(),
             invocations: FUNCTIONS.map(|name| (name, now.invocations[name] - mark.invocations[name])).into(),
             logs: FUNCTIONS.map(|name| (name, logged(name))).into(),
             polled,

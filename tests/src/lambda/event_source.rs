@@ -32,6 +32,8 @@ pub struct Polled {
     pub batches: usize,
     /// Each of a batch.
     pub deletes: usize,
+    /// Receives and deletes of messages of which one at least named a group, for which SQS asks more.
+    pub fair: usize,
 }
 
 /// From where to where, and how long messages are gathered into one batch.
@@ -51,7 +53,9 @@ impl EventSource {
                 let batch = gather(&mapping, &book).await;
                 if !batch.is_empty() {
                     let deletes = deliver(&mapping, &batch).await;
-                    book.lock().unwrap().deletes += deletes;
+                    let mut polled = book.lock().unwrap();
+                    polled.deletes += deletes;
+                    polled.fair += if any_names_group(&batch) { deletes } else { 0 };
                 }
             }
         });
@@ -102,7 +106,13 @@ async fn take(mapping: &Mapping, count_max: usize, book: &Mutex<Polled>) -> Vec<
     let mut polled = book.lock().unwrap();
     polled.receives += usize::from(!messages.is_empty());
     polled.messages += messages.len();
+    polled.fair += usize::from(any_names_group(&messages));
     messages
+}
+
+fn any_names_group(messages: &[Message]) -> bool {
+    let attributes = messages.iter().filter_map(Message::attributes);
+    attributes.into_iter().any(|attributes| attributes.contains_key(&MessageSystemAttributeName::MessageGroupId))
 }
 
 async fn receive(received: ReceiveMessageFluentBuilder) -> Vec<Message> {

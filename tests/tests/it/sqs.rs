@@ -84,7 +84,7 @@ fn archive(tenant: &TenantId) -> Job {
 }
 
 #[tokio::test]
-async fn every_message_names_its_tenant_as_its_group() {
+async fn a_message_names_its_tenant_as_its_group() {
     let bed = Bed::start().await;
     let (one, two) = (fresh_tenant(), fresh_tenant());
     bed.send(&archive(&one)).await;
@@ -96,6 +96,22 @@ async fn every_message_names_its_tenant_as_its_group() {
     let group = |message: &Message| message.attributes().unwrap()[&MessageSystemAttributeName::MessageGroupId].clone();
     let groups: Vec<String> = messages.iter().map(group).collect();
     assert_eq!(groups, [one.as_str(), two.as_str(), two.as_str()]);
+}
+
+/// Every task has one, and with a group it would cost a quarter more.
+#[tokio::test]
+async fn the_first_look_of_a_watch_has_no_group_and_the_later_ones_have() {
+    let bed = Bed::start().await;
+    let (tenant, task) = (fresh_tenant(), fresh_task_id());
+    let watch = |round| Delayed { job: Job::Watch { tenant: tenant.clone(), task: task.clone(), round }, after_ms: 0 };
+    bed.queue.send(&[watch(0)]).await.unwrap();
+    bed.queue.send(&[watch(1), watch(0)]).await.unwrap();
+
+    let messages = bed.messages(bed.settings.queues.watch.as_deref().unwrap()).await;
+
+    let group = |message: &Message| message.attributes()?.get(&MessageSystemAttributeName::MessageGroupId).cloned();
+    let groups: Vec<Option<String>> = messages.iter().map(group).collect();
+    assert_eq!(groups, [None, Some(tenant.to_string()), None]);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! The queues on SQS: three standard queues, one a lane, each with a dead-letter queue beside it.
 //!
 //! A standard queue hands a message out at least once and in no strict order. What the port says of order, of "all or none" and of
-//! outdated receipts is therefore kept as far as one process can: every job is safe to run twice. Every message names its tenant
-//! as its group, so that SQS keeps one tenant's many from delaying another's few (fair queues).
+//! outdated receipts is therefore kept as far as one process can: every job is safe to run twice. A message names its tenant as
+//! its group, so that SQS keeps one tenant's many from delaying another's few (fair queues).
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
 
 mod dead_letters;

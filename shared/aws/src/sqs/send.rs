@@ -53,7 +53,7 @@ impl SqsQueue {
             .queue_url(queue.url)
             .message_body(message.envelope.body()?)
             .delay_seconds(message.delay_s)
-            .message_group_id(message.envelope.job.tenant().as_str())
+            .set_message_group_id(message.group())
             .send()
             .await
             .map_err(|error| queue.failed(SEND, &error))?;
@@ -106,7 +106,7 @@ fn entry(n: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry> {
         .id(n.to_string())
         .message_body(message.envelope.body()?)
         .delay_seconds(message.delay_s)
-        .message_group_id(message.envelope.job.tenant().as_str())
+        .set_message_group_id(message.group())
         .build();
     Ok(entry.expect("an id and a body are all that an entry needs"))
 }
