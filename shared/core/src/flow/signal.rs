@@ -125,11 +125,8 @@ impl Fluxgate {
 
     /// News of a run from outside, by a webhook whose capability was checked.
     pub async fn hear(&self, tenant: &crate::id::TenantId, id: &TaskId, news: Signal) -> Result<()> {
-        let mut task = self.ports.tasks.glance(tenant, id).await?;
-        if transition(&task, news.clone(), self.now()).is_err() {
-            // What does not apply may do so to the task as it is now.
-            task = self.ports.tasks.get(tenant, id).await?;
-        }
+        // What is over stays over, whose run it is stays so, and any other change of a late one is a conflict.
+        let task = self.ports.tasks.glance(tenant, id).await?;
         match self.signal(task.clone(), news.clone()).await {
             // An equal task was given this run by the upstream's list; upstream need not tell again, the operator shall know.
             Err(error) if error.code == "run_claimed" => {
