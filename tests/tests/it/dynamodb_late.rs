@@ -5,7 +5,8 @@ use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
 use fluxgate_core::endpoint::Endpoint;
 use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
-use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, TaskStore as _};
+use fluxgate_core::job::Job;
+use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskStore as _};
 use fluxgate_core::task::{Admission, Idempotency, Signal, State, Task, Via, transition};
 use fluxgate_lambda::batch::Consumer;
 use fluxgate_local::folder::SystemEntropy;
@@ -79,6 +80,42 @@ async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
 
     assert_eq!((late, bed.faulty.left()), (vec![delivery], 0), "a moment late about attempts alone");
     assert_eq!(bed.by_faulty.deliveries.of_task(&task).await.unwrap(), [tried]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_held_a_moment_ago_is_told_as_pending() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let archiving = bed.stores.archiving(&tenant).await;
+    let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
+    let held = delivery.moved(DeliveryState::Held);
+    bed.store().update(&held).await.unwrap();
+    bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap();
+    let again = held.moved(DeliveryState::Pending);
+    bed.store().update(&again).await.unwrap();
+
+    bed.faulty.next("BatchGetItem", [Fault::Late]);
+    let found = bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap();
+
+    assert_eq!((found, bed.faulty.left()), ((again, task), 0));
+}
+
+/// A wake is for one version of its task, and gone once it has done what that version asks for.
+#[tokio::test]
+async fn a_wake_takes_the_step_of_the_version_that_it_was_sent_for() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let task = bed.stores.admitted(&tenant).await;
+    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
+    let deferred = Signal::SubmitDeferred { reason: "x".to_owned(), after_ms: None };
+    let task = bed.stores.signal(&task, deferred).await;
+    let wake = Job::Wake { tenant: tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
+    let lease = Lease { job: wake, handle: String::new(), receipt: 0, failures: 0 };
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    bed.by_late_reads().fluxgate.work(&lease).await.unwrap();
+
+    assert_ne!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().version, task.version, "nobody submitted it");
 }
 
 #[tokio::test]

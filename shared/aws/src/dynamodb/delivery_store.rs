@@ -1,7 +1,7 @@
 //! Deliveries: within their task's item until somebody tries them, in one of their own from then on.
 
 use async_trait::async_trait;
-use fluxgate_core::delivery::Delivery;
+use fluxgate_core::delivery::{Delivery, DeliveryState};
 use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::port::DeliveryStore;
 use fluxgate_core::task::Task;
@@ -21,8 +21,9 @@ impl DeliveryStore for DynamoStore {
     async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)> {
         let keys = [Key::delivery(tenant, id), Key::task(tenant, &id.task())];
         let found = match in_items(tenant, id, &self.table.glance_all(&keys).await?)? {
-            None => in_items(tenant, id, &self.table.get_all(&keys).await?)?,
-            found => found,
+            Some(found) if found.0.state == DeliveryState::Pending => Some(found),
+            // A moment later it may be there, or no longer held.
+            _ => in_items(tenant, id, &self.table.get_all(&keys).await?)?,
         };
         found.ok_or_else(|| Error::not_found("there is no delivery of this id"))
     }

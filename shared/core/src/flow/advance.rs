@@ -23,7 +23,11 @@ impl Fluxgate {
     /// Takes the next step of a task and answers with the task as it then stands.
     pub async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         // From a late one it takes a step that is void, or none that matters, and the watch comes again.
-        let task = self.ports.tasks.glance(tenant, id).await?;
+        self.take_step(self.ports.tasks.glance(tenant, id).await?).await
+    }
+
+    /// As [`Self::advance`], of a task at hand.
+    pub(super) async fn take_step(&self, task: Task) -> Result<Task> {
         match task.state {
             State::Admitted => self.submit_late_or_give_up(task).await,
             State::Submitting => self.doubt(task).await,

@@ -42,10 +42,10 @@ impl Fluxgate {
             }
             Job::Wake { tenant, task, version, round } => {
                 let current = self.ports.tasks.get(tenant, task).await;
-                if !current.is_ok_and(|task| task.version == *version) {
+                let Some(task) = current.ok().filter(|task| task.version == *version) else {
                     return self.ports.queue.ack(lease).await;
-                }
-                let advanced = self.advance(tenant, task).await;
+                };
+                let advanced = self.take_step(task).await;
                 self.after_wake(lease, *version, *round, advanced).await
             }
             Job::Archive { tenant, task } => {

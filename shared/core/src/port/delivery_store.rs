@@ -9,8 +9,8 @@ use crate::task::Task;
 
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// The delivery and its task. It may be a moment late about attempts, never about whether there is such a delivery. Kind
-    /// `NotFound` for an id that does not exist or belongs to another tenant.
+    /// The delivery and its task. It may be a moment late about attempts, never about whether there is such a delivery and
+    /// somebody is to try it. Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)>;
 
     /// Replaces the delivery. Kind `Conflict`, and nothing is written, unless the stored version is one below the given one.
