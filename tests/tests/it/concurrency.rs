@@ -102,6 +102,7 @@ async fn on_dynamodb_too_a_thousand_admissions_leave_an_exact_ledger() {
 const TRIES_MAX: u64 = 24;
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the figure of which ARCHITECTURE speaks")]
 async fn a_hundred_submits_at_once_pass_through_one_account_on_dynamodb_within_bounded_tries() {
     let ministack = Ministack::start().await;
     let direct = AwsStores::on(&ministack).await;
