@@ -1,6 +1,7 @@
 //! A gateway in this process on a folder that vanishes, with the vendor's double beside it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use fluxgate_core::id::TenantId;
@@ -22,6 +23,9 @@ pub struct GatewayOptions {
     /// How long a run takes upstream.
     pub run_time: Duration,
     pub bounds: BoundsSettings,
+    /// What the vendor's account is said to bear.
+    pub rate_per_minute: Option<u32>,
+    pub concurrency: Option<u32>,
 }
 
 impl Default for GatewayOptions {
@@ -32,6 +36,8 @@ impl Default for GatewayOptions {
             allow_loopback: true,
             run_time: Duration::from_millis(50),
             bounds: quick(),
+            rate_per_minute: None,
+            concurrency: None,
         }
     }
 }
@@ -124,6 +130,8 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
         vendor_key: Some(Secret::new(emulator.api_key())),
         allow_net: if options.allow_loopback { vec!["127.0.0.0/8".parse().expect("a network")] } else { Vec::new() },
         bounds: options.bounds.clone(),
+        upstream_rate_per_minute: options.rate_per_minute.and_then(NonZeroU32::new),
+        upstream_concurrency: options.concurrency.and_then(NonZeroU32::new),
         ..Settings::default()
     }
 }

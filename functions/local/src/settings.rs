@@ -1,12 +1,14 @@
 //! What an operator sets: flags over environment over one TOML file over defaults. Unknown keys are errors.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use fluxgate_core::bounds::Bounds;
+use fluxgate_core::line::Capacity;
 use fluxgate_core::signature::Secret;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,12 @@ pub struct Settings {
     /// `emulator`, or the vendor's base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
+    /// Submits a minute that the vendor's account allows, for all tenants together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_rate_per_minute: Option<NonZeroU32>,
+    /// Runs at once that the vendor's account allows, for all tenants together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_concurrency: Option<NonZeroU32>,
     /// Networks that callbacks, pictures and outputs may lie in although they are not public.
     #[serde(default)]
     pub allow_net: Vec<IpNet>,
@@ -65,6 +73,8 @@ impl Default for Settings {
             s3_public_url: None,
             public_url: None,
             upstream: None,
+            upstream_rate_per_minute: None,
+            upstream_concurrency: None,
             allow_net: Vec::new(),
             log: "info".to_owned(),
             stop_max_ms: 10_000,
@@ -190,11 +200,20 @@ impl Settings {
         }
     }
 
+    /// What the vendor's account bears; `None`: no limits, and no line.
+    pub fn capacity(&self) -> Option<Capacity> {
+        Capacity::limited(
+            self.upstream_rate_per_minute.map(NonZeroU32::get),
+            self.upstream_concurrency.map(NonZeroU32::get),
+        )
+    }
+
     /// The settings by name for `/healthz`: neither paths nor anything secret.
     pub fn public_names(&self) -> std::collections::BTreeMap<String, String> {
         let text = |url: &Option<Url>| {
             url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization())
         };
+        let count = |count: Option<NonZeroU32>| count.map_or_else(|| "not set".to_owned(), |count| count.to_string());
         let nets: Vec<String> = self.allow_net.iter().map(ToString::to_string).collect();
         [
             ("data", "set".to_owned()),
@@ -204,6 +223,8 @@ impl Settings {
             ("s3_public_url", text(&self.s3_public_url)),
             ("public_url", text(&self.public_url)),
             ("upstream", self.upstream_name()),
+            ("upstream_rate_per_minute", count(self.upstream_rate_per_minute)),
+            ("upstream_concurrency", count(self.upstream_concurrency)),
             ("allow_net", nets.join(" ")),
             ("log", self.log.clone()),
             ("stop_max_ms", self.stop_max_ms.to_string()),

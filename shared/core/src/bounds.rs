@@ -27,6 +27,8 @@ pub struct Bounds {
     pub upstream_timeout_ms: u64,
     /// How long a task may wait for its POST to be taken.
     pub admitted_max_ms: u64,
+    /// How long a task may stand in line for the vendor's account.
+    pub line_max_ms: u64,
     /// How long an ambiguous submit may stay unresolved.
     pub unknown_max_ms: u64,
     /// How long a run may take upstream.
@@ -83,6 +85,7 @@ impl Default for Bounds {
             submit_timeout_ms: 30 * SECOND_MS,
             upstream_timeout_ms: 10 * SECOND_MS,
             admitted_max_ms: HOUR_MS,
+            line_max_ms: DAY_MS,
             unknown_max_ms: HOUR_MS,
             run_max_ms: 6 * HOUR_MS,
             archive_max_ms: DAY_MS,
@@ -114,7 +117,7 @@ impl Bounds {
 
     /// How long a task may live while everything runs.
     pub fn task_life_ms(&self) -> u64 {
-        [self.admitted_max_ms, self.unknown_max_ms, self.run_max_ms, self.archive_max_ms]
+        [self.line_max_ms, self.admitted_max_ms, self.unknown_max_ms, self.run_max_ms, self.archive_max_ms]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

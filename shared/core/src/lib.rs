@@ -18,6 +18,7 @@ pub mod flow;
 pub mod id;
 pub mod job;
 pub mod limits;
+pub mod line;
 pub mod links;
 pub mod metric;
 pub mod money;

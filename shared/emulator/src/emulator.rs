@@ -67,6 +67,11 @@ impl Emulator {
         self.vendor.runs.newest_first().map(|run| RunRecord::from(&*run)).collect()
     }
 
+    /// The most runs that were under way at once.
+    pub fn runs_at_once(&self) -> usize {
+        self.vendor.under_way.most()
+    }
+
     /// How many requests with a valid key a route has seen: `submit`, `result`, `output`, ….
     pub fn request_count(&self, what: &str) -> u64 {
         self.vendor.counted(what)

@@ -15,7 +15,7 @@ use crate::config::EmulatorConfig;
 use crate::faults::LiveFaults;
 use crate::file_store::{File, FileStore};
 use crate::rate::Rate;
-use crate::run::{Full, Run, RunStore, work};
+use crate::run::{Full, Run, RunStore, UnderWay, work};
 use crate::ticket::Tickets;
 
 const RUNS_MAX: usize = 200_000;
@@ -43,6 +43,7 @@ pub(crate) struct Vendor {
     pub(crate) posts: Semaphore,
     pub(crate) stop: CancellationToken,
     spent_micro_usd: AtomicI64,
+    pub(crate) under_way: UnderWay,
     requests: Mutex<HashMap<&'static str, u64>>,
 }
 
@@ -67,6 +68,7 @@ impl Vendor {
             posts: Semaphore::new(WEBHOOKS_AT_ONCE_MAX),
             stop,
             spent_micro_usd: AtomicI64::new(0),
+            under_way: UnderWay::default(),
             requests: Mutex::default(),
         }
     }
@@ -75,6 +77,7 @@ impl Vendor {
     pub(crate) fn accept(self: &Arc<Self>, run: Run, pictures: Vec<String>) -> Result<Arc<Run>, Full> {
         let run = Arc::new(run);
         self.runs.insert(run.clone())?;
+        self.under_way.begin();
         self.spent_micro_usd.fetch_add(run.price_micro_usd, Ordering::Relaxed);
         let working = work(self.clone(), run.clone(), pictures);
         tokio::spawn(self.stop.clone().run_until_cancelled_owned(working));

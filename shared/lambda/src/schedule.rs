@@ -1,5 +1,6 @@
 //! The sweeper: looks over every tenant now and then, and says what it found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluxgate_core::flow::Fluxgate;
@@ -24,13 +25,15 @@ pub async fn serve(fluxgate: Arc<Fluxgate>) -> Result<(), InitError> {
 
 /// Audits every tenant. What one tenant's audit meets does not keep the others from theirs, but fails the invocation.
 async fn sweep(fluxgate: &Fluxgate) -> Result<Value, lambda_runtime::Error> {
+    let begun = fluxgate.ports.clock.now();
     let tenants = fluxgate.ports.tenants.list().await?;
-    let (mut live, mut stuck, mut failed) = (0, 0, 0);
+    let (mut live, mut stuck, mut failed, mut slots) = (0, 0, 0, BTreeMap::new());
     for tenant in &tenants {
         match fluxgate.audit(&tenant.id).await {
             Ok(audit) => {
                 live += audit.live;
                 stuck += audit.stuck.len();
+                audit.slots.iter().for_each(|(period, count)| *slots.entry(*period).or_default() += count);
                 report(&tenant.id, &audit.stuck, audit.held_without_task);
             }
             Err(error) => {
@@ -42,6 +45,7 @@ async fn sweep(fluxgate: &Fluxgate) -> Result<Value, lambda_runtime::Error> {
     if failed > 0 {
         return Err(format!("{failed} of {} tenants could not be audited", tenants.len()).into());
     }
+    fluxgate.recount_slots(slots, begun).await?;
     Ok(json!({ "tenants": tenants.len(), "live": live, "stuck": stuck }))
 }
 

@@ -5,6 +5,7 @@ pub mod account_store;
 pub mod books;
 pub mod delivery_store;
 pub mod endpoint_store;
+pub mod line_store;
 pub mod queue;
 pub mod task_store;
 pub mod task_store_changes;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, Queue, SystemClock, TaskStore,
-    TenantStore,
+    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, LineStore, Queue, SystemClock,
+    TaskStore, TenantStore,
 };
 use fluxgate_core::task::{Admission, Finished, NewTask, Signal, Step, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
@@ -30,6 +31,7 @@ pub struct Stores {
     pub tenants: Arc<dyn TenantStore>,
     pub endpoints: Arc<dyn EndpointStore>,
     pub deliveries: Arc<dyn DeliveryStore>,
+    pub line: Arc<dyn LineStore>,
     pub queue: Arc<dyn Queue>,
 }
 

@@ -45,6 +45,7 @@ pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSett
         tenants: stores.tenants.clone(),
         endpoints: stores.endpoints.clone(),
         deliveries: stores.deliveries.clone(),
+        line: stores.line.clone(),
         queue: queue.clone(),
         objects: Arc::new(Absent),
         upstream: Arc::new(NoUpstream::default()),
@@ -60,6 +61,7 @@ pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSett
         output_links: OutputLinks::Relayed,
         public_url: None,
         capability: CapabilityKey::new([7; 32]),
+        capacity: None,
     };
     Consumer { fluxgate: Arc::new(Fluxgate { ports, settings }), queue, lane: Lane::Notify }
 }

@@ -34,6 +34,7 @@ fn on_sqlite_the_books_agree_whatever_happens() {
         tenants: store.clone(),
         endpoints: store.clone(),
         deliveries: store.clone(),
+        line: store.clone(),
         queue: store,
     };
 

@@ -27,6 +27,8 @@ mod idempotency;
 mod infra;
 mod isolation;
 mod limits;
+mod line;
+mod line_on_aws;
 mod openapi;
 mod operating;
 mod partial;

@@ -55,6 +55,8 @@ async fn healthz_names_the_settings_and_no_secret() {
         "s3_public_url",
         "public_url",
         "upstream",
+        "upstream_rate_per_minute",
+        "upstream_concurrency",
         "allow_net",
         "log",
         "stop_max_ms",

@@ -1,6 +1,7 @@
 //! `fluxgate serve`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -53,6 +54,14 @@ struct Flags {
     #[arg(long, value_name = "emulator|URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
+    /// Submits a minute that the vendor's account allows; more wait in line, fairly by their tenants' weights [default: no limit]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_rate_per_minute: Option<NonZeroU32>,
+    /// Runs at once that the vendor's account allows; more wait in line, fairly by their tenants' weights [default: no limit]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_concurrency: Option<NonZeroU32>,
     /// A network that callbacks, pictures and outputs may lie in although it is not public; repeatable
     #[arg(long, value_name = "CIDR")]
     #[serde(skip_serializing_if = "Vec::is_empty")]

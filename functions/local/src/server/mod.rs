@@ -58,6 +58,7 @@ impl Server {
             emulator: emulator.as_ref(),
             stopping: stopped.clone(),
         })?;
+        edge.fluxgate.recount_all_slots().await?;
         let pump = Pump::start(&edge.fluxgate);
         let vendor = wiring::upstream(&settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
         let tenancy = Arc::new(folder.tenancy(Some(Arc::new(vendor))));

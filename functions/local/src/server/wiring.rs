@@ -58,6 +58,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
             output_links: OutputLinks::Presigned,
             public_url: public_url.clone(),
             capability: CapabilityKey::new(parts.folder.secrets.capability),
+            capacity: parts.settings.capacity(),
         },
     });
     let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client())));
@@ -76,6 +77,7 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
         tenants: store.clone(),
         endpoints: store.clone(),
         deliveries: store.clone(),
+        line: store.clone(),
         queue: store,
         objects: Arc::new(objects(parts)),
         upstream: Arc::new(upstream(parts.settings, parts.emulator, upstream_timeout_ms)?),

@@ -90,6 +90,11 @@ impl Key {
         Self { pk: "FLUXGATE".to_owned(), sk: "SCHEMA".to_owned() }
     }
 
+    /// The line for the vendor's account.
+    pub(super) fn line() -> Self {
+        Self { pk: "FLUXGATE".to_owned(), sk: "LINE".to_owned() }
+    }
+
     pub(super) fn attributes(&self) -> Item {
         Item::from([(PK.to_owned(), text(&self.pk)), (SK.to_owned(), text(&self.sk))])
     }

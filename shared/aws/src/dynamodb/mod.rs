@@ -14,6 +14,7 @@ mod inputs;
 mod json_item;
 mod key;
 mod ledger;
+mod line_store;
 mod over;
 mod schema;
 mod step_item;

@@ -3,12 +3,13 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::line::Turn;
 use fluxgate_core::money::{MicroUsd, Settlement};
 use fluxgate_core::task::{Change, Failure, Output, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
-use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
+use super::attribute::{Item, Reader, bytes, item_bytes, number, number_of, text, unreadable, word};
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::CallMark;
 use super::write::Write;
@@ -102,12 +103,13 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` where there is none.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 10]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 11]> {
     let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
         ("state", Some(word(&task.state)?)),
         ("since", Some(number(task.since.0))),
         ("submits", Some(number(task.submits))),
+        ("turn", task.turn.map(turn_to_attribute)),
         ("upstream", task.upstream.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
         ("outputs", list(task.outputs.iter().map(output_to_attribute).collect())),
@@ -127,6 +129,20 @@ fn output_to_attribute(output: &Output) -> AttributeValue {
         ("bytes".to_owned(), number(output.bytes)),
         ("content_type".to_owned(), text(&output.content_type)),
     ]))
+}
+
+/// Ticket, weight, and when the turn was taken, if it was.
+fn turn_to_attribute(turn: Turn) -> AttributeValue {
+    let taken_at = turn.taken_at.map(|at| number(at.0));
+    AttributeValue::L([number(turn.ticket), number(turn.weight)].into_iter().chain(taken_at).collect())
+}
+
+fn turn_from_attribute(turn: &AttributeValue) -> Result<Turn> {
+    let parts = turn.as_l().map_err(|_| unreadable("turn"))?;
+    let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
+    let ticket = part(0).and_then(|ticket| u64::try_from(ticket).ok()).ok_or_else(|| unreadable("turn"))?;
+    let weight = part(1).and_then(|weight| u32::try_from(weight).ok()).ok_or_else(|| unreadable("turn"))?;
+    Ok(Turn { ticket, weight, taken_at: part(2).map(Timestamp) })
 }
 
 fn failure_to_attribute(failure: &Failure) -> AttributeValue {
@@ -153,6 +169,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         since: Timestamp(reader.number("since")?),
         upstream: reader.optional_text("upstream")?.map(UpstreamId::parse).transpose()?,
         submits: reader.number("submits")?,
+        turn: item.get("turn").map(turn_from_attribute).transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
         outputs: read_list(reader, "outputs", output_from_attribute)?,
         nsfw: read_list(reader, "nsfw", |flag| flag.as_bool().ok().copied())?,

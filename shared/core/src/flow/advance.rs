@@ -19,15 +19,40 @@ const NUDGE_MAX_MS: u64 = 3_600_000;
 /// The step that says so.
 const MISSING: &str = "missing_upstream";
 
+/// A task after its next step, as it then stands.
+pub(super) struct Advanced {
+    pub(super) task: Task,
+    /// When to look again, of a task that stands in line.
+    pub(super) look_after_ms: Option<u64>,
+}
+
+impl From<Task> for Advanced {
+    fn from(task: Task) -> Self {
+        Self { task, look_after_ms: None }
+    }
+}
+
 impl Fluxgate {
-    /// Takes the next step of a task and answers with the task as it then stands.
-    pub async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+    /// Takes the next step of a task.
+    pub(super) async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Advanced> {
         // From a late one it takes a step that is void, or none that matters, and the watch comes again.
-        self.take_step(self.ports.tasks.glance(tenant, id).await?).await
+        let task = self.ports.tasks.glance(tenant, id).await?;
+        if self.waits_in_line(&task) {
+            // The line would keep a place for one that has left it.
+            return self.take_step(self.ports.tasks.get(tenant, id).await?).await;
+        }
+        self.take_step(task).await
     }
 
     /// As [`Self::advance`], of a task at hand.
-    pub(super) async fn take_step(&self, task: Task) -> Result<Task> {
+    pub(super) async fn take_step(&self, task: Task) -> Result<Advanced> {
+        if self.waits_in_line(&task) {
+            return self.look_in_line(task).await;
+        }
+        self.step(task).await.map(Advanced::from)
+    }
+
+    async fn step(&self, task: Task) -> Result<Task> {
         match task.state {
             State::Admitted => self.submit_late_or_give_up(task).await,
             State::Submitting => self.doubt(task).await,
@@ -39,11 +64,19 @@ impl Fluxgate {
     }
 
     async fn submit_late_or_give_up(&self, task: Task) -> Result<Task> {
-        if self.now().since_ms(task.created_at) < self.bounds().admitted_max_ms {
+        if self.now().since_ms(self.ready_since(&task)) < self.bounds().admitted_max_ms {
             return self.send_late(task).await;
         }
         let text = "the model did not take the task in time; nothing was charged, submit it again";
         self.give_up(task, Failure::new(5003, "submit_timeout", text)).await
+    }
+
+    /// Since when nothing but upstream keeps the task. One that stands in a line that is no more may go from now on.
+    fn ready_since(&self, task: &Task) -> Timestamp {
+        match task.turn {
+            Some(turn) if turn.waits() && task.submits == 0 => self.now(),
+            turn => turn.and_then(|turn| turn.taken_at).unwrap_or(task.created_at),
+        }
     }
 
     /// A submit that should long have been answered was cut off, by a crash most likely: nobody knows whether it left.

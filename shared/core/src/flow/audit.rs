@@ -1,6 +1,9 @@
 //! Looks over one tenant's tasks for what should not be there: tasks that nobody moves, and money held for no task.
 
+use std::collections::BTreeMap;
+
 use super::Fluxgate;
+use super::line::held_period;
 use crate::error::Result;
 use crate::id::{TaskId, TenantId};
 use crate::job::{Delayed, Job};
@@ -24,6 +27,8 @@ pub struct TenantAudit {
     pub held_without_task: MicroUsd,
     /// What the account holds.
     pub held: MicroUsd,
+    /// The slots of the vendor's account that live tasks hold, by the period in which they were taken.
+    pub slots: BTreeMap<u64, u32>,
 }
 
 impl Fluxgate {
@@ -40,10 +45,12 @@ impl Fluxgate {
         measure!("HeldMicroUsd", "None", after.held.0);
         measure!("StuckTasks", "Count", stuck.len());
         measure!("HeldWithoutTaskMicroUsd", "None", surplus);
-        Ok(TenantAudit { live: live.len(), stuck, held_without_task: MicroUsd(surplus), held: after.held })
+        let mut slots = BTreeMap::new();
+        live.iter().filter_map(held_period).for_each(|period| *slots.entry(period).or_default() += 1);
+        Ok(TenantAudit { live: live.len(), stuck, held_without_task: MicroUsd(surplus), held: after.held, slots })
     }
 
-    async fn live_tasks(&self, tenant: &TenantId) -> Result<Vec<Task>> {
+    pub(super) async fn live_tasks(&self, tenant: &TenantId) -> Result<Vec<Task>> {
         let oldest = self.now().0 - i64::try_from(self.life_max_ms()).unwrap_or(i64::MAX);
         let (mut live, mut before): (Vec<Task>, Option<TaskId>) = (Vec::new(), None);
         loop {
@@ -58,13 +65,13 @@ impl Fluxgate {
     }
 
     fn life_max_ms(&self) -> u64 {
-        let bounds = self.bounds();
-        bounds.admitted_max_ms + bounds.unknown_max_ms + bounds.run_max_ms + bounds.archive_max_ms + 4 * SLACK_MS
+        self.bounds().task_life_ms() + 5 * SLACK_MS
     }
 
     fn is_stuck(&self, task: &Task) -> bool {
         let bounds = self.bounds();
         let max_ms = match task.state {
+            State::Admitted if task.turn.is_some_and(|turn| turn.waits()) => bounds.line_max_ms,
             State::Admitted => bounds.admitted_max_ms,
             State::Submitting => bounds.submit_timeout_ms,
             State::Unknown => bounds.unknown_max_ms.max(bounds.run_max_ms),

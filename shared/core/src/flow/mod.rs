@@ -4,6 +4,7 @@ mod advance;
 mod archive;
 mod audit;
 mod deliver;
+mod line;
 mod media;
 mod price;
 mod read;
@@ -28,9 +29,10 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::bounds::Bounds;
+use crate::line::Capacity;
 use crate::links::{BaseUrl, OutputLinks};
 use crate::port::{
-    AccountStore, AddressGuard, CallbackSender, Clock, DeliveryStore, EndpointStore, Entropy, ObjectStore,
+    AccountStore, AddressGuard, CallbackSender, Clock, DeliveryStore, EndpointStore, Entropy, LineStore, ObjectStore,
     OutputFetcher, Queue, TaskStore, TenantStore, Upstream,
 };
 use crate::signature::CapabilityKey;
@@ -44,6 +46,7 @@ pub struct Ports {
     pub tenants: Arc<dyn TenantStore>,
     pub endpoints: Arc<dyn EndpointStore>,
     pub deliveries: Arc<dyn DeliveryStore>,
+    pub line: Arc<dyn LineStore>,
     pub queue: Arc<dyn Queue>,
     pub objects: Arc<dyn ObjectStore>,
     pub upstream: Arc<dyn Upstream>,
@@ -64,6 +67,8 @@ pub struct Settings {
     /// Where upstream reaches the receiver; without it completions come by polling alone.
     pub public_url: Option<Url>,
     pub capability: CapabilityKey,
+    /// What the vendor's account bears; `None`: whatever tenants ask of it.
+    pub capacity: Option<Capacity>,
 }
 
 /// The use cases over the ports.

@@ -3,9 +3,18 @@
 use serde_json::Value;
 
 use super::Fluxgate;
+use super::signal::Outcome;
 use crate::error::{Kind, Result};
 use crate::port::{SubmitAnswer, SubmitCall};
 use crate::task::{Failure, Signal, State, Task, Via};
+
+/// Whether the POST of a late submit may leave.
+pub(super) enum Started {
+    /// With these inputs.
+    Now(Box<Task>, String),
+    /// The task has moved on.
+    NotNow(Box<Task>),
+}
 
 impl Fluxgate {
     /// Sends a task that is `submitting`, once, and writes down what came of it.
@@ -58,12 +67,19 @@ impl Fluxgate {
 
     /// A late submit: the intent is written first, then the POST leaves.
     pub(super) async fn send_late(&self, task: Task) -> Result<Task> {
+        match self.start(task, Signal::SubmitStarted).await? {
+            Started::Now(task, inputs) => self.send(*task, &inputs).await,
+            Started::NotNow(task) => Ok(*task),
+        }
+    }
+
+    /// Writes the intent.
+    pub(super) async fn start(&self, task: Task, intent: Signal) -> Result<Started> {
         let inputs = self.ports.tasks.inputs(&task.tenant, &task.id).await?;
-        let task = match self.signal(task, Signal::SubmitStarted).await? {
-            super::signal::Outcome::Changed(task) if task.state == State::Submitting => task,
-            other => return Ok(other.task()),
-        };
-        self.send(task, &inputs).await
+        Ok(match self.signal(task, intent).await? {
+            Outcome::Changed(task) if task.state == State::Submitting => Started::Now(Box::new(task), inputs),
+            other => Started::NotNow(Box::new(other.task())),
+        })
     }
 }
 

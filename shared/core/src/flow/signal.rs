@@ -60,6 +60,9 @@ impl Fluxgate {
             match self.ports.tasks.apply(&change).await {
                 Ok(()) => {
                     observe(&task, &change.task);
+                    if let (Some(turn), None) = (task.turn, change.task.turn) {
+                        self.leave_line(&task.tenant, turn, false).await;
+                    }
                     return Ok(Outcome::Changed(change.task));
                 }
                 Err(error) if error.is_conflict() && error.code != "run_claimed" => {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Fluxgate;
+use super::line::Place;
 use super::price::Quote;
 use crate::callback::CallbackUrl;
 use crate::catalogue::Model;
@@ -13,7 +14,7 @@ use crate::metric::count;
 use crate::money::MicroUsd;
 use crate::port::{Admitted, Ids as _};
 use crate::retry::jittered_ms;
-use crate::task::{Admission, Idempotency, NewTask, Signal, Step, Task, transition};
+use crate::task::{Admission, Idempotency, NewTask, Signal, State, Step, Task, transition};
 use crate::tenant::Tenant;
 
 /// What a tenant asks for.
@@ -51,16 +52,22 @@ impl Fluxgate {
         }
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
         let outputs_asked = outputs_asked(model, &inputs);
+        let weight = tenant.limits.weight();
         let (tenant, model) = (request.tenant, request.model);
         let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked };
-        let admission = self.admission(new, inputs, idempotency)?;
+        let place = self.enter_line(&new.tenant, weight).await?;
+        let admission = self.admission(new, inputs, idempotency, place)?;
         let task = admission.task.clone();
         let inputs = admission.inputs.clone();
-        match self.ports.tasks.admit(admission).await? {
+        let admitted = self.ports.tasks.admit(admission).await;
+        if let (Some(turn), false) = (task.turn, matches!(admitted, Ok(Admitted::New))) {
+            self.leave_line(&task.tenant, turn, true).await;
+        }
+        match admitted? {
             Admitted::Existing(task) => Ok(*task),
             Admitted::New => {
                 count!("Submits");
-                self.send(task, &inputs).await
+                if task.state == State::Admitted { Ok(task) } else { self.send(task, &inputs).await }
             }
         }
     }
@@ -77,12 +84,14 @@ impl Fluxgate {
         Ok(tenant)
     }
 
-    /// The task is written as `submitting` at once: the POST follows, and one commit is spared.
+    /// The task is written as `submitting` at once: the POST follows, and one commit is spared. One that must wait for its turn is
+    /// written as such, and its watch looks for it.
     fn admission(
         &self,
         new: NewTaskParts,
         inputs: Map<String, Value>,
         idempotency: Option<Idempotency>,
+        place: Option<Place>,
     ) -> Result<Admission> {
         let now = self.now();
         let task = Task::admitted(
@@ -97,8 +106,10 @@ impl Fluxgate {
             },
             now,
         );
-        let started = transition(&task, Signal::SubmitStarted, now)
+        let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
+        let started = transition(&task, signal, now)
             .map_err(|rejected| Error::internal("transition", "a new task cannot be submitted").source(rejected))?;
+        let watch_after_ms = jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64());
         let mut steps = vec![Step::new(now, "admitted").detail(format!("{} held", task.price))];
         steps.extend(started.steps);
         Ok(Admission {
@@ -106,7 +117,7 @@ impl Fluxgate {
             steps,
             inputs: Value::Object(inputs).to_string(),
             idempotency,
-            watch_after_ms: jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64()),
+            watch_after_ms: place.and_then(|place| place.look_after_ms).unwrap_or(watch_after_ms),
         })
     }
 

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt as _;
 
 use super::Fluxgate;
+use super::advance::Advanced;
 use super::deliver::AfterDelivery;
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -60,13 +61,17 @@ impl Fluxgate {
     }
 
     /// The watch goes on until its task is over and its events are on their way, whatever went wrong before.
-    async fn after_watch(&self, lease: &Lease, round: u32, advanced: Result<Task>) -> Result<()> {
+    async fn after_watch(&self, lease: &Lease, round: u32, advanced: Result<Advanced>) -> Result<()> {
         let delay_ms = match &advanced {
-            Ok(task) if task.state.is_end() => match self.resend_lost_deliveries(task).await? {
+            // The rounds are counted from the submit on.
+            Ok(Advanced { look_after_ms: Some(delay_ms), .. }) => {
+                return self.ports.queue.again(lease, &first_round(&lease.job), *delay_ms).await;
+            }
+            Ok(Advanced { task, .. }) if task.state.is_end() => match self.resend_lost_deliveries(task).await? {
                 None => return self.ports.queue.ack(lease).await,
                 Some(delay_ms) => delay_ms,
             },
-            Ok(task) => self.watch_delay_ms(task, round + 1),
+            Ok(Advanced { task, .. }) => self.watch_delay_ms(task, round + 1),
             Err(error) if error.kind == Kind::NotFound => return self.ports.queue.ack(lease).await,
             Err(error) => {
                 warn(lease, error);
@@ -86,9 +91,12 @@ impl Fluxgate {
     }
 
     /// A wake that moved nothing tries again; one that did has been followed by whatever the change brought.
-    async fn after_wake(&self, lease: &Lease, version: u64, round: u32, advanced: Result<Task>) -> Result<()> {
+    async fn after_wake(&self, lease: &Lease, version: u64, round: u32, advanced: Result<Advanced>) -> Result<()> {
         match &advanced {
-            Ok(task) if task.version != version => return self.ports.queue.ack(lease).await,
+            Ok(Advanced { task, .. }) if task.version != version => return self.ports.queue.ack(lease).await,
+            Ok(Advanced { look_after_ms: Some(delay_ms), .. }) => {
+                return self.ports.queue.again(lease, &first_round(&lease.job), *delay_ms).await;
+            }
             Ok(_) => {}
             Err(error) => warn(lease, error),
         }
@@ -110,6 +118,14 @@ impl Fluxgate {
                 self.ports.queue.fail(lease, delay_ms, &error.to_string(), self.bounds().job_failures_max).await
             }
         }
+    }
+}
+
+fn first_round(job: &Job) -> Job {
+    match job.clone() {
+        Job::Watch { tenant, task, .. } => Job::Watch { tenant, task, round: 0 },
+        Job::Wake { tenant, task, version, .. } => Job::Wake { tenant, task, version, round: 0 },
+        other => other,
     }
 }
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::CallbackUrl;
 use crate::id::{ModelId, TaskId, TenantId, UpstreamId};
+use crate::line::Turn;
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
 
@@ -49,6 +50,9 @@ pub struct Task {
     /// How often a submit was begun.
     #[serde(default)]
     pub submits: u32,
+    /// Its place in the line for the vendor's account, then its slot, until the run is over; only where the account is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// Where the vendor keeps what it produced, until it is archived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
@@ -101,6 +105,7 @@ impl Task {
             since: now,
             upstream: None,
             submits: 0,
+            turn: None,
             sources: Vec::new(),
             outputs: Vec::new(),
             nsfw: Vec::new(),

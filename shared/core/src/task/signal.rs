@@ -6,12 +6,17 @@ use super::state::State;
 use super::step::Via;
 use super::{Failure, Output};
 use crate::id::UpstreamId;
+use crate::line::Turn;
 
 /// What happened to a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Signal {
     /// A POST is about to leave. Written before it does.
     SubmitStarted,
+    /// The vendor's account is busy: the task waits in line.
+    Queued(Turn),
+    /// Its turn has come, and a POST is about to leave.
+    TurnCame(Turn),
     /// Upstream surely did not take the POST, and may take the next one.
     SubmitDeferred { reason: String, after_ms: Option<u64> },
     /// Upstream surely did not take the POST, and never will.

@@ -7,6 +7,7 @@ use super::step::{Step, Via};
 use super::{Failure, Output, Task};
 use crate::id::UpstreamId;
 use crate::job::Job;
+use crate::line::Turn;
 use crate::money::{MicroUsd, Settlement};
 use crate::time::Timestamp;
 
@@ -16,7 +17,9 @@ use crate::time::Timestamp;
 /// proven to exist is always taken over a task that was not yet settled: the capability in its webhook is the proof.
 pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change, Rejected> {
     match signal {
-        Signal::SubmitStarted => submit_started(task, now),
+        Signal::SubmitStarted => submit_started(task, task.turn, now),
+        Signal::Queued(turn) => queued(task, turn, now),
+        Signal::TurnCame(turn) => submit_started(task, Some(turn), now),
         Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
         Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
@@ -31,10 +34,18 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
     }
 }
 
-fn submit_started(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+fn queued(task: &Task, turn: Turn, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted])?;
+    let mut next = moved(task, State::Admitted, now);
+    next.turn = Some(turn);
+    Ok(change(next, Step::new(now, "queued")))
+}
+
+fn submit_started(task: &Task, turn: Option<Turn>, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Admitted])?;
     let mut next = moved(task, State::Submitting, now);
     next.submits += 1;
+    next.turn = turn;
     Ok(change(next, Step::new(now, "submit_started")))
 }
 
@@ -174,8 +185,10 @@ fn rejected(task: &Task, rejection: Rejection) -> Rejected {
     Rejected { state: task.state, rejection }
 }
 
+/// A run that is over takes no part of the vendor's account.
 fn moved(task: &Task, state: State, now: Timestamp) -> Task {
-    Task { version: task.version + 1, state, since: now, ..task.clone() }
+    let turn = task.turn.filter(|_| !state.is_end() && state != State::Archiving);
+    Task { version: task.version + 1, state, since: now, turn, ..task.clone() }
 }
 
 fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {

@@ -1,4 +1,4 @@
-//! Every cell of the table: nine states, eleven signals.
+//! Every cell of the table: nine states, thirteen signals.
 
 use State::{Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown};
 
@@ -15,6 +15,7 @@ enum Cell {
 
 const PRICE: MicroUsd = MicroUsd(80_000);
 const NOW: Timestamp = Timestamp(2_000);
+const TURN: Turn = Turn { ticket: 7, weight: 1, taken_at: None };
 
 fn run(text: &str) -> UpstreamId {
     UpstreamId::parse(text).unwrap()
@@ -75,6 +76,8 @@ fn signals() -> Vec<Signal> {
         Signal::Archived { outputs: vec![] },
         Signal::GaveUp(failure()),
         Signal::Cancel,
+        Signal::Queued(TURN),
+        Signal::TurnCame(TURN),
     ]
 }
 
@@ -88,17 +91,17 @@ fn every_cell_of_the_table_is_as_designed() {
     let same = Cell::Same;
     let to = Cell::To;
     #[rustfmt::skip]
-    let table: [(State, [Cell; 11]); 9] = [
-        //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel
-        (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled)]),
-        (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no]),
-        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no]),
-        (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no]),
-        (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no]),
-        (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no]),
-        (Failed,     [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no]),
-        (Cancelled,  [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          same]),
-        (Timeout,    [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no]),
+    let table: [(State, [Cell; 13]); 9] = [
+        //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel         queued        turn came
+        (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled), to(Admitted), to(Submitting)]),
+        (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no,          no,           no]),
+        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no,          no,           no]),
+        (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no,          no,           no]),
+        (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no,          no,           no]),
+        (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no,          no,           no]),
+        (Failed,     [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no]),
+        (Cancelled,  [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          same,          no,           no]),
+        (Timeout,    [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no]),
     ];
 
     for (state, row) in table {
@@ -157,4 +160,22 @@ fn a_finished_run_sends_the_archive_job_with_the_change() {
 
     assert_eq!(change.jobs.len(), 1);
     assert_eq!(change.jobs[0].job.lane(), crate::job::Lane::Archive);
+}
+
+#[test]
+fn a_turn_is_kept_until_the_run_is_over_and_no_longer() {
+    let taken = Turn { taken_at: Some(NOW), ..TURN };
+    let queued = transition(&task_in(Admitted), Signal::Queued(TURN), NOW).unwrap().task;
+    let submitting = transition(&queued, Signal::TurnCame(taken), NOW).unwrap().task;
+    let deferred = transition(&submitting, signals()[1].clone(), NOW).unwrap().task;
+    let again = transition(&deferred, Signal::SubmitStarted, NOW).unwrap().task;
+    let submitted = transition(&again, signals()[4].clone(), NOW).unwrap().task;
+
+    assert_eq!(queued.turn, Some(TURN));
+    for task in [&submitting, &deferred, &again, &submitted] {
+        assert_eq!(task.turn, Some(taken), "{:?}", task.state);
+    }
+    for (task, signal) in [(&submitted, 5), (&submitted, 6), (&submitting, 2), (&submitted, 9), (&queued, 10)] {
+        assert_eq!(transition(task, signals()[signal].clone(), NOW).unwrap().task.turn, None);
+    }
 }

@@ -7,6 +7,7 @@ mod delivery_store;
 mod endpoint_store;
 mod error;
 mod folder_lock;
+mod line_store;
 mod money;
 mod queue;
 mod readers;

@@ -51,3 +51,6 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 
 -- Since version 2. Ids sort by time.
 CREATE TABLE IF NOT EXISTS audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+
+-- Since version 3. One row: who waits for the vendor's account.
+CREATE TABLE IF NOT EXISTS line (n INTEGER PRIMARY KEY CHECK (n = 1), body TEXT NOT NULL);

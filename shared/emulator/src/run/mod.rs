@@ -4,6 +4,7 @@ mod picture;
 mod prediction;
 mod record;
 mod store;
+mod under_way;
 mod webhook;
 mod work;
 
@@ -20,6 +21,7 @@ use crate::catalogue::Model;
 pub(crate) use prediction::{echo, prediction};
 pub use record::RunRecord;
 pub(crate) use store::{Full, RunStore};
+pub(crate) use under_way::UnderWay;
 pub(crate) use work::work;
 
 pub(crate) struct Run {

@@ -19,6 +19,7 @@ pub(crate) async fn work(vendor: Arc<Vendor>, run: Arc<Run>, pictures: Vec<Strin
     let outcome = outcome(&vendor, &run, pictures).await;
     sleep_until(done_at).await;
     run.end(outcome);
+    vendor.under_way.end();
     vendor.runs.note_ended(&run.id);
     webhook::tell(&vendor, &run).await;
 }

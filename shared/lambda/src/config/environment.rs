@@ -52,6 +52,16 @@ impl Environment {
         parse(name, &self.required(name)?)
     }
 
+    /// A whole number above zero.
+    pub(crate) fn optional_count(&self, name: &'static str) -> Result<Option<u32>, InitError> {
+        let Some(text) = self.optional(name) else { return Ok(None) };
+        let count = text.parse().ok().filter(|count| *count > 0);
+        count.map(Some).ok_or_else(|| {
+            let text = format!("the environment variable {name} holds '{text}', which is no whole number above zero");
+            InitError::new(text)
+        })
+    }
+
     /// What the platform sets, and no template.
     pub(crate) fn platform(&self, name: &'static str) -> Result<String, InitError> {
         self.value(name).ok_or_else(|| missing(name))

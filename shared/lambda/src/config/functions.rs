@@ -1,9 +1,12 @@
 //! The settings of each function, by name.
 
 use fluxgate_core::job::Lane;
+use fluxgate_core::line::Capacity;
 use ipnet::IpNet;
 
-use super::{Base, DeadLetters, Environment, Links, Queues, Vendor, VendorAccount, allow_net, capability_secret};
+use super::{
+    Base, DeadLetters, Environment, Links, Queues, Vendor, VendorAccount, allow_net, capability_secret, capacity,
+};
 use crate::init::InitError;
 
 pub struct GatewayConfig {
@@ -12,6 +15,7 @@ pub struct GatewayConfig {
     pub vendor: Vendor,
     pub links: Links,
     pub allow_net: Vec<IpNet>,
+    pub capacity: Option<Capacity>,
 }
 
 pub struct ReceiverConfig {
@@ -20,6 +24,7 @@ pub struct ReceiverConfig {
     pub capability_secret: String,
     /// Name or ARN of the secret that signs upstream's webhooks.
     pub webhook_secret: String,
+    pub capacity: Option<Capacity>,
 }
 
 pub struct PollerConfig {
@@ -28,6 +33,7 @@ pub struct PollerConfig {
     pub dead_letters: DeadLetters,
     pub vendor: Vendor,
     pub capability_secret: String,
+    pub capacity: Option<Capacity>,
 }
 
 pub struct ArchiverConfig {
@@ -63,6 +69,7 @@ impl GatewayConfig {
             vendor: Vendor::read(env)?,
             links: Links::read(env)?,
             allow_net: allow_net(env)?,
+            capacity: capacity(env)?,
         })
     }
 }
@@ -74,6 +81,7 @@ impl ReceiverConfig {
             queues: Queues::read(env)?,
             capability_secret: capability_secret(env)?,
             webhook_secret: env.required("FLUXGATE_WEBHOOK_SECRET")?,
+            capacity: capacity(env)?,
         })
     }
 }
@@ -86,6 +94,7 @@ impl PollerConfig {
             dead_letters: DeadLetters::read(env, Lane::Watch)?,
             vendor: Vendor::read(env)?,
             capability_secret: capability_secret(env)?,
+            capacity: capacity(env)?,
         })
     }
 }

@@ -10,6 +10,7 @@ pub use functions::{
 
 use fluxgate_aws::sqs::QueueUrls;
 use fluxgate_core::job::Lane;
+use fluxgate_core::line::Capacity;
 use url::Url;
 
 use crate::init::InitError;
@@ -140,6 +141,12 @@ impl Links {
 /// Name or ARN of the secret that signs capabilities.
 fn capability_secret(env: &Environment) -> Result<String, InitError> {
     env.required("FLUXGATE_CAPABILITY_SECRET")
+}
+
+/// What the vendor's account bears; `None`: no limits, and no line.
+fn capacity(env: &Environment) -> Result<Option<Capacity>, InitError> {
+    let per_minute = env.optional_count("FLUXGATE_UPSTREAM_RATE_PER_MINUTE")?;
+    Ok(Capacity::limited(per_minute, env.optional_count("FLUXGATE_UPSTREAM_CONCURRENCY")?))
 }
 
 /// Networks that tenants' URLs may lead to although they are not public.

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::flow::Ports;
+use fluxgate_core::line::Capacity;
 use fluxgate_core::port::SystemClock;
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{Edge, Health, Throttle};
@@ -29,7 +30,7 @@ static NEVER_STOPPING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::S
 
 /// The tenant API.
 pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
-    let GatewayConfig { base, queues, vendor, links, allow_net } = GatewayConfig::read(env)?;
+    let GatewayConfig { base, queues, vendor, links, allow_net, capacity } = GatewayConfig::read(env)?;
     let parts = Parts::unopened(base, queues.into(), None)?;
     let bounds = bounds(vendor.public_url.as_ref());
     let guard = Arc::new(guard(allow_net)?);
@@ -41,26 +42,32 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let objects = Arc::new(Downloads(buckets(&parts)));
     let ports = Ports { objects, upstream: Arc::new(upstream), guard, ..parts.ports() };
     let linking = Linking { capability: capability?, base_url: links.base_url, public_url: vendor.public_url };
-    Ok(edge(ports, bounds, linking, Arc::new(keys)))
+    Ok(edge(ports, bounds, linking, capacity, Arc::new(keys)))
 }
 
 /// What upstream calls.
 pub async fn receiver(env: &Environment) -> Result<Edge, InitError> {
-    let ReceiverConfig { base, queues, capability_secret, webhook_secret } = ReceiverConfig::read(env)?;
+    let ReceiverConfig { base, queues, capability_secret, webhook_secret, capacity } = ReceiverConfig::read(env)?;
     let parts = Parts::open(base, queues.into(), None).await?;
     let capability = parts.capability(&capability_secret).await?;
     let webhook_secret = Some(StoredSecret::named(&parts.secrets, &webhook_secret)?);
     let ports = Ports { upstream: Arc::new(NoUpstream { webhook_secret }), ..parts.ports() };
     let linking = Linking { capability, base_url: None, public_url: None };
-    Ok(edge(ports, bounds(None), linking, Arc::new(Absent)))
+    Ok(edge(ports, bounds(None), linking, capacity, Arc::new(Absent)))
 }
 
-fn edge(ports: Ports, bounds: Bounds, linking: Linking, keys: Arc<dyn KeySetFetcher>) -> Edge {
+fn edge(
+    ports: Ports,
+    bounds: Bounds,
+    linking: Linking,
+    capacity: Option<Capacity>,
+    keys: Arc<dyn KeySetFetcher>,
+) -> Edge {
     let completion = if linking.public_url.is_some() { "webhook" } else { "poll" };
     let authenticator = Authenticator::new(ports.tenants.clone(), keys, Arc::new(SystemClock), AuthBounds::default());
     let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), completion, settings: BTreeMap::new() };
     Edge {
-        fluxgate: fluxgate(ports, bounds, linking),
+        fluxgate: fluxgate(ports, bounds, linking, capacity),
         authenticator: Arc::new(authenticator),
         throttle: Arc::new(Throttle::new(Arc::new(SystemClock))),
         health: Arc::new(health),

@@ -9,6 +9,7 @@ use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Settlement, SqsQueue, SqsSetting
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::flow::{Fluxgate, Ports, Settings};
+use fluxgate_core::line::Capacity;
 use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::{Entropy, SystemClock};
 use fluxgate_core::signature::CapabilityKey;
@@ -76,6 +77,7 @@ impl Parts {
             tenants: self.store.clone(),
             endpoints: self.store.clone(),
             deliveries: self.store.clone(),
+            line: self.store.clone(),
             queue: self.queue.clone(),
             objects: Arc::new(Absent),
             upstream: Arc::new(NoUpstream::default()),
@@ -113,8 +115,8 @@ impl From<Queues> for QueueUrls {
     }
 }
 
-/// The core over these ports.
-pub(super) fn fluxgate(ports: Ports, bounds: Bounds, linking: Linking) -> Arc<Fluxgate> {
+/// The core over these ports. Whoever neither submits nor learns of a run's end needs no capacity.
+pub(super) fn fluxgate(ports: Ports, bounds: Bounds, linking: Linking, capacity: Option<Capacity>) -> Arc<Fluxgate> {
     Arc::new(Fluxgate {
         ports,
         settings: Settings {
@@ -123,6 +125,7 @@ pub(super) fn fluxgate(ports: Ports, bounds: Bounds, linking: Linking) -> Arc<Fl
             output_links: OutputLinks::Relayed,
             public_url: linking.public_url,
             capability: linking.capability,
+            capacity,
         },
     })
 }

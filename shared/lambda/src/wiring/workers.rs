@@ -16,14 +16,14 @@ use crate::init::InitError;
 
 /// Late submits, reconciling, asking upstream.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
-    let PollerConfig { base, queues, dead_letters, vendor, capability_secret } = PollerConfig::read(env)?;
+    let PollerConfig { base, queues, dead_letters, vendor, capability_secret, capacity } = PollerConfig::read(env)?;
     let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
     let bounds = bounds(vendor.public_url.as_ref());
     let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
     let capability = parts.capability(&capability_secret).await?;
     let ports = Ports { upstream: Arc::new(upstream), ..parts.ports() };
     let linking = Linking { capability, base_url: None, public_url: vendor.public_url };
-    Ok(Consumer { fluxgate: fluxgate(ports, bounds, linking), queue: parts.queue, lane: Lane::Watch })
+    Ok(Consumer { fluxgate: fluxgate(ports, bounds, linking, capacity), queue: parts.queue, lane: Lane::Watch })
 }
 
 /// Copies outputs into the tenants' buckets.
@@ -32,7 +32,11 @@ pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
     let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
     let outputs = Arc::new(HttpOutputFetcher::new(guard(allow_net)?.client()));
     let ports = Ports { objects: Arc::new(buckets(&parts)), outputs, ..parts.ports() };
-    Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), Linking::none()), queue: parts.queue, lane: Lane::Archive })
+    Ok(Consumer {
+        fluxgate: fluxgate(ports, bounds(None), Linking::none(), None),
+        queue: parts.queue,
+        lane: Lane::Archive,
+    })
 }
 
 /// Signs and sends callbacks.
@@ -44,7 +48,7 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     let capability = parts.capability(&links.capability_secret).await?;
     let linking = Linking { capability, base_url: links.base_url, public_url: None };
     let ports = Ports { callbacks, ..parts.ports() };
-    Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), linking), queue: parts.queue, lane: Lane::Notify })
+    Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), linking, None), queue: parts.queue, lane: Lane::Notify })
 }
 
 /// Audits every tenant.
@@ -52,7 +56,7 @@ pub async fn sweeper(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
     let SweeperConfig { base, watch_queue } = SweeperConfig::read(env)?;
     let queues = QueueUrls { watch: Some(watch_queue), ..QueueUrls::default() };
     let parts = Parts::open(base, queues, None).await?;
-    Ok(fluxgate(parts.ports(), bounds(None), Linking::none()))
+    Ok(fluxgate(parts.ports(), bounds(None), Linking::none(), None))
 }
 
 /// The operator's API.

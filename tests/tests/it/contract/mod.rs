@@ -64,6 +64,10 @@ macro_rules! every_behaviour {
             endpoint_store:
                 an_endpoint_is_put_read_replaced_and_deleted
                 another_tenant_s_endpoint_is_not_found;
+            line_store:
+                an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait
+                of_many_who_come_at_once_only_those_that_there_is_room_for_get_their_turn
+                a_line_is_kept_from_one_question_to_the_next;
             delivery_store:
                 a_delivery_is_updated_over_the_version_it_was_made_from
                 another_tenant_s_delivery_is_not_found;

@@ -16,6 +16,7 @@ async fn stores() -> (Stores, tempfile::TempDir) {
         tenants: store.clone(),
         endpoints: store.clone(),
         deliveries: store.clone(),
+        line: store.clone(),
         queue: store,
     };
     (stores, folder)

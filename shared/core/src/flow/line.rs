@@ -1,0 +1,139 @@
+//! Standing in line for the vendor's account. Where it is not limited there is no line, and nothing here asks anybody.
+
+use std::collections::BTreeMap;
+
+use super::Fluxgate;
+use super::advance::Advanced;
+use super::send::Started;
+use crate::error::{Error, Result};
+use crate::id::TenantId;
+use crate::line::{Capacity, LineAnswer, LineQuestion, LineRequest, Turn, slot_period};
+use crate::task::{Failure, Signal, State, Task};
+use crate::time::Timestamp;
+
+/// A task's turn, and when to look again while it waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) turn: Turn,
+    pub(super) look_after_ms: Option<u64>,
+}
+
+impl Place {
+    /// What has happened to the task.
+    pub(super) fn signal(&self) -> Signal {
+        if self.turn.waits() { Signal::Queued(self.turn) } else { Signal::TurnCame(self.turn) }
+    }
+}
+
+impl Fluxgate {
+    /// A place for a new task, or its turn. `None` where there is no line.
+    pub(super) async fn enter_line(&self, tenant: &TenantId, weight: u32) -> Result<Option<Place>> {
+        let question = LineQuestion::Enter { tenant: tenant.clone(), weight };
+        self.ask_line(question).await?.map(place).transpose()
+    }
+
+    /// Gives a place or a slot back. What is lost here a recount finds.
+    pub(super) async fn leave_line(&self, tenant: &TenantId, turn: Turn, unused: bool) {
+        let holds_slot = self.settings.capacity.is_some_and(|capacity| capacity.concurrency.is_some());
+        if !(holds_slot || unused || turn.waits()) {
+            return;
+        }
+        let question = LineQuestion::Leave { tenant: tenant.clone(), turn, unused };
+        if let Err(error) = self.ask_line(question).await {
+            let error = error.with_causes();
+            tracing::warn!(tenant.id = %tenant, error, "a slot of the vendor's account stays taken until it is recounted");
+        }
+    }
+
+    /// True for a task that may not be submitted before its turn.
+    pub(super) fn waits_in_line(&self, task: &Task) -> bool {
+        let limited = task.state == State::Admitted && self.settings.capacity.is_some();
+        limited && task.turn.is_none_or(|turn| turn.waits())
+    }
+
+    /// Submits a waiting task if its turn has come.
+    pub(super) async fn look_in_line(&self, task: Task) -> Result<Advanced> {
+        if self.now().since_ms(task.created_at) >= self.bounds().line_max_ms {
+            let text =
+                "the model's account was too busy to take the task in time; nothing was charged, submit it again";
+            return self.give_up(task, Failure::new(5003, "line_timeout", text)).await.map(Advanced::from);
+        }
+        let question = match task.turn {
+            Some(turn) => LineQuestion::Look { tenant: task.tenant.clone(), turn },
+            // It was admitted before the account had limits.
+            None => {
+                let weight = self.ports.tenants.get(&task.tenant).await?.limits.weight();
+                LineQuestion::Enter { tenant: task.tenant.clone(), weight }
+            }
+        };
+        let Some(answer) = self.ask_line(question).await? else { return Ok(task.into()) };
+        let Place { turn, look_after_ms } = place(answer)?;
+        if !turn.waits() {
+            return self.send_in_turn(task, turn).await.map(Advanced::from);
+        }
+        let task = if task.turn.is_none() { self.signal(task, Signal::Queued(turn)).await?.task() } else { task };
+        Ok(Advanced { task, look_after_ms })
+    }
+
+    async fn send_in_turn(&self, task: Task, turn: Turn) -> Result<Task> {
+        let tenant = task.tenant.clone();
+        match self.start(task, Signal::TurnCame(turn)).await {
+            Ok(Started::Now(task, inputs)) => self.send(*task, &inputs).await,
+            // It went another way meanwhile.
+            Ok(Started::NotNow(task)) => {
+                self.leave_line(&tenant, turn, true).await;
+                Ok(*task)
+            }
+            Err(error) => {
+                self.leave_line(&tenant, turn, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Frees the slots that no task holds, as after a crash. `found` are those that tasks hold, by the period in which they were taken,
+    /// as read from `begun` on. What was taken shortly before may not have been written yet, and is left for the next time.
+    pub async fn recount_slots(&self, found: BTreeMap<u64, u32>, begun: Timestamp) -> Result<()> {
+        self.recount(found, slot_period(begun).saturating_sub(1)).await
+    }
+
+    /// The same at the start of a process that is the only one: nobody takes a slot meanwhile.
+    pub async fn recount_all_slots(&self) -> Result<()> {
+        if self.settings.capacity.is_none() {
+            return Ok(());
+        }
+        let mut found = BTreeMap::new();
+        for tenant in self.ports.tenants.list().await? {
+            let live = self.live_tasks(&tenant.id).await?;
+            live.iter().filter_map(held_period).for_each(|period| *found.entry(period).or_default() += 1);
+        }
+        self.recount(found, u64::MAX).await
+    }
+
+    async fn recount(&self, found: BTreeMap<u64, u32>, until: u64) -> Result<()> {
+        // Whoever counts need not know the limits.
+        let capacity = self.settings.capacity.unwrap_or(Capacity { per_minute: None, concurrency: None });
+        let question = LineQuestion::Recount { found, until };
+        self.ports.line.ask(&LineRequest { now: self.now(), capacity, question }).await.map(drop)
+    }
+
+    async fn ask_line(&self, question: LineQuestion) -> Result<Option<LineAnswer>> {
+        let Some(capacity) = self.settings.capacity else { return Ok(None) };
+        let request = LineRequest { now: self.now(), capacity, question };
+        self.ports.line.ask(&request).await.map(Some)
+    }
+}
+
+fn place(answer: LineAnswer) -> Result<Place> {
+    match answer {
+        LineAnswer::Taken(turn) => Ok(Place { turn, look_after_ms: None }),
+        LineAnswer::Waits { turn, look_after_ms } => Ok(Place { turn, look_after_ms: Some(look_after_ms) }),
+        LineAnswer::Done => Err(Error::internal("line", "the line answered another question")),
+    }
+}
+
+/// The period in which a live task took the slot that it holds, if it holds one.
+pub(super) fn held_period(task: &Task) -> Option<u64> {
+    let holds = !task.state.is_end() && task.state != State::Archiving;
+    task.turn.filter(|_| holds).and_then(|turn| turn.taken_at).map(slot_period)
+}

@@ -1,0 +1,39 @@
+//! When a waiting task should look again: never long after its turn, and seldom before it.
+
+use super::{At, Line, Turn};
+use crate::id::TenantId;
+
+/// How long a slot is held before anybody knows.
+const HELD_GUESS_MS: u64 = 1_000;
+const LOOK_MIN_MS: u64 = 50;
+/// Less than a called ticket is kept.
+const LOOK_MAX_MS: u64 = 60_000;
+/// What is nearer than this is waited for whole; of what is farther only half, because others may leave the line.
+const NEAR_MS: u64 = 2_000;
+/// Part of the time for which nobody was called: a line that does not move is not looked at as if it did.
+const STANDSTILL_PART: u64 = 8;
+
+impl Line {
+    pub(super) fn look_after_ms(&self, tenant: &TenantId, turn: Turn, at: At) -> u64 {
+        let standstill_ms = self.called_at.map_or(0, |called_at| at.now.since_ms(called_at));
+        let due_ms = (self.ahead_of(tenant, turn) + 1).saturating_mul(self.pace_ms(at)).saturating_sub(standstill_ms);
+        let look_ms = if due_ms > NEAR_MS { due_ms / 2 } else { due_ms };
+        look_ms.max(standstill_ms / STANDSTILL_PART).clamp(LOOK_MIN_MS, LOOK_MAX_MS)
+    }
+
+    /// How many of all tenants are called before this one.
+    fn ahead_of(&self, tenant: &TenantId, turn: Turn) -> u64 {
+        let Some(own) = self.queues.get(tenant) else { return 0 };
+        let ahead = own.ahead_of(turn.ticket);
+        let tag = own.tag.saturating_add(ahead.saturating_mul(own.service()));
+        let others = self.queues.iter().filter(|(other, _)| *other != tenant);
+        ahead + others.map(|(_, queue)| queue.calls_before(tag)).sum::<u64>()
+    }
+
+    /// From one call to the next.
+    fn pace_ms(&self, At { capacity, .. }: At) -> u64 {
+        let by_rate = capacity.per_minute.map_or(0, |rate| 60_000 / u64::from(rate.max(1)));
+        let held_ms = self.held_ms.unwrap_or(HELD_GUESS_MS);
+        by_rate.max(capacity.concurrency.map_or(0, |most| held_ms / u64::from(most.max(1))))
+    }
+}

@@ -1,0 +1,36 @@
+//! The line for the vendor's account: one row, asked inside the writer's transaction.
+
+use async_trait::async_trait;
+use fluxgate_core::Result;
+use fluxgate_core::line::{Line, LineAnswer, LineRequest};
+use fluxgate_core::port::LineStore;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::SqliteStore;
+use super::error::{database, unreadable, unwritable};
+
+#[async_trait]
+impl LineStore for SqliteStore {
+    async fn ask(&self, request: &LineRequest) -> Result<LineAnswer> {
+        let request = request.clone();
+        self.write(move |write| answer(write.connection, &request)).await
+    }
+}
+
+fn answer(connection: &Connection, request: &LineRequest) -> Result<LineAnswer> {
+    let body: Option<String> = connection
+        .prepare_cached("SELECT body FROM line WHERE n = 1")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
+        .map_err(database("read the line"))?;
+    let mut line: Line =
+        body.map_or_else(|| Ok(Line::default()), |body| serde_json::from_str(&body)).map_err(unreadable)?;
+    let (answer, changed) = line.answer(request);
+    if changed {
+        let body = serde_json::to_string(&line).map_err(unwritable)?;
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO line (n, body) VALUES (1, ?1)")
+            .and_then(|mut statement| statement.execute([body]))
+            .map_err(database("write the line"))?;
+    }
+    Ok(answer)
+}

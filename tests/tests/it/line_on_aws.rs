@@ -1,0 +1,50 @@
+//! The line on AWS: one item that gateway, poller and receiver share.
+
+use std::time::Duration;
+
+use fluxgate_emulator::{EmulatorConfig, Fault, Faults};
+use fluxgate_tests::gateway::emulator_config;
+use fluxgate_tests::{Stack, StackOptions};
+use serde_json::json;
+
+const TASKS_EACH: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tenants_share_two_slots_through_the_functions_and_pay_for_what_they_got() {
+    let faults = Faults { tiny_output: Fault::Always, ..Faults::default() };
+    let stack = Stack::with(StackOptions {
+        emulator: EmulatorConfig { faults, run_time: Duration::from_millis(300), ..emulator_config() },
+        parameters: vec![("UpstreamConcurrency", "2".to_owned())],
+        ..StackOptions::default()
+    })
+    .await;
+    let tenants = [stack.tenant("acme", "1").await, stack.tenant("bolt", "1").await];
+    let inputs = json!({ "prompt": "x", "image": tenants[0].upload().await });
+
+    let mut tasks = Vec::new();
+    for _ in 0..TASKS_EACH {
+        for tenant in &tenants {
+            tasks.push((tenant, tenant.submit(&inputs).await));
+        }
+    }
+    let mut waited = 0;
+    for (tenant, task) in &tasks {
+        assert_eq!(tenant.ended(task).await["status"], "completed");
+        waited += usize::from(tenant.steps(task).await.contains(&"queued".to_owned()));
+    }
+
+    assert!(waited > 0, "nobody had to wait");
+    assert!(stack.emulator.runs_at_once() <= 2, "{} at once", stack.emulator.runs_at_once());
+    assert_eq!(stack.emulator.runs().len(), 2 * TASKS_EACH);
+    for tenant in &tenants {
+        let spent = 1.0 - tenant.balance_usd().await;
+        assert!((spent - TASKS_EACH as f64 * 0.08).abs() < 1e-9, "${spent} spent");
+    }
+    let swept = stack.function("sweeper").invoke(json!({})).await.unwrap();
+    assert_eq!(swept, json!({ "tenants": 2, "live": 0, "stuck": 0 }));
+    for call in stack.calls.all().iter().filter(|call| call.action.starts_with("dynamodb:")) {
+        let allowed = crate::infra::allowed_actions(&call.function);
+        let action = call.action.replace("TransactWriteItems", "UpdateItem");
+        assert!(allowed.contains(&action), "{} calls {action}; its role has {allowed:?}", call.function);
+    }
+}
