@@ -101,6 +101,8 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_stall_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_max_ms: Option<u64>,
@@ -132,6 +134,7 @@ impl BoundsSettings {
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
         set(&mut bounds.unknown_max_ms, self.unknown_max_ms);
+        set(&mut bounds.line_max_ms, self.line_max_ms);
         set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
         set(&mut bounds.archive_max_ms, self.archive_max_ms);
         set(&mut bounds.watch.first_ms, self.watch_first_ms);

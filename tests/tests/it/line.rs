@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use fluxgate_core::line::{Capacity, LineAnswer, LineQuestion, LineRequest};
 use fluxgate_core::port::{Clock as _, LineStore as _, SystemClock};
 use fluxgate_emulator::{Emulator, EmulatorConfig, Fault, Faults};
-use fluxgate_tests::gateway::{emulator_config, free_address};
+use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::{emulator_config, free_address, quick};
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{FluxgateProcess, Gateway, GatewayOptions, TestTenant, process};
 use serde_json::{Value, json};
@@ -64,7 +65,18 @@ async fn a_burst_of_one_tenant_lets_another_s_single_task_go_within_its_fair_sha
     in_order(&prompts(&gateway.emulator));
     let spent = 100.0 - busy.balance_usd().await;
     assert!((spent - BURST as f64 * 0.08).abs() < 1e-9, "${spent} spent");
+    every_slot_is_free(&gateway, &single, CONCURRENCY).await;
     gateway.stop().await;
+}
+
+/// As many as there are slots go at once.
+async fn every_slot_is_free(gateway: &Gateway, tenant: &TestTenant, slots: usize) {
+    let image = tenant.upload().await;
+    gateway.emulator.set_faults(Faults { webhook_lost: Fault::Always, ..faults() });
+    for _ in 0..slots {
+        let task = tenant.submit(&inputs(&image, "after")).await;
+        assert_eq!(tenant.steps(&task).await[..2], ["admitted", "submit_started"]);
+    }
 }
 
 /// Called one after the other; those that were called together may come in any order.
@@ -72,7 +84,7 @@ fn in_order(prompts: &[String]) {
     let numbers: Vec<usize> = prompts.iter().filter_map(|prompt| prompt.parse().ok()).collect();
     assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), BURST);
     for (position, n) in numbers.iter().enumerate() {
-        assert!(n.abs_diff(position) < 2 * CONCURRENCY, "task {n} was the {position}th: {numbers:?}");
+        assert!(n.abs_diff(position) < 4 * CONCURRENCY, "task {n} was the {position}th: {numbers:?}");
     }
 }
 
@@ -140,10 +152,81 @@ async fn a_key_used_again_stands_for_the_task_in_line_and_takes_no_second_place(
 }
 
 #[tokio::test]
+async fn a_task_that_upstream_puts_off_keeps_its_turn_and_its_slot_is_free_in_the_end() {
+    let gateway =
+        Gateway::with(GatewayOptions { faults: faults(), concurrency: Some(2), ..GatewayOptions::default() }).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let image = tenant.upload().await;
+    gateway.emulator.set_faults(Faults { rate_limit_per_second: 1, ..faults() });
+
+    let mut tasks = Vec::new();
+    for n in 0..5 {
+        tasks.push(tenant.submit(&inputs(&image, &n.to_string())).await);
+    }
+    let mut deferred = 0;
+    for task in &tasks {
+        assert_eq!(tenant.ended(task).await["status"], "completed");
+        let steps = tenant.steps(task).await;
+        deferred += usize::from(steps.contains(&"submit_deferred".to_owned()));
+        assert!(steps.iter().filter(|step| *step == "queued").count() <= 1, "{steps:?}");
+    }
+
+    assert!(deferred > 0, "upstream put nothing off");
+    assert!(gateway.emulator.runs_at_once() <= 2, "{} at once", gateway.emulator.runs_at_once());
+    every_slot_is_free(&gateway, &tenant, 2).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_stands_in_line_for_too_long_is_given_up_with_a_reason_and_its_money() {
+    let bounds = BoundsSettings { line_max_ms: Some(700), ..quick() };
+    let run_time = Duration::from_secs(3);
+    let options = GatewayOptions { faults: faults(), bounds, run_time, concurrency: Some(1), ..Default::default() };
+    let gateway = Gateway::with(options).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let inputs = inputs(&tenant.upload().await, "x");
+
+    let first = tenant.submit(&inputs).await;
+    let second = tenant.submit(&inputs).await;
+
+    let prediction = tenant.ended(&second).await;
+    assert_eq!((&prediction["status"], &prediction["reason"]), (&json!("timeout"), &json!("line_timeout")));
+    assert_eq!(tenant.ended(&first).await["status"], "completed");
+    assert_eq!(tenant.balance_usd().await, 0.92);
+    every_slot_is_free(&gateway, &tenant, 1).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn tasks_in_line_go_at_once_when_the_limit_is_lifted() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_time = Duration::from_secs(4);
+    let emulator = Emulator::start(EmulatorConfig { faults: faults(), run_time, ..emulator_config() }).await.unwrap();
+    let limited = Installation::on(folder.path(), &emulator, Some(1));
+    let tenant = limited.tenant("acme");
+    let process = limited.start().await;
+    let inputs = inputs(&tenant.upload().await, "x");
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        tasks.push(tenant.submit(&inputs).await);
+    }
+    assert_eq!(emulator.runs().len(), 1);
+    process.kill();
+
+    let process = Installation { concurrency: None, ..limited }.start().await;
+
+    for task in &tasks {
+        assert_eq!(tenant.ended(task).await["status"], "completed");
+    }
+    assert!(emulator.runs_at_once() >= 3, "{} at once", emulator.runs_at_once());
+    process.kill();
+}
+
+#[tokio::test]
 async fn a_slot_that_a_crash_left_taken_is_free_after_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let emulator = Emulator::start(EmulatorConfig { faults: faults(), ..emulator_config() }).await.unwrap();
-    let installation = Installation::on(folder.path(), &emulator, 1);
+    let installation = Installation::on(folder.path(), &emulator, Some(1));
     let tenant = installation.tenant("acme");
     // As if a process had died between its turn and its submit.
     let store =
@@ -168,7 +251,7 @@ async fn a_sigkill_while_tasks_stand_in_line_loses_none_and_runs_none_twice() {
     let folder = tempfile::tempdir().unwrap();
     let run_time = Duration::from_millis(100);
     let emulator = Emulator::start(EmulatorConfig { faults: faults(), run_time, ..emulator_config() }).await.unwrap();
-    let installation = Installation::on(folder.path(), &emulator, 2);
+    let installation = Installation::on(folder.path(), &emulator, Some(2));
     let tenant = installation.tenant("acme");
     let process = installation.start().await;
     let image = tenant.upload().await;
@@ -207,11 +290,11 @@ struct Installation {
     base_url: String,
     data: String,
     key: String,
-    concurrency: String,
+    concurrency: Option<u32>,
 }
 
 impl Installation {
-    fn on(folder: &std::path::Path, emulator: &Emulator, concurrency: u32) -> Self {
+    fn on(folder: &std::path::Path, emulator: &Emulator, concurrency: Option<u32>) -> Self {
         let (listen, s3_listen) = (free_address(), free_address());
         let base_url = format!("http://{listen}");
         let data = folder.join("data").display().to_string();
@@ -224,7 +307,7 @@ impl Installation {
         let path = folder.join("fluxgate.toml");
         std::fs::write(&path, config).unwrap();
         let config = path.display().to_string();
-        Self { config, base_url, data, key: emulator.api_key().to_owned(), concurrency: concurrency.to_string() }
+        Self { config, base_url, data, key: emulator.api_key().to_owned(), concurrency }
     }
 
     fn tenant(&self, name: &str) -> TestTenant {
@@ -235,7 +318,9 @@ impl Installation {
     }
 
     async fn start(&self) -> FluxgateProcess {
-        let args = ["--config", &self.config, "--upstream-concurrency", &self.concurrency];
+        let concurrency = self.concurrency.map(|most| most.to_string());
+        let mut args = vec!["--config", self.config.as_str()];
+        args.extend(concurrency.iter().flat_map(|most| ["--upstream-concurrency", most.as_str()]));
         FluxgateProcess::serve(&args, &[("WAVESPEED_API_KEY", &self.key)], &self.base_url).await
     }
 }

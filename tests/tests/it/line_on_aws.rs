@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use fluxgate_core::line::{Capacity, LineAnswer, LineQuestion, LineRequest};
 use fluxgate_emulator::{EmulatorConfig, Fault, Faults};
+use fluxgate_tests::contract::{fresh_tenant, now};
+use fluxgate_tests::faulty_aws::{self, FaultyAws};
 use fluxgate_tests::gateway::emulator_config;
-use fluxgate_tests::{Stack, StackOptions};
+use fluxgate_tests::{AwsStores, Ministack, Stack, StackOptions};
 use serde_json::json;
 
 const TASKS_EACH: usize = 4;
@@ -47,4 +50,24 @@ async fn two_tenants_share_two_slots_through_the_functions_and_pay_for_what_they
         let action = call.action.replace("TransactWriteItems", "UpdateItem");
         assert!(allowed.contains(&action), "{} calls {action}; its role has {allowed:?}", call.function);
     }
+}
+
+#[tokio::test]
+async fn a_question_whose_answer_was_lost_takes_one_slot() {
+    let ministack = Ministack::start().await;
+    let faulty = FaultyAws::before(&ministack).await;
+    let stores = AwsStores::on(&ministack).await.by_way_of(&faulty.aws).await.stores();
+    let enter = || LineRequest {
+        now: now(),
+        capacity: Capacity { per_minute: None, concurrency: Some(2) },
+        question: LineQuestion::Enter { tenant: fresh_tenant(), weight: 1 },
+    };
+
+    let mut taken = 0;
+    for _ in 0..3 {
+        faulty.next("PutItem", [faulty_aws::Fault::AnswerLost]);
+        taken += usize::from(matches!(stores.line.ask(&enter()).await.unwrap(), LineAnswer::Taken(_)));
+    }
+
+    assert_eq!((taken, faulty.left()), (2, 0));
 }

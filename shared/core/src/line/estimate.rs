@@ -3,21 +3,28 @@
 use super::{At, Line, Turn};
 use crate::id::TenantId;
 
-/// How long a slot is held before anybody knows.
-const HELD_GUESS_MS: u64 = 1_000;
+/// How long a slot is held before anybody knows. Too little costs some looks, too much leaves slots idle.
+const HELD_GUESS_MS: u64 = 200;
 const LOOK_MIN_MS: u64 = 50;
 /// Less than a called ticket is kept.
 const LOOK_MAX_MS: u64 = 60_000;
-/// What is nearer than this is waited for whole; of what is farther only half, because others may leave the line.
-const NEAR_MS: u64 = 2_000;
+/// Of the time for which a slot is held, how much of it may be lost to a task that sleeps when it is called.
+const LOST_PART: u64 = 8;
 /// Part of the time for which nobody was called: a line that does not move is not looked at as if it did.
 const STANDSTILL_PART: u64 = 8;
 
 impl Line {
     pub(super) fn look_after_ms(&self, tenant: &TenantId, turn: Turn, at: At) -> u64 {
         let standstill_ms = self.called_at.map_or(0, |called_at| at.now.since_ms(called_at));
-        let due_ms = (self.ahead_of(tenant, turn) + 1).saturating_mul(self.pace_ms(at)).saturating_sub(standstill_ms);
-        let look_ms = if due_ms > NEAR_MS { due_ms / 2 } else { due_ms };
+        let (ahead, pace_ms) = (self.ahead_of(tenant, turn), self.pace_ms(at));
+        let due_ms = (ahead + 1).saturating_mul(pace_ms).saturating_sub(standstill_ms);
+        let look_ms = match at.capacity.concurrency {
+            // Slots that were taken together are free together.
+            Some(most) if ahead < u64::from(most) => due_ms.min(pace_ms.max(self.held_ms() / LOST_PART)),
+            None if ahead < at.capacity.burst() => due_ms,
+            // Others may leave the line meanwhile.
+            _ => due_ms / 2,
+        };
         look_ms.max(standstill_ms / STANDSTILL_PART).clamp(LOOK_MIN_MS, LOOK_MAX_MS)
     }
 
@@ -33,7 +40,10 @@ impl Line {
     /// From one call to the next.
     fn pace_ms(&self, At { capacity, .. }: At) -> u64 {
         let by_rate = capacity.per_minute.map_or(0, |rate| 60_000 / u64::from(rate.max(1)));
-        let held_ms = self.held_ms.unwrap_or(HELD_GUESS_MS);
-        by_rate.max(capacity.concurrency.map_or(0, |most| held_ms / u64::from(most.max(1))))
+        by_rate.max(capacity.concurrency.map_or(0, |most| self.held_ms() / u64::from(most.max(1))))
+    }
+
+    fn held_ms(&self) -> u64 {
+        self.held_ms.unwrap_or(HELD_GUESS_MS)
     }
 }

@@ -9,23 +9,28 @@ use crate::time::Timestamp;
 /// One task's service, in virtual time at weight 1: 720,720 is divisible by every weight up to 16, and few tenants have another.
 const SERVICE: u64 = 720_720_000;
 
+/// Stored by single letters: DynamoDB bills every write of the line by its kilobytes, and holds 400 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Queue {
+    #[serde(rename = "w")]
     pub(super) weight: u32,
     /// The start tag of its next call: no two queues that both wait drift apart by more than one service of each.
+    #[serde(rename = "t")]
     pub(super) tag: u64,
     /// The next ticket to be called; all before it were.
+    #[serde(rename = "h")]
     head: u64,
     /// The next ticket to be given out.
+    #[serde(rename = "n")]
     pub(super) next: u64,
     /// Called tickets whose tasks have not come yet, with when.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) called: BTreeMap<u64, Timestamp>,
     /// Tickets before `head` that were called in vain; their tasks have come since and wait again.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(rename = "b", default, skip_serializing_if = "BTreeSet::is_empty")]
     back: BTreeSet<u64>,
     /// Tickets from `head` on that nobody waits with any more.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(rename = "g", default, skip_serializing_if = "BTreeSet::is_empty")]
     gone: BTreeSet<u64>,
 }
 

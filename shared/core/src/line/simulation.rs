@@ -72,6 +72,7 @@ impl Simulation {
         self.sequence += 1;
         match answer {
             LineAnswer::Taken(turn) => {
+                self.check_order(tenant, n);
                 self.started.push(Started { tenant: tenant.clone(), n, at: self.now });
                 self.running.insert((self.now + self.run_ms, self.sequence), (tenant.clone(), turn));
             }
@@ -82,6 +83,13 @@ impl Simulation {
             LineAnswer::Done => panic!("an answer to another question"),
         }
         self.check();
+    }
+
+    /// Nobody goes while an earlier task of its tenant has not been called.
+    fn check_order(&self, tenant: &TenantId, n: usize) {
+        let earlier = self.asleep.values().filter(|it| it.tenant == *tenant && it.n < n);
+        let mut called = earlier.map(|it| self.line.queues[tenant].called.contains_key(&it.turn.ticket));
+        assert!(called.all(|called| called), "task {n} of {tenant} overtook another");
     }
 
     fn check(&mut self) {

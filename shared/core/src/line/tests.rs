@@ -97,6 +97,23 @@ fn at_ten_a_minute_a_burst_of_a_thousand_takes_its_hundred_minutes_and_no_look_i
 }
 
 #[test]
+fn a_backlog_is_worked_off_nearly_as_fast_as_the_account_allows() {
+    for (run_ms, concurrency) in [(200, 4), (5_000, 1), (10_000, 4), (60_000, 20), (90_000, 2)] {
+        let mut simulation = Simulation::new(capacity(None, Some(concurrency)), run_ms);
+        let begun = simulation.now;
+        simulation.submit(&tenant("a"), 1, 150);
+        simulation.submit(&tenant("b"), 3, 150);
+        simulation.run();
+
+        let took = (simulation.now - begun) as f64;
+        let least = 300.0 / f64::from(concurrency) * run_ms as f64;
+        let looks = simulation.calls.len() / 300;
+        assert!(took <= least * 1.2, "{run_ms} ms, {concurrency} at once: {:.2} times the least", took / least);
+        assert!(looks <= 200, "{run_ms} ms, {concurrency} at once: {looks} looks each");
+    }
+}
+
+#[test]
 fn a_slot_that_was_called_in_vain_is_free_after_a_while_and_its_task_goes_first_when_it_comes() {
     let (late, other) = (tenant("late"), tenant("other"));
     let mut simulation = Simulation::new(capacity(None, Some(1)), 1_000);
@@ -262,13 +279,6 @@ proptest! {
 
         prop_assert_eq!(simulation.started.len(), submitted);
         prop_assert_eq!(simulation.line.in_use(), 0);
-        let mut seen = BTreeMap::<TenantId, usize>::new();
-        for (index, started) in simulation.started.iter().enumerate() {
-            let before = seen.entry(started.tenant.clone()).or_default();
-            // Called in order; who was called at the same time may come a moment sooner or later.
-            prop_assert!(started.n.abs_diff(*before) < 8, "{} of {} at {index}", started.n, started.tenant);
-            *before += 1;
-        }
         if let Some(rate) = per_minute {
             let calls = &simulation.calls;
             for (from, (begun, before)) in calls.iter().enumerate().step_by(7) {
