@@ -74,6 +74,7 @@ pub fn admission(tenant: &TenantId) -> Admission {
         inputs: r#"{"prompt":"x"}"#.to_owned(),
         idempotency: None,
         watch_after_ms: 600_000,
+        wake_after_ms: None,
     }
 }
 

@@ -3,12 +3,12 @@
 use fluxgate_core::Kind;
 use fluxgate_core::callback::EventType;
 use fluxgate_core::delivery::{Delivery, Target};
-use fluxgate_core::id::DeliveryId;
+use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
-use fluxgate_core::task::{Change, Failure, Signal, State, Task, Via, transition};
+use fluxgate_core::task::{Admission, Change, Failure, Signal, State, Task, Via, transition};
 
-use super::{PRICE, Stores, archived, finished, fresh_run, now};
+use super::{PRICE, Stores, archived, finished, fresh_run, fresh_tenant, now};
 
 fn completed(task: &Task) -> Change {
     transition(task, archived(), now()).expect("an archiving task can be completed")
@@ -107,6 +107,21 @@ pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
     assert_eq!(stores.deliveries.of_task(&change.task).await.unwrap(), std::slice::from_ref(&delivery));
     let received = super::queue::receive_of(&stores, Lane::Notify, &tenant).await;
     assert_eq!(received[0].job, Job::Deliver { tenant, delivery: delivery.id });
+}
+
+pub async fn an_admission_s_wake_is_sent_with_it_and_only_with_it(stores: Stores) {
+    let (rich, poor) = (stores.funded(1).await, fresh_tenant());
+    let asking = |tenant: &TenantId| Admission { wake_after_ms: Some(0), ..super::admission(tenant) };
+    let admission = asking(&rich);
+    let task = admission.task.clone();
+
+    stores.tasks.admit(admission).await.unwrap();
+    stores.tasks.admit(asking(&poor)).await.unwrap_err();
+
+    let wake = Job::Wake { tenant: rich.clone(), task: task.id, version: task.version, round: 0 };
+    let received = super::queue::receive_of(&stores, Lane::Watch, &rich).await;
+    assert_eq!(received.into_iter().map(|lease| lease.job).collect::<Vec<_>>(), [wake]);
+    assert!(super::queue::none_of(&stores, Lane::Watch, &poor).await);
 }
 
 pub async fn the_watch_is_there_from_admission_and_goes_with_the_end(stores: Stores) {

@@ -32,7 +32,10 @@ impl DynamoStore {
         let writes: Vec<Write> = [put].into_iter().chain(hold).collect();
         for _ in 0..ROUNDS_MAX {
             let refused = match self.table.write(&writes).await? {
-                Outcome::Written => return Ok(Admitted::New),
+                Outcome::Written => {
+                    self.send_jobs(task, admission.wake().as_slice()).await;
+                    return Ok(Admitted::New);
+                }
                 Outcome::Refused(refused) => refused,
             };
             if let Some(admitted) = self.answer_refusal(admission, &refused).await? {

@@ -1,6 +1,7 @@
 //! Applying a change: alone when only the task changes, together with the account when its hold ends.
 
-use fluxgate_core::task::{Change, Claim};
+use fluxgate_core::job::Delayed;
+use fluxgate_core::task::{Change, Claim, Task};
 use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, number, text};
@@ -41,17 +42,16 @@ impl DynamoStore {
                 _ => return Err(Error::internal("table_refused", "the table refused a change without a reason")),
             }
         }
-        self.send_jobs(change).await;
+        self.send_jobs(task, &change.jobs).await;
         Ok(())
     }
 
     /// What is lost here is found by the watch.
-    async fn send_jobs(&self, change: &Change) {
-        if change.jobs.is_empty() {
+    pub(super) async fn send_jobs(&self, task: &Task, jobs: &[Delayed]) {
+        if jobs.is_empty() {
             return;
         }
-        if let Err(error) = self.queue.send(&change.jobs).await {
-            let task = &change.task;
+        if let Err(error) = self.queue.send(jobs).await {
             tracing::warn!(
                 task.id = %task.id, tenant.id = %task.tenant, error = error.with_causes(),
                 "a change's jobs could not be sent; the watch will see to them"

@@ -85,7 +85,7 @@ impl Fluxgate {
     }
 
     /// The task is written as `submitting` at once: the POST follows, and one commit is spared. One that must wait for its turn is
-    /// written as such, and its watch looks for it.
+    /// written as such, and a wake looks for it.
     fn admission(
         &self,
         new: NewTaskParts,
@@ -109,7 +109,6 @@ impl Fluxgate {
         let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
         let started = transition(&task, signal, now)
             .map_err(|rejected| Error::internal("transition", "a new task cannot be submitted").source(rejected))?;
-        let watch_after_ms = jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64());
         let mut steps = vec![Step::new(now, "admitted").detail(format!("{} held", task.price))];
         steps.extend(started.steps);
         Ok(Admission {
@@ -117,7 +116,8 @@ impl Fluxgate {
             steps,
             inputs: Value::Object(inputs).to_string(),
             idempotency,
-            watch_after_ms: place.and_then(|place| place.look_after_ms).unwrap_or(watch_after_ms),
+            watch_after_ms: jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64()),
+            wake_after_ms: place.and_then(|place| place.look_after_ms),
         })
     }
 

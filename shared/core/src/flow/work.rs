@@ -9,6 +9,7 @@ use super::advance::Advanced;
 use super::deliver::AfterDelivery;
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
+use crate::line::LOOK_MAX_MS;
 use crate::port::{Ids as _, Lease};
 use crate::retry::jittered_ms;
 use crate::task::{State, Task};
@@ -63,9 +64,9 @@ impl Fluxgate {
     /// The watch goes on until its task is over and its events are on their way, whatever went wrong before.
     async fn after_watch(&self, lease: &Lease, round: u32, advanced: Result<Advanced>) -> Result<()> {
         let delay_ms = match &advanced {
-            // The rounds are counted from the submit on.
-            Ok(Advanced { look_after_ms: Some(delay_ms), .. }) => {
-                return self.ports.queue.again(lease, &first_round(&lease.job), *delay_ms).await;
+            // A wake looks for the turn; the watch is there in case it was lost, and counts its rounds from the submit on.
+            Ok(Advanced { look_after_ms: Some(_), .. }) => {
+                return self.ports.queue.again(lease, &first_round(&lease.job), LOOK_MAX_MS).await;
             }
             Ok(Advanced { task, .. }) if task.state.is_end() => match self.resend_lost_deliveries(task).await? {
                 None => return self.ports.queue.ack(lease).await,

@@ -6,8 +6,8 @@ use crate::id::TenantId;
 /// How long a slot is held before anybody knows. Too little costs some looks, too much leaves slots idle.
 const HELD_GUESS_MS: u64 = 200;
 const LOOK_MIN_MS: u64 = 50;
-/// Less than a called ticket is kept.
-const LOOK_MAX_MS: u64 = 60_000;
+/// The longest time between two looks of a task: less than a called ticket is kept.
+pub const LOOK_MAX_MS: u64 = 60_000;
 /// Of the time for which a slot is held, how much of it may be lost to a task that sleeps when it is called.
 const LOST_PART: u64 = 8;
 /// Part of the time for which nobody was called: a line that does not move is not looked at as if it did.

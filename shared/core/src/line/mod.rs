@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use capacity::Capacity;
+pub use estimate::LOOK_MAX_MS;
 pub use question::{LineAnswer, LineQuestion, LineRequest};
 
 use self::capacity::Credit;

@@ -19,7 +19,8 @@ pub enum Admitted {
 #[async_trait]
 pub trait TaskStore: Send + Sync {
     /// Writes task, inputs, steps, hold, ledger entry and watch job; durable when it returns. From then on the key stands for the
-    /// task; whatever fails or is cut off, at most one task is written for a key.
+    /// task; whatever fails or is cut off, at most one task is written for a key. A wake that the admission asks
+    /// for is sent with it, and only with it.
     ///
     /// With a key already used for the same request: `Existing`, and nothing is written. For another request: kind `KeyReused`.
     /// Too little available: kind `InsufficientFunds`, nothing is written, and the key is as free as it was. An expired key is as

@@ -69,6 +69,16 @@ pub struct Admission {
     pub idempotency: Option<Idempotency>,
     /// The one watch job, due after this long.
     pub watch_after_ms: u64,
+    /// A wake for the task as it is admitted, due after this long: it looks for its turn.
+    pub wake_after_ms: Option<u64>,
+}
+
+impl Admission {
+    pub fn wake(&self) -> Option<Delayed> {
+        let Task { tenant, id, version, .. } = &self.task;
+        let job = Job::Wake { tenant: tenant.clone(), task: id.clone(), version: *version, round: 0 };
+        self.wake_after_ms.map(|after_ms| Delayed { job, after_ms })
+    }
 }
 
 /// An idempotency key with the digest of what it stands for.

@@ -114,6 +114,9 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     add_steps(write.connection, task, &admission.steps)?;
     let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
     put_job(write, &watch, task.created_at.plus_ms(admission.watch_after_ms), 0)?;
+    if let Some(wake) = admission.wake() {
+        put_job(write, &wake.job, task.created_at.plus_ms(wake.after_ms), 0)?;
+    }
     Ok(Admitted::New)
 }
 

@@ -40,6 +40,7 @@ macro_rules! every_behaviour {
                 an_upstream_run_belongs_to_the_first_task_that_names_it
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it
+                an_admission_s_wake_is_sent_with_it_and_only_with_it
                 the_watch_is_there_from_admission_and_goes_with_the_end;
             queue:
                 a_job_is_received_by_one_receiver_and_gone_when_done
