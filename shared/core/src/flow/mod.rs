@@ -4,6 +4,7 @@ mod advance;
 mod archive;
 mod audit;
 mod deliver;
+mod export;
 mod media;
 mod price;
 mod read;
@@ -16,6 +17,7 @@ mod usage;
 mod work;
 
 pub use audit::TenantAudit;
+pub use export::{Exported, UsageExport};
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 pub use tenancy::{

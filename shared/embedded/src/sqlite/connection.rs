@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::database;
 
 /// The version this code reads and writes. A change of the schema below raises it.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -96,6 +96,7 @@ mod tests {
         let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM tenants WHERE id = 'acme'"), 1);
         assert_eq!(count("SELECT count(*) FROM audit"), 0);
+        assert_eq!(count("SELECT count(*) FROM usage_cursors"), 0);
         assert_eq!(count("PRAGMA user_version"), SCHEMA_VERSION);
     }
 

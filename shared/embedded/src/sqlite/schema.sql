@@ -51,3 +51,8 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 
 -- Since version 2. Ids sort by time.
 CREATE TABLE IF NOT EXISTS audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+
+-- How far exports of usage have come.
+CREATE TABLE IF NOT EXISTS usage_cursors (
+  place TEXT NOT NULL, tenant TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (place, tenant)) WITHOUT ROWID;
