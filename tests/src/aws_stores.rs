@@ -56,7 +56,8 @@ impl AwsStores {
             accounts: store.clone(),
             tenants: store.clone(),
             endpoints: store.clone(),
-            deliveries: store,
+            deliveries: store.clone(),
+            cursors: store,
             queue: self.queue.clone(),
         }
     }

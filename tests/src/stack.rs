@@ -40,6 +40,8 @@ pub struct StackOptions {
     /// False: nothing takes messages from the queues but the test.
     pub event_sources: bool,
     pub waits: Waits,
+    /// Of the template, beside those that every stack is given.
+    pub parameters: Vec<(&'static str, String)>,
     /// Over what the deployed template says.
     pub environment: BTreeMap<String, String>,
 }
@@ -51,6 +53,7 @@ impl Default for StackOptions {
             webhooks: true,
             event_sources: true,
             waits: Waits::Brief,
+            parameters: Vec::new(),
             environment: BTreeMap::new(),
         }
     }
@@ -114,16 +117,13 @@ impl Stack {
         };
         put_secrets(&ministack, &emulator).await;
         let public_url = if options.webhooks { fronts.receiver.1.url() } else { "http://127.0.0.1:9".to_owned() };
-        let deployed = deploy(
-            &ministack,
-            &[
-                ("UpstreamUrl", emulator.base_url()),
-                ("BaseUrl", fronts.gateway.1.url()),
-                ("PublicUrl", public_url),
-                ("AllowNet", "127.0.0.0/8".to_owned()),
-            ],
-        )
-        .await;
+        let given = [
+            ("UpstreamUrl", emulator.base_url()),
+            ("BaseUrl", fronts.gateway.1.url()),
+            ("PublicUrl", public_url),
+            ("AllowNet", "127.0.0.0/8".to_owned()),
+        ];
+        let deployed = deploy(&ministack, &[&given[..], &options.parameters].concat()).await;
         let calls = AwsCalls::of(ministack.endpoint());
         let functions = start_functions(&deployed, &calls, &options.environment).await;
         let (gateway_url, admin_url) = (fronts.gateway.1.url(), fronts.admin.1.url());
@@ -226,7 +226,8 @@ impl Stack {
         self.issuer.sign(&claims).expect("the claims can be signed")
     }
 
-    async fn create_bucket(&self, name: &str) {
+    /// A bucket of the stack's own account.
+    pub async fn create_bucket(&self, name: &str) {
         let url = format!("{}/{name}", self.ministack.endpoint());
         let answer = reqwest::Client::new().put(url).send().await.expect("ministack answers");
         assert!(answer.status().is_success());

@@ -94,3 +94,89 @@ fn is_ours(torn: &[u8]) -> bool {
     let start = LINE_START.as_bytes();
     torn.starts_with(start) || start.starts_with(torn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(lines: &str) -> UsageBatch {
+        UsageBatch { name: "acme/first-last".to_owned(), lines: lines.to_owned().into() }
+    }
+
+    fn event(id: &str) -> String {
+        format!("{LINE_START}{id}\"}}\n")
+    }
+
+    #[tokio::test]
+    async fn a_line_that_a_crash_cut_off_is_taken_away_before_the_next_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.jsonl");
+        let sink = FileUsageSink::open(&path).unwrap();
+        let (whole, next) = (event("a") + &event("b"), event("c"));
+
+        for cut in 0..event("b").len() {
+            std::fs::write(&path, &whole[..event("a").len() + cut]).unwrap();
+            sink.take(batch(&next)).await.unwrap();
+
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), event("a") + &next, "cut after {cut} bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_event_is_never_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        let sink = FileUsageSink::open(&path).unwrap();
+        for text in ["my notes", "a line\nand one without an end", &"x".repeat(100_000)] {
+            std::fs::write(&path, text).unwrap();
+
+            let error = sink.take(batch(&event("a"))).await.unwrap_err();
+
+            assert_eq!(error.code, "export_file_foreign");
+            assert!(error.message.contains("notes.txt"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[tokio::test]
+    async fn batches_of_several_writers_stay_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.jsonl");
+        let mut writers = tokio::task::JoinSet::new();
+        for n in 0..8 {
+            let sink = FileUsageSink::open(&path).unwrap();
+            writers.spawn(async move { sink.take(batch(&event(&n.to_string()).repeat(200))).await.unwrap() });
+        }
+        writers.join_all().await;
+
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 8 * 200);
+        assert!(lines.chunks(200).all(|batch| batch.iter().all(|line| line == &batch[0])), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_moved_away_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.jsonl");
+        let sink = FileUsageSink::open(&path).unwrap();
+        sink.take(batch(&event("a"))).await.unwrap();
+        std::fs::rename(&path, folder.path().join("taken.jsonl")).unwrap();
+
+        sink.take(batch(&event("b"))).await.unwrap();
+
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), event("b"));
+    }
+
+    #[test]
+    fn one_file_is_one_place_however_it_is_named_and_what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.jsonl");
+        let place = |path: &Path| FileUsageSink::open(path).unwrap().place().to_owned();
+
+        assert_eq!(place(&path), place(&folder.path().join(".").join("usage.jsonl")));
+        for path in [folder.path().join("none/usage.jsonl"), folder.path().to_owned(), "/dev/null".into()] {
+            assert_eq!(FileUsageSink::open(&path).unwrap_err().code, "export_file", "{}", path.display());
+        }
+    }
+}

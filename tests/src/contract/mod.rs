@@ -9,17 +9,22 @@ pub mod queue;
 pub mod task_store;
 pub mod task_store_changes;
 pub mod tenant_store;
+pub mod usage_cursors;
+pub mod usage_export;
+pub mod usage_told;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
     AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, Queue, SystemClock, TaskStore,
-    TenantStore,
+    TenantStore, UsageCursors,
 };
 use fluxgate_core::task::{Admission, Finished, NewTask, Signal, Step, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
+use fluxgate_embedded::SqliteStore;
 use fluxgate_local::folder::SystemEntropy;
 
 /// The adapters under test, all on one store.
@@ -31,6 +36,7 @@ pub struct Stores {
     pub endpoints: Arc<dyn EndpointStore>,
     pub deliveries: Arc<dyn DeliveryStore>,
     pub queue: Arc<dyn Queue>,
+    pub cursors: Arc<dyn UsageCursors>,
 }
 
 pub const PRICE: MicroUsd = MicroUsd(80_000);
@@ -76,6 +82,20 @@ pub fn admission(tenant: &TenantId) -> Admission {
 }
 
 impl Stores {
+    /// Those of a database in this folder.
+    pub fn on_sqlite(folder: &Path) -> Self {
+        let store = Arc::new(SqliteStore::open(folder, Arc::new(SystemClock)).expect("the folder can be written"));
+        Self {
+            tasks: store.clone(),
+            accounts: store.clone(),
+            tenants: store.clone(),
+            endpoints: store.clone(),
+            deliveries: store.clone(),
+            queue: store.clone(),
+            cursors: store,
+        }
+    }
+
     /// A tenant with money for `runs` runs.
     pub async fn funded(&self, runs: i64) -> TenantId {
         let tenant = fresh_tenant();

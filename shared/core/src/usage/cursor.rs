@@ -129,7 +129,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_running_task_stays_open_while_those_after_it_are_told() {
-        let page = [task(1, State::Completed), task(2, State::Submitted), task(3, State::Failed), task(4, State::Completed)];
+        let page =
+            [task(1, State::Completed), task(2, State::Submitted), task(3, State::Failed), task(4, State::Completed)];
 
         let look = UsageCursor::default().look_at_next(&page, &id(100));
         let ended = [task(2, State::Completed)];
@@ -166,6 +167,9 @@ pub(crate) mod tests {
 
         assert!(settled.full && unsettled.full);
         assert_eq!((settled.cursor.open.len(), settled.cursor.through), (OPEN_MAX, Some(id(2_000))));
-        assert_eq!((unsettled.cursor.told.len(), unsettled.tell.len(), unsettled.cursor.through), (TOLD_MAX, 2_000, None));
+        assert_eq!(
+            (unsettled.cursor.told.len(), unsettled.tell.len(), unsettled.cursor.through),
+            (TOLD_MAX, 2_000, None)
+        );
     }
 }

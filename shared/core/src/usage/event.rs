@@ -102,10 +102,13 @@ mod tests {
 
         let id = &completed.id;
         let wanted = [
-            format!(r#"{{"specversion":"1.0","id":"{id}","source":"/fluxgate/tenants/acme","type":"fluxgate.usage.v1","#),
+            format!(
+                r#"{{"specversion":"1.0","id":"{id}","source":"/fluxgate/tenants/acme","type":"fluxgate.usage.v1","#
+            ),
             r#""subject":"acme","time":"2026-08-25T00:49:21.479Z","datacontenttype":"application/json","#.to_owned(),
             format!(r#""data":{{"task":"{id}","tenant":"acme","model":"wavespeed-ai/flux-kontext-max","outputs":0,"#),
-            r#""outputs_asked":4,"charged_micro_usd":60000,"charged_usd":"0.06","vendor_cost_micro_usd":40000,"#.to_owned(),
+            r#""outputs_asked":4,"charged_micro_usd":60000,"charged_usd":"0.06","vendor_cost_micro_usd":40000,"#
+                .to_owned(),
             r#""created_at":"1970-01-01T00:00:00.007Z","completed_at":"2026-08-25T00:49:21.479Z","#.to_owned(),
             "\"upstream_run\":\"run-1\"}}\n".to_owned(),
         ];
