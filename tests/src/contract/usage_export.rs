@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fluxgate_core::flow::{Exported, UsageExport};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::{Clock as _, Ids as _};
 use fluxgate_core::task::{Failure, Signal, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::usage::UsageCursor;
@@ -185,7 +185,7 @@ pub async fn an_export_without_time_says_that_there_is_more(stores: Stores) {
     let tenant = world.stores.funded(1).await;
     world.completed(&tenant).await;
 
-    let none = world.export.export(&tenant, now()).await.unwrap();
+    let none = world.export.export(&tenant, world.clock.now()).await.unwrap();
     let all = world.export(&tenant).await;
 
     assert_eq!((none, all.events, all.complete), (Exported::default(), 1, true));
@@ -220,4 +220,34 @@ pub async fn a_tenant_is_exported_after_its_deletion(stores: Stores) {
 
     assert!(since(deleted.at.0).await && !since(deleted.at.0 + 1).await);
     assert_eq!(world.export(&tenant).await.events, 1);
+}
+
+/// More tasks than are read at once, of which every seventh still runs: for a store that makes so many in a moment.
+pub async fn many_pages_are_told_each_charge_once(stores: Stores) {
+    let world = World::over(stores);
+    let tenant = world.stores.funded(1_300).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..1_300 {
+        let (stores, tenant) = (world.stores.clone(), tenant.clone());
+        tasks.spawn(async move {
+            let task = stores.archiving(&tenant).await;
+            if n % 7 == 0 { task } else { stores.signal(&task, archived()).await }
+        });
+    }
+    let (running, completed): (Vec<Task>, Vec<Task>) =
+        tasks.join_all().await.into_iter().partition(|task| !task.state.is_end());
+
+    let first = world.export(&tenant).await;
+    world.clock.pass_ms(SETTLE_MS + 60_000);
+    let settled = world.export(&tenant).await;
+    let cursor = world.cursor(&tenant).await;
+    for task in &running {
+        world.stores.signal(task, archived()).await;
+    }
+    let last = world.export(&tenant).await;
+
+    assert_eq!((first.events, settled.events, last.events), (completed.len(), 0, running.len()));
+    assert_eq!((cursor.open.len(), cursor.told.len()), (running.len(), 0));
+    assert_eq!(world.ids().into_iter().collect::<BTreeSet<_>>().len(), 1_300);
+    assert!(world.ids()[..completed.len()].is_sorted() && world.ids()[completed.len()..].is_sorted());
 }

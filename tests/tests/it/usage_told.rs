@@ -1,6 +1,7 @@
 //! The property of the usage export, on both stores.
 
 use fluxgate_tests::contract::Stores;
+use fluxgate_tests::contract::usage_export::many_pages_are_told_each_charge_once;
 use fluxgate_tests::contract::usage_told::{events, what_is_told_is_what_was_charged};
 use fluxgate_tests::{AwsStores, Ministack};
 use proptest::collection::vec;
@@ -24,7 +25,7 @@ fn on_sqlite_what_is_told_is_what_was_charged() {
     let folder = tempfile::tempdir().unwrap();
     let stores = runtime.block_on(async { Stores::on_sqlite(folder.path()) });
 
-    run(200, &runtime, &stores);
+    run(100, &runtime, &stores);
 }
 
 #[test]
@@ -34,4 +35,11 @@ fn on_dynamodb_what_is_told_is_what_was_charged() {
     let stores = runtime.block_on(AwsStores::on(&ministack)).stores();
 
     run(8, &runtime, &stores);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_many_pages_are_told_each_charge_once() {
+    let folder = tempfile::tempdir().unwrap();
+
+    many_pages_are_told_each_charge_once(Stores::on_sqlite(folder.path())).await;
 }

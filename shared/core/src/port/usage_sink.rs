@@ -46,3 +46,39 @@ pub trait UsageSink: Send + Sync {
     /// Takes a batch; durable when it returns. The same one may come again.
     async fn take(&self, batch: UsageBatch) -> Result<()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::State;
+    use crate::usage::cursor::tests::task;
+
+    #[test]
+    fn a_batch_with_one_more_between_the_same_first_and_last_has_another_name() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let [one, two, three] = [1, 2, 3].map(|at| task(at, State::Completed));
+        let name = |tasks: &[&Task]| UsageBatch::of(&tenant, tasks).unwrap().unwrap().name;
+
+        let (without, with) = (name(&[&one, &three]), name(&[&one, &two, &three]));
+
+        let place = format!("acme/1970/01/01/{}-{}-", one.id, three.id);
+        assert!(
+            without.starts_with(&place) && with.starts_with(&place) && without.ends_with(".jsonl"),
+            "{without} {with}"
+        );
+        assert_ne!(without, with);
+        assert_eq!(with, name(&[&one, &two, &three]), "the same events have the same name");
+    }
+
+    #[test]
+    fn a_batch_lies_under_the_day_of_its_last_end() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let late = Task { since: Timestamp(1_787_618_961_479), ..task(1, State::Completed) };
+
+        let batch = UsageBatch::of(&tenant, &[&late, &task(2, State::Completed)]).unwrap().unwrap();
+
+        assert!(batch.name.starts_with("acme/2026/08/25/"), "{}", batch.name);
+        assert_eq!(batch.lines.iter().filter(|byte| **byte == b'\n').count(), 2);
+        assert!(UsageBatch::of(&tenant, &[]).unwrap().is_none());
+    }
+}
