@@ -84,7 +84,12 @@ pub fn admission(tenant: &TenantId) -> Admission {
 impl Stores {
     /// Those of a database in this folder.
     pub fn on_sqlite(folder: &Path) -> Self {
-        let store = Arc::new(SqliteStore::open(folder, Arc::new(SystemClock)).expect("the folder can be written"));
+        Self::on(SqliteStore::open(folder, Arc::new(SystemClock)).expect("the folder can be written"))
+    }
+
+    /// Those of one open database.
+    pub fn on(store: SqliteStore) -> Self {
+        let store = Arc::new(store);
         Self {
             tasks: store.clone(),
             accounts: store.clone(),

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::EntryKind;
-use fluxgate_core::port::AccountStore as _;
+use fluxgate_core::money::{EntryKind, MicroUsd};
+use fluxgate_core::port::{AccountStore as _, Ids as _};
+use fluxgate_core::time::Timestamp;
+use fluxgate_local::folder::{DataFolder, SystemEntropy};
+use fluxgate_tests::contract::{PRICE, Stores, admission, archived, finished, fresh_run, now};
 use fluxgate_tests::{Gateway, TestTenant, process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -89,10 +93,7 @@ async fn an_export_comes_to_the_ledger_s_captures_and_the_next_one_adds_only_wha
     assert_eq!(told(&events, &other), captured(&gateway, &other.id).await);
     assert_eq!(events.last().unwrap()["id"], new);
     let data = &events[0]["data"];
-    assert_eq!(
-        data["charged_usd"],
-        fluxgate_core::money::MicroUsd(data["charged_micro_usd"].as_i64().unwrap()).decimal()
-    );
+    assert_eq!(data["charged_usd"], MicroUsd(data["charged_micro_usd"].as_i64().unwrap()).decimal());
     assert!(data["vendor_cost_micro_usd"].as_i64().unwrap() > 0 && data["upstream_run"].is_string(), "{data}");
     assert_eq!((&data["outputs"], &events[0]["time"]), (&1.into(), &data["completed_at"]));
 }
@@ -151,4 +152,49 @@ async fn a_wrong_file_or_tenant_is_one_clear_line() {
     );
     assert!(!nobody.0 && nobody.1.contains("'nobody'") && nobody.1.contains("tenants list"), "{nobody:?}");
     assert_eq!((missing.1.lines().count(), nobody.1.lines().count()), (1, 1));
+}
+
+/// This many completed tasks that are older than the export waits for.
+async fn complete(tenant: &TenantId, stores: &Stores, count: usize) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let (stores, mut admission) = (stores.clone(), admission(tenant));
+        admission.task.id = SystemEntropy.task_id(Timestamp(now().0 - 20 * 60_000));
+        tasks.spawn(async move {
+            let task = admission.task.clone();
+            stores.tasks.admit(admission).await.unwrap();
+            let task = stores.signal(&task, finished(fresh_run())).await;
+            stores.signal(&task, archived()).await;
+        });
+    }
+    tasks.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_is_killed_again_and_again_loses_nothing_and_leaves_no_half_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("usage.jsonl"));
+    let (opened, tenant) = (DataFolder::open(&data).unwrap(), "acme".parse().unwrap());
+    opened.add_tenant(&tenant, MicroUsd(3_000 * PRICE.0)).await.unwrap();
+    complete(&tenant, &Stores::on(opened.store), 3_000).await;
+    let args = ["usage", "export", "--to", file.to_str().unwrap(), "--data", data.to_str().unwrap()];
+    let bytes = || std::fs::metadata(&file).map_or(0, |file| file.len());
+
+    for _ in 0..4 {
+        let before = bytes();
+        let mut export = Command::new(process::binary()).args(args).stdout(Stdio::null()).spawn().unwrap();
+        while bytes() == before && export.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        export.kill().unwrap();
+        export.wait().unwrap();
+    }
+    let last = process::run(&args);
+
+    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: BTreeSet<&str> = text.lines().collect();
+    let ids: BTreeSet<String> =
+        lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].to_string()).collect();
+    assert_eq!((lines.len(), ids.len()), (3_000, 3_000));
 }
