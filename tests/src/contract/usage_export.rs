@@ -130,6 +130,7 @@ pub async fn a_task_that_is_written_after_younger_ones_were_told_is_told(stores:
     let mut late = admission(&tenant);
     late.task.id = SystemEntropy.task_id(Timestamp(now().0 - SETTLE_MS / 2));
     let young = world.completed(&tenant).await;
+    world.clock.pass_ms(SETTLE_MS / 4);
 
     world.export(&tenant).await;
     let late_task = late.task.clone();
@@ -157,6 +158,22 @@ pub async fn an_export_that_was_not_remembered_tells_the_same_bytes_again_and_lo
     let (first, then) = (&world.lines()[..3], &world.lines()[3..]);
     assert_eq!(first, told);
     assert_eq!((id(&then[0]), &then[1..]), (between.id, first));
+}
+
+pub async fn what_the_sink_did_not_take_is_told_later(stores: Stores) {
+    let world = World::over(stores);
+    let tenant = world.stores.funded(1).await;
+    let task = world.completed(&tenant).await;
+    // The sink takes nothing into a file that is not its own.
+    std::fs::write(&world.file, "notes").unwrap();
+
+    let error = world.export.export(&tenant, FOR_EVER).await.unwrap_err();
+    let cursor = world.cursor(&tenant).await;
+    std::fs::remove_file(&world.file).unwrap();
+    world.export(&tenant).await;
+
+    assert_eq!((error.code, cursor), ("export_file_foreign", UsageCursor::default()));
+    assert_eq!(world.ids(), [task.id]);
 }
 
 pub async fn several_exports_at_once_lose_nothing(stores: Stores) {

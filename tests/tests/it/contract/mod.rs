@@ -76,6 +76,7 @@ macro_rules! every_behaviour {
                 a_task_that_completes_after_younger_ones_were_told_is_told
                 a_task_that_is_written_after_younger_ones_were_told_is_told
                 an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none
+                what_the_sink_did_not_take_is_told_later
                 several_exports_at_once_lose_nothing
                 an_export_without_time_says_that_there_is_more
                 an_export_that_restarts_tells_the_same_again_and_other_places_have_their_own
