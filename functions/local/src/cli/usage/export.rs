@@ -64,6 +64,6 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
 fn report(file: &std::path::Path, sum: &Exported) {
     println!("{} events were added to {}; they come to {}", sum.events, file.display(), sum.charged);
     if !sum.complete {
-        eprintln!("there is more to tell, which waits for tasks that still run; export again later");
+        eprintln!("there is more to tell: too many tasks still run or are minutes old; export again in ten minutes");
     }
 }
