@@ -57,7 +57,8 @@ impl AwsStores {
             tenants: store.clone(),
             endpoints: store.clone(),
             deliveries: store.clone(),
-            line: store,
+            line: store.clone(),
+            cursors: store,
             queue: self.queue.clone(),
         }
     }

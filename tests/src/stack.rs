@@ -226,7 +226,8 @@ impl Stack {
         self.issuer.sign(&claims).expect("the claims can be signed")
     }
 
-    async fn create_bucket(&self, name: &str) {
+    /// A bucket of the stack's own account.
+    pub async fn create_bucket(&self, name: &str) {
         let url = format!("{}/{name}", self.ministack.endpoint());
         let answer = reqwest::Client::new().put(url).send().await.expect("ministack answers");
         assert!(answer.status().is_success());

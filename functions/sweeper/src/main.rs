@@ -1,9 +1,9 @@
-//! Audits every tenant on a schedule. A Lambda function.
+//! Audits every tenant on a schedule, and exports usage. A Lambda function.
 
 use fluxgate_lambda::{Environment, InitError, schedule, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
-    let fluxgate = wiring::sweeper(&Environment::process()).await?;
-    schedule::serve(fluxgate).await
+    let sweeper = wiring::sweeper(&Environment::process()).await?;
+    schedule::serve(sweeper).await
 }

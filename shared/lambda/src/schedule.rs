@@ -1,52 +1,119 @@
-//! The sweeper: looks over every tenant now and then, and says what it found.
+//! The sweeper: looks over every tenant now and then, says what it found, and exports usage.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::Error;
+use fluxgate_core::flow::{Fluxgate, UsageExport};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
+use fluxgate_core::time::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 use crate::emf;
 use crate::init::InitError;
 
+/// The end of an invocation that is left for what is under way: a page of tasks, a batch into the bucket.
+const RESERVE_MS: i64 = 60_000;
+/// For how long a deleted tenant is still asked for charges that were not exported.
+const DELETED_MS: i64 = 30 * 86_400_000;
+
+/// What the schedule wakes.
+pub struct Sweeper {
+    pub(crate) fluxgate: Arc<Fluxgate>,
+    /// `None`: usage is not exported.
+    pub(crate) export: Option<UsageExport>,
+}
+
 /// Sweeps whenever the schedule says so, until the platform ends the process.
-pub async fn serve(fluxgate: Arc<Fluxgate>) -> Result<(), InitError> {
-    let fluxgate = &fluxgate;
-    let handle = |_: LambdaEvent<Value>| async move {
-        let swept = sweep(fluxgate).await;
+pub async fn serve(sweeper: Sweeper) -> Result<(), InitError> {
+    let sweeper = &sweeper;
+    let handle = |event: LambdaEvent<Value>| async move {
+        let ends = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let swept = sweeper.sweep(Timestamp(ends.saturating_sub(RESERVE_MS))).await;
         emf::flush();
         swept
     };
     Ok(lambda_runtime::run(service_fn(handle)).await?)
 }
 
-/// Audits every tenant. What one tenant's audit meets does not keep the others from theirs, but fails the invocation.
-async fn sweep(fluxgate: &Fluxgate) -> Result<Value, lambda_runtime::Error> {
-    let begun = fluxgate.ports.clock.now();
-    let tenants = fluxgate.ports.tenants.list().await?;
-    let (mut live, mut stuck, mut failed, mut slots) = (0, 0, 0, BTreeMap::new());
-    for tenant in &tenants {
-        match fluxgate.audit(&tenant.id).await {
-            Ok(audit) => {
-                live += audit.live;
-                stuck += audit.stuck.len();
-                audit.slots.iter().for_each(|(period, count)| *slots.entry(*period).or_default() += count);
-                report(&tenant.id, &audit.stuck, audit.held_without_task);
-            }
-            Err(error) => {
-                failed += 1;
-                tracing::error!(tenant.id = %tenant.id, error = error.with_causes(), "a tenant could not be audited");
+/// What a sweep came to.
+#[derive(Default)]
+struct Swept {
+    live: usize,
+    stuck: usize,
+    exported: usize,
+    /// Of the vendor's account, in use.
+    slots: BTreeMap<u64, u32>,
+    /// Tenants that could not be audited, or not be exported.
+    failed: usize,
+}
+
+impl Sweeper {
+    /// What one tenant's audit or export meets does not keep the others from theirs, but fails the invocation.
+    async fn sweep(&self, until: Timestamp) -> Result<Value, lambda_runtime::Error> {
+        let begun = self.fluxgate.ports.clock.now();
+        let tenants = self.fluxgate.ports.tenants.list().await?;
+        let mut swept = Swept::default();
+        for tenant in &tenants {
+            self.audit(&tenant.id, &mut swept).await;
+        }
+        // What could not be looked at may have slots.
+        if swept.failed == 0 {
+            self.fluxgate.recount_slots(std::mem::take(&mut swept.slots), begun).await?;
+        }
+        if let Some(export) = &self.export {
+            let deleted_since = Timestamp(self.fluxgate.ports.clock.now().0 - DELETED_MS);
+            for tenant in export.tenants(deleted_since).await? {
+                tell(export, &tenant, until, &mut swept).await;
             }
         }
+        if swept.failed > 0 {
+            let text = format!("{} audits and exports failed, of {} tenants", swept.failed, tenants.len());
+            return Err(text.into());
+        }
+        let mut report = json!({ "tenants": tenants.len(), "live": swept.live, "stuck": swept.stuck });
+        if self.export.is_some() {
+            report["exported"] = swept.exported.into();
+        }
+        Ok(report)
     }
-    if failed > 0 {
-        return Err(format!("{failed} of {} tenants could not be audited", tenants.len()).into());
+
+    async fn audit(&self, tenant: &TenantId, swept: &mut Swept) {
+        match self.fluxgate.audit(tenant).await {
+            Ok(audit) => {
+                swept.live += audit.live;
+                swept.stuck += audit.stuck.len();
+                audit.slots.iter().for_each(|(period, count)| *swept.slots.entry(*period).or_default() += count);
+                report(tenant, &audit.stuck, audit.held_without_task);
+            }
+            Err(error) => swept.failed(tenant, &error, "a tenant could not be audited"),
+        }
     }
-    fluxgate.recount_slots(slots, begun).await?;
-    Ok(json!({ "tenants": tenants.len(), "live": live, "stuck": stuck }))
+}
+
+async fn tell(export: &UsageExport, tenant: &TenantId, until: Timestamp, swept: &mut Swept) {
+    match export.export(tenant, until).await {
+        Ok(exported) => {
+            swept.exported += exported.events;
+            if exported.events > 0 {
+                let (events, charged) = (exported.events, exported.charged);
+                tracing::info!(tenant.id = %tenant, events, %charged, "usage was exported");
+            }
+            if !exported.complete {
+                tracing::warn!(tenant.id = %tenant, "there is more usage to export; the next sweep goes on");
+            }
+        }
+        Err(error) => swept.failed(tenant, &error, "a tenant's usage could not be exported"),
+    }
+}
+
+impl Swept {
+    fn failed(&mut self, tenant: &TenantId, error: &Error, what: &str) {
+        self.failed += 1;
+        tracing::error!(tenant.id = %tenant, error = error.with_causes(), "{what}");
+    }
 }
 
 fn report(tenant: &TenantId, stuck: &[fluxgate_core::id::TaskId], held_without_task: MicroUsd) {

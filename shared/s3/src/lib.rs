@@ -10,6 +10,7 @@ mod presign;
 mod put;
 mod refusal;
 mod roles;
+mod usage_sink;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use fluxgate_core::tenant::Destination;
 use bucket::Bucket;
 use roles::Caller;
 pub use roles::{RoleCredentials, fixed_keys};
+pub use usage_sink::S3UsageSink;
 
 const MIB: u64 = 1024 * 1024;
 

@@ -1,6 +1,7 @@
 //! The conditional put, and the look at what was there before.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine as _;
@@ -16,28 +17,38 @@ use super::refusal::{Refusal, refusal};
 pub(super) const SHA256: &str = "sha256";
 
 pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
-    let put = bucket
-        .client
-        .put_object()
-        .bucket(bucket.name)
-        .set_expected_bucket_owner(bucket.owner.clone())
-        .key(&object.key)
-        .if_none_match("*")
-        .checksum_sha256(BASE64.encode(object.sha256))
-        .metadata(SHA256, hex::encode(object.sha256))
-        .content_type(&object.content_type)
-        .content_length(length(object.bytes)?)
-        .body(body(&object.body).await?)
-        .customize()
-        // The checksum already binds the bytes; signing them would digest them once more.
-        .disable_payload_signing();
-    match Box::pin(bucket.caller.does(put).send()).await {
+    let put = request(bucket, &object).await?.if_none_match("*").customize();
+    // The checksum already binds the bytes; signing them would digest them once more.
+    match Box::pin(bucket.caller.does(put.disable_payload_signing()).send()).await {
         Ok(_) => Ok(Stored::Created(created(bucket.name, object))),
         Err(error) => match refusal(&error, bucket) {
             Refusal::Taken => existing(bucket, object.key).await.map(Stored::Existing),
             Refusal::Failed(error) => Err(error),
         },
     }
+}
+
+/// For a key that stands for its bytes: what lies there can only be the same, and is written over. So the caller needs no right to
+/// look at it.
+pub(super) async fn put_named(bucket: &Bucket<'_>, object: &NewObject) -> Result<()> {
+    let put = request(bucket, object).await?.customize().disable_payload_signing();
+    let sent = Box::pin(bucket.caller.does(put).send()).await;
+    sent.map(drop).map_err(|error| refusal(&error, bucket).error(bucket))
+}
+
+async fn request(bucket: &Bucket<'_>, object: &NewObject) -> Result<PutObjectFluentBuilder> {
+    let put = bucket
+        .client
+        .put_object()
+        .bucket(bucket.name)
+        .set_expected_bucket_owner(bucket.owner.clone())
+        .key(&object.key)
+        .checksum_sha256(BASE64.encode(object.sha256))
+        .metadata(SHA256, hex::encode(object.sha256))
+        .content_type(&object.content_type)
+        .content_length(length(object.bytes)?)
+        .body(body(&object.body).await?);
+    Ok(put)
 }
 
 async fn body(body: &ObjectBody) -> Result<ByteStream> {

@@ -27,13 +27,17 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    pub(super) fn own() -> Self {
+        Self { role: None }
+    }
+
     pub(super) async fn of(
         roles: Option<&dyn RoleCredentials>,
         destination: &Destination,
         tenant: &TenantId,
     ) -> Result<Self> {
         let role = match (&destination.role, roles) {
-            (None, _) => None,
+            (None, _) => return Ok(Self::own()),
             (Some(role), Some(roles)) => Some(roles.credentials(role, tenant).await?),
             (Some(_), None) => return Err(unsupported()),
         };

@@ -10,17 +10,22 @@ pub mod queue;
 pub mod task_store;
 pub mod task_store_changes;
 pub mod tenant_store;
+pub mod usage_cursors;
+pub mod usage_export;
+pub mod usage_told;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
     AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, LineStore, Queue, SystemClock,
-    TaskStore, TenantStore,
+    TaskStore, TenantStore, UsageCursors,
 };
 use fluxgate_core::task::{Admission, Finished, NewTask, Signal, Step, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
+use fluxgate_embedded::SqliteStore;
 use fluxgate_local::folder::SystemEntropy;
 
 /// The adapters under test, all on one store.
@@ -33,6 +38,7 @@ pub struct Stores {
     pub deliveries: Arc<dyn DeliveryStore>,
     pub line: Arc<dyn LineStore>,
     pub queue: Arc<dyn Queue>,
+    pub cursors: Arc<dyn UsageCursors>,
 }
 
 pub const PRICE: MicroUsd = MicroUsd(80_000);
@@ -79,6 +85,26 @@ pub fn admission(tenant: &TenantId) -> Admission {
 }
 
 impl Stores {
+    /// Those of a database in this folder.
+    pub fn on_sqlite(folder: &Path) -> Self {
+        Self::on(SqliteStore::open(folder, Arc::new(SystemClock)).expect("the folder can be written"))
+    }
+
+    /// Those of one open database.
+    pub fn on(store: SqliteStore) -> Self {
+        let store = Arc::new(store);
+        Self {
+            tasks: store.clone(),
+            accounts: store.clone(),
+            tenants: store.clone(),
+            endpoints: store.clone(),
+            deliveries: store.clone(),
+            queue: store.clone(),
+            line: store.clone(),
+            cursors: store,
+        }
+    }
+
     /// A tenant with money for `runs` runs.
     pub async fn funded(&self, runs: i64) -> TenantId {
         let tenant = fresh_tenant();

@@ -219,6 +219,30 @@ pub async fn tasks_are_listed_newest_first_and_page_by_page(stores: Stores) {
     assert!(older.iter().all(|task| task.created_at < made));
 }
 
+pub async fn tasks_are_listed_oldest_first_and_page_by_page(stores: Stores) {
+    let tenant = stores.funded(5).await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(stores.admitted(&tenant).await.id);
+    }
+    ids.sort();
+
+    let first = stores.tasks.list_after(&tenant, None, 3).await.unwrap();
+    let rest = stores.tasks.list_after(&tenant, Some(&first[2].id), 3).await.unwrap();
+
+    let listed: Vec<_> = first.iter().chain(&rest).map(|task| task.id.clone()).collect();
+    assert_eq!(listed, ids);
+    let made = rest[1].created_at;
+    let since = stores.tasks.list_after(&tenant, Some(&TaskId::lowest_at(made)), 10).await.unwrap();
+    assert!(
+        since.iter().all(|task| task.created_at >= made) && since.last() == rest.last(),
+        "a moment is no task's id"
+    );
+    let none = stores.tasks.list_after(&tenant, Some(&rest[1].id), 10).await.unwrap();
+    assert_eq!(none, Vec::new(), "nothing is younger than the youngest");
+    assert_eq!(stores.tasks.list_after(&fresh_tenant(), None, 10).await.unwrap(), Vec::new());
+}
+
 pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores: Stores) {
     let tenant = stores.funded(1).await;
     let task = stores.admitted(&tenant).await;

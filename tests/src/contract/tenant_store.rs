@@ -36,7 +36,15 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
     }
 }
 
-fn entry(id: &TenantId) -> AuditEntry {
+pub(super) fn tenant_named(id: &TenantId) -> Tenant {
+    tenant(id, &format!("https://{id}.example"))
+}
+
+pub(super) fn deletion(id: &TenantId) -> AuditEntry {
+    AuditEntry { action: AuditAction::TenantDeleted, ..entry(id) }
+}
+
+pub(super) fn entry(id: &TenantId) -> AuditEntry {
     let at = now();
     AuditEntry {
         id: SystemEntropy.audit_id(at),

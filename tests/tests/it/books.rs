@@ -1,9 +1,5 @@
 //! The property of the books, on both stores.
 
-use std::sync::Arc;
-
-use fluxgate_core::port::SystemClock;
-use fluxgate_embedded::SqliteStore;
 use fluxgate_tests::contract::Stores;
 use fluxgate_tests::contract::books::{events, the_books_agree_whatever_happens};
 use fluxgate_tests::{AwsStores, Ministack};
@@ -26,17 +22,7 @@ fn run(cases: u32, runtime: &Runtime, stores: &Stores) {
 fn on_sqlite_the_books_agree_whatever_happens() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let store = runtime.block_on(async { SqliteStore::open(folder.path(), Arc::new(SystemClock)) }).unwrap();
-    let store = Arc::new(store);
-    let stores = Stores {
-        tasks: store.clone(),
-        accounts: store.clone(),
-        tenants: store.clone(),
-        endpoints: store.clone(),
-        deliveries: store.clone(),
-        line: store.clone(),
-        queue: store,
-    };
+    let stores = runtime.block_on(async { Stores::on_sqlite(folder.path()) });
 
     run(200, &runtime, &stores);
 }

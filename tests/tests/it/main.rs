@@ -42,4 +42,7 @@ mod tidy;
 mod tokens;
 mod uploads;
 mod usage;
+mod usage_export;
+mod usage_export_on_aws;
+mod usage_told;
 mod vendor_money;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 const FLUX_DEV: &str = "wavespeed-ai/flux-dev";
 
 /// Thirty tasks of two models to their ends. Seven fail, and whoever asks for several outputs gets one.
-async fn burst(gateway: &Gateway, tenant: &TestTenant) {
+pub(crate) async fn burst(gateway: &Gateway, tenant: &TestTenant) {
     let inputs = tenant.inputs().await;
     let faults = Faults { fail_task: Fault::Times(7), tiny_output: Fault::Always, ..Faults::default() };
     gateway.emulator.set_faults(faults);
@@ -38,7 +38,7 @@ async fn burst(gateway: &Gateway, tenant: &TestTenant) {
 }
 
 /// A markup that makes odd amounts.
-async fn set_odd_prices(gateway: &Gateway, tenant: &TestTenant) {
+pub(crate) async fn set_odd_prices(gateway: &Gateway, tenant: &TestTenant) {
     let markup = Price::Markup { basis_points: 11_111, floor_micro_usd: None, cap_micro_usd: None };
     let prices = PriceBook { unlisted: Unlisted::Price(markup), ..PriceBook::default() };
     let change = PricesChange { prices, allow_under_cost: false };

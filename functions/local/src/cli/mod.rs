@@ -70,7 +70,7 @@ enum Command {
     Edit(Box<edit::EditArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
-    /// Sum up what a tenant used and was charged, by day and model
+    /// Sum up what a tenant used and was charged, by day and model; export what was charged
     Usage(usage::UsageArgs),
     /// Compare what tenants were charged with the vendor's bills; exit code 1 when something differs
     Reconcile(reconcile::ReconcileArgs),

@@ -25,6 +25,7 @@ mod task_item_tests;
 mod task_store;
 mod tenant_store;
 mod transact;
+mod usage_cursors;
 mod write;
 
 use std::fmt;

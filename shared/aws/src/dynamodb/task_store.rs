@@ -83,6 +83,15 @@ impl TaskStore for DynamoStore {
         let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
         tasks.filter(|task| !matches!(task, Ok(task) if Some(&task.id) == before)).take(limit).collect()
     }
+
+    async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+        // `after` itself is in the range, hence one more.
+        let tasks = Range::prefixed(tenant_partition(tenant), TASK_PREFIX);
+        let from = format!("{TASK_PREFIX}{}", after.map_or("", TaskId::as_str));
+        let items = self.table.query(Range { from, limit: limit.saturating_add(1), ..tasks }).await?;
+        let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
+        tasks.filter(|task| !matches!(task, Ok(task) if Some(&task.id) == after)).take(limit).collect()
+    }
 }
 
 impl DynamoStore {

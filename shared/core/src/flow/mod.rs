@@ -4,6 +4,7 @@ mod advance;
 mod archive;
 mod audit;
 mod deliver;
+mod export;
 mod line;
 mod media;
 mod price;
@@ -17,6 +18,7 @@ mod usage;
 mod work;
 
 pub use audit::TenantAudit;
+pub use export::{Exported, UsageExport};
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 pub use tenancy::{

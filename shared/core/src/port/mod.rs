@@ -15,6 +15,8 @@ mod queue;
 mod task_store;
 mod tenant_store;
 mod upstream;
+mod usage_cursors;
+mod usage_sink;
 mod vendor_books;
 
 pub use account_store::AccountStore;
@@ -32,4 +34,6 @@ pub use queue::{DeadLetter, Lease, Queue};
 pub use task_store::{Admitted, TaskStore};
 pub use tenant_store::TenantStore;
 pub use upstream::{SubmitAnswer, SubmitCall, Upload, Upstream};
+pub use usage_cursors::UsageCursors;
+pub use usage_sink::{UsageBatch, UsageSink};
 pub use vendor_books::VendorBooks;

@@ -60,4 +60,7 @@ pub trait TaskStore: Send + Sync {
 
     /// The tenant's tasks, newest first, older than `before` when given, which need not be a task's id.
     async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>>;
+
+    /// The tenant's tasks, oldest first, younger than `after` when given, which need not be a task's id.
+    async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>>;
 }

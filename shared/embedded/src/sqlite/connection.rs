@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(count("SELECT count(*) FROM tenants WHERE id = 'acme'"), 1);
         assert_eq!(count("SELECT count(*) FROM audit"), 0);
         assert_eq!(count("SELECT count(*) FROM line"), 0);
+        assert_eq!(count("SELECT count(*) FROM usage_cursors"), 0);
         assert_eq!(count("PRAGMA user_version"), SCHEMA_VERSION);
     }
 

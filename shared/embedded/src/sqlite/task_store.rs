@@ -92,6 +92,16 @@ impl TaskStore for SqliteStore {
         )?;
         bodies.iter().map(|body| parse_task(body)).collect()
     }
+
+    async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+        let after = after.map_or("", TaskId::as_str);
+        let bodies = self.readers.rows(
+            "SELECT body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            params![tenant.as_str(), after, i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| row.get::<_, String>(0),
+        )?;
+        bodies.iter().map(|body| parse_task(body)).collect()
+    }
 }
 
 const TASK: &str = "SELECT body FROM tasks WHERE tenant = ?1 AND id = ?2";

@@ -54,6 +54,14 @@ pub struct NotifierConfig {
 pub struct SweeperConfig {
     pub base: Base,
     pub watch_queue: String,
+    /// Where usage is exported to, if it is.
+    pub export: Option<ExportBucket>,
+}
+
+/// A bucket and what the keys in it begin with.
+pub struct ExportBucket {
+    pub bucket: String,
+    pub prefix: String,
 }
 
 pub struct AdminConfig {
@@ -124,7 +132,18 @@ impl NotifierConfig {
 
 impl SweeperConfig {
     pub fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { base: Base::read(env)?, watch_queue: env.url("FLUXGATE_WATCH_QUEUE_URL")?.into() })
+        Ok(Self {
+            base: Base::read(env)?,
+            watch_queue: env.url("FLUXGATE_WATCH_QUEUE_URL")?.into(),
+            export: ExportBucket::read(env)?,
+        })
+    }
+}
+
+impl ExportBucket {
+    fn read(env: &Environment) -> Result<Option<Self>, InitError> {
+        let Some(bucket) = env.optional("FLUXGATE_USAGE_EXPORT_BUCKET") else { return Ok(None) };
+        Ok(Some(Self { bucket, prefix: env.required("FLUXGATE_USAGE_EXPORT_PREFIX")? }))
     }
 }
 

@@ -5,7 +5,8 @@ mod functions;
 
 pub use environment::Environment;
 pub use functions::{
-    AdminConfig, ArchiverConfig, GatewayConfig, NotifierConfig, PollerConfig, ReceiverConfig, SweeperConfig,
+    AdminConfig, ArchiverConfig, ExportBucket, GatewayConfig, NotifierConfig, PollerConfig, ReceiverConfig,
+    SweeperConfig,
 };
 
 use fluxgate_aws::sqs::QueueUrls;

@@ -10,13 +10,13 @@ use fluxgate_core::port::{NewObject, ObjectStore, Stored, SystemClock, Upstream 
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_outbound::{Guard, GuardPolicy, Roots, UpstreamSettings, WaveSpeedClient};
-use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings};
+use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings, S3UsageSink};
 use ipnet::IpNet;
 
 use super::parts::Parts;
 use super::stored_secret::StoredSecret;
 use crate::absent::Absent;
-use crate::config::VendorAccount;
+use crate::config::{ExportBucket, VendorAccount};
 use crate::init::InitError;
 
 const CATALOGUE_TTL_MS: u64 = 300_000;
@@ -46,8 +46,18 @@ pub(super) async fn warm(upstream: &WaveSpeedClient) {
 
 /// The tenants' buckets, in the tenants' roles.
 pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
+    S3ObjectStore::new(s3(parts, S3Limits::default())).with_roles(Arc::new(AssumedRoles(roles(parts))))
+}
+
+/// The operator's bucket of usage events, as the function itself. A batch is small, and a sweep has other things to do.
+pub(super) fn export_bucket(parts: &Parts, to: &ExportBucket) -> S3UsageSink {
+    let limits = S3Limits { attempt_timeout_ms: 10_000, operation_timeout_ms: 30_000, ..S3Limits::default() };
+    S3UsageSink::new(s3(parts, limits), &to.bucket, &to.prefix)
+}
+
+fn s3(parts: &Parts, limits: S3Limits) -> S3StoreSettings {
     let aws = &parts.aws;
-    let settings = S3StoreSettings {
+    S3StoreSettings {
         endpoint: aws.endpoint.clone(),
         public_endpoint: None,
         region: aws.region.clone(),
@@ -55,9 +65,8 @@ pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
         // Whatever stands in for AWS has no wildcard names.
         force_path_style: aws.endpoint.is_some(),
         http: Some(aws.http.clone()),
-        limits: S3Limits::default(),
-    };
-    S3ObjectStore::new(settings).with_roles(Arc::new(AssumedRoles(roles(parts))))
+        limits,
+    }
 }
 
 /// Roles in the tenants' accounts.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
-use fluxgate_core::flow::{EntryOrder, Fluxgate, Ports, Tenancy};
+use fluxgate_core::flow::{EntryOrder, Ports, Tenancy, UsageExport};
 use fluxgate_core::job::Lane;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
 
 use super::destinations::TenantRoles;
 use super::parts::{Linking, Parts, bounds, fluxgate};
-use super::ways_out::{buckets, guard, roles, upstream};
+use super::ways_out::{buckets, export_bucket, guard, roles, upstream};
 use crate::batch::Consumer;
 use crate::config::{AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig};
 use crate::init::InitError;
+use crate::schedule::Sweeper;
 
 /// Late submits, reconciling, asking upstream.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
@@ -51,12 +52,20 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), linking, None), queue: parts.queue, lane: Lane::Notify })
 }
 
-/// Audits every tenant.
-pub async fn sweeper(env: &Environment) -> Result<Arc<Fluxgate>, InitError> {
-    let SweeperConfig { base, watch_queue } = SweeperConfig::read(env)?;
+/// Audits every tenant, and exports usage where a bucket is named.
+pub async fn sweeper(env: &Environment) -> Result<Sweeper, InitError> {
+    let SweeperConfig { base, watch_queue, export } = SweeperConfig::read(env)?;
     let queues = QueueUrls { watch: Some(watch_queue), ..QueueUrls::default() };
     let parts = Parts::open(base, queues, None).await?;
-    Ok(fluxgate(parts.ports(), bounds(None), Linking::none(), None))
+    let Ports { tasks, tenants, clock, .. } = parts.ports();
+    let export = export.map(|to| UsageExport {
+        tasks,
+        tenants,
+        cursors: parts.store.clone(),
+        sink: Arc::new(export_bucket(&parts, &to)),
+        clock,
+    });
+    Ok(Sweeper { fluxgate: fluxgate(parts.ports(), bounds(None), Linking::none(), None), export })
 }
 
 /// The operator's API.

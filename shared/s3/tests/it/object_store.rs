@@ -13,7 +13,7 @@ use crate::stub::Stub;
 
 const SECRET: &str = "local-secret";
 
-fn settings(endpoint: String) -> S3StoreSettings {
+pub(crate) fn settings(endpoint: String) -> S3StoreSettings {
     S3StoreSettings {
         endpoint: Some(endpoint),
         public_endpoint: None,

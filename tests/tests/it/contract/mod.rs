@@ -30,6 +30,7 @@ macro_rules! every_behaviour {
                 of_many_admissions_only_those_that_are_paid_for_succeed
                 another_tenant_s_task_is_not_found
                 tasks_are_listed_newest_first_and_page_by_page
+                tasks_are_listed_oldest_first_and_page_by_page
                 large_inputs_go_with_the_end_and_small_ones_stay
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
             task_store_changes:
@@ -72,6 +73,21 @@ macro_rules! every_behaviour {
             delivery_store:
                 a_delivery_is_updated_over_the_version_it_was_made_from
                 another_tenant_s_delivery_is_not_found;
+            usage_cursors:
+                a_cursor_that_was_never_saved_is_at_the_beginning
+                a_cursor_is_saved_over_the_version_it_was_made_from
+                of_many_saves_of_one_version_one_is_written
+                cursors_of_other_places_and_tenants_are_apart;
+            usage_export:
+                what_is_charged_is_told_once_and_nothing_else
+                a_task_that_completes_after_younger_ones_were_told_is_told
+                a_task_that_is_written_after_younger_ones_were_told_is_told
+                an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none
+                what_the_sink_did_not_take_is_told_later
+                several_exports_at_once_lose_nothing
+                an_export_without_time_says_that_there_is_more
+                an_export_that_restarts_tells_the_same_again_and_other_places_have_their_own
+                a_tenant_is_exported_after_its_deletion;
         }
     };
 }

@@ -12,13 +12,14 @@ use super::{FUNCTIONS, function};
 /// What the platform sets for every function.
 const PLATFORM: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// What a function does without.
-const OPTIONAL: [&str; 6] = [
+const OPTIONAL: [&str; 7] = [
     "FLUXGATE_LOG",
     "FLUXGATE_PUBLIC_URL",
     "FLUXGATE_BASE_URL",
     "FLUXGATE_ALLOW_NET",
     "FLUXGATE_UPSTREAM_RATE_PER_MINUTE",
     "FLUXGATE_UPSTREAM_CONCURRENCY",
+    "FLUXGATE_USAGE_EXPORT_BUCKET",
 ];
 
 type Variables = BTreeMap<String, String>;

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::{FUNCTIONS, allowed_actions, capital, function, list, named, resource, resources, sources, template, text};
 
 /// Resources that are more than one thing, by the statement's name.
-const PATTERNS: [(&str, &str); 3] = [
+const PATTERNS: [(&str, &str); 4] = [
     ("TenantRoles", "roles in tenants' accounts: the operator's parameter says which"),
     ("OwnBuckets", "objects in buckets of this account whose name the operator's parameter says"),
+    ("UsageExport", "objects under the prefix that the operator's parameters name"),
     ("Secrets", "Secrets Manager ends every ARN in six characters of its own"),
 ];
 
@@ -178,7 +179,8 @@ fn tenants_buckets_are_for_the_gateway_and_the_archiver_alone_and_the_admin_may_
 
         let reaches_tenants = matches!(name, "gateway" | "archiver");
         let assumes_roles = reaches_tenants || name == "admin";
-        assert_eq!([services.contains("sts"), services.contains("s3")], [assumes_roles, reaches_tenants], "{name}");
+        let writes_objects = reaches_tenants || name == "sweeper";
+        assert_eq!([services.contains("sts"), services.contains("s3")], [assumes_roles, writes_objects], "{name}");
         if assumes_roles {
             assert_eq!(allowed(name, "sts:AssumeRole"), BTreeSet::from(["TenantRolePattern".to_owned()]));
         }
@@ -194,6 +196,21 @@ fn tenants_buckets_are_for_the_gateway_and_the_archiver_alone_and_the_admin_may_
         |name| allowed_actions(name).into_iter().filter(|action| action.starts_with("s3:")).collect::<Vec<_>>();
     assert_eq!(objects("gateway"), ["s3:GetObject"]);
     assert_eq!(objects("archiver"), ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]);
+}
+
+/// Whoever bills reads what lies there; the sweeper cannot.
+#[test]
+fn the_sweeper_puts_usage_into_its_bucket_under_its_prefix_and_does_nothing_else_with_it() {
+    let export = statements("sweeper").into_iter().find(|statement| statement.sid() == "UsageExport").unwrap();
+
+    assert_eq!(export.actions(), BTreeSet::from(["s3:PutObject".to_owned()]));
+    let objects = "arn:${AWS::Partition}:s3:::${UsageExportBucket}/${UsageExportPrefix}/*";
+    assert_eq!(export.resources(), [&json!({ "Fn::Sub": objects })]);
+    assert_eq!(export.0["Condition"], json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } }));
+    let all = allowed_actions("sweeper").into_iter().filter(|action| action.starts_with("s3:"));
+    assert_eq!(all.collect::<Vec<_>>(), ["s3:PutObject"]);
+    let told = given("sweeper", |variable| variable.starts_with("FLUXGATE_USAGE_EXPORT_"));
+    assert_eq!(told, ["UsageExportBucket", "UsageExportPrefix"].map(str::to_owned).into());
 }
 
 /// The resources and parameters that a function's environment names.

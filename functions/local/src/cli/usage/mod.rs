@@ -1,7 +1,9 @@
-//! `fluxgate usage`.
+//! `fluxgate usage [export]`.
 
-use anyhow::Result;
-use clap::Args;
+mod export;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::day::Day;
 use fluxgate_core::flow::{UsageQuery, read_usage};
@@ -13,9 +15,13 @@ use super::FolderArgs;
 use crate::folder::DataFolder;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct UsageArgs {
+    #[command(subcommand)]
+    command: Option<UsageCommand>,
     /// Whose usage
-    tenant: TenantId,
+    #[arg(required = true)]
+    tenant: Option<TenantId>,
     /// The first day, such as 2026-11-01, in UTC [default: 29 days before the last one]
     #[arg(long, value_name = "DAY", value_parser = day)]
     from: Option<Day>,
@@ -32,15 +38,25 @@ pub(super) struct UsageArgs {
     folder: FolderArgs,
 }
 
+#[derive(Subcommand)]
+enum UsageCommand {
+    /// Add what was charged since the last export to a file, as CloudEvents, one a line
+    Export(export::ExportArgs),
+}
+
 fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
 }
 
 pub(super) async fn run(args: UsageArgs) -> Result<()> {
+    if let Some(UsageCommand::Export(args)) = args.command {
+        return export::run(args).await;
+    }
+    let tenant = args.tenant.context("name the tenant whose usage to sum up")?;
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    TenantStore::get(&folder.store, &args.tenant).await?;
+    TenantStore::get(&folder.store, &tenant).await?;
     let window = Days::named(args.from, args.to, SystemClock.now()).window()?;
-    let query = UsageQuery { tenant: &args.tenant, window, model: None };
+    let query = UsageQuery { tenant: &tenant, window, model: None };
     let report = read_usage(&folder.store, &Bounds::default(), &query).await?;
     if args.csv {
         print(&csv(args.group_by, &report.grouped(args.group_by)));

@@ -1,0 +1,69 @@
+//! `fluxgate usage export`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use fluxgate_core::flow::{Exported, UsageExport};
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::SystemClock;
+use fluxgate_core::time::Timestamp;
+use fluxgate_embedded::FileUsageSink;
+
+use crate::cli::FolderArgs;
+use crate::folder::DataFolder;
+
+#[derive(Args)]
+pub(super) struct ExportArgs {
+    /// The file that the events are added to; what it was given before is remembered in the data folder
+    #[arg(long = "to", value_name = "FILE")]
+    file: PathBuf,
+    /// One tenant, also a deleted one [default: all there are and were]
+    #[arg(long)]
+    tenant: Option<TenantId>,
+    /// Tell everything again, from the first charge on; the events keep their ids
+    #[arg(long)]
+    restart: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+pub(super) async fn run(args: ExportArgs) -> Result<()> {
+    let folder = DataFolder::open_existing(&args.folder.data)?;
+    let store = Arc::new(folder.store);
+    let export = UsageExport {
+        tasks: store.clone(),
+        tenants: store.clone(),
+        cursors: store,
+        sink: Arc::new(FileUsageSink::open(&args.file)?),
+        clock: Arc::new(SystemClock),
+    };
+    let mut tenants = export.tenants(Timestamp(0)).await?;
+    if let Some(tenant) = &args.tenant {
+        tenants.retain(|known| known == tenant);
+        if tenants.is_empty() {
+            bail!("there is no tenant '{tenant}', and was none; 'fluxgate tenants list' shows those there are");
+        }
+    }
+    let mut sum = Exported { complete: true, ..Exported::default() };
+    for tenant in &tenants {
+        if args.restart {
+            export.restart(tenant).await?;
+        }
+        let exported = export.export(tenant, Timestamp(i64::MAX)).await?;
+        sum.events += exported.events;
+        sum.charged.0 += exported.charged.0;
+        sum.complete &= exported.complete;
+    }
+    report(&args.file, &sum);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn report(file: &std::path::Path, sum: &Exported) {
+    println!("{} events were added to {}; they come to {}", sum.events, file.display(), sum.charged);
+    if !sum.complete {
+        eprintln!("there is more to tell: too many tasks still run or are minutes old; export again in ten minutes");
+    }
+}

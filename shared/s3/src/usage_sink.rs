@@ -1,0 +1,54 @@
+//! Usage events as objects of the operator's bucket, one for each batch.
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use fluxgate_core::Result;
+use fluxgate_core::digest::sha256;
+use fluxgate_core::port::{NewObject, ObjectBody, UsageBatch, UsageSink};
+use fluxgate_core::tenant::Destination;
+
+use super::bucket::Bucket;
+use super::roles::Caller;
+use super::{S3StoreSettings, client, put};
+
+const CONTENT_TYPE: &str = "application/x-ndjson";
+
+/// [`UsageSink`] on S3. It needs the right to put, and no other: a batch's name stands for its bytes.
+pub struct S3UsageSink {
+    client: Client,
+    destination: Destination,
+    place: String,
+}
+
+impl S3UsageSink {
+    /// Connects to nothing yet. The prefix has no slash at either end; empty: none.
+    pub fn new(settings: S3StoreSettings, bucket: &str, prefix: &str) -> Self {
+        let (client, _) = client::clients(settings);
+        let (place, bucket, prefix) = (format!("s3://{bucket}/{prefix}"), bucket.to_owned(), prefix.to_owned());
+        Self { client, destination: Destination { bucket, prefix, role: None, bucket_owner: None }, place }
+    }
+
+    fn key(&self, name: &str) -> String {
+        let prefix = &self.destination.prefix;
+        if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") }
+    }
+}
+
+#[async_trait]
+impl UsageSink for S3UsageSink {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    async fn take(&self, batch: UsageBatch) -> Result<()> {
+        let object = NewObject {
+            key: self.key(&batch.name),
+            bytes: batch.lines.len() as u64,
+            sha256: sha256(&batch.lines),
+            body: ObjectBody::Memory(batch.lines),
+            content_type: CONTENT_TYPE.to_owned(),
+        };
+        let bucket = Bucket::new(&self.client, &self.destination, Caller::own());
+        put::put_named(&bucket, &object).await
+    }
+}
