@@ -31,8 +31,8 @@ impl Fluxgate {
     /// Admits a task and sends it upstream, answering with the task as it then stands.
     ///
     /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`, `model_not_allowed`), `NotFound` (no such
-    /// model), `Invalid` (an input, naming the field, or a forbidden address), `InsufficientFunds`, `KeyReused`, `Unavailable`
-    /// (catalogue or quote cannot be had). A request whose key is known answers with the task that the key stands for.
+    /// model), `Invalid` (an input, naming the field, or a forbidden address), `InsufficientFunds` (`insufficient_funds`,
+    /// `budget_exhausted`), `Busy` (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request whose key is known answers with the task that the key stands for.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
         if let Some(idempotency) = &idempotency
@@ -50,17 +50,17 @@ impl Fluxgate {
             self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
         }
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
+        let tasks_in_flight_max = tenant.limits.tasks_in_flight;
         let outputs_asked = outputs_asked(model, &inputs);
         let (tenant, model) = (request.tenant, request.model);
         let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked };
-        let admission = self.admission(new, inputs, idempotency)?;
-        let task = admission.task.clone();
+        let admission = Admission { tasks_in_flight_max, ..self.admission(new, inputs, idempotency)? };
         let inputs = admission.inputs.clone();
         match self.ports.tasks.admit(admission).await? {
             Admitted::Existing(task) => Ok(*task),
-            Admitted::New => {
+            Admitted::New(task) => {
                 count!("Submits");
-                self.send(task, &inputs).await
+                self.send(*task, &inputs).await
             }
         }
     }
@@ -106,6 +106,7 @@ impl Fluxgate {
             steps,
             inputs: Value::Object(inputs).to_string(),
             idempotency,
+            tasks_in_flight_max: None,
             watch_after_ms: jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64()),
         })
     }

@@ -104,7 +104,8 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         }
         remember_key(write.connection, task, idempotency)?;
     }
-    money::hold(write.connection, &task.tenant, task.id.as_str(), task.price, task.created_at)?;
+    let hold = money::hold(write.connection, task, &admission.hold_terms())?;
+    let task = &Task { hold, ..task.clone() };
     insert_task(write.connection, task)?;
     write
         .connection
@@ -114,7 +115,7 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     add_steps(write.connection, task, &admission.steps)?;
     let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
     put_job(write, &watch, task.created_at.plus_ms(admission.watch_after_ms), 0)?;
-    Ok(Admitted::New)
+    Ok(Admitted::New(Box::new(task.clone())))
 }
 
 const KEY: &str = "SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3";
@@ -184,7 +185,7 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
         claim_run(write.connection, task, &claim.run)?;
     }
     if let Some(settlement) = change.money {
-        money::settle(write.connection, &task.tenant, task.id.as_str(), settlement, task.since)?;
+        money::settle(write.connection, task, settlement)?;
     }
     add_steps(write.connection, task, &change.steps)?;
     for delivery in &change.deliveries {
