@@ -52,6 +52,8 @@ pub enum AuditAction {
     PricesChanged,
     #[serde(rename = "account.topped_up")]
     AccountToppedUp,
+    #[serde(rename = "budget.changed")]
+    BudgetChanged,
 }
 
 /// One change.

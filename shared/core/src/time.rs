@@ -41,7 +41,7 @@ impl Timestamp {
         text.parse::<Instant>().ok().map(|instant| Self(instant.as_millisecond()))
     }
 
-    fn instant(self) -> Instant {
+    pub(crate) fn instant(self) -> Instant {
         Instant::from_millisecond(self.0).unwrap_or(Instant::UNIX_EPOCH)
     }
 }

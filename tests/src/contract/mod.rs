@@ -3,8 +3,10 @@
 
 pub mod account_store;
 pub mod books;
+pub mod budgets;
 pub mod delivery_store;
 pub mod endpoint_store;
+pub mod in_flight;
 pub mod line_store;
 pub mod queue;
 pub mod task_store;
@@ -17,6 +19,7 @@ pub mod usage_told;
 use std::path::Path;
 use std::sync::Arc;
 
+use fluxgate_core::Result;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
@@ -79,6 +82,7 @@ pub fn admission(tenant: &TenantId) -> Admission {
         steps: vec![Step::new(now, "admitted"), Step::new(now, "submit_started")],
         inputs: r#"{"prompt":"x"}"#.to_owned(),
         idempotency: None,
+        tasks_in_flight_max: None,
         watch_after_ms: 600_000,
         wake_after_ms: None,
     }
@@ -115,10 +119,15 @@ impl Stores {
 
     /// An admitted task of a tenant with money.
     pub async fn admitted(&self, tenant: &TenantId) -> Task {
-        let admission = admission(tenant);
-        let task = admission.task.clone();
-        assert_eq!(self.tasks.admit(admission).await.expect("there is money"), Admitted::New);
-        task
+        self.admit(admission(tenant)).await.expect("there is money")
+    }
+
+    /// The task as the store wrote it.
+    pub async fn admit(&self, admission: Admission) -> Result<Task> {
+        match self.tasks.admit(admission).await? {
+            Admitted::New(task) => Ok(*task),
+            Admitted::Existing(task) => panic!("{} is not new", task.id),
+        }
     }
 
     /// Brings a signal to a task and writes the change.

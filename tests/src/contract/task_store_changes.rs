@@ -5,7 +5,7 @@ use fluxgate_core::callback::EventType;
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::job::{Job, Lane};
-use fluxgate_core::money::{Account, EntryKind, MicroUsd};
+use fluxgate_core::money::{Account, EntryKind};
 use fluxgate_core::task::{Admission, Change, Failure, Signal, State, Task, Via, transition};
 
 use super::{PRICE, Stores, archived, finished, fresh_run, fresh_tenant, now};
@@ -23,7 +23,7 @@ pub async fn a_completion_captures_the_hold_once_whoever_comes_again(stores: Sto
 
     assert!(again.is_conflict());
     let account = stores.accounts.account(&tenant).await.unwrap();
-    assert_eq!(account, Account { available: PRICE, held: MicroUsd::ZERO, captured: PRICE });
+    assert_eq!(account, Account { available: PRICE, captured: PRICE, ..Account::default() });
     let ledger = stores.accounts.ledger(&tenant).await.unwrap();
     assert_eq!(ledger.iter().filter(|entry| entry.kind == EntryKind::Capture).count(), 1);
 }
@@ -36,7 +36,7 @@ pub async fn a_failure_releases_the_hold(stores: Stores) {
 
     assert_eq!(failed.state, State::Failed);
     let account = stores.accounts.account(&tenant).await.unwrap();
-    assert_eq!(account, Account { available: PRICE, held: MicroUsd::ZERO, captured: MicroUsd::ZERO });
+    assert_eq!(account, Account { available: PRICE, ..Account::default() });
 }
 
 pub async fn a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing(stores: Stores) {
@@ -128,8 +128,7 @@ pub async fn the_watch_is_there_from_admission_and_goes_with_the_end(stores: Sto
     let tenant = stores.funded(2).await;
     let mut admission = super::admission(&tenant);
     admission.watch_after_ms = 0;
-    let task = admission.task.clone();
-    stores.tasks.admit(admission).await.unwrap();
+    let task = stores.admit(admission).await.unwrap();
 
     let watch = super::queue::receive_of(&stores, Lane::Watch, &tenant).await;
     assert_eq!(watch.len(), 1);

@@ -68,7 +68,7 @@ async fn an_admission_whose_answer_was_lost_is_done_once_and_told_as_new() {
         admission.idempotency = idempotency;
         bed.faulty.next("TransactWriteItems", [Fault::AnswerLost]);
 
-        assert_eq!(bed.by_faulty.tasks.admit(admission).await.unwrap(), Admitted::New);
+        assert!(matches!(bed.by_faulty.tasks.admit(admission).await.unwrap(), Admitted::New(_)));
 
         assert_eq!(bed.faulty.left(), 0);
     }
@@ -81,9 +81,10 @@ async fn an_admission_that_comes_again_is_done_once_and_sent_no_more_when_its_ta
     let tenant = bed.stores.funded(2).await;
     let admission = admission(&tenant);
 
-    assert_eq!(bed.store().admit(admission.clone()).await.unwrap(), Admitted::New);
-    assert_eq!(bed.store().admit(admission.clone()).await.unwrap(), Admitted::New);
-    let moved = bed.stores.signal(&admission.task, Signal::SubmitAmbiguous { reason: "x".to_owned() }).await;
+    assert!(matches!(bed.store().admit(admission.clone()).await.unwrap(), Admitted::New(_)));
+    assert!(matches!(bed.store().admit(admission.clone()).await.unwrap(), Admitted::New(_)));
+    let admitted = bed.stores.tasks.get(&tenant, &admission.task.id).await.unwrap();
+    let moved = bed.stores.signal(&admitted, Signal::SubmitAmbiguous { reason: "x".to_owned() }).await;
     let again = bed.store().admit(admission).await.unwrap();
 
     assert_eq!(again, Admitted::Existing(Box::new(moved)));
@@ -241,9 +242,9 @@ async fn an_ordinary_task_with_one_delivery_costs_twelve_write_units_and_a_key_o
         let before = bed.faulty.write_units();
         let mut admission = admission(&tenant);
         admission.idempotency = idempotency;
-        let (task, run) = (admission.task.clone(), fresh_run());
+        let run = fresh_run();
 
-        bed.by_faulty.tasks.admit(admission).await.unwrap();
+        let task = bed.by_faulty.admit(admission).await.unwrap();
         let submitted = Signal::Accepted { upstream: run.clone(), via: Via::Submit };
         let task = bed.by_faulty.signal(&task, submitted).await;
         let task = bed.by_faulty.signal(&task, finished(run)).await;
@@ -287,8 +288,8 @@ async fn a_task_without_a_price_moves_no_money_and_needs_no_account() {
     free.task.price = MicroUsd::ZERO;
     let task = free.task.clone();
 
-    assert_eq!(bed.store().admit(free.clone()).await.unwrap(), Admitted::New);
-    assert_eq!(bed.store().admit(free).await.unwrap(), Admitted::New);
+    assert!(matches!(bed.store().admit(free.clone()).await.unwrap(), Admitted::New(_)));
+    assert!(matches!(bed.store().admit(free).await.unwrap(), Admitted::New(_)));
     let task = bed.stores.signal(&task, finished(fresh_run())).await;
     let task = bed.stores.signal(&task, archived()).await;
 
@@ -347,9 +348,9 @@ async fn inputs_too_large_for_their_task_s_item_lie_beside_it() {
     let tenant = bed.stores.funded(1).await;
     let mut large = admission(&tenant);
     large.inputs = format!("{{\"prompt\":\"{}\"}}", "é".repeat(2_000));
-    let (task, inputs) = (large.task.clone(), large.inputs.clone());
+    let inputs = large.inputs.clone();
 
-    bed.store().admit(large).await.unwrap();
+    let task = bed.stores.admit(large).await.unwrap();
     let failed = bed.stores.signal(&task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
 
     assert!(failed.state.is_end());

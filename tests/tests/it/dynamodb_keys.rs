@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
 use fluxgate_aws::sqs::OverTasks as _;
 use fluxgate_core::id::{IdempotencyKey, TenantId};
-use fluxgate_core::money::MicroUsd;
+use fluxgate_core::money::{MicroUsd, Payment};
 use fluxgate_core::port::{AccountStore as _, Admitted, TaskStore as _};
 use fluxgate_core::task::{Admission, Idempotency, Step, Task};
 use fluxgate_core::{Error, Kind, Result};
 use fluxgate_tests::aws_stores::TABLE;
-use fluxgate_tests::contract::{PRICE, admission, fresh_tenant, now};
+use fluxgate_tests::contract::{PRICE, admission, budgets, fresh_tenant, now};
 use fluxgate_tests::eventually;
 use fluxgate_tests::faulty_aws::Fault;
 use tokio::task::JoinHandle;
@@ -52,10 +52,10 @@ async fn a_key_whose_task_was_never_written_passes_to_whoever_comes_with_it() {
         let tenant = bed.stores.funded(2).await;
         let gone = bed.cut_off(keyed(&tenant, 1)).await;
         let next = keyed(&tenant, request);
-        let (task, idempotency) = (next.task.clone(), next.idempotency.clone().unwrap());
+        let idempotency = next.idempotency.clone().unwrap();
         assert_eq!(bed.store().existing(&tenant, &idempotency, now()).await.unwrap(), None);
 
-        assert_eq!(bed.store().admit(next).await.unwrap(), Admitted::New);
+        let task = bed.stores.admit(next).await.unwrap();
 
         let again = bed.store().admit(keyed(&tenant, request)).await.unwrap();
         assert_eq!(again, Admitted::Existing(Box::new(task.clone())));
@@ -88,10 +88,8 @@ async fn who_is_overtaken_between_its_key_and_its_task_gives_the_other_s_task_an
     for (request, outcome) in [(1, Ok(())), (2, Err(Kind::KeyReused))] {
         let tenant = bed.stores.funded(2).await;
         let slow = bed.between(keyed(&tenant, request)).await;
-        let fast = keyed(&tenant, 1);
-        let task = fast.task.clone();
 
-        assert_eq!(bed.store().admit(fast).await.unwrap(), Admitted::New);
+        let task = bed.stores.admit(keyed(&tenant, 1)).await.unwrap();
         bed.faulty.let_go();
         let late = slow.await.unwrap();
 
@@ -115,7 +113,7 @@ async fn of_many_who_find_a_key_without_its_task_one_is_new() {
     let (mut new, mut existing) = (0, BTreeSet::new());
     for attempt in attempts.collect::<Vec<_>>() {
         match attempt.await.unwrap() {
-            Admitted::New => new += 1,
+            Admitted::New(_) => new += 1,
             Admitted::Existing(task) => drop(existing.insert(task.id)),
         }
     }
@@ -133,7 +131,7 @@ async fn a_key_is_put_taken_over_and_released_once_though_the_answer_was_lost() 
     bed.faulty.next("PutItem", [Fault::AnswerLost]);
     bed.cut_off(keyed(&tenant, 1)).await;
     bed.faulty.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(bed.by_faulty.tasks.admit(keyed(&tenant, 1)).await.unwrap(), Admitted::New);
+    bed.by_faulty.admit(keyed(&tenant, 1)).await.unwrap();
     let poor = fresh_tenant();
     bed.faulty.next("DeleteItem", [Fault::AnswerLost]);
 
@@ -142,7 +140,7 @@ async fn a_key_is_put_taken_over_and_released_once_though_the_answer_was_lost() 
     assert_eq!((refused.kind, bed.faulty.left()), (Kind::InsufficientFunds, 0));
     assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
     bed.store().top_up(&poor, MicroUsd(PRICE.0), "first", now()).await.unwrap();
-    assert_eq!(bed.store().admit(keyed(&poor, 2)).await.unwrap(), Admitted::New);
+    bed.stores.admit(keyed(&poor, 2)).await.unwrap();
 }
 
 /// A refused submit gives its key back; by then it may be another's.
@@ -157,13 +155,30 @@ async fn a_refused_submit_does_not_take_the_key_from_who_has_it_now() {
     let refused = tokio::spawn(async move { stores.tasks.admit(poor).await });
     eventually("the refusal", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
     bed.store().top_up(&tenant, PRICE, "second", now()).await.unwrap();
-    let next = keyed(&tenant, 1);
-    let task = next.task.clone();
 
-    assert_eq!(bed.store().admit(next).await.unwrap(), Admitted::New);
+    let task = bed.stores.admit(keyed(&tenant, 1)).await.unwrap();
     bed.faulty.let_go();
 
     assert_eq!(refused.await.unwrap().unwrap_err().kind, Kind::InsufficientFunds);
     let again = bed.store().admit(keyed(&tenant, 1)).await.unwrap();
     assert_eq!(again, Admitted::Existing(Box::new(task)));
+}
+
+/// A tenant that is known to have a budget is refused by what its account says, before any transaction.
+#[tokio::test]
+async fn an_admission_that_used_up_the_budget_and_comes_again_is_told_as_new_and_keeps_its_key() {
+    let bed = Bed::start().await;
+    let tenant = fresh_tenant();
+    budgets::set(&bed.stores, &tenant, Some(budgets::budget(1, Payment::Postpaid)), now()).await.unwrap();
+    let admission = keyed(&tenant, 1);
+
+    let task = bed.stores.admit(admission.clone()).await.unwrap();
+    let again = bed.store().admit(admission).await.unwrap();
+    let other = bed.store().admit(keyed(&tenant, 1)).await.unwrap();
+    let refused = bed.store().admit(budgets::at(&tenant, now())).await.unwrap_err();
+
+    assert_eq!(again, Admitted::New(Box::new(task.clone())));
+    assert_eq!(other, Admitted::Existing(Box::new(task)));
+    assert_eq!(refused.code, "budget_exhausted");
+    assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
 }

@@ -125,9 +125,7 @@ async fn a_key_that_a_late_read_missed_is_found_by_the_admission() {
     let key = IdempotencyKey::parse("k").unwrap();
     let idempotency = Idempotency { key, request: [1; 32], expires_at: now().plus_ms(60_000) };
     let keyed = || Admission { idempotency: Some(idempotency.clone()), ..admission(&tenant) };
-    let first = keyed();
-    let task = first.task.clone();
-    bed.store().admit(first).await.unwrap();
+    let task = bed.stores.admit(keyed()).await.unwrap();
 
     bed.faulty.next("GetItem", [Fault::Late]);
     assert_eq!(bed.by_faulty.tasks.existing(&tenant, &idempotency, now()).await.unwrap(), None);

@@ -11,6 +11,7 @@ mod aws_secrets;
 mod bad_input;
 mod batch;
 mod books;
+mod budgets;
 mod callbacks;
 mod command;
 mod concurrency;

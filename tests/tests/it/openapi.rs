@@ -25,6 +25,7 @@ async fn the_document_names_every_route_and_each_route_answers() {
         "/v1/endpoints",
         "/v1/tasks/{id}/timeline",
         "/v1/usage",
+        "/v1/budget",
         "/healthz",
     ] {
         assert!(paths.contains_key(wanted), "{wanted} is missing");

@@ -118,19 +118,45 @@ fn accounts_are_topped_up_once_for_each_reference_and_checked() {
 }
 
 #[test]
+fn a_budget_is_set_shown_and_taken_away() {
+    let here = Installation::new();
+    let terms = ["--limit", "500", "--time-zone", "Europe/Berlin", "--roll-over", "unused", "--roll-over-cap", "100"];
+
+    let set = here.does(&[&["accounts", "budget", "acme"], &terms[..], &["--postpaid"]].concat());
+    let shown = here.does(&["accounts", "show", "acme"]);
+
+    for told in ["acme  20", "budget $500.00", "carried over $0.00", "left $500.00", "until 20"] {
+        assert!(set.contains(told), "{told}: {set}");
+    }
+    assert!(shown.contains("available $2.00") && shown.ends_with(&set), "{shown}");
+    assert_eq!(here.does(&["accounts", "budget", "acme"]), set);
+    here.fails(&["accounts", "budget", "acme", "--limit", "0"], "suspend the tenant for none");
+    here.fails(&["accounts", "budget", "nobody", "--limit", "1"], "there is no tenant 'nobody'");
+    here.fails(&["accounts", "budget", "acme", "--limit", "1", "--roll-over-cap", "1"], "--roll-over unused");
+    for bad in [&["--limit", "x"][..], &["--limit", "1", "--time-zone", "Mars/Base"], &["--none", "--limit", "1"]] {
+        assert_eq!(here.run(&[&["accounts", "budget", "acme"], bad].concat()).status.code(), Some(2), "{bad:?}");
+    }
+    assert_eq!(here.does(&["accounts", "budget", "acme"]), set);
+    assert_eq!(here.does(&["accounts", "budget", "acme", "--none"]), "acme  no budget\n");
+    assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenants are right"));
+}
+
+#[test]
 fn books_that_do_not_agree_are_told_and_the_exit_code_is_1() {
     let here = Installation::new();
     let database = rusqlite::Connection::open(format!("{}/fluxgate.db", here.data)).unwrap();
     let invented = format!("INSERT INTO ledger VALUES ('acme', '{}', 'capture', 5, 0)", "0".repeat(32));
     database
-        .execute_batch(&format!("UPDATE accounts SET available = available + 1, held = held + 2; {invented}"))
+        .execute_batch(&format!(
+            "UPDATE accounts SET available = available + 1, held = held + 2, in_flight = 3; {invented}"
+        ))
         .unwrap();
 
     let checked = here.run(&["accounts", "check", "acme"]);
 
     let shown = String::from_utf8(checked.stdout).unwrap();
     assert_eq!(checked.status.code(), Some(1));
-    for code in ["total", "held", "captured", "captured_for_nothing"] {
+    for code in ["total", "held", "captured", "captured_for_nothing", "in_flight"] {
         assert!(shown.contains(&format!("acme  {code}  ")), "{code}: {shown}");
     }
     assert!(shown.contains("held: $0.000002; the price of the tasks that run: $0.00"), "{shown}");

@@ -1,4 +1,4 @@
-//! `fluxgate accounts show|top-up|check`.
+//! `fluxgate accounts show|top-up|budget|check`.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -8,6 +8,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
 
 use super::FolderArgs;
+use super::budget::{self, BudgetArgs};
 use crate::folder::DataFolder;
 
 #[derive(Args)]
@@ -36,6 +37,8 @@ enum AccountsCommand {
         #[command(flatten)]
         folder: FolderArgs,
     },
+    /// Set a monthly budget, take it away, or show it
+    Budget(Box<BudgetArgs>),
     /// Check that account, ledger and tasks agree; exit code 1 when they do not
     Check {
         /// One tenant, also a deleted one [default: all there are]
@@ -50,19 +53,27 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
         AccountsCommand::Show { name, folder } => {
             let tenancy = tenancy(&folder)?;
             tenancy.tenants.current(&name).await?;
-            print(&line(&name, tenancy.accounts.account(&name).await?));
+            let account = tenancy.accounts.account(&name).await?;
+            print(&line(&name, &account));
+            if let Some(month) = account.budget_at(tenancy.clock.now()) {
+                print(&budget::line(&name, &month));
+            }
             Ok(())
         }
         AccountsCommand::TopUp { name, amount, reference, folder } => {
             let account = tenancy(&folder)?.top_up(&name, amount, &reference, &Actor::cli()).await?;
-            print(&line(&name, account));
+            print(&line(&name, &account));
+            Ok(())
+        }
+        AccountsCommand::Budget(args) => {
+            print(&budget::run(*args).await?);
             Ok(())
         }
         AccountsCommand::Check { name, folder } => check(&tenancy(&folder)?, name).await,
     }
 }
 
-fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
+pub(super) fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
     Ok(DataFolder::open_existing(&folder.data)?.tenancy(None))
 }
 
@@ -85,8 +96,10 @@ async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
     Ok(())
 }
 
-fn line(name: &TenantId, account: Account) -> String {
-    format!("{name}  available {}  held {}  captured {}", account.available, account.held, account.captured)
+fn line(name: &TenantId, account: &Account) -> String {
+    let Account { available, held, captured, credit, .. } = account;
+    let lent = if *credit == MicroUsd::ZERO { String::new() } else { format!("  of that on credit {credit}") };
+    format!("{name}  available {available}  held {held}  captured {captured}{lent}")
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]

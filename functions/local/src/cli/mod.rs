@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bench;
+mod budget;
 mod demo;
 mod doctor;
 mod edit;

@@ -1,23 +1,30 @@
 //! Accounts: the one item that all tasks of a tenant write, and the only file that knows how.
 
 use async_trait::async_trait;
+use fluxgate_core::audit::AuditEntry;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, LedgerEntry, MicroUsd, Settlement};
+use fluxgate_core::money::{Account, Budget, Hold, HoldTerms, LedgerEntry, MicroUsd, Settlement};
 use fluxgate_core::port::AccountStore;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 
-use super::DynamoStore;
 use super::attribute::{Item, Reader, number, text};
+use super::error::contention;
 use super::key::Key;
-use super::transact::Outcome;
+use super::transact::{Outcome, backoff};
 use super::write::Write;
+use super::{DynamoStore, allowance, tenant_store};
 
 const AVAILABLE: &str = "available";
 const HELD: &str = "held";
 const CAPTURED: &str = "captured";
 /// All that was ever put in. Only a top-up changes it, so that it can keep the sum of the others from overflowing.
 const TOTAL: &str = "total";
+const CREDIT: &str = "credit";
+const IN_FLIGHT: &str = "in_flight";
+
+/// How often a budget is set anew over what moved meanwhile.
+const ROUNDS_MAX: u32 = 24;
 
 #[async_trait]
 impl AccountStore for DynamoStore {
@@ -42,12 +49,51 @@ impl AccountStore for DynamoStore {
         }
     }
 
+    async fn set_budget(
+        &self,
+        tenant: &TenantId,
+        budget: Option<Budget>,
+        now: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<Account> {
+        let mut before = self.account(tenant).await?;
+        for round in 0..ROUNDS_MAX {
+            let after = before.clone().set_budget(budget.clone(), now)?;
+            let account = allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?;
+            match self.table.write(&[account, tenant_store::logged(entry)?]).await? {
+                Outcome::Written => return self.account(tenant).await,
+                Outcome::Refused(found) => {
+                    before = account_of(&found.into_iter().flatten().next().unwrap_or_default())?
+                }
+            }
+            tokio::time::sleep(backoff(round)).await;
+        }
+        Err(contention())
+    }
+
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
         super::ledger::read(&self.table, tenant).await
     }
 }
 
 impl DynamoStore {
+    /// The account of a tenant that is believed to have a budget: its hold depends on what the month has left. For all others the
+    /// hold itself asks.
+    pub(super) async fn known_account(&self, tenant: &TenantId) -> Result<Option<Account>> {
+        if !self.budgeted.has(tenant) {
+            return Ok(None);
+        }
+        let item = self.table.get(&Key::account(tenant)).await?.unwrap_or_default();
+        self.seen_account(tenant, &item).map(Some)
+    }
+
+    pub(super) fn seen_account(&self, tenant: &TenantId, item: &Item) -> Result<Account> {
+        let account = account_of(item)?;
+        let has_budget = account.allowance.as_ref().is_some_and(|allowance| allowance.budget.is_some());
+        self.budgeted.remember(tenant, has_budget);
+        Ok(account)
+    }
+
     async fn paid_in_before(
         &self,
         tenant: &TenantId,
@@ -64,10 +110,16 @@ impl DynamoStore {
     }
 }
 
+/// Makes the account if it is not there, and changes nothing in it.
+fn there(tenant: &TenantId) -> Write {
+    let amounts = [AVAILABLE, HELD, CAPTURED, TOTAL];
+    amounts.into_iter().fold(Write::update(Key::account(tenant)), |write, name| write.add(name, number(0)))
+}
+
 fn paid_in(tenant: &TenantId, amount: MicroUsd) -> Write {
     Write::update(Key::account(tenant))
         .when("attribute_not_exists(#total) OR #total <= :most")
-        .with(":most", number(i64::MAX - amount.0))
+        .with(":most", number(Account::PAID_IN_MAX.0 - amount.0))
         .add(AVAILABLE, number(amount.0))
         .add(HELD, number(0))
         .add(CAPTURED, number(0))
@@ -81,52 +133,89 @@ fn too_much(account: &Item, amount: MicroUsd) -> Error {
     }
 }
 
-/// Reserves a price. `None` when there is nothing to reserve.
+/// Reserves what a task asks for: the write, unless the account keeps nothing for the task, and what the task is to bear.
 ///
-/// Fails with kind `Internal` for a price below zero.
-pub(super) fn hold(tenant: &TenantId, price: MicroUsd) -> Result<Option<Write>> {
-    if price == MicroUsd::ZERO {
-        return Ok(None);
+/// Of an account that is not known it is supposed that it has the money and no budget; the table knows better. Of one that is
+/// known it fails as [`Account::hold`] does.
+pub(super) fn hold(tenant: &TenantId, terms: &HoldTerms, known: Option<&Account>) -> Result<(Option<Write>, Hold)> {
+    let supposed = Account { available: terms.price.max(MicroUsd::ZERO), ..Account::default() };
+    let before = known.cloned().unwrap_or(supposed);
+    let (after, hold) = before.clone().hold(terms)?;
+    if !hold.counted {
+        return Ok((None, hold));
     }
-    if price < MicroUsd::ZERO {
-        Account::default().hold(price)?;
+    let mut write = Write::update(Key::account(tenant)).add(IN_FLIGHT, number(1));
+    if let Some(most) = terms.tasks_in_flight_max {
+        let room = "(attribute_not_exists(#in_flight) OR #in_flight < :most)";
+        write = write.and(room).with(":most", number(most));
     }
-    let write = Write::update(Key::account(tenant)).when("#available >= :available");
-    Ok(Some(write.decrease(AVAILABLE, number(price.0)).increase(HELD, number(price.0))))
+    if terms.price == MicroUsd::ZERO {
+        return Ok((Some(write), hold));
+    }
+    write = match (hold.period, &before.allowance, &after.allowance) {
+        (Some(_), Some(before), Some(after)) => allowance::hold(write, before, after, terms.price)?,
+        _ => write.and(allowance::NO_BUDGET),
+    };
+    let price = number(terms.price.0);
+    write = if hold.on_credit {
+        write.add(CREDIT, price.clone())
+    } else {
+        write.and("#available >= :available").decrease(AVAILABLE, price.clone())
+    };
+    Ok((Some(write.increase(HELD, price)), hold))
 }
 
-/// Why a hold was refused. `None` when the account could bear it after all.
-pub(super) fn hold_refused(account: &Item, price: MicroUsd) -> Option<Error> {
-    account_of(account).and_then(|account| account.hold(price)).err()
-}
-
-/// Ends a hold. `None` when there was nothing to reserve.
-pub(super) fn settle(tenant: &TenantId, settlement: Settlement) -> Result<Option<Write>> {
+/// Ends a hold. `None` when the account kept nothing for the task.
+pub(super) fn settle(tenant: &TenantId, settlement: Settlement, hold: &Hold) -> Result<Option<Write>> {
     let whole = settlement.capture.checked_add(settlement.release).unwrap_or(MicroUsd(i64::MAX));
-    if whole == MicroUsd::ZERO {
+    if whole == MicroUsd::ZERO && !hold.counted {
         return Ok(None);
     }
     // Refuses what no account can settle: amounts below zero or too large.
-    Account { held: whole, ..Account::default() }.settle(settlement)?;
-    let write = Write::update(Key::account(tenant)).when("#held >= :held").decrease(HELD, number(whole.0));
-    let parts = [(CAPTURED, settlement.capture), (AVAILABLE, settlement.release)];
-    let moved = parts.into_iter().filter(|(_, amount)| *amount > MicroUsd::ZERO);
-    Ok(Some(moved.fold(write, |write, (name, amount)| write.increase(name, number(amount.0)))))
+    Account { held: whole, credit: whole, in_flight: 1, ..Account::default() }.settle(settlement, hold)?;
+    let mut write = Write::update(Key::account(tenant));
+    if hold.counted {
+        write = write.and("#in_flight >= :in_flight").decrease(IN_FLIGHT, number(1));
+    }
+    if whole == MicroUsd::ZERO {
+        return Ok(Some(write));
+    }
+    write = allowance::settle(write, hold, settlement).and("#held >= :held").decrease(HELD, number(whole.0));
+    if settlement.capture > MicroUsd::ZERO {
+        write = write.increase(CAPTURED, number(settlement.capture.0));
+    }
+    let release = number(settlement.release.0);
+    Ok(Some(match (settlement.release > MicroUsd::ZERO, hold.on_credit) {
+        (false, _) => write,
+        (true, true) => write.decrease(CREDIT, release),
+        (true, false) => write.increase(AVAILABLE, release),
+    }))
 }
 
-/// Why a settlement was refused: a defect.
-pub(super) fn settle_refused(account: &Item, settlement: Settlement) -> Error {
-    match account_of(account).and_then(|account| account.settle(settlement)) {
-        Err(error) => error,
-        Ok(_) => Error::internal("hold_missing", "the account refused to settle a hold that it has"),
+/// Why a settlement was refused: its period is over, so that it is to be settled outside of it (`None`), or a defect.
+pub(super) fn settle_refused(account: &Item, settlement: Settlement, hold: &Hold) -> Option<Error> {
+    let account = match account_of(account) {
+        Ok(account) => account,
+        Err(error) => return Some(error),
+    };
+    let running = account.allowance.as_ref().map(|allowance| allowance.period);
+    match account.settle(settlement, hold) {
+        Err(error) => Some(error),
+        Ok(_) if hold.period.is_some() && hold.period != running => None,
+        Ok(_) => Some(Error::internal("hold_missing", "the account refused to settle a hold that it has")),
     }
 }
 
-/// All zero for an account that is not there.
+/// All zero for an account that is not there. One that never had money may only count tasks.
 fn account_of(item: &Item) -> Result<Account> {
-    if item.is_empty() {
-        return Ok(Account::default());
-    }
-    let amount = |name| Reader(item).number(name).map(MicroUsd);
-    Ok(Account { available: amount(AVAILABLE)?, held: amount(HELD)?, captured: amount(CAPTURED)? })
+    let reader = Reader(item);
+    let amount = |name| Ok::<_, Error>(MicroUsd(reader.optional_number(name)?.unwrap_or(0)));
+    Ok(Account {
+        available: amount(AVAILABLE)?,
+        held: amount(HELD)?,
+        captured: amount(CAPTURED)?,
+        credit: amount(CREDIT)?,
+        in_flight: reader.optional_number(IN_FLIGHT)?.unwrap_or(0),
+        allowance: allowance::from_item(item)?,
+    })
 }

@@ -1,24 +1,23 @@
 //! Admission: the watch, cold inputs and the idempotency key first, then task and hold in one transaction.
 
-use fluxgate_core::Result;
 use fluxgate_core::job::{Delayed, Job};
 use fluxgate_core::port::Admitted;
 use fluxgate_core::task::{Admission, Task};
+use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, number, text};
 use super::error::contention;
 use super::key::Key;
-use super::transact::Outcome;
+use super::transact::{Outcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, account, inputs, step_item, task_item};
 
 /// How often an admission is tried again when what refused it is gone a moment later.
-const ROUNDS_MAX: usize = 4;
+const ROUNDS_MAX: u32 = 8;
 
 impl DynamoStore {
     pub(super) async fn admit_task(&self, admission: &Admission) -> Result<Admitted> {
         let task = &admission.task;
-        let hold = account::hold(&task.tenant, task.price)?;
         // Of an admission that is refused the watch finds no task, and dies.
         let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
         self.queue.send(&[Delayed { job: watch, after_ms: admission.watch_after_ms }]).await?;
@@ -28,18 +27,31 @@ impl DynamoStore {
         {
             return Ok(Admitted::Existing(Box::new(owner)));
         }
-        let put = Write::put(Key::task(&task.tenant, &task.id), item).when("attribute_not_exists(#pk)");
-        let writes: Vec<Write> = [put].into_iter().chain(hold).collect();
-        for _ in 0..ROUNDS_MAX {
-            let refused = match self.table.write(&writes).await? {
+        let mut known = self.known_account(&task.tenant).await?;
+        for round in 0..ROUNDS_MAX {
+            let (hold, of_task) = match account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()) {
+                Ok(held) => held,
+                Err(error) => return self.refuse(admission, round, error).await,
+            };
+            if round > 1 {
+                tokio::time::sleep(backoff(round)).await;
+            }
+            let mut item = item.clone();
+            item.extend(task_item::hold(&of_task));
+            let put = Write::put(Key::task(&task.tenant, &task.id), item).when("attribute_not_exists(#pk)");
+            let writes: Vec<Write> = [put].into_iter().chain(hold).collect();
+            let mut refused = match self.table.write(&writes).await? {
                 Outcome::Written => {
                     self.send_jobs(task, admission.wake().as_slice()).await;
-                    return Ok(Admitted::New);
+                    return Ok(Admitted::New(Box::new(Task { hold: of_task, ..task.clone() })));
                 }
-                Outcome::Refused(refused) => refused,
+                Outcome::Refused(refused) => refused.into_iter(),
             };
-            if let Some(admitted) = self.answer_refusal(admission, &refused).await? {
-                return Ok(admitted);
+            if let Some(earlier) = refused.next().flatten() {
+                return self.answer_earlier(admission, &earlier).await;
+            }
+            if let Some(account) = refused.next().flatten() {
+                known = Some(self.seen_account(&task.tenant, &account)?);
             }
         }
         Err(contention())
@@ -58,21 +70,25 @@ impl DynamoStore {
         Ok(item)
     }
 
-    /// `None` when what refused is gone and the admission is to be tried again.
-    async fn answer_refusal(&self, admission: &Admission, refused: &[Option<Item>]) -> Result<Option<Admitted>> {
+    /// What is there in the task's place already: its own earlier try, or the void of one that was overtaken.
+    async fn answer_earlier(&self, admission: &Admission, earlier: &Item) -> Result<Admitted> {
         let task = &admission.task;
-        let refusal = |index: usize| refused.get(index).and_then(Option::as_ref);
-        match (refusal(0), &admission.idempotency) {
-            (Some(earlier), Some(idempotency)) if task_item::is_void(earlier) => {
-                let owner = self.overtaken(task, idempotency).await?;
-                return Ok(Some(Admitted::Existing(Box::new(owner))));
+        match &admission.idempotency {
+            Some(idempotency) if task_item::is_void(earlier) => {
+                Ok(Admitted::Existing(Box::new(self.overtaken(task, idempotency).await?)))
             }
-            (Some(earlier), _) => return ours(task, earlier).map(Some),
-            (None, _) => {}
+            _ => ours(task, earlier),
         }
-        let Some(error) = refusal(1).and_then(|account| account::hold_refused(account, task.price)) else {
-            return Ok(None);
-        };
+    }
+
+    /// The account cannot bear the task. Unless a transaction has already told that nothing is in the task's place, it is asked.
+    async fn refuse(&self, admission: &Admission, round: u32, error: Error) -> Result<Admitted> {
+        let task = &admission.task;
+        if round == 0
+            && let Some(earlier) = self.table.get(&Key::task(&task.tenant, &task.id)).await?
+        {
+            return self.answer_earlier(admission, &earlier).await;
+        }
         if let Some(idempotency) = &admission.idempotency {
             self.release_key(task, idempotency).await;
         }
@@ -83,6 +99,7 @@ impl DynamoStore {
 /// An id is made for one admission: who finds it taken finds its own earlier try, whose answer was lost. If the task has moved on
 /// since, it must not be sent once more.
 fn ours(task: &Task, earlier: &Item) -> Result<Admitted> {
-    let earlier = task_item::from_item(&task.tenant, earlier)?;
-    Ok(if earlier == *task { Admitted::New } else { Admitted::Existing(Box::new(earlier)) })
+    let earlier = Box::new(task_item::from_item(&task.tenant, earlier)?);
+    let as_admitted = Task { hold: earlier.hold, ..task.clone() };
+    Ok(if *earlier == as_admitted { Admitted::New(earlier) } else { Admitted::Existing(earlier) })
 }

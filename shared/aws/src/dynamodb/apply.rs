@@ -29,16 +29,24 @@ impl DynamoStore {
             }
             (write, _) => push(&mut writes, write),
         };
-        let settlement = change.money.map(|settlement| account::settle(&task.tenant, settlement)).transpose()?;
-        let settlement = push(&mut writes, settlement.flatten());
-        if let Outcome::Refused(refused) = self.table.write(&writes).await? {
+        // First as if the month that the task belongs to were still running.
+        let (mut hold, others) = (task.hold, writes.len());
+        loop {
+            writes.truncate(others);
+            let settlement =
+                change.money.map(|settlement| account::settle(&task.tenant, settlement, &hold)).transpose()?;
+            let settlement = push(&mut writes, settlement.flatten());
+            let Outcome::Refused(refused) = self.table.write(&writes).await? else { break };
             let refusal = |index: Option<usize>| index.and_then(|index| refused.get(index)).and_then(Option::as_ref);
             match (refusal(Some(0)), refusal(run), refusal(settlement), change.money) {
                 // An earlier try of this very call, whose answer was lost.
-                (Some(task), ..) if task_item::was_written_by(task, mark) => {}
+                (Some(task), ..) if task_item::was_written_by(task, mark) => break,
                 (Some(_), ..) => return Err(version_conflict()),
                 (_, Some(_), ..) => return Err(run_claimed()),
-                (_, _, Some(account), Some(money)) => return Err(account::settle_refused(account, money)),
+                (_, _, Some(account), Some(money)) => match account::settle_refused(account, money, &hold) {
+                    Some(error) => return Err(error),
+                    None => hold.period = None,
+                },
                 _ => return Err(Error::internal("table_refused", "the table refused a change without a reason")),
             }
         }

@@ -25,6 +25,17 @@ pub(super) fn from_item<T: DeserializeOwned>(item: &Item) -> Result<T> {
     })
 }
 
+/// The same as one text, which conditions can compare.
+pub(super) fn to_text(noun: &impl Serialize) -> Result<String> {
+    serde_json::to_string(noun)
+        .map_err(|error| Error::internal("row_unwritable", "an item cannot be written").source(error))
+}
+
+pub(super) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal("row_unreadable", "a stored item cannot be read").source(error))
+}
+
 fn to_attribute(value: Value) -> AttributeValue {
     match value {
         Value::Null => AttributeValue::Null(true),

@@ -40,8 +40,13 @@ fn entries_of(task: &Item) -> Result<impl Iterator<Item = LedgerEntry>> {
     let id = task_item::task_id(task)?;
     let movements = task_item::movements(task)?;
     let (price, held_at) = movements.hold;
-    let settled = movements.settled.into_iter().flat_map(|(settlement, at)| {
-        [(EntryKind::Capture, settlement.capture, at), (EntryKind::Release, settlement.release, at)]
+    let settled = movements.settled.into_iter().flat_map(move |(settlement, at)| {
+        let lent = if movements.on_credit { settlement.capture } else { MicroUsd::ZERO };
+        [
+            (EntryKind::Credit, lent, at),
+            (EntryKind::Capture, settlement.capture, at),
+            (EntryKind::Release, settlement.release, at),
+        ]
     });
     let settled = settled.filter(|(_, amount, _)| *amount > MicroUsd::ZERO);
     let all = [(EntryKind::Hold, price, held_at)].into_iter().chain(settled);

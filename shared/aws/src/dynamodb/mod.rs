@@ -3,8 +3,10 @@
 
 mod account;
 mod admit;
+mod allowance;
 mod apply;
 mod attribute;
+mod budgeted;
 mod delivery_item;
 mod delivery_store;
 mod endpoint_store;
@@ -44,6 +46,7 @@ pub use table::Table;
 pub struct DynamoStore {
     table: Table,
     queue: Arc<dyn Queue>,
+    budgeted: budgeted::Budgeted,
 }
 
 impl fmt::Debug for DynamoStore {
@@ -55,7 +58,7 @@ impl fmt::Debug for DynamoStore {
 impl DynamoStore {
     /// Connects to nothing yet.
     pub fn new(table: Table, queue: Arc<dyn Queue>) -> Self {
-        Self { table, queue }
+        Self { table, queue, budgeted: budgeted::Budgeted::default() }
     }
 
     /// As `new`, once the table is known to be of this release: see [`DynamoStore::check_schema`].

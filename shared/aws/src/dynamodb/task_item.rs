@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::line::Turn;
-use fluxgate_core::money::{MicroUsd, Settlement};
+use fluxgate_core::money::{Hold, MicroUsd, Settlement};
 use fluxgate_core::task::{Change, Failure, Output, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
@@ -19,6 +19,9 @@ use super::{delivery_item, step_item};
 pub(super) const HOT_BYTES_MAX: usize = 1024;
 /// What the rest of an ordinary life adds to an item: the run, one output, four steps, an end and one delivery.
 const GROWTH_BYTES: usize = 520;
+
+/// What the account keeps for a task, at most; it is known only after the inputs were put in their place.
+const HOLD_BYTES: usize = 30;
 
 pub(super) const INPUTS: &str = "inputs";
 /// In how many items of their own the inputs lie, when they are not here.
@@ -37,6 +40,10 @@ const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
 /// Left out when it is one.
 const OUTPUTS_ASKED: &str = "outputs_asked";
+/// What the account keeps for the task. Each is left out when it keeps nothing.
+const ON_CREDIT: &str = "credit";
+const PERIOD: &str = "period";
+const COUNTED: &str = "counted";
 
 /// What the item of a new task is made of.
 pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
@@ -51,6 +58,7 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     if task.outputs_asked != 1 {
         item.insert(OUTPUTS_ASKED.to_owned(), number(task.outputs_asked));
     }
+    item.extend(hold(&task.hold));
     item.extend(task.callback.as_ref().map(|callback| ("callback".to_owned(), text(callback.url().as_str()))));
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
@@ -66,10 +74,18 @@ pub(super) fn is_void(item: &Item) -> bool {
     item.contains_key(VOID)
 }
 
+/// The attributes of what the account keeps for a task.
+pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)> {
+    let flag = |name: &str, is: bool| is.then(|| (name.to_owned(), AttributeValue::Bool(true)));
+    let period = hold.period.map(|period| (PERIOD.to_owned(), number(period)));
+    [flag(ON_CREDIT, hold.on_credit), period, flag(COUNTED, hold.counted)].into_iter().flatten()
+}
+
 /// True when the inputs may lie within the item without making its later writes cost double.
 pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
     let name_bytes = INPUTS.len();
-    item_bytes(item) + item_bytes(&key.attributes()) + name_bytes + inputs.len() + GROWTH_BYTES <= HOT_BYTES_MAX
+    item_bytes(item) + HOLD_BYTES + item_bytes(&key.attributes()) + name_bytes + inputs.len() + GROWTH_BYTES
+        <= HOT_BYTES_MAX
 }
 
 /// What a change does to the item; of its money only what the item says. Notes that come meanwhile stay.
@@ -162,6 +178,11 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         model: ModelId::parse(reader.text("model")?)?,
         state: reader.word("state")?,
         price: MicroUsd(reader.number("price")?),
+        hold: Hold {
+            on_credit: item.contains_key(ON_CREDIT),
+            period: reader.optional_number(PERIOD)?,
+            counted: item.contains_key(COUNTED),
+        },
         cost: MicroUsd(reader.optional_number("cost")?.unwrap_or(0)),
         outputs_asked: reader.optional_number(OUTPUTS_ASKED)?.unwrap_or(1),
         charged: MicroUsd(reader.optional_number(CAPTURED)?.unwrap_or(0)),
@@ -211,12 +232,13 @@ fn failure_from_attribute(failure: &AttributeValue) -> Result<Failure> {
 /// The task's movements on the account.
 pub(super) struct Movements {
     pub(super) hold: (MicroUsd, Timestamp),
+    pub(super) on_credit: bool,
     /// What was captured and what was released at the end.
     pub(super) settled: Option<(Settlement, Timestamp)>,
 }
 
 /// The attributes that [`movements`] reads.
-pub(super) const MOVEMENTS: &str = "#sk, #price, #created_at, #captured, #released, #since";
+pub(super) const MOVEMENTS: &str = "#sk, #price, #created_at, #credit, #captured, #released, #since";
 
 pub(super) fn movements(item: &Item) -> Result<Movements> {
     let reader = Reader(item);
@@ -230,6 +252,7 @@ pub(super) fn movements(item: &Item) -> Result<Movements> {
     let since = Timestamp(reader.number("since")?);
     Ok(Movements {
         hold: (MicroUsd(reader.number("price")?), Timestamp(reader.number("created_at")?)),
+        on_credit: item.contains_key(ON_CREDIT),
         settled: settled.map(|settlement| (settlement, since)),
     })
 }

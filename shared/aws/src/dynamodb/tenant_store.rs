@@ -142,7 +142,7 @@ fn trust_keys(tenant: &Tenant) -> Vec<Key> {
     numbered.map(|(n, trust)| Key::trust(&trust.issuer, &tenant.id, n)).collect()
 }
 
-fn logged(entry: &AuditEntry) -> Result<Write> {
+pub(super) fn logged(entry: &AuditEntry) -> Result<Write> {
     Ok(Write::put(Key::audit(&entry.id), json_item::to_item(entry)?))
 }
 

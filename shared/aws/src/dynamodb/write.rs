@@ -55,6 +55,16 @@ impl Write {
         self
     }
 
+    /// As `when`, beside what there is already.
+    #[must_use]
+    pub(super) fn and(self, condition: &str) -> Self {
+        let whole = match &self.condition {
+            Some(others) => format!("{others} AND {condition}"),
+            None => condition.to_owned(),
+        };
+        self.when(&whole)
+    }
+
     /// The value of a placeholder in the condition.
     #[must_use]
     pub(super) fn with(mut self, placeholder: &str, value: AttributeValue) -> Self {

@@ -23,6 +23,7 @@ pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 pub use tenancy::{
     BooksFinding, Deletion, EntryOrder, NewDestination, NewTenant, PricesChange, PricesChanged, Tenancy, TenantChange,
+    check_books,
 };
 pub use usage::{UsageQuery, read_usage};
 

@@ -32,8 +32,8 @@ impl Fluxgate {
     /// Admits a task and sends it upstream, answering with the task as it then stands.
     ///
     /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`, `model_not_allowed`), `NotFound` (no such
-    /// model), `Invalid` (an input, naming the field, or a forbidden address), `InsufficientFunds`, `KeyReused`, `Unavailable`
-    /// (catalogue or quote cannot be had). A request whose key is known answers with the task that the key stands for.
+    /// model), `Invalid` (an input, naming the field, or a forbidden address), `InsufficientFunds` (`insufficient_funds`,
+    /// `budget_exhausted`), `Busy` (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request whose key is known answers with the task that the key stands for.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
         if let Some(idempotency) = &idempotency
@@ -51,23 +51,24 @@ impl Fluxgate {
             self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
         }
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
+        let tasks_in_flight_max = tenant.limits.tasks_in_flight;
         let outputs_asked = outputs_asked(model, &inputs);
         let weight = tenant.limits.weight();
         let (tenant, model) = (request.tenant, request.model);
         let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked };
         let place = self.enter_line(&new.tenant, weight).await?;
-        let admission = self.admission(new, inputs, idempotency, place)?;
-        let task = admission.task.clone();
+        let admission = Admission { tasks_in_flight_max, ..self.admission(new, inputs, idempotency, place)? };
+        let (tenant, turn) = (admission.task.tenant.clone(), admission.task.turn);
         let inputs = admission.inputs.clone();
         let admitted = self.ports.tasks.admit(admission).await;
-        if let (Some(turn), false) = (task.turn, matches!(admitted, Ok(Admitted::New))) {
-            self.leave_line(&task.tenant, turn, true).await;
+        if let (Some(turn), false) = (turn, matches!(admitted, Ok(Admitted::New(_)))) {
+            self.leave_line(&tenant, turn, true).await;
         }
         match admitted? {
             Admitted::Existing(task) => Ok(*task),
-            Admitted::New => {
+            Admitted::New(task) => {
                 count!("Submits");
-                if task.state == State::Admitted { Ok(task) } else { self.send(task, &inputs).await }
+                if task.state == State::Admitted { Ok(*task) } else { self.send(*task, &inputs).await }
             }
         }
     }
@@ -116,6 +117,7 @@ impl Fluxgate {
             steps,
             inputs: Value::Object(inputs).to_string(),
             idempotency,
+            tasks_in_flight_max: None,
             watch_after_ms: jittered_ms(self.bounds().watch.delay_ms(0), self.ports.entropy.u64()),
             wake_after_ms: place.and_then(|place| place.look_after_ms),
         })

@@ -1,64 +1,190 @@
-//! A tenant's account: `available + held + captured` only changes by a top-up.
+//! A tenant's account: `available + held + captured` only changes by a top-up, and by what is lent to a postpaid tenant.
 
 use serde::{Deserialize, Serialize};
 
-use super::{MicroUsd, Settlement};
-use crate::error::{Error, Kind};
+use super::{Allowance, Budget, MicroUsd, Payment, Settlement};
+use crate::error::{Error, Kind, Result, Retry};
+use crate::time::Timestamp;
+
+/// When a task may have made room for another.
+const ROOM_AFTER_MS: u64 = 5_000;
 
 /// What a tenant may still spend, what its running tasks have reserved, and what its finished tasks have cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Account {
     pub available: MicroUsd,
     pub held: MicroUsd,
     pub captured: MicroUsd,
+    /// What of `held` and `captured` was not paid before: lent to a postpaid tenant, and billed afterwards.
+    #[serde(default)]
+    pub credit: MicroUsd,
+    /// Tasks that are not over and were counted when they began: see [`Hold::counted`].
+    #[serde(default)]
+    pub in_flight: u32,
+    /// The monthly budget, once there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
+}
+
+/// What a new task asks of its tenant's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldTerms {
+    pub price: MicroUsd,
+    /// How many tasks may be under way, this one included.
+    pub tasks_in_flight_max: Option<u32>,
+    pub at: Timestamp,
+}
+
+impl HoldTerms {
+    /// True when the account keeps anything for the task.
+    pub fn counts(&self) -> bool {
+        self.price != MicroUsd::ZERO || self.tasks_in_flight_max.is_some()
+    }
+}
+
+/// What the account keeps for a task until it is over, beside the price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hold {
+    /// The price is lent, not taken from the balance.
+    #[serde(skip_serializing_if = "is_false")]
+    pub on_credit: bool,
+    /// The period of the budget that the task belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<u64>,
+    /// The task is one of those in flight. One without a price is only counted when there was a limit: it is not worth a write.
+    #[serde(skip_serializing_if = "is_false")]
+    pub counted: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Hold {
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Account {
-    /// All that was ever put in. Overflow is impossible while [`Account::top_up`] is the only way in.
+    /// All that is here. Top-ups stay below half of what fits, and no budget lends the other half.
     pub fn total(&self) -> MicroUsd {
-        MicroUsd(self.available.0 + self.held.0 + self.captured.0)
+        MicroUsd(self.available.0.saturating_add(self.held.0).saturating_add(self.captured.0))
     }
+
+    /// All that was ever put in.
+    pub fn paid_in(&self) -> MicroUsd {
+        MicroUsd(self.total().0 - self.credit.0)
+    }
+
+    /// The budget in force, with its month as it stands at this moment.
+    pub fn budget_at(&self, now: Timestamp) -> Option<Allowance> {
+        self.allowance.clone().map(|allowance| allowance.at(now)).filter(|allowance| allowance.budget.is_some())
+    }
+
+    /// What a run may cost at most: the smaller of what the balance and what the month's budget leave.
+    pub fn spendable(&self, now: Timestamp) -> MicroUsd {
+        match self.budget_at(now) {
+            None => self.available,
+            Some(allowance) if self.is_postpaid() => allowance.left(),
+            Some(allowance) => allowance.left().min(self.available),
+        }
+    }
+
+    pub fn is_postpaid(&self) -> bool {
+        let budget = self.allowance.as_ref().and_then(|allowance| allowance.budget.as_ref());
+        budget.is_some_and(|budget| budget.payment == Payment::Postpaid)
+    }
+
+    /// What an account may be topped up to.
+    pub const PAID_IN_MAX: MicroUsd = MicroUsd(i64::MAX / 2);
 
     /// Fails with kind `Invalid` when the amount is not positive or the account would overflow.
     pub fn top_up(self, amount: MicroUsd) -> Result<Self, Error> {
-        let bad = || {
-            Error::invalid("invalid_amount", "a top-up must be positive and keep the account below 9.2 trillion USD")
-        };
-        if amount.0 <= 0 {
-            return Err(bad());
+        let paid_in = self.paid_in().checked_add(amount).filter(|paid_in| *paid_in <= Self::PAID_IN_MAX);
+        if amount.0 <= 0 || paid_in.is_none() {
+            let text = "a top-up must be positive and keep the account below 4.6 trillion USD";
+            return Err(Error::invalid("invalid_amount", text));
         }
-        self.total().checked_add(amount).ok_or_else(bad)?;
         Ok(Self { available: MicroUsd(self.available.0 + amount.0), ..self })
     }
 
-    /// Fails with kind `InsufficientFunds`, saying what is left and what it would cost.
-    pub fn hold(self, price: MicroUsd) -> Result<Self, Error> {
-        if price.0 < 0 {
+    /// Reserves what a task asks for, and says what the task is to bear.
+    ///
+    /// Fails with kind `Busy`, code `too_many_tasks`, over the limit of tasks in flight; with kind `InsufficientFunds`, saying what
+    /// is left and what it would cost: code `budget_exhausted` over the month's budget, `insufficient_funds` over the balance.
+    pub fn hold(self, terms: &HoldTerms) -> Result<(Self, Hold)> {
+        if terms.price.0 < 0 {
             return Err(Error::internal("negative_price", "a price below zero reached the account"));
         }
-        if self.available < price {
-            let text = format!("this run costs {price} and {} is left; top up the account", self.available);
-            return Err(Error::new(Kind::InsufficientFunds, "insufficient_funds", text));
+        let mut next = self.counted(terms)?;
+        let mut hold = Hold { counted: terms.counts(), ..Hold::default() };
+        if terms.price == MicroUsd::ZERO {
+            return Ok((next, hold));
         }
-        let held = self.held.checked_add(price).ok_or_else(overflow)?;
-        Ok(Self { available: MicroUsd(self.available.0 - price.0), held, ..self })
+        if let Some(allowance) = next.allowance.take() {
+            let allowance = allowance.hold(terms.price, terms.at)?;
+            hold.period = allowance.budget.is_some().then_some(allowance.period);
+            next.allowance = Some(allowance);
+        }
+        hold.on_credit = next.is_postpaid();
+        next.held = next.held.checked_add(terms.price).ok_or_else(overflow)?;
+        if hold.on_credit {
+            next.credit = next.credit.checked_add(terms.price).ok_or_else(overflow)?;
+        } else if next.available < terms.price {
+            let (price, left) = (terms.price, next.available);
+            let text = format!("this run costs {price} and {left} is left; top up the account");
+            return Err(Error::new(Kind::InsufficientFunds, "insufficient_funds", text));
+        } else {
+            next.available = MicroUsd(next.available.0 - terms.price.0);
+        }
+        Ok((next, hold))
+    }
+
+    fn counted(self, terms: &HoldTerms) -> Result<Self> {
+        if let Some(most) = terms.tasks_in_flight_max
+            && self.in_flight >= most
+        {
+            let text = format!("{} of {most} tasks are under way; the end of one makes room", self.in_flight);
+            return Err(Error::new(Kind::Busy, "too_many_tasks", text).retry(Retry::AfterMs(ROOM_AFTER_MS)));
+        }
+        Ok(Self { in_flight: self.in_flight + u32::from(terms.counts()), ..self })
     }
 
     /// Turns a hold into a charge and gives the rest back. A hold that is not there is a defect, never a negative balance.
-    pub fn settle(self, settlement: Settlement) -> Result<Self, Error> {
+    pub fn settle(self, settlement: Settlement, hold: &Hold) -> Result<Self, Error> {
         let whole = settlement.capture.checked_add(settlement.release).ok_or_else(overflow)?;
         let sane = settlement.capture.0 >= 0 && settlement.release.0 >= 0 && whole <= self.held;
-        if !sane {
-            return Err(Error::internal(
-                "hold_missing",
-                format!("no hold of {whole} to settle, only {} is held", self.held),
-            ));
+        if !sane || self.in_flight < u32::from(hold.counted) || (hold.on_credit && settlement.release > self.credit) {
+            let (held, in_flight) = (self.held, self.in_flight);
+            let text = format!("no hold of {whole} to settle, only {held} is held for {in_flight} tasks");
+            return Err(Error::internal("hold_missing", text));
         }
+        let (returned, repaid) =
+            if hold.on_credit { (MicroUsd::ZERO, settlement.release) } else { (settlement.release, MicroUsd::ZERO) };
+        let allowance = match self.allowance {
+            Some(allowance) if hold.period == Some(allowance.period) => Some(allowance.settle(settlement)?),
+            other => other,
+        };
         Ok(Self {
-            available: MicroUsd(self.available.0 + settlement.release.0),
+            available: MicroUsd(self.available.0 + returned.0),
             held: MicroUsd(self.held.0 - whole.0),
             captured: MicroUsd(self.captured.0 + settlement.capture.0),
+            credit: MicroUsd(self.credit.0 - repaid.0),
+            in_flight: self.in_flight - u32::from(hold.counted),
+            allowance,
         })
+    }
+
+    /// Sets the monthly budget, or takes it away. What was held and captured this month stays counted.
+    ///
+    /// Kind `Invalid` with code `invalid_budget` for terms that no month could have; kind `Conflict` with code `budget_below_use`
+    /// for less than what is held and captured this month.
+    pub fn set_budget(self, budget: Option<Budget>, now: Timestamp) -> Result<Self> {
+        let allowance = Allowance::set(self.allowance, budget, now)?;
+        Ok(Self { allowance, ..self })
     }
 }
 
@@ -70,22 +196,61 @@ fn overflow() -> Error {
 mod tests {
     use super::*;
 
+    fn terms(price: i64, tasks_in_flight_max: Option<u32>) -> HoldTerms {
+        HoldTerms { price: MicroUsd(price), tasks_in_flight_max, at: Timestamp(0) }
+    }
+
     #[test]
     fn the_sum_of_an_account_changes_only_by_a_top_up() {
         let account = Account::default().top_up(MicroUsd(100)).unwrap();
 
-        let held = account.hold(MicroUsd(60)).unwrap();
-        let settled = held.settle(Settlement { capture: MicroUsd(40), release: MicroUsd(20) }).unwrap();
+        let (held, hold) = account.hold(&terms(60, None)).unwrap();
+        let settled = held.clone().settle(Settlement { capture: MicroUsd(40), release: MicroUsd(20) }, &hold).unwrap();
 
-        assert_eq!(held.total(), MicroUsd(100));
-        assert_eq!(settled, Account { available: MicroUsd(60), held: MicroUsd(0), captured: MicroUsd(40) });
+        assert_eq!((held.total(), held.in_flight), (MicroUsd(100), 1));
+        let left = Account { available: MicroUsd(60), captured: MicroUsd(40), ..Account::default() };
+        assert_eq!(settled, left);
     }
 
     #[test]
     fn a_hold_over_the_balance_is_refused_and_a_missing_hold_cannot_be_settled() {
         let account = Account::default().top_up(MicroUsd(100)).unwrap();
 
-        assert_eq!(account.hold(MicroUsd(101)).unwrap_err().kind, Kind::InsufficientFunds);
-        assert_eq!(account.settle(Settlement::capture(MicroUsd(1))).unwrap_err().code, "hold_missing");
+        let refused = account.clone().hold(&terms(101, None)).unwrap_err();
+
+        assert_eq!((refused.kind, refused.code), (Kind::InsufficientFunds, "insufficient_funds"));
+        let hold = Hold::default();
+        assert_eq!(account.clone().settle(Settlement::capture(MicroUsd(1)), &hold).unwrap_err().code, "hold_missing");
+        let hold = Hold { counted: true, ..hold };
+        assert_eq!(account.settle(Settlement::capture(MicroUsd(0)), &hold).unwrap_err().code, "hold_missing");
+    }
+
+    #[test]
+    fn a_top_up_keeps_half_of_what_fits_for_credit() {
+        let account = Account::default().top_up(Account::PAID_IN_MAX).unwrap();
+
+        assert_eq!(account.top_up(MicroUsd(1)).unwrap_err().code, "invalid_amount");
+        assert_eq!(Account::default().top_up(MicroUsd(i64::MAX)).unwrap_err().code, "invalid_amount");
+    }
+
+    #[test]
+    fn a_task_too_many_is_refused_and_the_end_of_one_makes_room() {
+        let (one, hold) = Account::default().hold(&terms(0, Some(1))).unwrap();
+
+        let refused = one.clone().hold(&terms(0, Some(1))).unwrap_err();
+        let none = one.settle(Settlement::capture(MicroUsd::ZERO), &hold).unwrap();
+
+        assert_eq!((refused.kind, refused.code), (Kind::Busy, "too_many_tasks"));
+        assert_eq!(refused.retry, Retry::AfterMs(5_000));
+        assert!(refused.message.contains("1 of 1 tasks"), "{refused}");
+        assert_eq!(none, Account::default());
+        assert!(none.hold(&terms(0, Some(1))).is_ok());
+    }
+
+    #[test]
+    fn a_task_without_price_and_limit_is_not_counted() {
+        let (account, hold) = Account::default().hold(&terms(0, None)).unwrap();
+
+        assert_eq!((account, hold), (Account::default(), Hold::default()));
     }
 }

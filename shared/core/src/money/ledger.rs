@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 pub enum EntryKind {
     TopUp,
     Hold,
+    /// What a postpaid tenant was lent for a capture.
+    Credit,
     Capture,
     Release,
 }
@@ -20,6 +22,7 @@ impl EntryKind {
         match self {
             Self::TopUp => "top_up",
             Self::Hold => "hold",
+            Self::Credit => "credit",
             Self::Capture => "capture",
             Self::Release => "release",
         }

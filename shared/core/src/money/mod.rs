@@ -1,11 +1,17 @@
-//! Money in integer micro-USD: an account, what moves on it, and the append-only ledger.
+//! Money in integer micro-USD: an account with its monthly budget, what moves on it, and the append-only ledger.
 
 mod account;
+mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod ledger;
+mod month;
 mod price;
 
-pub use account::Account;
+pub use account::{Account, Hold, HoldTerms};
+pub use budget::{Allowance, Budget, Payment, RollOver};
 pub use ledger::{EntryKind, LedgerEntry};
+pub use month::{Month, Zone};
 pub use price::{Price, PriceBook, Unlisted};
 
 use std::fmt;

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
+use crate::audit::AuditEntry;
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::money::{Account, LedgerEntry, MicroUsd};
+use crate::money::{Account, Budget, LedgerEntry, MicroUsd};
 use crate::time::Timestamp;
 
 /// A tenant's money.
@@ -16,6 +17,18 @@ pub trait AccountStore: Send + Sync {
     /// Adds money and the ledger entry in one transaction. The same reference again with the same amount changes nothing and
     /// succeeds; with another amount it is a `Conflict` with code `reference_used`.
     async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, now: Timestamp) -> Result<Account>;
+
+    /// Sets the monthly budget, or takes it away, and adds the entry that tells of it in one transaction; durable when it returns.
+    /// Fails as [`Account::set_budget`] does, and nothing is written.
+    ///
+    /// From then on every admission keeps to it: none that was decided by earlier terms is written later.
+    async fn set_budget(
+        &self,
+        tenant: &TenantId,
+        budget: Option<Budget>,
+        now: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<Account>;
 
     /// The ledger, oldest first.
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>>;

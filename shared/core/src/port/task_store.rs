@@ -4,13 +4,16 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::id::{TaskId, TenantId, UpstreamId};
+#[cfg(doc)]
+use crate::money::Account;
 use crate::task::{Admission, Change, Idempotency, Step, Task};
 use crate::time::Timestamp;
 
 /// What became of an admission.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admitted {
-    New,
+    /// The task as it was written: with what the account keeps for it.
+    New(Box<Task>),
     /// The idempotency key stands for this task, and for the same request.
     Existing(Box<Task>),
 }
@@ -23,8 +26,8 @@ pub trait TaskStore: Send + Sync {
     /// for is sent with it, and only with it.
     ///
     /// With a key already used for the same request: `Existing`, and nothing is written. For another request: kind `KeyReused`.
-    /// Too little available: kind `InsufficientFunds`, nothing is written, and the key is as free as it was. An expired key is as
-    /// if it had never been used.
+    /// What the account cannot bear fails as [`Account::hold`] does: nothing is written, and the key is as free as it was. An expired
+    /// key is as if it had never been used.
     async fn admit(&self, admission: Admission) -> Result<Admitted>;
 
     /// The task that a key stands for, so that a repeated submit is answered before anything else is asked of the world. Kind

@@ -6,7 +6,7 @@ use crate::delivery::Delivery;
 use crate::digest::Sha256;
 use crate::id::{IdempotencyKey, UpstreamId};
 use crate::job::{Delayed, Job};
-use crate::money::Settlement;
+use crate::money::{HoldTerms, Settlement};
 use crate::time::Timestamp;
 
 /// The outcome of one signal. A change with no steps changes nothing: the signal was a duplicate.
@@ -67,6 +67,8 @@ pub struct Admission {
     /// The inputs as the tenant gave them: one JSON object.
     pub inputs: String,
     pub idempotency: Option<Idempotency>,
+    /// How many tasks the tenant may have under way, this one included.
+    pub tasks_in_flight_max: Option<u32>,
     /// The one watch job, due after this long.
     pub watch_after_ms: u64,
     /// A wake for the task as it is admitted, due after this long: it looks for its turn.
@@ -78,6 +80,13 @@ impl Admission {
         let Task { tenant, id, version, .. } = &self.task;
         let job = Job::Wake { tenant: tenant.clone(), task: id.clone(), version: *version, round: 0 };
         self.wake_after_ms.map(|after_ms| Delayed { job, after_ms })
+    }
+}
+
+impl Admission {
+    pub fn hold_terms(&self) -> HoldTerms {
+        let Task { price, created_at, .. } = self.task;
+        HoldTerms { price, tasks_in_flight_max: self.tasks_in_flight_max, at: created_at }
     }
 }
 

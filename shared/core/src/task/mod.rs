@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::CallbackUrl;
 use crate::id::{ModelId, TaskId, TenantId, UpstreamId};
 use crate::line::Turn;
-use crate::money::MicroUsd;
+use crate::money::{Hold, MicroUsd};
 use crate::time::Timestamp;
 
 /// One run asked for; the vendor calls it a prediction. This is the hot row: inputs and timeline lie elsewhere.
@@ -33,6 +33,9 @@ pub struct Task {
     pub state: State,
     /// What is held while the task runs, fixed at submit.
     pub price: MicroUsd,
+    /// What the account keeps for the task beside the price; the store writes it with the hold.
+    #[serde(default, skip_serializing_if = "Hold::is_none")]
+    pub hold: Hold,
     /// What upstream asked for the run when it was submitted.
     #[serde(default)]
     pub cost: MicroUsd,
@@ -98,6 +101,7 @@ impl Task {
             model: new.model,
             state: State::Admitted,
             price: new.price,
+            hold: Hold::default(),
             cost: new.cost,
             outputs_asked: new.outputs_asked.max(1),
             charged: MicroUsd::ZERO,

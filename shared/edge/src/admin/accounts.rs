@@ -12,6 +12,7 @@ use super::operator::Operator;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
+use crate::native::budget::BudgetView;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +29,13 @@ pub(crate) struct AccountView {
     available_micro_usd: MicroUsd,
     held_micro_usd: MicroUsd,
     captured_micro_usd: MicroUsd,
+    /// Of what is held and captured, what was not paid before.
+    credit_micro_usd: MicroUsd,
+    /// Tasks under way that were counted; those at no price of a tenant without a limit are not.
+    tasks_in_flight: u32,
     available: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<BudgetView>,
 }
 
 /// None: the books are right.
@@ -49,7 +56,7 @@ pub(crate) async fn account(
 ) -> Result<Json<AccountView>, Problem> {
     let id = tenant_id(&id)?;
     tenancy.tenants.current(&id).await?;
-    Ok(Json(view(tenancy.accounts.account(&id).await?)))
+    Ok(Json(view(&tenancy, &tenancy.accounts.account(&id).await?)))
 }
 
 /// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as well.
@@ -70,11 +77,15 @@ pub(crate) async fn top_up(
 ) -> Result<Json<AccountView>, Problem> {
     let request: TopUpRequest = body.json()?;
     let amount = MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
-    Ok(Json(view(tenancy.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?)))
+    let account = tenancy.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?;
+    Ok(Json(view(&tenancy, &account)))
 }
 
-fn view(account: Account) -> AccountView {
+fn view(tenancy: &Tenancy, account: &Account) -> AccountView {
     AccountView {
+        budget: account.budget_at(tenancy.clock.now()).as_ref().and_then(BudgetView::of),
+        credit_micro_usd: account.credit,
+        tasks_in_flight: account.in_flight,
         available_micro_usd: account.available,
         held_micro_usd: account.held,
         captured_micro_usd: account.captured,

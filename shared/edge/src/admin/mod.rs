@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit_log;
+mod budget;
 mod operator;
 mod prices;
 mod query;
@@ -33,6 +34,7 @@ pub(crate) fn router() -> Router<Arc<Tenancy>> {
         .route("/admin/v1/tenants/{id}/prices", get(prices::get).put(prices::set))
         .route("/admin/v1/tenants/{id}/account", get(accounts::account))
         .route("/admin/v1/tenants/{id}/account/check", get(accounts::check))
+        .route("/admin/v1/tenants/{id}/budget", get(budget::get).put(budget::set).delete(budget::remove))
         .route("/admin/v1/tenants/{id}/top-ups", post(accounts::top_up))
         .route("/admin/v1/reconcile", get(reconcile::reconcile))
         .route("/admin/v1/audit", get(audit_log::list))

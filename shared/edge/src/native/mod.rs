@@ -1,5 +1,6 @@
 //! Fluxgate's own API: what the vendor has no word for.
 
+pub(crate) mod budget;
 mod endpoints;
 mod health;
 mod timeline;
@@ -20,6 +21,7 @@ pub(crate) fn router() -> OpenApiRouter<Edge> {
         .routes(routes!(endpoints::get, endpoints::delete))
         .routes(routes!(timeline::timeline))
         .routes(routes!(usage::usage))
+        .routes(routes!(budget::budget))
         .routes(routes!(health::healthz))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

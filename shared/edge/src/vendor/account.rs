@@ -13,7 +13,8 @@ use crate::state::Edge;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Balance {
-    /// What may still be spent, in USD; what running tasks hold is not in it.
+    /// What may still be spent, in USD: the smaller of the balance and what is left of the month's budget. What running tasks hold
+    /// is not in it.
     balance: f64,
 }
 
@@ -27,8 +28,9 @@ pub(crate) async fn balance(
     VendorBearer(principal): VendorBearer,
 ) -> Result<Json<Envelope<Balance>>, VendorError> {
     principal.require(Scope::Billing)?;
-    let account = edge.fluxgate.ports.accounts.account(&principal.tenant).await?;
-    Ok(success(Balance { balance: account.available.usd() }))
+    let ports = &edge.fluxgate.ports;
+    let account = ports.accounts.account(&principal.tenant).await?;
+    Ok(success(Balance { balance: account.spendable(ports.clock.now()).usd() }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]

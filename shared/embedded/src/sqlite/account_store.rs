@@ -1,26 +1,43 @@
 //! Accounts and ledgers.
 
 use async_trait::async_trait;
+use fluxgate_core::audit::AuditEntry;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, EntryKind, LedgerEntry, MicroUsd};
+use fluxgate_core::money::{Account, Budget, EntryKind, LedgerEntry, MicroUsd};
 use fluxgate_core::port::AccountStore;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::database;
-use super::{SqliteStore, money};
+use super::{SqliteStore, audit_log, money};
 
 #[async_trait]
 impl AccountStore for SqliteStore {
     async fn account(&self, tenant: &TenantId) -> Result<Account> {
-        let account = self.readers.row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?;
-        Ok(account.unwrap_or_default())
+        money::whole(self.readers.row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?)
     }
 
     async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, now: Timestamp) -> Result<Account> {
         let (tenant, reference) = (tenant.clone(), reference.to_owned());
         self.write(move |write| top_up(write.connection, &tenant, amount, reference, now)).await
+    }
+
+    async fn set_budget(
+        &self,
+        tenant: &TenantId,
+        budget: Option<Budget>,
+        now: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<Account> {
+        let (tenant, entry) = (tenant.clone(), entry.clone());
+        self.write(move |write| {
+            let account = money::read(write.connection, &tenant)?.set_budget(budget, now)?;
+            money::write(write.connection, &tenant, &account)?;
+            audit_log::add(write.connection, &entry)?;
+            Ok(account)
+        })
+        .await
     }
 
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
@@ -50,7 +67,7 @@ fn top_up(
         None => {}
     }
     let account = account.top_up(amount)?;
-    money::write(connection, tenant, account)?;
+    money::write(connection, tenant, &account)?;
     money::enter(connection, tenant, &LedgerEntry { kind: EntryKind::TopUp, reference, amount, at })?;
     Ok(account)
 }

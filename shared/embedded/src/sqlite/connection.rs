@@ -51,16 +51,9 @@ fn keep_plans(connection: &Connection) -> Result<()> {
 }
 
 fn migrate(connection: &Connection) -> Result<()> {
-    let version: i64 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(database("read the schema version"))?;
-    match version {
+    match version(connection)? {
         SCHEMA_VERSION => Ok(()),
-        // Two processes may start on an empty folder at once: every statement is "if not exists", in one transaction. Until now
-        // each version only added tables, so that the same statements also bring an older file up to date.
-        0..SCHEMA_VERSION => connection
-            .execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"))
-            .map_err(database("bring the schema up to date")),
+        0..SCHEMA_VERSION => bring_up_to_date(connection),
         other => Err(Error::internal(
             "schema_version",
             format!(
@@ -68,6 +61,34 @@ fn migrate(connection: &Connection) -> Result<()> {
             ),
         )),
     }
+}
+
+fn version(connection: &Connection) -> Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database("read the schema version"))
+}
+
+/// Two processes may start on one folder at once: what one of them did, the other finds done.
+fn bring_up_to_date(connection: &Connection) -> Result<()> {
+    let run = |sql: &str| connection.execute_batch(sql).map_err(database("bring the schema up to date"));
+    run("BEGIN IMMEDIATE")?;
+    let done = columns_of_accounts(connection)
+        .and_then(|columns| if matches!(columns, 1..=4) { run(ACCOUNTS_SINCE_3) } else { Ok(()) })
+        .and_then(|()| run(&format!("{SCHEMA} PRAGMA user_version={SCHEMA_VERSION};")));
+    run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    done
+}
+
+/// What a table that there is already needs more; tables that are new come with the schema.
+const ACCOUNTS_SINCE_3: &str = "
+    ALTER TABLE accounts ADD COLUMN credit INTEGER NOT NULL DEFAULT 0 CHECK (credit >= 0);
+    ALTER TABLE accounts ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0 CHECK (in_flight >= 0);
+    ALTER TABLE accounts ADD COLUMN allowance TEXT;";
+
+/// Zero without the table; four before version 3.
+fn columns_of_accounts(connection: &Connection) -> Result<i64> {
+    connection
+        .query_row("SELECT count(*) FROM pragma_table_info('accounts')", [], |row| row.get(0))
+        .map_err(database("read the schema"))
 }
 
 /// Endpoint and webhook secrets lie in the file.
@@ -99,6 +120,29 @@ mod tests {
         assert_eq!(count("SELECT count(*) FROM line"), 0);
         assert_eq!(count("SELECT count(*) FROM usage_cursors"), 0);
         assert_eq!(count("PRAGMA user_version"), SCHEMA_VERSION);
+    }
+
+    /// As the release before budgets made its accounts.
+    const VERSION_2: &str = "CREATE TABLE accounts (
+          tenant TEXT PRIMARY KEY,
+          available INTEGER NOT NULL CHECK (available >= 0),
+          held INTEGER NOT NULL CHECK (held >= 0),
+          captured INTEGER NOT NULL CHECK (captured >= 0)) WITHOUT ROWID;
+        INSERT INTO accounts VALUES ('acme', 1, 2, 3); PRAGMA user_version=2;";
+
+    #[test]
+    fn an_account_from_before_there_were_budgets_keeps_its_money() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fluxgate.db");
+        Connection::open(&path).unwrap().execute_batch(VERSION_2).unwrap();
+
+        drop(open_for_writing(&path).unwrap());
+        let again = open_for_writing(&path).unwrap();
+
+        let sql = "SELECT available, held, captured, credit, in_flight, allowance IS NULL FROM accounts";
+        let row = |n| again.query_row(sql, [], |row| row.get::<_, i64>(n)).unwrap();
+        assert_eq!([0, 1, 2, 3, 4, 5].map(row), [1, 2, 3, 0, 0, 1]);
+        assert_eq!(version(&again).unwrap(), SCHEMA_VERSION);
     }
 
     #[test]

@@ -1,32 +1,51 @@
 //! Movements on an account, inside the transaction that causes them.
 
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, EntryKind, LedgerEntry, MicroUsd, Settlement};
+use fluxgate_core::money::{Account, EntryKind, Hold, HoldTerms, LedgerEntry, MicroUsd, Settlement};
+use fluxgate_core::task::Task;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::error::database;
+use super::error::{database, unreadable, unwritable};
 
-pub(super) const ACCOUNT: &str = "SELECT available, held, captured FROM accounts WHERE tenant = ?1";
+pub(super) const ACCOUNT: &str =
+    "SELECT available, held, captured, credit, in_flight, allowance FROM accounts WHERE tenant = ?1";
 
-pub(super) fn account_of(row: &Row<'_>) -> rusqlite::Result<Account> {
-    Ok(Account { available: MicroUsd(row.get(0)?), held: MicroUsd(row.get(1)?), captured: MicroUsd(row.get(2)?) })
+/// The account without its budget, which is in the last column.
+pub(super) fn account_of(row: &Row<'_>) -> rusqlite::Result<(Account, Option<String>)> {
+    let amount = |n| row.get(n).map(MicroUsd);
+    let (available, held, captured, credit) = (amount(0)?, amount(1)?, amount(2)?, amount(3)?);
+    Ok((Account { available, held, captured, credit, in_flight: row.get(4)?, allowance: None }, row.get(5)?))
+}
+
+/// All zero when there is none.
+pub(super) fn whole(row: Option<(Account, Option<String>)>) -> Result<Account> {
+    let (account, allowance) = row.unwrap_or_default();
+    let allowance = allowance.map(|body| serde_json::from_str(&body)).transpose().map_err(unreadable)?;
+    Ok(Account { allowance, ..account })
 }
 
 pub(super) fn read(connection: &Connection, tenant: &TenantId) -> Result<Account> {
     connection
         .prepare_cached(ACCOUNT)
         .and_then(|mut statement| statement.query_row(params![tenant.as_str()], account_of).optional())
-        .map(Option::unwrap_or_default)
         .map_err(database("read an account"))
+        .and_then(whole)
 }
 
-pub(super) fn write(connection: &Connection, tenant: &TenantId, account: Account) -> Result<()> {
+pub(super) fn write(connection: &Connection, tenant: &TenantId, account: &Account) -> Result<()> {
+    let allowance = account.allowance.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?;
     connection
-        .prepare_cached("INSERT OR REPLACE INTO accounts (tenant, available, held, captured) VALUES (?1, ?2, ?3, ?4)")
+        .prepare_cached(
+            "INSERT OR REPLACE INTO accounts (tenant, available, held, captured, credit, in_flight, allowance)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
         .and_then(|mut statement| {
-            statement.execute(params![tenant.as_str(), account.available.0, account.held.0, account.captured.0])
+            let Account { available, held, captured, credit, in_flight, .. } = account;
+            let amounts = [available, held, captured, credit].map(|amount| amount.0);
+            let [available, held, captured, credit] = amounts;
+            statement.execute(params![tenant.as_str(), available, held, captured, credit, in_flight, allowance])
         })
         .map(drop)
         .map_err(database("write an account"))
@@ -49,36 +68,31 @@ pub(super) fn enter(connection: &Connection, tenant: &TenantId, entry: &LedgerEn
         .map_err(database("write the ledger"))
 }
 
-/// Reserves the price of a task.
-pub(super) fn hold(
-    connection: &Connection,
-    tenant: &TenantId,
-    reference: &str,
-    price: MicroUsd,
-    at: Timestamp,
-) -> Result<()> {
-    let account = read(connection, tenant)?.hold(price)?;
-    write(connection, tenant, account)?;
-    enter(
-        connection,
-        tenant,
-        &LedgerEntry { kind: EntryKind::Hold, reference: reference.to_owned(), amount: price, at },
-    )
+/// Reserves what a task asks for, and says what it is to bear.
+pub(super) fn hold(connection: &Connection, task: &Task, terms: &HoldTerms) -> Result<Hold> {
+    let tenant = &task.tenant;
+    let (account, hold) = read(connection, tenant)?.hold(terms)?;
+    if terms.counts() {
+        write(connection, tenant, &account)?;
+    }
+    let reference = task.id.to_string();
+    enter(connection, tenant, &LedgerEntry { kind: EntryKind::Hold, reference, amount: terms.price, at: terms.at })?;
+    Ok(hold)
 }
 
 /// Ends the hold of a task.
-pub(super) fn settle(
-    connection: &Connection,
-    tenant: &TenantId,
-    reference: &str,
-    settlement: Settlement,
-    at: Timestamp,
-) -> Result<()> {
-    let account = read(connection, tenant)?.settle(settlement)?;
-    write(connection, tenant, account)?;
-    let parts = [(EntryKind::Capture, settlement.capture), (EntryKind::Release, settlement.release)];
+pub(super) fn settle(connection: &Connection, task: &Task, settlement: Settlement) -> Result<()> {
+    let tenant = &task.tenant;
+    let account = read(connection, tenant)?;
+    let settled = account.clone().settle(settlement, &task.hold)?;
+    if settled != account {
+        write(connection, tenant, &settled)?;
+    }
+    let lent = if task.hold.on_credit { settlement.capture } else { MicroUsd::ZERO };
+    let parts =
+        [(EntryKind::Credit, lent), (EntryKind::Capture, settlement.capture), (EntryKind::Release, settlement.release)];
     for (kind, amount) in parts.into_iter().filter(|(_, amount)| *amount > MicroUsd::ZERO) {
-        enter(connection, tenant, &LedgerEntry { kind, reference: reference.to_owned(), amount, at })?;
+        enter(connection, tenant, &LedgerEntry { kind, reference: task.id.to_string(), amount, at: task.since })?;
     }
     Ok(())
 }
@@ -95,7 +109,7 @@ pub(super) fn entry_of(row: &Row<'_>) -> rusqlite::Result<(String, LedgerEntry)>
 }
 
 pub(super) fn entry_kind(text: &str) -> Result<EntryKind> {
-    [EntryKind::TopUp, EntryKind::Hold, EntryKind::Capture, EntryKind::Release]
+    [EntryKind::TopUp, EntryKind::Hold, EntryKind::Credit, EntryKind::Capture, EntryKind::Release]
         .into_iter()
         .find(|kind| kind.as_str() == text)
         .ok_or_else(|| Error::internal("row_unreadable", format!("the ledger holds an entry of unknown kind '{text}'")))

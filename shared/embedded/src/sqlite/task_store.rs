@@ -114,7 +114,8 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         }
         remember_key(write.connection, task, idempotency)?;
     }
-    money::hold(write.connection, &task.tenant, task.id.as_str(), task.price, task.created_at)?;
+    let hold = money::hold(write.connection, task, &admission.hold_terms())?;
+    let task = &Task { hold, ..task.clone() };
     insert_task(write.connection, task)?;
     write
         .connection
@@ -127,7 +128,7 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     if let Some(wake) = admission.wake() {
         put_job(write, &wake.job, task.created_at.plus_ms(wake.after_ms), 0)?;
     }
-    Ok(Admitted::New)
+    Ok(Admitted::New(Box::new(task.clone())))
 }
 
 const KEY: &str = "SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3";
@@ -197,7 +198,7 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
         claim_run(write.connection, task, &claim.run)?;
     }
     if let Some(settlement) = change.money {
-        money::settle(write.connection, &task.tenant, task.id.as_str(), settlement, task.since)?;
+        money::settle(write.connection, task, settlement)?;
     }
     add_steps(write.connection, task, &change.steps)?;
     for delivery in &change.deliveries {

@@ -56,6 +56,21 @@ macro_rules! every_behaviour {
                 an_account_that_never_had_money_is_all_zero
                 a_top_up_with_the_same_reference_counts_once
                 concurrent_top_ups_all_count;
+            budgets:
+                a_run_over_the_month_s_budget_is_refused_and_writes_nothing
+                a_run_over_the_balance_is_refused_whatever_the_budget
+                a_postpaid_tenant_needs_no_balance_and_what_it_is_lent_is_in_the_ledger
+                a_month_s_end_frees_the_budget_and_late_ends_count_in_their_own_month
+                a_clock_that_jumps_loses_and_doubles_nothing
+                a_budget_below_what_is_used_is_refused_and_changes_nothing
+                a_budget_that_is_taken_away_binds_no_more_and_set_again_counts_on
+                of_many_admissions_only_those_within_the_budget_succeed
+                a_budget_that_changes_while_runs_are_submitted_is_kept;
+            in_flight:
+                a_task_too_many_is_refused_until_another_is_over
+                tasks_without_a_price_are_counted_when_there_is_a_limit
+                a_limit_set_while_tasks_run_counts_them
+                of_many_admissions_only_those_within_the_limit_succeed;
             tenant_store:
                 a_tenant_is_created_once_and_read_back
                 a_tenant_is_updated_over_the_version_it_was_made_from

@@ -2,6 +2,7 @@
 //! the audit log.
 
 mod books;
+mod budget;
 mod change;
 mod delete;
 mod destination;
@@ -11,7 +12,7 @@ mod prices;
 mod reconcile;
 mod trust;
 
-pub use books::BooksFinding;
+pub use books::{BooksFinding, check_books};
 pub use change::TenantChange;
 pub use delete::Deletion;
 pub use destination::NewDestination;

@@ -20,10 +20,10 @@ impl Tenancy {
             let text = format!("a reference has 1 to {REFERENCE_BYTES_MAX} characters; use the number of your invoice");
             return Err(Error::invalid("invalid_reference", text).field("reference"));
         }
-        let before = self.accounts.account(tenant).await?.total();
+        let before = self.accounts.account(tenant).await?.paid_in();
         let account = self.accounts.top_up(tenant, amount, reference, self.now()).await?;
-        // Only a top-up changes the total.
-        if account.total() != before {
+        // Only a top-up changes it.
+        if account.paid_in() != before {
             let detail = json!({ "amount_usd": amount.decimal(), "reference": reference });
             self.tenants.record(&self.entry(actor, AuditAction::AccountToppedUp, tenant, detail)).await?;
         }

@@ -1,0 +1,31 @@
+//! Which tenants were seen to have a budget. Only a hint, which spares them a hold that would be refused: what counts is in the
+//! table.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fluxgate_core::id::TenantId;
+
+/// Tenants kept in mind; then it begins anew.
+const TENANTS_MAX: usize = 10_000;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Budgeted(Arc<Mutex<HashSet<TenantId>>>);
+
+impl Budgeted {
+    pub(super) fn has(&self, tenant: &TenantId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(tenant)
+    }
+
+    pub(super) fn remember(&self, tenant: &TenantId, has_budget: bool) {
+        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !has_budget {
+            tenants.remove(tenant);
+            return;
+        }
+        if tenants.len() >= TENANTS_MAX {
+            tenants.clear();
+        }
+        tenants.insert(tenant.clone());
+    }
+}

@@ -1,0 +1,101 @@
+//! A tenant's monthly budget, as its operator sets it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use fluxgate_core::flow::Tenancy;
+use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone};
+use fluxgate_core::{Error, Result};
+use serde::Deserialize;
+
+use super::operator::Operator;
+use super::tenants::tenant_id;
+use crate::body::RawBody;
+use crate::error_reply::Problem;
+use crate::native::budget::{BudgetView, no_budget};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BudgetRequest {
+    /// A month's, a decimal such as `500`, as text so that no cent is lost.
+    limit_usd: String,
+    /// Of the IANA database; months begin at its midnight.
+    #[serde(default = "utc")]
+    time_zone: String,
+    /// `none` or `unused`.
+    #[serde(default)]
+    roll_over: RollOverRequest,
+    roll_over_cap_usd: Option<String>,
+    #[serde(default = "prepaid")]
+    payment: Payment,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RollOverRequest {
+    #[default]
+    None,
+    Unused,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn prepaid() -> Payment {
+    Payment::Prepaid
+}
+
+impl BudgetRequest {
+    fn parse(&self) -> Result<Budget> {
+        let amount = |text: &str, field| MicroUsd::parse_usd(text).map_err(|error| error.field(field));
+        let cap = self.roll_over_cap_usd.as_deref().map(|cap| amount(cap, "roll_over_cap_usd")).transpose()?;
+        let roll_over = match (&self.roll_over, cap) {
+            (RollOverRequest::Unused, cap_micro_usd) => RollOver::Unused { cap_micro_usd },
+            (RollOverRequest::None, None) => RollOver::None,
+            (RollOverRequest::None, Some(_)) => {
+                let text = "a cap bounds nothing without roll_over=unused; give both";
+                return Err(Error::invalid("invalid_budget", text).field("roll_over_cap_usd"));
+            }
+        };
+        Ok(Budget {
+            limit_micro_usd: amount(&self.limit_usd, "limit_usd")?,
+            time_zone: Zone::parse(&self.time_zone).map_err(|error| error.field("time_zone"))?,
+            roll_over,
+            payment: self.payment,
+        })
+    }
+}
+
+pub(crate) async fn get(
+    State(tenancy): State<Arc<Tenancy>>,
+    Path(id): Path<String>,
+) -> Result<Json<BudgetView>, Problem> {
+    Ok(Json(view(tenancy.budget(&tenant_id(&id)?).await?.as_ref())?))
+}
+
+pub(crate) async fn set(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+    body: RawBody,
+) -> Result<Json<BudgetView>, Problem> {
+    let request: BudgetRequest = body.json()?;
+    let month = tenancy.set_budget(&tenant_id(&id)?, Some(request.parse()?), &actor).await?;
+    Ok(Json(view(month.as_ref())?))
+}
+
+pub(crate) async fn remove(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    tenancy.set_budget(&tenant_id(&id)?, None, &actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn view(allowance: Option<&Allowance>) -> Result<BudgetView> {
+    allowance.and_then(BudgetView::of).ok_or_else(no_budget)
+}
