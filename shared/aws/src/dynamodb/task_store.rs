@@ -86,9 +86,15 @@ impl TaskStore for DynamoStore {
 
     async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
         // `after` itself is in the range, hence one more.
-        let tasks = Range::prefixed(tenant_partition(tenant), TASK_PREFIX);
-        let from = format!("{TASK_PREFIX}{}", after.map_or("", TaskId::as_str));
-        let items = self.table.query(Range { from, limit: limit.saturating_add(1), ..tasks }).await?;
+        let items = self
+            .table
+            .query(Range {
+                from: format!("{TASK_PREFIX}{}", after.map_or("", TaskId::as_str)),
+                limit: limit.saturating_add(1),
+                filter: Some(task_item::IS_NO_VOID),
+                ..Range::prefixed(tenant_partition(tenant), TASK_PREFIX)
+            })
+            .await?;
         let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
         tasks.filter(|task| !matches!(task, Ok(task) if Some(&task.id) == after)).take(limit).collect()
     }
