@@ -44,7 +44,7 @@ struct Swept {
     live: usize,
     stuck: usize,
     exported: usize,
-    /// Of the vendor's account, in use.
+    /// Slots of the vendor's account that tasks hold, by the period in which they were taken.
     slots: BTreeMap<u64, u32>,
     /// Tenants that could not be audited, or not be exported.
     failed: usize,
@@ -59,7 +59,7 @@ impl Sweeper {
         for tenant in &tenants {
             self.audit(&tenant.id, &mut swept).await;
         }
-        // What could not be looked at may have slots.
+        // A recount without one tenant's tasks would free what they hold.
         if swept.failed == 0 {
             self.fluxgate.recount_slots(std::mem::take(&mut swept.slots), begun).await?;
         }

@@ -58,7 +58,8 @@ CREATE TABLE IF NOT EXISTS audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHO
 
 -- Since version 3. One row: who waits for the vendor's account.
 CREATE TABLE IF NOT EXISTS line (n INTEGER PRIMARY KEY CHECK (n = 1), body TEXT NOT NULL);
--- How far exports of usage have come.
+
+-- Since version 3. How far exports of usage have come.
 CREATE TABLE IF NOT EXISTS usage_cursors (
   place TEXT NOT NULL, tenant TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (place, tenant)) WITHOUT ROWID;
