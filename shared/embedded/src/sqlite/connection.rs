@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::database;
 
 /// The version this code reads and writes. A change of the schema below raises it.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -72,19 +72,19 @@ fn bring_up_to_date(connection: &Connection) -> Result<()> {
     let run = |sql: &str| connection.execute_batch(sql).map_err(database("bring the schema up to date"));
     run("BEGIN IMMEDIATE")?;
     let done = columns_of_accounts(connection)
-        .and_then(|columns| if matches!(columns, 1..=4) { run(ACCOUNTS_SINCE_3) } else { Ok(()) })
+        .and_then(|columns| if matches!(columns, 1..=4) { run(ACCOUNTS_SINCE_4) } else { Ok(()) })
         .and_then(|()| run(&format!("{SCHEMA} PRAGMA user_version={SCHEMA_VERSION};")));
     run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     done
 }
 
 /// What a table that there is already needs more; tables that are new come with the schema.
-const ACCOUNTS_SINCE_3: &str = "
+const ACCOUNTS_SINCE_4: &str = "
     ALTER TABLE accounts ADD COLUMN credit INTEGER NOT NULL DEFAULT 0 CHECK (credit >= 0);
     ALTER TABLE accounts ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0 CHECK (in_flight >= 0);
     ALTER TABLE accounts ADD COLUMN allowance TEXT;";
 
-/// Zero without the table; four before version 3.
+/// Zero without the table; four before version 4.
 fn columns_of_accounts(connection: &Connection) -> Result<i64> {
     connection
         .query_row("SELECT count(*) FROM pragma_table_info('accounts')", [], |row| row.get(0))
@@ -123,18 +123,18 @@ mod tests {
     }
 
     /// As the release before budgets made its accounts.
-    const VERSION_2: &str = "CREATE TABLE accounts (
+    const VERSION_3: &str = "CREATE TABLE accounts (
           tenant TEXT PRIMARY KEY,
           available INTEGER NOT NULL CHECK (available >= 0),
           held INTEGER NOT NULL CHECK (held >= 0),
           captured INTEGER NOT NULL CHECK (captured >= 0)) WITHOUT ROWID;
-        INSERT INTO accounts VALUES ('acme', 1, 2, 3); PRAGMA user_version=2;";
+        INSERT INTO accounts VALUES ('acme', 1, 2, 3); PRAGMA user_version=3;";
 
     #[test]
     fn an_account_from_before_there_were_budgets_keeps_its_money() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fluxgate.db");
-        Connection::open(&path).unwrap().execute_batch(VERSION_2).unwrap();
+        Connection::open(&path).unwrap().execute_batch(VERSION_3).unwrap();
 
         drop(open_for_writing(&path).unwrap());
         let again = open_for_writing(&path).unwrap();

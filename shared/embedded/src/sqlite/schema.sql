@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS accounts (
   available INTEGER NOT NULL CHECK (available >= 0),
   held INTEGER NOT NULL CHECK (held >= 0),
   captured INTEGER NOT NULL CHECK (captured >= 0),
-  -- Since version 3. The monthly budget is JSON, and null until there is one.
+  -- Since version 4. The monthly budget is JSON, and null until there is one.
   credit INTEGER NOT NULL DEFAULT 0 CHECK (credit >= 0),
   in_flight INTEGER NOT NULL DEFAULT 0 CHECK (in_flight >= 0),
   allowance TEXT) WITHOUT ROWID;
