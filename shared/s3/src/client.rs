@@ -1,4 +1,4 @@
-//! The SDK's clients, made from settings alone: nothing is read from the environment.
+//! The SDK's client, made from settings alone: nothing is read from the environment.
 
 use std::time::Duration;
 
@@ -9,19 +9,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Config, Region, RequestChecksumCalcula
 
 use super::{S3Limits, S3StoreSettings};
 
-/// One that reads and writes, and one that signs for the public endpoint.
-pub(super) fn clients(settings: S3StoreSettings) -> (Client, Client) {
-    let public_endpoint = settings.public_endpoint.clone();
-    let config = config(settings);
-    let client = Client::from_conf(config.clone());
-    let signer = match public_endpoint {
-        Some(endpoint) => Client::from_conf(config.to_builder().endpoint_url(endpoint).build()),
-        None => client.clone(),
-    };
-    (client, signer)
-}
-
-fn config(settings: S3StoreSettings) -> Config {
+/// One that reads and writes.
+pub(super) fn client(settings: S3StoreSettings) -> Client {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region))
@@ -34,7 +23,7 @@ fn config(settings: S3StoreSettings) -> Config {
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     config.set_endpoint_url(settings.endpoint);
     config.set_http_client(settings.http);
-    config.build()
+    Client::from_conf(config.build())
 }
 
 fn timeouts(limits: S3Limits) -> TimeoutConfig {

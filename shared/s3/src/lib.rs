@@ -10,6 +10,7 @@ mod presign;
 mod put;
 mod refusal;
 mod roles;
+mod signer;
 mod usage_sink;
 
 use std::sync::Arc;
@@ -24,8 +25,8 @@ use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 
 use bucket::Bucket;
-use roles::Caller;
 pub use roles::{RoleCredentials, fixed_keys};
+pub use signer::{S3Signer, S3SignerSettings};
 pub use usage_sink::S3UsageSink;
 
 const MIB: u64 = 1024 * 1024;
@@ -84,9 +85,7 @@ impl Default for S3Limits {
 pub struct S3ObjectStore {
     /// Reads and writes.
     client: Client,
-    /// Signs URLs and never connects.
-    signer: Client,
-    roles: Option<Arc<dyn RoleCredentials>>,
+    signer: S3Signer,
     limits: S3Limits,
 }
 
@@ -94,46 +93,34 @@ impl S3ObjectStore {
     /// Connects to nothing yet. A destination with a role is refused with code `role_unsupported`.
     pub fn new(settings: S3StoreSettings) -> Self {
         let limits = settings.limits;
-        let (client, signer) = client::clients(settings);
-        Self { client, signer, roles: None, limits }
+        let signer = S3Signer::new(S3SignerSettings {
+            endpoint: settings.public_endpoint.clone().or_else(|| settings.endpoint.clone()),
+            region: settings.region.clone(),
+            credentials: settings.credentials.clone(),
+            force_path_style: settings.force_path_style,
+        });
+        Self { client: client::client(settings), signer, limits }
     }
 
     /// One that assumes tenants' roles.
     #[must_use]
     pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
-        Self { roles: Some(roles), ..self }
-    }
-
-    async fn bucket<'a>(
-        &self,
-        client: &'a Client,
-        destination: &'a Destination,
-        tenant: &TenantId,
-    ) -> Result<Bucket<'a>> {
-        let caller = Caller::of(self.roles.as_deref(), destination, tenant).await?;
-        Ok(Bucket::new(client, destination, caller))
+        Self { signer: self.signer.with_roles(roles), ..self }
     }
 }
 
 #[async_trait]
 impl ObjectStore for S3ObjectStore {
     async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored> {
-        let bucket = self.bucket(&self.client, destination, tenant).await?;
+        let caller = self.signer.caller(destination, tenant).await?;
+        let bucket = Bucket::new(&self.client, destination, caller);
         if self.limits.multipart_over_bytes.is_some_and(|most| object.bytes > most) {
             return Box::pin(multipart::put_new(&bucket, object, self.limits)).await;
         }
         put::put_new(&bucket, object).await
     }
 
-    /// A URL signed in a role dies with the role's keys, however long it was asked to work: within the hour.
-    async fn presign(
-        &self,
-        tenant: &TenantId,
-        destination: &Destination,
-        output: &Output,
-        expires_ms: u64,
-    ) -> Result<String> {
-        let bucket = self.bucket(&self.signer, destination, tenant).await?;
-        presign::presign(&bucket, output, expires_ms).await
+    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, expires_ms: u64) -> Result<String> {
+        self.signer.presign(tenant, to, output, expires_ms).await
     }
 }

@@ -52,6 +52,11 @@ impl Caller {
         }
     }
 
+    /// The role's keys; `None`: Fluxgate's own.
+    pub(super) fn keys(&self) -> Option<&Credentials> {
+        self.role.as_ref()
+    }
+
     /// For errors' texts.
     pub(super) fn name(&self) -> &'static str {
         self.role.as_ref().map_or("Fluxgate", |_| "the role")

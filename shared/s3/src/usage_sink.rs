@@ -23,7 +23,7 @@ pub struct S3UsageSink {
 impl S3UsageSink {
     /// Connects to nothing yet. The prefix has no slash at either end; empty: none.
     pub fn new(settings: S3StoreSettings, bucket: &str, prefix: &str) -> Self {
-        let (client, _) = client::clients(settings);
+        let client = client::client(settings);
         let (place, bucket, prefix) = (format!("s3://{bucket}/{prefix}"), bucket.to_owned(), prefix.to_owned());
         Self { client, destination: Destination { bucket, prefix, role: None, bucket_owner: None }, place }
     }

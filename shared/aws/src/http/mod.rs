@@ -4,10 +4,13 @@
 
 mod connector;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
-use reqwest::{Certificate, Client, redirect, retry};
+use reqwest::{Client, redirect, retry};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, RootCertStore};
 
 use connector::Connector;
 
@@ -26,7 +29,7 @@ const POOL_IDLE_PER_HOST_MAX: usize = 64;
 /// The SDKs keep one connector for each connect time-out that they are set to, and build one more for each of their clients;
 /// this one is built once, whoever asks.
 pub fn client() -> SharedHttpClient {
-    let client = pool().expect("the compiled-in certificates are taken, which a test makes sure of");
+    let client = pool().expect("the compiled-in anchors are taken, which a test makes sure of");
     let connector = SharedHttpConnector::new(Connector(client));
     http_client_fn(move |_, _| connector.clone())
 }
@@ -35,7 +38,7 @@ pub fn client() -> SharedHttpClient {
 fn pool() -> reqwest::Result<Client> {
     Client::builder()
         .http1_only()
-        .tls_certs_only(bundled()?)
+        .tls_backend_preconfigured(tls())
         .retry(retry::never().max_retries_per_request(0))
         .redirect(redirect::Policy::none())
         .no_proxy()
@@ -46,18 +49,26 @@ fn pool() -> reqwest::Result<Client> {
         .build()
 }
 
-/// Mozilla's certificates, which hold Amazon's.
-fn bundled() -> reqwest::Result<Vec<Certificate>> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root)).collect()
+/// Mozilla's trust anchors, Amazon's among them, which need no parsing as certificates do; else as reqwest would set it up.
+fn tls() -> ClientConfig {
+    let anchors = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("aws-lc-rs has suites for the versions that are safe")
+        .with_root_certificates(anchors)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Another version of rustls than reqwest's would be refused.
     #[test]
-    fn the_compiled_in_certificates_are_taken() {
-        assert!(bundled().unwrap().len() > 100);
+    fn the_compiled_in_anchors_are_taken() {
+        assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 100);
 
         pool().unwrap();
     }

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::parts::{Linking, Parts, bounds, fluxgate};
 use super::stored_secret::StoredSecret;
-use super::ways_out::{Downloads, buckets, guard, upstream, warm};
+use super::ways_out::{Downloads, guard, upstream, warm};
 use crate::absent::{Absent, NoUpstream};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
@@ -39,7 +39,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let capability = parts.capability(&links.capability_secret);
     let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&upstream));
     table?;
-    let objects = Arc::new(Downloads(buckets(&parts)));
+    let objects = Arc::new(Downloads::of(&parts));
     let ports = Ports { objects, upstream: Arc::new(upstream), guard, ..parts.ports() };
     let linking = Linking { capability: capability?, base_url: links.base_url, public_url: vendor.public_url };
     Ok(edge(ports, bounds, linking, capacity, Arc::new(keys)))

@@ -10,7 +10,9 @@ use fluxgate_core::port::{NewObject, ObjectStore, Stored, SystemClock, Upstream 
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_outbound::{Guard, GuardPolicy, Roots, UpstreamSettings, WaveSpeedClient};
-use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings, S3UsageSink};
+use fluxgate_s3::{
+    Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, S3UsageSink,
+};
 use ipnet::IpNet;
 
 use super::parts::Parts;
@@ -74,8 +76,21 @@ pub(super) fn roles(parts: &Parts) -> StsRoles {
     StsRoles::new(&parts.aws, Arc::new(SystemClock), RoleBounds::default())
 }
 
-/// The tenants' buckets for a function that signs downloads: it may not write, and need not load what writes.
-pub(super) struct Downloads(pub(super) S3ObjectStore);
+/// The tenants' buckets for a function that signs downloads: it may not write, and does not load what writes.
+pub(super) struct Downloads(S3Signer);
+
+impl Downloads {
+    pub(super) fn of(parts: &Parts) -> Self {
+        let aws = &parts.aws;
+        let settings = S3SignerSettings {
+            endpoint: aws.endpoint.clone(),
+            region: aws.region.clone(),
+            credentials: aws.credentials.clone(),
+            force_path_style: aws.endpoint.is_some(),
+        };
+        Self(S3Signer::new(settings).with_roles(Arc::new(AssumedRoles(roles(parts)))))
+    }
+}
 
 #[async_trait]
 impl ObjectStore for Downloads {

@@ -28,7 +28,7 @@ pub struct GuardedClient {
 
 impl GuardedClient {
     pub(super) fn new(policy: &Arc<GuardPolicy>) -> Result<Self> {
-        let https = policy.roots.trusted_by(builder(policy, Way::Https).https_only(true)).map_err(unusable)?;
+        let https = policy.roots.trusted_by(builder(policy, Way::Https).https_only(true));
         // It never speaks TLS; without certificates it does not read the system's store a second time.
         let http = builder(policy, Way::Http).tls_certs_only([]);
         Ok(Self { policy: Arc::clone(policy), https: build(https)?, http: build(http)? })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::{Error, Kind, Result, Retry};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect, retry};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use serde_json::Value;
 
 use super::envelope::{Answer, Refusal};
@@ -151,7 +151,7 @@ fn client(roots: Roots) -> Result<Client> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_IDLE_MAX)
         .user_agent(USER_AGENT);
-    roots.trusted_by(builder).and_then(ClientBuilder::build).map_err(|error| {
+    roots.trusted_by(builder).build().map_err(|error| {
         let text = "the HTTP client could not be set up; install the system's CA certificates";
         Error::internal("http_client_unavailable", text).source(error)
     })

@@ -6,5 +6,6 @@ mod contract;
 mod object_store;
 mod parts;
 mod roles;
+mod signer;
 mod stub;
 mod usage_sink;
