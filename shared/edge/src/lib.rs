@@ -4,6 +4,7 @@ mod admin;
 pub mod auth;
 mod bearer;
 mod body;
+mod documented;
 mod error_reply;
 mod native;
 mod outputs;

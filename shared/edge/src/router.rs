@@ -21,8 +21,8 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
-use utoipa_axum::router::OpenApiRouter;
 
+use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::state::Edge;
 use crate::{admin, native, outputs, receiver, throttle, vendor};
@@ -33,9 +33,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything tenants call.
 pub fn api_router(edge: Edge) -> Router {
-    let (router, document) = routes(edge.fluxgate.bounds()).split_for_parts();
+    let (router, complete) = routes(edge.fluxgate.bounds()).into_parts();
     // Made at the first request for it: a function that starts has tenants to answer.
-    let document = Arc::new(LazyLock::new(move || serde_json::to_value(document).unwrap_or_default()));
+    let document = Arc::new(LazyLock::new(move || serde_json::to_value(complete(document())).unwrap_or_default()));
     let router = router
         .route("/openapi.json", get(move || std::future::ready(Json(Value::clone(&document)))))
         .route(outputs::PATH, get(outputs::redeem))
@@ -80,8 +80,8 @@ pub fn admin_router_with_token(tenancy: Arc<Tenancy>, token: &Secret) -> Router 
     observed(admin::token_only(router, token))
 }
 
-fn routes(bounds: &Bounds) -> OpenApiRouter<Edge> {
-    OpenApiRouter::with_openapi(document()).merge(vendor::router(bounds)).merge(native::router())
+fn routes(bounds: &Bounds) -> DocumentedRouter {
+    vendor::router(bounds).merge(native::router())
 }
 
 fn document() -> OpenApi {
@@ -101,15 +101,17 @@ fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
         // The path alone: a query may hold a callback URL, and some paths end in a capability.
         tracing::debug_span!("request", http.method = %request.method(), http.path = safe_path(request.uri()), request.id = id)
     });
-    router
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            Problem(Error::internal("panic", "this request met a defect; nothing of it was kept half done"))
-                .into_response()
-        }))
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(trace)
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+    let net = CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+        Problem(Error::internal("panic", "this request met a defect; nothing of it was kept half done")).into_response()
+    });
+    // The outermost first; as one layer, which is put around each route once.
+    router.layer((
+        SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
+        trace,
+        PropagateRequestIdLayer::new(REQUEST_ID),
+        RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX),
+        net,
+    ))
 }
 
 fn safe_path(uri: &Uri) -> &str {

@@ -3,7 +3,7 @@
 mod failure;
 mod probe;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -47,7 +47,9 @@ impl Default for RoleBounds {
 
 /// Assumes tenants' roles and keeps their keys until shortly before these expire.
 pub struct StsRoles {
-    client: Client,
+    settings: AwsSettings,
+    /// Made for the first role: few of a function's processes see one.
+    client: OnceLock<Client>,
     kept: Kept<Credentials>,
     bounds: RoleBounds,
 }
@@ -55,7 +57,11 @@ pub struct StsRoles {
 impl StsRoles {
     pub fn new(settings: &AwsSettings, clock: Arc<dyn Clock>, bounds: RoleBounds) -> Self {
         let kept = Kept::new(bounds.roles_max, clock, |keys, now| remaining_ms(keys, now) > 0);
-        Self { client: settings.sts(), kept, bounds }
+        Self { settings: settings.clone(), client: OnceLock::new(), kept, bounds }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| self.settings.sts())
     }
 
     /// Keys that act in the role. Kind `Unavailable`: code `role_denied` when STS refuses, with a text that tells the tenant what
@@ -73,7 +79,7 @@ impl StsRoles {
         external_id: Option<&str>,
     ) -> Result<Credentials, Failed> {
         let assume = self
-            .client
+            .client()
             .assume_role()
             .role_arn(&role.arn)
             .role_session_name(session_name(tenant))

@@ -6,22 +6,18 @@ mod health;
 mod timeline;
 mod usage;
 
-use axum::extract::DefaultBodyLimit;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
-use crate::state::Edge;
+use crate::documented::{DocumentedRouter, routes};
 
 /// None of these bodies is large.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-pub(crate) fn router() -> OpenApiRouter<Edge> {
-    OpenApiRouter::new()
+pub(crate) fn router() -> DocumentedRouter {
+    DocumentedRouter::default()
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::get, endpoints::delete))
         .routes(routes!(timeline::timeline))
         .routes(routes!(usage::usage))
         .routes(routes!(budget::budget))
         .routes(routes!(health::healthz))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .body_limit(BODY_BYTES_MAX)
 }

@@ -13,17 +13,14 @@ mod sync_mode;
 mod uploads;
 mod usage;
 
-use axum::extract::DefaultBodyLimit;
 use fluxgate_core::bounds::Bounds;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub(crate) use submit::PRICE;
 
-use crate::state::Edge;
+use crate::documented::{DocumentedRouter, routes};
 
-pub(crate) fn router(bounds: &Bounds) -> OpenApiRouter<Edge> {
-    let calls = OpenApiRouter::new()
+pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
+    let calls = DocumentedRouter::default()
         .routes(routes!(submit::submit_two_segments))
         .routes(routes!(submit::submit_three_segments))
         .routes(routes!(submit::submit_four_segments))
@@ -39,10 +36,10 @@ pub(crate) fn router(bounds: &Bounds) -> OpenApiRouter<Edge> {
         .routes(routes!(billings::search))
         .routes(routes!(account::webhook_secret))
         .routes(routes!(uploads::ticket))
-        .layer(DefaultBodyLimit::max(bounds.body_bytes_max));
-    let uploads = OpenApiRouter::new()
+        .body_limit(bounds.body_bytes_max);
+    let uploads = DocumentedRouter::default()
         .routes(routes!(uploads::binary))
         .routes(routes!(uploads::binary_v2))
-        .layer(DefaultBodyLimit::max(bounds.upload_bytes_max));
+        .body_limit(bounds.upload_bytes_max);
     calls.merge(uploads)
 }

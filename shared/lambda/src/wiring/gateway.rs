@@ -48,8 +48,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
 /// What upstream calls.
 pub async fn receiver(env: &Environment) -> Result<Edge, InitError> {
     let ReceiverConfig { base, queues, capability_secret, webhook_secret, capacity } = ReceiverConfig::read(env)?;
-    let parts = Parts::open(base, queues.into(), None).await?;
-    let capability = parts.capability(&capability_secret).await?;
+    let (parts, capability) = Parts::open_with_capability(base, queues.into(), None, &capability_secret).await?;
     let webhook_secret = Some(StoredSecret::named(&parts.secrets, &webhook_secret)?);
     let ports = Ports { upstream: Arc::new(NoUpstream { webhook_secret }), ..parts.ports() };
     let linking = Linking { capability, base_url: None, public_url: None };

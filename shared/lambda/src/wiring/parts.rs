@@ -42,6 +42,19 @@ impl Entropy for SystemEntropy {
 }
 
 impl Parts {
+    /// Refuses a table of another version, and asks for the capability secret meanwhile.
+    pub(super) async fn open_with_capability(
+        base: Base,
+        queues: QueueUrls,
+        dead_letters: Option<&DeadLetters>,
+        secret: &str,
+    ) -> Result<(Self, CapabilityKey), InitError> {
+        let parts = Self::unopened(base, queues, dead_letters)?;
+        let (table, capability) = tokio::join!(parts.store.check_schema(), parts.capability(secret));
+        table?;
+        Ok((parts, capability?))
+    }
+
     /// Refuses a table of another version.
     pub(super) async fn open(
         base: Base,
@@ -63,8 +76,9 @@ impl Parts {
         let from = base.aws;
         let keys = Credentials::new(from.access_key, from.secret_key, from.session_token, None, "the function's role");
         let aws = AwsSettings::new(from.region, from.endpoint, SharedCredentialsProvider::new(keys));
-        let queue = Arc::new(queue(&aws, &base.table, queues, dead_letters));
-        let store = Arc::new(DynamoStore::new(Table::new(aws.dynamodb(), base.table), queue.clone()));
+        let table = Table::new(aws.dynamodb(), base.table);
+        let queue = Arc::new(queue(&aws, table.clone(), queues, dead_letters));
+        let store = Arc::new(DynamoStore::new(table, queue.clone()));
         let secrets = SecretsManagerSecrets::new(&aws, Arc::new(SystemClock), SecretBounds::default());
         Ok(Self { aws, store, queue, secrets: Arc::new(secrets) })
     }
@@ -101,10 +115,10 @@ impl Parts {
 
 const CAPABILITY_BYTES_MIN: usize = 32;
 
-fn queue(aws: &AwsSettings, table: &str, queues: QueueUrls, dead_letters: Option<&DeadLetters>) -> SqsQueue {
+fn queue(aws: &AwsSettings, table: Table, queues: QueueUrls, dead_letters: Option<&DeadLetters>) -> SqsQueue {
     let dead_letters = dead_letters.map(DeadLetters::urls).unwrap_or_default();
     let settings = SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, settlement: Settlement::ByRuntime };
-    let over_tasks = OverTasksInTable::new(Table::new(aws.dynamodb(), table));
+    let over_tasks = OverTasksInTable::new(table);
     SqsQueue::new(aws.sqs(), settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_over_tasks(Arc::new(over_tasks))
 }

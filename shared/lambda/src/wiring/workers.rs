@@ -18,10 +18,10 @@ use crate::schedule::Sweeper;
 /// Late submits, reconciling, asking upstream.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
     let PollerConfig { base, queues, dead_letters, vendor, capability_secret, capacity } = PollerConfig::read(env)?;
-    let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
+    let opened = Parts::open_with_capability(base, queues.into(), Some(&dead_letters), &capability_secret);
+    let (parts, capability) = opened.await?;
     let bounds = bounds(vendor.public_url.as_ref());
     let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
-    let capability = parts.capability(&capability_secret).await?;
     let ports = Ports { upstream: Arc::new(upstream), ..parts.ports() };
     let linking = Linking { capability, base_url: None, public_url: vendor.public_url };
     Ok(Consumer { fluxgate: fluxgate(ports, bounds, linking, capacity), queue: parts.queue, lane: Lane::Watch })
@@ -44,9 +44,9 @@ pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
 pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     let NotifierConfig { base, queue, dead_letters, links, allow_net } = NotifierConfig::read(env)?;
     let queues = QueueUrls { notify: Some(queue), ..QueueUrls::default() };
-    let parts = Parts::open(base, queues, Some(&dead_letters)).await?;
+    let opened = Parts::open_with_capability(base, queues, Some(&dead_letters), &links.capability_secret);
+    let (parts, capability) = opened.await?;
     let callbacks = Arc::new(HttpCallbackSender::new(guard(allow_net)?.client()));
-    let capability = parts.capability(&links.capability_secret).await?;
     let linking = Linking { capability, base_url: links.base_url, public_url: None };
     let ports = Ports { callbacks, ..parts.ports() };
     Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), linking, None), queue: parts.queue, lane: Lane::Notify })
