@@ -95,8 +95,9 @@ async fn who_is_overtaken_between_its_key_and_its_task_gives_the_other_s_task_an
 
         let expected = outcome.map(|()| Admitted::Existing(Box::new(task.clone())));
         assert_eq!(late.map_err(|error| error.kind), expected);
-        assert_eq!(bed.store().list(&tenant, None, 10).await.unwrap(), [task.clone()]);
-        assert_eq!(bed.store().list_after(&tenant, None, 10).await.unwrap(), [task]);
+        let downwards = bed.store().list(&tenant, None, 10).await.unwrap();
+        assert_eq!(downwards, bed.store().list_after(&tenant, None, 10).await.unwrap());
+        assert_eq!(downwards, [task]);
         assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
     }
 }
