@@ -59,6 +59,18 @@ pub fn quick() -> BoundsSettings {
     }
 }
 
+/// The same without a watch or a wake that could come before the webhook on a slow machine.
+pub fn patient() -> BoundsSettings {
+    const MINUTES_MS: Option<u64> = Some(600_000);
+    BoundsSettings {
+        watch_first_ms: MINUTES_MS,
+        watch_max_ms: MINUTES_MS,
+        wake_first_ms: MINUTES_MS,
+        wake_max_ms: MINUTES_MS,
+        ..quick()
+    }
+}
+
 /// A running gateway with its upstream.
 pub struct Gateway {
     pub server: Server,

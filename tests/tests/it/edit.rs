@@ -1,13 +1,14 @@
 //! One edit, the whole way.
 
 use fluxgate_core::digest::sha256;
+use fluxgate_tests::gateway::patient;
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver};
 use serde_json::json;
 
 #[tokio::test]
 async fn an_edit_is_archived_then_charged_then_announced() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::with(GatewayOptions { bounds: patient(), ..GatewayOptions::default() }).await;
     let tenant = gateway.tenant("acme", "1").await;
     let receiver = LiveReceiver::start().await;
     let (_, secret) = tenant.endpoint(&receiver.url("events")).await;

@@ -1,6 +1,7 @@
 //! Each way in which the vendor fails: one paid run, one capture or none, and an end.
 
 use fluxgate_emulator::{Fault, Faults};
+use fluxgate_tests::gateway::patient;
 use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually};
 use serde_json::Value;
 
@@ -13,7 +14,16 @@ struct Outcome {
 }
 
 async fn outcome(faults: Faults, webhooks: bool) -> Outcome {
-    let gateway = Gateway::with(GatewayOptions { webhooks, ..GatewayOptions::default() }).await;
+    outcome_of(GatewayOptions { webhooks, ..GatewayOptions::default() }, faults).await
+}
+
+/// Where nothing but the webhook can bring the end.
+async fn by_webhook(faults: Faults) -> Outcome {
+    outcome_of(GatewayOptions { bounds: patient(), ..GatewayOptions::default() }, faults).await
+}
+
+async fn outcome_of(options: GatewayOptions, faults: Faults) -> Outcome {
+    let gateway = Gateway::with(options).await;
     let tenant = gateway.tenant("acme", "1").await;
     let inputs = tenant.inputs().await;
     gateway.emulator.set_faults(faults);
@@ -45,7 +55,7 @@ async fn a_lost_webhook_only_delays() {
 
 #[tokio::test]
 async fn a_webhook_sent_twice_completes_once() {
-    let outcome = outcome(Faults { webhook_twice: Fault::Always, ..Faults::default() }, true).await;
+    let outcome = by_webhook(Faults { webhook_twice: Fault::Always, ..Faults::default() }).await;
 
     outcome.completed_once("webhook").await;
     let steps = outcome.tenant.steps(&outcome.task).await;
@@ -106,7 +116,7 @@ async fn a_429_is_waited_out_and_submitted_later() {
 
 #[tokio::test]
 async fn a_500_after_accepting_is_resolved_by_the_webhook_without_a_second_post() {
-    let outcome = outcome(Faults { error_500_after_accept: Fault::Always, ..Faults::default() }, true).await;
+    let outcome = by_webhook(Faults { error_500_after_accept: Fault::Always, ..Faults::default() }).await;
 
     outcome.completed_once("webhook").await;
     assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
@@ -131,7 +141,7 @@ async fn a_500_before_accepting_ends_in_a_release_and_is_never_posted_again() {
 
 #[tokio::test]
 async fn an_accept_followed_by_a_hang_up_is_one_paid_run() {
-    let outcome = outcome(Faults { hang_up_after_accept: Fault::Always, ..Faults::default() }, true).await;
+    let outcome = by_webhook(Faults { hang_up_after_accept: Fault::Always, ..Faults::default() }).await;
 
     outcome.completed_once("webhook").await;
     assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
@@ -147,7 +157,7 @@ async fn an_accept_whose_answer_times_out_is_one_paid_run() {
 
 #[tokio::test]
 async fn a_truncated_output_is_fetched_again() {
-    let outcome = outcome(Faults { truncated_output: Fault::Times(2), ..Faults::default() }, true).await;
+    let outcome = by_webhook(Faults { truncated_output: Fault::Times(2), ..Faults::default() }).await;
 
     outcome.completed_once("webhook").await;
 }
@@ -170,7 +180,7 @@ async fn a_slow_output_is_fetched_again_once_it_is_quick() {
 
 #[tokio::test]
 async fn an_output_that_is_no_picture_is_not_taken_for_one() {
-    let outcome = outcome(Faults { wrong_output_type: Fault::Times(2), ..Faults::default() }, true).await;
+    let outcome = by_webhook(Faults { wrong_output_type: Fault::Times(2), ..Faults::default() }).await;
 
     outcome.completed_once("webhook").await;
     assert!(outcome.prediction["objects"][0]["content_type"].as_str().unwrap().starts_with("image/"));
@@ -178,7 +188,7 @@ async fn an_output_that_is_no_picture_is_not_taken_for_one() {
 
 #[tokio::test]
 async fn an_output_that_is_missing_for_a_while_is_fetched_when_it_is_there() {
-    let outcome = outcome(Faults { output_404: Fault::Times(2), ..Faults::default() }, true).await;
+    let outcome = by_webhook(Faults { output_404: Fault::Times(2), ..Faults::default() }).await;
 
     outcome.completed_once("webhook").await;
 }
