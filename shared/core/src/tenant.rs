@@ -58,6 +58,7 @@ pub enum TenantState {
 
 /// Whose tokens speak for the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)] // a misspelt restriction would let in more than was meant
 pub struct Trust {
     /// The token's `iss`, compared byte for byte.
     pub issuer: String,
@@ -84,6 +85,7 @@ pub struct ScopeMapping {
 
 /// A claim of the token that must hold exactly this text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ClaimMatch {
     pub name: String,
     pub value: String,

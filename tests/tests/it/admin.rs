@@ -135,6 +135,15 @@ async fn what_cannot_be_changed_is_refused_and_nothing_is() {
         (json!({ "trust": [{ "issuer": "urn:x", "audience": "a", "keys": "oidc" }] }), "invalid_trust"),
         (json!({ "trust": [{ "issuer": ISSUER, "audience": "a", "keys": { "jwks_url": "x" } }] }), "invalid_trust"),
         (json!({ "trust": [{ "issuer": ISSUER, "audience": "a", "keys": { "jwks": {} } }] }), "invalid_trust"),
+        // A restriction with a slip of the pen restricts nothing, so it is no trust at all.
+        (
+            json!({ "trust": [{ "issuer": ISSUER, "audience": "a", "keys": "oidc", "scope": { "claim": "scope", "words": {} } }] }),
+            "invalid_json",
+        ),
+        (
+            json!({ "trust": [{ "issuer": ISSUER, "audience": "a", "keys": "oidc", "claims": { "name": "org", "value": "acme" } }] }),
+            "invalid_json",
+        ),
         // The trust is right and the destination is not: neither is changed.
         (json!({ "trust": [issuer.trust()], "destination": { "bucket": "No Bucket" } }), "invalid_bucket"),
         (json!({ "destination": { "bucket": "b-1", "prefix": "a/../b" } }), "invalid_prefix"),

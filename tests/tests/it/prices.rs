@@ -47,6 +47,7 @@ async fn a_price_that_no_run_may_have_is_refused_and_the_old_one_stays() {
         (json!({ "unlisted": { "price": { "markup": { "basis_points": -1 } } } }), "invalid_json"),
         (json!({ "models": { "no model": { "fixed": { "micro_usd": 1 } } } }), "invalid_json"),
         (json!({ "modles": {} }), "invalid_json"),
+        (json!({ "unlisted": { "price": { "markup": { "basis_points": 12_000, "floor": 90_000 } } } }), "invalid_json"),
     ] {
         let answer = operator.put("/tenants/acme/prices", &prices).await;
         assert_eq!((answer.status.as_u16(), answer.text("/code").as_str()), (400, code), "{prices}");

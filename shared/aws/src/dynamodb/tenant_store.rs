@@ -9,7 +9,7 @@ use fluxgate_core::tenant::{Tenant, Trust};
 use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, Reader, number, text};
-use super::key::{AUDIT, Key, TENANTS, issuer_partition};
+use super::key::{AUDIT, Key, PK, SK, TENANTS, issuer_partition};
 use super::table::{Range, sort_key};
 use super::transact::Outcome;
 use super::write::Write;
@@ -77,11 +77,9 @@ impl TenantStore for DynamoStore {
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
         let items = self.table.query(Range::whole(issuer_partition(issuer))).await?;
-        items
-            .iter()
-            .map(|item| Ok((TenantId::parse(Reader(item).text(TENANT)?)?, json_item::from_item(item)?)))
-            .collect()
+        items.into_iter().map(trust).collect()
     }
+
     async fn record(&self, entry: &AuditEntry) -> Result<()> {
         self.table.write(&[logged(entry)?]).await.map(drop)
     }
@@ -135,6 +133,15 @@ fn trusts(tenant: &Tenant) -> Result<Vec<Write>> {
         Ok(Write::put(key, item))
     })
     .collect()
+}
+
+/// A trust refuses to be read with parts that it does not know, so the item's own are taken off.
+fn trust(mut item: Item) -> Result<(TenantId, Trust)> {
+    let tenant = TenantId::parse(Reader(&item).text(TENANT)?)?;
+    for own in [PK, SK, TENANT] {
+        item.remove(own);
+    }
+    Ok((tenant, json_item::from_item(&item)?))
 }
 
 fn trust_keys(tenant: &Tenant) -> Vec<Key> {

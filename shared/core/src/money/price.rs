@@ -17,7 +17,7 @@ const PRICE_MAX: MicroUsd = MicroUsd(1_000_000_000_000);
 
 /// One model's price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Price {
     /// The same for every run, whatever upstream asks.
     Fixed { micro_usd: MicroUsd },

@@ -68,7 +68,7 @@ fn last_32_bits(address: Ipv6Addr) -> Ipv4Addr {
 mod tests {
     use super::*;
 
-    /// Both ends of every refused network, in the order of the brief's table.
+    /// Both ends of every refused network.
     const REFUSED: &[&str] = &[
         "0.0.0.0",
         "0.255.255.255",
