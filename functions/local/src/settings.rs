@@ -95,6 +95,8 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes_max: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_timeout_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submit_timeout_ms: Option<u64>,
@@ -131,6 +133,7 @@ impl BoundsSettings {
         // One setting for both: nothing on this machine makes them differ.
         set(&mut bounds.ticket_bytes_max, self.upload_bytes_max.map(|bytes| bytes as u64));
         set(&mut bounds.output_bytes_max, self.output_bytes_max);
+        set(&mut bounds.sources_bytes_max, self.sources_bytes_max);
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
         set(&mut bounds.unknown_max_ms, self.unknown_max_ms);

@@ -19,6 +19,8 @@ pub struct Bounds {
     pub output_bytes_max: u64,
     /// Outputs of one run.
     pub outputs_max: usize,
+    /// The outputs of one run as upstream names them, together: URLs, or the outputs themselves as `data:` URIs.
+    pub sources_bytes_max: usize,
     /// Fetching one output, whole.
     pub output_timeout_ms: u64,
     /// One submit POST; after it the answer is ambiguous.
@@ -81,6 +83,7 @@ impl Default for Bounds {
             ticket_bytes_max: 100 * MIB as u64,
             output_bytes_max: 256 * MIB as u64,
             outputs_max: 16,
+            sources_bytes_max: 64 * MIB,
             output_timeout_ms: 2 * MINUTE_MS,
             submit_timeout_ms: 30 * SECOND_MS,
             upstream_timeout_ms: 10 * SECOND_MS,

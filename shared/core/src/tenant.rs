@@ -73,6 +73,11 @@ pub struct Trust {
     pub scopes: Option<ScopeMapping>,
 }
 
+impl Trust {
+    /// Of an issuer. Tenants are found by it, and DynamoDB's keys have 2,048 bytes.
+    pub const ISSUER_BYTES_MAX: usize = 1_024;
+}
+
 /// Reads a token's scopes from one of its claims: a list of words, or one text with spaces between them (RFC 8693, section 4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

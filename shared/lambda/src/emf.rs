@@ -15,6 +15,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 const NAMESPACE: &str = "Fluxgate";
+/// Values of one metric in one line, by the specification.
+const VALUES_MAX: usize = 100;
 
 /// A dimension's name and value; none for metrics that have no dimension.
 type Dimension = Option<(&'static str, String)>;
@@ -78,8 +80,22 @@ impl Visit for Metric {
 pub(crate) fn flush() {
     let pending = std::mem::take(&mut *PENDING.lock().unwrap_or_else(PoisonError::into_inner));
     for (dimension, sums) in pending {
-        println!("{}", line(&dimension, &sums, SystemClock.now().0));
+        for line in lines(&dimension, &sums, SystemClock.now().0) {
+            println!("{line}");
+        }
     }
+}
+
+/// As many lines as the metric with the most values needs: CloudWatch drops one that holds more of them than it takes, without a word.
+fn lines(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Vec<Value> {
+    let parts = sums.values().map(|sum| sum.values.len().div_ceil(VALUES_MAX)).max().unwrap_or(0);
+    let part = |n: usize| {
+        let of = |sum: &Sum| sum.values.chunks(VALUES_MAX).nth(n).map(|values| (sum.unit.clone(), values.to_vec()));
+        let sums =
+            sums.iter().filter_map(|(name, sum)| of(sum).map(|(unit, values)| (name.clone(), Sum { unit, values })));
+        line(dimension, &sums.collect(), at_ms)
+    };
+    (0..parts).map(part).collect()
 }
 
 fn line(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Value {
@@ -114,7 +130,7 @@ mod tests {
         });
 
         let pending = std::mem::take(&mut *PENDING.lock().unwrap());
-        let lines: Vec<Value> = pending.iter().map(|(dimension, sums)| line(dimension, sums, 7)).collect();
+        let lines: Vec<Value> = pending.iter().flat_map(|(dimension, sums)| lines(dimension, sums, 7)).collect();
 
         assert_eq!(
             lines,
@@ -125,5 +141,19 @@ mod tests {
                     "Metrics": [{ "Name": "Completions", "Unit": "Count" }] }] }, "via": "webhook", "Completions": 2 }),
             ]
         );
+    }
+
+    #[test]
+    fn a_metric_of_many_values_is_told_in_lines_that_cloudwatch_takes() {
+        let (held, stuck): (Vec<i64>, _) = ((1..=201).collect(), vec![0]);
+        let sum = |unit: &str, values| Sum { unit: unit.to_owned(), values };
+        let sums = BTreeMap::from([("Held".to_owned(), sum("None", held)), ("Stuck".to_owned(), sum("Count", stuck))]);
+
+        let lines = lines(&None, &sums, 7);
+
+        let told: Vec<usize> = lines.iter().map(|line| line["Held"].as_array().map_or(1, Vec::len)).collect();
+        assert_eq!(told, [100, 100, 1]);
+        assert_eq!((&lines[0]["Stuck"], lines[1].get("Stuck")), (&json!(0), None));
+        assert_eq!(lines[1]["_aws"]["CloudWatchMetrics"][0]["Metrics"], json!([{ "Name": "Held", "Unit": "None" }]));
     }
 }

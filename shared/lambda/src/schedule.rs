@@ -7,6 +7,7 @@ use fluxgate_core::Error;
 use fluxgate_core::flow::{Fluxgate, UsageExport};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::Ids as _;
 use fluxgate_core::time::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -53,21 +54,25 @@ struct Swept {
 impl Sweeper {
     /// What one tenant's audit or export meets does not keep the others from theirs, but fails the invocation.
     async fn sweep(&self, until: Timestamp) -> Result<Value, lambda_runtime::Error> {
-        let begun = self.fluxgate.ports.clock.now();
-        let tenants = self.fluxgate.ports.tenants.list().await?;
+        let mut tenants = self.fluxgate.ports.tenants.list().await?;
         let mut swept = Swept::default();
+        if let Some(export) = &self.export {
+            let now = self.fluxgate.ports.clock.now();
+            let half = now.plus_ms(until.since_ms(now) / 2);
+            for tenant in export.tenants(Timestamp(now.0 - DELETED_MS)).await? {
+                tell(export, &tenant, half, &mut swept).await;
+            }
+        }
+        // Where the time is not enough for all it shall not always be the same who are left out.
+        let first = self.fluxgate.ports.entropy.u64() as usize % tenants.len().max(1);
+        tenants.rotate_left(first);
+        let (begun, exports_failed) = (self.fluxgate.ports.clock.now(), swept.failed);
         for tenant in &tenants {
-            self.audit(&tenant.id, &mut swept).await;
+            self.audit(&tenant.id, until, &mut swept).await;
         }
         // A recount without one tenant's tasks would free what they hold.
-        if swept.failed == 0 {
+        if swept.failed == exports_failed {
             self.fluxgate.recount_slots(std::mem::take(&mut swept.slots), begun).await?;
-        }
-        if let Some(export) = &self.export {
-            let deleted_since = Timestamp(self.fluxgate.ports.clock.now().0 - DELETED_MS);
-            for tenant in export.tenants(deleted_since).await? {
-                tell(export, &tenant, until, &mut swept).await;
-            }
         }
         if swept.failed > 0 {
             let text = format!("{} audits and exports failed, of {} tenants", swept.failed, tenants.len());
@@ -80,8 +85,8 @@ impl Sweeper {
         Ok(report)
     }
 
-    async fn audit(&self, tenant: &TenantId, swept: &mut Swept) {
-        match self.fluxgate.audit(tenant).await {
+    async fn audit(&self, tenant: &TenantId, until: Timestamp, swept: &mut Swept) {
+        match self.fluxgate.audit(tenant, until).await {
             Ok(audit) => {
                 swept.live += audit.live;
                 swept.stuck += audit.stuck.len();

@@ -132,6 +132,10 @@ async fn what_cannot_be_changed_is_refused_and_nothing_is() {
         (json!({ "state": "suspended" }), "invalid_json"),
         (json!({ "trust": [] }), "invalid_trust"),
         (json!({ "trust": [{ "issuer": ISSUER, "audience": "", "keys": "oidc" }] }), "invalid_trust"),
+        (
+            json!({ "trust": [{ "issuer": "i".repeat(1_025), "audience": "a", "keys": { "jwks_url": "https://a.example" } }] }),
+            "invalid_trust",
+        ),
         (json!({ "trust": [{ "issuer": "urn:x", "audience": "a", "keys": "oidc" }] }), "invalid_trust"),
         (json!({ "trust": [{ "issuer": ISSUER, "audience": "a", "keys": { "jwks_url": "x" } }] }), "invalid_trust"),
         (json!({ "trust": [{ "issuer": ISSUER, "audience": "a", "keys": { "jwks": {} } }] }), "invalid_trust"),

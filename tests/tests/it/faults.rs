@@ -1,7 +1,8 @@
 //! Each way in which the vendor fails: one paid run, one capture or none, and an end.
 
 use fluxgate_emulator::{Fault, Faults};
-use fluxgate_tests::gateway::patient;
+use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::{patient, quick};
 use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually};
 use serde_json::Value;
 
@@ -209,6 +210,23 @@ async fn a_failed_run_releases_the_hold_and_is_told() {
     assert_ne!(prediction["error"], "");
     assert_eq!(tenant.balance_usd().await, 1.0);
     assert_eq!(receiver.about(&task, 1).await[0].json()["type"], "task.failed");
+}
+
+/// As where the vendor answers with whole pictures and a task has 400 KB in all.
+#[tokio::test]
+async fn outputs_that_no_store_would_keep_end_the_task_and_release_the_hold() {
+    for webhooks in [true, false] {
+        let bounds = BoundsSettings { sources_bytes_max: Some(10), ..quick() };
+        let gateway = Gateway::with(GatewayOptions { webhooks, bounds, ..GatewayOptions::default() }).await;
+        let tenant = gateway.tenant("acme", "1").await;
+
+        let task = tenant.submit(&tenant.inputs().await).await;
+        let prediction = tenant.ended(&task).await;
+
+        assert_eq!(prediction["status"], "failed", "{prediction}");
+        assert!(prediction["error"].as_str().unwrap().contains("within its answer"), "{prediction}");
+        assert_eq!(tenant.balance_usd().await, 1.0);
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
             issuer.sign(&TokenClaims { iss: "https://elsewhere.example".to_owned(), ..claims() }).unwrap(),
             "token_issuer_unknown",
         ),
+        (issuer.sign(&TokenClaims { iss: "i".repeat(3_000), ..claims() }).unwrap(), "token_issuer_unknown"),
         (issuer.sign(&TokenClaims { aud: "another".to_owned(), ..claims() }).unwrap(), "token_audience"),
         (issuer.sign(&TokenClaims { claim: None, ..claims() }).unwrap(), "tenant_unknown"),
         (forged(&json!({ "alg": "none" }), &payload, |_| Vec::new()), "token_algorithm"),

@@ -1,9 +1,12 @@
 //! Admission: the watch, cold inputs and the idempotency key first, then task and hold in one transaction.
 
+use std::time::Duration;
+
 use fluxgate_core::job::{Delayed, Job};
 use fluxgate_core::port::Admitted;
 use fluxgate_core::task::{Admission, Task};
 use fluxgate_core::{Error, Result};
+use tokio::time::Instant;
 
 use super::attribute::{Item, number, text};
 use super::error::contention;
@@ -14,6 +17,8 @@ use super::{DynamoStore, account, inputs, step_item, task_item};
 
 /// How often an admission is tried again when what refused it is gone a moment later.
 const ROUNDS_MAX: u32 = 8;
+/// What no admission takes unless the account is fought over.
+const LONG: Duration = Duration::from_secs(1);
 
 impl DynamoStore {
     pub(super) async fn admit_task(&self, admission: &Admission) -> Result<Admitted> {
@@ -21,6 +26,7 @@ impl DynamoStore {
         // Of an admission that is refused the watch finds no task, and dies.
         let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
         self.queue.send(&[Delayed { job: watch, after_ms: admission.watch_after_ms }]).await?;
+        let sent = Instant::now();
         let item = self.with_inputs(admission).await?;
         if let Some(idempotency) = &admission.idempotency
             && let Some(owner) = self.take_key(task, idempotency).await?
@@ -43,6 +49,7 @@ impl DynamoStore {
             let mut refused = match self.table.write(&writes).await? {
                 Outcome::Written => {
                     self.send_jobs(task, admission.wake().as_slice()).await;
+                    self.watch_anew(task, sent.elapsed(), admission.watch_after_ms).await;
                     return Ok(Admitted::New(Box::new(Task { hold: of_task, ..task.clone() })));
                 }
                 Outcome::Refused(refused) => refused.into_iter(),
@@ -55,6 +62,14 @@ impl DynamoStore {
             }
         }
         Err(contention())
+    }
+
+    /// After an admission that took long: its watch may have come before the task was there, and died.
+    async fn watch_anew(&self, task: &Task, took: Duration, watch_after_ms: u64) {
+        if took >= Duration::from_millis(watch_after_ms).max(LONG) {
+            let job = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
+            self.send_jobs(task, &[Delayed { job, after_ms: watch_after_ms }]).await;
+        }
     }
 
     /// The task's item, its inputs within it or already written beside it.

@@ -26,7 +26,7 @@ impl EndpointStore for DynamoStore {
     }
 
     async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
-        let item = self.table.glance_or_get(&Key::endpoint(tenant, id)).await?;
+        let item = self.table.glance_or_get(&Key::endpoint(tenant, id), None).await?;
         json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
     }
 

@@ -34,9 +34,9 @@ impl OverTasksInTable {
 
 #[async_trait]
 impl OverTasks for OverTasksInTable {
-    /// It may be a moment late: a watch too many does nothing.
+    /// It may be a moment late about how a task stands, for a watch too many does nothing, and never about whether there is one.
     async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool> {
-        let Some(item) = self.table.glance(&Key::task(tenant, task), Some("#state, #deliveries")).await? else {
+        let Some(item) = self.table.glance_or_get(&Key::task(tenant, task), Some("#state, #deliveries")).await? else {
             return Ok(true);
         };
         // Without a state it is a void.

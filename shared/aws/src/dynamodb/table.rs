@@ -86,9 +86,9 @@ impl Table {
     }
 
     /// As [`Self::glance`], but never late about whether there is such an item.
-    pub(super) async fn glance_or_get(&self, key: &Key) -> Result<Option<Item>> {
-        match self.glance(key, None).await? {
-            None => self.get(key).await,
+    pub(super) async fn glance_or_get(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
+        match self.glance(key, projection).await? {
+            None => self.get_item(key, true, projection).await,
             found => Ok(found),
         }
     }

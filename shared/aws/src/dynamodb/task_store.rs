@@ -31,7 +31,7 @@ impl TaskStore for DynamoStore {
     }
 
     async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let item = self.table.glance_or_get(&Key::task(tenant, id)).await?;
+        let item = self.table.glance_or_get(&Key::task(tenant, id), None).await?;
         task_item::from_item(tenant, &a_task(item)?)
     }
 

@@ -1,6 +1,7 @@
 //! The one loop, level-triggered: looks at where a task stands and takes its next step.
 
 use super::Fluxgate;
+use super::signal::Outcome;
 use crate::error::Result;
 use crate::id::{TaskId, TenantId};
 use crate::job::{Delayed, Job};
@@ -100,8 +101,11 @@ impl Fluxgate {
         let overdue = self.now().since_ms(task.since) >= self.bounds().run_max_ms;
         match self.ports.upstream.result(&upstream).await {
             Ok(Some(run)) => {
-                let task = self.signal(task, run.signal(Via::Poll)).await?.task();
-                if task.state == State::Submitted && overdue { self.run_timed_out(task).await } else { Ok(task) }
+                let told = match self.signal(task.clone(), run.signal(Via::Poll)).await {
+                    Err(error) if !overdue => return Err(error),
+                    told => told.map_or(task, Outcome::task),
+                };
+                if told.state == State::Submitted && overdue { self.run_timed_out(told).await } else { Ok(told) }
             }
             Ok(None) if overdue || self.is_lost(&task).await? => {
                 let text = "the model no longer knows this run; nothing was charged, submit it again";

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::Fluxgate;
 use super::line::held_period;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{TaskId, TenantId};
 use crate::job::{Delayed, Job};
 use crate::metric::measure;
 use crate::money::MicroUsd;
 use crate::task::{State, Task};
+use crate::time::Timestamp;
 
-/// Tasks read at once.
-const PAGE: usize = 200;
+/// Tasks read at once: a page of DynamoDB's, 1 MB, of items of at most 1 KB.
+const PAGE: usize = 1_000;
 /// How far behind its bound a task may be before it counts as stuck: the slowest watch comes within this.
 const SLACK_MS: u64 = 15 * 60_000;
 
@@ -33,9 +34,11 @@ pub struct TenantAudit {
 
 impl Fluxgate {
     /// Audits one tenant. Tasks older than the longest life that the bounds allow are not looked at.
-    pub async fn audit(&self, tenant: &TenantId) -> Result<TenantAudit> {
+    ///
+    /// Kind `Unavailable` with code `audit_unfinished` when `until` comes first.
+    pub async fn audit(&self, tenant: &TenantId, until: Timestamp) -> Result<TenantAudit> {
         let before = self.ports.accounts.account(tenant).await?;
-        let live = self.live_tasks(tenant).await?;
+        let live = self.live_tasks(tenant, until).await?;
         let after = self.ports.accounts.account(tenant).await?;
         let reserved: i64 = live.iter().map(|task| task.price.0).sum();
         // An account that moved between the two readings says nothing; the next audit will.
@@ -50,10 +53,13 @@ impl Fluxgate {
         Ok(TenantAudit { live: live.len(), stuck, held_without_task: MicroUsd(surplus), held: after.held, slots })
     }
 
-    pub(super) async fn live_tasks(&self, tenant: &TenantId) -> Result<Vec<Task>> {
+    pub(super) async fn live_tasks(&self, tenant: &TenantId, until: Timestamp) -> Result<Vec<Task>> {
         let oldest = self.now().0 - i64::try_from(self.life_max_ms()).unwrap_or(i64::MAX);
         let (mut live, mut before): (Vec<Task>, Option<TaskId>) = (Vec::new(), None);
         loop {
+            if self.now() >= until {
+                return Err(Error::unavailable("audit_unfinished", "the time was up before all tasks were looked at"));
+            }
             let page = self.ports.tasks.list(tenant, before.as_ref(), PAGE).await?;
             let Some(last) = page.last().cloned() else { return Ok(live) };
             live.extend(page.into_iter().filter(|task| !task.state.is_end()));

@@ -104,7 +104,7 @@ impl Fluxgate {
         }
         let mut found = BTreeMap::new();
         for tenant in self.ports.tenants.list().await? {
-            let live = self.live_tasks(&tenant.id).await?;
+            let live = self.live_tasks(&tenant.id, Timestamp(i64::MAX)).await?;
             live.iter().filter_map(held_period).for_each(|period| *found.entry(period).or_default() += 1);
         }
         self.recount(found, u64::MAX).await

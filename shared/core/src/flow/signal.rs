@@ -45,6 +45,7 @@ fn observe(before: &Task, after: &Task) {
 
 impl Fluxgate {
     pub(super) async fn signal(&self, mut task: Task, signal: Signal) -> Result<Outcome> {
+        let signal = signal.within(self.bounds().sources_bytes_max);
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
             let mut change = match transition(&task, signal.clone(), now) {

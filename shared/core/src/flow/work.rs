@@ -43,11 +43,12 @@ impl Fluxgate {
                 self.after_watch(lease, *round, advanced).await
             }
             Job::Wake { tenant, task, version, round } => {
-                let current = self.ports.tasks.get(tenant, task).await;
-                let Some(task) = current.ok().filter(|task| task.version == *version) else {
-                    return self.ports.queue.ack(lease).await;
+                let advanced = match self.ports.tasks.get(tenant, task).await {
+                    Ok(task) if task.version == *version => self.take_step(task).await,
+                    Err(error) if error.kind != Kind::NotFound => Err(error),
+                    // It has moved on, or was never written.
+                    _ => return self.ports.queue.ack(lease).await,
                 };
-                let advanced = self.take_step(task).await;
                 self.after_wake(lease, *version, *round, advanced).await
             }
             Job::Archive { tenant, task } => {

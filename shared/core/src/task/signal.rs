@@ -37,6 +37,22 @@ pub enum Signal {
     Cancel,
 }
 
+impl Signal {
+    /// Outputs that come within the answer, as `data:` URIs, may be more than a store keeps of a task: such a run has failed, for
+    /// it could be written nowhere and so never end.
+    #[must_use]
+    pub fn within(self, sources_bytes_max: usize) -> Self {
+        match self {
+            Self::Finished(run) if run.sources.iter().map(String::len).sum::<usize>() > sources_bytes_max => {
+                let text = "the model sent its outputs within its answer, and more of them than can be taken there";
+                let failure = Failure::new(5000, "outputs_inline", text);
+                Self::UpstreamFailed { upstream: run.upstream, via: run.via, end: UpstreamEnd::Failed, failure }
+            }
+            signal => signal,
+        }
+    }
+}
+
 /// A finished run as upstream tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {

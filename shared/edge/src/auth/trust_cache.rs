@@ -45,6 +45,9 @@ impl TrustCache {
     /// moment ago is found by asking the store again.
     pub(super) async fn find(&self, claims: &Claims) -> Result<Arc<Trusted>, Error> {
         let issuer = claims.issuer().ok_or(Refusal::Claims("the token must name its issuer, the claim 'iss'"))?;
+        if issuer.len() > Trust::ISSUER_BYTES_MAX {
+            return Err(Refusal::IssuerUnknown.into());
+        }
         let fresh = |trusts: &Trusts| self.clock.now().since_ms(trusts.read_at) < self.ttl_ms;
         if let Some(trusts) = self.by_issuer.get(issuer).filter(fresh)
             && let Ok(trusted) = the_one(&trusts.all, claims)

@@ -113,6 +113,9 @@ impl Parts {
     }
 }
 
+/// An item of DynamoDB has 400 KB, and each write of a task pays for all of it.
+const SOURCES_BYTES_MAX: usize = 64 * 1024;
+
 const CAPABILITY_BYTES_MIN: usize = 32;
 
 fn queue(aws: &AwsSettings, table: Table, queues: QueueUrls, dead_letters: Option<&DeadLetters>) -> SqsQueue {
@@ -162,6 +165,11 @@ impl Linking {
 
 /// What a Lambda can take: an event has 6 MB, and a file in it travels as base64.
 pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
-    let bounds = Bounds { body_bytes_max: 5 * MIB, upload_bytes_max: 4 * MIB, ..Bounds::default() };
+    let bounds = Bounds {
+        body_bytes_max: 5 * MIB,
+        upload_bytes_max: 4 * MIB,
+        sources_bytes_max: SOURCES_BYTES_MAX,
+        ..Bounds::default()
+    };
     if public_url.is_some() { bounds } else { bounds.polling_only() }
 }

@@ -26,6 +26,15 @@ fn each_lane_has_one_consumer_which_reports_the_messages_that_failed() {
     }
 }
 
+/// By default Lambda ends a chain of messages in which one function comes up 16 times, as a job that waits for hours does.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
+#[test]
+fn a_consumer_may_send_to_the_queue_that_wakes_it_as_often_as_a_job_waits() {
+    for (_, consumer) in CONSUMERS {
+        assert_eq!(text(&function(consumer)["RecursiveLoop"]), "Allow", "{consumer}");
+    }
+}
+
 #[test]
 fn a_message_is_hidden_for_six_times_as_long_as_its_function_may_take() {
     for (lane, consumer) in CONSUMERS {

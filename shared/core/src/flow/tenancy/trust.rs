@@ -48,6 +48,9 @@ fn check_issuer(trust: &Trust) -> Result<()> {
     if trust.issuer.is_empty() || trust.audience.is_empty() {
         return bad("a trust names an issuer and an audience");
     }
+    if trust.issuer.len() > Trust::ISSUER_BYTES_MAX {
+        return bad(&format!("an issuer has at most {} bytes", Trust::ISSUER_BYTES_MAX));
+    }
     if trust.claim.as_ref().is_some_and(|claim| claim.name.is_empty() || claim.value.is_empty()) {
         return bad("the claim that tells the tenant has a name and a value");
     }
