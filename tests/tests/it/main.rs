@@ -47,3 +47,4 @@ mod usage_export;
 mod usage_export_on_aws;
 mod usage_told;
 mod vendor_money;
+mod watches_on_aws;
