@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use fluxgate_core::id::TaskId;
 use fluxgate_core::principal::Principal;
 use fluxgate_core::{Error, Kind};
 
@@ -33,7 +34,10 @@ impl FromRequestParts<Edge> for VendorPoller {
         let principal = principal(parts, edge).await?;
         let path = parts.uri.path();
         let task = path.strip_suffix("/result").unwrap_or(path).rsplit('/').next().unwrap_or_default();
-        edge.throttle.poll(&principal, task, parts.extensions.get())?;
+        match TaskId::parse(task) {
+            Ok(task) => edge.throttle.poll(&principal, &task, parts.extensions.get())?,
+            Err(_) => edge.throttle.request(&principal, parts.extensions.get())?,
+        }
         Ok(Self(principal))
     }
 }

@@ -6,14 +6,14 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::limits::{Bucket, Rate, Taken};
 use fluxgate_core::port::Clock;
 use fluxgate_core::principal::Principal;
 use fluxgate_core::{Error, Kind, Result, Retry};
 use quick_cache::sync::Cache;
 
-/// Tenants, and tasks that are polled, whose buckets are kept; a bucket that was dropped begins full again.
+/// Tenants, twice, and tasks that are polled, whose buckets are kept; a bucket that was dropped begins full again.
 const TENANTS_MAX: usize = 10_000;
 const POLLED_MAX: usize = 100_000;
 
@@ -30,7 +30,9 @@ type Buckets<K> = Cache<K, Arc<Mutex<Bucket>>>;
 pub struct Throttle {
     clock: Arc<dyn Clock>,
     tenants: Buckets<TenantId>,
-    polled: Buckets<(TenantId, String)>,
+    polled: Buckets<(TenantId, TaskId)>,
+    /// Looks at what there is not, which would else be free in any number.
+    missed: Buckets<TenantId>,
 }
 
 /// What a request's answer is to say of the tenant's limit, once it is known.
@@ -39,7 +41,8 @@ pub(crate) struct Report(Arc<OnceLock<(Rate, Taken)>>);
 
 impl Throttle {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, tenants: Cache::new(TENANTS_MAX), polled: Cache::new(POLLED_MAX) }
+        let (tenants, missed) = (Cache::new(TENANTS_MAX), Cache::new(TENANTS_MAX));
+        Self { clock, tenants, polled: Cache::new(POLLED_MAX), missed }
     }
 
     /// Counts one request. Kind `Busy` with code `rate_limited` when there were too many.
@@ -52,15 +55,26 @@ impl Throttle {
         taken.refused_ms.map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
     }
 
-    /// Counts one look at a task, which is a request only when the last one was less than a second ago.
-    pub(crate) fn poll(&self, principal: &Principal, task: &str, report: Option<&Report>) -> Result<()> {
-        if principal.limits.rate().is_none() {
-            return Ok(());
+    /// Counts one look at a task, which is a request only when the last one was less than a second ago. Who looked at what there is
+    /// not more often than it may ask is refused too.
+    pub(crate) fn poll(&self, principal: &Principal, task: &TaskId, report: Option<&Report>) -> Result<()> {
+        let Some(rate) = principal.limits.rate() else { return Ok(()) };
+        if let Some(bucket) = self.missed.get(&principal.tenant)
+            && let Some(after_ms) = left_in(&bucket).take(rate, self.clock.now()).refused_ms
+        {
+            return Err(refusal(rate, after_ms));
         }
-        let task = (principal.tenant.clone(), task.to_owned());
+        let task = (principal.tenant.clone(), task.clone());
         match self.take(&self.polled, &task, POLL).refused_ms {
             None => Ok(()),
             Some(_) => self.request(principal, report),
+        }
+    }
+
+    /// Counts a look at what there is not.
+    pub(crate) fn missed(&self, principal: &Principal) {
+        if let Some(rate) = principal.limits.rate() {
+            self.take(&self.missed, &principal.tenant, rate);
         }
     }
 
@@ -69,6 +83,11 @@ impl Throttle {
         let Ok(bucket) = bucket;
         bucket.lock().unwrap_or_else(PoisonError::into_inner).take(rate, self.clock.now())
     }
+}
+
+/// A copy, from which taking takes nothing.
+fn left_in(bucket: &Mutex<Bucket>) -> Bucket {
+    *bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refusal(rate: Rate, after_ms: u64) -> Error {

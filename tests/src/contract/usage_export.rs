@@ -124,6 +124,26 @@ pub async fn a_task_that_completes_after_younger_ones_were_told_is_told(stores: 
     assert_eq!(world.cursor(&tenant).await.open, BTreeSet::new());
 }
 
+pub async fn what_was_made_after_the_clock_was_set_back_is_told(stores: Stores) {
+    let world = World::over(stores);
+    let tenant = world.stores.funded(9).await;
+    let before = world.completed(&tenant).await;
+    world.clock.pass_ms(SETTLE_MS + 60_000);
+    world.export(&tenant).await;
+    assert_eq!(world.cursor(&tenant).await.through, Some(before.id.clone()));
+
+    world.clock.pass_ms(-(SETTLE_MS + 60_000));
+    let mut after = admission(&tenant);
+    after.task.id = SystemEntropy.task_id(Timestamp(now().0 - 5_000));
+    let task = after.task.clone();
+    world.stores.tasks.admit(after).await.unwrap();
+    let task = world.stores.signal(&task, super::finished(super::fresh_run())).await;
+    let task = world.stores.signal(&task, archived()).await;
+    world.export(&tenant).await;
+
+    assert_eq!(BTreeSet::from_iter(world.ids()), BTreeSet::from([before.id, task.id]));
+}
+
 pub async fn a_task_that_is_written_after_younger_ones_were_told_is_told(stores: Stores) {
     let world = World::over(stores);
     let tenant = world.stores.funded(9).await;

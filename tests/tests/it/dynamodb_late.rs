@@ -8,6 +8,7 @@ use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
 use fluxgate_core::job::Job;
 use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskStore as _};
 use fluxgate_core::task::{Admission, Idempotency, Signal, State, Task, Via, transition};
+use fluxgate_core::time::Timestamp;
 use fluxgate_lambda::batch::Consumer;
 use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::contract::{admission, archived, finished, fresh_run, now};
@@ -116,6 +117,28 @@ async fn a_wake_takes_the_step_of_the_version_that_it_was_sent_for() {
     bed.by_late_reads().fluxgate.work(&lease).await.unwrap();
 
     assert_ne!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().version, task.version, "nobody submitted it");
+}
+
+/// A bound that passed while nobody knew better takes nothing from a run that is there by now.
+#[tokio::test]
+async fn a_run_that_finished_a_moment_ago_is_not_given_up() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(1).await;
+    let task = bed.stores.admitted(&tenant).await;
+    let long_ago = Timestamp(now().0 - 7 * 3_600_000);
+    let accepted = Signal::Accepted { upstream: fresh_run(), via: Via::Submit };
+    let change = transition(&task, accepted, long_ago).unwrap();
+    bed.store().apply(&change).await.unwrap();
+    let fluxgate = bed.by_late_reads().fluxgate;
+    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
+    let archiving = bed.stores.signal(&change.task, finished(change.task.upstream.clone().unwrap())).await;
+
+    bed.faulty.next("GetItem", [Fault::Late]);
+    let watch = Job::Watch { tenant: tenant.clone(), task: task.id.clone(), round: 3 };
+    let lease = Lease { job: watch, handle: String::new(), receipt: 0, failures: 0 };
+    fluxgate.work(&lease).await.unwrap();
+
+    assert_eq!((bed.stores.tasks.get(&tenant, &task.id).await.unwrap(), bed.faulty.left()), (archiving, 0));
 }
 
 #[tokio::test]

@@ -78,6 +78,30 @@ async fn looking_at_a_result_once_a_second_is_not_counted() {
 }
 
 #[tokio::test]
+async fn looking_at_what_is_not_there_is_as_limited_as_asking() {
+    let gateway = Gateway::start().await;
+    let limited = limited(&gateway, "acme").await;
+    let started = Instant::now();
+
+    let (mut missed, mut refused) = (0, 0);
+    for n in 0..ASKED {
+        let look = limited.get(&format!("/api/v3/predictions/{n:032x}/result")).await;
+        match look.status.as_u16() {
+            404 => missed += 1,
+            429 => refused += 1,
+            other => panic!("{other}: {:?}", look.body),
+        }
+    }
+
+    let most = BURST + started.elapsed().as_secs() as usize + 1;
+    assert!((BURST..=most).contains(&missed), "{missed} of {ASKED} were looked for, {most} may");
+    assert_eq!(refused, ASKED - missed);
+    // Another spelling of an id is no free look either: it counts as a request.
+    let odd = limited.get("/api/v3/predictions/%30/result").await;
+    assert!(!header(&odd, "ratelimit").is_empty(), "{:?}", odd.headers);
+}
+
+#[tokio::test]
 async fn a_limit_that_nothing_could_pass_is_refused_by_name() {
     let gateway = Gateway::start().await;
     gateway.tenant("acme", "1").await;

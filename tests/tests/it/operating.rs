@@ -1,5 +1,6 @@
 //! The operator's commands: tenants, prices and accounts.
 
+use fluxgate_emulator::{Emulator, EmulatorConfig};
 use fluxgate_tests::process;
 use fluxgate_tests::tenant::MODEL;
 use serde_json::{Value, json};
@@ -89,7 +90,6 @@ fn prices_are_set_by_flags_or_by_a_file() {
     assert_eq!(set["models"][MODEL], json!({ "fixed": { "micro_usd": 100_000 } }));
     assert_eq!(set["models"][other], json!({ "markup": { "basis_points": 11_250 } }));
     assert_eq!(set["unlisted"], json!({ "price": { "markup": { "basis_points": 12_000 } } }));
-    here.fails(&["prices", "set", "acme", "--fixed", &format!("{MODEL}=0.01")], MODEL);
     here.fails(&["prices", "set", "acme", "--default-markup", "-5"], "--allow-under-cost");
     assert_eq!(serde_json::from_str::<Value>(&here.does(&["prices", "show", "acme"])).unwrap(), set);
     here.does(&["prices", "set", "acme", "--default-markup", "-5", "--allow-under-cost"]);
@@ -100,6 +100,23 @@ fn prices_are_set_by_flags_or_by_a_file() {
         let args = [&["prices", "set", "acme"], &bad[..]].concat();
         assert_eq!(here.run(&args).status.code(), Some(2), "{bad:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_under_cost_is_refused_where_costs_are_known_and_else_it_is_said_that_they_are_not() {
+    let here = Installation::new();
+    let emulator = Emulator::start(EmulatorConfig::default()).await.unwrap();
+    let price = format!("{MODEL}=0.01");
+    let args = ["prices", "set", "acme", "--fixed", &price, "--data", &here.data];
+    let vendor = [("FLUXGATE_UPSTREAM", emulator.base_url()), ("WAVESPEED_API_KEY", EmulatorConfig::default().api_key)];
+    let vendor = vendor.each_ref().map(|(name, value)| (*name, value.as_str()));
+
+    let known = tokio::task::block_in_place(|| process::run_with(&args, &vendor));
+    let unknown = tokio::task::block_in_place(|| process::run_with(&args, &[]));
+
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(known.status.code() == Some(1) && said(&known).contains("--allow-under-cost"), "{}", said(&known));
+    assert!(unknown.status.success() && said(&unknown).contains("could not be asked"), "{}", said(&unknown));
 }
 
 #[test]

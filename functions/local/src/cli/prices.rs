@@ -11,7 +11,7 @@ use fluxgate_core::money::{MicroUsd, Price, PriceBook, Unlisted};
 
 use super::FolderArgs;
 use crate::folder::DataFolder;
-use crate::server::Costs;
+use crate::server::vendor_of;
 use crate::settings::Settings;
 
 #[derive(Args)]
@@ -72,8 +72,9 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
 async fn set(args: SetArgs) -> Result<()> {
     let prices = book(&args)?;
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    let costs = Costs::known_to(&Settings::load(None, serde_json::json!({}))?).await?;
-    let tenancy = folder.tenancy(Some(costs.upstream.clone()));
+    // Without the vendor's address or a server that runs the emulator nobody knows what models cost, and that is said below.
+    let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?).ok();
+    let tenancy = folder.tenancy(vendor.map(|vendor| vendor as _));
     let change = PricesChange { prices, allow_under_cost: args.allow_under_cost };
     let changed = tenancy.set_prices(&args.name, change, &Actor::cli()).await.map_err(with_flag)?;
     print(&serde_json::to_string_pretty(&changed.prices)?);
@@ -81,7 +82,9 @@ async fn set(args: SetArgs) -> Result<()> {
         eprintln!("sold under cost: {}", changed.under_cost.join(", "));
     }
     if !changed.costs_known {
-        eprintln!("what models cost could not be asked; the prices were judged by their terms alone");
+        eprintln!(
+            "what models cost could not be asked, so nobody can say whether they are sold under it: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, and set the prices again"
+        );
     }
     Ok(())
 }

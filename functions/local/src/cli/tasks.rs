@@ -76,5 +76,5 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
 
 /// What the task cost; a task that did not complete cost nothing.
 fn charged(task: &Task) -> String {
-    if task.state == State::Completed { task.price.to_string() } else { "-".to_owned() }
+    if task.state == State::Completed { task.charged.to_string() } else { "-".to_owned() }
 }

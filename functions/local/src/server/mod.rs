@@ -113,21 +113,6 @@ impl Server {
     }
 }
 
-/// What models cost, for a command that runs apart from the server: as the vendor says, or as the emulator does.
-pub(crate) struct Costs {
-    pub(crate) upstream: Arc<WaveSpeedClient>,
-    _emulator: Option<Emulator>,
-}
-
-impl Costs {
-    /// Asks nobody yet. Fails for settings that name no upstream.
-    pub(crate) async fn known_to(settings: &Settings) -> Result<Self> {
-        let emulator = start_emulator(settings).await?;
-        let upstream = wiring::upstream(settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
-        Ok(Self { upstream: Arc::new(upstream), _emulator: emulator })
-    }
-}
-
 /// The vendor for a command that runs apart from the server; when that is the emulator, the one within the server that runs.
 pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<WaveSpeedClient>> {
     let emulator = match settings.upstream()? {

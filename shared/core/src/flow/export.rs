@@ -98,6 +98,8 @@ impl UsageExport {
             let look = cursor.look_at_open(&tasks);
             cursor = self.tell(tenant, &cursor, look, exported).await?;
         }
+        // Ids are made by the clock: after one that was set back, new tasks lie before what was read through.
+        cursor.through = cursor.through.min(Some(self.settled()));
         let mut after = cursor.through.clone();
         while self.clock.now() < until {
             let settled = self.settled();

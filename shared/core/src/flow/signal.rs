@@ -67,7 +67,12 @@ impl Fluxgate {
                     return Ok(Outcome::Changed(change.task));
                 }
                 Err(error) if error.is_conflict() && error.code != "run_claimed" => {
+                    let given_up_in = task.state;
                     task = self.ports.tasks.get(&task.tenant, &task.id).await?;
+                    // It went on after all, so the bound that had passed is no more in its way.
+                    if matches!(signal, Signal::GaveUp(_)) && task.state != given_up_in {
+                        return Ok(Outcome::Unchanged(task));
+                    }
                 }
                 Err(error) => return Err(error),
             }

@@ -52,6 +52,8 @@ pub struct Books {
     pub unbilled: BTreeSet<UpstreamId>,
     /// Tasks that were given up before anybody knew their run, by the run that turned out to be theirs.
     pub given_up: BTreeMap<UpstreamId, (TenantId, TaskId)>,
+    /// How many tasks of a model were sent and wait to learn their run: so many of nobody's runs may be theirs.
+    pub in_doubt: BTreeMap<ModelId, u64>,
 }
 
 /// Compares the books of a window.
@@ -61,7 +63,7 @@ pub fn compare(window: Window, books: &Books) -> Report {
     for bill in &books.bills {
         bills.entry(&bill.run).or_default().push(bill);
     }
-    let mut tally = Tally::new(&books.given_up);
+    let mut tally = Tally::new(&books.given_up, books.in_doubt.clone());
     for (run, bills) in &bills {
         match sold.get(*run) {
             Some(sold) => tally.owned(sold, bills),
@@ -91,11 +93,12 @@ struct Tally<'a> {
     totals: Totals,
     findings: Vec<Finding>,
     given_up: &'a BTreeMap<UpstreamId, (TenantId, TaskId)>,
+    in_doubt: BTreeMap<ModelId, u64>,
 }
 
 impl<'a> Tally<'a> {
-    fn new(given_up: &'a BTreeMap<UpstreamId, (TenantId, TaskId)>) -> Self {
-        Self { margins: BTreeMap::new(), totals: Totals::default(), findings: Vec::new(), given_up }
+    fn new(given_up: &'a BTreeMap<UpstreamId, (TenantId, TaskId)>, in_doubt: BTreeMap<ModelId, u64>) -> Self {
+        Self { margins: BTreeMap::new(), totals: Totals::default(), findings: Vec::new(), given_up, in_doubt }
     }
 
     fn owned(&mut self, sold: &'a Sold, bills: &[&Bill]) {
@@ -129,8 +132,12 @@ impl<'a> Tally<'a> {
     }
 
     fn orphan(&mut self, run: &UpstreamId, model: &str, billed: MicroUsd) {
-        self.totals.orphaned = plus(self.totals.orphaned, billed);
         self.totals.billed = plus(self.totals.billed, billed);
+        if !self.given_up.contains_key(run) && self.may_be_in_doubt(model) {
+            self.totals.open += 1;
+            return;
+        }
+        self.totals.orphaned = plus(self.totals.orphaned, billed);
         let (tenant, task) = self.given_up.get(run).cloned().unzip();
         let text = match &task {
             Some(_) => {
@@ -149,6 +156,12 @@ impl<'a> Tally<'a> {
             charged,
             text,
         });
+    }
+
+    /// Whether a task of the model still waits to learn its run; each explains one.
+    fn may_be_in_doubt(&mut self, model: &str) -> bool {
+        let waiting = ModelId::parse(model).ok().and_then(|model| self.in_doubt.get_mut(&model));
+        waiting.is_some_and(|left| left.checked_sub(1).map(|fewer| *left = fewer).is_some())
     }
 
     fn count(&mut self, sold: &'a Sold, billed: MicroUsd) {
@@ -250,6 +263,20 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_nobody_s_is_an_orphan_only_when_no_task_still_waits_for_its_own() {
+        let books = Books {
+            bills: vec![bill("one", 80), bill("two", 80)],
+            in_doubt: BTreeMap::from([(ModelId::parse("a/b").unwrap(), 1)]),
+            ..Books::default()
+        };
+
+        let report = compare(WINDOW, &books);
+
+        assert_eq!(codes(&report), [("orphan", "two")]);
+        assert_eq!((report.totals.open, report.totals.orphaned.0, report.totals.billed.0), (1, 80, 160));
+    }
+
+    #[test]
     fn each_difference_is_found_and_named() {
         let going_on = Sold { over: false, charged: MicroUsd::ZERO, ..sold("goes-on", 0) };
         let books = Books {
@@ -268,6 +295,7 @@ mod tests {
                 run("lost"),
                 (TenantId::parse("acme").unwrap(), TaskId::parse(&"1".repeat(32)).unwrap()),
             )]),
+            ..Books::default()
         };
 
         let report = compare(WINDOW, &books);

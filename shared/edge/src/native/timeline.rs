@@ -24,7 +24,7 @@ pub(crate) struct TimelineView {
     completed_by: Option<&'static str>,
     /// How often a submit to the model was begun.
     submits: u32,
-    /// In USD: what is held while it runs, and charged when it completes.
+    /// In USD: what is held while it runs, and the most that is charged when it completes; fewer outputs than asked for cost less.
     price_usd: f64,
     /// Where the vendor keeps, for 7 days, what could not be copied into the bucket; only of a task that failed for that.
     #[serde(skip_serializing_if = "Vec::is_empty")]

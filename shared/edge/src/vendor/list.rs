@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::Result;
+use fluxgate_core::id::TaskId;
 use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::Scope;
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,8 +17,10 @@ use crate::body::RawBody;
 use crate::error_reply::{VendorError, VendorErrorBody};
 use crate::state::Edge;
 
-/// How many of the newest tasks one request looks through.
+/// How many tasks one request looks through.
 const SCAN_MAX: usize = 20_000;
+/// Tasks read at once.
+const PAGE_TASKS: usize = 100;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ListRequest {
@@ -63,28 +66,33 @@ pub(crate) async fn list(
     let wanted = |task: &fluxgate_core::task::Task| {
         request.model.as_deref().is_none_or(|model| model == task.model.as_str())
             && request.status.as_deref().is_none_or(|status| status == task.state.status())
-            && after.is_none_or(|after| task.created_at >= after)
             && until.is_none_or(|until| task.created_at <= until)
     };
     let mut skip = (request.page - 1) * request.page_size;
     let mut items = Vec::new();
-    let mut before = None;
-    'pages: for _ in 0..SCAN_MAX / 100 {
-        let tasks = fluxgate.ports.tasks.list(&principal.tenant, before.as_ref(), 100).await?;
-        let Some(last) = tasks.last() else { break };
+    let mut before = until.map(|until| TaskId::lowest_at(until.plus_ms(1)));
+    for _ in 0..SCAN_MAX / PAGE_TASKS {
+        let tasks = fluxgate.ports.tasks.list(&principal.tenant, before.as_ref(), PAGE_TASKS).await?;
+        let Some(last) = tasks.last() else { return Ok(success(Page { page: request.page, items })) };
         before = Some(last.id.clone());
-        for task in tasks.iter().filter(|task| wanted(task)) {
+        for task in &tasks {
+            if items.len() == request.page_size || after.is_some_and(|after| task.created_at < after) {
+                return Ok(success(Page { page: request.page, items }));
+            }
+            if !wanted(task) {
+                continue;
+            }
             if skip > 0 {
                 skip -= 1;
                 continue;
             }
             items.push(fluxgate.view(task).await?);
-            if items.len() == request.page_size {
-                break 'pages;
-            }
         }
     }
-    Ok(success(Page { page: request.page, items }))
+    let text = format!(
+        "more than {SCAN_MAX} predictions would have to be looked through; go on with 'created_before', the oldest 'created_at' so far"
+    );
+    Err(Error::invalid("list_too_long", text).field("created_before").into())
 }
 
 fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>> {

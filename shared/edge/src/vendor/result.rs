@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fluxgate_core::Error;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::Scope;
+use fluxgate_core::{Error, Kind};
 
 use super::envelope::{Envelope, success};
 use crate::bearer::VendorPoller;
@@ -55,5 +55,9 @@ async fn read(State(edge): State<Edge>, VendorPoller(principal): VendorPoller, P
     // An id that cannot exist does not exist.
     let id =
         TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
-    Ok(success(edge.fluxgate.prediction(&principal.tenant, &id).await?))
+    let found = edge.fluxgate.prediction(&principal.tenant, &id).await;
+    if found.as_ref().is_err_and(|error| error.kind == Kind::NotFound) {
+        edge.throttle.missed(&principal);
+    }
+    Ok(success(found?))
 }

@@ -96,6 +96,7 @@ macro_rules! every_behaviour {
             usage_export:
                 what_is_charged_is_told_once_and_nothing_else
                 a_task_that_completes_after_younger_ones_were_told_is_told
+                what_was_made_after_the_clock_was_set_back_is_told
                 a_task_that_is_written_after_younger_ones_were_told_is_told
                 an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none
                 what_the_sink_did_not_take_is_told_later

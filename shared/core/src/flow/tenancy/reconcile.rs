@@ -7,8 +7,8 @@ use crate::audit::AuditAction;
 use crate::bounds::Bounds;
 use crate::error::{Error, Kind, Result};
 use crate::flow::signal::orphaned_run;
-use crate::flow::usage::each_task;
-use crate::id::{AuditId, TaskId, TenantId, UpstreamId};
+use crate::flow::usage::{Span, each_task};
+use crate::id::{AuditId, ModelId, TaskId, TenantId, UpstreamId};
 use crate::port::VendorBooks;
 use crate::reconcile::{Bill, Books, Report, Sold, compare};
 use crate::task::{State, Task};
@@ -29,6 +29,8 @@ struct Ours {
     charged: Vec<UpstreamId>,
     /// Tasks that are over, were sent, and name no run.
     unresolved: Vec<(TenantId, TaskId)>,
+    /// How many tasks were sent, are not over, and name no run yet.
+    in_doubt: BTreeMap<ModelId, u64>,
 }
 
 impl Tenancy {
@@ -49,7 +51,7 @@ impl Tenancy {
         let ours = self.ours(window).await?;
         let unbilled = unbilled(vendor, &bills, &ours.charged).await?;
         let given_up = self.given_up(&ours.unresolved).await?;
-        Ok(compare(window, &Books { bills, runs, sold: ours.sold, unbilled, given_up }))
+        Ok(compare(window, &Books { bills, runs, sold: ours.sold, unbilled, given_up, in_doubt: ours.in_doubt }))
     }
 
     async fn ours(&self, window: Window) -> Result<Ours> {
@@ -58,7 +60,7 @@ impl Tenancy {
         let made = Window { from: crate::time::Timestamp(from), until: window.until };
         for tenant in self.everybody().await? {
             let show = |task: &Task| ours.add(task, window);
-            each_task(&*self.tasks, &Bounds::default(), &tenant, made, show).await?;
+            each_task(&*self.tasks, &Bounds::default(), &tenant, Span { made, from: window.from }, show).await?;
         }
         Ok(ours)
     }
@@ -100,6 +102,7 @@ impl Ours {
             None if task.state.is_end() && task.submits > 0 => {
                 self.unresolved.push((task.tenant.clone(), task.id.clone()));
             }
+            None if task.submits > 0 => *self.in_doubt.entry(task.model.clone()).or_default() += 1,
             None => {}
         }
     }
