@@ -157,7 +157,7 @@ impl World {
     }
 
     async fn top_up(&mut self, amount: i64, reference: u8) {
-        let done = self.stores.accounts.top_up(&self.tenant, MicroUsd(amount), &reference.to_string(), now()).await;
+        let done = self.stores.top_up(&self.tenant, MicroUsd(amount), &reference.to_string()).await;
         match self.top_ups.get(&reference) {
             Some(before) if *before != amount => assert_eq!(done.unwrap_err().code, "reference_used"),
             _ => {

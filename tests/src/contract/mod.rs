@@ -20,8 +20,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fluxgate_core::Result;
+use fluxgate_core::audit::{AuditAction, AuditEntry};
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
-use fluxgate_core::money::MicroUsd;
+use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{
     AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, LineStore, Queue, SystemClock,
     TaskStore, TenantStore, UsageCursors,
@@ -113,8 +114,14 @@ impl Stores {
     pub async fn funded(&self, runs: i64) -> TenantId {
         let tenant = fresh_tenant();
         let amount = MicroUsd(PRICE.0 * runs);
-        self.accounts.top_up(&tenant, amount, "first", now()).await.expect("a first top-up");
+        self.top_up(&tenant, amount, "first").await.expect("a first top-up");
         tenant
+    }
+
+    /// Adds money now.
+    pub async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str) -> Result<Account> {
+        let entry = AuditEntry { action: AuditAction::AccountToppedUp, ..tenant_store::entry(tenant) };
+        self.accounts.top_up(tenant, amount, reference, &entry).await
     }
 
     /// An admitted task of a tenant with money.

@@ -102,7 +102,7 @@ pub async fn an_admission_without_money_leaves_its_key_free(stores: Stores) {
     let known = |request| key("k", request, now()).expect("a key");
     assert_eq!(stores.tasks.existing(&tenant, &known(1), now()).await.unwrap(), None);
 
-    stores.accounts.top_up(&tenant, PRICE, "second", now()).await.unwrap();
+    stores.top_up(&tenant, PRICE, "second").await.unwrap();
     let task = stores.admit(keyed(2)).await.unwrap();
 
     assert_eq!(stores.tasks.existing(&tenant, &known(2), now()).await.unwrap(), Some(task.clone()));

@@ -306,7 +306,7 @@ async fn an_account_does_not_overflow() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
 
-    let error = bed.store().top_up(&tenant, MicroUsd(i64::MAX), "all", now()).await.unwrap_err();
+    let error = bed.stores.top_up(&tenant, MicroUsd(i64::MAX), "all").await.unwrap_err();
 
     assert_eq!((error.kind, error.code), (Kind::Invalid, "invalid_amount"));
     assert_eq!(bed.store().ledger(&tenant).await.unwrap().len(), 1);

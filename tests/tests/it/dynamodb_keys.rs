@@ -141,7 +141,7 @@ async fn a_key_is_put_taken_over_and_released_once_though_the_answer_was_lost() 
 
     assert_eq!((refused.kind, bed.faulty.left()), (Kind::InsufficientFunds, 0));
     assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
-    bed.store().top_up(&poor, MicroUsd(PRICE.0), "first", now()).await.unwrap();
+    bed.stores.top_up(&poor, MicroUsd(PRICE.0), "first").await.unwrap();
     bed.stores.admit(keyed(&poor, 2)).await.unwrap();
 }
 
@@ -156,7 +156,7 @@ async fn a_refused_submit_does_not_take_the_key_from_who_has_it_now() {
     let poor = keyed(&tenant, 1);
     let refused = tokio::spawn(async move { stores.tasks.admit(poor).await });
     eventually("the refusal", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
-    bed.store().top_up(&tenant, PRICE, "second", now()).await.unwrap();
+    bed.stores.top_up(&tenant, PRICE, "second").await.unwrap();
 
     let task = bed.stores.admit(keyed(&tenant, 1)).await.unwrap();
     bed.faulty.let_go();

@@ -32,20 +32,29 @@ impl AccountStore for DynamoStore {
         account_of(&self.table.get(&Key::account(tenant)).await?.unwrap_or_default())
     }
 
-    async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, now: Timestamp) -> Result<Account> {
+    async fn top_up(
+        &self,
+        tenant: &TenantId,
+        amount: MicroUsd,
+        reference: &str,
+        entry: &AuditEntry,
+    ) -> Result<Account> {
         Account::default().top_up(amount)?;
-        let entry = Item::from([
+        let line = Item::from([
             ("reference".to_owned(), text(reference)),
             ("amount".to_owned(), number(amount.0)),
-            ("at".to_owned(), number(now.0)),
+            ("at".to_owned(), number(entry.at.0)),
         ]);
-        let entry = Write::put(Key::top_up(tenant, reference), entry).when("attribute_not_exists(#pk)");
-        match self.table.write(&[entry, paid_in(tenant, amount)]).await? {
+        let line = Write::put(Key::top_up(tenant, reference), line).when("attribute_not_exists(#pk)");
+        match self.table.write(&[line, paid_in(tenant, amount), tenant_store::logged(entry)?]).await? {
             Outcome::Written => self.account(tenant).await,
-            Outcome::Refused(mut found) => match (found.remove(0), found.pop().flatten()) {
-                (Some(earlier), _) => self.paid_in_before(tenant, amount, reference, &earlier).await,
-                (None, account) => Err(too_much(&account.unwrap_or_default(), amount)),
-            },
+            Outcome::Refused(found) => {
+                let mut found = found.into_iter();
+                match (found.next().flatten(), found.next().flatten()) {
+                    (Some(earlier), _) => self.paid_in_before(tenant, amount, reference, &earlier).await,
+                    (None, account) => Err(too_much(&account.unwrap_or_default(), amount)),
+                }
+            }
         }
     }
 

@@ -14,9 +14,11 @@ pub trait AccountStore: Send + Sync {
     /// The account; all zero for a tenant that never had any money.
     async fn account(&self, tenant: &TenantId) -> Result<Account>;
 
-    /// Adds money and the ledger entry in one transaction. The same reference again with the same amount changes nothing and
-    /// succeeds; with another amount it is a `Conflict` with code `reference_used`.
-    async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, now: Timestamp) -> Result<Account>;
+    /// Adds money, the ledger's line and the entry that tells of it, at the entry's time, in one transaction. The same reference
+    /// again with the same amount changes nothing, tells of nothing and succeeds; with another amount it is a `Conflict` with
+    /// code `reference_used`.
+    async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, entry: &AuditEntry)
+    -> Result<Account>;
 
     /// Sets the monthly budget, or takes it away, and adds the entry that tells of it in one transaction; durable when it returns.
     /// Fails as [`Account::set_budget`] does, and nothing is written.

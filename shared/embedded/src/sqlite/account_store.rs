@@ -18,9 +18,15 @@ impl AccountStore for SqliteStore {
         money::whole(self.readers.row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?)
     }
 
-    async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, now: Timestamp) -> Result<Account> {
-        let (tenant, reference) = (tenant.clone(), reference.to_owned());
-        self.write(move |write| top_up(write.connection, &tenant, amount, reference, now)).await
+    async fn top_up(
+        &self,
+        tenant: &TenantId,
+        amount: MicroUsd,
+        reference: &str,
+        entry: &AuditEntry,
+    ) -> Result<Account> {
+        let (tenant, reference, entry) = (tenant.clone(), reference.to_owned(), entry.clone());
+        self.write(move |write| top_up(write.connection, &tenant, amount, reference, &entry)).await
     }
 
     async fn set_budget(
@@ -55,7 +61,7 @@ fn top_up(
     tenant: &TenantId,
     amount: MicroUsd,
     reference: String,
-    at: Timestamp,
+    entry: &AuditEntry,
 ) -> Result<Account> {
     let account = money::read(connection, tenant)?;
     match earlier(connection, tenant, &reference)? {
@@ -68,7 +74,8 @@ fn top_up(
     }
     let account = account.top_up(amount)?;
     money::write(connection, tenant, &account)?;
-    money::enter(connection, tenant, &LedgerEntry { kind: EntryKind::TopUp, reference, amount, at })?;
+    money::enter(connection, tenant, &LedgerEntry { kind: EntryKind::TopUp, reference, amount, at: entry.at })?;
+    audit_log::add(connection, entry)?;
     Ok(account)
 }
 

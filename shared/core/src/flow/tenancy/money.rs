@@ -13,20 +13,15 @@ const REFERENCE_BYTES_MAX: usize = 128;
 
 impl Tenancy {
     /// Adds money to an account of a tenant that exists. The same reference again adds nothing; with another amount it is kind
-    /// `Conflict` with code `reference_used`. The ledger is what counts; the audit log tells who it was.
+    /// `Conflict` with code `reference_used`.
     pub async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, actor: &Actor) -> Result<Account> {
         self.tenants.current(tenant).await?;
         if reference.is_empty() || reference.len() > REFERENCE_BYTES_MAX {
             let text = format!("a reference has 1 to {REFERENCE_BYTES_MAX} characters; use the number of your invoice");
             return Err(Error::invalid("invalid_reference", text).field("reference"));
         }
-        let before = self.accounts.account(tenant).await?.paid_in();
-        let account = self.accounts.top_up(tenant, amount, reference, self.now()).await?;
-        // Only a top-up changes it.
-        if account.paid_in() != before {
-            let detail = json!({ "amount_usd": amount.decimal(), "reference": reference });
-            self.tenants.record(&self.entry(actor, AuditAction::AccountToppedUp, tenant, detail)).await?;
-        }
-        Ok(account)
+        let detail = json!({ "amount_usd": amount.decimal(), "reference": reference });
+        let entry = self.entry(actor, AuditAction::AccountToppedUp, tenant, detail);
+        self.accounts.top_up(tenant, amount, reference, &entry).await
     }
 }
