@@ -76,7 +76,7 @@ pub(crate) async fn list(
         let Some(last) = tasks.last() else { return Ok(success(Page { page: request.page, items })) };
         before = Some(last.id.clone());
         for task in &tasks {
-            if items.len() == request.page_size || after.is_some_and(|after| task.created_at < after) {
+            if after.is_some_and(|after| task.created_at < after) {
                 return Ok(success(Page { page: request.page, items }));
             }
             if !wanted(task) {
@@ -87,6 +87,9 @@ pub(crate) async fn list(
                 continue;
             }
             items.push(fluxgate.view(task).await?);
+            if items.len() == request.page_size {
+                return Ok(success(Page { page: request.page, items }));
+            }
         }
     }
     let text = format!(

@@ -4,7 +4,6 @@ mod export;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use fluxgate_core::bounds::Bounds;
 use fluxgate_core::day::Day;
 use fluxgate_core::flow::{UsageQuery, read_usage};
 use fluxgate_core::id::TenantId;
@@ -13,6 +12,7 @@ use fluxgate_core::usage::{Days, Grouping, Usage, UsageReport, csv};
 
 use super::FolderArgs;
 use crate::folder::DataFolder;
+use crate::settings::Settings;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -57,7 +57,8 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     TenantStore::get(&folder.store, &tenant).await?;
     let window = Days::named(args.from, args.to, SystemClock.now()).window()?;
     let query = UsageQuery { tenant: &tenant, window, model: None };
-    let report = read_usage(&folder.store, &Bounds::default(), &query).await?;
+    let bounds = Settings::load(None, serde_json::json!({}))?.bounds.bounds(true);
+    let report = read_usage(&folder.store, &bounds, &query).await?;
     if args.csv {
         print(&csv(args.group_by, &report.grouped(args.group_by)));
     } else {
