@@ -7,8 +7,8 @@ use fluxgate_core::catalogue::Catalogue;
 use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    AddressGuard, CallbackSender, Fetched, NewObject, ObjectStore, Outgoing, OutputFetcher, SendOutcome, Stored,
-    SubmitAnswer, SubmitCall, Upload, Upstream,
+    AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, NewObject, ObjectStore, Outgoing,
+    OutputFetch, OutputFetcher, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
 };
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
@@ -42,8 +42,8 @@ impl ObjectStore for Absent {
 
 #[async_trait]
 impl OutputFetcher for Absent {
-    async fn fetch(&self, _: &str, _: u64, _: u64) -> Result<Fetched> {
-        Err(absent("way to fetch outputs"))
+    async fn fetch(&self, _: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
+        Err(FetchFailure::new(FetchFailureSort::Local, absent("way to fetch outputs")))
     }
 }
 

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::Fluxgate;
 use crate::error::{Error, Kind, Result};
 use crate::id::{TaskId, TenantId};
-use crate::port::NewObject;
+use crate::port::{NewObject, OutputFetch};
 use crate::task::{Failure, Output, Signal, State, Step, Task};
 use crate::tenant::Destination;
 
@@ -88,7 +88,9 @@ impl Fluxgate {
 
     async fn copy(&self, task: &Task, destination: &Destination, n: usize, source: &str) -> Result<Output> {
         let bounds = self.bounds();
-        let fetched = self.ports.outputs.fetch(source, bounds.output_bytes_max, bounds.output_timeout_ms).await?;
+        let (bytes_max, timeout_ms) = (bounds.output_bytes_max, bounds.output_timeout_ms);
+        let fetch = OutputFetch { url: source, promised: None, bytes_max, timeout_ms };
+        let fetched = self.ports.outputs.fetch(fetch).await.map_err(|failure| failure.error)?;
         let object = NewObject {
             key: destination.key(task.created_at, task.id.as_str(), n, fetched.extension),
             body: fetched.body,

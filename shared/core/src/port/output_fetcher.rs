@@ -1,10 +1,32 @@
 //! Fetching what the vendor produced.
 
+use std::fmt;
+
 use async_trait::async_trait;
 
 use super::object_store::ObjectBody;
 use crate::digest::Sha256;
-use crate::error::Result;
+use crate::error::Error;
+
+/// One output to be fetched. It has no `Debug`: its URL may be signed.
+#[derive(Clone, Copy)]
+pub struct OutputFetch<'a> {
+    /// Where the vendor keeps it, or a `data:` URI that holds it.
+    pub url: &'a str,
+    /// What the model makes by the catalogue, where that is known; the extension in the URL's path says more.
+    pub promised: Option<MediaKind>,
+    pub bytes_max: u64,
+    /// The whole of it: look-ups, redirects and bytes.
+    pub timeout_ms: u64,
+}
+
+/// What a model makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    Picture,
+    Video,
+    Sound,
+}
 
 /// A fetched file, digested and sniffed as it passed.
 pub struct Fetched {
@@ -17,11 +39,61 @@ pub struct Fetched {
     pub extension: &'static str,
 }
 
+/// Why an output was not fetched: the sort says what to do next, the error says it in words that may be shown to a tenant.
+#[derive(Debug)]
+pub struct FetchFailure {
+    pub sort: FetchFailureSort,
+    pub error: Error,
+}
+
+/// Failures sorted by what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchFailureSort {
+    /// The link is dead: its server, or one that it led to, answered 401, 403, 404 or 410.
+    Gone,
+    /// What stands in the link's place is no link: no URL, no readable `data:` URI, or a redirect that leads nowhere.
+    Unusable,
+    /// The server answered with no bytes.
+    Empty,
+    /// The bytes are not what was promised, as a web page in a picture's place.
+    NotAsPromised,
+    /// Over `bytes_max`.
+    TooLarge,
+    /// The guard does not let anybody go there.
+    Forbidden,
+    /// The server does not answer, answers otherwise, or broke off: the same link may work later.
+    Unavailable,
+    /// This machine could not take it, as with a full disk.
+    Local,
+}
+
+impl FetchFailureSort {
+    /// True when the same link will fail the same way: only the vendor can name a better one.
+    pub fn needs_fresh_link(self) -> bool {
+        !matches!(self, Self::Unavailable | Self::Local)
+    }
+}
+
+impl FetchFailure {
+    pub fn new(sort: FetchFailureSort, error: Error) -> Self {
+        Self { sort, error }
+    }
+}
+
+impl fmt::Display for FetchFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for FetchFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
+}
+
 #[async_trait]
 pub trait OutputFetcher: Send + Sync {
-    /// Fetches one output through the guard, in one pass.
-    ///
-    /// Kind `Invalid` for a forbidden address, kind `TooLarge` over `bytes_max`; kind `Unavailable` when the server does not
-    /// answer 200 in `timeout_ms`, sends less than it announced, or sends what is not a picture, a video or a sound.
-    async fn fetch(&self, url: &str, bytes_max: u64, timeout_ms: u64) -> Result<Fetched>;
+    /// Fetches one output through the guard, in one pass. Redirects are followed, each through the guard.
+    async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure>;
 }

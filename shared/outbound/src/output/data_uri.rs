@@ -2,17 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fluxgate_core::Result;
+use fluxgate_core::port::FetchFailure;
 
-use super::pass::too_large;
-use super::unavailable;
+use super::failure::{too_large, unusable};
 
 pub(super) fn is_one(url: &str) -> bool {
     url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
 }
 
 /// Judges the size before a byte is decoded.
-pub(super) fn decode(url: &str, bytes_max: u64) -> Result<Vec<u8>> {
+pub(super) fn decode(url: &str, bytes_max: u64) -> Result<Vec<u8>, FetchFailure> {
     let (head, encoded) = url.split_once(',').ok_or_else(unreadable)?;
     if !head.to_ascii_lowercase().ends_with(";base64") {
         return Err(unreadable());
@@ -23,6 +22,6 @@ pub(super) fn decode(url: &str, bytes_max: u64) -> Result<Vec<u8>> {
     STANDARD.decode(encoded).map_err(|_| unreadable())
 }
 
-fn unreadable() -> fluxgate_core::Error {
-    unavailable("is a data: URI that is not base64")
+fn unreadable() -> FetchFailure {
+    unusable("is a data: URI that is not base64")
 }

@@ -1,9 +1,9 @@
 //! One pass over an output's bytes: bounded, digested, sniffed, spooled.
 
 use fluxgate_core::digest::RunningSha256;
-use fluxgate_core::port::Fetched;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::port::{FetchFailure, Fetched};
 
+use super::failure::{empty, not_as_promised, spool_failed, too_large};
 use super::media_type::{HEAD_BYTES, MediaType, sniff};
 use super::spool::Spool;
 
@@ -33,7 +33,7 @@ impl Pass {
         self.bytes
     }
 
-    pub(super) async fn take(&mut self, chunk: &[u8]) -> Result<()> {
+    pub(super) async fn take(&mut self, chunk: &[u8]) -> Result<(), FetchFailure> {
         self.bytes += chunk.len() as u64;
         if self.bytes > self.bytes_max {
             return Err(too_large(self.bytes_max));
@@ -43,10 +43,13 @@ impl Pass {
         self.spool.write(chunk).await.map_err(spool_failed)
     }
 
-    pub(super) async fn finish(self) -> Result<Fetched> {
+    pub(super) async fn finish(self) -> Result<Fetched, FetchFailure> {
+        if self.bytes == 0 {
+            return Err(empty());
+        }
         let media_type = match self.media_type {
             Some(media_type) => media_type,
-            None => sniff(&self.head).ok_or_else(not_media)?,
+            None => sniff(&self.head).ok_or_else(not_as_promised)?,
         };
         Ok(Fetched {
             body: self.spool.finish().await.map_err(spool_failed)?,
@@ -58,25 +61,12 @@ impl Pass {
     }
 
     /// A large web page is refused at its beginning, not after the disk has seen all of it.
-    fn sniff_early(&mut self, chunk: &[u8]) -> Result<()> {
+    fn sniff_early(&mut self, chunk: &[u8]) -> Result<(), FetchFailure> {
         let missing = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
         if self.media_type.is_none() && self.head.len() == HEAD_BYTES {
-            self.media_type = Some(sniff(&self.head).ok_or_else(not_media)?);
+            self.media_type = Some(sniff(&self.head).ok_or_else(not_as_promised)?);
         }
         Ok(())
     }
-}
-
-pub(super) fn too_large(bytes_max: u64) -> Error {
-    Error::new(Kind::TooLarge, "output_too_large", format!("the output is over {bytes_max} bytes"))
-}
-
-fn not_media() -> Error {
-    Error::unavailable("output_not_media", "the output is not a picture, a video or a sound")
-}
-
-fn spool_failed(error: std::io::Error) -> Error {
-    let text = "an output could not be put aside; free some space in the temporary directory";
-    Error::internal("spool_failed", text).source(error)
 }

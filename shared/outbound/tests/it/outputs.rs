@@ -1,18 +1,19 @@
 //! The output fetcher against servers that keep their word and servers that do not.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::get;
 use fluxgate_core::digest::sha256;
-use fluxgate_core::port::{Fetched, ObjectBody, OutputFetcher};
-use fluxgate_core::{Error, Kind};
-use fluxgate_outbound::HttpOutputFetcher;
-use futures::stream;
+use fluxgate_core::port::{FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher};
+use fluxgate_outbound::{Guard, GuardPolicy, HttpOutputFetcher};
+use futures::{FutureExt as _, stream};
 use url::Url;
 
-use crate::servers::{Count, Manners, http_answer, loopback_guard, nobody, serve, serve_bytes};
+use crate::servers::{Count, Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -23,13 +24,18 @@ fn png(bytes: usize) -> Vec<u8> {
     png
 }
 
-async fn fetch(url: &str, bytes_max: u64) -> Result<Fetched, Error> {
-    HttpOutputFetcher::new(loopback_guard().client()).fetch(url, bytes_max, 5_000).await
+async fn fetch(url: &str, bytes_max: u64) -> Result<Fetched, FetchFailure> {
+    fetch_within(url, bytes_max, 5_000).await
 }
 
-async fn failure(url: &str, bytes_max: u64) -> (Kind, &'static str) {
-    let error = fetch(url, bytes_max).await.err().unwrap();
-    (error.kind, error.code)
+async fn fetch_within(url: &str, bytes_max: u64, timeout_ms: u64) -> Result<Fetched, FetchFailure> {
+    let output = OutputFetch { url, promised: None, bytes_max, timeout_ms };
+    HttpOutputFetcher::new(loopback_guard().client()).fetch(output).await
+}
+
+async fn failure(url: &str, bytes_max: u64) -> (Sort, &'static str) {
+    let failure = fetch(url, bytes_max).await.err().unwrap();
+    (failure.sort, failure.error.code)
 }
 
 async fn serve_bytes_in_pieces(bytes: Vec<u8>) -> Url {
@@ -82,8 +88,8 @@ async fn an_output_over_the_bound_is_too_large_with_and_without_a_content_length
     let announced = b"HTTP/1.1 200 OK\r\ncontent-length: 20001\r\n\r\n".to_vec();
     let (announcing, _) = serve_bytes(Manners::SayAndStall(announced)).await;
 
-    assert_eq!(failure(pieces.as_str(), 20_000).await, (Kind::TooLarge, "output_too_large"));
-    assert_eq!(failure(announcing.as_str(), 20_000).await, (Kind::TooLarge, "output_too_large"));
+    assert_eq!(failure(pieces.as_str(), 20_000).await, (Sort::TooLarge, "output_too_large"));
+    assert_eq!(failure(announcing.as_str(), 20_000).await, (Sort::TooLarge, "output_too_large"));
 }
 
 #[tokio::test]
@@ -95,7 +101,7 @@ async fn an_output_that_ends_early_is_not_taken_for_whole() {
 
     for bytes in [short, no_last_chunk] {
         let (url, _) = serve_bytes(Manners::Say(bytes)).await;
-        assert_eq!(failure(url.as_str(), MIB).await, (Kind::Unavailable, "output_unavailable"));
+        assert_eq!(failure(url.as_str(), MIB).await, (Sort::Unavailable, "output_unavailable"));
     }
 }
 
@@ -104,11 +110,10 @@ async fn an_output_that_comes_too_slowly_is_given_up() {
     let mut start = b"HTTP/1.1 200 OK\r\ncontent-length: 6000\r\n\r\n".to_vec();
     start.extend(png(5_000));
     let (url, _) = serve_bytes(Manners::SayAndStall(start)).await;
-    let fetcher = HttpOutputFetcher::new(loopback_guard().client());
 
-    let error = fetcher.fetch(url.as_str(), MIB, 300).await.err().unwrap();
+    let FetchFailure { sort, error } = fetch_within(url.as_str(), MIB, 300).await.err().unwrap();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "output_unavailable"));
+    assert_eq!((sort, error.code), (Sort::Unavailable, "output_unavailable"));
     assert!(error.message.ends_with("did not answer in time"), "{}", error.message);
 }
 
@@ -119,7 +124,7 @@ async fn a_page_under_a_picture_s_name_is_refused() {
 
     let failure = failure(url.join("/out.png").unwrap().as_str(), MIB).await;
 
-    assert_eq!(failure, (Kind::Unavailable, "output_not_media"));
+    assert_eq!(failure, (Sort::NotAsPromised, "output_not_media"));
 }
 
 #[tokio::test]
@@ -128,41 +133,132 @@ async fn a_large_page_is_refused_before_it_has_ended() {
     start.resize(20_000, b' ');
     let (url, _) = serve_bytes(Manners::SayAndStall(start)).await;
 
-    assert_eq!(failure(url.as_str(), MIB).await, (Kind::Unavailable, "output_not_media"));
+    assert_eq!(failure(url.as_str(), MIB).await, (Sort::NotAsPromised, "output_not_media"));
 }
 
 #[tokio::test]
-async fn an_empty_output_is_no_picture() {
-    let (url, _) = serve_bytes(Manners::Say(http_answer("200 OK", "", ""))).await;
+async fn an_output_without_bytes_is_told_apart() {
+    let no_content = serve(Router::new().route("/out", get(|| async { StatusCode::NO_CONTENT }))).await;
+    let (nothing, _) = serve_bytes(Manners::Say(http_answer("200 OK", "", ""))).await;
 
-    assert_eq!(failure(url.as_str(), MIB).await, (Kind::Unavailable, "output_not_media"));
+    for url in [nothing, no_content.join("/out").unwrap(), Url::parse("data:image/png;base64,").unwrap()] {
+        assert_eq!(failure(url.as_str(), MIB).await, (Sort::Empty, "output_empty"), "{url}");
+    }
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_other_statuses_are_no_output() {
-    let followed = Count::default();
-    let counter = followed.clone();
-    let target = move || async move {
-        counter.one_more();
-        png(100)
+async fn a_dead_link_is_told_from_a_server_in_trouble() {
+    let status = |status: u16| get(move || async move { StatusCode::from_u16(status).unwrap() });
+    let dead = [400, 401, 403, 404, 410, 451];
+    let troubled = [206, 408, 425, 429, 500, 502, 503, 504];
+    let routes = dead.iter().chain(&troubled);
+    let url = serve(routes.fold(Router::new(), |all, n| all.route(&format!("/{n}"), status(*n)))).await;
+
+    for n in dead {
+        let failure = failure(url.join(&n.to_string()).unwrap().as_str(), MIB).await;
+        assert_eq!(failure, (Sort::Gone, "output_gone"), "{n}");
+    }
+    for n in troubled {
+        let failure = failure(url.join(&n.to_string()).unwrap().as_str(), MIB).await;
+        assert_eq!(failure, (Sort::Unavailable, "output_unavailable"), "{n}");
+    }
+}
+
+/// `/5` leads over `/4`, `/3`, … to a picture.
+fn hops(most: usize) -> Router {
+    let hop = |n: usize| get(move || async move { Redirect::temporary(&format!("/{}", n - 1)) });
+    (1..=most).fold(Router::new().route("/0", get(|| async { png(100) })), |all, n| all.route(&format!("/{n}"), hop(n)))
+}
+
+#[tokio::test]
+async fn an_output_is_found_behind_up_to_five_redirects() {
+    let url = serve(hops(6)).await;
+
+    assert_eq!(fetch(url.join("/1").unwrap().as_str(), MIB).await.unwrap().bytes, 100);
+    assert_eq!(fetch(url.join("/5").unwrap().as_str(), MIB).await.unwrap().bytes, 100);
+    assert_eq!(failure(url.join("/6").unwrap().as_str(), MIB).await, (Sort::Unusable, "output_unavailable"));
+}
+
+#[tokio::test]
+async fn every_kind_of_redirect_is_followed_and_one_to_nowhere_is_not() {
+    let moved = |status: u16, to: &'static str| {
+        get(move || async move { (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, to)]) })
     };
-    let router = Router::new()
-        .route("/moved", get(|| async { Redirect::temporary("/target") }))
-        .route("/partial", get(|| async { (StatusCode::PARTIAL_CONTENT, png(100)) }))
-        .route("/gone", get(|| async { StatusCode::GONE }))
-        .route("/target", get(target));
+    let kinds = [301, 302, 303, 307, 308];
+    let router = kinds.iter().fold(Router::new(), |all, n| all.route(&format!("/{n}"), moved(*n, "picture?a=1#b")));
+    let router = router
+        .route("/picture", get(|| async { png(100) }))
+        .route("/silent", get(|| async { StatusCode::FOUND }))
+        .route("/unreadable", moved(302, "http://["))
+        .route("/choice", moved(300, "/picture"));
     let url = serve(router).await;
 
-    for path in ["/moved", "/partial", "/gone", "/missing"] {
-        let failure = failure(url.join(path).unwrap().as_str(), MIB).await;
-        assert_eq!(failure, (Kind::Unavailable, "output_unavailable"), "{path}");
+    for n in kinds {
+        assert_eq!(fetch(url.join(&n.to_string()).unwrap().as_str(), MIB).await.unwrap().bytes, 100, "{n}");
     }
-    assert_eq!(followed.get(), 0);
+    for path in ["/silent", "/unreadable"] {
+        let failure = failure(url.join(path).unwrap().as_str(), MIB).await;
+        assert_eq!(failure, (Sort::Unusable, "output_unavailable"), "{path}");
+    }
+    assert_eq!(failure(url.join("/choice").unwrap().as_str(), MIB).await.0, Sort::Unavailable);
+}
+
+#[tokio::test]
+async fn each_hop_is_judged_by_the_guard() {
+    let (elsewhere, target) = listen().await;
+    let places = ["https://10.0.0.1/", "http://169.254.169.254/latest", "http://8.8.8.8/", "file:///etc/passwd", "data:,a"];
+    for place in places {
+        let url = serve(Router::new().route("/out", get(move || async move { Redirect::temporary(place) }))).await;
+
+        let failure = failure(url.join("/out").unwrap().as_str(), MIB).await;
+
+        assert_eq!(failure.0, Sort::Forbidden, "{place}");
+    }
+    let mut policy = GuardPolicy::default();
+    let to = target.to_string();
+    let url = serve(Router::new().route("/out", get(move || async move { Redirect::temporary(&to) }))).await;
+    policy.allow_server(url.socket_addrs(|| None).unwrap()[0]);
+    let fetcher = HttpOutputFetcher::new(Guard::new(policy).unwrap().client());
+    let out = url.join("/out").unwrap();
+
+    let output = OutputFetch { url: out.as_str(), promised: None, bytes_max: MIB, timeout_ms: 5_000 };
+    let failure = fetcher.fetch(output).await.err().unwrap();
+
+    assert_eq!((failure.sort, failure.error.code), (Sort::Forbidden, "forbidden_address"));
+    assert!(elsewhere.accept().now_or_never().is_none(), "the guard judged after the connection");
+}
+
+#[tokio::test]
+async fn a_redirect_carries_no_credentials_and_no_referer() {
+    let seen = |headers: HeaderMap| async move {
+        let carried = [header::AUTHORIZATION, header::COOKIE, header::REFERER];
+        if carried.iter().any(|name| headers.contains_key(name)) { Err(StatusCode::BAD_REQUEST) } else { Ok(png(100)) }
+    };
+    let leading = || async { ([(header::SET_COOKIE, "a=b")], Redirect::temporary("/target")) };
+    let url = serve(Router::new().route("/out", get(leading)).route("/target", get(seen))).await;
+    let out = at(&url, "http://user:password@127.0.0.1", "/out");
+
+    assert_eq!(fetch(out.as_str(), MIB).await.unwrap().bytes, 100);
+}
+
+#[tokio::test]
+async fn the_time_out_is_for_all_hops_together() {
+    let slow = |to: &'static str| {
+        get(move || async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Redirect::temporary(to)
+        })
+    };
+    let url = serve(Router::new().route("/a", slow("/b")).route("/b", slow("/a"))).await;
+
+    let failure = fetch_within(url.join("/a").unwrap().as_str(), MIB, 500).await.err().unwrap();
+
+    assert!(failure.error.message.ends_with("did not answer in time"), "{}", failure.error.message);
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_makes_the_output_unavailable() {
-    assert_eq!(failure(nobody().await.as_str(), MIB).await, (Kind::Unavailable, "output_unavailable"));
+    assert_eq!(failure(nobody().await.as_str(), MIB).await, (Sort::Unavailable, "output_unavailable"));
 }
 
 #[tokio::test]
@@ -185,9 +281,9 @@ async fn a_data_uri_is_an_output_too() {
 async fn a_data_uri_is_bounded_and_sniffed_like_any_other() {
     let page = "data:image/png;base64,PCFET0NUWVBFIGh0bWw+";
 
-    assert_eq!(failure("data:image/gif;base64,R0lGODlhAQABAA==", 9).await, (Kind::TooLarge, "output_too_large"));
-    assert_eq!(failure(page, MIB).await, (Kind::Unavailable, "output_not_media"));
+    assert_eq!(failure("data:image/gif;base64,R0lGODlhAQABAA==", 9).await, (Sort::TooLarge, "output_too_large"));
+    assert_eq!(failure(page, MIB).await, (Sort::NotAsPromised, "output_not_media"));
     for text in ["data:image/gif,GIF89a", "data:image/gif;base64", "data:image/gif;base64,***", "no url at all"] {
-        assert_eq!(failure(text, MIB).await, (Kind::Unavailable, "output_unavailable"), "{text}");
+        assert_eq!(failure(text, MIB).await, (Sort::Unusable, "output_unavailable"), "{text}");
     }
 }
