@@ -13,7 +13,7 @@ use fluxgate_outbound::{Guard, GuardPolicy, HttpOutputFetcher};
 use futures::{FutureExt as _, stream};
 use url::Url;
 
-use crate::servers::{Count, Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes};
+use crate::servers::{Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -206,7 +206,8 @@ async fn every_kind_of_redirect_is_followed_and_one_to_nowhere_is_not() {
 #[tokio::test]
 async fn each_hop_is_judged_by_the_guard() {
     let (elsewhere, target) = listen().await;
-    let places = ["https://10.0.0.1/", "http://169.254.169.254/latest", "http://8.8.8.8/", "file:///etc/passwd", "data:,a"];
+    let places =
+        ["https://10.0.0.1/", "http://169.254.169.254/latest", "http://8.8.8.8/", "file:///etc/passwd", "data:,a"];
     for place in places {
         let url = serve(Router::new().route("/out", get(move || async move { Redirect::temporary(place) }))).await;
 
