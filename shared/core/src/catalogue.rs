@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Kind};
 use crate::id::ModelId;
 use crate::money::MicroUsd;
+use crate::upstream::lenient::Fields;
 
 /// The whole catalogue, as it was read once.
 pub struct Catalogue {
@@ -57,8 +58,9 @@ impl Catalogue {
 
 impl Model {
     fn from_entry(entry: &Value) -> Option<Self> {
-        let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
-        let base_price = MicroUsd::from_usd(entry.get("base_price")?.as_f64()?)?;
+        let fields = Fields::of(entry)?;
+        let id = ModelId::parse(&fields.text(&["model_id"])?).ok()?;
+        let base_price = MicroUsd::from_usd(fields.number(&["base_price"])?)?;
         let schema = run_schema(entry)?;
         schema.get("properties")?.as_object()?;
         let needs_quote =
@@ -179,6 +181,16 @@ mod tests {
         let kept = accept(json!({"prompt": "x", "image": "y", "guidance_scale": null, "surprise": 1})).unwrap();
 
         assert_eq!(kept.keys().collect::<Vec<_>>(), ["image", "prompt"]);
+    }
+
+    #[test]
+    fn a_price_that_comes_as_text_is_one() {
+        let mut entry = model().raw()[0].clone();
+        entry["base_price"] = json!("0.08");
+
+        let catalogue = Catalogue::from_entries(vec![entry]);
+
+        assert_eq!(catalogue.models().next().map(|model| model.base_price), Some(MicroUsd(80_000)));
     }
 
     #[test]

@@ -140,6 +140,23 @@ async fn a_500_before_accepting_ends_in_a_release_and_is_never_posted_again() {
     assert_eq!(outcome.gateway.emulator.runs().len(), 0);
 }
 
+/// Fields under two names at once, capitals, numbers as text, nulls: none of it puts a good submit in doubt.
+#[tokio::test]
+async fn answers_in_another_version_s_words_are_understood_by_every_way_they_come() {
+    let odd = || Faults { odd_answers: Fault::Always, ..Faults::default() };
+
+    let told = by_webhook(odd()).await;
+    let asked = outcome(odd(), false).await;
+    let listed = outcome(Faults { error_500_after_accept: Fault::Always, ..odd() }, false).await;
+
+    told.completed_once("webhook").await;
+    asked.completed_once("poll").await;
+    listed.completed_once("reconcile").await;
+    for outcome in [&told, &asked] {
+        assert!(!outcome.tenant.steps(&outcome.task).await.contains(&"submit_ambiguous".to_owned()));
+    }
+}
+
 #[tokio::test]
 async fn an_accept_followed_by_a_hang_up_is_one_paid_run() {
     let outcome = by_webhook(Faults { hang_up_after_accept: Fault::Always, ..Faults::default() }).await;

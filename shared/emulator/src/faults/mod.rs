@@ -36,6 +36,8 @@ pub struct Faults {
     pub nsfw: Fault,
     /// A run of several outputs ends well with one less, and is paid in full.
     pub fewer_outputs: Fault,
+    /// Predictions as other versions of the vendor write them: fields under two names, ids and words in capitals, numbers as text.
+    pub odd_answers: Fault,
     pub result_500: Fault,
     pub output_404: Fault,
     /// HTML where a picture should be, still called `image/jpeg`.

@@ -27,7 +27,28 @@ pub(crate) fn prediction(vendor: &Vendor, run: &Run) -> Value {
         data["executionTime"] = data["timings"]["inference"].clone();
         add_outcome(&mut data, vendor, run, outcome);
     }
+    if vendor.faults.strike(|faults| &mut faults.odd_answers) {
+        disguise(&mut data, run);
+    }
     data
+}
+
+/// The same as other versions of the vendor may write it.
+fn disguise(data: &mut Value, run: &Run) {
+    data["id"] = json!(run.id.to_ascii_uppercase());
+    data["status"] = json!(data["status"].as_str().unwrap_or_default().to_ascii_uppercase());
+    let ms = data["timings"]["inference"].to_string();
+    data["timings"] = Value::Null;
+    for (one, other, value) in [("input", "inputs", echo(run)), ("executionTime", "execution_time", Value::String(ms))]
+    {
+        data[one] = value.clone();
+        data[other] = value;
+    }
+    let as_object = |url: &Value| json!({"url": url, "type": "image/jpeg"});
+    data["outputs"] = data["outputs"].as_array().into_iter().flatten().map(as_object).collect();
+    data["has_nsfw_contents"] = Value::Null;
+    data["error"] = Value::Null;
+    data["created_at"] = json!(data["created_at"].as_str().unwrap_or_default().replace('Z', "+00:00"));
 }
 
 /// The inputs as the vendor echoes them: with the defaults.

@@ -7,7 +7,8 @@ use fluxgate_core::id::UpstreamId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::VendorBooks;
 use fluxgate_core::reconcile::{Bill, ListedRun};
-use fluxgate_core::time::Timestamp;
+use fluxgate_core::upstream::UpstreamRun;
+use fluxgate_core::upstream::lenient::{self, Fields};
 use fluxgate_core::usage::Window;
 use fluxgate_core::{Error, Result};
 use serde_json::{Value, json};
@@ -37,11 +38,10 @@ impl VendorBooks for WaveSpeedClient {
         let mut runs = Vec::new();
         let mut known = BTreeSet::new();
         for item in items(&self.exchange, "/api/v3/predictions", &filter).await? {
-            let made = item.get("created_at").and_then(Value::as_str).and_then(Timestamp::from_rfc3339);
-            let run = item.get("id").and_then(Value::as_str).and_then(|id| UpstreamId::parse(id).ok());
-            let Some(run) = run.filter(|_| made.is_none_or(|made| window.holds(made))) else { continue };
-            if known.insert(run.clone()) {
-                runs.push(ListedRun { run, model: text(&item, "/model") });
+            let Ok(UpstreamRun { id: run, created_at, .. }) = UpstreamRun::from_json(item.clone()) else { continue };
+            if created_at.is_none_or(|made| window.holds(made)) && known.insert(run.clone()) {
+                let model = Fields::of(&item).and_then(|fields| fields.text(&["model", "model_id", "model_uuid"]));
+                runs.push(ListedRun { run, model: model.unwrap_or_default() });
             }
         }
         Ok(runs)
@@ -59,19 +59,17 @@ async fn bills(exchange: &Exchange, filter: &Value) -> Result<Vec<Bill>> {
 
 /// `None` for a line that is about no run.
 fn bill(item: &Value) -> Option<Bill> {
-    let price = item.get("price")?;
-    let usd = price.as_f64().or_else(|| price.as_str()?.trim().parse().ok())?;
+    let fields = Fields::of(item)?;
+    let prediction = fields.first(&["prediction"]).and_then(Fields::of);
+    let run = prediction.and_then(|prediction| prediction.run_id(&["uuid", "id"]));
+    let model = prediction.and_then(|prediction| prediction.text(&["model_uuid", "model_id", "model"]));
     Some(Bill {
-        id: text(item, "/uuid"),
-        run: UpstreamId::parse(item.pointer("/prediction/uuid")?.as_str()?).ok()?,
-        model: text(item, "/prediction/model_uuid"),
-        price: MicroUsd::from_usd(usd)?,
-        created_at: Timestamp::from_rfc3339(item.get("created_at")?.as_str()?)?,
+        id: fields.text(&["uuid", "id"]).unwrap_or_default(),
+        run: run.or_else(|| fields.run_id(&["prediction_uuid", "prediction_id"]))?,
+        model: model.unwrap_or_default(),
+        price: MicroUsd::from_usd(fields.number(&["price"])?)?,
+        created_at: fields.time(&["created_at"])?,
     })
-}
-
-fn text(item: &Value, pointer: &str) -> String {
-    item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Every item that the filter lets through.
@@ -81,13 +79,7 @@ async fn items(exchange: &Exchange, path: &str, filter: &Value) -> Result<Vec<Va
         let mut question = filter.clone();
         question["page"] = json!(page);
         question["page_size"] = json!(PAGE_SIZE);
-        let mut data = exchange.post(path, &question).await?;
-        let items = match data.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => items,
-            // An empty list may come as null.
-            Some(Value::Null) => Vec::new(),
-            _ => return Err(unreadable()),
-        };
+        let items = lenient::items(exchange.post(path, &question).await?).ok_or_else(unreadable)?;
         let is_last = items.len() < PAGE_SIZE;
         all.extend(items);
         if is_last {

@@ -1,19 +1,46 @@
 //! The vendor's envelope, `{"code":200,"message":"success","data":…}`, and what an HTTP answer says together with it.
 
+use fluxgate_core::upstream::lenient::{Fields, message, number, text};
 use reqwest::StatusCode;
-use serde::Deserialize;
 use serde_json::Value;
 
 const MESSAGE_CHARS_MAX: usize = 300;
 /// A development key shorter than this may be part of any sentence.
 const SECRET_BYTES_MIN: usize = 8;
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Envelope {
     code: Option<i64>,
-    message: Option<String>,
-    #[serde(default)]
+    message: String,
     data: Value,
+}
+
+impl Envelope {
+    /// `None` for what is neither an envelope nor a prediction without one.
+    fn read(body: &[u8]) -> Option<Self> {
+        let mut whole: Value = serde_json::from_slice(body).ok()?;
+        if is_bare_prediction(&whole) {
+            return Some(Self { data: whole, ..Self::default() });
+        }
+        let fields = Fields::of(&whole)?;
+        let code = fields.first(&["code"]).map(integer);
+        let message = fields.first(&["message", "msg"]).map(message).unwrap_or_default();
+        let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
+        // A code that is no number says nothing that anybody could go by.
+        Some(Self { code: code.map_or(Some(None), |code| code.map(Some))?, message, data })
+    }
+}
+
+/// The vendor's webhooks come so; its answers so far do not.
+fn is_bare_prediction(value: &Value) -> bool {
+    let Some(fields) = Fields::of(value) else { return false };
+    let has = |names: &[&str]| fields.first(names).is_some();
+    let id = fields.first(&["id"]).and_then(text);
+    id.is_some() && has(&["status"]) && has(&["outputs", "urls", "model"]) && !has(&["data", "message", "msg"])
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    number(value).filter(|number| number.fract() == 0.0).map(|number| number as i64)
 }
 
 /// An answer as first-party clients understand it: a `code` other than 200 inside a 200 is a failure too.
@@ -42,7 +69,7 @@ pub(super) struct Refusal {
 impl Answer {
     /// `body` is `None` when it broke off or was too large.
     pub(super) fn read(status: StatusCode, body: Option<&[u8]>) -> Self {
-        let envelope = body.and_then(|body| serde_json::from_slice::<Envelope>(body).ok());
+        let envelope = body.and_then(Envelope::read);
         if !status.is_success() {
             return Self::Status(Refusal::new(status.as_u16(), envelope.unwrap_or_default()));
         }
@@ -76,7 +103,7 @@ impl Answer {
 impl Refusal {
     fn new(status: u16, envelope: Envelope) -> Self {
         let code = envelope.code.and_then(|code| u32::try_from(code).ok()).filter(|code| (1000..6000).contains(code));
-        Self { status, code, message: one_line(&envelope.message.unwrap_or_default()) }
+        Self { status, code, message: one_line(&envelope.message) }
     }
 }
 
@@ -111,9 +138,36 @@ mod tests {
 
     #[test]
     fn a_200_without_data_is_unreadable() {
-        for body in ["", "<html>", "{}", r#"{"code":200,"data":null}"#, r#"{"code":"200","data":{}}"#, "[]"] {
+        for body in
+            ["", "<html>", "{}", r#"{"code":200,"data":null}"#, r#"{"code":"ok","data":{}}"#, "[]", r#"[200,"",{}]"#]
+        {
             assert_eq!(read(200, body), Answer::Unreadable, "{body:?}");
         }
+    }
+
+    #[test]
+    fn an_envelope_is_read_whatever_the_types_of_its_fields() {
+        let id = || Answer::Data(serde_json::json!({"id": "a"}));
+
+        for code in [r#""code":200,"#, r#""code":"200","#, r#""code":200.0,"#, r#""code":null,"#, ""] {
+            assert_eq!(read(200, &format!(r#"{{{code}"message":{{"text":1}},"data":{{"id":"a"}}}}"#)), id(), "{code}");
+        }
+        assert_eq!(
+            read(400, r#"{"code":"1400","message":{"message":"no prompt"}}"#),
+            refusal(400, Some(1400), "no prompt")
+        );
+        assert_eq!(read(200, r#"{"code":"429","message":null}"#), refusal(429, None, ""));
+    }
+
+    #[test]
+    fn a_prediction_without_its_envelope_is_read_and_a_refusal_with_an_id_is_not_taken_for_one() {
+        let bare = r#"{"id":"a","status":"created","outputs":[]}"#;
+
+        assert_eq!(read(200, bare), Answer::Data(serde_json::from_str(bare).unwrap()));
+        assert_eq!(
+            read(200, r#"{"id":"request","status":"error","code":500,"message":"x"}"#),
+            Answer::Odd { code: 500 }
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use fluxgate_core::Result;
 use fluxgate_core::id::ModelId;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::upstream::UpstreamRun;
+use fluxgate_core::upstream::{UpstreamRun, lenient};
 use serde_json::{Value, json};
 
 use super::exchange::{Exchange, unreadable};
@@ -49,13 +49,7 @@ async fn items(
         "created_before": until.rfc3339(),
         "include_inputs": true,
     });
-    let mut data = exchange.post("/api/v3/predictions", &question).await?;
-    match data.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) => Ok(items),
-        // An empty list may come as null.
-        Some(Value::Null) => Ok(Vec::new()),
-        _ => Err(unreadable()),
-    }
+    lenient::items(exchange.post("/api/v3/predictions", &question).await?).ok_or_else(unreadable)
 }
 
 fn is_older(run: &UpstreamRun, since: Timestamp) -> bool {

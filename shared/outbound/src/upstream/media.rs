@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fluxgate_core::port::Upload;
+use fluxgate_core::upstream::lenient::Fields;
 use fluxgate_core::{Error, Result};
 use reqwest::Body;
 use reqwest::multipart::{Form, Part};
@@ -21,8 +22,8 @@ pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value>
     let form = Form::new().part("file", part);
     let begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
     let answer = exchange.data(begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT))).await?;
-    match answer.get("download_url") {
-        Some(Value::String(_)) => Ok(answer),
-        _ => Err(unreadable()),
-    }
+    let url = Fields::of(&answer).and_then(|fields| fields.text(&["download_url", "url"]));
+    let mut answer = answer;
+    answer["download_url"] = Value::String(url.filter(|url| !url.is_empty()).ok_or_else(unreadable)?);
+    Ok(answer)
 }

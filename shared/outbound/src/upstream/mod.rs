@@ -21,6 +21,7 @@ use fluxgate_core::port::{SubmitAnswer, SubmitCall, Upload, Upstream};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::upstream::UpstreamRun;
+use fluxgate_core::upstream::lenient::{self, Fields};
 use fluxgate_core::{Error, Kind, Result};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -65,15 +66,13 @@ impl WaveSpeedClient {
     }
 
     async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
-        match self.exchange.get("/api/v3/models").await? {
-            Value::Array(entries) => Ok(Arc::new(Catalogue::from_entries(entries))),
-            _ => Err(unreadable()),
-        }
+        let entries = lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
+        Ok(Arc::new(Catalogue::from_entries(entries)))
     }
 
     async fn load_webhook_secret(&self) -> Result<Secret> {
         let data = self.exchange.get("/api/v3/webhook/secret").await?;
-        data.get("secret").and_then(Value::as_str).map(Secret::new).ok_or_else(unreadable)
+        Fields::of(&data).and_then(|fields| fields.text(&["secret"])).map(Secret::new).ok_or_else(unreadable)
     }
 }
 
@@ -102,7 +101,7 @@ impl Upstream for WaveSpeedClient {
     async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
         let question = json!({ "model_id": model, "inputs": inputs });
         let data = self.exchange.post("/api/v3/model/pricing", &question).await?;
-        let usd = data.get("unit_price").and_then(Value::as_f64).ok_or_else(unreadable)?;
+        let usd = Fields::of(&data).and_then(|fields| fields.number(&["unit_price"])).ok_or_else(unreadable)?;
         MicroUsd::from_usd(usd).ok_or_else(unreadable)
     }
 

@@ -1,0 +1,147 @@
+//! What the vendor answers, read leniently.
+
+pub mod lenient;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::id::{ModelId, UpstreamId};
+use crate::task::{Failure, Finished, Signal, UpstreamEnd, Via};
+use crate::time::Timestamp;
+use lenient::Fields;
+use output::outputs;
+
+/// A run as upstream tells it, in an answer or a webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamRun {
+    pub id: UpstreamId,
+    pub model: Option<ModelId>,
+    pub status: RunStatus,
+    pub outputs: Vec<String>,
+    pub nsfw: Vec<bool>,
+    pub inference_ms: Option<u64>,
+    pub created_at: Option<Timestamp>,
+    pub error: String,
+    pub code: Option<u32>,
+    /// Present in lists asked for with `include_inputs`.
+    pub inputs: Option<Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunStatus {
+    Running,
+    Completed,
+    Ended(UpstreamEnd),
+}
+
+impl UpstreamRun {
+    /// Reads a prediction object, all of whose fields but the id may be absent, null, of another type or under an older name.
+    /// Fails with kind `Unavailable`: what cannot be read is asked for again.
+    pub fn from_json(value: Value) -> Result<Self, Error> {
+        let fields = prediction(&value).ok_or_else(unreadable)?;
+        let id = fields.run_id(&ID_NAMES).ok_or_else(unreadable)?;
+        Ok(Self {
+            id,
+            model: fields.text(&["model", "model_id", "model_uuid"]).and_then(|model| ModelId::parse(&model).ok()),
+            status: status(&fields.text(&["status"]).unwrap_or_default()),
+            outputs: fields.fullest(&["outputs", "output"]).map(outputs).unwrap_or_default(),
+            nsfw: fields.first(&["has_nsfw_contents", "has_nsfw_content"]).map(flags).unwrap_or_default(),
+            inference_ms: inference_ms(fields),
+            created_at: fields.time(&["created_at", "createdAt"]),
+            error: fields.first(&["error"]).map(lenient::message).unwrap_or_default(),
+            code: fields.number(&["code"]).and_then(|code| u32::try_from(code as i64).ok()),
+            inputs: fields.fullest(&["input", "inputs"]).cloned(),
+        })
+    }
+
+    /// Reads the body of a webhook or of an answer's `data`.
+    pub fn from_slice(body: &[u8]) -> Result<Self, Error> {
+        let value = serde_json::from_slice(body).map_err(|error| unreadable().source(error))?;
+        Self::from_json(value)
+    }
+
+    /// What this news means for its task.
+    pub fn signal(self, via: Via) -> Signal {
+        match self.status {
+            RunStatus::Running => Signal::Accepted { upstream: self.id, via },
+            RunStatus::Completed if self.outputs.is_empty() => Signal::UpstreamFailed {
+                failure: Failure::new(
+                    5000,
+                    "no_outputs",
+                    "the model reported success without any output; submit again",
+                ),
+                upstream: self.id,
+                via,
+                end: UpstreamEnd::Failed,
+            },
+            RunStatus::Completed => Signal::Finished(Finished {
+                upstream: self.id,
+                via,
+                sources: self.outputs,
+                nsfw: self.nsfw,
+                inference_ms: self.inference_ms,
+            }),
+            RunStatus::Ended(end) => {
+                Signal::UpstreamFailed { failure: failure(self.code, &self.error), upstream: self.id, via, end }
+            }
+        }
+    }
+}
+
+const ID_NAMES: [&str; 2] = ["id", "prediction_id"];
+
+/// The prediction itself, also where it came within an envelope.
+fn prediction(value: &Value) -> Option<Fields<'_>> {
+    let fields = Fields::of(value)?;
+    if fields.first(&ID_NAMES).is_some() {
+        return Some(fields);
+    }
+    Fields::of(fields.first(&["data"])?)
+}
+
+/// A word that nobody knows is no end: it is asked for again.
+fn status(word: &str) -> RunStatus {
+    match word.to_ascii_lowercase().as_str() {
+        "completed" | "succeeded" | "success" => RunStatus::Completed,
+        "failed" | "error" | "deleted" => RunStatus::Ended(UpstreamEnd::Failed),
+        "cancelled" | "canceled" => RunStatus::Ended(UpstreamEnd::Cancelled),
+        "timeout" | "timed_out" => RunStatus::Ended(UpstreamEnd::Timeout),
+        _ => RunStatus::Running,
+    }
+}
+
+/// The vendor's failure, its text bounded and kept to one line.
+pub fn failure(code: Option<u32>, error: &str) -> Failure {
+    let code = code.unwrap_or(1403);
+    let reason = match code {
+        1200 => "moderation",
+        1400 => "missing_parameter",
+        1401 => "invalid_parameter",
+        1402 => "media_not_fetched",
+        5003 => "model_unavailable",
+        5004 => "model_timeout",
+        _ => "model_failed",
+    };
+    let text: String = error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
+    let message = if text.trim().is_empty() { "the model failed without giving a reason".to_owned() } else { text };
+    Failure::new(code, reason, message)
+}
+
+fn flags(value: &Value) -> Vec<bool> {
+    let flag = |value: &Value| lenient::flag(value).unwrap_or(false);
+    value.as_array().map_or_else(|| vec![flag(value)], |flags| flags.iter().map(flag).collect())
+}
+
+fn inference_ms(fields: Fields<'_>) -> Option<u64> {
+    let timings = fields.first(&["timings"]).and_then(Fields::of);
+    let inference = timings.and_then(|timings| timings.number(&["inference"]));
+    let number = inference.or_else(|| fields.number(&["executionTime", "execution_time"]))?;
+    (number >= 0.0).then_some(number as u64)
+}
+
+fn unreadable() -> Error {
+    Error::unavailable("upstream_unreadable", "the upstream's prediction could not be read")
+}
