@@ -4,6 +4,7 @@
 
 pub mod aws_calls;
 pub mod aws_stores;
+pub mod black_hole;
 pub mod contract;
 pub mod cost;
 pub mod eventually;
@@ -19,6 +20,7 @@ pub mod stack;
 pub mod tenant;
 
 pub use aws_stores::AwsStores;
+pub use black_hole::BlackHole;
 pub use eventually::eventually;
 pub use gateway::{Gateway, GatewayOptions};
 pub use held_clock::HeldClock;

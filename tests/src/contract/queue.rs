@@ -161,6 +161,42 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
     }
 }
 
+/// Takes jobs of these tenants, and settles none, until there is nothing to be had.
+async fn hold_all_there_is(stores: &Stores, lane: Lane, tenants: &[TenantId]) -> usize {
+    let mut held = 0;
+    loop {
+        let leases = stores.queue.receive(lane, 10, LEASE_MS).await.unwrap();
+        assert!(leases.iter().all(|lease| tenants.contains(lease.job.tenant())), "a job of a stranger");
+        if leases.is_empty() {
+            return held;
+        }
+        held += leases.len();
+    }
+}
+
+pub async fn tenants_that_settle_nothing_leave_room_for_another_in_every_lane(stores: Stores) {
+    let many: Vec<TenantId> = (0..8).map(|_| fresh_tenant()).collect();
+    for (lane, each) in [(Lane::Watch, 20), (Lane::Archive, 20), (Lane::Notify, 40)] {
+        let job = |tenant: &TenantId| match lane {
+            Lane::Watch => Job::Wake { tenant: tenant.clone(), task: fresh_task_id(), version: 1, round: 0 },
+            Lane::Archive => archive(tenant),
+            Lane::Notify => Job::Deliver { tenant: tenant.clone(), delivery: DeliveryId::of(&fresh_task_id(), 0) },
+        };
+        let jobs = many.iter().flat_map(|tenant| std::iter::repeat_n(tenant, each));
+        let jobs: Vec<Delayed> = jobs.map(|tenant| Delayed { job: job(tenant), after_ms: 0 }).collect();
+        stores.queue.send(&jobs).await.unwrap();
+        let held = hold_all_there_is(&stores, lane, &many).await;
+        let one = fresh_tenant();
+
+        send(&stores, &job(&one), 0).await;
+
+        assert!(held >= 8, "each of the tenants has something in hand");
+        let lease = receive_of(&stores, lane, &one).await;
+        assert_eq!(lease.len(), 1, "in the lane {}", lane.as_str());
+        stores.queue.ack(&lease[0]).await.unwrap();
+    }
+}
+
 /// Sending a job again replaces it; what it replaced must not use up the turn of those that wait behind it.
 pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stores: Stores) {
     let tenant = fresh_tenant();

@@ -23,6 +23,7 @@ mod dynamodb;
 mod dynamodb_keys;
 mod dynamodb_late;
 mod edit;
+mod fair_lanes;
 mod faults;
 mod idempotency;
 mod infra;

@@ -6,18 +6,10 @@ use std::time::Duration;
 use fluxgate_core::flow::Fluxgate;
 use fluxgate_core::job::Lane;
 use fluxgate_core::port::Lease;
+use fluxgate_embedded::sqlite::in_hand_max;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-
-/// Jobs of one lane in hand at once. Callbacks mostly wait for receivers, so there are many.
-fn concurrency_max(lane: Lane) -> usize {
-    match lane {
-        Lane::Watch => 64,
-        Lane::Archive => 64,
-        Lane::Notify => 256,
-    }
-}
 
 /// Jobs taken from the queue at once.
 const RECEIVE_MAX: usize = 32;
@@ -50,7 +42,7 @@ impl Pump {
 }
 
 async fn consume(fluxgate: Arc<Fluxgate>, lane: Lane, mut stopped: watch::Receiver<bool>) {
-    let permits = Arc::new(Semaphore::new(concurrency_max(lane)));
+    let permits = Arc::new(Semaphore::new(in_hand_max(lane)));
     let mut in_hand = JoinSet::new();
     loop {
         let received = tokio::select! {

@@ -29,8 +29,9 @@ pub trait Queue: Send + Sync {
     /// Durable when it returns; all or none.
     async fn send(&self, jobs: &[Delayed]) -> Result<()>;
 
-    /// Up to `max` due jobs of a lane, oldest due first. Waits until there is one, but not for ever: it may return none.
-    /// One tenant has only a share of a lane in hand at once; its other jobs wait without keeping anybody else's.
+    /// Up to `max` due jobs of a lane. Waits until there is one, but not for ever: it may return none.
+    /// Tenants take turns: one has only a share of a lane in hand at once, the less of it the more tenants there are, and however
+    /// many jobs some have and however long those take, another's do not wait for them.
     /// A job not settled within `lease_ms` is received again, as after a crash.
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>>;
 

@@ -26,6 +26,7 @@ use fluxgate_core::port::Clock;
 pub use folder_lock::FolderLock;
 use readers::Readers;
 use schedule::Schedule;
+pub use schedule::in_hand_max;
 use writer::{Hurry, Write, Writer};
 
 /// The database of one data folder. Implements every store port and the queue.
@@ -48,7 +49,7 @@ impl SqliteStore {
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = folder.join("fluxgate.db");
         let connection = connection::open_for_writing(&path)?;
-        let schedule = Arc::new(Schedule::load(&connection)?);
+        let schedule = Arc::new(Schedule::load(&connection, clock.clone())?);
         let readers = Arc::new(Readers::new(path));
         let writer = Arc::new(Writer::start(connection, schedule.clone())?);
         Ok(Self { writer, readers, schedule, clock })

@@ -91,7 +91,7 @@ impl Queue for SqliteStore {
         if !leases.is_empty() {
             return Ok(leases);
         }
-        let wait_ms = self.schedule.next_due_in_ms(lane, now).unwrap_or(u64::MAX).clamp(1, RECEIVE_WAIT_MAX_MS);
+        let wait_ms = self.schedule.next_in_ms(lane, now).unwrap_or(u64::MAX).clamp(1, RECEIVE_WAIT_MAX_MS);
         drop(tokio::time::timeout(Duration::from_millis(wait_ms), self.schedule.changed(lane)).await);
         Ok(self.schedule.take(lane, max, self.clock.now(), lease_ms))
     }

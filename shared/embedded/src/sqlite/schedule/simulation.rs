@@ -1,0 +1,250 @@
+//! A lane in virtual time, and what it promises whatever happens.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::job::Job;
+use fluxgate_core::port::Lease;
+use fluxgate_core::time::Timestamp;
+
+use super::Entry;
+use super::lane::Lane;
+
+const SLOTS: usize = 64;
+const LEASE_MS: u64 = 300_000;
+const STEP_MS: u64 = 10;
+
+fn entry(tenant: &TenantId, n: u64, due: u64) -> Entry {
+    let task = TaskId::parse(&format!("{n:032x}")).unwrap();
+    Entry { job: Job::Archive { tenant: tenant.clone(), task }, due: at(due), failures: 0 }
+}
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp(i64::try_from(ms).unwrap())
+}
+
+fn tenants(kind: &str, count: usize) -> Vec<TenantId> {
+    (0..count).map(|n| TenantId::parse(&format!("{kind}{n}")).unwrap()).collect()
+}
+
+/// Workers who take whatever there is, and hold a job for as long as its tenant makes it last.
+struct Workers {
+    lane: Lane,
+    now: u64,
+    sent: u64,
+    in_hand: BTreeMap<(u64, u64), Lease>,
+    /// Of jobs that nobody has taken: when they were sent.
+    waiting: HashMap<String, u64>,
+    waits: HashMap<TenantId, Vec<u64>>,
+}
+
+impl Workers {
+    fn new() -> Self {
+        let (in_hand, waiting, waits) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        Self { lane: Lane::new(SLOTS), now: 0, sent: 0, in_hand, waiting, waits }
+    }
+
+    fn send(&mut self, tenant: &TenantId) {
+        self.sent += 1;
+        let key = format!("{tenant}/{}", self.sent);
+        self.waiting.insert(key.clone(), self.now);
+        self.lane.put(key, entry(tenant, self.sent, self.now), at(self.now));
+    }
+
+    /// One step: what is done is gone, and what there is room for is taken.
+    fn step(&mut self, job_ms: impl Fn(&TenantId) -> u64) {
+        while let Some(done) = self.in_hand.first_entry().filter(|done| done.key().0 <= self.now) {
+            self.lane.remove(&done.remove().handle, at(self.now));
+        }
+        for lease in self.lane.take(SLOTS, at(self.now), LEASE_MS) {
+            let tenant = lease.job.tenant().clone();
+            let waited = self.now - self.waiting.remove(&lease.handle).unwrap();
+            self.in_hand.insert((self.now + job_ms(&tenant), lease.receipt), lease);
+            self.waits.entry(tenant).or_default().push(waited);
+        }
+        assert!(self.in_hand.len() <= SLOTS);
+        self.now += STEP_MS;
+    }
+
+    fn longest_wait(&self, of: impl Fn(&TenantId) -> bool) -> u64 {
+        let taken = self.waits.iter().filter(|(tenant, _)| of(tenant)).flat_map(|(_, waits)| waits).copied();
+        let left = self.waiting.iter().filter(|(key, _)| of(&TenantId::parse(key.split('/').next().unwrap()).unwrap()));
+        taken.chain(left.map(|(_, sent)| self.now - sent)).max().unwrap_or(0)
+    }
+}
+
+fn is_hole(tenant: &TenantId) -> bool {
+    tenant.as_str().starts_with("hole")
+}
+
+fn job_ms(tenant: &TenantId) -> u64 {
+    if is_hole(tenant) { 15_000 } else { 50 }
+}
+
+/// Tenants whose receivers never answer, each with more jobs than it ever gets through.
+fn beside_black_holes(count: usize) -> Workers {
+    let mut workers = Workers::new();
+    for hole in tenants("hole", count) {
+        (0..(2_000 / count).max(20)).for_each(|_| workers.send(&hole));
+    }
+    workers
+}
+
+#[test]
+fn a_tenant_does_not_wait_for_the_slots_of_tenants_whose_receivers_never_answer() {
+    for holes in [1, 7, 50] {
+        let mut workers = beside_black_holes(holes);
+
+        for n in 0..6_000_u64 {
+            if n > 0 && n.is_multiple_of(50) {
+                workers.send(&tenants("quick", 5)[usize::try_from(n / 50 % 5).unwrap()]);
+            }
+            workers.step(job_ms);
+        }
+
+        assert_eq!(workers.longest_wait(|tenant| !is_hole(tenant)), 0, "beside {holes}");
+    }
+}
+
+/// As many as there are slots use them all once, and are known from then on.
+#[test]
+fn nor_of_more_such_tenants_than_there_are_slots() {
+    for (holes, until_known) in [(100, 3_100), (1_000, 25_000)] {
+        let mut workers = beside_black_holes(holes);
+        (0..until_known).for_each(|_| workers.step(job_ms));
+
+        for n in 0..6_000_u64 {
+            if n.is_multiple_of(50) {
+                workers.send(&tenants("quick", 5)[usize::try_from(n / 50 % 5).unwrap()]);
+            }
+            workers.step(job_ms);
+        }
+
+        assert_eq!(workers.longest_wait(|tenant| !is_hole(tenant)), 0, "beside {holes}");
+    }
+}
+
+#[test]
+fn tenants_that_all_have_too_much_to_do_get_the_same_slot_time_and_none_is_left_out() {
+    let (slow, quick) = (tenants("hole", 40), tenants("quick", 40));
+    let mut workers = Workers::new();
+
+    for n in 0..20_000 {
+        for tenant in slow.iter().chain(&quick) {
+            // One more than it has taken: it always has something to do.
+            if n == 0 || workers.lane.turns().due_of(tenant) == 0 {
+                workers.send(tenant);
+            }
+        }
+        workers.step(job_ms);
+    }
+
+    let used = |tenant: &TenantId| workers.waits[tenant].len() as u64 * job_ms(tenant);
+    let of_slow: Vec<u64> = slow.iter().map(used).collect();
+    let (least, most) = (of_slow.iter().min().unwrap(), of_slow.iter().max().unwrap());
+    assert!(most - least <= 30_000, "from {least} to {most} ms");
+    // What a slow one has in hand is charged when it is over.
+    assert!(quick.iter().all(|tenant| used(tenant) + 30_000 >= *most), "a quick tenant got less than a slow one");
+}
+
+#[test]
+fn a_tenant_alone_has_half_of_the_shared_slots_and_less_as_others_come() {
+    let most_of_one = |count: usize| {
+        let mut workers = beside_black_holes(count);
+        workers.step(job_ms);
+        let all = tenants("hole", count);
+        let of = |tenant: &TenantId| workers.lane.turns().in_hand_of(tenant);
+        (all.iter().map(of).min().unwrap(), all.iter().map(of).max().unwrap())
+    };
+
+    // 56 shared slots: n tenants have a (n + 1)th each, rounded up for who came first.
+    assert_eq!(most_of_one(1), (28, 28));
+    assert_eq!(most_of_one(7), (7, 7));
+    assert_eq!(most_of_one(13), (4, 4));
+    assert_eq!(most_of_one(64), (1, 1));
+}
+
+/// Numbers that are the same in every run: SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+/// Sends, sends again, takes back, settles, lets leases run out, in any order.
+#[test]
+fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() {
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let all = tenants("t", 20);
+        let mut lane = Lane::new(SLOTS);
+        let (mut jobs, mut held): (HashSet<String>, Vec<(Lease, u64)>) = (HashSet::new(), Vec::new());
+        let mut now = 1_000;
+        for _ in 0..3_000 {
+            let n = random.below(120);
+            let tenant = &all[usize::try_from(n % 20).unwrap()];
+            let key = format!("archive/{tenant}/{n}");
+            match random.below(10) {
+                0..=3 => {
+                    lane.put(key.clone(), entry(tenant, n, now + random.below(3_000)), at(now));
+                    jobs.insert(key);
+                }
+                4 => {
+                    lane.remove(&key, at(now));
+                    jobs.remove(&key);
+                }
+                5..=6 => {
+                    let leases = lane.take(usize::try_from(random.below(8)).unwrap(), at(now), 1_000);
+                    held.extend(leases.into_iter().map(|lease| (lease, now + 1_000)));
+                }
+                7..=8 if !held.is_empty() => {
+                    let index = usize::try_from(random.below(held.len() as u64)).unwrap();
+                    let (lease, _) = held.swap_remove(index);
+                    if lane.holds(&lease) {
+                        lane.remove(&lease.handle, at(now));
+                        jobs.remove(&lease.handle);
+                    }
+                }
+                _ => now += random.below(700),
+            }
+            let current: Vec<&str> =
+                held.iter().filter(|(lease, _)| lane.holds(lease)).map(|(lease, _)| lease.handle.as_str()).collect();
+            assert_eq!(current.iter().collect::<HashSet<_>>().len(), current.len(), "a job is in two hands");
+            let (slots, timers, due, known) = lane.size();
+            assert_eq!((slots, timers + due), (jobs.len(), jobs.len()), "each job is in one place");
+            assert!(known <= all.len());
+        }
+        // Whoever held something is gone: after the leases everything is handed out, once each.
+        now += 10_000;
+        let mut left = jobs;
+        while !left.is_empty() {
+            let leases = lane.take(8, at(now), 60_000);
+            assert!(!leases.is_empty(), "{} jobs are never handed out", left.len());
+            for lease in leases {
+                assert!(left.remove(&lease.handle), "{} came twice", lease.handle);
+                lane.remove(&lease.handle, at(now));
+            }
+        }
+        assert_eq!(lane.size().0, 0);
+        assert_eq!(lane.next_in_ms(at(now)), None);
+    }
+}
+
+#[test]
+fn of_one_tenant_the_oldest_due_comes_first() {
+    let tenant = &tenants("t", 1)[0];
+    let mut lane = Lane::new(SLOTS);
+    for (n, due) in [(1, 300), (2, 100), (3, 200), (4, 9_000)] {
+        lane.put(n.to_string(), entry(tenant, n, due), at(0));
+    }
+
+    let order: Vec<String> = lane.take(SLOTS, at(500), LEASE_MS).into_iter().map(|lease| lease.handle).collect();
+
+    assert_eq!(order, ["2", "3", "1"]);
+    assert_eq!(lane.next_in_ms(at(500)), Some(8_500));
+}
