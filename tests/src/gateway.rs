@@ -46,6 +46,9 @@ impl Default for GatewayOptions {
 pub fn quick() -> BoundsSettings {
     BoundsSettings {
         submit_timeout_ms: Some(1_500),
+        uploads_max_ms: Some(500),
+        denials_min: Some(3),
+        denials_span_ms: Some(1_000),
         unknown_max_ms: Some(6_000),
         archive_stall_ms: Some(3_000),
         watch_first_ms: Some(500),

@@ -101,7 +101,13 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submit_timeout_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploads_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denials_min: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denials_span_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,7 +142,10 @@ impl BoundsSettings {
         set(&mut bounds.sources_bytes_max, self.sources_bytes_max);
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
+        set(&mut bounds.uploads_max_ms, self.uploads_max_ms);
         set(&mut bounds.unknown_max_ms, self.unknown_max_ms);
+        set(&mut bounds.denial.denials_min, self.denials_min);
+        set(&mut bounds.denial.span_ms, self.denials_span_ms);
         set(&mut bounds.line_max_ms, self.line_max_ms);
         set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
         set(&mut bounds.archive_max_ms, self.archive_max_ms);

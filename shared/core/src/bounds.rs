@@ -1,6 +1,7 @@
 //! Every wait, size and count that has a limit, with its unit last.
 
 use crate::retry::Growing;
+use crate::task::DenialTerms;
 
 /// The limits of one installation. The defaults are what `--help` and the README state.
 #[derive(Debug, Clone)]
@@ -25,14 +26,18 @@ pub struct Bounds {
     pub output_timeout_ms: u64,
     /// One submit POST; after it the answer is ambiguous.
     pub submit_timeout_ms: u64,
+    /// How long the pictures of a submit may take to be uploaded before its POST. It leaves after that, or not at all.
+    pub uploads_max_ms: u64,
     /// Any other call upstream.
     pub upstream_timeout_ms: u64,
     /// How long a task may wait for its POST to be taken.
     pub admitted_max_ms: u64,
     /// How long a task may stand in line for the vendor's account.
     pub line_max_ms: u64,
-    /// How long an ambiguous submit may stay unresolved.
+    /// How long an ambiguous submit may stay unresolved, when upstream's list cannot tell either.
     pub unknown_max_ms: u64,
+    /// When upstream's list has denied an ambiguous submit often and long enough.
+    pub denial: DenialTerms,
     /// How long a run may take upstream.
     pub run_max_ms: u64,
     /// How long outputs may resist being copied; upstream keeps them for 7 days.
@@ -86,10 +91,12 @@ impl Default for Bounds {
             sources_bytes_max: 64 * MIB,
             output_timeout_ms: 2 * MINUTE_MS,
             submit_timeout_ms: 30 * SECOND_MS,
+            uploads_max_ms: 3 * MINUTE_MS,
             upstream_timeout_ms: 10 * SECOND_MS,
             admitted_max_ms: HOUR_MS,
             line_max_ms: DAY_MS,
             unknown_max_ms: HOUR_MS,
+            denial: DenialTerms { denials_min: 4, span_ms: 3 * MINUTE_MS },
             run_max_ms: 6 * HOUR_MS,
             archive_max_ms: DAY_MS,
             archive_stall_ms: 5 * MINUTE_MS,

@@ -34,6 +34,10 @@ impl Page {
         (items, total)
     }
 
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     pub(crate) fn has_more(&self, total: usize) -> bool {
         self.number.saturating_mul(self.size) < total
     }

@@ -88,6 +88,11 @@ impl Vendor {
         self.config.balance_micro_usd - self.spent_micro_usd.load(Ordering::Relaxed)
     }
 
+    /// How wrong its clock is, by a fault.
+    pub(crate) fn clock_ahead(&self) -> Duration {
+        Duration::from_millis(self.faults.value(|faults| faults.clock_ahead_ms))
+    }
+
     pub(crate) fn file(&self, path: &str) -> Option<File> {
         match path.ends_with("/0.png") && path.starts_with("outputs/") {
             true => Some(File { bytes: Bytes::from_static(TINY_PNG), content_type: "image/png".to_owned() }),

@@ -8,7 +8,7 @@ use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
     AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, NewObject, ObjectStore, Outgoing,
-    OutputFetch, OutputFetcher, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
+    OutputFetch, OutputFetcher, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
 };
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
@@ -84,7 +84,7 @@ impl Upstream for NoUpstream {
         Err(absent("upstream"))
     }
 
-    async fn runs_between(&self, _: &ModelId, _: Timestamp, _: Timestamp) -> Result<Vec<UpstreamRun>> {
+    async fn runs_between(&self, _: &ModelId, _: Timestamp, _: Timestamp) -> Result<RunList> {
         Err(absent("upstream"))
     }
 

@@ -69,6 +69,25 @@ pub async fn of_many_changes_to_one_version_one_is_written(stores: Stores) {
     assert_eq!(stores.accounts.account(&tenant).await.unwrap().captured, PRICE);
 }
 
+pub async fn what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+    let read = async || stores.tasks.get(&tenant, &task.id).await.unwrap();
+
+    let doubtful = stores.signal(&task, Signal::SubmitAmbiguous { reason: "x".to_owned() }).await;
+    assert_eq!(read().await, doubtful);
+    let denied = stores.signal(&doubtful, Signal::Denied { gap_ms: 0 }).await;
+    assert_eq!(read().await, denied);
+    let twice = stores.signal(&denied, Signal::Denied { gap_ms: 0 }).await;
+    assert_eq!(read().await, twice);
+    let resolved = stores.signal(&twice, Signal::Accepted { upstream: fresh_run(), via: Via::Reconcile }).await;
+
+    assert_eq!(read().await, resolved);
+    let denials = [&doubtful, &denied, &twice, &resolved].map(|task| task.doubt.map(|doubt| doubt.denials));
+    assert_eq!(denials, [Some(0), Some(1), Some(2), None]);
+    assert_eq!(doubtful.doubt.map(|doubt| doubt.begun), Some(task.since));
+}
+
 pub async fn an_upstream_run_belongs_to_the_first_task_that_names_it(stores: Stores) {
     let tenant = stores.funded(2).await;
     let (first, second) = (stores.admitted(&tenant).await, stores.admitted(&tenant).await);

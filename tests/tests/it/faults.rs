@@ -135,7 +135,7 @@ async fn a_500_after_accepting_is_resolved_by_the_upstream_s_list_when_no_webhoo
 async fn a_500_before_accepting_ends_in_a_release_and_is_never_posted_again() {
     let outcome = outcome(Faults { error_500_before_accept: Fault::Always, ..Faults::default() }, true).await;
 
-    outcome.failed_and_released("submit_unresolved").await;
+    outcome.failed_and_released("submit_lost").await;
     assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
     assert_eq!(outcome.gateway.emulator.runs().len(), 0);
 }

@@ -19,6 +19,7 @@ mod contract;
 mod cost;
 mod crash;
 mod demo;
+mod doubt;
 mod dynamodb;
 mod dynamodb_keys;
 mod dynamodb_late;

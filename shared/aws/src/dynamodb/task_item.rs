@@ -5,7 +5,7 @@ use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::line::Turn;
 use fluxgate_core::money::{Hold, MicroUsd, Settlement};
-use fluxgate_core::task::{Change, Failure, Output, Task};
+use fluxgate_core::task::{Change, Doubt, Failure, Output, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
@@ -119,13 +119,14 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` where there is none.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 11]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 12]> {
     let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
         ("state", Some(word(&task.state)?)),
         ("since", Some(number(task.since.0))),
         ("submits", Some(number(task.submits))),
         ("turn", task.turn.map(turn_to_attribute)),
+        ("doubt", task.doubt.map(doubt_to_attribute)),
         ("upstream", task.upstream.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
         ("outputs", list(task.outputs.iter().map(output_to_attribute).collect())),
@@ -161,6 +162,22 @@ fn turn_from_attribute(turn: &AttributeValue) -> Result<Turn> {
     Ok(Turn { ticket, weight, taken_at: part(2).map(Timestamp) })
 }
 
+/// When it began; then, if there were any, how many denials, the first and the last.
+fn doubt_to_attribute(doubt: Doubt) -> AttributeValue {
+    let denials = [number(doubt.denials), number(doubt.first.0), number(doubt.last.0)];
+    let denials = denials.into_iter().filter(|_| doubt.denials > 0);
+    AttributeValue::L([number(doubt.begun.0)].into_iter().chain(denials).collect())
+}
+
+fn doubt_from_attribute(doubt: &AttributeValue) -> Result<Doubt> {
+    let parts = doubt.as_l().map_err(|_| unreadable("doubt"))?;
+    let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
+    let begun = Timestamp(part(0).ok_or_else(|| unreadable("doubt"))?);
+    let denials = part(1).and_then(|denials| u32::try_from(denials).ok()).unwrap_or(0);
+    let at = |n| part(n).map_or(begun, Timestamp);
+    Ok(Doubt { begun, denials, first: at(2), last: at(3) })
+}
+
 fn failure_to_attribute(failure: &Failure) -> AttributeValue {
     AttributeValue::M(Item::from([
         ("code".to_owned(), number(failure.code)),
@@ -191,6 +208,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         upstream: reader.optional_text("upstream")?.map(UpstreamId::parse).transpose()?,
         submits: reader.number("submits")?,
         turn: item.get("turn").map(turn_from_attribute).transpose()?,
+        doubt: item.get("doubt").map(doubt_from_attribute).transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
         outputs: read_list(reader, "outputs", output_from_attribute)?,
         nsfw: read_list(reader, "nsfw", |flag| flag.as_bool().ok().copied())?,

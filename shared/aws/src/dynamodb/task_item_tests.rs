@@ -5,7 +5,7 @@ use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::task::{Failure, NewTask, Output, State, Step, Task, Via};
+use fluxgate_core::task::{Doubt, Failure, NewTask, Output, State, Step, Task, Via};
 use fluxgate_core::time::Timestamp;
 
 use super::attribute::{Item, bytes, item_bytes, number, text};
@@ -60,6 +60,7 @@ fn full() -> Task {
         sources: vec!["https://cdn.example/1.png".to_owned(), String::new()],
         outputs: vec![output(&minimal()), Output { sha256: "odd".to_owned(), ..output(&minimal()) }],
         nsfw: vec![true, false],
+        doubt: Some(Doubt { begun: NOW, denials: 2, first: NOW.plus_ms(1), last: NOW.plus_ms(2) }),
         failure: Some(Failure::new(1402, "media", "the picture could not be fetched")),
         callback: Some(CallbackUrl::parse("https://hooks.example/x?y=1").unwrap()),
         ..completed()

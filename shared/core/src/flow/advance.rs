@@ -57,7 +57,7 @@ impl Fluxgate {
         match task.state {
             State::Admitted => self.submit_late_or_give_up(task).await,
             State::Submitting => self.doubt(task).await,
-            State::Unknown => self.reconcile(task).await,
+            State::Unknown => self.resolve(task).await,
             State::Submitted => self.poll(task).await,
             State::Archiving => self.nudge_archiver(task).await,
             State::Completed | State::Failed | State::Cancelled | State::Timeout => Ok(task),

@@ -20,6 +20,10 @@ impl Fluxgate {
     /// Sends a task that is `submitting`, once, and writes down what came of it.
     pub(super) async fn send(&self, task: Task, inputs: &str) -> Result<Task> {
         let signal = match self.uploaded(&task, inputs).await {
+            // A process that was stopped meanwhile must not send what others may have given up.
+            Ok(replaced) if self.is_too_late(&task, replaced.is_some()) => {
+                Signal::SubmitDeferred { reason: "the submit was held up and did not leave".to_owned(), after_ms: None }
+            }
             Ok(replaced) => self.post(&task, replaced.as_deref().unwrap_or(inputs)).await,
             Err(error) if matches!(error.kind, Kind::Invalid | Kind::TooLarge) => {
                 Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
@@ -38,6 +42,13 @@ impl Fluxgate {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Past the moment until which a POST may leave: later, its run would be looked for in vain.
+    fn is_too_late(&self, task: &Task, uploaded: bool) -> bool {
+        let uploads_ms = if uploaded { self.bounds().uploads_max_ms } else { 0 };
+        let submitting = Task { since: task.since.plus_ms(uploads_ms), ..task.clone() };
+        self.submit_remaining_ms(&submitting) == 0
     }
 
     async fn post(&self, task: &Task, inputs: &str) -> Signal {

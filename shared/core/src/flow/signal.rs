@@ -90,7 +90,11 @@ impl Fluxgate {
             Signal::SubmitDeferred { after_ms, .. } => after_ms.unwrap_or(0).min(self.bounds().retry_after_max_ms),
             _ => 0,
         };
-        let delay_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1)).max(asked_ms);
+        let again_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1));
+        let delay_ms = match signal {
+            Signal::Denied { .. } => self.bounds().denial.look_after_ms().min(self.bounds().wake.max_ms),
+            _ => again_ms.max(asked_ms),
+        };
         // Upwards only: upstream's wish is a minimum, and many tasks put off together must not come back together.
         let delay_ms = delay_ms + self.ports.entropy.u64() % (delay_ms / 5 + 1);
         let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };

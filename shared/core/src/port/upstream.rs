@@ -45,6 +45,16 @@ pub enum SubmitAnswer {
     },
 }
 
+/// What upstream's list holds of a stretch of time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunList {
+    pub runs: Vec<UpstreamRun>,
+    /// Nothing of that time was left out: the list was read to its end, or past its beginning, and each of its items could be read.
+    pub whole: bool,
+    /// What time it was for upstream when it answered, if it said so.
+    pub told_at: Option<Timestamp>,
+}
+
 /// A file on its way to the vendor's media store.
 pub struct Upload {
     pub filename: String,
@@ -60,8 +70,8 @@ pub trait Upstream: Send + Sync {
     /// `None` when upstream knows no such run.
     async fn result(&self, id: &UpstreamId) -> Result<Option<UpstreamRun>>;
 
-    /// The runs of a model created between two moments, with their inputs, newest first, at most a few pages.
-    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<Vec<UpstreamRun>>;
+    /// The runs of a model created between two moments, with their inputs, newest first, at most so many pages.
+    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<RunList>;
 
     /// The catalogue, at most a bounded time old; an outdated one rather than none.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;

@@ -1,6 +1,7 @@
 //! A task, one run asked for, and the machine that moves it.
 
 mod change;
+mod doubt;
 mod signal;
 mod state;
 mod step;
@@ -9,6 +10,7 @@ mod transition;
 mod transition_table;
 
 pub use change::{Admission, Change, Claim, Idempotency};
+pub use doubt::{DenialTerms, Doubt};
 pub use signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 pub use state::State;
 pub use step::{Step, Via};
@@ -56,6 +58,9 @@ pub struct Task {
     /// Its place in the line for the vendor's account, then its slot, until the run is over; only where the account is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Turn>,
+    /// Only while nobody knows whether the submit was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// Where the vendor keeps what it produced, until it is archived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
@@ -110,6 +115,7 @@ impl Task {
             upstream: None,
             submits: 0,
             turn: None,
+            doubt: None,
             sources: Vec::new(),
             outputs: Vec::new(),
             nsfw: Vec::new(),

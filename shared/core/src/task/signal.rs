@@ -23,6 +23,8 @@ pub enum Signal {
     SubmitRefused(Failure),
     /// Nobody can say whether upstream took the POST.
     SubmitAmbiguous { reason: String },
+    /// Upstream's list, read whole after the POST had timed out, does not show the run. Two within this time count once.
+    Denied { gap_ms: u64 },
     /// The run exists.
     Accepted { upstream: UpstreamId, via: Via },
     /// The run is over and has outputs.

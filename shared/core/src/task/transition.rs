@@ -1,6 +1,7 @@
 //! The state machine: pure, total, and the only way a task changes.
 
 use super::change::{Change, Claim};
+use super::doubt::Doubt;
 use super::signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 use super::state::State;
 use super::step::{Step, Via};
@@ -23,6 +24,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
         Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
+        Signal::Denied { gap_ms } => denied(task, gap_ms, now),
         Signal::Accepted { upstream, via } => accepted(task, upstream, via, now),
         Signal::Finished(finished) => self::finished(task, finished, now),
         Signal::UpstreamFailed { upstream, via, end, failure } => {
@@ -65,7 +67,18 @@ fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Chang
         return Ok(duplicate(task));
     }
     only_from(task, &[State::Submitting])?;
-    Ok(change(moved(task, State::Unknown, now), Step::new(now, "submit_ambiguous").detail(reason)))
+    let mut next = moved(task, State::Unknown, now);
+    next.doubt = Some(Doubt::since(task.since));
+    Ok(change(next, Step::new(now, "submit_ambiguous").detail(reason)))
+}
+
+/// The doubt grows older, it is not a new one: `since` stays.
+fn denied(task: &Task, gap_ms: u64, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Unknown])?;
+    let doubt = task.doubt.unwrap_or_else(|| Doubt::since(task.created_at));
+    let Some(doubt) = doubt.denied(now, gap_ms) else { return Ok(duplicate(task)) };
+    let next = Task { version: task.version + 1, doubt: Some(doubt), ..task.clone() };
+    Ok(change(next, Step::new(now, "not_listed").via(Via::Reconcile)))
 }
 
 fn accepted(task: &Task, upstream: UpstreamId, via: Via, now: Timestamp) -> Result<Change, Rejected> {
@@ -188,7 +201,8 @@ fn rejected(task: &Task, rejection: Rejection) -> Rejected {
 /// A run that is over takes no part of the vendor's account.
 fn moved(task: &Task, state: State, now: Timestamp) -> Task {
     let turn = task.turn.filter(|_| !state.is_end() && state != State::Archiving);
-    Task { version: task.version + 1, state, since: now, turn, ..task.clone() }
+    let doubt = task.doubt.filter(|_| state == State::Unknown);
+    Task { version: task.version + 1, state, since: now, turn, doubt, ..task.clone() }
 }
 
 fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {

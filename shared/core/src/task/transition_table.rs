@@ -1,4 +1,4 @@
-//! Every cell of the table: nine states, thirteen signals.
+//! Every cell of the table: nine states, fourteen signals.
 
 use State::{Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown};
 
@@ -78,6 +78,7 @@ fn signals() -> Vec<Signal> {
         Signal::Cancel,
         Signal::Queued(TURN),
         Signal::TurnCame(TURN),
+        Signal::Denied { gap_ms: 1 },
     ]
 }
 
@@ -91,17 +92,17 @@ fn every_cell_of_the_table_is_as_designed() {
     let same = Cell::Same;
     let to = Cell::To;
     #[rustfmt::skip]
-    let table: [(State, [Cell; 13]); 9] = [
-        //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel         queued        turn came
-        (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled), to(Admitted), to(Submitting)]),
-        (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no,          no,           no]),
-        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no,          no,           no]),
-        (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no,          no,           no]),
-        (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no,          no,           no]),
-        (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no,          no,           no]),
-        (Failed,     [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no]),
-        (Cancelled,  [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          same,          no,           no]),
-        (Timeout,    [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no]),
+    let table: [(State, [Cell; 14]); 9] = [
+        //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel         queued        turn came        denied
+        (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled), to(Admitted), to(Submitting), no]),
+        (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no,          no,           no, no]),
+        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no,          no,           no, to(Unknown)]),
+        (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no,          no,           no, no]),
+        (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no,          no,           no, no]),
+        (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no,          no,           no, no]),
+        (Failed,     [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no, no]),
+        (Cancelled,  [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          same,          no,           no, no]),
+        (Timeout,    [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no, no]),
     ];
 
     for (state, row) in table {
@@ -160,6 +161,22 @@ fn a_finished_run_sends_the_archive_job_with_the_change() {
 
     assert_eq!(change.jobs.len(), 1);
     assert_eq!(change.jobs[0].job.lane(), crate::job::Lane::Archive);
+}
+
+#[test]
+fn a_denial_is_counted_without_making_the_doubt_a_new_one() {
+    let unknown = task_in(Unknown);
+    let later = Timestamp(NOW.0 + 60_000);
+    let denied = |task: &Task, gap_ms| transition(task, Signal::Denied { gap_ms }, later).unwrap();
+
+    let once = denied(&unknown, 1_000).task;
+    let found = transition(&once, signals()[4].clone(), later).unwrap().task;
+
+    assert_eq!((once.state, once.since, once.version), (Unknown, NOW, unknown.version + 1));
+    let doubt = once.doubt.unwrap();
+    assert_eq!((doubt.begun, doubt.denials, doubt.first), (NOW, 1, later));
+    assert!(denied(&once, 1_000).is_duplicate(), "two looks at one moment are one");
+    assert_eq!(found.doubt, None);
 }
 
 #[test]

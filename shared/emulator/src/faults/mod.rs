@@ -29,6 +29,18 @@ pub struct Faults {
     pub hang_up_after_accept: Fault,
     /// The submit is taken; the answer comes this much later.
     pub hang_after_accept_ms: u64,
+    /// An upload through a form is answered this much later.
+    pub hang_upload_ms: u64,
+    /// 403 to a submit: this model is not for this account.
+    pub model_forbidden: Fault,
+    /// The status of every answer to this key: 401, 402 or 403.
+    pub account_status: u16,
+    /// The list of runs is empty, whatever there is.
+    pub list_hides: Fault,
+    /// Each page of the list is filled up with runs of another model.
+    pub list_endless: Fault,
+    /// How far the vendor's clock is ahead, in the `Date` of its list and in its runs.
+    pub clock_ahead_ms: u64,
     pub slow_output_bytes_per_second: u64,
     /// `Content-Length` promises more than is sent.
     pub truncated_output: Fault,

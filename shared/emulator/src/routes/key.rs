@@ -15,5 +15,9 @@ pub(super) async fn check(vendor: Shared, request: Request, next: Next) -> Respo
     if key != Some(vendor.config.api_key.as_str()) {
         return Refusal::new(StatusCode::UNAUTHORIZED, "the API key is missing or not known").into_response();
     }
+    let status = vendor.faults.value(|faults| faults.account_status);
+    if let Some(status) = StatusCode::from_u16(status).ok().filter(StatusCode::is_client_error) {
+        return Refusal::new(status, "this account may not do this; top it up (emulated)").into_response();
+    }
     next.run(request).await
 }

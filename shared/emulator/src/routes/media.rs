@@ -1,5 +1,7 @@
 //! The media store: tickets to upload with, the multipart way, and the files.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{Path, State};
@@ -55,6 +57,8 @@ pub(super) async fn put(vendor: Shared, Path(token): Path<String>, bytes: Bytes)
 
 pub(super) async fn binary(State(vendor): Shared, mut form: Multipart) -> Result<Response, Refusal> {
     vendor.count("upload_binary");
+    let late = vendor.faults.value(|faults| faults.hang_upload_ms);
+    tokio::time::sleep(Duration::from_millis(late)).await;
     while let Some(field) = form.next_field().await.map_err(|error| unreadable(&error))? {
         if field.name() == Some("file") {
             return Ok(success(keep(&vendor, field).await?));

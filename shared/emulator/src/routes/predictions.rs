@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::http::header::{DATE, HeaderName, HeaderValue};
 use axum::response::Response;
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Shared, parse};
 use crate::page::Page;
@@ -31,11 +34,30 @@ pub(super) async fn list(vendor: Shared, body: Bytes) -> Result<Response, Refusa
     let search: Search = parse(&body)?;
     let page = Page::new(search.page, search.page_size)?;
     let not_too_old = |run: &Arc<Run>| search.created_after.is_none_or(|after| run.created_at >= after);
-    let found = vendor.runs.newest_first().take_while(not_too_old).filter(|run| search.matches(run));
+    let hidden = vendor.faults.strike(|faults| &mut faults.list_hides);
+    let found = vendor.runs.newest_first().take_while(not_too_old).filter(|run| !hidden && search.matches(run));
     let (runs, total) = page.of(found);
     let with_inputs = search.include_inputs.unwrap_or(false);
-    let items: Vec<Value> = runs.iter().map(|run| item(&vendor, run, with_inputs)).collect();
-    Ok(success(json!({"page": page.number, "items": items, "total": total})))
+    let mut items: Vec<Value> = runs.iter().map(|run| item(&vendor, run, with_inputs)).collect();
+    if vendor.faults.strike(|faults| &mut faults.list_endless) {
+        items.resize_with(page.size(), strange_item);
+    }
+    let mut answer = success(json!({"page": page.number, "items": items, "total": total}));
+    answer.headers_mut().extend(false_date(&vendor));
+    Ok(answer)
+}
+
+/// Of a model that nobody asked for.
+fn strange_item() -> Value {
+    let (id, created_at) = (Uuid::now_v7().simple().to_string(), format!("{:.3}", Timestamp::now()));
+    json!({"id": id, "model": "strangers/model", "status": "completed", "created_at": created_at, "outputs": []})
+}
+
+/// The `Date` of a clock that is wrong; a right one is written by the server.
+fn false_date(vendor: &Vendor) -> Option<(HeaderName, HeaderValue)> {
+    let ahead = vendor.clock_ahead();
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&(Timestamp::now() + ahead)).ok()?;
+    (!ahead.is_zero()).then(|| HeaderValue::try_from(date).ok().map(|date| (DATE, date)))?
 }
 
 impl Search {

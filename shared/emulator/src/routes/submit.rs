@@ -33,7 +33,8 @@ pub(super) async fn submit(
 ) -> Result<Response, Refusal> {
     vendor.count("submit");
     refuse_by_fault(&vendor)?;
-    let (run, pictures) = read(&format!("{owner}/{model}"), asked, &body)?;
+    let (mut run, pictures) = read(&format!("{owner}/{model}"), asked, &body)?;
+    run.created_at += vendor.clock_ahead();
     if vendor.balance_micro_usd() < run.price_micro_usd {
         return Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "the balance does not cover this run"));
     }
@@ -51,6 +52,9 @@ fn refuse_by_fault(vendor: &Vendor) -> Result<(), Refusal> {
     }
     if vendor.faults.strike(|faults| &mut faults.error_500_before_accept) {
         return Err(broken());
+    }
+    if vendor.faults.strike(|faults| &mut faults.model_forbidden) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "your plan does not cover this model (emulated)"));
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_core::signature::Secret;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result, Retry};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use serde_json::Value;
 
@@ -62,18 +63,28 @@ impl Exchange {
 
     /// The answer's `data`.
     pub(super) async fn post(&self, path: &str, question: &Value) -> Result<Value> {
+        self.post_dated(path, question).await.map(|(data, _)| data)
+    }
+
+    /// The answer's `data`, and its `Date`.
+    pub(super) async fn post_dated(&self, path: &str, question: &Value) -> Result<(Value, Option<Timestamp>)> {
         let begun = self.begin_post(path).await?;
         let json =
             |request: RequestBuilder| request.header(CONTENT_TYPE, "application/json").body(question.to_string());
-        self.data(begun.with(|request| json(request).timeout(self.timeout))).await
+        self.dated(begun.with(|request| json(request).timeout(self.timeout))).await
     }
 
     /// Sends, and sorts what comes back by what the caller does next.
     pub(super) async fn data(&self, begun: Begun) -> Result<Value> {
+        self.dated(begun).await.map(|(data, _)| data)
+    }
+
+    async fn dated(&self, begun: Begun) -> Result<(Value, Option<Timestamp>)> {
         let response = begun.request.send().await.map_err(|error| failed(&error))?;
         let retry_after = retry_after_ms(response.headers());
+        let told_at = date(response.headers());
         match self.answer(response, &begun.key).await {
-            Answer::Data(data) => Ok(data),
+            Answer::Data(data) => Ok((data, told_at)),
             Answer::Status(refusal) => Err(refused(&refusal, retry_after)),
             Answer::Odd { .. } | Answer::Unreadable => Err(unreadable()),
         }
@@ -99,6 +110,13 @@ impl Begun {
     pub(super) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         Self { request: build(self.request), key: self.key }
     }
+}
+
+/// The `Date` of an answer, RFC 9110 section 6.6.1.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date.trim()).ok()?;
+    Some(Timestamp(date.as_millisecond()))
 }
 
 pub(super) fn unreadable() -> Error {

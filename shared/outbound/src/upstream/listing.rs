@@ -2,6 +2,7 @@
 
 use fluxgate_core::Result;
 use fluxgate_core::id::ModelId;
+use fluxgate_core::port::RunList;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::upstream::{UpstreamRun, lenient};
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use super::exchange::{Exchange, unreadable};
 
 /// The vendor's own limit.
 const PAGE_SIZE: usize = 100;
-const PAGES_MAX: usize = 5;
+/// Two thousand runs of one model within the few minutes of a submit.
+const PAGES_MAX: usize = 20;
 
 /// The filters are asked of the vendor and applied again here: a run of another model or another day must not be taken for
 /// the one that is looked for.
@@ -18,21 +20,25 @@ pub(super) async fn runs_between(
     exchange: &Exchange,
     model: &ModelId,
     (since, until): (Timestamp, Timestamp),
-) -> Result<Vec<UpstreamRun>> {
-    let mut runs = Vec::new();
+) -> Result<RunList> {
+    let mut list = RunList::default();
+    let mut all_read = true;
     for page in 1..=PAGES_MAX {
-        let items = items(exchange, model, (since, until), page).await?;
-        let is_last = items.len() < PAGE_SIZE;
+        let (items, told_at) = items(exchange, model, (since, until), page).await?;
+        let (asked, is_last) = (items.len(), items.len() < PAGE_SIZE);
         let read: Vec<UpstreamRun> = items.into_iter().filter_map(|item| UpstreamRun::from_json(item).ok()).collect();
+        all_read &= read.len() == asked;
         let reached = read.iter().any(|run| is_older(run, since));
-        runs.extend(
+        list.told_at = told_at;
+        list.runs.extend(
             read.into_iter().filter(|run| !is_older(run, since) && !is_younger(run, until) && is_of(run, model)),
         );
         if is_last || reached {
+            list.whole = all_read;
             break;
         }
     }
-    Ok(runs)
+    Ok(list)
 }
 
 async fn items(
@@ -40,7 +46,7 @@ async fn items(
     model: &ModelId,
     (since, until): (Timestamp, Timestamp),
     page: usize,
-) -> Result<Vec<Value>> {
+) -> Result<(Vec<Value>, Option<Timestamp>)> {
     let question = json!({
         "page": page,
         "page_size": PAGE_SIZE,
@@ -49,7 +55,8 @@ async fn items(
         "created_before": until.rfc3339(),
         "include_inputs": true,
     });
-    lenient::items(exchange.post("/api/v3/predictions", &question).await?).ok_or_else(unreadable)
+    let (data, told_at) = exchange.post_dated("/api/v3/predictions", &question).await?;
+    Ok((lenient::items(data).ok_or_else(unreadable)?, told_at))
 }
 
 fn is_older(run: &UpstreamRun, since: Timestamp) -> bool {

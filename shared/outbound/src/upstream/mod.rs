@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use fluxgate_core::catalogue::Catalogue;
 use fluxgate_core::id::{ModelId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{SubmitAnswer, SubmitCall, Upload, Upstream};
+use fluxgate_core::port::{RunList, SubmitAnswer, SubmitCall, Upload, Upstream};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::upstream::UpstreamRun;
@@ -90,7 +90,7 @@ impl Upstream for WaveSpeedClient {
         }
     }
 
-    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<Vec<UpstreamRun>> {
+    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<RunList> {
         listing::runs_between(&self.exchange, model, (since, until)).await
     }
 

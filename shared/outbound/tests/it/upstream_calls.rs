@@ -11,7 +11,7 @@ use fluxgate_core::Kind;
 use fluxgate_core::Retry;
 use fluxgate_core::id::{ModelId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Upload, Upstream};
+use fluxgate_core::port::{Clock as _, SystemClock, Upload, Upstream};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::upstream::RunStatus;
@@ -123,10 +123,12 @@ async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
 async fn runs_are_listed_page_by_page_with_their_inputs() {
     let (client, asked) = listing(150).await;
 
-    let runs = client.runs_between(&model(), Timestamp(1_000), Timestamp(2_000_000_000_000)).await.unwrap();
+    let list = client.runs_between(&model(), Timestamp(1_000), Timestamp(2_000_000_000_000)).await.unwrap();
 
-    assert_eq!(runs.len(), 150);
-    assert_eq!(runs[149].inputs, Some(json!({"n": 149})));
+    assert_eq!((list.runs.len(), list.whole), (150, true));
+    assert_eq!(list.runs[149].inputs, Some(json!({"n": 149})));
+    let told_at = list.told_at.unwrap();
+    assert!(SystemClock.now().since_ms(told_at) < 60_000, "{told_at:?}");
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 2);
     let expected = json!({
@@ -138,7 +140,7 @@ async fn runs_are_listed_page_by_page_with_their_inputs() {
 }
 
 #[tokio::test]
-async fn a_list_is_read_no_further_than_five_pages_and_no_further_than_asked() {
+async fn a_list_is_read_no_further_than_twenty_pages_and_no_further_than_asked() {
     let (endless, asked_endless) = listing(10_000).await;
     let (dated, asked_dated) = listing(10_000).await;
 
@@ -146,8 +148,8 @@ async fn a_list_is_read_no_further_than_five_pages_and_no_further_than_asked() {
     let recent =
         dated.runs_between(&model(), Timestamp(1_760_000_000_000 - 9_000), Timestamp(2_000_000_000_000)).await.unwrap();
 
-    assert_eq!((all.len(), asked_endless.lock().unwrap().len()), (500, 5));
-    assert_eq!((recent.len(), asked_dated.lock().unwrap().len()), (10, 1));
+    assert_eq!((all.runs.len(), all.whole, asked_endless.lock().unwrap().len()), (2_000, false, 20));
+    assert_eq!((recent.runs.len(), recent.whole, asked_dated.lock().unwrap().len()), (10, true, 1));
 }
 
 #[tokio::test]
@@ -157,9 +159,24 @@ async fn a_list_of_everything_is_narrowed_to_the_model_and_to_what_can_be_read()
     let list = move || async move { success(json!({ "items": items })) };
     let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
 
-    let runs = client.runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000)).await.unwrap();
+    let list = client.runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000)).await.unwrap();
 
-    assert_eq!(runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run2", "bare"]);
+    assert_eq!(list.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run2", "bare"]);
+    assert!(!list.whole, "an item that cannot be read may be the one");
+}
+
+#[tokio::test]
+async fn a_list_says_what_time_it_was_for_upstream_if_that_can_be_read() {
+    let dated = |date: &'static str| async move {
+        let list = move || async move { ([("date", date)], success(json!({ "items": null }))) };
+        let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
+        client.runs_between(&model(), Timestamp(0), Timestamp(1)).await.unwrap()
+    };
+
+    let told = dated("Thu, 01 Jan 2026 00:01:30 GMT").await;
+
+    assert_eq!((told.told_at, told.whole), (Timestamp::from_rfc3339("2026-01-01T00:01:30Z"), true));
+    assert_eq!(dated("a moment ago").await.told_at, None);
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ macro_rules! every_behaviour {
                 a_failure_releases_the_hold
                 a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing
                 of_many_changes_to_one_version_one_is_written
+                what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over
                 an_upstream_run_belongs_to_the_first_task_that_names_it
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it
