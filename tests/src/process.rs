@@ -26,9 +26,14 @@ pub fn run(args: &[&str]) -> Output {
 
 /// The same with these variables and no other of ours.
 pub fn run_with(args: &[&str], env: &[(&str, &str)]) -> Output {
+    command(args).envs(env.iter().copied()).output().expect("the binary runs")
+}
+
+/// The same, not yet run.
+pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    let command = clean(&mut command).args(args).envs(env.iter().copied());
-    command.stdin(Stdio::null()).output().expect("the binary runs")
+    clean(&mut command).args(args).stdin(Stdio::null());
+    command
 }
 
 fn clean(command: &mut Command) -> &mut Command {
@@ -46,12 +51,14 @@ pub struct FluxgateProcess(Child);
 impl FluxgateProcess {
     /// Starts it and waits until `/healthz` of `base_url` answers.
     pub async fn serve(args: &[&str], env: &[(&str, &str)], base_url: &str) -> Self {
-        let mut command = Command::new(binary());
-        clean(&mut command).arg("serve").args(args).envs(env.iter().copied());
         let quiet = std::env::var_os("TEST_LOG").is_none();
-        if quiet {
-            command.stderr(Stdio::null());
-        }
+        Self::serve_saying(args, env, base_url, if quiet { Stdio::null() } else { Stdio::inherit() }).await
+    }
+
+    /// The same, with a stderr of the test's.
+    pub async fn serve_saying(args: &[&str], env: &[(&str, &str)], base_url: &str, stderr: Stdio) -> Self {
+        let mut command = Command::new(binary());
+        clean(&mut command).arg("serve").args(args).envs(env.iter().copied()).stderr(stderr);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the binary runs");
         let child = std::cell::RefCell::new(child);
         let http = reqwest::Client::new();

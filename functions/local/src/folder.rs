@@ -78,7 +78,16 @@ impl DataFolder {
 
     /// Writes down where the emulator of the serving process listens, or that there is none.
     pub fn note_emulator(&self, base_url: Option<&str>) -> Result<()> {
-        let path = self.path.join(EMULATOR);
+        self.note(EMULATOR, base_url)
+    }
+
+    /// Writes down where the serving process listens, for the commands that call it; or that none does any more.
+    pub fn note_server(&self, base_url: Option<&str>) -> Result<()> {
+        self.note(SERVER, base_url)
+    }
+
+    fn note(&self, name: &str, base_url: Option<&str>) -> Result<()> {
+        let path = self.path.join(name);
         let noted = match base_url {
             Some(base_url) => std::fs::write(&path, base_url),
             None => std::fs::remove_file(&path).or_else(|error| match error.kind() {
@@ -100,6 +109,11 @@ impl DataFolder {
     }
 }
 
+/// Where the process that serves this folder listens, or the last one that was killed did.
+pub fn noted_server(folder: &Path) -> Option<String> {
+    std::fs::read_to_string(folder.join(SERVER)).ok().map(|url| url.trim().to_owned())
+}
+
 fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -107,6 +121,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 /// The file that names the emulator's address.
 const EMULATOR: &str = "emulator-url";
+/// The file that names the server's address.
+const SERVER: &str = "server-url";
 
 /// The file of the admin token: apart from the other secrets, so that deleting it makes a new one and nothing else.
 const ADMIN_TOKEN: &str = "admin-token";

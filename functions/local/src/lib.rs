@@ -1,5 +1,8 @@
 //! Every function of Fluxgate in one process, and the command around it.
 
+#![warn(clippy::print_stderr)]
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+
 pub mod cli;
 pub mod client;
 pub mod destinations;
@@ -7,3 +10,4 @@ pub mod folder;
 pub mod onboarding;
 pub mod server;
 pub mod settings;
+pub mod values;

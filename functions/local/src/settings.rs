@@ -14,6 +14,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::values;
+
 /// Variables with our prefix that are no settings of `serve`.
 const ELSEWHERE: [&str; 2] = ["config", "token"];
 
@@ -27,27 +29,28 @@ pub struct Settings {
     /// The data folder: database, keys, buckets.
     pub data: PathBuf,
     /// Where the API listens.
+    #[serde(deserialize_with = "values::read_address")]
     pub listen: SocketAddr,
     /// Where the S3 server listens; by default the port after `listen`'s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_address")]
     pub s3_listen: Option<SocketAddr>,
     /// How tenants reach the API, when not by its address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
     pub base_url: Option<Url>,
     /// How tenants reach the S3 server, when not by its address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
     pub s3_public_url: Option<Url>,
     /// How the vendor reaches the receiver; without it completions come by polling.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
     pub public_url: Option<Url>,
     /// `emulator`, or the vendor's base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
     /// Submits a minute that the vendor's account allows, for all tenants together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_count")]
     pub upstream_rate_per_minute: Option<NonZeroU32>,
     /// Runs at once that the vendor's account allows, for all tenants together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_count")]
     pub upstream_concurrency: Option<NonZeroU32>,
     /// Networks that callbacks, pictures and outputs may lie in although they are not public.
     #[serde(default)]
@@ -131,6 +134,20 @@ pub struct BoundsSettings {
 }
 
 impl BoundsSettings {
+    /// Fails for a bound of nothing, which nothing would pass.
+    fn check(&self) -> Result<()> {
+        let bounds = serde_json::to_value(self).context("the bounds cannot be read")?;
+        let mut bounds = bounds.as_object().into_iter().flatten();
+        match bounds.find(|(_, value)| value.as_u64() == Some(0)) {
+            Some((name, _)) => {
+                bail!(
+                    "the bound '{name}' is 0, and nothing could pass it; write at least 1, or leave it out for its default"
+                )
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The bounds in force, with a quicker watch where polling is the only way.
     pub fn bounds(&self, webhooks: bool) -> Bounds {
         let mut bounds = if webhooks { Bounds::default() } else { Bounds::default().polling_only() };
@@ -192,6 +209,7 @@ impl Settings {
             .merge(Serialized::globals(flags))
             .extract()
             .map_err(one_line)?;
+        settings.bounds.check()?;
         let vendor_key = std::env::var("WAVESPEED_API_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
         Ok(Self { vendor_key, ..settings })
     }
@@ -201,8 +219,7 @@ impl Settings {
         match (self.upstream.as_deref(), self.vendor_key.clone()) {
             (Some("emulator"), _) | (None, None) => Ok(UpstreamChoice::Emulator),
             (Some(url), Some(key)) => {
-                let url =
-                    Url::parse(url).with_context(|| format!("upstream '{url}' is neither 'emulator' nor a URL"))?;
+                let url = values::http_url(url).context("upstream is neither 'emulator' nor the vendor's base URL")?;
                 Ok(UpstreamChoice::Vendor { url, key })
             }
             (Some(url), None) => {

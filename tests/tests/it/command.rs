@@ -8,7 +8,7 @@ use fluxgate_tests::gateway::free_address;
 use fluxgate_tests::{FluxgateProcess, TestTenant, process};
 use serde_json::json;
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -21,15 +21,15 @@ fn fails(args: &[&str], wanted: &str) {
     assert!(output.stdout.is_empty());
 }
 
-struct Served {
-    process: FluxgateProcess,
-    base_url: String,
+pub(crate) struct Served {
+    pub(crate) process: FluxgateProcess,
+    pub(crate) base_url: String,
     listen: String,
-    data: String,
+    pub(crate) data: String,
     _folder: tempfile::TempDir,
 }
 
-async fn served() -> Served {
+pub(crate) async fn served() -> Served {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let listen = free_address().to_string();
@@ -244,6 +244,7 @@ fn help_teaches() {
         "tenants",
         "token",
         "edit",
+        "download",
         "tasks",
         "usage",
         "reconcile",

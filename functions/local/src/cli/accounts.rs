@@ -7,8 +7,8 @@ use fluxgate_core::flow::Tenancy;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
 
-use super::FolderArgs;
 use super::budget::{self, BudgetArgs};
+use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 
 #[derive(Args)]
@@ -54,21 +54,14 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
             let tenancy = tenancy(&folder)?;
             tenancy.tenants.current(&name).await?;
             let account = tenancy.accounts.account(&name).await?;
-            print(&line(&name, &account));
-            if let Some(month) = account.budget_at(tenancy.clock.now()) {
-                print(&budget::line(&name, &month));
-            }
-            Ok(())
+            print::line(line(&name, &account))?;
+            account.budget_at(tenancy.clock.now()).map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
         }
         AccountsCommand::TopUp { name, amount, reference, folder } => {
             let account = tenancy(&folder)?.top_up(&name, amount, &reference, &Actor::cli()).await?;
-            print(&line(&name, &account));
-            Ok(())
+            print::line(line(&name, &account))
         }
-        AccountsCommand::Budget(args) => {
-            print(&budget::run(*args).await?);
-            Ok(())
-        }
+        AccountsCommand::Budget(args) => print::line(budget::run(*args).await?),
         AccountsCommand::Check { name, folder } => check(&tenancy(&folder)?, name).await,
     }
 }
@@ -86,23 +79,17 @@ async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
     for name in &names {
         for finding in tenancy.check_books(name).await? {
             findings += 1;
-            print(&format!("{name}  {}  {}", finding.code, finding.text));
+            print::line(format_args!("{name}  {}  {}", finding.code, finding.text))?;
         }
     }
     if findings > 0 {
         bail!("{findings} findings in the books of {} tenants; the ledger says what moved", names.len());
     }
-    print(&format!("the books of {} tenants are right", names.len()));
-    Ok(())
+    print::line(format_args!("the books of {} tenants are right", names.len()))
 }
 
 fn line(name: &TenantId, account: &Account) -> String {
     let Account { available, held, captured, credit, .. } = account;
     let lent = if *credit == MicroUsd::ZERO { String::new() } else { format!("  of that on credit {credit}") };
     format!("{name}  available {available}  held {held}  captured {captured}{lent}")
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

@@ -8,7 +8,9 @@ use fluxgate_core::port::TenantStore;
 use fluxgate_embedded::sqlite::FolderLock;
 use serde_json::Value;
 
-use super::FolderArgs;
+use super::access::{gateway_url, written_url};
+use super::{FolderArgs, print};
+use crate::client::{NothingAnswers, unanswered};
 use crate::folder::DataFolder;
 use crate::settings::{Settings, UpstreamChoice};
 
@@ -16,9 +18,15 @@ use crate::settings::{Settings, UpstreamChoice};
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     folder: FolderArgs,
-    /// The gateway to look for
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    url: String,
+    /// The gateway to look for [default: where the server of the data folder listens, else http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL", value_parser = written_url)]
+    url: Option<String>,
+}
+
+impl DoctorArgs {
+    fn url(&self) -> String {
+        gateway_url(self.url.as_deref(), &self.folder.data)
+    }
 }
 
 pub(super) async fn run(args: DoctorArgs) -> Result<()> {
@@ -37,7 +45,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
                 ("BAD ", format!("{error:#}"))
             }
         };
-        print(&format!("{mark} {name:<12} {text}"));
+        print::line(format_args!("{mark} {name:<12} {text}"))?;
     }
     if bad > 0 {
         bail!("{bad} of 4 checks failed");
@@ -67,12 +75,12 @@ fn disk(args: &DoctorArgs) -> Result<String> {
 
 async fn gateway(args: &DoctorArgs) -> Result<String> {
     let Some(health) = health(args).await? else {
-        return Ok(format!("none at {} yet; start it with 'fluxgate serve'", args.url));
+        return Ok(format!("none at {} yet; start it with 'fluxgate serve'", args.url()));
     };
     let shown = |name: &str| health.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
     Ok(format!(
         "{} answers: {}, version {}, completion by {}",
-        args.url,
+        args.url(),
         shown("status"),
         shown("version"),
         shown("completion")
@@ -81,9 +89,14 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
 
 /// What the gateway says of itself; `None` when nothing answers.
 async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
-    let url = format!("{}/healthz", args.url.trim_end_matches('/'));
+    let base_url = args.url();
+    let url = format!("{}/healthz", base_url.trim_end_matches('/'));
     let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
-    let Ok(response) = http.get(&url).send().await else { return Ok(None) };
+    let response = match http.get(&url).send().await.map_err(|error| unanswered(&base_url, &error)) {
+        Ok(response) => response,
+        Err(error) if error.is::<NothingAnswers>() => return Ok(None),
+        Err(error) => return Err(error),
+    };
     response.json().await.map(Some).context("what answers there is not fluxgate")
 }
 
@@ -102,9 +115,4 @@ async fn upstream(args: &DoctorArgs) -> Result<String> {
             url.origin().ascii_serialization()
         )),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

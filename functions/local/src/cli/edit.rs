@@ -1,17 +1,23 @@
 //! `fluxgate edit`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::{FolderArgs, progress};
-use crate::client::{TenantClient, text};
-use crate::folder::{DataFolder, SystemEntropy};
+use super::access::AccessArgs;
+use super::outputs::OutputArgs;
+use super::print;
+use super::progress::{self, End};
+use super::signals::{Stopped, stop_signal};
+use crate::client::{BrokenOff, TenantClient, text};
+use crate::folder::SystemEntropy;
 
 /// The model this product began with.
 pub(super) const MODEL: &str = "wavespeed-ai/flux-kontext-max";
@@ -22,34 +28,39 @@ pub(super) struct EditArgs {
     image: String,
     /// What to make of it
     prompt: String,
-    /// The tenant to speak for, with a token of the local issuer
-    #[arg(long, required_unless_present = "token")]
-    tenant: Option<TenantId>,
-    /// A token of your own issuer instead
-    #[arg(long, env = "FLUXGATE_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// The gateway
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    url: String,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Any model of the catalogue that takes 'image' and 'prompt'
     #[arg(long, default_value = MODEL)]
     model: String,
     /// The same seed, prompt and picture give the same result
     #[arg(long)]
     seed: Option<i64>,
-    /// Where to put the result [default: beside the task's id in this folder]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// How long to wait, in seconds; the task goes on in any case
     #[arg(long, default_value = "300", value_name = "S")]
     wait: u64,
-    #[command(flatten)]
-    folder: FolderArgs,
 }
 
-#[expect(clippy::print_stdout, reason = "the result of the command")]
+/// How far an edit has come, for whoever stops it.
+#[derive(Default)]
+struct Stage {
+    submitting: AtomicBool,
+    task: OnceLock<String>,
+}
+
 pub(super) async fn run(args: EditArgs) -> Result<()> {
-    let client = TenantClient::new(&args.url, token(&args).await?)?;
+    let stage = Stage::default();
+    tokio::select! {
+        outcome = edit(&args, &stage) => outcome,
+        stop = stop_signal() => Err(Stopped { stop, text: stage.stopped(&args.access) }.into()),
+    }
+}
+
+async fn edit(args: &EditArgs, stage: &Stage) -> Result<()> {
+    args.output.check()?;
+    let client = args.access.client().await?;
     let bar = progress::line(false);
     bar.set_message("uploading");
     let image = picture(&client, &args.image).await?;
@@ -58,23 +69,48 @@ pub(super) async fn run(args: EditArgs) -> Result<()> {
         inputs["seed"] = json!(seed);
     }
     bar.set_message("submitting");
-    let key = SystemEntropy.id32(SystemClock.now());
-    let submitted = client.submit(&args.model, &inputs, &key).await?;
-    let id = text(&submitted, "id")?;
-    let prediction = progress::until_end(&client, &id, Duration::from_secs(args.wait), &bar).await?;
-    bar.finish_and_clear();
-    let saved = save(&client, &prediction, &id, args.out.as_deref()).await?;
-    println!("{}", saved.display());
-    report(&prediction);
-    Ok(())
+    stage.submitting.store(true, Ordering::Relaxed);
+    let id = submit(&client, args, &inputs).await?;
+    bar.suspend(|| print::note(format_args!("task {id}")));
+    let id = stage.task.get_or_init(|| id);
+    finish(&client, args, id, &bar).await
 }
 
-async fn token(args: &EditArgs) -> Result<String> {
-    if let Some(token) = &args.token {
-        return Ok(token.clone());
+/// The id of the new task.
+async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Result<String> {
+    let key = SystemEntropy.id32(SystemClock.now());
+    let submitted = client.submit(&args.model, inputs, &key).await;
+    let submitted = submitted.map_err(|error| match error.is::<BrokenOff>() {
+        true => anyhow!("{error:#}; if the task was taken, '{}' lists it", args.access.list_command()),
+        false => error,
+    })?;
+    text(&submitted, "id")
+}
+
+/// From here on the run is paid for: whatever fails, its outputs can still be had.
+async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &ProgressBar) -> Result<()> {
+    let later = |error: anyhow::Error| anyhow!("{error:#}; '{}' fetches the outputs", args.access.download_command(id));
+    let end = progress::until_end(client, id, Duration::from_secs(args.wait), bar).await.map_err(later)?;
+    bar.finish_and_clear();
+    let prediction = match end {
+        end @ End::Running(_) => end.completed().map_err(later)?,
+        end => end.completed()?,
+    };
+    let saved = args.output.save(client, &prediction).await.map_err(later)?;
+    report(&prediction);
+    saved.iter().try_for_each(|path| print::line(path.display()))
+}
+
+impl Stage {
+    fn stopped(&self, access: &AccessArgs) -> String {
+        match self.task.get() {
+            Some(id) => format!("stopped; task {id} goes on: '{}' fetches its outputs", access.download_command(id)),
+            None if self.submitting.load(Ordering::Relaxed) => {
+                format!("stopped while submitting; if the task was taken, '{}' lists it", access.list_command())
+            }
+            None => "stopped; nothing was submitted".to_owned(),
+        }
     }
-    let tenant = args.tenant.as_ref().context("name a --tenant or give a --token")?;
-    DataFolder::open_existing(&args.folder.data)?.token(tenant, 3_600_000).await
 }
 
 /// A URL goes as it is, a file is uploaded first.
@@ -87,18 +123,12 @@ pub(super) async fn picture(client: &TenantClient, image: &str) -> Result<String
     client.upload(name, bytes).await
 }
 
-async fn save(client: &TenantClient, prediction: &Value, id: &str, out: Option<&Path>) -> Result<PathBuf> {
-    let url = prediction.pointer("/outputs/0").and_then(Value::as_str).context("the task has no output")?;
-    let uri = prediction.pointer("/objects/0/s3_uri").and_then(Value::as_str).unwrap_or("output.png");
-    let extension = uri.rsplit('.').next().unwrap_or("png");
-    let path = out.map_or_else(|| PathBuf::from(format!("{id}.{extension}")), Path::to_owned);
-    let bytes = client.download(url).await?;
-    std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(path)
-}
-
 fn report(prediction: &Value) {
     let text = |pointer: &str| prediction.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let charged = prediction.get("charged_usd").and_then(Value::as_f64).unwrap_or_default();
-    eprintln!("object {}  sha256 {}  charged ${charged}", text("/objects/0/s3_uri"), text("/objects/0/sha256"));
+    print::note(format_args!(
+        "object {}  sha256 {}  charged ${charged}",
+        text("/objects/0/s3_uri"),
+        text("/objects/0/sha256")
+    ));
 }

@@ -15,6 +15,8 @@ pub(super) fn start(filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}"))
         .with_context(|| format!("'{filter}' is no log filter; use 'info', or 'warn,fluxgate_core=debug'"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would tell of a stderr that cannot be written on stderr, and panic.
+    let builder = builder.log_internal_errors(false);
     let started = if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
     // Already started: in a test that runs several commands in one process.
     drop(started);

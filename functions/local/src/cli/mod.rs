@@ -1,28 +1,38 @@
 //! The command line. Results go to stdout, everything else to stderr.
 
+mod access;
 mod accounts;
 mod bench;
 mod budget;
 mod demo;
 mod doctor;
+mod download;
 mod edit;
 mod limits;
 mod logging;
+mod outputs;
 mod prices;
+mod print;
 mod progress;
 mod reconcile;
 mod serve;
+mod signals;
 mod tasks;
 mod tenants;
 mod token;
 mod usage;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use fluxgate_emulator::EmulatorArgs;
+
+use print::OutputFailed;
+use signals::Stopped;
 
 /// A gateway and webhook relay for asynchronous image models.
 ///
@@ -46,7 +56,7 @@ Run it:
 Settings: every flag of 'serve' is also FLUXGATE_<NAME> in the environment and a key of the TOML file given with --config;
 flags win over environment over file. The vendor's key is read from WAVESPEED_API_KEY alone."
 )]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -69,6 +79,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Edit one picture as a tenant: upload, submit, wait, download
     Edit(Box<edit::EditArgs>),
+    /// Fetch the outputs of a finished task
+    Download(Box<download::DownloadArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
     /// Sum up what a tenant used and was charged, by day and model; export what was charged
@@ -95,9 +107,37 @@ struct FolderArgs {
     data: PathBuf,
 }
 
+/// The whole program: exit code 0 when it did what was asked, 1 with one clear line on stderr when not, 2 when the command line
+/// is none, and 128 and more as after a signal.
+pub fn run() -> ExitCode {
+    let matches = with_negative_numbers(Cli::command()).try_get_matches();
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command())))
+    {
+        Ok(cli) => cli.run(),
+        Err(error) => shown(&error),
+    }
+}
+
+/// A number below zero is a value, and whoever reads it says what is wrong with it.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let options = |arg: clap::Arg| {
+        let takes_one = arg.get_long().is_some() && arg.get_action().takes_values();
+        if takes_one { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_args(options).mut_subcommands(with_negative_numbers)
+}
+
+/// Help and version are results; the rest says what is wrong with the command line.
+fn shown(error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match (error.kind(), printed) {
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error)) => failed(&OutputFailed::from(error).into()),
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
+}
+
 impl Cli {
-    /// Runs the command: exit code 0 when it did what was asked, 1 with one clear line on stderr when not.
-    pub fn run(self) -> ExitCode {
+    fn run(self) -> ExitCode {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // Each brings a stack and heaps of its own; what runs there is short.
         let builder = builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX);
@@ -122,13 +162,17 @@ impl Command {
             Self::Serve(args) => serve::run(*args).await,
             Self::Emulator(args) => {
                 logging::start("info")?;
-                Ok(fluxgate_emulator::run(args, serve::stop_signal()).await?)
+                let stopped = async {
+                    signals::stop_signal().await;
+                };
+                Ok(fluxgate_emulator::run(args, stopped).await?)
             }
             Self::Tenants(args) => tenants::run(args).await,
             Self::Prices(args) => prices::run(args).await,
             Self::Accounts(args) => accounts::run(args).await,
             Self::Token(args) => token::run(args).await,
             Self::Edit(args) => edit::run(*args).await,
+            Self::Download(args) => download::run(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
             Self::Usage(args) => usage::run(args).await,
             Self::Reconcile(args) => reconcile::run(args).await,
@@ -139,8 +183,14 @@ impl Command {
     }
 }
 
-/// The causes in one line, outermost first.
+/// The causes in one line, outermost first. Nobody is told that nobody reads.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("fluxgate: {error:#}");
-    ExitCode::FAILURE
+    if error.downcast_ref::<OutputFailed>().is_some_and(OutputFailed::is_unread) {
+        return ExitCode::from(signals::UNREAD_EXIT_CODE);
+    }
+    print::note(format_args!("fluxgate: {error:#}"));
+    match error.downcast_ref::<Stopped>() {
+        Some(stopped) => ExitCode::from(stopped.stop.exit_code()),
+        None => ExitCode::FAILURE,
+    }
 }

@@ -9,7 +9,7 @@ use fluxgate_core::flow::PricesChange;
 use fluxgate_core::id::{ModelId, TenantId};
 use fluxgate_core::money::{MicroUsd, Price, PriceBook, Unlisted};
 
-use super::FolderArgs;
+use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 use crate::server::vendor_of;
 use crate::settings::Settings;
@@ -62,8 +62,7 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
         PricesCommand::Show { name, folder } => {
             let folder = DataFolder::open_existing(&folder.data)?;
             let tenant = folder.tenancy(None).tenants.current(&name).await?;
-            print(&serde_json::to_string_pretty(&tenant.prices)?);
-            Ok(())
+            print::line(serde_json::to_string_pretty(&tenant.prices)?)
         }
         PricesCommand::Set(args) => set(*args).await,
     }
@@ -77,16 +76,15 @@ async fn set(args: SetArgs) -> Result<()> {
     let tenancy = folder.tenancy(vendor.map(|vendor| vendor as _));
     let change = PricesChange { prices, allow_under_cost: args.allow_under_cost };
     let changed = tenancy.set_prices(&args.name, change, &Actor::cli()).await.map_err(with_flag)?;
-    print(&serde_json::to_string_pretty(&changed.prices)?);
     if !changed.under_cost.is_empty() {
-        eprintln!("sold under cost: {}", changed.under_cost.join(", "));
+        print::note(format_args!("sold under cost: {}", changed.under_cost.join(", ")));
     }
     if !changed.costs_known {
-        eprintln!(
-            "what models cost could not be asked, so nobody can say whether they are sold under it: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, and set the prices again"
+        print::note(
+            "what models cost could not be asked, so nobody can say whether they are sold under it: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, and set the prices again",
         );
     }
-    Ok(())
+    print::line(serde_json::to_string_pretty(&changed.prices)?)
 }
 
 /// The flag as it is called here.
@@ -132,11 +130,6 @@ fn percent(text: &str) -> Result<Price> {
     }
     let basis_points = u32::try_from(10_000 + sign * (millionths / 10_000)).map_err(|_| bad())?;
     Ok(Price::Markup { basis_points, floor_micro_usd: None, cap_micro_usd: None })
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }
 
 #[cfg(test)]

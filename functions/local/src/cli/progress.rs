@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -10,6 +10,25 @@ use crate::client::{TenantClient, text};
 
 /// Between two looks at a task.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
+
+/// Where a task stood when nobody looked any more.
+pub(super) enum End {
+    Completed(Value),
+    /// Why there is no output.
+    Failed(String),
+    /// It goes on; so it was last.
+    Running(String),
+}
+
+impl End {
+    /// The prediction of a task that completed. Fails with the reason of one that did not, or has not yet.
+    pub(super) fn completed(self) -> Result<Value> {
+        match self {
+            Self::Completed(prediction) => Ok(prediction),
+            Self::Failed(why) | Self::Running(why) => Err(anyhow!(why)),
+        }
+    }
+}
 
 /// A line that moves on a terminal and is silent elsewhere.
 pub(super) fn line(quiet: bool) -> ProgressBar {
@@ -25,23 +44,21 @@ pub(super) fn line(quiet: bool) -> ProgressBar {
     bar
 }
 
-/// The prediction at its end. Fails when it failed, with its reason, or when `within` passes.
-pub(super) async fn until_end(client: &TenantClient, id: &str, within: Duration, bar: &ProgressBar) -> Result<Value> {
+/// Looks at the task until it ends or `within` passes.
+pub(super) async fn until_end(client: &TenantClient, id: &str, within: Duration, bar: &ProgressBar) -> Result<End> {
     let deadline = Instant::now() + within;
     loop {
         let prediction = client.result(id).await?;
         let status = text(&prediction, "status")?;
         bar.set_message(format!("task {id}: {status}"));
         match status.as_str() {
-            "completed" => return Ok(prediction),
+            "completed" => return Ok(End::Completed(prediction)),
             "created" | "processing" if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
-            "created" | "processing" => {
-                bail!(
-                    "task {id} is still {status} after {} s; it goes on: look again with 'fluxgate tasks'",
-                    within.as_secs()
-                )
+            "created" | "processing" => return Ok(End::Running(format!("task {id} is still {status}; it goes on"))),
+            ended => {
+                let why = text(&prediction, "error").unwrap_or_default();
+                return Ok(End::Failed(format!("task {id} {ended}: {why}")));
             }
-            ended => bail!("task {id} {ended}: {}", text(&prediction, "error").unwrap_or_default()),
         }
     }
 }

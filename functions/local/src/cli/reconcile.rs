@@ -6,7 +6,7 @@ use fluxgate_core::day::Day;
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::reconcile::{Margin, Report, last_days};
 
-use super::FolderArgs;
+use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 use crate::server::vendor_of;
 use crate::settings::Settings;
@@ -36,9 +36,9 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     let window = last_days(args.from, args.to, SystemClock.now()).window()?;
     let report = folder.tenancy(Some(vendor)).reconcile(window).await?;
     if args.json {
-        print(&serde_json::to_string_pretty(&report.to_json())?);
+        print::line(serde_json::to_string_pretty(&report.to_json())?)?;
     } else {
-        table(&report);
+        table(&report)?;
     }
     match report.findings.len() {
         0 => Ok(()),
@@ -46,36 +46,32 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     }
 }
 
-fn table(report: &Report) {
+fn table(report: &Report) -> Result<()> {
     for line in &report.margins {
         let Margin { tenant, model, runs, charged_runs, billed, charged, margin } = line;
-        print(&format!(
+        print::line(format_args!(
             "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  margin {:>12}",
             tenant.as_str(),
             model.as_str(),
             billed.to_string(),
             charged.to_string(),
             margin.to_string(),
-        ));
+        ))?;
     }
     let totals = &report.totals;
-    print(&format!(
+    print::line(format_args!(
         "{} bills of {}, {} of it for nobody's runs; {} tasks charged {}; margin {}; {} still open",
         totals.bills, totals.billed, totals.orphaned, totals.tasks, totals.charged, totals.margin, totals.open
-    ));
+    ))?;
     for finding in &report.findings {
         let tenant = finding.tenant.as_ref().map_or("-", |tenant| tenant.as_str());
         let task = finding.task.as_ref().map_or("-", |task| task.as_str());
-        print(&format!(
+        print::line(format_args!(
             "{:<13} run {}  tenant {tenant}  task {task}  {}",
             finding.code.as_str(),
             finding.run,
             finding.text
-        ));
+        ))?;
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn print(line: &str) {
-    println!("{line}");
+    Ok(())
 }

@@ -10,9 +10,11 @@ use ipnet::IpNet;
 use serde::Serialize;
 use url::Url;
 
-use super::logging;
+use super::signals::stop_signal;
+use super::{logging, print};
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
@@ -31,23 +33,23 @@ struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
     /// Where the API listens [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
     /// Where the S3 server listens [default: the port after --listen's]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_listen: Option<SocketAddr>,
     /// How tenants reach the API, if not by its address
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     base_url: Option<Url>,
     /// How tenants reach the S3 server, if not by its address
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_public_url: Option<Url>,
     /// How the vendor reaches this process with webhooks; without it completions come by polling
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<Url>,
     /// 'emulator', or the vendor's base URL [default: the vendor when WAVESPEED_API_KEY is set, else the emulator]
@@ -55,11 +57,11 @@ struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
     /// Submits a minute that the vendor's account allows; more wait in line, fairly by their tenants' weights [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_rate_per_minute: Option<NonZeroU32>,
     /// Runs at once that the vendor's account allows; more wait in line, fairly by their tenants' weights [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_concurrency: Option<NonZeroU32>,
     /// A network that callbacks, pictures and outputs may lie in although it is not public; repeatable
@@ -83,27 +85,19 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let unreachable =
         settings.listen.ip().is_unspecified() && (settings.base_url.is_none() || settings.s3_public_url.is_none());
     let server = Server::start(settings).await?;
-    eprintln!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url());
+    print::note(format_args!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url()));
     if server.emulator().is_some() {
-        eprintln!("the upstream is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the vendor");
+        print::note(
+            "the upstream is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the vendor",
+        );
     }
     if unreachable {
-        eprintln!(
-            "URLs in answers name this machine as 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url"
+        print::note(
+            "URLs in answers name this machine as 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url",
         );
     }
     stop_signal().await;
-    eprintln!("stopping: no more is accepted, what is in hand is finished");
+    print::note("stopping: no more is accepted, what is in hand is finished");
     server.stop().await;
     Ok(())
-}
-
-/// Completes on SIGTERM or Ctrl-C.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }

@@ -6,7 +6,7 @@ use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::{DeliveryStore as _, TaskStore, TenantStore};
 use fluxgate_core::task::{State, Task};
 
-use super::FolderArgs;
+use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 
 #[derive(Args)]
@@ -31,44 +31,42 @@ pub(super) async fn run(args: TasksArgs) -> Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the result of the command")]
 async fn list(folder: &DataFolder, args: &TasksArgs) -> Result<()> {
     for task in TaskStore::list(&folder.store, &args.tenant, None, args.limit).await? {
         let by = task.completed_by.map_or("", |via| via.as_str());
         let place = task.outputs.first().map_or_else(String::new, fluxgate_core::task::Output::s3_uri);
-        println!(
+        print::line(format_args!(
             "{}  {}  {:<10} {:<9} {:>7}  {place}",
             task.id,
             task.created_at.rfc3339(),
             task.state.as_str(),
             by,
             charged(&task)
-        );
+        ))?;
     }
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the result of the command")]
 async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result<()> {
     let task = TaskStore::get(&folder.store, tenant, id).await?;
     for step in TaskStore::timeline(&folder.store, tenant, id).await? {
         let via = step.via.map_or("", |via| via.as_str());
-        println!(
+        print::line(format_args!(
             "{:>8} ms  {:<16} {:<9} {}",
             step.at.since_ms(task.created_at),
             step.name,
             via,
             step.detail.unwrap_or_default()
-        );
+        ))?;
     }
     for delivery in folder.store.of_task(&task).await? {
         for attempt in &delivery.attempts {
             let status = attempt.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-            println!(
+            print::line(format_args!(
                 "{:>8} ms  callback         {status} in {} ms",
                 attempt.at.since_ms(task.created_at),
                 attempt.duration_ms
-            );
+            ))?;
         }
     }
     Ok(())

@@ -12,8 +12,8 @@ use fluxgate_core::port::{AccountStore as _, EndpointStore, TenantStore};
 use fluxgate_core::tenant::{Tenant, Trust};
 use serde_json::{Value, json};
 
-use super::FolderArgs;
 use super::limits::LimitsArgs;
+use super::{FolderArgs, print};
 use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER};
 
 #[derive(Args)]
@@ -89,19 +89,16 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
         TenantsCommand::Change(args) => change(args).await,
         TenantsCommand::Suspend(OneTenant { name, folder }) => {
             tenancy(&folder)?.suspend(&name, &Actor::cli()).await?;
-            print(&format!("tenant {name} may begin nothing new; what runs finishes"));
-            Ok(())
+            print::line(format_args!("tenant {name} may begin nothing new; what runs finishes"))
         }
         TenantsCommand::Resume(OneTenant { name, folder }) => {
             tenancy(&folder)?.resume(&name, &Actor::cli()).await?;
-            print(&format!("tenant {name} may submit again"));
-            Ok(())
+            print::line(format_args!("tenant {name} may submit again"))
         }
         TenantsCommand::Delete { tenant: OneTenant { name, folder }, forget_balance } => {
             let deletion = Deletion { forget_balance };
             tenancy(&folder)?.delete(&name, deletion, &Actor::cli()).await?;
-            print(&format!("tenant {name} is deleted; its tasks and its ledger are kept"));
-            Ok(())
+            print::line(format_args!("tenant {name} is deleted; its tasks and its ledger are kept"))
         }
     }
 }
@@ -109,8 +106,9 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
 async fn add(name: &TenantId, balance: MicroUsd, folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open(&folder.data)?;
     let tenant = folder.add_tenant(name, balance).await?;
-    print(&format!("tenant {name} may spend {balance}; its outputs go to s3://{}", tenant.destination.bucket));
-    eprintln!("next: fluxgate token {name} --data {}", folder.path.display());
+    let bucket = &tenant.destination.bucket;
+    print::line(format_args!("tenant {name} may spend {balance}; its outputs go to s3://{bucket}"))?;
+    print::note(format_args!("next: fluxgate token {name} --data {}", folder.path.display()));
     Ok(())
 }
 
@@ -118,14 +116,14 @@ async fn list(folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
     for tenant in TenantStore::list(&folder.store).await? {
         let account = folder.store.account(&tenant.id).await?;
-        print(&format!(
+        print::line(format_args!(
             "{:<24} available {:>12}  held {:>10}  captured {:>12}  s3://{}",
             tenant.id.as_str(),
             account.available.to_string(),
             account.held.to_string(),
             account.captured.to_string(),
             tenant.destination.bucket
-        ));
+        ))?;
     }
     Ok(())
 }
@@ -134,8 +132,7 @@ async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
     let tenant = TenantStore::get(&folder.store, name).await?;
     let shown = view(&folder, &tenant).await?;
-    print(&serde_json::to_string_pretty(&shown)?);
-    Ok(())
+    print::line(serde_json::to_string_pretty(&shown)?)
 }
 
 fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
@@ -158,8 +155,7 @@ async fn change(args: ChangeArgs) -> Result<()> {
     let tenant = tenancy.change(&name, TenantChange { trust, destination, limits }, &Actor::cli()).await?;
     let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
     let place = format!("s3://{}/{}", tenant.destination.bucket, tenant.destination.prefix);
-    print(&format!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")));
-    Ok(())
+    print::line(format_args!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")))
 }
 
 fn trust(path: &Path) -> Result<Vec<Trust>> {
@@ -187,9 +183,4 @@ async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
             "id": endpoint.id, "url": endpoint.url.url().as_str(), "enabled": endpoint.enabled,
         })).collect::<Vec<_>>(),
     }))
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn print(line: &str) {
-    println!("{line}");
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use fluxgate_core::id::TenantId;
 
-use super::FolderArgs;
+use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 
 #[derive(Args)]
@@ -22,13 +22,11 @@ pub(super) struct TokenArgs {
     folder: FolderArgs,
 }
 
-#[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(super) async fn run(args: TokenArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
     let token = match &args.tenant {
         Some(tenant) => folder.token(tenant, args.hours * 3_600_000).await?,
         None => folder.secrets.admin_token.expose().to_owned(),
     };
-    println!("{token}");
-    Ok(())
+    print::line(token)
 }

@@ -49,6 +49,7 @@ impl Server {
         let s3 = start_s3(&settings, &folder)?;
         let emulator = start_emulator(&settings).await?;
         folder.note_emulator(emulator.as_ref().map(Emulator::base_url).as_deref())?;
+        folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
         let (stop, stopped) = watch::channel(false);
         let edge = wiring::edge(&wiring::Parts {
             settings: &settings,
@@ -110,6 +111,9 @@ impl Server {
             }
         };
         drop(tokio::time::timeout_at(deadline.max(Instant::now() + REST_MIN), rest).await);
+        if let Err(error) = self.folder.note_server(None) {
+            tracing::warn!(error = %error, "where this process listened is still written in the data folder");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::super::print;
 use super::{Measured, SUBMIT_CONNECTIONS, TASK_CONNECTIONS};
 
 pub(super) struct Figures {
@@ -12,23 +13,19 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    #[expect(clippy::print_stdout, reason = "the result of the command")]
     pub(super) fn print(&self, as_json: bool) -> Result<()> {
         if as_json {
-            println!("{}", self.json());
-            return Ok(());
+            return print::line(self.json());
         }
         let proxy = self.proxied.per_second;
-        println!("| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |");
-        println!("|---|---|---|---|---|---|---|");
-        row(&format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"), &self.proxied, proxy);
-        row(&format!("durable submit, c={SUBMIT_CONNECTIONS}"), &self.submitted, proxy);
-        row(&format!("whole task, c={TASK_CONNECTIONS}"), &self.tasks, proxy);
-        println!();
-        println!(
-            "A commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback."
-        );
-        Ok(())
+        print::line("| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |")?;
+        print::line("|---|---|---|---|---|---|---|")?;
+        row(&format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"), &self.proxied, proxy)?;
+        row(&format!("durable submit, c={SUBMIT_CONNECTIONS}"), &self.submitted, proxy)?;
+        row(&format!("whole task, c={TASK_CONNECTIONS}"), &self.tasks, proxy)?;
+        print::line(
+            "\nA commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback.",
+        )
     }
 
     fn json(&self) -> Value {
@@ -48,9 +45,8 @@ fn commits_each(measured: &Measured) -> f64 {
     measured.commits as f64 / measured.count.max(1) as f64
 }
 
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn row(name: &str, measured: &Measured, proxy: f64) {
-    println!(
+fn row(name: &str, measured: &Measured, proxy: f64) -> Result<()> {
+    print::line(format_args!(
         "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.3} | {:.0} |",
         measured.per_second,
         measured.per_second / proxy,
@@ -58,5 +54,5 @@ fn row(name: &str, measured: &Measured, proxy: f64) {
         measured.p99_ms,
         commits_each(measured),
         measured.memory_mb
-    );
+    ))
 }

@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::print;
 use crate::client::TenantClient;
 use children::{Gateway, Upstream};
 use figures::Figures;
@@ -71,10 +72,10 @@ fn inputs() -> Value {
 async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measured, Measured)> {
     let upstream = Upstream::start(Duration::from_secs(86_400)).await?;
     let proxy = children::Proxy::start(&upstream).await?;
-    eprintln!(
+    print::note(format_args!(
         "measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections",
         duration.as_secs()
-    );
+    ));
     let load = Load { url: proxy.url.clone(), token: upstream.key(), model: MODEL, body: inputs().to_string() };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
     let proxied = load.run(SUBMIT_CONNECTIONS, duration).await?.with_memory(proxy.child.memory_mb()?);
@@ -97,7 +98,7 @@ async fn whole_tasks(folder: &std::path::Path, duration: Duration) -> Result<Mea
     let callbacks = load::Callbacks::start().await?;
     let client = TenantClient::new(&gateway.url, gateway.token.clone())?;
     client.create_endpoint(&callbacks.url()).await?;
-    eprintln!("measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight", duration.as_secs());
+    print::note(format_args!("measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight", duration.as_secs()));
     let load =
         Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
     let before = gateway.commits().await?;

@@ -47,10 +47,12 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs) -> Result<()> {
     logging::start("warn")?;
     let data = data_folder(args.data.as_deref())?;
+    let pictures = data.join("pictures");
+    std::fs::create_dir_all(&pictures).with_context(|| format!("the folder {} cannot be made", pictures.display()))?;
     let bar = progress::line(args.json);
     bar.set_message("starting gateway, workers, S3 server and emulator");
     let server = Server::start(settings(&data)).await?;
-    let outcome = Box::pin(show(&server, &args, &data, &bar)).await;
+    let outcome = Box::pin(show(&server, &args, &pictures, &bar)).await;
     bar.finish_and_clear();
     server.stop().await;
     outcome?.print(args.json)
@@ -77,7 +79,7 @@ fn settings(data: &Path) -> Settings {
     }
 }
 
-async fn show(server: &Server, args: &DemoArgs, data: &Path, bar: &ProgressBar) -> Result<Report> {
+async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar) -> Result<Report> {
     let tenant = TenantId::parse("demo")?;
     if TenantStore::get(&server.folder().store, &tenant).await.is_err() {
         server.folder().add_tenant(&tenant, MicroUsd(5_000_000)).await?;
@@ -94,12 +96,12 @@ async fn show(server: &Server, args: &DemoArgs, data: &Path, bar: &ProgressBar) 
     let key = SystemEntropy.id32(SystemClock.now());
     let submitted = client.submit(MODEL, &json!({ "prompt": args.prompt, "image": url }), &key).await?;
     let id = text(&submitted, "id")?;
-    let prediction = progress::until_end(&client, &id, WAIT, bar).await?;
+    let prediction = progress::until_end(&client, &id, WAIT, bar).await?.completed()?;
     bar.set_message(format!("task {id}: completed, waiting for the callback"));
     let callback = receiver.verified_event(&id, WAIT).await?;
     client.delete_endpoint(&text(&endpoint, "id")?).await?;
 
-    let pictures = Pictures::save(&client, &prediction, &id, data, &original).await?;
+    let pictures = Pictures::save(&client, &prediction, &id, folder, &original).await?;
     let charged = balance - client.balance_usd().await?;
     let timeline = client.timeline(&id).await?;
     Report::new(&prediction, &pictures, charged, &callback, &timeline)
@@ -131,14 +133,12 @@ struct Pictures {
 
 impl Pictures {
     /// Downloads the output as a tenant would, and checks it against the digest it was told.
-    async fn save(client: &TenantClient, prediction: &Value, id: &str, data: &Path, original: &[u8]) -> Result<Self> {
+    async fn save(client: &TenantClient, prediction: &Value, id: &str, folder: &Path, original: &[u8]) -> Result<Self> {
         let link = prediction.pointer("/outputs/0").and_then(Value::as_str).context("the task has no output")?;
         let told = prediction.pointer("/objects/0/sha256").and_then(Value::as_str).unwrap_or_default();
         let bytes = client.download(link).await?;
         ensure!(hex::encode(sha256(&bytes)) == told, "the output does not have the SHA-256 that was told");
         ensure!(bytes != original, "the output is the input");
-        let folder = data.join("pictures");
-        std::fs::create_dir_all(&folder).context("the pictures cannot be saved")?;
         let save = |name: String, bytes: &[u8]| -> Result<PathBuf> {
             let path = std::path::absolute(folder.join(name))?;
             std::fs::write(&path, bytes).context("the pictures cannot be saved")?;

@@ -1,11 +1,14 @@
 //! What the demo says at its end.
 
+use std::fmt::{self, Display};
+
 use anyhow::{Result, ensure};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Pictures;
 use super::receiver::Callback;
+use crate::cli::print;
 use crate::client::text;
 
 #[derive(Serialize)]
@@ -60,26 +63,29 @@ impl Report {
         })
     }
 
-    #[expect(clippy::print_stdout, reason = "the result of the command")]
     pub(super) fn print(&self, json: bool) -> Result<()> {
         if json {
-            println!("{}", serde_json::to_string(self)?);
-            return Ok(());
+            return print::line(serde_json::to_string(self)?);
         }
-        println!("task       {}", self.task_id);
-        println!("before     {}", self.before);
-        println!("after      {}", self.after);
-        println!("object     {}", self.s3_uri);
-        println!("sha256     {}", self.sha256);
-        println!("completed  by {}", self.completed_by);
-        println!("charged    ${}", self.charged_usd);
-        println!("callback   signature verified, {} attempt(s)", self.callback.attempts);
-        println!("timeline");
+        print::text(self)
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "task       {}", self.task_id)?;
+        writeln!(f, "before     {}", self.before)?;
+        writeln!(f, "after      {}", self.after)?;
+        writeln!(f, "object     {}", self.s3_uri)?;
+        writeln!(f, "sha256     {}", self.sha256)?;
+        writeln!(f, "completed  by {}", self.completed_by)?;
+        writeln!(f, "charged    ${}", self.charged_usd)?;
+        writeln!(f, "callback   signature verified, {} attempt(s)", self.callback.attempts)?;
+        writeln!(f, "timeline")?;
         for line in &self.timeline {
-            println!("  {:>7} ms  {} {}", line.ms, line.step, line.via.as_deref().unwrap_or_default());
+            writeln!(f, "  {:>7} ms  {} {}", line.ms, line.step, line.via.as_deref().unwrap_or_default())?;
         }
-        println!("The model was the bundled emulator: it edits real pixels, but it is not flux-kontext-max.");
-        Ok(())
+        writeln!(f, "The model was the bundled emulator: it edits real pixels, but it is not flux-kontext-max.")
     }
 }
 

@@ -11,7 +11,7 @@ use fluxgate_core::port::SystemClock;
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::FileUsageSink;
 
-use crate::cli::FolderArgs;
+use crate::cli::{FolderArgs, print};
 use crate::folder::DataFolder;
 
 #[derive(Args)]
@@ -56,14 +56,9 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
         sum.charged.0 += exported.charged.0;
         sum.complete &= exported.complete;
     }
-    report(&args.file, &sum);
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn report(file: &std::path::Path, sum: &Exported) {
-    println!("{} events were added to {}; they come to {}", sum.events, file.display(), sum.charged);
     if !sum.complete {
-        eprintln!("there is more to tell: too many tasks still run or are minutes old; export again in ten minutes");
+        print::note("there is more to tell: too many tasks still run or are minutes old; export again in ten minutes");
     }
+    let Exported { events, charged, .. } = sum;
+    print::line(format_args!("{events} events were added to {}; they come to {charged}", args.file.display()))
 }

@@ -10,7 +10,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Clock as _, SystemClock, TenantStore};
 use fluxgate_core::usage::{Days, Grouping, Usage, UsageReport, csv};
 
-use super::FolderArgs;
+use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 use crate::settings::Settings;
 
@@ -60,11 +60,9 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     let bounds = Settings::load(None, serde_json::json!({}))?.bounds.bounds(true);
     let report = read_usage(&folder.store, &bounds, &query).await?;
     if args.csv {
-        print(&csv(args.group_by, &report.grouped(args.group_by)));
-    } else {
-        print(&table(args.group_by, &report));
+        return print::text(csv(args.group_by, &report.grouped(args.group_by)));
     }
-    Ok(())
+    print::text(table(args.group_by, &report))
 }
 
 fn table(grouping: Grouping, report: &UsageReport) -> String {
@@ -79,9 +77,4 @@ fn line(key: &str, usage: &Usage) -> String {
     let Usage { requests, completed, failed, charged } = usage;
     let charged = charged.to_string();
     format!("{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  charged {charged:>12}\n")
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn print(text: &str) {
-    print!("{text}");
 }

@@ -1,10 +1,17 @@
-//! A tenant's client of the gateway: what `edit`, `demo` and `bench` call.
+//! A tenant's client of the gateway: what `edit`, `download`, `demo` and `bench` call.
 
+mod trouble;
+
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use fluxgate_core::digest::{RunningSha256, Sha256};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+
+use crate::values::http_url;
+pub use trouble::{BrokenOff, NothingAnswers, unanswered};
 
 /// Calls one gateway as one tenant.
 #[derive(Clone)]
@@ -16,11 +23,15 @@ pub struct TenantClient {
 
 /// Any single call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// An output, which may be large; one that stalls is given up much sooner.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 impl TenantClient {
     pub fn new(base_url: &str, token: String) -> Result<Self> {
+        http_url(base_url)?;
         let http = reqwest::Client::builder()
             .timeout(CALL_TIMEOUT)
+            .read_timeout(CALL_TIMEOUT)
             .tcp_nodelay(true)
             .no_proxy()
             .build()
@@ -36,10 +47,16 @@ impl TenantClient {
         text(&data, "download_url")
     }
 
-    /// Submits a run, safely repeatable under its key; the answer is the prediction.
+    /// Submits a run; the answer is the prediction. An answer that was lost is asked for once more: under one key there is one
+    /// run.
     pub async fn submit(&self, model: &str, inputs: &Value, key: &str) -> Result<Value> {
-        let request = self.http.post(self.url(&format!("/api/v3/{model}"))).header("idempotency-key", key).json(inputs);
-        self.data(request).await.context("the task was not accepted")
+        let url = self.url(&format!("/api/v3/{model}"));
+        let submit = || self.data(self.http.post(&url).header("idempotency-key", key).json(inputs));
+        let answer = match submit().await {
+            Err(error) if error.is::<BrokenOff>() => submit().await,
+            answer => answer,
+        };
+        answer.context("the task was not accepted")
     }
 
     pub async fn result(&self, id: &str) -> Result<Value> {
@@ -69,11 +86,24 @@ impl TenantClient {
 
     /// Downloads what an output URL names; the URL is all the proof it needs.
     pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
-        let response = self.http.get(url).send().await.context("the download could not be made")?;
+        let mut bytes = Vec::new();
+        self.download_into(url, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// The same, written as it comes; the answer is the digest of what was written.
+    pub async fn download_into(&self, url: &str, into: &mut impl Write) -> Result<Sha256> {
+        let request = self.http.get(url).timeout(DOWNLOAD_TIMEOUT);
+        let mut response = request.send().await.context("the download could not be made")?;
         if !response.status().is_success() {
             bail!("the download was answered {}", response.status());
         }
-        Ok(response.bytes().await.context("the download broke off")?.to_vec())
+        let mut digest = RunningSha256::default();
+        while let Some(bytes) = response.chunk().await.context("the download broke off")? {
+            digest.update(&bytes);
+            into.write_all(&bytes).context("the disk refuses the output")?;
+        }
+        Ok(digest.finish())
     }
 
     fn url(&self, path: &str) -> String {
@@ -86,22 +116,18 @@ impl TenantClient {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value> {
-        let response = request.bearer_auth(&self.token).send().await.map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        let body: Value = response.json().await.unwrap_or_default();
+        let unanswered = |error| trouble::unanswered(&self.base_url, &error);
+        let response = request.bearer_auth(&self.token).send().await.map_err(unanswered)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(unanswered)?;
+        let body = serde_json::from_slice::<Value>(&body).ok().filter(Value::is_object);
+        let body = body.ok_or_else(|| trouble::foreign(&self.base_url, status, &headers))?;
         if status.is_success() {
             return Ok(body);
         }
         let why =
             body.get("message").or_else(|| body.get("detail")).and_then(Value::as_str).unwrap_or("no reason given");
         bail!("{why} (HTTP {})", status.as_u16())
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
-        if error.is_connect() {
-            return anyhow::anyhow!("nothing answers at {}; is 'fluxgate serve' running there?", self.base_url);
-        }
-        anyhow::anyhow!("the call to {} broke off", self.base_url)
     }
 }
 

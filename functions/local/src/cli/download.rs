@@ -1,0 +1,53 @@
+//! `fluxgate download`.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use fluxgate_core::id::TaskId;
+
+use super::access::AccessArgs;
+use super::outputs::OutputArgs;
+use super::signals::{Stopped, stop_signal};
+use super::{print, progress};
+
+#[derive(Args)]
+pub(super) struct DownloadArgs {
+    /// The task, by the id that 'edit' and 'tasks' say
+    task: TaskId,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// How long to wait for a task that is not finished, in seconds
+    #[arg(long, default_value = "0", value_name = "S")]
+    wait: u64,
+}
+
+pub(super) async fn run(args: DownloadArgs) -> Result<()> {
+    tokio::select! {
+        outcome = download(&args) => outcome,
+        stop = stop_signal() => {
+            let text = format!("stopped; '{}' fetches the outputs", args.access.download_command(args.task.as_str()));
+            Err(Stopped { stop, text }.into())
+        }
+    }
+}
+
+async fn download(args: &DownloadArgs) -> Result<()> {
+    args.output.check()?;
+    let client = args.access.client().await?;
+    let bar = progress::line(false);
+    let end = progress::until_end(&client, args.task.as_str(), Duration::from_secs(args.wait), &bar).await?;
+    bar.finish_and_clear();
+    let prediction = match end {
+        end @ progress::End::Running(_) => {
+            end.completed().context("there is nothing to fetch yet; --wait S waits so many seconds for it")?
+        }
+        end => end.completed()?,
+    };
+    for path in args.output.save(&client, &prediction).await? {
+        print::line(path.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Why a call came to no answer of a gateway, and how to mend it.
+
+use std::error::Error;
+use std::fmt::{self, Display};
+use std::io;
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+
+/// The call was sent and its answer is lost: whether it did anything is not known.
+#[derive(Debug)]
+pub struct BrokenOff(String);
+
+impl Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for BrokenOff {}
+
+/// Nobody listens there.
+#[derive(Debug)]
+pub struct NothingAnswers(String);
+
+impl Display for NothingAnswers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing answers at {}; is 'fluxgate serve' running there?", self.0)
+    }
+}
+
+impl Error for NothingAnswers {}
+
+/// A call that was not answered.
+pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
+    if let Some(why) = causes(error).find_map(|cause| tls_trouble(base_url, cause)) {
+        return anyhow::anyhow!(why);
+    }
+    if error.is_connect() {
+        return NothingAnswers(base_url.to_owned()).into();
+    }
+    if error.is_timeout() {
+        return BrokenOff(format!("{base_url} took too long to answer")).into();
+    }
+    let is_parse =
+        |cause: &(dyn Error + 'static)| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+    if causes(error).any(is_parse) {
+        return anyhow::anyhow!("what answers at {base_url} does not speak HTTP; where it speaks TLS, write https://");
+    }
+    let cause = causes(error).last().map_or_else(String::new, |cause| format!(": {cause}"));
+    BrokenOff(format!("the call to {base_url} broke off{cause}")).into()
+}
+
+fn tls_trouble(base_url: &str, cause: &(dyn Error + 'static)) -> Option<String> {
+    match cause.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidMessage(_) => {
+            let plain = base_url.replacen("https://", "http://", 1);
+            Some(format!("what answers at {base_url} speaks no TLS; write {plain}"))
+        }
+        rustls::Error::InvalidCertificate(why) => {
+            Some(format!("the certificate of {base_url} is not trusted by this machine: {why:?}"))
+        }
+        other => Some(format!("no TLS connection to {base_url} can be made: {other}")),
+    }
+}
+
+/// An error and what it comes from. An [`io::Error`] stands for the one that it wraps.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| cause(*error))
+}
+
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// An answer that no gateway gives: by something else, or by what stands before a gateway that is in trouble.
+pub(super) fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyhow::Error {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+    if status.is_server_error() {
+        return BrokenOff(format!("{base_url} answered HTTP {} and no reason; try again later", status.as_u16()))
+            .into();
+    }
+    let hint = if content_type.contains("xml") || headers.contains_key("x-amz-request-id") {
+        "it looks like a bucket server: the API is at the first of the two addresses that 'fluxgate serve' says"
+    } else {
+        "give the address that 'fluxgate serve' says, or the stack's GatewayUrl"
+    };
+    anyhow::anyhow!("what answers at {base_url} is no Fluxgate (HTTP {}, {content_type}); {hint}", status.as_u16())
+}
