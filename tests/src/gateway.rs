@@ -8,11 +8,12 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::signature::Secret;
 use fluxgate_emulator::{Emulator, EmulatorConfig, Faults};
+use fluxgate_local::connections::ConnectionSettings;
 use fluxgate_local::server::Server;
 use fluxgate_local::settings::{BoundsSettings, Settings};
 use tempfile::TempDir;
 
-use crate::{TestOperator, TestTenant};
+use crate::{TestOperator, TestTenant, eventually};
 
 /// What a test may want different.
 pub struct GatewayOptions {
@@ -23,6 +24,7 @@ pub struct GatewayOptions {
     /// How long a run takes upstream.
     pub run_time: Duration,
     pub bounds: BoundsSettings,
+    pub connections: ConnectionSettings,
     /// What the vendor's account is said to bear.
     pub rate_per_minute: Option<u32>,
     pub concurrency: Option<u32>,
@@ -36,6 +38,7 @@ impl Default for GatewayOptions {
             allow_loopback: true,
             run_time: Duration::from_millis(50),
             bounds: quick(),
+            connections: ConnectionSettings::default(),
             rate_per_minute: None,
             concurrency: None,
         }
@@ -117,6 +120,11 @@ impl Gateway {
         TestTenant::new(id, &self.server.base_url(), token)
     }
 
+    /// Waits until the vendor has taken so many runs.
+    pub async fn runs(&self, count: usize) {
+        eventually(&format!("{count} runs"), || async { (self.emulator.runs().len() >= count).then_some(()) }).await;
+    }
+
     /// Whoever bears the admin token.
     pub fn operator(&self) -> TestOperator {
         TestOperator::new(&self.server.base_url(), self.server.folder().secrets.admin_token.expose())
@@ -145,6 +153,7 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
         vendor_key: Some(Secret::new(emulator.api_key())),
         allow_net: if options.allow_loopback { vec!["127.0.0.0/8".parse().expect("a network")] } else { Vec::new() },
         bounds: options.bounds.clone(),
+        connections: options.connections.clone(),
         upstream_rate_per_minute: options.rate_per_minute.and_then(NonZeroU32::new),
         upstream_concurrency: options.concurrency.and_then(NonZeroU32::new),
         ..Settings::default()

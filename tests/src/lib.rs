@@ -15,6 +15,7 @@ pub mod lambda;
 pub mod ministack;
 pub mod operator;
 pub mod process;
+pub mod raw_client;
 pub mod receiver;
 pub mod stack;
 pub mod tenant;

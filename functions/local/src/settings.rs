@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::connections::ConnectionSettings;
 use crate::values;
 
 /// Variables with our prefix that are no settings of `serve`.
@@ -61,6 +62,8 @@ pub struct Settings {
     pub stop_max_ms: u64,
     #[serde(default)]
     pub bounds: BoundsSettings,
+    #[serde(default)]
+    pub connections: ConnectionSettings,
     /// The vendor's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`.
     #[serde(skip)]
     pub vendor_key: Option<Secret>,
@@ -82,6 +85,7 @@ impl Default for Settings {
             log: "info".to_owned(),
             stop_max_ms: 10_000,
             bounds: BoundsSettings::default(),
+            connections: ConnectionSettings::default(),
             vendor_key: None,
         }
     }

@@ -27,6 +27,8 @@ pub enum Kind {
     InsufficientFunds,
     /// The input is over a named bound.
     TooLarge,
+    /// The caller took too long over its own request.
+    TooSlow,
     /// Too many at once; see [`Retry::AfterMs`].
     Busy,
     /// Something Fluxgate depends on does not answer.

@@ -1,6 +1,7 @@
 //! Request bodies: bounded, JSON, and objects.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -60,10 +61,23 @@ fn parsed(name: String, raw: &RawValue) -> Result<Value> {
 }
 
 fn refusal(rejection: BytesRejection) -> Error {
+    if is_timeout(&rejection) {
+        return too_slow();
+    }
     let too_large = rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
     if too_large {
         let text = "the body is larger than this gateway takes; upload the picture and send its URL instead";
         return Error::new(Kind::TooLarge, "body_too_large", text);
     }
     Error::invalid("body_unreadable", "the body broke off before its end")
+}
+
+/// Whether the server gave the client up; it says so by this kind.
+pub(crate) fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut))
+}
+
+pub(crate) fn too_slow() -> Error {
+    Error::new(Kind::TooSlow, "body_too_slow", "the body came too slowly; send it again by a faster connection")
 }

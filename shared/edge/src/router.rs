@@ -1,11 +1,10 @@
 //! The routers, and the OpenAPI document they are.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderName, Request, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,10 +13,10 @@ use fluxgate_core::bounds::Bounds;
 use fluxgate_core::flow::Tenancy;
 use fluxgate_core::signature::Secret;
 use serde_json::Value;
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
@@ -27,9 +26,8 @@ use crate::error_reply::{Problem, routing_reply};
 use crate::state::Edge;
 use crate::{admin, native, outputs, receiver, throttle, vendor};
 
-/// How long a client may pause inside a body.
-const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Everything tenants call.
 pub fn api_router(edge: Edge) -> Router {
@@ -106,12 +104,25 @@ fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     });
     // The outermost first; as one layer, which is put around each route once.
     router.layer((
+        MapRequestLayer::new(fit_request_id),
         SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
         trace,
         PropagateRequestIdLayer::new(REQUEST_ID),
-        RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX),
         net,
     ))
+}
+
+/// A client's id is taken if there is one, short and printable: it goes into the log and back. Else it gets one from us.
+fn fit_request_id(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
+    let fits = |id: &HeaderValue| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte))
+    };
+    let mut ids = request.headers().get_all(&REQUEST_ID).iter();
+    let is_fit = ids.next().is_some_and(fits) && ids.next().is_none();
+    if !is_fit {
+        request.headers_mut().remove(&REQUEST_ID);
+    }
+    request
 }
 
 fn safe_path(uri: &Uri) -> &str {

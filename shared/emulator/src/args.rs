@@ -44,6 +44,7 @@ pub struct EmulatorArgs {
 
 /// Serves until `shutdown` ends. Fails when the address cannot be listened on or a fault is not known.
 pub async fn run(args: EmulatorArgs, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    fluxgate_listen::raise_file_limit();
     let emulator = Emulator::start(args.config()?).await?;
     // Nobody reads it when it cannot be written.
     drop(announce(&emulator));

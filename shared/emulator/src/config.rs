@@ -3,12 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use fluxgate_listen::ConnectionBounds;
+
 use crate::faults::Faults;
 
 /// Defaults suit tests: any free loopback port, a quick run, nothing broken.
 #[derive(Debug, Clone)]
 pub struct EmulatorConfig {
     pub listen: SocketAddr,
+    pub connections: ConnectionBounds,
     /// How others reach it, when that is not `http://{listen}`.
     pub public_url: Option<String>,
     pub api_key: String,
@@ -28,6 +31,7 @@ impl Default for EmulatorConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            connections: ConnectionBounds::default(),
             public_url: None,
             api_key: "wsk_emulator".to_owned(),
             webhook_secret: "whsec_Zmx1eGdhdGUtZW11bGF0b3Itc2VjcmV0".to_owned(),

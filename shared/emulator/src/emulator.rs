@@ -3,41 +3,46 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use fluxgate_listen::Listening;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::EmulatorConfig;
 use crate::faults::Faults;
 use crate::routes::router;
 use crate::run::RunRecord;
-use crate::serve::serve;
+use crate::serve::answer;
 use crate::vendor::Vendor;
+
+/// How long the connections have to finish their answers at the end.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Stops when dropped; `stop` also waits for the answers under way.
 pub struct Emulator {
     vendor: Arc<Vendor>,
-    addr: SocketAddr,
-    serving: JoinHandle<()>,
+    serving: Listening,
     stop: DropGuard,
 }
 
 impl Emulator {
     /// Fails when the address cannot be listened on.
     pub async fn start(config: EmulatorConfig) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await?;
+        let listener = fluxgate_listen::bind(config.listen)?;
         let addr = listener.local_addr()?;
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
         let stop = CancellationToken::new();
+        let bounds = config.connections.clone();
         let vendor = Arc::new(Vendor::new(config, base_url.trim_end_matches('/').to_owned(), stop.clone()));
-        let serving = tokio::spawn(serve(listener, router(vendor.clone()), stop.clone()));
-        Ok(Self { vendor, addr, serving, stop: stop.drop_guard() })
+        let router = router(vendor.clone());
+        let serving = Listening::start(listener, bounds, move |request| answer(router.clone(), request))?;
+        Ok(Self { vendor, serving, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.serving.addr()
     }
 
     /// Without a slash at its end.
@@ -80,7 +85,7 @@ impl Emulator {
     /// Runs under way are abandoned; answers under way have two seconds.
     pub async fn stop(self) {
         drop(self.stop);
-        // A panic in the server has been reported where it happened.
-        let _ = self.serving.await;
+        // Whoever has not finished by then is cut off.
+        let _ = self.serving.stop(Instant::now() + STOP_WAIT_MAX).await;
     }
 }

@@ -15,6 +15,7 @@ mod budgets;
 mod callbacks;
 mod command;
 mod concurrency;
+mod connections;
 mod contract;
 mod cost;
 mod crash;

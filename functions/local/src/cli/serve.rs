@@ -18,7 +18,7 @@ use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
-    /// A TOML file of settings; its keys are these flags with '_' for '-', and a table [bounds]
+    /// A TOML file of settings; its keys are these flags with '_' for '-', and tables [bounds] and [connections]
     #[arg(long, env = "FLUXGATE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the S3 server and, if asked for, the emulator.
 
+mod in_process;
 mod metrics;
 mod pump;
 mod wiring;
@@ -9,27 +10,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use axum::serve::ListenerExt as _;
+use axum::body::Body;
+use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
-use fluxgate_emulator::Emulator;
+use fluxgate_emulator::{Emulator, EmulatorConfig};
+use fluxgate_listen::{Listening, RequestBody};
 use fluxgate_outbound::WaveSpeedClient;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tower::ServiceExt as _;
 
+use crate::connections::Listeners;
 use crate::folder::DataFolder;
 use crate::settings::{Settings, UpstreamChoice};
 use pump::Pump;
 
 /// A running gateway. Dropping it leaves everything to be taken up by the next one, as a crash does.
 pub struct Server {
-    addr: SocketAddr,
     folder: DataFolder,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: Listening,
     pump: Pump,
     s3: S3Server,
     emulator: Option<Emulator>,
@@ -42,12 +44,12 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self> {
         let folder = DataFolder::open(&settings.data)?;
         let lock = FolderLock::acquire(&settings.data)?;
-        let listener = TcpListener::bind(settings.listen)
-            .await
+        let listeners = settings.connections.listeners(fluxgate_listen::raise_file_limit());
+        let listener = fluxgate_listen::bind(settings.listen)
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", settings.listen))?;
         let addr = listener.local_addr()?;
-        let s3 = start_s3(&settings, &folder)?;
-        let emulator = start_emulator(&settings).await?;
+        let s3 = start_s3(&settings, &folder, &listeners)?;
+        let emulator = start_emulator(&settings, &listeners).await?;
         folder.note_emulator(emulator.as_ref().map(Emulator::base_url).as_deref())?;
         folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
         let (stop, stopped) = watch::channel(false);
@@ -57,7 +59,7 @@ impl Server {
             addr,
             s3: &s3,
             emulator: emulator.as_ref(),
-            stopping: stopped.clone(),
+            stopping: stopped,
         })?;
         edge.fluxgate.recount_all_slots().await?;
         let pump = Pump::start(&edge.fluxgate);
@@ -67,19 +69,15 @@ impl Server {
             .merge(fluxgate_edge::receiver_router(edge))
             .merge(fluxgate_edge::admin_router_with_token(tenancy, &folder.secrets.admin_token))
             .merge(metrics::router(folder.store.clone()));
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps Nagle's delay");
-            }
-        });
-        let serving =
-            tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(until_stopped(stopped)).into_future());
+        let serving = Listening::start(listener, listeners.api, move |request: Request<RequestBody>| {
+            router.clone().oneshot(request.map(Body::new))
+        })?;
         let stop_max = Duration::from_millis(settings.stop_max_ms);
-        Ok(Self { addr, folder, stop, serving, pump, s3, emulator, stop_max, _lock: lock })
+        Ok(Self { folder, stop, serving, pump, s3, emulator, stop_max, _lock: lock })
     }
 
     pub fn base_url(&self) -> String {
-        format!("http://{}", reachable(self.addr))
+        format!("http://{}", reachable(self.serving.addr()))
     }
 
     pub fn s3_url(&self) -> String {
@@ -99,7 +97,7 @@ impl Server {
     pub async fn stop(self) {
         let deadline = Instant::now() + self.stop_max;
         self.stop.send_replace(true);
-        if tokio::time::timeout_at(deadline, self.serving).await.is_err() {
+        if !self.serving.stop(deadline).await {
             tracing::warn!("some connections did not end in time and were cut");
         }
         self.pump.stop(deadline).await;
@@ -134,27 +132,25 @@ pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<
 /// What the buckets and the emulator get in any case.
 const REST_MIN: Duration = Duration::from_millis(200);
 
-async fn until_stopped(mut stopped: watch::Receiver<bool>) {
-    // An error means that the server is gone, which is a stop too.
-    drop(stopped.wait_for(|stopped| *stopped).await);
-}
-
-fn start_s3(settings: &Settings, folder: &DataFolder) -> Result<S3Server> {
+fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> Result<S3Server> {
     let listen = settings.s3_listen();
     S3Server::start(S3Settings {
         root: folder.buckets(),
         listen,
         access_key: folder.secrets.s3_access_key.clone(),
         secret_key: folder.secrets.s3_secret_key.clone(),
+        connections: listeners.buckets.clone(),
+        downloads_per_bucket_max: listeners.downloads_per_bucket_max,
     })
     .with_context(|| format!("cannot serve the buckets on {listen}; choose another address with --s3-listen"))
 }
 
-async fn start_emulator(settings: &Settings) -> Result<Option<Emulator>> {
+async fn start_emulator(settings: &Settings, listeners: &Listeners) -> Result<Option<Emulator>> {
     match settings.upstream()? {
-        UpstreamChoice::Emulator => Ok(Some(
-            Emulator::start(fluxgate_emulator::EmulatorConfig::default()).await.context("the emulator cannot start")?,
-        )),
+        UpstreamChoice::Emulator => {
+            let config = EmulatorConfig { connections: listeners.emulator.clone(), ..EmulatorConfig::default() };
+            Ok(Some(Emulator::start(config).await.context("the emulator cannot start")?))
+        }
         UpstreamChoice::Vendor { .. } => Ok(None),
     }
 }

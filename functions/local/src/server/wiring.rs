@@ -21,7 +21,7 @@ use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 use tokio::sync::watch;
 use url::{Host, Url};
 
-use super::reachable;
+use super::{in_process, reachable};
 use crate::folder::{DataFolder, SystemEntropy};
 use crate::settings::{Settings, UpstreamChoice};
 
@@ -115,7 +115,7 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
         region: "us-east-1".to_owned(),
         credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
         force_path_style: true,
-        http: None,
+        http: Some(in_process::http_client(parts.s3.direct())),
         // The in-process server takes whole objects only.
         limits: S3Limits { multipart_over_bytes: None, ..S3Limits::default() },
     })

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::envelope::{Envelope, VendorJson, success};
 use crate::bearer::VendorBearer;
-use crate::body::RawBody;
+use crate::body::{RawBody, is_timeout, too_slow};
 use crate::error_reply::{VendorError, VendorErrorBody};
 use crate::state::Edge;
 
@@ -120,6 +120,9 @@ async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, b
 fn broken(error: &MultipartError, bytes_max: u64) -> Error {
     if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
         return too_large(bytes_max);
+    }
+    if is_timeout(error) {
+        return too_slow();
     }
     Error::invalid("upload_broken", "the upload broke off before its end; send it again").field("file")
 }

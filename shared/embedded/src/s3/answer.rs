@@ -1,6 +1,5 @@
 //! One request: handed to s3s and kept out of the logs, its answer opened to the pages that show a picture.
 
-use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
     HeaderValue,
@@ -11,13 +10,13 @@ use s3s::{Body, HttpError};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 
-pub(super) async fn answer(service: S3Service, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
+pub(super) async fn answer(service: S3Service, request: Request<Body>) -> Result<Response<Body>, HttpError> {
     if request.method() == Method::OPTIONS {
         return Ok(preflight());
     }
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     // s3s logs whole requests, `Authorization` and signed query included, and every 412 as an error: it gets no subscriber.
-    let mut response = service.call(request.map(Body::from)).with_subscriber(Dispatch::none()).await?;
+    let mut response = service.call(request).with_subscriber(Dispatch::none()).await?;
     if readable {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }

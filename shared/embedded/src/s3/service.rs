@@ -18,6 +18,7 @@ use super::checksum::Digests;
 use super::commit::{CommitLock, Committed, prepare};
 use super::folder::{Folder, Place};
 use super::group_sync::GroupSync;
+use super::reads::Reads;
 use super::receive::receive;
 
 /// Bytes read from an object's file at a time.
@@ -28,6 +29,7 @@ pub(super) struct FolderS3 {
     lock: Arc<CommitLock>,
     disk: GroupSync,
     listings: FileSystem,
+    reads: Reads,
     /// s3s runs without a subscriber; what this machine is to blame for is told to the one that was there at the start.
     log: Dispatch,
 }
@@ -41,11 +43,12 @@ struct Opened {
 }
 
 impl FolderS3 {
-    pub(super) fn new(folder: Folder) -> io::Result<Self> {
+    pub(super) fn new(folder: Folder, downloads_per_bucket_max: usize) -> io::Result<Self> {
         let listings = FileSystem::new(&folder.root).map_err(|error| io::Error::other(format!("{error:?}")))?;
         let disk = GroupSync::start(&folder.incoming())?;
         let log = tracing::dispatcher::get_default(Dispatch::clone);
-        Ok(Self { folder: Arc::new(folder), lock: Arc::default(), disk, listings, log })
+        let reads = Reads::new(downloads_per_bucket_max);
+        Ok(Self { folder: Arc::new(folder), lock: Arc::default(), disk, listings, reads, log })
     }
 
     fn place(&self, bucket: &str, key: &str) -> S3Result<Place> {
@@ -154,6 +157,7 @@ impl S3 for FolderS3 {
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
+        let read = self.reads.begin(&input.bucket)?;
         let mut opened = self.open(&input.bucket, &input.key).await?;
         let range = input.range.map(|range| range.check(opened.bytes)).transpose()?;
         let part = range.clone().unwrap_or(0..opened.bytes);
@@ -162,7 +166,7 @@ impl S3 for FolderS3 {
         let e_tag = opened.attributes.e_tag();
         let known = opened.attributes;
         Ok(S3Response::new(GetObjectOutput {
-            body: Some(StreamingBlob::wrap(ReaderStream::with_capacity(opened.file.take(length), READ_BYTES))),
+            body: Some(StreamingBlob::wrap(read.of(ReaderStream::with_capacity(opened.file.take(length), READ_BYTES)))),
             content_length: i64::try_from(length).ok(),
             content_range: range.map(|range| format!("bytes {}-{}/{}", range.start, range.end - 1, opened.bytes)),
             accept_ranges: Some("bytes".to_owned()),

@@ -4,6 +4,7 @@
 
 mod account;
 mod client;
+mod connections;
 mod faults;
 mod media;
 mod receiver;

@@ -5,7 +5,7 @@ use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Kind, Retry};
-use fluxgate_embedded::s3::{S3Server, S3Settings, create_bucket};
+use fluxgate_embedded::s3::{ConnectionBounds, S3Server, S3Settings, create_bucket};
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 
 use crate::contract::{Bench, KEY, destination, object, tenant};
@@ -31,6 +31,8 @@ fn server(folder: &tempfile::TempDir) -> S3Server {
         listen: "127.0.0.1:0".parse().unwrap(),
         access_key: "local".to_owned(),
         secret_key: Secret::new(SECRET),
+        connections: ConnectionBounds::default(),
+        downloads_per_bucket_max: 16,
     })
     .unwrap()
 }

@@ -36,6 +36,8 @@ async fn a_port_that_is_taken_is_an_error() {
         listen: running.server.addr(),
         access_key: "local".to_owned(),
         secret_key: Secret::new("local-secret"),
+        connections: ConnectionBounds::default(),
+        downloads_per_bucket_max: 2,
     });
 
     assert_eq!(second.err().map(|error| error.kind()), Some(std::io::ErrorKind::AddrInUse));

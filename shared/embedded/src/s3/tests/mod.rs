@@ -19,7 +19,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use fluxgate_core::signature::Secret;
 use tempfile::TempDir;
 
-use super::{S3Server, S3Settings, create_bucket};
+use super::{ConnectionBounds, S3Server, S3Settings, create_bucket};
 
 /// A server over a folder that goes away with it, with one bucket.
 struct Running {
@@ -44,6 +44,8 @@ fn start(folder: &TempDir) -> S3Server {
         listen: "127.0.0.1:0".parse().unwrap(),
         access_key: "local".to_owned(),
         secret_key: Secret::new("local-secret"),
+        connections: ConnectionBounds::default(),
+        downloads_per_bucket_max: 2,
     })
     .unwrap()
 }

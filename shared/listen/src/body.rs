@@ -1,0 +1,86 @@
+//! Bodies on their way: a request's within its time, and a response's that tells when it is over.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::answer::{BoxError, Broken};
+use crate::bounds::ConnectionBounds;
+use crate::connection::InHand;
+use crate::patience::Patience;
+
+/// A request's body. It fails with [`io::ErrorKind::TimedOut`] when the client is too slow; time in which nobody asks for more of
+/// it is not the client's.
+#[derive(Debug)]
+pub struct RequestBody {
+    incoming: Incoming,
+    patience: Patience,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, bounds: &ConnectionBounds) -> Self {
+        Self { incoming, patience: Patience::for_body(bounds) }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = self.get_mut();
+        match Pin::new(&mut body.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                body.patience.moved(frame.data_ref().map_or(0, Bytes::len));
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(ended) => Poll::Ready(ended.map(|failed| failed.map_err(Into::into))),
+            Poll::Pending => {
+                ready!(body.patience.poll_over(cx));
+                let text = "the client sends its body too slowly";
+                Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, text).into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// A response's body, with which the request is in hand.
+pub(crate) struct ResponseBody<B> {
+    body: B,
+    _in_hand: InHand,
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn new(body: B, in_hand: InHand) -> Self {
+        Self { body, _in_hand: in_hand }
+    }
+}
+
+impl<B: Body<Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Broken>>> {
+        Pin::new(&mut self.body).poll_frame(cx).map_err(|error| Broken(error.into()))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

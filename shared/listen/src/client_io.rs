@@ -1,0 +1,88 @@
+//! A connection's socket as hyper uses it: tells when a client begins to speak and when it has its whole answer, and gives up
+//! one that does not read.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::bounds::ConnectionBounds;
+use crate::connection::Connection;
+use crate::patience::Patience;
+
+pub(crate) struct ClientIo {
+    stream: TokioIo<TcpStream>,
+    connection: Arc<Connection>,
+    patience: Patience,
+}
+
+impl ClientIo {
+    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, bounds: &ConnectionBounds) -> Self {
+        Self { stream: TokioIo::new(stream), connection, patience: Patience::for_stalls(bounds) }
+    }
+
+    fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                self.patience.moved(bytes);
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                ready!(self.patience.poll_over(cx));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads its answer too slowly")))
+            }
+        }
+    }
+}
+
+impl Read for ClientIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let client = self.get_mut();
+        let read = Pin::new(&mut client.stream).poll_read(cx, buf);
+        if read.is_ready() {
+            client.connection.heard();
+        }
+        read
+    }
+}
+
+impl Write for ClientIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let client = self.get_mut();
+        let written = Pin::new(&mut client.stream).poll_write(cx, buf);
+        client.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let client = self.get_mut();
+        let written = Pin::new(&mut client.stream).poll_write_vectored(cx, bufs);
+        client.written(cx, written)
+    }
+
+    /// hyper flushes when all of its own buffer is written.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let client = self.get_mut();
+        let flushed = Pin::new(&mut client.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            client.connection.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

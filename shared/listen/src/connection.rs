@@ -1,0 +1,153 @@
+//! One connection, from its first byte to its end.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures::stream::AbortHandle;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use crate::answer::{Answer, Broken};
+use crate::body::{RequestBody, ResponseBody};
+use crate::client_io::ClientIo;
+use crate::listening::Phase;
+use crate::peer::Peer;
+use crate::registry::Registry;
+
+/// Of hyper's buffers, each of which grows up to it.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// What the registry knows of a connection. All of it changes under the registry's lock, but for `head_since_ms` and `answered`.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) peer: Peer,
+    pub(crate) cut: AbortHandle,
+    /// Its place among those that wait for a request; 0 while one is in hand.
+    pub(crate) ticket: AtomicU64,
+    pub(crate) waiting_since_ms: AtomicU64,
+    /// 0 before the first byte of a head.
+    pub(crate) head_since_ms: AtomicU64,
+    pub(crate) counted: AtomicBool,
+    /// The answer has been handed over to hyper, whole.
+    answered: AtomicBool,
+}
+
+impl Connection {
+    /// One that waits for its first request.
+    pub(crate) fn new(registry: Arc<Registry>, peer: Peer, cut: AbortHandle) -> Self {
+        Self {
+            registry,
+            peer,
+            cut,
+            ticket: AtomicU64::new(0),
+            waiting_since_ms: AtomicU64::new(0),
+            head_since_ms: AtomicU64::new(0),
+            counted: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    /// Bytes came.
+    pub(crate) fn heard(&self) {
+        let is_first = self.ticket.load(Ordering::Relaxed) != 0 && self.head_since_ms.load(Ordering::Relaxed) == 0;
+        if is_first {
+            self.head_since_ms.store(self.registry.now_ms(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whatever hyper was given is with the client, as far as we can know.
+    pub(crate) fn flushed(self: &Arc<Self>) {
+        if self.answered.swap(false, Ordering::Relaxed) {
+            self.registry.waits(self);
+        }
+    }
+}
+
+/// Held by a request from its head to the last byte of its answer's body.
+#[derive(Debug)]
+pub(crate) struct InHand(Arc<Connection>);
+
+impl InHand {
+    /// `None`: the connection has just been given up.
+    fn begin(connection: &Arc<Connection>) -> Option<Self> {
+        connection.registry.begins(connection).then(|| Self(connection.clone()))
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.answered.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Serves until either side ends it.
+pub(crate) async fn serve<A: Answer>(
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    answer: Arc<A>,
+    phase: watch::Receiver<Phase>,
+) {
+    // Only latency suffers without it.
+    let _ = stream.set_nodelay(true);
+    // Until its first byte a connection is this task and no more: hyper's buffers take 16 KiB.
+    if stream.peek(&mut [0]).await.is_ok() {
+        Box::pin(requests(stream, connection, answer, phase)).await;
+    }
+}
+
+async fn requests<A: Answer>(
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    answer: Arc<A>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let bounds = connection.registry.bounds.clone();
+    let io = ClientIo::new(stream, connection.clone(), &bounds);
+    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+        let begun = InHand::begin(&connection).map(|in_hand| {
+            let request = request.map(|incoming| RequestBody::new(incoming, &bounds));
+            (in_hand, answer.answer(request))
+        });
+        // In a box of its own: a connection that waits for a request has no room for one.
+        Box::pin(async move {
+            match begun {
+                Some((in_hand, answered)) => match answered.await {
+                    Ok(response) => Ok(response.map(|body| ResponseBody::new(body, in_hand))),
+                    Err(error) => Err(Broken(error)),
+                },
+                None => Err(Broken("it was given up as its request came".into())),
+            }
+        })
+    });
+    let mut serving = pin!(
+        http1::Builder::new()
+            .max_header_size(bounds.head_bytes_max)
+            .max_buf_size(BUFFER_BYTES_MAX.max(bounds.head_bytes_max))
+            // The registry looks after heads, with one timer for all.
+            .header_read_timeout(None)
+            .serve_connection(io, service)
+    );
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = until(&mut phase, Phase::Stopping) => {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = serving => ended,
+                () = until(&mut phase, Phase::Cut) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Ends when the listener has come so far, or is gone.
+pub(crate) async fn until(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    // An error means that it was dropped.
+    drop(phase.wait_for(|phase| *phase >= wanted).await);
+}

@@ -1,0 +1,23 @@
+//! One server loop for every listener: HTTP/1.1 over TCP, with a bound on whatever a client may hold or let us wait for.
+//!
+//! hyper speaks the protocol; here are the connections: how many, from whom, for how long, and how they end. It knows none of
+//! Fluxgate's other crates.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+
+mod answer;
+mod body;
+mod bounds;
+mod client_io;
+mod connection;
+mod files;
+mod listening;
+mod patience;
+mod peer;
+mod registry;
+
+pub use answer::{Answer, BoxError};
+pub use body::RequestBody;
+pub use bounds::ConnectionBounds;
+pub use files::raise_file_limit;
+pub use listening::{Listening, bind};

@@ -1,0 +1,167 @@
+//! A listener at work: accepts, looks after those who wait, and stops.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{AbortHandle, Abortable};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::task::TaskTracker;
+
+use crate::answer::Answer;
+use crate::bounds::ConnectionBounds;
+use crate::connection::{serve, until};
+use crate::peer::Peer;
+use crate::registry::{Registry, TurnedAway};
+
+/// Connections that the system may hold for us until we accept them; it takes less where it allows less.
+const BACKLOG: u32 = 4_096;
+/// After a failed accept, which is mostly a lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Between two lines of the log about connections that were turned away.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// How far a listener has come, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// Requests in hand are answered; nothing else is.
+    Stopping,
+    Cut,
+}
+
+/// Listens on an address of TCP.
+pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for the connections of the one before.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// A listener that serves. Dropping it cuts every connection.
+#[derive(Debug)]
+pub struct Listening {
+    addr: SocketAddr,
+    phase: watch::Sender<Phase>,
+    accepting: JoinHandle<()>,
+    connections: TaskTracker,
+    registry: Arc<Registry>,
+}
+
+impl Listening {
+    /// Serves on the current tokio runtime.
+    pub fn start<A: Answer>(listener: TcpListener, bounds: ConnectionBounds, answer: A) -> io::Result<Self> {
+        let addr = listener.local_addr()?;
+        let registry = Arc::new(Registry::new(bounds));
+        let (phase, _) = watch::channel(Phase::Serving);
+        let connections = TaskTracker::new();
+        let accepting = Accepting {
+            addr,
+            registry: registry.clone(),
+            connections: connections.clone(),
+            answer: Arc::new(answer),
+            phase: phase.subscribe(),
+        };
+        let accepting = tokio::spawn(accepting.run(listener));
+        Ok(Self { addr, phase, accepting, connections, registry })
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Accepts no more, closes whoever has no request in hand, and waits for the rest. What is left at the deadline is cut; then
+    /// the answer is false.
+    pub async fn stop(mut self, deadline: Instant) -> bool {
+        self.phase.send_replace(Phase::Stopping);
+        // It ends at once, and a panic in it has been reported.
+        let _ = (&mut self.accepting).await;
+        self.registry.cut_waiting();
+        self.connections.close();
+        tokio::time::timeout_at(deadline, self.connections.wait()).await.is_ok()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Cut);
+        self.registry.cut_waiting();
+    }
+}
+
+struct Accepting<A> {
+    addr: SocketAddr,
+    registry: Arc<Registry>,
+    connections: TaskTracker,
+    answer: Arc<A>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl<A: Answer> Accepting<A> {
+    async fn run(self, listener: TcpListener) {
+        let mut phase = self.phase.clone();
+        let mut look = tokio::time::interval(self.registry.look_every());
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = Instant::now();
+        loop {
+            tokio::select! {
+                () = until(&mut phase, Phase::Stopping) => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, from)) => self.accepted(stream, from),
+                    Err(error) => self.not_accepted(&error).await,
+                },
+                now = look.tick() => {
+                    self.registry.cut_late(self.registry.now_ms());
+                    if now.duration_since(told) >= TELL_EVERY {
+                        told = now;
+                        self.tell(self.registry.take_turned_away());
+                    }
+                }
+            }
+        }
+    }
+
+    fn accepted(&self, stream: TcpStream, from: SocketAddr) {
+        let (cut, registration) = AbortHandle::new_pair();
+        let Some(admitted) = self.registry.admit(Peer::of(from.ip()), cut) else { return refuse(stream) };
+        let (answer, phase) = (self.answer.clone(), self.phase.clone());
+        let serving = async move { serve(stream, admitted.0.clone(), answer, phase).await };
+        self.connections.spawn(Abortable::new(serving, registration));
+    }
+
+    async fn not_accepted(&self, error: &io::Error) {
+        tracing::warn!(%error, listen = %self.addr, "a connection could not be accepted");
+        self.registry.shed_oldest();
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+
+    fn tell(&self, turned_away: TurnedAway) {
+        if turned_away != TurnedAway::default() {
+            tracing::warn!(
+                listen = %self.addr,
+                connections.shed = turned_away.shed,
+                connections.refused = turned_away.refused,
+                connections.open_max = self.registry.bounds.open_max,
+                connections.open_per_address_max = self.registry.bounds.open_per_address_max,
+                "more connections came than may be open: idle ones were closed for them, or they were refused",
+            );
+        }
+    }
+}
+
+/// Says so, if the socket takes it at once, and closes.
+fn refuse(stream: TcpStream) {
+    // tokio's socket would not write before it was found to be writable.
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write_all(REFUSAL);
+    }
+}
