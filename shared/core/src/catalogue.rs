@@ -18,6 +18,11 @@ pub struct Catalogue {
     raw: Vec<Value>,
 }
 
+/// How much of two names must agree for one to be taken for a slip of the other.
+const LIKENESS_MIN: f64 = 0.75;
+/// Names that may be meant.
+const NEAR_MAX: usize = 3;
+
 /// One model that can be run.
 pub struct Model {
     pub id: ModelId,
@@ -48,6 +53,15 @@ impl Catalogue {
     /// Those that can be run, in no order.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
         self.models.values()
+    }
+
+    /// The models whose names are most like this one, which may be a slip of the pen; the likest first.
+    pub fn near(&self, id: &ModelId) -> Vec<&ModelId> {
+        let likeness = |other: &ModelId| strsim::normalized_damerau_levenshtein(id.as_str(), other.as_str());
+        let mut near: Vec<(f64, &ModelId)> = self.models.keys().map(|other| (likeness(other), other)).collect();
+        near.retain(|(likeness, _)| *likeness >= LIKENESS_MIN);
+        near.sort_by(|(a, a_id), (b, b_id)| b.total_cmp(a).then_with(|| a_id.as_str().cmp(b_id.as_str())));
+        near.into_iter().map(|(_, id)| id).take(NEAR_MAX).collect()
     }
 
     /// The entries as the vendor wrote them.
@@ -191,6 +205,19 @@ mod tests {
         let catalogue = Catalogue::from_entries(vec![entry]);
 
         assert_eq!(catalogue.models().next().map(|model| model.base_price), Some(MicroUsd(80_000)));
+    }
+
+    #[test]
+    fn a_misspelt_name_is_near_the_one_that_is_meant() {
+        let catalogue = model();
+        let near = |text: &str| -> Vec<String> {
+            catalogue.near(&ModelId::parse(text).unwrap()).into_iter().map(ToString::to_string).collect()
+        };
+
+        for slip in ["wavespeed-ai/flux-kontex-max", "wavespeed-ai/flux-kontext-mxa", "wavespeed/flux-kontext-max"] {
+            assert_eq!(near(slip), ["wavespeed-ai/flux-kontext-max"], "{slip}");
+        }
+        assert!(near("google/veo3").is_empty());
     }
 
     #[test]

@@ -41,12 +41,27 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
     let prices = json!({ "unlisted": { "price": { "markup": { "basis_points": 9_000 } } } });
     let under_cost = stack.admin_call(Method::PUT, "/admin/v1/tenants/acme/prices", &prices).await;
     assert_eq!((under_cost.0, &under_cost.1["code"]), (400, &json!("under_cost")));
+    let price = |model: &str| json!({ "models": { model: { "fixed": { "usd": "1" } } } });
+    let (one, other) = (price("new/one"), price("new/other"));
+    let set = |prices| stack.admin_call(Method::PATCH, "/admin/v1/tenants/acme/prices?force=true", prices);
+    let set = tokio::join!(set(&one), set(&other));
+    assert_eq!((set.0.0, set.1.0), (200, 200), "{set:?}");
+    let book = stack.admin_call(Method::GET, "/admin/v1/tenants/acme/prices", &Value::Null).await;
+    assert_eq!(book.1["models"].as_object().unwrap().len(), 2, "neither lost the other's: {book:?}");
     let deleted = stack.admin_call(Method::DELETE, "/admin/v1/tenants/acme?forget_balance=true", &json!({})).await;
     assert_eq!(deleted.0, 204, "{deleted:?}");
     let audit = stack.admin_call(Method::GET, "/admin/v1/audit", &Value::Null).await;
     let entries = audit.1["entries"].as_array().unwrap();
     let actions: Vec<&str> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    let told = ["tenant.deleted", "tenant.suspended", "tenant.changed", "tenant.changed", "tenant.changed"];
+    let told = [
+        "tenant.deleted",
+        "prices.changed",
+        "prices.changed",
+        "tenant.suspended",
+        "tenant.changed",
+        "tenant.changed",
+        "tenant.changed",
+    ];
     assert_eq!(actions, [&told[..], &["account.topped_up", "tenant.created"]].concat());
     assert!(entries.iter().all(|entry| entry["actor"] == CALLER), "{entries:?}");
 }

@@ -5,6 +5,8 @@ use fluxgate_tests::process;
 use fluxgate_tests::tenant::MODEL;
 use serde_json::{Value, json};
 
+const FLUX_DEV: &str = "wavespeed-ai/flux-dev";
+
 /// A data folder with one tenant.
 struct Installation {
     data: String,
@@ -69,33 +71,35 @@ fn a_tenant_is_changed_suspended_resumed_and_deleted() {
     here.fails(&["tenants", "add", "acme"], "choose another name");
 }
 
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
 #[test]
-fn prices_are_set_by_flags_or_by_a_file() {
+fn prices_are_set_one_by_one_by_flags_and_all_at_once_by_a_file() {
     let here = Installation::new();
-    let other = "wavespeed-ai/flux-dev";
+    let (price, other) = (format!("{MODEL}=0.1"), format!("{FLUX_DEV}=12.5"));
+    let set = |flags: &[&str]| json(&here.does(&[&["prices", "set", "acme"], flags].concat()));
 
-    let set = here.does(&[
-        "prices",
-        "set",
-        "acme",
-        "--fixed",
-        &format!("{MODEL}=0.1"),
-        "--markup",
-        &format!("{other}=12.5"),
-        "--default-markup",
-        "20",
-    ]);
+    set(&["--fixed", &price, "--force"]);
+    set(&["--markup", &other, "--force"]);
+    let book = set(&["--default-markup", "20"]);
 
-    let set: Value = serde_json::from_str(&set).unwrap();
-    assert_eq!(set["models"][MODEL], json!({ "fixed": { "micro_usd": 100_000 } }));
-    assert_eq!(set["models"][other], json!({ "markup": { "basis_points": 11_250 } }));
-    assert_eq!(set["unlisted"], json!({ "price": { "markup": { "basis_points": 12_000 } } }));
+    assert_eq!(book["models"][MODEL], json!({ "fixed": { "usd": "0.10" } }));
+    assert_eq!(book["models"][FLUX_DEV], json!({ "markup": { "percent": "12.5" } }));
+    assert_eq!(book["unlisted"], json!({ "price": { "markup": { "percent": "20" } } }));
     here.fails(&["prices", "set", "acme", "--default-markup", "-5"], "--allow-under-cost");
-    assert_eq!(serde_json::from_str::<Value>(&here.does(&["prices", "show", "acme"])).unwrap(), set);
-    here.does(&["prices", "set", "acme", "--default-markup", "-5", "--allow-under-cost"]);
-    let book = here.file("book", &json!({ "models": {}, "unlisted": "refuse" }));
-    let refused: Value = serde_json::from_str(&here.does(&["prices", "set", "acme", "--file", &book])).unwrap();
-    assert_eq!(refused["unlisted"], "refuse");
+    here.fails(&["prices", "set", "acme"], "say what to set");
+    here.fails(&["prices", "set", "acme", "--fixed", &price, "--markup", &format!("{MODEL}=1")], "is given two prices");
+    assert_eq!(json(&here.does(&["prices", "show", "acme"])), book);
+    let removed = json(&here.does(&["prices", "remove", "acme", MODEL]));
+    assert_eq!(removed["models"].as_object().unwrap().keys().collect::<Vec<_>>(), [FLUX_DEV]);
+    here.fails(&["prices", "remove", "acme", MODEL], &format!("lists no '{MODEL}'; it lists {FLUX_DEV}"));
+    here.fails(&["prices", "set", "acme", "--file", &here.file("old", &book)], "read its prices again");
+    let refused = here.file("book", &json!({ "models": {}, "unlisted": "refuse" }));
+    assert_eq!(set(&["--file", &refused])["unlisted"], "refuse");
+    let none = json(&here.does(&["prices", "remove", "acme", "--all"]));
+    assert_eq!((&none["models"], &none["unlisted"]["price"]["markup"]["percent"]), (&json!({}), &json!("0")));
     for bad in [["--fixed", "a/b=-1"], ["--fixed", "a/b"], ["--markup", "a/b=x"], ["--default-markup", "0.001"]] {
         let args = [&["prices", "set", "acme"], &bad[..]].concat();
         assert_eq!(here.run(&args).status.code(), Some(2), "{bad:?}");
@@ -103,12 +107,43 @@ fn prices_are_set_by_flags_or_by_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_for_a_misspelt_model_is_refused_with_the_name_that_is_meant() {
+    let here = Installation::new();
+    let emulator = Emulator::start(EmulatorConfig::default()).await.unwrap();
+    let vendor = vendor(&emulator);
+    let set = |model: &str, more: &[&str], asked: bool| {
+        let price = format!("{model}=1");
+        let args = [&["prices", "set", "acme", "--fixed", &price, "--data", &here.data], more].concat();
+        let env = vendor.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let output = tokio::task::block_in_place(|| process::run_with(&args, if asked { &env } else { &[] }));
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+
+    let (misspelt, why) = set("wavespeed-ai/flux-kontext-mx", &[], true);
+    let (unasked, why_unasked) = set(MODEL, &[], false);
+
+    assert_eq!(misspelt, Some(1));
+    assert!(why.contains(&format!("did you mean '{MODEL}'")) && why.contains("--force"), "{why}");
+    assert_eq!(unasked, Some(1));
+    assert!(why_unasked.contains("could not be asked") && why_unasked.contains("--force"), "{why_unasked}");
+    assert_eq!(json(&here.does(&["prices", "show", "acme"]))["models"], json!({}));
+    assert_eq!(set(MODEL, &[], true).0, Some(0));
+    assert_eq!(set("wavespeed-ai/flux-kontext-next", &["--force"], true).0, Some(0));
+    // What is listed in the book needs no catalogue.
+    assert_eq!(set("wavespeed-ai/flux-kontext-next", &[], false).0, Some(0));
+}
+
+fn vendor(emulator: &Emulator) -> [(&'static str, String); 2] {
+    [("FLUXGATE_UPSTREAM", emulator.base_url()), ("WAVESPEED_API_KEY", EmulatorConfig::default().api_key)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_price_under_cost_is_refused_where_costs_are_known_and_else_it_is_said_that_they_are_not() {
     let here = Installation::new();
     let emulator = Emulator::start(EmulatorConfig::default()).await.unwrap();
     let price = format!("{MODEL}=0.01");
-    let args = ["prices", "set", "acme", "--fixed", &price, "--data", &here.data];
-    let vendor = [("FLUXGATE_UPSTREAM", emulator.base_url()), ("WAVESPEED_API_KEY", EmulatorConfig::default().api_key)];
+    let args = ["prices", "set", "acme", "--fixed", &price, "--force", "--data", &here.data];
+    let vendor = vendor(&emulator);
     let vendor = vendor.each_ref().map(|(name, value)| (*name, value.as_str()));
 
     let known = tokio::task::block_in_place(|| process::run_with(&args, &vendor));
@@ -149,12 +184,24 @@ fn a_budget_is_set_shown_and_taken_away() {
     assert_eq!(here.does(&["accounts", "budget", "acme"]), set);
     here.fails(&["accounts", "budget", "acme", "--limit", "0"], "suspend the tenant for none");
     here.fails(&["accounts", "budget", "nobody", "--limit", "1"], "there is no tenant 'nobody'");
-    here.fails(&["accounts", "budget", "acme", "--limit", "1", "--roll-over-cap", "1"], "--roll-over unused");
     for bad in [&["--limit", "x"][..], &["--limit", "1", "--time-zone", "Mars/Base"], &["--none", "--limit", "1"]] {
         assert_eq!(here.run(&[&["accounts", "budget", "acme"], bad].concat()).status.code(), Some(2), "{bad:?}");
     }
     assert_eq!(here.does(&["accounts", "budget", "acme"]), set);
+    let more = here.does(&["accounts", "budget", "acme", "--limit", "600"]);
+    assert!(
+        more.contains("budget $600.00") && set.ends_with(" in Europe/Berlin  rolls over up to $100.00  postpaid\n")
+    );
+    assert!(
+        more.ends_with(" in Europe/Berlin  rolls over up to $100.00  postpaid\n"),
+        "only the limit was named: {more}"
+    );
+    let terms = ["--time-zone", "UTC", "--roll-over", "none", "--prepaid"];
+    let other = here.does(&[&["accounts", "budget", "acme"], &terms[..]].concat());
+    assert!(other.contains("budget $600.00") && other.ends_with(" in UTC\n"), "{other}");
+    here.fails(&["accounts", "budget", "acme", "--roll-over-cap", "1"], "--roll-over unused");
     assert_eq!(here.does(&["accounts", "budget", "acme", "--none"]), "acme  no budget\n");
+    here.fails(&["accounts", "budget", "acme", "--postpaid"], "begin one with --limit");
     assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenants are right"));
 }
 

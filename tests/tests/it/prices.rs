@@ -4,6 +4,8 @@ use fluxgate_tests::Gateway;
 use fluxgate_tests::tenant::MODEL;
 use serde_json::{Value, json};
 
+const FLUX_DEV: &str = "wavespeed-ai/flux-dev";
+
 fn markup(basis_points: u32) -> Value {
     json!({ "unlisted": { "price": { "markup": { "basis_points": basis_points } } } })
 }
@@ -76,6 +78,95 @@ async fn selling_under_cost_is_refused_unless_it_is_allowed() {
     assert_eq!((allowed.status.as_u16(), &allowed.body["under_cost"]), (200, &json!([MODEL])));
     let task = tenant.submit(&tenant.inputs().await).await;
     assert_eq!(tenant.ended(&task).await["charged_usd"], 0.04);
+}
+
+#[tokio::test]
+async fn a_price_of_one_model_leaves_the_others_and_is_shown_in_usd_and_percent() {
+    let gateway = Gateway::start().await;
+    let (operator, _) = (gateway.operator(), gateway.tenant("acme", "1").await);
+    let path = "/tenants/acme/prices";
+
+    let whole = operator.put(path, &fixed(100_000)).await;
+    let one = json!({ "models": { FLUX_DEV: { "markup": { "percent": "12.5", "floor_usd": "0.02" } } } });
+    let set = operator.patch(path, &one).await;
+    let others = operator.patch(path, &json!({ "unlisted": "refuse" })).await;
+    let removed = operator.delete(&format!("{path}/{MODEL}")).await;
+
+    assert_eq!((whole.status.as_u16(), set.status.as_u16(), others.status.as_u16()), (200, 200, 200), "{:?}", set.body);
+    assert_eq!(set.body["prices"]["models"][MODEL], json!({ "fixed": { "usd": "0.10" } }));
+    assert_eq!(set.body["prices"]["models"][FLUX_DEV], one["models"][FLUX_DEV]);
+    assert_eq!(set.body["prices"]["unlisted"], json!({ "price": { "markup": { "percent": "0" } } }));
+    assert_eq!((others.body["prices"]["models"].as_object().unwrap().len(), removed.status.as_u16()), (2, 200));
+    assert_eq!(removed.body["prices"]["models"], one["models"]);
+    let again = operator.delete(&format!("{path}/{MODEL}")).await;
+    assert_eq!((again.status.as_u16(), again.text("/code").as_str()), (404, "price_not_listed"));
+    let told = operator.get("/audit?limit=3").await.body["entries"].clone();
+    assert_eq!((&told[0]["detail"]["removed"], &told[1]["detail"]["unlisted"]), (&json!(MODEL), &json!("refuse")));
+    assert_eq!(told[2]["detail"]["set"], one["models"]);
+}
+
+#[tokio::test]
+async fn a_price_for_a_model_that_the_vendor_does_not_list_is_refused_unless_it_is_forced() {
+    let gateway = Gateway::start().await;
+    let (operator, _) = (gateway.operator(), gateway.tenant("acme", "1").await);
+    let slip = "wavespeed-ai/flux-kontext-mx";
+    let prices = json!({ "models": { slip: { "fixed": { "usd": "1.00" } } } });
+
+    for refused in
+        [operator.patch("/tenants/acme/prices", &prices).await, operator.put("/tenants/acme/prices", &prices).await]
+    {
+        assert_eq!((refused.status.as_u16(), refused.text("/code").as_str()), (400, "unknown_model"));
+        assert_eq!(refused.text("/field"), slip);
+        let detail = refused.text("/detail");
+        assert!(detail.contains(&format!("did you mean '{MODEL}'")) && detail.contains("force=true"), "{detail}");
+    }
+    assert_eq!(operator.get("/tenants/acme").await.body["version"], 1);
+    let forced = operator.patch("/tenants/acme/prices?force=true", &prices).await;
+    assert_eq!((forced.status.as_u16(), &forced.body["prices"]["models"]), (200, &prices["models"]));
+}
+
+#[tokio::test]
+async fn of_operators_at_once_none_loses_another_s_price() {
+    let gateway = Gateway::start().await;
+    let (operator, _) = (gateway.operator(), gateway.tenant("acme", "1").await);
+    let models: Vec<String> = (0..8).map(|n| format!("new/model-{n}")).collect();
+
+    let set = models.iter().map(|model| {
+        let prices = json!({ "models": { (model.as_str()): { "fixed": { "usd": "1" } } } });
+        let operator = gateway.operator();
+        tokio::spawn(async move { operator.patch("/tenants/acme/prices?force=true", &prices).await })
+    });
+    for set in set.collect::<Vec<_>>() {
+        let set = set.await.unwrap();
+        assert_eq!(set.status, 200, "{:?}", set.body);
+    }
+
+    let book = operator.get("/tenants/acme/prices").await.body;
+    assert_eq!(book["models"].as_object().unwrap().keys().collect::<Vec<_>>(), models.iter().collect::<Vec<_>>());
+    // A whole book is for what its maker read.
+    let mut stale = book.clone();
+    stale["version"] = json!(book["version"].as_u64().unwrap() - 1);
+    let refused = operator.put("/tenants/acme/prices", &stale).await;
+    assert_eq!((refused.status.as_u16(), refused.text("/code").as_str()), (409, "version_conflict"));
+    assert_eq!(operator.put("/tenants/acme/prices", &book).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_price_under_cost_is_judged_where_it_is_changed() {
+    let gateway = Gateway::start().await;
+    let (operator, _) = (gateway.operator(), gateway.tenant("acme", "1").await);
+    let path = "/tenants/acme/prices";
+    let capped = json!({ "unlisted": { "price": { "markup": { "percent": "20", "cap_usd": "0.01" } } } });
+    assert_eq!(operator.patch(&format!("{path}?allow_under_cost=true"), &capped).await.status, 200);
+
+    let dear = json!({ "models": { MODEL: { "fixed": { "usd": "0.10" } } } });
+    let set = operator.patch(path, &dear).await;
+    let removed = operator.delete(&format!("{path}/{MODEL}")).await;
+
+    assert_eq!((set.status.as_u16(), &set.body["under_cost"]), (200, &json!(["unlisted"])));
+    assert_eq!((removed.status.as_u16(), removed.text("/code").as_str()), (400, "under_cost"));
+    assert_eq!(removed.text("/field"), MODEL);
+    assert_eq!(operator.delete(&format!("{path}/{MODEL}?allow_under_cost=true")).await.status, 200);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use fluxgate_core::audit::Actor;
 use fluxgate_core::day::Day;
-use fluxgate_core::flow::PricesChange;
-use fluxgate_core::money::{EntryKind, Price, PriceBook, Unlisted};
+use fluxgate_core::flow::{PricesChange, PricesEdit};
+use fluxgate_core::money::{EntryKind, Price, Unlisted};
 use fluxgate_core::port::{AccountStore as _, TaskStore as _};
 use fluxgate_core::time::Timestamp;
 use fluxgate_emulator::{Fault, Faults};
@@ -40,9 +40,9 @@ pub(crate) async fn burst(gateway: &Gateway, tenant: &TestTenant) {
 /// A markup that makes odd amounts.
 pub(crate) async fn set_odd_prices(gateway: &Gateway, tenant: &TestTenant) {
     let markup = Price::Markup { basis_points: 11_111, floor_micro_usd: None, cap_micro_usd: None };
-    let prices = PriceBook { unlisted: Unlisted::Price(markup), ..PriceBook::default() };
-    let change = PricesChange { prices, allow_under_cost: false };
-    gateway.server.folder().tenancy(None).set_prices(&tenant.id, change, &Actor::cli()).await.unwrap();
+    let edit = PricesEdit::Set { models: BTreeMap::new(), unlisted: Some(Unlisted::Price(markup)) };
+    let change = PricesChange { edit, allow_under_cost: false, allow_unknown_models: false };
+    gateway.server.folder().tenancy(None).set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
 }
 
 async fn usage(tenant: &TestTenant, query: &str) -> Value {

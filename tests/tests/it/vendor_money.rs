@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::{PricesChange, TenantChange};
+use fluxgate_core::flow::{PricesChange, PricesEdit, TenantChange};
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::{MicroUsd, Price, PriceBook, Unlisted};
 use fluxgate_core::port::TenantStore as _;
@@ -50,9 +50,10 @@ fn shape(value: &Value) -> Value {
 }
 
 async fn set_prices(gateway: &Gateway, tenant: &TestTenant, prices: PriceBook) {
-    let change = PricesChange { prices, allow_under_cost: true };
+    let edit = PricesEdit::Replace { book: prices, version: None };
+    let change = PricesChange { edit, allow_under_cost: true, allow_unknown_models: true };
     let tenancy = gateway.server.folder().tenancy(None);
-    tenancy.set_prices(&tenant.id, change, &Actor::cli()).await.unwrap();
+    tenancy.set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
 }
 
 /// Half as much again for the one model, 5 cents for a run of the other, and no others.

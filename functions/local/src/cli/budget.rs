@@ -1,6 +1,6 @@
 //! `fluxgate accounts budget`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use fluxgate_core::audit::Actor;
 use fluxgate_core::id::TenantId;
@@ -12,23 +12,26 @@ use super::accounts::tenancy;
 #[derive(Args)]
 pub(super) struct BudgetArgs {
     name: TenantId,
-    /// What may be spent in a month, such as 500; without it the budget is shown
+    /// What may be spent in a month, such as 500
     #[arg(long, value_name = "USD", value_parser = MicroUsd::parse_usd)]
     limit: Option<MicroUsd>,
-    /// Whose midnight begins a month, by its IANA name
-    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = Zone::parse)]
-    time_zone: Zone,
-    /// Whether what a month leaves over is added to the next one's
-    #[arg(long, value_enum, default_value = "none", requires = "limit")]
-    roll_over: RollOverRule,
+    /// Whose midnight begins a month, by its IANA name; a new budget has UTC
+    #[arg(long, value_name = "ZONE", value_parser = Zone::parse)]
+    time_zone: Option<Zone>,
+    /// Whether what a month leaves over is added to the next one's; a new budget has 'none'
+    #[arg(long, value_enum)]
+    roll_over: Option<RollOverRule>,
     /// At most this much of it
     #[arg(long, value_name = "USD", value_parser = MicroUsd::parse_usd)]
     roll_over_cap: Option<MicroUsd>,
     /// The balance is not needed and not touched: what is used is billed afterwards
-    #[arg(long, requires = "limit")]
+    #[arg(long)]
     postpaid: bool,
+    /// A run must fit the balance as well, as with a new budget
+    #[arg(long, conflicts_with = "postpaid")]
+    prepaid: bool,
     /// Take the budget away
-    #[arg(long, conflicts_with_all = ["limit", "roll_over_cap"])]
+    #[arg(long, conflicts_with_all = ["limit", "time_zone", "roll_over", "roll_over_cap", "postpaid", "prepaid"])]
     none: bool,
     #[command(flatten)]
     folder: FolderArgs,
@@ -40,34 +43,79 @@ enum RollOverRule {
     Unused,
 }
 
+/// What is left out stays as it is; when all is, the budget is shown.
 pub(super) async fn run(args: BudgetArgs) -> Result<String> {
     let tenancy = tenancy(&args.folder)?;
-    let month = match (budget(&args)?, args.none) {
-        (None, false) => tenancy.budget(&args.name).await?,
-        (budget, _) => tenancy.set_budget(&args.name, budget, &Actor::cli()).await?,
+    let now = tenancy.budget(&args.name).await?;
+    let month = if args.none {
+        tenancy.set_budget(&args.name, None, &Actor::cli()).await?
+    } else if args.changes_something() {
+        let budget = args.budget(now.and_then(|month| month.budget))?;
+        tenancy.set_budget(&args.name, Some(budget), &Actor::cli()).await?
+    } else {
+        now
     };
     Ok(month.map_or_else(|| format!("{}  no budget", args.name), |month| line(&args.name, &month)))
 }
 
-fn budget(args: &BudgetArgs) -> Result<Option<Budget>> {
-    let roll_over = match args.roll_over {
-        RollOverRule::Unused => RollOver::Unused { cap_micro_usd: args.roll_over_cap },
-        RollOverRule::None if args.roll_over_cap.is_some() => {
-            anyhow::bail!("a cap bounds nothing without --roll-over unused; give both");
+impl BudgetArgs {
+    fn changes_something(&self) -> bool {
+        let named =
+            [self.limit.is_some(), self.time_zone.is_some(), self.roll_over.is_some(), self.roll_over_cap.is_some()];
+        named.contains(&true) || self.postpaid || self.prepaid
+    }
+
+    fn budget(&self, now: Option<Budget>) -> Result<Budget> {
+        let limit = self.limit.or(now.as_ref().map(|now| now.limit_micro_usd));
+        let limit_micro_usd = limit.context("there is no budget yet; begin one with --limit")?;
+        let roll_over = self.roll_over(now.as_ref().map_or(RollOver::None, |now| now.roll_over))?;
+        let payment = match (self.postpaid, self.prepaid) {
+            (true, _) => Payment::Postpaid,
+            (_, true) => Payment::Prepaid,
+            _ => now.as_ref().map_or(Payment::Prepaid, |now| now.payment),
+        };
+        let time_zone = match (self.time_zone.clone(), now) {
+            (Some(zone), _) => zone,
+            (None, Some(now)) => now.time_zone,
+            (None, None) => Zone::parse("UTC")?,
+        };
+        Ok(Budget { limit_micro_usd, time_zone, roll_over, payment })
+    }
+
+    fn roll_over(&self, now: RollOver) -> Result<RollOver> {
+        let cap_now = match now {
+            RollOver::Unused { cap_micro_usd } => cap_micro_usd,
+            RollOver::None => None,
+        };
+        let unused = match self.roll_over {
+            Some(rule) => rule == RollOverRule::Unused,
+            None => now != RollOver::None,
+        };
+        match (unused, self.roll_over_cap) {
+            (true, cap) => Ok(RollOver::Unused { cap_micro_usd: cap.or(cap_now) }),
+            (false, None) => Ok(RollOver::None),
+            (false, Some(_)) => bail!("a cap bounds nothing without --roll-over unused; give both"),
         }
-        RollOverRule::None => RollOver::None,
-    };
-    let payment = if args.postpaid { Payment::Postpaid } else { Payment::Prepaid };
-    let time_zone = args.time_zone.clone();
-    Ok(args.limit.map(|limit_micro_usd| Budget { limit_micro_usd, time_zone, roll_over, payment }))
+    }
 }
 
 pub(super) fn line(name: &TenantId, month: &Allowance) -> String {
     let limit = month.budget.as_ref().map_or(MicroUsd::ZERO, |budget| budget.limit_micro_usd);
     let (carried, spent, held, left) = (month.carried, month.spent, month.held, month.left());
     let resets_at = month.resets_at().rfc3339();
+    let terms = month.budget.as_ref().map_or_else(String::new, terms);
     format!(
-        "{name}  {}: budget {limit}  carried over {carried}  spent {spent}  held {held}  left {left}  until {resets_at}",
+        "{name}  {}: budget {limit}  carried over {carried}  spent {spent}  held {held}  left {left}  until {resets_at}{terms}",
         month.month
     )
+}
+
+fn terms(budget: &Budget) -> String {
+    let roll_over = match budget.roll_over {
+        RollOver::None => String::new(),
+        RollOver::Unused { cap_micro_usd: None } => "  rolls over".to_owned(),
+        RollOver::Unused { cap_micro_usd: Some(cap) } => format!("  rolls over up to {cap}"),
+    };
+    let payment = if budget.payment == Payment::Postpaid { "  postpaid" } else { "" };
+    format!(" in {}{roll_over}{payment}", budget.time_zone)
 }

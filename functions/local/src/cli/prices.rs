@@ -1,13 +1,14 @@
-//! `fluxgate prices show|set`.
+//! `fluxgate prices show|set|remove`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Args, Subcommand};
 use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::PricesChange;
+use fluxgate_core::flow::{PricesChange, PricesEdit};
 use fluxgate_core::id::{ModelId, TenantId};
-use fluxgate_core::money::{MicroUsd, Price, PriceBook, Unlisted};
+use fluxgate_core::money::{MicroUsd, Price, PriceBook, PriceBookTerms, Unlisted, parse_percent};
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
@@ -22,14 +23,16 @@ pub(super) struct PricesArgs {
 
 #[derive(Subcommand)]
 enum PricesCommand {
-    /// Show a tenant's price book as JSON
+    /// Show a tenant's price book as JSON: amounts in USD, markups in percent
     Show {
         name: TenantId,
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Set a tenant's whole price book; what is not named costs what the vendor asks
+    /// Set the prices that are named, and leave all others as they are
     Set(Box<SetArgs>),
+    /// Remove models' own prices, so that they are sold as models that are not listed
+    Remove(Box<RemoveArgs>),
 }
 
 #[derive(Args)]
@@ -41,15 +44,34 @@ struct SetArgs {
     /// What the vendor asks for a run of a model and so much more, such as 20 or 12.5; repeatable
     #[arg(long, value_name = "MODEL=PERCENT", value_parser = markup)]
     markup: Vec<(ModelId, Price)>,
-    /// The same for every model that is not named
+    /// The same for every model that is not listed
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = percent)]
     default_markup: Option<Price>,
-    /// Models that are not named may not be used
+    /// Models that are not listed may not be used
     #[arg(long, conflicts_with = "default_markup")]
     only_listed: bool,
-    /// A price book as JSON, as 'show' prints it, instead
+    /// A price book as JSON, as 'show' prints it, in place of the whole one
     #[arg(long, value_name = "JSON", conflicts_with_all = ["fixed", "markup", "default_markup", "only_listed"])]
     file: Option<PathBuf>,
+    /// Although the vendor's catalogue does not list a model, or not yet
+    #[arg(long)]
+    force: bool,
+    /// Although runs would be sold for less than they cost
+    #[arg(long)]
+    allow_under_cost: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+#[derive(Args)]
+struct RemoveArgs {
+    name: TenantId,
+    /// The models, such as wavespeed-ai/flux-kontext-max
+    #[arg(required_unless_present = "all", value_name = "MODEL", value_parser = ModelId::parse)]
+    models: Vec<ModelId>,
+    /// The whole book: every model at what the vendor asks
+    #[arg(long, conflicts_with = "models")]
+    all: bool,
     /// Although runs would be sold for less than they cost
     #[arg(long)]
     allow_under_cost: bool,
@@ -62,20 +84,30 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
         PricesCommand::Show { name, folder } => {
             let folder = DataFolder::open_existing(&folder.data)?;
             let tenant = folder.tenancy(None).tenants.current(&name).await?;
-            print::line(serde_json::to_string_pretty(&tenant.prices)?)
+            show(&tenant.prices, tenant.version)
         }
-        PricesCommand::Set(args) => set(*args).await,
+        PricesCommand::Set(args) => {
+            let (allow_under_cost, allow_unknown_models) = (args.allow_under_cost, args.force);
+            let change = PricesChange { edit: args.edit()?, allow_under_cost, allow_unknown_models };
+            apply(&args.name, &change, &args.folder).await
+        }
+        PricesCommand::Remove(args) => {
+            let edit = match args.all {
+                true => PricesEdit::Replace { book: PriceBook::default(), version: None },
+                false => PricesEdit::Remove { models: args.models },
+            };
+            let change = PricesChange { edit, allow_under_cost: args.allow_under_cost, allow_unknown_models: false };
+            apply(&args.name, &change, &args.folder).await
+        }
     }
 }
 
-async fn set(args: SetArgs) -> Result<()> {
-    let prices = book(&args)?;
-    let folder = DataFolder::open_existing(&args.folder.data)?;
+async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> Result<()> {
+    let folder = DataFolder::open_existing(&folder.data)?;
     // Without the vendor's address or a server that runs the emulator nobody knows what models cost, and that is said below.
     let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?).ok();
     let tenancy = folder.tenancy(vendor.map(|vendor| vendor as _));
-    let change = PricesChange { prices, allow_under_cost: args.allow_under_cost };
-    let changed = tenancy.set_prices(&args.name, change, &Actor::cli()).await.map_err(with_flag)?;
+    let changed = tenancy.set_prices(name, change, &Actor::cli()).await.map_err(with_flags)?;
     if !changed.under_cost.is_empty() {
         print::note(format_args!("sold under cost: {}", changed.under_cost.join(", ")));
     }
@@ -84,28 +116,47 @@ async fn set(args: SetArgs) -> Result<()> {
             "what models cost could not be asked, so nobody can say whether they are sold under it: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, and set the prices again",
         );
     }
-    print::line(serde_json::to_string_pretty(&changed.prices)?)
+    show(&changed.prices, changed.version)
 }
 
-/// The flag as it is called here.
-fn with_flag(error: fluxgate_core::Error) -> anyhow::Error {
-    if error.code == "under_cost" {
-        return anyhow!("{}", error.message.replace("allow_under_cost=true", "--allow-under-cost"));
-    }
-    error.into()
+fn show(prices: &PriceBook, version: u64) -> Result<()> {
+    print::line(serde_json::to_string_pretty(&PriceBookTerms::of(prices, version))?)
 }
 
-fn book(args: &SetArgs) -> Result<PriceBook> {
-    if let Some(path) = &args.file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        return serde_json::from_str(&text).with_context(|| format!("{} is no price book", path.display()));
+/// The flags as they are called here.
+fn with_flags(error: fluxgate_core::Error) -> anyhow::Error {
+    let text = error.message.replace("allow_under_cost=true", "--allow-under-cost").replace("force=true", "--force");
+    match error.code {
+        "catalogue_unknown" => {
+            anyhow!("{text}: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, to have it asked")
+        }
+        "under_cost" | "unknown_model" => anyhow!(text),
+        _ => error.into(),
     }
-    let models = args.fixed.iter().chain(&args.markup).cloned().collect();
-    let unlisted = match args.default_markup {
-        _ if args.only_listed => Unlisted::Refuse,
-        markup => Unlisted::Price(markup.unwrap_or(Price::AT_COST)),
-    };
-    Ok(PriceBook { models, unlisted })
+}
+
+impl SetArgs {
+    fn edit(&self) -> Result<PricesEdit> {
+        if let Some(path) = &self.file {
+            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let terms: PriceBookTerms =
+                serde_json::from_str(&text).with_context(|| format!("{} is no price book", path.display()))?;
+            let version = terms.version;
+            return Ok(PricesEdit::Replace { book: terms.book(), version });
+        }
+        let mut models = BTreeMap::new();
+        for (model, price) in self.fixed.iter().chain(&self.markup) {
+            if models.insert(model.clone(), *price).is_some() {
+                bail!("'{model}' is given two prices; give one");
+            }
+        }
+        let unlisted = self.default_markup.map(Unlisted::Price).or(self.only_listed.then_some(Unlisted::Refuse));
+        ensure!(
+            !models.is_empty() || unlisted.is_some(),
+            "say what to set: --fixed, --markup, --default-markup, --only-listed or --file"
+        );
+        Ok(PricesEdit::Set { models, unlisted })
+    }
 }
 
 fn fixed(text: &str) -> Result<(ModelId, Price)> {
@@ -119,39 +170,6 @@ fn markup(text: &str) -> Result<(ModelId, Price)> {
     Ok((ModelId::parse(model)?, percent(text)?))
 }
 
-/// Hundredths of a percent, exactly.
 fn percent(text: &str) -> Result<Price> {
-    let bad = || anyhow!("'{text}' is no percentage of -100 to 9900 with at most 2 decimals, such as 20 or 12.5");
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    // An amount is read exactly, to a millionth.
-    let millionths = MicroUsd::parse_usd(digits).map_err(|_| bad())?.0;
-    if millionths % 10_000 != 0 {
-        return Err(bad());
-    }
-    let basis_points = u32::try_from(10_000 + sign * (millionths / 10_000)).map_err(|_| bad())?;
-    Ok(Price::Markup { basis_points, floor_micro_usd: None, cap_micro_usd: None })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn basis_points(text: &str) -> Option<u32> {
-        match percent(text).ok()? {
-            Price::Markup { basis_points, .. } => Some(basis_points),
-            Price::Fixed { .. } => None,
-        }
-    }
-
-    #[test]
-    fn a_percentage_is_read_exactly() {
-        assert_eq!(basis_points("20"), Some(12_000));
-        assert_eq!(basis_points("12.5"), Some(11_250));
-        assert_eq!(basis_points("0.01"), Some(10_001));
-        assert_eq!(basis_points("-10"), Some(9_000));
-        assert_eq!(basis_points("-100"), Some(0));
-        for bad in ["", "x", "0.001", "-101", "1e3", "--1", "99999999999"] {
-            assert_eq!(basis_points(bad), None, "{bad:?}");
-        }
-    }
+    Ok(Price::Markup { basis_points: parse_percent(text)?, floor_micro_usd: None, cap_micro_usd: None })
 }

@@ -23,8 +23,8 @@ pub use export::{Exported, UsageExport};
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 pub use tenancy::{
-    BooksFinding, Deletion, EntryOrder, NewDestination, NewTenant, PricesChange, PricesChanged, Tenancy, TenantChange,
-    check_books,
+    BooksFinding, Deletion, EntryOrder, NewDestination, NewTenant, PricesChange, PricesChanged, PricesEdit, Tenancy,
+    TenantChange, check_books,
 };
 pub use usage::{UsageQuery, read_usage};
 

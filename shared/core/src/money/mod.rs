@@ -7,12 +7,14 @@ mod budget_tests;
 mod ledger;
 mod month;
 mod price;
+mod price_terms;
 
 pub use account::{Account, Hold, HoldTerms};
 pub use budget::{Allowance, Budget, Payment, RollOver};
 pub use ledger::{EntryKind, LedgerEntry};
 pub use month::{Month, Zone};
 pub use price::{Price, PriceBook, Unlisted};
+pub use price_terms::{PriceBookTerms, PriceTerms, UnlistedTerms, parse_percent};
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use fluxgate_core::flow::Tenancy;
 
 pub(crate) use token::token_only;
@@ -31,7 +31,8 @@ pub(crate) fn router() -> Router<Arc<Tenancy>> {
         .route("/admin/v1/tenants/{id}/suspend", post(tenants::suspend))
         .route("/admin/v1/tenants/{id}/resume", post(tenants::resume))
         .route("/admin/v1/tenants/{id}/destination/probe", post(tenants::probe))
-        .route("/admin/v1/tenants/{id}/prices", get(prices::get).put(prices::set))
+        .route("/admin/v1/tenants/{id}/prices", get(prices::get).put(prices::set).patch(prices::set_some))
+        .route("/admin/v1/tenants/{id}/prices/{*model}", delete(prices::remove))
         .route("/admin/v1/tenants/{id}/account", get(accounts::account))
         .route("/admin/v1/tenants/{id}/account/check", get(accounts::check))
         .route("/admin/v1/tenants/{id}/budget", get(budget::get).put(budget::set).delete(budget::remove))

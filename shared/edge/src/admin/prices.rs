@@ -1,11 +1,14 @@
-//! A tenant's prices, as its operator sets them.
+//! A tenant's prices, as its operator sets them: amounts in USD, markups in percent.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fluxgate_core::flow::{PricesChange, Tenancy};
-use fluxgate_core::money::PriceBook;
+use fluxgate_core::Error;
+use fluxgate_core::audit::Actor;
+use fluxgate_core::flow::{PricesChange, PricesEdit, Tenancy};
+use fluxgate_core::id::ModelId;
+use fluxgate_core::money::PriceBookTerms;
 use serde::Serialize;
 
 use super::operator::Operator;
@@ -14,10 +17,12 @@ use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
 
+type Answer = Result<Json<PricesView>, Problem>;
+
 /// The prices that are in force now.
 #[derive(Debug, Serialize)]
 pub(crate) struct PricesView {
-    prices: PriceBook,
+    prices: PriceBookTerms,
     /// Models that are sold under cost, because `allow_under_cost` was given.
     under_cost: Vec<String>,
     /// False: only the terms were judged, because what models cost is not known here.
@@ -27,18 +32,58 @@ pub(crate) struct PricesView {
 pub(crate) async fn get(
     State(tenancy): State<Arc<Tenancy>>,
     Path(id): Path<String>,
-) -> Result<Json<PriceBook>, Problem> {
-    Ok(Json(tenancy.tenants.current(&tenant_id(&id)?).await?.prices))
+) -> Result<Json<PriceBookTerms>, Problem> {
+    let tenant = tenancy.tenants.current(&tenant_id(&id)?).await?;
+    Ok(Json(PriceBookTerms::of(&tenant.prices, tenant.version)))
 }
 
+/// The whole book.
 pub(crate) async fn set(
     State(tenancy): State<Arc<Tenancy>>,
     Operator(actor): Operator,
     Path(id): Path<String>,
     query: Query,
     body: RawBody,
-) -> Result<Json<PricesView>, Problem> {
-    let change = PricesChange { prices: body.json()?, allow_under_cost: query.flag("allow_under_cost")? };
-    let changed = tenancy.set_prices(&tenant_id(&id)?, change, &actor).await?;
-    Ok(Json(PricesView { prices: changed.prices, under_cost: changed.under_cost, costs_known: changed.costs_known }))
+) -> Answer {
+    let terms: PriceBookTerms = body.json()?;
+    let version = terms.version;
+    change(&tenancy, &id, PricesEdit::Replace { book: terms.book(), version }, &query, &actor).await
+}
+
+/// What the body names; the rest stays.
+pub(crate) async fn set_some(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+    query: Query,
+    body: RawBody,
+) -> Answer {
+    let terms: PriceBookTerms = body.json()?;
+    if terms.version.is_some() {
+        let text = "single prices are set whatever the version; PUT a whole book for one";
+        return Err(Error::invalid("invalid_parameter", text).field("version").into());
+    }
+    let unlisted = terms.unlisted.map(Into::into);
+    change(&tenancy, &id, PricesEdit::Set { models: terms.prices(), unlisted }, &query, &actor).await
+}
+
+pub(crate) async fn remove(
+    State(tenancy): State<Arc<Tenancy>>,
+    Operator(actor): Operator,
+    Path((id, model)): Path<(String, String)>,
+    query: Query,
+) -> Answer {
+    let models = vec![ModelId::parse(&model).map_err(|error| error.field("model"))?];
+    change(&tenancy, &id, PricesEdit::Remove { models }, &query, &actor).await
+}
+
+async fn change(tenancy: &Tenancy, id: &str, edit: PricesEdit, query: &Query, actor: &Actor) -> Answer {
+    let change = PricesChange {
+        edit,
+        allow_under_cost: query.flag("allow_under_cost")?,
+        allow_unknown_models: query.flag("force")?,
+    };
+    let changed = tenancy.set_prices(&tenant_id(id)?, &change, actor).await?;
+    let prices = PriceBookTerms::of(&changed.prices, changed.version);
+    Ok(Json(PricesView { prices, under_cost: changed.under_cost, costs_known: changed.costs_known }))
 }

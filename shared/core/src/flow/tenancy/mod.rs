@@ -17,7 +17,7 @@ pub use change::TenantChange;
 pub use delete::Deletion;
 pub use destination::NewDestination;
 pub use onboard::NewTenant;
-pub use prices::{PricesChange, PricesChanged};
+pub use prices::{PricesChange, PricesChanged, PricesEdit};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

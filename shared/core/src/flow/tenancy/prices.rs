@@ -1,29 +1,44 @@
 //! Setting a tenant's prices.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Tenancy;
 use crate::audit::{Actor, AuditAction};
 use crate::catalogue::Catalogue;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::id::{ModelId, TenantId};
-use crate::money::PriceBook;
+use crate::money::{Price, PriceBook, PriceTerms, Unlisted, UnlistedTerms};
 
-/// A new price book.
-#[derive(Debug)]
+/// What is to become of a price book.
+#[derive(Debug, Clone)]
 pub struct PricesChange {
-    /// In place of the whole one.
-    pub prices: PriceBook,
+    pub edit: PricesEdit,
     /// A run may be sold for less than it costs.
     pub allow_under_cost: bool,
+    /// A model may be one that the vendor's catalogue does not list, or not yet.
+    pub allow_unknown_models: bool,
+}
+
+/// A change of a price book.
+#[derive(Debug, Clone)]
+pub enum PricesEdit {
+    /// Another book in place of the whole one; with a version only if the tenant still has that.
+    Replace { book: PriceBook, version: Option<u64> },
+    /// These prices. All others stay.
+    Set { models: BTreeMap<ModelId, Price>, unlisted: Option<Unlisted> },
+    /// No price of these models' own: they are sold as those that are not listed.
+    Remove { models: Vec<ModelId> },
 }
 
 /// What became of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PricesChanged {
     pub prices: PriceBook,
+    /// The tenant's version with these prices.
+    pub version: u64,
     /// The models that are sold under cost now, because that was allowed; `unlisted` stands for all that the book does not list.
     pub under_cost: Vec<String>,
     /// False: what models cost is not known here, so that only the terms of the prices were judged.
@@ -32,32 +47,56 @@ pub struct PricesChanged {
 
 /// Models named in an error or an audit entry; the rest is a number.
 const NAMES_MAX: usize = 10;
+/// Tries of a change that others overtook.
+const TRIES_MAX: usize = 16;
 
 impl Tenancy {
-    /// Sets the prices of runs that are submitted from now on; a run that was submitted keeps its own.
+    /// Sets the prices of runs that are submitted from now on; a run that was submitted keeps its own. What is said of single
+    /// models is done to the book as it is then, so that of two changes at once neither undoes the other.
     ///
-    /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have; `under_cost`, naming the models, for
-    /// prices below cost that were not allowed. Kind `Conflict` with code `version_conflict` when somebody else changed the
-    /// tenant meanwhile. Nothing is written then.
-    pub async fn set_prices(&self, id: &TenantId, change: PricesChange, actor: &Actor) -> Result<PricesChanged> {
-        let mut tenant = self.tenants.current(id).await?;
-        change.prices.check()?;
+    /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have; `unknown_model`, naming those that may
+    /// be meant, for a new model that the vendor does not list; `under_cost`, naming the models, for prices below cost. The last
+    /// two may be allowed. Kind `NotFound` with code `price_not_listed` for removing a price that is not there; kind `Unavailable`
+    /// with code `catalogue_unknown` when nobody can say whether there is a new model; kind `Conflict` with code
+    /// `version_conflict` when the tenant is not at the version that a whole book is for. Nothing is written then.
+    pub async fn set_prices(&self, id: &TenantId, change: &PricesChange, actor: &Actor) -> Result<PricesChanged> {
         let catalogue = self.catalogue().await;
-        let under_cost = under_cost(&change.prices, catalogue.as_deref());
-        if !under_cost.is_empty() && !change.allow_under_cost {
-            let text = format!(
-                "{} would be sold under cost; raise the price, or set it with allow_under_cost=true",
-                named(&under_cost)
-            );
-            return Err(Error::invalid("under_cost", text).field(under_cost[0].clone()));
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_set_prices(id, change, catalogue.as_deref(), actor).await {
+                Err(error) if error.is_conflict() && change.edit.can_be_repeated() && tries < TRIES_MAX => {}
+                outcome => return outcome,
+            }
         }
-        tenant.prices = change.prices;
-        tenant.version += 1;
-        let detail = json!({
-            "models": tenant.prices.models.len(), "unlisted": tenant.prices.unlisted, "under_cost": named(&under_cost),
-        });
-        self.tenants.update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
-        Ok(PricesChanged { prices: tenant.prices, under_cost, costs_known: catalogue.is_some() })
+    }
+
+    async fn try_set_prices(
+        &self,
+        id: &TenantId,
+        change: &PricesChange,
+        catalogue: Option<&Catalogue>,
+        actor: &Actor,
+    ) -> Result<PricesChanged> {
+        let mut tenant = self.tenants.current(id).await?;
+        let before = tenant.prices.clone();
+        let prices = change.edit.of(&before, tenant.version)?;
+        prices.check()?;
+        if !change.allow_unknown_models {
+            check_known(prices.models.keys().filter(|model| !before.models.contains_key(model)), catalogue)?;
+        }
+        if !change.allow_under_cost {
+            refuse_under_cost(&change.edit.judged(&prices, catalogue))?;
+        }
+        let under_cost = under_cost(&prices, catalogue);
+        if prices != before {
+            tenant.prices = prices;
+            tenant.version += 1;
+            let detail = told(&before, &tenant.prices, &under_cost);
+            self.tenants.update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
+        }
+        let (prices, version) = (tenant.prices, tenant.version);
+        Ok(PricesChanged { prices, version, under_cost, costs_known: catalogue.is_some() })
     }
 
     /// What upstream asks is worth knowing, and not worth keeping an operator from changing prices.
@@ -70,6 +109,97 @@ impl Tenancy {
             }
         }
     }
+}
+
+impl PricesEdit {
+    /// A whole book was made from what its maker read; single prices were not.
+    fn can_be_repeated(&self) -> bool {
+        !matches!(self, Self::Replace { .. })
+    }
+
+    /// The book that comes of the one of this version.
+    fn of(&self, before: &PriceBook, version: u64) -> Result<PriceBook> {
+        let mut book = before.clone();
+        match self {
+            Self::Replace { book, version: wanted } => {
+                if let Some(wanted) = wanted.filter(|wanted| *wanted != version) {
+                    let text = format!(
+                        "the prices are for version {wanted} of the tenant, which is at {version}: somebody changed it meanwhile; \
+                         read its prices again"
+                    );
+                    return Err(Error::new(Kind::Conflict, "version_conflict", text));
+                }
+                return Ok(book.clone());
+            }
+            Self::Set { models, unlisted } => {
+                book.models.extend(models.iter().map(|(model, price)| (model.clone(), *price)));
+                book.unlisted = unlisted.unwrap_or(book.unlisted);
+            }
+            Self::Remove { models } => {
+                for model in models {
+                    book.models.remove(model).ok_or_else(|| not_listed(model, before))?;
+                }
+            }
+        }
+        Ok(book)
+    }
+
+    /// Of what this changes, what would be sold under cost.
+    fn judged(&self, prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> {
+        match self {
+            Self::Replace { .. } => under_cost(prices, catalogue),
+            Self::Set { models, unlisted } => {
+                let mut names = under_cost(prices, catalogue);
+                names.retain(|name| {
+                    let named = models.keys().any(|model| model.as_str() == name);
+                    named || (unlisted.is_some() && name == UNLISTED)
+                });
+                names
+            }
+            Self::Remove { models } => {
+                let cost = |model: &ModelId| Some(catalogue?.model(model).ok()?.base_price);
+                let is_under = |model: &&ModelId| {
+                    cost(model).is_some_and(|cost| prices.price(model, cost).is_ok_and(|price| price < cost))
+                };
+                models.iter().filter(is_under).map(ToString::to_string).collect()
+            }
+        }
+    }
+}
+
+fn not_listed(model: &ModelId, book: &PriceBook) -> Error {
+    let listed: Vec<String> = book.models.keys().map(ToString::to_string).collect();
+    let there = if listed.is_empty() { "no model".to_owned() } else { named(&listed) };
+    let text = format!("the price book lists no '{model}'; it lists {there}");
+    Error::new(Kind::NotFound, "price_not_listed", text).field(model.to_string())
+}
+
+fn check_known<'a>(models: impl Iterator<Item = &'a ModelId>, catalogue: Option<&Catalogue>) -> Result<()> {
+    let mut unknown = models.filter(|model| catalogue.is_none_or(|catalogue| catalogue.model(model).is_err()));
+    let Some(model) = unknown.next() else { return Ok(()) };
+    let Some(catalogue) = catalogue else {
+        let text = format!(
+            "whether the vendor has a model '{model}' could not be asked; try again later, or set it anyway with force=true"
+        );
+        return Err(Error::unavailable("catalogue_unknown", text).field(model.to_string()));
+    };
+    let near: Vec<String> = catalogue.near(model).into_iter().map(|near| format!("'{near}'")).collect();
+    let meant = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+    let more = match unknown.count() {
+        0 => String::new(),
+        more => format!(", and {more} more of these models are not listed"),
+    };
+    let text = format!(
+        "the vendor's catalogue lists no model '{model}'{meant}{more}; set a price for one that is not listed yet with force=true"
+    );
+    Err(Error::invalid("unknown_model", text).field(model.to_string()))
+}
+
+fn refuse_under_cost(names: &[String]) -> Result<()> {
+    let Some(first) = names.first() else { return Ok(()) };
+    let text =
+        format!("{} would be sold under cost; raise the price, or set it with allow_under_cost=true", named(names));
+    Err(Error::invalid("under_cost", text).field(first.clone()))
 }
 
 fn under_cost(prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> {
@@ -90,6 +220,19 @@ fn under_cost(prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> 
 
 /// What the price book calls the models that it does not list.
 const UNLISTED: &str = "unlisted";
+
+/// For the audit log: what is different, and what there is now.
+fn told(before: &PriceBook, after: &PriceBook, under_cost: &[String]) -> Value {
+    let changed = after.models.iter().filter(|(model, price)| before.models.get(*model) != Some(*price));
+    let set: BTreeMap<&ModelId, PriceTerms> = changed.map(|(model, price)| (model, PriceTerms(*price))).collect();
+    let gone = before.models.keys().filter(|model| !after.models.contains_key(*model));
+    let removed: Vec<String> = gone.map(ToString::to_string).collect();
+    json!({
+        "set": set.iter().take(NAMES_MAX).collect::<BTreeMap<_, _>>(), "set_count": set.len(),
+        "removed": named(&removed), "models": after.models.len(),
+        "unlisted": UnlistedTerms::from(after.unlisted), "under_cost": named(under_cost),
+    })
+}
 
 fn named(models: &[String]) -> String {
     let first = models.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
