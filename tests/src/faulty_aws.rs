@@ -32,6 +32,7 @@ pub enum Fault {
 #[derive(Clone)]
 struct Way {
     to: String,
+    http: reqwest::Client,
     faults: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
     write_units: Arc<AtomicU64>,
     contention: Arc<Contention>,
@@ -60,6 +61,7 @@ impl FaultyAws {
     pub async fn before(ministack: &Ministack) -> Self {
         let way = Way {
             to: ministack.endpoint().to_owned(),
+            http: reqwest::Client::new(),
             faults: Arc::default(),
             write_units: Arc::default(),
             contention: Arc::default(),
@@ -199,7 +201,7 @@ async fn pass(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Respon
     }
     let Some(items) = way.contention.enter(items_of(&question)) else { return conflict(&headers) };
     way.write_units.fetch_add(write_units_of(operation_of(&headers), &question), Ordering::Relaxed);
-    let sent = reqwest::Client::new().post(&way.to).headers(headers.clone()).body(body).send().await;
+    let sent = way.http.post(&way.to).headers(headers.clone()).body(body).send().await;
     let answer = sent.expect("ministack answers");
     way.contention.leave(&items);
     if fault == Some(Fault::AnswerLost) {

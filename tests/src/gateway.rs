@@ -91,7 +91,11 @@ impl Gateway {
     }
 
     pub async fn with(options: GatewayOptions) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::on(tempfile::tempdir().expect("a temporary folder"), options).await
+    }
+
+    /// On a folder whose `data` may hold something already.
+    pub async fn on(folder: TempDir, options: GatewayOptions) -> Self {
         let emulator = Emulator::start(EmulatorConfig {
             faults: options.faults.clone(),
             run_time: options.run_time,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::callback::{CallbackUrl, EventType};
+use crate::error::{Error, Kind};
 use crate::id::{EndpointId, TenantId};
 use crate::signature::Secret;
 use crate::time::Timestamp;
@@ -19,6 +20,12 @@ pub struct Endpoint {
     pub event_types: Vec<EventType>,
     pub enabled: bool,
     pub created_at: Timestamp,
+}
+
+/// A tenant that has as many as it may have.
+pub fn too_many_endpoints(endpoints_max: usize) -> Error {
+    let text = format!("there are {endpoints_max} endpoints already; delete one first");
+    Error::new(Kind::Conflict, "too_many_endpoints", text)
 }
 
 impl Endpoint {

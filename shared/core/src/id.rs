@@ -116,16 +116,23 @@ text_id!(
     /// One event on its way to one place: the task's id and the number of the delivery among the task's.
     DeliveryId,
     "a delivery id",
-    |text| text.split_once('-').is_some_and(|(task, n)| {
-        is_hex32(task) && n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit())
-    }),
-    "a task id, '-' and two digits"
+    |text| text.split_once('-').is_some_and(|(task, n)| is_hex32(task) && is_delivery_number(n)),
+    "a task id, '-' and a number of two to four digits"
 );
 
 impl DeliveryId {
-    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries. `n` is below 100.
+    /// How many deliveries a task can have.
+    pub const NUMBERS_MAX: usize = 10_000;
+
+    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries. `n` is below
+    /// [`Self::NUMBERS_MAX`].
     pub fn of(task: &TaskId, n: usize) -> Self {
-        Self(format!("{task}-{:02}", n.min(99)))
+        Self(format!("{task}-{n:02}"))
+    }
+
+    /// Its number among the task's. Ids sort by it only below 100.
+    pub fn number(&self) -> usize {
+        self.0.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or_default()
     }
 
     /// The task that the event is about.
@@ -160,6 +167,12 @@ text_id!(
     "12 digits"
 );
 
+/// Each number is written in one way: two digits, and more only where it needs them.
+fn is_delivery_number(n: &str) -> bool {
+    let digits = (2..=4).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit());
+    digits && (n.len() == 2 || !n.starts_with('0'))
+}
+
 fn is_hex32(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -193,6 +206,24 @@ mod tests {
             assert!(TenantId::parse(text).is_err(), "{text:?}");
         }
         assert!(TenantId::parse("acme-2").is_ok());
+    }
+
+    #[test]
+    fn no_two_deliveries_of_a_task_have_one_id_and_each_is_read_back() {
+        let task = TaskId::parse(&"a".repeat(32)).unwrap();
+        let mut ids = std::collections::BTreeSet::new();
+
+        for n in 0..DeliveryId::NUMBERS_MAX {
+            let id = DeliveryId::of(&task, n);
+            assert_eq!(DeliveryId::parse(id.as_str()).unwrap(), id);
+            assert_eq!((id.number(), id.task()), (n, task.clone()));
+            assert!(ids.insert(id));
+        }
+
+        assert_eq!(DeliveryId::of(&task, 7).as_str(), format!("{task}-07"), "as it always was");
+        for n in ["", "7", "007", "0100", "10000", "-1", "x1"] {
+            assert!(DeliveryId::parse(&format!("{task}-{n}")).is_err(), "{n:?}");
+        }
     }
 
     #[test]

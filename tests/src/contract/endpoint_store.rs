@@ -1,36 +1,68 @@
 //! `EndpointStore`.
 
-use fluxgate_core::Kind;
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::endpoint::Endpoint;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::signature::Secret;
+use fluxgate_core::{Error, Kind, Result};
 use fluxgate_local::folder::SystemEntropy;
 
 use super::{Stores, fresh_tenant, now};
 
-fn endpoint(tenant: &TenantId) -> Endpoint {
+/// What a tenant may have.
+pub const ENDPOINTS_MAX: usize = 16;
+
+pub fn endpoint(tenant: &TenantId) -> Endpoint {
     Endpoint {
         tenant: tenant.clone(),
         id: SystemEntropy.endpoint_id(now()),
         url: CallbackUrl::parse("https://hooks.example/x").expect("a valid URL"),
-        secrets: vec![Secret::new("whsec_x")],
+        secrets: vec![Secret::webhook([1; 32])],
         event_types: Vec::new(),
         enabled: true,
         created_at: now(),
     }
 }
 
-pub async fn an_endpoint_is_put_read_replaced_and_deleted(stores: Stores) {
+impl Stores {
+    /// One more endpoint, if there is room.
+    pub async fn endpoint(&self, tenant: &TenantId) -> Result<Endpoint> {
+        let endpoint = endpoint(tenant);
+        self.endpoints.create(&endpoint, ENDPOINTS_MAX).await?;
+        Ok(endpoint)
+    }
+
+    /// So many creations at once: how many succeeded, and why the others did not.
+    pub async fn endpoints_at_once(&self, tenant: &TenantId, asked: usize) -> (usize, Vec<Error>) {
+        let creations = (0..asked).map(|_| {
+            let (stores, tenant) = (self.clone(), tenant.clone());
+            tokio::spawn(async move { stores.endpoint(&tenant).await })
+        });
+        let (mut created, mut refused) = (0, Vec::new());
+        for creation in creations.collect::<Vec<_>>() {
+            match creation.await.expect("no creation panics") {
+                Ok(_) => created += 1,
+                Err(error) => refused.push(error),
+            }
+        }
+        (created, refused)
+    }
+}
+
+fn is_too_many(error: &Error) -> bool {
+    (error.kind, error.code) == (Kind::Conflict, "too_many_endpoints")
+}
+
+pub async fn an_endpoint_is_created_read_disabled_and_deleted(stores: Stores) {
     let tenant = fresh_tenant();
-    let first = endpoint(&tenant);
-    stores.endpoints.put(&first).await.unwrap();
+    let first = stores.endpoint(&tenant).await.unwrap();
     assert!(stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
     assert!(stores.endpoints.glance(&tenant, &first.id).await.unwrap().enabled);
 
     stores.endpoints.disable(&tenant, &first.id).await.unwrap();
-    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), 1);
+    let listed = stores.endpoints.list(&tenant).await.unwrap();
+    assert_eq!((listed.endpoints.len(), listed.unreadable), (1, Vec::<EndpointId>::new()));
     assert!(!stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
 
     stores.endpoints.delete(&tenant, &first.id).await.unwrap();
@@ -41,11 +73,55 @@ pub async fn an_endpoint_is_put_read_replaced_and_deleted(stores: Stores) {
 
 pub async fn another_tenant_s_endpoint_is_not_found(stores: Stores) {
     let (tenant, stranger) = (fresh_tenant(), fresh_tenant());
-    let mine = endpoint(&tenant);
-    stores.endpoints.put(&mine).await.unwrap();
+    let mine = stores.endpoint(&tenant).await.unwrap();
 
     assert_eq!(stores.endpoints.get(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.endpoints.glance(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.endpoints.delete(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.endpoints.get(&tenant, &mine.id).await.is_ok());
+}
+
+pub async fn of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have(stores: Stores) {
+    let tenant = fresh_tenant();
+
+    let (created, refused) = stores.endpoints_at_once(&tenant, 300).await;
+
+    assert_eq!(created, ENDPOINTS_MAX);
+    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), ENDPOINTS_MAX);
+    let others: Vec<&Error> = refused.iter().filter(|error| !is_too_many(error)).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+pub async fn a_deletion_makes_room_for_one_and_only_once(stores: Stores) {
+    let tenant = fresh_tenant();
+    let first = stores.endpoint(&tenant).await.unwrap();
+    stores.endpoints_at_once(&tenant, ENDPOINTS_MAX - 1).await;
+    assert!(is_too_many(&stores.endpoint(&tenant).await.unwrap_err()));
+
+    stores.endpoints.delete(&tenant, &first.id).await.unwrap();
+    stores.endpoints.delete(&tenant, &first.id).await.unwrap_err();
+    let (created, _) = stores.endpoints_at_once(&tenant, 20).await;
+
+    assert_eq!(created, 1);
+    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), ENDPOINTS_MAX);
+}
+
+pub async fn a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more(stores: Stores) {
+    let tenant = fresh_tenant();
+    let mut there = Vec::new();
+    for _ in 0..ENDPOINTS_MAX + 2 {
+        let endpoint = endpoint(&tenant);
+        stores.endpoints.create(&endpoint, usize::MAX).await.unwrap();
+        there.push(endpoint.id);
+    }
+
+    assert!(is_too_many(&stores.endpoint(&tenant).await.unwrap_err()));
+    for id in &there[..2] {
+        stores.endpoints.delete(&tenant, id).await.unwrap();
+        assert!(is_too_many(&stores.endpoint(&tenant).await.unwrap_err()));
+    }
+    stores.endpoints.delete(&tenant, &there[2]).await.unwrap();
+
+    stores.endpoint(&tenant).await.unwrap();
+    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), ENDPOINTS_MAX);
 }

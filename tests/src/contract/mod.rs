@@ -11,6 +11,7 @@ pub mod line_store;
 pub mod queue;
 pub mod task_store;
 pub mod task_store_changes;
+pub mod telling;
 pub mod tenant_store;
 pub mod usage_cursors;
 pub mod usage_export;

@@ -2,11 +2,11 @@
 
 use fluxgate_core::Kind;
 use fluxgate_core::callback::EventType;
-use fluxgate_core::delivery::{Delivery, Target};
-use fluxgate_core::id::{DeliveryId, TenantId};
+use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
+use fluxgate_core::id::{DeliveryId, EndpointId, TenantId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::money::{Account, EntryKind};
-use fluxgate_core::task::{Admission, Change, Failure, Signal, State, Task, Via, transition};
+use fluxgate_core::task::{Admission, Change, Failure, NOTED_STEPS_MAX, Signal, State, Step, Task, Via, transition};
 
 use super::{PRICE, Stores, archived, finished, fresh_run, fresh_tenant, now};
 
@@ -126,6 +126,67 @@ pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
     assert_eq!(stores.deliveries.of_task(&change.task).await.unwrap(), std::slice::from_ref(&delivery));
     let received = super::queue::receive_of(&stores, Lane::Notify, &tenant).await;
     assert_eq!(received[0].job, Job::Deliver { tenant, delivery: delivery.id });
+}
+
+pub async fn the_deliveries_of_hundreds_of_endpoints_are_written_with_their_event(stores: Stores) {
+    const ENDPOINTS: usize = 300;
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let mut change = completed(&task);
+    let endpoint = |n: usize| Target::Endpoint(EndpointId::parse(&format!("{n:032x}")).expect("a valid id"));
+    for n in 0..ENDPOINTS {
+        let id = DeliveryId::of(&task.id, n);
+        let delivery = Delivery::pending(id, &task, EventType::TaskCompleted, endpoint(n), now());
+        change.deliver(Delivery { state: DeliveryState::Held, ..delivery });
+    }
+
+    stores.tasks.apply(&change).await.unwrap();
+
+    let written = stores.deliveries.of_task(&change.task).await.unwrap();
+    assert_eq!(written, change.deliveries);
+    let last = &change.deliveries[ENDPOINTS - 1];
+    assert_eq!(stores.deliveries.get(&tenant, &last.id).await.unwrap().0, *last);
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().captured, PRICE);
+}
+
+pub async fn an_end_that_is_still_to_be_told_keeps_its_watch_until_it_is(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let admission = Admission { watch_after_ms: 0, ..super::admission(&tenant) };
+    let task = stores.admit(admission).await.unwrap();
+    let watch = super::queue::receive_of(&stores, Lane::Watch, &tenant).await.remove(0);
+    let task = stores.signal(&task, finished(fresh_run())).await;
+    let mut change = completed(&task);
+    change.put_off_events(600_000);
+
+    stores.tasks.apply(&change).await.unwrap();
+    stores.queue.again(&watch, &watch.job, 0).await.unwrap();
+
+    let untold = stores.tasks.get(&tenant, &task.id).await.unwrap();
+    assert!(untold.untold && untold.state == State::Completed);
+    assert_eq!(stores.accounts.account(&tenant).await.unwrap().captured, PRICE);
+    let watch = super::queue::receive_of(&stores, Lane::Watch, &tenant).await.remove(0);
+    let told = stores.signal(&untold, Signal::Announced).await;
+    stores.queue.again(&watch, &watch.job, 0).await.unwrap();
+    assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), told);
+    assert_eq!((told.since, told.charged), (change.task.since, PRICE));
+    assert!(super::queue::none_of(&stores, Lane::Watch, &tenant).await);
+    assert_eq!(stores.accounts.ledger(&tenant).await.unwrap().len(), 3, "a top-up, a hold and a capture");
+}
+
+pub async fn notes_take_no_room_of_a_change(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+    let mut change = transition(&task, finished(fresh_run()), now()).unwrap();
+    change.steps.extend((0..NOTED_STEPS_MAX).map(|n| Step::new(now(), "x").detail(n.to_string())));
+    stores.tasks.apply(&change).await.unwrap();
+    let full = stores.tasks.timeline(&tenant, &task.id).await.unwrap();
+
+    stores.tasks.note(&tenant, &task.id, &Step::new(now(), "one_too_many")).await.unwrap();
+    assert_eq!(stores.tasks.timeline(&tenant, &task.id).await.unwrap(), full);
+    stores.signal(&change.task, archived()).await;
+
+    let timeline = stores.tasks.timeline(&tenant, &task.id).await.unwrap();
+    assert_eq!((timeline.len(), timeline[full.len()].name.as_str()), (full.len() + 1, "archived"));
 }
 
 pub async fn an_admission_s_wake_is_sent_with_it_and_only_with_it(stores: Stores) {

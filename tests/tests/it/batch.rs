@@ -78,7 +78,7 @@ async fn delivery(stores: &Stores, path: &str) -> Delivery {
         enabled: true,
         created_at: now(),
     };
-    stores.endpoints.put(&endpoint).await.unwrap();
+    stores.endpoints.create(&endpoint, 16).await.unwrap();
     let task = stores.archiving(&tenant).await;
     let mut change = transition(&task, archived(), now()).unwrap();
     let target = Target::Endpoint(endpoint.id);

@@ -37,7 +37,7 @@ impl Bed {
         &self.direct.store
     }
 
-    async fn put_raw(&self, item: impl IntoIterator<Item = (&'static str, AttributeValue)>) {
+    pub(super) async fn put_raw(&self, item: impl IntoIterator<Item = (&'static str, AttributeValue)>) {
         let mut put = self.ministack.aws().dynamodb().put_item().table_name(TABLE);
         for (name, value) in item {
             put = put.item(name, value);

@@ -166,7 +166,7 @@ fn trust(path: &Path) -> Result<Vec<Trust>> {
 /// Everything but the secrets.
 async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
     let account = folder.store.account(&tenant.id).await?;
-    let endpoints = EndpointStore::list(&folder.store, &tenant.id).await?;
+    let endpoints = EndpointStore::list(&folder.store, &tenant.id).await?.endpoints;
     let trust: Vec<Value> = tenant
         .trust
         .iter()

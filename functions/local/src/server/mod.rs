@@ -3,6 +3,7 @@
 mod in_process;
 mod metrics;
 mod pump;
+mod recovery;
 mod wiring;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use fluxgate_emulator::{Emulator, EmulatorConfig};
 use fluxgate_listen::{Listening, RequestBody};
 use fluxgate_outbound::WaveSpeedClient;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
@@ -33,6 +35,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     serving: Listening,
     pump: Pump,
+    recovery: JoinHandle<()>,
     s3: S3Server,
     emulator: Option<Emulator>,
     stop_max: Duration,
@@ -63,6 +66,7 @@ impl Server {
         })?;
         edge.fluxgate.recount_all_slots().await?;
         let pump = Pump::start(&edge.fluxgate);
+        let recovery = tokio::spawn(recovery::recover(edge.fluxgate.clone()));
         let vendor = wiring::upstream(&settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
         let tenancy = Arc::new(folder.tenancy(Some(Arc::new(vendor))));
         let router = fluxgate_edge::api_router(edge.clone())
@@ -73,7 +77,7 @@ impl Server {
             router.clone().oneshot(request.map(Body::new))
         })?;
         let stop_max = Duration::from_millis(settings.stop_max_ms);
-        Ok(Self { folder, stop, serving, pump, s3, emulator, stop_max, _lock: lock })
+        Ok(Self { folder, stop, serving, pump, recovery, s3, emulator, stop_max, _lock: lock })
     }
 
     pub fn base_url(&self) -> String {
@@ -97,6 +101,7 @@ impl Server {
     pub async fn stop(self) {
         let deadline = Instant::now() + self.stop_max;
         self.stop.send_replace(true);
+        self.recovery.abort();
         if !self.serving.stop(deadline).await {
             tracing::warn!("some connections did not end in time and were cut");
         }

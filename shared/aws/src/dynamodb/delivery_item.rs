@@ -1,6 +1,8 @@
 //! Deliveries. One that nobody has tried yet lies within its task's item, where it costs no write of its own, as a list
 //! `[n, target, event, state, created_at]`. From its first attempt on it is an item, and that is the one that counts.
 
+use std::collections::HashSet;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, TaskId, TenantId};
@@ -20,24 +22,28 @@ pub(super) fn to_attributes(deliveries: &[Delivery]) -> Result<Vec<AttributeValu
 }
 
 fn to_attribute(delivery: &Delivery) -> Result<AttributeValue> {
-    let n: Option<u32> = delivery.id.as_str().rsplit('-').next().and_then(|n| n.parse().ok());
     let untried = delivery.version == 1 && delivery.attempts.is_empty() && delivery.id.task() == delivery.task;
-    let Some(n) = n.filter(|_| untried) else {
+    if !untried {
         return Err(Error::internal("row_unwritable", "only a delivery without attempts is created with its task"));
-    };
+    }
     let target = match &delivery.target {
         Target::Endpoint(endpoint) => text(endpoint.as_str()),
         Target::TaskCallback => text(TASK_CALLBACK),
     };
     let (event, state) = (word(&delivery.event)?, word(&delivery.state)?);
-    Ok(AttributeValue::L(vec![number(n), target, event, state, number(delivery.created_at.0)]))
+    let n = number(delivery.id.number() as u64);
+    Ok(AttributeValue::L(vec![n, target, event, state, number(delivery.created_at.0)]))
 }
 
-/// The deliveries within a task's item, in the order of their ids.
+/// The deliveries within a task's item, in the order of their ids. Of those that share an id, which an older release could write, the
+/// first counts.
 pub(super) fn from_task_item(tenant: &TenantId, task: &TaskId, item: &Item) -> Result<Vec<Delivery>> {
     let elements = Reader(item).list_or_empty(DELIVERIES)?;
     let read = |element| from_attribute(tenant, task, element).ok_or_else(|| unreadable(DELIVERIES));
-    elements.iter().map(read).collect()
+    let mut deliveries: Vec<Delivery> = elements.iter().map(read).collect::<Result<_>>()?;
+    let mut seen = HashSet::new();
+    deliveries.retain(|delivery| seen.insert(delivery.id.number()));
+    Ok(deliveries)
 }
 
 fn from_attribute(tenant: &TenantId, task: &TaskId, delivery: &AttributeValue) -> Option<Delivery> {
@@ -48,7 +54,7 @@ fn from_attribute(tenant: &TenantId, task: &TaskId, delivery: &AttributeValue) -
     };
     Some(Delivery {
         tenant: tenant.clone(),
-        id: DeliveryId::of(task, number_of::<u8>(n)?.into()),
+        id: DeliveryId::of(task, number_of::<u16>(n).map(usize::from).filter(|n| *n < DeliveryId::NUMBERS_MAX)?),
         version: 1,
         task: task.clone(),
         event: word_of(event)?,
@@ -93,14 +99,29 @@ mod tests {
     #[test]
     fn untried_deliveries_come_back_as_they_went() {
         let endpoint = Target::Endpoint(EndpointId::parse(&"b".repeat(32)).unwrap());
-        let deliveries =
-            [delivery(0, Target::TaskCallback, DeliveryState::Pending), delivery(16, endpoint, DeliveryState::Held)];
+        let deliveries = [
+            delivery(0, Target::TaskCallback, DeliveryState::Pending),
+            delivery(16, endpoint.clone(), DeliveryState::Held),
+            delivery(DeliveryId::NUMBERS_MAX - 1, endpoint, DeliveryState::Pending),
+        ];
 
         let list = AttributeValue::L(to_attributes(&deliveries).unwrap());
         let item = Item::from([(DELIVERIES.to_owned(), list)]);
 
         let read = from_task_item(&deliveries[0].tenant, &deliveries[0].task, &item).unwrap();
         assert_eq!(read, deliveries);
+    }
+
+    #[test]
+    fn of_deliveries_that_an_older_release_gave_one_id_the_first_counts() {
+        let endpoint = Target::Endpoint(EndpointId::parse(&"b".repeat(32)).unwrap());
+        let first = delivery(99, Target::TaskCallback, DeliveryState::Pending);
+        let doubled = [first.clone(), delivery(99, endpoint, DeliveryState::Pending)];
+
+        let list = AttributeValue::L(to_attributes(&doubled).unwrap());
+        let item = Item::from([(DELIVERIES.to_owned(), list)]);
+
+        assert_eq!(from_task_item(&first.tenant, &first.task, &item).unwrap(), [first]);
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl DeliveryStore for DynamoStore {
                 None => deliveries.push(known),
             }
         }
-        deliveries.sort_by(|a, b| a.id.cmp(&b.id));
+        deliveries.sort_by_key(|delivery| delivery.id.number());
         Ok(deliveries)
     }
 }

@@ -1,23 +1,53 @@
 //! Endpoints.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::endpoint::Endpoint;
+use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
 use fluxgate_core::id::{EndpointId, TenantId};
-use fluxgate_core::port::EndpointStore;
+use fluxgate_core::port::{EndpointList, EndpointStore};
 use fluxgate_core::{Error, Result};
+use tokio::time::Instant;
 
+use super::attribute::{Item, Reader, number};
+use super::error::contention;
 use super::key::{ENDPOINT_PREFIX, Key, tenant_partition};
-use super::table::Range;
-use super::transact::Outcome;
+use super::table::{Range, Table, sort_key};
+use super::transact::{Outcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, json_item};
 
+const TAKEN: &str = "taken";
+const VERSION: &str = "version";
+
+/// How long one creation tries. Of hundreds that come at once only the first few write; the others find the last place taken.
+const CREATING_MAX: Duration = Duration::from_secs(15);
+
 #[async_trait]
 impl EndpointStore for DynamoStore {
-    async fn put(&self, endpoint: &Endpoint) -> Result<()> {
-        let item = json_item::to_item(endpoint)?;
-        self.table.write(&[Write::put(Key::endpoint(&endpoint.tenant, &endpoint.id), item)]).await.map(drop)
+    async fn create(&self, endpoint: &Endpoint, endpoints_max: usize) -> Result<()> {
+        let (tenant, most) = (&endpoint.tenant, endpoints_max as u64);
+        let key = Key::endpoint(tenant, &endpoint.id);
+        let put = Write::put(key, json_item::to_item(endpoint)?).when("attribute_not_exists(#pk)");
+        let until = Instant::now() + CREATING_MAX;
+        while Instant::now() < until {
+            let places = Places::read(&self.table, tenant).await?;
+            let there = self.count_endpoints(tenant).await?;
+            if there >= most {
+                return Err(too_many_endpoints(endpoints_max));
+            }
+            let counts = places.taken.is_some_and(|taken| (there..most).contains(&taken));
+            let writes = if counts {
+                vec![put.clone(), places.take(tenant, most)]
+            } else {
+                vec![places.recounted(tenant, there)]
+            };
+            if self.write_while_there_is_room(tenant, &writes, most, until).await? && counts {
+                return Ok(());
+            }
+        }
+        Err(contention())
     }
 
     async fn get(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
@@ -30,9 +60,14 @@ impl EndpointStore for DynamoStore {
         json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
     }
 
-    async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>> {
+    async fn list(&self, tenant: &TenantId) -> Result<EndpointList> {
         let items = self.table.query(Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX)).await?;
-        items.iter().map(json_item::from_item).collect()
+        let mut list = EndpointList::default();
+        for item in &items {
+            let id = sort_key(item).unwrap_or_default().trim_start_matches(ENDPOINT_PREFIX);
+            list.push(tenant, EndpointId::parse(id)?, json_item::from_item(item));
+        }
+        Ok(list)
     }
 
     async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
@@ -48,6 +83,78 @@ impl EndpointStore for DynamoStore {
             Outcome::Written => Ok(()),
             Outcome::Refused(_) => Err(no_such_endpoint()),
         }
+    }
+}
+
+impl DynamoStore {
+    /// False when it was refused, or for lack of room or time. Who loses to others looks before the next try: with the last place
+    /// taken there is nothing to fight for.
+    async fn write_while_there_is_room(
+        &self,
+        tenant: &TenantId,
+        writes: &[Write],
+        most: u64,
+        until: Instant,
+    ) -> Result<bool> {
+        let mut round = 0;
+        while Instant::now() < until {
+            if let Some(outcome) = self.table.try_write(writes).await? {
+                return Ok(matches!(outcome, Outcome::Written));
+            }
+            tokio::time::sleep(backoff(round)).await;
+            round += 1;
+            if Places::glance(&self.table, tenant).await?.taken.is_some_and(|taken| taken >= most) {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn count_endpoints(&self, tenant: &TenantId) -> Result<u64> {
+        let range = Range { projection: Some("#sk"), ..Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX) };
+        Ok(self.table.query(range).await?.len() as u64)
+    }
+}
+
+/// How many endpoints were created since they were last counted, together with those that were there then: as many as there are, or
+/// more, because a deletion does not ask here. Whoever finds every place taken counts again.
+struct Places {
+    /// `None` before the first count.
+    taken: Option<u64>,
+    /// Changes with everything that is written here.
+    version: u64,
+}
+
+impl Places {
+    async fn read(table: &Table, tenant: &TenantId) -> Result<Self> {
+        Self::from_item(&table.get(&Key::endpoints(tenant)).await?.unwrap_or_default())
+    }
+
+    /// A moment late, for half the price.
+    async fn glance(table: &Table, tenant: &TenantId) -> Result<Self> {
+        Self::from_item(&table.glance(&Key::endpoints(tenant), None).await?.unwrap_or_default())
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let reader = Reader(item);
+        let version = reader.optional_number(VERSION)?.unwrap_or(0);
+        Ok(Self { taken: reader.optional_number(TAKEN)?, version })
+    }
+
+    /// Takes one of the places, of which there are `most`.
+    fn take(&self, tenant: &TenantId, most: u64) -> Write {
+        let taken = Write::update(Key::endpoints(tenant)).when("#taken < :most").with(":most", number(most));
+        taken.increase(TAKEN, number(1)).increase(VERSION, number(1))
+    }
+
+    /// What was counted after this was read, unless somebody took a place meanwhile.
+    fn recounted(&self, tenant: &TenantId, there: u64) -> Write {
+        let counted = Write::update(Key::endpoints(tenant));
+        let counted = match self.taken {
+            None => counted.when("attribute_not_exists(#taken)"),
+            Some(_) => counted.when("#version = :was").with(":was", number(self.version)),
+        };
+        counted.set(TAKEN, number(there)).set(VERSION, number(self.version + 1))
     }
 }
 

@@ -64,6 +64,11 @@ impl Key {
         Self::of(tenant, format!("{ENDPOINT_PREFIX}{id}"))
     }
 
+    /// How many endpoints there are. Sorts outside of them.
+    pub(super) fn endpoints(tenant: &TenantId) -> Self {
+        Self::of(tenant, "ENDPOINTS")
+    }
+
     /// How far the export of the tenant's usage to one place has come.
     pub(super) fn usage_cursor(place: &str, tenant: &TenantId) -> Self {
         Self::of(tenant, format!("EXPORT#{}", hex::encode(sha256(place.as_bytes()))))

@@ -7,9 +7,9 @@ use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::task::State;
 
 use super::attribute::{Item, Reader};
-use super::delivery_item;
 use super::key::Key;
 use super::table::Table;
+use super::{delivery_item, task_item};
 use crate::sqs::OverTasks;
 
 /// Asks the table alone, so that the queue need not know the store that sends through it.
@@ -36,11 +36,13 @@ impl OverTasksInTable {
 impl OverTasks for OverTasksInTable {
     /// It may be a moment late about how a task stands, for a watch too many does nothing, and never about whether there is one.
     async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool> {
-        let Some(item) = self.table.glance_or_get(&Key::task(tenant, task), Some("#state, #deliveries")).await? else {
+        let Some(item) =
+            self.table.glance_or_get(&Key::task(tenant, task), Some("#state, #untold, #deliveries")).await?
+        else {
             return Ok(true);
         };
         // Without a state it is a void.
         let is_end = Reader(&item).optional_word::<State>("state")?.is_none_or(State::is_end);
-        Ok(is_end && self.all_tried(tenant, task, &item).await?)
+        Ok(is_end && !item.contains_key(task_item::UNTOLD) && self.all_tried(tenant, task, &item).await?)
     }
 }

@@ -38,6 +38,8 @@ pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 /// What the account paid for the task, and what it got back. They stand in the version of the end, whose `since` is their time.
 const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
+/// Left out unless the end is still to be told.
+pub(super) const UNTOLD: &str = "untold";
 /// Left out when it is one.
 const OUTPUTS_ASKED: &str = "outputs_asked";
 /// What the account keeps for the task. Each is left out when it keeps nothing.
@@ -119,7 +121,7 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` where there is none.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 12]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 13]> {
     let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
         ("state", Some(word(&task.state)?)),
@@ -134,6 +136,7 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 12]>
         ("inference_ms", task.inference_ms.map(number)),
         ("failure", task.failure.as_ref().map(failure_to_attribute)),
         ("completed_by", task.completed_by.as_ref().map(word).transpose()?),
+        (UNTOLD, task.untold.then_some(AttributeValue::Bool(true))),
     ])
 }
 
@@ -216,6 +219,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         failure: item.get("failure").map(failure_from_attribute).transpose()?,
         completed_by: reader.optional_word("completed_by")?,
         callback: reader.optional_text("callback")?.map(CallbackUrl::parse).transpose()?,
+        untold: item.contains_key(UNTOLD),
     })
 }
 

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
 use fluxgate_core::port::{Admitted, TaskStore};
-use fluxgate_core::task::{Admission, Change, Idempotency, Step, Task};
+use fluxgate_core::task::{Admission, Change, Idempotency, NOTED_STEPS_MAX, Step, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
-use super::attribute::{Item, Reader};
+use super::attribute::{Item, Reader, number};
 use super::key::{Key, TASK_PREFIX, tenant_partition};
 use super::table::{Range, partition_key};
 use super::transact::Outcome;
@@ -54,11 +54,14 @@ impl TaskStore for DynamoStore {
 
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
         let steps = step_item::to_attributes(std::slice::from_ref(step))?;
-        let note =
-            Write::update(Key::task(tenant, id)).when("attribute_exists(#version)").append(step_item::STEPS, steps);
+        let note = Write::update(Key::task(tenant, id))
+            .when("attribute_exists(#version) AND size(#steps) < :most")
+            .with(":most", number(NOTED_STEPS_MAX as u64))
+            .append(step_item::STEPS, steps);
         match self.table.write(&[note]).await? {
             Outcome::Written => Ok(()),
-            Outcome::Refused(_) => Err(no_such_task()),
+            // It is full; of what is no task nothing is found.
+            Outcome::Refused(found) => a_task(found.into_iter().next().flatten()).map(drop),
         }
     }
 
@@ -108,7 +111,7 @@ impl DynamoStore {
 
 /// What lies under a task's key, if it is a task.
 fn a_task(found: Option<Item>) -> Result<Item> {
-    found.filter(|item| !task_item::is_void(item)).ok_or_else(no_such_task)
+    found.filter(|item| !item.is_empty() && !task_item::is_void(item)).ok_or_else(no_such_task)
 }
 
 fn no_such_task() -> Error {

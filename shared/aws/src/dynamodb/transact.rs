@@ -59,15 +59,9 @@ impl Table {
     ///
     /// Fails with kind `Unavailable` when they do not let up, and when DynamoDB gives no answer: then it may have written.
     pub(super) async fn write(&self, writes: &[Write]) -> Result<Outcome> {
-        // The same token for every try: DynamoDB answers a transaction that it has already done with success.
-        let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let started = Instant::now();
+        let (token, started) = (token(), Instant::now());
         for attempt in 0..ATTEMPTS_MAX {
-            let outcome = match writes {
-                [write] => Box::pin(self.write_one(write)).await,
-                _ => Box::pin(self.write_together(writes, &token)).await,
-            };
-            match outcome {
+            match self.attempt_once(writes, &token).await {
                 Attempt::Over(outcome) => return Ok(outcome),
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Lost if started.elapsed() > TRYING_MAX => break,
@@ -75,6 +69,22 @@ impl Table {
             }
         }
         Err(contention())
+    }
+
+    /// As [`Self::write`], once: `None` when it lost to others, and nothing was written.
+    pub(super) async fn try_write(&self, writes: &[Write]) -> Result<Option<Outcome>> {
+        match self.attempt_once(writes, &token()).await {
+            Attempt::Over(outcome) => Ok(Some(outcome)),
+            Attempt::Failed(error) => Err(error),
+            Attempt::Lost => Ok(None),
+        }
+    }
+
+    async fn attempt_once(&self, writes: &[Write], token: &str) -> Attempt {
+        match writes {
+            [write] => Box::pin(self.write_one(write)).await,
+            _ => Box::pin(self.write_together(writes, token)).await,
+        }
     }
 
     async fn write_one(&self, write: &Write) -> Attempt {
@@ -181,6 +191,11 @@ impl Table {
         }
         if is_contention(code(&error)) { Attempt::Lost } else { Attempt::Failed(self.error(action, &error)) }
     }
+}
+
+/// The same for every try: DynamoDB answers a transaction that it has already done with success.
+fn token() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 
 /// IAM knows no action of a transaction's own: each write in it needs that of its kind.

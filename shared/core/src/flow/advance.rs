@@ -60,6 +60,9 @@ impl Fluxgate {
             State::Unknown => self.resolve(task).await,
             State::Submitted => self.poll(task).await,
             State::Archiving => self.nudge_archiver(task).await,
+            State::Completed | State::Failed | State::Cancelled | State::Timeout if task.untold => {
+                self.tell(task).await
+            }
             State::Completed | State::Failed | State::Cancelled | State::Timeout => Ok(task),
         }
     }

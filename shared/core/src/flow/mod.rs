@@ -1,6 +1,7 @@
 //! The use cases: submit, advance, archive, deliver, read, and the operator's. Each is safe to run twice and to lose anywhere.
 
 mod advance;
+mod announce;
 mod archive;
 mod audit;
 mod deliver;

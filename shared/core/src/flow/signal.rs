@@ -1,10 +1,8 @@
 //! Bringing one signal home: transition, the event's deliveries, compare-and-swap, again if the task moved meanwhile.
 
 use super::Fluxgate;
-use crate::callback::EventType;
-use crate::delivery::{Delivery, DeliveryState, Target};
 use crate::error::{Error, Result};
-use crate::id::{DeliveryId, TaskId, UpstreamId};
+use crate::id::{TaskId, UpstreamId};
 use crate::job::Job;
 use crate::metric::{count, measure};
 use crate::port::Ids as _;
@@ -32,6 +30,9 @@ impl Outcome {
 
 /// Counts the ends of tasks.
 fn observe(before: &Task, after: &Task) {
+    if before.state.is_end() {
+        return;
+    }
     match (after.state, &after.failure) {
         (State::Completed, _) => {
             count!("Completions", via = after.completed_by.map_or("none", Via::as_str));
@@ -57,8 +58,8 @@ impl Fluxgate {
                 }
             };
             self.wake_soon(&mut change, &signal);
-            self.announce(&mut change, now).await?;
-            match self.ports.tasks.apply(&change).await {
+            self.announce(&task, &mut change, now).await?;
+            match self.write(&task, &mut change).await {
                 Ok(()) => {
                     observe(&task, &change.task);
                     if let (Some(turn), None) = (task.turn, change.task.turn) {
@@ -99,24 +100,6 @@ impl Fluxgate {
         let delay_ms = delay_ms + self.ports.entropy.u64() % (delay_ms / 5 + 1);
         let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
         change.wake(wake, delay_ms);
-    }
-
-    /// Adds a delivery for each endpoint that wants to hear of this end. A disabled endpoint's are held, not dropped.
-    async fn announce(&self, change: &mut Change, now: Timestamp) -> Result<()> {
-        let Some(event) = EventType::of(change.task.state) else { return Ok(()) };
-        let endpoints = self.ports.endpoints.list(&change.task.tenant).await?;
-        let callback = change.task.callback.is_some().then_some((Target::TaskCallback, true));
-        let wanting = endpoints.into_iter().filter(|endpoint| endpoint.wants(event));
-        let targets = wanting.map(|endpoint| (Target::Endpoint(endpoint.id), endpoint.enabled));
-        for (n, (target, enabled)) in callback.into_iter().chain(targets).enumerate() {
-            let delivery = Delivery::pending(DeliveryId::of(&change.task.id, n), &change.task, event, target, now);
-            if enabled {
-                change.deliver(delivery);
-            } else {
-                change.deliveries.push(Delivery { state: DeliveryState::Held, ..delivery });
-            }
-        }
-        Ok(())
     }
 
     /// An orphan is written down for the operator, once.

@@ -69,10 +69,12 @@ impl Fluxgate {
             Ok(Advanced { look_after_ms: Some(_), .. }) => {
                 return self.ports.queue.again(lease, &first_round(&lease.job), LOOK_MAX_MS).await;
             }
-            Ok(Advanced { task, .. }) if task.state.is_end() => match self.resend_lost_deliveries(task).await? {
-                None => return self.ports.queue.ack(lease).await,
-                Some(delay_ms) => delay_ms,
-            },
+            Ok(Advanced { task, .. }) if task.state.is_end() && !task.untold => {
+                match self.resend_lost_deliveries(task).await? {
+                    None => return self.ports.queue.ack(lease).await,
+                    Some(delay_ms) => delay_ms,
+                }
+            }
             Ok(Advanced { task, .. }) => self.watch_delay_ms(task, round + 1),
             Err(error) if error.kind == Kind::NotFound => return self.ports.queue.ack(lease).await,
             Err(error) => {

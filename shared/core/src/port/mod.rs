@@ -24,7 +24,7 @@ pub use callback_sender::{CallbackSender, Outgoing, SendOutcome};
 pub use clock::{Clock, SystemClock};
 pub use delivery_store::DeliveryStore;
 pub use destinations::{DestinationCheck, Destinations};
-pub use endpoint_store::EndpointStore;
+pub use endpoint_store::{EndpointList, EndpointStore};
 pub use entropy::{Entropy, Ids};
 pub use guard::AddressGuard;
 pub use line_store::LineStore;

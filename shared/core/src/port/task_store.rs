@@ -6,6 +6,8 @@ use crate::error::Result;
 use crate::id::{TaskId, TenantId, UpstreamId};
 #[cfg(doc)]
 use crate::money::Account;
+#[cfg(doc)]
+use crate::task::NOTED_STEPS_MAX;
 use crate::task::{Admission, Change, Idempotency, Step, Task};
 use crate::time::Timestamp;
 
@@ -49,13 +51,14 @@ pub trait TaskStore: Send + Sync {
     ///
     /// Kind `Conflict`, and nothing is written, when the stored version is not the expected one. The first task to name an
     /// upstream run owns it: a change that names a run owned by another task is a `Conflict` with code `run_claimed`. A
-    /// change to an end removes the watch job.
+    /// change to an end removes the watch job, unless the end is still to be told.
     async fn apply(&self, change: &Change) -> Result<()>;
 
     /// Which of these upstream runs belong to a task already, of any tenant.
     async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>>;
 
-    /// Adds a line to the timeline without changing the task.
+    /// Adds a line to the timeline without changing the task. A timeline of [`NOTED_STEPS_MAX`] lines or more takes no further note,
+    /// so that notes never take the room of a change.
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()>;
 
     /// Every step of one task, oldest first.

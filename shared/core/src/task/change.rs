@@ -2,10 +2,10 @@
 
 use super::Task;
 use super::step::Step;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, DeliveryState};
 use crate::digest::Sha256;
 use crate::id::{IdempotencyKey, UpstreamId};
-use crate::job::{Delayed, Job};
+use crate::job::{Delayed, Job, Lane};
 use crate::money::{HoldTerms, Settlement};
 use crate::time::Timestamp;
 
@@ -18,7 +18,7 @@ pub struct Change {
     pub money: Option<Settlement>,
     /// New lines of the timeline.
     pub steps: Vec<Step>,
-    /// Wake-ups. The watch is not among them: it exists from admission until the end.
+    /// Wake-ups. The watch is not among them: it exists from admission until the end is written and told.
     pub jobs: Vec<Delayed>,
     /// Events on their way out.
     pub deliveries: Vec<Delivery>,
@@ -50,11 +50,22 @@ impl Change {
         self.jobs.push(Delayed { job, after_ms });
     }
 
-    /// Adds a delivery together with the job that carries it.
+    /// Adds a delivery together with the job that carries it, unless it is held.
     pub fn deliver(&mut self, delivery: Delivery) {
-        let job = delivery.job();
+        if delivery.state == DeliveryState::Pending {
+            self.wake(delivery.job(), 0);
+        }
         self.deliveries.push(delivery);
-        self.wake(job, 0);
+    }
+
+    /// Leaves the events to the watch: what is in their way is not in the way of the end.
+    pub fn put_off_events(&mut self, wake_after_ms: u64) {
+        self.deliveries.clear();
+        self.jobs.retain(|job| job.job.lane() != Lane::Notify);
+        self.task.untold = true;
+        let Task { tenant, id, version, .. } = &self.task;
+        let wake = Job::Wake { tenant: tenant.clone(), task: id.clone(), version: *version, round: 0 };
+        self.wake(wake, wake_after_ms);
     }
 }
 

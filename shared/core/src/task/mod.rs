@@ -13,7 +13,7 @@ pub use change::{Admission, Change, Claim, Idempotency};
 pub use doubt::{DenialTerms, Doubt};
 pub use signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 pub use state::State;
-pub use step::{Step, Via};
+pub use step::{NOTED_STEPS_MAX, Step, Via};
 pub use transition::transition;
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,9 @@ pub struct Task {
     /// The drop-in callback given at submit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
+    /// It is over, and its events could not be written with its end: the watch goes on until they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 /// What a submit asks for, once it is known to be valid and priced.
@@ -123,6 +126,7 @@ impl Task {
             failure: None,
             completed_by: None,
             callback: new.callback,
+            untold: false,
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum Signal {
     GaveUp(Failure),
     /// The tenant wants it no more.
     Cancel,
+    /// The events of an end that was written without them are ready to be written.
+    Announced,
 }
 
 impl Signal {

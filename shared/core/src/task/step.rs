@@ -27,6 +27,9 @@ impl Via {
     }
 }
 
+/// Steps of one task up to which notes are added. Those of its changes are few, and always have room.
+pub const NOTED_STEPS_MAX: usize = 500;
+
 /// One step of a task, kept for `/v1/tasks/{id}/timeline`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {

@@ -33,6 +33,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::Archived { outputs } => archived(task, outputs, now),
         Signal::GaveUp(failure) => gave_up(task, failure, now),
         Signal::Cancel => cancel(task, now),
+        Signal::Announced => announced(task, now),
     }
 }
 
@@ -163,6 +164,18 @@ fn cancel(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Admitted])?;
     let failure = Failure::new(1499, "cancelled", "the task was cancelled before it was sent to the model");
     Ok(released(task, State::Cancelled, failure, Step::new(now, "cancelled")))
+}
+
+/// The end stays what it was, and when it was.
+fn announced(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    if !task.state.is_end() {
+        return Err(rejected(task, Rejection::NotNow));
+    }
+    if !task.untold {
+        return Ok(duplicate(task));
+    }
+    let next = Task { version: task.version + 1, untold: false, ..task.clone() };
+    Ok(change(next, Step::new(now, "announced")))
 }
 
 /// `Some` when the existence of this run is no news: the same run again, another run, or a task that is over.

@@ -1,4 +1,4 @@
-//! Every cell of the table: nine states, fourteen signals.
+//! Every cell of the table: nine states, fifteen signals.
 
 use State::{Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown};
 
@@ -79,6 +79,7 @@ fn signals() -> Vec<Signal> {
         Signal::Queued(TURN),
         Signal::TurnCame(TURN),
         Signal::Denied { gap_ms: 1 },
+        Signal::Announced,
     ]
 }
 
@@ -92,17 +93,17 @@ fn every_cell_of_the_table_is_as_designed() {
     let same = Cell::Same;
     let to = Cell::To;
     #[rustfmt::skip]
-    let table: [(State, [Cell; 14]); 9] = [
-        //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel         queued        turn came        denied
-        (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled), to(Admitted), to(Submitting), no]),
-        (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no,          no,           no, no]),
-        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no,          no,           no, to(Unknown)]),
-        (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no,          no,           no, no]),
-        (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no,          no,           no, no]),
-        (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no,          no,           no, no]),
-        (Failed,     [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no, no]),
-        (Cancelled,  [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          same,          no,           no, no]),
-        (Timeout,    [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no, no]),
+    let table: [(State, [Cell; 15]); 9] = [
+        //            started         deferred      refused ambiguous    accepted       done a  fail a  done b  archived       gave up      cancel         queued        turn came        denied      announced
+        (Admitted,   [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   no,            to(Timeout), to(Cancelled), to(Admitted), to(Submitting), no, no]),
+        (Submitting, [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,            no,          no,          no,           no, no, no]),
+        (Unknown,    [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   no,            fail,        no,          no,           no, to(Unknown), no]),
+        (Submitted,  [no,             no,           no,     no,          same,          arch,   fail,   other,  no,            to(Timeout), no,          no,           no, no, no]),
+        (Archiving,  [no,             no,           no,     no,          same,          same,   same,   other,  to(Completed), fail,        no,          no,           no, no, no]),
+        (Completed,  [no,             no,           no,     no,          same,          same,   same,   other,  same,          no,          no,          no,           no, no, same]),
+        (Failed,     [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no, no, same]),
+        (Cancelled,  [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          same,          no,           no, no, same]),
+        (Timeout,    [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,            no,          no,          no,           no, no, same]),
     ];
 
     for (state, row) in table {
@@ -177,6 +178,20 @@ fn a_denial_is_counted_without_making_the_doubt_a_new_one() {
     assert_eq!((doubt.begun, doubt.denials, doubt.first), (NOW, 1, later));
     assert!(denied(&once, 1_000).is_duplicate(), "two looks at one moment are one");
     assert_eq!(found.doubt, None);
+}
+
+#[test]
+fn an_end_that_was_not_told_is_told_once_and_stays_the_end_that_it_was() {
+    for state in [Completed, Failed, Cancelled, Timeout] {
+        let untold = Task { untold: true, ..task_in(state) };
+
+        let change = transition(&untold, Signal::Announced, Timestamp(9_000)).unwrap();
+
+        let told = Task { untold: false, version: untold.version + 1, ..untold.clone() };
+        assert_eq!((&change.task, change.money, change.task.since), (&told, None, NOW), "{state:?}");
+        assert_eq!(change.steps, [Step::new(Timestamp(9_000), "announced")]);
+        assert!(transition(&told, Signal::Announced, NOW).unwrap().is_duplicate(), "{state:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use fluxgate_core::id::EndpointId;
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::principal::Scope;
 use fluxgate_core::signature::Secret;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -63,11 +63,6 @@ pub(crate) async fn create(
     let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
     ports.guard.check(url.url()).await.map_err(|error| error.field("url"))?;
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
-    let endpoints_max = edge.fluxgate.bounds().endpoints_max;
-    if ports.endpoints.list(&principal.tenant).await?.len() >= endpoints_max {
-        let text = format!("there are {endpoints_max} endpoints already; delete one first");
-        return Err(Error::new(Kind::Conflict, "too_many_endpoints", text).into());
-    }
     let now = ports.clock.now();
     let mut random = [0; 32];
     ports.entropy.fill(&mut random);
@@ -81,7 +76,7 @@ pub(crate) async fn create(
         enabled: true,
         created_at: now,
     };
-    ports.endpoints.put(&endpoint).await?;
+    ports.endpoints.create(&endpoint, edge.fluxgate.bounds().endpoints_max).await?;
     let view = EndpointView { secret: Some(secret.expose().to_owned()), ..view(&endpoint) };
     Ok((StatusCode::CREATED, Json(view)))
 }
@@ -96,8 +91,8 @@ pub(crate) async fn list(
     Bearer(principal): Bearer,
 ) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
     principal.require(Scope::Endpoints)?;
-    let endpoints = edge.fluxgate.ports.endpoints.list(&principal.tenant).await?;
-    Ok(Json(endpoints.iter().map(view).collect()))
+    let listed = edge.fluxgate.ports.endpoints.list(&principal.tenant).await?;
+    Ok(Json(listed.endpoints.iter().map(view).collect()))
 }
 
 /// Read an endpoint

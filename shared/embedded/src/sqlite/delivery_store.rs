@@ -34,7 +34,7 @@ impl DeliveryStore for SqliteStore {
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
         let bodies = self.readers.rows(
-            "SELECT body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY id",
+            "SELECT body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY length(id), id",
             params![task.tenant.as_str(), task.id.as_str()],
             |row| row.get::<_, String>(0),
         )?;

@@ -1,9 +1,9 @@
 //! Endpoints.
 
 use async_trait::async_trait;
-use fluxgate_core::endpoint::Endpoint;
+use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
 use fluxgate_core::id::{EndpointId, TenantId};
-use fluxgate_core::port::EndpointStore;
+use fluxgate_core::port::{EndpointList, EndpointStore};
 use fluxgate_core::{Error, Result};
 use rusqlite::params;
 
@@ -12,18 +12,20 @@ use super::error::{database, unreadable, unwritable};
 
 #[async_trait]
 impl EndpointStore for SqliteStore {
-    async fn put(&self, endpoint: &Endpoint) -> Result<()> {
+    async fn create(&self, endpoint: &Endpoint, endpoints_max: usize) -> Result<()> {
         let body = serde_json::to_string(endpoint).map_err(unwritable)?;
         let (tenant, id) = (endpoint.tenant.clone(), endpoint.id.clone());
+        let most = i64::try_from(endpoints_max).unwrap_or(i64::MAX);
         self.write(move |write| {
-            write
+            let created = write
                 .connection
                 .execute(
-                    "INSERT OR REPLACE INTO endpoints (tenant, id, body) VALUES (?1, ?2, ?3)",
-                    params![tenant.as_str(), id.as_str(), body],
+                    "INSERT INTO endpoints (tenant, id, body) SELECT ?1, ?2, ?3
+                     WHERE (SELECT count(*) FROM endpoints WHERE tenant = ?1) < ?4",
+                    params![tenant.as_str(), id.as_str(), body, most],
                 )
-                .map(drop)
-                .map_err(database("write an endpoint"))
+                .map_err(database("write an endpoint"))?;
+            if created == 1 { Ok(()) } else { Err(too_many_endpoints(endpoints_max)) }
         })
         .await
     }
@@ -44,13 +46,17 @@ impl EndpointStore for SqliteStore {
         self.get(tenant, id).await
     }
 
-    async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>> {
-        let bodies = self.readers.rows(
-            "SELECT body FROM endpoints WHERE tenant = ?1 ORDER BY id",
+    async fn list(&self, tenant: &TenantId) -> Result<EndpointList> {
+        let rows = self.readers.rows(
+            "SELECT id, body FROM endpoints WHERE tenant = ?1 ORDER BY id",
             params![tenant.as_str()],
-            |row| row.get::<_, String>(0),
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
         )?;
-        bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+        let mut list = EndpointList::default();
+        for (id, body) in rows {
+            list.push(tenant, EndpointId::parse(&id)?, serde_json::from_str(&body).map_err(unreadable));
+        }
+        Ok(list)
     }
 
     async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::{Admitted, TaskStore};
-use fluxgate_core::task::{Admission, Change, Idempotency, State, Step, Task};
+use fluxgate_core::task::{Admission, Change, Idempotency, NOTED_STEPS_MAX, State, Step, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -209,6 +209,8 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
     }
     if task.state.is_end() {
         drop_large_inputs(write.connection, task)?;
+    }
+    if task.state.is_end() && !task.untold {
         remove_job(write, watch_key(&task.tenant, &task.id), Lane::Watch)?;
     }
     Ok(())
@@ -265,24 +267,33 @@ fn claim_run(connection: &Connection, task: &Task, upstream: &UpstreamId) -> Res
     Err(Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task"))
 }
 
-/// The lines of one version of a task follow each other; a note takes the place after the last.
+/// Each line takes the place after the last.
 fn add_steps(connection: &Connection, task: &Task, steps: &[Step]) -> Result<()> {
-    for (index, step) in steps.iter().enumerate() {
-        let n = version(task.version).saturating_mul(STEPS_PER_VERSION) + i64::try_from(index).unwrap_or(0);
+    let mut n = last_step(connection, &task.tenant, &task.id)?;
+    for step in steps {
+        n += 1;
         insert_step(connection, &task.tenant, &task.id, n, step)?;
     }
     Ok(())
 }
 
-/// Room for the lines of one version and the notes after them.
-const STEPS_PER_VERSION: i64 = 1_000;
-
 fn add_note(connection: &Connection, tenant: &TenantId, task: &TaskId, step: &Step) -> Result<()> {
-    let last: i64 = connection
-        .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")
+    let noted: i64 = connection
+        .prepare_cached("SELECT count(*) FROM steps WHERE tenant = ?1 AND task = ?2")
         .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
         .map_err(database("read the timeline"))?;
-    insert_step(connection, tenant, task, last + 1, step)
+    if noted >= i64::try_from(NOTED_STEPS_MAX).unwrap_or(i64::MAX) {
+        return Ok(());
+    }
+    insert_step(connection, tenant, task, last_step(connection, tenant, task)? + 1, step)
+}
+
+/// Zero when there is none yet.
+fn last_step(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")
+        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
+        .map_err(database("read the timeline"))
 }
 
 fn insert_step(connection: &Connection, tenant: &TenantId, task: &TaskId, n: i64, step: &Step) -> Result<()> {

@@ -42,6 +42,9 @@ macro_rules! every_behaviour {
                 an_upstream_run_belongs_to_the_first_task_that_names_it
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it
+                the_deliveries_of_hundreds_of_endpoints_are_written_with_their_event
+                an_end_that_is_still_to_be_told_keeps_its_watch_until_it_is
+                notes_take_no_room_of_a_change
                 an_admission_s_wake_is_sent_with_it_and_only_with_it
                 the_watch_is_there_from_admission_and_goes_with_the_end;
             queue:
@@ -81,12 +84,18 @@ macro_rules! every_behaviour {
                 the_audit_log_is_read_newest_first_and_page_by_page
                 every_tenant_that_trusts_an_issuer_is_found_by_it;
             endpoint_store:
-                an_endpoint_is_put_read_replaced_and_deleted
-                another_tenant_s_endpoint_is_not_found;
+                an_endpoint_is_created_read_disabled_and_deleted
+                another_tenant_s_endpoint_is_not_found
+                of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have
+                a_deletion_makes_room_for_one_and_only_once
+                a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more;
             line_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait
                 of_many_who_come_at_once_only_those_that_there_is_room_for_get_their_turn
                 a_line_is_kept_from_one_question_to_the_next;
+            telling:
+                an_end_is_told_once_to_each_of_sixteen_endpoints_and_settled_once
+                a_tenant_with_more_endpoints_than_it_may_have_has_its_tasks_ended_and_told;
             delivery_store:
                 a_delivery_is_updated_over_the_version_it_was_made_from
                 another_tenant_s_delivery_is_not_found;
