@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind};
 use crate::id::ModelId;
+use crate::media::MediaKind;
 use crate::money::MicroUsd;
 use crate::upstream::lenient::Fields;
 
@@ -29,6 +30,8 @@ pub struct Model {
     pub base_price: MicroUsd,
     /// True when the price depends on the inputs, so that only a quote tells it.
     pub needs_quote: bool,
+    /// `None` when the vendor does not say, or the model makes something else.
+    pub makes: Option<MediaKind>,
     schema: Value,
     /// Compiled at the model's first run: the vendor lists hundreds, and a process runs a few. `None` when it cannot be.
     validator: OnceLock<Option<Validator>>,
@@ -79,13 +82,16 @@ impl Model {
         schema.get("properties")?.as_object()?;
         let needs_quote =
             entry.get("formula").and_then(Value::as_str).is_some_and(|formula| !formula.trim().is_empty());
-        Some(Self { id, base_price, needs_quote, schema: schema.clone(), validator: OnceLock::new() })
+        let makes = entry.get("type").and_then(Value::as_str).and_then(MediaKind::of_model_type);
+        Some(Self { id, base_price, needs_quote, makes, schema: schema.clone(), validator: OnceLock::new() })
     }
 
-    /// Keeps the declared inputs, drops nulls and what the model does not declare (as upstream does), and checks the rest.
+    /// Keeps the declared inputs, drops nulls, media left blank and what the model does not declare (as upstream does), and checks
+    /// the rest.
     /// Fails with kind `Invalid`, naming the field; kind `Unavailable` when the vendor's own declaration makes no sense.
     pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let kept = inputs.into_iter().filter(|(name, value)| !value.is_null() && self.property(name).is_some());
+        let kept = kept.filter(|(name, value)| !(is_blank(value) && self.is_media_field(name)));
         let inputs = Value::Object(kept.collect());
         if let Err(error) = self.validator()?.validate(&inputs) {
             return Err(refusal(&error));
@@ -100,6 +106,10 @@ impl Model {
     pub fn media_fields(&self) -> impl Iterator<Item = &str> {
         let properties = self.schema["properties"].as_object().into_iter().flatten();
         properties.filter(|(name, property)| is_media(name, property)).map(|(name, _)| name.as_str())
+    }
+
+    fn is_media_field(&self, name: &str) -> bool {
+        self.property(name).is_some_and(|property| is_media(name, property))
     }
 
     fn property(&self, name: &str) -> Option<&Value> {
@@ -123,11 +133,23 @@ fn run_schema(entry: &Value) -> Option<&Value> {
 }
 
 fn is_media(name: &str, property: &Value) -> bool {
+    matches!(name, "image" | "images" | "video" | "audio")
+        || is_marked(property)
+        || property.get("items").is_some_and(is_marked)
+}
+
+/// By the words of JSON Schema, or by those that the vendor's own page is drawn by.
+fn is_marked(property: &Value) -> bool {
     let keyword = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
     property.get("x-accept").is_some()
         || keyword("x-ui-component").starts_with("uploader")
         || keyword("format") == "uri"
-        || matches!(name, "image" | "images" | "video" | "audio")
+        || keyword("contentEncoding") == "base64"
+}
+
+/// What clients send for a picture that nobody chose.
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 fn refusal(error: &jsonschema::ValidationError<'_>) -> Error {
@@ -155,6 +177,8 @@ mod tests {
                     "type": "object", "required": ["prompt", "image"], "properties": {
                         "prompt": {"type": "string"},
                         "image": {"type": "string", "x-accept": "image/*"},
+                        "mask": {"type": "string", "x-ui-component": "uploader"},
+                        "frames": {"type": "array", "items": {"type": "string", "x-accept": "image/*"}},
                         "guidance_scale": {"type": "number", "minimum": 1, "maximum": 10}
                     }}}]}
             }),
@@ -218,6 +242,26 @@ mod tests {
             assert_eq!(near(slip), ["wavespeed-ai/flux-kontext-max"], "{slip}");
         }
         assert!(near("google/veo3").is_empty());
+    }
+
+    #[test]
+    fn a_picture_left_blank_is_as_good_as_none() {
+        let kept = accept(json!({"prompt": "x", "image": "y", "mask": ""})).unwrap();
+        let missing = accept(json!({"prompt": "", "image": " "})).unwrap_err();
+
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["image", "prompt"]);
+        assert_eq!((missing.code, missing.field.as_deref()), ("missing_parameter", Some("image")));
+    }
+
+    #[test]
+    fn media_are_marked_on_the_input_or_on_the_items_of_its_list() {
+        let catalogue = model();
+        let id = ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap();
+
+        let mut fields: Vec<&str> = catalogue.model(&id).unwrap().media_fields().collect();
+
+        fields.sort_unstable();
+        assert_eq!(fields, ["frames", "image", "mask"]);
     }
 
     #[test]

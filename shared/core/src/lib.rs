@@ -20,6 +20,7 @@ pub mod job;
 pub mod limits;
 pub mod line;
 pub mod links;
+pub mod media;
 pub mod metric;
 pub mod money;
 pub mod port;

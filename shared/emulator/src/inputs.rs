@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::catalogue::Model;
 use crate::reply::Refusal;
 
-/// A longer `data:` URI is not kept with the run.
+/// A longer text, which can only be a file, is not kept with the run.
 const KEPT_TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Checked inputs, and the pictures to work from in full.
@@ -68,14 +68,16 @@ fn check_range(value: &Value, property: &Value) -> Result<(), String> {
 fn pictures(inputs: &Map<String, Value>) -> Vec<String> {
     let one = inputs.get("image").into_iter();
     let many = inputs.get("images").and_then(Value::as_array).into_iter().flatten();
-    one.chain(many).filter_map(Value::as_str).map(str::to_owned).collect()
+    let chosen = one.chain(many).filter_map(Value::as_str).filter(|text| !text.trim().is_empty());
+    chosen.map(str::to_owned).collect()
 }
 
 fn shorten(value: &mut Value) {
     match value {
-        Value::String(text) if text.len() > KEPT_TEXT_BYTES_MAX && text.starts_with("data:") => {
+        Value::String(text) if text.len() > KEPT_TEXT_BYTES_MAX => {
             let length = text.len();
-            text.truncate(text.find(',').map_or(0, |comma| comma + 1).min(256));
+            // The head of a `data:` URI says what it was.
+            text.truncate(text.get(..256).and_then(|head| head.find(',')).map_or(0, |comma| comma + 1));
             text.push_str(&format!("…({length} bytes)"));
             text.shrink_to_fit();
         }

@@ -25,7 +25,7 @@ pub use args::{EmulatorArgs, run};
 pub use config::EmulatorConfig;
 pub use emulator::Emulator;
 pub use faults::{Fault, Faults};
-pub use run::RunRecord;
+pub use run::{OddOutput, RunRecord};
 
 /// A picture to try things with.
 pub const DEMO_PHOTO: &[u8] = include_bytes!("../assets/photo.jpg");

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use fluxgate_core::Result;
 use fluxgate_core::audit::{AuditAction, AuditEntry};
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{
     AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, LineStore, Queue, SystemClock,
@@ -75,6 +76,7 @@ pub fn admission(tenant: &TenantId) -> Admission {
         price: PRICE,
         cost: MicroUsd(60_000),
         outputs_asked: 1,
+        makes: Some(MediaKind::Picture),
         callback: None,
     };
     let started =

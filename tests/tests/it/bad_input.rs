@@ -86,7 +86,7 @@ async fn a_picture_or_callback_on_a_forbidden_address_is_400() {
         let endpoint = tenant.post("/v1/endpoints", &json!({ "url": address })).await;
         assert_eq!((endpoint.status.as_u16(), endpoint.text("/field").as_str()), (400, "url"), "{address}");
     }
-    let data = "data:image/png;base64,aGVsbG8=";
+    let data = "data:image/png;base64,iVBORw0KGgo=";
     let webhook = tenant
         .post(&format!("/api/v3/{MODEL}?webhook=http://127.0.0.1/x"), &json!({ "prompt": "x", "image": data }))
         .await;

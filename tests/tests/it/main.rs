@@ -13,6 +13,7 @@ mod batch;
 mod books;
 mod budgets;
 mod callbacks;
+mod client_bodies;
 mod command;
 mod concurrency;
 mod connections;

@@ -42,6 +42,7 @@ const RELEASED: &str = "released";
 pub(super) const UNTOLD: &str = "untold";
 /// Left out when it is one.
 const OUTPUTS_ASKED: &str = "outputs_asked";
+const MAKES: &str = "makes";
 /// What the account keeps for the task. Each is left out when it keeps nothing.
 const ON_CREDIT: &str = "credit";
 const PERIOD: &str = "period";
@@ -59,6 +60,9 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     ]);
     if task.outputs_asked != 1 {
         item.insert(OUTPUTS_ASKED.to_owned(), number(task.outputs_asked));
+    }
+    if let Some(makes) = &task.makes {
+        item.insert(MAKES.to_owned(), word(makes)?);
     }
     item.extend(hold(&task.hold));
     item.extend(task.callback.as_ref().map(|callback| ("callback".to_owned(), text(callback.url().as_str()))));
@@ -205,6 +209,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         },
         cost: MicroUsd(reader.optional_number("cost")?.unwrap_or(0)),
         outputs_asked: reader.optional_number(OUTPUTS_ASKED)?.unwrap_or(1),
+        makes: reader.optional_word(MAKES)?,
         charged: MicroUsd(reader.optional_number(CAPTURED)?.unwrap_or(0)),
         created_at: Timestamp(reader.number("created_at")?),
         since: Timestamp(reader.number("since")?),

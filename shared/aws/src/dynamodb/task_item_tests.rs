@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::task::{Doubt, Failure, NewTask, Output, State, Step, Task, Via};
 use fluxgate_core::time::Timestamp;
@@ -24,6 +25,7 @@ fn minimal() -> Task {
         price: MicroUsd(80_000),
         cost: MicroUsd(60_000),
         outputs_asked: 1,
+        makes: Some(MediaKind::Picture),
         callback: None,
     };
     Task { version: 1, ..Task::admitted(new, NOW) }

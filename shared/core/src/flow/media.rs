@@ -1,7 +1,6 @@
-//! Pictures among the inputs: addresses checked before anything is spent, `data:` URIs handed to the vendor's media store.
+//! Pictures among the inputs: addresses checked before anything is spent, files written inside the inputs handed to the vendor's
+//! media store.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use url::Url;
@@ -10,18 +9,27 @@ use super::Fluxgate;
 use super::send::parse_inputs;
 use crate::catalogue::Model;
 use crate::error::{Error, Kind, Result};
+use crate::media::InputFile;
 use crate::port::Upload;
 use crate::task::Task;
 
 impl Fluxgate {
-    /// Fails with kind `Invalid` or `TooLarge`, naming the field.
-    pub(super) async fn check_media(&self, model: &Model, inputs: &Map<String, Value>) -> Result<()> {
+    /// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
+    /// `TooLarge`, naming the field.
+    pub(super) async fn checked_media(
+        &self,
+        model: &Model,
+        mut inputs: Map<String, Value>,
+    ) -> Result<Map<String, Value>> {
         for name in model.media_fields() {
-            for text in texts(inputs.get(name)) {
-                self.check_one(text).await.map_err(|error| error.field(name))?;
+            for value in values_mut(inputs.get_mut(name)) {
+                let Some(text) = value.as_str() else { continue };
+                if let Some(uri) = self.checked(text).await.map_err(|error| error.field(name))? {
+                    *value = Value::String(uri);
+                }
             }
         }
-        Ok(())
+        Ok(inputs)
     }
 
     /// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
@@ -38,17 +46,13 @@ impl Fluxgate {
         Ok(())
     }
 
-    async fn check_one(&self, text: &str) -> Result<()> {
-        if text.starts_with("data:") {
-            return data_uri(text, self.bounds().data_uri_bytes_max).map(drop);
+    /// A file inside the text as a `data:` URI; `None` for an address, which is checked.
+    async fn checked(&self, text: &str) -> Result<Option<String>> {
+        if let Some(url) = address(text) {
+            self.ports.guard.check(&url).await?;
+            return Ok(None);
         }
-        match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => self.ports.guard.check(&url).await,
-            _ => Err(Error::invalid(
-                "invalid_parameter",
-                "a picture must be an https URL, an uploaded file's URL or a data: URI",
-            )),
-        }
+        InputFile::read(text, self.bounds().data_uri_bytes_max).map(|file| Some(file.data_uri()))
     }
 
     /// The inputs with every `data:` URI replaced by the URL of its upload; `None` when there is none to replace.
@@ -59,12 +63,7 @@ impl Fluxgate {
         let catalogue = self.ports.upstream.catalogue().await?;
         let mut parsed = parse_inputs(inputs);
         for name in catalogue.model(&task.model)?.media_fields() {
-            let values = match parsed.get_mut(name) {
-                Some(Value::Array(values)) => values.iter_mut().collect(),
-                Some(value) => vec![value],
-                None => Vec::new(),
-            };
-            for value in values {
+            for value in values_mut(parsed.get_mut(name)) {
                 self.upload_in_place(value).await?;
             }
         }
@@ -73,12 +72,11 @@ impl Fluxgate {
 
     async fn upload_in_place(&self, value: &mut Value) -> Result<()> {
         let Some(text) = value.as_str().filter(|text| text.starts_with("data:")) else { return Ok(()) };
-        let picture = data_uri(text, self.bounds().data_uri_bytes_max)?;
-        let extension = picture.content_type.rsplit('/').next().unwrap_or("bin").to_owned();
-        let bytes = Bytes::from(picture.bytes);
+        let file = InputFile::read(text, self.bounds().data_uri_bytes_max)?;
+        let bytes = Bytes::from(file.bytes);
         let upload = Upload {
-            filename: format!("input.{extension}"),
-            content_type: picture.content_type,
+            filename: format!("input.{}", file.extension),
+            content_type: file.content_type,
             bytes: Box::pin(futures::stream::once(async move { Ok(bytes) })),
         };
         let answer = self.ports.upstream.upload(upload).await?;
@@ -95,6 +93,22 @@ pub(super) fn is_replaced(value: &Value) -> bool {
     texts(Some(value)).any(|text| text.starts_with("data:"))
 }
 
+/// An `http` or `https` URL. A file of megabytes is not read as one.
+fn address(text: &str) -> Option<Url> {
+    let is_http = text.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"));
+    is_http.then(|| Url::parse(text).ok()).flatten().filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// A value that is a list stands for what is in it.
+fn values_mut(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+    let values: &mut [Value] = match value {
+        Some(Value::Array(values)) => values,
+        Some(value) => std::slice::from_mut(value),
+        None => &mut [],
+    };
+    values.iter_mut()
+}
+
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
     let values: &[Value] = match value {
         Some(Value::Array(values)) => values,
@@ -102,55 +116,4 @@ fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
         None => &[],
     };
     values.iter().filter_map(Value::as_str)
-}
-
-struct DataUri {
-    content_type: String,
-    bytes: Vec<u8>,
-}
-
-/// Reads `data:image/png;base64,…` (RFC 2397), the base64 form only.
-fn data_uri(text: &str, bytes_max: usize) -> Result<DataUri> {
-    let bad = |why: &str| {
-        Error::invalid("invalid_data_uri", format!("the data: URI {why}; it must look like data:image/png;base64,…"))
-    };
-    let (head, body) =
-        text.strip_prefix("data:").and_then(|rest| rest.split_once(',')).ok_or_else(|| bad("has no comma"))?;
-    let content_type = head.strip_suffix(";base64").ok_or_else(|| bad("is not base64"))?;
-    if !content_type.starts_with("image/") {
-        return Err(bad("does not hold a picture"));
-    }
-    if body.len() / 4 * 3 > bytes_max {
-        let text =
-            format!("the data: URI holds more than {bytes_max} bytes; upload the picture and send its URL instead");
-        return Err(Error::new(Kind::TooLarge, "data_uri_too_large", text));
-    }
-    let bytes = STANDARD.decode(body.trim_end()).map_err(|_| bad("holds broken base64"))?;
-    Ok(DataUri { content_type: content_type.to_ascii_lowercase(), bytes })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_data_uri_is_read_and_a_broken_one_is_refused() {
-        let good = data_uri("data:image/png;base64,aGVsbG8=", 100).unwrap();
-
-        assert_eq!((good.content_type.as_str(), good.bytes.as_slice()), ("image/png", b"hello".as_slice()));
-        for text in ["data:", "data:image/png,x", "data:text/html;base64,aGVsbG8=", "data:image/png;base64,%%%"] {
-            assert_eq!(data_uri(text, 100).unwrap_err_code(), "invalid_data_uri", "{text:?}");
-        }
-        assert_eq!(data_uri("data:image/png;base64,aGVsbG8gaGVsbG8=", 5).unwrap_err_code(), "data_uri_too_large");
-    }
-
-    trait ErrorCode {
-        fn unwrap_err_code(self) -> &'static str;
-    }
-
-    impl ErrorCode for Result<DataUri> {
-        fn unwrap_err_code(self) -> &'static str {
-            self.err().expect("the test expects an error").code
-        }
-    }
 }

@@ -10,6 +10,7 @@ use crate::catalogue::Model;
 use crate::digest::{RunningSha256, Sha256, update_json};
 use crate::error::{Error, Kind, Result};
 use crate::id::{IdempotencyKey, ModelId, TenantId};
+use crate::media::MediaKind;
 use crate::metric::count;
 use crate::money::MicroUsd;
 use crate::port::{Admitted, Ids as _};
@@ -46,16 +47,16 @@ impl Fluxgate {
         let model = catalogue.model(&request.model)?;
         let inputs = model.accept(request.inputs)?;
         self.check_sizes(model, &inputs)?;
-        self.check_media(model, &inputs).await?;
+        let inputs = self.checked_media(model, inputs).await?;
         if let Some(callback) = &request.callback {
             self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
         }
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
         let tasks_in_flight_max = tenant.limits.tasks_in_flight;
         let outputs_asked = outputs_asked(model, &inputs);
-        let weight = tenant.limits.weight();
+        let (weight, makes) = (tenant.limits.weight(), model.makes);
         let (tenant, model) = (request.tenant, request.model);
-        let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked };
+        let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked, makes };
         let place = self.enter_line(&new.tenant, weight).await?;
         let admission = Admission { tasks_in_flight_max, ..self.admission(new, inputs, idempotency, place)? };
         let (tenant, turn) = (admission.task.tenant.clone(), admission.task.turn);
@@ -103,6 +104,7 @@ impl Fluxgate {
                 price: new.price,
                 cost: new.cost,
                 outputs_asked: new.outputs_asked,
+                makes: new.makes,
                 callback: new.callback,
             },
             now,
@@ -137,6 +139,7 @@ struct NewTaskParts {
     price: MicroUsd,
     cost: MicroUsd,
     outputs_asked: u32,
+    makes: Option<MediaKind>,
 }
 
 /// The input that says how many outputs are wanted, where a model has it.

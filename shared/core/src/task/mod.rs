@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::CallbackUrl;
 use crate::id::{ModelId, TaskId, TenantId, UpstreamId};
 use crate::line::Turn;
+use crate::media::MediaKind;
 use crate::money::{Hold, MicroUsd};
 use crate::time::Timestamp;
 
@@ -44,6 +45,9 @@ pub struct Task {
     /// How many outputs the inputs ask for; the price is for all of them.
     #[serde(default = "one_output")]
     pub outputs_asked: u32,
+    /// What the model makes, by the catalogue at submit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub makes: Option<MediaKind>,
     /// What was captured; zero until the task completes.
     #[serde(default)]
     pub charged: MicroUsd,
@@ -92,6 +96,7 @@ pub struct NewTask {
     pub price: MicroUsd,
     pub cost: MicroUsd,
     pub outputs_asked: u32,
+    pub makes: Option<MediaKind>,
     pub callback: Option<CallbackUrl>,
 }
 
@@ -112,6 +117,7 @@ impl Task {
             hold: Hold::default(),
             cost: new.cost,
             outputs_asked: new.outputs_asked.max(1),
+            makes: new.makes,
             charged: MicroUsd::ZERO,
             created_at: now,
             since: now,

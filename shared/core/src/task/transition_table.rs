@@ -30,6 +30,7 @@ fn task_in(state: State) -> Task {
         price: PRICE,
         cost: MicroUsd(60_000),
         outputs_asked: 1,
+        makes: None,
         callback: None,
     };
     let admitted = Task::admitted(new, Timestamp(1_000));

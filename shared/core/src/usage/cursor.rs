@@ -114,6 +114,7 @@ pub(crate) mod tests {
             price: MicroUsd(1),
             cost: MicroUsd(1),
             outputs_asked: 1,
+            makes: None,
             callback: None,
         };
         Task { state, ..Task::admitted(new, Timestamp(at)) }

@@ -155,7 +155,11 @@ fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
 fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Option<CallbackUrl>> {
     let field = match inputs.remove("webhook_url") {
         Some(Value::String(text)) => Some(text),
-        _ => None,
+        None | Some(Value::Null) => None,
+        Some(_) => {
+            let text = "webhook_url must be a text, the https URL to call at the end";
+            return Err(Error::invalid("invalid_parameter", text).field("webhook_url"));
+        }
     };
     let Some(text) = query.or(field).filter(|text| !text.is_empty()) else { return Ok(None) };
     CallbackUrl::parse(&text).map(Some).map_err(|error| error.field("webhook"))

@@ -6,6 +6,8 @@ mod live;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::run::OddOutput;
+
 pub use fault::Fault;
 pub(crate) use live::LiveFaults;
 
@@ -54,6 +56,9 @@ pub struct Faults {
     pub output_404: Fault,
     /// HTML where a picture should be, still called `image/jpeg`.
     pub wrong_output_type: Fault,
+    /// No pictures but one file of this kind: `"svg"`, `"glb"`, `"json"`, `"text"`, `"safetensors"`, `"mp4"`, `"mp3"`, `"new"`,
+    /// `"page"`.
+    pub odd_output: Option<OddOutput>,
     /// No download and no edit: one constant, tiny PNG a run. For benchmarks.
     pub tiny_output: Fault,
 }

@@ -1,5 +1,6 @@
 //! One run of a model: what was asked, how far it is, what came out.
 
+mod odd_output;
 mod picture;
 mod prediction;
 mod record;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use crate::catalogue::Model;
 
+pub use odd_output::OddOutput;
 pub(crate) use prediction::{echo, prediction};
 pub use record::RunRecord;
 pub(crate) use store::{Full, RunStore};
@@ -50,8 +52,16 @@ pub(crate) enum Progress {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    Completed { outputs: Vec<OutputName>, nsfw: bool },
-    Failed { code: u16, error: String },
+    Completed {
+        outputs: Vec<OutputName>,
+        nsfw: bool,
+        /// The format of the input that the emulator could not read, if so.
+        stands_in_for: Option<&'static str>,
+    },
+    Failed {
+        code: u16,
+        error: String,
+    },
 }
 
 /// The last part of an output's path: `0.jpg`.

@@ -3,13 +3,13 @@
 use std::io::Cursor;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use data_url::DataUrl;
 use futures::StreamExt as _;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageReader};
 
+use crate::DEMO_PHOTO;
 use crate::vendor::Vendor;
 
 const PICTURE_BYTES_MAX: usize = 50 * 1024 * 1024;
@@ -23,8 +23,8 @@ const JPEG_QUALITY: u8 = 92;
 pub(super) struct Unusable(pub(super) String);
 
 pub(super) async fn fetch(vendor: &Vendor, url: &str) -> Result<Bytes, Unusable> {
-    if let Some(data) = url.strip_prefix("data:") {
-        return from_data_uri(data);
+    if !url.trim_start().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) {
+        return inside(url);
     }
     // Its own files come from memory: the public address need not be reachable from here.
     if let Some(path) = url.strip_prefix(vendor.base_url.as_str()) {
@@ -37,9 +37,12 @@ pub(super) async fn fetch(vendor: &Vendor, url: &str) -> Result<Bytes, Unusable>
     }
 }
 
-fn from_data_uri(data: &str) -> Result<Bytes, Unusable> {
-    let (_, text) = data.split_once(";base64,").ok_or_else(|| Unusable("the data: URI is not base64".to_owned()))?;
-    let bytes = STANDARD.decode(text).map_err(|error| Unusable(format!("the data: URI is not base64: {error}")))?;
+/// A `data:` URI, or base64 alone.
+fn inside(text: &str) -> Result<Bytes, Unusable> {
+    let unreadable = || Unusable("the media is no URL and no base64".to_owned());
+    let bare = format!("data:;base64,{text}");
+    let uri = DataUrl::process(text).or_else(|_| DataUrl::process(&bare)).map_err(|_| unreadable())?;
+    let (bytes, _) = uri.decode_to_vec().map_err(|_| unreadable())?;
     if bytes.len() > PICTURE_BYTES_MAX { Err(too_large()) } else { Ok(bytes.into()) }
 }
 
@@ -63,7 +66,30 @@ fn too_large() -> Unusable {
     Unusable(format!("the media is larger than {PICTURE_BYTES_MAX} bytes"))
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
+/// What is edited.
+pub(super) struct Source {
+    pub(super) picture: DynamicImage,
+    /// The format of the picture that the emulator's own photograph stands in for.
+    pub(super) stands_in_for: Option<&'static str>,
+}
+
+/// A picture in a format that the vendor's models take and this emulator does not read has a stand-in.
+pub(super) fn decode(bytes: &[u8]) -> Result<Source, Unusable> {
+    match unread_format(bytes) {
+        None => Ok(Source { picture: read(bytes)?, stands_in_for: None }),
+        format => Ok(Source { picture: read(DEMO_PHOTO)?, stands_in_for: format }),
+    }
+}
+
+fn unread_format(bytes: &[u8]) -> Option<&'static str> {
+    match image::guess_format(bytes) {
+        Ok(format) => format.extensions_str().first().copied().filter(|_| !format.reading_enabled()),
+        // Pictures in the container of videos.
+        Err(_) => (bytes.get(4..8) == Some(b"ftyp")).then_some("heic"),
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
     let unreadable = |why: String| Unusable(format!("the media is not a picture that can be read: {why}"));
     let mut reader =
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| unreadable(error.to_string()))?;

@@ -60,7 +60,10 @@ pub(crate) fn echo(run: &Run) -> Value {
 
 fn add_outcome(data: &mut Value, vendor: &Vendor, run: &Run, outcome: Outcome) {
     match outcome {
-        Outcome::Completed { outputs, nsfw } => {
+        Outcome::Completed { outputs, nsfw, stands_in_for } => {
+            if let Some(format) = stands_in_for {
+                data["emulator_note"] = json!(format!("edited a stand-in: the emulator does not read {format}"));
+            }
             data["has_nsfw_contents"] = json!(vec![nsfw; outputs.len()]);
             data["outputs"] = outputs.iter().map(|name| output(vendor, run, name)).collect();
         }

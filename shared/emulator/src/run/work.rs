@@ -30,14 +30,21 @@ async fn outcome(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Outc
     }
     let nsfw = vendor.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
     if vendor.faults.strike(|faults| &mut faults.tiny_output) {
-        return Outcome::Completed { outputs: vec!["0.png".to_owned()], nsfw };
+        return Outcome::Completed { outputs: vec!["0.png".to_owned()], nsfw, stands_in_for: None };
+    }
+    if let Some(kind) = vendor.faults.value(|faults| faults.odd_output) {
+        let output = kind.keep(vendor, &run.id);
+        return Outcome::Completed { outputs: vec![output], nsfw, stands_in_for: None };
     }
     match outputs(vendor, run, pictures).await {
-        Ok(mut outputs) => {
+        Ok((mut outputs, stands_in_for)) => {
             if outputs.len() > 1 && vendor.faults.strike(|faults| &mut faults.fewer_outputs) {
                 outputs.pop();
             }
-            Outcome::Completed { outputs, nsfw }
+            if let Some(format) = stands_in_for {
+                tracing::warn!(run.id = run.id, format, "the emulator does not read this format; it edited a stand-in");
+            }
+            Outcome::Completed { outputs, nsfw, stands_in_for }
         }
         Err(Unusable(error)) => Outcome::Failed { code: 1402, error },
     }
@@ -48,7 +55,10 @@ fn mentions_nsfw(run: &Run) -> bool {
     prompt.split(|character: char| !character.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("nsfw"))
 }
 
-async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Result<Vec<String>, Unusable> {
+/// What was made, and the format that a stand-in was edited for.
+type Made<T> = Result<(Vec<T>, Option<&'static str>), Unusable>;
+
+async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Made<String> {
     let _picture = vendor.pictures.acquire().await.expect("the semaphore is never closed");
     let mut source = None;
     // Every picture has to be there, though only the first is edited.
@@ -58,8 +68,9 @@ async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Resu
     let _core = vendor.edits.acquire().await.expect("the semaphore is never closed");
     let edited = run.clone();
     let made = tokio::task::spawn_blocking(move || edit_all(&edited, source.as_deref())).await;
-    let made = made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
-    Ok(made.into_iter().enumerate().map(|(index, bytes)| keep(vendor, run, index, bytes)).collect())
+    let (made, stands_in_for) = made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
+    let kept = made.into_iter().enumerate().map(|(index, bytes)| keep(vendor, run, index, bytes));
+    Ok((kept.collect(), stands_in_for))
 }
 
 fn keep(vendor: &Vendor, run: &Run, index: usize, bytes: Bytes) -> String {
@@ -68,8 +79,11 @@ fn keep(vendor: &Vendor, run: &Run, index: usize, bytes: Bytes) -> String {
     name
 }
 
-fn edit_all(run: &Run, source: Option<&[u8]>) -> Result<Vec<Bytes>, Unusable> {
-    let source = source.map(picture::decode).transpose()?;
+fn edit_all(run: &Run, source: Option<&[u8]>) -> Made<Bytes> {
+    let (source, stands_in_for) = match source.map(picture::decode).transpose()? {
+        Some(source) => (Some(source.picture), source.stands_in_for),
+        None => (None, None),
+    };
     let seed = run.inputs.get("seed").and_then(Value::as_u64).unwrap_or_else(random_seed);
     let count = run.model.pictures(&run.inputs);
     let size = run.text("size").and_then(ratio);
@@ -85,7 +99,7 @@ fn edit_all(run: &Run, source: Option<&[u8]>) -> Result<Vec<Bytes>, Unusable> {
             None => looks::from_text(&request),
         })
     };
-    (0..count).map(edit).collect()
+    Ok(((0..count).map(edit).collect::<Result<_, _>>()?, stands_in_for))
 }
 
 /// A missing seed and -1 ask for any.

@@ -124,6 +124,40 @@ async fn a_picture_that_is_not_there_fails_the_run() {
 }
 
 #[tokio::test]
+async fn a_picture_in_a_format_that_is_not_read_has_a_stand_in_and_the_answer_says_so() {
+    let client = Client::new().await;
+    for (format, bytes) in [
+        ("heic", &b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..]),
+        ("avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif"),
+        ("gif", b"GIF89a\x01\0\x01\0"),
+        ("tiff", b"II*\0\x08\0\0\0"),
+    ] {
+        let ended = client.run(MAX, &json!({"prompt": "x", "image": data_uri(bytes)})).await;
+
+        assert_eq!(ended["status"], "completed", "{format}");
+        let note = ended["emulator_note"].as_str().unwrap();
+        assert!(note.contains("stand-in") && note.ends_with(format), "{note}");
+        image::load_from_memory(&client.download(&ended["outputs"][0]).await.bytes().await.unwrap()).unwrap();
+    }
+    assert_eq!(client.run(MAX, &inputs()).await.get("emulator_note"), None);
+}
+
+#[tokio::test]
+async fn a_picture_may_be_base64_alone_or_a_data_uri_in_capitals() {
+    use base64::Engine as _;
+    let client = Client::new().await;
+    let text = base64::engine::general_purpose::STANDARD.encode(picture());
+
+    for image in
+        [text.clone(), format!("DATA:IMAGE/PNG;BASE64,{text}"), format!("data:image/png;charset=utf-8;base64,{text}")]
+    {
+        let ended = client.run(MAX, &json!({"prompt": "x", "image": image})).await;
+
+        assert_eq!(ended["status"], "completed", "{}", ended["error"]);
+    }
+}
+
+#[tokio::test]
 async fn a_prompt_with_the_word_nsfw_is_flagged() {
     let client = Client::new().await;
     let mut inputs = inputs();

@@ -204,6 +204,7 @@ mod tests {
             price: MicroUsd(10),
             cost: MicroUsd(8),
             outputs_asked: 1,
+            makes: None,
             callback: None,
         };
         let hold = Hold { counted: true, ..Hold::default() };
