@@ -1,6 +1,8 @@
 //! Pictures on their way in.
 
-use fluxgate_tests::Gateway;
+use fluxgate_tests::tenant::Answer;
+use fluxgate_tests::{Gateway, TestTenant};
+use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
 #[tokio::test]
@@ -62,4 +64,68 @@ async fn an_upload_over_the_bound_is_413_and_one_that_is_no_form_is_400() {
     assert_eq!((large.status.as_u16(), large.text("/error_code").as_str()), (413, "upload_too_large"));
     assert_eq!((ticket.status.as_u16(), ticket.text("/field").as_str()), (413, "size"));
     assert_eq!((no_form.status.as_u16(), no_form.text("/field").as_str()), (400, "file"));
+}
+
+#[tokio::test]
+async fn a_form_may_hold_other_fields_before_and_after_its_file() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let photo = || Part::bytes(fluxgate_emulator::DEMO_PHOTO.to_vec());
+    let forms = [
+        ("photo.jpg", Form::new().text("purpose", "edit").part("file", photo().file_name("photo.jpg"))),
+        ("photo.jpg", Form::new().part("file", photo().file_name("photo.jpg")).text("note", "x".repeat(2_000_000))),
+        (
+            "photo.jpg",
+            Form::new().part("thumbnail", photo().file_name("a.jpg")).part("file", photo().file_name("photo.jpg")),
+        ),
+        ("cat.jpg", Form::new().part("file", photo().file_name("C:\\photos\\cat.jpg"))),
+        ("my \"cat\".jpg", Form::new().part("file", photo().file_name("../../my \"cat\".jpg"))),
+        ("upload", Form::new().part("file", photo())),
+        (
+            "photo.jpg",
+            Form::new().part("file", photo().file_name("photo.jpg").mime_str("application/octet-stream").unwrap()),
+        ),
+    ];
+
+    for (name, form) in forms {
+        let answer = upload(&tenant, form).await;
+
+        assert_eq!((answer.status.as_u16(), answer.text("/data/filename").as_str()), (200, name), "{:?}", answer.body);
+        // Where the client said nothing, the bytes said it.
+        assert_eq!(
+            (answer.text("/data/type").as_str(), &answer.body["data"]["size"]),
+            ("image", &json!(fluxgate_emulator::DEMO_PHOTO.len()))
+        );
+        let stored = tenant.http().get(answer.text("/data/download_url")).send().await.unwrap();
+        assert_eq!(stored.headers()["content-type"], "image/jpeg");
+        assert_eq!(stored.bytes().await.unwrap(), fluxgate_emulator::DEMO_PHOTO);
+    }
+}
+
+#[tokio::test]
+async fn two_files_in_one_form_are_refused_rather_than_one_lost() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let photo = || Part::bytes(fluxgate_emulator::DEMO_PHOTO.to_vec()).file_name("photo.jpg");
+
+    let answer = upload(&tenant, Form::new().part("file", photo()).part("file", photo())).await;
+
+    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, "file"), "{:?}", answer.body);
+}
+
+#[tokio::test]
+async fn an_uploaded_page_is_never_opened_in_the_emulator_s_name() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let page = Part::bytes(b"<script>alert(1)</script>".to_vec()).file_name("a.html").mime_str("text/html").unwrap();
+
+    let answer = upload(&tenant, Form::new().part("file", page)).await;
+
+    let stored = tenant.http().get(answer.text("/data/download_url")).send().await.unwrap();
+    assert_eq!(stored.headers()["content-disposition"], "attachment");
+    assert_eq!(stored.headers()["x-content-type-options"], "nosniff");
+}
+
+async fn upload(tenant: &TestTenant, form: Form) -> Answer {
+    tenant.send(tenant.http().post(tenant.url("/api/v3/media/upload/binary")).multipart(form)).await
 }

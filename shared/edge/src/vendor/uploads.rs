@@ -5,6 +5,7 @@ use std::io;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
+use fluxgate_core::media::{HEAD_BYTES, OCTET_STREAM, sniff};
 use fluxgate_core::port::Upload;
 use fluxgate_core::principal::Scope;
 use fluxgate_core::{Error, Kind, Result};
@@ -21,6 +22,10 @@ use crate::state::Edge;
 type Answer = std::result::Result<Json<Envelope<VendorJson>>, VendorError>;
 type Chunk = io::Result<axum::body::Bytes>;
 type Form = std::result::Result<Multipart, MultipartRejection>;
+
+/// The part of a form that holds the file.
+const FILE: &str = "file";
+const FILENAME_CHARS_MAX: usize = 200;
 
 /// Ask for an upload ticket
 ///
@@ -44,7 +49,7 @@ pub(crate) async fn ticket(State(edge): State<Edge>, bearer: VendorBearer, body:
 /// Upload a file
 #[utoipa::path(
     post, path = "/api/v3/media/upload/binary", tag = "uploads", operation_id = "upload",
-    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'"),
+    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; others are passed over"),
     responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn binary(edge: State<Edge>, bearer: VendorBearer, multipart: Form) -> Answer {
@@ -54,7 +59,7 @@ pub(crate) async fn binary(edge: State<Edge>, bearer: VendorBearer, multipart: F
 /// Upload a file, by the legacy path
 #[utoipa::path(
     post, path = "/api/v2/media/upload/binary", tag = "uploads", operation_id = "upload_v2",
-    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'"),
+    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; others are passed over"),
     responses((status = 200, body = Envelope<VendorJson>), (status = "4XX", body = VendorErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn binary_v2(edge: State<Edge>, bearer: VendorBearer, multipart: Form) -> Answer {
@@ -76,33 +81,42 @@ async fn upload(State(edge): State<Edge>, bearer: VendorBearer, form: Form) -> A
     let pumping = tokio::spawn(pump(multipart, head, bytes_max));
     let upload = opened.await.map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
     let uploaded = edge.fluxgate.ports.upstream.upload(upload).await;
-    if let (Err(_), Ok(Err(cause))) = (&uploaded, pumping.await) {
+    // What was wrong with the tenant's side counts more than what the vendor made of it.
+    if let Ok(Err(cause)) = pumping.await {
         return Err(cause.into());
     }
     Ok(success(VendorJson(uploaded?)))
 }
 
-/// Fails with what was wrong with the tenant's side of the upload.
+/// Hands on the first field named `file`; what stands before it is passed over. Fails with what was wrong with the tenant's side.
 async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, bytes_max: u64) -> Result<()> {
-    let mut field = match file_field(&mut multipart, bytes_max).await {
-        Ok(field) => field,
-        Err(error) => {
-            drop(head.send(Err(error)));
-            return Ok(());
-        }
-    };
-    let (sender, receiver) = mpsc::channel::<Chunk>(4);
-    let opened = Upload {
-        filename: field.file_name().unwrap_or("upload").to_owned(),
-        content_type: field.content_type().unwrap_or("application/octet-stream").to_owned(),
-        bytes: chunks(receiver),
-    };
-    if head.send(Ok(opened)).is_err() {
+    let whole = loop {
+        let refused = match multipart.next_field().await {
+            Ok(Some(field)) if field.name() == Some(FILE) => break pump_file(field, head, bytes_max).await?,
+            Ok(Some(_)) => continue,
+            Ok(None) => missing(),
+            Err(error) => broken(&error, bytes_max),
+        };
+        drop(head.send(Err(refused)));
         return Ok(());
+    };
+    if whole { rest(multipart, bytes_max).await } else { Ok(()) }
+}
+
+/// True when all of the file was handed on.
+async fn pump_file(mut field: Field<'_>, head: oneshot::Sender<Result<Upload>>, bytes_max: u64) -> Result<bool> {
+    let filename = file_name(field.file_name().unwrap_or_default());
+    let declared = field.content_type().map(str::to_owned);
+    let mut next = field.chunk().await;
+    let first = next.as_ref().ok().and_then(Option::as_ref).map(|bytes| &**bytes).unwrap_or_default();
+    let content_type = content_type(declared, first);
+    let (sender, receiver) = mpsc::channel::<Chunk>(4);
+    if head.send(Ok(Upload { filename, content_type, bytes: chunks(receiver) })).is_err() {
+        return Ok(false);
     }
     loop {
-        let (chunk, failed) = match field.chunk().await {
-            Ok(None) => return Ok(()),
+        let (chunk, failed) = match next {
+            Ok(None) => return Ok(true),
             Ok(Some(bytes)) => (Ok(bytes), None),
             // The broken stream breaks the request upstream: half a file is never taken for a whole one.
             Err(error) => (Err(io::Error::other("the tenant's upload broke off")), Some(broken(&error, bytes_max))),
@@ -112,9 +126,34 @@ async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, b
             return Err(error);
         }
         if gone {
-            return Ok(());
+            return Ok(false);
+        }
+        next = field.chunk().await;
+    }
+}
+
+/// Reads what stands behind the file, so that its sender is not cut off before it hears the answer.
+async fn rest(mut multipart: Multipart, bytes_max: u64) -> Result<()> {
+    while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error, bytes_max))? {
+        if field.name() == Some(FILE) {
+            let text = "one file is taken at a time; send each in an upload of its own";
+            return Err(Error::invalid("invalid_parameter", text).field(FILE));
         }
     }
+    Ok(())
+}
+
+/// The last part of a path, as some clients send it; without signs that end a header.
+fn file_name(sent: &str) -> String {
+    let name = sent.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = name.chars().filter(|sign| !sign.is_control()).take(FILENAME_CHARS_MAX).collect();
+    if matches!(name.trim(), "" | "." | "..") { "upload".to_owned() } else { name }
+}
+
+/// What the client says, unless it says nothing: then what the first bytes say.
+fn content_type(declared: Option<String>, first: &[u8]) -> String {
+    let told = declared.filter(|declared| !declared.eq_ignore_ascii_case(OCTET_STREAM));
+    told.unwrap_or_else(|| sniff(&first[..first.len().min(HEAD_BYTES)]).content_type.to_owned())
 }
 
 fn broken(error: &MultipartError, bytes_max: u64) -> Error {
@@ -124,19 +163,11 @@ fn broken(error: &MultipartError, bytes_max: u64) -> Error {
     if is_timeout(error) {
         return too_slow();
     }
-    Error::invalid("upload_broken", "the upload broke off before its end; send it again").field("file")
+    Error::invalid("upload_broken", "the upload broke off before its end; send it again").field(FILE)
 }
 
 fn missing() -> Error {
-    Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field("file")
-}
-
-async fn file_field(multipart: &mut Multipart, bytes_max: u64) -> Result<Field<'_>> {
-    let missing =
-        || Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field("file");
-    let next = multipart.next_field().await.map_err(|error| broken(&error, bytes_max))?;
-    let field = next.ok_or_else(missing)?;
-    if field.name() == Some("file") { Ok(field) } else { Err(missing()) }
+    Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field(FILE)
 }
 
 fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
@@ -148,4 +179,39 @@ fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
 
 fn too_large(bytes_max: u64) -> Error {
     Error::new(Kind::TooLarge, "upload_too_large", format!("an upload may hold {bytes_max} bytes")).field("size")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_is_the_last_part_of_its_path_and_holds_nothing_that_ends_a_header() {
+        for (sent, kept) in [
+            ("photo.jpg", "photo.jpg"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\photos\\my \"cat\".png", "my \"cat\".png"),
+            ("a\r\nx: y.png", "ax: y.png"),
+            ("photos/", "upload"),
+            ("..", "upload"),
+            ("", "upload"),
+        ] {
+            assert_eq!(file_name(sent), kept, "{sent:?}");
+        }
+        assert_eq!(file_name(&"ü".repeat(999)).chars().count(), FILENAME_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_type_that_the_client_leaves_open_is_told_by_the_bytes() {
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+        for (declared, first, told) in [
+            (None, &png[..], "image/png"),
+            (Some("application/octet-stream"), png, "image/png"),
+            (Some("image/webp"), png, "image/webp"),
+            (None, b"\0\x01", OCTET_STREAM),
+            (None, b"", OCTET_STREAM),
+        ] {
+            assert_eq!(content_type(declared.map(str::to_owned), first), told, "{declared:?}");
+        }
+    }
 }

@@ -59,16 +59,19 @@ pub(super) async fn binary(State(vendor): Shared, mut form: Multipart) -> Result
     vendor.count("upload_binary");
     let late = vendor.faults.value(|faults| faults.hang_upload_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
+    let mut kept = None;
+    // To the end, so that a client is not cut off while it sends what stands behind the file.
     while let Some(field) = form.next_field().await.map_err(|error| unreadable(&error))? {
-        if field.name() == Some("file") {
-            return Ok(success(keep(&vendor, field).await?));
+        if field.name() == Some("file") && kept.is_none() {
+            kept = Some(keep(&vendor, field).await?);
         }
     }
-    Err(Refusal::invalid("the form has no field 'file'"))
+    kept.map(success).ok_or_else(|| Refusal::invalid("the form has no field 'file'"))
 }
 
 async fn keep(vendor: &Vendor, field: Field<'_>) -> Result<Value, Refusal> {
-    let filename = field.file_name().unwrap_or("file").to_owned();
+    // Some clients send a whole path.
+    let filename = field.file_name().and_then(|name| name.rsplit(['/', '\\']).next()).unwrap_or("file").to_owned();
     let content_type = field.content_type().unwrap_or(UNTYPED).to_owned();
     let bytes = field.bytes().await.map_err(|error| unreadable(&error))?;
     let (path, size) = (new_path(&filename), bytes.len());

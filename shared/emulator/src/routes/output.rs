@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
 
@@ -36,9 +36,12 @@ pub(super) async fn output(vendor: Shared, Path((id, name)): Path<(String, Strin
     Ok(whole(file))
 }
 
-/// All of a file; the length is set by the server.
+/// All of a file; the length is set by the server. Whatever was uploaded, no page is opened in the emulator's name.
 pub(super) fn whole(file: File) -> Response {
-    ([(CONTENT_TYPE, file.content_type)], file.bytes).into_response()
+    let shown = ["image/", "video/", "audio/"].iter().any(|kind| file.content_type.starts_with(kind));
+    let kept = (!shown || file.content_type.contains("xml")).then_some([(CONTENT_DISPOSITION, "attachment")]);
+    let headers = [(CONTENT_TYPE, file.content_type.as_str()), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers, kept.map(AppendHeaders), file.bytes).into_response()
 }
 
 fn truncated(file: &File) -> Response {

@@ -49,8 +49,8 @@ async fn a_form_uploads_on_both_its_paths() {
     let client = Client::new().await;
 
     for path in ["/api/v3/media/upload/binary", "/api/v2/media/upload/binary"] {
-        let part = Part::bytes(picture()).file_name("cat.png").mime_str("image/png").unwrap();
-        let form = Form::new().part("file", part);
+        let part = Part::bytes(picture()).file_name("C:\\photos\\cat.png").mime_str("image/png").unwrap();
+        let form = Form::new().text("purpose", "edit").part("file", part).text("note", "x".repeat(1_000_000));
         let answer = client.request(Method::POST, path).multipart(form).send().await.unwrap();
         let data = answer.json::<Value>().await.unwrap()["data"].take();
 
