@@ -17,7 +17,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::S3Limits;
 use super::bucket::Bucket;
-use super::put::{SHA256, created, existing, length, unreadable};
+use super::put::{created, existing, length, metadata, unreadable};
 use super::refusal::{Refusal, refusal, unavailable};
 
 /// The most that S3 takes.
@@ -61,8 +61,9 @@ impl<'a> Upload<'a> {
             .set_expected_bucket_owner(bucket.owner.clone())
             .key(&object.key)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .metadata(SHA256, hex::encode(object.sha256))
+            .set_metadata(Some(metadata(object)))
             .content_type(&object.content_type)
+            .set_content_disposition(object.content_disposition.map(str::to_owned))
             .customize();
         let created = Box::pin(bucket.caller.does(create).send()).await.map_err(|error| refusal(&error, bucket));
         let id = created.map_err(|refusal| refusal.error(bucket))?.upload_id.ok_or_else(|| unavailable(bucket))?;

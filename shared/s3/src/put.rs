@@ -1,5 +1,7 @@
 //! The conditional put, and the look at what was there before.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
@@ -15,6 +17,8 @@ use super::refusal::{Refusal, refusal};
 
 /// The name of the digest in an object's metadata.
 pub(super) const SHA256: &str = "sha256";
+/// What the vendor called the file, in an object's metadata.
+const PROVIDER_TYPE: &str = "provider-type";
 
 pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
     let put = request(bucket, &object).await?.if_none_match("*").customize();
@@ -44,11 +48,17 @@ async fn request(bucket: &Bucket<'_>, object: &NewObject) -> Result<PutObjectFlu
         .set_expected_bucket_owner(bucket.owner.clone())
         .key(&object.key)
         .checksum_sha256(BASE64.encode(object.sha256))
-        .metadata(SHA256, hex::encode(object.sha256))
+        .set_metadata(Some(metadata(object)))
         .content_type(&object.content_type)
+        .set_content_disposition(object.content_disposition.map(str::to_owned))
         .content_length(length(object.bytes)?)
         .body(body(&object.body).await?);
     Ok(put)
+}
+
+pub(super) fn metadata(object: &NewObject) -> HashMap<String, String> {
+    let told = object.provider_type.clone().map(|told| (PROVIDER_TYPE.to_owned(), told));
+    [(SHA256.to_owned(), hex::encode(object.sha256))].into_iter().chain(told).collect()
 }
 
 async fn body(body: &ObjectBody) -> Result<ByteStream> {

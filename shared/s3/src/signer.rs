@@ -12,6 +12,7 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4::SigningParams;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::media::disposition;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Error, Result};
@@ -80,7 +81,10 @@ impl S3Signer {
     /// The bucket's owner is not demanded: that is a header, which nobody who follows a link sends.
     async fn signed(&self, output: &Output, validity: Validity, keys: Credentials) -> Result<String> {
         let key = utf8_percent_encode(&output.key, KEY);
-        let url = format!("{}/{key}?x-id=GetObject", self.bucket_url(&output.bucket).await?);
+        // Whoever stored the object: nothing that a browser would run is opened in the bucket's name.
+        let kept = disposition(&output.content_type).map(|kept| format!("&response-content-disposition={kept}"));
+        let kept = kept.unwrap_or_default();
+        let url = format!("{}/{key}?x-id=GetObject{kept}", self.bucket_url(&output.bucket).await?);
         let mut request = http::Request::get(&url).body(()).map_err(|error| unsigned().source(error))?;
         let body = SignableBody::UnsignedPayload;
         let signable = SignableRequest::new("GET", url, std::iter::empty(), body);

@@ -47,6 +47,8 @@ impl UsageSink for S3UsageSink {
             sha256: sha256(&batch.lines),
             body: ObjectBody::Memory(batch.lines),
             content_type: CONTENT_TYPE.to_owned(),
+            content_disposition: None,
+            provider_type: None,
         };
         let bucket = Bucket::new(&self.client, &self.destination, Caller::own());
         put::put_named(&bucket, &object).await

@@ -79,6 +79,8 @@ fn large(byte: u8) -> (Vec<u8>, NewObject) {
         bytes: bytes.len() as u64,
         sha256: sha256(&bytes),
         content_type: "video/mp4".to_owned(),
+        content_disposition: Some("attachment"),
+        provider_type: Some("video/x-new".to_owned()),
     };
     (bytes, object)
 }
@@ -93,6 +95,8 @@ async fn a_large_object_arrives_in_parts_as_one() {
     let url = bed.store.presign(&tenant(), &destination(), &output, 60_000).await.unwrap();
     let answer = reqwest::get(url).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "video/mp4");
+    assert_eq!(answer.headers()["content-disposition"], "attachment");
+    assert_eq!(answer.headers()["x-amz-meta-provider-type"], "video/x-new");
     assert_eq!(answer.headers()["x-amz-meta-sha256"], output.sha256.as_str());
     // A single put's ETag counts no parts.
     assert!(answer.headers()["etag"].to_str().unwrap().ends_with("-3\""));

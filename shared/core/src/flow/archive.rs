@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::Fluxgate;
 use crate::error::{Error, Kind, Result};
 use crate::id::{TaskId, TenantId};
+use crate::media;
 use crate::port::{NewObject, OutputFetch};
 use crate::task::{Failure, Output, Signal, State, Step, Task};
 use crate::tenant::Destination;
@@ -89,7 +90,7 @@ impl Fluxgate {
     async fn copy(&self, task: &Task, destination: &Destination, n: usize, source: &str) -> Result<Output> {
         let bounds = self.bounds();
         let (bytes_max, timeout_ms) = (bounds.output_bytes_max, bounds.output_timeout_ms);
-        let fetch = OutputFetch { url: source, promised: None, bytes_max, timeout_ms };
+        let fetch = OutputFetch { url: source, promised: task.makes, bytes_max, timeout_ms };
         let fetched = self.ports.outputs.fetch(fetch).await.map_err(|failure| failure.error)?;
         let object = NewObject {
             key: destination.key(task.created_at, task.id.as_str(), n, fetched.extension),
@@ -97,6 +98,8 @@ impl Fluxgate {
             bytes: fetched.bytes,
             sha256: fetched.sha256,
             content_type: fetched.content_type.to_owned(),
+            content_disposition: media::disposition(fetched.content_type),
+            provider_type: fetched.provider_type,
         };
         Ok(self.ports.objects.put_new(&task.tenant, destination, object).await?.output())
     }

@@ -29,7 +29,7 @@ pub use entropy::{Entropy, Ids};
 pub use guard::AddressGuard;
 pub use line_store::LineStore;
 pub use object_store::{NewObject, ObjectBody, ObjectStore, Stored};
-pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, MediaKind, OutputFetch, OutputFetcher};
+pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, OutputFetcher};
 pub use queue::{DeadLetter, Lease, Queue};
 pub use task_store::{Admitted, TaskStore};
 pub use tenant_store::TenantStore;

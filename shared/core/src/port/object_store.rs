@@ -24,6 +24,10 @@ pub struct NewObject {
     /// Checked by the store against what arrives, and kept in the object's metadata as hex.
     pub sha256: crate::digest::Sha256,
     pub content_type: String,
+    /// `attachment` for what a browser must not open by itself; kept with the object and sent with every download.
+    pub content_disposition: Option<&'static str>,
+    /// What the vendor called it, kept in the object's metadata; printable ASCII.
+    pub provider_type: Option<String>,
 }
 
 /// What became of a conditional put.
@@ -45,10 +49,11 @@ impl Stored {
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable` when the bucket cannot be
-    /// written now, kind `Forbidden` when it may not be.
+    /// written now, kind `Forbidden` when it may not be. Type, disposition and the vendor's type are kept with the object.
     async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored>;
 
-    /// A URL that downloads the object for `expires_ms`, without asking the bucket.
+    /// A URL that downloads the object for `expires_ms`, without asking the bucket; what a browser must not open comes as an
+    /// attachment, however it was stored.
     async fn presign(
         &self,
         tenant: &TenantId,

@@ -7,25 +7,18 @@ use async_trait::async_trait;
 use super::object_store::ObjectBody;
 use crate::digest::Sha256;
 use crate::error::Error;
+use crate::media::MediaKind;
 
 /// One output to be fetched. It has no `Debug`: its URL may be signed.
 #[derive(Clone, Copy)]
 pub struct OutputFetch<'a> {
-    /// Where the vendor keeps it, or a `data:` URI that holds it.
+    /// Where the vendor keeps it, or what holds it: a `data:` URI, base64, or a text that is the output itself.
     pub url: &'a str,
     /// What the model makes by the catalogue, where that is known; the extension in the URL's path says more.
     pub promised: Option<MediaKind>,
     pub bytes_max: u64,
     /// The whole of it: look-ups, redirects and bytes.
     pub timeout_ms: u64,
-}
-
-/// What a model makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MediaKind {
-    Picture,
-    Video,
-    Sound,
 }
 
 /// A fetched file, digested and sniffed as it passed.
@@ -35,8 +28,10 @@ pub struct Fetched {
     pub sha256: Sha256,
     /// Sniffed from the bytes, whatever the server called it.
     pub content_type: &'static str,
-    /// Without the dot.
+    /// Without the dot; letters and digits alone.
     pub extension: &'static str,
+    /// What the server called it, where it said so: one short line.
+    pub provider_type: Option<String>,
 }
 
 /// Why an output was not fetched: the sort says what to do next, the error says it in words that may be shown to a tenant.
@@ -94,6 +89,7 @@ impl std::error::Error for FetchFailure {
 
 #[async_trait]
 pub trait OutputFetcher: Send + Sync {
-    /// Fetches one output through the guard, in one pass. Redirects are followed, each through the guard.
+    /// Fetches one output through the guard, in one pass. Redirects are followed, each through the guard. Whatever comes is the
+    /// output, but for text where a file was promised.
     async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure>;
 }

@@ -2,7 +2,7 @@
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    HeaderValue,
+    HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use s3s::service::S3Service;
@@ -19,6 +19,8 @@ pub(super) async fn answer(service: S3Service, request: Request<Body>) -> Result
     let mut response = service.call(request).with_subscriber(Dispatch::none()).await?;
     if readable {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        // A browser takes an object for what it was stored as, and for nothing else.
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     Ok(response)
 }

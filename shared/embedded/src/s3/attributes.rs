@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use fluxgate_core::media;
 use s3s::dto::{ETag, PutObjectInput};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,17 @@ impl Attributes {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
+    }
+
+    /// As S3 calls what came without one.
+    pub(super) fn content_type(&self) -> String {
+        self.content_type.clone().unwrap_or_else(|| media::OCTET_STREAM.to_owned())
+    }
+
+    /// As it was stored. What a browser would run is never opened in this server's name, whoever laid it here.
+    pub(super) fn disposition(&self) -> Option<String> {
+        let kept = || media::disposition(self.content_type.as_deref().unwrap_or_default()).map(str::to_owned);
+        self.content_disposition.clone().or_else(kept)
     }
 
     /// S3 lets an ETag be any digest of the bytes; this one is at hand.

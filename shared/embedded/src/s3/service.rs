@@ -165,6 +165,7 @@ impl S3 for FolderS3 {
         let length = part.end - part.start;
         let e_tag = opened.attributes.e_tag();
         let known = opened.attributes;
+        let asked = input.response_content_disposition;
         Ok(S3Response::new(GetObjectOutput {
             body: Some(StreamingBlob::wrap(read.of(ReaderStream::with_capacity(opened.file.take(length), READ_BYTES)))),
             content_length: i64::try_from(length).ok(),
@@ -172,8 +173,8 @@ impl S3 for FolderS3 {
             accept_ranges: Some("bytes".to_owned()),
             last_modified: Some(opened.modified),
             e_tag,
-            content_type: known.content_type,
-            content_disposition: known.content_disposition,
+            content_disposition: asked.or_else(|| known.disposition()),
+            content_type: Some(known.content_type()),
             content_encoding: known.content_encoding,
             cache_control: known.cache_control,
             // Of the whole object, so not beside a part of it.
@@ -192,8 +193,8 @@ impl S3 for FolderS3 {
             accept_ranges: Some("bytes".to_owned()),
             last_modified: Some(opened.modified),
             e_tag,
-            content_type: known.content_type,
-            content_disposition: known.content_disposition,
+            content_disposition: known.disposition(),
+            content_type: Some(known.content_type()),
             content_encoding: known.content_encoding,
             cache_control: known.cache_control,
             checksum_sha256: known.sha256,

@@ -53,7 +53,7 @@ pub(super) fn too_large(bytes_max: u64) -> FetchFailure {
 }
 
 pub(super) fn not_as_promised() -> FetchFailure {
-    let text = "the output is not a picture, a video or a sound";
+    let text = "the output is text in place of the file that was promised";
     FetchFailure::new(Sort::NotAsPromised, Error::unavailable("output_not_media", text))
 }
 

@@ -1,21 +1,22 @@
 //! Fetches what the vendor produced: digested, counted, sniffed and put aside in one pass.
 
-mod data_uri;
 mod failure;
-mod media_type;
+mod inline;
 mod pass;
 mod redirects;
 mod spool;
 
 use async_trait::async_trait;
+use fluxgate_core::media::Promise;
 use fluxgate_core::port::{FetchFailure, Fetched, OutputFetch, OutputFetcher};
 use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
 
 use crate::guard::GuardedClient;
 use failure::{broken_off, failed, too_large};
 use pass::Pass;
 
-/// [`OutputFetcher`] over HTTP, and for `data:` URIs.
+/// [`OutputFetcher`] over HTTP, and for outputs that come inside the vendor's answer.
 pub struct HttpOutputFetcher {
     client: GuardedClient,
 }
@@ -29,23 +30,24 @@ impl HttpOutputFetcher {
 #[async_trait]
 impl OutputFetcher for HttpOutputFetcher {
     async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
-        if data_uri::is_one(output.url) {
-            let bytes = data_uri::decode(output.url, output.bytes_max)?;
-            let mut pass = Pass::new(output.bytes_max);
-            pass.take(&bytes).await?;
-            return pass.finish().await;
+        if let Some(inline) = inline::read(output.url, output.promised, output.bytes_max)? {
+            let mut pass = Pass::new(output.bytes_max, inline.promise);
+            pass.take(&inline.bytes).await?;
+            return pass.finish(output.url, inline.provider_type).await;
         }
         let response = redirects::follow(&self.client, output.url, output.timeout_ms).await?;
-        receive(response, output.bytes_max).await
+        receive(response, output).await
     }
 }
 
-async fn receive(mut response: Response, bytes_max: u64) -> Result<Fetched, FetchFailure> {
+async fn receive(mut response: Response, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
+    let OutputFetch { url, promised, bytes_max, .. } = output;
     let announced = response.content_length();
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(too_large(bytes_max));
     }
-    let mut pass = Pass::new(bytes_max);
+    let provider_type = response.headers().get(CONTENT_TYPE).and_then(|told| told.to_str().ok()).map(str::to_owned);
+    let mut pass = Pass::new(bytes_max, Promise::of(url, promised));
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         pass.take(&chunk).await?;
     }
@@ -53,5 +55,5 @@ async fn receive(mut response: Response, bytes_max: u64) -> Result<Fetched, Fetc
     if announced.is_some_and(|length| length != pass.bytes()) {
         return Err(broken_off());
     }
-    pass.finish().await
+    pass.finish(url, provider_type).await
 }

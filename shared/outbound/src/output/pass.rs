@@ -1,14 +1,18 @@
 //! One pass over an output's bytes: bounded, digested, sniffed, spooled.
 
 use fluxgate_core::digest::RunningSha256;
+use fluxgate_core::media::{HEAD_BYTES, MediaType, Promise, key_extension, sniff};
 use fluxgate_core::port::{FetchFailure, Fetched};
 
 use super::failure::{empty, not_as_promised, spool_failed, too_large};
-use super::media_type::{HEAD_BYTES, MediaType, sniff};
 use super::spool::Spool;
+
+/// Of what a server calls its file.
+const PROVIDER_TYPE_BYTES_MAX: usize = 127;
 
 pub(super) struct Pass {
     bytes_max: u64,
+    promise: Promise,
     bytes: u64,
     sha256: RunningSha256,
     /// The first bytes, until they are enough to tell what this is.
@@ -18,9 +22,10 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(super) fn new(bytes_max: u64, promise: Promise) -> Self {
         Self {
             bytes_max,
+            promise,
             bytes: 0,
             sha256: RunningSha256::default(),
             head: Vec::new(),
@@ -43,20 +48,22 @@ impl Pass {
         self.spool.write(chunk).await.map_err(spool_failed)
     }
 
-    pub(super) async fn finish(self) -> Result<Fetched, FetchFailure> {
+    /// `source` is where it came from, as the vendor named it.
+    pub(super) async fn finish(self, source: &str, provider_type: Option<String>) -> Result<Fetched, FetchFailure> {
         if self.bytes == 0 {
             return Err(empty());
         }
         let media_type = match self.media_type {
             Some(media_type) => media_type,
-            None => sniff(&self.head).ok_or_else(not_as_promised)?,
+            None => promised(self.promise, &self.head)?,
         };
         Ok(Fetched {
             body: self.spool.finish().await.map_err(spool_failed)?,
             bytes: self.bytes,
             sha256: self.sha256.finish(),
             content_type: media_type.content_type,
-            extension: media_type.extension,
+            extension: key_extension(source, &media_type),
+            provider_type: provider_type.and_then(|told| noted(&told)),
         })
     }
 
@@ -65,8 +72,20 @@ impl Pass {
         let missing = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
         if self.media_type.is_none() && self.head.len() == HEAD_BYTES {
-            self.media_type = Some(sniff(&self.head).ok_or_else(not_as_promised)?);
+            self.media_type = Some(promised(self.promise, &self.head)?);
         }
         Ok(())
     }
+}
+
+fn promised(promise: Promise, head: &[u8]) -> Result<MediaType, FetchFailure> {
+    let found = sniff(head);
+    if promise.is_broken_by(found.family) { Err(not_as_promised()) } else { Ok(found) }
+}
+
+/// What can stand in a header, bounded.
+fn noted(told: &str) -> Option<String> {
+    let told: String = told.chars().filter(|sign| matches!(sign, ' '..='~')).take(PROVIDER_TYPE_BYTES_MAX).collect();
+    let told = told.trim();
+    (!told.is_empty()).then(|| told.to_owned())
 }

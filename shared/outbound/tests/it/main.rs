@@ -5,6 +5,7 @@
 mod callbacks;
 mod guarding;
 mod issuer_documents;
+mod output_types;
 mod outputs;
 mod servers;
 mod submits;

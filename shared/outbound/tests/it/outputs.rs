@@ -119,12 +119,17 @@ async fn an_output_that_comes_too_slowly_is_given_up() {
 
 #[tokio::test]
 async fn a_page_under_a_picture_s_name_is_refused() {
-    let page = || async { ([(header::CONTENT_TYPE, "image/png")], "<!DOCTYPE html><html>expired</html>") };
-    let url = serve(Router::new().route("/out.png", get(page))).await;
+    let excuse = |text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, "image/png")], text) });
+    let router = Router::new()
+        .route("/out.png", excuse("<!DOCTYPE html><html>expired</html>"))
+        .route("/json.webp", excuse("{\"error\":\"expired\"}"))
+        .route("/text.mp4", excuse("expired"));
+    let url = serve(router).await;
 
-    let failure = failure(url.join("/out.png").unwrap().as_str(), MIB).await;
-
-    assert_eq!(failure, (Sort::NotAsPromised, "output_not_media"));
+    for path in ["/out.png", "/json.webp", "/text.mp4"] {
+        let failure = failure(url.join(path).unwrap().as_str(), MIB).await;
+        assert_eq!(failure, (Sort::NotAsPromised, "output_not_media"), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -132,6 +137,7 @@ async fn a_large_page_is_refused_before_it_has_ended() {
     let mut start = b"HTTP/1.1 200 OK\r\ncontent-length: 900000\r\n\r\n<!DOCTYPE html>".to_vec();
     start.resize(20_000, b' ');
     let (url, _) = serve_bytes(Manners::SayAndStall(start)).await;
+    let url = url.join("/out.png").unwrap();
 
     assert_eq!(failure(url.as_str(), MIB).await, (Sort::NotAsPromised, "output_not_media"));
 }
@@ -284,7 +290,10 @@ async fn a_data_uri_is_bounded_and_sniffed_like_any_other() {
 
     assert_eq!(failure("data:image/gif;base64,R0lGODlhAQABAA==", 9).await, (Sort::TooLarge, "output_too_large"));
     assert_eq!(failure(page, MIB).await, (Sort::NotAsPromised, "output_not_media"));
-    for text in ["data:image/gif,GIF89a", "data:image/gif;base64", "data:image/gif;base64,***", "no url at all"] {
+    for text in ["data:image/gif;base64", "data:image/gif;base64,***"] {
         assert_eq!(failure(text, MIB).await, (Sort::Unusable, "output_unavailable"), "{text}");
+    }
+    for text in ["ftp://cdn.example/a.png", "s3://bucket/key"] {
+        assert_eq!(failure(text, MIB).await.0, Sort::Forbidden, "{text}");
     }
 }

@@ -35,6 +35,8 @@ pub(crate) fn object(key: &str, bytes: &'static [u8]) -> NewObject {
         bytes: bytes.len() as u64,
         sha256: sha256(bytes),
         content_type: "image/png".to_owned(),
+        content_disposition: None,
+        provider_type: None,
     }
 }
 
@@ -152,6 +154,40 @@ pub(crate) async fn a_presigned_url_downloads_the_object_as_what_it_is(bench: Be
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["content-type"], "image/png");
     assert_eq!(answer.bytes().await.unwrap(), "picture");
+}
+
+pub(crate) async fn what_a_browser_must_not_open_comes_as_an_attachment_with_the_vendor_s_type_noted(bench: Bench<'_>) {
+    let mut drawing = object(KEY, b"<svg/>");
+    drawing.content_type = "image/svg+xml".to_owned();
+    drawing.content_disposition = Some("attachment");
+    drawing.provider_type = Some("text/html; charset=utf-8".to_owned());
+
+    let output = bench.put(drawing).await.unwrap().output();
+    let as_a_picture = Output { content_type: "image/png".to_owned(), ..output.clone() };
+
+    // By its link, and by one that was signed for something harmless: the object itself says so too.
+    for output in [&output, &as_a_picture] {
+        let answer = bench.download(output).await;
+        assert_eq!(answer.headers()["content-type"], "image/svg+xml");
+        assert_eq!(answer.headers()["content-disposition"], "attachment");
+        assert_eq!(answer.headers()["x-amz-meta-provider-type"], "text/html; charset=utf-8");
+    }
+}
+
+pub(crate) async fn a_picture_may_be_shown_where_it_lies(bench: Bench<'_>) {
+    let output = bench.put(object(KEY, b"picture")).await.unwrap().output();
+
+    assert_eq!(bench.download(&output).await.headers().get("content-disposition"), None);
+}
+
+pub(crate) async fn what_somebody_else_laid_at_the_key_comes_as_an_attachment_too(bench: Bench<'_>) {
+    let mut page = object(KEY, b"<p>");
+    page.content_type = "text/html".to_owned();
+    bench.put(page).await.unwrap();
+
+    let stored = bench.put(object(KEY, b"picture")).await.unwrap();
+
+    assert_eq!(bench.download(&stored.output()).await.headers()["content-disposition"], "attachment");
 }
 
 pub(crate) async fn a_url_is_presigned_without_asking_the_bucket(bench: Bench<'_>) {

@@ -59,6 +59,9 @@ contract! {
     bytes_other_than_their_digest_are_refused_and_leave_the_key_free
     a_bucket_that_is_missing_is_unavailable_and_may_be_tried_later
     a_presigned_url_downloads_the_object_as_what_it_is
+    what_a_browser_must_not_open_comes_as_an_attachment_with_the_vendor_s_type_noted
+    a_picture_may_be_shown_where_it_lies
+    what_somebody_else_laid_at_the_key_comes_as_an_attachment_too
     a_url_is_presigned_without_asking_the_bucket
     keys_with_signs_in_them_are_stored_and_presigned_as_they_are
 }

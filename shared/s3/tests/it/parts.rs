@@ -60,7 +60,12 @@ async fn an_object_over_the_bound_is_sent_in_parts_that_carry_their_digests() {
     let stub = Stub::scripted(&[NOT_THERE, BEGUN, one, two, three, COMPLETED]).await;
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"picture").unwrap();
-    let from_file = NewObject { body: ObjectBody::File(Box::new(Spooled(file))), ..object(KEY, b"picture") };
+    let from_file = NewObject {
+        body: ObjectBody::File(Box::new(Spooled(file))),
+        content_disposition: Some("attachment"),
+        provider_type: Some("model/x".to_owned()),
+        ..object(KEY, b"picture")
+    };
 
     let stored = put(&store(&stub), from_file).await.unwrap();
 
@@ -68,6 +73,9 @@ async fn an_object_over_the_bound_is_sent_in_parts_that_carry_their_digests() {
     let requests = stub.requests();
     assert!(requests[1].starts_with("POST ") && requests[1].contains("?uploads"), "{}", requests[1]);
     assert!(has(&requests[1], &format!("x-amz-meta-sha256: {}", hex::encode(sha256(b"picture")))));
+    assert!(
+        has(&requests[1], "content-disposition: attachment") && has(&requests[1], "x-amz-meta-provider-type: model/x")
+    );
     assert!(has(&requests[1], "x-amz-checksum-algorithm: SHA256") && has(&requests[1], "content-type: image/png"));
     for (request, bytes) in requests[2..5].iter().zip([3, 3, 1]) {
         assert!(request.starts_with("PUT ") && request.contains("uploadId=its-upload"), "{request}");

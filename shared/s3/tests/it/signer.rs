@@ -42,7 +42,9 @@ async fn signed_by_the_sdk(settings: S3SignerSettings, output: &Output, expires_
     config.set_endpoint_url(settings.endpoint);
     let start = UNIX_EPOCH + Duration::from_secs(minute * MINUTE_S);
     let valid = PresigningConfig::builder().start_time(start).expires_in(Duration::from_secs(expires_s));
+    let kept = (!output.content_type.starts_with("image/")).then(|| "attachment".to_owned());
     let get = Client::from_conf(config.build()).get_object().bucket(&output.bucket).key(&output.key);
+    let get = get.set_response_content_disposition(kept);
     get.presigned(valid.build().unwrap()).await.unwrap().uri().to_owned()
 }
 
@@ -76,6 +78,21 @@ async fn a_url_is_the_one_that_the_sdk_makes() {
         let second = signed_by_the_sdk(settings, &output, 900, after).await;
         assert!(ours == first || ours == second, "\n{ours}\n{first}");
     }
+}
+
+#[tokio::test]
+async fn a_url_of_what_a_browser_must_not_open_asks_for_an_attachment_as_the_sdk_would() {
+    let page = Output { content_type: "text/html".to_owned(), ..output("tenant-acme", "flux/a b/0.html") };
+    let settings = settings("us-east-1", None, None);
+
+    let before = minute();
+    let ours = signed(settings.clone(), &page, 900).await.unwrap();
+    let after = minute();
+
+    let first = signed_by_the_sdk(settings.clone(), &page, 900, before).await;
+    let second = signed_by_the_sdk(settings, &page, 900, after).await;
+    assert!(ours.contains("response-content-disposition=attachment"), "{ours}");
+    assert!(ours == first || ours == second, "\n{ours}\n{first}");
 }
 
 #[tokio::test]

@@ -25,6 +25,36 @@ async fn a_page_of_any_origin_may_show_a_picture_whose_url_it_was_given() {
 }
 
 #[tokio::test]
+async fn no_page_is_opened_in_the_server_s_name_and_no_type_is_guessed() {
+    let running = running().await;
+    let put = |key: &str, content_type: &str| {
+        let put = running.client.put_object().bucket(BUCKET).key(key).content_type(content_type);
+        put.body(aws_sdk_s3::primitives::ByteStream::from_static(b"<script>alert(1)</script>")).send()
+    };
+    put("page", "text/html").await.unwrap();
+    put("drawing", "image/svg+xml").await.unwrap();
+    put("a.png", "image/png").await.unwrap();
+    std::fs::write(running.folder.path().join(BUCKET).join("by-hand.html"), "<script>").unwrap();
+
+    for (key, content_type, disposition) in [
+        ("page", "text/html", Some("attachment")),
+        ("drawing", "image/svg+xml", Some("attachment")),
+        ("by-hand.html", "application/octet-stream", Some("attachment")),
+        ("a.png", "image/png", None),
+    ] {
+        let expires = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
+        let get = running.client.get_object().bucket(BUCKET).key(key).presigned(expires).await.unwrap();
+        let answer = reqwest::get(get.uri()).await.unwrap();
+        let head = running.client.head_object().bucket(BUCKET).key(key).send().await.unwrap();
+
+        let told = answer.headers().get("content-disposition").map(|told| told.to_str().unwrap());
+        assert_eq!((answer.headers()["content-type"].to_str().unwrap(), told), (content_type, disposition), "{key}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        assert_eq!(head.content_disposition(), disposition, "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_part_of_an_object_is_served_as_a_part() {
     let running = running().await;
     running.put("a.mp4", b"0123456789").await;
