@@ -59,6 +59,18 @@ impl FluxgateProcess {
     pub async fn serve_saying(args: &[&str], env: &[(&str, &str)], base_url: &str, stderr: Stdio) -> Self {
         let mut command = Command::new(binary());
         clean(&mut command).arg("serve").args(args).envs(env.iter().copied()).stderr(stderr);
+        Self::start(command, base_url).await
+    }
+
+    /// The same under a limit of open files, such as `-n 256` or, for the soft one, `-Sn 256`.
+    pub async fn serve_under(ulimit: &str, args: &[&str], base_url: &str) -> Self {
+        let mut command = Command::new("sh");
+        clean(&mut command).arg("-c").arg(format!("ulimit {ulimit} && exec \"$0\" \"$@\"")).arg(binary());
+        command.arg("serve").args(args).stderr(Stdio::null());
+        Self::start(command, base_url).await
+    }
+
+    async fn start(mut command: Command, base_url: &str) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the binary runs");
         let child = std::cell::RefCell::new(child);
         let http = reqwest::Client::new();

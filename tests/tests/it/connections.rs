@@ -5,9 +5,10 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use fluxgate_local::connections::ConnectionSettings;
+use fluxgate_tests::gateway::free_address;
 use fluxgate_tests::raw_client::RawClient;
 use fluxgate_tests::tenant::MODEL;
-use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
+use fluxgate_tests::{FluxgateProcess, Gateway, GatewayOptions, TestTenant};
 use serde_json::json;
 
 async fn gateway(connections: ConnectionSettings) -> Gateway {
@@ -50,6 +51,42 @@ async fn api_and_buckets_close_what_is_silent_and_refuse_large_heads_and_http_2(
         assert!(large.rest().await.starts_with("HTTP/1.1 431"), "{url}");
         assert_eq!(http_2.rest().await, "", "{url}");
     }
+}
+
+/// `fluxgate serve` with the emulator inside, under a limit of open files.
+async fn limited(ulimit: &str, folder: &std::path::Path) -> (FluxgateProcess, String) {
+    let listen = free_address().to_string();
+    let base_url = format!("http://{listen}");
+    let data = folder.join("data").to_str().unwrap().to_owned();
+    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0"];
+    (FluxgateProcess::serve_under(ulimit, &args, &base_url).await, base_url)
+}
+
+#[tokio::test]
+async fn more_silent_sockets_than_a_process_may_open_files_do_not_take_it_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_process, base_url) = limited("-n 256", folder.path()).await;
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(RawClient::connect(&base_url).await);
+    }
+
+    let health = reqwest::get(format!("{base_url}/healthz")).await.unwrap();
+
+    assert_eq!(health.status(), 200);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (process, _) = limited("-Sn 128", folder.path()).await;
+
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+
+    let files: Vec<&str> =
+        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert_eq!(files[3], files[4], "soft and hard: {files:?}");
 }
 
 #[tokio::test]
