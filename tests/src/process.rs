@@ -45,6 +45,25 @@ fn clean(command: &mut Command) -> &mut Command {
     command
 }
 
+/// What `fluxgate serve` says on stderr up to the line that holds `wanted`; then it is killed. Fails when it ends before.
+pub fn serve_until_it_says(args: &[&str], env: &[(&str, &str)], wanted: &str) -> String {
+    use std::io::{BufRead as _, BufReader};
+    let mut command = Command::new(binary());
+    clean(&mut command).arg("serve").args(args).envs(env.iter().copied());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut process = FluxgateProcess(child.expect("the binary runs"));
+    let stderr = process.0.stderr.take().expect("stderr is piped");
+    let mut said = String::new();
+    for line in BufReader::new(stderr).lines() {
+        said.push_str(&line.expect("stderr is text"));
+        said.push('\n');
+        if said.contains(wanted) {
+            return said;
+        }
+    }
+    panic!("it ended without '{wanted}': {said}");
+}
+
 /// A running `fluxgate serve`, killed with the test.
 pub struct FluxgateProcess(Child);
 

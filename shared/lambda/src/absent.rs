@@ -8,7 +8,7 @@ use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
     AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, NewObject, ObjectStore, Outgoing,
-    OutputFetch, OutputFetcher, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
+    OutputFetch, OutputFetcher, PutOff, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
 };
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
@@ -77,7 +77,7 @@ pub struct NoUpstream {
 #[async_trait]
 impl Upstream for NoUpstream {
     async fn submit(&self, _: SubmitCall<'_>) -> SubmitAnswer {
-        SubmitAnswer::Deferred { reason: absent("upstream").message, after_ms: None }
+        SubmitAnswer::Deferred { reason: PutOff::Account, after_ms: None }
     }
 
     async fn result(&self, _: &UpstreamId) -> Result<Option<UpstreamRun>> {

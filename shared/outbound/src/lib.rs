@@ -20,7 +20,7 @@ pub use guard::{Guard, GuardPolicy, GuardedClient};
 pub use jwks::HttpJwksFetcher;
 pub use output::HttpOutputFetcher;
 pub use roots::Roots;
-pub use upstream::{ApiKey, UpstreamSettings, WaveSpeedClient, check_api_key};
+pub use upstream::{AccountCheck, ApiKey, UpstreamSettings, WaveSpeedClient, check_api_key};
 
 /// What every request calls itself.
 const USER_AGENT: &str = concat!("fluxgate/", env!("CARGO_PKG_VERSION"));

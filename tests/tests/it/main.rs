@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
+mod account_refused;
 mod admin;
 mod admin_on_aws;
 mod ambiguous_on_aws;

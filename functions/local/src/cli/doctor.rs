@@ -9,10 +9,11 @@ use fluxgate_embedded::sqlite::FolderLock;
 use serde_json::Value;
 
 use super::access::{gateway_url, written_url};
-use super::{FolderArgs, print};
+use super::{FolderArgs, print, vendor_check};
 use crate::client::{NothingAnswers, unanswered};
 use crate::folder::DataFolder;
-use crate::settings::{Settings, UpstreamChoice};
+use crate::server::named_vendor;
+use crate::settings::Settings;
 
 #[derive(Args)]
 pub(super) struct DoctorArgs {
@@ -100,19 +101,17 @@ async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
     response.json().await.map(Some).context("what answers there is not fluxgate")
 }
 
-/// The running gateway's, else what one started from here would use. The vendor itself is not called.
+/// The vendor that a gateway started from here would use is asked whether it takes the key.
 async fn upstream(args: &DoctorArgs) -> Result<String> {
-    if let Some(health) = health(args).await? {
-        let name = health.pointer("/settings/upstream").and_then(Value::as_str).unwrap_or("?").to_owned();
-        return Ok(format!("the running gateway uses {name}"));
+    let settings = Settings::load(None, serde_json::json!({}))?;
+    if let Some((name, vendor)) = named_vendor(&settings)? {
+        return vendor_check::check(&name, &vendor).await;
     }
-    match Settings::load(None, serde_json::json!({}))?.upstream()? {
-        UpstreamChoice::Emulator => {
-            Ok("would be the bundled emulator; set WAVESPEED_API_KEY to use the vendor".to_owned())
-        }
-        UpstreamChoice::Vendor { url, .. } => Ok(format!(
-            "would be {} with the key of WAVESPEED_API_KEY, which was not tried",
-            url.origin().ascii_serialization()
-        )),
-    }
+    let used = health(args).await?.and_then(|health| {
+        health
+            .pointer("/settings/upstream")
+            .and_then(Value::as_str)
+            .map(|name| format!("the running gateway uses {name}"))
+    });
+    Ok(used.unwrap_or_else(|| "the bundled emulator; set WAVESPEED_API_KEY to use and to check the vendor".to_owned()))
 }

@@ -21,6 +21,7 @@ mod tasks;
 mod tenants;
 mod token;
 mod usage;
+mod vendor_check;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use fluxgate_outbound::WaveSpeedClient;
 use ipnet::IpNet;
 use serde::Serialize;
 use url::Url;
 
 use super::signals::stop_signal;
-use super::{logging, print};
-use crate::server::Server;
+use super::{logging, print, vendor_check};
+use crate::server::{Server, named_vendor};
 use crate::settings::Settings;
 use crate::values::{count, http_url, listen_address};
 
@@ -84,6 +85,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let data = settings.data.display().to_string();
     let unreachable =
         settings.listen.ip().is_unspecified() && (settings.base_url.is_none() || settings.s3_public_url.is_none());
+    let vendor = named_vendor(&settings)?;
     let server = Server::start(settings).await?;
     print::note(format_args!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url()));
     if server.emulator().is_some() {
@@ -96,8 +98,21 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
             "URLs in answers name this machine as 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url",
         );
     }
+    if let Some((name, vendor)) = vendor {
+        tokio::spawn(async move { tell_of_vendor(&name, &vendor).await });
+    }
     stop_signal().await;
     print::note("stopping: no more is accepted, what is in hand is finished");
     server.stop().await;
     Ok(())
+}
+
+/// The server goes on either way: tasks wait until the vendor takes them.
+async fn tell_of_vendor(name: &str, vendor: &WaveSpeedClient) {
+    match vendor_check::check(name, vendor).await {
+        Ok(text) => print::note(text),
+        Err(error) => {
+            print::note(format_args!("WARNING: {error:#}. Until then tasks wait, and nothing is submitted."));
+        }
+    }
 }

@@ -134,6 +134,13 @@ pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<
     Ok(Arc::new(wiring::vendor(settings, emulator, Bounds::default().upstream_timeout_ms)?))
 }
 
+/// The vendor that the settings name, and how to call it in a text; `None` for the emulator.
+pub(crate) fn named_vendor(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
+    let UpstreamChoice::Vendor { url, .. } = settings.upstream()? else { return Ok(None) };
+    let vendor = wiring::vendor(settings, None, Bounds::default().upstream_timeout_ms)?;
+    Ok(Some((url.origin().ascii_serialization(), vendor)))
+}
+
 /// What the buckets and the emulator get in any case.
 const REST_MIN: Duration = Duration::from_millis(200);
 

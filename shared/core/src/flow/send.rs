@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::Fluxgate;
 use super::signal::Outcome;
 use crate::error::{Kind, Result};
-use crate::port::{SubmitAnswer, SubmitCall};
+use crate::metric::count;
+use crate::port::{PutOff, SubmitAnswer, SubmitCall};
 use crate::task::{Failure, Signal, State, Task, Via};
 
 /// Whether the POST of a late submit may leave.
@@ -28,8 +29,11 @@ impl Fluxgate {
             Err(error) if matches!(error.kind, Kind::Invalid | Kind::TooLarge) => {
                 Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
             }
+            Err(error) if error.kind == Kind::Forbidden => {
+                Signal::SubmitRefused(Failure::new(1401, error.code, error.message))
+            }
             Err(error) => Signal::SubmitDeferred {
-                reason: format!("a picture could not be uploaded: {}", error.code),
+                reason: format!("{}: a picture could not be uploaded; it is tried again", error.code),
                 after_ms: None,
             },
         };
@@ -62,7 +66,12 @@ impl Fluxgate {
         match self.ports.upstream.submit(call).await {
             SubmitAnswer::Accepted(run) => run.signal(Via::Submit),
             SubmitAnswer::Refused(failure) => Signal::SubmitRefused(failure),
-            SubmitAnswer::Deferred { reason, after_ms } => Signal::SubmitDeferred { reason, after_ms },
+            SubmitAnswer::Deferred { reason, after_ms } => {
+                if reason == PutOff::Account {
+                    count!("AccountRefusals");
+                }
+                Signal::SubmitDeferred { reason: reason.text().to_owned(), after_ms }
+            }
             SubmitAnswer::Ambiguous { reason } => {
                 tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "a submit is in doubt");
                 Signal::SubmitAmbiguous { reason }

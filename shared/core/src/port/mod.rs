@@ -33,7 +33,7 @@ pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, O
 pub use queue::{DeadLetter, Lease, Queue};
 pub use task_store::{Admitted, TaskStore};
 pub use tenant_store::TenantStore;
-pub use upstream::{RunList, SubmitAnswer, SubmitCall, Upload, Upstream};
+pub use upstream::{PutOff, RunList, SubmitAnswer, SubmitCall, Upload, Upstream};
 pub use usage_cursors::UsageCursors;
 pub use usage_sink::{UsageBatch, UsageSink};
 pub use vendor_books::VendorBooks;

@@ -34,15 +34,39 @@ pub enum SubmitAnswer {
     Accepted(UpstreamRun),
     /// Upstream surely did not take it, and never will.
     Refused(Failure),
-    /// Upstream surely did not take it: nothing was sent, or the answer was 429.
+    /// Upstream surely did not take it, and may take the next one.
     Deferred {
-        reason: String,
+        reason: PutOff,
         after_ms: Option<u64>,
     },
     /// It may have.
     Ambiguous {
         reason: String,
     },
+}
+
+/// Why a submit is to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOff {
+    /// No connection could be made.
+    Unreachable,
+    /// Too many requests.
+    Busy,
+    /// Nothing can be submitted at all: the account, its key or the way there is at fault, which the operator has to mend.
+    Account,
+}
+
+impl PutOff {
+    /// A code and a sentence for the tenant. They say nothing of the operator's account.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unreachable => "upstream_unreachable: the model could not be reached; it is tried again",
+            Self::Busy => "upstream_busy: the model has too much to do; it is tried again",
+            Self::Account => {
+                "service_unavailable: the service cannot submit to the model at the moment; its operator has been told"
+            }
+        }
+    }
 }
 
 /// What upstream's list holds of a stretch of time.

@@ -10,8 +10,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue}
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use serde_json::Value;
 
+use super::account::{self, AccountCheck};
 use super::envelope::{Answer, Refusal};
-use super::{ApiKey, UpstreamSettings, account_refused, unavailable};
+use super::{ApiKey, UpstreamSettings, account_refused, forbidden, unavailable};
 use crate::USER_AGENT;
 use crate::body::read;
 use crate::failure::describe;
@@ -55,10 +56,15 @@ impl Exchange {
         Ok(Begun { request: request.header(AUTHORIZATION, authorization(&key)?), key })
     }
 
+    /// A GET of this path.
+    pub(super) async fn begin_get(&self, path: &str) -> Result<Begun> {
+        let begun = self.begin(Method::GET, path).await?;
+        Ok(begun.with(|request| request.timeout(self.timeout)))
+    }
+
     /// The answer's `data`.
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
-        let begun = self.begin(Method::GET, path).await?;
-        self.data(begun.with(|request| request.timeout(self.timeout))).await
+        self.exchanged(self.begin_get(path).await?).await?.data()
     }
 
     /// The answer's `data`.
@@ -68,26 +74,41 @@ impl Exchange {
 
     /// The answer's `data`, and its `Date`.
     pub(super) async fn post_dated(&self, path: &str, question: &Value) -> Result<(Value, Option<Timestamp>)> {
+        let exchanged = self.exchanged(self.begin_json(path, question).await?).await?;
+        let told_at = exchanged.told_at;
+        Ok((exchanged.data()?, told_at))
+    }
+
+    /// As [`Self::post`], of what names a tenant's model or file.
+    pub(super) async fn post_named(&self, path: &str, question: &Value) -> Result<Value> {
+        self.data_named(path, self.begin_json(path, question).await?).await
+    }
+
+    /// The answer's `data`, of a request that names a tenant's model or file: a 403 may be about that alone, so the balance
+    /// decides. Then it is an error of kind `Forbidden`.
+    pub(super) async fn data_named(&self, what: &str, begun: Begun) -> Result<Value> {
+        let exchanged = self.exchanged(begun).await?;
+        if let Answer::Status(refusal @ Refusal { status: 403, .. }) = &exchanged.answer
+            && let AccountCheck::Good { .. } = account::check(self).await
+        {
+            forbidden(what, &refusal.message);
+            let text = "the model's provider does not let this service do that; choose another model or file, or ask the service's operator";
+            return Err(Error::new(Kind::Forbidden, "upstream_forbidden", text));
+        }
+        exchanged.data()
+    }
+
+    async fn begin_json(&self, path: &str, question: &Value) -> Result<Begun> {
         let begun = self.begin_post(path).await?;
         let json =
             |request: RequestBuilder| request.header(CONTENT_TYPE, "application/json").body(question.to_string());
-        self.dated(begun.with(|request| json(request).timeout(self.timeout))).await
+        Ok(begun.with(|request| json(request).timeout(self.timeout)))
     }
 
-    /// Sends, and sorts what comes back by what the caller does next.
-    pub(super) async fn data(&self, begun: Begun) -> Result<Value> {
-        self.dated(begun).await.map(|(data, _)| data)
-    }
-
-    async fn dated(&self, begun: Begun) -> Result<(Value, Option<Timestamp>)> {
+    async fn exchanged(&self, begun: Begun) -> Result<Exchanged> {
         let response = begun.request.send().await.map_err(|error| failed(&error))?;
-        let retry_after = retry_after_ms(response.headers());
-        let told_at = date(response.headers());
-        match self.answer(response, &begun.key).await {
-            Answer::Data(data) => Ok((data, told_at)),
-            Answer::Status(refusal) => Err(refused(&refusal, retry_after)),
-            Answer::Odd { .. } | Answer::Unreadable => Err(unreadable()),
-        }
+        let (retry_after, told_at) = (retry_after_ms(response.headers()), date(response.headers()));
+        Ok(Exchanged { answer: self.answer(response, &begun.key).await, retry_after, told_at })
     }
 
     pub(super) async fn answer(&self, response: Response, key: &Secret) -> Answer {
@@ -97,6 +118,24 @@ impl Exchange {
         }
         let body = read(response, ANSWER_BYTES_MAX).await.ok();
         Answer::read(status, body.as_deref()).without(key.expose())
+    }
+}
+
+/// An answer with what its headers say.
+struct Exchanged {
+    answer: Answer,
+    retry_after: Option<u64>,
+    told_at: Option<Timestamp>,
+}
+
+impl Exchanged {
+    /// Sorted by what the caller does next.
+    fn data(self) -> Result<Value> {
+        match self.answer {
+            Answer::Data(data) => Ok(data),
+            Answer::Status(refusal) => Err(refused(&refusal, self.retry_after)),
+            Answer::Odd { .. } | Answer::Unreadable => Err(unreadable()),
+        }
     }
 }
 
@@ -127,7 +166,9 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
     match refusal.status {
         401..=403 => {
             account_refused(refusal.status);
-            unavailable("upstream_account_refused", "refuses the gateway's account; its operator has been told")
+            // A tenant learns nothing of the account.
+            let text = "the service cannot use the model's provider at the moment; its operator has been told";
+            Error::unavailable("service_unavailable", text)
         }
         404 => Error::not_found("the upstream knows nothing of that name"),
         429 => Error::new(Kind::Busy, "upstream_busy", "the upstream has too much to do; try again later")

@@ -21,7 +21,8 @@ pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value>
     })?;
     let form = Form::new().part("file", part);
     let begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
-    let answer = exchange.data(begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT))).await?;
+    let answer =
+        exchange.data_named("uploads", begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT))).await?;
     let url = Fields::of(&answer).and_then(|fields| fields.text(&["download_url", "url"]));
     let mut answer = answer;
     answer["download_url"] = Value::String(url.filter(|url| !url.is_empty()).ok_or_else(unreadable)?);

@@ -1,5 +1,6 @@
 //! The vendor's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never leaves this folder.
 
+mod account;
 mod api_key;
 mod books;
 mod cached;
@@ -27,6 +28,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::roots::Roots;
+pub use account::AccountCheck;
 pub use api_key::ApiKey;
 use cached::Cached;
 pub use exchange::check_api_key;
@@ -65,6 +67,11 @@ impl WaveSpeedClient {
         })
     }
 
+    /// Whether the vendor takes the key.
+    pub async fn check_account(&self) -> AccountCheck {
+        account::check(&self.exchange).await
+    }
+
     async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
         let entries = lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
         Ok(Arc::new(Catalogue::from_entries(entries)))
@@ -100,7 +107,7 @@ impl Upstream for WaveSpeedClient {
 
     async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
         let question = json!({ "model_id": model, "inputs": inputs });
-        let data = self.exchange.post("/api/v3/model/pricing", &question).await?;
+        let data = self.exchange.post_named("/api/v3/model/pricing", &question).await?;
         let usd = Fields::of(&data).and_then(|fields| fields.number(&["unit_price"])).ok_or_else(unreadable)?;
         MicroUsd::from_usd(usd).ok_or_else(unreadable)
     }
@@ -114,7 +121,7 @@ impl Upstream for WaveSpeedClient {
     }
 
     async fn upload_ticket(&self, request: &Value) -> Result<Value> {
-        self.exchange.post("/api/v3/media/uploads", request).await
+        self.exchange.post_named("/api/v3/media/uploads", request).await
     }
 }
 
@@ -123,6 +130,20 @@ fn account_refused(status: u16) {
     tracing::error!(
         upstream.status = status,
         "the upstream refuses our account; check the upstream key and the account's balance"
+    );
+}
+
+/// There is no way in, for a reason that only the operator can mend.
+fn way_in_missing(what: &str) {
+    tracing::error!(error = what, "nothing can be submitted upstream; check the upstream key and the upstream's URL");
+}
+
+/// Our account is good, and one thing is closed to it. The operator reads the vendor's words, which may tell of the account.
+fn forbidden(what: &str, told: &str) {
+    tracing::error!(
+        upstream.subject = what,
+        upstream.message = told,
+        "the upstream takes our account and forbids this"
     );
 }
 

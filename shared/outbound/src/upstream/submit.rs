@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
-use fluxgate_core::port::{SubmitAnswer, SubmitCall};
+use fluxgate_core::port::{PutOff, SubmitAnswer, SubmitCall};
 use reqwest::header::CONTENT_TYPE;
 use url::form_urlencoded;
 
+use super::account::{self, AccountCheck};
+use super::envelope::{Answer, Refusal};
 use super::exchange::Exchange;
-use super::sorting::{sort_answer, sort_failure};
+use super::sorting::{sort_answer, sort_failure, sort_forbidden};
+use super::way_in_missing;
 use crate::retry_after::retry_after_ms;
 
 pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitAnswer {
     let begun = match exchange.begin_post(&path_and_query(&call)).await {
         Ok(begun) => begun,
         // Nothing was sent.
-        Err(error) => return SubmitAnswer::Deferred { reason: error.to_string(), after_ms: None },
+        Err(error) => {
+            way_in_missing(&error.with_causes());
+            return SubmitAnswer::Deferred { reason: PutOff::Account, after_ms: None };
+        }
     };
     let request = begun
         .request
@@ -26,7 +32,14 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
         Err(error) => return sort_failure(&error),
     };
     let after_ms = retry_after_ms(response.headers());
-    sort_answer(exchange.answer(response, &begun.key).await, after_ms, &call)
+    match exchange.answer(response, &begun.key).await {
+        // About the account, or about this model alone: an account that may see its balance is good.
+        Answer::Status(refusal @ Refusal { status: 403, .. }) => {
+            let account = account::check(exchange).await;
+            sort_forbidden(&refusal, matches!(account, AccountCheck::Good { .. }), after_ms, &call)
+        }
+        answer => sort_answer(answer, after_ms, &call),
+    }
 }
 
 fn path_and_query(call: &SubmitCall<'_>) -> String {

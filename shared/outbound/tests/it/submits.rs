@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use fluxgate_core::id::ModelId;
-use fluxgate_core::port::{SubmitAnswer, SubmitCall, Upstream};
+use fluxgate_core::port::{PutOff, SubmitAnswer, SubmitCall, Upstream};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Failure;
 use fluxgate_outbound::{Roots, UpstreamSettings, WaveSpeedClient};
@@ -21,7 +21,7 @@ use crate::servers::{
 const ACCEPTED: &str = r#"{"code":200,"message":"success","data":{"id":"0f3c","status":"created","outputs":[]}}"#;
 const WEBHOOK: &str = "https://gate.example/hooks/acme/0001/capability?a=b&c=d";
 
-fn client(base_url: Url) -> WaveSpeedClient {
+pub(crate) fn client(base_url: Url) -> WaveSpeedClient {
     let api_key = Secret::new("sk-secret");
     WaveSpeedClient::new(UpstreamSettings {
         base_url,
@@ -40,7 +40,7 @@ async fn submit_with(client: &WaveSpeedClient, timeout_ms: u64) -> SubmitAnswer 
     client.submit(call).await
 }
 
-async fn submit(base_url: Url) -> SubmitAnswer {
+pub(crate) async fn submit(base_url: Url) -> SubmitAnswer {
     let answer = submit_with(&client(base_url), 5_000).await;
     assert!(!format!("{answer:?}").contains("secret"), "{answer:?}");
     assert!(!format!("{answer:?}").contains("capability"), "{answer:?}");
@@ -55,7 +55,7 @@ async fn submit_to(status: &str, headers: &str, body: &str) -> SubmitAnswer {
     answer
 }
 
-fn deferred(answer: SubmitAnswer) -> (String, Option<u64>) {
+pub(crate) fn deferred(answer: SubmitAnswer) -> (PutOff, Option<u64>) {
     match answer {
         SubmitAnswer::Deferred { reason, after_ms } => (reason, after_ms),
         other => panic!("{other:?}"),
@@ -69,7 +69,7 @@ fn ambiguous(answer: SubmitAnswer) -> String {
     }
 }
 
-fn refused(answer: SubmitAnswer) -> Failure {
+pub(crate) fn refused(answer: SubmitAnswer) -> Failure {
     match answer {
         SubmitAnswer::Refused(failure) => failure,
         other => panic!("{other:?}"),
@@ -118,7 +118,7 @@ async fn a_submit_that_could_not_connect_is_deferred() {
         at(&plain, "https://127.0.0.1", ""),
         at(&hang_up, "https://127.0.0.1", ""),
     ] {
-        assert_eq!(deferred(submit(url.clone()).await), ("upstream_unreachable".to_owned(), None), "{url}");
+        assert_eq!(deferred(submit(url.clone()).await), (PutOff::Unreachable, None), "{url}");
     }
 }
 
@@ -175,16 +175,16 @@ async fn too_many_requests_defer_the_submit_for_as_long_as_upstream_says() {
     let dated = submit_to("429 X", "retry-after: 7\r\n", "").await;
     let in_envelope = submit_to("200 OK", "retry-after: 2\r\n", r#"{"code":429,"message":"slow down"}"#).await;
 
-    assert_eq!(deferred(plain), ("upstream_rate_limited".to_owned(), None));
-    assert_eq!(deferred(dated), ("upstream_rate_limited".to_owned(), Some(7_000)));
-    assert_eq!(deferred(in_envelope), ("upstream_rate_limited".to_owned(), Some(2_000)));
+    assert_eq!(deferred(plain), (PutOff::Busy, None));
+    assert_eq!(deferred(dated), (PutOff::Busy, Some(7_000)));
+    assert_eq!(deferred(in_envelope), (PutOff::Busy, Some(2_000)));
 }
 
 #[tokio::test]
 async fn a_refused_account_defers_the_submit_without_blaming_the_tenant() {
-    for status in [401, 402, 403] {
+    for status in [401, 402] {
         let answer = submit_to(&format!("{status} X"), "", r#"{"code":401,"message":"bad key sk-secret"}"#).await;
-        assert_eq!(deferred(answer).0, "upstream_account_refused", "{status}");
+        assert_eq!(deferred(answer).0, PutOff::Account, "{status}");
     }
 }
 
@@ -237,7 +237,7 @@ async fn a_redirect_defers_the_submit_and_is_not_followed() {
 
         let answer = submit(serve(router).await).await;
 
-        assert_eq!(deferred(answer).0, "upstream_redirected", "{status}");
+        assert_eq!(deferred(answer).0, PutOff::Account, "{status}");
         assert_eq!(followed.get(), 0, "{status}");
     }
 }

@@ -1,0 +1,32 @@
+//! Whether the vendor takes the key, for `serve` at its start and for `doctor`: what is wrong, and how to mend it.
+
+use anyhow::{Result, bail};
+use fluxgate_outbound::{AccountCheck, WaveSpeedClient};
+
+/// Asks the vendor once. The client bounds how long that takes.
+pub(super) async fn check(name: &str, vendor: &WaveSpeedClient) -> Result<String> {
+    match vendor.check_account().await {
+        AccountCheck::Good { balance: Some(balance) } => Ok(format!("{name} takes the key; its balance is {balance}")),
+        AccountCheck::Good { balance: None } => Ok(format!("{name} takes the key")),
+        AccountCheck::Refused { status: 401 } => {
+            bail!(
+                "{name} refuses the key (401): set WAVESPEED_API_KEY to one that is valid there, or set --upstream to where this one is"
+            )
+        }
+        AccountCheck::Refused { status: 402 } => {
+            bail!("{name} says that the account has no balance (402): top it up at the vendor")
+        }
+        AccountCheck::Refused { status } => {
+            bail!(
+                "{name} forbids the account its API ({status}): look at the account and at the rights of the key at the vendor"
+            )
+        }
+        AccountCheck::Unreachable { why } => {
+            bail!("{name} {why}: check --upstream, this machine's network and its firewall")
+        }
+        AccountCheck::NoKey { why } => bail!("the key in WAVESPEED_API_KEY cannot be used: {why}"),
+        AccountCheck::Odd { why } => {
+            bail!("{name} {why}, which the vendor's API does not: check --upstream, or try again later")
+        }
+    }
+}
