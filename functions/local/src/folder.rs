@@ -7,11 +7,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::port::{Entropy, SystemClock};
 use fluxgate_core::signature::Secret;
 use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
 use serde::{Deserialize, Serialize};
+
+use crate::private;
 
 /// The `iss` of tokens that `fluxgate token` prints.
 pub const LOCAL_ISSUER: &str = "urn:fluxgate:local";
@@ -58,7 +61,7 @@ impl Entropy for SystemEntropy {
 impl DataFolder {
     /// Opens or creates the folder. Fails with one line that names it.
     pub fn open(path: &Path) -> Result<Self> {
-        create_private(path).with_context(|| format!("the data folder {} cannot be created", path.display()))?;
+        private::folder(path).with_context(|| format!("the data folder {} cannot be created", path.display()))?;
         let secrets = FolderSecrets::open(path)?;
         let store = SqliteStore::open(path, Arc::new(SystemClock))
             .with_context(|| format!("the data folder {} cannot be opened", path.display()))?;
@@ -89,7 +92,7 @@ impl DataFolder {
     fn note(&self, name: &str, base_url: Option<&str>) -> Result<()> {
         let path = self.path.join(name);
         let noted = match base_url {
-            Some(base_url) => std::fs::write(&path, base_url),
+            Some(base_url) => private::write(&path, base_url),
             None => std::fs::remove_file(&path).or_else(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
@@ -114,11 +117,6 @@ pub fn noted_server(folder: &Path) -> Option<String> {
     std::fs::read_to_string(folder.join(SERVER)).ok().map(|url| url.trim().to_owned())
 }
 
-fn create_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
 /// The file that names the emulator's address.
 const EMULATOR: &str = "emulator-url";
 /// The file that names the server's address.
@@ -132,7 +130,7 @@ impl FolderSecrets {
         let path = folder.join("secrets.json");
         let damaged = || format!("{} is damaged; restore it from a backup", path.display());
         let text = made_once(folder, "secrets.json", Self::fresh)?;
-        let file: SecretsFile = serde_json::from_str(&text).with_context(damaged)?;
+        let file: SecretsFile = json::read(text.as_bytes(), JsonBounds::DOCUMENT).with_context(damaged)?;
         let admin_token = made_once(folder, ADMIN_TOKEN, || Ok(format!("fga_{}\n", random(32))))?;
         if admin_token.trim().is_empty() {
             anyhow::bail!("{} is empty; delete it, and a new one is made", folder.join(ADMIN_TOKEN).display());

@@ -98,6 +98,14 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_bytes_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_in_flight_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub upload_bytes_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes_max: Option<u64>,
@@ -156,6 +164,10 @@ impl BoundsSettings {
     pub fn bounds(&self, webhooks: bool) -> Bounds {
         let mut bounds = if webhooks { Bounds::default() } else { Bounds::default().polling_only() };
         set(&mut bounds.body_bytes_max, self.body_bytes_max);
+        set(&mut bounds.tenant_in_flight_bytes_max, self.tenant_in_flight_bytes_max);
+        set(&mut bounds.in_flight_bytes_max, self.in_flight_bytes_max);
+        set(&mut bounds.request_rate.per_second, self.requests_per_second);
+        set(&mut bounds.request_rate.burst, self.burst);
         set(&mut bounds.upload_bytes_max, self.upload_bytes_max);
         // One setting for both: nothing on this machine makes them differ.
         set(&mut bounds.ticket_bytes_max, self.upload_bytes_max.map(|bytes| bytes as u64));
@@ -208,11 +220,13 @@ impl Settings {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let settings: Self = figment
-            .merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__"))
-            .merge(Serialized::globals(flags))
-            .extract()
-            .map_err(one_line)?;
+        let figment =
+            figment.merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__")).merge(Serialized::globals(flags));
+        // serde takes a list for a struct, its fields in order.
+        if figment.find_value("bounds").is_ok_and(|bounds| bounds.as_dict().is_none()) {
+            bail!("the settings are not valid: 'bounds' is a table of names and values");
+        }
+        let settings: Self = figment.extract().map_err(one_line)?;
         settings.bounds.check()?;
         let vendor_key = std::env::var("WAVESPEED_API_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
         Ok(Self { vendor_key, ..settings })
@@ -244,7 +258,7 @@ impl Settings {
         )
     }
 
-    /// The settings by name for `/healthz`: neither paths nor anything secret.
+    /// The settings by name for the operator's `/healthz`: neither paths nor anything secret.
     pub fn public_names(&self) -> std::collections::BTreeMap<String, String> {
         let text = |url: &Option<Url>| {
             url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization())

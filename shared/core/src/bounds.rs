@@ -1,5 +1,6 @@
 //! Every wait, size and count that has a limit, with its unit last.
 
+use crate::limits::Rate;
 use crate::retry::Growing;
 use crate::task::DenialTerms;
 
@@ -8,6 +9,11 @@ use crate::task::DenialTerms;
 pub struct Bounds {
     /// A request body of the tenant API other than an upload.
     pub body_bytes_max: usize,
+    /// Bodies in memory at once, of one tenant and of all.
+    pub tenant_in_flight_bytes_max: usize,
+    pub in_flight_bytes_max: usize,
+    /// How often a tenant may ask that has no limit of its own.
+    pub request_rate: Rate,
     /// Any input that is not a picture.
     pub input_bytes_max: usize,
     /// A picture given as a `data:` URI, decoded.
@@ -82,6 +88,9 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             body_bytes_max: 16 * MIB,
+            tenant_in_flight_bytes_max: 64 * MIB,
+            in_flight_bytes_max: 256 * MIB,
+            request_rate: Rate { per_second: 100, burst: 1_000 },
             input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
             upload_bytes_max: 100 * MIB,

@@ -1,13 +1,15 @@
 //! The `Authorization` header, made into a principal before a handler runs.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::principal::Principal;
-use fluxgate_core::{Error, Kind};
+use fluxgate_core::{Error, Kind, Result};
 
 use crate::error_reply::{Problem, VendorError};
+use crate::in_flight::Payer;
 use crate::state::Edge;
 
 /// The principal of a request on the vendor's paths.
@@ -22,7 +24,7 @@ pub(crate) struct Bearer(pub(crate) Principal);
 impl FromRequestParts<Edge> for VendorBearer {
     type Rejection = VendorError;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, VendorError> {
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, VendorError> {
         Ok(Self(counted(parts, edge).await?))
     }
 }
@@ -30,7 +32,7 @@ impl FromRequestParts<Edge> for VendorBearer {
 impl FromRequestParts<Edge> for VendorPoller {
     type Rejection = VendorError;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, VendorError> {
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, VendorError> {
         let principal = principal(parts, edge).await?;
         let path = parts.uri.path();
         let task = path.strip_suffix("/result").unwrap_or(path).rsplit('/').next().unwrap_or_default();
@@ -45,27 +47,33 @@ impl FromRequestParts<Edge> for VendorPoller {
 impl FromRequestParts<Edge> for Bearer {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, Problem> {
         Ok(Self(counted(parts, edge).await?))
     }
 }
 
-async fn counted(parts: &Parts, edge: &Edge) -> Result<Principal, Error> {
+async fn counted(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
     let principal = principal(parts, edge).await?;
     edge.throttle.request(&principal, parts.extensions.get())?;
     Ok(principal)
 }
 
-async fn principal(parts: &Parts, edge: &Edge) -> Result<Principal, Error> {
-    let missing = || {
-        let text = "send the tenant's token as 'Authorization: Bearer <JWT>'";
-        Error::new(Kind::Unauthenticated, "token_missing", text)
-    };
-    let header = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?;
-    let text = header.to_str().map_err(|_| missing())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(missing)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(missing());
+/// Also notes on whose account a body may be read.
+async fn principal(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
+    let principal = edge.authenticator.authenticate(token(&parts.headers)?).await?;
+    parts.extensions.insert(Payer::Tenant(principal.tenant.clone()));
+    Ok(principal)
+}
+
+/// The one bearer's token. Of two headers another server on the way may have checked the other.
+pub(crate) fn token(headers: &HeaderMap) -> Result<&str> {
+    let refused = |code, text: &str| Error::new(Kind::Unauthenticated, code, text);
+    let missing = || refused("token_missing", "send the tenant's token as 'Authorization: Bearer <JWT>'");
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let header = all.next().ok_or_else(missing)?;
+    if all.next().is_some() {
+        return Err(refused("token_repeated", "send one 'Authorization' header; these are several"));
     }
-    edge.authenticator.authenticate(token.trim()).await
+    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }

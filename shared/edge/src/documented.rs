@@ -1,11 +1,13 @@
 //! Routes and what the OpenAPI document says of them, from one list, so that they cannot drift. The routes are made at once, the
 //! document when somebody asks for it: with all its schemas it is most of what a router costs, and a start need not wait for it.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use crate::body::BodyBytesMax;
 use crate::state::Edge;
 
 /// Handlers under one path.
@@ -50,7 +52,8 @@ impl DocumentedRouter {
     }
 
     pub(crate) fn body_limit(self, bytes_max: usize) -> Self {
-        Self { router: self.router.layer(DefaultBodyLimit::max(bytes_max)), ..self }
+        let limits = (DefaultBodyLimit::max(bytes_max), Extension(BodyBytesMax(bytes_max)));
+        Self { router: self.router.layer(limits), ..self }
     }
 
     pub(crate) fn merge(mut self, other: Self) -> Self {

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::signature::{SignedHeaders, v3};
 use fluxgate_core::task::Via;
 use fluxgate_core::upstream::UpstreamRun;
@@ -11,6 +12,7 @@ use fluxgate_core::{Error, Kind, Result};
 
 use crate::body::RawBody;
 use crate::error_reply::Problem;
+use crate::in_flight::Payer;
 use crate::state::Edge;
 
 /// The largest webhook that is read.
@@ -34,9 +36,16 @@ pub(crate) async fn receive(
         tracing::warn!(task.id = %task, tenant.id = %tenant, "a webhook with a bad signature was refused; the poll will find out");
     }
     signed?;
-    let run = UpstreamRun::from_slice(&body)?;
+    let run = run(&body)?;
     fluxgate.hear(&tenant, &task, run.signal(Via::Webhook)).await?;
     Ok(StatusCode::OK)
+}
+
+/// Signed or not, what is no prediction is the sender's fault, and sending it again would change nothing.
+fn run(body: &[u8]) -> Result<UpstreamRun> {
+    let value = json::value(body, JsonBounds::DOCUMENT)?;
+    UpstreamRun::from_json(value)
+        .map_err(|error| Error::invalid("webhook_unreadable", "the webhook's body is no prediction").source(error))
 }
 
 /// The task that the path proves. Checked before the body is read: strangers get no room for one.
@@ -50,7 +59,9 @@ impl FromRequestParts<Edge> for Capability {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, Problem> {
         let path = Path::<(String, String, String)>::from_request_parts(parts, edge).await.map_err(|_| unknown())?;
-        Ok(Self::of(edge, &path.0).ok_or_else(unknown)?)
+        let capability = Self::of(edge, &path.0).ok_or_else(unknown)?;
+        parts.extensions.insert(Payer::Vendor);
+        Ok(capability)
     }
 }
 

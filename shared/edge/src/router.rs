@@ -2,16 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::flow::Tenancy;
-use fluxgate_core::signature::Secret;
 use serde_json::Value;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -21,8 +19,10 @@ use tower_http::trace::TraceLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
+use crate::body::BodyBytesMax;
 use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
+use crate::operator_token::OperatorToken;
 use crate::state::Edge;
 use crate::{admin, native, outputs, receiver, throttle, vendor};
 
@@ -52,7 +52,8 @@ pub fn api_router(edge: Edge) -> Router {
                     RETRY_AFTER,
                 ]),
         )
-        .layer(axum::middleware::from_fn(throttle::tell));
+        .layer(axum::middleware::from_fn(throttle::tell))
+        .layer(Extension(edge.in_flight.clone()));
     observed(router).with_state(edge)
 }
 
@@ -60,7 +61,7 @@ pub fn api_router(edge: Edge) -> Router {
 pub fn receiver_router(edge: Edge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
-        .layer(DefaultBodyLimit::max(receiver::BODY_BYTES_MAX));
+        .layer((Extension(BodyBytesMax(receiver::BODY_BYTES_MAX)), Extension(edge.in_flight.clone())));
     observed(router).with_state(edge)
 }
 
@@ -73,9 +74,9 @@ pub fn admin_router(tenancy: Arc<Tenancy>) -> Router {
 }
 
 /// The same for one process that serves tenants as well: to be merged with their router, and only for who bears the token.
-pub fn admin_router_with_token(tenancy: Arc<Tenancy>, token: &Secret) -> Router {
+pub fn admin_router_with_token(tenancy: Arc<Tenancy>, operator: OperatorToken) -> Router {
     let router = admin::router().method_not_allowed_fallback(wrong_method).with_state(tenancy);
-    observed(admin::token_only(router, token))
+    observed(admin::token_only(router, operator))
 }
 
 fn routes(bounds: &Bounds) -> DocumentedRouter {

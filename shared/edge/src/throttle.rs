@@ -26,9 +26,11 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 
 type Buckets<K> = Cache<K, Arc<Mutex<Bucket>>>;
 
-/// The buckets of the tenants that have a limit; the others cost nothing here.
+/// The buckets of the tenants.
 pub struct Throttle {
     clock: Arc<dyn Clock>,
+    /// Of a tenant that has no limit of its own.
+    default: Rate,
     tenants: Buckets<TenantId>,
     polled: Buckets<(TenantId, TaskId)>,
     /// Looks at what there is not, which would else be free in any number.
@@ -40,14 +42,18 @@ pub struct Throttle {
 pub(crate) struct Report(Arc<OnceLock<(Rate, Taken)>>);
 
 impl Throttle {
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, default: Rate) -> Self {
         let (tenants, missed) = (Cache::new(TENANTS_MAX), Cache::new(TENANTS_MAX));
-        Self { clock, tenants, polled: Cache::new(POLLED_MAX), missed }
+        Self { clock, default, tenants, polled: Cache::new(POLLED_MAX), missed }
+    }
+
+    fn rate(&self, principal: &Principal) -> Rate {
+        principal.limits.rate().unwrap_or(self.default)
     }
 
     /// Counts one request. Kind `Busy` with code `rate_limited` when there were too many.
     pub(crate) fn request(&self, principal: &Principal, report: Option<&Report>) -> Result<()> {
-        let Some(rate) = principal.limits.rate() else { return Ok(()) };
+        let rate = self.rate(principal);
         let taken = self.take(&self.tenants, &principal.tenant, rate);
         if let Some(Report(told)) = report {
             told.get_or_init(|| (rate, taken));
@@ -55,14 +61,17 @@ impl Throttle {
         taken.refused_ms.map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
     }
 
-    /// Counts one look at a task, which is a request only when the last one was less than a second ago. Who looked at what there is
-    /// not more often than it may ask is refused too.
+    /// Counts one look at a task, which is a request only when the last one was less than a second ago, and only of a tenant with a
+    /// limit of its own. Who looked at what there is not more often than it may ask is refused too.
     pub(crate) fn poll(&self, principal: &Principal, task: &TaskId, report: Option<&Report>) -> Result<()> {
-        let Some(rate) = principal.limits.rate() else { return Ok(()) };
+        let rate = self.rate(principal);
         if let Some(bucket) = self.missed.get(&principal.tenant)
             && let Some(after_ms) = left_in(&bucket).take(rate, self.clock.now()).refused_ms
         {
             return Err(refusal(rate, after_ms));
+        }
+        if principal.limits.rate().is_none() {
+            return Ok(());
         }
         let task = (principal.tenant.clone(), task.clone());
         match self.take(&self.polled, &task, POLL).refused_ms {
@@ -73,9 +82,7 @@ impl Throttle {
 
     /// Counts a look at what there is not.
     pub(crate) fn missed(&self, principal: &Principal) {
-        if let Some(rate) = principal.limits.rate() {
-            self.take(&self.missed, &principal.tenant, rate);
-        }
+        self.take(&self.missed, &principal.tenant, self.rate(principal));
     }
 
     fn take<K: Eq + std::hash::Hash + Clone>(&self, buckets: &Buckets<K>, key: &K, rate: Rate) -> Taken {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::{Error, Kind, Result};
 use reqwest::header::ACCEPT;
 use reqwest::{Method, StatusCode};
@@ -39,7 +40,8 @@ impl HttpJwksFetcher {
             ),
             Unread::Broken(error) => failed(&error),
         })?;
-        serde_json::from_slice(&body).map_err(|_| unavailable("answered something that is not JSON"))
+        json::value(&body, JsonBounds::DOCUMENT)
+            .map_err(|error| unavailable("answered something that is not JSON").source(error))
     }
 }
 

@@ -4,10 +4,10 @@ use fluxgate_core::Kind;
 use fluxgate_core::id::{IdempotencyKey, TaskId};
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
 use fluxgate_core::port::Admitted;
-use fluxgate_core::task::{Failure, Idempotency, Signal, Step};
+use fluxgate_core::task::{Admission, Failure, Idempotency, Signal, State, Step, UpstreamEnd, Via};
 use fluxgate_core::time::Timestamp;
 
-use super::{PRICE, Stores, admission, fresh_task_id, fresh_tenant, now};
+use super::{PRICE, Stores, admission, archived, finished, fresh_run, fresh_task_id, fresh_tenant, now};
 
 fn key(text: &str, request: u8, expires_at: Timestamp) -> Option<Idempotency> {
     Some(Idempotency { key: IdempotencyKey::parse(text).expect("a valid key"), request: [request; 32], expires_at })
@@ -250,19 +250,43 @@ pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores:
     assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
 }
 
-pub async fn large_inputs_go_with_the_end_and_small_ones_stay(stores: Stores) {
+pub async fn inputs_stay_with_a_task_that_completed_unless_they_were_large(stores: Stores) {
     let tenant = stores.funded(2).await;
-    let mut large = admission(&tenant);
-    large.inputs = format!("{{\"image\":\"{}\"}}", "x".repeat(1_000_000));
-    let large_inputs = large.inputs.clone();
-    let large_task = stores.admit(large).await.unwrap();
+    let large = format!("{{\"image\":\"{}\"}}", "x".repeat(1_000_000));
+    let large_task = stores.admit(Admission { inputs: large.clone(), ..admission(&tenant) }).await.unwrap();
     let small_task = stores.admitted(&tenant).await;
-    assert_eq!(stores.tasks.inputs(&tenant, &large_task.id).await.unwrap(), large_inputs);
+    assert_eq!(stores.tasks.inputs(&tenant, &large_task.id).await.unwrap(), large);
 
     for task in [&large_task, &small_task] {
-        stores.signal(task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+        let archiving = stores.signal(task, finished(fresh_run())).await;
+        assert_eq!(stores.signal(&archiving, archived()).await.state, State::Completed);
     }
 
     assert_eq!(stores.tasks.inputs(&tenant, &large_task.id).await.unwrap(), "{}");
     assert_eq!(stores.tasks.inputs(&tenant, &small_task.id).await.unwrap(), r#"{"prompt":"x"}"#);
+}
+
+/// Whatever a tenant sends without paying in the end takes no room.
+pub async fn inputs_of_a_task_that_did_not_complete_go_with_its_end(stores: Stores) {
+    let tenant = stores.funded(6).await;
+    for bytes in [1, 50_000, 1_000_000] {
+        let inputs = format!("{{\"prompt\":\"{}\"}}", "x".repeat(bytes));
+        let admission = || Admission { inputs: inputs.clone(), ..admission(&tenant) };
+        let refused = stores.admit(admission()).await.unwrap();
+        let cancelled = stores.admit(admission()).await.unwrap();
+        assert_eq!(stores.tasks.inputs(&tenant, &refused.id).await.unwrap(), inputs);
+
+        stores.signal(&refused, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+        let end = Signal::UpstreamFailed {
+            upstream: fresh_run(),
+            via: Via::Webhook,
+            end: UpstreamEnd::Cancelled,
+            failure: Failure::new(1403, "cancelled", "text"),
+        };
+        stores.signal(&cancelled, end).await;
+
+        for task in [&refused, &cancelled] {
+            assert_eq!(stores.tasks.inputs(&tenant, &task.id).await.unwrap(), "{}", "of {bytes} bytes");
+        }
+    }
 }

@@ -158,14 +158,9 @@ async fn an_input_that_would_take_room_for_nothing_is_413() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let image = tenant.upload().await;
-    let cases = [
-        (json!({ "prompt": "x".repeat(70_000), "image": image }), "prompt"),
-        (json!({ "prompt": "x", "image": image, "junk": vec![json!({ "": 0 }); 20_000] }), "junk"),
-    ];
+    let inputs = json!({ "prompt": "x".repeat(70_000), "image": image });
+    let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
 
-    for (inputs, field) in cases {
-        let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
-        assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (413, field), "{:?}", answer.body);
-    }
+    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (413, "prompt"), "{:?}", answer.body);
     nothing_happened(&gateway, &tenant).await;
 }

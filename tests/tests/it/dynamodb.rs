@@ -343,21 +343,6 @@ async fn a_ledger_and_a_list_of_many_pages_are_whole() {
 }
 
 #[tokio::test]
-async fn inputs_too_large_for_their_task_s_item_lie_beside_it() {
-    let bed = Bed::start().await;
-    let tenant = bed.stores.funded(1).await;
-    let mut large = admission(&tenant);
-    large.inputs = format!("{{\"prompt\":\"{}\"}}", "é".repeat(2_000));
-    let inputs = large.inputs.clone();
-
-    let task = bed.stores.admit(large).await.unwrap();
-    let failed = bed.stores.signal(&task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
-
-    assert!(failed.state.is_end());
-    assert_eq!(bed.store().inputs(&tenant, &task.id).await.unwrap(), inputs);
-}
-
-#[tokio::test]
 async fn a_table_of_another_schema_version_is_refused_and_a_missing_one_is_named() {
     let bed = Bed::start().await;
     bed.open_again().await.unwrap();

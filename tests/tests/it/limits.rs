@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::quick;
 use fluxgate_tests::tenant::Answer;
-use fluxgate_tests::{Gateway, TestTenant};
+use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -54,8 +56,29 @@ async fn more_requests_than_the_limit_are_429_and_told_when_to_come_again() {
         assert!(header(answer, "ratelimit").starts_with("\"requests\";r=0;t="), "{:?}", answer.headers);
     }
     assert!(answers.iter().all(|answer| header(answer, "ratelimit-policy") == "\"requests\";q=5;w=5"));
-    let free = many(&other, BALANCE).await;
-    assert!(free.iter().all(|answer| answer.status == 200 && header(answer, "ratelimit").is_empty()));
+    let others = many(&other, BALANCE).await;
+    assert!(others.iter().all(|answer| answer.status == 200), "another tenant's requests are its own");
+}
+
+/// Without a limit of its own a tenant has the installation's, which no honest client meets and an operator can change.
+#[tokio::test]
+async fn a_tenant_without_a_limit_has_the_default_one_and_looks_at_results_do_not_count() {
+    let bounds = BoundsSettings { requests_per_second: Some(1), burst: Some(10), ..quick() };
+    let small = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
+    let usual = Gateway::start().await;
+    let (tenant, lifted) = (small.tenant("acme", "1").await, small.tenant("lifted", "1").await);
+    let limits = json!({ "limits": { "requests_per_second": 100_000 } });
+    assert_eq!(small.operator().patch("/tenants/lifted", &limits).await.status, 200);
+    let task = tenant.submit(&tenant.inputs().await).await;
+    tenant.ended(&task).await;
+
+    let answers = many(&tenant, BALANCE).await;
+
+    assert!(answers.iter().any(|answer| answer.status == 429 && answer.text("/error_code") == "rate_limited"));
+    assert!(many(&tenant, &format!("/api/v3/predictions/{task}/result")).await.iter().all(|look| look.status == 200));
+    assert!(many(&lifted, BALANCE).await.iter().all(|answer| answer.status == 200));
+    let told = usual.tenant("acme", "1").await.get(BALANCE).await;
+    assert_eq!(header(&told, "ratelimit-policy"), "\"requests\";q=1000;w=10");
 }
 
 #[tokio::test]

@@ -41,11 +41,31 @@ async fn the_document_names_every_route_and_each_route_answers() {
     }
 }
 
-#[tokio::test]
-async fn healthz_names_the_settings_and_no_secret() {
-    let gateway = Gateway::start().await;
+async fn health(gateway: &Gateway, token: Option<&str>) -> Value {
+    let request = gateway.http().get(gateway.url("/healthz"));
+    let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
+    request.send().await.unwrap().json().await.unwrap()
+}
 
-    let health: Value = gateway.http().get(gateway.url("/healthz")).send().await.unwrap().json().await.unwrap();
+#[tokio::test]
+async fn healthz_tells_strangers_that_it_serves_and_nothing_else() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+
+    for token in [None, Some("fga_0"), Some(tenant.token.as_str())] {
+        let health = health(&gateway, token).await;
+        let names: Vec<&String> = health.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["status", "version"]);
+        assert_eq!(health["status"], "ok");
+    }
+}
+
+#[tokio::test]
+async fn healthz_names_the_settings_to_the_operator_and_no_secret() {
+    let gateway = Gateway::start().await;
+    let token = gateway.server.folder().secrets.admin_token.expose().to_owned();
+
+    let health = health(&gateway, Some(&token)).await;
 
     assert_eq!((&health["status"], &health["completion"]), (&"ok".into(), &"webhook".into()));
     for name in [
@@ -64,5 +84,7 @@ async fn healthz_names_the_settings_and_no_secret() {
     ] {
         assert!(health["settings"][name].is_string(), "{name}");
     }
-    assert!(!health.to_string().contains(gateway.emulator.api_key()));
+    for secret in [gateway.emulator.api_key(), token.as_str()] {
+        assert!(!health.to_string().contains(secret));
+    }
 }

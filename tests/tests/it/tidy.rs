@@ -96,6 +96,25 @@ fn the_core_does_no_io_and_reads_no_environment() {
     }
 }
 
+/// serde takes an array for a struct, and of two names the last: what others send is read by `fluxgate_core::json`.
+#[test]
+fn json_from_outside_is_read_strictly() {
+    let bare = ["serde_json::from_", ": Json<", "::deserialize("];
+    // Settings are read by their own crate, text by text.
+    let bare_here = &bare[..2];
+    for (path, text) in sources() {
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        let (is_edge, is_local) = (name.starts_with("shared/edge/src/"), name.starts_with("functions/local/src/"));
+        // The demo and the benchmark read what this program itself sent.
+        if !(is_edge || is_local) || name.contains("/cli/demo/") || name.contains("/cli/bench/") {
+            continue;
+        }
+        for word in if is_edge { &bare[..] } else { bare_here } {
+            assert!(!text.contains(word), "{name} has '{word}'");
+        }
+    }
+}
+
 /// `cargo tree` tells what is really linked; the lock file also lists what optional features would bring.
 #[test]
 fn one_tls_stack_is_linked_and_neither_ring_nor_openssl() {

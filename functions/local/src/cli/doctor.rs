@@ -5,8 +5,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::port::TenantStore;
+use fluxgate_core::signature::Secret;
 use fluxgate_embedded::sqlite::FolderLock;
 use serde_json::Value;
+use url::{Host, Url};
 
 use super::access::{gateway_url, written_url};
 use super::{FolderArgs, print, vendor_check};
@@ -79,13 +81,12 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
         return Ok(format!("none at {} yet; start it with 'fluxgate serve'", args.url()));
     };
     let shown = |name: &str| health.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
-    Ok(format!(
-        "{} answers: {}, version {}, completion by {}",
-        args.url(),
-        shown("status"),
-        shown("version"),
-        shown("completion")
-    ))
+    let answers = format!("{} answers: {}, version {}", args.url(), shown("status"), shown("version"));
+    // What is more, only the operator of that gateway is told.
+    Ok(match health.get("completion").and_then(Value::as_str) {
+        Some(completion) => format!("{answers}, completion by {completion}"),
+        None => answers,
+    })
 }
 
 /// What the gateway says of itself; `None` when nothing answers.
@@ -93,12 +94,29 @@ async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
     let base_url = args.url();
     let url = format!("{}/healthz", base_url.trim_end_matches('/'));
     let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
-    let response = match http.get(&url).send().await.map_err(|error| unanswered(&base_url, &error)) {
+    let request = http.get(&url);
+    let request = match admin_token(args) {
+        Some(token) => request.bearer_auth(token.expose()),
+        None => request,
+    };
+    let response = match request.send().await.map_err(|error| unanswered(&base_url, &error)) {
         Ok(response) => response,
         Err(error) if error.is::<NothingAnswers>() => return Ok(None),
         Err(error) => return Err(error),
     };
     response.json().await.map(Some).context("what answers there is not fluxgate")
+}
+
+/// The folder's own, for a gateway on this machine: it is nobody else's to see.
+fn admin_token(args: &DoctorArgs) -> Option<Secret> {
+    let url = Url::parse(&args.url()).ok()?;
+    let is_here = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let folder = is_here.then(|| DataFolder::open_existing(&args.folder.data).ok()).flatten()?;
+    Some(folder.secrets.admin_token)
 }
 
 /// The vendor that a gateway started from here would use is asked whether it takes the key.
@@ -107,11 +125,11 @@ async fn upstream(args: &DoctorArgs) -> Result<String> {
     if let Some((name, vendor)) = named_vendor(&settings)? {
         return vendor_check::check(&name, &vendor).await;
     }
-    let used = health(args).await?.and_then(|health| {
-        health
-            .pointer("/settings/upstream")
-            .and_then(Value::as_str)
-            .map(|name| format!("the running gateway uses {name}"))
-    });
-    Ok(used.unwrap_or_else(|| "the bundled emulator; set WAVESPEED_API_KEY to use and to check the vendor".to_owned()))
+    let Some(health) = health(args).await? else {
+        return Ok("the bundled emulator; set WAVESPEED_API_KEY to use and to check the vendor".to_owned());
+    };
+    Ok(match health.pointer("/settings/upstream").and_then(Value::as_str) {
+        Some(name) => format!("the running gateway uses {name}"),
+        None => "the running gateway is of another data folder and does not say; name that one with --data".to_owned(),
+    })
 }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use fluxgate_core::audit::Actor;
 use fluxgate_core::flow::{PricesChange, PricesEdit};
 use fluxgate_core::id::{ModelId, TenantId};
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{MicroUsd, Price, PriceBook, PriceBookTerms, Unlisted, parse_percent};
 
 use super::{FolderArgs, print};
@@ -139,8 +140,8 @@ impl SetArgs {
     fn edit(&self) -> Result<PricesEdit> {
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            let terms: PriceBookTerms =
-                serde_json::from_str(&text).with_context(|| format!("{} is no price book", path.display()))?;
+            let terms: PriceBookTerms = json::read(text.as_bytes(), JsonBounds::DOCUMENT)
+                .with_context(|| format!("{} is no price book", path.display()))?;
             let version = terms.version;
             return Ok(PricesEdit::Replace { book: terms.book(), version });
         }

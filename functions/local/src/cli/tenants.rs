@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use fluxgate_core::audit::Actor;
 use fluxgate_core::flow::{Deletion, NewDestination, Tenancy, TenantChange};
 use fluxgate_core::id::TenantId;
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, EndpointStore, TenantStore};
 use fluxgate_core::tenant::{Tenant, Trust};
@@ -160,7 +161,8 @@ async fn change(args: ChangeArgs) -> Result<()> {
 
 fn trust(path: &Path) -> Result<Vec<Trust>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON list of trusts", path.display()))
+    json::read(text.as_bytes(), JsonBounds::DOCUMENT)
+        .with_context(|| format!("{} is no JSON list of trusts", path.display()))
 }
 
 /// Everything but the secrets.

@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use axum::body::Body;
 use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
+use fluxgate_edge::OperatorToken;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
 use fluxgate_emulator::{Emulator, EmulatorConfig};
@@ -71,7 +72,7 @@ impl Server {
         let tenancy = Arc::new(folder.tenancy(Some(Arc::new(vendor))));
         let router = fluxgate_edge::api_router(edge.clone())
             .merge(fluxgate_edge::receiver_router(edge))
-            .merge(fluxgate_edge::admin_router_with_token(tenancy, &folder.secrets.admin_token))
+            .merge(fluxgate_edge::admin_router_with_token(tenancy, OperatorToken::new(&folder.secrets.admin_token)))
             .merge(metrics::router(folder.store.clone()));
         let serving = Listening::start(listener, listeners.api, move |request: Request<RequestBody>| {
             router.clone().oneshot(request.map(Body::new))

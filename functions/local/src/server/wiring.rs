@@ -10,7 +10,7 @@ use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::SystemClock;
 use fluxgate_core::signature::{CapabilityKey, Secret};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
-use fluxgate_edge::{Edge, Health, Throttle};
+use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, Setup, Throttle};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
@@ -50,6 +50,8 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     };
     let bounds = parts.settings.bounds.bounds(public_url.is_some());
     let guard = Arc::new(Guard::new(policy(parts))?);
+    let throttle = Arc::new(Throttle::new(Arc::new(SystemClock), bounds.request_rate));
+    let in_flight = Arc::new(BytesInFlight::new(&bounds));
     let fluxgate = Arc::new(Fluxgate {
         ports: ports(parts, &guard, bounds.upstream_timeout_ms)?,
         settings: FlowSettings {
@@ -65,8 +67,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     let store = Arc::new(parts.folder.store.clone());
     let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
     let health = Arc::new(health(parts, public_url.is_some()));
-    let throttle = Arc::new(Throttle::new(Arc::new(SystemClock)));
-    Ok(Edge { fluxgate, authenticator, throttle, health, stopping: parts.stopping.clone() })
+    Ok(Edge { fluxgate, authenticator, throttle, in_flight, health, stopping: parts.stopping.clone() })
 }
 
 fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Result<Ports> {
@@ -154,10 +155,8 @@ fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
         settings.insert("upstream".to_owned(), "emulator (not the real model)".to_owned());
     }
     Health {
-        status: "ok",
-        version: env!("CARGO_PKG_VERSION"),
-        completion: if webhooks { "webhook" } else { "poll" },
-        settings,
+        setup: Setup { completion: if webhooks { "webhook" } else { "poll" }, settings },
+        operator: Some(OperatorToken::new(&parts.folder.secrets.admin_token)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fluxgate_core::job::{Delayed, Job};
+use fluxgate_core::money::Account;
 use fluxgate_core::port::Admitted;
 use fluxgate_core::task::{Admission, Task};
 use fluxgate_core::{Error, Result};
@@ -17,6 +18,8 @@ use super::{DynamoStore, account, inputs, step_item, task_item};
 
 /// How often an admission is tried again when what refused it is gone a moment later.
 const ROUNDS_MAX: u32 = 8;
+/// Sixteen times what reading the account costs.
+const LOOK_FIRST_BYTES: usize = 16 * 1024;
 /// What no admission takes unless the account is fought over.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -27,13 +30,15 @@ impl DynamoStore {
         let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
         self.queue.send(&[Delayed { job: watch, after_ms: admission.watch_after_ms }]).await?;
         let sent = Instant::now();
-        let item = self.with_inputs(admission).await?;
+        let mut known = self.account_before(admission).await?;
+        let hopeless = account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()).is_err();
+        // Of what will be refused nothing is written that would cost its bytes.
+        let item = if hopeless { Item::new() } else { self.with_inputs(admission).await? };
         if let Some(idempotency) = &admission.idempotency
             && let Some(owner) = self.take_key(task, idempotency).await?
         {
             return Ok(Admitted::Existing(Box::new(owner)));
         }
-        let mut known = self.known_account(&task.tenant).await?;
         for round in 0..ROUNDS_MAX {
             let (hold, of_task) = match account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()) {
                 Ok(held) => held,
@@ -62,6 +67,16 @@ impl DynamoStore {
             }
         }
         Err(contention())
+    }
+
+    /// The account, where it must be known before: of a tenant with a budget, and for inputs that cost more to write than a look.
+    async fn account_before(&self, admission: &Admission) -> Result<Option<Account>> {
+        let tenant = &admission.task.tenant;
+        if admission.inputs.len() < LOOK_FIRST_BYTES {
+            return self.known_account(tenant).await;
+        }
+        let item = self.table.get(&Key::account(tenant)).await?.unwrap_or_default();
+        self.seen_account(tenant, &item).map(Some)
     }
 
     /// After an admission that took long: its watch may have come before the task was there, and died.

@@ -1,10 +1,10 @@
 //! Inputs too large for their task's item, written once in items of their own before the task is.
 //!
 //! Nobody deletes them: deleting costs as much as writing, and DynamoDB removes for nothing what is past its `expires_at`. Until
-//! then large ones are kept, but no longer told, once their task is over.
+//! then large ones, and those of a task that did not complete, are kept, but no longer told, once their task is over.
 
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::task::{Admission, Task};
+use fluxgate_core::task::{Admission, State, Task};
 use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, number, text};
@@ -54,6 +54,9 @@ fn split(mut inputs: &str) -> Vec<&str> {
 
 /// The inputs of the task of this item.
 pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<String> {
+    if task.state.is_end() && task.state != State::Completed {
+        return Ok(EMPTY.to_owned());
+    }
     let reader = Reader(item);
     if let Some(inputs) = reader.optional_text(INPUTS)? {
         return Ok(inputs.to_owned());

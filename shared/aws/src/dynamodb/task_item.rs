@@ -5,7 +5,7 @@ use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::line::Turn;
 use fluxgate_core::money::{Hold, MicroUsd, Settlement};
-use fluxgate_core::task::{Change, Doubt, Failure, Output, Task};
+use fluxgate_core::task::{Change, Doubt, Failure, Output, State, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
@@ -105,6 +105,9 @@ pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
         .append(step_item::STEPS, step_item::to_attributes(&change.steps)?);
     for (name, value) in changing(task)? {
         write = write.set_or_remove(name, value);
+    }
+    if task.state.is_end() && task.state != State::Completed {
+        write = write.set_or_remove(INPUTS, None);
     }
     if !change.deliveries.is_empty() {
         let deliveries = delivery_item::to_attributes(&change.deliveries)?;

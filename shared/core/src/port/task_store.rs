@@ -43,8 +43,9 @@ pub trait TaskStore: Send + Sync {
     /// a task. A change that is made from a late one is a `Conflict`.
     async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
-    /// The inputs as they were admitted: one JSON object, empty when they were large and the task is over. Mid-sized ones may also
-    /// be empty some days after the end: an adapter may let them expire. Kind `NotFound` as in `get`.
+    /// The inputs as they were admitted: one JSON object. Empty once the task is over when it did not complete, for then nobody paid
+    /// for their room, and when they were large. Mid-sized ones may also be empty some days after the end: an adapter may let them
+    /// expire. Kind `NotFound` as in `get`.
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
 
     /// Applies a change whole: task, settlement with ledger entries, steps, jobs, deliveries; durable when it returns.

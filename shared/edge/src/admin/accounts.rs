@@ -75,7 +75,7 @@ pub(crate) async fn top_up(
     Path(id): Path<String>,
     body: RawBody,
 ) -> Result<Json<AccountView>, Problem> {
-    let request: TopUpRequest = body.json()?;
+    let request: TopUpRequest = body.json().await?;
     let amount = MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
     let account = tenancy.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?;
     Ok(Json(view(&tenancy, &account)))

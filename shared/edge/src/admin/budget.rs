@@ -82,7 +82,7 @@ pub(crate) async fn set(
     Path(id): Path<String>,
     body: RawBody,
 ) -> Result<Json<BudgetView>, Problem> {
-    let request: BudgetRequest = body.json()?;
+    let request: BudgetRequest = body.json().await?;
     let month = tenancy.set_budget(&tenant_id(&id)?, Some(request.parse()?), &actor).await?;
     Ok(Json(view(month.as_ref())?))
 }

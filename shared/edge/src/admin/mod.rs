@@ -12,12 +12,13 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
 use fluxgate_core::flow::Tenancy;
 
 pub(crate) use token::token_only;
+
+use crate::body::BodyBytesMax;
 
 /// A tenant may bring its key set along.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -39,5 +40,5 @@ pub(crate) fn router() -> Router<Arc<Tenancy>> {
         .route("/admin/v1/tenants/{id}/top-ups", post(accounts::top_up))
         .route("/admin/v1/reconcile", get(reconcile::reconcile))
         .route("/admin/v1/audit", get(audit_log::list))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(Extension(BodyBytesMax(BODY_BYTES_MAX)))
 }

@@ -45,7 +45,7 @@ pub(crate) async fn set(
     query: Query,
     body: RawBody,
 ) -> Answer {
-    let terms: PriceBookTerms = body.json()?;
+    let terms: PriceBookTerms = body.document().await?;
     let version = terms.version;
     change(&tenancy, &id, PricesEdit::Replace { book: terms.book(), version }, &query, &actor).await
 }
@@ -58,7 +58,7 @@ pub(crate) async fn set_some(
     query: Query,
     body: RawBody,
 ) -> Answer {
-    let terms: PriceBookTerms = body.json()?;
+    let terms: PriceBookTerms = body.document().await?;
     if terms.version.is_some() {
         let text = "single prices are set whatever the version; PUT a whole book for one";
         return Err(Error::invalid("invalid_parameter", text).field("version").into());

@@ -87,7 +87,7 @@ pub(crate) async fn create(
     Operator(actor): Operator,
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<TenantView>), Problem> {
-    let request: TenantRequest = body.json()?;
+    let request: TenantRequest = body.document().await?;
     let id = TenantId::parse(&request.id).map_err(|error| error.field("id"))?;
     let new = NewTenant { id, trust: request.trust, destination: request.destination.parse()?, limits: request.limits };
     let tenant = tenancy.onboard(new, &actor).await?;
@@ -109,7 +109,7 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     body: RawBody,
 ) -> Answer<TenantView> {
-    let request: ChangeRequest = body.json()?;
+    let request: ChangeRequest = body.document().await?;
     let destination = request.destination.map(DestinationRequest::parse).transpose()?;
     let change = TenantChange { trust: request.trust, destination, limits: request.limits };
     Ok(Json(view(tenancy.change(&tenant_id(&id)?, change, &actor).await?)))

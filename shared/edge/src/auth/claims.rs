@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
+/// The year 10,000. Whoever writes milliseconds is beyond it.
+const SECONDS_MAX: f64 = 253_402_300_800.0;
+
 /// The payload. Read once, before the signature is verified; checked only after.
 pub(super) struct Claims(Map<String, Value>);
 
@@ -71,9 +74,9 @@ impl Claims {
 
     fn time(&self, claim: &str) -> Result<Option<Timestamp>, Refusal> {
         let Some(value) = self.0.get(claim) else { return Ok(None) };
-        let seconds = value.as_f64().ok_or(Refusal::Claims("the token's 'exp', 'nbf' and 'iat' must be numbers"))?;
-        // The cast saturates, so that a date of year 300,000 is far away and not an overflow.
-        Ok(Some(Timestamp((seconds * 1_000.0) as i64)))
+        let seconds = value.as_f64().filter(|seconds| (0.0..SECONDS_MAX).contains(seconds));
+        let bad = "the token's 'exp', 'nbf' and 'iat' must be seconds since 1970: numbers, and not milliseconds";
+        Ok(Some(Timestamp((seconds.ok_or(Refusal::Claims(bad))? * 1_000.0) as i64)))
     }
 
     fn text(&self, claim: &str) -> Option<&str> {

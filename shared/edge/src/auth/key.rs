@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fluxgate_core::{json, rsa_key};
 use jsonwebtoken::crypto::verify;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -10,9 +11,8 @@ use serde_json::Value;
 use super::refusal::Refusal;
 use super::token::Token;
 
-/// RFC 7518 wants 2048 bits at least, and NIST SP 800-131A has allowed no less since 2014. Eight times 1024 is what aws-lc
-/// verifies at most; longer ones would only cost time.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// What aws-lc verifies at most; longer ones would only cost time.
+const RSA_BITS_MAX: usize = 8192;
 const P256_COORDINATE_BYTES: usize = 32;
 const ED25519_BYTES: usize = 32;
 
@@ -45,9 +45,9 @@ struct Jwk {
 }
 
 impl Key {
-    /// `None` when the key is of no use here: another algorithm, for encryption, too short, or unreadable.
+    /// `None` when the key is of no use here: another algorithm, for encryption, weak, or unreadable.
     pub(super) fn from_jwk(value: &Value) -> Option<Self> {
-        let jwk = Jwk::deserialize(value).ok()?;
+        let jwk: Jwk = json::of(value.clone()).ok()?;
         let (algorithm, name, public) = match (jwk.kty.as_str(), jwk.crv.as_str()) {
             ("RSA", _) => (Algorithm::RS256, "RS256", rsa(&jwk)?),
             ("EC", "P-256") => (Algorithm::ES256, "ES256", p256(&jwk)?),
@@ -76,9 +76,8 @@ impl Jwk {
 
 fn rsa(jwk: &Jwk) -> Option<DecodingKey> {
     let (n, e) = (number(&jwk.n)?, number(&jwk.e)?);
-    let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
     // An exponent of one makes every padded text its own signature. Which others are sound, aws-lc decides.
-    let sound = RSA_BITS.contains(&bits) && !e.is_empty() && e != [1];
+    let sound = rsa_key::weakness(&n).is_none() && rsa_key::bits(&n) <= RSA_BITS_MAX && !e.is_empty() && e != [1];
     sound.then(|| DecodingKey::from_rsa_raw_components(&n, &e))
 }
 

@@ -94,7 +94,16 @@ impl KeyCache {
         let fetched = key_set(self.fetcher.as_ref(), &trusted.trust, self.bounds.key_set_keys_max).await;
         let now = self.clock.now();
         match fetched {
-            Ok(set) => Ok(slot.loaded(Arc::new(set), now)),
+            Ok(set) => {
+                if set.weak > 0 {
+                    tracing::warn!(
+                        auth.issuer = trusted.trust.issuer,
+                        keys = set.weak,
+                        "weak RSA keys of an issuer count for nothing"
+                    );
+                }
+                Ok(slot.loaded(Arc::new(set), now))
+            }
             Err(error) => {
                 slot.update(|known| known.failed_at = Some(now));
                 tracing::warn!(auth.issuer = trusted.trust.issuer, error = %error, "an issuer's key set cannot be fetched");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fluxgate_core::Error;
+use fluxgate_core::rsa_key::weakness_of_jwk;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
@@ -10,8 +11,11 @@ use super::discovery::unavailable;
 use super::key::Key;
 use super::refusal::Refusal;
 
-#[derive(Default)]
-pub(super) struct KeySet(Vec<Arc<Key>>);
+pub(super) struct KeySet {
+    keys: Vec<Arc<Key>>,
+    /// Left out because they can be broken.
+    pub(super) weak: usize,
+}
 
 impl KeySet {
     /// Reads a JWK set (RFC 7517, section 5) and leaves out what is of no use, as it asks for. An answer that is no key set
@@ -19,7 +23,9 @@ impl KeySet {
     pub(super) fn parse(value: &Value, keys_max: usize) -> Result<Self, Error> {
         let keys = value.get("keys").and_then(Value::as_array);
         let keys = keys.ok_or_else(|| unavailable("the issuer's key set is not a JWK set with a list of 'keys'"))?;
-        Ok(Self(keys.iter().take(keys_max).filter_map(Key::from_jwk).map(Arc::new).collect()))
+        let keys = || keys.iter().take(keys_max);
+        let weak = keys().filter(|key| weakness_of_jwk(key).is_some()).count();
+        Ok(Self { keys: keys().filter_map(Key::from_jwk).map(Arc::new).collect(), weak })
     }
 
     /// The key of that name. A token that names none is taken only when there is no doubt.
@@ -32,7 +38,7 @@ impl KeySet {
 
     fn named(&self, kid: &str, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
         let mut found = Err(Refusal::KeyUnknown);
-        for key in self.0.iter().filter(|key| key.kid.as_deref() == Some(kid)) {
+        for key in self.keys.iter().filter(|key| key.kid.as_deref() == Some(kid)) {
             if key.algorithm == algorithm {
                 return Ok(Arc::clone(key));
             }
@@ -42,7 +48,7 @@ impl KeySet {
     }
 
     fn only(&self, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
-        let mut keys = self.0.iter().filter(|key| key.algorithm == algorithm);
+        let mut keys = self.keys.iter().filter(|key| key.algorithm == algorithm);
         match (keys.next(), keys.next()) {
             (Some(key), None) => Ok(Arc::clone(key)),
             _ => Err(Refusal::KeyUnknown),

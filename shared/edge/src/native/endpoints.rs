@@ -58,7 +58,7 @@ pub(crate) async fn create(
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
     principal.require(Scope::Endpoints)?;
-    let new: NewEndpoint = body.json()?;
+    let new: NewEndpoint = body.json().await?;
     let ports = &edge.fluxgate.ports;
     let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
     ports.guard.check(url.url()).await.map_err(|error| error.field("url"))?;

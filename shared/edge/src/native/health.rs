@@ -2,11 +2,29 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::state::{Edge, Health};
+use crate::state::{Edge, Setup};
+
+/// That the process serves; to the operator, also how it is set.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthView {
+    /// Always `ok`; a process that cannot serve does not answer.
+    status: &'static str,
+    version: &'static str,
+    #[serde(flatten)]
+    setup: Option<Setup>,
+}
 
 /// Is the gateway up?
-#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", responses((status = 200, body = Health)))]
-pub(crate) async fn healthz(State(edge): State<Edge>) -> Json<Health> {
-    Json(edge.health.as_ref().clone())
+///
+/// With the admin token the answer also says how the gateway is set.
+#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", responses((status = 200, body = HealthView)))]
+pub(crate) async fn healthz(State(edge): State<Edge>, headers: HeaderMap) -> Json<HealthView> {
+    let health = &edge.health;
+    let is_operator = health.operator.as_ref().is_some_and(|operator| operator.is_borne_by(&headers));
+    let setup = is_operator.then(|| health.setup.clone());
+    Json(HealthView { status: "ok", version: env!("CARGO_PKG_VERSION"), setup })
 }

@@ -101,7 +101,7 @@ pub(crate) async fn search(
     body: RawBody,
 ) -> std::result::Result<Json<Envelope<BillingPage>>, VendorError> {
     principal.require(Scope::Billing)?;
-    let request: BillingRequest = body.json()?;
+    let request: BillingRequest = body.json().await?;
     page::check(request.page, request.page_size)?;
     let window = window(&request)?;
     let mut charges = charges(&edge, &principal, &request, window).await?;

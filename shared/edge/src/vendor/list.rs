@@ -58,7 +58,7 @@ pub(crate) async fn list(
     body: RawBody,
 ) -> std::result::Result<Json<Envelope<Page>>, VendorError> {
     principal.require(Scope::Read)?;
-    let request: ListRequest = body.json()?;
+    let request: ListRequest = body.json().await?;
     page::check(request.page, request.page_size)?;
     let after = moment("created_after", request.created_after.as_deref())?;
     let until = moment("created_before", request.created_before.as_deref())?;

@@ -79,7 +79,7 @@ pub(crate) async fn price(
 
 async fn price_of(edge: &Edge, principal: &Principal, body: RawBody) -> Result<(ModelId, MicroUsd)> {
     principal.require(Scope::Billing)?;
-    let request: PriceRequest = body.json()?;
+    let request: PriceRequest = body.json().await?;
     // A model that cannot be does not exist.
     let model = ModelId::parse(&request.model_id)
         .map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message).field("model_id"))?;

@@ -8,14 +8,17 @@ use fluxgate_core::flow::SubmitRequest;
 use fluxgate_core::id::{IdempotencyKey, ModelId};
 use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::{Principal, Scope};
+use fluxgate_core::task::Task;
 use fluxgate_core::{Error, Kind, Result};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use utoipa::IntoParams;
 
 use super::envelope::{Envelope, success};
 use super::sync_mode;
 use crate::bearer::VendorBearer;
-use crate::body::RawBody;
+use crate::body::{Counted, RawBody};
 use crate::error_reply::{VendorError, VendorErrorBody};
 use crate::state::Edge;
 
@@ -119,7 +122,7 @@ async fn submit(
 ) -> Answer {
     principal.require(Scope::Submit)?;
     let model = model(segments)?;
-    let mut inputs = body.object()?;
+    let (mut inputs, counted) = body.object().await?;
     let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
     refuse_base64(&mut inputs)?;
     let callback = callback(SubmitQuery::of(query.as_deref()).webhook, &mut inputs)?;
@@ -127,14 +130,30 @@ async fn submit(
     let tenant = principal.tenant.clone();
     let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };
     let fluxgate = edge.fluxgate.clone();
-    // In a task of its own: a client that hangs up must not cut off a POST upstream.
-    let running = tokio::spawn(async move { fluxgate.submit(request).await });
+    let running = run(counted, async move { fluxgate.submit(request).await });
     let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
     let price = [(PRICE, task.price.decimal())];
     if wait {
         return Ok((price, success(sync_mode::wait(&edge, &tenant, &task.id).await?)));
     }
     Ok((price, success(edge.fluxgate.view(&task).await?)))
+}
+
+/// Checking, digesting and decoding more than this is work for a thread of its own: meanwhile the others are to be answered.
+const BESIDE_BYTES: usize = 512 * 1024;
+
+/// In a task of its own: a client that hangs up must not cut off a POST upstream. The body counts as in flight until the end.
+fn run(counted: Counted, submit: impl Future<Output = Result<Task>> + Send + 'static) -> JoinHandle<Result<Task>> {
+    let bytes = counted.bytes;
+    let submit = async move {
+        let _counted = counted;
+        submit.await
+    };
+    if bytes <= BESIDE_BYTES {
+        return tokio::spawn(submit);
+    }
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(submit))
 }
 
 fn model(segments: &[String]) -> Result<ModelId> {

@@ -17,6 +17,7 @@ use super::envelope::{Envelope, VendorJson, success};
 use crate::bearer::VendorBearer;
 use crate::body::{RawBody, is_timeout, too_slow};
 use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::in_flight::{Payer, UPLOAD_BYTES};
 use crate::state::Edge;
 
 type Answer = std::result::Result<Json<Envelope<VendorJson>>, VendorError>;
@@ -38,7 +39,7 @@ const FILENAME_CHARS_MAX: usize = 200;
     security(("tenant_jwt" = [])))]
 pub(crate) async fn ticket(State(edge): State<Edge>, bearer: VendorBearer, body: RawBody) -> Answer {
     allowed(&edge, &bearer).await?;
-    let request = Value::Object(body.object()?);
+    let request = Value::Object(body.object().await?.0);
     let bytes_max = edge.fluxgate.bounds().ticket_bytes_max;
     if request.get("size").and_then(Value::as_u64).is_some_and(|size| size > bytes_max) {
         return Err(too_large(bytes_max).into());
@@ -74,6 +75,8 @@ async fn allowed(edge: &Edge, VendorBearer(principal): &VendorBearer) -> Result<
 
 async fn upload(State(edge): State<Edge>, bearer: VendorBearer, form: Form) -> Answer {
     allowed(&edge, &bearer).await?;
+    let mut room = edge.in_flight.room(Payer::Tenant(bearer.0.tenant));
+    room.grow(UPLOAD_BYTES)?;
     let multipart = form.map_err(|_| missing())?;
     let bytes_max = edge.fluxgate.bounds().upload_bytes_max as u64;
     let (head, opened) = oneshot::channel();

@@ -90,7 +90,7 @@ pub(crate) async fn stats(
     body: RawBody,
 ) -> std::result::Result<Json<Envelope<UsageStats>>, VendorError> {
     principal.require(Scope::Billing)?;
-    let request: UsageRequest = body.json()?;
+    let request: UsageRequest = body.json().await?;
     let model = request.model_uuid.as_deref().filter(|model| !model.is_empty());
     let query = UsageQuery { tenant: &principal.tenant, window: window(&request)?, model };
     let report = edge.fluxgate.usage(&query).await?;

@@ -134,9 +134,35 @@ async fn keys_in_the_token_itself_count_for_nothing() {
 async fn a_header_that_asks_for_an_extension_to_be_understood_is_refused() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
-    let header = json!({"alg": "EdDSA", "kid": "d", "crit": ["b64"], "b64": false});
 
-    assert_eq!(world.refused(&key.token_with(&header, &world.claims())).await, "token_malformed");
+    for crit in [json!(["b64"]), json!([]), json!(null), json!("b64"), json!({})] {
+        let header = json!({"alg": "EdDSA", "kid": "d", "crit": crit, "b64": false});
+        assert_eq!(world.refused(&key.token_with(&header, &world.claims())).await, "token_malformed", "{crit}");
+    }
+}
+
+/// serde takes an array for a struct, its fields in order; and of two claims of one name the last.
+#[tokio::test]
+async fn a_header_and_claims_are_objects_that_name_everything_once() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let (header, claims) = (json!({"alg": "EdDSA", "kid": "d"}).to_string(), world.claims().to_string());
+    let twice = |text: &str, more: &str| format!("{{{more},{}", &text[1..]);
+    let cases = [
+        (r#"["EdDSA","d"]"#.to_owned(), claims.clone()),
+        (r#"["EdDSA","d",null]"#.to_owned(), claims.clone()),
+        (twice(&header, r#""alg":"none""#), claims.clone()),
+        (twice(&header, r#""kid":"e""#), claims.clone()),
+        (header.clone(), twice(&claims, r#""sub":"another""#)),
+        (header.clone(), twice(&claims, r#""exp":1"#)),
+        (header.clone(), format!("[{claims}]")),
+        (header.clone(), format!("{{\"deep\":{}1{},{}", "[".repeat(70), "]".repeat(70), &claims[1..])),
+    ];
+
+    assert_eq!(world.tenant(&key.token_of(&header, &claims)).await, "acme");
+    for (header, claims) in cases {
+        assert_eq!(world.refused(&key.token_of(&header, &claims)).await, "token_malformed", "{header} {claims}");
+    }
 }
 
 #[tokio::test]
@@ -174,7 +200,7 @@ async fn a_token_holds_from_nbf_and_iat_until_exp_with_the_leeway_on_both_sides(
 
     assert_eq!(world.tenant(&at("exp", now - 29)).await, "acme");
     assert_eq!(world.refused(&at("exp", now - 30)).await, "token_expired");
-    assert_eq!(world.refused(&at("exp", -1)).await, "token_expired");
+    assert_eq!(world.refused(&at("exp", 0)).await, "token_expired");
     for claim in ["nbf", "iat"] {
         assert_eq!(world.tenant(&at(claim, now + 30)).await, "acme");
         assert_eq!(world.refused(&at(claim, now + 31)).await, "token_not_yet_valid");
@@ -194,8 +220,22 @@ async fn an_expiry_is_required_and_times_must_be_numbers() {
             assert_eq!(world.refused(&key.token(&world.claims_with(claim, value.clone()))).await, "token_claims");
         }
     }
-    for far in [json!(1e300), json!(u64::MAX), json!(world.now_s() as f64 + 0.5)] {
-        assert_eq!(world.tenant(&key.token(&world.claims_with("exp", far))).await, "acme");
+    for near in [json!(253_402_300_799_u64), json!(world.now_s() as f64 + 0.5)] {
+        assert_eq!(world.tenant(&key.token(&world.claims_with("exp", near))).await, "acme");
+    }
+    let milliseconds = json!(world.now().0);
+    let beyond = [json!(1e300), json!(-1), json!(-1e300), json!(u64::MAX), json!(253_402_300_800_u64), milliseconds];
+    for value in beyond {
+        for claim in ["exp", "nbf", "iat"] {
+            let token = key.token(&world.claims_with(claim, value.clone()));
+            assert_eq!(world.refused(&token).await, "token_claims", "{claim} {value}");
+        }
+    }
+    // JSON has no such numbers; a parser may make infinity of the first.
+    for text in ["1e999", "NaN", "Infinity"] {
+        let claims = world.claims_with("exp", "X").to_string().replace("\"X\"", text);
+        let header = json!({"alg": "EdDSA", "kid": "d"}).to_string();
+        assert_eq!(world.refused(&key.token_of(&header, &claims)).await, "token_malformed", "{text}");
     }
 }
 

@@ -56,6 +56,8 @@ async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": "bad", "x": base64url([1; 33])}),
         json!("bad"),
         json!({}),
+        // The fields of a key, in the order in which a struct may hold them.
+        json!(["RSA", "", null, "bad", null, null, base64url(rsa.rsa_modulus()), "AQAB", "", ""]),
     ];
 
     for jwk in bad {
@@ -64,6 +66,32 @@ async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
 
         assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme", "{jwk}");
         assert_eq!(world.refused(&rsa.token(&world.claims())).await, "token_key_unknown", "{jwk}");
+    }
+}
+
+/// Two primes of the faulty library's form (CVE-2017-15361), multiplied.
+const ROCA: &str = "-55adWADMLuqo1Ln2lFCi8lpZVZ9aM1UYBHAoG4-OqECzPrtA5YVMexj2MksqXm46LfTjSLotoMe3o9QeKM5Me3yhdo8qV6Tuzd4\
+    WzLH2qmeRMBZ1D0UeY8ftb8Dg2s3lX3wfJwjZfX9DXig1rG9wJ2YcjIbMHnGywQIo3ZAciUYKe5IFMUhhvuDOi299WW1GUd7_wW3DDl9eTW9eodZqVNVXKYj\
+    jr_dCpt9-UTJcdKloo8Dbl1rH7MS2pZWqI0DTwdbwx1m6RnShgURWz76gjPR8OgV10VxFCVghSxW8iel5b6Ag9GF2Y_EP9lRw1pa9_fisHrv98oFrxAg5CrM\
+    PQ";
+
+/// Of a sound key that is not the token's the signature is told not to fit; a weak one is as if it were not there.
+#[tokio::test]
+async fn weak_keys_of_a_fetched_set_count_for_nothing() {
+    let (signer, sound) = (TestKey::rsa("r"), TestKey::ed("good"));
+    let of = |modulus: &str| json!({"kty": "RSA", "kid": "r", "n": modulus, "e": "AQAB"});
+    let mut another = signer.rsa_modulus();
+    another[255] ^= 2;
+    let short = base64url([0xff; 255]);
+    for (modulus, code) in
+        [(ROCA, "token_key_unknown"), (short.as_str(), "token_key_unknown"), (&base64url(another), "token_signature")]
+    {
+        let world = World::new().await;
+        world.issuer.serve_jwks(json!({"keys": [of(modulus), sound.jwk()]}));
+        world.tenants.add("acme", world.trust(KeySource::JwksUrl(world.issuer.jwks_url())));
+
+        assert_eq!(world.tenant(&sound.token(&world.claims())).await, "acme");
+        assert_eq!(world.refused(&signer.token(&world.claims())).await, code, "{modulus}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where things lie: a bucket is a folder, an object a plain file in it, and what is known of the object a file apart.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use fluxgate_core::digest;
@@ -26,7 +27,7 @@ pub(super) struct Place {
 impl Folder {
     /// Creates what is missing, and removes what an interrupted upload left behind.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(root)?;
+        create_private(root)?;
         let folder = Self { root: root.canonicalize()? };
         match std::fs::remove_dir_all(folder.incoming()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -76,5 +77,11 @@ pub fn create_bucket(root: &Path, name: &str) -> io::Result<()> {
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
+    create_private(root)?;
     std::fs::create_dir_all(root.join(name))
+}
+
+/// Tenants' pictures are their owner's alone.
+fn create_private(root: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root)
 }

@@ -1,6 +1,7 @@
 //! One serving process a data folder.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use fluxgate_core::{Error, Kind, Result};
@@ -12,10 +13,11 @@ impl FolderLock {
     /// Fails with kind `Conflict` and code `folder_in_use` when another process serves the folder.
     pub fn acquire(folder: &Path) -> Result<Self> {
         let path = folder.join("serve.lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| {
-            let text = format!("the data folder {} cannot be written", folder.display());
-            Error::internal("data_folder", text).source(error)
-        })?;
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(|error| {
+                let text = format!("the data folder {} cannot be written", folder.display());
+                Error::internal("data_folder", text).source(error)
+            })?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => {

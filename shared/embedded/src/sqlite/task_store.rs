@@ -208,7 +208,7 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
         put_job(write, &job.job, task.since.plus_ms(job.after_ms), 0)?;
     }
     if task.state.is_end() {
-        drop_large_inputs(write.connection, task)?;
+        drop_inputs(write.connection, task)?;
     }
     if task.state.is_end() && !task.untold {
         remove_job(write, watch_key(&task.tenant, &task.id), Lane::Watch)?;
@@ -216,18 +216,17 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// A picture that came with the request has done its work.
-fn drop_large_inputs(connection: &Connection, task: &Task) -> Result<()> {
+/// A picture that came with the request has done its work, and of a task that nobody pays for nothing is kept.
+fn drop_inputs(connection: &Connection, task: &Task) -> Result<()> {
+    let kept_bytes_max = if task.state == State::Completed { KEPT_INPUTS_BYTES_MAX } else { 0 };
     connection
         .prepare_cached("UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2 AND length(body) > ?3")
-        .and_then(|mut statement| {
-            statement.execute(params![task.tenant.as_str(), task.id.as_str(), KEPT_INPUTS_BYTES_MAX])
-        })
+        .and_then(|mut statement| statement.execute(params![task.tenant.as_str(), task.id.as_str(), kept_bytes_max]))
         .map(drop)
         .map_err(database("drop inputs"))
 }
 
-/// Inputs up to this size are kept with their task for good.
+/// Inputs of a completed task up to this size are kept with it for good.
 const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
 fn replace_task(connection: &Connection, change: &Change) -> Result<()> {

@@ -9,7 +9,7 @@ use fluxgate_core::flow::Ports;
 use fluxgate_core::line::Capacity;
 use fluxgate_core::port::SystemClock;
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
-use fluxgate_edge::{Edge, Health, Throttle};
+use fluxgate_edge::{BytesInFlight, Edge, Health, Setup, Throttle};
 use fluxgate_outbound::HttpJwksFetcher;
 use tokio::sync::watch;
 use url::Url;
@@ -64,12 +64,14 @@ fn edge(
 ) -> Edge {
     let completion = if linking.public_url.is_some() { "webhook" } else { "poll" };
     let authenticator = Authenticator::new(ports.tenants.clone(), keys, Arc::new(SystemClock), AuthBounds::default());
-    let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), completion, settings: BTreeMap::new() };
+    let throttle = Throttle::new(Arc::new(SystemClock), bounds.request_rate);
+    let in_flight = BytesInFlight::new(&bounds);
     Edge {
         fluxgate: fluxgate(ports, bounds, linking, capacity),
         authenticator: Arc::new(authenticator),
-        throttle: Arc::new(Throttle::new(Arc::new(SystemClock))),
-        health: Arc::new(health),
+        throttle: Arc::new(throttle),
+        in_flight: Arc::new(in_flight),
+        health: Arc::new(Health { setup: Setup { completion, settings: BTreeMap::new() }, operator: None }),
         stopping: NEVER_STOPPING.subscribe(),
     }
 }

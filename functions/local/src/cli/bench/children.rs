@@ -6,7 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use fluxgate_core::audit::Actor;
+use fluxgate_core::flow::TenantChange;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::limits::Limits;
 use fluxgate_core::money::MicroUsd;
 
 use crate::folder::DataFolder;
@@ -95,6 +98,10 @@ impl Gateway {
         let folder = DataFolder::open(data)?;
         let tenant = TenantId::parse("bench")?;
         folder.add_tenant(&tenant, MicroUsd::parse_usd(balance)?).await?;
+        // What is measured is the gateway, not the limit.
+        let limits = Limits { requests_per_second: Some(Limits::RATE_MAX), burst: None, ..Limits::default() };
+        let change = TenantChange { trust: None, destination: None, limits: Some(limits) };
+        folder.tenancy(None).change(&tenant, change, &Actor::cli()).await?;
         let token = folder.token(&tenant, 86_400_000).await?;
         drop(folder);
         let listen = free_address()?.to_string();

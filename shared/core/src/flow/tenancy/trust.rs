@@ -1,8 +1,11 @@
 //! Whom a tenant may trust: what can work at all, and what no token can mistake for another tenant's.
 
+use serde_json::Value;
+
 use super::Tenancy;
 use crate::error::{Error, Kind, Result};
 use crate::id::TenantId;
+use crate::rsa_key::weakness_of_jwk;
 use crate::tenant::{KeySource, Trust};
 
 /// Trusts of one tenant.
@@ -59,10 +62,22 @@ fn check_issuer(trust: &Trust) -> Result<()> {
             bad("an issuer that is no URL cannot be asked for its keys; name a jwks_url or give the jwks")
         }
         KeySource::JwksUrl(url) if url::Url::parse(url).is_err() => bad("the jwks_url is no absolute URL"),
-        KeySource::Jwks(set) if !set.get("keys").is_some_and(serde_json::Value::is_array) => {
-            bad("the jwks is no key set: it has no array 'keys' (RFC 7517)")
-        }
+        KeySource::Jwks(set) => match set.get("keys").and_then(Value::as_array) {
+            Some(keys) => keys.iter().try_for_each(check_key),
+            None => bad("the jwks is no key set: it has no array 'keys' (RFC 7517)"),
+        },
         _ => Ok(()),
+    }
+}
+
+/// A weak key would be left out when a token comes; here somebody is there to read why.
+fn check_key(key: &Value) -> Result<()> {
+    match weakness_of_jwk(key) {
+        Some(weakness) => {
+            let kid = key.get("kid").and_then(Value::as_str).unwrap_or("without a kid");
+            Err(Error::invalid("weak_key", format!("the key '{kid}' {}", weakness.text())).field("trust"))
+        }
+        None => Ok(()),
     }
 }
 

@@ -1,0 +1,160 @@
+//! Bytes of requests that are in memory: bounded for each tenant and for all of them together, in this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::{Error, Kind, Result, Retry};
+
+/// What a running upload has room for: it passes through in pieces, and is never whole in memory.
+pub(crate) const UPLOAD_BYTES: usize = 1024 * 1024;
+/// Bodies go as fast as they came.
+const AGAIN_AFTER_MS: u64 = 1_000;
+
+/// Who has how many bytes in flight.
+pub struct BytesInFlight {
+    tenant_bytes_max: usize,
+    bytes_max: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    bytes: usize,
+    by_payer: HashMap<Payer, usize>,
+}
+
+/// On whose account a body is read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Payer {
+    Tenant(TenantId),
+    /// The vendor's webhooks. They have as much room as a tenant, and no tenant can take it.
+    Vendor,
+}
+
+/// Room for some bytes, given back when it is dropped.
+pub(crate) struct Room {
+    of: Arc<BytesInFlight>,
+    payer: Payer,
+    bytes: usize,
+}
+
+impl BytesInFlight {
+    /// One body of the largest kind always has room.
+    pub fn new(bounds: &Bounds) -> Self {
+        let tenant_bytes_max = bounds.tenant_in_flight_bytes_max.max(bounds.body_bytes_max).max(UPLOAD_BYTES);
+        let bytes_max = bounds.in_flight_bytes_max.max(tenant_bytes_max);
+        Self { tenant_bytes_max, bytes_max, held: Mutex::default() }
+    }
+
+    /// No room yet.
+    pub(crate) fn room(self: &Arc<Self>, payer: Payer) -> Room {
+        Room { of: self.clone(), payer, bytes: 0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room {
+    /// Takes more. Kind `Busy` with code `too_many_bytes` when this tenant has too much in flight, kind `Unavailable` with code
+    /// `too_busy` when all tenants together have.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<()> {
+        let mut held = self.of.lock();
+        let of_payer = held.by_payer.get(&self.payer).copied().unwrap_or(0);
+        if of_payer + bytes > self.of.tenant_bytes_max {
+            return Err(too_many(self.of.tenant_bytes_max));
+        }
+        if matches!(self.payer, Payer::Tenant(_)) {
+            if held.bytes + bytes > self.of.bytes_max {
+                return Err(too_busy());
+            }
+            held.bytes += bytes;
+        }
+        held.by_payer.insert(self.payer.clone(), of_payer + bytes);
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut held = self.of.lock();
+        if matches!(self.payer, Payer::Tenant(_)) {
+            held.bytes = held.bytes.saturating_sub(self.bytes);
+        }
+        let left = held.by_payer.get(&self.payer).map_or(0, |bytes| bytes.saturating_sub(self.bytes));
+        match left {
+            0 => held.by_payer.remove(&self.payer),
+            left => held.by_payer.insert(self.payer.clone(), left),
+        };
+    }
+}
+
+fn too_many(bytes_max: usize) -> Error {
+    let text = format!(
+        "the requests that are under way hold more than {bytes_max} bytes; send fewer large ones at once, or upload pictures and send their URLs"
+    );
+    Error::new(Kind::Busy, "too_many_bytes", text).retry(Retry::AfterMs(AGAIN_AFTER_MS))
+}
+
+fn too_busy() -> Error {
+    let text = "this gateway holds as many bytes of requests as it can; try again in a moment";
+    Error::unavailable("too_busy", text).retry(Retry::AfterMs(AGAIN_AFTER_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn bytes() -> Arc<BytesInFlight> {
+        let bounds = Bounds {
+            body_bytes_max: MIB,
+            tenant_in_flight_bytes_max: 4 * MIB,
+            in_flight_bytes_max: 6 * MIB,
+            ..Bounds::default()
+        };
+        Arc::new(BytesInFlight::new(&bounds))
+    }
+
+    fn tenant(name: &str) -> Payer {
+        Payer::Tenant(TenantId::parse(name).unwrap())
+    }
+
+    fn of(bytes: &Arc<BytesInFlight>, payer: Payer, mib: usize) -> Result<Room, &'static str> {
+        let mut room = bytes.room(payer);
+        room.grow(mib * MIB).map_err(|error| error.code)?;
+        Ok(room)
+    }
+
+    #[test]
+    fn one_tenant_and_all_together_have_their_bounds_and_the_vendor_has_its_own_room() {
+        let bytes = bytes();
+        let first = of(&bytes, tenant("a"), 4);
+
+        assert_eq!(of(&bytes, tenant("a"), 1).err(), Some("too_many_bytes"));
+        let second = of(&bytes, tenant("b"), 2);
+        assert_eq!(of(&bytes, tenant("c"), 1).err(), Some("too_busy"));
+        assert!(of(&bytes, Payer::Vendor, 4).is_ok());
+        drop(first);
+        assert!(of(&bytes, tenant("c"), 4).is_ok());
+        drop(second);
+        let held = bytes.lock();
+        assert_eq!((held.bytes, held.by_payer.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_refusal_takes_nothing() {
+        let bytes = bytes();
+        let mut room = bytes.room(tenant("a"));
+
+        assert!(room.grow(5 * MIB).is_err());
+        assert!(room.grow(4 * MIB).is_ok());
+        drop(room);
+        assert_eq!(bytes.lock().bytes, 0);
+    }
+}

@@ -1,0 +1,167 @@
+//! What one tenant sends takes its own room in memory and nobody else's, and no thread from those who are answered.
+
+use std::time::{Duration, Instant};
+
+use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::quick;
+use fluxgate_tests::tenant::MODEL;
+use fluxgate_tests::{Gateway, GatewayOptions, TestTenant, eventually};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const KIB: usize = 1024;
+const BODY_BYTES: usize = 256 * KIB;
+
+/// Room for four bodies of a tenant, and for six of all.
+async fn narrow() -> Gateway {
+    let bounds = BoundsSettings {
+        body_bytes_max: Some(BODY_BYTES),
+        tenant_in_flight_bytes_max: Some(4 * BODY_BYTES),
+        in_flight_bytes_max: Some(6 * BODY_BYTES),
+        ..quick()
+    };
+    Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await
+}
+
+/// A submit that announces this many bytes and sends a few.
+async fn unfinished(gateway: &Gateway, token: &str, announced: &str) -> TcpStream {
+    let address = gateway.server.base_url().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /api/v3/{MODEL} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n{announced}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The status of an answer that comes before the body's end.
+async fn status(stream: &mut TcpStream) -> String {
+    let mut head = vec![0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    String::from_utf8(head).unwrap()
+}
+
+/// A body that fits, of a tenant that has room.
+async fn whole(tenant: &TestTenant) -> u16 {
+    let inputs = json!({ "prompt": "x", "image": "https://images.example/x.png", "junk": "x".repeat(200 * KIB) });
+    tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await.status.as_u16()
+}
+
+#[tokio::test]
+async fn unfinished_bodies_take_the_room_of_their_own_tenant_alone() {
+    let gateway = narrow().await;
+    let (tenant, other) = (gateway.tenant("acme", "1").await, gateway.tenant("other", "1").await);
+    let announced = format!("content-length: {BODY_BYTES}");
+
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(unfinished(&gateway, &tenant.token, &announced).await);
+    }
+    // Refused as soon as it is announced, once the four before are being read.
+    let refused = eventually("a refusal", || async {
+        let mut stream = unfinished(&gateway, &tenant.token, &announced).await;
+        match tokio::time::timeout(Duration::from_millis(500), status(&mut stream)).await {
+            Ok(status) => Some(status),
+            Err(_) => None,
+        }
+    })
+    .await;
+
+    assert_eq!(refused, "HTTP/1.1 429");
+    let answer = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x" })).await;
+    assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (429, "too_many_bytes".to_owned()));
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_ne!(whole(&other).await, 429);
+    drop(held);
+    eventually("room again", || async { (whole(&tenant).await != 429).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn bodies_of_many_tenants_have_a_bound_together_and_webhooks_come_through() {
+    let gateway = narrow().await;
+    let mut held = Vec::new();
+    for name in ["a", "b", "c"] {
+        let tenant = gateway.tenant(name, "1").await;
+        for _ in 0..2 {
+            held.push(unfinished(&gateway, &tenant.token, &format!("content-length: {BODY_BYTES}")).await);
+        }
+    }
+    let tenant = gateway.tenant("acme", "1").await;
+
+    let answer = eventually("a refusal", || async {
+        let answer = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x" })).await;
+        (answer.status == 503).then_some(answer)
+    })
+    .await;
+
+    assert_eq!(
+        (answer.text("/error_code"), &answer.headers["retry-after"]),
+        ("too_busy".to_owned(), &"1".parse().unwrap())
+    );
+    let health = gateway.http().get(gateway.url("/healthz")).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+}
+
+/// What does not say how long it is is counted as it comes.
+#[tokio::test]
+async fn a_body_in_chunks_takes_room_as_it_comes() {
+    let gateway = narrow().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let mut streams = Vec::new();
+    let chunk = format!("{:x}\r\n{}\r\n", 200 * KIB, "x".repeat(200 * KIB));
+    for _ in 0..4 {
+        let mut stream = unfinished(&gateway, &tenant.token, "transfer-encoding: chunked").await;
+        stream.write_all(chunk.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+
+    eventually("a refusal", || async { (whole(&tenant).await == 429).then_some(()) }).await;
+
+    let mut over = unfinished(&gateway, &gateway.tenant("other", "1").await.token, "transfer-encoding: chunked").await;
+    let _ = over.write_all(format!("{chunk}{chunk}").as_bytes()).await;
+    assert_eq!(status(&mut over).await, "HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn a_stranger_gets_no_room_at_all() {
+    let gateway = narrow().await;
+    for token in ["x", "x.y.z"] {
+        let mut stream = unfinished(&gateway, token, &format!("content-length: {BODY_BYTES}")).await;
+        assert_eq!(status(&mut stream).await, "HTTP/1.1 401");
+    }
+}
+
+/// Large submits, each of which is refused after all of it was read, checked and decoded.
+#[tokio::test]
+async fn large_bodies_do_not_keep_others_from_being_answered() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let junk: Vec<String> = (0..9_000).map(|n| format!("\"{n}{}\"", "\\u0041".repeat(60))).collect();
+    let picture = format!("data:image/png;base64,{}%", "A".repeat(10 * KIB * KIB));
+    let body = format!("{{\"prompt\":\"x\",\"image\":\"{picture}\",\"junk\":[{}]}}", junk.join(","));
+    let submit = async |tenant: TestTenant, body: String| {
+        let started = Instant::now();
+        let request = tenant.http().post(tenant.url(&format!("/api/v3/{MODEL}"))).body(body);
+        let answer = tenant.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.text("/field")), (400, "image".to_owned()), "{:?}", answer.body);
+        started.elapsed()
+    };
+    let mut submits = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        submits.spawn(submit(tenant.clone(), body.clone()));
+    }
+
+    let (mut slowest_submit, mut slowest_look) = (Duration::ZERO, Duration::ZERO);
+    while !submits.is_empty() {
+        let started = Instant::now();
+        let health = gateway.http().get(gateway.url("/healthz")).send().await.unwrap();
+        assert_eq!(health.status(), 200);
+        slowest_look = slowest_look.max(started.elapsed());
+        while let Some(done) = submits.try_join_next() {
+            slowest_submit = slowest_submit.max(done.unwrap());
+        }
+    }
+
+    assert!(slowest_look < slowest_submit / 3, "/healthz took {slowest_look:?} beside submits of {slowest_submit:?}");
+}
