@@ -1,4 +1,4 @@
-//! Pictures among the inputs: addresses checked before anything is spent, `data:` URIs handed to the vendor's media store.
+//! Pictures among the inputs: their addresses are named to be checked, `data:` URIs handed to the vendor's media store.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,21 +7,26 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::Fluxgate;
+use super::addresses::Named;
 use super::send::parse_inputs;
 use crate::catalogue::Model;
 use crate::error::{Error, Kind, Result};
-use crate::port::Upload;
+use crate::port::{Purpose, Upload};
 use crate::task::Task;
 
 impl Fluxgate {
+    /// The addresses of pictures, each with its field. Asks nobody.
+    ///
     /// Fails with kind `Invalid` or `TooLarge`, naming the field.
-    pub(super) async fn check_media(&self, model: &Model, inputs: &Map<String, Value>) -> Result<()> {
+    pub(super) fn media_addresses(&self, model: &Model, inputs: &Map<String, Value>) -> Result<Vec<Named>> {
+        let mut named = Vec::new();
         for name in model.media_fields() {
             for text in texts(inputs.get(name)) {
-                self.check_one(text).await.map_err(|error| error.field(name))?;
+                let url = self.media_address(text).map_err(|error| error.field(name))?;
+                named.extend(url.map(|url| Named { field: name.to_owned(), purpose: Purpose::Input, url }));
             }
         }
-        Ok(())
+        Ok(named)
     }
 
     /// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
@@ -38,12 +43,13 @@ impl Fluxgate {
         Ok(())
     }
 
-    async fn check_one(&self, text: &str) -> Result<()> {
+    /// `None` for a picture that comes with the request.
+    fn media_address(&self, text: &str) -> Result<Option<Url>> {
         if text.starts_with("data:") {
-            return data_uri(text, self.bounds().data_uri_bytes_max).map(drop);
+            return data_uri(text, self.bounds().data_uri_bytes_max).map(|_| None);
         }
         match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => self.ports.guard.check(&url).await,
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(url)),
             _ => Err(Error::invalid(
                 "invalid_parameter",
                 "a picture must be an https URL, an uploaded file's URL or a data: URI",

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::endpoint::Endpoint;
 use fluxgate_core::id::EndpointId;
-use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::{Ids as _, Purpose};
 use fluxgate_core::principal::Scope;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::{Error, Kind, Result};
@@ -61,13 +61,16 @@ pub(crate) async fn create(
     let new: NewEndpoint = body.json()?;
     let ports = &edge.fluxgate.ports;
     let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
-    ports.guard.check(url.url()).await.map_err(|error| error.field("url"))?;
+    ports.guard.admit(Purpose::Callback, url.url()).map_err(|error| error.field("url"))?;
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
     let endpoints_max = edge.fluxgate.bounds().endpoints_max;
     if ports.endpoints.list(&principal.tenant).await?.len() >= endpoints_max {
         let text = format!("there are {endpoints_max} endpoints already; delete one first");
         return Err(Error::new(Kind::Conflict, "too_many_endpoints", text).into());
     }
+    // Last, because a name may take its time.
+    let checked = ports.guard.check(&principal.tenant, Purpose::Callback, url.url()).await;
+    checked.map_err(|error| error.field("url"))?;
     let now = ports.clock.now();
     let mut random = [0; 32];
     ports.entropy.fill(&mut random);
