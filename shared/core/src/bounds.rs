@@ -18,6 +18,8 @@ pub struct Bounds {
     pub input_bytes_max: usize,
     /// A picture given as a `data:` URI, decoded.
     pub data_uri_bytes_max: usize,
+    /// Addresses that one submit may name: pictures and a callback.
+    pub addresses_max: usize,
     /// An uploaded file.
     pub upload_bytes_max: usize,
     /// A file that a client sends to the vendor itself, by a ticket.
@@ -93,6 +95,7 @@ impl Default for Bounds {
             request_rate: Rate { per_second: 100, burst: 1_000 },
             input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
+            addresses_max: 64,
             upload_bytes_max: 100 * MIB,
             ticket_bytes_max: 100 * MIB as u64,
             output_bytes_max: 256 * MIB as u64,

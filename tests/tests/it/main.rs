@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
 mod account_refused;
+mod addresses;
 mod admin;
 mod admin_on_aws;
 mod ambiguous_on_aws;
@@ -41,6 +42,7 @@ mod json_bodies;
 mod limits;
 mod line;
 mod line_on_aws;
+mod names;
 mod openapi;
 mod operating;
 mod output_kinds;

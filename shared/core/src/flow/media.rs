@@ -1,35 +1,45 @@
-//! Pictures among the inputs: addresses checked before anything is spent, files written inside the inputs handed to the vendor's
-//! media store.
+//! Pictures among the inputs: their addresses are named to be checked, files written inside the inputs handed to the vendor's media
+//! store.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::Fluxgate;
+use super::addresses::Named;
 use super::send::parse_inputs;
 use crate::catalogue::Model;
 use crate::error::{Error, Kind, Result};
 use crate::media::InputFile;
-use crate::port::Upload;
+use crate::port::{Purpose, Upload};
 use crate::task::Task;
 
 impl Fluxgate {
     /// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
     /// `TooLarge`, naming the field.
-    pub(super) async fn checked_media(
+    pub(super) fn files_in_one_form(
         &self,
         model: &Model,
         mut inputs: Map<String, Value>,
     ) -> Result<Map<String, Value>> {
+        let bytes_max = self.bounds().data_uri_bytes_max;
         for name in model.media_fields() {
             for value in values_mut(inputs.get_mut(name)) {
-                let Some(text) = value.as_str() else { continue };
-                if let Some(uri) = self.checked(text).await.map_err(|error| error.field(name))? {
-                    *value = Value::String(uri);
-                }
+                let Some(text) = value.as_str().filter(|text| address(text).is_none()) else { continue };
+                let file = InputFile::read(text, bytes_max).map_err(|error| error.field(name))?;
+                *value = Value::String(file.data_uri());
             }
         }
         Ok(inputs)
+    }
+
+    /// The addresses of pictures, each with its field. Asks nobody.
+    pub(super) fn media_addresses(model: &Model, inputs: &Map<String, Value>) -> Vec<Named> {
+        let fields = model.media_fields().flat_map(|name| texts(inputs.get(name)).map(move |text| (name, text)));
+        let named = |(name, text): (&str, &str)| {
+            Some(Named { field: name.to_owned(), purpose: Purpose::Input, url: address(text)? })
+        };
+        fields.filter_map(named).collect()
     }
 
     /// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
@@ -44,15 +54,6 @@ impl Fluxgate {
             }
         }
         Ok(())
-    }
-
-    /// A file inside the text as a `data:` URI; `None` for an address, which is checked.
-    async fn checked(&self, text: &str) -> Result<Option<String>> {
-        if let Some(url) = address(text) {
-            self.ports.guard.check(&url).await?;
-            return Ok(None);
-        }
-        InputFile::read(text, self.bounds().data_uri_bytes_max).map(|file| Some(file.data_uri()))
     }
 
     /// The inputs with every `data:` URI replaced by the URL of its upload; `None` when there is none to replace.
