@@ -5,7 +5,9 @@
 mod admin;
 mod admin_on_aws;
 mod ambiguous_on_aws;
+mod archive_again;
 mod archiving;
+mod archiving_on_aws;
 mod aws_multipart;
 mod aws_secrets;
 mod bad_input;
@@ -20,6 +22,7 @@ mod connections;
 mod contract;
 mod cost;
 mod crash;
+mod dead_links;
 mod demo;
 mod doubt;
 mod dynamodb;
