@@ -15,6 +15,7 @@ fn archiving() -> Task {
         price: MicroUsd(80_000),
         cost: MicroUsd(60_000),
         outputs_asked: 4,
+        makes: None,
         callback: None,
     };
     let task = Task::admitted(new, Timestamp(1_000));
