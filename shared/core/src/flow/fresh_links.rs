@@ -32,7 +32,7 @@ impl Fluxgate {
 
     async fn outputs_gone(&self, task: Task) -> Result<Task> {
         let text = "the provider does not have the outputs of this run any more";
-        Ok(self.end_outputs(task, "output_gone", text).await?)
+        self.end_outputs(task, "output_gone", text).await
     }
 
     /// Ends what cannot be had, whoever found out.
