@@ -77,6 +77,6 @@ fn line(key: &str, usage: &Usage) -> String {
     let Usage { requests, completed, failed, charged, unarchived } = usage;
     let charged = charged.to_string();
     format!(
-        "{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  charged {charged:>12}  unarchived {unarchived:>4}\n"
+        "{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  unarchived {unarchived:>4}  charged {charged:>12}\n"
     )
 }
