@@ -164,6 +164,11 @@ impl Stack {
         &self.gateway_url
     }
 
+    /// The name of the stack's table.
+    pub fn table(&self) -> &str {
+        &self.deployed.functions["poller"].environment["FLUXGATE_TABLE"]
+    }
+
     /// A queue by its name in the stack, as `archive` or `archive-dead-letters`.
     pub fn queue_url(&self, name: &str) -> String {
         format!("{}/000000000000/fluxgate-{name}", self.ministack.endpoint())

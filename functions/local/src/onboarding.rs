@@ -9,7 +9,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::limits::Limits;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream, VendorBooks};
-use fluxgate_core::tenant::{ClaimMatch, KeySource, Tenant, Trust};
+use fluxgate_core::tenant::{ClaimMatch, KeySource, Tenant, Trust, UnarchivedOutputs};
 use fluxgate_edge::auth::TokenClaims;
 use fluxgate_outbound::WaveSpeedClient;
 
@@ -61,7 +61,13 @@ impl DataFolder {
             bucket_owner: None,
             role_arn: None,
         };
-        NewTenant { id: id.clone(), trust: vec![trust], destination, limits: Limits::default() }
+        NewTenant {
+            id: id.clone(),
+            trust: vec![trust],
+            destination,
+            limits: Limits::default(),
+            unarchived: UnarchivedOutputs::default(),
+        }
     }
 
     /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no such tenant.

@@ -138,6 +138,12 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_again_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_link_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs_kept_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_first_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_max_ms: Option<u64>,
@@ -190,6 +196,9 @@ impl BoundsSettings {
         set(&mut bounds.line_max_ms, self.line_max_ms);
         set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
         set(&mut bounds.archive_max_ms, self.archive_max_ms);
+        set(&mut bounds.archive_again_ms, self.archive_again_ms);
+        set(&mut bounds.dead_link_max_ms, self.dead_link_max_ms);
+        set(&mut bounds.outputs_kept_ms, self.outputs_kept_ms);
         set(&mut bounds.watch.first_ms, self.watch_first_ms);
         set(&mut bounds.watch.max_ms, self.watch_max_ms);
         set(&mut bounds.wake.first_ms, self.wake_first_ms);

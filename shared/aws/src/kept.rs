@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fluxgate_core::port::Clock;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Fault, Result};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
@@ -20,13 +20,14 @@ pub(crate) struct Failed {
     pub(crate) cause: String,
     /// Nobody's answer: an older value may still serve. A refusal ends it.
     pub(crate) temporary: bool,
+    pub(crate) fault: Fault,
     /// For how long everybody is told the same.
     pub(crate) pause_ms: u64,
 }
 
 impl Failed {
     pub(crate) fn error(&self) -> Error {
-        Error::unavailable(self.code, &self.message).source(self.cause.as_str())
+        Error::unavailable(self.code, &self.message).fault(self.fault).source(self.cause.as_str())
     }
 }
 

@@ -48,8 +48,16 @@ pub struct Bounds {
     pub denial: DenialTerms,
     /// How long a run may take upstream.
     pub run_max_ms: u64,
-    /// How long outputs may resist being copied; upstream keeps them for 7 days.
+    /// How long outputs may resist being copied. The next try after that decides how the task ends.
     pub archive_max_ms: u64,
+    /// How long that try may take to come.
+    pub archive_grace_ms: u64,
+    /// How long a copy that a tenant asked for again is tried; then it may ask once more.
+    pub archive_again_ms: u64,
+    /// How long links to outputs may be dead although upstream, asked again, goes on naming such.
+    pub dead_link_max_ms: u64,
+    /// How long upstream keeps outputs, from the end of their run.
+    pub outputs_kept_ms: u64,
     /// After this long in `archiving` the archive job is sent again.
     pub archive_stall_ms: u64,
     /// The watch while a run goes on. Slow when a webhook is expected, quick when polling is the only way.
@@ -111,6 +119,10 @@ impl Default for Bounds {
             denial: DenialTerms { denials_min: 4, span_ms: 3 * MINUTE_MS },
             run_max_ms: 6 * HOUR_MS,
             archive_max_ms: DAY_MS,
+            archive_grace_ms: HOUR_MS,
+            archive_again_ms: 10 * MINUTE_MS,
+            dead_link_max_ms: 5 * MINUTE_MS,
+            outputs_kept_ms: 7 * DAY_MS,
             archive_stall_ms: 5 * MINUTE_MS,
             watch: Growing { first_ms: 15 * SECOND_MS, max_ms: 5 * MINUTE_MS },
             wake: Growing { first_ms: SECOND_MS, max_ms: MINUTE_MS },
@@ -139,7 +151,8 @@ impl Bounds {
 
     /// How long a task may live while everything runs.
     pub fn task_life_ms(&self) -> u64 {
-        [self.line_max_ms, self.admitted_max_ms, self.unknown_max_ms, self.run_max_ms, self.archive_max_ms]
+        let archiving_ms = self.archive_max_ms.saturating_add(self.archive_grace_ms);
+        [self.line_max_ms, self.admitted_max_ms, self.unknown_max_ms, self.run_max_ms, archiving_ms]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

@@ -25,6 +25,8 @@ pub enum Kind {
     KeyReused,
     /// The account does not hold enough.
     InsufficientFunds,
+    /// What was there before is no more, for good.
+    Gone,
     /// The input is over a named bound.
     TooLarge,
     /// The caller took too long over its own request.
@@ -48,6 +50,16 @@ pub enum Retry {
     AfterMs(u64),
 }
 
+/// On whose side the cause lies, where that decides who pays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Fluxgate's, the provider's, or nobody's that is known.
+    #[default]
+    Ours,
+    /// The tenant's: its bucket, the bucket's policy or key, the role.
+    Tenant,
+}
+
 /// An error with a stable machine code and a text that says what to do.
 #[derive(Debug)]
 pub struct Error {
@@ -59,6 +71,7 @@ pub struct Error {
     pub message: String,
     /// The input field at fault, when there is one.
     pub field: Option<String>,
+    pub fault: Fault,
     source: Option<Source>,
 }
 
@@ -69,7 +82,7 @@ impl Error {
             Kind::Busy | Kind::Unavailable | Kind::Conflict => Retry::Later,
             _ => Retry::Never,
         };
-        Self { kind, retry, code, message: message.into(), field: None, source: None }
+        Self { kind, retry, code, message: message.into(), field: None, fault: Fault::Ours, source: None }
     }
 
     pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
@@ -97,6 +110,12 @@ impl Error {
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.fault = fault;
         self
     }
 

@@ -38,4 +38,4 @@ pub mod time;
 pub mod upstream;
 pub mod usage;
 
-pub use error::{Error, Kind, Result, Retry};
+pub use error::{Error, Fault, Kind, Result, Retry};

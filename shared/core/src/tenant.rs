@@ -29,6 +29,38 @@ pub struct Tenant {
     pub prices: PriceBook,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub unarchived: UnarchivedOutputs,
+}
+
+/// What becomes of a finished run whose outputs the tenant's own side (bucket, policy, key, role) keeps out of its bucket until
+/// the time is up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnarchivedOutputs {
+    /// The task completes with the provider's links, and is charged: the run was made.
+    #[default]
+    Charge,
+    /// The task fails, and the hold is released: the operator bears what the run cost.
+    Release,
+}
+
+impl UnarchivedOutputs {
+    /// Fails with kind `Invalid`.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "charge" => Ok(Self::Charge),
+            "release" => Ok(Self::Release),
+            _ => Err(Error::invalid("invalid_parameter", "say 'charge' or 'release'").field("unarchived")),
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Release => "release",
+        }
+    }
 }
 
 fn first_version() -> u64 {

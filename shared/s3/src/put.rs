@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fluxgate_core::port::{NewObject, ObjectBody, Stored};
 use fluxgate_core::task::Output;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Fault, Result};
 
 use super::bucket::Bucket;
 use super::refusal::{Refusal, refusal};
@@ -107,7 +107,7 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
     let Some(sha256) = digest(&head) else {
         let text =
             format!("another object without a SHA-256 lies at '{key}' in bucket '{}'; move it away", bucket.name);
-        return Err(Error::unavailable("bucket_key_taken", text));
+        return Err(Error::unavailable("bucket_key_taken", text).fault(Fault::Tenant));
     };
     Ok(Output {
         bucket: bucket.name.to_owned(),

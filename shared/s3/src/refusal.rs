@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use fluxgate_core::{Error, Kind};
+use fluxgate_core::{Error, Fault, Kind};
 
 use super::bucket::Bucket;
 
@@ -43,28 +43,57 @@ where
         (Some(301 | 307), _) | (_, "AuthorizationHeaderMalformed") => {
             failed(elsewhere(bucket), cause(error, status, code))
         }
+        (_, code) if is_of_key(code) => failed(key_unusable(bucket), cause(error, status, code)),
+        (_, code) if OWN_KEYS.contains(&code) => failed(unavailable(bucket), cause(error, status, code)),
         (Some(401 | 403), _) => failed(denied(bucket), cause(error, status, code)),
         _ => failed(unavailable(bucket), cause(error, status, code)),
     }
 }
 
+/// Refusals of the keys that signed, or of this machine's clock: they were made by Fluxgate or by STS, and the tenant has no part in
+/// them. <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+const OWN_KEYS: [&str; 7] = [
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+];
+
+/// The bucket encrypts with a key of the tenant's which is disabled, deleted or of another region. What KMS says of its own state
+/// passes. <https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors>
+fn is_of_key(code: &str) -> bool {
+    let of_kms = code.strip_prefix("KMS.").map(|code| code.trim_end_matches("Exception"));
+    let passing = ["Throttling", "LimitExceeded", "KMSInternal", "DependencyTimeout", "KeyUnavailable"];
+    of_kms.is_some_and(|code| !passing.contains(&code))
+}
+
+fn key_unusable(bucket: &Bucket<'_>) -> Error {
+    let text =
+        format!("the KMS key of bucket '{}' cannot be used; enable it, or set another default encryption", bucket.name);
+    Error::unavailable("bucket_key_unusable", text).fault(Fault::Tenant)
+}
+
 fn missing(bucket: &Bucket<'_>) -> Error {
     let text = format!("bucket '{}' does not exist; create it, or correct the destination", bucket.name);
-    Error::unavailable("bucket_missing", text)
+    Error::unavailable("bucket_missing", text).fault(Fault::Tenant)
 }
 
 fn elsewhere(bucket: &Bucket<'_>) -> Error {
     let text = format!("bucket '{}' is in another region than Fluxgate; name one in Fluxgate's region", bucket.name);
-    Error::unavailable("bucket_elsewhere", text)
+    Error::unavailable("bucket_elsewhere", text).fault(Fault::Tenant)
 }
 
 fn denied(bucket: &Bucket<'_>) -> Error {
     let (name, who) = (bucket.name, bucket.caller.name());
-    let mut text = format!("bucket '{name}' refuses {who}; allow s3:PutObject and s3:GetObject, and look at the keys");
+    let mut text =
+        format!("bucket '{name}' refuses {who}; allow s3:PutObject and s3:GetObject, and the use of its KMS key");
     if let Some(owner) = &bucket.owner {
         text.push_str(&format!(", and whether account {owner} owns it"));
     }
-    Error::new(Kind::Forbidden, "bucket_denied", text)
+    Error::new(Kind::Forbidden, "bucket_denied", text).fault(Fault::Tenant)
 }
 
 pub(super) fn unavailable(bucket: &Bucket<'_>) -> Error {

@@ -6,13 +6,13 @@ use fluxgate_core::Kind;
 use fluxgate_core::flow::check_books;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::money::{Account, Allowance, Budget, EntryKind, LedgerEntry, MicroUsd, Payment, RollOver, Zone};
-use fluxgate_core::task::{Failure, Finished, Signal, State, Task, Via, transition};
+use fluxgate_core::task::{Copied, Failure, Finished, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
 use proptest::option;
 use proptest::prelude::{Strategy, any, prop_oneof};
 
 use super::budgets::{self, NOVEMBER};
-use super::{Stores, fresh_run, fresh_tenant, now};
+use super::{Stores, fresh_run, fresh_tenant, now, output};
 
 /// One thing that happens. Numbers choose among the tasks there are.
 #[derive(Debug, Clone)]
@@ -39,6 +39,14 @@ pub enum Event {
         outputs: usize,
     },
     Archive {
+        task: usize,
+    },
+    /// The tenant's side kept the outputs out for too long.
+    Abandon {
+        task: usize,
+    },
+    /// One output comes into the bucket, before or after the end.
+    Copy {
         task: usize,
     },
     Fail {
@@ -96,6 +104,8 @@ pub fn events() -> impl Strategy<Value = Event> {
         1 => task().prop_map(|task| Event::Accept { task }),
         1 => (task(), 0..5_usize).prop_map(|(task, outputs)| Event::Finish { task, outputs }),
         1 => task().prop_map(|task| Event::Archive { task }),
+        1 => task().prop_map(|task| Event::Abandon { task }),
+        1 => task().prop_map(|task| Event::Copy { task }),
         1 => task().prop_map(|task| Event::Fail { task }),
         1 => task().prop_map(|task| Event::GiveUp { task }),
         1 => task().prop_map(|task| Event::Again { task }),
@@ -148,6 +158,8 @@ impl World {
             }
             Event::Finish { task, outputs } => self.signal(task, |task| finished(task, outputs)).await,
             Event::Archive { task } => self.signal(task, |_| Signal::Archived { outputs: Vec::new() }).await,
+            Event::Abandon { task } => self.signal(task, |_| abandoned()).await,
+            Event::Copy { task } => self.signal(task, copied).await,
             Event::Fail { task } => {
                 self.signal(task, |_| Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
             }
@@ -294,6 +306,16 @@ fn finished(task: &Task, outputs: usize) -> Signal {
         nsfw: Vec::new(),
         inference_ms: None,
     })
+}
+
+fn abandoned() -> Signal {
+    let fault = Failure::new(5000, "bucket_missing", "text");
+    Signal::ArchiveAbandoned { fault, expires_at: now() }
+}
+
+fn copied(task: &Task) -> Signal {
+    let copies = task.to_copy().first().map(|(n, _)| Copied { n: *n, output: output() });
+    Signal::Copied { copies: copies.into_iter().collect() }
 }
 
 fn entries<'a>(ledger: &'a [LedgerEntry], task: &Task, kind: EntryKind) -> Vec<&'a LedgerEntry> {

@@ -29,7 +29,7 @@ use fluxgate_core::port::{
     AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, LineStore, Queue, SystemClock,
     TaskStore, TenantStore, UsageCursors,
 };
-use fluxgate_core::task::{Admission, Finished, NewTask, Signal, Step, Task, Via, transition};
+use fluxgate_core::task::{Admission, Finished, NewTask, Output, Signal, Step, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::SqliteStore;
 use fluxgate_local::folder::SystemEntropy;
@@ -162,6 +162,16 @@ pub fn finished(upstream: UpstreamId) -> Signal {
         nsfw: vec![false],
         inference_ms: Some(12),
     })
+}
+
+pub fn output() -> Output {
+    Output {
+        bucket: "b".to_owned(),
+        key: "0.png".to_owned(),
+        sha256: "5f".repeat(32),
+        bytes: 1,
+        content_type: "image/png".to_owned(),
+    }
 }
 
 pub fn archived() -> Signal {

@@ -6,9 +6,12 @@ use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, TenantId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::money::{Account, EntryKind};
-use fluxgate_core::task::{Admission, Change, Failure, NOTED_STEPS_MAX, Signal, State, Step, Task, Via, transition};
+use fluxgate_core::task::{
+    Admission, Change, Copied, Failure, NOTED_STEPS_MAX, Signal, State, Step, Task, Via, transition,
+};
+use fluxgate_core::time::Timestamp;
 
-use super::{PRICE, Stores, archived, finished, fresh_run, fresh_tenant, now};
+use super::{PRICE, Stores, archived, finished, fresh_run, fresh_tenant, now, output};
 
 fn completed(task: &Task) -> Change {
     transition(task, archived(), now()).expect("an archiving task can be completed")
@@ -215,6 +218,60 @@ pub async fn the_watch_is_there_from_admission_and_goes_with_the_end(stores: Sto
     let task = stores.signal(&task, finished(fresh_run())).await;
     stores.signal(&task, archived()).await;
     stores.queue.again(&watch[0], &watch[0].job, 0).await.unwrap();
+
+    assert!(super::queue::none_of(&stores, Lane::Watch, &tenant).await);
+}
+
+/// What happens to outputs, in the order in which it may, with the task as each change leaves it.
+pub async fn what_becomes_of_outputs_is_read_back_and_settles_once(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let mut task = stores.archiving(&tenant).await;
+    let fault = Failure::new(5000, "bucket_denied", "allow s3:PutObject");
+    let fresh = || Signal::Refreshed { sources: vec!["https://cdn.example/fresh.png".to_owned()] };
+    let failed = || Signal::LinksFailed { again: false, reason: "output_gone: 404".to_owned() };
+    let abandoned = Signal::ArchiveAbandoned { fault, expires_at: now().plus_ms(604_800_000) };
+    let copies = vec![Copied { n: 0, output: output() }];
+    let asked = Signal::ArchiveAsked { over: None };
+    for signal in [failed(), fresh(), abandoned, asked, failed(), fresh(), Signal::Copied { copies }] {
+        task = stores.signal(&task, signal).await;
+        assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
+        assert_eq!(stores.tasks.list(&tenant, None, 1).await.unwrap(), std::slice::from_ref(&task));
+    }
+
+    assert_eq!((task.state, task.outputs.len(), task.links().len()), (State::Completed, 1, 0));
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!(account, Account { captured: PRICE, ..Account::default() });
+    let ledger = stores.accounts.ledger(&tenant).await.unwrap();
+    let captures: Vec<_> = ledger.iter().filter(|entry| entry.kind == EntryKind::Capture).collect();
+    assert_eq!((captures.len(), captures[0].amount, captures[0].at), (1, PRICE, task.since));
+}
+
+pub async fn of_several_outputs_those_that_are_copied_are_read_back(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let mut change = transition(&task, Signal::LinksFailed { again: false, reason: "404".to_owned() }, now()).unwrap();
+    change.task.sources = ["a", "b", "c"].map(|name| format!("https://cdn.example/{name}.png")).into();
+    stores.tasks.apply(&change).await.unwrap();
+
+    let half = stores.signal(&change.task, Signal::Copied { copies: vec![Copied { n: 1, output: output() }] }).await;
+    let read = stores.tasks.get(&tenant, &task.id).await.unwrap();
+
+    assert_eq!(read, half);
+    assert_eq!(read.to_copy(), [(0, "https://cdn.example/a.png"), (2, "https://cdn.example/c.png")]);
+}
+
+/// From when it is written, however long the task has been where it is.
+pub async fn a_change_s_job_waits_as_long_as_it_is_to(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let mut change = transition(&task, Signal::LinksFailed { again: false, reason: "404".to_owned() }, now()).unwrap();
+    change.task.since = Timestamp(now().0 - 3_600_000);
+    change.wake(
+        Job::Wake { tenant: tenant.clone(), task: task.id.clone(), version: change.task.version, round: 0 },
+        600_000,
+    );
+
+    stores.tasks.apply(&change).await.unwrap();
 
     assert!(super::queue::none_of(&stores, Lane::Watch, &tenant).await);
 }

@@ -33,6 +33,7 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
         limits: fluxgate_core::limits::Limits::default(),
+        unarchived: fluxgate_core::tenant::UnarchivedOutputs::default(),
     }
 }
 
@@ -90,7 +91,8 @@ pub async fn a_tenant_is_updated_over_the_version_it_was_made_from(stores: Store
     let created = Tenant { trust: vec![trust(&id, &old), trust(&id, "https://both.example")], ..tenant(&id, &old) };
     stores.tenants.create(&created, &entry(&id)).await.unwrap();
 
-    let changed = Tenant { version: 2, state: TenantState::Suspended, ..tenant(&id, &new) };
+    let unarchived = fluxgate_core::tenant::UnarchivedOutputs::Release;
+    let changed = Tenant { version: 2, state: TenantState::Suspended, unarchived, ..tenant(&id, &new) };
     stores.tenants.update(&changed, &entry(&id)).await.unwrap();
     let outdated = Tenant { version: 2, ..tenant(&id, &old) };
     let refused = stores.tenants.update(&outdated, &entry(&id)).await.unwrap_err();

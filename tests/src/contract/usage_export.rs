@@ -8,7 +8,7 @@ use fluxgate_core::flow::{Exported, UsageExport};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _};
-use fluxgate_core::task::{Failure, Signal, Task};
+use fluxgate_core::task::{Copied, Failure, Signal, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::usage::UsageCursor;
 use fluxgate_embedded::FileUsageSink;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::tenant_store::{entry, tenant_named};
-use super::{PRICE, Stores, admission, archived, now};
+use super::{PRICE, Stores, admission, archived, now, output};
 use crate::held_clock::HeldClock;
 
 /// After this no other task can appear behind those that were seen.
@@ -105,6 +105,25 @@ pub async fn what_is_charged_is_told_once_and_nothing_else(stores: Stores) {
     assert_eq!(event["time"], one.since.rfc3339());
     assert_eq!(event["data"]["charged_micro_usd"], PRICE.0);
     assert_eq!(event["data"]["upstream_run"], one.upstream.unwrap().as_str());
+}
+
+pub async fn a_charge_without_outputs_in_the_bucket_says_so_with_the_same_bytes_ever_after(stores: Stores) {
+    let world = World::over(stores);
+    let tenant = world.stores.funded(1).await;
+    let task = world.stores.archiving(&tenant).await;
+    let fault = Failure::new(5000, "role_denied", "text");
+    let abandoned = Signal::ArchiveAbandoned { fault, expires_at: task.since.plus_ms(1) };
+    let task = world.stores.signal(&task, abandoned).await;
+
+    world.export_and_forget(&tenant).await;
+    world.stores.signal(&task, Signal::Copied { copies: vec![Copied { n: 0, output: output() }] }).await;
+    world.export(&tenant).await;
+
+    let lines = world.lines();
+    assert_eq!((lines.len(), &lines[0]), (2, &lines[1]));
+    let data = serde_json::from_str::<Value>(&lines[0]).unwrap()["data"].clone();
+    assert_eq!((&data["archived"], &data["unarchived_reason"]), (&Value::Bool(false), &Value::from("role_denied")));
+    assert_eq!((&data["outputs"], &data["charged_micro_usd"]), (&Value::from(1), &Value::from(PRICE.0)));
 }
 
 pub async fn a_task_that_completes_after_younger_ones_were_told_is_told(stores: Stores) {

@@ -26,6 +26,7 @@ fn routes() -> Vec<(&'static str, String, &'static str)> {
         of("read", "POST", "/api/v3/predictions"),
         of("read", "GET", "/api/v3/models"),
         of("read", "GET", "/v1/tasks/{id}/timeline"),
+        of("submit", "POST", "/v1/tasks/{id}/archive"),
         of("billing", "GET", "/api/v3/balance"),
         of("endpoints", "GET", "/api/v3/webhook/secret"),
         of("endpoints", "POST", "/v1/endpoints"),

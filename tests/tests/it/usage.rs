@@ -128,14 +128,15 @@ async fn usage_is_grouped_by_day_and_model_as_json_and_as_csv() {
     let csv = tenant.get(&format!("/v1/usage{window}&format=csv")).await;
     let accepted = tenant.send(tenant.http().get(tenant.url("/v1/usage")).header("accept", "text/csv")).await;
 
-    let sums =
-        json!({ "requests": 1, "completed": 1, "failed": 0, "charged_micro_usd": 80_000, "charged_usd": "0.08" });
+    let sums = json!({
+        "requests": 1, "completed": 1, "failed": 0, "charged_micro_usd": 80_000, "charged_usd": "0.08", "unarchived": 0,
+    });
     assert_eq!((&both["from"], &both["to"], &both["total"]), (&json!(day), &json!(day), &sums));
     let group = &both["groups"][0];
     assert_eq!((&group["day"], &group["model"], &group["charged_usd"]), (&json!(day), &json!(MODEL), &json!("0.08")));
     assert_eq!((&by_model["groups"][0]["day"], &by_model["groups"][0]["model"]), (&Value::Null, &json!(MODEL)));
     let lines = format!(
-        "day,model,requests,completed,failed,charged_micro_usd,charged_usd\r\n{day},{MODEL},1,1,0,80000,0.08\r\n"
+        "day,model,requests,completed,failed,charged_micro_usd,charged_usd,unarchived\r\n{day},{MODEL},1,1,0,80000,0.08,0\r\n"
     );
     assert_eq!((csv.body.as_str(), accepted.body.as_str()), (Some(lines.as_str()), Some(lines.as_str())));
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");

@@ -126,6 +126,11 @@ pub(super) async fn picture(client: &TenantClient, image: &str) -> Result<String
 fn report(prediction: &Value) {
     let text = |pointer: &str| prediction.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let charged = prediction.get("charged_usd").and_then(Value::as_f64).unwrap_or_default();
+    if prediction.get("archived") == Some(&Value::Bool(false)) {
+        let (why, until) = (text("/unarchived/message"), text("/unarchived/expires_at"));
+        print::note(format_args!("not in your bucket, the provider keeps it until {until}: {why}  charged ${charged}"));
+        return;
+    }
     print::note(format_args!(
         "object {}  sha256 {}  charged ${charged}",
         text("/objects/0/s3_uri"),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::{DeliveryStore as _, TaskStore, TenantStore};
-use fluxgate_core::task::{State, Task};
+use fluxgate_core::task::{Produced, State, Task};
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
@@ -34,14 +34,14 @@ pub(super) async fn run(args: TasksArgs) -> Result<()> {
 async fn list(folder: &DataFolder, args: &TasksArgs) -> Result<()> {
     for task in TaskStore::list(&folder.store, &args.tenant, None, args.limit).await? {
         let by = task.completed_by.map_or("", |via| via.as_str());
-        let place = task.outputs.first().map_or_else(String::new, fluxgate_core::task::Output::s3_uri);
         print::line(format_args!(
             "{}  {}  {:<10} {:<9} {:>7}  {place}",
             task.id,
             task.created_at.rfc3339(),
             task.state.as_str(),
             by,
-            charged(&task)
+            charged(&task),
+            place = place(&task)
         ))?;
     }
     Ok(())
@@ -70,6 +70,15 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
         }
     }
     Ok(())
+}
+
+/// Where its first output is.
+fn place(task: &Task) -> String {
+    match task.produced().next() {
+        Some(Produced::Archived(output)) => output.s3_uri(),
+        Some(Produced::AtProvider(_)) => "not in the bucket; its result links to the provider".to_owned(),
+        None => String::new(),
+    }
 }
 
 /// What the task cost; a task that did not complete cost nothing.

@@ -10,7 +10,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, EndpointStore, TenantStore};
-use fluxgate_core::tenant::{Tenant, Trust};
+use fluxgate_core::tenant::{Tenant, Trust, UnarchivedOutputs};
 use serde_json::{Value, json};
 
 use super::limits::LimitsArgs;
@@ -78,6 +78,10 @@ struct ChangeArgs {
     /// What later outputs' keys begin with; '' for nothing
     #[arg(long)]
     prefix: Option<String>,
+    /// A finished run whose outputs its own bucket or role refuses for a day: 'charge' it and give it the provider's links, or
+    /// 'release' the hold and fail the task
+    #[arg(long, value_name = "WHAT", value_parser = UnarchivedOutputs::parse)]
+    unarchived: Option<UnarchivedOutputs>,
     #[command(flatten)]
     limits: LimitsArgs,
 }
@@ -153,7 +157,8 @@ async fn change(args: ChangeArgs) -> Result<()> {
         bucket_owner: now.bucket_owner,
         role_arn: now.role.map(|role| role.arn),
     });
-    let tenant = tenancy.change(&name, TenantChange { trust, destination, limits }, &Actor::cli()).await?;
+    let change = TenantChange { trust, destination, limits, unarchived: args.unarchived };
+    let tenant = tenancy.change(&name, change, &Actor::cli()).await?;
     let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
     let place = format!("s3://{}/{}", tenant.destination.bucket, tenant.destination.prefix);
     print::line(format_args!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")))
@@ -180,6 +185,7 @@ async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
             "available_usd": account.available.usd(), "held_usd": account.held.usd(), "captured_usd": account.captured.usd(),
         },
         "destination": tenant.destination, "trust": trust, "limits": tenant.limits,
+        "unarchived": tenant.unarchived,
         "local_issuer": { "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE },
         "endpoints": endpoints.iter().map(|endpoint| json!({
             "id": endpoint.id, "url": endpoint.url.url().as_str(), "enabled": endpoint.enabled,

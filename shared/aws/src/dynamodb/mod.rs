@@ -17,6 +17,7 @@ mod json_item;
 mod key;
 mod ledger;
 mod line_store;
+mod output_attributes;
 mod over;
 mod schema;
 mod step_item;

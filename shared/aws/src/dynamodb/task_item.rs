@@ -5,7 +5,7 @@ use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::line::Turn;
 use fluxgate_core::money::{Hold, MicroUsd, Settlement};
-use fluxgate_core::task::{Change, Doubt, Failure, Output, State, Task};
+use fluxgate_core::task::{Change, Doubt, Failure, State, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
@@ -13,7 +13,7 @@ use super::attribute::{Item, Reader, bytes, item_bytes, number, number_of, text,
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::CallMark;
 use super::write::Write;
-use super::{delivery_item, step_item};
+use super::{delivery_item, output_attributes, step_item};
 
 /// DynamoDB bills writes by the begun kilobyte.
 pub(super) const HOT_BYTES_MAX: usize = 1024;
@@ -128,7 +128,7 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` where there is none.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 13]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 16]> {
     let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
         ("state", Some(word(&task.state)?)),
@@ -138,24 +138,16 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 13]>
         ("doubt", task.doubt.map(doubt_to_attribute)),
         ("upstream", task.upstream.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
-        ("outputs", list(task.outputs.iter().map(output_to_attribute).collect())),
+        ("copied", list(task.copied.iter().map(output_attributes::of_copied).collect())),
+        ("stale", task.stale.map(output_attributes::of_stale)),
+        ("outputs", list(task.outputs.iter().map(output_attributes::of_output).collect())),
+        ("unarchived", task.unarchived.as_ref().map(output_attributes::of_unarchived)),
         ("nsfw", list(task.nsfw.iter().map(|flag| AttributeValue::Bool(*flag)).collect())),
         ("inference_ms", task.inference_ms.map(number)),
         ("failure", task.failure.as_ref().map(failure_to_attribute)),
         ("completed_by", task.completed_by.as_ref().map(word).transpose()?),
         (UNTOLD, task.untold.then_some(AttributeValue::Bool(true))),
     ])
-}
-
-fn output_to_attribute(output: &Output) -> AttributeValue {
-    AttributeValue::M(Item::from([
-        ("bucket".to_owned(), text(&output.bucket)),
-        ("key".to_owned(), text(&output.key)),
-        // Half of what the hexadecimal form takes.
-        ("sha256".to_owned(), hex::decode(&output.sha256).map_or_else(|_| text(&output.sha256), bytes)),
-        ("bytes".to_owned(), number(output.bytes)),
-        ("content_type".to_owned(), text(&output.content_type)),
-    ]))
 }
 
 /// Ticket, weight, and when the turn was taken, if it was.
@@ -221,7 +213,10 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         turn: item.get("turn").map(turn_from_attribute).transpose()?,
         doubt: item.get("doubt").map(doubt_from_attribute).transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
-        outputs: read_list(reader, "outputs", output_from_attribute)?,
+        copied: read_list(reader, "copied", output_attributes::to_copied)?,
+        stale: read_one(reader, "stale", output_attributes::to_stale)?,
+        outputs: read_list(reader, "outputs", output_attributes::to_output)?,
+        unarchived: read_one(reader, "unarchived", output_attributes::to_unarchived)?,
         nsfw: read_list(reader, "nsfw", |flag| flag.as_bool().ok().copied())?,
         inference_ms: reader.optional_number("inference_ms")?,
         failure: item.get("failure").map(failure_from_attribute).transpose()?,
@@ -241,16 +236,8 @@ fn read_list<T>(reader: Reader<'_>, name: &str, read: impl Fn(&AttributeValue) -
     reader.list_or_empty(name)?.iter().map(|value| read(value).ok_or_else(|| unreadable(name))).collect()
 }
 
-fn output_from_attribute(output: &AttributeValue) -> Option<Output> {
-    let map = output.as_m().ok()?;
-    let part = |name: &str| map.get(name)?.as_s().ok().cloned();
-    Some(Output {
-        bucket: part("bucket")?,
-        key: part("key")?,
-        sha256: map.get("sha256")?.as_b().map_or_else(|_| part("sha256"), |digest| Some(hex::encode(digest)))?,
-        bytes: Reader(map).number("bytes").ok()?,
-        content_type: part("content_type")?,
-    })
+fn read_one<T>(reader: Reader<'_>, name: &str, read: impl Fn(&AttributeValue) -> Option<T>) -> Result<Option<T>> {
+    reader.0.get(name).map(|value| read(value).ok_or_else(|| unreadable(name))).transpose()
 }
 
 fn failure_from_attribute(failure: &AttributeValue) -> Result<Failure> {

@@ -6,7 +6,9 @@ use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::task::{Doubt, Failure, NewTask, Output, State, Step, Task, Via};
+use fluxgate_core::task::{
+    Copied, Doubt, Failure, NewTask, Output, ProviderLink, StaleLinks, State, Step, Task, Unarchived, Via,
+};
 use fluxgate_core::time::Timestamp;
 
 use super::attribute::{Item, bytes, item_bytes, number, text};
@@ -69,6 +71,31 @@ fn full() -> Task {
     }
 }
 
+/// With every output of its run in another place.
+fn unarchived() -> Task {
+    let task = completed();
+    let unarchived = Unarchived {
+        reason: "bucket_denied".to_owned(),
+        message: "allow s3:PutObject".to_owned(),
+        links: vec![ProviderLink { n: 1, url: "https://cdn.example/1.png?sig=a".to_owned() }],
+        expires_at: NOW.plus_ms(604_800_000),
+        asked_at: Some(NOW),
+    };
+    Task { unarchived: Some(unarchived), ..task }
+}
+
+/// With one of two outputs in the bucket, and links that failed.
+fn half_copied() -> Task {
+    let task = minimal();
+    Task {
+        state: State::Archiving,
+        sources: vec!["https://cdn.example/0.png".to_owned(), "https://cdn.example/1.png".to_owned()],
+        copied: vec![Copied { n: 1, output: output(&task) }],
+        stale: Some(StaleLinks { since: NOW, asks: 2, fresh_at: Some(NOW.plus_ms(5)) }),
+        ..task
+    }
+}
+
 fn stored(task: &Task) -> Item {
     let mut item = task_item::to_item(task, Vec::new()).unwrap();
     item.extend(Key::task(&task.tenant, &task.id).attributes());
@@ -77,7 +104,9 @@ fn stored(task: &Task) -> Item {
 
 #[test]
 fn a_task_comes_back_as_it_went() {
-    for task in [minimal(), completed(), full()] {
+    let asked = half_copied().stale.map(|stale| StaleLinks { fresh_at: None, ..stale });
+    let asking = Task { stale: asked, ..half_copied() };
+    for task in [minimal(), completed(), full(), unarchived(), half_copied(), asking] {
         assert_eq!(task_item::from_item(&task.tenant, &stored(&task)).unwrap(), task);
     }
 }

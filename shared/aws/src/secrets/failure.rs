@@ -2,6 +2,7 @@
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use fluxgate_core::Fault;
 
 use super::{SecretBounds, SecretName};
 use crate::failure::{cause, code};
@@ -14,13 +15,20 @@ pub(super) fn failed(error: &SdkError<GetSecretValueError>, name: &SecretName, b
         _ => (unavailable(name), true),
     };
     let (code, message) = what;
-    Failed { code, message, cause: cause(error), temporary, pause_ms: bounds.failed_pause_ms }
+    Failed { code, message, cause: cause(error), temporary, fault: Fault::Ours, pause_ms: bounds.failed_pause_ms }
 }
 
 pub(super) fn empty(name: &SecretName, bounds: SecretBounds) -> Failed {
     let message = format!("secret '{name}' holds no text; put the value there as plain text");
     let cause = "an empty or binary value".to_owned();
-    Failed { code: "secret_empty", message, cause, temporary: false, pause_ms: bounds.failed_pause_ms }
+    Failed {
+        code: "secret_empty",
+        message,
+        cause,
+        temporary: false,
+        fault: Fault::Ours,
+        pause_ms: bounds.failed_pause_ms,
+    }
 }
 
 fn missing(name: &SecretName) -> (&'static str, String) {

@@ -2,6 +2,7 @@
 
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use fluxgate_core::Fault;
 use fluxgate_core::tenant::AssumedRole;
 
 use super::RoleBounds;
@@ -23,7 +24,14 @@ pub(super) fn failed(error: &SdkError<AssumeRoleError>, role: &AssumedRole, boun
          sts:ExternalId is the one given to this tenant, and that Fluxgate may sts:AssumeRole it",
         role.arn
     );
-    Failed { code: DENIED, message, cause: cause(error), temporary: false, pause_ms: bounds.denied_pause_ms }
+    Failed {
+        code: DENIED,
+        message,
+        cause: cause(error),
+        temporary: false,
+        fault: Fault::Tenant,
+        pause_ms: bounds.denied_pause_ms,
+    }
 }
 
 pub(super) fn unreadable(role: &AssumedRole, bounds: RoleBounds) -> Failed {
@@ -32,5 +40,6 @@ pub(super) fn unreadable(role: &AssumedRole, bounds: RoleBounds) -> Failed {
 
 fn unavailable(role: &AssumedRole, cause: String, bounds: RoleBounds) -> Failed {
     let message = format!("role '{}' could not be assumed, since AWS STS did not answer; it is tried again", role.arn);
-    Failed { code: "role_unavailable", message, cause, temporary: true, pause_ms: bounds.unavailable_pause_ms }
+    let pause_ms = bounds.unavailable_pause_ms;
+    Failed { code: "role_unavailable", message, cause, temporary: true, fault: Fault::Ours, pause_ms }
 }

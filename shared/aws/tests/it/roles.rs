@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fluxgate_aws::sts::{RoleBounds, StsRoles};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::tenant::AssumedRole;
-use fluxgate_core::{Kind, Retry};
+use fluxgate_core::{Fault, Kind, Retry};
 
 use crate::held_clock::HeldClock;
 use crate::sts_server::{StsServer, Trust};
@@ -93,6 +93,7 @@ async fn keys_that_still_work_serve_while_sts_is_down_and_then_no_longer() {
 
     assert_eq!(serving.access_key_id(), "ASIA1");
     assert_eq!((error.kind, error.retry, error.code), (Kind::Unavailable, Retry::Later, "role_unavailable"), "{error}");
+    assert_eq!(error.fault, Fault::Ours);
 }
 
 #[tokio::test]
@@ -103,6 +104,7 @@ async fn a_wrong_external_id_is_denied_and_the_text_says_what_to_check_and_no_mo
     let error = roles(&server, &clock).credentials(&role("guess"), &tenant()).await.unwrap_err();
 
     assert_eq!((error.kind, error.retry, error.code), (Kind::Unavailable, Retry::Later, "role_denied"), "{error}");
+    assert_eq!(error.fault, Fault::Tenant);
     assert!(error.message.contains(ARN) && error.message.contains("sts:ExternalId"), "{error}");
     for secret in ["guess", EXTERNAL_ID, "own-secret", "archiver"] {
         assert!(!error.with_causes().contains(secret), "{}", error.with_causes());

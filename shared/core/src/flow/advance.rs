@@ -59,10 +59,12 @@ impl Fluxgate {
             State::Submitting => self.doubt(task).await,
             State::Unknown => self.resolve(task).await,
             State::Submitted => self.poll(task).await,
-            State::Archiving => self.nudge_archiver(task).await,
+            State::Archiving => self.see_to_outputs(task).await,
             State::Completed | State::Failed | State::Cancelled | State::Timeout if task.untold => {
                 self.tell(task).await
             }
+            // Its outputs are to be copied after all.
+            State::Completed if task.waits_for_links() => self.ask_for_links(task).await,
             State::Completed | State::Failed | State::Cancelled | State::Timeout => Ok(task),
         }
     }
@@ -135,12 +137,17 @@ impl Fluxgate {
         Ok(unbroken_ms(&missing, self.bounds().watch.max_ms * 2) >= LOST_MAX_MS)
     }
 
-    async fn nudge_archiver(&self, task: Task) -> Result<Task> {
-        let age_ms = self.now().since_ms(task.since);
-        if age_ms >= self.bounds().archive_max_ms {
-            return self.give_up_archiving(task).await;
+    /// The archiver does the rest: at the bound it tries once more and decides.
+    async fn see_to_outputs(&self, task: Task) -> Result<Task> {
+        let (age_ms, max_ms) = (self.now().since_ms(task.since), self.bounds().archive_max_ms);
+        if age_ms >= max_ms.saturating_add(self.bounds().archive_grace_ms) {
+            let text = "the outputs could not be had in time; nothing was charged, submit it again";
+            return self.give_up(task, Failure::new(5000, "archive_failed", text)).await;
         }
-        if is_nudge_due(age_ms, self.bounds().archive_stall_ms, self.bounds().watch.max_ms) {
+        if task.waits_for_links() {
+            return self.ask_for_links(task).await;
+        }
+        if age_ms >= max_ms || is_nudge_due(age_ms, self.bounds().archive_stall_ms, self.bounds().watch.max_ms) {
             let job = Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() };
             self.ports.queue.send(&[Delayed { job, after_ms: 0 }]).await?;
         }

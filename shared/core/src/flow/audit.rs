@@ -137,7 +137,7 @@ impl Fluxgate {
             State::Submitting => bounds.submit_timeout_ms,
             State::Unknown => bounds.unknown_max_ms.max(bounds.run_max_ms),
             State::Submitted => bounds.run_max_ms,
-            State::Archiving => bounds.archive_max_ms,
+            State::Archiving => bounds.archive_max_ms.saturating_add(bounds.archive_grace_ms),
             // It is over, and only here because it is untold.
             State::Completed | State::Failed | State::Cancelled | State::Timeout => 0,
         };

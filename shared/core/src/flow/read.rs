@@ -7,7 +7,7 @@ use crate::id::{TaskId, TenantId};
 use crate::links::OutputLinks;
 use crate::prediction::Prediction;
 use crate::signature::OutputLink;
-use crate::task::{Output, Step, Task};
+use crate::task::{Output, Produced, State, Step, Task};
 use crate::time::Timestamp;
 
 const LINK_STEP_MS: i64 = 3_600_000;
@@ -31,15 +31,24 @@ impl Fluxgate {
 
     /// A task at hand in the vendor's words.
     pub async fn view(&self, task: &Task) -> Result<Prediction> {
-        let links = if task.outputs.is_empty() { Vec::new() } else { self.links(task).await? };
+        let links = if task.state == State::Completed { self.output_links(task).await? } else { Vec::new() };
         Ok(Prediction::of(task, links, self.settings.base_url.as_str()))
     }
 
-    async fn links(&self, task: &Task) -> Result<Vec<String>> {
-        match self.settings.output_links {
-            OutputLinks::Presigned => self.presigned(task, &task.outputs, self.bounds().presign_expires_ms).await,
-            OutputLinks::Relayed => Ok((0..task.outputs.len()).map(|n| self.relayed(task, n)).collect()),
+    /// What downloads each output, in order: those that are with the provider alone by its own links.
+    async fn output_links(&self, task: &Task) -> Result<Vec<String>> {
+        let mut presigned = match self.settings.output_links {
+            OutputLinks::Presigned if !task.outputs.is_empty() => {
+                self.presigned(task, &task.outputs, self.bounds().presign_expires_ms).await?
+            }
+            OutputLinks::Presigned | OutputLinks::Relayed => Vec::new(),
         }
+        .into_iter();
+        let link = |(n, produced)| match produced {
+            Produced::AtProvider(link) => link.url.clone(),
+            Produced::Archived(_) => presigned.next().unwrap_or_else(|| self.relayed(task, n)),
+        };
+        Ok(task.produced().enumerate().map(link).collect())
     }
 
     async fn presigned(&self, task: &Task, outputs: &[Output], expires_ms: u64) -> Result<Vec<String>> {
@@ -58,14 +67,17 @@ impl Fluxgate {
         format!("{}{path}", self.settings.base_url.as_str())
     }
 
-    /// The presigned URL that a relayed link stands for. Kind `NotFound` for a link that was never given out, or has expired.
+    /// The presigned URL that a relayed link stands for; the provider's own of an output that is not in the bucket. Kind `NotFound` for a link that was never given out, or has expired.
     pub async fn redeem(&self, link: &OutputLink<'_>) -> Result<String> {
         let unknown = || Error::not_found("this link is not valid any more; ask for the task's result again");
         if !self.settings.capability.verify_output(link) || link.expires < self.now() {
             return Err(unknown());
         }
         let task = self.ports.tasks.get(link.tenant, link.task).await?;
-        let output = task.outputs.get(link.n).ok_or_else(unknown)?;
+        let output = match task.produced().nth(link.n).ok_or_else(unknown)? {
+            Produced::AtProvider(link) => return Ok(link.url.clone()),
+            Produced::Archived(output) => output,
+        };
         let urls = self.presigned(&task, std::slice::from_ref(output), REDEEMED_EXPIRES_MS).await?;
         urls.into_iter().next().ok_or_else(unknown)
     }

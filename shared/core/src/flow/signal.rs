@@ -30,7 +30,7 @@ impl Outcome {
 
 /// Counts the ends of tasks.
 fn observe(before: &Task, after: &Task) {
-    if before.state.is_end() {
+    if before.state.is_end() || before.state == after.state {
         return;
     }
     match (after.state, &after.failure) {
@@ -70,6 +70,9 @@ impl Fluxgate {
                 Err(error) if error.is_conflict() && error.code != "run_claimed" => {
                     let given_up_in = task.state;
                     task = self.ports.tasks.get(&task.tenant, &task.id).await?;
+                    if signal.is_of_one_version() {
+                        return Ok(Outcome::Unchanged(task));
+                    }
                     // It went on after all, so the bound that had passed is no more in its way.
                     if matches!(signal, Signal::GaveUp(_)) && task.state != given_up_in {
                         return Ok(Outcome::Unchanged(task));
@@ -81,25 +84,37 @@ impl Fluxgate {
         Err(Error::unavailable("contention", "the task keeps changing; try again"))
     }
 
-    /// A submit that was put off or is in doubt is looked at sooner than the watch would, but not before upstream asked.
+    /// What waits for upstream is looked at sooner than the watch would.
     fn wake_soon(&self, change: &mut Change, signal: &Signal) {
         let task = &change.task;
-        if !matches!(task.state, State::Admitted | State::Unknown) {
-            return;
-        }
-        let asked_ms = match signal {
-            Signal::SubmitDeferred { after_ms, .. } => after_ms.unwrap_or(0).min(self.bounds().retry_after_max_ms),
-            _ => 0,
-        };
-        let again_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1));
-        let delay_ms = match signal {
-            Signal::Denied { .. } => self.bounds().denial.look_after_ms().min(self.bounds().wake.max_ms),
-            _ => again_ms.max(asked_ms),
+        let delay_ms = match task.state {
+            State::Admitted | State::Unknown => self.submit_delay_ms(task, signal),
+            _ if task.waits_for_links() => self.links_delay_ms(task),
+            _ => return,
         };
         // Upwards only: upstream's wish is a minimum, and many tasks put off together must not come back together.
         let delay_ms = delay_ms + self.ports.entropy.u64() % (delay_ms / 5 + 1);
         let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
         change.wake(wake, delay_ms);
+    }
+
+    /// A submit that was put off or is in doubt waits longer each time, and at least until upstream asked for it.
+    fn submit_delay_ms(&self, task: &Task, signal: &Signal) -> u64 {
+        let asked_ms = match signal {
+            Signal::SubmitDeferred { after_ms, .. } => after_ms.unwrap_or(0).min(self.bounds().retry_after_max_ms),
+            _ => 0,
+        };
+        let again_ms = self.bounds().wake.delay_ms(task.submits.saturating_sub(1));
+        match signal {
+            Signal::Denied { .. } => self.bounds().denial.look_after_ms().min(self.bounds().wake.max_ms),
+            _ => again_ms.max(asked_ms),
+        }
+    }
+
+    /// Fresh links are asked for at once, and again with growing patience.
+    fn links_delay_ms(&self, task: &Task) -> u64 {
+        let asked_before = task.stale.map_or(0, |stale| stale.asks.saturating_sub(1));
+        asked_before.checked_sub(1).map_or(0, |round| self.bounds().wake.delay_ms(round))
     }
 
     /// An orphan is written down for the operator, once.

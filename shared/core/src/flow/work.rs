@@ -101,6 +101,10 @@ impl Fluxgate {
             Ok(Advanced { look_after_ms: Some(delay_ms), .. }) => {
                 return self.ports.queue.again(lease, &first_round(&lease.job), *delay_ms).await;
             }
+            // Nothing more will happen to it.
+            Ok(Advanced { task, .. }) if task.state.is_end() && !task.untold && !task.waits_for_links() => {
+                return self.ports.queue.ack(lease).await;
+            }
             Ok(_) => {}
             Err(error) => warn(lease, error),
         }

@@ -1,6 +1,9 @@
 //! A task, one run asked for, and the machine that moves it.
 
 mod change;
+mod copying;
+#[cfg(test)]
+mod copying_tests;
 mod doubt;
 mod signal;
 mod state;
@@ -8,6 +11,7 @@ mod step;
 mod transition;
 #[cfg(test)]
 mod transition_table;
+mod unarchived;
 
 pub use change::{Admission, Change, Claim, Idempotency};
 pub use doubt::{DenialTerms, Doubt};
@@ -15,6 +19,7 @@ pub use signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 pub use state::State;
 pub use step::{NOTED_STEPS_MAX, Step, Via};
 pub use transition::transition;
+pub use unarchived::{Copied, Produced, ProviderLink, StaleLinks, Unarchived};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,11 +70,20 @@ pub struct Task {
     /// Only while nobody knows whether the submit was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// Where the vendor keeps what it produced, until it is archived.
+    /// Where the vendor keeps what it produced, until it is archived. Nobody is shown them before the task is charged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// What of it lies in the bucket already, while it is archived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied: Vec<Copied>,
+    /// Links that stopped working before what is behind them was copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<StaleLinks>,
+    /// What lies in the bucket of a task that completed: all of its outputs, but for those of `unarchived`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unarchived: Option<Unarchived>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nsfw: Vec<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,7 +140,10 @@ impl Task {
             turn: None,
             doubt: None,
             sources: Vec::new(),
+            copied: Vec::new(),
+            stale: None,
             outputs: Vec::new(),
+            unarchived: None,
             nsfw: Vec::new(),
             inference_ms: None,
             failure: None,

@@ -4,9 +4,11 @@ use std::fmt;
 
 use super::state::State;
 use super::step::Via;
+use super::unarchived::Copied;
 use super::{Failure, Output};
 use crate::id::UpstreamId;
 use crate::line::Turn;
+use crate::time::Timestamp;
 
 /// What happened to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,18 @@ pub enum Signal {
     UpstreamFailed { upstream: UpstreamId, via: Via, end: UpstreamEnd, failure: Failure },
     /// Every output lies in the tenant's bucket.
     Archived { outputs: Vec<Output> },
+    /// Some of what was missing there lies in the tenant's bucket now.
+    Copied { copies: Vec<Copied> },
+    /// The tenant's own side kept outputs out of its bucket for too long; the provider keeps them until then.
+    ArchiveAbandoned { fault: Failure, expires_at: Timestamp },
+    /// The tenant asks for another copy of what is not in its bucket.
+    ArchiveAsked { over: Option<Timestamp> },
+    /// The provider's links do not lead to the outputs.
+    LinksFailed { again: bool, reason: String },
+    /// The provider, asked again, named its links.
+    Refreshed { sources: Vec<String> },
+    /// Nobody can have the outputs any more, or what the provider keeps in their place is none.
+    OutputsGone(Failure),
     /// A bound passed.
     GaveUp(Failure),
     /// The tenant wants it no more.
@@ -46,14 +60,23 @@ impl Signal {
     /// it could be written nowhere and so never end.
     #[must_use]
     pub fn within(self, sources_bytes_max: usize) -> Self {
+        let too_many = |sources: &[String]| sources.iter().map(String::len).sum::<usize>() > sources_bytes_max;
+        let failure = || {
+            let text = "the model sent its outputs within its answer, and more of them than can be taken there";
+            Failure::new(5000, "outputs_inline", text)
+        };
         match self {
-            Self::Finished(run) if run.sources.iter().map(String::len).sum::<usize>() > sources_bytes_max => {
-                let text = "the model sent its outputs within its answer, and more of them than can be taken there";
-                let failure = Failure::new(5000, "outputs_inline", text);
-                Self::UpstreamFailed { upstream: run.upstream, via: run.via, end: UpstreamEnd::Failed, failure }
+            Self::Finished(Finished { upstream, via, sources, .. }) if too_many(&sources) => {
+                Self::UpstreamFailed { upstream, via, end: UpstreamEnd::Failed, failure: failure() }
             }
+            Self::Refreshed { sources } if too_many(&sources) => Self::OutputsGone(failure()),
             signal => signal,
         }
+    }
+
+    /// True when it judges the very version that it was made from: once the task has changed, it says nothing.
+    pub fn is_of_one_version(&self) -> bool {
+        matches!(self, Self::ArchiveAbandoned { .. } | Self::LinksFailed { .. } | Self::OutputsGone(_))
     }
 }
 

@@ -5,11 +5,11 @@ use super::doubt::Doubt;
 use super::signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 use super::state::State;
 use super::step::{Step, Via};
-use super::{Failure, Output, Task};
+use super::{Failure, Task, copying};
 use crate::id::UpstreamId;
 use crate::job::Job;
 use crate::line::Turn;
-use crate::money::{MicroUsd, Settlement};
+use crate::money::Settlement;
 use crate::time::Timestamp;
 
 /// Applies one signal to a task.
@@ -30,7 +30,13 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::UpstreamFailed { upstream, via, end, failure } => {
             upstream_failed(task, Ending { upstream, via, end, failure }, now)
         }
-        Signal::Archived { outputs } => archived(task, outputs, now),
+        Signal::Archived { outputs } => copying::archived(task, outputs, now),
+        Signal::Copied { copies } => copying::copied(task, copies, now),
+        Signal::ArchiveAbandoned { fault, expires_at } => copying::abandoned(task, fault, expires_at, now),
+        Signal::ArchiveAsked { over } => copying::archive_asked(task, over, now),
+        Signal::LinksFailed { again, reason } => copying::links_failed(task, again, reason, now),
+        Signal::Refreshed { sources } => copying::refreshed(task, sources, now),
+        Signal::OutputsGone(failure) => copying::outputs_gone(task, failure, now),
         Signal::GaveUp(failure) => gave_up(task, failure, now),
         Signal::Cancel => cancel(task, now),
         Signal::Announced => announced(task, now),
@@ -124,29 +130,6 @@ fn upstream_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change
     Ok(change)
 }
 
-fn archived(task: &Task, outputs: Vec<Output>, now: Timestamp) -> Result<Change, Rejected> {
-    if task.state == State::Completed && task.outputs == outputs {
-        return Ok(duplicate(task));
-    }
-    only_from(task, &[State::Archiving])?;
-    let settlement = Settlement::partial(task.price, task.sources.len(), task.outputs_asked);
-    let mut next = moved(task, State::Completed, now);
-    next.outputs = outputs;
-    next.sources = Vec::new();
-    next.charged = settlement.capture;
-    let mut step = Step::new(now, "archived");
-    if settlement.release > MicroUsd::ZERO {
-        let (came, asked) = (task.sources.len(), task.outputs_asked);
-        step = step.detail(format!(
-            "{came} of {asked} outputs: {} charged, {} released",
-            settlement.capture, settlement.release
-        ));
-    }
-    let mut change = change(next, step);
-    change.money = Some(settlement);
-    Ok(change)
-}
-
 /// Only what no POST can be in flight for may be given up; `Submitting` must become `Unknown` first.
 fn gave_up(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Admitted, State::Unknown, State::Submitted, State::Archiving])?;
@@ -200,26 +183,33 @@ fn already_over(task: &Task, upstream: &UpstreamId) -> Option<Result<Change, Rej
     }
 }
 
-fn only_from(task: &Task, states: &[State]) -> Result<(), Rejected> {
+pub(super) fn only_from(task: &Task, states: &[State]) -> Result<(), Rejected> {
     if states.contains(&task.state) {
         return Ok(());
     }
     Err(rejected(task, Rejection::NotNow))
 }
 
-fn rejected(task: &Task, rejection: Rejection) -> Rejected {
+pub(super) fn rejected(task: &Task, rejection: Rejection) -> Rejected {
     Rejected { state: task.state, rejection }
 }
 
-/// A run that is over takes no part of the vendor's account.
-fn moved(task: &Task, state: State, now: Timestamp) -> Task {
+/// A run that is over takes no part of the vendor's account, and a task that is over has nothing on its way into the bucket.
+pub(super) fn moved(task: &Task, state: State, now: Timestamp) -> Task {
     let turn = task.turn.filter(|_| !state.is_end() && state != State::Archiving);
     let doubt = task.doubt.filter(|_| state == State::Unknown);
-    Task { version: task.version + 1, state, since: now, turn, doubt, ..task.clone() }
+    let mut next = Task { version: task.version + 1, state, since: now, turn, doubt, ..task.clone() };
+    if state.is_end() {
+        next.copied = Vec::new();
+        next.stale = None;
+    }
+    next
 }
 
-fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {
+pub(super) fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {
     let mut next = moved(task, end, step.at);
+    // What is not paid for is not given away.
+    next.sources = Vec::new();
     let step = step.detail(format!("{}: {}", failure.reason, failure.message));
     next.failure = Some(failure);
     let mut change = change(next, step);
@@ -235,12 +225,12 @@ fn name_run(change: &mut Change, run: UpstreamId, via: Via) {
     change.task.upstream = Some(run);
 }
 
-fn change(task: Task, step: Step) -> Change {
+pub(super) fn change(task: Task, step: Step) -> Change {
     let (jobs, deliveries) = (Vec::new(), Vec::new());
     Change { task, money: None, steps: vec![step], jobs, deliveries, claim: None }
 }
 
-fn duplicate(task: &Task) -> Change {
+pub(super) fn duplicate(task: &Task) -> Change {
     let (steps, jobs, deliveries) = (Vec::new(), Vec::new(), Vec::new());
     Change { task: task.clone(), money: None, steps, jobs, deliveries, claim: None }
 }

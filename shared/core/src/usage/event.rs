@@ -43,6 +43,13 @@ struct UsageData<'a> {
     completed_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_run: Option<&'a UpstreamId>,
+    /// False where the tenant's own side kept outputs out of its bucket when the task was charged; else left out. A copy that was
+    /// made later does not change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived: Option<bool>,
+    /// Why: stable, snake case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unarchived_reason: Option<&'a str>,
 }
 
 /// True when the task was charged, be it nothing: only what completed is.
@@ -65,7 +72,7 @@ pub(crate) fn line(task: &Task) -> Result<String> {
             task: &task.id,
             tenant: &task.tenant,
             model: &task.model,
-            outputs: task.outputs.len(),
+            outputs: task.outputs_made(),
             outputs_asked: task.outputs_asked,
             charged_micro_usd: task.charged.0,
             charged_usd: task.charged.decimal(),
@@ -73,6 +80,8 @@ pub(crate) fn line(task: &Task) -> Result<String> {
             created_at: task.created_at.rfc3339(),
             completed_at,
             upstream_run: task.upstream.as_ref(),
+            archived: task.unarchived.as_ref().map(|_| false),
+            unarchived_reason: task.unarchived.as_ref().map(|unarchived| unarchived.reason.as_str()),
         },
     };
     let unwritable = |error| Error::internal("event_unwritable", "a usage event cannot be written").source(error);
@@ -83,6 +92,7 @@ pub(crate) fn line(task: &Task) -> Result<String> {
 mod tests {
     use super::*;
     use crate::money::MicroUsd;
+    use crate::task::{Output, ProviderLink, Unarchived};
     use crate::time::Timestamp;
     use crate::usage::cursor::tests::task;
 
@@ -114,6 +124,31 @@ mod tests {
         ];
         assert_eq!(line, wanted.concat());
         assert!(line.starts_with(LINE_START));
+    }
+
+    /// The tenant mended its bucket after the event was told: it is told again as it was.
+    #[test]
+    fn an_event_says_how_the_task_was_charged_whatever_was_copied_later() {
+        let told = |links: Vec<ProviderLink>, outputs: Vec<Output>| {
+            let unarchived = Unarchived {
+                reason: "role_denied".to_owned(),
+                message: String::new(),
+                links,
+                expires_at: Timestamp(9),
+                asked_at: None,
+            };
+            line(&Task { unarchived: Some(unarchived), outputs, ..task(7, State::Completed) }).unwrap()
+        };
+        let text = |text: &str| text.to_owned();
+        let output =
+            Output { bucket: text("b"), key: text("k"), sha256: text(""), bytes: 1, content_type: text("image/png") };
+
+        let without = told(vec![ProviderLink { n: 0, url: text("https://cdn.example/0") }], Vec::new());
+        let with = told(Vec::new(), vec![output]);
+
+        assert_eq!(without, with);
+        assert!(with.ends_with("\"archived\":false,\"unarchived_reason\":\"role_denied\"}}\n"), "{with}");
+        assert!(with.contains("\"outputs\":1,"), "{with}");
     }
 
     #[test]

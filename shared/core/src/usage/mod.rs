@@ -60,6 +60,8 @@ pub struct Usage {
     pub failed: u64,
     /// What was captured.
     pub charged: MicroUsd,
+    /// Of those that ended well, the ones that were charged although the tenant's own side kept outputs out of its bucket.
+    pub unarchived: u64,
 }
 
 impl Usage {
@@ -69,6 +71,7 @@ impl Usage {
         self.failed += other.failed;
         // Every captured amount fits the account's own sum of them.
         self.charged = MicroUsd(self.charged.0.saturating_add(other.charged.0));
+        self.unarchived += other.unarchived;
     }
 }
 
@@ -87,8 +90,13 @@ impl UsageReport {
         }
         if task.state.is_end() && window.holds(task.since) {
             let completed = task.state == State::Completed;
-            let end =
-                Usage { requests: 0, completed: completed.into(), failed: (!completed).into(), charged: task.charged };
+            let end = Usage {
+                requests: 0,
+                completed: completed.into(),
+                failed: (!completed).into(),
+                charged: task.charged,
+                unarchived: task.unarchived.is_some().into(),
+            };
             self.row(task, task.since).add(&end);
         }
     }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
 use fluxgate_core::limits::Limits;
-use fluxgate_core::tenant::{Tenant, TenantState, Trust};
+use fluxgate_core::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,9 @@ pub(crate) struct TenantRequest {
     destination: DestinationRequest,
     #[serde(default)]
     limits: Limits,
+    /// `charge` or `release`.
+    #[serde(default)]
+    unarchived: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +62,7 @@ pub(crate) struct ChangeRequest {
     trust: Option<Vec<Trust>>,
     destination: Option<DestinationRequest>,
     limits: Option<Limits>,
+    unarchived: Option<String>,
 }
 
 /// A tenant without its secrets.
@@ -72,6 +76,7 @@ pub(crate) struct TenantView {
     bucket: String,
     prefix: String,
     limits: Limits,
+    unarchived: UnarchivedOutputs,
     #[serde(skip_serializing_if = "Option::is_none")]
     role_arn: Option<String>,
     /// What the role's trust policy must ask for.
@@ -89,7 +94,13 @@ pub(crate) async fn create(
 ) -> std::result::Result<(StatusCode, Json<TenantView>), Problem> {
     let request: TenantRequest = body.document().await?;
     let id = TenantId::parse(&request.id).map_err(|error| error.field("id"))?;
-    let new = NewTenant { id, trust: request.trust, destination: request.destination.parse()?, limits: request.limits };
+    let new = NewTenant {
+        id,
+        trust: request.trust,
+        destination: request.destination.parse()?,
+        limits: request.limits,
+        unarchived: unarchived(request.unarchived.as_deref())?.unwrap_or_default(),
+    };
     let tenant = tenancy.onboard(new, &actor).await?;
     let webhook_secret = Some(tenant.webhook_secret.expose().to_owned());
     Ok((StatusCode::CREATED, Json(TenantView { webhook_secret, ..view(tenant) })))
@@ -111,7 +122,8 @@ pub(crate) async fn change(
 ) -> Answer<TenantView> {
     let request: ChangeRequest = body.document().await?;
     let destination = request.destination.map(DestinationRequest::parse).transpose()?;
-    let change = TenantChange { trust: request.trust, destination, limits: request.limits };
+    let unarchived = unarchived(request.unarchived.as_deref())?;
+    let change = TenantChange { trust: request.trust, destination, limits: request.limits, unarchived };
     Ok(Json(view(tenancy.change(&tenant_id(&id)?, change, &actor).await?)))
 }
 
@@ -168,6 +180,10 @@ pub(super) fn tenant_id(text: &str) -> Result<TenantId> {
     TenantId::parse(text).map_err(|_| Error::not_found(format!("there is no tenant '{text}'")))
 }
 
+fn unarchived(text: Option<&str>) -> Result<Option<UnarchivedOutputs>> {
+    text.map(UnarchivedOutputs::parse).transpose()
+}
+
 fn view(tenant: Tenant) -> TenantView {
     let (role_arn, external_id) = tenant.destination.role.map(|role| (role.arn, role.external_id)).unzip();
     TenantView {
@@ -179,6 +195,7 @@ fn view(tenant: Tenant) -> TenantView {
         bucket: tenant.destination.bucket,
         prefix: tenant.destination.prefix,
         limits: tenant.limits,
+        unarchived: tenant.unarchived,
         role_arn,
         external_id,
         webhook_secret: None,

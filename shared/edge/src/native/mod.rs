@@ -1,5 +1,6 @@
 //! Fluxgate's own API: what the vendor has no word for.
 
+mod archive;
 pub(crate) mod budget;
 mod endpoints;
 mod health;
@@ -16,6 +17,7 @@ pub(crate) fn router() -> DocumentedRouter {
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::get, endpoints::delete))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(archive::archive))
         .routes(routes!(usage::usage))
         .routes(routes!(budget::budget))
         .routes(routes!(health::healthz))

@@ -6,8 +6,9 @@ use fluxgate_core::Error;
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::flow::TaskTimeline;
 use fluxgate_core::id::TaskId;
+use fluxgate_core::prediction::UnarchivedView;
 use fluxgate_core::principal::Scope;
-use fluxgate_core::task::Step;
+use fluxgate_core::task::{State as TaskState, Step};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,9 +27,12 @@ pub(crate) struct TimelineView {
     submits: u32,
     /// In USD: what is held while it runs, and the most that is charged when it completes; fewer outputs than asked for cost less.
     price_usd: f64,
-    /// Where the vendor keeps, for 7 days, what could not be copied into the bucket; only of a task that failed for that.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    sources: Vec<String>,
+    /// Of a completed task: whether all of its outputs are in the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived: Option<bool>,
+    /// Why some are not; the result links to where the model's provider keeps them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unarchived: Option<UnarchivedView>,
     steps: Vec<StepView>,
     deliveries: Vec<DeliveryView>,
 }
@@ -100,7 +104,8 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
         completed_by: task.completed_by.map(fluxgate_core::task::Via::as_str),
         submits: task.submits,
         price_usd: task.price.usd(),
-        sources: if task.failure.is_some() { task.sources.clone() } else { Vec::new() },
+        archived: (task.state == TaskState::Completed).then(|| task.links().is_empty()),
+        unarchived: UnarchivedView::of(task),
         steps: timeline.steps.iter().map(|step| step_view(step, timeline)).collect(),
         deliveries: timeline.deliveries.iter().map(|delivery| delivery_view(delivery, timeline)).collect(),
     }

@@ -66,6 +66,9 @@ pub(crate) struct UsageSums {
     charged_micro_usd: i64,
     /// The same in US dollars, as an exact decimal.
     charged_usd: String,
+    /// Of those that ended well, the ones that were charged with `archived: false`: the tenant's own side kept outputs out of its
+    /// bucket. A copy that was made later does not change it.
+    unarchived: u64,
 }
 
 /// Read usage
@@ -177,5 +180,6 @@ fn sums(usage: &Usage) -> UsageSums {
         failed: usage.failed,
         charged_micro_usd: usage.charged.0,
         charged_usd: usage.charged.decimal(),
+        unarchived: usage.unarchived,
     }
 }

@@ -56,6 +56,7 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
         limits: fluxgate_core::limits::Limits::default(),
+        unarchived: fluxgate_core::tenant::UnarchivedOutputs::default(),
     }
 }
 

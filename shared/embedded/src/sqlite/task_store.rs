@@ -48,13 +48,13 @@ impl TaskStore for SqliteStore {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        let change = change.clone();
+        let (change, now) = (change.clone(), self.clock.now());
         // Up to here a tenant waits for its submit; what follows is told later anyway.
         match change.task.state {
             State::Submitting | State::Submitted | State::Admitted | State::Unknown => {
-                self.write(move |write| apply(write, &change)).await
+                self.write(move |write| apply(write, &change, now)).await
             }
-            _ => self.write_soon(move |write| apply(write, &change)).await,
+            _ => self.write_soon(move |write| apply(write, &change, now)).await,
         }
     }
 
@@ -191,7 +191,7 @@ fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
         .map_err(database("write a task"))
 }
 
-fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
+fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
     let task = &change.task;
     replace_task(write.connection, change)?;
     if let Some(claim) = &change.claim {
@@ -205,7 +205,7 @@ fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
         delivery_store::insert(write.connection, delivery)?;
     }
     for job in &change.jobs {
-        put_job(write, &job.job, task.since.plus_ms(job.after_ms), 0)?;
+        put_job(write, &job.job, now.plus_ms(job.after_ms), 0)?;
     }
     if task.state.is_end() {
         drop_inputs(write.connection, task)?;

@@ -19,6 +19,11 @@ enum Written {
 }
 
 impl Fault {
+    /// Whether it would strike.
+    pub fn is_on(self) -> bool {
+        !matches!(self, Self::Off | Self::Times(0))
+    }
+
     /// Whether it strikes now; a counted one has one less afterwards.
     pub fn strike(&mut self) -> bool {
         match *self {

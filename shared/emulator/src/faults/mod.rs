@@ -54,6 +54,12 @@ pub struct Faults {
     pub odd_answers: Fault,
     pub result_500: Fault,
     pub output_404: Fault,
+    /// The links of a webhook, of the submit's answer and of a list are dead (403); those of a result that is asked for are not.
+    pub stale_output_links: Fault,
+    /// How many redirects lead to an output.
+    pub output_redirects: u32,
+    /// An output has no bytes.
+    pub empty_output: Fault,
     /// HTML where a picture should be, still called `image/jpeg`.
     pub wrong_output_type: Fault,
     /// No pictures but one file of this kind: `"svg"`, `"glb"`, `"json"`, `"text"`, `"safetensors"`, `"mp4"`, `"mp3"`, `"new"`,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Path;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
@@ -16,8 +17,24 @@ use crate::reply::Refusal;
 const FLUSH_PAUSE: Duration = Duration::from_millis(50);
 const HTML: &str = "<!doctype html><html><title>Gone</title><body>This link has expired.</body></html>";
 
-pub(super) async fn output(vendor: Shared, Path((id, name)): Path<(String, String)>) -> Result<Response, Refusal> {
+/// In the query of a link that was given out with a result.
+pub(super) const FRESH: &str = "fresh=1";
+
+pub(super) async fn output(
+    vendor: Shared,
+    Path((id, name)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
     vendor.count("output");
+    let query = query.unwrap_or_default();
+    if vendor.faults.value(|faults| faults.stale_output_links.is_on()) && query != FRESH {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "the link has expired (emulated)"));
+    }
+    let hops = vendor.faults.value(|faults| faults.output_redirects);
+    let hop = query.strip_prefix("hop=").and_then(|hop| hop.parse().ok()).unwrap_or(0);
+    if hop < hops {
+        return Ok((StatusCode::FOUND, [(LOCATION, format!("{name}?hop={}", hop + 1))]).into_response());
+    }
     if vendor.faults.strike(|faults| &mut faults.output_404) {
         return Err(Refusal::not_found("there is no such file (emulated)"));
     }
@@ -25,6 +42,9 @@ pub(super) async fn output(vendor: Shared, Path((id, name)): Path<(String, Strin
     let mut file = file.ok_or_else(|| Refusal::not_found("there is no such file"))?;
     if vendor.faults.strike(|faults| &mut faults.wrong_output_type) {
         file.bytes = Bytes::from_static(HTML.as_bytes());
+    }
+    if vendor.faults.strike(|faults| &mut faults.empty_output) {
+        file.bytes = Bytes::new();
     }
     let bytes_per_second = vendor.faults.value(|faults| faults.slow_output_bytes_per_second);
     if vendor.faults.strike(|faults| &mut faults.truncated_output) {

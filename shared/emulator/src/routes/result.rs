@@ -3,8 +3,10 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde_json::Value;
 
 use super::Shared;
+use super::output::FRESH;
 use crate::reply::{Refusal, success};
 use crate::run::prediction;
 
@@ -15,5 +17,15 @@ pub(super) async fn result(vendor: Shared, Path(id): Path<String>) -> Result<Res
     }
     let run = vendor.runs.get(&id).filter(|run| !run.is_deleted());
     let run = run.ok_or_else(|| Refusal::not_found("there is no such prediction"))?;
-    Ok(success(prediction(&vendor, &run)))
+    let mut prediction = prediction(&vendor, &run);
+    if vendor.faults.value(|faults| faults.stale_output_links.is_on()) {
+        name_fresh_links(&mut prediction);
+    }
+    Ok(success(prediction))
+}
+
+fn name_fresh_links(prediction: &mut Value) {
+    for link in prediction["outputs"].as_array_mut().into_iter().flatten() {
+        *link = Value::String(format!("{}?{FRESH}", link.as_str().unwrap_or_default()));
+    }
 }

@@ -159,6 +159,7 @@ async fn an_existing_object_of_somebody_else_is_not_taken_for_an_output() {
     let error = put(&store).await.unwrap_err();
 
     assert_eq!((error.kind, error.code), (Kind::Unavailable, "bucket_key_taken"), "{error}");
+    assert_eq!(error.fault, fluxgate_core::Fault::Tenant);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use fluxgate_core::port::ObjectStore as _;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::{Error, Fault, Kind, Result};
 use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 
 use crate::contract::{KEY, destination, object, tenant};
@@ -131,6 +131,38 @@ async fn a_bucket_that_refuses_says_whose_it_must_be() {
 
     assert_eq!((error.kind, error.code), (Kind::Forbidden, "bucket_denied"), "{error}");
     assert!(error.message.contains("the role") && error.message.contains("210987654321"), "{error}");
+}
+
+/// Whoever is at fault pays for what was made and cannot be put: what the tenant can mend is the tenant's.
+#[tokio::test]
+async fn refusals_of_the_bucket_its_policy_and_its_key_are_the_tenant_s_fault_and_all_others_ours() {
+    let cases = [
+        ("404 Not Found", "NoSuchBucket", "bucket_missing", Fault::Tenant),
+        ("301 Moved Permanently", "PermanentRedirect", "bucket_elsewhere", Fault::Tenant),
+        ("403 Forbidden", "AccessDenied", "bucket_denied", Fault::Tenant),
+        ("403 Forbidden", "AllAccessDisabled", "bucket_denied", Fault::Tenant),
+        ("400 Bad Request", "KMS.DisabledException", "bucket_key_unusable", Fault::Tenant),
+        ("400 Bad Request", "KMS.KMSInvalidStateException", "bucket_key_unusable", Fault::Tenant),
+        ("400 Bad Request", "KMS.NotFoundException", "bucket_key_unusable", Fault::Tenant),
+        ("400 Bad Request", "KMS.ThrottlingException", "bucket_unavailable", Fault::Ours),
+        ("403 Forbidden", "ExpiredToken", "bucket_unavailable", Fault::Ours),
+        ("403 Forbidden", "InvalidAccessKeyId", "bucket_unavailable", Fault::Ours),
+        ("403 Forbidden", "RequestTimeTooSkewed", "bucket_unavailable", Fault::Ours),
+        ("403 Forbidden", "SignatureDoesNotMatch", "bucket_unavailable", Fault::Ours),
+        ("400 Bad Request", "BadDigest", "bucket_unavailable", Fault::Ours),
+        ("429 Too Many Requests", "TooManyRequests", "bucket_unavailable", Fault::Ours),
+        ("500 Internal Server Error", "InternalError", "bucket_unavailable", Fault::Ours),
+        ("503 Slow Down", "SlowDown", "bucket_unavailable", Fault::Ours),
+    ];
+    for (status, s3_code, code, fault) in cases {
+        let body = format!("<Error><Code>{s3_code}</Code><Message>no</Message></Error>");
+        let stub = Stub::answering([status, body.leak()]).await;
+        let store = store(&stub, &Arc::new(Roles::default()));
+
+        let error = store.put_new(&tenant(), &theirs("one"), object(KEY, b"picture")).await.unwrap_err();
+
+        assert_eq!((error.code, error.fault), (code, fault), "{status} {s3_code}");
+    }
 }
 
 #[tokio::test]

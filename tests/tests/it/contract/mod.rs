@@ -47,7 +47,10 @@ macro_rules! every_behaviour {
                 an_end_that_is_still_to_be_told_keeps_its_watch_until_it_is
                 notes_take_no_room_of_a_change
                 an_admission_s_wake_is_sent_with_it_and_only_with_it
-                the_watch_is_there_from_admission_and_goes_with_the_end;
+                the_watch_is_there_from_admission_and_goes_with_the_end
+                what_becomes_of_outputs_is_read_back_and_settles_once
+                of_several_outputs_those_that_are_copied_are_read_back
+                a_change_s_job_waits_as_long_as_it_is_to;
             queue:
                 a_job_is_received_by_one_receiver_and_gone_when_done
                 a_delayed_job_is_not_received_before_its_time
@@ -113,6 +116,7 @@ macro_rules! every_behaviour {
                 an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none
                 what_the_sink_did_not_take_is_told_later
                 several_exports_at_once_lose_nothing
+                a_charge_without_outputs_in_the_bucket_says_so_with_the_same_bytes_ever_after
                 an_export_without_time_says_that_there_is_more
                 an_export_that_restarts_tells_the_same_again_and_other_places_have_their_own
                 a_tenant_is_exported_after_its_deletion;

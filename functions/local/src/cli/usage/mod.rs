@@ -74,7 +74,9 @@ fn table(grouping: Grouping, report: &UsageReport) -> String {
 }
 
 fn line(key: &str, usage: &Usage) -> String {
-    let Usage { requests, completed, failed, charged } = usage;
+    let Usage { requests, completed, failed, charged, unarchived } = usage;
     let charged = charged.to_string();
-    format!("{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  charged {charged:>12}\n")
+    format!(
+        "{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  unarchived {unarchived:>4}  charged {charged:>12}\n"
+    )
 }

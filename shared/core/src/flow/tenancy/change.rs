@@ -8,7 +8,7 @@ use crate::audit::{Actor, AuditAction};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::limits::Limits;
-use crate::tenant::{Tenant, TenantState, Trust};
+use crate::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
 
 /// What is to be different. What is left out stays as it is.
 #[derive(Debug, Default)]
@@ -19,19 +19,29 @@ pub struct TenantChange {
     pub destination: Option<NewDestination>,
     /// In place of all that there were.
     pub limits: Option<Limits>,
+    pub unarchived: Option<UnarchivedOutputs>,
+}
+
+impl TenantChange {
+    fn is_empty(&self) -> bool {
+        let Self { trust, destination, limits, unarchived } = self;
+        trust.is_none() && destination.is_none() && limits.is_none() && unarchived.is_none()
+    }
 }
 
 impl Tenancy {
-    /// Changes trust, destination, limits, or several at once.
+    /// Changes trust, destination, limits, what becomes of outputs that its bucket refuses, or several at once.
     ///
     /// Kind `Invalid`, naming the field, for what cannot work, and `nothing_to_change`; kind `Conflict` with code
     /// `issuer_ambiguous` as when a tenant is made, and with code `version_conflict` when somebody else changed the tenant
     /// meanwhile. Nothing is written then.
     pub async fn change(&self, id: &TenantId, change: TenantChange, actor: &Actor) -> Result<Tenant> {
         let mut tenant = self.tenants.current(id).await?;
-        if change.trust.is_none() && change.destination.is_none() && change.limits.is_none() {
-            return Err(Error::invalid("nothing_to_change", "say what to change: 'trust', 'destination' or 'limits'"));
+        if change.is_empty() {
+            let text = "say what to change: 'trust', 'destination', 'limits' or 'unarchived'";
+            return Err(Error::invalid("nothing_to_change", text));
         }
+        tenant.unarchived = change.unarchived.unwrap_or(tenant.unarchived);
         if let Some(limits) = change.limits {
             limits.check()?;
             tenant.limits = limits;

@@ -9,7 +9,7 @@ use crate::id::TenantId;
 use crate::limits::Limits;
 use crate::money::{Account, PriceBook};
 use crate::signature::Secret;
-use crate::tenant::{Tenant, TenantState, Trust};
+use crate::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
 
 /// What an operator says of a new tenant.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct NewTenant {
     pub trust: Vec<Trust>,
     pub destination: NewDestination,
     pub limits: Limits,
+    pub unarchived: UnarchivedOutputs,
 }
 
 impl Tenancy {
@@ -43,6 +44,7 @@ impl Tenancy {
             version: 1,
             prices: PriceBook::default(),
             limits: new.limits,
+            unarchived: new.unarchived,
         };
         self.destinations.prepare(&tenant.destination).await?;
         let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
@@ -76,5 +78,6 @@ pub(super) fn told(tenant: &Tenant) -> Value {
     json!({
         "issuers": issuers, "bucket": destination.bucket, "prefix": destination.prefix,
         "role_arn": destination.role.as_ref().map(|role| &role.arn), "limits": tenant.limits,
+        "unarchived": tenant.unarchived,
     })
 }
