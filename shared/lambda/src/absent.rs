@@ -8,7 +8,8 @@ use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
     AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, NewObject, ObjectStore, Outgoing,
-    OutputFetch, OutputFetcher, Purpose, PutOff, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
+    OutputFetch, OutputFetcher, Purpose, PutOff, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload,
+    Upstream,
 };
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;

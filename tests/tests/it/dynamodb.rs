@@ -8,7 +8,7 @@ use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, IdempotencyKey};
 use fluxgate_core::money::{EntryKind, MicroUsd};
 use fluxgate_core::port::{AccountStore as _, Admitted, DeliveryStore as _, TaskStore as _};
-use fluxgate_core::task::{Change, Failure, Idempotency, Signal, State, Step, Task, Via, transition};
+use fluxgate_core::task::{Change, Idempotency, Signal, State, Step, Task, Via, transition};
 use fluxgate_core::{Error, Kind};
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::{PRICE, Stores, admission, archived, finished, fresh_run, now};
