@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fluxgate_core::money::{EntryKind, MicroUsd};
 use fluxgate_core::port::AccountStore as _;
-use fluxgate_emulator::{Fault, Faults};
+use fluxgate_emulator::{Emulator, EmulatorConfig, Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::{emulator_config, quick};
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{Gateway, GatewayOptions, Stack, TestTenant, eventually, process};
 use reqwest::Method;
@@ -122,6 +123,41 @@ async fn a_run_that_shows_itself_after_its_task_was_given_up_is_an_orphan_of_tha
     assert_eq!((&report["findings"][0]["task"], &report["findings"][0]["tenant"]), (&json!(task), &json!("acme")));
     assert_eq!(report["findings"][0]["billed_micro_usd"], json!(80_000));
     assert_eq!(tenant.balance_usd().await, 1.0);
+}
+
+/// As after a restart of the emulator: no bill, no list, and captures that stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_forgot_its_runs_is_said_and_nothing_is_called_a_margin() {
+    let bounds = BoundsSettings { unknown_max_ms: Some(600_000), denials_span_ms: Some(600_000), ..quick() };
+    let mut gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let inputs = tenant.inputs().await;
+    burst(&tenant, 2).await;
+    gateway.emulator.set_faults(Faults { error_500_before_accept: Fault::Times(1), ..Faults::default() });
+    tenant.submit(&inputs).await;
+    let listen = gateway.emulator.addr();
+    let elsewhere = Emulator::start(emulator_config()).await.unwrap();
+    std::mem::replace(&mut gateway.emulator, elsewhere).stop().await;
+    gateway.emulator = Emulator::start(EmulatorConfig { listen, ..emulator_config() }).await.unwrap();
+
+    let report = gateway.operator().get("/reconcile").await.body;
+    let data = gateway.server.folder().path.to_str().unwrap().to_owned();
+    let (upstream, key) = (gateway.emulator.base_url(), gateway.emulator.api_key().to_owned());
+    let told = tokio::task::spawn_blocking(move || {
+        let env = [("FLUXGATE_UPSTREAM", upstream.as_str()), ("WAVESPEED_API_KEY", &key)];
+        process::run_with(&["reconcile", "--data", &data], &env)
+    });
+    let told = String::from_utf8(told.await.unwrap().stdout).unwrap();
+
+    assert_eq!(codes(&report), ["not_billed", "not_billed"], "{report}");
+    assert!(report["findings"][0]["text"].as_str().unwrap().contains("has forgotten the run"), "{report}");
+    let total = |name: &str| report["totals"][name].as_i64().unwrap();
+    assert_eq!((total("charged_micro_usd"), total("unbilled_micro_usd")), (160_000, 160_000));
+    assert_eq!((total("margin_micro_usd"), report["margins"].as_array().unwrap().len()), (0, 0));
+    assert_eq!((total("open"), total("in_doubt"), total("forgotten")), (1, 1, 2));
+    for part in ["$0.16 of it without a bill; margin $0.00; 1 still open, 1 of them in doubt", "nothing of 2 of the"] {
+        assert!(told.contains(part), "{told}");
+    }
 }
 
 #[tokio::test]

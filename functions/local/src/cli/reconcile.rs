@@ -60,9 +60,25 @@ fn table(report: &Report) -> Result<()> {
     }
     let totals = &report.totals;
     print::line(format_args!(
-        "{} bills of {}, {} of it for nobody's runs; {} tasks charged {}; margin {}; {} still open",
-        totals.bills, totals.billed, totals.orphaned, totals.tasks, totals.charged, totals.margin, totals.open
+        "{} bills of {}, {} of it for nobody's runs; {} tasks charged {}, {} of it without a bill; margin {}; \
+         {} still open, {} of them in doubt",
+        totals.bills,
+        totals.billed,
+        totals.orphaned,
+        totals.tasks,
+        totals.charged,
+        totals.unbilled,
+        totals.margin,
+        totals.open,
+        totals.in_doubt
     ))?;
+    if totals.forgotten > 0 {
+        print::line(format_args!(
+            "the vendor knows nothing of {} of the charged runs: the emulator forgets its runs when it stops; of another \
+             vendor see whether FLUXGATE_UPSTREAM and WAVESPEED_API_KEY name the one that ran them",
+            totals.forgotten
+        ))?;
+    }
     for finding in &report.findings {
         let tenant = finding.tenant.as_ref().map_or("-", |tenant| tenant.as_str());
         let task = finding.task.as_ref().map_or("-", |task| task.as_str());

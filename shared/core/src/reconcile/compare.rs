@@ -17,6 +17,8 @@ pub struct Sold {
     pub model: ModelId,
     pub run: UpstreamId,
     pub over: bool,
+    /// Whether the task was made in the window.
+    pub in_window: bool,
     /// What the vendor asked for when the task was submitted.
     pub quoted: MicroUsd,
     pub price: MicroUsd,
@@ -25,13 +27,14 @@ pub struct Sold {
 
 impl Sold {
     /// `None` for a task that names no run.
-    pub fn of(task: &Task) -> Option<Self> {
+    pub fn of(task: &Task, window: Window) -> Option<Self> {
         Some(Self {
             tenant: task.tenant.clone(),
             task: task.id.clone(),
             model: task.model.clone(),
             run: task.upstream.clone()?,
             over: task.state.is_end(),
+            in_window: window.holds(task.created_at),
             quoted: task.cost,
             price: task.price,
             charged: task.charged,
@@ -54,6 +57,8 @@ pub struct Books {
     pub given_up: BTreeMap<UpstreamId, (TenantId, TaskId)>,
     /// How many tasks of a model were sent and wait to learn their run: so many of nobody's runs may be theirs.
     pub in_doubt: BTreeMap<ModelId, u64>,
+    /// How many tasks of the window wait to be sent.
+    pub unsent: u64,
 }
 
 /// Compares the books of a window.
@@ -64,6 +69,7 @@ pub fn compare(window: Window, books: &Books) -> Report {
         bills.entry(&bill.run).or_default().push(bill);
     }
     let mut tally = Tally::new(&books.given_up, books.in_doubt.clone());
+    tally.totals.open = open(books, &bills);
     for (run, bills) in &bills {
         match sold.get(*run) {
             Some(sold) => tally.owned(sold, bills),
@@ -75,12 +81,19 @@ pub fn compare(window: Window, books: &Books) -> Report {
             tally.orphan(&listed.run, &listed.model, MicroUsd::ZERO);
         }
     }
+    let listed: BTreeSet<&UpstreamId> = books.runs.iter().map(|listed| &listed.run).collect();
     for run in &books.unbilled {
         if let Some(sold) = sold.get(run).filter(|_| !bills.contains_key(run)) {
-            tally.not_billed(sold);
+            tally.not_billed(sold, listed.contains(run));
         }
     }
     tally.report(window, books.bills.len())
+}
+
+/// Tasks that go on: those of the window, and older ones that were billed in it.
+fn open(books: &Books, bills: &BTreeMap<&UpstreamId, Vec<&Bill>>) -> u64 {
+    let counts = |sold: &&Sold| !sold.over && (sold.in_window || bills.contains_key(&sold.run));
+    books.sold.iter().filter(counts).count() as u64 + books.in_doubt.values().sum::<u64>() + books.unsent
 }
 
 fn sum(bills: &[&Bill]) -> MicroUsd {
@@ -98,15 +111,13 @@ struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     fn new(given_up: &'a BTreeMap<UpstreamId, (TenantId, TaskId)>, in_doubt: BTreeMap<ModelId, u64>) -> Self {
-        Self { margins: BTreeMap::new(), totals: Totals::default(), findings: Vec::new(), given_up, in_doubt }
+        let totals = Totals { in_doubt: in_doubt.values().sum(), ..Totals::default() };
+        Self { margins: BTreeMap::new(), totals, findings: Vec::new(), given_up, in_doubt }
     }
 
     fn owned(&mut self, sold: &'a Sold, bills: &[&Bill]) {
         let billed = sum(bills);
         self.count(sold, billed);
-        if !sold.over {
-            self.totals.open += 1;
-        }
         if bills.len() > 1 {
             let text = format!("the vendor deducted {} times for this run; ask the vendor for the rest", bills.len());
             self.find(FindingCode::BilledTwice, sold, billed, text);
@@ -124,17 +135,23 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn not_billed(&mut self, sold: &'a Sold) {
+    fn not_billed(&mut self, sold: &'a Sold, is_listed: bool) {
         self.totals.tasks += 1;
         self.totals.charged = plus(self.totals.charged, sold.charged);
-        let text = format!("the tenant was charged {} and the vendor has no bill for the run", sold.charged);
+        self.totals.unbilled = plus(self.totals.unbilled, sold.charged);
+        self.totals.forgotten += u64::from(!is_listed);
+        let why = if is_listed {
+            ""
+        } else {
+            ", nor does it list it: it has forgotten the run, or is not the one that ran it"
+        };
+        let text = format!("the tenant was charged {} and the vendor has no bill for the run{why}", sold.charged);
         self.find(FindingCode::NotBilled, sold, MicroUsd::ZERO, text);
     }
 
     fn orphan(&mut self, run: &UpstreamId, model: &str, billed: MicroUsd) {
         self.totals.billed = plus(self.totals.billed, billed);
         if !self.given_up.contains_key(run) && self.may_be_in_doubt(model) {
-            self.totals.open += 1;
             return;
         }
         self.totals.orphaned = plus(self.totals.orphaned, billed);
@@ -200,7 +217,8 @@ impl<'a> Tally<'a> {
     fn report(mut self, window: Window, bills: usize) -> Report {
         self.findings.sort_by(|one, other| (one.code, &one.run).cmp(&(other.code, &other.run)));
         self.totals.bills = bills as u64;
-        self.totals.margin = minus(self.totals.charged, self.totals.billed);
+        let earned = minus(self.totals.charged, self.totals.unbilled);
+        self.totals.margin = minus(earned, self.totals.billed);
         Report { window, margins: self.margins.into_values().collect(), totals: self.totals, findings: self.findings }
     }
 }
@@ -236,6 +254,7 @@ mod tests {
             model: ModelId::parse("a/b").unwrap(),
             run: run(of),
             over: true,
+            in_window: true,
             quoted: MicroUsd(80),
             price: MicroUsd(100),
             charged: MicroUsd(charged),
@@ -288,7 +307,7 @@ mod tests {
                 bill("lost", 80),
                 bill("goes-on", 80),
             ],
-            runs: vec![ListedRun { run: run("listed"), model: String::new() }],
+            runs: ["listed", "unbilled"].map(|it| ListedRun { run: run(it), model: String::new() }).into(),
             sold: vec![sold("drift", 100), sold("twice", 100), sold("free", 0), sold("unbilled", 100), going_on],
             unbilled: BTreeSet::from([run("unbilled")]),
             given_up: BTreeMap::from([(
@@ -312,6 +331,41 @@ mod tests {
         assert_eq!(report.findings[1].task.as_ref().unwrap().as_str(), "1".repeat(32));
         assert_eq!((report.totals.orphaned.0, report.totals.open), (80, 1));
         assert_eq!(report.totals.billed.0, 81 + 159 + 80 + 80 + 80);
-        assert_eq!(report.totals.charged.0, 300);
+        assert_eq!((report.totals.charged.0, report.totals.unbilled.0, report.totals.forgotten), (300, 100, 0));
+    }
+
+    #[test]
+    fn a_vendor_that_forgot_its_runs_leaves_no_margin_and_is_said() {
+        let books = Books {
+            bills: vec![bill("kept", 80)],
+            sold: vec![sold("kept", 100), sold("forgotten", 100), sold("too", 50)],
+            unbilled: BTreeSet::from([run("forgotten"), run("too")]),
+            ..Books::default()
+        };
+
+        let report = compare(WINDOW, &books);
+
+        assert_eq!(codes(&report), [("not_billed", "forgotten"), ("not_billed", "too")]);
+        assert!(report.findings[0].text.contains("forgotten the run"), "{}", report.findings[0].text);
+        let Totals { tasks, charged, unbilled, margin, forgotten, .. } = report.totals;
+        assert_eq!((tasks, charged.0, unbilled.0, margin.0, forgotten), (3, 250, 150, 20, 2));
+        assert_eq!(report.margins.iter().map(|line| line.margin.0).sum::<i64>(), margin.0, "the lines agree");
+    }
+
+    #[test]
+    fn whoever_goes_on_is_counted_whatever_the_vendor_knows_of_it() {
+        let open = |of: &str| Sold { over: false, charged: MicroUsd::ZERO, ..sold(of, 0) };
+        let earlier = |of: &str| Sold { in_window: false, ..open(of) };
+        let books = Books {
+            bills: vec![bill("billed", 80), bill("earlier-billed", 80)],
+            sold: vec![open("billed"), open("not-yet"), earlier("earlier-billed"), earlier("earlier")],
+            in_doubt: BTreeMap::from([(ModelId::parse("a/b").unwrap(), 2)]),
+            unsent: 3,
+            ..Books::default()
+        };
+
+        let Totals { open, in_doubt, .. } = compare(WINDOW, &books).totals;
+
+        assert_eq!((open, in_doubt), (3 + 2 + 3, 2));
     }
 }

@@ -49,16 +49,24 @@ pub struct Margin {
 }
 
 /// The whole window. `billed` is the margins' and the orphans'; `charged` is the ledger's captures of the runs that were compared.
+/// `margin` is the sum of the margins less what was billed for runs of nobody's: what no bill stands against is not earned yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     pub bills: u64,
     pub tasks: u64,
-    /// Billed runs whose task still goes on.
+    /// Tasks that still go on.
     pub open: u64,
+    /// Of them those that were sent and know no run yet: nobody can say whether the vendor took them.
+    pub in_doubt: u64,
+    /// Charged runs of which the vendor knows nothing: no bill, no line of its list.
+    pub forgotten: u64,
     #[serde(rename = "billed_micro_usd")]
     pub billed: MicroUsd,
     #[serde(rename = "charged_micro_usd")]
     pub charged: MicroUsd,
+    /// Of `charged` what was captured for runs without a bill.
+    #[serde(rename = "unbilled_micro_usd")]
+    pub unbilled: MicroUsd,
     #[serde(rename = "margin_micro_usd")]
     pub margin: MicroUsd,
     #[serde(rename = "orphaned_micro_usd")]

@@ -31,6 +31,8 @@ struct Ours {
     unresolved: Vec<(TenantId, TaskId)>,
     /// How many tasks were sent, are not over, and name no run yet.
     in_doubt: BTreeMap<ModelId, u64>,
+    /// How many tasks of the window wait to be sent.
+    unsent: u64,
 }
 
 impl Tenancy {
@@ -51,7 +53,8 @@ impl Tenancy {
         let ours = self.ours(window).await?;
         let unbilled = unbilled(vendor, &bills, &ours.charged).await?;
         let given_up = self.given_up(&ours.unresolved).await?;
-        Ok(compare(window, &Books { bills, runs, sold: ours.sold, unbilled, given_up, in_doubt: ours.in_doubt }))
+        let Ours { sold, in_doubt, unsent, .. } = ours;
+        Ok(compare(window, &Books { bills, runs, sold, unbilled, given_up, in_doubt, unsent }))
     }
 
     async fn ours(&self, window: Window) -> Result<Ours> {
@@ -92,9 +95,9 @@ impl Tenancy {
 
 impl Ours {
     fn add(&mut self, task: &Task, window: Window) {
-        match Sold::of(task) {
+        match Sold::of(task, window) {
             Some(sold) => {
-                if task.state == State::Completed && window.holds(task.created_at) {
+                if task.state == State::Completed && sold.in_window {
                     self.charged.push(sold.run.clone());
                 }
                 self.sold.push(sold);
@@ -102,8 +105,10 @@ impl Ours {
             None if task.state.is_end() && task.submits > 0 => {
                 self.unresolved.push((task.tenant.clone(), task.id.clone()));
             }
-            None if task.submits > 0 => *self.in_doubt.entry(task.model.clone()).or_default() += 1,
-            None => {}
+            None if matches!(task.state, State::Submitting | State::Unknown) => {
+                *self.in_doubt.entry(task.model.clone()).or_default() += 1;
+            }
+            None => self.unsent += u64::from(!task.state.is_end() && window.holds(task.created_at)),
         }
     }
 }
