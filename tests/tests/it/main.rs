@@ -13,6 +13,7 @@ mod bad_input;
 mod batch;
 mod books;
 mod budgets;
+mod budgets_in_mid_month;
 mod callbacks;
 mod client_bodies;
 mod command;

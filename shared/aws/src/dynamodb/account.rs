@@ -2,12 +2,17 @@
 
 use async_trait::async_trait;
 use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::flow;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, Budget, Hold, HoldTerms, LedgerEntry, MicroUsd, Settlement};
+use fluxgate_core::money::{
+    Account, Budget, CountId, Hold, HoldTerms, LedgerEntry, MicroUsd, Setting, Settlement, Tally,
+};
 use fluxgate_core::port::AccountStore;
+use fluxgate_core::task::Task;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 
+use super::allowance::Believed;
 use super::attribute::{Item, Reader, number, text};
 use super::error::contention;
 use super::key::Key;
@@ -65,19 +70,17 @@ impl AccountStore for DynamoStore {
         now: Timestamp,
         entry: &AuditEntry,
     ) -> Result<Account> {
-        let mut before = self.account(tenant).await?;
-        for round in 0..ROUNDS_MAX {
-            let after = before.clone().set_budget(budget.clone(), now)?;
-            let account = allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?;
-            match self.table.write(&[account, tenant_store::logged(entry)?]).await? {
-                Outcome::Written => return self.account(tenant).await,
-                Outcome::Refused(found) => {
-                    before = account_of(&found.into_iter().flatten().next().unwrap_or_default())?
-                }
-            }
-            tokio::time::sleep(backoff(round)).await;
+        let wish = |account: Account, tally: Option<&Tally>| account.set_budget(budget.clone(), now, tally);
+        let logged = tenant_store::logged(entry)?;
+        self.bring_into_force(tenant, |n| CountId::of(&entry.id, n), wish, Some(logged)).await
+    }
+
+    async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()> {
+        let wish = |account: Account, tally: Option<&Tally>| account.recount_budget(now, tally);
+        if let Setting::Ready(_) = wish(self.account(tenant).await?, None)? {
+            return Ok(());
         }
-        Err(contention())
+        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None).await.map(drop)
     }
 
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
@@ -86,6 +89,58 @@ impl AccountStore for DynamoStore {
 }
 
 impl DynamoStore {
+    /// Does what is wished of a budget, once its month's tasks are counted if they have to be.
+    async fn bring_into_force(
+        &self,
+        tenant: &TenantId,
+        id: impl Fn(u32) -> CountId + Send + Sync,
+        wish: impl Fn(Account, Option<&Tally>) -> Result<Setting> + Send + Sync,
+        logged: Option<Write>,
+    ) -> Result<Account> {
+        let (mut before, mut tally) = (self.account(tenant).await?, None);
+        for round in 0..ROUNDS_MAX {
+            let (after, is_counting) = match wish(before.clone(), tally.as_ref()) {
+                Ok(Setting::Ready(account)) => (account, false),
+                Ok(Setting::Count(plan)) => (before.clone().begin_count(id(round), &plan), true),
+                Err(error) => return self.give_up_count(tenant, tally, error).await,
+            };
+            let mut writes =
+                vec![allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?];
+            writes.extend(logged.clone().filter(|_| !is_counting));
+            match self.table.write(&writes).await? {
+                Outcome::Written if !is_counting => return self.account(tenant).await,
+                Outcome::Written => {
+                    let Some(count) = after.count() else { continue };
+                    tally = match flow::tally(self, tenant, &count).await {
+                        Ok(counted) => Some(counted),
+                        Err(error) => return self.give_up_count(tenant, Some(Tally::of(&count)), error).await,
+                    };
+                    before = self.account(tenant).await?;
+                }
+                Outcome::Refused(found) => {
+                    before = account_of(&found.into_iter().flatten().next().unwrap_or_default())?;
+                    tokio::time::sleep(backoff(round)).await;
+                }
+            }
+        }
+        self.give_up_count(tenant, tally, contention()).await
+    }
+
+    /// Leaves no count behind of a budget that cannot be set. One that stays in spite of that does no harm.
+    async fn give_up_count(&self, tenant: &TenantId, tally: Option<Tally>, error: Error) -> Result<Account> {
+        let Some(Tally { count, .. }) = tally else { return Err(error) };
+        for round in 0..ROUNDS_MAX {
+            let before = self.account(tenant).await?;
+            let after = before.clone().drop_count(count);
+            let write = allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?;
+            if after == before || matches!(self.table.write(&[write]).await?, Outcome::Written) {
+                break;
+            }
+            tokio::time::sleep(backoff(round)).await;
+        }
+        Err(error)
+    }
+
     /// The account of a tenant that is believed to have a budget: its hold depends on what the month has left. For all others the
     /// hold itself asks.
     pub(super) async fn known_account(&self, tenant: &TenantId) -> Result<Option<Account>> {
@@ -98,8 +153,8 @@ impl DynamoStore {
 
     pub(super) fn seen_account(&self, tenant: &TenantId, item: &Item) -> Result<Account> {
         let account = account_of(item)?;
-        let has_budget = account.allowance.as_ref().is_some_and(|allowance| allowance.budget.is_some());
-        self.budgeted.remember(tenant, has_budget);
+        let budget = account.allowance.as_ref().filter(|budget| budget.budget.is_some() || budget.count.is_some());
+        self.budgeted.remember(tenant, budget.is_some());
         Ok(account)
     }
 
@@ -161,9 +216,9 @@ pub(super) fn hold(tenant: &TenantId, terms: &HoldTerms, known: Option<&Account>
     if terms.price == MicroUsd::ZERO {
         return Ok((Some(write), hold));
     }
-    write = match (hold.period, &before.allowance, &after.allowance) {
-        (Some(_), Some(before), Some(after)) => allowance::hold(write, before, after, terms.price)?,
-        _ => write.and(allowance::NO_BUDGET),
+    write = match (&before.allowance, &after.allowance) {
+        (Some(before), Some(after)) => allowance::hold(write, before, after, terms.price)?,
+        _ => write.and(allowance::NO_BUDGET).and(allowance::NO_COUNT),
     };
     let price = number(terms.price.0);
     write = if hold.on_credit {
@@ -174,22 +229,25 @@ pub(super) fn hold(tenant: &TenantId, terms: &HoldTerms, known: Option<&Account>
     Ok((Some(write.increase(HELD, price)), hold))
 }
 
-/// Ends a hold. `None` when the account kept nothing for the task.
-pub(super) fn settle(tenant: &TenantId, settlement: Settlement, hold: &Hold) -> Result<Option<Write>> {
+/// Ends the hold of a task. `None` when the account kept nothing for it.
+pub(super) fn settle(task: &Task, settlement: Settlement, believed: &Believed) -> Result<Option<Write>> {
+    let (hold, submitted_at) = (&task.hold, task.created_at);
     let whole = settlement.capture.checked_add(settlement.release).unwrap_or(MicroUsd(i64::MAX));
     if whole == MicroUsd::ZERO && !hold.counted {
         return Ok(None);
     }
     // Refuses what no account can settle: amounts below zero or too large.
-    Account { held: whole, credit: whole, in_flight: 1, ..Account::default() }.settle(settlement, hold)?;
-    let mut write = Write::update(Key::account(tenant));
+    let supposed = Account { held: whole, credit: whole, in_flight: 1, ..Account::default() };
+    supposed.settle(settlement, hold, submitted_at)?;
+    let mut write = Write::update(Key::account(&task.tenant));
     if hold.counted {
         write = write.and("#in_flight >= :in_flight").decrease(IN_FLIGHT, number(1));
     }
     if whole == MicroUsd::ZERO {
         return Ok(Some(write));
     }
-    write = allowance::settle(write, hold, settlement).and("#held >= :held").decrease(HELD, number(whole.0));
+    write = allowance::settle(write, believed, hold, submitted_at, settlement);
+    write = write.and("#held >= :held").decrease(HELD, number(whole.0));
     if settlement.capture > MicroUsd::ZERO {
         write = write.increase(CAPTURED, number(settlement.capture.0));
     }
@@ -201,18 +259,20 @@ pub(super) fn settle(tenant: &TenantId, settlement: Settlement, hold: &Hold) -> 
     }))
 }
 
-/// Why a settlement was refused: its period is over, so that it is to be settled outside of it (`None`), or a defect.
-pub(super) fn settle_refused(account: &Item, settlement: Settlement, hold: &Hold) -> Option<Error> {
-    let account = match account_of(account) {
-        Ok(account) => account,
-        Err(error) => return Some(error),
-    };
-    let running = account.allowance.as_ref().map(|allowance| allowance.period);
-    match account.settle(settlement, hold) {
-        Err(error) => Some(error),
-        Ok(_) if hold.period.is_some() && hold.period != running => None,
-        Ok(_) => Some(Error::internal("hold_missing", "the account refused to settle a hold that it has")),
+/// How to settle what was refused: by the budget as it was found. Fails when that is no reason for the refusal: a defect.
+pub(super) fn settle_refused(
+    account: &Item,
+    task: &Task,
+    settlement: Settlement,
+    believed: &Believed,
+) -> Result<Believed> {
+    let account = account_of(account)?;
+    let found = account.allowance.clone();
+    account.settle(settlement, &task.hold, task.created_at)?;
+    if believed.differs(found.as_ref()) {
+        return Ok(Believed::Seen(found));
     }
+    Err(Error::internal("hold_missing", "the account refused to settle a hold that it has"))
 }
 
 /// All zero for an account that is not there. One that never had money may only count tasks.

@@ -1,7 +1,10 @@
 //! The monthly budget within the account's item: its terms as JSON, its month in attributes that conditions can speak of.
 
-use fluxgate_core::money::{Allowance, Hold, MicroUsd, Settlement};
+use fluxgate_core::money::{Allowance, Count, CountId, Hold, MicroUsd, Settlement};
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
+
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attribute::{Item, Reader, number, text};
 use super::json_item::{from_text, to_text};
@@ -16,9 +19,47 @@ const MONTH_HELD: &str = "month_held";
 const SPENT: &str = "spent";
 /// `limit + carried - month_held - spent`: conditions cannot add.
 const LEFT: &str = "left";
+const SINCE: &str = "budget_since";
+const COUNTED: &str = "counted";
+/// The id of the count that is under way.
+const COUNT: &str = "count";
+const COUNT_SINCE: &str = "count_since";
+const COUNT_HELD: &str = "count_held";
+const COUNT_SPENT: &str = "count_spent";
 
-/// Nobody may take money past a budget that he does not know of.
+/// Nobody may take money past a budget that he does not know of, or past a count.
 pub(super) const NO_BUDGET: &str = "attribute_not_exists(#budget)";
+pub(super) const NO_COUNT: &str = "attribute_not_exists(#count)";
+/// No task without a period is of the running one.
+const NO_SINCE: &str = "attribute_not_exists(#budget_since)";
+
+/// What of a budget is believed when a task ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Believed {
+    /// That the period of its hold is still running and nothing is counted.
+    ByHold,
+    /// What was read.
+    Seen(Option<Allowance>),
+}
+
+impl Believed {
+    /// The count that the task is to remember at its end, unless it began in it.
+    pub(super) fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
+        match self {
+            Self::Seen(Some(allowance)) => allowance.hold_at_end(hold, submitted_at),
+            _ => hold,
+        }
+    }
+
+    /// True when the account of this budget settles otherwise.
+    pub(super) fn differs(&self, allowance: Option<&Allowance>) -> bool {
+        let standing = |allowance: &Allowance| (allowance.period, allowance.count.map(|count| count.id));
+        match self {
+            Self::ByHold => true,
+            Self::Seen(seen) => seen.as_ref().map(standing) != allowance.map(standing),
+        }
+    }
+}
 
 pub(super) fn from_item(item: &Item) -> Result<Option<Allowance>> {
     let reader = Reader(item);
@@ -31,6 +72,9 @@ pub(super) fn from_item(item: &Item) -> Result<Option<Allowance>> {
         carried: amount(CARRIED)?,
         held: amount(MONTH_HELD)?,
         spent: amount(SPENT)?,
+        since: reader.optional_number(SINCE)?.map(Timestamp),
+        counted: item.contains_key(COUNTED),
+        count: count_from_item(reader)?,
     };
     if allowance.budget.is_some() && allowance.left() != amount(LEFT)? {
         let text = "the 'left' of a stored budget is not limit + carried - month_held - spent";
@@ -39,13 +83,23 @@ pub(super) fn from_item(item: &Item) -> Result<Option<Allowance>> {
     Ok(Some(allowance))
 }
 
+fn count_from_item(reader: Reader<'_>) -> Result<Option<Count>> {
+    let Some(id) = reader.optional_number(COUNT)? else { return Ok(None) };
+    let amount = |name| reader.number(name).map(MicroUsd);
+    let since = Timestamp(reader.number(COUNT_SINCE)?);
+    Ok(Some(Count { id: CountId(id), since, held: amount(COUNT_HELD)?, spent: amount(COUNT_SPENT)? }))
+}
+
 /// Moves from one state of the budget to the next that a hold of this price brought; only while it still is as it was read, as far
 /// as that matters.
 pub(super) fn hold(write: Write, before: &Allowance, after: &Allowance, price: MicroUsd) -> Result<Write> {
     if before.period != after.period {
         return replace(write, Some(before), Some(after));
     }
-    let terms = after.budget.as_ref().map(to_text).transpose()?.unwrap_or_default();
+    let write = while_counting(write, after.count.as_ref());
+    let write = if before.count == after.count { write } else { write.increase(COUNT_HELD, number(price.0)) };
+    let Some(budget) = &after.budget else { return Ok(write.and(NO_BUDGET)) };
+    let terms = to_text(budget)?;
     let write = write.and("#budget = :budget_is AND #period = :period_is AND #left >= :left");
     Ok(write
         .with(":budget_is", text(terms))
@@ -54,16 +108,42 @@ pub(super) fn hold(write: Write, before: &Allowance, after: &Allowance, price: M
         .increase(MONTH_HELD, number(price.0)))
 }
 
-/// Ends a hold in its period, if that is the running one.
-pub(super) fn settle(write: Write, hold: &Hold, settlement: Settlement) -> Write {
-    let Some(period) = hold.period else { return write };
-    let whole = MicroUsd(settlement.capture.0 + settlement.release.0);
-    write
-        .and("#period = :period_is")
-        .with(":period_is", number(period))
-        .decrease(MONTH_HELD, number(whole.0))
-        .increase(SPENT, number(settlement.capture.0))
-        .increase(LEFT, number(settlement.release.0))
+fn while_counting(write: Write, count: Option<&Count>) -> Write {
+    match count {
+        None => write.and(NO_COUNT),
+        Some(count) => write.and("#count = :count_is").with(":count_is", number(count.id.0)),
+    }
+}
+
+/// Ends a hold where it counts: in the running period, in a count that is under way, in both or in none.
+pub(super) fn settle(
+    write: Write,
+    believed: &Believed,
+    hold: &Hold,
+    submitted_at: Timestamp,
+    settlement: Settlement,
+) -> Write {
+    let whole = number(settlement.capture.0 + settlement.release.0);
+    let (capture, release) = (number(settlement.capture.0), number(settlement.release.0));
+    let of_period = |write: Write| {
+        write.decrease(MONTH_HELD, whole.clone()).increase(SPENT, capture.clone()).increase(LEFT, release.clone())
+    };
+    let in_period = |write: Write, period: u64| write.and("#period = :period_is").with(":period_is", number(period));
+    match (believed, hold.period) {
+        (Believed::ByHold, Some(period)) => of_period(in_period(write.and(NO_COUNT), period)),
+        (Believed::ByHold, None) => write.and(NO_SINCE).and(NO_COUNT),
+        (Believed::Seen(None), _) => write.and("attribute_not_exists(#period)"),
+        (Believed::Seen(Some(allowance)), _) => {
+            let mut write = while_counting(in_period(write, allowance.period), allowance.count.as_ref());
+            if allowance.takes(hold, submitted_at) {
+                write = of_period(write);
+            }
+            if allowance.count.is_some_and(|count| count.takes(submitted_at)) {
+                write = write.decrease(COUNT_HELD, whole).increase(COUNT_SPENT, capture);
+            }
+            write
+        }
+    }
 }
 
 /// Writes the whole of it over what was read.
@@ -79,19 +159,41 @@ pub(super) fn replace(write: Write, before: Option<&Allowance>, after: Option<&A
                 .with(":held_was", number(before.held.0))
                 .with(":spent_was", number(before.spent.0))
                 .with(":carried_was", number(before.carried.0));
+            let write = match &before.count {
+                None => write.and(NO_COUNT),
+                Some(count) => write
+                    .and("#count = :count_was AND #count_held = :counted_held AND #count_spent = :counted_spent")
+                    .with(":count_was", number(count.id.0))
+                    .with(":counted_held", number(count.held.0))
+                    .with(":counted_spent", number(count.spent.0)),
+            };
             match &before.budget {
                 Some(budget) => write.and("#budget = :budget_was").with(":budget_was", text(to_text(budget)?)),
                 None => write.and(NO_BUDGET),
             }
         }
     };
-    let Some(after) = after else { return Ok(write) };
-    Ok(write
-        .set_or_remove(BUDGET, after.budget.as_ref().map(to_text).transpose()?.map(text))
-        .set(PERIOD, number(after.period))
-        .set(MONTH, text(after.month.to_string()))
-        .set(CARRIED, number(after.carried.0))
-        .set(MONTH_HELD, number(after.held.0))
-        .set(SPENT, number(after.spent.0))
-        .set(LEFT, number(after.left().0)))
+    Ok(attributes(after)?.into_iter().fold(write, |write, (name, value)| write.set_or_remove(name, value)))
+}
+
+/// Each attribute, `None` where there is to be none.
+fn attributes(allowance: Option<&Allowance>) -> Result<[(&'static str, Option<AttributeValue>); 13]> {
+    let budget = allowance.and_then(|allowance| allowance.budget.as_ref()).map(to_text).transpose()?;
+    let of = |value: fn(&Allowance) -> AttributeValue| allowance.map(value);
+    let count = allowance.and_then(|allowance| allowance.count);
+    Ok([
+        (BUDGET, budget.map(text)),
+        (PERIOD, of(|allowance| number(allowance.period))),
+        (MONTH, of(|allowance| text(allowance.month.to_string()))),
+        (CARRIED, of(|allowance| number(allowance.carried.0))),
+        (MONTH_HELD, of(|allowance| number(allowance.held.0))),
+        (SPENT, of(|allowance| number(allowance.spent.0))),
+        (LEFT, of(|allowance| number(allowance.left().0))),
+        (SINCE, allowance.and_then(|allowance| allowance.since).map(|since| number(since.0))),
+        (COUNTED, allowance.filter(|allowance| allowance.counted).map(|_| AttributeValue::Bool(true))),
+        (COUNT, count.map(|count| number(count.id.0))),
+        (COUNT_SINCE, count.map(|count| number(count.since.0))),
+        (COUNT_HELD, count.map(|count| number(count.held.0))),
+        (COUNT_SPENT, count.map(|count| number(count.spent.0))),
+    ])
 }

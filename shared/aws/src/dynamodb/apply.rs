@@ -4,6 +4,7 @@ use fluxgate_core::job::Delayed;
 use fluxgate_core::task::{Change, Claim, Task};
 use fluxgate_core::{Error, Kind, Result};
 
+use super::allowance::Believed;
 use super::attribute::{Item, number, text};
 use super::key::{EXPIRES_AT, Key};
 use super::transact::{CallMark, Outcome};
@@ -30,12 +31,15 @@ impl DynamoStore {
             (write, _) => push(&mut writes, write),
         };
         // First as if the month that the task belongs to were still running.
-        let (mut hold, others) = (task.hold, writes.len());
+        let (mut believed, others) = (Believed::ByHold, writes.len());
         loop {
             writes.truncate(others);
-            let settlement =
-                change.money.map(|settlement| account::settle(&task.tenant, settlement, &hold)).transpose()?;
+            let settlement = change.money.map(|settlement| account::settle(task, settlement, &believed)).transpose()?;
             let settlement = push(&mut writes, settlement.flatten());
+            let hold = believed.hold_at_end(task.hold, task.created_at);
+            if settlement.is_some() && hold != task.hold {
+                writes[0] = task_item::update(change, mark)?.set_each(task_item::hold(&hold));
+            }
             let Outcome::Refused(refused) = self.table.write(&writes).await? else { break };
             let refusal = |index: Option<usize>| index.and_then(|index| refused.get(index)).and_then(Option::as_ref);
             match (refusal(Some(0)), refusal(run), refusal(settlement), change.money) {
@@ -43,10 +47,9 @@ impl DynamoStore {
                 (Some(task), ..) if task_item::was_written_by(task, mark) => break,
                 (Some(_), ..) => return Err(version_conflict()),
                 (_, Some(_), ..) => return Err(run_claimed()),
-                (_, _, Some(account), Some(money)) => match account::settle_refused(account, money, &hold) {
-                    Some(error) => return Err(error),
-                    None => hold.period = None,
-                },
+                (_, _, Some(account), Some(money)) => {
+                    believed = account::settle_refused(account, task, money, &believed)?;
+                }
                 _ => return Err(Error::internal("table_refused", "the table refused a change without a reason")),
             }
         }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::line::Turn;
-use fluxgate_core::money::{Hold, MicroUsd, Settlement};
+use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
 use fluxgate_core::task::{Change, Doubt, Failure, Output, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
@@ -47,6 +47,8 @@ const MAKES: &str = "makes";
 const ON_CREDIT: &str = "credit";
 const PERIOD: &str = "period";
 const COUNTED: &str = "counted";
+const BEGAN_IN: &str = "began_in";
+const ENDED_IN: &str = "ended_in";
 
 /// What the item of a new task is made of.
 pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
@@ -84,7 +86,9 @@ pub(super) fn is_void(item: &Item) -> bool {
 pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)> {
     let flag = |name: &str, is: bool| is.then(|| (name.to_owned(), AttributeValue::Bool(true)));
     let period = hold.period.map(|period| (PERIOD.to_owned(), number(period)));
-    [flag(ON_CREDIT, hold.on_credit), period, flag(COUNTED, hold.counted)].into_iter().flatten()
+    let count = |name: &str, id: Option<CountId>| id.map(|id| (name.to_owned(), number(id.0)));
+    let (began_in, ended_in) = (count(BEGAN_IN, hold.began_in), count(ENDED_IN, hold.ended_in));
+    [flag(ON_CREDIT, hold.on_credit), period, flag(COUNTED, hold.counted), began_in, ended_in].into_iter().flatten()
 }
 
 /// True when the inputs may lie within the item without making its later writes cost double.
@@ -206,6 +210,8 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             on_credit: item.contains_key(ON_CREDIT),
             period: reader.optional_number(PERIOD)?,
             counted: item.contains_key(COUNTED),
+            began_in: reader.optional_number(BEGAN_IN)?.map(CountId),
+            ended_in: reader.optional_number(ENDED_IN)?.map(CountId),
         },
         cost: MicroUsd(reader.optional_number("cost")?.unwrap_or(0)),
         outputs_asked: reader.optional_number(OUTPUTS_ASKED)?.unwrap_or(1),

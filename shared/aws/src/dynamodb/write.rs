@@ -77,6 +77,11 @@ impl Write {
         self.clause(name, value, |clauses| clauses.set.push(format!("#{name} = :{name}")))
     }
 
+    #[must_use]
+    pub(super) fn set_each(self, attributes: impl Iterator<Item = (String, AttributeValue)>) -> Self {
+        attributes.fold(self, |write, (name, value)| write.set(&name, value))
+    }
+
     /// An absent value removes the attribute.
     #[must_use]
     pub(super) fn set_or_remove(mut self, name: &str, value: Option<AttributeValue>) -> Self {

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::id::{TaskId, TenantId};
 use crate::job::{Delayed, Job};
 use crate::metric::measure;
-use crate::money::MicroUsd;
+use crate::money::{CountId, MicroUsd};
+use crate::port::Ids as _;
 use crate::task::{State, Task};
 use crate::time::Timestamp;
 
@@ -61,6 +62,8 @@ impl Fluxgate {
     ///
     /// Kind `Unavailable` with code `audit_unfinished` when `until` comes first.
     pub async fn audit(&self, tenant: &TenantId, until: Timestamp) -> Result<TenantAudit> {
+        let count = CountId(self.ports.entropy.u64() >> 4);
+        self.ports.accounts.recount_budget(tenant, self.now(), count).await?;
         let before = self.ports.accounts.account(tenant).await?;
         let mut walk = Walk::default();
         let oldest = self.now().0 - i64::try_from(self.life_max_ms()).unwrap_or(i64::MAX);

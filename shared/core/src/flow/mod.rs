@@ -15,6 +15,7 @@ mod resolve;
 mod send;
 mod signal;
 mod submit;
+mod tally;
 mod tenancy;
 mod usage;
 mod work;
@@ -23,6 +24,7 @@ pub use audit::TenantAudit;
 pub use export::{Exported, UsageExport};
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
+pub use tally::tally;
 pub use tenancy::{
     BooksFinding, Deletion, EntryOrder, NewDestination, NewTenant, PricesChange, PricesChanged, PricesEdit, Tenancy,
     TenantChange, check_books,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Budget, MicroUsd, Payment, Settlement};
+use super::{Allowance, Count, CountId, MicroUsd, Payment, Settlement};
 use crate::error::{Error, Kind, Result, Retry};
 use crate::time::Timestamp;
 
@@ -55,6 +55,12 @@ pub struct Hold {
     /// The task is one of those in flight. One without a price is only counted when there was a limit: it is not worth a write.
     #[serde(skip_serializing_if = "is_false")]
     pub counted: bool,
+    /// The count of the month's tasks that was under way when the task began, and has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began_in: Option<CountId>,
+    /// The count that was under way when the task ended, and had not seen it begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_in: Option<CountId>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -127,6 +133,7 @@ impl Account {
         if let Some(allowance) = next.allowance.take() {
             let allowance = allowance.hold(terms.price, terms.at)?;
             hold.period = allowance.budget.is_some().then_some(allowance.period);
+            hold.began_in = allowance.count.filter(|count| count.takes(terms.at)).map(|count| count.id);
             next.allowance = Some(allowance);
         }
         hold.on_credit = next.is_postpaid();
@@ -154,7 +161,7 @@ impl Account {
     }
 
     /// Turns a hold into a charge and gives the rest back. A hold that is not there is a defect, never a negative balance.
-    pub fn settle(self, settlement: Settlement, hold: &Hold) -> Result<Self, Error> {
+    pub fn settle(self, settlement: Settlement, hold: &Hold, submitted_at: Timestamp) -> Result<Self, Error> {
         let whole = settlement.capture.checked_add(settlement.release).ok_or_else(overflow)?;
         let sane = settlement.capture.0 >= 0 && settlement.release.0 >= 0 && whole <= self.held;
         if !sane || self.in_flight < u32::from(hold.counted) || (hold.on_credit && settlement.release > self.credit) {
@@ -164,10 +171,7 @@ impl Account {
         }
         let (returned, repaid) =
             if hold.on_credit { (MicroUsd::ZERO, settlement.release) } else { (settlement.release, MicroUsd::ZERO) };
-        let allowance = match self.allowance {
-            Some(allowance) if hold.period == Some(allowance.period) => Some(allowance.settle(settlement)?),
-            other => other,
-        };
+        let allowance = self.allowance.map(|allowance| allowance.settle(settlement, hold, submitted_at)).transpose()?;
         Ok(Self {
             available: MicroUsd(self.available.0 + returned.0),
             held: MicroUsd(self.held.0 - whole.0),
@@ -178,13 +182,14 @@ impl Account {
         })
     }
 
-    /// Sets the monthly budget, or takes it away. What was held and captured this month stays counted.
-    ///
-    /// Kind `Invalid` with code `invalid_budget` for terms that no month could have; kind `Conflict` with code `budget_below_use`
-    /// for less than what is held and captured this month.
-    pub fn set_budget(self, budget: Option<Budget>, now: Timestamp) -> Result<Self> {
-        let allowance = Allowance::set(self.allowance, budget, now)?;
-        Ok(Self { allowance, ..self })
+    /// What a task that ends now is to remember: it may have ended in a count.
+    pub fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
+        self.allowance.as_ref().map_or(hold, |allowance| allowance.hold_at_end(hold, submitted_at))
+    }
+
+    /// The count that is under way.
+    pub fn count(&self) -> Option<Count> {
+        self.allowance.as_ref().and_then(|allowance| allowance.count)
     }
 }
 
@@ -205,7 +210,10 @@ mod tests {
         let account = Account::default().top_up(MicroUsd(100)).unwrap();
 
         let (held, hold) = account.hold(&terms(60, None)).unwrap();
-        let settled = held.clone().settle(Settlement { capture: MicroUsd(40), release: MicroUsd(20) }, &hold).unwrap();
+        let settled = held
+            .clone()
+            .settle(Settlement { capture: MicroUsd(40), release: MicroUsd(20) }, &hold, Timestamp(0))
+            .unwrap();
 
         assert_eq!((held.total(), held.in_flight), (MicroUsd(100), 1));
         let left = Account { available: MicroUsd(60), captured: MicroUsd(40), ..Account::default() };
@@ -220,9 +228,10 @@ mod tests {
 
         assert_eq!((refused.kind, refused.code), (Kind::InsufficientFunds, "insufficient_funds"));
         let hold = Hold::default();
-        assert_eq!(account.clone().settle(Settlement::capture(MicroUsd(1)), &hold).unwrap_err().code, "hold_missing");
+        let settle = |capture, hold| account.clone().settle(Settlement::capture(MicroUsd(capture)), hold, Timestamp(0));
+        assert_eq!(settle(1, &hold).unwrap_err().code, "hold_missing");
         let hold = Hold { counted: true, ..hold };
-        assert_eq!(account.settle(Settlement::capture(MicroUsd(0)), &hold).unwrap_err().code, "hold_missing");
+        assert_eq!(settle(0, &hold).unwrap_err().code, "hold_missing");
     }
 
     #[test]
@@ -238,7 +247,7 @@ mod tests {
         let (one, hold) = Account::default().hold(&terms(0, Some(1))).unwrap();
 
         let refused = one.clone().hold(&terms(0, Some(1))).unwrap_err();
-        let none = one.settle(Settlement::capture(MicroUsd::ZERO), &hold).unwrap();
+        let none = one.settle(Settlement::capture(MicroUsd::ZERO), &hold, Timestamp(0)).unwrap();
 
         assert_eq!((refused.kind, refused.code), (Kind::Busy, "too_many_tasks"));
         assert_eq!(refused.retry, Retry::AfterMs(5_000));

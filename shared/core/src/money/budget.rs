@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MicroUsd, Month, Settlement, Zone};
+use super::{Count, Hold, MicroUsd, Month, Settlement, Zone};
 use crate::error::{Error, Kind, Result};
 use crate::time::Timestamp;
 
@@ -59,7 +59,7 @@ impl Budget {
     }
 
     /// What `left` of a month is worth so many months later.
-    fn carried(&self, left: MicroUsd, months: u32) -> MicroUsd {
+    pub(super) fn carried(&self, left: MicroUsd, months: u32) -> MicroUsd {
         let RollOver::Unused { cap_micro_usd } = self.roll_over else { return MicroUsd::ZERO };
         let cap = cap_micro_usd.unwrap_or(CARRIED_MAX);
         // Of the months between nothing was used.
@@ -68,7 +68,7 @@ impl Budget {
     }
 
     /// What was carried into a running month, as these terms would have it.
-    fn still_carried(&self, carried: MicroUsd) -> MicroUsd {
+    pub(super) fn still_carried(&self, carried: MicroUsd) -> MicroUsd {
         match self.roll_over {
             RollOver::None => MicroUsd::ZERO,
             RollOver::Unused { cap_micro_usd } => cap_micro_usd.map_or(carried, |cap| carried.min(cap)),
@@ -79,10 +79,11 @@ impl Budget {
 /// A budget with its running month, as the account keeps it: `limit + carried = left + held + spent`.
 ///
 /// A hold belongs to the period of its submit, and its end counts in that one. A month is over with the first run of a later one:
-/// what it holds then counts as used, and an end that comes later changes no other month.
+/// what it holds then counts as used, and an end that comes later changes no other month. A budget that is set in mid-month takes
+/// over what was submitted in it before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// `None` once the budget was taken away: what it had counted is kept, in case it is set again within the month.
+    /// `None` once the budget was taken away, and while the month of a first one is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
     /// Counts the months that began here; never goes back.
@@ -94,9 +95,40 @@ pub struct Allowance {
     pub held: MicroUsd,
     /// Captured for tasks of this period.
     pub spent: MicroUsd,
+    /// Tasks that were submitted from then on are of this period too, whatever was in force when they were: the budget was set
+    /// after the month had begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// All of the month is in `held` and `spent`. Not so for a month in which an older release set the budget.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
+    /// The count that is under way for a budget that is being set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<Count>,
 }
 
 impl Allowance {
+    /// Without a budget, now and before.
+    pub(super) fn none(month: Month) -> Self {
+        let zero = MicroUsd::ZERO;
+        let (budget, since, count) = (None, None, None);
+        Self { budget, period: 0, month, carried: zero, held: zero, spent: zero, since, counted: false, count }
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.period == 0 && self.budget.is_none() && self.count.is_none()
+    }
+
+    /// True for a task of this period.
+    pub fn takes(&self, hold: &Hold, submitted_at: Timestamp) -> bool {
+        hold.period == Some(self.period) || self.since.is_some_and(|since| submitted_at >= since)
+    }
+
+    /// What a task that ends now is to remember: it may have ended in a count.
+    pub fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
+        self.count.map_or(hold, |count| count.remembered(hold, submitted_at))
+    }
+
     /// What a run may still cost this month; nothing without a budget.
     pub fn left(&self) -> MicroUsd {
         let Some(budget) = &self.budget else { return MicroUsd::ZERO };
@@ -119,12 +151,15 @@ impl Allowance {
         }
         let carried = budget.carried(self.left(), months);
         self.period += 1;
-        Self { month, carried, held: MicroUsd::ZERO, spent: MicroUsd::ZERO, ..self }
+        Self { month, carried, held: MicroUsd::ZERO, spent: MicroUsd::ZERO, since: None, counted: true, ..self }
     }
 
     /// Kind `InsufficientFunds` with code `budget_exhausted` for what is more than is left.
     pub(super) fn hold(self, price: MicroUsd, now: Timestamp) -> Result<Self> {
         let mut there = self.at(now);
+        if let Some(count) = there.count.as_mut().filter(|count| count.takes(now)) {
+            count.held = MicroUsd(count.held.0 + price.0);
+        }
         let Some(budget) = &there.budget else { return Ok(there) };
         if there.left() < price {
             let carried = match there.carried {
@@ -144,8 +179,14 @@ impl Allowance {
         Ok(there)
     }
 
-    /// Ends a hold of this period.
-    pub(super) fn settle(mut self, settlement: Settlement) -> Result<Self> {
+    /// Ends a hold; what is not of this period changes nothing but a count.
+    pub(super) fn settle(mut self, settlement: Settlement, hold: &Hold, submitted_at: Timestamp) -> Result<Self> {
+        if let Some(count) = self.count.as_mut().filter(|count| count.takes(submitted_at)) {
+            count.settle(settlement);
+        }
+        if !self.takes(hold, submitted_at) {
+            return Ok(self);
+        }
         let whole = MicroUsd(settlement.capture.0 + settlement.release.0);
         if self.held < whole {
             let text = format!("no hold of {whole} to settle in {}, only {} is held", self.month, self.held);
@@ -154,50 +195,5 @@ impl Allowance {
         self.held = MicroUsd(self.held.0 - whole.0);
         self.spent = MicroUsd(self.spent.0 + settlement.capture.0);
         Ok(self)
-    }
-
-    /// The running month under other terms, or the first month of a first budget.
-    ///
-    /// Kind `Conflict` with code `budget_below_use` for a budget that is less than what is held and captured this month.
-    pub(super) fn set(before: Option<Self>, budget: Option<Budget>, now: Timestamp) -> Result<Option<Self>> {
-        let Some(budget) = budget else {
-            return Ok(before.map(|before| Self { budget: None, ..before.at(now) }));
-        };
-        budget.check()?;
-        let mut next = match before {
-            Some(before) => before.resumed(&budget, now),
-            None => {
-                let (zero, month) = (MicroUsd::ZERO, budget.time_zone.month_at(now));
-                Self { budget: None, period: 1, month, carried: zero, held: zero, spent: zero }
-            }
-        };
-        next.carried = budget.still_carried(next.carried);
-        let used = MicroUsd(next.held.0 + next.spent.0);
-        let least = MicroUsd(used.0 - next.carried.0);
-        if budget.limit_micro_usd < least {
-            let text = format!(
-                "{} of {} is captured and {} held: set a budget of at least {least}, or suspend the tenant",
-                next.spent, next.month, next.held
-            );
-            return Err(Error::new(Kind::Conflict, "budget_below_use", text).field("limit_usd"));
-        }
-        next.budget = Some(budget);
-        Ok(Some(next))
-    }
-
-    /// The month in which other terms find it.
-    fn resumed(self, budget: &Budget, now: Timestamp) -> Self {
-        let month = budget.time_zone.month_at(now);
-        let mut there = self.at(now);
-        if there.budget.is_none() && month > there.month {
-            // What it counted is long over.
-            let zero = MicroUsd::ZERO;
-            return Self { period: there.period + 1, month, carried: zero, held: zero, spent: zero, ..there };
-        }
-        // No time zone is a month ahead of another: a clock was. What was counted stays counted.
-        if there.month.since(month) > 1 {
-            there.month = month;
-        }
-        there
     }
 }

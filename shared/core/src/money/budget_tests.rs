@@ -21,7 +21,27 @@ fn unused(cap: Option<i64>) -> RollOver {
 
 /// An account with 1,000 paid in and this budget, set in November.
 fn account(budget: Budget) -> Account {
-    Account::default().top_up(MicroUsd(1_000)).unwrap().set_budget(Some(budget), at(NOVEMBER)).unwrap()
+    set(Account::default().top_up(MicroUsd(1_000)).unwrap(), Some(budget), NOVEMBER, USED_NOTHING).unwrap()
+}
+
+/// Held and captured.
+type Used = (i64, i64);
+const USED_NOTHING: Used = (0, 0);
+
+/// The account with this budget. If the month's tasks are counted for it, they have used so much.
+fn set(account: Account, budget: Option<Budget>, moment: &str, used: Used) -> crate::error::Result<Account> {
+    match account.clone().set_budget(budget.clone(), at(moment), None)? {
+        Setting::Ready(account) => Ok(account),
+        Setting::Count(plan) => {
+            let counting = account.begin_count(CountId(7), &plan);
+            let tally = Tally::of(&counting.count().unwrap());
+            let tally = Tally { held: MicroUsd(used.0), spent: MicroUsd(used.1), ..tally };
+            match counting.set_budget(budget, at(moment), Some(&tally))? {
+                Setting::Ready(account) => Ok(account),
+                Setting::Count(plan) => panic!("{plan:?} was counted already"),
+            }
+        }
+    }
 }
 
 fn hold(account: Account, price: i64, moment: &str) -> crate::error::Result<(Account, Hold)> {
@@ -30,7 +50,7 @@ fn hold(account: Account, price: i64, moment: &str) -> crate::error::Result<(Acc
 
 fn spend(account: Account, price: i64, moment: &str) -> Account {
     let (account, held) = hold(account, price, moment).unwrap();
-    account.settle(Settlement::capture(MicroUsd(price)), &held).unwrap()
+    account.settle(Settlement::capture(MicroUsd(price)), &held, at(moment)).unwrap()
 }
 
 /// Month, carried over, left.
@@ -61,7 +81,7 @@ fn a_postpaid_tenant_spends_its_budget_and_not_its_balance() {
 
     let (held, of_task) = hold(account, 100, NOVEMBER).unwrap();
     let partly = Settlement { capture: MicroUsd(70), release: MicroUsd(30) };
-    let settled = held.clone().settle(partly, &of_task).unwrap();
+    let settled = held.clone().settle(partly, &of_task, at(NOVEMBER)).unwrap();
 
     assert_eq!((held.available, held.held, held.credit), (MicroUsd(1_000), MicroUsd(100), MicroUsd(100)));
     assert_eq!((settled.available, settled.captured, settled.credit), (MicroUsd(1_000), MicroUsd(70), MicroUsd(70)));
@@ -73,8 +93,8 @@ fn a_postpaid_tenant_spends_its_budget_and_not_its_balance() {
 fn a_hold_of_a_postpaid_tenant_that_became_prepaid_is_settled_as_it_was_made() {
     let (held, of_task) = hold(account(budget(100, RollOver::None, Payment::Postpaid)), 60, NOVEMBER).unwrap();
 
-    let prepaid = held.set_budget(Some(budget(100, RollOver::None, Payment::Prepaid)), at(NOVEMBER)).unwrap();
-    let settled = prepaid.settle(Settlement::release(MicroUsd(60)), &of_task).unwrap();
+    let prepaid = set(held, Some(budget(100, RollOver::None, Payment::Prepaid)), NOVEMBER, USED_NOTHING).unwrap();
+    let settled = prepaid.settle(Settlement::release(MicroUsd(60)), &of_task, at(NOVEMBER)).unwrap();
 
     assert_eq!(
         (settled.available, settled.credit, settled.paid_in()),
@@ -116,8 +136,8 @@ fn an_end_after_its_month_changes_no_other_month() {
     let (account, of_november) = hold(account(budget(100, unused(None), Payment::Prepaid)), 60, NOVEMBER).unwrap();
     let (account, of_december) = hold(account, 10, DECEMBER).unwrap();
 
-    let released = account.settle(Settlement::release(MicroUsd(60)), &of_november).unwrap();
-    let captured = released.clone().settle(Settlement::capture(MicroUsd(10)), &of_december).unwrap();
+    let released = account.settle(Settlement::release(MicroUsd(60)), &of_november, at(NOVEMBER)).unwrap();
+    let captured = released.clone().settle(Settlement::capture(MicroUsd(10)), &of_december, at(DECEMBER)).unwrap();
 
     assert_eq!((of_november.period, of_december.period), (Some(1), Some(2)));
     assert_eq!(month(&released, DECEMBER), ("2026-12".to_owned(), 40, 130));
@@ -143,7 +163,7 @@ fn a_clock_that_was_years_ahead_is_mended_by_setting_the_budget_again() {
     let account = spend(account(terms.clone()), 70, "2030-05-01T00:00:00Z");
     assert_eq!(month(&account, NOVEMBER), ("2030-05".to_owned(), 0, 30));
 
-    let mended = account.set_budget(Some(terms), at(NOVEMBER)).unwrap();
+    let mended = set(account, Some(terms), NOVEMBER, USED_NOTHING).unwrap();
 
     assert_eq!(month(&mended, NOVEMBER), ("2026-11".to_owned(), 0, 30));
     assert_eq!(month(&mended, DECEMBER), ("2026-12".to_owned(), 0, 100));
@@ -154,10 +174,10 @@ fn a_time_zone_that_is_behind_begins_no_month_twice() {
     let zone = |name| Budget { time_zone: Zone::parse(name).unwrap(), ..budget(100, RollOver::None, Payment::Prepaid) };
     let moment = "2026-11-30T12:00:00Z";
     let account = Account::default().top_up(MicroUsd(1_000)).unwrap();
-    let account = account.set_budget(Some(zone("Pacific/Kiritimati")), at(moment)).unwrap();
+    let account = set(account, Some(zone("Pacific/Kiritimati")), moment, USED_NOTHING).unwrap();
     let account = spend(account, 100, moment);
 
-    let behind = account.set_budget(Some(zone("America/St_Johns")), at(moment)).unwrap();
+    let behind = set(account, Some(zone("America/St_Johns")), moment, USED_NOTHING).unwrap();
 
     assert_eq!(month(&behind, moment), ("2026-12".to_owned(), 0, 0));
     assert_eq!(behind.budget_at(at(moment)).unwrap().resets_at(), at("2027-01-01T03:30:00Z"));
@@ -168,9 +188,10 @@ fn a_budget_below_what_is_used_is_refused_and_says_what_would_do() {
     let account = spend(account(budget(100, RollOver::None, Payment::Prepaid)), 30, NOVEMBER);
     let (account, _) = hold(account, 25, NOVEMBER).unwrap();
 
-    let refused = account.clone().set_budget(Some(budget(54, RollOver::None, Payment::Prepaid)), at(NOVEMBER));
-    let exact = account.clone().set_budget(Some(budget(55, RollOver::None, Payment::Prepaid)), at(NOVEMBER)).unwrap();
-    let next_month = account.set_budget(Some(budget(1, RollOver::None, Payment::Prepaid)), at(DECEMBER)).unwrap();
+    let limit = |limit| Some(budget(limit, RollOver::None, Payment::Prepaid));
+    let refused = set(account.clone(), limit(54), NOVEMBER, USED_NOTHING);
+    let exact = set(account.clone(), limit(55), NOVEMBER, USED_NOTHING).unwrap();
+    let next_month = set(account, limit(1), DECEMBER, USED_NOTHING).unwrap();
 
     let refused = refused.unwrap_err();
     assert_eq!(
@@ -189,15 +210,20 @@ fn a_budget_taken_away_and_set_again_is_not_a_second_one() {
     let terms = budget(100, unused(None), Payment::Prepaid);
     let (account, of_task) = hold(spend(account(terms.clone()), 60, NOVEMBER), 15, NOVEMBER).unwrap();
 
-    let without = account.set_budget(None, at(NOVEMBER)).unwrap();
+    let without = set(account, None, NOVEMBER, USED_NOTHING).unwrap();
     assert_eq!((without.budget_at(at(NOVEMBER)), without.spendable(at(NOVEMBER))), (None, MicroUsd(925)));
-    let (without, uncounted) = hold(without, 500, NOVEMBER).unwrap();
-    let without = without.settle(Settlement::release(MicroUsd(15)), &of_task).unwrap();
-    let again = without.clone().set_budget(Some(terms.clone()), at(NOVEMBER)).unwrap();
-    let later = without.set_budget(Some(terms), at(DECEMBER)).unwrap();
+    let (without, unlimited) = hold(without, 500, NOVEMBER).unwrap();
+    let without = without.settle(Settlement::release(MicroUsd(15)), &of_task, at(NOVEMBER)).unwrap();
+    // The 500 that run, and the 60 from before.
+    let refused = set(without.clone(), Some(terms.clone()), NOVEMBER, (500, 60)).unwrap_err();
+    let larger = Budget { limit_micro_usd: MicroUsd(600), ..terms.clone() };
+    let again = set(without.clone(), Some(larger), NOVEMBER, (500, 60)).unwrap();
+    let settled = again.clone().settle(Settlement::capture(MicroUsd(500)), &unlimited, at(NOVEMBER)).unwrap();
+    let later = set(without, Some(terms), DECEMBER, USED_NOTHING).unwrap();
 
-    assert_eq!(uncounted.period, None);
+    assert_eq!((unlimited.period, refused.code), (None, "budget_below_use"));
     assert_eq!(month(&again, NOVEMBER), ("2026-11".to_owned(), 0, 40));
+    assert_eq!((settled.allowance.clone().unwrap().spent, month(&settled, NOVEMBER).2), (MicroUsd(560), 40));
     assert_eq!(month(&later, DECEMBER), ("2026-12".to_owned(), 0, 100));
 }
 
@@ -211,7 +237,7 @@ fn terms_that_no_month_could_have_are_refused_by_name() {
         (1, unused(Some(i64::MAX)), "roll_over_cap_usd"),
     ] {
         let terms = budget(limit, roll_over, Payment::Prepaid);
-        let refused = Account::default().set_budget(Some(terms), at(NOVEMBER)).unwrap_err();
+        let refused = set(Account::default(), Some(terms), NOVEMBER, USED_NOTHING).unwrap_err();
         assert_eq!((refused.code, refused.field.as_deref()), ("invalid_budget", Some(field)));
     }
 }

@@ -4,17 +4,21 @@ mod account;
 mod budget;
 #[cfg(test)]
 mod budget_tests;
+mod count;
 mod ledger;
 mod month;
 mod price;
 mod price_terms;
+mod setting;
 
 pub use account::{Account, Hold, HoldTerms};
 pub use budget::{Allowance, Budget, Payment, RollOver};
+pub use count::{Count, CountId, CountPlan, Tally};
 pub use ledger::{EntryKind, LedgerEntry};
 pub use month::{Month, Zone};
 pub use price::{Price, PriceBook, Unlisted};
 pub use price_terms::{PriceBookTerms, PriceTerms, UnlistedTerms, parse_percent};
+pub use setting::Setting;
 
 use std::fmt;
 

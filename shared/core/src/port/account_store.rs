@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::audit::AuditEntry;
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::money::{Account, Budget, LedgerEntry, MicroUsd};
+use crate::money::{Account, Budget, CountId, LedgerEntry, MicroUsd};
 use crate::time::Timestamp;
 
 /// A tenant's money.
@@ -23,7 +23,9 @@ pub trait AccountStore: Send + Sync {
     /// Sets the monthly budget, or takes it away, and adds the entry that tells of it in one transaction; durable when it returns.
     /// Fails as [`Account::set_budget`] does, and nothing is written.
     ///
-    /// From then on every admission keeps to it: none that was decided by earlier terms is written later.
+    /// What was captured and what is held for tasks that were submitted this month counts, whatever begins and ends meanwhile:
+    /// they are read once when a budget is set where there was none, or in another time zone. From then on every
+    /// admission keeps to it: none that was decided by earlier terms is written later.
     async fn set_budget(
         &self,
         tenant: &TenantId,
@@ -31,6 +33,9 @@ pub trait AccountStore: Send + Sync {
         now: Timestamp,
         entry: &AuditEntry,
     ) -> Result<Account>;
+
+    /// Counts the running month of a budget that a release set which counted from zero. Of any other it does nothing.
+    async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()>;
 
     /// The ledger, oldest first.
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>>;

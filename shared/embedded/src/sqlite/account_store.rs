@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::flow;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, Budget, EntryKind, LedgerEntry, MicroUsd};
+use fluxgate_core::money::{Account, Budget, Count, CountId, EntryKind, LedgerEntry, MicroUsd, Setting, Tally};
 use fluxgate_core::port::AccountStore;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
@@ -36,14 +37,20 @@ impl AccountStore for SqliteStore {
         now: Timestamp,
         entry: &AuditEntry,
     ) -> Result<Account> {
-        let (tenant, entry) = (tenant.clone(), entry.clone());
-        self.write(move |write| {
-            let account = money::read(write.connection, &tenant)?.set_budget(budget, now)?;
-            money::write(write.connection, &tenant, &account)?;
-            audit_log::add(write.connection, &entry)?;
-            Ok(account)
-        })
-        .await
+        let ids = |n| CountId::of(&entry.id, n);
+        let (wish, entry) = (
+            move |account: Account, tally: Option<&Tally>| account.set_budget(budget.clone(), now, tally),
+            entry.clone(),
+        );
+        self.bring_into_force(tenant, ids, wish, Some(entry)).await
+    }
+
+    async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()> {
+        let wish = move |account: Account, tally: Option<&Tally>| account.recount_budget(now, tally);
+        if let Setting::Ready(_) = wish(self.account(tenant).await?, None)? {
+            return Ok(());
+        }
+        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None).await.map(drop)
     }
 
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
@@ -54,6 +61,85 @@ impl AccountStore for SqliteStore {
         )?;
         rows.into_iter().map(|(kind, entry)| Ok(LedgerEntry { kind: money::entry_kind(&kind)?, ..entry })).collect()
     }
+}
+
+/// How often a month is counted whose end comes while it is.
+const ROUNDS_MAX: u32 = 8;
+
+/// What became of the wish for a budget.
+enum Step {
+    Done(Account),
+    Counting(Count),
+}
+
+impl SqliteStore {
+    /// Does what is wished of a budget, once its month's tasks are counted if they have to be.
+    async fn bring_into_force<W>(
+        &self,
+        tenant: &TenantId,
+        id: impl Fn(u32) -> CountId + Send + Sync,
+        wish: W,
+        entry: Option<AuditEntry>,
+    ) -> Result<Account>
+    where
+        W: Fn(Account, Option<&Tally>) -> Result<Setting> + Clone + Send + Sync + 'static,
+    {
+        let mut tally = None;
+        for round in 0..ROUNDS_MAX {
+            let (of, id, wish, entry) = (tenant.clone(), id(round), wish.clone(), entry.clone());
+            let step =
+                self.write(move |write| step(write.connection, &of, id, &wish, tally.as_ref(), entry.as_ref())).await;
+            let counted = match step {
+                Ok(Step::Done(account)) => return Ok(account),
+                Ok(Step::Counting(count)) => flow::tally(self, tenant, &count).await,
+                Err(error) => Err(error),
+            };
+            match counted {
+                Ok(counted) => tally = Some(counted),
+                Err(error) => {
+                    if let Some(Tally { count, .. }) = tally {
+                        self.drop_count(tenant, count).await?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Err(Error::unavailable("contention", "the month's tasks could not be counted; try again"))
+    }
+
+    async fn drop_count(&self, tenant: &TenantId, id: CountId) -> Result<()> {
+        let tenant = tenant.clone();
+        self.write(move |write| {
+            let account = money::read(write.connection, &tenant)?.drop_count(id);
+            money::write(write.connection, &tenant, &account)
+        })
+        .await
+    }
+}
+
+fn step(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: CountId,
+    wish: &impl Fn(Account, Option<&Tally>) -> Result<Setting>,
+    tally: Option<&Tally>,
+    entry: Option<&AuditEntry>,
+) -> Result<Step> {
+    let account = money::read(connection, tenant)?;
+    let (account, counting) = match wish(account.clone(), tally)? {
+        Setting::Ready(account) => (account, None),
+        Setting::Count(plan) => {
+            let account = account.begin_count(id, &plan);
+            let count = account.count();
+            (account, count)
+        }
+    };
+    money::write(connection, tenant, &account)?;
+    if let Some(count) = counting {
+        return Ok(Step::Counting(count));
+    }
+    entry.map(|entry| audit_log::add(connection, entry)).transpose()?;
+    Ok(Step::Done(account))
 }
 
 fn top_up(

@@ -80,11 +80,11 @@ pub(super) fn hold(connection: &Connection, task: &Task, terms: &HoldTerms) -> R
     Ok(hold)
 }
 
-/// Ends the hold of a task.
-pub(super) fn settle(connection: &Connection, task: &Task, settlement: Settlement) -> Result<()> {
+/// Ends the hold of a task, and says what the task is to bear from then on.
+pub(super) fn settle(connection: &Connection, task: &Task, settlement: Settlement) -> Result<Hold> {
     let tenant = &task.tenant;
     let account = read(connection, tenant)?;
-    let settled = account.clone().settle(settlement, &task.hold)?;
+    let settled = account.clone().settle(settlement, &task.hold, task.created_at)?;
     if settled != account {
         write(connection, tenant, &settled)?;
     }
@@ -94,7 +94,7 @@ pub(super) fn settle(connection: &Connection, task: &Task, settlement: Settlemen
     for (kind, amount) in parts.into_iter().filter(|(_, amount)| *amount > MicroUsd::ZERO) {
         enter(connection, tenant, &LedgerEntry { kind, reference: task.id.to_string(), amount, at: task.since })?;
     }
-    Ok(())
+    Ok(account.hold_at_end(task.hold, task.created_at))
 }
 
 pub(super) fn entry_of(row: &Row<'_>) -> rusqlite::Result<(String, LedgerEntry)> {

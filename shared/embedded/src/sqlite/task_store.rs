@@ -192,13 +192,16 @@ fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
 }
 
 fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
-    let task = &change.task;
-    replace_task(write.connection, change)?;
+    let task = &with_stored_hold(write.connection, change)?;
+    replace_task(write.connection, task, change.expected_version())?;
     if let Some(claim) = &change.claim {
         claim_run(write.connection, task, &claim.run)?;
     }
     if let Some(settlement) = change.money {
-        money::settle(write.connection, task, settlement)?;
+        let hold = money::settle(write.connection, task, settlement)?;
+        if hold != task.hold {
+            replace_task(write.connection, &Task { hold, ..task.clone() }, task.version)?;
+        }
     }
     add_steps(write.connection, task, &change.steps)?;
     for delivery in &change.deliveries {
@@ -230,8 +233,18 @@ fn drop_large_inputs(connection: &Connection, task: &Task) -> Result<()> {
 /// Inputs up to this size are kept with their task for good.
 const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
-fn replace_task(connection: &Connection, change: &Change) -> Result<()> {
-    let task = &change.task;
+/// The task as it is to be. What the account keeps for it is the store's own: an end may have changed that unseen.
+fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
+    let task = change.task.clone();
+    if change.money.is_some() || !task.state.is_end() {
+        return Ok(task);
+    }
+    let hold = read_task(connection, &task.tenant, &task.id)?.hold;
+    Ok(Task { hold, ..task })
+}
+
+/// Writes a task over the one of this version.
+fn replace_task(connection: &Connection, task: &Task, over: u64) -> Result<()> {
     let body = serde_json::to_string(task).map_err(unwritable)?;
     let changed = connection
         .prepare_cached("UPDATE tasks SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?5")
@@ -241,7 +254,7 @@ fn replace_task(connection: &Connection, change: &Change) -> Result<()> {
                 task.id.as_str(),
                 version(task.version),
                 body,
-                version(change.expected_version())
+                version(over)
             ])
         })
         .map_err(database("write a task"))?;

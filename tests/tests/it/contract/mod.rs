@@ -69,6 +69,11 @@ macro_rules! every_behaviour {
                 a_clock_that_jumps_loses_and_doubles_nothing
                 a_budget_below_what_is_used_is_refused_and_changes_nothing
                 a_budget_that_is_taken_away_binds_no_more_and_set_again_counts_on
+                a_budget_that_is_set_in_mid_month_counts_what_was_captured_and_what_is_held
+                a_first_budget_below_what_the_month_has_used_is_refused_and_changes_nothing
+                a_budget_in_another_time_zone_counts_the_month_that_it_has_there
+                a_budget_that_is_set_while_runs_begin_and_end_counts_each_once
+                a_month_that_was_counted_is_not_counted_again
                 of_many_admissions_only_those_within_the_budget_succeed
                 a_budget_that_changes_while_runs_are_submitted_is_kept;
             in_flight:

@@ -124,7 +124,7 @@ impl Books {
     /// What the running month counts is what its tasks are, and fits the budget.
     fn month(&self) -> Vec<BooksFinding> {
         let Some(allowance) = &self.account.allowance else { return Vec::new() };
-        let (held, spent) = self.of(|task| task.hold.period == Some(allowance.period));
+        let (held, spent) = self.of(|task| allowance.takes(&task.hold, task.created_at));
         let checks = [
             ("budget_held", "held", allowance.held, "the price of its tasks that run", held),
             ("budget_spent", "spent", allowance.spent, "charged for its tasks", spent),
@@ -242,7 +242,7 @@ mod tests {
     fn postpaid() -> Books {
         let mut books = sound();
         for n in [0, 2] {
-            books.tasks[n].hold = Hold { on_credit: true, period: Some(4), counted: true };
+            books.tasks[n].hold = Hold { on_credit: true, period: Some(4), counted: true, ..Hold::default() };
         }
         books.account.available = MicroUsd(90);
         books.account.credit = MicroUsd(20);
@@ -259,6 +259,9 @@ mod tests {
             carried: MicroUsd(0),
             held: MicroUsd(10),
             spent: MicroUsd(10),
+            since: None,
+            counted: true,
+            count: None,
         });
         books
     }
