@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn tenant(name: &str) -> Payer {
-        Payer::Tenant(TenantId::parse(name).unwrap())
+        Payer::Tenant(TenantId::parse(name).expect("a valid name"))
     }
 
     fn of(bytes: &Arc<BytesInFlight>, payer: Payer, mib: usize) -> Result<Room, &'static str> {

@@ -44,7 +44,7 @@ pub(crate) async fn receive(
 /// Signed or not, what is no prediction is the sender's fault, and sending it again would change nothing.
 fn run(body: &[u8]) -> Result<UpstreamRun> {
     let value = json::value(body, JsonBounds::DOCUMENT)?;
-    UpstreamRun::from_json(value)
+    UpstreamRun::from_json(&value)
         .map_err(|error| Error::invalid("webhook_unreadable", "the webhook's body is no prediction").source(error))
 }
 

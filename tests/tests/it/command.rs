@@ -184,7 +184,7 @@ async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
 
     let args = ["--listen", &listen, "--s3-listen", "127.0.0.1:0"];
     let process = FluxgateProcess::serve(&args, &env, &format!("http://{listen}")).await;
-    let token = process::run(&["token", "--admin", "--data", &path(folder.path())]);
+    let token = process::run(&["token", "--admin", "--data", path(folder.path())]);
     let token = String::from_utf8(token.stdout).unwrap();
     let health = reqwest::Client::new().get(format!("http://{listen}/healthz")).bearer_auth(token.trim());
     let health = health.send().await.unwrap();

@@ -61,10 +61,7 @@ async fn unfinished_bodies_take_the_room_of_their_own_tenant_alone() {
     // Refused as soon as it is announced, once the four before are being read.
     let refused = eventually("a refusal", || async {
         let mut stream = unfinished(&gateway, &tenant.token, &announced).await;
-        match tokio::time::timeout(Duration::from_millis(500), status(&mut stream)).await {
-            Ok(status) => Some(status),
-            Err(_) => None,
-        }
+        tokio::time::timeout(Duration::from_millis(500), status(&mut stream)).await.ok()
     })
     .await;
 

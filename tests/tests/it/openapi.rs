@@ -43,7 +43,7 @@ async fn the_document_names_every_route_and_each_route_answers() {
 
 async fn health(gateway: &Gateway, token: Option<&str>) -> Value {
     let request = gateway.http().get(gateway.url("/healthz"));
-    let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
+    let request = token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
     request.send().await.unwrap().json().await.unwrap()
 }
 

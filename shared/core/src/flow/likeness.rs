@@ -67,18 +67,18 @@ mod tests {
 
     use super::*;
 
-    fn run(inputs: Value) -> UpstreamRun {
-        UpstreamRun::from_json(json!({ "id": "0f3c", "input": inputs })).unwrap()
+    fn run(inputs: &Value) -> UpstreamRun {
+        UpstreamRun::from_json(&json!({ "id": "0f3c", "input": inputs })).unwrap()
     }
 
     #[test]
     fn an_echo_may_add_defaults_and_write_numbers_its_own_way_and_nothing_else() {
         let ours = Sought::of(json!({ "prompt": "x", "guidance_scale": 4.0 }));
 
-        assert!(ours.is(&run(json!({ "prompt": "x", "guidance_scale": 4, "seed": -1 }))));
-        assert!(!ours.is(&run(json!({ "prompt": "y", "guidance_scale": 4 }))));
-        assert!(!ours.is(&run(json!({ "guidance_scale": 4 }))));
-        assert!(!ours.is(&run(json!(null))));
+        assert!(ours.is(&run(&json!({ "prompt": "x", "guidance_scale": 4, "seed": -1 }))));
+        assert!(!ours.is(&run(&json!({ "prompt": "y", "guidance_scale": 4 }))));
+        assert!(!ours.is(&run(&json!({ "guidance_scale": 4 }))));
+        assert!(!ours.is(&run(&json!(null))));
     }
 
     #[test]
@@ -90,24 +90,24 @@ mod tests {
             json!({ "seed": -1 }),
             json!(null),
         ] {
-            assert!(ours.may_be(&run(echo.clone())), "{echo}");
+            assert!(ours.may_be(&run(&echo)), "{echo}");
         }
-        assert!(!ours.may_be(&run(json!({ "prompt": "y", "seed": -1, "image": "https://a.example/1.png" }))));
+        assert!(!ours.may_be(&run(&json!({ "prompt": "y", "seed": -1, "image": "https://a.example/1.png" }))));
     }
 
     #[test]
     fn inputs_that_were_replaced_prove_nothing_and_the_others_may_deny() {
         let ours = Sought::of(json!({ "prompt": "x", "image": "data:image/png;base64,AAAA" }));
-        let theirs = run(json!({ "prompt": "x", "image": "https://cdn.example/upload.png" }));
+        let theirs = run(&json!({ "prompt": "x", "image": "https://cdn.example/upload.png" }));
 
         assert!(!ours.is_whole() && !ours.is(&theirs) && ours.may_be(&theirs));
-        assert!(!ours.may_be(&run(json!({ "prompt": "another" }))));
+        assert!(!ours.may_be(&run(&json!({ "prompt": "another" }))));
     }
 
     #[test]
     fn a_task_whose_inputs_are_gone_may_be_any_run() {
         let gone = Sought::of(Value::Null);
 
-        assert!(!gone.is(&run(json!({ "prompt": "x" }))) && gone.may_be(&run(json!({ "prompt": "x" }))));
+        assert!(!gone.is(&run(&json!({ "prompt": "x" }))) && gone.may_be(&run(&json!({ "prompt": "x" }))));
     }
 }

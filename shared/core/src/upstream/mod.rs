@@ -40,8 +40,8 @@ pub enum RunStatus {
 impl UpstreamRun {
     /// Reads a prediction object, all of whose fields but the id may be absent, null, of another type or under an older name.
     /// Fails with kind `Unavailable`: what cannot be read is asked for again.
-    pub fn from_json(value: Value) -> Result<Self, Error> {
-        let fields = prediction(&value).ok_or_else(unreadable)?;
+    pub fn from_json(value: &Value) -> Result<Self, Error> {
+        let fields = prediction(value).ok_or_else(unreadable)?;
         let id = fields.run_id(&ID_NAMES).ok_or_else(unreadable)?;
         Ok(Self {
             id,
@@ -55,12 +55,6 @@ impl UpstreamRun {
             code: fields.number(&["code"]).and_then(|code| u32::try_from(code as i64).ok()),
             inputs: fields.fullest(&["input", "inputs"]).cloned(),
         })
-    }
-
-    /// Reads the body of a webhook or of an answer's `data`.
-    pub fn from_slice(body: &[u8]) -> Result<Self, Error> {
-        let value = serde_json::from_slice(body).map_err(|error| unreadable().source(error))?;
-        Self::from_json(value)
     }
 
     /// What this news means for its task.

@@ -56,7 +56,7 @@ fn every_answer_that_was_seen_is_read() {
     let corpus = Corpus::read();
     for answer in &corpus.answers {
         let name = &answer.name;
-        let run = UpstreamRun::from_json(corpus.prediction(answer)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let run = UpstreamRun::from_json(&corpus.prediction(answer)).unwrap_or_else(|error| panic!("{name}: {error}"));
 
         assert_eq!(run.id.as_str(), "0f3c".repeat(8), "{name}");
         assert_eq!(run.model.as_ref().map(ModelId::as_str), Some("wavespeed-ai/flux-kontext-max"), "{name}");
@@ -78,7 +78,7 @@ fn every_answer_that_was_seen_is_read() {
 
 #[test]
 fn a_bare_id_is_a_run_that_goes_on() {
-    let run = UpstreamRun::from_json(json!({ "id": "0f3c" })).unwrap();
+    let run = UpstreamRun::from_json(&json!({ "id": "0f3c" })).unwrap();
 
     assert_eq!((run.status, run.outputs.len(), run.created_at), (RunStatus::Running, 0, None));
 }
@@ -87,7 +87,7 @@ fn a_bare_id_is_a_run_that_goes_on() {
 fn a_prediction_within_an_envelope_is_read_as_a_bare_one() {
     let body = br#"{"code":200,"message":"success","data":{"id":"0f3c","status":"completed","outputs":["x"]}}"#;
 
-    assert_eq!(UpstreamRun::from_slice(body).unwrap().status, RunStatus::Completed);
+    assert_eq!(UpstreamRun::from_json(&serde_json::from_slice(body).unwrap()).unwrap().status, RunStatus::Completed);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_names_no_run_is_no_prediction() {
         json!({ "code": 500, "message": "internal" }),
         json!({ "data": null }),
     ] {
-        let error = UpstreamRun::from_json(value.clone()).unwrap_err();
+        let error = UpstreamRun::from_json(&value).unwrap_err();
         assert_eq!(error.code, "upstream_unreadable", "{value}");
     }
 }
@@ -112,7 +112,7 @@ fn what_names_no_run_is_no_prediction() {
 fn success_without_outputs_is_a_failure_that_says_so() {
     for outputs in [json!([]), json!(null), json!([null]), json!("")] {
         let value = json!({ "id": "0f3c", "status": "completed", "outputs": outputs });
-        let signal = UpstreamRun::from_json(value).unwrap().signal(Via::Poll);
+        let signal = UpstreamRun::from_json(&value).unwrap().signal(Via::Poll);
 
         let Signal::UpstreamFailed { failure, .. } = signal else { panic!("{outputs}: {signal:?}") };
         assert_eq!(failure.reason, "no_outputs");

@@ -38,7 +38,7 @@ impl VendorBooks for WaveSpeedClient {
         let mut runs = Vec::new();
         let mut known = BTreeSet::new();
         for item in items(&self.exchange, "/api/v3/predictions", &filter).await? {
-            let Ok(UpstreamRun { id: run, created_at, .. }) = UpstreamRun::from_json(item.clone()) else { continue };
+            let Ok(UpstreamRun { id: run, created_at, .. }) = UpstreamRun::from_json(&item) else { continue };
             if created_at.is_none_or(|made| window.holds(made)) && known.insert(run.clone()) {
                 let model = Fields::of(&item).and_then(|fields| fields.text(&["model", "model_id", "model_uuid"]));
                 runs.push(ListedRun { run, model: model.unwrap_or_default() });

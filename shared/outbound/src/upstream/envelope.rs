@@ -71,13 +71,13 @@ impl Answer {
     pub(super) fn read(status: StatusCode, body: Option<&[u8]>) -> Self {
         let envelope = body.and_then(Envelope::read);
         if !status.is_success() {
-            return Self::Status(Refusal::new(status.as_u16(), envelope.unwrap_or_default()));
+            return Self::Status(Refusal::new(status.as_u16(), &envelope.unwrap_or_default()));
         }
         match envelope {
             None => Self::Unreadable,
             Some(Envelope { code: None | Some(200), data, .. }) if !data.is_null() => Self::Data(data),
             Some(Envelope { code: None | Some(200), .. }) => Self::Unreadable,
-            Some(envelope) => Self::of_code(envelope),
+            Some(envelope) => Self::of_code(&envelope),
         }
     }
 
@@ -92,7 +92,7 @@ impl Answer {
         self
     }
 
-    fn of_code(envelope: Envelope) -> Self {
+    fn of_code(envelope: &Envelope) -> Self {
         match envelope.code.map(u16::try_from) {
             Some(Ok(status @ 400..=499)) => Self::Status(Refusal::new(status, envelope)),
             _ => Self::Odd { code: envelope.code.unwrap_or_default() },
@@ -101,7 +101,7 @@ impl Answer {
 }
 
 impl Refusal {
-    fn new(status: u16, envelope: Envelope) -> Self {
+    fn new(status: u16, envelope: &Envelope) -> Self {
         let code = envelope.code.and_then(|code| u32::try_from(code).ok()).filter(|code| (1000..6000).contains(code));
         Self { status, code, message: one_line(&envelope.message) }
     }

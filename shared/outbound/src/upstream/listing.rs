@@ -26,7 +26,7 @@ pub(super) async fn runs_between(
     for page in 1..=PAGES_MAX {
         let (items, told_at) = items(exchange, model, (since, until), page).await?;
         let (asked, is_last) = (items.len(), items.len() < PAGE_SIZE);
-        let read: Vec<UpstreamRun> = items.into_iter().filter_map(|item| UpstreamRun::from_json(item).ok()).collect();
+        let read: Vec<UpstreamRun> = items.iter().filter_map(|item| UpstreamRun::from_json(item).ok()).collect();
         all_read &= read.len() == asked;
         let reached = read.iter().any(|run| is_older(run, since));
         list.told_at = told_at;

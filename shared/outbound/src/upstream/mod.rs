@@ -91,7 +91,7 @@ impl Upstream for WaveSpeedClient {
 
     async fn result(&self, id: &UpstreamId) -> Result<Option<UpstreamRun>> {
         match self.exchange.get(&format!("/api/v3/predictions/{id}/result")).await {
-            Ok(data) => UpstreamRun::from_json(data).map(Some),
+            Ok(data) => UpstreamRun::from_json(&data).map(Some),
             Err(error) if error.kind == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -31,7 +31,7 @@ pub(super) fn sort_failure(error: &reqwest::Error) -> SubmitAnswer {
 
 pub(super) fn sort_answer(answer: Answer, after_ms: Option<u64>, call: &SubmitCall<'_>) -> SubmitAnswer {
     match answer {
-        Answer::Data(data) => match UpstreamRun::from_json(data) {
+        Answer::Data(data) => match UpstreamRun::from_json(&data) {
             Ok(run) => SubmitAnswer::Accepted(run),
             Err(_) => ambiguous("upstream_unreadable"),
         },
