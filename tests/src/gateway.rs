@@ -10,10 +10,10 @@ use fluxgate_core::signature::Secret;
 use fluxgate_emulator::{Emulator, EmulatorConfig, Faults};
 use fluxgate_local::connections::ConnectionSettings;
 use fluxgate_local::server::Server;
-use fluxgate_local::settings::{BoundsSettings, Settings};
+use fluxgate_local::settings::{BoundsSettings, DnsServer as DnsServerAddress, Settings};
 use tempfile::TempDir;
 
-use crate::{TestOperator, TestTenant, eventually};
+use crate::{DnsServer, TestOperator, TestTenant, eventually};
 
 /// What a test may want different.
 pub struct GatewayOptions {
@@ -21,6 +21,8 @@ pub struct GatewayOptions {
     /// False: upstream has no way to reach the receiver.
     pub webhooks: bool,
     pub allow_loopback: bool,
+    /// The DNS server, if it is the test's own.
+    pub dns: Option<DnsServer>,
     /// How long a run takes upstream.
     pub run_time: Duration,
     pub bounds: BoundsSettings,
@@ -36,6 +38,7 @@ impl Default for GatewayOptions {
             faults: Faults::default(),
             webhooks: true,
             allow_loopback: true,
+            dns: None,
             run_time: Duration::from_millis(50),
             bounds: quick(),
             connections: ConnectionSettings::default(),
@@ -156,6 +159,7 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
         upstream: Some(emulator.base_url()),
         vendor_key: Some(Secret::new(emulator.api_key())),
         allow_net: if options.allow_loopback { vec!["127.0.0.0/8".parse().expect("a network")] } else { Vec::new() },
+        dns_server: options.dns.iter().map(|dns| DnsServerAddress(dns.addr())).collect(),
         bounds: options.bounds.clone(),
         connections: options.connections.clone(),
         upstream_rate_per_minute: options.rate_per_minute.and_then(NonZeroU32::new),

@@ -7,6 +7,7 @@ pub mod aws_stores;
 pub mod black_hole;
 pub mod contract;
 pub mod cost;
+pub mod dns_server;
 pub mod eventually;
 pub mod faulty_aws;
 pub mod gateway;
@@ -22,6 +23,7 @@ pub mod tenant;
 
 pub use aws_stores::AwsStores;
 pub use black_hole::BlackHole;
+pub use dns_server::DnsServer;
 pub use eventually::eventually;
 pub use gateway::{Gateway, GatewayOptions};
 pub use held_clock::HeldClock;

@@ -1,5 +1,7 @@
 //! What an operator sets: flags over environment over one TOML file over defaults. Unknown keys are errors.
 
+mod dns_server;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -10,12 +12,14 @@ use figment::providers::{Env, Format as _, Serialized, Toml};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::line::Capacity;
 use fluxgate_core::signature::Secret;
+use fluxgate_outbound::NameSettings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::connections::ConnectionSettings;
 use crate::values;
+pub use dns_server::DnsServer;
 
 /// Variables with our prefix that are no settings of `serve`.
 const ELSEWHERE: [&str; 2] = ["config", "token"];
@@ -56,6 +60,9 @@ pub struct Settings {
     /// Networks that callbacks, pictures and outputs may lie in although they are not public.
     #[serde(default)]
     pub allow_net: Vec<IpNet>,
+    /// The DNS servers that names of tenants and of the vendor's outputs are asked of; none: those of `/etc/resolv.conf`.
+    #[serde(default)]
+    pub dns_server: Vec<DnsServer>,
     /// What is logged, in the syntax of tracing's `EnvFilter`.
     pub log: String,
     /// How long a stop may take, in milliseconds.
@@ -82,6 +89,7 @@ impl Default for Settings {
             upstream_rate_per_minute: None,
             upstream_concurrency: None,
             allow_net: Vec::new(),
+            dns_server: Vec::new(),
             log: "info".to_owned(),
             stop_max_ms: 10_000,
             bounds: BoundsSettings::default(),
@@ -236,6 +244,12 @@ impl Settings {
         }
     }
 
+    /// How names are looked up.
+    pub fn names(&self) -> NameSettings {
+        let servers = self.dns_server.iter().map(|server| server.0).collect();
+        NameSettings { servers, ..NameSettings::default() }
+    }
+
     /// What the vendor's account bears; `None`: no limits, and no line.
     pub fn capacity(&self) -> Option<Capacity> {
         Capacity::limited(
@@ -250,6 +264,7 @@ impl Settings {
             url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization())
         };
         let count = |count: Option<NonZeroU32>| count.map_or_else(|| "not set".to_owned(), |count| count.to_string());
+        let servers: Vec<String> = self.dns_server.iter().map(ToString::to_string).collect();
         let nets: Vec<String> = self.allow_net.iter().map(ToString::to_string).collect();
         [
             ("data", "set".to_owned()),
@@ -262,6 +277,7 @@ impl Settings {
             ("upstream_rate_per_minute", count(self.upstream_rate_per_minute)),
             ("upstream_concurrency", count(self.upstream_concurrency)),
             ("allow_net", nets.join(" ")),
+            ("dns_server", servers.join(" ")),
             ("log", self.log.clone()),
             ("stop_max_ms", self.stop_max_ms.to_string()),
         ]

@@ -12,6 +12,8 @@ pub struct Bounds {
     pub input_bytes_max: usize,
     /// A picture given as a `data:` URI, decoded.
     pub data_uri_bytes_max: usize,
+    /// Addresses that one submit may name: pictures and a callback.
+    pub addresses_max: usize,
     /// An uploaded file.
     pub upload_bytes_max: usize,
     /// A file that a client sends to the vendor itself, by a ticket.
@@ -84,6 +86,7 @@ impl Default for Bounds {
             body_bytes_max: 16 * MIB,
             input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
+            addresses_max: 64,
             upload_bytes_max: 100 * MIB,
             ticket_bytes_max: 100 * MIB as u64,
             output_bytes_max: 256 * MIB as u64,

@@ -8,7 +8,7 @@ use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
     AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, NewObject, ObjectStore, Outgoing,
-    OutputFetch, OutputFetcher, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
+    OutputFetch, OutputFetcher, Purpose, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload, Upstream,
 };
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
@@ -56,14 +56,18 @@ impl CallbackSender for Absent {
 
 #[async_trait]
 impl AddressGuard for Absent {
-    async fn check(&self, _: &Url) -> Result<()> {
+    fn admit(&self, _: Purpose, _: &Url) -> Result<()> {
+        Err(absent("guard"))
+    }
+
+    async fn check(&self, _: &TenantId, _: Purpose, _: &Url) -> Result<()> {
         Err(absent("guard"))
     }
 }
 
 #[async_trait]
 impl KeySetFetcher for Absent {
-    async fn get_json(&self, _: &Url) -> Result<Value> {
+    async fn get_json(&self, _: &TenantId, _: &Url) -> Result<Value> {
         Err(absent("way to fetch key sets"))
     }
 }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::port::{CallbackSender, Outgoing, SendOutcome};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, Response};
 
 use crate::failure::describe;
-use crate::guard::{GuardedClient, refusal};
+use crate::guard::{GuardedClient, GuardedRequest, refusal};
 use crate::retry_after::retry_after_ms;
 
 /// So much of an answer is read, so that the connection can be used again; a longer answer costs its connection.
@@ -25,16 +25,18 @@ impl HttpCallbackSender {
         Self { client }
     }
 
-    fn request(&self, outgoing: Outgoing) -> Result<RequestBuilder> {
-        let Outgoing { url, headers, body, timeout_ms } = outgoing;
-        let request = self.client.request(Method::POST, url.url().clone())?;
-        Ok(request
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", headers.id)
-            .header("webhook-timestamp", headers.timestamp)
-            .header("webhook-signature", headers.signature)
-            .timeout(Duration::from_millis(timeout_ms))
-            .body(body))
+    fn request(&self, outgoing: Outgoing) -> Result<GuardedRequest> {
+        let Outgoing { tenant, url, headers, body, timeout_ms } = outgoing;
+        let request = self.client.request_of(&tenant, Method::POST, url.url().clone())?;
+        let filled = request.with(|request| {
+            request
+                .header(CONTENT_TYPE, "application/json")
+                .header("webhook-id", headers.id)
+                .header("webhook-timestamp", headers.timestamp)
+                .header("webhook-signature", headers.signature)
+                .body(body)
+        });
+        Ok(filled.timeout(Duration::from_millis(timeout_ms)))
     }
 }
 

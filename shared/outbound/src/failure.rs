@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+use crate::guard::Unresolved;
+
 const TLS_TEXT_CHARS_MAX: usize = 160;
 
 /// The first cause of this type, however deep.
@@ -30,6 +32,9 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
 fn unreachable_because(error: &reqwest::Error) -> String {
     let io = cause::<io::Error>(error).map(innermost);
     let text = match io.map(io::Error::kind) {
+        _ if cause(error) == Some(&Unresolved::Unanswered) => {
+            "could not be reached: its name could not be looked up in time"
+        }
         _ if error.is_dns() => "could not be reached: its name does not resolve",
         _ if error.is_timeout() => "could not be reached in time",
         Some(io::ErrorKind::ConnectionRefused) => "refused the connection",

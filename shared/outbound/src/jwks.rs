@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fluxgate_core::id::TenantId;
 use fluxgate_core::{Error, Kind, Result};
 use reqwest::header::ACCEPT;
 use reqwest::{Method, StatusCode};
@@ -24,9 +25,10 @@ impl HttpJwksFetcher {
 
     /// GETs one JSON document. Kind `Invalid` for a forbidden address, `TooLarge` over `bytes_max`, else `Unavailable` for
     /// whatever is not a 200 with JSON within `timeout_ms`.
-    pub async fn get_json(&self, url: &Url, bytes_max: usize, timeout_ms: u64) -> Result<Value> {
-        let request = self.client.request(Method::GET, url.clone())?;
-        let request = request.header(ACCEPT, "application/json").timeout(Duration::from_millis(timeout_ms));
+    pub async fn get_json(&self, tenant: &TenantId, url: &Url, bytes_max: usize, timeout_ms: u64) -> Result<Value> {
+        let request = self.client.request_of(tenant, Method::GET, url.clone())?;
+        let request = request.with(|request| request.header(ACCEPT, "application/json"));
+        let request = request.timeout(Duration::from_millis(timeout_ms));
         let response = request.send().await.map_err(|error| failed(&error))?;
         if response.status() != StatusCode::OK {
             return Err(unavailable(&format!("answered {}", response.status().as_u16())));

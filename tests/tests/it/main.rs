@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
+mod addresses;
 mod admin;
 mod admin_on_aws;
 mod ambiguous_on_aws;
@@ -36,6 +37,7 @@ mod isolation;
 mod limits;
 mod line;
 mod line_on_aws;
+mod names;
 mod openapi;
 mod operating;
 mod output_kinds;

@@ -59,6 +59,7 @@ async fn healthz_names_the_settings_and_no_secret() {
         "upstream_rate_per_minute",
         "upstream_concurrency",
         "allow_net",
+        "dns_server",
         "log",
         "stop_max_ms",
     ] {

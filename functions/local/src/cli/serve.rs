@@ -13,7 +13,7 @@ use url::Url;
 use super::signals::stop_signal;
 use super::{logging, print};
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{DnsServer, Settings};
 use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
@@ -68,6 +68,10 @@ struct Flags {
     #[arg(long, value_name = "CIDR")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow_net: Vec<IpNet>,
+    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dns_server: Vec<DnsServer>,
     /// What is logged, such as 'info' or 'fluxgate_core=debug' [default: info]
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

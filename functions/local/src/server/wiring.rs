@@ -1,13 +1,14 @@
 //! Which adapter stands behind which port.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
+use fluxgate_core::id::TenantId;
 use fluxgate_core::links::{BaseUrl, OutputLinks};
-use fluxgate_core::port::SystemClock;
+use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::signature::{CapabilityKey, Secret};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{Edge, Health, Throttle};
@@ -19,7 +20,7 @@ use fluxgate_outbound::{
 };
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 use tokio::sync::watch;
-use url::{Host, Url};
+use url::Url;
 
 use super::{in_process, reachable};
 use crate::folder::{DataFolder, SystemEntropy};
@@ -49,7 +50,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
         (None, None) => None,
     };
     let bounds = parts.settings.bounds.bounds(public_url.is_some());
-    let guard = Arc::new(Guard::new(policy(parts))?);
+    let guard = Arc::new(guard(parts)?);
     let fluxgate = Arc::new(Fluxgate {
         ports: ports(parts, &guard, bounds.upstream_timeout_ms)?,
         settings: FlowSettings {
@@ -61,7 +62,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
             capacity: parts.settings.capacity(),
         },
     });
-    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client())));
+    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet))));
     let store = Arc::new(parts.folder.store.clone());
     let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
     let health = Arc::new(health(parts, public_url.is_some()));
@@ -81,30 +82,21 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
         queue: store,
         objects: Arc::new(objects(parts)),
         upstream: Arc::new(upstream(parts.settings, parts.emulator, upstream_timeout_ms)?),
-        outputs: Arc::new(HttpOutputFetcher::new(guard.client())),
-        callbacks: Arc::new(HttpCallbackSender::new(guard.client())),
+        outputs: Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output))),
+        callbacks: Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback))),
         guard: guard.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     })
 }
 
-/// An upstream that the operator named by its address may be called there, and nothing else on its machine: its outputs and
-/// uploads lie with it.
-fn policy(parts: &Parts<'_>) -> GuardPolicy {
-    let mut policy = GuardPolicy::allowing(parts.settings.allow_net.clone());
-    let named = parts.settings.upstream.as_deref().and_then(|url| Url::parse(url).ok());
-    let named = named.and_then(|url| Some(SocketAddr::new(literal(&url)?, url.port_or_known_default()?)));
-    parts.emulator.map(Emulator::addr).into_iter().chain(named).for_each(|server| policy.allow_server(server));
-    policy
-}
-
-fn literal(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        Host::Ipv4(address) => Some(address.into()),
-        Host::Ipv6(address) => Some(address.into()),
-        Host::Domain(_) => None,
-    }
+/// A vendor that the operator named by its address may be called there, for its outputs and uploads lie with it.
+fn guard(parts: &Parts<'_>) -> Result<Guard> {
+    let settings = parts.settings;
+    let guard = Guard::new(GuardPolicy::allowing(settings.allow_net.clone()), settings.names())?;
+    let named = settings.upstream.as_deref().and_then(|url| Url::parse(url).ok());
+    let provider = parts.emulator.map(|emulator| Url::parse(&emulator.base_url())).transpose()?.or(named);
+    Ok(provider.map_or_else(|| guard.clone(), |provider| guard.with_provider(&provider)))
 }
 
 fn objects(parts: &Parts<'_>) -> S3ObjectStore {
@@ -166,7 +158,7 @@ struct GuardedKeySets(HttpJwksFetcher);
 
 #[async_trait]
 impl KeySetFetcher for GuardedKeySets {
-    async fn get_json(&self, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
-        self.0.get_json(url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
+    async fn get_json(&self, tenant: &TenantId, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
+        self.0.get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
     }
 }

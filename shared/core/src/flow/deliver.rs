@@ -102,7 +102,7 @@ impl Fluxgate {
                 (url, headers, body)
             }
         };
-        Ok(Some(self.request(url, headers, body)))
+        Ok(Some(self.request(delivery, url, headers, body)))
     }
 
     async fn sign_as_vendor(&self, delivery: &Delivery, body: &[u8]) -> Result<SignedHeaders> {
@@ -110,8 +110,9 @@ impl Fluxgate {
         Ok(v3::sign(&secret, &delivery.message_id(), self.now(), body))
     }
 
-    fn request(&self, url: CallbackUrl, headers: SignedHeaders, body: Vec<u8>) -> Outgoing {
-        Outgoing { url, headers, body, timeout_ms: self.bounds().callback_timeout_ms }
+    fn request(&self, delivery: &Delivery, url: CallbackUrl, headers: SignedHeaders, body: Vec<u8>) -> Outgoing {
+        let tenant = delivery.tenant.clone();
+        Outgoing { tenant, url, headers, body, timeout_ms: self.bounds().callback_timeout_ms }
     }
 
     async fn conclude(

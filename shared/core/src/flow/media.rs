@@ -1,4 +1,4 @@
-//! Pictures among the inputs: addresses checked before anything is spent, files written inside the inputs handed to the vendor's
+//! Pictures among the inputs: their addresses are named to be checked, files written inside the inputs handed to the vendor's
 //! media store.
 
 use bytes::Bytes;
@@ -6,30 +6,36 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::Fluxgate;
+use super::addresses::Named;
 use super::send::parse_inputs;
 use crate::catalogue::Model;
 use crate::error::{Error, Kind, Result};
 use crate::media::InputFile;
-use crate::port::Upload;
+use crate::port::{Purpose, Upload};
 use crate::task::Task;
 
+/// What the inputs hold beside words and numbers.
+pub(super) struct Media {
+    /// The inputs with every file that is written inside them in one form, a `data:` URI.
+    pub(super) inputs: Map<String, Value>,
+    /// The addresses of the others, each with its field.
+    pub(super) addresses: Vec<Named>,
+}
+
 impl Fluxgate {
-    /// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
-    /// `TooLarge`, naming the field.
-    pub(super) async fn checked_media(
-        &self,
-        model: &Model,
-        mut inputs: Map<String, Value>,
-    ) -> Result<Map<String, Value>> {
+    /// Asks nobody. Fails with kind `Invalid` or `TooLarge`, naming the field.
+    pub(super) fn media(&self, model: &Model, mut inputs: Map<String, Value>) -> Result<Media> {
+        let mut addresses = Vec::new();
         for name in model.media_fields() {
             for value in values_mut(inputs.get_mut(name)) {
                 let Some(text) = value.as_str() else { continue };
-                if let Some(uri) = self.checked(text).await.map_err(|error| error.field(name))? {
-                    *value = Value::String(uri);
+                match address(text) {
+                    Some(url) => addresses.push(Named { field: name.to_owned(), purpose: Purpose::Input, url }),
+                    None => *value = Value::String(self.data_uri(text).map_err(|error| error.field(name))?),
                 }
             }
         }
-        Ok(inputs)
+        Ok(Media { inputs, addresses })
     }
 
     /// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
@@ -46,13 +52,9 @@ impl Fluxgate {
         Ok(())
     }
 
-    /// A file inside the text as a `data:` URI; `None` for an address, which is checked.
-    async fn checked(&self, text: &str) -> Result<Option<String>> {
-        if let Some(url) = address(text) {
-            self.ports.guard.check(&url).await?;
-            return Ok(None);
-        }
-        InputFile::read(text, self.bounds().data_uri_bytes_max).map(|file| Some(file.data_uri()))
+    /// A file inside the text.
+    fn data_uri(&self, text: &str) -> Result<String> {
+        InputFile::read(text, self.bounds().data_uri_bytes_max).map(|file| file.data_uri())
     }
 
     /// The inputs with every `data:` URI replaced by the URL of its upload; `None` when there is none to replace.

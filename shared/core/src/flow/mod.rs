@@ -1,5 +1,6 @@
 //! The use cases: submit, advance, archive, deliver, read, and the operator's. Each is safe to run twice and to lose anywhere.
 
+mod addresses;
 mod advance;
 mod announce;
 mod archive;

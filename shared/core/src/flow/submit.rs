@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::Fluxgate;
+use super::addresses::Named;
 use super::line::Place;
+use super::media::Media;
 use super::price::Quote;
 use crate::callback::CallbackUrl;
 use crate::catalogue::Model;
@@ -47,10 +49,9 @@ impl Fluxgate {
         let model = catalogue.model(&request.model)?;
         let inputs = model.accept(request.inputs)?;
         self.check_sizes(model, &inputs)?;
-        let inputs = self.checked_media(model, inputs).await?;
-        if let Some(callback) = &request.callback {
-            self.ports.guard.check(callback.url()).await.map_err(|error| error.field("webhook"))?;
-        }
+        let Media { inputs, addresses: mut named } = self.media(model, inputs)?;
+        named.extend(request.callback.as_ref().map(Named::callback));
+        self.check_addresses(&request.tenant, &named).await?;
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
         let tasks_in_flight_max = tenant.limits.tasks_in_flight;
         let outputs_asked = outputs_asked(model, &inputs);

@@ -3,10 +3,13 @@
 use async_trait::async_trait;
 
 use crate::callback::CallbackUrl;
+use crate::id::TenantId;
 use crate::signature::SignedHeaders;
 
 /// One signed request, ready to go.
 pub struct Outgoing {
+    /// At whose expense the receiver's name is looked up.
+    pub tenant: TenantId,
     pub url: CallbackUrl,
     pub headers: SignedHeaders,
     pub body: Vec<u8>,

@@ -26,7 +26,7 @@ pub use delivery_store::DeliveryStore;
 pub use destinations::{DestinationCheck, Destinations};
 pub use endpoint_store::{EndpointList, EndpointStore};
 pub use entropy::{Entropy, Ids};
-pub use guard::AddressGuard;
+pub use guard::{AddressGuard, Purpose};
 pub use line_store::LineStore;
 pub use object_store::{NewObject, ObjectBody, ObjectStore, Stored};
 pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, OutputFetcher};

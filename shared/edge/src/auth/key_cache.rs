@@ -91,7 +91,7 @@ impl KeyCache {
     }
 
     async fn fetch(&self, slot: &Slot, trusted: &Trusted) -> Result<Arc<KeySet>, Error> {
-        let fetched = key_set(self.fetcher.as_ref(), &trusted.trust, self.bounds.key_set_keys_max).await;
+        let fetched = key_set(self.fetcher.as_ref(), trusted, self.bounds.key_set_keys_max).await;
         let now = self.clock.now();
         match fetched {
             Ok(set) => Ok(slot.loaded(Arc::new(set), now)),

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fluxgate_core::callback::{CallbackUrl, EventType};
-use fluxgate_core::endpoint::Endpoint;
+use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
 use fluxgate_core::id::EndpointId;
-use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::{Ids as _, Purpose};
 use fluxgate_core::principal::Scope;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::{Error, Result};
@@ -61,8 +61,15 @@ pub(crate) async fn create(
     let new: NewEndpoint = body.json()?;
     let ports = &edge.fluxgate.ports;
     let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
-    ports.guard.check(url.url()).await.map_err(|error| error.field("url"))?;
+    ports.guard.admit(Purpose::Callback, url.url()).map_err(|error| error.field("url"))?;
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
+    let endpoints_max = edge.fluxgate.bounds().endpoints_max;
+    // The store has the last word; who surely has too many is told before a name is looked up, which may take its time.
+    if ports.endpoints.list(&principal.tenant).await?.len() >= endpoints_max {
+        return Err(too_many_endpoints(endpoints_max).into());
+    }
+    let checked = ports.guard.check(&principal.tenant, Purpose::Callback, url.url()).await;
+    checked.map_err(|error| error.field("url"))?;
     let now = ports.clock.now();
     let mut random = [0; 32];
     ports.entropy.fill(&mut random);
@@ -76,7 +83,7 @@ pub(crate) async fn create(
         enabled: true,
         created_at: now,
     };
-    ports.endpoints.create(&endpoint, edge.fluxgate.bounds().endpoints_max).await?;
+    ports.endpoints.create(&endpoint, endpoints_max).await?;
     let view = EndpointView { secret: Some(secret.expose().to_owned()), ..view(&endpoint) };
     Ok((StatusCode::CREATED, Json(view)))
 }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Json, Response};
 use fluxgate_core::Error;
+use fluxgate_core::id::TenantId;
 use fluxgate_edge::auth::KeySetFetcher;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -97,7 +98,7 @@ impl PlainFetcher {
 
 #[async_trait]
 impl KeySetFetcher for PlainFetcher {
-    async fn get_json(&self, url: &Url) -> fluxgate_core::Result<Value> {
+    async fn get_json(&self, _: &TenantId, url: &Url) -> fluxgate_core::Result<Value> {
         let failed = |error: reqwest::Error| Error::unavailable("not_fetched", error.to_string());
         let answer = self.0.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status);
         answer.map_err(failed)?.json().await.map_err(failed)

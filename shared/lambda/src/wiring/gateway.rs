@@ -6,8 +6,9 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::flow::Ports;
+use fluxgate_core::id::TenantId;
 use fluxgate_core::line::Capacity;
-use fluxgate_core::port::SystemClock;
+use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{Edge, Health, Throttle};
 use fluxgate_outbound::HttpJwksFetcher;
@@ -34,7 +35,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let parts = Parts::unopened(base, queues.into(), None)?;
     let bounds = bounds(vendor.public_url.as_ref());
     let guard = Arc::new(guard(allow_net)?);
-    let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client()));
+    let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet)));
     let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
     let capability = parts.capability(&links.capability_secret);
     let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&upstream));
@@ -79,7 +80,7 @@ struct GuardedKeySets(HttpJwksFetcher);
 
 #[async_trait]
 impl KeySetFetcher for GuardedKeySets {
-    async fn get_json(&self, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
-        self.0.get_json(url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
+    async fn get_json(&self, tenant: &TenantId, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
+        self.0.get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
     }
 }

@@ -9,7 +9,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{NewObject, ObjectStore, Stored, SystemClock, Upstream as _};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
-use fluxgate_outbound::{Guard, GuardPolicy, Roots, UpstreamSettings, WaveSpeedClient};
+use fluxgate_outbound::{Guard, GuardPolicy, NameSettings, Roots, UpstreamSettings, WaveSpeedClient};
 use fluxgate_s3::{
     Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, S3UsageSink,
 };
@@ -26,7 +26,7 @@ const CATALOGUE_TTL_MS: u64 = 300_000;
 pub(super) fn guard(allow_net: Vec<IpNet>) -> Result<Guard, InitError> {
     let mut policy = GuardPolicy::allowing(allow_net);
     policy.roots = Roots::Bundled;
-    Ok(Guard::new(policy)?)
+    Ok(Guard::new(policy, NameSettings::default())?)
 }
 
 pub(super) fn upstream(parts: &Parts, vendor: &VendorAccount, timeout_ms: u64) -> Result<WaveSpeedClient, InitError> {

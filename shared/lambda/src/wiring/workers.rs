@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fluxgate_aws::sqs::QueueUrls;
 use fluxgate_core::flow::{EntryOrder, Ports, Tenancy, UsageExport};
 use fluxgate_core::job::Lane;
+use fluxgate_core::port::Purpose;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
 
 use super::destinations::TenantRoles;
@@ -31,7 +32,7 @@ pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
 pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
     let ArchiverConfig { base, queues, dead_letters, allow_net } = ArchiverConfig::read(env)?;
     let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
-    let outputs = Arc::new(HttpOutputFetcher::new(guard(allow_net)?.client()));
+    let outputs = Arc::new(HttpOutputFetcher::new(guard(allow_net)?.client(Purpose::Output)));
     let ports = Ports { objects: Arc::new(buckets(&parts)), outputs, ..parts.ports() };
     Ok(Consumer {
         fluxgate: fluxgate(ports, bounds(None), Linking::none(), None),
@@ -46,7 +47,7 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     let queues = QueueUrls { notify: Some(queue), ..QueueUrls::default() };
     let opened = Parts::open_with_capability(base, queues, Some(&dead_letters), &links.capability_secret);
     let (parts, capability) = opened.await?;
-    let callbacks = Arc::new(HttpCallbackSender::new(guard(allow_net)?.client()));
+    let callbacks = Arc::new(HttpCallbackSender::new(guard(allow_net)?.client(Purpose::Callback)));
     let linking = Linking { capability, base_url: links.base_url, public_url: None };
     let ports = Ports { callbacks, ..parts.ports() };
     Ok(Consumer { fluxgate: fluxgate(ports, bounds(None), linking, None), queue: parts.queue, lane: Lane::Notify })

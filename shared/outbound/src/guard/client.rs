@@ -1,47 +1,123 @@
 //! The HTTP client that can only reach what the guard allows: no redirects, no proxies, no cookies, no referer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::Purpose;
 use fluxgate_core::{Error, Result};
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, redirect, retry};
-use url::Url;
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, redirect, retry};
+use tokio::time::Instant;
+use url::{Host, Url};
 
+use super::pins::{Pin, Pinned, PinnedAddresses, Pins, Unresolved};
 use super::policy::{ForbiddenAddress, GuardPolicy, Way};
-use super::resolver::GuardedResolver;
 use crate::USER_AGENT;
 use crate::failure::cause;
+use crate::names::{Answer, Asker, NameSettings, Names};
+use crate::roots::Roots;
 
-/// Look-up, TCP and TLS together.
+/// TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Receivers are many and each is called seldom: a few warm connections to each are enough.
 const POOL_IDLE_PER_HOST_MAX: usize = 128;
 
-/// The guarded client. Cheap to clone; clones share one pool.
-#[derive(Clone)]
-pub struct GuardedClient {
-    policy: Arc<GuardPolicy>,
+/// What all guarded clients of an installation share: names, connections, and which addresses they may use.
+pub(super) struct Connections {
+    pub(super) names: Names,
+    pins: Pins,
     https: Client,
     http: Client,
 }
 
-impl GuardedClient {
-    pub(super) fn new(policy: &Arc<GuardPolicy>) -> Result<Self> {
-        let https = policy.roots.trusted_by(builder(policy, Way::Https).https_only(true));
+impl Connections {
+    pub(super) fn new(roots: Roots, names: NameSettings) -> Result<Self> {
+        let pins = Pins::default();
+        let https = roots.trusted_by(builder(&pins, Way::Https).https_only(true));
         // It never speaks TLS; without certificates it does not read the system's store a second time.
-        let http = builder(policy, Way::Http).tls_certs_only([]);
-        Ok(Self { policy: Arc::clone(policy), https: build(https)?, http: build(http)? })
+        let http = builder(&pins, Way::Http).tls_certs_only([]);
+        Ok(Self { names: Names::new(names), pins, https: build(https)?, http: build(http)? })
+    }
+}
+
+/// The guarded client for one purpose. Cheap to clone; the clients of one guard share their connections.
+#[derive(Clone)]
+pub struct GuardedClient {
+    pub(super) policy: Arc<GuardPolicy>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) purpose: Purpose,
+}
+
+impl GuardedClient {
+    /// Begins a request to what the vendor names, unless its URL alone already forbids it. Fails with kind `Invalid`.
+    pub(crate) fn request(&self, method: Method, url: Url) -> Result<GuardedRequest> {
+        self.begin(None, method, url)
     }
 
-    /// Begins a request, unless its URL alone already forbids it. Fails with kind `Invalid`.
-    pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
-        self.policy.admit(&url)?;
-        let client = match Way::of(&url)? {
-            Way::Https => &self.https,
-            Way::Http => &self.http,
+    /// The same to what a tenant names: it is the tenant's look-ups that a slow name counts against.
+    pub(crate) fn request_of(&self, tenant: &TenantId, method: Method, url: Url) -> Result<GuardedRequest> {
+        self.begin(Some(tenant.clone()), method, url)
+    }
+
+    fn begin(&self, tenant: Option<TenantId>, method: Method, url: Url) -> Result<GuardedRequest> {
+        self.policy.admit(self.purpose, &url)?;
+        let way = Way::of(&url)?;
+        let client = match way {
+            Way::Https => &self.connections.https,
+            Way::Http => &self.connections.http,
         };
-        Ok(client.request(method, url))
+        let asker = Asker { purpose: self.purpose, tenant };
+        let request = client.request(method, url.clone());
+        Ok(GuardedRequest { guarded: self.clone(), asker, way, url, request, timeout: None })
+    }
+
+    /// The addresses that a connection for this request may use; `None` for an address written out, which was judged already.
+    async fn pin(&self, asker: &Asker, way: Way, url: &Url) -> Option<Pin> {
+        let Some(Host::Domain(name)) = url.host() else { return None };
+        let pinned = match self.connections.names.look_up(asker, name).await {
+            Answer::Found(addresses) => match self.policy.judge(way, name, addresses.iter().copied()) {
+                Ok(()) => Pinned::To(addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect()),
+                Err(forbidden) => Pinned::Forbidden(forbidden),
+            },
+            Answer::Absent => Pinned::Unresolved(Unresolved::Absent),
+            Answer::Unanswered => Pinned::Unresolved(Unresolved::Unanswered),
+        };
+        Some(self.connections.pins.pin(way, name, pinned))
+    }
+}
+
+/// A request that has not left.
+pub(crate) struct GuardedRequest {
+    guarded: GuardedClient,
+    asker: Asker,
+    way: Way,
+    url: Url,
+    request: RequestBuilder,
+    timeout: Option<Duration>,
+}
+
+impl GuardedRequest {
+    /// Headers and body. A time-out that is set here does not count the look-up.
+    pub(crate) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
+        Self { request: build(self.request), ..self }
+    }
+
+    /// For all of it: look-up, connection, answer and body.
+    pub(crate) fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// A name that is forbidden or does not resolve is the cause of the error, unless there is a connection to it already.
+    pub(crate) async fn send(self) -> reqwest::Result<Response> {
+        let end = self.timeout.map(|timeout| Instant::now() + timeout);
+        let _pin = self.guarded.pin(&self.asker, self.way, &self.url).await;
+        let request = match end {
+            Some(end) => self.request.timeout(end.saturating_duration_since(Instant::now())),
+            None => self.request,
+        };
+        request.send().await
     }
 }
 
@@ -50,9 +126,9 @@ pub(crate) fn refusal(error: &reqwest::Error) -> Option<Error> {
     cause::<ForbiddenAddress>(error).cloned().map(Error::from)
 }
 
-fn builder(policy: &Arc<GuardPolicy>, way: Way) -> ClientBuilder {
+fn builder(pins: &Pins, way: Way) -> ClientBuilder {
     Client::builder()
-        .dns_resolver(GuardedResolver { policy: Arc::clone(policy), way })
+        .dns_resolver(PinnedAddresses { pins: pins.clone(), way })
         .redirect(redirect::Policy::none())
         .retry(retry::never().max_retries_per_request(0))
         .no_proxy()

@@ -3,54 +3,67 @@
 
 mod address;
 mod client;
+mod pins;
 mod policy;
-mod resolver;
 
 pub use client::GuardedClient;
-pub(crate) use client::refusal;
+pub(crate) use client::{GuardedRequest, refusal};
+pub(crate) use pins::Unresolved;
 pub use policy::GuardPolicy;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::port::AddressGuard;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::{AddressGuard, Purpose};
 use url::{Host, Url};
 
+use crate::names::{Answer, Asker, NameSettings};
+use client::Connections;
 use policy::Way;
 
-/// How long `check` waits for a name; one that takes longer is judged at connect time only.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The guard of one installation, with the client that it keeps.
+/// The guard of one installation, with the connections that it keeps. Cheap to clone.
+#[derive(Clone)]
 pub struct Guard {
     policy: Arc<GuardPolicy>,
-    client: GuardedClient,
+    connections: Arc<Connections>,
 }
 
 impl Guard {
     /// Fails with kind `Internal` when this machine has no usable certificate store.
-    pub fn new(policy: GuardPolicy) -> Result<Self> {
-        let policy = Arc::new(policy);
-        let client = GuardedClient::new(&policy)?;
-        Ok(Self { policy, client })
+    pub fn new(policy: GuardPolicy, names: NameSettings) -> Result<Self> {
+        let connections = Arc::new(Connections::new(policy.roots, names)?);
+        Ok(Self { policy: Arc::new(policy), connections })
     }
 
-    /// The one client behind the guard; clones share its connections.
-    pub fn client(&self) -> GuardedClient {
-        self.client.clone()
+    /// The same guard, where the vendor's own server is allowed as well: its outputs and uploads lie with it, wherever it is.
+    pub fn with_provider(&self, provider: &Url) -> Self {
+        let mut policy = GuardPolicy::clone(&self.policy);
+        policy.allow_provider(provider);
+        Self { policy: Arc::new(policy), connections: Arc::clone(&self.connections) }
+    }
+
+    /// The client behind the guard for one purpose.
+    pub fn client(&self, purpose: Purpose) -> GuardedClient {
+        GuardedClient { policy: Arc::clone(&self.policy), connections: Arc::clone(&self.connections), purpose }
     }
 }
 
 #[async_trait]
 impl AddressGuard for Guard {
-    async fn check(&self, url: &Url) -> Result<()> {
-        self.policy.admit(url)?;
+    fn admit(&self, purpose: Purpose, url: &Url) -> Result<()> {
+        self.policy.admit(purpose, url)
+    }
+
+    async fn check(&self, tenant: &TenantId, purpose: Purpose, url: &Url) -> Result<()> {
+        self.policy.admit(purpose, url)?;
         let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
-        let Ok(Ok(addresses)) = tokio::time::timeout(LOOKUP_TIMEOUT, resolver::lookup(name)).await else {
-            return Ok(());
-        };
-        Ok(self.policy.judge(Way::of(url)?, name, addresses.iter().map(std::net::SocketAddr::ip))?)
+        let asker = Asker { purpose, tenant: Some(tenant.clone()) };
+        match self.connections.names.look_up(&asker, name).await {
+            Answer::Found(addresses) => Ok(self.policy.judge(Way::of(url)?, name, addresses.iter().copied())?),
+            // It may later; then it is judged when a connection is made.
+            Answer::Absent | Answer::Unanswered => Ok(()),
+        }
     }
 }

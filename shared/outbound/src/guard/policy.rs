@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use fluxgate_core::port::Purpose;
 use fluxgate_core::{Error, Result};
 use ipnet::IpNet;
 use url::{Host, Url};
@@ -17,12 +18,19 @@ pub struct GuardPolicy {
     pub allow: Vec<IpNet>,
     /// Whose certificates receivers, issuers and output servers must show.
     pub roots: Roots,
-    /// Single servers that may be called whatever their address: an upstream in this very process.
-    origins: Vec<SocketAddr>,
+    provider: Option<Provider>,
+}
+
+/// The vendor's own server, where the operator named it by its address: an emulator on this machine, mostly.
+#[derive(Debug, Clone)]
+struct Provider {
+    server: SocketAddr,
+    /// What the paths of uploads begin with.
+    uploads: String,
 }
 
 /// The two schemes. They differ in where they may lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Way {
     Https,
     Http,
@@ -77,28 +85,33 @@ impl GuardPolicy {
         Self { allow, ..Self::default() }
     }
 
-    /// Allows one server, by an address written out; nothing else on its machine.
-    pub fn allow_server(&mut self, server: SocketAddr) {
-        self.origins.push(server);
+    /// Allows the vendor's server whatever its address, where the URL names it by one. Outputs may lie anywhere on it, and a
+    /// picture among the inputs where it keeps uploads. Callbacks and key sets have no business there, and nothing else on its
+    /// machine is allowed to anybody.
+    pub(super) fn allow_provider(&mut self, url: &Url) {
+        let base = url.path().trim_end_matches('/');
+        self.provider = server(url).map(|server| Provider { server, uploads: format!("{base}/media/") });
     }
 
-    fn is_allowed_server(&self, url: &Url) -> bool {
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => IpAddr::from(address),
-            Some(Host::Ipv6(address)) => IpAddr::from(address),
-            _ => return false,
+    fn is_provider_s(&self, purpose: Purpose, url: &Url) -> bool {
+        let Some(provider) = self.provider.as_ref().filter(|provider| server(url) == Some(provider.server)) else {
+            return false;
         };
-        url.port_or_known_default().is_some_and(|port| self.origins.contains(&SocketAddr::new(address, port)))
+        match purpose {
+            Purpose::Output => true,
+            Purpose::Input => url.path().starts_with(&provider.uploads),
+            Purpose::Callback | Purpose::KeySet => false,
+        }
     }
 
     /// Judges all of a URL that can be judged without asking anybody: the scheme, the port, and an address written out.
     /// It must run before every request, since a client does not resolve, and so does not judge, an address written out.
-    pub(super) fn admit(&self, url: &Url) -> Result<()> {
+    pub(super) fn admit(&self, purpose: Purpose, url: &Url) -> Result<()> {
         let way = Way::of(url)?;
         if url.port() == Some(0) {
             return Err(Error::invalid("invalid_port", "the URL must not name port 0"));
         }
-        if self.is_allowed_server(url) {
+        if self.is_provider_s(purpose, url) {
             return Ok(());
         }
         match url.host() {
@@ -133,6 +146,16 @@ impl GuardPolicy {
     }
 }
 
+/// The server, where the URL names it by an address written out.
+fn server(url: &Url) -> Option<SocketAddr> {
+    let address = match url.host()? {
+        Host::Ipv4(address) => IpAddr::from(address),
+        Host::Ipv6(address) => IpAddr::from(address),
+        Host::Domain(_) => return None,
+    };
+    Some(SocketAddr::new(address, url.port_or_known_default()?))
+}
+
 fn forbidden(way: Way, host: &str) -> ForbiddenAddress {
     ForbiddenAddress { host: host.to_owned(), way }
 }
@@ -141,8 +164,17 @@ fn forbidden(way: Way, host: &str) -> ForbiddenAddress {
 mod tests {
     use super::*;
 
+    const PURPOSES: [Purpose; 4] = [Purpose::Callback, Purpose::Input, Purpose::Output, Purpose::KeySet];
+
+    /// The same for every purpose.
     fn code(policy: &GuardPolicy, url: &str) -> Option<&'static str> {
-        policy.admit(&Url::parse(url).unwrap()).err().map(|error| error.code)
+        let [code, rest @ ..] = PURPOSES.map(|purpose| code_for(policy, purpose, url));
+        assert_eq!(rest, [code; 3], "{url}");
+        code
+    }
+
+    fn code_for(policy: &GuardPolicy, purpose: Purpose, url: &str) -> Option<&'static str> {
+        policy.admit(purpose, &Url::parse(url).unwrap()).err().map(|error| error.code)
     }
 
     fn allowing(net: &str) -> GuardPolicy {
@@ -191,14 +223,38 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_server_opens_one_port_of_one_address() {
+    fn the_provider_s_address_is_one_port_of_one_address() {
         let mut policy = GuardPolicy::default();
-        policy.allow_server("127.0.0.1:4000".parse().unwrap());
+        policy.allow_provider(&Url::parse("http://127.0.0.1:4000").unwrap());
 
-        assert_eq!(code(&policy, "http://127.0.0.1:4000/outputs/1"), None);
-        assert_eq!(code(&policy, "http://127.0.0.1:4001/"), Some("forbidden_address"));
-        assert_eq!(code(&policy, "http://127.0.0.2:4000/"), Some("forbidden_address"));
-        assert_eq!(code(&policy, "http://localhost:4000/"), Some("forbidden_address"));
+        assert_eq!(code_for(&policy, Purpose::Output, "http://127.0.0.1:4000/outputs/1"), None);
+        for elsewhere in ["http://127.0.0.1:4001/", "http://127.0.0.2:4000/", "http://localhost:4000/"] {
+            assert_eq!(code(&policy, elsewhere), Some("forbidden_address"), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn the_provider_s_address_is_allowed_for_what_lies_with_it_and_for_no_other_purpose() {
+        let mut policy = GuardPolicy::default();
+        policy.allow_provider(&Url::parse("http://127.0.0.1:4000/vendor/").unwrap());
+        let allowed = |path: &str| {
+            let url = format!("http://127.0.0.1:4000{path}");
+            PURPOSES.into_iter().filter(|purpose| code_for(&policy, *purpose, &url).is_none()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(allowed("/vendor/media/1/photo.jpg"), [Purpose::Input, Purpose::Output]);
+        for path in ["/", "/vendor/outputs/1/0.jpg", "/vendor/media/../_emulator/runs", "/vendor/media", "/media/1/x"] {
+            assert_eq!(allowed(path), [Purpose::Output], "{path}");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_is_named_by_a_name_allows_no_address() {
+        let mut policy = GuardPolicy::default();
+        policy.allow_provider(&Url::parse("http://localhost:4000").unwrap());
+
+        assert_eq!(code(&policy, "http://127.0.0.1:4000/outputs/1"), Some("forbidden_address"));
+        assert_eq!(code(&policy, "http://localhost:4000/outputs/1"), Some("forbidden_address"));
     }
 
     #[test]

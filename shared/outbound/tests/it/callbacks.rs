@@ -9,16 +9,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::post;
 use fluxgate_core::callback::CallbackUrl;
-use fluxgate_core::port::{CallbackSender, Outgoing, SendOutcome};
+use fluxgate_core::port::{CallbackSender, Outgoing, Purpose, SendOutcome};
 use fluxgate_core::signature::SignedHeaders;
 use fluxgate_outbound::HttpCallbackSender;
 use futures::stream;
 use url::Url;
 
-use crate::servers::{Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard};
+use crate::servers::{
+    Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant,
+};
 
 fn outgoing(url: &Url) -> Outgoing {
     Outgoing {
+        tenant: tenant(),
         url: CallbackUrl::parse(url.as_str()).unwrap(),
         headers: SignedHeaders {
             id: "evt_1".to_owned(),
@@ -31,7 +34,7 @@ fn outgoing(url: &Url) -> Outgoing {
 }
 
 async fn send(outgoing: Outgoing) -> SendOutcome {
-    HttpCallbackSender::new(loopback_guard().client()).send(outgoing).await
+    HttpCallbackSender::new(loopback_guard().client(Purpose::Callback)).send(outgoing).await
 }
 
 fn answered(status: u16) -> SendOutcome {
@@ -156,7 +159,7 @@ async fn reasons_name_the_failure_and_nothing_of_the_url() {
 #[tokio::test]
 async fn a_callback_to_a_forbidden_address_fails_and_says_so() {
     let (url, connections) = serve_hang_ups().await;
-    let sender = HttpCallbackSender::new(strict_guard().client());
+    let sender = HttpCallbackSender::new(strict_guard().client(Purpose::Callback));
 
     for host in ["https://localhost", "https://127.0.0.1", "http://localhost"] {
         let reason = reason(sender.send(outgoing(&at(&url, host, "/hook"))).await);

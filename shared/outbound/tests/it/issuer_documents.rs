@@ -5,24 +5,25 @@ use axum::response::Redirect;
 use axum::routing::get;
 use axum::{Json, Router};
 use fluxgate_core::Kind;
+use fluxgate_core::port::Purpose;
 use fluxgate_outbound::HttpJwksFetcher;
 use serde_json::json;
 use url::Url;
 
-use crate::servers::{Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard};
+use crate::servers::{Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant};
 
 async fn failure(url: &Url) -> (Kind, &'static str) {
-    let fetcher = HttpJwksFetcher::new(loopback_guard().client());
-    let error = fetcher.get_json(url, 100, 300).await.unwrap_err();
+    let fetcher = HttpJwksFetcher::new(loopback_guard().client(Purpose::KeySet));
+    let error = fetcher.get_json(&tenant(), url, 100, 300).await.unwrap_err();
     (error.kind, error.code)
 }
 
 #[tokio::test]
 async fn a_key_set_is_fetched_and_parsed() {
     let url = serve(Router::new().route("/jwks", get(|| async { Json(json!({"keys": []})) }))).await;
-    let fetcher = HttpJwksFetcher::new(loopback_guard().client());
+    let fetcher = HttpJwksFetcher::new(loopback_guard().client(Purpose::KeySet));
 
-    let value = fetcher.get_json(&url.join("/jwks").unwrap(), 100, 5_000).await.unwrap();
+    let value = fetcher.get_json(&tenant(), &url.join("/jwks").unwrap(), 100, 5_000).await.unwrap();
 
     assert_eq!(value, json!({"keys": []}));
 }
@@ -53,10 +54,10 @@ async fn whatever_is_not_a_small_json_document_in_time_is_an_error() {
 #[tokio::test]
 async fn an_issuer_at_a_forbidden_address_is_not_asked() {
     let (url, connections) = serve_hang_ups().await;
-    let fetcher = HttpJwksFetcher::new(strict_guard().client());
+    let fetcher = HttpJwksFetcher::new(strict_guard().client(Purpose::KeySet));
 
     for host in ["https://localhost", "https://127.0.0.1", "http://localhost"] {
-        let error = fetcher.get_json(&at(&url, host, "/jwks"), 100, 5_000).await.unwrap_err();
+        let error = fetcher.get_json(&tenant(), &at(&url, host, "/jwks"), 100, 5_000).await.unwrap_err();
         assert_eq!((error.kind, error.code), (Kind::Invalid, "forbidden_address"), "{host}");
     }
     assert_eq!(connections.get(), 0);

@@ -6,7 +6,9 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fluxgate_core::media::{MediaKind, disposition};
-use fluxgate_core::port::{FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher};
+use fluxgate_core::port::{
+    FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher, Purpose,
+};
 use fluxgate_outbound::HttpOutputFetcher;
 
 use crate::servers::{loopback_guard, serve};
@@ -17,7 +19,7 @@ const BYTES: &str = "application/octet-stream";
 
 async fn fetch(url: &str, promised: Option<MediaKind>) -> Result<Fetched, FetchFailure> {
     let output = OutputFetch { url, promised, bytes_max: MIB, timeout_ms: 5_000 };
-    HttpOutputFetcher::new(loopback_guard().client()).fetch(output).await
+    HttpOutputFetcher::new(loopback_guard().client(Purpose::Output)).fetch(output).await
 }
 
 fn bytes(fetched: &Fetched) -> &[u8] {

@@ -8,12 +8,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::get;
 use fluxgate_core::digest::sha256;
-use fluxgate_core::port::{FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher};
-use fluxgate_outbound::{Guard, GuardPolicy, HttpOutputFetcher};
+use fluxgate_core::port::{
+    FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher, Purpose,
+};
+use fluxgate_outbound::HttpOutputFetcher;
 use futures::{FutureExt as _, stream};
 use url::Url;
 
-use crate::servers::{Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes};
+use crate::servers::{Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes, strict_guard};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -30,7 +32,7 @@ async fn fetch(url: &str, bytes_max: u64) -> Result<Fetched, FetchFailure> {
 
 async fn fetch_within(url: &str, bytes_max: u64, timeout_ms: u64) -> Result<Fetched, FetchFailure> {
     let output = OutputFetch { url, promised: None, bytes_max, timeout_ms };
-    HttpOutputFetcher::new(loopback_guard().client()).fetch(output).await
+    HttpOutputFetcher::new(loopback_guard().client(Purpose::Output)).fetch(output).await
 }
 
 async fn failure(url: &str, bytes_max: u64) -> (Sort, &'static str) {
@@ -221,11 +223,9 @@ async fn each_hop_is_judged_by_the_guard() {
 
         assert_eq!(failure.0, Sort::Forbidden, "{place}");
     }
-    let mut policy = GuardPolicy::default();
     let to = target.to_string();
     let url = serve(Router::new().route("/out", get(move || async move { Redirect::temporary(&to) }))).await;
-    policy.allow_server(url.socket_addrs(|| None).unwrap()[0]);
-    let fetcher = HttpOutputFetcher::new(Guard::new(policy).unwrap().client());
+    let fetcher = HttpOutputFetcher::new(strict_guard().with_provider(&url).client(Purpose::Output));
     let out = url.join("/out").unwrap();
 
     let output = OutputFetch { url: out.as_str(), promised: None, bytes_max: MIB, timeout_ms: 5_000 };

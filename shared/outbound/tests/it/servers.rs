@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use fluxgate_outbound::{Guard, GuardPolicy};
+use fluxgate_core::id::TenantId;
+use fluxgate_outbound::{Guard, GuardPolicy, NameSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
@@ -23,15 +24,20 @@ impl Count {
     }
 }
 
+/// Whoever names the URLs.
+pub(crate) fn tenant() -> TenantId {
+    TenantId::parse("acme").unwrap()
+}
+
 /// A guard that lets the tests' own servers through.
 pub(crate) fn loopback_guard() -> Guard {
     let allow = ["127.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()).to_vec();
-    Guard::new(GuardPolicy::allowing(allow)).unwrap()
+    Guard::new(GuardPolicy::allowing(allow), NameSettings::default()).unwrap()
 }
 
 /// A guard as it is in production.
 pub(crate) fn strict_guard() -> Guard {
-    Guard::new(GuardPolicy::default()).unwrap()
+    Guard::new(GuardPolicy::default(), NameSettings::default()).unwrap()
 }
 
 pub(crate) async fn serve(router: Router) -> Url {

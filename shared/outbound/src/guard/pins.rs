@@ -1,0 +1,153 @@
+//! The addresses that requests under way may connect to, by name. A connection goes to an address that was judged for a request,
+//! and asks nobody again: a name that changes its mind in between (DNS rebinding) gains nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::policy::{ForbiddenAddress, Way};
+
+/// What a name came to for one request.
+#[derive(Debug, Clone)]
+pub(super) enum Pinned {
+    /// Port 0 lets the client put in the URL's.
+    To(Arc<[SocketAddr]>),
+    Forbidden(ForbiddenAddress),
+    Unresolved(Unresolved),
+}
+
+/// Why a name has no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unresolved {
+    Absent,
+    Unanswered,
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "the name does not resolve",
+            Self::Unanswered => "the name could not be looked up in time",
+        })
+    }
+}
+
+impl std::error::Error for Unresolved {}
+
+type Key = (Way, Box<str>);
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    by_name: HashMap<Key, Vec<(u64, Pinned)>>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Pins(Arc<Mutex<Table>>);
+
+/// Keeps one request's pin in place while the request is on its way.
+pub(super) struct Pin {
+    pins: Pins,
+    key: Key,
+    id: u64,
+}
+
+impl Pins {
+    pub(super) fn pin(&self, way: Way, name: &str, pinned: Pinned) -> Pin {
+        let key: Key = (way, name.into());
+        let mut table = self.lock();
+        let id = table.next;
+        table.next += 1;
+        table.by_name.entry(key.clone()).or_default().push((id, pinned));
+        drop(table);
+        Pin { pins: self.clone(), key, id }
+    }
+
+    /// Connections belong to no request, so one of several pins is as good as another; but one that leads somewhere is better than
+    /// one that does not, whose tenant may only have waited too long behind its own names.
+    fn of(&self, way: Way, name: &str) -> Option<Pinned> {
+        let table = self.lock();
+        let pins = table.by_name.get(&(way, name.into()))?;
+        let usable = pins.iter().rev().find(|(_, pinned)| matches!(pinned, Pinned::To(_)));
+        usable.or(pins.last()).map(|(_, pinned)| pinned.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut table = self.pins.lock();
+        let Some(pins) = table.by_name.get_mut(&self.key) else { return };
+        pins.retain(|(id, _)| *id != self.id);
+        if pins.is_empty() {
+            table.by_name.remove(&self.key);
+        }
+    }
+}
+
+/// A client's only source of addresses. A resolver is not told the scheme, so each scheme has a client of its own.
+pub(super) struct PinnedAddresses {
+    pub(super) pins: Pins,
+    pub(super) way: Way,
+}
+
+impl Resolve for PinnedAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        let pinned = self.pins.of(self.way, name.as_str());
+        Box::pin(std::future::ready(match pinned {
+            Some(Pinned::To(addresses)) => {
+                let addresses: Vec<SocketAddr> = addresses.iter().copied().collect();
+                Ok(Box::new(addresses.into_iter()) as Addrs)
+            }
+            Some(Pinned::Forbidden(forbidden)) => Err(forbidden.into()),
+            Some(Pinned::Unresolved(unresolved)) => Err(unresolved.into()),
+            // The request is gone that the connection was for.
+            None => Err(Unresolved::Unanswered.into()),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "hooks.example";
+
+    async fn resolved(pins: &Pins, way: Way) -> Option<Vec<SocketAddr>> {
+        let addresses = PinnedAddresses { pins: pins.clone(), way };
+        addresses.resolve(NAME.parse().unwrap()).await.ok().map(Iterator::collect)
+    }
+
+    fn to(address: &str) -> Pinned {
+        Pinned::To(Arc::new([address.parse().unwrap()]))
+    }
+
+    #[tokio::test]
+    async fn a_name_leads_nowhere_without_a_request_under_way_or_for_another_scheme() {
+        let pins = Pins::default();
+
+        let pin = pins.pin(Way::Https, NAME, to("192.0.2.1:0"));
+        let during = (resolved(&pins, Way::Https).await, resolved(&pins, Way::Http).await);
+        drop(pin);
+
+        assert_eq!(during, (Some(vec!["192.0.2.1:0".parse().unwrap()]), None));
+        assert_eq!(resolved(&pins, Way::Https).await, None);
+        assert!(pins.lock().by_name.is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_request_s_failed_look_up_is_not_another_s() {
+        let pins = Pins::default();
+
+        let _one = pins.pin(Way::Https, NAME, to("192.0.2.1:0"));
+        let _other = pins.pin(Way::Https, NAME, Pinned::Unresolved(Unresolved::Unanswered));
+
+        assert!(resolved(&pins, Way::Https).await.is_some());
+    }
+}

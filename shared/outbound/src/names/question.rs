@@ -1,0 +1,88 @@
+//! One question to the DNS servers: the first, and the next ones when it says nothing for a while or nothing of use.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::base::iana::Rcode;
+use domain::base::{Message, MessageBuilder, Name, Rtype};
+use domain::net::client::protocol::UdpConnect;
+use domain::net::client::request::{RequestMessage, RequestMessageMulti, SendRequest as _};
+use domain::net::client::{dgram, stream};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+type Request = RequestMessage<Vec<u8>>;
+
+/// How patient a question is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// After it the same packet is sent again, once: it may have been lost.
+    resend: Duration,
+    /// After it the next server is asked as well.
+    next: Duration,
+}
+
+impl Patience {
+    /// For a look-up that takes this long in all.
+    pub(super) fn within(time: Duration) -> Self {
+        Self { resend: time / 2, next: time / 4 }
+    }
+}
+
+/// The answer of the server that knows it first; `None` when none does. The caller bounds the time.
+pub(super) async fn ask(
+    servers: &[SocketAddr],
+    name: &Name<Vec<u8>>,
+    kind: Rtype,
+    patience: Patience,
+) -> Option<Message<Bytes>> {
+    let request = request(name, kind)?;
+    let mut rest = servers.iter();
+    let mut asked = FuturesUnordered::new();
+    loop {
+        match rest.next() {
+            Some(server) => asked.push(one(*server, request.clone(), patience)),
+            None if asked.is_empty() => return None,
+            None => {}
+        }
+        if let Ok(Some(Some(answer))) = timeout(patience.next, asked.next()).await {
+            return Some(answer);
+        }
+    }
+}
+
+fn request(name: &Name<Vec<u8>>, kind: Rtype) -> Option<Request> {
+    let mut message = MessageBuilder::new_vec();
+    message.header_mut().set_rd(true);
+    let mut message = message.question();
+    message.push((name, kind)).ok()?;
+    RequestMessage::new(message).ok()
+}
+
+/// What this server knows: the records, or that there are none.
+async fn one(server: SocketAddr, request: Request, patience: Patience) -> Option<Message<Bytes>> {
+    let mut config = dgram::Config::new();
+    config.set_read_timeout(patience.resend);
+    config.set_max_retries(1);
+    // As the C library: old servers take a question with options for a broken one.
+    config.set_udp_payload_size(None);
+    // A socket of its own for each packet, so that nobody can guess where an answer would be taken.
+    let packets = dgram::Connection::with_config(UdpConnect::new(server), config);
+    let mut answer = packets.send_request(request.clone()).get_response().await.ok()?;
+    if answer.header().tc() {
+        answer = over_tcp(server, request).await?;
+    }
+    matches!(answer.header().rcode(), Rcode::NOERROR | Rcode::NXDOMAIN).then_some(answer)
+}
+
+async fn over_tcp(server: SocketAddr, request: Request) -> Option<Message<Bytes>> {
+    let stream = TcpStream::connect(server).await.ok()?;
+    let (connection, transport) = stream::Connection::<Request, RequestMessageMulti<Vec<u8>>>::new(stream);
+    let mut asked = connection.send_request(request);
+    tokio::select! {
+        answer = asked.get_response() => answer.ok(),
+        () = transport.run() => None,
+    }
+}
