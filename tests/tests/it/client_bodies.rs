@@ -39,7 +39,8 @@ async fn a_picture_inside_the_inputs_is_taken_however_it_is_written() {
     ];
 
     for (way, image) in ways {
-        let task = tenant.submit(&json!({ "prompt": "sepia", "image": image })).await;
+        // The list is not the model's; the same client sends it along.
+        let task = tenant.submit(&json!({ "prompt": "sepia", "image": image, "images": [image] })).await;
 
         assert_eq!(tenant.ended(&task).await["status"], "completed", "{way}");
         let sent = gateway.emulator.runs()[0].inputs["image"].as_str().unwrap().to_owned();
