@@ -5,6 +5,7 @@ use crate::delivery::Delivery;
 use crate::error::{Error, Result};
 use crate::id::{TaskId, TenantId};
 use crate::links::OutputLinks;
+use crate::port::{LinkMethod, LinkTerms};
 use crate::prediction::Prediction;
 use crate::signature::OutputLink;
 use crate::task::{Output, Step, Task};
@@ -37,16 +38,19 @@ impl Fluxgate {
 
     async fn links(&self, task: &Task) -> Result<Vec<String>> {
         match self.settings.output_links {
-            OutputLinks::Presigned => self.presigned(task, &task.outputs, self.bounds().presign_expires_ms).await,
+            OutputLinks::Presigned => {
+                let terms = LinkTerms::get(self.bounds().presign_expires_ms);
+                self.presigned(task, &task.outputs, terms).await
+            }
             OutputLinks::Relayed => Ok((0..task.outputs.len()).map(|n| self.relayed(task, n)).collect()),
         }
     }
 
-    async fn presigned(&self, task: &Task, outputs: &[Output], expires_ms: u64) -> Result<Vec<String>> {
+    async fn presigned(&self, task: &Task, outputs: &[Output], terms: LinkTerms) -> Result<Vec<String>> {
         let destination = self.ports.tenants.get(&task.tenant).await?.destination;
         let mut links = Vec::with_capacity(outputs.len());
         for output in outputs {
-            links.push(self.ports.objects.presign(&task.tenant, &destination, output, expires_ms).await?);
+            links.push(self.ports.objects.presign(&task.tenant, &destination, output, terms).await?);
         }
         Ok(links)
     }
@@ -58,15 +62,16 @@ impl Fluxgate {
         format!("{}{path}", self.settings.base_url.as_str())
     }
 
-    /// The presigned URL that a relayed link stands for. Kind `NotFound` for a link that was never given out, or has expired.
-    pub async fn redeem(&self, link: &OutputLink<'_>) -> Result<String> {
+    /// The presigned URL that a relayed link stands for, for a request of this method. Kind `NotFound` for a link that was never given out, or has expired.
+    pub async fn redeem(&self, link: &OutputLink<'_>, method: LinkMethod) -> Result<String> {
         let unknown = || Error::not_found("this link is not valid any more; ask for the task's result again");
         if !self.settings.capability.verify_output(link) || link.expires < self.now() {
             return Err(unknown());
         }
         let task = self.ports.tasks.get(link.tenant, link.task).await?;
         let output = task.outputs.get(link.n).ok_or_else(unknown)?;
-        let urls = self.presigned(&task, std::slice::from_ref(output), REDEEMED_EXPIRES_MS).await?;
+        let terms = LinkTerms { method, expires_ms: REDEEMED_EXPIRES_MS };
+        let urls = self.presigned(&task, std::slice::from_ref(output), terms).await?;
         urls.into_iter().next().ok_or_else(unknown)
     }
 
