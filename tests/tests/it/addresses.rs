@@ -8,7 +8,7 @@ use fluxgate_tests::{DnsServer, Gateway, GatewayOptions, LiveReceiver, TestTenan
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-const PICTURE: &str = "data:image/png;base64,aGVsbG8=";
+const PICTURE: &str = "data:image/png;base64,iVBORw0KGgo=";
 
 /// Nothing private is allowed; the vendor is at a loopback address all the same.
 async fn strict(dns: &DnsServer) -> Gateway {

@@ -4,7 +4,7 @@ use fluxgate_core::port::{LinkTerms, ObjectStore, Stored};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
-use fluxgate_core::{Kind, Retry};
+use fluxgate_core::{Fault, Kind, Retry};
 use fluxgate_embedded::s3::{ConnectionBounds, S3Server, S3Settings, create_bucket};
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 
@@ -101,7 +101,7 @@ async fn a_put_is_conditional_carries_the_known_digest_and_signs_no_payload() {
 }
 
 #[tokio::test]
-async fn keys_that_may_not_write_are_forbidden_for_good() {
+async fn keys_of_ours_that_s3_does_not_take_are_no_fault_of_the_tenant() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder);
     create_bucket(folder.path(), "tenant-acme").unwrap();
@@ -110,7 +110,7 @@ async fn keys_that_may_not_write_are_forbidden_for_good() {
 
     let error = put(&wrong).await.unwrap_err();
 
-    assert_eq!((error.kind, error.retry, error.code), (Kind::Forbidden, Retry::Never, "bucket_denied"), "{error}");
+    assert_eq!((error.kind, error.retry, error.fault), (Kind::Unavailable, Retry::Later, Fault::Ours), "{error}");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_refusal_of_s3_says_the_bucket_and_neither_keys_nor_s3_s_own_words() {
 
     let error = put(&store).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Forbidden, "bucket_denied"));
+    assert_eq!((error.kind, error.code, error.fault), (Kind::Forbidden, "bucket_denied", Fault::Tenant));
     assert!(error.to_string().contains("tenant-acme") && error.with_causes().contains("AccessDenied"), "{error}");
     for text in [error.with_causes(), format!("{error:?}")] {
         assert!(!text.contains("Signature") && !text.contains(SECRET), "{text}");
@@ -160,7 +160,7 @@ async fn an_existing_object_of_somebody_else_is_not_taken_for_an_output() {
     let error = put(&store).await.unwrap_err();
 
     assert_eq!((error.kind, error.code), (Kind::Unavailable, "bucket_key_taken"), "{error}");
-    assert_eq!(error.fault, fluxgate_core::Fault::Tenant);
+    assert_eq!(error.fault, Fault::Tenant);
 }
 
 #[tokio::test]

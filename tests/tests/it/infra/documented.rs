@@ -50,6 +50,60 @@ fn the_routes_of_the_admin_api_are_those_there_are() {
     assert_eq!(documented, routes.map(str::to_owned).collect());
 }
 
+/// What a reader pastes command by command must not lean on a variable that nobody has set. The shell's own are not asked about.
+#[test]
+fn every_variable_of_the_guides_commands_is_set_by_an_earlier_one() {
+    for (guide, deploys_from) in [("README.md", "## Deploy to AWS"), ("infra/README.md", "## Deploy")] {
+        let text = read(guide);
+        let text = &text[text.find(&format!("\n{deploys_from}\n")).unwrap()..];
+        let mut set = BTreeSet::from(["1", "@"]);
+        let mut used = 0;
+        for line in commands(text) {
+            for name in variables(line) {
+                used += 1;
+                assert!(set.contains(name) || line.contains(&format!("for {name} in")), "{guide}: ${name} in: {line}");
+            }
+            set.extend(assigned(line));
+        }
+        assert!(used > 5, "{guide}: only {used} variables were seen");
+    }
+}
+
+#[test]
+fn the_guides_name_the_region_for_the_aws_cli_and_for_sam() {
+    for guide in ["README.md", "infra/README.md"] {
+        let region = read(guide).lines().find(|line| line.starts_with("$ export AWS_REGION=")).map(str::to_owned);
+
+        assert!(region.is_some_and(|line| line.contains(" AWS_DEFAULT_REGION=")), "{guide}");
+    }
+}
+
+/// The lines of the console blocks, comments aside.
+fn commands(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = text.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.flat_map(str::lines).map(|line| line.split(" # ").next().unwrap_or(line))
+}
+
+/// `$NAME` and `${NAME…}`; `$(…)` and what a single quote keeps are none.
+fn variables(line: &str) -> impl Iterator<Item = &str> {
+    line.split('$').skip(1).filter_map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '@';
+        let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+        (end > 0).then_some(&rest[..end])
+    })
+}
+
+/// What a command sets: `NAME=`, `read NAME`, and the credentials that the AWS CLI exports.
+fn assigned(line: &str) -> Vec<&str> {
+    if line.contains("export-credentials") {
+        return vec!["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    }
+    let read = line.strip_prefix("$ read -rs ").and_then(|rest| rest.split_whitespace().next());
+    let words = line.split([' ', ';', '(']).filter_map(|word| word.split_once('=')).map(|(name, _)| name);
+    words.chain(read).collect()
+}
+
 /// The cells of the tables between a heading and the next of its rank, without their code marks and their heads.
 fn section(heading: &str) -> Vec<Vec<String>> {
     let guide = read("infra/README.md");
