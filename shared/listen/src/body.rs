@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -9,8 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::answer::{BoxError, Broken};
-use crate::bounds::ConnectionBounds;
-use crate::connection::InHand;
+use crate::connection::{Connection, InHand};
 use crate::patience::Patience;
 
 /// A request's body. It fails with [`io::ErrorKind::TimedOut`] when the client is too slow; time in which nobody asks for more of
@@ -19,11 +19,21 @@ use crate::patience::Patience;
 pub struct RequestBody {
     incoming: Incoming,
     patience: Patience,
+    connection: Arc<Connection>,
+    ended: bool,
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, bounds: &ConnectionBounds) -> Self {
-        Self { incoming, patience: Patience::for_body(bounds) }
+    pub(crate) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
+        Self { incoming, patience: Patience::for_body(&connection.registry.bounds), connection, ended: false }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if !self.ended && !self.incoming.is_end_stream() {
+            self.connection.leaves_unread();
+        }
     }
 }
 
@@ -38,7 +48,10 @@ impl Body for RequestBody {
                 body.patience.moved(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(ended) => Poll::Ready(ended.map(|failed| failed.map_err(Into::into))),
+            Poll::Ready(ended) => {
+                body.ended = ended.is_none();
+                Poll::Ready(ended.map(|failed| failed.map_err(Into::into)))
+            }
             Poll::Pending => {
                 ready!(body.patience.poll_over(cx));
                 let text = "the client sends its body too slowly";

@@ -1,5 +1,5 @@
-//! A connection's socket as hyper uses it: tells when a client begins to speak and when it has its whole answer, and gives up
-//! one that does not read.
+//! A connection's socket as hyper uses it: tells when a client begins to speak and when it has its whole answer, gives up one
+//! that does not read, and closes so that an early answer arrives.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,17 +12,19 @@ use tokio::net::TcpStream;
 
 use crate::bounds::ConnectionBounds;
 use crate::connection::Connection;
+use crate::linger::Linger;
 use crate::patience::Patience;
 
 pub(crate) struct ClientIo {
     stream: TokioIo<TcpStream>,
     connection: Arc<Connection>,
     patience: Patience,
+    linger: Option<Linger>,
 }
 
 impl ClientIo {
     pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, bounds: &ConnectionBounds) -> Self {
-        Self { stream: TokioIo::new(stream), connection, patience: Patience::for_stalls(bounds) }
+        Self { stream: TokioIo::new(stream), connection, patience: Patience::for_stalls(bounds), linger: None }
     }
 
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -83,6 +85,11 @@ impl Write for ClientIo {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let client = self.get_mut();
+        if client.linger.is_none() {
+            ready!(Pin::new(&mut client.stream).poll_shutdown(cx))?;
+        }
+        let linger = client.linger.get_or_insert_with(|| Linger::new(client.connection.left_unread()));
+        linger.poll_over(client.stream.inner_mut(), cx).map(Ok)
     }
 }

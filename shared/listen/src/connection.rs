@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) counted: AtomicBool,
     /// The answer has been handed over to hyper, whole.
     answered: AtomicBool,
+    /// A request was answered before its body was read.
+    unread: AtomicBool,
 }
 
 impl Connection {
@@ -48,6 +50,7 @@ impl Connection {
             head_since_ms: AtomicU64::new(0),
             counted: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
         }
     }
 
@@ -57,6 +60,15 @@ impl Connection {
         if is_first {
             self.head_since_ms.store(self.registry.now_ms(), Ordering::Relaxed);
         }
+    }
+
+    /// Nobody will read the rest of this body.
+    pub(crate) fn leaves_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn left_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// Whatever hyper was given is with the client, as far as we can know.
@@ -74,6 +86,7 @@ pub(crate) struct InHand(Arc<Connection>);
 impl InHand {
     /// `None`: the connection has just been given up.
     fn begin(connection: &Arc<Connection>) -> Option<Self> {
+        connection.unread.store(false, Ordering::Relaxed);
         connection.registry.begins(connection).then(|| Self(connection.clone()))
     }
 }
@@ -109,7 +122,7 @@ async fn requests<A: Answer>(
     let io = ClientIo::new(stream, connection.clone(), &bounds);
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let begun = InHand::begin(&connection).map(|in_hand| {
-            let request = request.map(|incoming| RequestBody::new(incoming, &bounds));
+            let request = request.map(|incoming| RequestBody::new(incoming, connection.clone()));
             (in_hand, answer.answer(request))
         });
         // In a box of its own: a connection that waits for a request has no room for one.

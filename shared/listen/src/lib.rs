@@ -11,6 +11,7 @@ mod bounds;
 mod client_io;
 mod connection;
 mod files;
+mod linger;
 mod listening;
 mod patience;
 mod peer;

@@ -116,6 +116,18 @@ async fn a_submit_whose_body_does_not_come_is_408_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_refusal_reaches_a_client_that_sends_its_whole_body_first() {
+    let gateway = Gateway::start().await;
+    let mut client = RawClient::connect(&gateway.server.base_url()).await;
+
+    client.send(&format!("POST /api/v3/{MODEL} HTTP/1.1\r\nhost: x\r\ncontent-length: 8000000\r\n\r\n")).await;
+    client.send(&"x".repeat(8_000_000)).await;
+
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_submit_that_is_held_in_sync_mode_is_answered_whoever_else_connects() {
     let options =
         GatewayOptions { connections: capped(8), run_time: Duration::from_secs(1), ..GatewayOptions::default() };

@@ -52,6 +52,17 @@ async fn a_body_that_is_there_is_read_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_before_the_body_was_read_reaches_a_client_that_sends_all_of_it_first() {
+    let server = Server::start(quick());
+    let mut client = Client::connect(server.addr()).await;
+
+    client.send("POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: 8000000\r\n\r\n").await;
+    client.send(&"x".repeat(8_000_000)).await;
+
+    assert!(client.rest().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut() {
     let mut server = Server::start(quick());
     let mut client = Client::connect_from(1, server.addr()).await;
