@@ -1,6 +1,6 @@
 //! Links of the provider that do not lead to the outputs: the provider is asked for others, and what nobody has ends soon.
 
-use fluxgate_emulator::{Fault, Faults};
+use fluxgate_emulator::{Fault, Faults, OddOutput};
 use fluxgate_local::settings::BoundsSettings;
 use fluxgate_tests::gateway::{patient, quick};
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant, eventually};
@@ -97,6 +97,8 @@ async fn what_no_fresh_link_would_mend_ends_after_one() {
     let small = BoundsSettings { output_bytes_max: Some(100), ..patient() };
     let cases = [
         (Faults { wrong_output_type: Fault::Always, ..Faults::default() }, patient(), "output_not_media"),
+        // At an address without an extension: the type of the model told what was to come.
+        (Faults { odd_output: Some(OddOutput::Page), ..Faults::default() }, patient(), "output_not_media"),
         (Faults { empty_output: Fault::Always, ..Faults::default() }, patient(), "output_empty"),
         (Faults::default(), small, "output_too_large"),
         (Faults { output_redirects: 6, ..Faults::default() }, patient(), "output_unavailable"),
