@@ -1,5 +1,6 @@
 //! HTTP: routers from which the OpenAPI document is generated, tokens to principals, errors to status codes.
 
+mod accept;
 mod admin;
 pub mod auth;
 mod bearer;

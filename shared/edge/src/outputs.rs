@@ -1,11 +1,12 @@
 //! `/outputs/…`: a link that Fluxgate signed, redeemed for a fresh URL of the tenant's bucket.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use fluxgate_core::Error;
 use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::port::LinkMethod;
 use fluxgate_core::signature::OutputLink;
 use fluxgate_core::time::Timestamp;
 
@@ -14,9 +15,11 @@ use crate::state::Edge;
 
 pub(crate) const PATH: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
 
-/// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for whatever was never given out.
+/// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for whatever was never given out. Who
+/// asks by HEAD is sent to a URL for HEAD: a presigned URL is for one method.
 pub(crate) async fn redeem(
     State(edge): State<Edge>,
+    method: Method,
     Path((tenant, task, n, expires, token)): Path<(String, String, String, String, String)>,
 ) -> Result<Response, Problem> {
     let unknown = || Error::not_found("there is no such output");
@@ -25,6 +28,7 @@ pub(crate) async fn redeem(
     let n = n.parse().map_err(|_| unknown())?;
     let expires = Timestamp(expires.parse().map_err(|_| unknown())?);
     let link = OutputLink { tenant: &tenant, task: &task, n, expires, token: &token };
-    let url = edge.fluxgate.redeem(&link).await?;
+    let method = if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get };
+    let url = edge.fluxgate.redeem(&link, method).await?;
     Ok((StatusCode::FOUND, [(LOCATION, url), (CACHE_CONTROL, "no-store".to_owned())]).into_response())
 }

@@ -7,7 +7,7 @@ use fluxgate_core::catalogue::Catalogue;
 use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, NewObject, ObjectStore, Outgoing,
+    AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, LinkTerms, NewObject, ObjectStore, Outgoing,
     OutputFetch, OutputFetcher, Purpose, PutOff, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload,
     Upstream,
 };
@@ -36,7 +36,7 @@ impl ObjectStore for Absent {
         Err(absent("buckets"))
     }
 
-    async fn presign(&self, _: &TenantId, _: &Destination, _: &Output, _: u64) -> Result<String> {
+    async fn presign(&self, _: &TenantId, _: &Destination, _: &Output, _: LinkTerms) -> Result<String> {
         Err(absent("buckets"))
     }
 }

@@ -20,7 +20,7 @@ use aws_sdk_s3::Client;
 pub use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{NewObject, ObjectStore, Stored};
+use fluxgate_core::port::{LinkTerms, NewObject, ObjectStore, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 
@@ -120,7 +120,7 @@ impl ObjectStore for S3ObjectStore {
         put::put_new(&bucket, object).await
     }
 
-    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, expires_ms: u64) -> Result<String> {
-        self.signer.presign(tenant, to, output, expires_ms).await
+    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, link: LinkTerms) -> Result<String> {
+        self.signer.presign(tenant, to, output, link).await
     }
 }

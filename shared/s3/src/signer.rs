@@ -13,6 +13,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::media::disposition;
+use fluxgate_core::port::{LinkMethod, LinkTerms};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Error, Result};
@@ -56,22 +57,22 @@ impl S3Signer {
         Self { roles: Some(roles), ..self }
     }
 
-    /// A URL that downloads the output for at least as long as asked. Signed in a role it dies with the role's keys, however long
+    /// A URL that reads the output, by the method asked, for at least as long as asked. Signed in a role it dies with the role's keys, however long
     /// it was asked to work: within the hour.
     pub async fn presign(
         &self,
         tenant: &TenantId,
         destination: &Destination,
         output: &Output,
-        expires_ms: u64,
+        link: LinkTerms,
     ) -> Result<String> {
         let caller = self.caller(destination, tenant).await?;
-        let validity = Validity::of(expires_ms, SystemTime::now(), caller.expires())?;
+        let validity = Validity::of(link.expires_ms, SystemTime::now(), caller.expires())?;
         let keys = match caller.keys() {
             Some(keys) => keys.clone(),
             None => self.settings.credentials.provide_credentials().await.map_err(|error| unsigned().source(error))?,
         };
-        self.signed(output, validity, keys).await
+        self.signed(output, link.method, validity, keys).await
     }
 
     pub(super) async fn caller(&self, destination: &Destination, tenant: &TenantId) -> Result<Caller> {
@@ -79,15 +80,28 @@ impl S3Signer {
     }
 
     /// The bucket's owner is not demanded: that is a header, which nobody who follows a link sends.
-    async fn signed(&self, output: &Output, validity: Validity, keys: Credentials) -> Result<String> {
+    async fn signed(
+        &self,
+        output: &Output,
+        method: LinkMethod,
+        validity: Validity,
+        keys: Credentials,
+    ) -> Result<String> {
         let key = utf8_percent_encode(&output.key, KEY);
         // Whoever stored the object: nothing that a browser would run is opened in the bucket's name.
-        let kept = disposition(&output.content_type).map(|kept| format!("&response-content-disposition={kept}"));
-        let kept = kept.unwrap_or_default();
-        let url = format!("{}/{key}?x-id=GetObject{kept}", self.bucket_url(&output.bucket).await?);
-        let mut request = http::Request::get(&url).body(()).map_err(|error| unsigned().source(error))?;
+        let kept = disposition(&output.content_type).map(|kept| format!("response-content-disposition={kept}"));
+        // As the SDK has it: a GET names its operation, for which there are several.
+        let (method, operation) = match method {
+            LinkMethod::Get => (http::Method::GET, Some("x-id=GetObject".to_owned())),
+            LinkMethod::Head => (http::Method::HEAD, None),
+        };
+        let parameters: Vec<String> = operation.into_iter().chain(kept).collect();
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        let url = format!("{}/{key}{mark}{}", self.bucket_url(&output.bucket).await?, parameters.join("&"));
+        let request = http::Request::builder().method(method.clone()).uri(&url).body(());
+        let mut request = request.map_err(|error| unsigned().source(error))?;
         let body = SignableBody::UnsignedPayload;
-        let signable = SignableRequest::new("GET", url, std::iter::empty(), body);
+        let signable = SignableRequest::new(method.as_str(), url, std::iter::empty(), body);
         let signable = signable.map_err(|error| unsigned().source(error))?;
         let identity = keys.into();
         let params = SigningParams::builder()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{NewObject, ObjectBody, ObjectStore as _, Stored};
+use fluxgate_core::port::{LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored};
 use fluxgate_core::tenant::Destination;
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
 use fluxgate_tests::Ministack;
@@ -92,7 +92,7 @@ async fn a_large_object_arrives_in_parts_as_one() {
 
     let Stored::Created(output) = bed.put(object).await else { panic!("the key is new") };
 
-    let url = bed.store.presign(&tenant(), &destination(), &output, 60_000).await.unwrap();
+    let url = bed.store.presign(&tenant(), &destination(), &output, LinkTerms::get(60_000)).await.unwrap();
     let answer = reqwest::get(url).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "video/mp4");
     assert_eq!(answer.headers()["content-disposition"], "attachment");

@@ -48,6 +48,36 @@ async fn health(gateway: &Gateway, token: Option<&str>) -> Value {
 }
 
 #[tokio::test]
+async fn head_is_answered_wherever_get_is() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    tenant.ended(&task).await;
+    let document: Value = gateway.http().get(gateway.url("/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let got = document["paths"].as_object().unwrap().iter().filter(|(_, operations)| operations.get("get").is_some());
+    let of_tenants = got.map(|(path, _)| (path.replace("{id}", &task), tenant.token.clone()));
+    let admin = gateway.server.folder().secrets.admin_token.expose().to_owned();
+    let of_operators = ["tenants", "tenants/acme", "tenants/acme/prices", "tenants/acme/account", "reconcile", "audit"]
+        .map(|path| (format!("/admin/v1/{path}"), admin.clone()));
+    let of_all = ["/openapi.json", "/metrics"].map(|path| (path.to_owned(), String::new()));
+
+    for (path, token) in of_tenants.chain(of_operators).chain(of_all) {
+        let get = gateway.http().get(gateway.url(&path)).bearer_auth(&token).send().await.unwrap();
+        let head = gateway.http().head(gateway.url(&path)).bearer_auth(&token).send().await.unwrap();
+
+        assert_eq!(
+            (head.status(), head.headers().get("content-type")),
+            (get.status(), get.headers().get("content-type"))
+        );
+        assert!(head.status() == 200 || path.ends_with(&task) || path == "/v1/budget", "{path}: {}", head.status());
+        assert!(head.bytes().await.unwrap().is_empty(), "{path}");
+    }
+    let output = tenant.result(&task).await["outputs"][0].as_str().unwrap().to_owned();
+    let head = gateway.http().head(&output).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), &head.headers()["content-type"]), (200, &"image/jpeg".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn healthz_tells_strangers_that_it_serves_and_nothing_else() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;

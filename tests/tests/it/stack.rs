@@ -37,6 +37,22 @@ async fn objects(tenant: &TestTenant, task: &str) -> Vec<Value> {
     tenant.result(task).await["objects"].as_array().cloned().unwrap_or_default()
 }
 
+/// A link may be asked what it leads to: the URL behind it is then signed for HEAD.
+async fn looked_at(link: &str, bytes: usize) {
+    let straight = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let behind = async |method: reqwest::Method| {
+        let answer = straight.request(method, link).send().await.unwrap();
+        assert_eq!(answer.status(), 302);
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    };
+    let (get, head) = (behind(reqwest::Method::GET).await, behind(reqwest::Method::HEAD).await);
+
+    let said = straight.head(&head).send().await.unwrap();
+
+    assert!(get.contains("x-id=GetObject") && !head.contains("x-id=GetObject"), "{head}");
+    assert_eq!((said.status().as_u16(), &said.headers()["content-length"]), (200, &bytes.to_string().parse().unwrap()));
+}
+
 #[tokio::test]
 async fn an_edit_travels_through_the_functions_from_submit_to_callback() {
     let stack = Stack::start().await;
@@ -53,6 +69,7 @@ async fn an_edit_travels_through_the_functions_from_submit_to_callback() {
     let digest: String = sha256(&output).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(prediction["objects"][0]["sha256"], digest);
     assert_eq!(prediction["objects"][0]["bytes"], output.len());
+    looked_at(prediction["outputs"][0].as_str().unwrap(), output.len()).await;
     assert_eq!(tenant.balance_usd().await, 0.92);
     standardwebhooks::Webhook::new(&secret).unwrap().verify(&callback.body, &callback.headers).unwrap();
     assert_eq!(callback.json()["data"]["outputs"], prediction["outputs"]);

@@ -68,6 +68,30 @@ async fn stats(tenant: &TestTenant, from: Timestamp, until: Timestamp) -> Value 
 }
 
 #[tokio::test]
+async fn the_form_of_usage_is_the_one_that_the_request_would_rather_have() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+
+    for (accept, wanted) in [
+        ("text/csv;q=0.1, application/json", "application/json"),
+        ("application/json;q=0.1, */*", "text/csv; charset=utf-8; header=present"),
+        ("text/csv;q=0, */*", "application/json"),
+        // Neither is accepted, and JSON is better than nothing.
+        ("text/html", "application/json"),
+    ] {
+        let request = tenant.http().get(tenant.url("/v1/usage")).header("accept", accept);
+        let answer = tenant.send(request).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.headers["content-type"].to_str().unwrap()),
+            (200, wanted),
+            "{accept}"
+        );
+        let vary: Vec<&str> = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+        assert!(vary.join(",").to_lowercase().split(',').any(|name| name.trim() == "accept"), "{vary:?}");
+    }
+}
+
+#[tokio::test]
 async fn after_a_burst_with_failures_every_sum_is_the_ledger_s_to_the_micro_dollar() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "10").await;

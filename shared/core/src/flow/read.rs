@@ -5,6 +5,7 @@ use crate::delivery::Delivery;
 use crate::error::{Error, Result};
 use crate::id::{TaskId, TenantId};
 use crate::links::OutputLinks;
+use crate::port::{LinkMethod, LinkTerms};
 use crate::prediction::Prediction;
 use crate::signature::OutputLink;
 use crate::task::{Output, Produced, State, Step, Task};
@@ -39,7 +40,8 @@ impl Fluxgate {
     async fn output_links(&self, task: &Task) -> Result<Vec<String>> {
         let mut presigned = match self.settings.output_links {
             OutputLinks::Presigned if !task.outputs.is_empty() => {
-                self.presigned(task, &task.outputs, self.bounds().presign_expires_ms).await?
+                let terms = LinkTerms::get(self.bounds().presign_expires_ms);
+                self.presigned(task, &task.outputs, terms).await?
             }
             OutputLinks::Presigned | OutputLinks::Relayed => Vec::new(),
         }
@@ -51,11 +53,11 @@ impl Fluxgate {
         Ok(task.produced().enumerate().map(link).collect())
     }
 
-    async fn presigned(&self, task: &Task, outputs: &[Output], expires_ms: u64) -> Result<Vec<String>> {
+    async fn presigned(&self, task: &Task, outputs: &[Output], terms: LinkTerms) -> Result<Vec<String>> {
         let destination = self.ports.tenants.get(&task.tenant).await?.destination;
         let mut links = Vec::with_capacity(outputs.len());
         for output in outputs {
-            links.push(self.ports.objects.presign(&task.tenant, &destination, output, expires_ms).await?);
+            links.push(self.ports.objects.presign(&task.tenant, &destination, output, terms).await?);
         }
         Ok(links)
     }
@@ -67,8 +69,9 @@ impl Fluxgate {
         format!("{}{path}", self.settings.base_url.as_str())
     }
 
-    /// The presigned URL that a relayed link stands for; the provider's own of an output that is not in the bucket. Kind `NotFound` for a link that was never given out, or has expired.
-    pub async fn redeem(&self, link: &OutputLink<'_>) -> Result<String> {
+    /// The presigned URL that a relayed link stands for, for a request of this method; the provider's own of an output that is not
+    /// in the bucket. Kind `NotFound` for a link that was never given out, or has expired.
+    pub async fn redeem(&self, link: &OutputLink<'_>, method: LinkMethod) -> Result<String> {
         let unknown = || Error::not_found("this link is not valid any more; ask for the task's result again");
         if !self.settings.capability.verify_output(link) || link.expires < self.now() {
             return Err(unknown());
@@ -78,7 +81,8 @@ impl Fluxgate {
             Produced::AtProvider(link) => return Ok(link.url.clone()),
             Produced::Archived(output) => output,
         };
-        let urls = self.presigned(&task, std::slice::from_ref(output), REDEEMED_EXPIRES_MS).await?;
+        let terms = LinkTerms { method, expires_ms: REDEEMED_EXPIRES_MS };
+        let urls = self.presigned(&task, std::slice::from_ref(output), terms).await?;
         urls.into_iter().next().ok_or_else(unknown)
     }
 

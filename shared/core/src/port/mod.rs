@@ -28,7 +28,7 @@ pub use endpoint_store::{EndpointList, EndpointStore};
 pub use entropy::{Entropy, Ids};
 pub use guard::{AddressGuard, Purpose};
 pub use line_store::LineStore;
-pub use object_store::{NewObject, ObjectBody, ObjectStore, Stored};
+pub use object_store::{LinkMethod, LinkTerms, NewObject, ObjectBody, ObjectStore, Stored};
 pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, OutputFetcher};
 pub use queue::{DeadLetter, Lease, Queue};
 pub use task_store::{Admitted, TaskStore};

@@ -46,19 +46,42 @@ impl Stored {
     }
 }
 
+/// What a presigned URL may do, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkTerms {
+    pub method: LinkMethod,
+    pub expires_ms: u64,
+}
+
+/// The method that a presigned URL is signed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkMethod {
+    /// The object.
+    Get,
+    /// What is said of it, without its bytes.
+    Head,
+}
+
+impl LinkTerms {
+    /// A download.
+    pub fn get(expires_ms: u64) -> Self {
+        Self { method: LinkMethod::Get, expires_ms }
+    }
+}
+
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable` when the bucket cannot be
     /// written now, kind `Forbidden` when it may not be. Type, disposition and the vendor's type are kept with the object.
     async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored>;
 
-    /// A URL that downloads the object for `expires_ms`, without asking the bucket; what a browser must not open comes as an
-    /// attachment, however it was stored.
+    /// A URL that reads the object for `expires_ms` by this method and no other, without asking the bucket; what a browser must not
+    /// open comes as an attachment, however it was stored.
     async fn presign(
         &self,
         tenant: &TenantId,
         destination: &Destination,
         output: &Output,
-        expires_ms: u64,
+        link: LinkTerms,
     ) -> Result<String>;
 }

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use fluxgate_core::day::Day;
 use fluxgate_core::flow::UsageQuery;
@@ -13,11 +13,16 @@ use fluxgate_core::{Error, Result};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::accept::preferred;
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::state::Edge;
 
-const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+/// The first is what a request gets that accepts neither.
+const OFFERS: [&str; 2] = ["application/json", CSV];
+/// Said of either form: a cache must not give the one for the other.
+const VARIES: (HeaderName, HeaderValue) = (VARY, HeaderValue::from_static("accept"));
 
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -28,7 +33,7 @@ pub(crate) struct UsageParams {
     to: Option<String>,
     /// `day`, `model` or `day,model`; both when left out.
     group_by: Option<String>,
-    /// `json` or `csv`; by the `Accept` header when left out.
+    /// `json` or `csv`; by the `Accept` header when left out, and JSON for a header that accepts neither.
     format: Option<String>,
 }
 
@@ -97,9 +102,10 @@ pub(crate) async fn usage(
     let query = UsageQuery { tenant: &principal.tenant, window: days.window()?, model: None };
     let report = edge.fluxgate.usage(&query).await?;
     if wants_csv {
-        return Ok(([(CONTENT_TYPE, CSV)], csv(grouping, &report.grouped(grouping))).into_response());
+        let content_type = (CONTENT_TYPE, HeaderValue::from_static(CSV));
+        return Ok(([VARIES, content_type], csv(grouping, &report.grouped(grouping))).into_response());
     }
-    Ok(Json(view(days, grouping, &report)).into_response())
+    Ok(([VARIES], Json(view(days, grouping, &report))).into_response())
 }
 
 impl UsageParams {
@@ -128,7 +134,7 @@ impl UsageParams {
             Some("csv") => Ok(true),
             Some("json") => Ok(false),
             Some(_) => Err(bad("format", "'format' must be json or csv".to_owned())),
-            None => Ok(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(prefers_csv)),
+            None => Ok(preferred(headers, &OFFERS).is_some_and(|place| OFFERS[place] == CSV)),
         }
     }
 
@@ -139,12 +145,6 @@ impl UsageParams {
     fn to(&self) -> Result<Option<Day>> {
         self.to.as_deref().map(|text| day("to", text)).transpose()
     }
-}
-
-/// True when CSV is named before JSON.
-fn prefers_csv(accept: &str) -> bool {
-    let names = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
-    names.into_iter().find(|name| matches!(*name, "text/csv" | "application/json" | "*/*")) == Some("text/csv")
 }
 
 fn day(field: &str, text: &str) -> Result<Day> {

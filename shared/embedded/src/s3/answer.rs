@@ -15,14 +15,35 @@ pub(super) async fn answer(service: S3Service, request: Request<Body>) -> Result
         return Ok(preflight());
     }
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
-    // s3s logs whole requests, `Authorization` and signed query included, and every 412 as an error: it gets no subscriber.
-    let mut response = service.call(request).with_subscriber(Dispatch::none()).await?;
+    let download = download_of(&request);
+    let mut response = unlogged(&service, request).await?;
+    if let Some(download) = download.filter(|_| response.status() == StatusCode::FORBIDDEN) {
+        response = unlogged(&service, download).await?.map(|_| Body::empty());
+    }
     if readable {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         // A browser takes an object for what it was stored as, and for nothing else.
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     Ok(response)
+}
+
+/// s3s logs whole requests, `Authorization` and signed query included, and every 412 as an error: it gets no subscriber.
+async fn unlogged(service: &S3Service, request: Request<Body>) -> Result<Response<Body>, HttpError> {
+    service.call(request).with_subscriber(Dispatch::none()).await
+}
+
+/// Of a HEAD by a presigned URL, the GET that the URL may be for: whoever may download an object may ask what it is. S3 itself
+/// wants another URL for that, which nobody has who was given one.
+fn download_of(request: &Request<Body>) -> Option<Request<Body>> {
+    let presigned = request.uri().query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    if request.method() != Method::HEAD || !presigned {
+        return None;
+    }
+    let mut download = Request::new(Body::empty());
+    *download.uri_mut() = request.uri().clone();
+    *download.headers_mut() = request.headers().clone();
+    Some(download)
 }
 
 /// Says that any page may read; who may read what is said by the signature.

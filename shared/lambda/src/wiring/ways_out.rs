@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fluxgate_aws::sts::{RoleBounds, StsRoles};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{NewObject, ObjectStore, Stored, SystemClock, Upstream as _};
+use fluxgate_core::port::{LinkTerms, NewObject, ObjectStore, Stored, SystemClock, Upstream as _};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_outbound::{Guard, GuardPolicy, NameSettings, Roots, UpstreamSettings, WaveSpeedClient};
@@ -98,8 +98,8 @@ impl ObjectStore for Downloads {
         Absent.put_new(tenant, destination, object).await
     }
 
-    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, expires_ms: u64) -> Result<String> {
-        self.0.presign(tenant, to, output, expires_ms).await
+    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, link: LinkTerms) -> Result<String> {
+        self.0.presign(tenant, to, output, link).await
     }
 }
 

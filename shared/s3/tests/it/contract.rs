@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{NewObject, ObjectBody, ObjectStore, Stored};
+use fluxgate_core::port::{LinkMethod, LinkTerms, NewObject, ObjectBody, ObjectStore, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Kind, Retry};
@@ -55,7 +55,12 @@ impl Bench<'_> {
     }
 
     async fn presign(&self, output: &Output) -> String {
-        self.store.presign(&tenant(), &destination(&self.bucket), output, 60_000).await.unwrap()
+        self.presign_for(output, LinkMethod::Get).await
+    }
+
+    async fn presign_for(&self, output: &Output, method: LinkMethod) -> String {
+        let link = LinkTerms { method, expires_ms: 60_000 };
+        self.store.presign(&tenant(), &destination(&self.bucket), output, link).await.unwrap()
     }
 
     async fn download(&self, output: &Output) -> reqwest::Response {
@@ -188,6 +193,19 @@ pub(crate) async fn what_somebody_else_laid_at_the_key_comes_as_an_attachment_to
     let stored = bench.put(object(KEY, b"picture")).await.unwrap();
 
     assert_eq!(bench.download(&stored.output()).await.headers()["content-disposition"], "attachment");
+}
+
+pub(crate) async fn a_url_for_head_says_what_the_object_is_and_not_what_is_in_it(bench: Bench<'_>) {
+    let output = bench.put(object(KEY, b"picture")).await.unwrap().output();
+    let url = bench.presign_for(&output, LinkMethod::Head).await;
+    let http = reqwest::Client::new();
+
+    let said = http.head(&url).send().await.unwrap();
+    let read = http.get(&url).send().await.unwrap();
+
+    assert_eq!((said.status().as_u16(), said.headers()["content-length"].to_str().unwrap()), (200, "7"));
+    assert_eq!(said.headers()["content-type"], "image/png");
+    assert_eq!(read.status(), 403, "it was signed for HEAD");
 }
 
 pub(crate) async fn a_url_is_presigned_without_asking_the_bucket(bench: Bench<'_>) {

@@ -1,6 +1,6 @@
 //! The contract against the in-process S3 server, and the answers of S3 that it never gives against a stub.
 
-use fluxgate_core::port::{ObjectStore, Stored};
+use fluxgate_core::port::{LinkTerms, ObjectStore, Stored};
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
@@ -62,6 +62,7 @@ contract! {
     what_a_browser_must_not_open_comes_as_an_attachment_with_the_vendor_s_type_noted
     a_picture_may_be_shown_where_it_lies
     what_somebody_else_laid_at_the_key_comes_as_an_attachment_too
+    a_url_for_head_says_what_the_object_is_and_not_what_is_in_it
     a_url_is_presigned_without_asking_the_bucket
     keys_with_signs_in_them_are_stored_and_presigned_as_they_are
 }
@@ -207,7 +208,7 @@ async fn a_presigned_url_names_the_public_endpoint() {
     let settings = S3StoreSettings { public_endpoint, ..settings("http://127.0.0.1:1".to_owned()) };
     let store = S3ObjectStore::new(settings);
 
-    let url = store.presign(&tenant(), &destination("tenant-acme"), &output(), 60_000).await.unwrap();
+    let url = store.presign(&tenant(), &destination("tenant-acme"), &output(), LinkTerms::get(60_000)).await.unwrap();
 
     assert!(url.starts_with(&format!("https://pictures.example:8443/tenant-acme/{KEY}?")), "{url}");
     assert!(!url.contains(SECRET));
@@ -220,7 +221,7 @@ async fn a_destination_with_a_role_is_refused_where_no_roles_are_assumed() {
     let theirs = Destination { role: Some(role), ..destination("tenant-acme") };
 
     let put = store.put_new(&tenant(), &theirs, object(KEY, b"picture")).await.unwrap_err();
-    let presign = store.presign(&tenant(), &theirs, &output(), 60_000).await.unwrap_err();
+    let presign = store.presign(&tenant(), &theirs, &output(), LinkTerms::get(60_000)).await.unwrap_err();
 
     assert_eq!((put.kind, put.code), (Kind::Internal, "role_unsupported"));
     assert_eq!(presign.code, "role_unsupported");

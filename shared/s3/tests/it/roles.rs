@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fluxgate_core::id::{AccountId, TenantId};
+use fluxgate_core::port::LinkTerms;
 use fluxgate_core::port::ObjectStore as _;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::task::Output;
@@ -183,7 +184,7 @@ async fn a_role_that_cannot_be_assumed_leaves_the_bucket_alone() {
     let store = store(&stub, &roles);
 
     let put = store.put_new(&tenant(), &theirs("one"), object(KEY, b"picture")).await.unwrap_err();
-    let presign = store.presign(&tenant(), &theirs("one"), &output(), 60_000).await.unwrap_err();
+    let presign = store.presign(&tenant(), &theirs("one"), &output(), LinkTerms::get(60_000)).await.unwrap_err();
 
     assert_eq!((put.kind, put.code), (Kind::Unavailable, "role_denied"));
     assert_eq!(presign.code, "role_denied");
@@ -195,7 +196,8 @@ async fn a_url_is_presigned_in_the_role_and_lives_no_longer_than_its_keys() {
     let stub = Stub::silent().await;
     let store = store(&stub, &Arc::new(Roles::default()));
 
-    let url = store.presign(&tenant(), &theirs("one"), &output(), 7 * 24 * 3_600_000 - 60_000).await.unwrap();
+    let url =
+        store.presign(&tenant(), &theirs("one"), &output(), LinkTerms::get(7 * 24 * 3_600_000 - 60_000)).await.unwrap();
 
     assert!(url.contains("X-Amz-Credential=ASIAone") && url.contains("X-Amz-Security-Token=token-one"), "{url}");
     assert!(!url.contains("expected-bucket-owner") && !url.contains("role-secret"), "{url}");

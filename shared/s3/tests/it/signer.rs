@@ -5,13 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Config, Region};
 use aws_sdk_s3::presigning::PresigningConfig;
-use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::port::{Clock as _, LinkMethod, LinkTerms, SystemClock};
 use fluxgate_core::task::Output;
 use fluxgate_s3::{Credentials, S3Signer, S3SignerSettings, SharedCredentialsProvider};
 
 use crate::contract::{destination, tenant};
 
 const MINUTE_S: u64 = 60;
+const EXPIRES_S: u64 = 900;
 
 fn settings(region: &str, endpoint: Option<&str>, token: Option<&str>) -> S3SignerSettings {
     let keys = Credentials::new("AKIDOWN", "own-secret", token.map(str::to_owned), None, "test");
@@ -28,12 +29,17 @@ fn output(bucket: &str, key: &str) -> Output {
     Output { bucket, key, sha256: String::new(), bytes: 7, content_type: "image/png".to_owned() }
 }
 
-async fn signed(settings: S3SignerSettings, output: &Output, expires_s: u64) -> fluxgate_core::Result<String> {
-    let expires_ms = (expires_s - MINUTE_S) * 1000;
-    S3Signer::new(settings).presign(&tenant(), &destination(&output.bucket), output, expires_ms).await
+async fn signed(
+    settings: S3SignerSettings,
+    output: &Output,
+    method: LinkMethod,
+    expires_s: u64,
+) -> fluxgate_core::Result<String> {
+    let link = LinkTerms { method, expires_ms: (expires_s - MINUTE_S) * 1000 };
+    S3Signer::new(settings).presign(&tenant(), &destination(&output.bucket), output, link).await
 }
 
-async fn signed_by_the_sdk(settings: S3SignerSettings, output: &Output, expires_s: u64, minute: u64) -> String {
+async fn signed_by_the_sdk(settings: S3SignerSettings, output: &Output, method: LinkMethod, minute: u64) -> String {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region))
@@ -41,11 +47,20 @@ async fn signed_by_the_sdk(settings: S3SignerSettings, output: &Output, expires_
         .force_path_style(settings.force_path_style);
     config.set_endpoint_url(settings.endpoint);
     let start = UNIX_EPOCH + Duration::from_secs(minute * MINUTE_S);
-    let valid = PresigningConfig::builder().start_time(start).expires_in(Duration::from_secs(expires_s));
+    let valid =
+        PresigningConfig::builder().start_time(start).expires_in(Duration::from_secs(EXPIRES_S)).build().unwrap();
     let kept = (!output.content_type.starts_with("image/")).then(|| "attachment".to_owned());
-    let get = Client::from_conf(config.build()).get_object().bucket(&output.bucket).key(&output.key);
-    let get = get.set_response_content_disposition(kept);
-    get.presigned(valid.build().unwrap()).await.unwrap().uri().to_owned()
+    let client = Client::from_conf(config.build());
+    match method {
+        LinkMethod::Get => {
+            let get = client.get_object().bucket(&output.bucket).key(&output.key);
+            get.set_response_content_disposition(kept).presigned(valid).await.unwrap().uri().to_owned()
+        }
+        LinkMethod::Head => {
+            let head = client.head_object().bucket(&output.bucket).key(&output.key);
+            head.set_response_content_disposition(kept).presigned(valid).await.unwrap().uri().to_owned()
+        }
+    }
 }
 
 fn minute() -> u64 {
@@ -66,16 +81,18 @@ async fn a_url_is_the_one_that_the_sdk_makes() {
         (settings("us-east-1", Some("https://pictures.example:8443"), None), "tenant-acme", "flux/0.png"),
         (settings("us-east-1", Some("https://pictures.example/s3/"), Some("token")), "tenant-acme", "flux/0.png"),
     ];
-    for (settings, bucket, key) in cases {
+    let methods = [LinkMethod::Get, LinkMethod::Head];
+    for ((settings, bucket, key), method) in cases.iter().flat_map(|case| methods.map(|method| (case.clone(), method)))
+    {
         let output = output(bucket, key);
 
         let before = minute();
-        let ours = signed(settings.clone(), &output, 900).await.unwrap();
+        let ours = signed(settings.clone(), &output, method, EXPIRES_S).await.unwrap();
         let after = minute();
 
         // It may have been the next minute when it was signed.
-        let first = signed_by_the_sdk(settings.clone(), &output, 900, before).await;
-        let second = signed_by_the_sdk(settings, &output, 900, after).await;
+        let first = signed_by_the_sdk(settings.clone(), &output, method, before).await;
+        let second = signed_by_the_sdk(settings, &output, method, after).await;
         assert!(ours == first || ours == second, "\n{ours}\n{first}");
     }
 }
@@ -85,21 +102,23 @@ async fn a_url_of_what_a_browser_must_not_open_asks_for_an_attachment_as_the_sdk
     let page = Output { content_type: "text/html".to_owned(), ..output("tenant-acme", "flux/a b/0.html") };
     let settings = settings("us-east-1", None, None);
 
-    let before = minute();
-    let ours = signed(settings.clone(), &page, 900).await.unwrap();
-    let after = minute();
+    for method in [LinkMethod::Get, LinkMethod::Head] {
+        let before = minute();
+        let ours = signed(settings.clone(), &page, method, EXPIRES_S).await.unwrap();
+        let after = minute();
 
-    let first = signed_by_the_sdk(settings.clone(), &page, 900, before).await;
-    let second = signed_by_the_sdk(settings, &page, 900, after).await;
-    assert!(ours.contains("response-content-disposition=attachment"), "{ours}");
-    assert!(ours == first || ours == second, "\n{ours}\n{first}");
+        let first = signed_by_the_sdk(settings.clone(), &page, method, before).await;
+        let second = signed_by_the_sdk(settings.clone(), &page, method, after).await;
+        assert!(ours.contains("response-content-disposition=attachment"), "{ours}");
+        assert!(ours == first || ours == second, "\n{ours}\n{first}");
+    }
 }
 
 #[tokio::test]
 async fn a_directory_bucket_has_no_links_and_says_so() {
     let output = output("pictures--use1-az4--x-s3", "0.png");
 
-    let error = signed(settings("us-east-1", None, None), &output, 900).await.unwrap_err();
+    let error = signed(settings("us-east-1", None, None), &output, LinkMethod::Get, EXPIRES_S).await.unwrap_err();
 
     assert_eq!(error.code, "presign_unsupported", "{error}");
     assert!(error.message.contains("general purpose bucket"), "{error}");

@@ -55,6 +55,25 @@ async fn no_page_is_opened_in_the_server_s_name_and_no_type_is_guessed() {
 }
 
 #[tokio::test]
+async fn whoever_may_download_an_object_may_ask_what_it_is() {
+    let running = running().await;
+    running.put("a.png", b"picture").await;
+    let expires = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
+    let get = running.client.get_object().bucket(BUCKET).key("a.png");
+    let url = get.presigned(expires).await.unwrap().uri().to_owned();
+    let http = reqwest::Client::new();
+
+    let said = http.head(&url).send().await.unwrap();
+    let forged = http.head(url.replace("a.png", "b.png")).send().await.unwrap();
+    let bare = http.head(url.split('?').next().unwrap()).send().await.unwrap();
+
+    assert_eq!((said.status().as_u16(), said.headers()["content-length"].to_str().unwrap()), (200, "7"));
+    assert_eq!(said.headers()["access-control-allow-origin"], "*");
+    assert!(said.bytes().await.unwrap().is_empty());
+    assert_eq!((forged.status().as_u16(), bare.status().as_u16()), (403, 403));
+}
+
+#[tokio::test]
 async fn a_part_of_an_object_is_served_as_a_part() {
     let running = running().await;
     running.put("a.mp4", b"0123456789").await;
