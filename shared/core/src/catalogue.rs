@@ -159,8 +159,23 @@ fn refusal(error: &jsonschema::ValidationError<'_>) -> Error {
     }
     let path = error.instance_path().to_string();
     let name = path.trim_start_matches('/').to_owned();
+    if let ValidationErrorKind::Enum { options } = error.kind() {
+        return Error::invalid(
+            "invalid_parameter",
+            format!("the parameter '{name}' must be one of {}", listed(options)),
+        )
+        .field(name);
+    }
     let why = error.masked().to_string();
     Error::invalid("invalid_parameter", format!("the parameter '{name}' is not valid: {why}")).field(name)
+}
+
+/// All of them: whoever has guessed wrong once should not have to guess again.
+fn listed(options: &Value) -> String {
+    let texts = options.as_array().into_iter().flatten();
+    let texts: Vec<String> =
+        texts.map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned)).collect();
+    texts.join(", ")
 }
 
 #[cfg(test)]
@@ -179,6 +194,7 @@ mod tests {
                         "image": {"type": "string", "x-accept": "image/*"},
                         "mask": {"type": "string", "x-ui-component": "uploader"},
                         "frames": {"type": "array", "items": {"type": "string", "x-accept": "image/*"}},
+                        "size": {"enum": ["small", "large", 7]},
                         "guidance_scale": {"type": "number", "minimum": 1, "maximum": 10}
                     }}}]}
             }),
@@ -199,6 +215,14 @@ mod tests {
 
         assert_eq!((missing.code, missing.field.as_deref()), ("missing_parameter", Some("image")));
         assert_eq!((range.code, range.field.as_deref()), ("invalid_parameter", Some("guidance_scale")));
+    }
+
+    #[test]
+    fn a_value_that_is_none_of_a_list_is_told_the_whole_list() {
+        let error = accept(json!({"prompt": "x", "image": "y", "size": "huge"})).unwrap_err();
+
+        assert_eq!(error.message, "the parameter 'size' must be one of small, large, 7");
+        assert_eq!((error.code, error.field.as_deref()), ("invalid_parameter", Some("size")));
     }
 
     #[test]

@@ -43,6 +43,9 @@ async fn an_unknown_model_is_404_and_a_body_that_is_no_json_object_is_400() {
 
     let unknown = tenant.post("/api/v3/wavespeed-ai/no-such-model", &json!({ "prompt": "x" })).await;
     assert_eq!((unknown.status.as_u16(), unknown.text("/error_code").as_str()), (404, "unknown_model"));
+    let cancel = tenant.post("/api/v3/predictions/0f3c/cancel", &json!({})).await;
+    assert_eq!((cancel.status.as_u16(), cancel.text("/error_code").as_str()), (404, "not_found"));
+    assert!(cancel.text("/message").contains("GET /api/v3/predictions/{id}/result"), "{:?}", cancel.body);
     for body in ["", "{", "[]", "\"text\"", "{\"prompt\": }"] {
         let answer = tenant.send(raw(body)).await;
         assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (400, "invalid_json"), "{body:?}");

@@ -156,8 +156,28 @@ fn run(counted: Counted, submit: impl Future<Output = Result<Task>> + Send + 'st
     tokio::task::spawn_blocking(move || runtime.block_on(submit))
 }
 
+/// The first segments of the vendor's fixed paths. No model's owner is called so.
+const FIXED: [&str; 8] = ["balance", "billings", "media", "model", "models", "predictions", "user", "webhook"];
+
 fn model(segments: &[String]) -> Result<ModelId> {
+    if FIXED.contains(&segments[0].as_str()) {
+        return Err(no_such_route(segments));
+    }
     ModelId::parse(&segments.join("/")).map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
+}
+
+/// A path that only looks like a model's, because submit takes whatever no other route takes.
+fn no_such_route(segments: &[String]) -> Error {
+    let path = segments.join("/");
+    let instead = match segments[0].as_str() {
+        "predictions" => {
+            "a prediction is read by GET /api/v3/predictions/{id}/result, and all are listed by POST /api/v3/predictions; \
+             a run that was submitted cannot be cancelled"
+        }
+        "media" => "files are sent to POST /api/v3/media/upload/binary, or by a ticket of POST /api/v3/media/uploads",
+        _ => "GET /openapi.json lists the routes",
+    };
+    Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
 }
 
 /// Outputs are kept in the tenant's bucket and told as URLs; there is nothing to send inline.

@@ -181,7 +181,8 @@ fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
 }
 
 fn too_large(bytes_max: u64) -> Error {
-    Error::new(Kind::TooLarge, "upload_too_large", format!("an upload may hold {bytes_max} bytes")).field("size")
+    let text = format!("the file is over {bytes_max} bytes, the most that an upload may hold here; send a smaller one");
+    Error::new(Kind::TooLarge, "upload_too_large", text).field("size")
 }
 
 #[cfg(test)]
