@@ -58,12 +58,12 @@ fn every_variable_of_the_guides_commands_is_set_by_an_earlier_one() {
         let text = &text[text.find(&format!("\n{deploys_from}\n")).unwrap()..];
         let mut set = BTreeSet::from(["1", "@"]);
         let mut used = 0;
-        for line in commands(text) {
-            for name in variables(line) {
+        for statement in commands(text).flat_map(|line| line.split(';')) {
+            for name in variables(statement) {
                 used += 1;
-                assert!(set.contains(name) || line.contains(&format!("for {name} in")), "{guide}: ${name} in: {line}");
+                assert!(set.contains(name), "{guide}: ${name} in: {statement}");
             }
-            set.extend(assigned(line));
+            set.extend(assigned(statement));
         }
         assert!(used > 5, "{guide}: only {used} variables were seen");
     }
@@ -94,14 +94,14 @@ fn variables(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a command sets: `NAME=`, `read NAME`, and the credentials that the AWS CLI exports.
-fn assigned(line: &str) -> Vec<&str> {
-    if line.contains("export-credentials") {
+/// What a command sets: `NAME=`, `read NAME`, `for NAME in`, and the credentials that the AWS CLI exports.
+fn assigned(statement: &str) -> Vec<&str> {
+    if statement.contains("export-credentials") {
         return vec!["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
     }
-    let read = line.strip_prefix("$ read -rs ").and_then(|rest| rest.split_whitespace().next());
-    let words = line.split([' ', ';', '(']).filter_map(|word| word.split_once('=')).map(|(name, _)| name);
-    words.chain(read).collect()
+    let after = |word| statement.strip_prefix(word).and_then(|rest| rest.split_whitespace().next());
+    let words = statement.split([' ', '(']).filter_map(|word| word.split_once('=')).map(|(name, _)| name);
+    words.chain(after("$ read -rs ")).chain(after("$ for ")).collect()
 }
 
 /// The cells of the tables between a heading and the next of its rank, without their code marks and their heads.
