@@ -30,6 +30,14 @@ pub struct DataFolder {
     pub secrets: FolderSecrets,
 }
 
+/// The emulator in the process that serves a folder, for the commands that call it.
+#[derive(Serialize, Deserialize)]
+pub struct NotedEmulator {
+    pub base_url: String,
+    /// New at each start.
+    pub api_key: Secret,
+}
+
 /// What is secret in a folder, made once.
 pub struct FolderSecrets {
     pub issuer: LocalIssuer,
@@ -79,9 +87,10 @@ impl DataFolder {
         Self::open(path)
     }
 
-    /// Writes down where the emulator of the serving process listens, or that there is none.
-    pub fn note_emulator(&self, base_url: Option<&str>) -> Result<()> {
-        self.note(EMULATOR, base_url)
+    /// Writes down how the emulator of the serving process is called, or that there is none.
+    pub fn note_emulator(&self, emulator: Option<&NotedEmulator>) -> Result<()> {
+        let text = emulator.map(serde_json::to_string).transpose()?;
+        self.note(EMULATOR, text.as_deref())
     }
 
     /// Writes down where the serving process listens, for the commands that call it; or that none does any more.
@@ -89,10 +98,10 @@ impl DataFolder {
         self.note(SERVER, base_url)
     }
 
-    fn note(&self, name: &str, base_url: Option<&str>) -> Result<()> {
+    fn note(&self, name: &str, text: Option<&str>) -> Result<()> {
         let path = self.path.join(name);
-        let noted = match base_url {
-            Some(base_url) => private::write(&path, base_url),
+        let noted = match text {
+            Some(text) => private::write(&path, text),
             None => std::fs::remove_file(&path).or_else(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
@@ -101,9 +110,10 @@ impl DataFolder {
         noted.with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// Where the emulator listens, if the last process that served this folder had one; it may be gone.
-    pub fn noted_emulator(&self) -> Option<String> {
-        std::fs::read_to_string(self.path.join(EMULATOR)).ok()
+    /// How the emulator is called, if the last process that served this folder had one; it may be gone.
+    pub fn noted_emulator(&self) -> Option<NotedEmulator> {
+        let text = std::fs::read_to_string(self.path.join(EMULATOR)).ok()?;
+        json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
     }
 
     /// Where the buckets lie.
@@ -117,8 +127,8 @@ pub fn noted_server(folder: &Path) -> Option<String> {
     std::fs::read_to_string(folder.join(SERVER)).ok().map(|url| url.trim().to_owned())
 }
 
-/// The file that names the emulator's address.
-const EMULATOR: &str = "emulator-url";
+/// The file that says how the emulator is called.
+const EMULATOR: &str = "emulator.json";
 /// The file that names the server's address.
 const SERVER: &str = "server-url";
 

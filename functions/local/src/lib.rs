@@ -9,6 +9,7 @@ pub mod connections;
 pub mod destinations;
 pub mod folder;
 pub mod onboarding;
+mod pictures;
 mod private;
 pub mod server;
 pub mod settings;

@@ -8,12 +8,14 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// What Fluxgate itself puts into the folder. Anything else there is somebody else's to say.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "fluxgate.db",
     "fluxgate.db-wal",
     "fluxgate.db-shm",
     "secrets.json",
     "admin-token",
+    "emulator.json",
+    // Of an older release.
     "emulator-url",
     "server-url",
     "serve.lock",

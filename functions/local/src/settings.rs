@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::connections::ConnectionSettings;
 use crate::values;
-pub use dns_server::DnsServer;
+pub use dns_server::{DnsServer, name_settings};
 
 /// Variables with our prefix that are no settings of `serve`.
 const ELSEWHERE: [&str; 2] = ["config", "token"];
@@ -269,8 +269,7 @@ impl Settings {
 
     /// How names are looked up.
     pub fn names(&self) -> NameSettings {
-        let servers = self.dns_server.iter().map(|server| server.0).collect();
-        NameSettings { servers, ..NameSettings::default() }
+        name_settings(&self.dns_server)
     }
 
     /// What the vendor's account bears; `None`: no limits, and no line.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use clap::Args;
 use crate::config::EmulatorConfig;
 use crate::emulator::Emulator;
 use crate::faults::Faults;
+use crate::pictures::PictureFetcher;
 
 #[derive(Debug, Clone, Args)]
 pub struct EmulatorArgs {
@@ -21,11 +23,11 @@ pub struct EmulatorArgs {
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
 
-    /// The API key that clients must send
-    #[arg(long, value_name = "KEY", default_value = "wsk_emulator")]
-    pub key: String,
+    /// The API key that clients must send [default: a new one at each start]
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 
-    /// The secret that signs webhooks, whsec_…
+    /// The secret that signs webhooks, whsec_… [default: a new one at each start]
     #[arg(long, value_name = "SECRET")]
     pub webhook_secret: Option<String>,
 
@@ -42,10 +44,15 @@ pub struct EmulatorArgs {
     pub faults: Vec<String>,
 }
 
-/// Serves until `shutdown` ends. Fails when the address cannot be listened on or a fault is not known.
-pub async fn run(args: EmulatorArgs, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+/// Serves until `shutdown` ends, and fetches pictures that lie elsewhere as it is told. Fails when the address cannot be listened
+/// on or a fault is not known.
+pub async fn run(
+    args: EmulatorArgs,
+    pictures: Arc<dyn PictureFetcher>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     fluxgate_listen::raise_file_limit();
-    let emulator = Emulator::start(args.config()?).await?;
+    let emulator = Emulator::start(EmulatorConfig { pictures: Some(pictures), ..args.config()? }).await?;
     // Nobody reads it when it cannot be written.
     drop(announce(&emulator));
     shutdown.await;
@@ -63,7 +70,7 @@ impl EmulatorArgs {
         Ok(EmulatorConfig {
             listen: self.listen,
             public_url: self.public_url,
-            api_key: self.key,
+            api_key: self.key.unwrap_or(defaults.api_key),
             webhook_secret: self.webhook_secret.unwrap_or(defaults.webhook_secret),
             run_time: Duration::from_millis(self.run_time_ms),
             faults,
@@ -80,8 +87,8 @@ fn announce(emulator: &Emulator) -> io::Result<()> {
     writeln!(stderr, "  base URL        {url}")?;
     writeln!(stderr, "  API key         {}", emulator.api_key())?;
     writeln!(stderr, "  webhook secret  {}", emulator.webhook_secret())?;
-    writeln!(stderr, "  faults          GET or PUT {url}/_emulator/faults")?;
-    writeln!(stderr, "  runs            GET {url}/_emulator/runs")
+    writeln!(stderr, "  faults          GET or PUT {url}/_emulator/faults, with the API key as bearer")?;
+    writeln!(stderr, "  runs            GET {url}/_emulator/runs, likewise")
 }
 
 #[cfg(test)]

@@ -1,20 +1,25 @@
 //! What an emulator is started with.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_listen::ConnectionBounds;
 
 use crate::faults::Faults;
+use crate::pictures::PictureFetcher;
 
-/// Defaults suit tests: any free loopback port, a quick run, nothing broken.
+/// Defaults suit tests: any free loopback port, secrets of its own, a quick run, nothing broken.
 #[derive(Debug, Clone)]
 pub struct EmulatorConfig {
     pub listen: SocketAddr,
     pub connections: ConnectionBounds,
     /// How others reach it, when that is not `http://{listen}`.
     pub public_url: Option<String>,
+    /// Opens the API and the emulator's own routes.
     pub api_key: String,
+    /// The way to pictures that lie elsewhere; none: uploads and pictures inside the inputs are all there is.
+    pub pictures: Option<Arc<dyn PictureFetcher>>,
     /// `whsec_…`; what follows the prefix is the key, as ASCII bytes.
     pub webhook_secret: String,
     /// How long a run takes at least.
@@ -33,8 +38,9 @@ impl Default for EmulatorConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             connections: ConnectionBounds::default(),
             public_url: None,
-            api_key: "wsk_emulator".to_owned(),
-            webhook_secret: "whsec_Zmx1eGdhdGUtZW11bGF0b3Itc2VjcmV0".to_owned(),
+            api_key: format!("wsk_{}", random()),
+            pictures: None,
+            webhook_secret: format!("whsec_{}", random()),
             run_time: Duration::from_millis(300),
             faults: Faults::default(),
             balance_micro_usd: 1_000_000_000_000,
@@ -42,4 +48,11 @@ impl Default for EmulatorConfig {
             webhook_retry: [1, 2, 4].map(Duration::from_secs).to_vec(),
         }
     }
+}
+
+/// A secret that nobody else's emulator has.
+fn random() -> String {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the kernel gives random bits");
+    hex::encode(bytes)
 }

@@ -12,6 +12,7 @@ mod inputs;
 mod looks;
 mod money;
 mod page;
+mod pictures;
 mod rate;
 mod reply;
 mod routes;
@@ -25,6 +26,7 @@ pub use args::{EmulatorArgs, run};
 pub use config::EmulatorConfig;
 pub use emulator::Emulator;
 pub use faults::{Fault, Faults};
+pub use pictures::PictureFetcher;
 pub use run::{OddOutput, RunRecord};
 
 /// A picture to try things with.

@@ -33,7 +33,6 @@ pub(crate) struct Vendor {
     pub(crate) files: FileStore,
     pub(crate) tickets: Tickets,
     pub(crate) rate: Rate,
-    pub(crate) downloads: reqwest::Client,
     pub(crate) webhooks: reqwest::Client,
     /// One permit a picture held in memory, from its download to its edit.
     pub(crate) pictures: Semaphore,
@@ -49,10 +48,14 @@ pub(crate) struct Vendor {
 
 impl Vendor {
     pub(crate) fn new(config: EmulatorConfig, base_url: String, stop: CancellationToken) -> Self {
-        let client = || reqwest::Client::builder().tcp_nodelay(true);
         let cores = available_parallelism().map_or(2, std::num::NonZero::get);
         // A receiver on this machine is the usual case: no proxy between.
-        let webhooks = client().redirect(Policy::none()).timeout(WEBHOOK_TIMEOUT).no_proxy().build();
+        let webhooks = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .redirect(Policy::none())
+            .timeout(WEBHOOK_TIMEOUT)
+            .no_proxy()
+            .build();
         Self {
             base_url,
             faults: LiveFaults::new(config.faults.clone()),
@@ -61,7 +64,6 @@ impl Vendor {
             files: FileStore::new(FILE_BYTES_MAX),
             tickets: Tickets::default(),
             rate: Rate::default(),
-            downloads: client().build().expect("the client's settings are constant"),
             webhooks: webhooks.expect("the client's settings are constant"),
             pictures: Semaphore::new(PICTURES_AT_ONCE_MAX),
             edits: Semaphore::new(cores),

@@ -12,6 +12,7 @@ mod guard;
 mod jwks;
 mod names;
 mod output;
+mod picture;
 mod retry_after;
 mod roots;
 mod upstream;
@@ -21,6 +22,7 @@ pub use guard::{Guard, GuardPolicy, GuardedClient};
 pub use jwks::HttpJwksFetcher;
 pub use names::NameSettings;
 pub use output::HttpOutputFetcher;
+pub use picture::HttpPictureFetcher;
 pub use roots::Roots;
 pub use upstream::{AccountCheck, ApiKey, UpstreamSettings, WaveSpeedClient, check_api_key};
 

@@ -33,6 +33,7 @@ mod dynamodb_inputs;
 mod dynamodb_keys;
 mod dynamodb_late;
 mod edit;
+mod emulator_within;
 mod endpoints;
 mod fair_lanes;
 mod faults;

@@ -134,7 +134,7 @@ async fn a_price_for_a_misspelt_model_is_refused_with_the_name_that_is_meant() {
 }
 
 fn vendor(emulator: &Emulator) -> [(&'static str, String); 2] {
-    [("FLUXGATE_UPSTREAM", emulator.base_url()), ("WAVESPEED_API_KEY", EmulatorConfig::default().api_key)]
+    [("FLUXGATE_UPSTREAM", emulator.base_url()), ("WAVESPEED_API_KEY", emulator.api_key().to_owned())]
 }
 
 #[tokio::test(flavor = "multi_thread")]

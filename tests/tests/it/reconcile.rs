@@ -135,10 +135,10 @@ async fn a_vendor_that_forgot_its_runs_is_said_and_nothing_is_called_a_margin() 
     burst(&tenant, 2).await;
     gateway.emulator.set_faults(Faults { error_500_before_accept: Fault::Times(1), ..Faults::default() });
     tenant.submit(&inputs).await;
-    let listen = gateway.emulator.addr();
+    let (listen, api_key) = (gateway.emulator.addr(), gateway.emulator.api_key().to_owned());
     let elsewhere = Emulator::start(emulator_config()).await.unwrap();
     std::mem::replace(&mut gateway.emulator, elsewhere).stop().await;
-    gateway.emulator = Emulator::start(EmulatorConfig { listen, ..emulator_config() }).await.unwrap();
+    gateway.emulator = Emulator::start(EmulatorConfig { listen, api_key, ..emulator_config() }).await.unwrap();
 
     let report = gateway.operator().get("/reconcile").await.body;
     let data = gateway.server.folder().path.to_str().unwrap().to_owned();

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod download;
 mod edit;
+mod emulator;
 mod limits;
 mod logging;
 mod outputs;
@@ -30,7 +31,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use fluxgate_emulator::EmulatorArgs;
 
 use print::OutputFailed;
 use signals::Stopped;
@@ -69,7 +69,7 @@ enum Command {
     /// Run the gateway, its workers and the S3 server in this process
     Serve(Box<serve::ServeArgs>),
     /// Run the emulator of the vendor's API alone
-    Emulator(EmulatorArgs),
+    Emulator(Box<emulator::EmulatorCommand>),
     /// Make, list, show, change, suspend and delete tenants
     Tenants(tenants::TenantsArgs),
     /// Show and set what a tenant pays for a run
@@ -97,7 +97,7 @@ enum Command {
     BenchProxy(bench::ProxyArgs),
 }
 
-/// Threads for file operations and name lookups.
+/// Threads for file operations, and for looking up the names that the operator set.
 const BLOCKING_THREADS_MAX: usize = 16;
 
 /// Where an installation keeps everything.
@@ -161,13 +161,7 @@ impl Command {
         match self {
             Self::Demo(args) => Box::pin(demo::run(args)).await,
             Self::Serve(args) => serve::run(*args).await,
-            Self::Emulator(args) => {
-                logging::start("info")?;
-                let stopped = async {
-                    signals::stop_signal().await;
-                };
-                Ok(fluxgate_emulator::run(args, stopped).await?)
-            }
+            Self::Emulator(args) => emulator::run(*args).await,
             Self::Tenants(args) => tenants::run(args).await,
             Self::Prices(args) => prices::run(args).await,
             Self::Accounts(args) => accounts::run(args).await,

@@ -92,10 +92,12 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let vendor = named_vendor(&settings)?;
     let server = Server::start(settings).await?;
     print::note(format_args!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url()));
-    if server.emulator().is_some() {
+    if let Some(emulator) = server.emulator() {
         print::note(
             "the upstream is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the vendor",
         );
+        let (url, key) = (emulator.base_url(), emulator.api_key());
+        print::note(format_args!("break it on purpose: PUT {url}/_emulator/faults with 'Authorization: Bearer {key}'"));
     }
     if unreachable {
         print::note(

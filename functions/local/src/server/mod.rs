@@ -14,19 +14,21 @@ use anyhow::{Context as _, Result};
 use axum::body::Body;
 use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
+use fluxgate_core::signature::Secret;
 use fluxgate_edge::OperatorToken;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
 use fluxgate_emulator::{Emulator, EmulatorConfig};
 use fluxgate_listen::{Listening, RequestBody};
-use fluxgate_outbound::WaveSpeedClient;
+use fluxgate_outbound::{Guard, GuardPolicy, WaveSpeedClient};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::connections::Listeners;
-use crate::folder::DataFolder;
+use crate::folder::{DataFolder, NotedEmulator};
+use crate::pictures;
 use crate::settings::{Settings, UpstreamChoice};
 use pump::Pump;
 
@@ -53,8 +55,9 @@ impl Server {
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", settings.listen))?;
         let addr = listener.local_addr()?;
         let s3 = start_s3(&settings, &folder, &listeners)?;
-        let emulator = start_emulator(&settings, &listeners).await?;
-        folder.note_emulator(emulator.as_ref().map(Emulator::base_url).as_deref())?;
+        let guard = Guard::new(GuardPolicy::allowing(settings.allow_net.clone()), settings.names())?;
+        let emulator = start_emulator(&settings, &listeners, &guard).await?;
+        folder.note_emulator(emulator.as_ref().map(noted).as_ref())?;
         folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
         let (stop, stopped) = watch::channel(false);
         let edge = wiring::edge(&wiring::Parts {
@@ -62,6 +65,7 @@ impl Server {
             folder: &folder,
             addr,
             s3: &s3,
+            guard: &guard,
             emulator: emulator.as_ref(),
             stopping: stopped,
         })?;
@@ -131,7 +135,6 @@ pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<
         }
         UpstreamChoice::Vendor { .. } => None,
     };
-    let emulator = emulator.map(|url| (url, fluxgate_emulator::EmulatorConfig::default().api_key));
     Ok(Arc::new(wiring::vendor(settings, emulator, Bounds::default().upstream_timeout_ms)?))
 }
 
@@ -158,14 +161,23 @@ fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> 
     .with_context(|| format!("cannot serve the buckets on {listen}; choose another address with --s3-listen"))
 }
 
-async fn start_emulator(settings: &Settings, listeners: &Listeners) -> Result<Option<Emulator>> {
+/// It calls nobody whom a tenant's callback could not call.
+async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guard) -> Result<Option<Emulator>> {
     match settings.upstream()? {
         UpstreamChoice::Emulator => {
-            let config = EmulatorConfig { connections: listeners.emulator.clone(), ..EmulatorConfig::default() };
+            let config = EmulatorConfig {
+                connections: listeners.emulator.clone(),
+                pictures: Some(pictures::through(guard)),
+                ..EmulatorConfig::default()
+            };
             Ok(Some(Emulator::start(config).await.context("the emulator cannot start")?))
         }
         UpstreamChoice::Vendor { .. } => Ok(None),
     }
+}
+
+fn noted(emulator: &Emulator) -> NotedEmulator {
+    NotedEmulator { base_url: emulator.base_url(), api_key: Secret::new(emulator.api_key()) }
 }
 
 /// An address that a client on this machine can call: a wildcard is not one.

@@ -9,21 +9,21 @@ use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::{Purpose, SystemClock};
-use fluxgate_core::signature::{CapabilityKey, Secret};
+use fluxgate_core::signature::CapabilityKey;
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, Setup, Throttle};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    Guard, GuardPolicy, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, Roots, UpstreamSettings,
-    WaveSpeedClient, check_api_key,
+    Guard, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, Roots, UpstreamSettings, WaveSpeedClient,
+    check_api_key,
 };
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 use tokio::sync::watch;
 use url::Url;
 
 use super::{in_process, reachable};
-use crate::folder::{DataFolder, SystemEntropy};
+use crate::folder::{DataFolder, NotedEmulator, SystemEntropy};
 use crate::settings::{Settings, UpstreamChoice};
 
 /// A key set or a discovery document is small.
@@ -37,6 +37,7 @@ pub(super) struct Parts<'a> {
     pub(super) folder: &'a DataFolder,
     pub(super) addr: SocketAddr,
     pub(super) s3: &'a S3Server,
+    pub(super) guard: &'a Guard,
     pub(super) emulator: Option<&'a Emulator>,
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -93,11 +94,9 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
 
 /// A vendor that the operator named by its address may be called there, for its outputs and uploads lie with it.
 fn guard(parts: &Parts<'_>) -> Result<Guard> {
-    let settings = parts.settings;
-    let guard = Guard::new(GuardPolicy::allowing(settings.allow_net.clone()), settings.names())?;
-    let named = settings.upstream.as_deref().and_then(|url| Url::parse(url).ok());
+    let named = parts.settings.upstream.as_deref().and_then(|url| Url::parse(url).ok());
     let provider = parts.emulator.map(|emulator| Url::parse(&emulator.base_url())).transpose()?.or(named);
-    Ok(provider.map_or_else(|| guard.clone(), |provider| guard.with_provider(&provider)))
+    Ok(provider.map_or_else(|| parts.guard.clone(), |provider| parts.guard.with_provider(&provider)))
 }
 
 fn objects(parts: &Parts<'_>) -> S3ObjectStore {
@@ -116,18 +115,13 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
 
 /// The client of the emulator, when there is one, else of the vendor that the settings name.
 pub(super) fn upstream(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
-    let emulator = emulator.map(|emulator| (emulator.base_url(), emulator.api_key().to_owned()));
-    vendor(settings, emulator, timeout_ms)
+    vendor(settings, emulator.map(super::noted), timeout_ms)
 }
 
 /// The same for an emulator that is known by its address and its key.
-pub(super) fn vendor(
-    settings: &Settings,
-    emulator: Option<(String, String)>,
-    timeout_ms: u64,
-) -> Result<WaveSpeedClient> {
+pub(super) fn vendor(settings: &Settings, emulator: Option<NotedEmulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
     let (base_url, api_key) = match (emulator, settings.upstream()?) {
-        (Some((url, key)), _) => (Url::parse(&url)?, Secret::new(key)),
+        (Some(emulator), _) => (Url::parse(&emulator.base_url)?, emulator.api_key),
         (None, UpstreamChoice::Vendor { url, key }) => (url, key),
         (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
     };

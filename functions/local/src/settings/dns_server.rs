@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use fluxgate_outbound::NameSettings;
 use serde::{Deserialize, Serialize};
 
 /// Port 53 unless another is named.
@@ -12,6 +13,11 @@ use serde::{Deserialize, Serialize};
 pub struct DnsServer(pub SocketAddr);
 
 const PORT: u16 = 53;
+
+/// Names looked up by these; by the machine's own when there are none.
+pub fn name_settings(servers: &[DnsServer]) -> NameSettings {
+    NameSettings { servers: servers.iter().map(|server| server.0).collect(), ..NameSettings::default() }
+}
 
 impl FromStr for DnsServer {
     type Err = String;

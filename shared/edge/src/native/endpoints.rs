@@ -65,7 +65,7 @@ pub(crate) async fn create(
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
     let endpoints_max = edge.fluxgate.bounds().endpoints_max;
     // The write decides; a tenant that is full is not worth a look-up.
-    if ports.endpoints.list(&principal.tenant).await?.endpoints.len() >= endpoints_max {
+    if ports.endpoints.list(&principal.tenant).await?.len() >= endpoints_max {
         return Err(too_many_endpoints(endpoints_max).into());
     }
     // Last, because a name may take its time.

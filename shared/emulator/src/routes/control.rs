@@ -1,4 +1,4 @@
-//! The emulator's own routes: faults and runs. No key, no envelope.
+//! The emulator's own routes: faults and runs. No envelope.
 
 use axum::Json;
 use axum::body::Bytes;

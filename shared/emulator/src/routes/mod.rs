@@ -31,13 +31,14 @@ const BODY_BYTES_MAX: usize = 72 * 1024 * 1024;
 pub(crate) type Shared = axum::extract::State<Arc<Vendor>>;
 
 pub(crate) fn router(vendor: Arc<Vendor>) -> Router {
-    let keyed = v3().route_layer(from_fn_with_state(vendor.clone(), key::check));
-    keyed
+    let key = from_fn_with_state(vendor.clone(), key::check);
+    v3().route_layer(key.clone())
         .merge(open())
         .fallback(async || Refusal::not_found("there is no such path"))
         .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method"))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(cors())
+        .merge(control().route_layer(key))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(vendor)
 }
 
@@ -61,12 +62,17 @@ fn v3() -> Router<Arc<Vendor>> {
         .route("/api/v3/webhook/secret", get(account::webhook_secret))
 }
 
-/// Routes that ask for no key: what a capability in the URL opens, and the emulator's own.
+/// Routes that ask for no key: what a capability in the URL opens.
 fn open() -> Router<Arc<Vendor>> {
     Router::new()
         .route("/outputs/{id}/{name}", get(output::output))
         .route("/uploads/{token}", put(media::put))
         .route("/media/{id}/{name}", get(media::file))
+}
+
+/// The emulator's own routes, for whoever runs it and for no page in a browser.
+fn control() -> Router<Arc<Vendor>> {
+    Router::new()
         .route("/_emulator/faults", get(control::faults).put(control::put_faults))
         .route("/_emulator/runs", get(control::runs))
 }

@@ -1,69 +1,57 @@
-//! Pictures in and out: fetched from a URL, a `data:` URI or the emulator's own files; decoded and encoded with bounds.
+//! Pictures in and out: from a `data:` URI, the emulator's own files or elsewhere; decoded and encoded with bounds.
 
 use std::io::Cursor;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use data_url::DataUrl;
-use futures::StreamExt as _;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageReader};
+use url::Url;
 
 use crate::DEMO_PHOTO;
 use crate::vendor::Vendor;
 
 const PICTURE_BYTES_MAX: usize = 50 * 1024 * 1024;
+const PIXELS_MAX: u64 = 64_000_000;
 const SIDE_PIXELS_MAX: u32 = 12_000;
 const DECODED_BYTES_MAX: u64 = 512 * 1024 * 1024;
-const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 const JPEG_QUALITY: u8 = 92;
 
-/// Why a picture cannot be worked from.
+/// Why a run made nothing.
 #[derive(Debug)]
 pub(super) struct Unusable(pub(super) String);
 
+/// One text for every reason why there is no picture: whoever names an address is not to learn what lies there.
+fn no_picture() -> Unusable {
+    let text = "a picture cannot be had: give an upload, a data: URI, or an address that anybody may call and that does not \
+                redirect, of a picture of at most 50 MB and 64 megapixels";
+    Unusable(text.to_owned())
+}
+
 pub(super) async fn fetch(vendor: &Vendor, url: &str) -> Result<Bytes, Unusable> {
     if !url.trim_start().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) {
-        return inside(url);
+        return inside(url).filter(|bytes| bytes.len() <= PICTURE_BYTES_MAX).ok_or_else(no_picture);
     }
-    // Its own files come from memory: the public address need not be reachable from here.
-    if let Some(path) = url.strip_prefix(vendor.base_url.as_str()) {
-        let file = vendor.file(path.trim_start_matches('/'));
-        return file.map(|file| file.bytes).ok_or_else(|| Unusable("the media is not there (404)".to_owned()));
+    // Its own files come from memory: nobody is called for them, and the public address need not be reachable from here.
+    if let Some(path) = url.strip_prefix(vendor.base_url.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+        return vendor.file(path).map(|file| file.bytes).ok_or_else(no_picture);
     }
-    match tokio::time::timeout(FETCH_TIMEOUT, download(vendor, url)).await {
-        Ok(fetched) => fetched,
-        Err(_) => Err(Unusable(format!("the media did not come within {} s", FETCH_TIMEOUT.as_secs()))),
-    }
+    let fetched = tokio::time::timeout(FETCH_TIMEOUT, elsewhere(vendor, url)).await;
+    fetched.ok().flatten().ok_or_else(no_picture)
 }
 
 /// A `data:` URI, or base64 alone.
-fn inside(text: &str) -> Result<Bytes, Unusable> {
-    let unreadable = || Unusable("the media is no URL and no base64".to_owned());
+fn inside(text: &str) -> Option<Bytes> {
     let bare = format!("data:;base64,{text}");
-    let uri = DataUrl::process(text).or_else(|_| DataUrl::process(&bare)).map_err(|_| unreadable())?;
-    let (bytes, _) = uri.decode_to_vec().map_err(|_| unreadable())?;
-    if bytes.len() > PICTURE_BYTES_MAX { Err(too_large()) } else { Ok(bytes.into()) }
+    let uri = DataUrl::process(text).or_else(|_| DataUrl::process(&bare)).ok()?;
+    uri.decode_to_vec().ok().map(|(bytes, _)| bytes.into())
 }
 
-async fn download(vendor: &Vendor, url: &str) -> Result<Bytes, Unusable> {
-    let unreachable =
-        |error: reqwest::Error| Unusable(format!("the media could not be fetched: {}", error.without_url()));
-    let answer = vendor.downloads.get(url).send().await.map_err(unreachable)?;
-    let answer = answer.error_for_status().map_err(unreachable)?;
-    let mut bytes = BytesMut::new();
-    let mut chunks = answer.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk.map_err(unreachable)?);
-        if bytes.len() > PICTURE_BYTES_MAX {
-            return Err(too_large());
-        }
-    }
-    Ok(bytes.freeze())
-}
-
-fn too_large() -> Unusable {
-    Unusable(format!("the media is larger than {PICTURE_BYTES_MAX} bytes"))
+async fn elsewhere(vendor: &Vendor, url: &str) -> Option<Bytes> {
+    let pictures = vendor.config.pictures.as_ref()?;
+    pictures.fetch(Url::parse(url).ok()?, PICTURE_BYTES_MAX).await
 }
 
 /// What is edited.
@@ -90,15 +78,19 @@ fn unread_format(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn read(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
-    let unreadable = |why: String| Unusable(format!("the media is not a picture that can be read: {why}"));
-    let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| unreadable(error.to_string()))?;
+    let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| no_picture());
+    // By its head alone: a few bytes can say that they are a picture of gigabytes.
+    let (width, height) = reader()?.into_dimensions().map_err(|_| no_picture())?;
+    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+        return Err(no_picture());
+    }
+    let mut reader = reader()?;
     let mut limits = image::Limits::default();
     limits.max_image_width = Some(SIDE_PIXELS_MAX);
     limits.max_image_height = Some(SIDE_PIXELS_MAX);
     limits.max_alloc = Some(DECODED_BYTES_MAX);
     reader.limits(limits);
-    reader.decode().map_err(|error| unreadable(error.to_string()))
+    reader.decode().map_err(|_| no_picture())
 }
 
 pub(super) fn encode(picture: &DynamicImage) -> Result<Bytes, Unusable> {

@@ -156,16 +156,21 @@ async fn a_tiny_output_needs_no_picture_to_work_from() {
 }
 
 #[tokio::test]
-async fn faults_are_read_and_replaced_without_a_key() {
+async fn faults_are_read_and_replaced_with_the_key_and_with_no_other() {
     let client = Client::with(Faults { fail_task: Fault::Times(2), ..Faults::default() }).await;
     let url = format!("{}/_emulator/faults", client.emulator.base_url());
 
-    let before: Value = client.http.get(&url).send().await.unwrap().json().await.unwrap();
-    let put = client.http.put(&url).json(&json!({"nsfw": true, "webhook_late_ms": 5})).send().await.unwrap();
-    let unknown = client.http.put(&url).json(&json!({"nfsw": true})).send().await.unwrap();
+    let put = |faults: Value| client.request(Method::PUT, "/_emulator/faults").json(&faults).send();
+
+    let before: Value = client.request(Method::GET, "/_emulator/faults").send().await.unwrap().json().await.unwrap();
+    let replaced = put(json!({"nsfw": true, "webhook_late_ms": 5})).await.unwrap();
+    let unknown = put(json!({"nfsw": true})).await.unwrap();
+    let keyless = client.http.put(&url).json(&json!({})).send().await.unwrap();
+    let guessed = client.http.get(&url).bearer_auth("wsk_emulator").send().await.unwrap();
 
     assert_eq!((&before["fail_task"], &before["nsfw"]), (&json!(2), &json!(false)));
-    assert_eq!((put.status().as_u16(), unknown.status().as_u16()), (200, 400));
+    let statuses = [replaced, unknown, keyless, guessed].map(|answer| answer.status().as_u16());
+    assert_eq!(statuses, [200, 400, 401, 401]);
     let wanted = Faults { nsfw: Fault::Always, webhook_late_ms: 5, ..Faults::default() };
     assert_eq!(client.emulator.faults(), wanted);
 }

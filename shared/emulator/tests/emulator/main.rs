@@ -7,6 +7,7 @@ mod client;
 mod connections;
 mod faults;
 mod media;
+mod pictures;
 mod receiver;
 mod refusals;
 mod run;

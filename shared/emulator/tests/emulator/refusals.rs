@@ -96,3 +96,29 @@ async fn a_browser_of_any_origin_may_call() {
     assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
     assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_HEADERS], "authorization");
 }
+
+#[tokio::test]
+async fn a_page_in_a_browser_may_not_order_faults_or_read_what_was_run() {
+    let client = Client::new().await;
+
+    for (path, method) in [("/_emulator/faults", "PUT"), ("/_emulator/faults", "GET"), ("/_emulator/runs", "GET")] {
+        let preflight = client.http.request(Method::OPTIONS, format!("{}{path}", client.emulator.base_url()));
+        let preflight =
+            preflight.header("origin", "https://any.example").header("access-control-request-method", method);
+        let asked = preflight.header("access-control-request-headers", "authorization").send().await.unwrap();
+        let read = client.request(Method::GET, path).header("origin", "https://any.example").send().await.unwrap();
+
+        assert_eq!(read.status(), 200);
+        for answer in [asked, read] {
+            assert_eq!(answer.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN), None, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_emulator_has_secrets_of_its_own() {
+    let (one, other) = (Client::new().await, Client::new().await);
+
+    assert_ne!(one.emulator.api_key(), other.emulator.api_key());
+    assert_ne!(one.emulator.webhook_secret(), other.emulator.webhook_secret());
+}
