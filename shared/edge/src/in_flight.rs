@@ -9,6 +9,8 @@ use fluxgate_core::{Error, Kind, Result, Retry};
 
 /// What a running upload has room for: it passes through in pieces, and is never whole in memory.
 pub(crate) const UPLOAD_BYTES: usize = 1024 * 1024;
+/// Who has no more than this in flight may use the last quarter of the room, which large bodies leave free.
+const SMALL_BYTES: usize = 1024 * 1024;
 /// Bodies go as fast as they came.
 const AGAIN_AFTER_MS: u64 = 1_000;
 
@@ -16,6 +18,8 @@ const AGAIN_AFTER_MS: u64 = 1_000;
 pub struct BytesInFlight {
     tenant_bytes_max: usize,
     bytes_max: usize,
+    /// Of those, what tenants may take that have more than `SMALL_BYTES`.
+    large_bytes_max: usize,
     held: Mutex<Held>,
 }
 
@@ -44,8 +48,9 @@ impl BytesInFlight {
     /// One body of the largest kind always has room.
     pub fn new(bounds: &Bounds) -> Self {
         let tenant_bytes_max = bounds.tenant_in_flight_bytes_max.max(bounds.body_bytes_max).max(UPLOAD_BYTES);
-        let bytes_max = bounds.in_flight_bytes_max.max(tenant_bytes_max);
-        Self { tenant_bytes_max, bytes_max, held: Mutex::default() }
+        let large_bytes_max = (bounds.in_flight_bytes_max / 4 * 3).max(tenant_bytes_max);
+        let bytes_max = bounds.in_flight_bytes_max.max(large_bytes_max + SMALL_BYTES);
+        Self { tenant_bytes_max, bytes_max, large_bytes_max, held: Mutex::default() }
     }
 
     /// No room yet.
@@ -68,7 +73,9 @@ impl Room {
             return Err(too_many(self.of.tenant_bytes_max));
         }
         if matches!(self.payer, Payer::Tenant(_)) {
-            if held.bytes + bytes > self.of.bytes_max {
+            let is_small = of_payer + bytes <= SMALL_BYTES;
+            let bytes_max = if is_small { self.of.bytes_max } else { self.of.large_bytes_max };
+            if held.bytes + bytes > bytes_max {
                 return Err(too_busy());
             }
             held.bytes += bytes;
@@ -115,7 +122,7 @@ mod tests {
         let bounds = Bounds {
             body_bytes_max: MIB,
             tenant_in_flight_bytes_max: 4 * MIB,
-            in_flight_bytes_max: 6 * MIB,
+            in_flight_bytes_max: 8 * MIB,
             ..Bounds::default()
         };
         Arc::new(BytesInFlight::new(&bounds))
@@ -138,13 +145,25 @@ mod tests {
 
         assert_eq!(of(&bytes, tenant("a"), 1).err(), Some("too_many_bytes"));
         let second = of(&bytes, tenant("b"), 2);
-        assert_eq!(of(&bytes, tenant("c"), 1).err(), Some("too_busy"));
+        assert_eq!(of(&bytes, tenant("c"), 2).err(), Some("too_busy"));
         assert!(of(&bytes, Payer::Vendor, 4).is_ok());
         drop(first);
         assert!(of(&bytes, tenant("c"), 4).is_ok());
         drop(second);
         let held = bytes.lock();
         assert_eq!((held.bytes, held.by_payer.len()), (0, 0));
+    }
+
+    #[test]
+    fn however_many_send_large_bodies_there_is_room_for_who_has_little_in_flight() {
+        let bytes = bytes();
+        let _large = (of(&bytes, tenant("a"), 4), of(&bytes, tenant("b"), 2));
+
+        let small = [of(&bytes, tenant("c"), 1), of(&bytes, tenant("d"), 1)];
+
+        assert!(small.iter().all(Result::is_ok));
+        assert_eq!(of(&bytes, tenant("c"), 1).err(), Some("too_busy"), "it has something in flight");
+        assert_eq!(of(&bytes, tenant("e"), 1).err(), Some("too_busy"), "the bound of all holds");
     }
 
     #[test]
