@@ -91,6 +91,7 @@ macro_rules! every_behaviour {
                 of_many_updates_to_one_version_one_is_written
                 a_deleted_tenant_is_gone_and_its_books_stay
                 the_audit_log_is_read_newest_first_and_page_by_page
+                of_many_tenants_that_one_token_could_mean_one_is_made
                 every_tenant_that_trusts_an_issuer_is_found_by_it;
             endpoint_store:
                 an_endpoint_is_created_read_disabled_and_deleted
