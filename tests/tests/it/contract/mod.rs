@@ -33,6 +33,7 @@ macro_rules! every_behaviour {
                 tasks_are_listed_oldest_first_and_page_by_page
                 inputs_stay_with_a_task_that_completed_unless_they_were_large
                 inputs_of_a_task_that_did_not_complete_go_with_its_end
+                of_many_notes_over_one_timeline_one_is_written
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
             task_store_changes:
                 a_completion_captures_the_hold_once_whoever_comes_again
