@@ -108,6 +108,36 @@ pub struct Trust {
 impl Trust {
     /// Of an issuer. Tenants are found by it, and DynamoDB's keys have 2,048 bytes.
     pub const ISSUER_BYTES_MAX: usize = 1_024;
+
+    /// True when no token of the issuer can match both. The audience does not tell: a token may be meant for several.
+    pub fn told_apart(&self, other: &Self) -> bool {
+        match (&self.claim, &other.claim) {
+            (Some(one), Some(other)) => one.name == other.name && one.value != other.value,
+            _ => false,
+        }
+    }
+
+    /// Kind `Conflict` with code `issuer_ambiguous` when tokens of the issuer that speak for this tenant by these trusts could
+    /// speak for one of those as well that trust it already.
+    pub fn check_ambiguity(
+        tenant: &TenantId,
+        trusts: &[Self],
+        issuer: &str,
+        trusting: &[(TenantId, Self)],
+    ) -> Result<()> {
+        let mut own = trusts.iter().filter(|trust| trust.issuer == issuer);
+        let other = own.find_map(|trust| trusting.iter().find(|(id, other)| id != tenant && !trust.told_apart(other)));
+        let Some((other, _)) = other else { return Ok(()) };
+        let text = format!(
+            "tokens of issuer '{issuer}' could speak for tenant '{other}' as well; give both a claim with different values"
+        );
+        Err(Error::new(Kind::Conflict, "issuer_ambiguous", text).field("trust"))
+    }
+
+    /// The issuers of these trusts, each once.
+    pub fn issuers(trusts: &[Self]) -> BTreeSet<&str> {
+        trusts.iter().map(|trust| trust.issuer.as_str()).collect()
+    }
 }
 
 /// Reads a token's scopes from one of its claims: a list of words, or one text with spaces between them (RFC 8693, section 4.2).
@@ -198,6 +228,24 @@ mod tests {
         assert_eq!(destination(arn, None).owner().unwrap().as_str(), "210987654321");
         assert_eq!(destination(arn, Some("123456789012")).owner().unwrap().as_str(), "123456789012");
         assert_eq!(destination("writer", None).owner(), None);
+    }
+
+    #[test]
+    fn tenants_of_one_issuer_are_told_apart_by_the_same_claim_with_other_values() {
+        let trust = |claim: Option<&str>| Trust {
+            issuer: "https://issuer.example".to_owned(),
+            audience: "fluxgate".to_owned(),
+            keys: KeySource::Oidc,
+            scopes: None,
+            claim: claim.map(|value| ClaimMatch { name: "org".to_owned(), value: value.to_owned() }),
+        };
+
+        assert!(trust(Some("a")).told_apart(&trust(Some("b"))));
+        assert!(!trust(Some("a")).told_apart(&trust(Some("a"))));
+        assert!(!trust(None).told_apart(&trust(Some("a"))));
+        assert!(!trust(None).told_apart(&trust(None)));
+        let elsewhere = Trust { audience: "another".to_owned(), ..trust(None) };
+        assert!(!trust(None).told_apart(&elsewhere));
     }
 
     #[test]

@@ -238,6 +238,29 @@ pub async fn tasks_are_listed_oldest_first_and_page_by_page(stores: Stores) {
     assert_eq!(stores.tasks.list_after(&fresh_tenant(), None, 10).await.unwrap(), Vec::new());
 }
 
+pub async fn of_many_notes_over_one_timeline_one_is_written(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.admitted(&tenant).await;
+    let lines = stores.tasks.timeline(&tenant, &task.id).await.unwrap().len();
+    let notes = (0..12).map(|n| {
+        let (stores, task, step) = (stores.clone(), task.clone(), Step::new(now(), "x").detail(n.to_string()));
+        tokio::spawn(async move { stores.tasks.note_over(&task.tenant, &task.id, lines, &step).await })
+    });
+
+    let mut written = 0;
+    for note in notes.collect::<Vec<_>>() {
+        match note.await.unwrap() {
+            Ok(()) => written += 1,
+            Err(error) => assert_eq!(error.kind, Kind::Conflict, "{error}"),
+        }
+    }
+
+    assert_eq!(written, 1);
+    assert_eq!(stores.tasks.timeline(&tenant, &task.id).await.unwrap().len(), lines + 1);
+    stores.tasks.note_over(&tenant, &task.id, lines + 1, &Step::new(now(), "y")).await.unwrap();
+    assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
+}
+
 pub async fn a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is(stores: Stores) {
     let tenant = stores.funded(1).await;
     let task = stores.admitted(&tenant).await;

@@ -170,6 +170,29 @@ pub async fn the_audit_log_is_read_newest_first_and_page_by_page(stores: Stores)
     assert_eq!([newest, rest].concat(), entries);
 }
 
+pub async fn of_many_tenants_that_one_token_could_mean_one_is_made(stores: Stores) {
+    let issuer = format!("https://{}.example", fresh_tenant());
+    let mut making = tokio::task::JoinSet::new();
+    for n in 0..10 {
+        let (stores, id, issuer) = (stores.clone(), fresh_tenant(), issuer.clone());
+        making.spawn(async move {
+            let ambiguous = vec![Trust { claim: None, ..trust(&id, &issuer) }];
+            if n % 2 == 0 {
+                let made = Tenant { trust: ambiguous, ..tenant_named(&id) };
+                return stores.tenants.create(&made, &entry(&id)).await;
+            }
+            stores.tenants.create(&tenant_named(&id), &entry(&id)).await.unwrap();
+            let changed = Tenant { version: 2, trust: ambiguous, ..tenant_named(&id) };
+            stores.tenants.update(&changed, &entry(&id)).await
+        });
+    }
+    let done = making.join_all().await;
+
+    let refused: Vec<_> = done.iter().filter_map(|done| done.as_ref().err()).map(|error| error.code).collect();
+    assert_eq!(refused, ["issuer_ambiguous"; 9]);
+    assert_eq!(stores.trusting(&issuer).await.len(), 1);
+}
+
 pub async fn every_tenant_that_trusts_an_issuer_is_found_by_it(stores: Stores) {
     let (one, other) = (fresh_tenant(), fresh_tenant());
     let issuer = format!("https://{one}.example");

@@ -88,6 +88,11 @@ impl Key {
         Self { pk: issuer_partition(issuer), sk: format!("{tenant}#{n:03}") }
     }
 
+    /// Counts the changes of who trusts the issuer. In a partition of its own, for in the issuer's there are trusts alone.
+    pub(super) fn trusted(issuer: &str) -> Self {
+        Self { pk: format!("TRUSTED#{issuer}"), sk: "TRUSTED".to_owned() }
+    }
+
     pub(super) fn audit(id: &AuditId) -> Self {
         Self { pk: AUDIT.to_owned(), sk: id.to_string() }
     }

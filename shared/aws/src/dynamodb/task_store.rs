@@ -7,7 +7,7 @@ use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
 use fluxgate_core::port::{Admitted, TaskStore};
 use fluxgate_core::task::{Admission, Change, Idempotency, NOTED_STEPS_MAX, Step, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, Reader, number};
 use super::key::{Key, TASK_PREFIX, tenant_partition};
@@ -53,16 +53,17 @@ impl TaskStore for DynamoStore {
     }
 
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
-        let steps = step_item::to_attributes(std::slice::from_ref(step))?;
-        let note = Write::update(Key::task(tenant, id))
-            .when("attribute_exists(#version) AND size(#steps) < :most")
-            .with(":most", number(NOTED_STEPS_MAX as u64))
-            .append(step_item::STEPS, steps);
-        match self.table.write(&[note]).await? {
-            Outcome::Written => Ok(()),
-            // It is full; of what is no task nothing is found.
-            Outcome::Refused(found) => a_task(found.into_iter().next().flatten()).map(drop),
+        let found = self.append_note(tenant, id, None, step).await?;
+        // A timeline that is full takes no more.
+        found.map_or(Ok(()), |found| a_task(Some(found)).map(drop))
+    }
+
+    async fn note_over(&self, tenant: &TenantId, id: &TaskId, lines: usize, step: &Step) -> Result<()> {
+        let Some(found) = self.append_note(tenant, id, Some(lines), step).await? else { return Ok(()) };
+        if Reader(&a_task(Some(found))?).list(step_item::STEPS)?.len() == lines {
+            return Ok(());
         }
+        Err(Error::new(Kind::Conflict, "version_conflict", "the timeline grew meanwhile; read it again"))
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
@@ -104,6 +105,28 @@ impl TaskStore for DynamoStore {
 }
 
 impl DynamoStore {
+    /// The item as it stands, when it refuses the line.
+    async fn append_note(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        over: Option<usize>,
+        step: &Step,
+    ) -> Result<Option<Item>> {
+        let steps = step_item::to_attributes(std::slice::from_ref(step))?;
+        let mut note = Write::update(Key::task(tenant, id))
+            .when("attribute_exists(#version) AND size(#steps) < :most")
+            .with(":most", number(NOTED_STEPS_MAX as u64))
+            .append(step_item::STEPS, steps);
+        if let Some(lines) = over {
+            note = note.and("size(#steps) = :lines").with(":lines", number(lines as u64));
+        }
+        match self.table.write(&[note]).await? {
+            Outcome::Written => Ok(None),
+            Outcome::Refused(found) => Ok(Some(found.into_iter().next().flatten().unwrap_or_default())),
+        }
+    }
+
     async fn task_item(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {
         a_task(self.table.get(&Key::task(tenant, id)).await?)
     }

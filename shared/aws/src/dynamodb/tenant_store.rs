@@ -9,13 +9,18 @@ use fluxgate_core::tenant::{Tenant, Trust};
 use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, Reader, number, text};
+use super::error::contention;
 use super::key::{AUDIT, Key, PK, SK, TENANTS, issuer_partition};
 use super::table::{Range, sort_key};
-use super::transact::Outcome;
+use super::transact::{Outcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, json_item};
 
 const TENANT: &str = "tenant";
+const CHANGES: &str = "changes";
+
+/// How often a tenant is written anew whose issuers others come to trust meanwhile.
+const ROUNDS_MAX: u32 = 24;
 
 #[async_trait]
 impl TenantStore for DynamoStore {
@@ -23,13 +28,11 @@ impl TenantStore for DynamoStore {
         let record = record(tenant)?.when("attribute_not_exists(#pk)");
         let mut writes = vec![record, Write::put(Key::listed(&tenant.id), Item::new()), logged(entry)?];
         writes.extend(trusts(tenant)?);
-        match self.table.write(&writes).await? {
-            Outcome::Written => Ok(()),
-            Outcome::Refused(_) => {
-                let text = format!("there is a tenant '{}' already; choose another name", tenant.id);
-                Err(Error::new(Kind::Conflict, "tenant_exists", text))
-            }
+        if self.write_trusted(tenant, writes).await? {
+            return Ok(());
         }
+        let text = format!("there is a tenant '{}' already; choose another name", tenant.id);
+        Err(Error::new(Kind::Conflict, "tenant_exists", text))
     }
 
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
@@ -40,7 +43,10 @@ impl TenantStore for DynamoStore {
         let mut writes = vec![over(record(tenant)?, version), logged(entry)?];
         writes.extend(stale.map(Write::delete));
         writes.extend(trusts);
-        self.replace(&tenant.id, &writes).await
+        if before.trust == tenant.trust {
+            return self.replace(&tenant.id, &writes).await;
+        }
+        if self.write_trusted(tenant, writes).await? { Ok(()) } else { Err(changed(&tenant.id)) }
     }
 
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
@@ -100,6 +106,36 @@ impl DynamoStore {
     async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
         let tenant = TenantStore::current(self, id).await?;
         if tenant.version == version { Ok(tenant) } else { Err(changed(id)) }
+    }
+
+    /// Writes a tenant whose trusts are new, of which the first write is its record; false when that is refused. Nobody else may
+    /// come to trust its issuers between the look at who does and the write.
+    async fn write_trusted(&self, tenant: &Tenant, writes: Vec<Write>) -> Result<bool> {
+        for round in 0..ROUNDS_MAX {
+            let mut writes = writes.clone();
+            for issuer in Trust::issuers(&tenant.trust) {
+                writes.push(self.trusted(issuer).await?);
+                let others = self.trusting(issuer).await?;
+                Trust::check_ambiguity(&tenant.id, &tenant.trust, issuer, &others)?;
+            }
+            match self.table.write(&writes).await? {
+                Outcome::Written => return Ok(true),
+                Outcome::Refused(refused) if refused.first().is_some_and(Option::is_some) => return Ok(false),
+                Outcome::Refused(_) => tokio::time::sleep(backoff(round)).await,
+            }
+        }
+        Err(contention())
+    }
+
+    /// Counts one more change of who trusts the issuer, unless there is another meanwhile.
+    async fn trusted(&self, issuer: &str) -> Result<Write> {
+        let found = self.table.get(&Key::trusted(issuer)).await?.unwrap_or_default();
+        let counted = Write::update(Key::trusted(issuer));
+        let counted = match Reader(&found).optional_number::<u64>(CHANGES)? {
+            None => counted.when("attribute_not_exists(#changes)"),
+            Some(changes) => counted.when("#changes = :were").with(":were", number(changes)),
+        };
+        Ok(counted.add(CHANGES, number(1)))
     }
 
     /// Writes over the version that was read.

@@ -12,6 +12,7 @@ mod fresh_links;
 mod likeness;
 mod line;
 mod media;
+mod note;
 mod price;
 mod read;
 mod refusal;

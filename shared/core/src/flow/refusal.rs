@@ -112,15 +112,13 @@ impl Fluxgate {
     }
 
     async fn try_note_refusal(&self, task: &Task, error: &Error) -> Result<()> {
-        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
-        let known: Vec<&str> =
-            timeline.iter().filter(|step| step.name == REFUSED).filter_map(|step| step.detail.as_deref()).collect();
         let text = format!("{}: {}", error.code, error.message);
-        if known.last().is_some_and(|last| *last == text) || known.len() >= REFUSALS_MAX {
-            return Ok(());
-        }
         let step = Step::new(self.now(), REFUSED).detail(text);
-        self.ports.tasks.note(&task.tenant, &task.id, &step).await
+        let enough = |timeline: &[Step]| {
+            let known: Vec<&Step> = timeline.iter().filter(|known| known.name == REFUSED).collect();
+            known.last().is_some_and(|last| last.detail == step.detail) || known.len() >= REFUSALS_MAX
+        };
+        self.note_unless(task, &step, enough).await.map(drop)
     }
 }
 

@@ -126,12 +126,12 @@ impl Fluxgate {
             _ => return Ok(()),
         };
         let step = Step::new(now, ORPHANED).detail(format!("{ORPHANED_RUN}{run}"));
-        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
-        if timeline.iter().any(|known| known.name == step.name && known.detail == step.detail) {
-            return Ok(());
+        let is_known =
+            |timeline: &[Step]| timeline.iter().any(|known| known.name == step.name && known.detail == step.detail);
+        if self.note_unless(task, &step, is_known).await? {
+            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, upstream.id = %run, "an upstream run is orphaned");
         }
-        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, upstream.id = %run, "an upstream run is orphaned");
-        self.ports.tasks.note(&task.tenant, &task.id, &step).await
+        Ok(())
     }
 
     /// News of a run from outside, by a webhook whose capability was checked.

@@ -62,6 +62,9 @@ pub trait TaskStore: Send + Sync {
     /// so that notes never take the room of a change.
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()>;
 
+    /// As `note`, over a timeline of so many lines: kind `Conflict`, and nothing is written, when it has others by now.
+    async fn note_over(&self, tenant: &TenantId, id: &TaskId, lines: usize, step: &Step) -> Result<()>;
+
     /// Every step of one task, oldest first.
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>>;
 

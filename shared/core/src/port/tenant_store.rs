@@ -10,12 +10,13 @@ use crate::tenant::{Tenant, Trust};
 /// A tenant, its trusts and the entry that tells of the change are written in one transaction; durable when it returns.
 #[async_trait]
 pub trait TenantStore: Send + Sync {
-    /// Kind `Conflict` with code `tenant_exists`, and nothing is written, when there is one of that id already.
+    /// Kind `Conflict`, and nothing is written: with code `tenant_exists` when there is one of that id already, with code
+    /// `issuer_ambiguous` as [`Trust::check_ambiguity`] says, however many tenants are made and changed at once.
     async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
 
     /// Replaces the tenant; from then on it is found by its new issuers, and by no others. Kind `Conflict` with code
-    /// `version_conflict`, and nothing is written, unless the stored version is one below the given one; kind `NotFound` when
-    /// there is none.
+    /// `version_conflict`, and nothing is written, unless the stored version is one below the given one; with code
+    /// `issuer_ambiguous` as in `create`; kind `NotFound` when there is none.
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
 
     /// Removes the tenant and its trusts. Its tasks, its account and its ledger stay. Kinds `Conflict` and `NotFound` as in

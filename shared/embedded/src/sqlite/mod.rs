@@ -14,6 +14,7 @@ mod readers;
 mod schedule;
 mod task_store;
 mod tenant_store;
+mod timeline;
 mod usage_cursors;
 mod writer;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
 use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::{Admitted, TaskStore};
-use fluxgate_core::task::{Admission, Change, Idempotency, NOTED_STEPS_MAX, State, Step, Task};
+use fluxgate_core::task::{Admission, Change, Idempotency, State, Step, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::error::{database, unreadable, unwritable};
 use super::queue::{put_job, remove_job, watch_key};
 use super::writer::Write;
-use super::{SqliteStore, delivery_store, money};
+use super::{SqliteStore, delivery_store, money, timeline};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -69,17 +69,15 @@ impl TaskStore for SqliteStore {
     }
 
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
-        let (tenant, id, step) = (tenant.clone(), id.clone(), step.clone());
-        self.write(move |write| add_note(write.connection, &tenant, &id, &step)).await
+        self.add_note(tenant, id, None, step).await
+    }
+
+    async fn note_over(&self, tenant: &TenantId, id: &TaskId, lines: usize, step: &Step) -> Result<()> {
+        self.add_note(tenant, id, Some(lines), step).await
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
-        let bodies = self.readers.rows(
-            "SELECT body FROM steps WHERE tenant = ?1 AND task = ?2 ORDER BY n",
-            params![tenant.as_str(), id.as_str()],
-            |row| row.get::<_, String>(0),
-        )?;
-        bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+        timeline::read(&self.readers, tenant, id)
     }
 
     async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
@@ -104,6 +102,13 @@ impl TaskStore for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    async fn add_note(&self, tenant: &TenantId, id: &TaskId, over: Option<usize>, step: &Step) -> Result<()> {
+        let (tenant, id, step) = (tenant.clone(), id.clone(), step.clone());
+        self.write(move |write| timeline::add_note(write.connection, &tenant, &id, over, &step)).await
+    }
+}
+
 const TASK: &str = "SELECT body FROM tasks WHERE tenant = ?1 AND id = ?2";
 
 fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
@@ -122,7 +127,7 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
         .and_then(|mut statement| statement.execute(params![task.tenant.as_str(), task.id.as_str(), admission.inputs]))
         .map_err(database("write inputs"))?;
-    add_steps(write.connection, task, &admission.steps)?;
+    timeline::add(write.connection, task, &admission.steps)?;
     let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
     put_job(write, &watch, task.created_at.plus_ms(admission.watch_after_ms), 0)?;
     if let Some(wake) = admission.wake() {
@@ -203,7 +208,7 @@ fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
             replace_task(write.connection, &Task { hold, ..task.clone() }, task.version)?;
         }
     }
-    add_steps(write.connection, task, &change.steps)?;
+    timeline::add(write.connection, task, &change.steps)?;
     for delivery in &change.deliveries {
         delivery_store::insert(write.connection, delivery)?;
     }
@@ -277,44 +282,6 @@ fn claim_run(connection: &Connection, task: &Task, upstream: &UpstreamId) -> Res
         return Ok(());
     }
     Err(Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task"))
-}
-
-/// Each line takes the place after the last.
-fn add_steps(connection: &Connection, task: &Task, steps: &[Step]) -> Result<()> {
-    let mut n = last_step(connection, &task.tenant, &task.id)?;
-    for step in steps {
-        n += 1;
-        insert_step(connection, &task.tenant, &task.id, n, step)?;
-    }
-    Ok(())
-}
-
-fn add_note(connection: &Connection, tenant: &TenantId, task: &TaskId, step: &Step) -> Result<()> {
-    let noted: i64 = connection
-        .prepare_cached("SELECT count(*) FROM steps WHERE tenant = ?1 AND task = ?2")
-        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
-        .map_err(database("read the timeline"))?;
-    if noted >= i64::try_from(NOTED_STEPS_MAX).unwrap_or(i64::MAX) {
-        return Ok(());
-    }
-    insert_step(connection, tenant, task, last_step(connection, tenant, task)? + 1, step)
-}
-
-/// Zero when there is none yet.
-fn last_step(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<i64> {
-    connection
-        .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")
-        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
-        .map_err(database("read the timeline"))
-}
-
-fn insert_step(connection: &Connection, tenant: &TenantId, task: &TaskId, n: i64, step: &Step) -> Result<()> {
-    let body = serde_json::to_string(step).map_err(unwritable)?;
-    connection
-        .prepare_cached("INSERT INTO steps (tenant, task, n, body) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut statement| statement.execute(params![tenant.as_str(), task.as_str(), n, body]))
-        .map(drop)
-        .map_err(database("write the timeline"))
 }
 
 fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Task> {

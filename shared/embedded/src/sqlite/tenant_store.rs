@@ -48,14 +48,8 @@ impl TenantStore for SqliteStore {
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
-        let rows = self.readers.rows(
-            "SELECT tenant, body FROM trusts WHERE issuer = ?1 ORDER BY tenant, n",
-            params![issuer],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
-        )?;
-        rows.iter()
-            .map(|(tenant, body)| Ok((TenantId::parse(tenant)?, serde_json::from_str(body).map_err(unreadable)?)))
-            .collect()
+        let rows = self.readers.rows(TRUSTING, params![issuer], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.iter().map(trusting).collect()
     }
 
     async fn record(&self, entry: &AuditEntry) -> Result<()> {
@@ -112,8 +106,30 @@ fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result
     Err(Error::new(Kind::Conflict, "version_conflict", text))
 }
 
+const TRUSTING: &str = "SELECT tenant, body FROM trusts WHERE issuer = ?1 ORDER BY tenant, n";
+
+fn trusting((tenant, body): &(String, String)) -> Result<(TenantId, Trust)> {
+    Ok((TenantId::parse(tenant)?, serde_json::from_str(body).map_err(unreadable)?))
+}
+
+/// Of no other tenant may the tokens of its issuers speak.
+fn check_issuers(connection: &Connection, tenant: &Tenant) -> Result<()> {
+    for issuer in Trust::issuers(&tenant.trust) {
+        let rows: Vec<(String, String)> = connection
+            .prepare_cached(TRUSTING)
+            .and_then(|mut statement| {
+                statement.query_map(params![issuer], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            })
+            .map_err(database("read trusts"))?;
+        let others: Vec<(TenantId, Trust)> = rows.iter().map(trusting).collect::<Result<_>>()?;
+        Trust::check_ambiguity(&tenant.id, &tenant.trust, issuer, &others)?;
+    }
+    Ok(())
+}
+
 /// Makes the tenant found by its issuers.
 fn index(connection: &Connection, tenant: &Tenant) -> Result<()> {
+    check_issuers(connection, tenant)?;
     for (n, trust) in tenant.trust.iter().enumerate() {
         let body = serde_json::to_string(trust).map_err(unwritable)?;
         connection

@@ -33,6 +33,7 @@ macro_rules! every_behaviour {
                 tasks_are_listed_oldest_first_and_page_by_page
                 inputs_stay_with_a_task_that_completed_unless_they_were_large
                 inputs_of_a_task_that_did_not_complete_go_with_its_end
+                of_many_notes_over_one_timeline_one_is_written
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
             task_store_changes:
                 a_completion_captures_the_hold_once_whoever_comes_again
@@ -91,6 +92,7 @@ macro_rules! every_behaviour {
                 of_many_updates_to_one_version_one_is_written
                 a_deleted_tenant_is_gone_and_its_books_stay
                 the_audit_log_is_read_newest_first_and_page_by_page
+                of_many_tenants_that_one_token_could_mean_one_is_made
                 every_tenant_that_trusts_an_issuer_is_found_by_it;
             endpoint_store:
                 an_endpoint_is_created_read_disabled_and_deleted

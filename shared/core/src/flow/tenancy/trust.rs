@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Tenancy;
 use crate::callback::CallbackUrl;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::rsa_key::weakness_of_jwk;
 use crate::tenant::{KeySource, Trust};
@@ -22,28 +22,15 @@ impl Tenancy {
         for (n, trust) in trusts.iter().enumerate() {
             check_issuer(trust)?;
             check_scopes(trust)?;
-            if trusts[..n].iter().any(|other| other.issuer == trust.issuer && !told_apart(trust, other)) {
+            if trusts[..n].iter().any(|other| other.issuer == trust.issuer && !trust.told_apart(other)) {
                 let text = "is named twice; name it once, or give each a claim of one name with different values";
                 return Err(invalid(format!("the issuer '{}' {text}", trust.issuer)));
             }
+            // The store decides; who is refused here has prepared nothing yet.
             let others = self.tenants.trusting(&trust.issuer).await?;
-            if let Some((other, _)) = others.iter().find(|(id, other)| id != tenant && !told_apart(trust, other)) {
-                let text = format!(
-                    "tokens of issuer '{}' could speak for tenant '{other}' as well; give both a claim with different values",
-                    trust.issuer
-                );
-                return Err(Error::new(Kind::Conflict, "issuer_ambiguous", text).field("trust"));
-            }
+            Trust::check_ambiguity(tenant, trusts, &trust.issuer, &others)?;
         }
         Ok(())
-    }
-}
-
-/// True when no token of the issuer can match both. The audience does not tell: a token may be meant for several.
-fn told_apart(one: &Trust, other: &Trust) -> bool {
-    match (&one.claim, &other.claim) {
-        (Some(one), Some(other)) => one.name == other.name && one.value != other.value,
-        _ => false,
     }
 }
 
@@ -101,30 +88,4 @@ fn check_scopes(trust: &Trust) -> Result<()> {
 
 fn invalid(text: String) -> Error {
     Error::invalid("invalid_trust", text).field("trust")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tenant::ClaimMatch;
-
-    fn trust(claim: Option<&str>) -> Trust {
-        Trust {
-            issuer: "https://issuer.example".to_owned(),
-            audience: "fluxgate".to_owned(),
-            keys: KeySource::Oidc,
-            scopes: None,
-            claim: claim.map(|value| ClaimMatch { name: "org".to_owned(), value: value.to_owned() }),
-        }
-    }
-
-    #[test]
-    fn tenants_of_one_issuer_are_told_apart_by_the_same_claim_with_other_values() {
-        assert!(told_apart(&trust(Some("a")), &trust(Some("b"))));
-        assert!(!told_apart(&trust(Some("a")), &trust(Some("a"))));
-        assert!(!told_apart(&trust(None), &trust(Some("a"))));
-        assert!(!told_apart(&trust(None), &trust(None)));
-        let elsewhere = Trust { audience: "another".to_owned(), ..trust(None) };
-        assert!(!told_apart(&trust(None), &elsewhere));
-    }
 }

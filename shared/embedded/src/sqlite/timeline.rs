@@ -1,0 +1,67 @@
+//! Timelines: one row a line.
+
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::task::{NOTED_STEPS_MAX, Step, Task};
+use fluxgate_core::{Error, Kind, Result};
+use rusqlite::{Connection, params};
+
+use super::error::{database, unreadable, unwritable};
+use super::readers::Readers;
+
+pub(super) fn read(readers: &Readers, tenant: &TenantId, task: &TaskId) -> Result<Vec<Step>> {
+    let bodies = readers.rows(
+        "SELECT body FROM steps WHERE tenant = ?1 AND task = ?2 ORDER BY n",
+        params![tenant.as_str(), task.as_str()],
+        |row| row.get::<_, String>(0),
+    )?;
+    bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+}
+
+/// Each line takes the place after the last.
+pub(super) fn add(connection: &Connection, task: &Task, steps: &[Step]) -> Result<()> {
+    let mut n = last_step(connection, &task.tenant, &task.id)?;
+    for step in steps {
+        n += 1;
+        insert_step(connection, &task.tenant, &task.id, n, step)?;
+    }
+    Ok(())
+}
+
+/// Over a timeline of so many lines, if it says how many.
+pub(super) fn add_note(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+    over: Option<usize>,
+    step: &Step,
+) -> Result<()> {
+    let lines: i64 = connection
+        .prepare_cached("SELECT count(*) FROM steps WHERE tenant = ?1 AND task = ?2")
+        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
+        .map_err(database("read the timeline"))?;
+    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+    if over.is_some_and(|over| over != lines) {
+        return Err(Error::new(Kind::Conflict, "version_conflict", "the timeline grew meanwhile; read it again"));
+    }
+    if lines >= NOTED_STEPS_MAX {
+        return Ok(());
+    }
+    insert_step(connection, tenant, task, last_step(connection, tenant, task)? + 1, step)
+}
+
+/// Zero when there is none yet.
+fn last_step(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")
+        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
+        .map_err(database("read the timeline"))
+}
+
+fn insert_step(connection: &Connection, tenant: &TenantId, task: &TaskId, n: i64, step: &Step) -> Result<()> {
+    let body = serde_json::to_string(step).map_err(unwritable)?;
+    connection
+        .prepare_cached("INSERT INTO steps (tenant, task, n, body) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut statement| statement.execute(params![tenant.as_str(), task.as_str(), n, body]))
+        .map(drop)
+        .map_err(database("write the timeline"))
+}
