@@ -106,6 +106,38 @@ async fn a_changed_trust_counts_and_the_old_one_does_no_more() {
     .await;
 }
 
+/// Two primes of the form that a faulty library made (CVE-2017-15361), multiplied; and a key of 1,024 bits.
+const WEAK: [&str; 2] = [
+    "-55adWADMLuqo1Ln2lFCi8lpZVZ9aM1UYBHAoG4-OqECzPrtA5YVMexj2MksqXm46LfTjSLotoMe3o9QeKM5Me3yhdo8qV6Tuzd4WzLH2qmeRMBZ1D0\
+     UeY8ftb8Dg2s3lX3wfJwjZfX9DXig1rG9wJ2YcjIbMHnGywQIo3ZAciUYKe5IFMUhhvuDOi299WW1GUd7_wW3DDl9eTW9eodZqVNVXKYjjr_dCpt9-UT\
+     JcdKloo8Dbl1rH7MS2pZWqI0DTwdbwx1m6RnShgURWz76gjPR8OgV10VxFCVghSxW8iel5b6Ag9GF2Y_EP9lRw1pa9_fisHrv98oFrxAg5CrMPQ",
+    "__________________________________________________________________________________________________________________\
+     _________________________________________________________",
+];
+
+#[tokio::test]
+async fn a_trust_in_a_key_that_can_be_broken_is_refused_by_name() {
+    let gateway = Gateway::start().await;
+    let (operator, _) = (gateway.operator(), gateway.tenant("acme", "1").await);
+    let before = operator.get("/tenants/acme").await.body;
+    let sound = TestIssuer::new(ISSUER).trust();
+
+    for modulus in WEAK {
+        let mut trust = sound.clone();
+        let key = json!({ "kty": "RSA", "kid": "old", "n": modulus, "e": "AQAB" });
+        trust["keys"]["jwks"]["keys"].as_array_mut().unwrap().push(key);
+        let made = operator.post("/tenants", &new_tenant("bolt", std::slice::from_ref(&trust))).await;
+        let changed = operator.patch("/tenants/acme", &json!({ "trust": [trust] })).await;
+
+        for refused in [made, changed] {
+            assert_eq!((refused.status.as_u16(), refused.text("/code")), (400, "weak_key".to_owned()));
+            assert!(refused.text("/detail").contains("'old'"), "{:?}", refused.body);
+        }
+    }
+    assert_eq!(operator.get("/tenants/acme").await.body, before);
+    assert_eq!(operator.post("/tenants", &new_tenant("bolt", &[sound])).await.status, 201);
+}
+
 #[tokio::test]
 async fn a_changed_destination_takes_later_outputs() {
     let gateway = Gateway::start().await;

@@ -86,6 +86,29 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
     assert_eq!(gateway.emulator.request_count("submit"), 0);
 }
 
+/// Another server on the way may have checked the other one.
+#[tokio::test]
+async fn two_authorization_headers_are_401_on_every_api() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let admin = gateway.server.folder().secrets.admin_token.expose().to_owned();
+
+    for (path, token, code) in [
+        ("/api/v3/balance", &tenant.token, "token_repeated"),
+        ("/v1/endpoints", &tenant.token, "token_repeated"),
+        ("/admin/v1/tenants", &admin, "admin_token"),
+    ] {
+        let once = gateway.http().get(gateway.url(path)).bearer_auth(token);
+        let twice = once.try_clone().unwrap().header("authorization", format!("Bearer {token}"));
+        assert_eq!(once.send().await.unwrap().status(), 200, "{path}");
+        let refused = twice.send().await.unwrap();
+        assert_eq!(refused.status(), 401, "{path}");
+        assert!(refused.text().await.unwrap().contains(code), "{path}");
+    }
+    let health = gateway.http().get(gateway.url("/healthz")).bearer_auth(&admin).bearer_auth(&admin);
+    assert!(!health.send().await.unwrap().text().await.unwrap().contains("settings"));
+}
+
 #[tokio::test]
 async fn a_request_without_a_token_is_401_and_says_how_to_send_one() {
     let gateway = Gateway::start().await;
