@@ -112,7 +112,7 @@ const WEAK: [&str; 2] = [
      UeY8ftb8Dg2s3lX3wfJwjZfX9DXig1rG9wJ2YcjIbMHnGywQIo3ZAciUYKe5IFMUhhvuDOi299WW1GUd7_wW3DDl9eTW9eodZqVNVXKYjjr_dCpt9-UT\
      JcdKloo8Dbl1rH7MS2pZWqI0DTwdbwx1m6RnShgURWz76gjPR8OgV10VxFCVghSxW8iel5b6Ag9GF2Y_EP9lRw1pa9_fisHrv98oFrxAg5CrMPQ",
     "__________________________________________________________________________________________________________________\
-     _________________________________________________________",
+     ________________________________________________________8",
 ];
 
 #[tokio::test]
