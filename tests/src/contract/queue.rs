@@ -197,6 +197,24 @@ pub async fn tenants_that_settle_nothing_leave_room_for_another_in_every_lane(st
     }
 }
 
+/// A task that needs its copy again asks for it while the job that found out is being settled, as when a link was refreshed.
+pub async fn a_job_sent_again_while_its_older_self_is_settled_comes_again(stores: Stores) {
+    let tenant = fresh_tenant();
+    let job = archive(&tenant);
+    // What keeps the store busy, so that the two after it come into one commit.
+    let another = archive(&fresh_tenant());
+    send(&stores, &job, 0).await;
+    for _ in 0..20 {
+        let lease = receive_of(&stores, Lane::Archive, &tenant).await.pop().unwrap();
+
+        let ((), (), acked) =
+            tokio::join!(send(&stores, &another, 600_000), send(&stores, &job, 0), stores.queue.ack(&lease));
+
+        acked.unwrap();
+        assert_eq!(lease.job, job);
+    }
+}
+
 /// Sending a job again replaces it; what it replaced must not use up the turn of those that wait behind it.
 pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stores: Stores) {
     let tenant = fresh_tenant();

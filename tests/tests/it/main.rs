@@ -63,6 +63,7 @@ mod telling;
 mod tidy;
 mod tokens;
 mod unread;
+mod unreadable_jobs;
 mod uploads;
 mod usage;
 mod usage_export;

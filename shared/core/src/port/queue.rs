@@ -45,6 +45,6 @@ pub trait Queue: Send + Sync {
     /// The job failed and is due again after `after_ms`; at `failures_max` failures it becomes a dead letter instead.
     async fn fail(&self, lease: &Lease, after_ms: u64, reason: &str, failures_max: u32) -> Result<()>;
 
-    /// The dead letters of a lane, oldest first.
+    /// The dead letters of a lane, oldest first. Those that are no job are left out, and counted in the log.
     async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>>;
 }

@@ -11,7 +11,7 @@ use fluxgate_core::time::Timestamp;
 use rusqlite::params;
 
 use super::SqliteStore;
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, unwritable};
 use super::schedule::{Effect, Entry};
 use super::writer::Write;
 
@@ -67,13 +67,14 @@ fn bury(write: &mut Write<'_>, lease: &Lease, reason: &str) -> Result<()> {
 }
 
 impl SqliteStore {
-    /// Settles a lease in a transaction, unless it is outdated by then.
+    /// Settles a lease in a transaction, unless it is outdated by then: its job was sent again, in this very commit perhaps.
     async fn settle<F>(&self, lease: &Lease, work: F) -> Result<()>
     where
         F: FnOnce(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
     {
         let (schedule, lease) = (self.schedule.clone(), lease.clone());
-        self.write_soon(move |write| if schedule.holds(&lease) { work(write, &lease) } else { Ok(()) }).await
+        let holds = move |write: &Write<'_>, lease: &Lease| schedule.holds(lease) && !write.has_sent(&lease.handle);
+        self.write_soon(move |write| if holds(write, &lease) { work(write, &lease) } else { Ok(()) }).await
     }
 }
 
@@ -122,10 +123,17 @@ impl Queue for SqliteStore {
         let rows = self.readers.rows(
             "SELECT reason, body FROM dead_letters WHERE lane = ?1 ORDER BY n LIMIT 1000",
             params![lane.as_str()],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1).ok())),
         )?;
-        rows.into_iter()
-            .map(|(reason, body)| Ok(DeadLetter { job: serde_json::from_str(&body).map_err(unreadable)?, reason }))
-            .collect()
+        let letters = rows.len();
+        let read = |(reason, body): (String, Option<String>)| {
+            Some(DeadLetter { job: serde_json::from_str(&body?).ok()?, reason })
+        };
+        let listed: Vec<DeadLetter> = rows.into_iter().filter_map(read).collect();
+        if listed.len() < letters {
+            let unreadable = letters - listed.len();
+            tracing::warn!(lane = lane.as_str(), unreadable, "dead letters that are no job are not listed");
+        }
+        Ok(listed)
     }
 }

@@ -45,6 +45,12 @@ impl Write<'_> {
     pub(super) fn after_commit(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
+
+    /// True when an earlier request of this very commit sent the job of this key: the schedule does not know of it yet.
+    pub(super) fn has_sent(&self, job: &str) -> bool {
+        let of_job = |effect: &&Effect| effect.key() == job;
+        self.effects.iter().rev().find(of_job).is_some_and(|last| matches!(last, Effect::Due { .. }))
+    }
 }
 
 type Reply = Box<dyn FnOnce(Result<(), Arc<Error>>) + Send>;

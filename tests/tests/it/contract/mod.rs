@@ -60,6 +60,7 @@ macro_rules! every_behaviour {
                 a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason
                 a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way
                 tenants_that_settle_nothing_leave_room_for_another_in_every_lane
+                a_job_sent_again_while_its_older_self_is_settled_comes_again
                 jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come
                 the_lanes_are_apart;
             account_store:

@@ -1,6 +1,7 @@
 //! Which job is due when, and which is in hand. Lives in memory; the rows in `jobs` are the truth and are loaded at the start.
 
 mod lane;
+mod load;
 #[cfg(test)]
 mod simulation;
 mod turns;
@@ -14,8 +15,6 @@ use fluxgate_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
-use super::error::{database, unreadable};
-
 /// Jobs of one lane that are in hand at once. Callbacks mostly wait for receivers, so there are many.
 pub const fn in_hand_max(lane: Lane) -> usize {
     match lane {
@@ -28,6 +27,14 @@ pub const fn in_hand_max(lane: Lane) -> usize {
 pub(super) enum Effect {
     Due { key: String, entry: Entry },
     Gone { key: String, lane: Lane },
+}
+
+impl Effect {
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::Due { key, .. } | Self::Gone { key, .. } => key,
+        }
+    }
 }
 
 /// A job that waits.
@@ -57,19 +64,7 @@ pub(super) struct Schedule {
 impl Schedule {
     pub(super) fn load(connection: &Connection, clock: Arc<dyn Clock>) -> Result<Self> {
         let schedule = Self { lanes: Lane::ALL.map(LaneQueue::of), clock };
-        let mut statement =
-            connection.prepare("SELECT key, due_at, failures, body FROM jobs").map_err(database("load the queue"))?;
-        let mut rows = statement.query([]).map_err(database("load the queue"))?;
-        let mut effects = Vec::new();
-        while let Some(row) = rows.next().map_err(database("load the queue"))? {
-            let read = || -> rusqlite::Result<(String, i64, u32, String)> {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            };
-            let (key, due, failures, body) = read().map_err(database("load the queue"))?;
-            let job = serde_json::from_str(&body).map_err(unreadable)?;
-            effects.push(Effect::Due { key, entry: Entry { job, due: Timestamp(due), failures } });
-        }
-        schedule.apply(effects);
+        schedule.apply(load::waiting(connection)?);
         Ok(schedule)
     }
 
