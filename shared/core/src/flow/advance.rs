@@ -87,18 +87,17 @@ impl Fluxgate {
 
     /// A submit that should long have been answered was cut off, by a crash most likely: nobody knows whether it left.
     async fn doubt(&self, task: Task) -> Result<Task> {
-        if self.submit_remaining_ms(&task) > 0 {
+        if self.submit_remaining_ms(task.since) > 0 {
             return Ok(task);
         }
         let reason = "the submit was cut off".to_owned();
         Ok(self.signal(task, Signal::SubmitAmbiguous { reason }).await?.task())
     }
 
-    /// How long the POST of a `submitting` task may still be on its way.
-    pub(super) fn submit_remaining_ms(&self, task: &Task) -> u64 {
-        let end =
-            task.since.plus_ms(self.bounds().submit_timeout_ms + SUBMIT_GRACE_MS.min(self.bounds().submit_timeout_ms));
-        end.since_ms(self.now())
+    /// How long the POST of a task that is `submitting` since then may still be on its way.
+    pub(super) fn submit_remaining_ms(&self, since: Timestamp) -> u64 {
+        let timeout_ms = self.bounds().submit_timeout_ms;
+        since.plus_ms(timeout_ms + SUBMIT_GRACE_MS.min(timeout_ms)).since_ms(self.now())
     }
 
     async fn poll(&self, task: Task) -> Result<Task> {

@@ -51,8 +51,7 @@ impl Fluxgate {
     /// Past the moment until which a POST may leave: later, its run would be looked for in vain.
     fn is_too_late(&self, task: &Task, uploaded: bool) -> bool {
         let uploads_ms = if uploaded { self.bounds().uploads_max_ms } else { 0 };
-        let submitting = Task { since: task.since.plus_ms(uploads_ms), ..task.clone() };
-        self.submit_remaining_ms(&submitting) == 0
+        self.submit_remaining_ms(task.since.plus_ms(uploads_ms)) == 0
     }
 
     async fn post(&self, task: &Task, inputs: &str) -> Signal {

@@ -89,7 +89,7 @@ impl Fluxgate {
     fn watch_delay_ms(&self, task: &Task, round: u32) -> u64 {
         let growing = self.bounds().watch.delay_ms(round);
         match task.state {
-            State::Submitting => growing.min(self.submit_remaining_ms(task) + 1),
+            State::Submitting => growing.min(self.submit_remaining_ms(task.since) + 1),
             _ => growing,
         }
     }
