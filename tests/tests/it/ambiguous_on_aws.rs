@@ -1,10 +1,24 @@
 //! Submits of which nobody knows at first whether they were taken, on AWS: one paid run, one capture, no second POST.
 
-use fluxgate_emulator::{EmulatorConfig, Fault, Faults};
+use std::sync::Arc;
+
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::flow::{Fluxgate, Ports, Settings};
+use fluxgate_core::job::Lane;
+use fluxgate_core::links::{BaseUrl, OutputLinks};
+use fluxgate_core::money::Account;
+use fluxgate_core::retry::Growing;
+use fluxgate_core::signature::{CapabilityKey, Secret};
+use fluxgate_core::task::{Admission, DenialTerms};
+use fluxgate_emulator::{Emulator, EmulatorConfig, Fault, Faults};
+use fluxgate_outbound::{Roots, UpstreamSettings, WaveSpeedClient};
+use fluxgate_tests::contract::{PRICE, admission};
 use fluxgate_tests::gateway::emulator_config;
-use fluxgate_tests::{Stack, StackOptions, TestTenant};
+use fluxgate_tests::{AwsStores, Ministack, Stack, StackOptions, TestTenant, eventually};
 use serde_json::Value;
 use tokio::task::JoinHandle;
+
+use super::batch::consumer;
 
 /// The ways in which an answer is lost although the run was taken, each for the submit that comes next.
 fn hung_up() -> Faults {
@@ -86,4 +100,64 @@ async fn without_the_webhook_the_run_is_found_in_the_vendor_s_list() {
     said_500.was_paid_once("reconcile").await;
 
     assert_eq!((stack.emulator.runs().len(), stack.emulator.request_count("submit")), (2, 2));
+}
+
+/// What takes minutes in production, in moments.
+fn quick() -> Bounds {
+    Bounds {
+        submit_timeout_ms: 300,
+        denial: DenialTerms { denials_min: 3, span_ms: 600 },
+        watch: Growing { first_ms: 0, max_ms: 1_000 },
+        wake: Growing { first_ms: 0, max_ms: 1_000 },
+        ..Bounds::default()
+    }
+}
+
+/// The poller on these stores, before this vendor.
+fn poller(aws: &AwsStores, ministack: &Ministack, emulator: &Emulator) -> Fluxgate {
+    let vendor = WaveSpeedClient::new(UpstreamSettings {
+        base_url: emulator.base_url().parse().unwrap(),
+        api_key: Arc::new(Secret::new(emulator.api_key())),
+        timeout_ms: 5_000,
+        catalogue_ttl_ms: 60_000,
+        roots: Roots::System,
+    });
+    let Fluxgate { ports, .. } = &*consumer(&aws.stores(), ministack, aws.queues.clone()).fluxgate;
+    Fluxgate {
+        ports: Ports { upstream: Arc::new(vendor.unwrap()), queue: aws.queue.clone(), ..ports.clone() },
+        settings: Settings {
+            bounds: quick(),
+            base_url: BaseUrl::fixed("http://127.0.0.1"),
+            output_links: OutputLinks::Relayed,
+            public_url: None,
+            capability: CapabilityKey::new([7; 32]),
+            capacity: None,
+        },
+    }
+}
+
+/// Nothing but the intent was written, as when the gateway's environment ends there.
+#[tokio::test]
+async fn a_submit_cut_off_before_its_post_ends_when_the_vendor_s_list_denies_it() {
+    let ministack = Ministack::start().await;
+    let aws = AwsStores::on(&ministack).await;
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let (stores, poller) = (aws.stores(), poller(&aws, &ministack, &emulator));
+    let tenant = stores.funded(1).await;
+    let task = stores.admit(Admission { watch_after_ms: 0, ..admission(&tenant) }).await.unwrap();
+
+    let ended = eventually("the end of the task", || async {
+        for lease in stores.queue.receive(Lane::Watch, 10, 5_000).await.unwrap() {
+            poller.work(&lease).await.unwrap();
+        }
+        Some(stores.tasks.get(&tenant, &task.id).await.unwrap()).filter(|task| task.state.is_end())
+    })
+    .await;
+
+    assert_eq!(ended.failure.unwrap().reason, "submit_lost");
+    let account = stores.accounts.account(&tenant).await.unwrap();
+    assert_eq!(account, Account { available: PRICE, ..Account::default() });
+    let timeline = stores.tasks.timeline(&tenant, &task.id).await.unwrap();
+    assert!(timeline.iter().filter(|step| step.name == "not_listed").count() >= 3, "{timeline:?}");
+    assert_eq!(emulator.request_count("submit"), 0);
 }
