@@ -7,12 +7,16 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fluxgate_core::Kind;
+use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::port::{Entropy, SystemClock};
+use fluxgate_core::money::Account;
+use fluxgate_core::port::{AccountStore as _, Entropy, SystemClock, TaskStore, TenantStore};
 use fluxgate_core::signature::Secret;
 use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::private;
 
@@ -30,12 +34,26 @@ pub struct DataFolder {
     pub secrets: FolderSecrets,
 }
 
-/// The emulator in the process that serves a folder, for the commands that call it.
+/// The provider of the process that serves a folder, for the commands that call it.
 #[derive(Serialize, Deserialize)]
-pub struct NotedEmulator {
+pub struct NotedProvider {
     pub base_url: String,
-    /// New at each start.
-    pub api_key: Secret,
+    /// Of the emulator, new at each start. A real provider's is kept in no file.
+    pub api_key: Option<Secret>,
+}
+
+impl NotedProvider {
+    /// With the key that is noted, else with this one.
+    pub fn with_key(self, key: Option<Secret>) -> Result<(Url, Secret)> {
+        let missing = || {
+            format!(
+                "the server of this data folder uses {}: set WAVESPEED_API_KEY as it has it, to have that asked",
+                self.base_url
+            )
+        };
+        let key = self.api_key.or(key).with_context(missing)?;
+        Ok((Url::parse(&self.base_url)?, key))
+    }
 }
 
 /// What is secret in a folder, made once.
@@ -87,10 +105,10 @@ impl DataFolder {
         Self::open(path)
     }
 
-    /// Writes down how the emulator of the serving process is called, or that there is none.
-    pub fn note_emulator(&self, emulator: Option<&NotedEmulator>) -> Result<()> {
-        let text = emulator.map(serde_json::to_string).transpose()?;
-        self.note(EMULATOR, text.as_deref())
+    /// Writes down which provider the serving process calls.
+    pub fn note_provider(&self, provider: &NotedProvider) -> Result<()> {
+        self.note(EMULATOR, None)?;
+        self.note(PROVIDER, Some(&serde_json::to_string(provider)?))
     }
 
     /// Writes down where the serving process listens, for the commands that call it; or that none does any more.
@@ -110,10 +128,22 @@ impl DataFolder {
         noted.with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// How the emulator is called, if the last process that served this folder had one; it may be gone.
-    pub fn noted_emulator(&self) -> Option<NotedEmulator> {
-        let text = std::fs::read_to_string(self.path.join(EMULATOR)).ok()?;
+    /// The provider of the process that serves this folder, or did last; its emulator may be gone.
+    pub fn noted_provider(&self) -> Option<NotedProvider> {
+        let text = std::fs::read_to_string(self.path.join(PROVIDER)).ok()?;
         json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
+    }
+
+    /// Fails with kind `NotFound` unless there is such a tenant, or was one that left money or tasks.
+    pub async fn check_known(&self, tenant: &TenantId) -> fluxgate_core::Result<()> {
+        match TenantStore::get(&self.store, tenant).await {
+            Err(error) if error.kind == Kind::NotFound => {
+                let left_money = self.store.account(tenant).await? != Account::default();
+                let left_tasks = !TaskStore::list(&self.store, tenant, None, 1).await?.is_empty();
+                if left_money || left_tasks { Ok(()) } else { Err(error) }
+            }
+            found => found.map(drop),
+        }
     }
 
     /// Where the buckets lie.
@@ -127,7 +157,9 @@ pub fn noted_server(folder: &Path) -> Option<String> {
     std::fs::read_to_string(folder.join(SERVER)).ok().map(|url| url.trim().to_owned())
 }
 
-/// The file that says how the emulator is called.
+/// The file that says which provider is called.
+const PROVIDER: &str = "provider.json";
+/// Its name while it was for the emulator alone.
 const EMULATOR: &str = "emulator.json";
 /// The file that names the server's address.
 const SERVER: &str = "server-url";

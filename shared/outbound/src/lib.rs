@@ -24,7 +24,7 @@ pub use names::NameSettings;
 pub use output::HttpOutputFetcher;
 pub use picture::HttpPictureFetcher;
 pub use roots::Roots;
-pub use upstream::{AccountCheck, ApiKey, UpstreamSettings, WaveSpeedClient, check_api_key};
+pub use upstream::{ApiKey, UpstreamSettings, WaveSpeedClient, check_api_key};
 
 /// What every request calls itself.
 const USER_AGENT: &str = concat!("fluxgate/", env!("CARGO_PKG_VERSION"));

@@ -26,7 +26,7 @@ pub(crate) struct Served {
     pub(crate) base_url: String,
     listen: String,
     pub(crate) data: String,
-    _folder: tempfile::TempDir,
+    pub(crate) _folder: tempfile::TempDir,
 }
 
 pub(crate) async fn served() -> Served {
@@ -99,7 +99,7 @@ async fn edit_saves_the_result_and_says_where() {
     let reconcile = || process::run(&["reconcile", "--data", &served.data]);
     let agreed = reconcile();
     assert!(agreed.status.success(), "{}", said(&agreed));
-    assert!(String::from_utf8(agreed.stdout).unwrap().contains("1 bills of $0.08"));
+    assert!(String::from_utf8(agreed.stdout).unwrap().contains("1 bill of $0.08"));
     drop(served.process);
     assert_eq!(reconcile().status.code(), Some(1), "the emulator went with the server");
 }

@@ -50,6 +50,7 @@ mod line_on_aws;
 mod names;
 mod openapi;
 mod operating;
+mod operator_commands;
 mod output_kinds;
 mod partial;
 mod prices;

@@ -216,7 +216,7 @@ async fn an_edit_that_is_stopped_says_how_to_go_on() {
 
         let said = rest(stderr);
         assert_eq!(ended.code(), Some(code), "{said}");
-        assert!(said.contains(&format!("'fluxgate download {task} --url {url}")), "{said}");
+        assert!(said.contains(&format!("'FLUXGATE_TOKEN=… fluxgate download {task} --url {url}'")), "{said}");
         assert!(!said.contains(&tenant.token));
     }
     let waited = process::run_with(&[&args[..], &["--wait", "0"]].concat(), &[("FLUXGATE_TOKEN", &tenant.token)]);
@@ -280,8 +280,54 @@ async fn an_edit_whose_output_cannot_be_saved_in_the_end_says_how_to_have_it() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let said = rest(stderr);
     assert!(
-        said.contains("is there already") && said.contains(&format!("'fluxgate download {task} --url {url}")),
+        said.contains("is there already")
+            && said.contains(&format!("'FLUXGATE_TOKEN=… fluxgate download {task} --url {url}'")),
         "{said}"
     );
     assert_eq!(std::fs::read(&out).unwrap(), b"somebody else's");
+}
+
+#[tokio::test]
+async fn a_command_speaks_for_one_tenant_and_calls_the_server_of_its_folder() {
+    let desk = Desk::new().await;
+    assert!(process::run(&["tenants", "add", "other", "--data", &desk.served.data]).status.success());
+    let url = format!("{}/api/v3/", desk.served.base_url);
+
+    let both = desk.edit(&["--token", &desk.token()]);
+    let neither = process::run(&["edit", text(&desk.photo), "a woodcut", "--url", &url]);
+    // What is in the environment is meant for commands that name nobody.
+    let args = ["edit", text(&desk.photo), "a woodcut", "--tenant", "other", "--data", &desk.served.data];
+    let out = desk.path("named.jpg");
+    let named = process::run_with(&[args.as_slice(), &["--out", &out]].concat(), &[("FLUXGATE_TOKEN", &desk.token())]);
+    let base_url_of_clients = desk.edit(&["--url", &url, "--out", &desk.path("client.jpg")]);
+
+    assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+    assert!(said(&both).contains("cannot be used with"), "{}", said(&both));
+    refused(&neither, "name a --tenant, or give a --token or FLUXGATE_TOKEN");
+    assert_eq!((paths(&named), paths(&base_url_of_clients)), (vec![out.into()], vec![desk.path("client.jpg").into()]));
+    let tasks = |tenant: &str| {
+        let listed = process::run(&["tasks", tenant, "--data", &desk.served.data]);
+        String::from_utf8(listed.stdout).unwrap().lines().count()
+    };
+    assert_eq!((tasks("acme"), tasks("other")), (1, 1));
+    let Desk { served, photo, folder: _folder } = desk;
+    assert_eq!(served.process.terminate(), Some(0));
+    let args = ["edit", text(&photo), "a woodcut", "--tenant", "acme", "--data", &served.data];
+    refused(&process::run(&args), "no server serves");
+}
+
+#[tokio::test]
+async fn an_output_may_go_to_standard_output_and_a_name_that_it_belies_is_said() {
+    let desk = Desk::new().await;
+    let (png, jpg) = (desk.path("after.png"), desk.path("after.jpeg"));
+
+    let misnamed = desk.edit(&["--out", &png]);
+    let task = named(&said(&misnamed));
+    let well_named = desk.run(&["download", &task, "--out", &jpg]);
+    let piped = desk.run(&["download", &task, "--out", "-"]);
+
+    assert!(said(&misnamed).contains("is .jpg and not .png"), "{}", said(&misnamed));
+    assert!(!said(&well_named).contains("and not"), "{}", said(&well_named));
+    assert_eq!((paths(&misnamed), paths(&well_named)), (vec![png.into()], vec![jpg.clone().into()]));
+    assert_eq!(piped.stdout, std::fs::read(jpg).unwrap());
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::id::TenantId;
 
@@ -19,10 +19,10 @@ const TOKEN_MS: u64 = 3_600_000;
 #[derive(Args)]
 pub(super) struct AccessArgs {
     /// The tenant to speak for, with a token of the local issuer
-    #[arg(long, required_unless_present = "token")]
+    #[arg(long)]
     tenant: Option<TenantId>,
-    /// A token of your own issuer instead
-    #[arg(long, env = "FLUXGATE_TOKEN", hide_env_values = true)]
+    /// A token of your own issuer instead [env: FLUXGATE_TOKEN, where no --tenant is named]
+    #[arg(long, conflicts_with = "tenant")]
     token: Option<String>,
     /// The gateway [default: where the server of the data folder listens, else http://127.0.0.1:8080]
     #[arg(long, value_name = "URL", value_parser = written_url)]
@@ -33,11 +33,28 @@ pub(super) struct AccessArgs {
 
 impl AccessArgs {
     pub(super) async fn client(&self) -> Result<TenantClient> {
-        let token = match (&self.tenant, &self.token) {
-            (Some(tenant), _) => DataFolder::open_existing(&self.folder.data)?.token(tenant, TOKEN_MS).await?,
-            (None, token) => token.clone().context("name a --tenant or give a --token")?,
+        let token = match &self.tenant {
+            Some(tenant) => DataFolder::open_existing(&self.folder.data)?.token(tenant, TOKEN_MS).await?,
+            None => self.own_token().context("name a --tenant, or give a --token or FLUXGATE_TOKEN")?,
         };
-        TenantClient::new(&gateway_url(self.url.as_deref(), &self.folder.data), token)
+        TenantClient::new(&self.gateway()?, token)
+    }
+
+    fn own_token(&self) -> Option<String> {
+        self.token.clone().or_else(|| std::env::var("FLUXGATE_TOKEN").ok()).filter(|token| !token.trim().is_empty())
+    }
+
+    /// Only the server of the folder takes the folder's tokens.
+    fn gateway(&self) -> Result<String> {
+        let data = &self.folder.data;
+        if self.url.is_none() && self.tenant.is_some() && noted_server(data).is_none() {
+            bail!(
+                "no server serves {}: start one with 'fluxgate serve --data {}', or name another with --url",
+                data.display(),
+                quoted(&data.to_string_lossy())
+            );
+        }
+        Ok(gateway_url(self.url.as_deref(), data))
     }
 
     /// The command that fetches a task's outputs later, without the token.
@@ -48,7 +65,7 @@ impl AccessArgs {
                 let data = quoted(&self.folder.data.to_string_lossy());
                 format!("fluxgate download {task} --tenant {tenant} --data {data}{url}")
             }
-            None => format!("fluxgate download {task}{url}, with the same token,"),
+            None => format!("FLUXGATE_TOKEN=… fluxgate download {task}{url}"),
         }
     }
 

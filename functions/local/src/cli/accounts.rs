@@ -21,6 +21,7 @@ pub(super) struct AccountsArgs {
 enum AccountsCommand {
     /// Show what a tenant may spend, what its running tasks hold, and what it was charged
     Show {
+        /// The tenant, also a deleted one
         name: TenantId,
         #[command(flatten)]
         folder: FolderArgs,
@@ -51,14 +52,20 @@ enum AccountsCommand {
 pub(super) async fn run(args: AccountsArgs) -> Result<()> {
     match args.command {
         AccountsCommand::Show { name, folder } => {
-            let tenancy = tenancy(&folder)?;
-            tenancy.tenants.current(&name).await?;
+            let folder = DataFolder::open_existing(&folder.data)?;
+            folder.check_known(&name).await?;
+            let tenancy = folder.tenancy(None);
             let account = tenancy.accounts.account(&name).await?;
             print::line(line(&name, &account))?;
             account.budget_at(tenancy.clock.now()).map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
         }
         AccountsCommand::TopUp { name, amount, reference, folder } => {
-            let account = tenancy(&folder)?.top_up(&name, amount, &reference, &Actor::cli()).await?;
+            let tenancy = tenancy(&folder)?;
+            let before = tenancy.accounts.account(&name).await?;
+            let account = tenancy.top_up(&name, amount, &reference, &Actor::cli()).await?;
+            if before.total() == account.total() {
+                print::note(format_args!("'{reference}' was topped up before, so nothing was added"));
+            }
             print::line(line(&name, &account))
         }
         AccountsCommand::Budget(args) => print::line(budget::run(*args).await?),
@@ -83,9 +90,13 @@ async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
         }
     }
     if findings > 0 {
-        bail!("{findings} findings in the books of {} tenants; the ledger says what moved", names.len());
+        let (findings, tenants) = (print::count(findings, "finding"), print::count(names.len() as u64, "tenant"));
+        bail!("{findings} in the books of {tenants}; the ledger says what moved");
     }
-    print::line(format_args!("the books of {} tenants are right", names.len()))
+    match names.len() {
+        1 => print::line("the books of 1 tenant are right"),
+        tenants => print::line(format_args!("the books of {tenants} tenants are right")),
+    }
 }
 
 fn line(name: &TenantId, account: &Account) -> String {

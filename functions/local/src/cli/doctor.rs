@@ -1,10 +1,10 @@
 //! `fluxgate doctor`: what would keep this machine from serving, and what to do about it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use fluxgate_core::port::TenantStore;
+use fluxgate_core::port::{AccountCheck, TenantStore};
 use fluxgate_core::signature::Secret;
 use fluxgate_embedded::sqlite::FolderLock;
 use serde_json::Value;
@@ -12,10 +12,13 @@ use url::{Host, Url};
 
 use super::access::{gateway_url, written_url};
 use super::{FolderArgs, print, vendor_check};
-use crate::client::{NothingAnswers, unanswered};
+use crate::client::{NothingAnswers, foreign, unanswered};
 use crate::folder::DataFolder;
 use crate::server::named_vendor;
 use crate::settings::Settings;
+
+/// The gateway may have to ask the provider first.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Args)]
 pub(super) struct DoctorArgs {
@@ -59,10 +62,10 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
 async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let path = &args.folder.data;
     let folder = DataFolder::open_existing(path)?;
-    let tenants = TenantStore::list(&folder.store).await?.len();
+    let tenants = print::count(TenantStore::list(&folder.store).await?.len() as u64, "tenant");
     let served = FolderLock::acquire(path).is_err();
     let state = if served { "being served" } else { "not being served" };
-    Ok(format!("{} opens, {tenants} tenants, {state}", path.display()))
+    Ok(format!("{} opens, {tenants}, {state}", path.display()))
 }
 
 /// Everything rests on fsync: a disk that takes long for one is slow for all.
@@ -91,20 +94,36 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
 
 /// What the gateway says of itself; `None` when nothing answers.
 async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
-    let base_url = args.url();
-    let url = format!("{}/healthz", base_url.trim_end_matches('/'));
-    let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
-    let request = http.get(&url);
-    let request = match admin_token(args) {
-        Some(token) => request.bearer_auth(token.expose()),
-        None => request,
-    };
-    let response = match request.send().await.map_err(|error| unanswered(&base_url, &error)) {
+    let response = match call(args, "/healthz").await {
         Ok(response) => response,
         Err(error) if error.is::<NothingAnswers>() => return Ok(None),
         Err(error) => return Err(error),
     };
-    response.json().await.map(Some).context("what answers there is not fluxgate")
+    let (status, headers) = (response.status(), response.headers().clone());
+    let health: Option<Value> = response.json().await.ok();
+    let is_ours = |health: &Value| health.get("status").is_some() && health.get("version").is_some();
+    health.filter(is_ours).map(Some).ok_or_else(|| foreign(&args.url(), status, &headers))
+}
+
+/// How the provider takes the running gateway's key; `None` from a gateway of another folder.
+async fn provider_of_gateway(args: &DoctorArgs) -> Result<Option<AccountCheck>> {
+    let response = call(args, "/admin/v1/provider").await?;
+    if !response.status().is_success() {
+        return Ok(None);
+    }
+    let told = response.json().await.context("the running gateway does not say how the provider takes its key")?;
+    Ok(Some(told))
+}
+
+async fn call(args: &DoctorArgs, path: &str) -> Result<reqwest::Response> {
+    let base_url = args.url();
+    let http = reqwest::Client::builder().no_proxy().timeout(CALL_TIMEOUT).build()?;
+    let request = http.get(format!("{}{path}", base_url.trim_end_matches('/')));
+    let request = match admin_token(args) {
+        Some(token) => request.bearer_auth(token.expose()),
+        None => request,
+    };
+    request.send().await.map_err(|error| unanswered(&base_url, &error))
 }
 
 /// The folder's own, for a gateway on this machine: it is nobody else's to see.
@@ -119,17 +138,23 @@ fn admin_token(args: &DoctorArgs) -> Option<Secret> {
     Some(folder.secrets.admin_token)
 }
 
-/// The vendor that a gateway started from here would use is asked whether it takes the key.
+/// The vendor is asked whether it takes the key: of the gateway that runs, else the one that would be used from here.
 async fn upstream(args: &DoctorArgs) -> Result<String> {
     let settings = Settings::load(None, serde_json::json!({}))?;
+    let health = health(args).await.ok().flatten();
+    let used = health.as_ref().and_then(|health| health.pointer("/settings/upstream")).and_then(Value::as_str);
+    if let Some(used) = used
+        && let Some(told) = provider_of_gateway(args).await?
+    {
+        return vendor_check::told(used, told).map(|text| format!("the running gateway uses {text}"));
+    }
     if let Some((name, vendor)) = named_vendor(&settings)? {
         return vendor_check::check(&name, &vendor).await;
     }
-    let Some(health) = health(args).await? else {
-        return Ok("the bundled emulator; set WAVESPEED_API_KEY to use and to check the vendor".to_owned());
-    };
-    Ok(match health.pointer("/settings/upstream").and_then(Value::as_str) {
-        Some(name) => format!("the running gateway uses {name}"),
-        None => "the running gateway is of another data folder and does not say; name that one with --data".to_owned(),
+    Ok(match health {
+        None => "the bundled emulator; set WAVESPEED_API_KEY to use and to check the vendor".to_owned(),
+        Some(_) => {
+            "the running gateway is of another data folder and does not say; name that one with --data".to_owned()
+        }
     })
 }

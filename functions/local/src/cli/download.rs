@@ -7,9 +7,9 @@ use clap::Args;
 use fluxgate_core::id::TaskId;
 
 use super::access::AccessArgs;
-use super::outputs::OutputArgs;
+use super::outputs::{OutputArgs, print_paths};
+use super::progress;
 use super::signals::{Stopped, stop_signal};
-use super::{print, progress};
 
 #[derive(Args)]
 pub(super) struct DownloadArgs {
@@ -46,8 +46,5 @@ async fn download(args: &DownloadArgs) -> Result<()> {
         }
         end => end.completed()?,
     };
-    for path in args.output.save(&client, &prediction).await? {
-        print::line(path.display())?;
-    }
-    Ok(())
+    print_paths(&args.output.save(&client, &prediction).await?)
 }

@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::access::AccessArgs;
-use super::outputs::OutputArgs;
+use super::outputs::{OutputArgs, print_paths};
 use super::print;
 use super::progress::{self, End};
 use super::signals::{Stopped, stop_signal};
@@ -98,7 +98,7 @@ async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &Progress
     };
     let saved = args.output.save(client, &prediction).await.map_err(later)?;
     report(&prediction);
-    saved.iter().try_for_each(|path| print::line(path.display()))
+    print_paths(&saved)
 }
 
 impl Stage {

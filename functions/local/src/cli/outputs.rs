@@ -11,6 +11,7 @@ use clap::Args;
 use fluxgate_core::id::TaskId;
 use serde_json::Value;
 
+use super::print;
 use crate::client::{TenantClient, text};
 
 /// Written to see whether a picture could be.
@@ -21,8 +22,9 @@ const EXTENSION_BYTES_MAX: usize = 12;
 /// Where outputs are to go.
 #[derive(Args)]
 pub(super) struct OutputArgs {
-    /// Where to put the output; of several each has its number before the extension [default: named after the task, in this folder]
-    #[arg(long, value_name = "FILE")]
+    /// Where to put the output, '-' for standard output; of several each has its number before the extension [default: named after
+    /// the task, in this folder]
+    #[arg(long, value_name = "FILE", value_parser = out)]
     out: Option<PathBuf>,
     /// Overwrite a file that is there already
     #[arg(long)]
@@ -63,6 +65,9 @@ impl OutputArgs {
         }
         for file in &files {
             self.fetch(client, file).await?;
+            if let Some(note) = file.misnamed() {
+                print::note(note);
+            }
         }
         Ok(files.into_iter().map(|file| file.path).collect())
     }
@@ -79,7 +84,7 @@ impl OutputArgs {
             let told = |name: &str| object.and_then(|object| object.get(name)).and_then(Value::as_str);
             let extension = extension(told("s3_uri").unwrap_or(&url));
             let path = self.path(&task, extension, (urls.len() > 1).then_some(n));
-            Ok(OutputFile { path, sha256: told("sha256").map(str::to_owned), url })
+            Ok(OutputFile { path, extension: extension.to_owned(), sha256: told("sha256").map(str::to_owned), url })
         };
         urls.iter().enumerate().map(file).collect()
     }
@@ -130,13 +135,44 @@ impl OutputArgs {
     }
 }
 
+/// What `-` stands for.
+const STDOUT: &str = "/dev/stdout";
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's value parsers may fail")]
+fn out(text: &str) -> Result<PathBuf> {
+    Ok(PathBuf::from(if text == "-" { STDOUT } else { text }))
+}
+
+/// Where they are, on standard output unless that is where they went.
+pub(super) fn print_paths(saved: &[PathBuf]) -> Result<()> {
+    let files = saved.iter().filter(|path| *path != Path::new(STDOUT));
+    files.map(|path| path.display()).try_for_each(print::line)
+}
+
 const TAKEN: &str = "is there already; name another file with --out, or overwrite it with --force";
 
 /// One output and where it goes.
 struct OutputFile {
     path: PathBuf,
+    /// What it is, by the object's own name.
+    extension: String,
     url: String,
     sha256: Option<String>,
+}
+
+impl OutputFile {
+    /// A word to whoever named the file as something else. It is never converted.
+    fn misnamed(&self) -> Option<String> {
+        let named = self.path.extension()?.to_str()?;
+        let kind = |extension: &str| match extension.to_ascii_lowercase().as_str() {
+            "jpeg" | "jpe" => "jpg".to_owned(),
+            "tif" => "tiff".to_owned(),
+            other => other.to_owned(),
+        };
+        let is_other = self.extension != "bin" && kind(named) != kind(&self.extension);
+        let (path, is) = (self.path.display(), &self.extension);
+        is_other.then(|| format!("{path} holds what the model made, which is .{is} and not .{named}"))
+    }
 }
 
 /// Also a pipe: what is no regular file is written as it stands, and never replaced.

@@ -105,17 +105,19 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
 
 async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
-    // Without the vendor's address or a server that runs the emulator nobody knows what models cost, and that is said below.
-    let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?).ok();
-    let tenancy = folder.tenancy(vendor.map(|vendor| vendor as _));
-    let changed = tenancy.set_prices(name, change, &Actor::cli()).await.map_err(with_flags)?;
+    // Prices that need no answer of the vendor are set without it.
+    let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?);
+    let unknown = vendor.as_ref().err().map(|error| format!("{error:#}"));
+    let tenancy = folder.tenancy(vendor.ok());
+    let changed = tenancy.set_prices(name, change, &Actor::cli()).await;
+    let changed = changed.map_err(|error| with_flags(error, unknown.as_deref()))?;
     if !changed.under_cost.is_empty() {
         print::note(format_args!("sold under cost: {}", changed.under_cost.join(", ")));
     }
-    if !changed.costs_known {
-        print::note(
-            "what models cost could not be asked, so nobody can say whether they are sold under it: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, and set the prices again",
-        );
+    if changed.prices.models.is_empty() && changed.prices.unlisted == Unlisted::Refuse {
+        print::note(format_args!(
+            "{name} may use no model now: its book lists none, and refuses what it does not list"
+        ));
     }
     show(&changed.prices, changed.version)
 }
@@ -124,14 +126,12 @@ fn show(prices: &PriceBook, version: u64) -> Result<()> {
     print::line(serde_json::to_string_pretty(&PriceBookTerms::of(prices, version))?)
 }
 
-/// The flags as they are called here.
-fn with_flags(error: fluxgate_core::Error) -> anyhow::Error {
+/// The flags as they are called here, and why the vendor could not be asked.
+fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Error {
     let text = error.message.replace("allow_under_cost=true", "--allow-under-cost").replace("force=true", "--force");
-    match error.code {
-        "catalogue_unknown" => {
-            anyhow!("{text}: start 'fluxgate serve', or set WAVESPEED_API_KEY as the server has it, to have it asked")
-        }
-        "under_cost" | "unknown_model" => anyhow!(text),
+    match (error.code, unknown) {
+        ("catalogue_unknown" | "costs_unknown", Some(why)) => anyhow!("{text} ({why})"),
+        ("catalogue_unknown" | "costs_unknown" | "under_cost" | "unknown_model", _) => anyhow!(text),
         _ => error.into(),
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     }
     match report.findings.len() {
         0 => Ok(()),
+        1 => bail!("1 finding; it says what it means"),
         findings => bail!("{findings} findings; each says what it means"),
     }
 }
@@ -60,12 +61,12 @@ fn table(report: &Report) -> Result<()> {
     }
     let totals = &report.totals;
     print::line(format_args!(
-        "{} bills of {}, {} of it for nobody's runs; {} tasks charged {}, {} of it without a bill; margin {}; \
+        "{} of {}, {} of it for nobody's runs; {} charged {}, {} of it without a bill; margin {}; \
          {} still open, {} of them in doubt",
-        totals.bills,
+        print::count(totals.bills, "bill"),
         totals.billed,
         totals.orphaned,
-        totals.tasks,
+        print::count(totals.tasks, "task"),
         totals.charged,
         totals.unbilled,
         totals.margin,

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
+use fluxgate_core::delivery::Target;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::port::{DeliveryStore as _, TaskStore, TenantStore};
+use fluxgate_core::port::{DeliveryStore as _, TaskStore};
 use fluxgate_core::task::{Produced, State, Task};
 
 use super::{FolderArgs, print};
@@ -11,7 +12,7 @@ use crate::folder::DataFolder;
 
 #[derive(Args)]
 pub(super) struct TasksArgs {
-    /// Whose tasks
+    /// Whose tasks; also a deleted tenant's
     tenant: TenantId,
     /// One task: shows its timeline
     task: Option<TaskId>,
@@ -24,7 +25,7 @@ pub(super) struct TasksArgs {
 
 pub(super) async fn run(args: TasksArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    TenantStore::get(&folder.store, &args.tenant).await?;
+    folder.check_known(&args.tenant).await?;
     match &args.task {
         Some(task) => timeline(&folder, &args.tenant, task).await,
         None => list(&folder, &args).await,
@@ -60,10 +61,14 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
         ))?;
     }
     for delivery in folder.store.of_task(&task).await? {
+        let to = match &delivery.target {
+            Target::Endpoint(endpoint) => format!("endpoint {endpoint}"),
+            Target::TaskCallback => "?webhook=".to_owned(),
+        };
         for attempt in &delivery.attempts {
             let status = attempt.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             print::line(format_args!(
-                "{:>8} ms  callback         {status} in {} ms",
+                "{:>8} ms  callback         {status} in {} ms, {to}",
                 attempt.at.since_ms(task.created_at),
                 attempt.duration_ms
             ))?;

@@ -8,9 +8,9 @@ use fluxgate_core::audit::Actor;
 use fluxgate_core::flow::{Deletion, NewDestination, Tenancy, TenantChange};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{AccountStore as _, EndpointStore, TenantStore};
-use fluxgate_core::tenant::{Tenant, Trust, UnarchivedOutputs};
+use fluxgate_core::money::{Account, MicroUsd};
+use fluxgate_core::port::{AccountStore as _, Clock as _, EndpointStore, SystemClock, TenantStore};
+use fluxgate_core::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
 use serde_json::{Value, json};
 
 use super::limits::LimitsArgs;
@@ -122,15 +122,25 @@ async fn list(folder: &FolderArgs) -> Result<()> {
     for tenant in TenantStore::list(&folder.store).await? {
         let account = folder.store.account(&tenant.id).await?;
         print::line(format_args!(
-            "{:<24} available {:>12}  held {:>10}  captured {:>12}  s3://{}",
+            "{:<24} available {:>12}  held {:>10}  captured {:>12}  s3://{}{}",
             tenant.id.as_str(),
             account.available.to_string(),
             account.held.to_string(),
             account.captured.to_string(),
-            tenant.destination.bucket
+            tenant.destination.bucket,
+            remarks(&tenant, &account)
         ))?;
     }
     Ok(())
+}
+
+/// What keeps it from spending, beside its balance.
+fn remarks(tenant: &Tenant, account: &Account) -> String {
+    let state = if tenant.state == TenantState::Suspended { "  suspended" } else { "" };
+    let month = account.budget_at(SystemClock.now());
+    let budget = month.as_ref().and_then(|month| Some((month.budget.as_ref()?.limit_micro_usd, month.left())));
+    let budget = budget.map_or_else(String::new, |(limit, left)| format!("  budget {limit}, {left} left"));
+    format!("{state}{budget}")
 }
 
 async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {

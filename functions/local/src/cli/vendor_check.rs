@@ -1,11 +1,17 @@
 //! Whether the vendor takes the key, for `serve` at its start and for `doctor`: what is wrong, and how to mend it.
 
 use anyhow::{Result, bail};
-use fluxgate_outbound::{AccountCheck, WaveSpeedClient};
+use fluxgate_core::port::{AccountCheck, VendorBooks as _};
+use fluxgate_outbound::WaveSpeedClient;
 
 /// Asks the vendor once. The client bounds how long that takes.
 pub(super) async fn check(name: &str, vendor: &WaveSpeedClient) -> Result<String> {
-    match vendor.check_account().await {
+    told(name, vendor.check_account().await)
+}
+
+/// In words, as an error unless the key is good.
+pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
+    match check {
         AccountCheck::Good { balance: Some(balance) } => Ok(format!("{name} takes the key; its balance is {balance}")),
         AccountCheck::Good { balance: None } => Ok(format!("{name} takes the key")),
         AccountCheck::Refused { status: 401 } => {

@@ -11,7 +11,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use crate::values::http_url;
-pub use trouble::{BrokenOff, NothingAnswers, unanswered};
+pub use trouble::{BrokenOff, NothingAnswers, foreign, unanswered};
 
 /// Calls one gateway as one tenant.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl TenantClient {
             .no_proxy()
             .build()
             .context("the HTTP client cannot be made")?;
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), token })
+        Ok(Self { http, base_url: without_api(base_url), token })
     }
 
     /// Uploads a file; the answer is the URL that the model may fetch.
@@ -129,6 +129,12 @@ impl TenantClient {
             body.get("message").or_else(|| body.get("detail")).and_then(Value::as_str).unwrap_or("no reason given");
         bail!("{why} (HTTP {})", status.as_u16())
     }
+}
+
+/// Clients of the provider know its base URL with the path that all calls begin with.
+fn without_api(base_url: &str) -> String {
+    let base_url = base_url.trim_end_matches('/');
+    base_url.strip_suffix("/api/v3").unwrap_or(base_url).to_owned()
 }
 
 /// A text of a JSON object that must be there.

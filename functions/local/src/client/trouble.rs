@@ -77,7 +77,7 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 }
 
 /// An answer that no gateway gives: by something else, or by what stands before a gateway that is in trouble.
-pub(super) fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyhow::Error {
+pub fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyhow::Error {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
     if status.is_server_error() {
         return BrokenOff(format!("{base_url} answered HTTP {} and no reason; try again later", status.as_u16()))

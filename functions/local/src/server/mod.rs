@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::connections::Listeners;
-use crate::folder::{DataFolder, NotedEmulator};
+use crate::folder::{DataFolder, NotedProvider};
 use crate::pictures;
 use crate::settings::{Settings, UpstreamChoice};
 use pump::Pump;
@@ -57,7 +57,7 @@ impl Server {
         let s3 = start_s3(&settings, &folder, &listeners)?;
         let guard = Guard::new(GuardPolicy::allowing(settings.allow_net.clone()), settings.names())?;
         let emulator = start_emulator(&settings, &listeners, &guard).await?;
-        folder.note_emulator(emulator.as_ref().map(noted).as_ref())?;
+        folder.note_provider(&provider_note(&settings, emulator.as_ref())?)?;
         folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
         let (stop, stopped) = watch::channel(false);
         let edge = wiring::edge(&wiring::Parts {
@@ -125,24 +125,29 @@ impl Server {
     }
 }
 
-/// The vendor for a command that runs apart from the server; when that is the emulator, the one within the server that runs.
+/// The vendor for a command that runs apart from the server: the one that FLUXGATE_UPSTREAM names, else that of the server which
+/// serves the folder now, else the one that the key alone stands for.
 pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<WaveSpeedClient>> {
-    let emulator = match settings.upstream()? {
-        UpstreamChoice::Emulator => {
-            let text =
-                "the emulator runs within 'fluxgate serve': start that first, or name the vendor in FLUXGATE_UPSTREAM";
-            Some(folder.noted_emulator().context(text)?)
-        }
-        UpstreamChoice::Vendor { .. } => None,
+    let is_served = FolderLock::acquire(&folder.path).is_err();
+    let noted = folder.noted_provider().filter(|_| is_served);
+    let provider = match (settings.upstream.is_some(), noted) {
+        (false, Some(noted)) => noted.with_key(settings.vendor_key.clone())?,
+        (_, noted) => match settings.upstream()? {
+            UpstreamChoice::Vendor { url, key } => (url, key),
+            UpstreamChoice::Emulator => {
+                let text = "the emulator runs within 'fluxgate serve': start that first, or name the vendor in FLUXGATE_UPSTREAM";
+                noted.filter(|noted| noted.api_key.is_some()).context(text)?.with_key(None)?
+            }
+        },
     };
-    Ok(Arc::new(wiring::vendor(settings, emulator, Bounds::default().upstream_timeout_ms)?))
+    Ok(Arc::new(wiring::vendor(provider, Bounds::default().upstream_timeout_ms)?))
 }
 
 /// The vendor that the settings name, and how to call it in a text; `None` for the emulator.
 pub(crate) fn named_vendor(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
-    let UpstreamChoice::Vendor { url, .. } = settings.upstream()? else { return Ok(None) };
-    let vendor = wiring::vendor(settings, None, Bounds::default().upstream_timeout_ms)?;
-    Ok(Some((url.origin().ascii_serialization(), vendor)))
+    let UpstreamChoice::Vendor { url, key } = settings.upstream()? else { return Ok(None) };
+    let name = url.origin().ascii_serialization();
+    Ok(Some((name, wiring::vendor((url, key), Bounds::default().upstream_timeout_ms)?)))
 }
 
 /// What the buckets and the emulator get in any case.
@@ -176,8 +181,14 @@ async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guar
     }
 }
 
-fn noted(emulator: &Emulator) -> NotedEmulator {
-    NotedEmulator { base_url: emulator.base_url(), api_key: Secret::new(emulator.api_key()) }
+fn provider_note(settings: &Settings, emulator: Option<&Emulator>) -> Result<NotedProvider> {
+    Ok(match (emulator, settings.upstream()?) {
+        (Some(emulator), _) => {
+            NotedProvider { base_url: emulator.base_url(), api_key: Some(Secret::new(emulator.api_key())) }
+        }
+        (None, UpstreamChoice::Vendor { url, .. }) => NotedProvider { base_url: url.to_string(), api_key: None },
+        (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
+    })
 }
 
 /// An address that a client on this machine can call: a wildcard is not one.

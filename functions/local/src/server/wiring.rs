@@ -9,7 +9,7 @@ use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::{Purpose, SystemClock};
-use fluxgate_core::signature::CapabilityKey;
+use fluxgate_core::signature::{CapabilityKey, Secret};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, Setup, Throttle};
 use fluxgate_embedded::s3::S3Server;
@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::{in_process, reachable};
-use crate::folder::{DataFolder, NotedEmulator, SystemEntropy};
-use crate::settings::{Settings, UpstreamChoice};
+use crate::folder::{DataFolder, SystemEntropy};
+use crate::settings::Settings;
 
 /// A key set or a discovery document is small.
 const KEY_SET_BYTES_MAX: usize = 512 * 1024;
@@ -115,16 +115,12 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
 
 /// The client of the emulator, when there is one, else of the vendor that the settings name.
 pub(super) fn upstream(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
-    vendor(settings, emulator.map(super::noted), timeout_ms)
+    let provider = super::provider_note(settings, emulator)?.with_key(settings.vendor_key.clone())?;
+    vendor(provider, timeout_ms)
 }
 
-/// The same for an emulator that is known by its address and its key.
-pub(super) fn vendor(settings: &Settings, emulator: Option<NotedEmulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
-    let (base_url, api_key) = match (emulator, settings.upstream()?) {
-        (Some(emulator), _) => (Url::parse(&emulator.base_url)?, emulator.api_key),
-        (None, UpstreamChoice::Vendor { url, key }) => (url, key),
-        (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
-    };
+/// The client of whoever is called there, with this key.
+pub(super) fn vendor((base_url, api_key): (Url, Secret), timeout_ms: u64) -> Result<WaveSpeedClient> {
     check_api_key(&api_key)?;
     Ok(WaveSpeedClient::new(UpstreamSettings {
         base_url,

@@ -144,6 +144,16 @@ impl Price {
         }
     }
 
+    /// True where it depends on what a run costs whether it would be sold under that.
+    pub fn may_be_under_cost(&self) -> bool {
+        match *self {
+            Self::Fixed { .. } => true,
+            Self::Markup { basis_points, cap_micro_usd, .. } => {
+                i128::from(basis_points) < BASIS || cap_micro_usd.is_some()
+            }
+        }
+    }
+
     fn is_under(&self, cost: Option<MicroUsd>) -> bool {
         match (*self, cost) {
             (Self::Markup { basis_points, floor_micro_usd, .. }, None) => {

@@ -36,4 +36,4 @@ pub use tenant_store::TenantStore;
 pub use upstream::{PutOff, RunList, SubmitAnswer, SubmitCall, Upload, Upstream};
 pub use usage_cursors::UsageCursors;
 pub use usage_sink::{UsageBatch, UsageSink};
-pub use vendor_books::VendorBooks;
+pub use vendor_books::{AccountCheck, VendorBooks};

@@ -1,15 +1,39 @@
 //! What the vendor wrote down about our account.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::id::UpstreamId;
+use crate::money::MicroUsd;
 use crate::reconcile::{Bill, ListedRun};
 use crate::usage::Window;
+
+/// What the vendor says to our key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "account", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AccountCheck {
+    /// It takes it; the balance where it told one.
+    Good {
+        #[serde(rename = "balance_micro_usd")]
+        balance: Option<MicroUsd>,
+    },
+    /// It refuses it: 401, 402 or 403.
+    Refused { status: u16 },
+    /// Nobody was reached. Why, as the end of a sentence whose subject is the vendor.
+    Unreachable { why: String },
+    /// The key itself cannot be had, or stand in a header.
+    NoKey { why: String },
+    /// What answers there is not the vendor's API, or not well.
+    Odd { why: String },
+}
 
 /// The vendor's billing and its list of runs, for an operator who compares them with ours.
 #[async_trait]
 pub trait VendorBooks: Send + Sync {
+    /// Whether the vendor takes our key, asked now.
+    async fn check_account(&self) -> AccountCheck;
+
     /// What was deducted in the window, each bill once. Kind `Invalid` with code `window_too_full` when there are more than can
     /// be read at once.
     async fn bills(&self, window: &Window) -> Result<Vec<Bill>>;

@@ -5,6 +5,7 @@ mod audit_log;
 mod budget;
 mod operator;
 mod prices;
+mod provider;
 mod query;
 mod reconcile;
 mod tenants;
@@ -38,6 +39,7 @@ pub(crate) fn router() -> Router<Arc<Tenancy>> {
         .route("/admin/v1/tenants/{id}/account/check", get(accounts::check))
         .route("/admin/v1/tenants/{id}/budget", get(budget::get).put(budget::set).delete(budget::remove))
         .route("/admin/v1/tenants/{id}/top-ups", post(accounts::top_up))
+        .route("/admin/v1/provider", get(provider::check))
         .route("/admin/v1/reconcile", get(reconcile::reconcile))
         .route("/admin/v1/audit", get(audit_log::list))
         .layer(Extension(BodyBytesMax(BODY_BYTES_MAX)))

@@ -1,26 +1,12 @@
 //! Whether the vendor takes our account at all: asked at the start, by `doctor`, and after a refusal that may be about one model alone.
 
 use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::AccountCheck;
 use fluxgate_core::upstream::lenient::Fields;
 
 use super::envelope::Answer;
 use super::exchange::Exchange;
 use crate::failure::describe;
-
-/// What the vendor says to the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountCheck {
-    /// It takes it; the balance where it told one.
-    Good { balance: Option<MicroUsd> },
-    /// It refuses it: 401, 402 or 403.
-    Refused { status: u16 },
-    /// Nobody was reached. Why, as the end of a sentence whose subject is the vendor.
-    Unreachable { why: String },
-    /// The key itself cannot be had, or stand in a header.
-    NoKey { why: String },
-    /// What answers there is not the vendor's API, or not well.
-    Odd { why: String },
-}
 
 pub(super) async fn check(exchange: &Exchange) -> AccountCheck {
     let begun = match exchange.begin_get("/api/v3/balance").await {

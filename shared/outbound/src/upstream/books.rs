@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use fluxgate_core::id::UpstreamId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::VendorBooks;
+use fluxgate_core::port::{AccountCheck, VendorBooks};
 use fluxgate_core::reconcile::{Bill, ListedRun};
 use fluxgate_core::upstream::UpstreamRun;
 use fluxgate_core::upstream::lenient::{self, Fields};
@@ -13,8 +13,8 @@ use fluxgate_core::usage::Window;
 use fluxgate_core::{Error, Result};
 use serde_json::{Value, json};
 
-use super::WaveSpeedClient;
 use super::exchange::{Exchange, unreadable};
+use super::{WaveSpeedClient, account};
 
 /// The vendor's own limit.
 const PAGE_SIZE: usize = 100;
@@ -22,6 +22,10 @@ const PAGES_MAX: usize = 1_000;
 
 #[async_trait]
 impl VendorBooks for WaveSpeedClient {
+    async fn check_account(&self) -> AccountCheck {
+        account::check(&self.exchange).await
+    }
+
     async fn bills(&self, window: &Window) -> Result<Vec<Bill>> {
         // Both ends as text, in milliseconds.
         let filter = json!({ "start_time": window.from.0.to_string(), "end_time": window.until.0.to_string() });

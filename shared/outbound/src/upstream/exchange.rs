@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fluxgate_core::port::AccountCheck;
 use fluxgate_core::signature::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result, Retry};
@@ -10,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue}
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use serde_json::Value;
 
-use super::account::{self, AccountCheck};
+use super::account;
 use super::envelope::{Answer, Refusal};
 use super::{ApiKey, UpstreamSettings, account_refused, forbidden, unavailable};
 use crate::USER_AGENT;

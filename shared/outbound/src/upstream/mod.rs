@@ -28,7 +28,6 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::roots::Roots;
-pub use account::AccountCheck;
 pub use api_key::ApiKey;
 use cached::Cached;
 pub use exchange::check_api_key;
@@ -65,11 +64,6 @@ impl WaveSpeedClient {
             catalogue: Cached::new(catalogue_ttl),
             webhook_secret: Cached::new(WEBHOOK_SECRET_TTL),
         })
-    }
-
-    /// Whether the vendor takes the key.
-    pub async fn check_account(&self) -> AccountCheck {
-        account::check(&self.exchange).await
     }
 
     async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fluxgate_core::port::{PutOff, SubmitAnswer, SubmitCall};
+use fluxgate_core::port::{AccountCheck, PutOff, SubmitAnswer, SubmitCall};
 use reqwest::header::CONTENT_TYPE;
 use url::form_urlencoded;
 
-use super::account::{self, AccountCheck};
+use super::account;
 use super::envelope::{Answer, Refusal};
 use super::exchange::Exchange;
 use super::sorting::{sort_answer, sort_failure, sort_forbidden};

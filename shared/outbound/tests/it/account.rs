@@ -6,9 +6,8 @@ use axum::routing::{get, post};
 use fluxgate_core::Kind;
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{PutOff, Upstream};
+use fluxgate_core::port::{AccountCheck, PutOff, Upstream, VendorBooks as _};
 use fluxgate_core::task::Failure;
-use fluxgate_outbound::AccountCheck;
 use url::Url;
 
 use crate::servers::{Count, nobody, serve, serve_hang_ups};

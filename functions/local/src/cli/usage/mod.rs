@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use fluxgate_core::day::Day;
 use fluxgate_core::flow::{UsageQuery, read_usage};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{Clock as _, SystemClock, TenantStore};
+use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::usage::{Days, Grouping, Usage, UsageReport, csv};
 
 use super::{FolderArgs, print};
@@ -19,7 +19,7 @@ use crate::settings::Settings;
 pub(super) struct UsageArgs {
     #[command(subcommand)]
     command: Option<UsageCommand>,
-    /// Whose usage
+    /// Whose usage; also a deleted tenant's
     #[arg(required = true)]
     tenant: Option<TenantId>,
     /// The first day, such as 2026-11-01, in UTC [default: 29 days before the last one]
@@ -54,7 +54,7 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     }
     let tenant = args.tenant.context("name the tenant whose usage to sum up")?;
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    TenantStore::get(&folder.store, &tenant).await?;
+    folder.check_known(&tenant).await?;
     let window = Days::named(args.from, args.to, SystemClock.now()).window()?;
     let query = UsageQuery { tenant: &tenant, window, model: None };
     let bounds = Settings::load(None, serde_json::json!({}))?.bounds.bounds(true);

@@ -25,9 +25,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::Value;
 
 use crate::audit::{Actor, AuditAction, AuditEntry};
+use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::port::{
-    AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, TaskStore, TenantStore, Upstream, VendorBooks,
+    AccountCheck, AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, TaskStore, TenantStore,
+    Upstream, VendorBooks,
 };
 use crate::time::Timestamp;
 
@@ -62,6 +64,17 @@ impl EntryOrder {
 impl Tenancy {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether the vendor takes our key, asked now. Kind `Unavailable` with code `vendor_unknown` where nobody knows the vendor.
+    pub async fn check_vendor_account(&self) -> Result<AccountCheck> {
+        Ok(self.vendor_books()?.check_account().await)
+    }
+
+    fn vendor_books(&self) -> Result<&dyn VendorBooks> {
+        self.vendor_books.as_deref().ok_or_else(|| {
+            Error::unavailable("vendor_unknown", "this process has no key for the vendor, which has to be asked")
+        })
     }
 
     fn entry(&self, actor: &Actor, action: AuditAction, tenant: &TenantId, detail: Value) -> AuditEntry {

@@ -56,7 +56,8 @@ impl Tenancy {
     ///
     /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have; `unknown_model`, naming those that may
     /// be meant, for a new model that the vendor does not list; `under_cost`, naming the models, for prices below cost. The last
-    /// two may be allowed. Kind `NotFound` with code `price_not_listed` for removing a price that is not there; kind `Unavailable`
+    /// two may be allowed. Kind `Unavailable` with code `costs_unknown` for prices of which nobody can say whether they are below
+    /// cost, which may be allowed too. Kind `NotFound` with code `price_not_listed` for removing a price that is not there; kind `Unavailable`
     /// with code `catalogue_unknown` when nobody can say whether there is a new model; kind `Conflict` with code
     /// `version_conflict` when the tenant is not at the version that a whole book is for. Nothing is written then.
     pub async fn set_prices(&self, id: &TenantId, change: &PricesChange, actor: &Actor) -> Result<PricesChanged> {
@@ -87,6 +88,9 @@ impl Tenancy {
         }
         if !change.allow_under_cost {
             refuse_under_cost(&change.edit.judged(&prices, catalogue))?;
+            if catalogue.is_none() {
+                refuse_unjudged(&before, &prices)?;
+            }
         }
         let under_cost = under_cost(&prices, catalogue);
         if prices != before {
@@ -200,6 +204,24 @@ fn refuse_under_cost(names: &[String]) -> Result<()> {
     let text =
         format!("{} would be sold under cost; raise the price, or set it with allow_under_cost=true", named(names));
     Err(Error::invalid("under_cost", text).field(first.clone()))
+}
+
+/// Of the prices that change, one that what a run costs has to judge.
+fn refuse_unjudged(before: &PriceBook, after: &PriceBook) -> Result<()> {
+    let listed = after.models.iter().filter(|(model, price)| before.models.get(*model) != Some(*price));
+    let listed = listed.map(|(model, price)| (model.as_str(), *price));
+    let removed = before.models.keys().filter(|model| !after.models.contains_key(*model)).map(ModelId::as_str);
+    let unlisted = (after.unlisted != before.unlisted).then_some(UNLISTED);
+    let unlisted = removed.chain(unlisted).filter_map(|name| match after.unlisted {
+        Unlisted::Price(price) => Some((name, price)),
+        Unlisted::Refuse => None,
+    });
+    let Some((name, _)) = listed.chain(unlisted).find(|(_, price)| price.may_be_under_cost()) else { return Ok(()) };
+    let text = format!(
+        "what runs cost could not be asked, so nobody can say whether {name} would be sold under cost; try again later, or set \
+         it anyway with allow_under_cost=true"
+    );
+    Err(Error::unavailable("costs_unknown", text).field(name))
 }
 
 fn under_cost(prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> {

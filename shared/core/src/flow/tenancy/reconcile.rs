@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Tenancy;
 use crate::audit::AuditAction;
 use crate::bounds::Bounds;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::flow::signal::orphaned_run;
 use crate::flow::usage::{Span, each_task};
 use crate::id::{AuditId, ModelId, TaskId, TenantId, UpstreamId};
@@ -41,13 +41,7 @@ impl Tenancy {
     /// Kind `Unavailable` with code `vendor_unknown` where nobody knows the vendor, or as the vendor's API fails; kind `Invalid`
     /// with code `window_too_full`, when there is more than can be compared at once.
     pub async fn reconcile(&self, window: Window) -> Result<Report> {
-        let vendor = self.vendor_books.as_deref().ok_or_else(|| {
-            Error::new(
-                Kind::Unavailable,
-                "vendor_unknown",
-                "this process has no key for the vendor, whose bills are needed",
-            )
-        })?;
+        let vendor = self.vendor_books()?;
         let bills = vendor.bills(&window).await?;
         let runs = vendor.runs(&window).await?;
         let ours = self.ours(window).await?;
