@@ -1,9 +1,10 @@
 //! Settings as people write them: what is nearly right is refused with what to write instead.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
+pub use fluxgate_listen::listen_address;
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer};
 use url::Url;
@@ -17,28 +18,6 @@ pub fn http_url(text: &str) -> Result<Url> {
         }
         _ => bail!("'{text}' is no URL of a web server; it begins with http:// or https:// and names a host"),
     }
-}
-
-/// `ADDRESS:PORT`, or `NAME:PORT`, whose name is looked up now.
-pub fn listen_address(text: &str) -> Result<SocketAddr> {
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    let bad = || {
-        anyhow!(
-            "'{text}' is no address to listen on; write ADDRESS:PORT, such as 127.0.0.1:8080, or 0.0.0.0:8080 for every network"
-        )
-    };
-    let (name, port) = text.rsplit_once(':').ok_or_else(bad)?;
-    let port: u16 = port.parse().map_err(|_| bad())?;
-    if name.is_empty() || name.contains(['/', ':']) {
-        return Err(bad());
-    }
-    let found = (name, port).to_socket_addrs();
-    let found: Vec<SocketAddr> =
-        found.with_context(|| format!("'{name}' has no address; write one, such as 127.0.0.1:{port}"))?.collect();
-    // A name with both, such as localhost, is mostly called over IPv4.
-    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied().ok_or_else(bad)
 }
 
 /// A whole number that may be left out, and is not zero.
@@ -80,18 +59,6 @@ mod tests {
             assert!(http_url(text).is_err(), "{text:?}");
         }
         assert_eq!(http_url("https://gateway.example/a").unwrap().as_str(), "https://gateway.example/a");
-    }
-
-    #[test]
-    fn an_address_may_be_a_name_and_what_is_none_is_refused_with_one() {
-        assert_eq!(listen_address("localhost:8080").unwrap(), SocketAddr::from(([127, 0, 0, 1], 8080)));
-        assert_eq!(listen_address("[::1]:0").unwrap().port(), 0);
-        for text in
-            ["8080", ":8080", "localhost", "localhost:http", "http://127.0.0.1:8080", "127.0.0.1:80800", "::1:x"]
-        {
-            let why = listen_address(text).unwrap_err().to_string();
-            assert!(why.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"), "{text:?}: {why}");
-        }
     }
 
     #[test]

@@ -86,12 +86,12 @@ impl Model {
         Some(Self { id, base_price, needs_quote, makes, schema: schema.clone(), validator: OnceLock::new() })
     }
 
-    /// Keeps the declared inputs, drops nulls, media left blank and what the model does not declare (as upstream does), and checks
-    /// the rest.
+    /// Keeps the declared inputs, drops nulls, media and required texts left blank and what the model does not declare (as upstream
+    /// does), and checks the rest.
     /// Fails with kind `Invalid`, naming the field; kind `Unavailable` when the vendor's own declaration makes no sense.
     pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let kept = inputs.into_iter().filter(|(name, value)| !value.is_null() && self.property(name).is_some());
-        let kept = kept.filter(|(name, value)| !(is_blank(value) && self.is_media_field(name)));
+        let kept = kept.filter(|(name, value)| !(is_blank(value) && self.counts_blank_as_left_out(name, value)));
         let inputs = Value::Object(kept.collect());
         if let Err(error) = self.validator()?.validate(&inputs) {
             return Err(refusal(&error));
@@ -108,8 +108,18 @@ impl Model {
         properties.filter(|(name, property)| is_media(name, property)).map(|(name, _)| name.as_str())
     }
 
-    fn is_media_field(&self, name: &str) -> bool {
-        self.property(name).is_some_and(|property| is_media(name, property))
+    /// True for a media field that takes pictures and nothing else, as far as the vendor says so.
+    pub fn takes_pictures_alone(&self, name: &str) -> bool {
+        self.property(name).is_some_and(|property| is_for_pictures(name, property))
+    }
+
+    fn counts_blank_as_left_out(&self, name: &str, blank: &Value) -> bool {
+        let Some(property) = self.property(name) else { return false };
+        let required = self.schema.get("required").and_then(Value::as_array);
+        let is_required = required.is_some_and(|required| required.iter().any(|required| required == name));
+        // A blank that the vendor lists is an answer like the others.
+        let is_listed = property.get("enum").and_then(Value::as_array).is_some_and(|listed| listed.contains(blank));
+        is_media(name, property) || (is_required && !is_listed)
     }
 
     fn property(&self, name: &str) -> Option<&Value> {
@@ -147,6 +157,15 @@ fn is_marked(property: &Value) -> bool {
         || keyword("contentEncoding") == "base64"
 }
 
+/// By what its uploader accepts, and where that is left open by its name.
+fn is_for_pictures(name: &str, property: &Value) -> bool {
+    let accepts = |property: &Value| property.get("x-accept").and_then(Value::as_str).map(str::to_owned);
+    match accepts(property).or_else(|| property.get("items").and_then(accepts)) {
+        Some(accepted) => accepted.split(',').all(|accepted| accepted.trim().starts_with("image/")),
+        None => matches!(name.rsplit('_').next(), Some("image" | "images")),
+    }
+}
+
 /// What clients send for a picture that nobody chose.
 fn is_blank(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim().is_empty())
@@ -155,7 +174,7 @@ fn is_blank(value: &Value) -> bool {
 fn refusal(error: &jsonschema::ValidationError<'_>) -> Error {
     if let ValidationErrorKind::Required { property } = error.kind() {
         let name = property.as_str().unwrap_or_default().to_owned();
-        return Error::invalid("missing_parameter", format!("the parameter '{name}' is missing")).field(name);
+        return Error::invalid("missing_parameter", format!("the parameter '{name}' is missing or blank")).field(name);
     }
     let path = error.instance_path().to_string();
     let name = path.trim_start_matches('/').to_owned();
@@ -191,9 +210,13 @@ mod tests {
                 "api_schema": {"api_schemas": [{"type": "model_run", "request_schema": {
                     "type": "object", "required": ["prompt", "image"], "properties": {
                         "prompt": {"type": "string"},
+                        "negative_prompt": {"type": "string"},
                         "image": {"type": "string", "x-accept": "image/*"},
                         "mask": {"type": "string", "x-ui-component": "uploader"},
                         "frames": {"type": "array", "items": {"type": "string", "x-accept": "image/*"}},
+                        "data": {"type": "string", "x-accept": ".zip,image/*"},
+                        "style_image": {"type": "string", "format": "uri"},
+                        "audio": {"type": "string"},
                         "size": {"enum": ["small", "large", 7]},
                         "guidance_scale": {"type": "number", "minimum": 1, "maximum": 10}
                     }}}]}
@@ -271,7 +294,7 @@ mod tests {
     #[test]
     fn a_picture_left_blank_is_as_good_as_none() {
         let kept = accept(json!({"prompt": "x", "image": "y", "mask": ""})).unwrap();
-        let missing = accept(json!({"prompt": "", "image": " "})).unwrap_err();
+        let missing = accept(json!({"prompt": "x", "image": " "})).unwrap_err();
 
         assert_eq!(kept.keys().collect::<Vec<_>>(), ["image", "prompt"]);
         assert_eq!((missing.code, missing.field.as_deref()), ("missing_parameter", Some("image")));
@@ -285,7 +308,30 @@ mod tests {
         let mut fields: Vec<&str> = catalogue.model(&id).unwrap().media_fields().collect();
 
         fields.sort_unstable();
-        assert_eq!(fields, ["frames", "image", "mask"]);
+        assert_eq!(fields, ["audio", "data", "frames", "image", "mask", "style_image"]);
+    }
+
+    /// What is marked as no more than a file may be one of any kind, as an archive to train with.
+    #[test]
+    fn a_field_is_for_pictures_alone_by_what_it_accepts_and_else_by_its_name() {
+        let catalogue = model();
+        let model = catalogue.model(&ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap()).unwrap();
+
+        let mut fields: Vec<&str> = model.media_fields().filter(|name| model.takes_pictures_alone(name)).collect();
+
+        fields.sort_unstable();
+        assert_eq!(fields, ["frames", "image", "style_image"]);
+    }
+
+    #[test]
+    fn a_required_text_left_blank_is_missing_and_another_is_kept() {
+        for blank in ["", " ", "\n\t"] {
+            let error = accept(json!({"prompt": blank, "image": "y"})).unwrap_err();
+
+            assert_eq!((error.code, error.field.as_deref()), ("missing_parameter", Some("prompt")), "{blank:?}");
+        }
+        let kept = accept(json!({"prompt": "x", "image": "y", "negative_prompt": ""})).unwrap();
+        assert_eq!(kept.get("negative_prompt"), Some(&json!("")));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bounds;
 pub mod callback;
 pub mod catalogue;
 pub mod charge;
+mod counted;
 pub mod day;
 pub mod delivery;
 pub mod digest;
@@ -38,4 +39,5 @@ pub mod time;
 pub mod upstream;
 pub mod usage;
 
+pub use counted::{Counted, counted};
 pub use error::{Error, Fault, Kind, Result, Retry};

@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
@@ -37,6 +37,8 @@ pub fn api_router(edge: Edge) -> Router {
     let router = router
         .route("/openapi.json", get(move || std::future::ready(Json(Value::clone(&document)))))
         .route(outputs::PATH, get(outputs::redeem))
+        // Else it were taken for a prediction's id.
+        .route("/api/v3/predictions/delete", any(deletion))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(
@@ -139,7 +141,18 @@ async fn unknown_path(uri: Uri) -> Response {
     routing_reply(uri.path(), error, StatusCode::NOT_FOUND)
 }
 
-async fn wrong_method(uri: Uri) -> Response {
+/// The vendor's path.
+async fn deletion(uri: Uri) -> Response {
+    routing_reply(uri.path(), Error::not_found(NO_DELETION), StatusCode::NOT_FOUND)
+}
+
+const NO_DELETION: &str = "deleting predictions is not offered; outputs lie in your bucket, where you may delete them";
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    if method == Method::DELETE && uri.path().starts_with("/api/v3/predictions") {
+        let error = Error::invalid("method_not_allowed", NO_DELETION);
+        return routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED);
+    }
     let error = Error::invalid("method_not_allowed", "this path takes another method; see /openapi.json");
     routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -10,7 +10,7 @@ use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::limits::{Bucket, Rate, Taken};
 use fluxgate_core::port::Clock;
 use fluxgate_core::principal::Principal;
-use fluxgate_core::{Error, Kind, Result, Retry};
+use fluxgate_core::{Error, Kind, Result, Retry, counted};
 use quick_cache::sync::Cache;
 
 /// Tenants, twice, and tasks that are polled, whose buckets are kept; a bucket that was dropped begins full again.
@@ -100,7 +100,8 @@ fn left_in(bucket: &Mutex<Bucket>) -> Bucket {
 fn refusal(rate: Rate, after_ms: u64) -> Error {
     let Rate { per_second, burst } = rate;
     let text = format!(
-        "these are more than {per_second} requests a second, {burst} at once; slow down, or ask the operator for a higher limit"
+        "these are more than {} a second, {burst} at once; slow down, or ask the operator for a higher limit",
+        counted(per_second as usize, "request"),
     );
     Error::new(Kind::Busy, "rate_limited", text).retry(Retry::AfterMs(after_ms))
 }

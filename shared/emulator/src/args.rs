@@ -16,7 +16,7 @@ use crate::pictures::PictureFetcher;
 #[derive(Debug, Clone, Args)]
 pub struct EmulatorArgs {
     /// Where to listen; only this machine reaches it by default
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = fluxgate_listen::listen_address, default_value = "127.0.0.1:8790")]
     pub listen: SocketAddr,
 
     /// How others reach it, when that is not the address it listens on
@@ -114,6 +114,15 @@ mod tests {
 
         assert!(config.listen.ip().is_loopback());
         assert_eq!(config.faults, Faults::default());
+    }
+
+    #[test]
+    fn it_listens_where_a_name_says_and_a_port_alone_is_refused_with_what_to_write() {
+        let by_name = config(&["--listen", "localhost:8791"]).unwrap();
+        let bare = Command::try_parse_from(["emulator", "--listen", "8791"]).err().unwrap().to_string();
+
+        assert_eq!(by_name.listen, SocketAddr::from(([127, 0, 0, 1], 8791)));
+        assert!(bare.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"), "{bare}");
     }
 
     #[test]

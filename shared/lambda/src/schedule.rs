@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluxgate_core::Error;
 use fluxgate_core::flow::{Fluxgate, UsageExport};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, counted};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
@@ -75,7 +75,8 @@ impl Sweeper {
             self.fluxgate.recount_slots(std::mem::take(&mut swept.slots), begun).await?;
         }
         if swept.failed > 0 {
-            let text = format!("{} audits and exports failed, of {} tenants", swept.failed, tenants.len());
+            let text =
+                format!("audits and exports that failed: {}, of {}", swept.failed, counted(tenants.len(), "tenant"));
             return Err(text.into());
         }
         let mut report = json!({ "tenants": tenants.len(), "live": swept.live, "stuck": swept.stuck });

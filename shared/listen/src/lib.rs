@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
+mod address;
 mod answer;
 mod body;
 mod bounds;
@@ -17,6 +18,7 @@ mod patience;
 mod peer;
 mod registry;
 
+pub use address::listen_address;
 pub use answer::{Answer, BoxError};
 pub use body::RequestBody;
 pub use bounds::ConnectionBounds;

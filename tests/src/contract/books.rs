@@ -305,6 +305,7 @@ fn finished(task: &Task, outputs: usize) -> Signal {
         sources: (0..outputs).map(|n| format!("https://cdn.example/{n}.png")).collect(),
         nsfw: Vec::new(),
         inference_ms: None,
+        note: None,
     })
 }
 

@@ -37,7 +37,7 @@ pub async fn a_task_too_many_is_refused_until_another_is_over(stores: Stores) {
     stores.signal(&archiving, archived()).await;
 
     assert_eq!((error.kind, error.code, error.retry), (Kind::Busy, "too_many_tasks", Retry::AfterMs(5_000)));
-    assert!(error.message.contains("2 of 2 tasks"), "{error}");
+    assert!(error.message.contains("2 tasks under way, of 2 at most"), "{error}");
     assert_eq!(in_flight(&stores, &tenant).await, 1);
 }
 

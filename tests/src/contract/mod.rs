@@ -161,6 +161,7 @@ pub fn finished(upstream: UpstreamId) -> Signal {
         sources: vec!["https://cdn.example/1.png".to_owned()],
         nsfw: vec![false],
         inference_ms: Some(12),
+        note: None,
     })
 }
 

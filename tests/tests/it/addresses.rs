@@ -1,7 +1,13 @@
 //! Where a tenant's URLs may lead, and what asking costs others: every purpose, every shape of an address, through the API.
 
+use fluxgate_core::id::TenantId;
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::signature::Secret;
 use fluxgate_emulator::{Fault, Faults};
+use fluxgate_local::server::Server;
+use fluxgate_local::settings::Settings;
 use fluxgate_tests::dns_server::SILENT;
+use fluxgate_tests::gateway::{free_address, quick};
 use fluxgate_tests::operator::TestIssuer;
 use fluxgate_tests::tenant::{Answer, MODEL};
 use fluxgate_tests::{DnsServer, Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually};
@@ -123,6 +129,60 @@ async fn what_costs_nothing_is_checked_before_a_name_is_looked_up() {
     assert_eq!((dns.asked("pictures.example"), dns.asked("hooks.example")), (0, 0));
     assert_eq!(submit(&tenant, picture, Some(hook)).await.status, 200);
     assert_eq!((dns.asked("pictures.example"), dns.asked("hooks.example")), (1, 1));
+}
+
+/// The emulator's models take four pictures at most: this vendor has one that leaves it open.
+async fn of_a_vendor_that_bounds_no_list() -> (Server, TestTenant, tempfile::TempDir) {
+    let schema = json!({ "type": "object", "required": ["images"], "properties": { "images": { "type": "array" } } });
+    let entry = json!({
+        "model_id": MODEL, "base_price": 0.08, "type": "image-to-image", "formula": "",
+        "api_schema": { "api_schemas": [{ "type": "model_run", "request_schema": schema }] }
+    });
+    let models =
+        axum::routing::get(
+            move || async move { axum::Json(json!({ "code": 200, "message": "success", "data": [entry] })) },
+        );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let vendor = format!("http://{}", listener.local_addr().unwrap());
+    let serving = axum::serve(listener, axum::Router::new().route("/api/v3/models", models));
+    tokio::spawn(serving.into_future());
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        data: folder.path().join("data"),
+        listen: free_address(),
+        s3_listen: Some("127.0.0.1:0".parse().unwrap()),
+        upstream: Some(vendor),
+        vendor_key: Some(Secret::new("wsk_of_the_test")),
+        bounds: quick(),
+        ..Settings::default()
+    };
+    let server = Server::start(settings).await.unwrap();
+    let id = TenantId::parse("acme").unwrap();
+    server.folder().add_tenant(&id, MicroUsd(10_000_000)).await.unwrap();
+    let token = server.folder().token(&id, 3_600_000).await.unwrap();
+    let tenant = TestTenant::new(id, &server.base_url(), token);
+    (server, tenant, folder)
+}
+
+#[tokio::test]
+async fn a_submit_names_64_addresses_at_most_with_its_callback_among_them() {
+    let (server, tenant, _folder) = of_a_vendor_that_bounds_no_list().await;
+    let submit = async |pictures: usize, query: &str| {
+        let images: Vec<String> = (0..pictures).map(|n| format!("https://8.8.8.8/{n}.png")).collect();
+        tenant.post(&format!("/api/v3/{MODEL}{query}"), &json!({ "images": images })).await
+    };
+
+    let pictures = submit(65, "").await;
+    let callback = submit(64, "?webhook=https://8.8.8.8/hook").await;
+    let as_many = submit(64, "").await;
+
+    refused(&pictures, "too_many_addresses", "images", "65 pictures");
+    refused(&callback, "too_many_addresses", "webhook", "64 pictures and a callback");
+    for over in [pictures, callback] {
+        assert_eq!(over.text("/message"), "the request names 65 addresses; 64 are taken");
+    }
+    assert_eq!(as_many.status, 200, "{:?}", as_many.body);
+    server.stop().await;
 }
 
 /// Before, eight such names at once held up everybody's look-ups.

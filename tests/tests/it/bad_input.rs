@@ -14,7 +14,9 @@ async fn a_wrong_parameter_is_400_and_names_the_field() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let image = tenant.upload().await;
-    let cases: [(Value, &str); 8] = [
+    let cases: [(Value, &str); 10] = [
+        (json!({ "prompt": "", "image": image }), "prompt"),
+        (json!({ "prompt": " \n\t", "image": image }), "prompt"),
         (json!({ "image": image }), "prompt"),
         (json!({ "prompt": "x" }), "image"),
         (json!({ "prompt": 7, "image": image }), "prompt"),
@@ -129,6 +131,26 @@ async fn unknown_ids_and_paths_are_404_and_a_wrong_method_is_405() {
     assert_eq!((nowhere.status.as_u16(), nowhere.text("/code").as_str()), (404, "not_found"));
     let wrong = tenant.post("/api/v3/balance", &json!({})).await;
     assert_eq!((wrong.status.as_u16(), &wrong.body["code"]), (405, &json!(405)));
+}
+
+#[tokio::test]
+async fn deleting_predictions_is_not_offered_and_says_so_however_it_is_asked_for() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let id = "0".repeat(32);
+
+    let by_post = tenant.post("/api/v3/predictions/delete", &json!({ "ids": [id] })).await;
+    let by_get = tenant.get("/api/v3/predictions/delete").await;
+    let by_method = tenant.send(tenant.http().delete(tenant.url(&format!("/api/v3/predictions/{id}")))).await;
+    let of_all = tenant.send(tenant.http().delete(tenant.url("/api/v3/predictions"))).await;
+
+    for (answer, status, allow) in
+        [(by_post, 404, ""), (by_get, 404, ""), (by_method, 405, "GET,HEAD"), (of_all, 405, "POST")]
+    {
+        let allowed = answer.headers.get("allow").map(|allow| allow.to_str().unwrap()).unwrap_or_default();
+        assert_eq!((answer.status.as_u16(), &answer.body["code"], allowed), (status, &json!(status), allow));
+        assert!(answer.text("/message").contains("deleting predictions is not offered"), "{:?}", answer.body);
+    }
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ async fn a_task_too_many_is_told_to_come_again_and_the_end_of_one_makes_room() {
     tenant.ended(&third).await;
 
     assert_eq!((refused.status.as_u16(), refused.text("/error_code").as_str()), (429, "too_many_tasks"));
-    assert!(refused.text("/message").contains("2 of 2 tasks are under way"), "{:?}", refused.body);
+    assert!(refused.text("/message").contains("2 tasks under way, of 2 at most"), "{:?}", refused.body);
     assert_eq!((refused.headers["retry-after"].to_str().unwrap(), in_flight), ("5", json!(2)));
     assert_eq!(operator.get("/tenants/acme/account").await.body["tasks_in_flight"], 0);
     assert_eq!(operator.get("/tenants/acme/account/check").await.body, json!({ "findings": [] }));

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 /// One pixel.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
+const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj";
+
 fn uri(head: &str, body: &str) -> String {
     format!("{head},{body}")
 }
@@ -84,6 +86,10 @@ async fn pictures_that_only_the_provider_can_read_are_not_refused() {
         let inputs = json!({ "prompt": "sepia", "image": uri("data:image/x-any;base64", &STANDARD.encode(bytes)) });
         let task = tenant.submit(&inputs).await;
         assert_eq!(tenant.ended(&task).await["status"], "completed", "{name}");
+        let timeline = tenant.timeline(&task).await;
+        let finished = timeline["steps"].as_array().unwrap().iter().find(|step| step["name"] == "finished").unwrap();
+        let told = finished["detail"].as_str().unwrap_or_default();
+        assert!(told.contains("stand-in"), "the timeline says what was edited: {finished}");
     }
     let (_, new) = pictures[4];
     let inputs = json!({ "prompt": "sepia", "image": uri("data:image/x-new;base64", &STANDARD.encode(new)) });
@@ -113,6 +119,14 @@ async fn what_is_left_blank_counts_as_left_out_and_what_is_no_picture_is_refused
         (json!({ "prompt": "sepia", "image": "data:text/html;base64,PGI+" }), "image"),
         (json!({ "prompt": "sepia", "image": "data:image/png;base64,PGI+" }), "image"),
         (json!({ "prompt": "sepia", "image": "my cat" }), "image"),
+        (json!({ "prompt": "sepia", "image": uri("data:application/pdf;base64", &STANDARD.encode(PDF)) }), "image"),
+        (json!({ "prompt": "sepia", "image": uri("data:image/png;base64", &STANDARD.encode(PDF)) }), "image"),
+        (json!({ "prompt": "sepia", "image": STANDARD.encode(PDF) }), "image"),
+        (
+            json!({ "prompt": "sepia", "image": uri("data:image/png;base64", &STANDARD.encode(b"MZ\x90\0\x03\0")) }),
+            "image",
+        ),
+        (json!({ "prompt": " ", "image": image }), "prompt"),
         (json!({ "prompt": "sepia", "image": " " }), "image"),
         (json!({ "prompt": "sepia", "image": image, "webhook_url": 5 }), "webhook_url"),
     ] {

@@ -53,6 +53,51 @@ async fn an_array_is_no_object_on_any_route() {
     assert_eq!(tenant.get("/v1/endpoints").await.body, json!([]));
 }
 
+/// In the vendor's envelope and in problems alike.
+#[tokio::test]
+async fn what_is_missing_unknown_or_mistyped_is_named_as_the_field() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let operator = gateway.operator();
+    let of_tenant = [
+        ("/v1/endpoints", json!({}), "url", "lacks 'url'"),
+        ("/v1/endpoints", json!({ "url": 7 }), "url", "must be a text"),
+        ("/api/v3/model/pricing", json!({ "inputs": {} }), "model_id", "lacks 'model_id'"),
+        ("/api/v3/model/price", json!({ "model_id": MODEL, "inputs": [] }), "inputs", "must be an object"),
+        ("/api/v3/user/usage_stats", json!({ "end_time": "2026-11-02T00:00:00Z" }), "start_time", "lacks 'start_time'"),
+        ("/api/v3/billings/search", json!({ "page": "one" }), "page", "must be a whole number"),
+        ("/api/v3/billings/search", json!({ "start_time": true }), "start_time", "milliseconds of the Unix epoch"),
+        ("/api/v3/predictions", json!({ "page": -1 }), "page", "must be a whole number"),
+    ];
+    let of_operator = [
+        ("POST", "/tenants/acme/top-ups", json!({ "reference": "x" }), "amount_usd", "lacks 'amount_usd'"),
+        ("PATCH", "/tenants/acme", json!({ "limit": {} }), "limit", "is not known; it must be one of"),
+        ("PATCH", "/tenants/acme", json!({ "limits": { "weight": "9" } }), "limits.weight", "must be a whole number"),
+        (
+            "PATCH",
+            "/tenants/acme",
+            json!({ "trust": [{ "audience": "x" }] }),
+            "trust[0].issuer",
+            "lacks 'trust[0].issuer'",
+        ),
+    ];
+
+    for (path, body, field, told) in of_tenant {
+        let answer = raw(&tenant, path, body.to_string()).await;
+        named(&answer, field, told);
+    }
+    for (method, path, body, field, told) in of_operator {
+        let answer = operator.send(method.parse().unwrap(), path, Some(&body)).await;
+        named(&answer, field, told);
+    }
+}
+
+fn named(answer: &Answer, field: &str, told: &str) {
+    let text = answer.text("/message") + &answer.text("/detail");
+    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, field), "{:?}", answer.body);
+    assert!(text.contains(told), "{:?}", answer.body);
+}
+
 #[tokio::test]
 async fn a_name_twice_is_refused_for_nobody_can_tell_which_was_meant() {
     let gateway = Gateway::start().await;

@@ -51,7 +51,7 @@ async fn more_requests_than_the_limit_are_429_and_told_when_to_come_again() {
     assert!((BURST..=most).contains(&passed.len()), "{} of {ASKED} passed, {most} may", passed.len());
     for answer in &refused {
         assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (429, "rate_limited".to_owned()));
-        assert!(answer.text("/message").contains("1 requests a second"), "{:?}", answer.body);
+        assert!(answer.text("/message").contains("more than 1 request a second"), "{:?}", answer.body);
         assert_eq!(header(answer, "retry-after"), "1");
         assert!(header(answer, "ratelimit").starts_with("\"requests\";r=0;t="), "{:?}", answer.headers);
     }

@@ -48,6 +48,47 @@ async fn an_upload_without_a_file_is_refused() {
 }
 
 #[tokio::test]
+async fn an_empty_file_is_no_upload() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let file = Part::bytes(Vec::new()).file_name("photo.jpg").mime_str("image/jpeg").unwrap();
+
+    let answer = upload(&tenant, Form::new().text("purpose", "edit").part("file", file)).await;
+    let ticket = tenant.post("/api/v3/media/uploads", &json!({ "filename": "photo.jpg", "size": 0 })).await;
+
+    for (answer, field) in [(answer, "file"), (ticket, "size")] {
+        let told = (answer.status.as_u16(), answer.text("/error_code"), answer.text("/field"));
+        assert_eq!(told, (400, "invalid_upload".to_owned(), field.to_owned()), "{:?}", answer.body);
+        assert!(answer.text("/message").contains("the file is empty"), "{:?}", answer.body);
+    }
+    assert_eq!(
+        (gateway.emulator.request_count("upload_binary"), gateway.emulator.request_count("upload_ticket")),
+        (0, 0)
+    );
+}
+
+/// Whatever it is: archives to train with are uploaded like pictures.
+#[tokio::test]
+async fn an_upload_passes_up_to_the_gateway_s_own_bound_which_is_the_one_that_is_told() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let file = |bytes: usize| Form::new().part("file", Part::bytes(vec![1; bytes]).file_name("training.bin"));
+
+    let within = upload(&tenant, file(99_000_000)).await;
+    let over = upload(&tenant, file(101 * 1024 * 1024)).await;
+    let ticket = |size: u64| json!({ "filename": "training.bin", "size": size });
+    let ticket_within = tenant.post("/api/v3/media/uploads", &ticket(99_000_000)).await;
+    let ticket_over = tenant.post("/api/v3/media/uploads", &ticket(101 * 1024 * 1024)).await;
+
+    assert_eq!((within.status.as_u16(), &within.body["data"]["size"]), (200, &json!(99_000_000)), "{:?}", within.body);
+    assert_eq!(ticket_within.status, 200, "{:?}", ticket_within.body);
+    for over in [over, ticket_over] {
+        assert_eq!((over.status.as_u16(), over.text("/error_code").as_str()), (413, "upload_too_large"));
+        assert!(over.text("/message").contains("over 104857600 bytes"), "{:?}", over.body);
+    }
+}
+
+#[tokio::test]
 async fn an_upload_over_the_bound_is_413_and_one_that_is_no_form_is_400() {
     let bounds =
         fluxgate_local::settings::BoundsSettings { upload_bytes_max: Some(10_000), ..fluxgate_tests::gateway::quick() };

@@ -79,7 +79,7 @@ async fn a_bucket_that_is_missing_fails_the_sweep_and_nothing_is_lost() {
     stack.create_bucket(BUCKET).await;
     let exported = sweep(&stack).await;
 
-    assert!(failed.to_string().contains("1 audits and exports failed"), "{failed}");
+    assert!(failed.to_string().contains("audits and exports that failed: 1, of 1 tenant"), "{failed}");
     assert!(
         log.contains("a tenant's usage could not be exported") && log.contains("bucket 'billing' does not exist"),
         "{log}"

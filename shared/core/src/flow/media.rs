@@ -26,7 +26,9 @@ impl Fluxgate {
         for name in model.media_fields() {
             for value in values_mut(inputs.get_mut(name)) {
                 let Some(text) = value.as_str().filter(|text| address(text).is_none()) else { continue };
-                let file = InputFile::read(text, bytes_max).map_err(|error| error.field(name))?;
+                let file = InputFile::read(text, bytes_max);
+                let file = if model.takes_pictures_alone(name) { file.and_then(InputFile::as_picture) } else { file };
+                let file = file.map_err(|error| error.field(name))?;
                 *value = Value::String(file.data_uri());
             }
         }

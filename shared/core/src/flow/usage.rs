@@ -3,6 +3,7 @@
 use super::Fluxgate;
 use crate::bounds::Bounds;
 use crate::charge::Charge;
+use crate::counted;
 use crate::error::{Error, Kind, Result};
 use crate::id::{TaskId, TenantId};
 use crate::port::TaskStore;
@@ -80,12 +81,12 @@ pub(super) async fn each_task(
 
 fn too_full(most: usize, earlier: bool) -> Error {
     let text = if earlier {
-        let most = most.saturating_mul(EARLIER_TIMES);
+        let most = counted(most.saturating_mul(EARLIER_TIMES), "task");
         format!(
-            "more than {most} tasks from before the window could have ended in it; the operator can raise usage_tasks_max"
+            "more than {most} from before the window could have ended in it; the operator can raise usage_tasks_max"
         )
     } else {
-        format!("the window holds more than {most} tasks; ask for a shorter one")
+        format!("the window holds more than {}; ask for a shorter one", counted(most, "task"))
     };
     Error::invalid("window_too_full", text)
 }

@@ -4,11 +4,12 @@
 
 mod bounded;
 mod strict;
+mod unfit;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How much JSON is read before the rest is refused. A tree of small parts takes a hundred times its text in memory.
 #[derive(Debug, Clone, Copy)]
@@ -35,15 +36,14 @@ pub fn value(bytes: &[u8], bounds: JsonBounds) -> Result<Value> {
 }
 
 /// Reads what is meant, as [`value`] does; what it derives from serde may be written as objects alone. Where it is something else
-/// the error says where, with code `invalid_json`.
+/// the error says where, with code `invalid_json` and the field's place, such as `trust[0].keys`.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], bounds: JsonBounds) -> Result<T> {
     of(value(bytes, bounds)?)
 }
 
 /// The same of a value that was read before.
 pub fn of<T: DeserializeOwned>(value: Value) -> Result<T> {
-    T::deserialize(strict::Strict(value))
-        .map_err(|error| Error::invalid("invalid_json", format!("the JSON is not what is expected here: {error}")))
+    T::deserialize(strict::Strict(value)).map_err(unfit::Unfit::error)
 }
 
 #[cfg(test)]
@@ -173,10 +173,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_missing_or_of_another_type_is_refused() {
-        for text in [r#"{"name":"x","odd":1}"#, "{}", r#"{"name":7}"#, r#"{"name":"x","kind":{"link":"y","plain":1}}"#]
-        {
-            assert_eq!(order(text).unwrap_err().code, "invalid_json", "{text}");
+    fn what_is_unknown_missing_or_of_another_type_is_refused_by_its_name() {
+        for (text, field, told) in [
+            ("{}", "name", "the JSON lacks 'name', which must be given"),
+            (r#"{"name":"x","parts":[{"size":1},{}]}"#, "parts[1].size", "the JSON lacks 'parts[1].size'"),
+            (r#"{"name":"x","by_name":{"a":{}}}"#, "by_name.a.size", "the JSON lacks 'by_name.a.size'"),
+            (r#"{"name":"x","odd":1}"#, "odd", "must be one of name, count, parts, by_name, kind, rest"),
+            (r#"{"name":7}"#, "name", "'name' in the JSON is a number, and must be a text"),
+            (r#"{"name":"x","count":"2"}"#, "count", "'count' in the JSON is a text, and must be a whole number"),
+            (r#"{"name":"x","count":-1}"#, "count", "'count' in the JSON"),
+            (r#"{"name":"x","parts":null}"#, "parts", "'parts' in the JSON is null, and must be an array"),
+            (r#"{"name":"x","kind":"odd"}"#, "kind", "must be one of plain, link, boxed"),
+            (r#"{"name":"x","kind":{"link":"y","plain":1}}"#, "kind", "'kind' in the JSON"),
+        ] {
+            let error = order(text).unwrap_err();
+
+            assert_eq!((error.code, error.field.as_deref()), ("invalid_json", Some(field)), "{text}");
+            assert!(error.message.contains(told), "{text}: {}", error.message);
         }
+        let whole = order("[]").unwrap_err();
+        assert_eq!((whole.field, whole.message.as_str()), (None, "the JSON is an array, and must be an object"));
     }
 }

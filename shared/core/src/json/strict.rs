@@ -6,21 +6,23 @@ use serde::de::{
     Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
-use serde_json::{Error, Value};
+use serde_json::{Number, Value};
 
-type Result<T> = std::result::Result<T, Error>;
+use super::unfit::Unfit;
+
+type Result<T> = std::result::Result<T, Unfit>;
 
 /// A value that gives out structs from objects alone.
 pub(super) struct Strict(pub(super) Value);
 
 impl<'de> Deserializer<'de> for Strict {
-    type Error = Error;
+    type Error = Unfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
-            Value::Number(number) => number.deserialize_any(visitor),
+            Value::Number(number) => visit_number(&number, visitor),
             Value::String(text) => visitor.visit_string(text),
             Value::Array(items) => visitor.visit_seq(Items { items: items.into_iter(), n: 0 }),
             Value::Object(members) => visitor.visit_map(Members { members: members.into_iter(), next: None }),
@@ -56,7 +58,7 @@ impl<'de> Deserializer<'de> for Strict {
                 let mut members = members.into_iter();
                 match (members.next(), members.next()) {
                     (Some((name, content)), None) => visitor.visit_enum(Variant { name, content: Some(content) }),
-                    _ => Err(Error::invalid_length(members.len() + 2, &"an object of one name")),
+                    _ => Err(Unfit::invalid_length(members.len() + 2, &"an object of one name")),
                 }
             }
             other => Err(unexpected(&other, &"a text, or an object of one name")),
@@ -78,7 +80,15 @@ impl Strict {
     }
 }
 
-fn unexpected(value: &Value, expected: &dyn Expected) -> Error {
+fn visit_number<'de, V: Visitor<'de>>(number: &Number, visitor: V) -> Result<V::Value> {
+    match (number.as_u64(), number.as_i64()) {
+        (Some(number), _) => visitor.visit_u64(number),
+        (None, Some(number)) => visitor.visit_i64(number),
+        (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+    }
+}
+
+fn unexpected(value: &Value, expected: &dyn Expected) -> Unfit {
     let found = match value {
         Value::Null => Unexpected::Unit,
         Value::Bool(value) => Unexpected::Bool(*value),
@@ -87,23 +97,7 @@ fn unexpected(value: &Value, expected: &dyn Expected) -> Error {
         Value::Array(_) => Unexpected::Other("an array"),
         Value::Object(_) => Unexpected::Map,
     };
-    Error::invalid_type(found, expected)
-}
-
-/// Says where: `trust[0].keys: …`.
-fn at(place: &str, error: &Error) -> Error {
-    let text = error.to_string();
-    let within = match text.split_once(": ") {
-        Some((path, _)) if !path.contains(' ') => {
-            if path.starts_with('[') {
-                ""
-            } else {
-                "."
-            }
-        }
-        _ => ": ",
-    };
-    Error::custom(format!("{place}{within}{text}"))
+    Unfit::invalid_type(found, expected)
 }
 
 struct Items {
@@ -112,12 +106,12 @@ struct Items {
 }
 
 impl<'de> SeqAccess<'de> for Items {
-    type Error = Error;
+    type Error = Unfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         let Some(item) = self.items.next() else { return Ok(None) };
         self.n += 1;
-        seed.deserialize(Strict(item)).map(Some).map_err(|error| at(&format!("[{}]", self.n - 1), &error))
+        seed.deserialize(Strict(item)).map(Some).map_err(|unfit| unfit.within_item(self.n - 1))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -131,18 +125,18 @@ struct Members {
 }
 
 impl<'de> MapAccess<'de> for Members {
-    type Error = Error;
+    type Error = Unfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         self.next = self.members.next();
         let Some((name, _)) = &self.next else { return Ok(None) };
-        let name: StringDeserializer<Error> = name.clone().into_deserializer();
+        let name: StringDeserializer<Unfit> = name.clone().into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let (name, value) = self.next.take().ok_or_else(|| Error::custom("a value without its name"))?;
-        seed.deserialize(Strict(value)).map_err(|error| at(&name, &error))
+        let (name, value) = self.next.take().ok_or_else(|| Unfit::custom("a value without its name"))?;
+        seed.deserialize(Strict(value)).map_err(|unfit| unfit.within(&name))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -156,11 +150,11 @@ struct Variant {
 }
 
 impl<'de> EnumAccess<'de> for Variant {
-    type Error = Error;
+    type Error = Unfit;
     type Variant = Content;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content)> {
-        let name: StringDeserializer<Error> = self.name.into_deserializer();
+        let name: StringDeserializer<Unfit> = self.name.into_deserializer();
         Ok((seed.deserialize(name)?, Content(self.content)))
     }
 }
@@ -170,12 +164,12 @@ struct Content(Option<Value>);
 
 impl Content {
     fn some(self) -> Result<Strict> {
-        self.0.map(Strict).ok_or_else(|| Error::invalid_type(Unexpected::UnitVariant, &"a variant with content"))
+        self.0.map(Strict).ok_or_else(|| Unfit::invalid_type(Unexpected::UnitVariant, &"an object of one name"))
     }
 }
 
 impl<'de> VariantAccess<'de> for Content {
-    type Error = Error;
+    type Error = Unfit;
 
     fn unit_variant(self) -> Result<()> {
         match self.0 {

@@ -13,6 +13,7 @@ pub use input::InputFile;
 pub use kind::MediaKind;
 pub use names::key_extension;
 pub use promise::Promise;
+use sniff::is_program;
 pub use sniff::{Family, HEAD_BYTES, MediaType, sniff};
 
 /// What is not known is called this.

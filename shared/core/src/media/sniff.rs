@@ -76,6 +76,11 @@ pub fn sniff(head: &[u8]) -> MediaType {
     found.map_or(UNKNOWN, of_bytes)
 }
 
+/// True for what a machine would run. Such a file is [`Family::Unknown`], for it is kept as bytes like any other.
+pub(super) fn is_program(head: &[u8]) -> bool {
+    infer::app::is_elf(head) || infer::app::is_exe(head) || infer::app::is_wasm(head) || infer::app::is_java(head)
+}
+
 fn of_bytes(found: Type) -> MediaType {
     let known = |family| media_type(found.mime_type(), found.extension(), family);
     match found.matcher_type() {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Allowance, Count, CountId, MicroUsd, Payment, Settlement};
+use crate::counted;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::time::Timestamp;
 
@@ -154,7 +155,10 @@ impl Account {
         if let Some(most) = terms.tasks_in_flight_max
             && self.in_flight >= most
         {
-            let text = format!("{} of {most} tasks are under way; the end of one makes room", self.in_flight);
+            let text = format!(
+                "{} under way, of {most} at most; the end of one makes room",
+                counted(self.in_flight as usize, "task")
+            );
             return Err(Error::new(Kind::Busy, "too_many_tasks", text).retry(Retry::AfterMs(ROOM_AFTER_MS)));
         }
         Ok(Self { in_flight: self.in_flight + u32::from(terms.counts()), ..self })
@@ -165,8 +169,8 @@ impl Account {
         let whole = settlement.capture.checked_add(settlement.release).ok_or_else(overflow)?;
         let sane = settlement.capture.0 >= 0 && settlement.release.0 >= 0 && whole <= self.held;
         if !sane || self.in_flight < u32::from(hold.counted) || (hold.on_credit && settlement.release > self.credit) {
-            let (held, in_flight) = (self.held, self.in_flight);
-            let text = format!("no hold of {whole} to settle, only {held} is held for {in_flight} tasks");
+            let (held, tasks) = (self.held, counted(self.in_flight as usize, "task"));
+            let text = format!("no hold of {whole} to settle, only {held} is held for {tasks}");
             return Err(Error::internal("hold_missing", text));
         }
         let (returned, repaid) =
@@ -251,7 +255,7 @@ mod tests {
 
         assert_eq!((refused.kind, refused.code), (Kind::Busy, "too_many_tasks"));
         assert_eq!(refused.retry, Retry::AfterMs(5_000));
-        assert!(refused.message.contains("1 of 1 tasks"), "{refused}");
+        assert!(refused.message.contains("1 task under way, of 1 at most"), "{refused}");
         assert_eq!(none, Account::default());
         assert!(none.hold(&terms(0, Some(1))).is_ok());
     }

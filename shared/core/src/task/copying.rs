@@ -7,6 +7,7 @@ use super::step::Step;
 use super::transition::{change, duplicate, moved, only_from, rejected, released};
 use super::unarchived::{Copied, ProviderLink, StaleLinks, Unarchived};
 use super::{Failure, Output, Task};
+use crate::counted;
 use crate::job::Job;
 use crate::money::{MicroUsd, Settlement};
 use crate::time::Timestamp;
@@ -61,11 +62,11 @@ pub(super) fn abandoned(
         task.to_copy().into_iter().map(|(n, url)| ProviderLink { n, url: url.to_owned() }).collect();
     next.outputs = in_order(task.copied.clone());
     let mut text = format!(
-        "{}: {}; {} of {} outputs stay with the provider until {}",
+        "{}: {}; {} of {} left with the provider until {}",
         fault.reason,
         fault.message,
         links.len(),
-        task.sources.len(),
+        counted(task.sources.len(), "output"),
         expires_at.rfc3339(),
     );
     if settlement.release > MicroUsd::ZERO {
@@ -154,8 +155,8 @@ fn completed(task: &Task, now: Timestamp) -> (Task, Settlement) {
 }
 
 fn share(task: &Task, settlement: Settlement) -> String {
-    let (came, asked) = (task.sources.len(), task.outputs_asked);
-    format!("{came} of {asked} outputs: {} charged, {} released", settlement.capture, settlement.release)
+    let (came, asked) = (task.sources.len(), counted(task.outputs_asked as usize, "output"));
+    format!("{came} of {asked}: {} charged, {} released", settlement.capture, settlement.release)
 }
 
 /// Puts a copy where it belongs, once.

@@ -61,7 +61,7 @@ fn what_the_provider_made_is_charged_by_its_share_and_what_was_copied_is_kept() 
     assert_eq!(task.to_copy(), [(0, "https://cdn.example/old/0"), (2, "https://cdn.example/old/2")]);
     assert!(task.sources.is_empty() && task.copied.is_empty());
     let detail = steps[0].detail.as_deref().unwrap();
-    assert!(detail.contains("bucket_denied: allow s3:PutObject; 2 of 3 outputs stay"), "{detail}");
+    assert!(detail.contains("bucket_denied: allow s3:PutObject; 2 of 3 outputs left with the provider"), "{detail}");
     assert!(!detail.contains("cdn.example"), "{detail}");
 }
 

@@ -88,6 +88,8 @@ pub struct Finished {
     pub sources: Vec<String>,
     pub nsfw: Vec<bool>,
     pub inference_ms: Option<u64>,
+    /// What is to be known of the run beside its outputs: for the timeline.
+    pub note: Option<String>,
 }
 
 /// The vendor's ends without outputs.

@@ -106,7 +106,8 @@ fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, R
     next.nsfw = finished.nsfw;
     next.inference_ms = finished.inference_ms;
     next.completed_by = Some(finished.via);
-    let mut change = change(next, Step::new(now, "finished").via(finished.via));
+    let step = Step { detail: finished.note, ..Step::new(now, "finished").via(finished.via) };
+    let mut change = change(next, step);
     name_run(&mut change, finished.upstream, finished.via);
     change.wake(Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() }, 0);
     Ok(change)

@@ -81,6 +81,7 @@ fn signals() -> Vec<Signal> {
             sources: vec!["https://cdn.example/1.png".to_owned()],
             nsfw: vec![false],
             inference_ms: Some(7),
+            note: None,
         })
     };
     let failed = |id: &str| Signal::UpstreamFailed {

@@ -26,6 +26,8 @@ pub struct UpstreamRun {
     pub created_at: Option<Timestamp>,
     pub error: String,
     pub code: Option<u32>,
+    /// What the bundled emulator says of a run that it could only imitate; the vendor says nothing of the kind.
+    pub note: Option<String>,
     /// Present in lists asked for with `include_inputs`.
     pub inputs: Option<Value>,
 }
@@ -53,6 +55,7 @@ impl UpstreamRun {
             created_at: fields.time(&["created_at", "createdAt"]),
             error: fields.first(&["error"]).map(lenient::message).unwrap_or_default(),
             code: fields.number(&["code"]).and_then(|code| u32::try_from(code as i64).ok()),
+            note: fields.text(&["emulator_note"]).map(|note| one_line(&note)).filter(|note| !note.is_empty()),
             inputs: fields.fullest(&["input", "inputs"]).cloned(),
         })
     }
@@ -77,6 +80,7 @@ impl UpstreamRun {
                 sources: self.outputs,
                 nsfw: self.nsfw,
                 inference_ms: self.inference_ms,
+                note: self.note,
             }),
             RunStatus::Ended(end) => {
                 Signal::UpstreamFailed { failure: failure(self.code, &self.error), upstream: self.id, via, end }
@@ -119,9 +123,13 @@ pub fn failure(code: Option<u32>, error: &str) -> Failure {
         5004 => "model_timeout",
         _ => "model_failed",
     };
-    let text: String = error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
+    let text = one_line(error);
     let message = if text.trim().is_empty() { "the model failed without giving a reason".to_owned() } else { text };
     Failure::new(code, reason, message)
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 fn flags(value: &Value) -> Vec<bool> {

@@ -44,7 +44,7 @@ pub(crate) struct BillingRequest {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it must be milliseconds of the Unix epoch, as text, or RFC 3339")]
 pub(crate) enum Moment {
     Text(String),
     Millis(i64),

@@ -41,8 +41,10 @@ pub(crate) async fn ticket(State(edge): State<Edge>, bearer: VendorBearer, body:
     allowed(&edge, &bearer).await?;
     let request = Value::Object(body.object().await?.0);
     let bytes_max = edge.fluxgate.bounds().ticket_bytes_max;
-    if request.get("size").and_then(Value::as_u64).is_some_and(|size| size > bytes_max) {
-        return Err(too_large(bytes_max).into());
+    match request.get("size").and_then(Value::as_u64) {
+        Some(size) if size > bytes_max => return Err(too_large(bytes_max).into()),
+        Some(0) => return Err(empty().field("size").into()),
+        _ => {}
     }
     Ok(success(VendorJson(edge.fluxgate.ports.upstream.upload_ticket(&request).await?)))
 }
@@ -88,7 +90,10 @@ async fn upload(State(edge): State<Edge>, bearer: VendorBearer, form: Form) -> A
     if let Ok(Err(cause)) = pumping.await {
         return Err(cause.into());
     }
-    Ok(success(VendorJson(uploaded?)))
+    Ok(success(VendorJson(uploaded.map_err(|error| match error.kind {
+        Kind::TooLarge => error.field(FILE),
+        _ => error,
+    })?)))
 }
 
 /// Hands on the first field named `file`; what stands before it is passed over. Fails with what was wrong with the tenant's side.
@@ -111,6 +116,13 @@ async fn pump_file(mut field: Field<'_>, head: oneshot::Sender<Result<Upload>>, 
     let filename = file_name(field.file_name().unwrap_or_default());
     let declared = field.content_type().map(str::to_owned);
     let mut next = field.chunk().await;
+    while matches!(&next, Ok(Some(bytes)) if bytes.is_empty()) {
+        next = field.chunk().await;
+    }
+    if matches!(next, Ok(None)) {
+        drop(head.send(Err(empty().field(FILE))));
+        return Ok(false);
+    }
     let first = next.as_ref().ok().and_then(Option::as_ref).map(|bytes| &**bytes).unwrap_or_default();
     let content_type = content_type(declared, first);
     let (sender, receiver) = mpsc::channel::<Chunk>(4);
@@ -171,6 +183,10 @@ fn broken(error: &MultipartError, bytes_max: u64) -> Error {
 
 fn missing() -> Error {
     Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field(FILE)
+}
+
+fn empty() -> Error {
+    Error::invalid("invalid_upload", "the file is empty; send one that holds something")
 }
 
 fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {

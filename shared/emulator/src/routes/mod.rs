@@ -57,16 +57,20 @@ fn v3() -> Router<Arc<Vendor>> {
         .route("/api/v3/user/usage_stats", post(usage::stats))
         .route("/api/v3/billings/search", post(billings::search))
         .route("/api/v3/media/uploads", post(media::ticket))
-        .route("/api/v3/media/upload/binary", post(media::binary))
-        .route("/api/v2/media/upload/binary", post(media::binary))
+        .route("/api/v3/media/upload/binary", post(media::binary).layer(upload_limit()))
+        .route("/api/v2/media/upload/binary", post(media::binary).layer(upload_limit()))
         .route("/api/v3/webhook/secret", get(account::webhook_secret))
+}
+
+fn upload_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(media::UPLOAD_BYTES_MAX)
 }
 
 /// Routes that ask for no key: what a capability in the URL opens.
 fn open() -> Router<Arc<Vendor>> {
     Router::new()
         .route("/outputs/{id}/{name}", get(output::output))
-        .route("/uploads/{token}", put(media::put))
+        .route("/uploads/{token}", put(media::put).layer(upload_limit()))
         .route("/media/{id}/{name}", get(media::file))
 }
 

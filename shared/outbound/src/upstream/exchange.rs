@@ -174,7 +174,14 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
         404 => Error::not_found("the upstream knows nothing of that name"),
         429 => Error::new(Kind::Busy, "upstream_busy", "the upstream has too much to do; try again later")
             .retry(retry_after.map_or(Retry::Later, Retry::AfterMs)),
-        400 | 413 | 415 | 422 => Error::invalid("upstream_refused", told(refusal)),
+        413 => {
+            let text = format!(
+                "the model's provider takes no more than its own bound allows, and refused this: {}",
+                told(refusal)
+            );
+            Error::new(Kind::TooLarge, "upstream_refused", text)
+        }
+        400 | 415 | 422 => Error::invalid("upstream_refused", told(refusal)),
         status => unavailable("upstream_unavailable", &format!("answered {status}")),
     }
 }

@@ -301,6 +301,18 @@ async fn an_upload_is_streamed_as_the_file_of_a_form() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_too_large_for_the_vendor_is_told_as_its_bound() {
+    let refuse =
+        |_: Bytes| async { (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({"code": 413, "message": "at most 5 MB"}))) };
+    let client = client(Router::new().route("/api/v3/media/upload/binary", post(refuse))).await;
+
+    let error = client.upload(upload_of("image/gif")).await.unwrap_err();
+
+    assert_eq!((error.kind, error.code), (Kind::TooLarge, "upstream_refused"));
+    assert!(error.message.contains("the model's provider") && error.message.contains("at most 5 MB"), "{error}");
+}
+
+#[tokio::test]
 async fn an_upload_ticket_is_asked_for_with_the_tenant_s_request() {
     let ticket = |Json(question): Json<Value>| async move { success(json!({"asked": question})) };
     let client = client(Router::new().route("/api/v3/media/uploads", post(ticket))).await;
