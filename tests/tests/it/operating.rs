@@ -166,7 +166,7 @@ fn accounts_are_topped_up_once_for_each_reference_and_checked() {
     here.fails(&["accounts", "top-up", "acme", "4", "--reference", "invoice 1"], "was used for a top-up of $3.00");
     here.fails(&["accounts", "top-up", "nobody", "4", "--reference", "x"], "there is no tenant 'nobody'");
     assert_eq!(here.run(&["accounts", "top-up", "acme", "-4", "--reference", "x"]).status.code(), Some(2));
-    assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenants are right"));
+    assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenant are right"));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_budget_is_set_shown_and_taken_away() {
     here.fails(&["accounts", "budget", "acme", "--roll-over-cap", "1"], "--roll-over unused");
     assert_eq!(here.does(&["accounts", "budget", "acme", "--none"]), "acme  no budget\n");
     here.fails(&["accounts", "budget", "acme", "--postpaid"], "begin one with --limit");
-    assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenants are right"));
+    assert!(here.does(&["accounts", "check"]).contains("the books of 1 tenant are right"));
 }
 
 #[test]

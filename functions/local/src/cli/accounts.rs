@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use fluxgate_core::audit::Actor;
+use fluxgate_core::counted;
 use fluxgate_core::flow::Tenancy;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
@@ -90,7 +91,7 @@ async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
         }
     }
     if findings > 0 {
-        let (findings, tenants) = (print::count(findings, "finding"), print::count(names.len() as u64, "tenant"));
+        let (findings, tenants) = (counted(findings, "finding"), counted(names.len(), "tenant"));
         bail!("{findings} in the books of {tenants}; the ledger says what moved");
     }
     match names.len() {

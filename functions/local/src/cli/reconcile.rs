@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use fluxgate_core::counted;
 use fluxgate_core::day::Day;
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::reconcile::{Margin, Report, last_days};
@@ -63,10 +64,10 @@ fn table(report: &Report) -> Result<()> {
     print::line(format_args!(
         "{} of {}, {} of it for nobody's runs; {} charged {}, {} of it without a bill; margin {}; \
          {} still open, {} of them in doubt",
-        print::count(totals.bills, "bill"),
+        counted(totals.bills as usize, "bill"),
         totals.billed,
         totals.orphaned,
-        print::count(totals.tasks, "task"),
+        counted(totals.tasks as usize, "task"),
         totals.charged,
         totals.unbilled,
         totals.margin,
