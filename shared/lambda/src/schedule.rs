@@ -54,7 +54,7 @@ struct Swept {
 impl Sweeper {
     /// What one tenant's audit or export meets does not keep the others from theirs, but fails the invocation.
     async fn sweep(&self, until: Timestamp) -> Result<Value, lambda_runtime::Error> {
-        let mut tenants = self.fluxgate.ports.tenants.list().await?;
+        let mut tenants = self.fluxgate.ports.tenants.ids().await?;
         let mut swept = Swept::default();
         if let Some(export) = &self.export {
             let now = self.fluxgate.ports.clock.now();
@@ -68,7 +68,7 @@ impl Sweeper {
         tenants.rotate_left(first);
         let (begun, exports_failed) = (self.fluxgate.ports.clock.now(), swept.failed);
         for tenant in &tenants {
-            self.audit(&tenant.id, until, &mut swept).await;
+            self.audit(tenant, until, &mut swept).await;
         }
         // A recount without one tenant's tasks would free what they hold.
         if swept.failed == exports_failed {

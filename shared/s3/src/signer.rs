@@ -1,7 +1,7 @@
 //! Signs downloads with SigV4 alone, asking nobody: whoever only signs need not load the client that reads and writes.
 
 use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
@@ -16,6 +16,7 @@ use fluxgate_core::media::disposition;
 use fluxgate_core::port::{LinkMethod, LinkTerms};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -67,7 +68,7 @@ impl S3Signer {
         link: LinkTerms,
     ) -> Result<String> {
         let caller = self.caller(destination, tenant).await?;
-        let validity = Validity::of(link.expires_ms, SystemTime::now(), caller.expires())?;
+        let validity = Validity::of(link.expires_ms, link.from.map_or_else(SystemTime::now, moment), caller.expires())?;
         let keys = match caller.keys() {
             Some(keys) => keys.clone(),
             None => self.settings.credentials.provide_credentials().await.map_err(|error| unsigned().source(error))?,
@@ -145,4 +146,8 @@ fn query(validity: Validity) -> SigningSettings {
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(validity.expires);
     settings
+}
+
+fn moment(at: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(at.0.try_into().unwrap_or(0))
 }

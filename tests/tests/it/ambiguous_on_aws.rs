@@ -34,6 +34,9 @@ fn timed_out() -> Faults {
     Faults { hang_after_accept_ms: 45_000, ..Faults::default() }
 }
 
+/// Its picture is in the request itself, and becomes an upload before the POST.
+const WITH_A_FILE: &str = "with-a-file";
+
 struct Doubtful {
     tenant: TestTenant,
     inputs: Value,
@@ -47,6 +50,11 @@ async fn submit(stack: &Stack, name: &'static str, faults: Faults) -> Doubtful {
     let mut inputs = tenant.inputs().await;
     // Alike inputs could be taken for each other's.
     inputs["prompt"] = name.into();
+    if name == WITH_A_FILE {
+        use base64::Engine as _;
+        let picture = base64::engine::general_purpose::STANDARD.encode(fluxgate_emulator::DEMO_PHOTO);
+        inputs["image"] = format!("data:image/jpeg;base64,{picture}").into();
+    }
     let runs = stack.emulator.runs().len();
     stack.emulator.set_faults(faults);
     let (caller, body) = (tenant.clone(), inputs.clone());
@@ -95,11 +103,13 @@ async fn without_the_webhook_the_run_is_found_in_the_vendor_s_list() {
     let lost = |faults: Faults| Faults { webhook_lost: Fault::Always, ..faults };
     let hung_up = submit(&stack, "hung-up", lost(hung_up())).await;
     let said_500 = submit(&stack, "said-500", lost(said_500())).await;
+    let with_a_file = submit(&stack, WITH_A_FILE, lost(self::hung_up())).await;
 
     hung_up.was_paid_once("reconcile").await;
     said_500.was_paid_once("reconcile").await;
+    with_a_file.was_paid_once("reconcile").await;
 
-    assert_eq!((stack.emulator.runs().len(), stack.emulator.request_count("submit")), (2, 2));
+    assert_eq!((stack.emulator.runs().len(), stack.emulator.request_count("submit")), (3, 3));
 }
 
 /// What takes minutes in production, in moments.

@@ -27,6 +27,7 @@ async fn a_failing_receiver_is_tried_again_with_the_same_id_and_a_fresh_signatur
     for received in &tries {
         verifier.verify(&received.body, &received.headers).unwrap();
         assert_eq!(received.header("webhook-id"), tries[0].header("webhook-id"));
+        assert_eq!(received.body, tries[0].body, "one id, and two things that are told");
         let stamped: i64 = received.header("webhook-timestamp").parse().unwrap();
         assert!((received.at_ms / 1000 - stamped).abs() <= 2, "the timestamp is not of this attempt");
     }

@@ -274,10 +274,11 @@ async fn a_picture_that_cannot_be_fetched_fails_with_the_vendor_s_code() {
     assert_eq!(tenant.balance_usd().await, 1.0);
 }
 
-/// Two tenants, the same prompt, different pictures in the request itself: what is in doubt cannot be told apart by the list.
+/// Two tenants, the same prompt, different pictures in the request itself: the uploads tell whose run the list shows.
 #[tokio::test]
 async fn a_submit_in_doubt_is_never_given_another_tenant_s_run() {
-    let gateway = Gateway::with(GatewayOptions { webhooks: false, ..GatewayOptions::default() }).await;
+    let bounds = BoundsSettings { unknown_max_ms: Some(600_000), ..quick() };
+    let gateway = Gateway::with(GatewayOptions { webhooks: false, bounds, ..GatewayOptions::default() }).await;
     let (one, other) = (gateway.tenant("one", "1").await, gateway.tenant("other", "1").await);
     let picture = |shade: u8| {
         use base64::Engine as _;
@@ -292,8 +293,11 @@ async fn a_submit_in_doubt_is_never_given_another_tenant_s_run() {
     gateway.emulator.set_faults(Faults { error_500_before_accept: Fault::Always, ..Faults::default() });
     let without_a_run = one.submit(&picture(1)).await;
     gateway.emulator.set_faults(Faults { error_500_after_accept: Fault::Always, ..Faults::default() });
-    other.submit(&picture(200)).await;
+    let with_a_run = other.submit(&picture(200)).await;
 
-    assert_eq!(one.ended(&without_a_run).await["reason"], "submit_unresolved");
-    assert_eq!(one.balance_usd().await, 1.0);
+    assert_eq!(other.ended(&with_a_run).await["status"], "completed");
+    assert_eq!(other.timeline(&with_a_run).await["completed_by"], "reconcile");
+    assert_eq!(one.ended(&without_a_run).await["reason"], "submit_lost");
+    assert_eq!((one.balance_usd().await, other.balance_usd().await), (1.0, 0.92));
+    assert_eq!(gateway.emulator.runs().len(), 1);
 }

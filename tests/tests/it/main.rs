@@ -64,7 +64,7 @@ mod telling;
 mod tidy;
 mod tokens;
 mod unread;
-mod unreadable_jobs;
+mod unreadable_rows;
 mod uploads;
 mod usage;
 mod usage_export;

@@ -63,7 +63,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
 async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let path = &args.folder.data;
     let folder = DataFolder::open_existing(path)?;
-    let tenants = counted(TenantStore::list(&folder.store).await?.len(), "tenant");
+    let tenants = counted(TenantStore::ids(&folder.store).await?.len(), "tenant");
     let served = FolderLock::acquire(path).is_err();
     let state = if served { "being served" } else { "not being served" };
     Ok(format!("{} opens, {tenants}, {state}", path.display()))

@@ -10,7 +10,7 @@ use fluxgate_core::time::Timestamp;
 
 /// What one tenant's look meets keeps no other from its own.
 pub(super) async fn recover(fluxgate: Arc<Fluxgate>) {
-    let tenants = match fluxgate.ports.tenants.list().await {
+    let tenants = match fluxgate.ports.tenants.ids().await {
         Ok(tenants) => tenants,
         Err(error) => {
             tracing::error!(
@@ -21,9 +21,9 @@ pub(super) async fn recover(fluxgate: Arc<Fluxgate>) {
         }
     };
     for tenant in tenants {
-        if let Err(error) = recover_tenant(&fluxgate, &tenant.id).await {
+        if let Err(error) = recover_tenant(&fluxgate, &tenant).await {
             let error = error.with_causes();
-            tracing::error!(tenant.id = %tenant.id, error, "a tenant's tasks could not be looked over; the next start will");
+            tracing::error!(tenant.id = %tenant, error, "a tenant's tasks could not be looked over; the next start will");
         }
     }
 }

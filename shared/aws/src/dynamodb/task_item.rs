@@ -5,7 +5,7 @@ use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
 use fluxgate_core::line::Turn;
 use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
-use fluxgate_core::task::{Change, Doubt, Failure, State, Task};
+use fluxgate_core::task::{Change, Doubt, Failure, InputUpload, State, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
@@ -132,13 +132,14 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` where there is none.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 16]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]> {
     let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
         ("state", Some(word(&task.state)?)),
         ("since", Some(number(task.since.0))),
         ("submits", Some(number(task.submits))),
         ("turn", task.turn.map(turn_to_attribute)),
+        ("uploads", list(task.uploads.iter().map(upload_to_attribute).collect())),
         ("doubt", task.doubt.map(doubt_to_attribute)),
         ("upstream", task.upstream.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
@@ -169,6 +170,16 @@ fn turn_from_attribute(turn: &AttributeValue) -> Result<Turn> {
 }
 
 /// When it began; then, if there were any, how many denials, the first and the last.
+fn upload_to_attribute(upload: &InputUpload) -> AttributeValue {
+    AttributeValue::L(vec![text(&upload.field), text(&upload.url)])
+}
+
+fn upload_from_attribute(upload: &AttributeValue) -> Option<InputUpload> {
+    let parts = upload.as_l().ok()?;
+    let part = |n: usize| parts.get(n)?.as_s().ok().cloned();
+    Some(InputUpload { field: part(0)?, url: part(1)? })
+}
+
 fn doubt_to_attribute(doubt: Doubt) -> AttributeValue {
     let denials = [number(doubt.denials), number(doubt.first.0), number(doubt.last.0)];
     let denials = denials.into_iter().filter(|_| doubt.denials > 0);
@@ -217,6 +228,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         upstream: reader.optional_text("upstream")?.map(UpstreamId::parse).transpose()?,
         submits: reader.number("submits")?,
         turn: item.get("turn").map(turn_from_attribute).transpose()?,
+        uploads: read_list(reader, "uploads", upload_from_attribute)?,
         doubt: item.get("doubt").map(doubt_from_attribute).transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
         copied: read_list(reader, "copied", output_attributes::to_copied)?,

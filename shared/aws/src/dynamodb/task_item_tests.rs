@@ -7,7 +7,7 @@ use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, TaskId, TenantId, Upstr
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::task::{
-    Copied, Doubt, Failure, NewTask, Output, ProviderLink, StaleLinks, State, Step, Task, Unarchived, Via,
+    Copied, Doubt, Failure, InputUpload, NewTask, Output, ProviderLink, StaleLinks, State, Step, Task, Unarchived, Via,
 };
 use fluxgate_core::time::Timestamp;
 
@@ -64,6 +64,7 @@ fn full() -> Task {
         sources: vec!["https://cdn.example/1.png".to_owned(), String::new()],
         outputs: vec![output(&minimal()), Output { sha256: "odd".to_owned(), ..output(&minimal()) }],
         nsfw: vec![true, false],
+        uploads: vec![InputUpload { field: "image".to_owned(), url: "https://cdn.example/0.png".to_owned() }],
         doubt: Some(Doubt { begun: NOW, denials: 2, first: NOW.plus_ms(1), last: NOW.plus_ms(2) }),
         failure: Some(Failure::new(1402, "media", "the picture could not be fetched")),
         callback: Some(CallbackUrl::parse("https://hooks.example/x?y=1").unwrap()),

@@ -73,17 +73,21 @@ impl TenantStore for DynamoStore {
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
-        let listed = self.table.query(Range::whole(TENANTS.to_owned())).await?;
-        let ids: Vec<TenantId> = listed.iter().filter_map(sort_key).map(TenantId::parse).collect::<Result<_>>()?;
+        let ids = self.ids().await?;
         let items = self.table.get_all(&ids.iter().map(Key::tenant).collect::<Vec<_>>()).await?;
         let mut tenants: Vec<Tenant> = items.iter().map(json_item::from_item).collect::<Result<_>>()?;
         tenants.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(tenants)
     }
 
+    async fn ids(&self) -> Result<Vec<TenantId>> {
+        let listed = self.table.query(Range::whole(TENANTS.to_owned())).await?;
+        listed.iter().filter_map(sort_key).map(TenantId::parse).collect()
+    }
+
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
         let items = self.table.query(Range::whole(issuer_partition(issuer))).await?;
-        items.into_iter().map(trust).collect()
+        Ok(items.into_iter().filter_map(readable_trust).collect())
     }
 
     async fn record(&self, entry: &AuditEntry) -> Result<()> {
@@ -115,7 +119,8 @@ impl DynamoStore {
             let mut writes = writes.clone();
             for issuer in Trust::issuers(&tenant.trust) {
                 writes.push(self.trusted(issuer).await?);
-                let others = self.trusting(issuer).await?;
+                let others = self.table.query(Range::whole(issuer_partition(issuer))).await?;
+                let others: Vec<(TenantId, Trust)> = others.into_iter().map(trust).collect::<Result<_>>()?;
                 Trust::check_ambiguity(&tenant.id, &tenant.trust, issuer, &others)?;
             }
             match self.table.write(&writes).await? {
@@ -169,6 +174,16 @@ fn trusts(tenant: &Tenant) -> Result<Vec<Write>> {
         Ok(Write::put(key, item))
     })
     .collect()
+}
+
+/// One that cannot be read speaks for nobody; whoever else trusts the issuer is heard all the same.
+fn readable_trust(item: Item) -> Option<(TenantId, Trust)> {
+    let key = sort_key(&item).unwrap_or_default().to_owned();
+    trust(item)
+        .inspect_err(|error| {
+            tracing::error!(key, error = error.with_causes(), "a trust is passed over; set it again");
+        })
+        .ok()
 }
 
 /// A trust refuses to be read with parts that it does not know, so the item's own are taken off.

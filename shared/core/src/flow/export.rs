@@ -42,7 +42,7 @@ pub struct Exported {
 impl UsageExport {
     /// Whose usage may be exported, by id: the tenants there are, and those that were deleted since, whose books stay.
     pub async fn tenants(&self, deleted_since: Timestamp) -> Result<Vec<TenantId>> {
-        let mut tenants: Vec<TenantId> = self.tenants.list().await?.into_iter().map(|tenant| tenant.id).collect();
+        let mut tenants: Vec<TenantId> = self.tenants.ids().await?;
         tenants.extend(self.deleted_since(deleted_since).await?);
         tenants.sort();
         tenants.dedup();

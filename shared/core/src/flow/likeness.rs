@@ -2,20 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use super::media::is_replaced;
+use super::media::{is_replaced, put_back};
+use crate::task::InputUpload;
 use crate::upstream::UpstreamRun;
 
 /// The inputs of a submit as upstream may have got them.
 pub(super) struct Sought {
     /// Those that were sent as they are.
     inputs: Map<String, Value>,
-    /// No input was replaced on its way: a `data:` picture becomes an upload, of which nobody knows the URL any more.
+    /// All are known as they were sent: a file inside an input became an upload, whose URL may not be known.
     whole: bool,
 }
 
 impl Sought {
-    pub(super) fn of(inputs: Value) -> Self {
-        let Value::Object(inputs) = inputs else { return Self { inputs: Map::new(), whole: false } };
+    pub(super) fn of(inputs: Value, uploads: &[InputUpload]) -> Self {
+        let Value::Object(mut inputs) = inputs else { return Self { inputs: Map::new(), whole: false } };
+        put_back(&mut inputs, uploads);
         let before = inputs.len();
         let inputs: Map<String, Value> = inputs.into_iter().filter(|(_, value)| !is_replaced(value)).collect();
         Self { whole: inputs.len() == before, inputs }
@@ -73,7 +75,7 @@ mod tests {
 
     #[test]
     fn an_echo_may_add_defaults_and_write_numbers_its_own_way_and_nothing_else() {
-        let ours = Sought::of(json!({ "prompt": "x", "guidance_scale": 4.0 }));
+        let ours = Sought::of(json!({ "prompt": "x", "guidance_scale": 4.0 }), &[]);
 
         assert!(ours.is(&run(&json!({ "prompt": "x", "guidance_scale": 4, "seed": -1 }))));
         assert!(!ours.is(&run(&json!({ "prompt": "y", "guidance_scale": 4 }))));
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_run_whose_texts_are_the_same_may_be_the_one_whatever_became_of_the_rest() {
-        let ours = Sought::of(json!({ "prompt": "x", "seed": -1, "image": "https://a.example/1.png" }));
+        let ours = Sought::of(json!({ "prompt": "x", "seed": -1, "image": "https://a.example/1.png" }), &[]);
 
         for echo in [
             json!({ "prompt": " x ", "seed": 4_711, "image": "https://cdn.example/copy.png" }),
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn inputs_that_were_replaced_prove_nothing_and_the_others_may_deny() {
-        let ours = Sought::of(json!({ "prompt": "x", "image": "data:image/png;base64,AAAA" }));
+        let ours = Sought::of(json!({ "prompt": "x", "image": "data:image/png;base64,AAAA" }), &[]);
         let theirs = run(&json!({ "prompt": "x", "image": "https://cdn.example/upload.png" }));
 
         assert!(!ours.is_whole() && !ours.is(&theirs) && ours.may_be(&theirs));
@@ -105,8 +107,24 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_an_upload_that_is_known_is_told_from_all_others() {
+        let upload = |url: &str| InputUpload { field: "images".to_owned(), url: url.to_owned() };
+        let inputs = json!({ "prompt": "x", "images": ["data:image/png;base64,AAAA", "https://a.example/1.png", "data:image/png;base64,BBBB"] });
+        let uploads = [upload("https://cdn.example/1.png"), upload("https://cdn.example/2.png")];
+        let theirs = |last: &str| {
+            run(&json!({ "prompt": "x", "images": ["https://cdn.example/1.png", "https://a.example/1.png", last] }))
+        };
+
+        let ours = Sought::of(inputs.clone(), &uploads);
+
+        assert!(ours.is_whole() && ours.is(&theirs("https://cdn.example/2.png")));
+        assert!(!ours.is(&theirs("https://cdn.example/3.png")));
+        assert!(!Sought::of(inputs, &uploads[..1]).is_whole());
+    }
+
+    #[test]
     fn a_task_whose_inputs_are_gone_may_be_any_run() {
-        let gone = Sought::of(Value::Null);
+        let gone = Sought::of(Value::Null, &[]);
 
         assert!(!gone.is(&run(&json!({ "prompt": "x" }))) && gone.may_be(&run(&json!({ "prompt": "x" }))));
     }

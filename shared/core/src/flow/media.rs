@@ -1,6 +1,8 @@
 //! Pictures among the inputs: their addresses are named to be checked, files written inside the inputs handed to the vendor's media
 //! store.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use url::Url;
@@ -12,7 +14,7 @@ use crate::catalogue::Model;
 use crate::error::{Error, Kind, Result};
 use crate::media::InputFile;
 use crate::port::{Purpose, Upload};
-use crate::task::Task;
+use crate::task::{InputUpload, Task};
 
 impl Fluxgate {
     /// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
@@ -58,23 +60,26 @@ impl Fluxgate {
         Ok(())
     }
 
-    /// The inputs with every `data:` URI replaced by the URL of its upload; `None` when there is none to replace.
-    pub(super) async fn uploaded(&self, task: &Task, inputs: &str) -> Result<Option<String>> {
+    /// The inputs with every file inside them replaced by the URL of its upload; `None` when there is none to replace.
+    pub(super) async fn uploaded(&self, task: &Task, inputs: &str) -> Result<Option<Uploaded>> {
         if !inputs.contains("\"data:") {
             return Ok(None);
         }
         let catalogue = self.ports.upstream.catalogue().await?;
         let mut parsed = parse_inputs(inputs);
+        let mut uploads = Vec::new();
         for name in catalogue.model(&task.model)?.media_fields() {
-            for value in values_mut(parsed.get_mut(name)) {
-                self.upload_in_place(value).await?;
+            for value in files_mut(parsed.get_mut(name)) {
+                let url = self.upload(value.as_str().unwrap_or_default()).await?;
+                uploads.push(InputUpload { field: name.to_owned(), url: url.clone() });
+                *value = Value::String(url);
             }
         }
-        Ok(Some(parsed.to_string()))
+        Ok(Some(Uploaded { inputs: parsed.to_string(), uploads }))
     }
 
-    async fn upload_in_place(&self, value: &mut Value) -> Result<()> {
-        let Some(text) = value.as_str().filter(|text| text.starts_with("data:")) else { return Ok(()) };
+    /// The URL of the file that is written in this text.
+    async fn upload(&self, text: &str) -> Result<String> {
         let file = InputFile::read(text, self.bounds().data_uri_bytes_max)?;
         let bytes = Bytes::from(file.bytes);
         let upload = Upload {
@@ -84,11 +89,34 @@ impl Fluxgate {
         };
         let answer = self.ports.upstream.upload(upload).await?;
         let url = answer.get("download_url").and_then(Value::as_str);
-        let url =
-            url.ok_or_else(|| Error::unavailable("upload_unreadable", "the upstream's upload answer names no URL"))?;
-        *value = Value::String(url.to_owned());
-        Ok(())
+        url.map(str::to_owned)
+            .ok_or_else(|| Error::unavailable("upload_unreadable", "the upstream's upload answer names no URL"))
     }
+}
+
+/// Inputs that may leave, and where the files are that were inside them.
+pub(super) struct Uploaded {
+    pub(super) inputs: String,
+    pub(super) uploads: Vec<InputUpload>,
+}
+
+/// Puts the URLs of uploads where the files were, as in the POST that named them. What is left over is not replaced.
+pub(super) fn put_back(inputs: &mut Map<String, Value>, uploads: &[InputUpload]) {
+    let mut by_field: BTreeMap<&str, VecDeque<&str>> = BTreeMap::new();
+    for upload in uploads {
+        by_field.entry(&upload.field).or_default().push_back(&upload.url);
+    }
+    for (field, mut urls) in by_field {
+        for value in files_mut(inputs.get_mut(field)) {
+            if let Some(url) = urls.pop_front() {
+                *value = Value::String(url.to_owned());
+            }
+        }
+    }
+}
+
+fn files_mut(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+    values_mut(value).filter(|value| value.as_str().is_some_and(|text| text.starts_with("data:")))
 }
 
 /// True when a stored input was replaced on its way upstream, so that upstream's echo of it differs.

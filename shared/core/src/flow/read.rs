@@ -32,22 +32,28 @@ impl Fluxgate {
 
     /// A task at hand in the vendor's words.
     pub async fn view(&self, task: &Task) -> Result<Prediction> {
-        let links = if task.state == State::Completed { self.output_links(task).await? } else { Vec::new() };
+        self.view_of(task, self.now()).await
+    }
+
+    /// The same at each asking, its links valid from this moment on.
+    pub(super) async fn view_of(&self, task: &Task, from: Timestamp) -> Result<Prediction> {
+        let links = if task.state == State::Completed { self.output_links(task, from).await? } else { Vec::new() };
         Ok(Prediction::of(task, links, self.settings.base_url.as_str()))
     }
 
     /// What downloads each output, in order: those that are with the provider alone by its own links.
-    async fn output_links(&self, task: &Task) -> Result<Vec<String>> {
+    async fn output_links(&self, task: &Task, from: Timestamp) -> Result<Vec<String>> {
         let mut presigned = match self.settings.output_links {
             OutputLinks::Presigned if !task.outputs.is_empty() => {
-                self.presigned(task, &task.outputs, LinkTerms::get(self.bounds().presign_expires_ms)).await?
+                let terms = LinkTerms { from: Some(from), ..LinkTerms::get(self.bounds().presign_expires_ms) };
+                self.presigned(task, &task.outputs, terms).await?
             }
             OutputLinks::Presigned | OutputLinks::Relayed => Vec::new(),
         }
         .into_iter();
         let link = |(n, produced)| match produced {
             Produced::AtProvider(link) => link.url.clone(),
-            Produced::Archived(_) => presigned.next().unwrap_or_else(|| self.relayed(task, n)),
+            Produced::Archived(_) => presigned.next().unwrap_or_else(|| self.relayed(task, n, from)),
         };
         Ok(task.produced().enumerate().map(link).collect())
     }
@@ -62,8 +68,8 @@ impl Fluxgate {
     }
 
     /// The same within an hour, so that it can be cached.
-    fn relayed(&self, task: &Task, n: usize) -> String {
-        let expires = self.now().plus_ms(self.bounds().presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
+    fn relayed(&self, task: &Task, n: usize, from: Timestamp) -> String {
+        let expires = from.plus_ms(self.bounds().presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
         let path = self.settings.capability.output_path(&task.tenant, &task.id, n, Timestamp(expires));
         format!("{}{path}", self.settings.base_url.as_str())
     }
@@ -80,7 +86,7 @@ impl Fluxgate {
             Produced::AtProvider(link) => return Ok(link.url.clone()),
             Produced::Archived(output) => output,
         };
-        let terms = LinkTerms { method, expires_ms: REDEEMED_EXPIRES_MS };
+        let terms = LinkTerms { method, expires_ms: REDEEMED_EXPIRES_MS, from: None };
         let urls = self.presigned(&task, std::slice::from_ref(output), terms).await?;
         urls.into_iter().next().ok_or_else(unknown)
     }

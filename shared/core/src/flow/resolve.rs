@@ -61,7 +61,7 @@ impl Fluxgate {
     }
 
     async fn look(&self, task: &Task) -> Result<Look> {
-        let sought = Sought::of(parse_inputs(&self.ports.tasks.inputs(&task.tenant, &task.id).await?));
+        let sought = Sought::of(parse_inputs(&self.ports.tasks.inputs(&task.tenant, &task.id).await?), &task.uploads);
         let stretch = self.stretch(task, &sought);
         let may_deny = self.now() >= stretch.until && self.now().since_ms(stretch.from) < LIST_KEPT_MS;
         if !sought.is_whole() && !may_deny {
@@ -94,7 +94,7 @@ impl Fluxgate {
     /// The POST left after the submit was begun. It left before the task came into doubt, or as late as [`Self::send`] allows, and
     /// upstream took it before it timed out or never.
     fn stretch(&self, task: &Task, sought: &Sought) -> Stretch {
-        let uploads_ms = if sought.is_whole() { 0 } else { self.bounds().uploads_max_ms };
+        let uploads_ms = if sought.is_whole() && task.uploads.is_empty() { 0 } else { self.bounds().uploads_max_ms };
         Stretch {
             from: task.doubt.map_or(task.created_at, |doubt| doubt.begun),
             until: task.since.plus_ms(self.bounds().submit_timeout_ms).plus_ms(uploads_ms),

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::Fluxgate;
+use super::media::Uploaded;
 use super::signal::Outcome;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::metric::count;
 use crate::port::{PutOff, SubmitAnswer, SubmitCall};
 use crate::task::{Failure, Signal, State, Task, Via};
@@ -20,22 +21,22 @@ pub(super) enum Started {
 impl Fluxgate {
     /// Sends a task that is `submitting`, once, and writes down what came of it.
     pub(super) async fn send(&self, task: Task, inputs: &str) -> Result<Task> {
-        let signal = match self.uploaded(&task, inputs).await {
-            // A process that was stopped meanwhile must not send what others may have given up.
-            Ok(replaced) if self.is_too_late(&task, replaced.is_some()) => {
-                Signal::SubmitDeferred { reason: "the submit was held up and did not leave".to_owned(), after_ms: None }
+        let (task, signal) = match self.uploaded(&task, inputs).await {
+            Ok(None) => {
+                let signal = self.post_in_time(&task, inputs, 0).await;
+                (task, signal)
             }
-            Ok(replaced) => self.post(&task, replaced.as_deref().unwrap_or(inputs)).await,
-            Err(error) if matches!(error.kind, Kind::Invalid | Kind::TooLarge) => {
-                Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
+            // Which URLs the POST names is written first: by them its run can be found, should the answer be lost.
+            Ok(Some(Uploaded { inputs, uploads })) => {
+                match self.signal(task, Signal::InputsUploaded { uploads }).await? {
+                    Outcome::Changed(task) if task.state == State::Submitting => {
+                        let signal = self.post_in_time(&task, &inputs, self.bounds().uploads_max_ms).await;
+                        (task, signal)
+                    }
+                    moved_on => return Ok(moved_on.task()),
+                }
             }
-            Err(error) if error.kind == Kind::Forbidden => {
-                Signal::SubmitRefused(Failure::new(1401, error.code, error.message))
-            }
-            Err(error) => Signal::SubmitDeferred {
-                reason: format!("{}: a picture could not be uploaded; it is tried again", error.code),
-                after_ms: None,
-            },
+            Err(error) => (task, not_uploaded(error)),
         };
         match self.signal(task.clone(), signal).await {
             Ok(outcome) => Ok(outcome.task()),
@@ -48,10 +49,14 @@ impl Fluxgate {
         }
     }
 
-    /// Past the moment until which a POST may leave: later, its run would be looked for in vain.
-    fn is_too_late(&self, task: &Task, uploaded: bool) -> bool {
-        let uploads_ms = if uploaded { self.bounds().uploads_max_ms } else { 0 };
-        self.submit_remaining_ms(task.since.plus_ms(uploads_ms)) == 0
+    /// A process that was stopped meanwhile must not send what others may have given up: past that moment the run would be looked
+    /// for in vain.
+    async fn post_in_time(&self, task: &Task, inputs: &str, uploads_ms: u64) -> Signal {
+        if self.submit_remaining_ms(task.since.plus_ms(uploads_ms)) == 0 {
+            let reason = "the submit was held up and did not leave".to_owned();
+            return Signal::SubmitDeferred { reason, after_ms: None };
+        }
+        self.post(task, inputs).await
     }
 
     async fn post(&self, task: &Task, inputs: &str) -> Signal {
@@ -99,6 +104,18 @@ impl Fluxgate {
             Outcome::Changed(task) if task.state == State::Submitting => Started::Now(Box::new(task), inputs),
             other => Started::NotNow(Box::new(other.task())),
         })
+    }
+}
+
+/// Nothing left for the model: whether the file is to blame decides.
+fn not_uploaded(error: Error) -> Signal {
+    match error.kind {
+        Kind::Invalid | Kind::TooLarge => Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message)),
+        Kind::Forbidden => Signal::SubmitRefused(Failure::new(1401, error.code, error.message)),
+        _ => Signal::SubmitDeferred {
+            reason: format!("{}: a picture could not be uploaded; it is tried again", error.code),
+            after_ms: None,
+        },
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::id::TenantId;
 use crate::task::Output;
 use crate::tenant::Destination;
+use crate::time::Timestamp;
 
 /// Bytes on their way into a bucket: in memory when small, in a file that removes itself when not.
 pub enum ObjectBody {
@@ -51,6 +52,8 @@ impl Stored {
 pub struct LinkTerms {
     pub method: LinkMethod,
     pub expires_ms: u64,
+    /// From when, to give the same URL again; `None`: from now.
+    pub from: Option<Timestamp>,
 }
 
 /// The method that a presigned URL is signed for.
@@ -65,7 +68,7 @@ pub enum LinkMethod {
 impl LinkTerms {
     /// A download.
     pub fn get(expires_ms: u64) -> Self {
-        Self { method: LinkMethod::Get, expires_ms }
+        Self { method: LinkMethod::Get, expires_ms, from: None }
     }
 }
 

@@ -32,7 +32,10 @@ pub trait TenantStore: Send + Sync {
     /// All tenants by id.
     async fn list(&self) -> Result<Vec<Tenant>>;
 
-    /// Which tenants trust this issuer, and how.
+    /// The ids of all tenants in order, also of those whose record cannot be read.
+    async fn ids(&self) -> Result<Vec<TenantId>>;
+
+    /// Which tenants trust this issuer, and how. A trust that cannot be read is passed over, and said in the log.
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>>;
 
     /// Adds an entry about something that changes no tenant.

@@ -67,6 +67,9 @@ pub struct Task {
     /// Its place in the line for the vendor's account, then its slot, until the run is over; only where the account is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Turn>,
+    /// What the POST that is under way names in place of files, until its run is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uploads: Vec<InputUpload>,
     /// Only while nobody knows whether the submit was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
@@ -138,6 +141,7 @@ impl Task {
             upstream: None,
             submits: 0,
             turn: None,
+            uploads: Vec::new(),
             doubt: None,
             sources: Vec::new(),
             copied: Vec::new(),
@@ -169,6 +173,14 @@ impl Output {
     pub fn s3_uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
+}
+
+/// A file inside an input, and where it was put for the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputUpload {
+    /// Which input. Of a list of files the uploads are in its order.
+    pub field: String,
+    pub url: String,
 }
 
 /// Why a task did not complete.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::state::State;
 use super::step::Via;
 use super::unarchived::Copied;
-use super::{Failure, Output};
+use super::{Failure, InputUpload, Output};
 use crate::id::UpstreamId;
 use crate::line::Turn;
 use crate::time::Timestamp;
@@ -19,6 +19,8 @@ pub enum Signal {
     Queued(Turn),
     /// Its turn has come, and a POST is about to leave.
     TurnCame(Turn),
+    /// The files written inside the inputs lie with the provider. Written before the POST names them, so that its run can be told.
+    InputsUploaded { uploads: Vec<InputUpload> },
     /// Upstream surely did not take the POST, and may take the next one.
     SubmitDeferred { reason: String, after_ms: Option<u64> },
     /// Upstream surely did not take the POST, and never will.

@@ -5,7 +5,7 @@ use super::doubt::Doubt;
 use super::signal::{Finished, Rejected, Rejection, Signal, UpstreamEnd};
 use super::state::State;
 use super::step::{Step, Via};
-use super::{Failure, Task, copying};
+use super::{Failure, InputUpload, Task, copying};
 use crate::id::UpstreamId;
 use crate::job::Job;
 use crate::line::Turn;
@@ -21,6 +21,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::SubmitStarted => submit_started(task, task.turn, now),
         Signal::Queued(turn) => queued(task, turn, now),
         Signal::TurnCame(turn) => submit_started(task, Some(turn), now),
+        Signal::InputsUploaded { uploads } => inputs_uploaded(task, uploads, now),
         Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
         Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
@@ -56,6 +57,13 @@ fn submit_started(task: &Task, turn: Option<Turn>, now: Timestamp) -> Result<Cha
     next.submits += 1;
     next.turn = turn;
     Ok(change(next, Step::new(now, "submit_started")))
+}
+
+/// The same submit goes on: `since` stays.
+fn inputs_uploaded(task: &Task, uploads: Vec<InputUpload>, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Submitting])?;
+    let next = Task { version: task.version + 1, uploads, ..task.clone() };
+    Ok(change(next, Step::new(now, "inputs_uploaded")))
 }
 
 /// Also from `unknown`: a definite answer that came late is still definite, and from `unknown` no other POST can have left.
@@ -199,7 +207,9 @@ pub(super) fn rejected(task: &Task, rejection: Rejection) -> Rejected {
 pub(super) fn moved(task: &Task, state: State, now: Timestamp) -> Task {
     let turn = task.turn.filter(|_| !state.is_end() && state != State::Archiving);
     let doubt = task.doubt.filter(|_| state == State::Unknown);
-    let mut next = Task { version: task.version + 1, state, since: now, turn, doubt, ..task.clone() };
+    // From one POST to the next they are others.
+    let uploads = if state == State::Unknown { task.uploads.clone() } else { Vec::new() };
+    let mut next = Task { version: task.version + 1, state, since: now, turn, doubt, uploads, ..task.clone() };
     if state.is_end() {
         next.copied = Vec::new();
         next.stale = None;

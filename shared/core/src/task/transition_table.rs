@@ -1,4 +1,4 @@
-//! Every cell of the table: nine states and three that a state may be within, twenty-one signals.
+//! Every cell of the table: nine states and three that a state may be within, twenty-two signals.
 
 use State::{Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown};
 
@@ -55,13 +55,13 @@ fn task_in(row: Row) -> Task {
         Row::In(Unknown) => &[0, 3],
         Row::In(Submitted) => &[0, 4],
         Row::In(Archiving) => &[0, 4, 5],
-        Row::In(Completed) => &[0, 4, 5, 14],
+        Row::In(Completed) => &[0, 4, 5, 15],
         Row::In(Failed) => &[0, 2],
         Row::In(Cancelled) => &[9],
         Row::In(Timeout) => &[8],
-        Row::Waiting => &[0, 4, 5, 18],
-        Row::Unarchived => &[0, 4, 5, 16],
-        Row::UnarchivedWaiting => &[0, 4, 5, 16, 18],
+        Row::Waiting => &[0, 4, 5, 19],
+        Row::Unarchived => &[0, 4, 5, 17],
+        Row::UnarchivedWaiting => &[0, 4, 5, 17, 19],
     };
     path.iter().fold(admitted, |task, index| transition(&task, signals()[*index].clone(), NOW).unwrap().task)
 }
@@ -71,7 +71,7 @@ pub(super) fn output() -> Output {
     Output { bucket: text("b"), key: text("0.png"), sha256: text("00"), bytes: 1, content_type: text("image/png") }
 }
 
-/// Fourteen of runs, seven of outputs.
+/// Fifteen of runs, seven of outputs.
 fn signals() -> Vec<Signal> {
     let failure = || Failure::new(5000, "internal", "text");
     let finished = |id: &str| {
@@ -105,6 +105,9 @@ fn signals() -> Vec<Signal> {
         Signal::TurnCame(TURN),
         Signal::Denied { gap_ms: 1 },
         Signal::Announced,
+        Signal::InputsUploaded {
+            uploads: vec![InputUpload { field: "image".to_owned(), url: "https://cdn.example/0.png".to_owned() }],
+        },
         Signal::Archived { outputs: vec![output()] },
         Signal::Copied { copies: vec![Copied { n: 0, output: output() }] },
         Signal::ArchiveAbandoned { fault: failure(), expires_at: Timestamp(9_000) },
@@ -128,24 +131,24 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
     let to = Cell::To;
     let on = Row::In;
     #[rustfmt::skip]
-    let table: [(Row, [Cell; 14]); 12] = [
-        //                        started         deferred      refused ambiguous    accepted       done a  fail a  done b  gave up      cancel         queued        turn came        denied      announced
-        (on(Admitted),           [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   to(Timeout), to(Cancelled), Cell::Stays,  to(Submitting), no, no]),
-        (on(Submitting),         [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,          no,          no,           no, no, no]),
-        (on(Unknown),            [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   fail,        no,          no,           no, Cell::Stays, no]),
-        (on(Submitted),          [no,             no,           no,     no,          same,          arch,   fail,   other,  to(Timeout), no,          no,           no, no, no]),
-        (on(Archiving),          [no,             no,           no,     no,          same,          same,   same,   other,  fail,        no,          no,           no, no, no]),
-        (Row::Waiting,           [no,             no,           no,     no,          same,          same,   same,   other,  fail,        no,          no,           no, no, no]),
-        (on(Completed),          [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same]),
-        (Row::Unarchived,        [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same]),
-        (Row::UnarchivedWaiting, [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same]),
-        (on(Failed),             [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same]),
-        (on(Cancelled),          [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          same,        no,           no, no, same]),
-        (on(Timeout),            [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same]),
+    let table: [(Row, [Cell; 15]); 12] = [
+        //                        started         deferred      refused ambiguous    accepted       done a  fail a  done b  gave up      cancel         queued        turn came        denied      announced uploaded
+        (on(Admitted),           [to(Submitting), no,           no,     no,          to(Submitted), arch,   fail,   arch,   to(Timeout), to(Cancelled), Cell::Stays,  to(Submitting), no, no, no]),
+        (on(Submitting),         [no,             to(Admitted), fail,   to(Unknown), to(Submitted), arch,   fail,   arch,   no,          no,          no,           no, no, no, Cell::Stays]),
+        (on(Unknown),            [no,             to(Admitted), fail,   same,        to(Submitted), arch,   fail,   arch,   fail,        no,          no,           no, Cell::Stays, no, no]),
+        (on(Submitted),          [no,             no,           no,     no,          same,          arch,   fail,   other,  to(Timeout), no,          no,           no, no, no, no]),
+        (on(Archiving),          [no,             no,           no,     no,          same,          same,   same,   other,  fail,        no,          no,           no, no, no, no]),
+        (Row::Waiting,           [no,             no,           no,     no,          same,          same,   same,   other,  fail,        no,          no,           no, no, no, no]),
+        (on(Completed),          [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
+        (Row::Unarchived,        [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
+        (Row::UnarchivedWaiting, [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
+        (on(Failed),             [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
+        (on(Cancelled),          [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          same,        no,           no, no, same, no]),
+        (on(Timeout),            [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
     ];
 
     for (row, cells) in table {
-        check_row(row, &signals()[..14], &cells);
+        check_row(row, &signals()[..15], &cells);
     }
 }
 
@@ -171,7 +174,7 @@ fn every_cell_of_the_signals_about_outputs_is_as_designed() {
     ];
 
     for (row, cells) in table {
-        check_row(row, &signals()[14..], &cells);
+        check_row(row, &signals()[15..], &cells);
     }
 }
 
@@ -223,7 +226,7 @@ fn expected_money(state: State) -> Option<Settlement> {
 fn what_happens_to_outputs_later_leaves_the_moment_of_the_charge() {
     let task = task_in(Row::Unarchived);
 
-    for signal in &signals()[14..] {
+    for signal in &signals()[15..] {
         if let Ok(change) = transition(&task, signal.clone(), LATER) {
             assert_eq!(change.task.since, task.since, "{signal:?}");
         }

@@ -97,6 +97,10 @@ impl TenantStore for TenantsInMemory {
         Ok(self.tenants.lock().unwrap().values().cloned().collect())
     }
 
+    async fn ids(&self) -> Result<Vec<TenantId>> {
+        Ok(self.tenants.lock().unwrap().keys().cloned().collect())
+    }
+
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let tenants = self.tenants.lock().unwrap();

@@ -16,7 +16,7 @@ use super::{SqliteStore, audit_log, money};
 #[async_trait]
 impl AccountStore for SqliteStore {
     async fn account(&self, tenant: &TenantId) -> Result<Account> {
-        money::whole(self.readers.row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?)
+        money::whole(tenant, self.readers.row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?)
     }
 
     async fn top_up(

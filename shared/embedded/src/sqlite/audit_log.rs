@@ -5,7 +5,7 @@ use fluxgate_core::audit::AuditEntry;
 use fluxgate_core::id::AuditId;
 use rusqlite::{Connection, params};
 
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 use super::readers::Readers;
 
 pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
@@ -19,10 +19,10 @@ pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
 pub(super) fn read(readers: &Readers, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
     // Sorts after every id.
     let before = before.map_or("~", AuditId::as_str);
-    let bodies = readers.rows(
-        "SELECT body FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    let rows = readers.rows(
+        "SELECT id, body FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
         params![before, i64::try_from(limit).unwrap_or(i64::MAX)],
-        |row| row.get::<_, String>(0),
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
     )?;
-    bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+    rows.iter().map(|(id, body)| parsed(body, format_args!("entry '{id}' of the audit log"))).collect()
 }

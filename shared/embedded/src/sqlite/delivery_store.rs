@@ -9,7 +9,7 @@ use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
@@ -22,7 +22,7 @@ impl DeliveryStore for SqliteStore {
                 |row| row.get::<_, String>(0),
             )?
             .ok_or_else(|| Error::not_found("there is no delivery of this id"))?;
-        let delivery: Delivery = serde_json::from_str(&body).map_err(unreadable)?;
+        let delivery: Delivery = parsed(&body, format_args!("delivery '{id}' of tenant '{tenant}'"))?;
         let task = TaskStore::get(self, tenant, &delivery.task).await?;
         Ok((delivery, task))
     }
@@ -33,12 +33,13 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
-        let bodies = self.readers.rows(
-            "SELECT body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY length(id), id",
+        let rows = self.readers.rows(
+            "SELECT id, body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY length(id), id",
             params![task.tenant.as_str(), task.id.as_str()],
-            |row| row.get::<_, String>(0),
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
         )?;
-        bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+        let what = |id: &str| format!("delivery '{id}' of tenant '{}'", task.tenant);
+        rows.iter().map(|(id, body)| parsed(body, what(id))).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use fluxgate_core::{Error, Result};
 use rusqlite::params;
 
 use super::SqliteStore;
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 
 #[async_trait]
 impl EndpointStore for SqliteStore {
@@ -39,7 +39,7 @@ impl EndpointStore for SqliteStore {
                 |row| row.get::<_, String>(0),
             )?
             .ok_or_else(no_such_endpoint)?;
-        serde_json::from_str(&body).map_err(unreadable)
+        parsed(&body, format_args!("endpoint '{id}' of tenant '{tenant}'"))
     }
 
     async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
@@ -54,7 +54,8 @@ impl EndpointStore for SqliteStore {
         )?;
         let mut list = EndpointList::default();
         for (id, body) in rows {
-            list.push(tenant, EndpointId::parse(&id)?, serde_json::from_str(&body).map_err(unreadable));
+            let what = format!("endpoint '{id}' of tenant '{tenant}'");
+            list.push(tenant, EndpointId::parse(&id)?, parsed(&body, what));
         }
         Ok(list)
     }

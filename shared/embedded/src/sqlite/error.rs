@@ -1,7 +1,10 @@
 //! SQLite's errors in the core's words.
 
-use fluxgate_core::{Error, Retry};
+use std::fmt::Display;
+
+use fluxgate_core::{Error, Result, Retry};
 use rusqlite::ErrorCode;
+use serde::de::DeserializeOwned;
 
 /// Turns an error of SQLite into the core's, naming what was being done.
 pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
@@ -26,9 +29,12 @@ pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> E
     }
 }
 
-/// A stored body that no longer parses.
-pub(super) fn unreadable(error: serde_json::Error) -> Error {
-    Error::internal("row_unreadable", "a stored row cannot be read").source(error)
+/// What is stored. Kind `Internal` with code `row_unreadable`, saying what it is, when it does not parse.
+pub(super) fn parsed<T: DeserializeOwned>(body: &str, what: impl Display) -> Result<T> {
+    serde_json::from_str(body).map_err(|error| {
+        let text = format!("the stored {what} cannot be read; restore it from a backup");
+        Error::internal("row_unreadable", text).source(error)
+    })
 }
 
 /// A noun that does not serialise; none of ours can fail.

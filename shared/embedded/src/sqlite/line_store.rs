@@ -7,7 +7,7 @@ use fluxgate_core::port::LineStore;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::SqliteStore;
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 
 #[async_trait]
 impl LineStore for SqliteStore {
@@ -23,7 +23,7 @@ fn answer(connection: &Connection, request: &LineRequest) -> Result<LineAnswer> 
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
         .map_err(database("read the line"))?;
     let mut line: Line =
-        body.map_or_else(|| Ok(Line::default()), |body| serde_json::from_str(&body)).map_err(unreadable)?;
+        body.map_or_else(|| Ok(Line::default()), |body| parsed(&body, "line for the vendor's account"))?;
     let (answer, changed) = line.answer(request);
     if changed {
         let body = serde_json::to_string(&line).map_err(unwritable)?;

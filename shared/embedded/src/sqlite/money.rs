@@ -7,7 +7,7 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 
 pub(super) const ACCOUNT: &str =
     "SELECT available, held, captured, credit, in_flight, allowance FROM accounts WHERE tenant = ?1";
@@ -20,9 +20,10 @@ pub(super) fn account_of(row: &Row<'_>) -> rusqlite::Result<(Account, Option<Str
 }
 
 /// All zero when there is none.
-pub(super) fn whole(row: Option<(Account, Option<String>)>) -> Result<Account> {
+pub(super) fn whole(tenant: &TenantId, row: Option<(Account, Option<String>)>) -> Result<Account> {
     let (account, allowance) = row.unwrap_or_default();
-    let allowance = allowance.map(|body| serde_json::from_str(&body)).transpose().map_err(unreadable)?;
+    let what = format_args!("budget of tenant '{tenant}'");
+    let allowance = allowance.map(|body| parsed(&body, what)).transpose()?;
     Ok(Account { allowance, ..account })
 }
 
@@ -31,7 +32,7 @@ pub(super) fn read(connection: &Connection, tenant: &TenantId) -> Result<Account
         .prepare_cached(ACCOUNT)
         .and_then(|mut statement| statement.query_row(params![tenant.as_str()], account_of).optional())
         .map_err(database("read an account"))
-        .and_then(whole)
+        .and_then(|row| whole(tenant, row))
 }
 
 pub(super) fn write(connection: &Connection, tenant: &TenantId, account: &Account) -> Result<()> {

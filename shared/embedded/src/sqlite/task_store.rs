@@ -9,7 +9,7 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 use super::queue::{put_job, remove_job, watch_key};
 use super::writer::Write;
 use super::{SqliteStore, delivery_store, money, timeline};
@@ -30,7 +30,7 @@ impl TaskStore for SqliteStore {
 
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         let body = self.readers.row(TASK, params![tenant.as_str(), id.as_str()], |row| row.get::<_, String>(0))?;
-        parse_task(&body.ok_or_else(no_such_task)?)
+        parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)
     }
 
     async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
@@ -83,22 +83,22 @@ impl TaskStore for SqliteStore {
     async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
         // 'g' sorts after every hexadecimal id.
         let before = before.map_or("g", TaskId::as_str);
-        let bodies = self.readers.rows(
-            "SELECT body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+        let rows = self.readers.rows(
+            "SELECT id, body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
             params![tenant.as_str(), before, i64::try_from(limit).unwrap_or(i64::MAX)],
-            |row| row.get::<_, String>(0),
+            id_and_body,
         )?;
-        bodies.iter().map(|body| parse_task(body)).collect()
+        rows.iter().map(|(id, body)| parse_task(tenant, id, body)).collect()
     }
 
     async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
         let after = after.map_or("", TaskId::as_str);
-        let bodies = self.readers.rows(
-            "SELECT body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+        let rows = self.readers.rows(
+            "SELECT id, body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
             params![tenant.as_str(), after, i64::try_from(limit).unwrap_or(i64::MAX)],
-            |row| row.get::<_, String>(0),
+            id_and_body,
         )?;
-        bodies.iter().map(|body| parse_task(body)).collect()
+        rows.iter().map(|(id, body)| parse_task(tenant, id, body)).collect()
     }
 }
 
@@ -291,11 +291,15 @@ fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<
             statement.query_row(params![tenant.as_str(), id.as_str()], |row| row.get(0)).optional()
         })
         .map_err(database("read a task"))?;
-    parse_task(&body.ok_or_else(no_such_task)?)
+    parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)
 }
 
-fn parse_task(body: &str) -> Result<Task> {
-    serde_json::from_str(body).map_err(unreadable)
+fn id_and_body(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+fn parse_task(tenant: &TenantId, id: &str, body: &str) -> Result<Task> {
+    parsed(body, format_args!("task '{id}' of tenant '{tenant}'"))
 }
 
 fn version(version: u64) -> i64 {

@@ -8,7 +8,7 @@ use fluxgate_core::tenant::{Tenant, Trust};
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 use super::{SqliteStore, audit_log};
 
 const WRITE: &str = "write a tenant";
@@ -35,7 +35,7 @@ impl TenantStore for SqliteStore {
             .readers
             .row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get::<_, String>(0))?
             .ok_or_else(|| no_such_tenant(id))?;
-        serde_json::from_str(&body).map_err(unreadable)
+        parse_tenant(id.as_str(), &body)
     }
 
     async fn current(&self, id: &TenantId) -> Result<Tenant> {
@@ -43,13 +43,20 @@ impl TenantStore for SqliteStore {
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
-        let bodies = self.readers.rows("SELECT body FROM tenants ORDER BY id", [], |row| row.get::<_, String>(0))?;
-        bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+        let rows = self.readers.rows("SELECT id, body FROM tenants ORDER BY id", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.iter().map(|(id, body)| parse_tenant(id, body)).collect()
+    }
+
+    async fn ids(&self) -> Result<Vec<TenantId>> {
+        let ids = self.readers.rows("SELECT id FROM tenants ORDER BY id", [], |row| row.get::<_, String>(0))?;
+        ids.iter().map(|id| TenantId::parse(id)).collect()
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
         let rows = self.readers.rows(TRUSTING, params![issuer], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.iter().map(trusting).collect()
+        Ok(rows.iter().filter_map(readable_trust).collect())
     }
 
     async fn record(&self, entry: &AuditEntry) -> Result<()> {
@@ -98,7 +105,7 @@ fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result
         .query_row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get(0))
         .optional()
         .map_err(database("read a tenant"))?;
-    let stored: Tenant = serde_json::from_str(&body.ok_or_else(|| no_such_tenant(id))?).map_err(unreadable)?;
+    let stored = parse_tenant(id.as_str(), &body.ok_or_else(|| no_such_tenant(id))?)?;
     if stored.version == version {
         return Ok(());
     }
@@ -109,7 +116,20 @@ fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result
 const TRUSTING: &str = "SELECT tenant, body FROM trusts WHERE issuer = ?1 ORDER BY tenant, n";
 
 fn trusting((tenant, body): &(String, String)) -> Result<(TenantId, Trust)> {
-    Ok((TenantId::parse(tenant)?, serde_json::from_str(body).map_err(unreadable)?))
+    Ok((TenantId::parse(tenant)?, parsed(body, format_args!("trust of tenant '{tenant}'"))?))
+}
+
+/// One that cannot be read speaks for nobody; whoever else trusts the issuer is heard all the same.
+fn readable_trust(row: &(String, String)) -> Option<(TenantId, Trust)> {
+    trusting(row)
+        .inspect_err(|error| {
+            tracing::error!(tenant.id = row.0, error = error.with_causes(), "a trust is passed over; set it again");
+        })
+        .ok()
+}
+
+fn parse_tenant(id: &str, body: &str) -> Result<Tenant> {
+    parsed(body, format_args!("tenant '{id}'"))
 }
 
 /// Of no other tenant may the tokens of its issuers speak.

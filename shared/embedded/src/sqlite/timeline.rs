@@ -5,7 +5,7 @@ use fluxgate_core::task::{NOTED_STEPS_MAX, Step, Task};
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, params};
 
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 use super::readers::Readers;
 
 pub(super) fn read(readers: &Readers, tenant: &TenantId, task: &TaskId) -> Result<Vec<Step>> {
@@ -14,7 +14,7 @@ pub(super) fn read(readers: &Readers, tenant: &TenantId, task: &TaskId) -> Resul
         params![tenant.as_str(), task.as_str()],
         |row| row.get::<_, String>(0),
     )?;
-    bodies.iter().map(|body| serde_json::from_str(body).map_err(unreadable)).collect()
+    bodies.iter().map(|body| parsed(body, format_args!("timeline of task '{task}' of tenant '{tenant}'"))).collect()
 }
 
 /// Each line takes the place after the last.

@@ -8,7 +8,7 @@ use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
-use super::error::{database, unreadable, unwritable};
+use super::error::{database, parsed, unwritable};
 
 #[async_trait]
 impl UsageCursors for SqliteStore {
@@ -18,7 +18,8 @@ impl UsageCursors for SqliteStore {
             params![place, tenant.as_str()],
             |row| row.get::<_, String>(0),
         )?;
-        body.map_or_else(|| Ok(UsageCursor::default()), |body| serde_json::from_str(&body).map_err(unreadable))
+        let what = format_args!("progress of the usage export of tenant '{tenant}'");
+        body.map_or_else(|| Ok(UsageCursor::default()), |body| parsed(&body, what))
     }
 
     async fn save_cursor(&self, place: &str, tenant: &TenantId, cursor: &UsageCursor) -> Result<()> {

@@ -59,7 +59,7 @@ impl Bench<'_> {
     }
 
     async fn presign_for(&self, output: &Output, method: LinkMethod) -> String {
-        let link = LinkTerms { method, expires_ms: 60_000 };
+        let link = LinkTerms { method, expires_ms: 60_000, from: None };
         self.store.presign(&tenant(), &destination(&self.bucket), output, link).await.unwrap()
     }
 

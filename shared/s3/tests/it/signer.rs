@@ -7,6 +7,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Config, Region};
 use aws_sdk_s3::presigning::PresigningConfig;
 use fluxgate_core::port::{Clock as _, LinkMethod, LinkTerms, SystemClock};
 use fluxgate_core::task::Output;
+use fluxgate_core::time::Timestamp;
 use fluxgate_s3::{Credentials, S3Signer, S3SignerSettings, SharedCredentialsProvider};
 
 use crate::contract::{destination, tenant};
@@ -35,7 +36,7 @@ async fn signed(
     method: LinkMethod,
     expires_s: u64,
 ) -> fluxgate_core::Result<String> {
-    let link = LinkTerms { method, expires_ms: (expires_s - MINUTE_S) * 1000 };
+    let link = LinkTerms { method, expires_ms: (expires_s - MINUTE_S) * 1000, from: None };
     S3Signer::new(settings).presign(&tenant(), &destination(&output.bucket), output, link).await
 }
 
@@ -65,6 +66,18 @@ async fn signed_by_the_sdk(settings: S3SignerSettings, output: &Output, method: 
 
 fn minute() -> u64 {
     u64::try_from(SystemClock.now().0).unwrap() / 1000 / MINUTE_S
+}
+
+#[tokio::test]
+async fn a_url_from_a_moment_of_the_past_is_the_one_that_was_given_then() {
+    let from = Timestamp((u64::try_from(SystemClock.now().0).unwrap() - 3 * 60_000).cast_signed());
+    let link = LinkTerms { from: Some(from), ..LinkTerms::get((EXPIRES_S - MINUTE_S) * 1000) };
+    let (settings, output) = (|| settings("us-east-1", None, None), output("tenant-acme", "0.png"));
+
+    let url = S3Signer::new(settings()).presign(&tenant(), &destination(&output.bucket), &output, link).await.unwrap();
+
+    let then = u64::try_from(from.0).unwrap() / 1000 / MINUTE_S;
+    assert_eq!(url, signed_by_the_sdk(settings(), &output, LinkMethod::Get, then).await);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ impl Tenancy {
 
     /// The tenants, and those that were deleted: their books are kept.
     async fn everybody(&self) -> Result<BTreeSet<TenantId>> {
-        let mut all: BTreeSet<TenantId> = self.tenants.list().await?.into_iter().map(|tenant| tenant.id).collect();
+        let mut all: BTreeSet<TenantId> = self.tenants.ids().await?.into_iter().collect();
         let mut before: Option<AuditId> = None;
         loop {
             let entries = self.tenants.audit_log(before.as_ref(), ENTRIES).await?;
