@@ -63,6 +63,7 @@ pub fn api_router(edge: Edge) -> Router {
 pub fn receiver_router(edge: Edge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
+        .method_not_allowed_fallback(wrong_method)
         .layer((Extension(BodyBytesMax(receiver::BODY_BYTES_MAX)), Extension(edge.in_flight.clone())));
     observed(router).with_state(edge)
 }

@@ -6,7 +6,6 @@ mod budget;
 mod operator;
 mod prices;
 mod provider;
-mod query;
 mod reconcile;
 mod tenants;
 mod token;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
@@ -13,9 +13,11 @@ use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::operator::Operator;
-use super::query::Query;
 use crate::body::RawBody;
+use crate::echo::echo;
 use crate::error_reply::Problem;
+use crate::path::Path;
+use crate::query::Query;
 
 type Answer<T> = std::result::Result<Json<T>, Problem>;
 
@@ -177,7 +179,7 @@ pub(crate) async fn probe(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<St
 }
 
 pub(super) fn tenant_id(text: &str) -> Result<TenantId> {
-    TenantId::parse(text).map_err(|_| Error::not_found(format!("there is no tenant '{text}'")))
+    TenantId::parse(text).map_err(|_| Error::not_found(format!("there is no tenant '{}'", echo(text))))
 }
 
 fn unarchived(text: Option<&str>) -> Result<Option<UnarchivedOutputs>> {

@@ -1,7 +1,7 @@
 //! Where a tenant wants its events.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
@@ -15,7 +15,9 @@ use utoipa::ToSchema;
 
 use crate::bearer::Bearer;
 use crate::body::RawBody;
+use crate::echo::echo;
 use crate::error_reply::{Problem, ProblemBody};
+use crate::path::Path;
 use crate::state::Edge;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -141,14 +143,12 @@ fn endpoint_id(text: &str) -> Result<EndpointId> {
 }
 
 fn event_type(text: &str) -> Result<EventType> {
-    match text {
-        "task.completed" => Ok(EventType::TaskCompleted),
-        "task.failed" => Ok(EventType::TaskFailed),
-        _ => {
-            let text = format!("'{text}' is not an event type; there are task.completed and task.failed");
-            Err(Error::invalid("invalid_parameter", text).field("event_types"))
-        }
-    }
+    let known = [EventType::TaskCompleted, EventType::TaskFailed];
+    known.into_iter().find(|event| event.as_str() == text).ok_or_else(|| {
+        let [completed, failed] = known.map(EventType::as_str);
+        let text = format!("'{}' is not an event type; there are {completed} and {failed}", echo(text));
+        Error::invalid("invalid_parameter", text).field("event_types")
+    })
 }
 
 fn view(endpoint: &Endpoint) -> EndpointView {
