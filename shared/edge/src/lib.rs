@@ -5,6 +5,7 @@ mod admin;
 pub mod auth;
 mod bearer;
 mod body;
+mod body_form;
 mod documented;
 mod echo;
 mod error_reply;

@@ -56,6 +56,7 @@ mod partial;
 mod prices;
 mod python_sdk;
 mod reconcile;
+mod request_forms;
 mod request_parts;
 mod saving;
 mod scopes;

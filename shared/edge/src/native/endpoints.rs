@@ -52,7 +52,8 @@ pub(crate) struct EndpointView {
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
@@ -62,7 +63,7 @@ pub(crate) async fn create(
     principal.require(Scope::Endpoints)?;
     let new: NewEndpoint = body.json().await?;
     let ports = &edge.fluxgate.ports;
-    let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
+    let url = CallbackUrl::parse_new(&new.url).map_err(|error| error.field("url"))?;
     ports.guard.admit(Purpose::Callback, url.url()).map_err(|error| error.field("url"))?;
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
     let endpoints_max = edge.fluxgate.bounds().endpoints_max;

@@ -64,6 +64,7 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
         (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = VendorErrorBody),
         (status = 404, description = "no such model", body = VendorErrorBody),
         (status = 413, body = VendorErrorBody),
+        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = VendorErrorBody),
         (status = 422, description = "the Idempotency-Key was used for another request", body = VendorErrorBody),
         (status = 429, description = "more requests than the tenant's limit allows; `Retry-After` says when", body = VendorErrorBody),
         (status = 503, body = VendorErrorBody)),
@@ -125,7 +126,7 @@ async fn submit(
 ) -> Answer {
     principal.require(Scope::Submit)?;
     let model = model(segments)?;
-    let (mut inputs, counted) = body.object().await?;
+    let (mut inputs, counted) = body.object().await.map_err(advised)?;
     let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
     refuse_base64(&mut inputs)?;
     let callback = callback(SubmitQuery::of(query)?.webhook, &mut inputs)?;
@@ -183,6 +184,14 @@ fn no_such_route(segments: &[String]) -> Error {
     Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
 }
 
+/// Nothing but pictures makes inputs large.
+fn advised(mut error: Error) -> Error {
+    if error.kind == Kind::TooLarge {
+        error.message.push_str(": upload the picture, and send its URL in its place");
+    }
+    error
+}
+
 /// Outputs are kept in the tenant's bucket and told as URLs; there is nothing to send inline.
 fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
     if !sync_mode::take_flag(inputs, "enable_base64_output")? {
@@ -204,7 +213,7 @@ fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Op
         }
     };
     let Some(text) = query.or(field).filter(|text| !text.is_empty()) else { return Ok(None) };
-    CallbackUrl::parse(&text).map(Some).map_err(|error| error.field("webhook"))
+    CallbackUrl::parse_new(&text).map(Some).map_err(|error| error.field("webhook"))
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
