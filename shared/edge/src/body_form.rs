@@ -5,12 +5,11 @@ use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use http_body::Body as _;
 use mediatype::names::{CHARSET, JSON};
 use mediatype::{MediaType, ReadParams as _};
 
-use crate::echo::echo;
 use crate::error_reply::routing_reply;
 use crate::header;
 

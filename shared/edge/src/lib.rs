@@ -7,7 +7,6 @@ mod bearer;
 mod body;
 mod body_form;
 mod documented;
-mod echo;
 mod error_reply;
 mod header;
 mod in_flight;

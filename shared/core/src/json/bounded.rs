@@ -6,6 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::JsonBounds;
+use crate::echo::echo;
 use crate::error::{Error, Result};
 
 /// What was met that ends the reading.
@@ -58,7 +59,7 @@ impl State {
             Some(Refused::Items) => too_complex(format!("{items_max} items in its arrays")),
             Some(Refused::Levels) => too_complex(format!("{levels_max} levels of objects and arrays")),
             Some(Refused::Twice(name)) => {
-                Error::invalid("invalid_json", format!("the JSON names '{name}' twice in one object"))
+                Error::invalid("invalid_json", format!("the JSON names '{}' twice in one object", echo(&name)))
             }
             None => {
                 let why = encoding_fault(bytes).map_or_else(|| format!("cannot be read: {error}"), str::to_owned);
@@ -66,7 +67,7 @@ impl State {
             }
         };
         match self.field {
-            Some(field) => error.field(field),
+            Some(field) => error.field(echo(&field)),
             None => error,
         }
     }

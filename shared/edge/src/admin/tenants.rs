@@ -9,12 +9,11 @@ use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantCh
 use fluxgate_core::id::{AccountId, TenantId};
 use fluxgate_core::limits::Limits;
 use fluxgate_core::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use serde::{Deserialize, Serialize};
 
 use super::operator::Operator;
 use crate::body::RawBody;
-use crate::echo::echo;
 use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::query::Query;

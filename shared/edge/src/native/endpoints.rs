@@ -9,13 +9,12 @@ use fluxgate_core::id::EndpointId;
 use fluxgate_core::port::{Ids as _, Purpose};
 use fluxgate_core::principal::Scope;
 use fluxgate_core::signature::Secret;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::bearer::Bearer;
 use crate::body::RawBody;
-use crate::echo::echo;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;
 use crate::state::Edge;

@@ -9,13 +9,12 @@ use fluxgate_core::day::Day;
 use fluxgate_core::flow::UsageQuery;
 use fluxgate_core::principal::Scope;
 use fluxgate_core::usage::{Days, Grouping, Usage, UsageGroup, UsageReport, csv};
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accept::preferred;
 use crate::bearer::Bearer;
-use crate::echo::echo;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::query::Query;
 use crate::state::Edge;

@@ -4,7 +4,7 @@
 const CHARS_MAX: usize = 64;
 
 /// The word, or its beginning: an answer must not grow with what was wrong.
-pub(crate) fn echo(word: &str) -> String {
+pub fn echo(word: &str) -> String {
     match word.char_indices().nth(CHARS_MAX) {
         None => word.to_owned(),
         Some((end, _)) => format!("{}…", &word[..end]),
