@@ -13,6 +13,7 @@ mod counted;
 pub mod day;
 pub mod delivery;
 pub mod digest;
+mod echo;
 pub mod endpoint;
 pub mod error;
 pub mod flow;
@@ -40,4 +41,5 @@ pub mod upstream;
 pub mod usage;
 
 pub use counted::{Counted, counted};
+pub use echo::echo;
 pub use error::{Error, Fault, Kind, Result, Retry};

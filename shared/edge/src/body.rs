@@ -130,9 +130,7 @@ async fn parsed<T: Send + 'static>(bytes: Bytes, parse: fn(&[u8]) -> Result<T>) 
 }
 
 fn too_large(bytes_max: usize) -> Error {
-    let text = format!(
-        "the body is larger than the {bytes_max} bytes that are taken here; upload the picture and send its URL instead"
-    );
+    let text = format!("the body is larger than the {bytes_max} bytes that are taken here; send a smaller one");
     Error::new(Kind::TooLarge, "body_too_large", text)
 }
 

@@ -1,7 +1,7 @@
 //! The one place where errors become status codes and bodies.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use fluxgate_core::{Error, Kind, Retry};
 use serde::Serialize;
@@ -86,9 +86,32 @@ impl IntoResponse for Problem {
     }
 }
 
+/// An error of what both APIs have, in the words of the one that the path belongs to.
+pub(crate) struct RoutingError {
+    is_vendors: bool,
+    error: Error,
+}
+
+impl RoutingError {
+    pub(crate) fn new(uri: &Uri, error: Error) -> Self {
+        Self { is_vendors: is_vendors(uri.path()), error }
+    }
+}
+
+impl IntoResponse for RoutingError {
+    fn into_response(self) -> Response {
+        let Self { is_vendors, error } = self;
+        if is_vendors { VendorError(error).into_response() } else { Problem(error).into_response() }
+    }
+}
+
+fn is_vendors(path: &str) -> bool {
+    path.starts_with("/api/")
+}
+
 /// The answer to a path or a method that does not exist, in the words of the API that the path belongs to.
 pub(crate) fn routing_reply(path: &str, error: Error, status: StatusCode) -> Response {
-    if path.starts_with("/api/") { vendor_reply(error, status) } else { problem_reply(error, status) }
+    if is_vendors(path) { vendor_reply(error, status) } else { problem_reply(error, status) }
 }
 
 fn vendor_reply(error: Error, status: StatusCode) -> Response {

@@ -1,6 +1,6 @@
 //! `/outputs/…`: a link that Fluxgate signed, redeemed for a fresh URL of the tenant's bucket.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -10,19 +10,24 @@ use fluxgate_core::port::LinkMethod;
 use fluxgate_core::signature::OutputLink;
 use fluxgate_core::time::Timestamp;
 
-use crate::error_reply::Problem;
+use crate::error_reply::{Problem, RoutingError};
+use crate::path::Path;
 use crate::state::Edge;
 
 pub(crate) const PATH: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
+
+/// Its parts, as texts.
+type Link = (String, String, String, String, String);
 
 /// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for whatever was never given out. Who
 /// asks by HEAD is sent to a URL for HEAD: a presigned URL is for one method.
 pub(crate) async fn redeem(
     State(edge): State<Edge>,
     method: Method,
-    Path((tenant, task, n, expires, token)): Path<(String, String, String, String, String)>,
+    path: Result<Path<Link>, RoutingError>,
 ) -> Result<Response, Problem> {
     let unknown = || Error::not_found("there is no such output");
+    let Path((tenant, task, n, expires, token)) = path.map_err(|_| unknown())?;
     let tenant = TenantId::parse(&tenant).map_err(|_| unknown())?;
     let task = TaskId::parse(&task).map_err(|_| unknown())?;
     let n = n.parse().map_err(|_| unknown())?;

@@ -1,6 +1,6 @@
 //! What upstream calls at the end of a run. The path proves which task, the signature proves who.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use fluxgate_core::id::{TaskId, TenantId};
@@ -12,7 +12,9 @@ use fluxgate_core::{Error, Kind, Result};
 
 use crate::body::RawBody;
 use crate::error_reply::Problem;
+use crate::header;
 use crate::in_flight::Payer;
+use crate::path::Path;
 use crate::state::Edge;
 
 /// The largest webhook that is read.
@@ -78,13 +80,14 @@ fn unknown() -> Error {
 }
 
 fn signed_headers(headers: &HeaderMap) -> Result<SignedHeaders> {
+    let refused = |text: String| Error::new(Kind::Unauthenticated, "invalid_webhook_signature", text);
     let text = |name: &str| {
-        let missing =
-            || Error::new(Kind::Unauthenticated, "invalid_webhook_signature", format!("the header {name} is missing"));
-        headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned).ok_or_else(missing)
+        let one = header::one(headers, name).map_err(|error| refused(error.message))?;
+        one.and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+            .ok_or_else(|| refused(format!("the header {name} is missing")))
     };
-    let timestamp = text("webhook-timestamp")?.parse().map_err(|_| {
-        Error::new(Kind::Unauthenticated, "invalid_webhook_signature", "the header webhook-timestamp is not a number")
-    })?;
+    let timestamp = text("webhook-timestamp")?.parse();
+    let timestamp = timestamp.map_err(|_| refused("the header webhook-timestamp is not a number".to_owned()))?;
     Ok(SignedHeaders { id: text("webhook-id")?, timestamp, signature: text("webhook-signature")? })
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
@@ -24,7 +25,7 @@ use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
 use crate::state::Edge;
-use crate::{admin, native, outputs, receiver, throttle, vendor};
+use crate::{admin, body_form, native, outputs, receiver, throttle, vendor};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -35,6 +36,7 @@ pub fn api_router(edge: Edge) -> Router {
     // Made at the first request for it: a function that starts has tenants to answer.
     let document = Arc::new(LazyLock::new(move || serde_json::to_value(complete(document())).unwrap_or_default()));
     let router = router
+        .layer(from_fn(body_form::check))
         .route("/openapi.json", get(move || std::future::ready(Json(Value::clone(&document)))))
         .route(outputs::PATH, get(outputs::redeem))
         // Else it were taken for a prediction's id.
@@ -54,7 +56,7 @@ pub fn api_router(edge: Edge) -> Router {
                     RETRY_AFTER,
                 ]),
         )
-        .layer(axum::middleware::from_fn(throttle::tell))
+        .layer(from_fn(throttle::tell))
         .layer(Extension(edge.in_flight.clone()));
     observed(router).with_state(edge)
 }
@@ -63,6 +65,7 @@ pub fn api_router(edge: Edge) -> Router {
 pub fn receiver_router(edge: Edge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
+        .method_not_allowed_fallback(wrong_method)
         .layer((Extension(BodyBytesMax(receiver::BODY_BYTES_MAX)), Extension(edge.in_flight.clone())));
     observed(router).with_state(edge)
 }

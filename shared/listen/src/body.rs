@@ -71,29 +71,51 @@ impl Body for RequestBody {
 
 /// A response's body, with which the request is in hand.
 pub(crate) struct ResponseBody<B> {
-    body: B,
+    content: Content<B>,
     _in_hand: InHand,
 }
 
+enum Content<B> {
+    Answer(B),
+    /// A text of this listener's own, until it is sent.
+    Refusal(Option<&'static str>),
+}
+
 impl<B> ResponseBody<B> {
-    pub(crate) fn new(body: B, in_hand: InHand) -> Self {
-        Self { body, _in_hand: in_hand }
+    pub(crate) fn answer(body: B, in_hand: InHand) -> Self {
+        Self { content: Content::Answer(body), _in_hand: in_hand }
+    }
+
+    pub(crate) fn refusal(text: &'static str, in_hand: InHand) -> Self {
+        Self { content: Content::Refusal(Some(text)), _in_hand: in_hand }
     }
 }
 
-impl<B: Body<Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
+    type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Broken>>> {
-        Pin::new(&mut self.body).poll_frame(cx).map_err(|error| Broken(error.into()))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.content {
+            Content::Answer(body) => Pin::new(body).poll_frame(cx).map_err(|error| Broken(error.into())),
+            Content::Refusal(text) => {
+                let text = text.take().map(|text| Bytes::from_static(text.as_bytes()));
+                Poll::Ready(text.map(|text| Ok(Frame::data(text))))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.content {
+            Content::Answer(body) => body.is_end_stream(),
+            Content::Refusal(text) => text.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.content {
+            Content::Answer(body) => body.size_hint(),
+            Content::Refusal(text) => SizeHint::with_exact(text.map_or(0, str::len) as u64),
+        }
     }
 }

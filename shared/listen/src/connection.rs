@@ -14,6 +14,7 @@ use crate::answer::{Answer, Broken};
 use crate::body::{RequestBody, ResponseBody};
 use crate::client_io::ClientIo;
 use crate::listening::Phase;
+use crate::malformed;
 use crate::peer::Peer;
 use crate::registry::Registry;
 
@@ -122,16 +123,22 @@ async fn requests<A: Answer>(
     let io = ClientIo::new(stream, connection.clone(), &bounds);
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let begun = InHand::begin(&connection).map(|in_hand| {
+            let refusal = malformed::refusal(&request);
             let request = request.map(|incoming| RequestBody::new(incoming, connection.clone()));
-            (in_hand, answer.answer(request))
+            let answered = match refusal {
+                Some(refusal) => Err(refusal),
+                None => Ok(answer.answer(request)),
+            };
+            (in_hand, answered)
         });
         // In a box of its own: a connection that waits for a request has no room for one.
         Box::pin(async move {
             match begun {
-                Some((in_hand, answered)) => match answered.await {
-                    Ok(response) => Ok(response.map(|body| ResponseBody::new(body, in_hand))),
+                Some((in_hand, Ok(answered))) => match answered.await {
+                    Ok(response) => Ok(response.map(|body| ResponseBody::answer(body, in_hand))),
                     Err(error) => Err(Broken(error)),
                 },
+                Some((in_hand, Err(refusal))) => Ok(refusal.map(|text| ResponseBody::refusal(text, in_hand))),
                 None => Err(Broken("it was given up as its request came".into())),
             }
         })

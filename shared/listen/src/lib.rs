@@ -14,6 +14,7 @@ mod connection;
 mod files;
 mod linger;
 mod listening;
+mod malformed;
 mod patience;
 mod peer;
 mod registry;

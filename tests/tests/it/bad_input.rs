@@ -65,6 +65,7 @@ async fn a_body_over_the_bound_is_413() {
     let answer = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x".repeat(2_000) })).await;
 
     assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (413, "body_too_large"));
+    assert!(answer.text("/message").contains("upload the picture"), "{:?}", answer.body);
     nothing_happened(&gateway, &tenant).await;
 }
 

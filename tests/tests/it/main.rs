@@ -56,6 +56,8 @@ mod partial;
 mod prices;
 mod python_sdk;
 mod reconcile;
+mod request_forms;
+mod request_parts;
 mod saving;
 mod scopes;
 mod sqs;

@@ -6,6 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::JsonBounds;
+use crate::echo::echo;
 use crate::error::{Error, Result};
 
 /// What was met that ends the reading.
@@ -29,7 +30,19 @@ pub(super) fn read(bytes: &[u8], bounds: JsonBounds) -> Result<Value> {
     let mut state = State { bounds, keys: 0, items: 0, field: None, refused: None };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = json.deserialize_any(Node { state: &mut state, level: 0 }).and_then(|value| json.end().map(|()| value));
-    read.map_err(|error| state.error(&error))
+    read.map_err(|error| state.error(bytes, &error))
+}
+
+/// What is wrong with the encoding, if that is it. JSON is UTF-8, and no text of it begins with a NUL or has one behind its first sign.
+fn encoding_fault(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Some("begins with a byte order mark; write UTF-8 without one");
+    }
+    let is_utf_16 = bytes.starts_with(b"\xfe\xff") || bytes.starts_with(b"\xff\xfe");
+    if is_utf_16 || bytes.iter().take(2).any(|byte| *byte == 0) {
+        return Some("seems to be UTF-16 or UTF-32; write UTF-8 without a byte order mark");
+    }
+    std::str::from_utf8(bytes).err().map(|_| "is not UTF-8; write UTF-8 without a byte order mark")
 }
 
 impl State {
@@ -38,7 +51,7 @@ impl State {
         E::custom("refused")
     }
 
-    fn error(self, error: &serde_json::Error) -> Error {
+    fn error(self, bytes: &[u8], error: &serde_json::Error) -> Error {
         let JsonBounds { keys_max, items_max, levels_max } = self.bounds;
         let too_complex = |what: String| Error::invalid("json_too_complex", format!("the JSON has more than {what}"));
         let error = match self.refused {
@@ -46,12 +59,15 @@ impl State {
             Some(Refused::Items) => too_complex(format!("{items_max} items in its arrays")),
             Some(Refused::Levels) => too_complex(format!("{levels_max} levels of objects and arrays")),
             Some(Refused::Twice(name)) => {
-                Error::invalid("invalid_json", format!("the JSON names '{name}' twice in one object"))
+                Error::invalid("invalid_json", format!("the JSON names '{}' twice in one object", echo(&name)))
             }
-            None => return Error::invalid("invalid_json", format!("the JSON cannot be read: {error}")),
+            None => {
+                let why = encoding_fault(bytes).map_or_else(|| format!("cannot be read: {error}"), str::to_owned);
+                return Error::invalid("invalid_json", format!("the JSON {why}"));
+            }
         };
         match self.field {
-            Some(field) => error.field(field),
+            Some(field) => error.field(echo(&field)),
             None => error,
         }
     }

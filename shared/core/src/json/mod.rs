@@ -107,6 +107,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_error_does_not_grow_with_the_names_that_are_wrong() {
+        let long = "x".repeat(60_000);
+        for text in [
+            format!(r#"{{"{long}":1,"{long}":1}}"#),
+            format!(r#"{{"name":"x","{long}":1}}"#),
+            format!(r#"{{"name":"x","by_name":{{"{long}":{{"size":"x"}}}}}}"#),
+            format!(r#"{{"name":"x","kind":"{long}"}}"#),
+        ] {
+            let error = order(&text).unwrap_err();
+            assert!(error.message.len() + error.field.unwrap_or_default().len() < 400, "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_told_so() {
+        let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        for (bytes, told) in [
+            ([b"\xef\xbb\xbf", &b"{}"[..]].concat(), "byte order mark"),
+            ([b"\xff\xfe".to_vec(), utf_16("{}")].concat(), "UTF-16"),
+            (utf_16("{\"a\":1}"), "UTF-16"),
+            (b"\0{\0}".to_vec(), "UTF-16"),
+            (b"{\"a\":\"caf\xe9\"}".to_vec(), "is not UTF-8"),
+            (b"{\"a\":}".to_vec(), "line 1 column 6"),
+        ] {
+            let error = value(&bytes, SMALL).unwrap_err();
+            assert!(error.code == "invalid_json" && error.message.contains(told), "{bytes:?}: {}", error.message);
+        }
+    }
+
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Order {

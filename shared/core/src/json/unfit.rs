@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Error as SerdeError, Expected, Unexpected};
 
+use crate::echo::echo;
 use crate::error::Error;
 
 /// What serde found amiss.
@@ -27,8 +28,9 @@ enum Why {
 impl Unfit {
     /// The same, within a member of this name.
     pub(super) fn within(self, name: &str) -> Self {
+        let name = echo(name);
         let place = match self.place.chars().next() {
-            None => name.to_owned(),
+            None => name,
             Some('[') => format!("{name}{}", self.place),
             Some(_) => format!("{name}.{}", self.place),
         };
@@ -41,7 +43,7 @@ impl Unfit {
     }
 
     fn at(place: &str, why: Why) -> Self {
-        Self { place: place.to_owned(), why }
+        Self { place: echo(place), why }
     }
 
     /// Kind `Invalid`, code `invalid_json`, naming the field unless it is the whole that does not fit.
@@ -90,7 +92,7 @@ impl SerdeError for Unfit {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::at("", Why::Mistyped(format!("'{variant}', and must be one of {}", expected.join(", "))))
+        Self::at("", Why::Mistyped(format!("'{}', and must be one of {}", echo(variant), expected.join(", "))))
     }
 
     fn missing_field(field: &'static str) -> Self {

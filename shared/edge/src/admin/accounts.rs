@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use fluxgate_core::flow::Tenancy;
 use fluxgate_core::money::{Account, MicroUsd};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
 use crate::native::budget::BudgetView;
+use crate::path::Path;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,8 +11,8 @@ use fluxgate_core::id::{AuditId, TenantId};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::query::Query;
 use crate::error_reply::Problem;
+use crate::query::Query;
 
 /// Entries of one answer.
 const LIMIT: usize = 50;
@@ -39,8 +39,8 @@ struct AuditView {
 }
 
 pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>, query: Query) -> Result<Json<AuditPage>, Problem> {
-    let before = query.text("before").map(AuditId::parse).transpose().map_err(|error| error.field("before"))?;
-    let limit = query.text("limit").map_or(Ok(LIMIT), limit)?;
+    let before = query.text("before")?.map(AuditId::parse).transpose().map_err(|error| error.field("before"))?;
+    let limit = query.text("limit")?.map_or(Ok(LIMIT), limit)?;
     let entries = tenancy.tenants.audit_log(before.as_ref(), limit).await?;
     let next = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id.clone());
     Ok(Json(AuditPage { entries: entries.into_iter().map(view).collect(), next }))

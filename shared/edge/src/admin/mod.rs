@@ -6,13 +6,13 @@ mod budget;
 mod operator;
 mod prices;
 mod provider;
-mod query;
 mod reconcile;
 mod tenants;
 mod token;
 
 use std::sync::Arc;
 
+use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use fluxgate_core::flow::Tenancy;
@@ -20,6 +20,7 @@ use fluxgate_core::flow::Tenancy;
 pub(crate) use token::token_only;
 
 use crate::body::BodyBytesMax;
+use crate::body_form;
 
 /// A tenant may bring its key set along.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -42,5 +43,5 @@ pub(crate) fn router() -> Router<Arc<Tenancy>> {
         .route("/admin/v1/provider", get(provider::check))
         .route("/admin/v1/reconcile", get(reconcile::reconcile))
         .route("/admin/v1/audit", get(audit_log::list))
-        .layer(Extension(BodyBytesMax(BODY_BYTES_MAX)))
+        .layer((from_fn(body_form::check), Extension(BodyBytesMax(BODY_BYTES_MAX))))
 }

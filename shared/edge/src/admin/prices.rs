@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use fluxgate_core::Error;
 use fluxgate_core::audit::Actor;
 use fluxgate_core::flow::{PricesChange, PricesEdit, Tenancy};
@@ -12,10 +12,11 @@ use fluxgate_core::money::PriceBookTerms;
 use serde::Serialize;
 
 use super::operator::Operator;
-use super::query::Query;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
+use crate::path::Path;
+use crate::query::Query;
 
 type Answer = Result<Json<PricesView>, Problem>;
 

@@ -10,8 +10,8 @@ use fluxgate_core::reconcile::last_days;
 use fluxgate_core::{Error, Result};
 use serde_json::Value;
 
-use super::query::Query;
 use crate::error_reply::Problem;
+use crate::query::Query;
 
 pub(crate) async fn reconcile(
     State(tenancy): State<Arc<Tenancy>>,
@@ -22,7 +22,7 @@ pub(crate) async fn reconcile(
 }
 
 fn day(query: &Query, name: &'static str) -> Result<Option<Day>> {
-    let Some(text) = query.text(name) else { return Ok(None) };
+    let Some(text) = query.text(name)? else { return Ok(None) };
     let bad = || Error::invalid("invalid_day", "a day looks like 2026-11-01").field(name);
     Day::parse(text).map(Some).ok_or_else(bad)
 }

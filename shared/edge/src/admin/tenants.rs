@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
 use fluxgate_core::limits::Limits;
 use fluxgate_core::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use serde::{Deserialize, Serialize};
 
 use super::operator::Operator;
-use super::query::Query;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
+use crate::path::Path;
+use crate::query::Query;
 
 type Answer<T> = std::result::Result<Json<T>, Problem>;
 
@@ -177,7 +178,7 @@ pub(crate) async fn probe(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<St
 }
 
 pub(super) fn tenant_id(text: &str) -> Result<TenantId> {
-    TenantId::parse(text).map_err(|_| Error::not_found(format!("there is no tenant '{text}'")))
+    TenantId::parse(text).map_err(|_| Error::not_found(format!("there is no tenant '{}'", echo(text))))
 }
 
 fn unarchived(text: Option<&str>) -> Result<Option<UnarchivedOutputs>> {

@@ -8,6 +8,9 @@ pub(super) enum Refusal {
     Missing,
     TooLong,
     Malformed,
+    /// The header or the claims.
+    Unreadable,
+    Header(&'static str),
     Algorithm,
     IssuerUnknown,
     KeyUnknown,
@@ -24,7 +27,7 @@ impl Refusal {
     fn code(self) -> &'static str {
         match self {
             Self::Missing => "token_missing",
-            Self::TooLong | Self::Malformed => "token_malformed",
+            Self::TooLong | Self::Malformed | Self::Unreadable | Self::Header(_) => "token_malformed",
             Self::Algorithm => "token_algorithm",
             Self::IssuerUnknown => "token_issuer_unknown",
             Self::KeyUnknown => "token_key_unknown",
@@ -44,6 +47,10 @@ impl Refusal {
             Self::Malformed => {
                 "the token is not a JWT: three parts of base64url without padding, the first two JSON objects"
             }
+            Self::Unreadable => {
+                "the token's header and its claims must each be a JSON object in UTF-8 that names nothing twice and is of \
+                 ordinary size"
+            }
             Self::Algorithm => "the token must be signed with RS256, ES256 or EdDSA, and with the algorithm of its key",
             Self::IssuerUnknown => {
                 "no tenant trusts the token's issuer; compare its 'iss' with the tenant's trust, byte for byte"
@@ -55,7 +62,7 @@ impl Refusal {
             Self::Audience => {
                 "the token is meant for someone else: its 'aud' does not hold the audience of the tenant's trust"
             }
-            Self::Claims(text) => text,
+            Self::Header(text) | Self::Claims(text) => text,
             Self::NoTenant => "the token's issuer is trusted, but its claims name no tenant",
             Self::SeveralTenants => {
                 "the token could speak for several tenants; give each one's trust a claim of its own"

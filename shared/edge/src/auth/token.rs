@@ -27,12 +27,16 @@ impl<'a> Token<'a> {
         // A fourth part would leave a dot in the payload, which is no base64url.
         let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
         let header = object(header)?;
-        let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Refusal::Malformed)?;
+        let algorithm = header.get("alg").and_then(Value::as_str);
+        let algorithm =
+            algorithm.ok_or(Refusal::Header("the token's header must name its algorithm, the text 'alg'"))?;
         let algorithm = accepted(algorithm).ok_or(Refusal::Algorithm)?;
         // It names extensions that must be understood; none is here, and an empty or a null one is no list of any (RFC 7515,
         // section 4.1.11).
         if header.contains_key("crit") {
-            return Err(Refusal::Malformed);
+            let text =
+                "the token's header has 'crit', and none of the extensions of JWS is understood here; issue it without";
+            return Err(Refusal::Header(text));
         }
         let kid = kid(&header)?;
         Ok(Self { algorithm, kid, claims: Claims::new(object(payload)?), signed, signature })
@@ -53,7 +57,7 @@ fn kid(header: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     match header.get("kid") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(kid)) => Ok(Some(kid.clone())),
-        Some(_) => Err(Refusal::Malformed),
+        Some(_) => Err(Refusal::Header("the token's 'kid' must be a text")),
     }
 }
 
@@ -62,6 +66,6 @@ fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
     match json::value(&bytes, JsonBounds::REQUEST) {
         Ok(Value::Object(object)) => Ok(object),
-        _ => Err(Refusal::Malformed),
+        _ => Err(Refusal::Unreadable),
     }
 }

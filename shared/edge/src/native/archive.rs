@@ -1,7 +1,7 @@
 //! Another copy of outputs that could not be copied into the tenant's bucket.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use fluxgate_core::Error;
 use fluxgate_core::id::TaskId;
@@ -10,6 +10,7 @@ use fluxgate_core::principal::Scope;
 
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
+use crate::path::Path;
 use crate::state::Edge;
 
 /// Archive a task's outputs again

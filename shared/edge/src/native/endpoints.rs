@@ -1,7 +1,7 @@
 //! Where a tenant wants its events.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use fluxgate_core::callback::{CallbackUrl, EventType};
 use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
@@ -9,13 +9,14 @@ use fluxgate_core::id::EndpointId;
 use fluxgate_core::port::{Ids as _, Purpose};
 use fluxgate_core::principal::Scope;
 use fluxgate_core::signature::Secret;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::bearer::Bearer;
 use crate::body::RawBody;
 use crate::error_reply::{Problem, ProblemBody};
+use crate::path::Path;
 use crate::state::Edge;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -50,7 +51,8 @@ pub(crate) struct EndpointView {
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
@@ -60,7 +62,7 @@ pub(crate) async fn create(
     principal.require(Scope::Endpoints)?;
     let new: NewEndpoint = body.json().await?;
     let ports = &edge.fluxgate.ports;
-    let url = CallbackUrl::parse(&new.url).map_err(|error| error.field("url"))?;
+    let url = CallbackUrl::parse_new(&new.url).map_err(|error| error.field("url"))?;
     ports.guard.admit(Purpose::Callback, url.url()).map_err(|error| error.field("url"))?;
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
     let endpoints_max = edge.fluxgate.bounds().endpoints_max;
@@ -141,14 +143,12 @@ fn endpoint_id(text: &str) -> Result<EndpointId> {
 }
 
 fn event_type(text: &str) -> Result<EventType> {
-    match text {
-        "task.completed" => Ok(EventType::TaskCompleted),
-        "task.failed" => Ok(EventType::TaskFailed),
-        _ => {
-            let text = format!("'{text}' is not an event type; there are task.completed and task.failed");
-            Err(Error::invalid("invalid_parameter", text).field("event_types"))
-        }
-    }
+    let known = [EventType::TaskCompleted, EventType::TaskFailed];
+    known.into_iter().find(|event| event.as_str() == text).ok_or_else(|| {
+        let [completed, failed] = known.map(EventType::as_str);
+        let text = format!("'{}' is not an event type; there are {completed} and {failed}", echo(text));
+        Error::invalid("invalid_parameter", text).field("event_types")
+    })
 }
 
 fn view(endpoint: &Endpoint) -> EndpointView {

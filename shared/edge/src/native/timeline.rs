@@ -1,7 +1,7 @@
 //! Every step of one task.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use fluxgate_core::Error;
 use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::flow::TaskTimeline;
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
+use crate::path::Path;
 use crate::state::Edge;
 
 #[derive(Debug, Serialize, ToSchema)]

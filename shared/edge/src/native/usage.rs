@@ -1,7 +1,7 @@
 //! Usage by day and model, exact to the micro-dollar, as JSON or CSV.
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
@@ -9,22 +9,25 @@ use fluxgate_core::day::Day;
 use fluxgate_core::flow::UsageQuery;
 use fluxgate_core::principal::Scope;
 use fluxgate_core::usage::{Days, Grouping, Usage, UsageGroup, UsageReport, csv};
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Result, echo};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accept::preferred;
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
+use crate::query::Query;
 use crate::state::Edge;
 
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 /// The first is what a request gets that accepts neither.
 const OFFERS: [&str; 2] = ["application/json", CSV];
+/// All that are taken.
+const PARAMS: [&str; 4] = ["from", "to", "group_by", "format"];
 /// Said of either form: a cache must not give the one for the other.
 const VARIES: (HeaderName, HeaderValue) = (VARY, HeaderValue::from_static("accept"));
 
-#[derive(Debug, Default, IntoParams)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageParams {
     /// The first day, `2026-11-01`, in UTC; 29 days before the last one when left out.
@@ -91,11 +94,11 @@ pub(crate) struct UsageSums {
 pub(crate) async fn usage(
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
-    RawQuery(query): RawQuery,
+    query: Query,
     headers: HeaderMap,
 ) -> std::result::Result<Response, Problem> {
     principal.require(Scope::Billing)?;
-    let params = UsageParams::of(query.as_deref())?;
+    let params = UsageParams::of(&query)?;
     let grouping = params.grouping()?;
     let wants_csv = params.wants_csv(&headers)?;
     let days = Days::named(params.from()?, params.to()?, edge.fluxgate.ports.clock.now());
@@ -109,19 +112,13 @@ pub(crate) async fn usage(
 }
 
 impl UsageParams {
-    fn of(query: Option<&str>) -> Result<Self> {
-        let mut params = Self::default();
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let param = match name.as_ref() {
-                "from" => &mut params.from,
-                "to" => &mut params.to,
-                "group_by" => &mut params.group_by,
-                "format" => &mut params.format,
-                _ => return Err(bad(&name, format!("there is no parameter '{name}'; see /openapi.json"))),
-            };
-            *param = Some(value.into_owned());
+    fn of(query: &Query) -> Result<Self> {
+        if let Some(name) = query.names().find(|name| !PARAMS.contains(name)) {
+            let name = echo(name);
+            return Err(bad(&name, format!("there is no parameter '{name}'; there are {}", PARAMS.join(", "))));
         }
-        Ok(params)
+        let text = |name| query.text(name).map(|text| text.map(str::to_owned));
+        Ok(Self { from: text("from")?, to: text("to")?, group_by: text("group_by")?, format: text("format")? })
     }
 
     fn grouping(&self) -> Result<Grouping> {

@@ -10,6 +10,7 @@ mod pricing;
 mod result;
 mod submit;
 mod sync_mode;
+mod ticket_request;
 mod uploads;
 mod usage;
 

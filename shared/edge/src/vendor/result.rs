@@ -1,7 +1,7 @@
 //! One prediction: status and result.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::Scope;
@@ -10,6 +10,7 @@ use fluxgate_core::{Error, Kind};
 use super::envelope::{Envelope, success};
 use crate::bearer::VendorPoller;
 use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::path::Path;
 use crate::state::Edge;
 
 type Answer = Result<Json<Envelope<Prediction>>, VendorError>;

@@ -1,7 +1,7 @@
 //! Submit: the model in the path, its inputs in the body.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use fluxgate_core::callback::CallbackUrl;
 use fluxgate_core::flow::SubmitRequest;
@@ -9,7 +9,7 @@ use fluxgate_core::id::{IdempotencyKey, ModelId};
 use fluxgate_core::prediction::Prediction;
 use fluxgate_core::principal::{Principal, Scope};
 use fluxgate_core::task::Task;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::{Error, Kind, Result, echo};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -20,6 +20,9 @@ use super::sync_mode;
 use crate::bearer::VendorBearer;
 use crate::body::{Counted, RawBody};
 use crate::error_reply::{VendorError, VendorErrorBody};
+use crate::header;
+use crate::path::Path;
+use crate::query::Query;
 use crate::state::Edge;
 
 #[derive(Debug, IntoParams)]
@@ -31,9 +34,8 @@ pub(crate) struct SubmitQuery {
 
 impl SubmitQuery {
     /// Other parameters are the vendor's clients' own and are let through.
-    fn of(query: Option<&str>) -> Self {
-        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        Self { webhook: pairs.find(|(name, _)| name == "webhook").map(|(_, value)| value.into_owned()) }
+    fn of(query: &Query) -> Result<Self> {
+        Ok(Self { webhook: query.text("webhook")?.map(str::to_owned) })
     }
 }
 
@@ -61,6 +63,7 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
         (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = VendorErrorBody),
         (status = 404, description = "no such model", body = VendorErrorBody),
         (status = 413, body = VendorErrorBody),
+        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = VendorErrorBody),
         (status = 422, description = "the Idempotency-Key was used for another request", body = VendorErrorBody),
         (status = 429, description = "more requests than the tenant's limit allows; `Retry-After` says when", body = VendorErrorBody),
         (status = 503, body = VendorErrorBody)),
@@ -69,11 +72,11 @@ pub(crate) async fn submit_two_segments(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
     Path((owner, model)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
+    query: Query,
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(edge, principal, &[owner, model], query, &headers, body).await
+    submit(edge, principal, &[owner, model], &query, &headers, body).await
 }
 
 /// Run a variant of a model
@@ -87,11 +90,11 @@ pub(crate) async fn submit_three_segments(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
     Path((owner, model, variant)): Path<(String, String, String)>,
-    RawQuery(query): RawQuery,
+    query: Query,
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(edge, principal, &[owner, model, variant], query, &headers, body).await
+    submit(edge, principal, &[owner, model, variant], &query, &headers, body).await
 }
 
 /// Run a version of a model's variant
@@ -105,27 +108,27 @@ pub(crate) async fn submit_four_segments(
     State(edge): State<Edge>,
     VendorBearer(principal): VendorBearer,
     Path((owner, model, variant, version)): Path<(String, String, String, String)>,
-    RawQuery(query): RawQuery,
+    query: Query,
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(edge, principal, &[owner, model, variant, version], query, &headers, body).await
+    submit(edge, principal, &[owner, model, variant, version], &query, &headers, body).await
 }
 
 async fn submit(
     edge: Edge,
     principal: Principal,
     segments: &[String],
-    query: Option<String>,
+    query: &Query,
     headers: &HeaderMap,
     body: RawBody,
 ) -> Answer {
     principal.require(Scope::Submit)?;
     let model = model(segments)?;
-    let (mut inputs, counted) = body.object().await?;
+    let (mut inputs, counted) = body.object().await.map_err(advised)?;
     let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
     refuse_base64(&mut inputs)?;
-    let callback = callback(SubmitQuery::of(query.as_deref()).webhook, &mut inputs)?;
+    let callback = callback(SubmitQuery::of(query)?.webhook, &mut inputs)?;
     let key = key(headers)?;
     let tenant = principal.tenant.clone();
     let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };
@@ -168,7 +171,7 @@ fn model(segments: &[String]) -> Result<ModelId> {
 
 /// A path that only looks like a model's, because submit takes whatever no other route takes.
 fn no_such_route(segments: &[String]) -> Error {
-    let path = segments.join("/");
+    let path = echo(&segments.join("/"));
     let instead = match segments[0].as_str() {
         "predictions" => {
             "a prediction is read by GET /api/v3/predictions/{id}/result, and all are listed by POST /api/v3/predictions; \
@@ -178,6 +181,14 @@ fn no_such_route(segments: &[String]) -> Error {
         _ => "GET /openapi.json lists the routes",
     };
     Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
+}
+
+/// Nothing but pictures makes inputs large.
+fn advised(mut error: Error) -> Error {
+    if error.kind == Kind::TooLarge {
+        error.message.push_str(": upload the picture, and send its URL in its place");
+    }
+    error
 }
 
 /// Outputs are kept in the tenant's bucket and told as URLs; there is nothing to send inline.
@@ -201,10 +212,10 @@ fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Op
         }
     };
     let Some(text) = query.or(field).filter(|text| !text.is_empty()) else { return Ok(None) };
-    CallbackUrl::parse(&text).map(Some).map_err(|error| error.field("webhook"))
+    CallbackUrl::parse_new(&text).map(Some).map_err(|error| error.field("webhook"))
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
-    let Some(header) = headers.get("idempotency-key") else { return Ok(None) };
-    IdempotencyKey::parse(header.to_str().unwrap_or_default()).map(Some)
+    let key = header::one(headers, "Idempotency-Key")?;
+    key.map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default())).transpose()
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::envelope::{Envelope, VendorJson, success};
+use super::ticket_request;
 use crate::bearer::VendorBearer;
 use crate::body::{RawBody, is_timeout, too_slow};
 use crate::error_reply::{VendorError, VendorErrorBody};
@@ -40,12 +41,7 @@ const FILENAME_CHARS_MAX: usize = 200;
 pub(crate) async fn ticket(State(edge): State<Edge>, bearer: VendorBearer, body: RawBody) -> Answer {
     allowed(&edge, &bearer).await?;
     let request = Value::Object(body.object().await?.0);
-    let bytes_max = edge.fluxgate.bounds().ticket_bytes_max;
-    match request.get("size").and_then(Value::as_u64) {
-        Some(size) if size > bytes_max => return Err(too_large(bytes_max).into()),
-        Some(0) => return Err(empty().field("size").into()),
-        _ => {}
-    }
+    ticket_request::check(&request, edge.fluxgate.bounds().ticket_bytes_max)?;
     Ok(success(VendorJson(edge.fluxgate.ports.upstream.upload_ticket(&request).await?)))
 }
 
@@ -185,7 +181,7 @@ fn missing() -> Error {
     Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field(FILE)
 }
 
-fn empty() -> Error {
+pub(super) fn empty() -> Error {
     Error::invalid("invalid_upload", "the file is empty; send one that holds something")
 }
 
@@ -196,7 +192,7 @@ fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
     ))
 }
 
-fn too_large(bytes_max: u64) -> Error {
+pub(super) fn too_large(bytes_max: u64) -> Error {
     let text = format!("the file is over {bytes_max} bytes, the most that an upload may hold here; send a smaller one");
     Error::new(Kind::TooLarge, "upload_too_large", text).field("size")
 }

@@ -166,6 +166,26 @@ async fn a_header_and_claims_are_objects_that_name_everything_once() {
 }
 
 #[tokio::test]
+async fn a_token_of_three_good_parts_is_told_which_of_them_is_refused_and_why() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let claims = world.claims().to_string();
+    let twice = format!("{{\"sub\":\"another\",{}", &claims[1..]);
+
+    for (header, claims, told) in [
+        (r#"{"alg":"EdDSA","crit":["b64"]}"#, &claims, "'crit'"),
+        (r#"{"kid":"d"}"#, &claims, "'alg'"),
+        (r#"{"alg":"EdDSA","kid":7}"#, &claims, "'kid'"),
+        (r#"{"alg":"EdDSA","kid":"d"}"#, &twice, "names nothing twice"),
+    ] {
+        let error = world.authenticate(&key.token_of(header, claims)).await.unwrap_err();
+        let text = error.message;
+        assert_eq!(error.code, "token_malformed");
+        assert!(text.contains(told) && !text.contains("three parts"), "{header}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_that_nobody_trusts_is_refused() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
