@@ -117,7 +117,8 @@ async fn what_costs_nothing_is_checked_before_a_name_is_looked_up() {
 
     refused(&submit(&tenant, picture, Some("https://10.0.0.1/")).await, "forbidden_address", "webhook", "a webhook");
     refused(&submit(&tenant, "https://[::1]/a.png", Some(hook)).await, "forbidden_address", "image", "a picture");
-    refused(&submit(&tenant, picture, Some("https://hooks.example:0/")).await, "invalid_port", "webhook", "a port");
+    refused(&submit(&tenant, picture, Some("https://hooks.example:0/")).await, "invalid_callback_url", "webhook", "a port");
+    refused(&submit(&tenant, "https://pictures.example:0/a.png", Some(hook)).await, "invalid_port", "image", "a port");
     let odd = tenant.post("/v1/endpoints", &json!({ "url": hook, "event_types": ["task.eaten"] })).await;
     refused(&odd, "invalid_parameter", "event_types", "an event");
     for n in 0..16 {
