@@ -1,7 +1,7 @@
 # The commands of this house; `just --list` shows them.
 
 # All that must be green before a commit
-check: fmt clippy doc guard tidy
+check: fmt clippy doc guard deny tidy
 
 fmt:
     cargo fmt --all --check
@@ -14,6 +14,10 @@ doc:
 
 guard:
     infra/dependency-guard
+
+# Licences, banned crates, crates in two versions
+deny:
+    infra/deny
 
 # Caps on files and functions, and what must not be in the tree
 tidy:
@@ -44,3 +48,7 @@ size *arguments:
 # What a task costs on AWS, counted on an emulated one
 cost *arguments:
     infra/cost {{arguments}}
+
+# Bumps the version, closes the CHANGELOG's section, commits and tags; e.g. just release 0.2.0
+release version:
+    infra/release {{version}}

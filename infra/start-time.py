@@ -104,7 +104,7 @@ def furnish(endpoint):
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
         "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
     })
-    for name in ("capability", "upstream-key", "webhook-secret"):
+    for name in ("capability", "provider-key", "webhook-secret"):
         secret = {"Name": f"fluxgate/{name}", "SecretString": "0" * 48, "ClientRequestToken": f"{name:0<32}"}
         ask(endpoint, "secretsmanager", "secretsmanager.CreateSecret", secret)
 
@@ -127,10 +127,10 @@ def environment(endpoint, runtime_api):
         "FLUXGATE_TABLE": "fluxgate",
         "FLUXGATE_LOG": "error",
         "FLUXGATE_CAPABILITY_SECRET": "fluxgate/capability",
-        "FLUXGATE_UPSTREAM_KEY_SECRET": "fluxgate/upstream-key",
+        "FLUXGATE_PROVIDER_KEY_SECRET": "fluxgate/upstream-key",
         "FLUXGATE_WEBHOOK_SECRET": "fluxgate/webhook-secret",
-        # Refuses at once: the vendor's answer is not what is measured.
-        "FLUXGATE_UPSTREAM_URL": "http://127.0.0.1:9",
+        # Refuses at once: the provider's answer is not what is measured.
+        "FLUXGATE_PROVIDER_URL": "http://127.0.0.1:9",
     }
 
 

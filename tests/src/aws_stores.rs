@@ -57,7 +57,7 @@ impl AwsStores {
             tenants: store.clone(),
             endpoints: store.clone(),
             deliveries: store.clone(),
-            line: store.clone(),
+            fair_queue: store.clone(),
             cursors: store,
             queue: self.queue.clone(),
         }

@@ -1,4 +1,4 @@
-//! A gateway in this process on a folder that vanishes, with the vendor's double beside it.
+//! A gateway in this process on a folder that vanishes, with the provider's double beside it.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_emulator::{Emulator, EmulatorConfig, Faults};
 use fluxgate_local::connections::ConnectionSettings;
 use fluxgate_local::server::Server;
@@ -18,16 +18,16 @@ use crate::{DnsServer, TestOperator, TestTenant, eventually};
 /// What a test may want different.
 pub struct GatewayOptions {
     pub faults: Faults,
-    /// False: upstream has no way to reach the receiver.
+    /// False: the provider has no way to reach the receiver.
     pub webhooks: bool,
     pub allow_loopback: bool,
     /// The DNS server, if it is the test's own.
     pub dns: Option<DnsServer>,
-    /// How long a run takes upstream.
+    /// How long a run takes at the provider.
     pub run_time: Duration,
     pub bounds: BoundsSettings,
     pub connections: ConnectionSettings,
-    /// What the vendor's account is said to bear.
+    /// What the provider's account is said to bear.
     pub rate_per_minute: Option<u32>,
     pub concurrency: Option<u32>,
 }
@@ -80,7 +80,7 @@ pub fn patient() -> BoundsSettings {
     }
 }
 
-/// A running gateway with its upstream.
+/// A running gateway with its provider.
 pub struct Gateway {
     pub server: Server,
     pub emulator: Emulator,
@@ -127,7 +127,7 @@ impl Gateway {
         TestTenant::new(id, &self.server.base_url(), token)
     }
 
-    /// Waits until the vendor has taken so many runs.
+    /// Waits until the provider has taken so many runs.
     pub async fn runs(&self, count: usize) {
         eventually(&format!("{count} runs"), || async { (self.emulator.runs().len() >= count).then_some(()) }).await;
     }
@@ -143,7 +143,7 @@ impl Gateway {
     }
 }
 
-/// A quick vendor that tries its webhooks again at once.
+/// A quick provider that tries its webhooks again at once.
 pub fn emulator_config() -> EmulatorConfig {
     let millis = std::time::Duration::from_millis;
     EmulatorConfig { run_time: millis(50), webhook_retry: vec![millis(50), millis(100)], ..EmulatorConfig::default() }
@@ -156,14 +156,14 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
         listen,
         s3_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         public_url: options.webhooks.then(|| format!("http://{listen}").parse().expect("a URL")),
-        upstream: Some(emulator.base_url()),
-        vendor_key: Some(Secret::new(emulator.api_key())),
+        provider: Some(emulator.base_url()),
+        provider_key: Some(Secret::new(emulator.api_key())),
         allow_net: if options.allow_loopback { vec!["127.0.0.0/8".parse().expect("a network")] } else { Vec::new() },
         dns_server: options.dns.iter().map(|dns| DnsServerAddress(dns.addr())).collect(),
         bounds: options.bounds.clone(),
         connections: options.connections.clone(),
-        upstream_rate_per_minute: options.rate_per_minute.and_then(NonZeroU32::new),
-        upstream_concurrency: options.concurrency.and_then(NonZeroU32::new),
+        provider_rate_per_minute: options.rate_per_minute.and_then(NonZeroU32::new),
+        provider_concurrency: options.concurrency.and_then(NonZeroU32::new),
         ..Settings::default()
     }
 }

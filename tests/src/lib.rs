@@ -1,4 +1,4 @@
-//! The harness: a gateway on a temporary folder, the vendor's double, a live receiver; and the suites that every adapter runs.
+//! The harness: a gateway on a temporary folder, the provider's double, a live receiver; and the suites that every adapter runs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 

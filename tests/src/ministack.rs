@@ -7,7 +7,7 @@ use std::process::Stdio;
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sqs::types::QueueAttributeName;
 use fluxgate_aws::AwsSettings;
-use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Settlement, SqsSettings};
+use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsSettings};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -90,7 +90,7 @@ impl Ministack {
             archive: Some(self.queue("archive", Some("archive-dead")).await),
             notify: Some(self.queue("notify", Some("notify-dead")).await),
         };
-        SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, settlement: Settlement::Delete }
+        SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, removal: Removal::Delete }
     }
 
     /// The URL of a new queue, which redrives to another when one is named.

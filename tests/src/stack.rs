@@ -1,5 +1,5 @@
 //! The whole installation as it is on AWS: the template deployed to ministack, the function binaries run by a double of Lambda,
-//! the vendor's double behind them.
+//! the provider's double behind them.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -35,7 +35,7 @@ pub enum Waits {
 /// What a test may want different.
 pub struct StackOptions {
     pub emulator: EmulatorConfig,
-    /// False: upstream is told an address at which nobody listens.
+    /// False: the provider is told an address at which nobody listens.
     pub webhooks: bool,
     /// False: nothing takes messages from the queues but the test.
     pub event_sources: bool,
@@ -118,7 +118,7 @@ impl Stack {
         put_secrets(&ministack, &emulator).await;
         let public_url = if options.webhooks { fronts.receiver.1.url() } else { "http://127.0.0.1:9".to_owned() };
         let own = [
-            ("UpstreamUrl", emulator.base_url()),
+            ("ProviderUrl", emulator.base_url()),
             ("BaseUrl", fronts.gateway.1.url()),
             ("PublicUrl", public_url),
             ("AllowNet", "127.0.0.0/8".to_owned()),

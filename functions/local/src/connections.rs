@@ -82,7 +82,7 @@ impl ConnectionSettings {
     }
 }
 
-/// A connection to the API may need another to the vendor, and one to a bucket a file: two files for each of `n` connections to
+/// A connection to the API may need another to the provider, and one to a bucket a file: two files for each of `n` connections to
 /// the API, two for each of `n / 2` to the buckets, and one for each of `n / 4` to the emulator.
 fn open_max(files: u64) -> usize {
     let files = files - OWN_FILES_MAX.min(files / 4);

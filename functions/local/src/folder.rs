@@ -12,7 +12,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::Account;
 use fluxgate_core::port::{AccountStore as _, Entropy, SystemClock, TaskStore, TenantStore};
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,7 @@ impl DataFolder {
 
     /// Fails with kind `NotFound` unless there is such a tenant, or was one that left money or tasks.
     pub async fn check_known(&self, tenant: &TenantId) -> fluxgate_core::Result<()> {
-        match TenantStore::get(&self.store, tenant).await {
+        match TenantStore::get_eventual(&self.store, tenant).await {
             Err(error) if error.kind == Kind::NotFound => {
                 let left_money = self.store.account(tenant).await? != Account::default();
                 let left_tasks = !TaskStore::list(&self.store, tenant, None, 1).await?.is_empty();

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod onboarding;
 mod pictures;
 mod private;
+mod renamed;
 pub mod server;
 pub mod settings;
 pub mod values;

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::{EntryOrder, NewDestination, NewTenant, Tenancy};
+use fluxgate_core::app::{EntryOrder, NewDestination, NewTenant, Tenancy};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::limits::Limits;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, Upstream, VendorBooks};
-use fluxgate_core::tenant::{ClaimMatch, KeySource, Tenant, Trust, UnarchivedOutputs};
+use fluxgate_core::port::{Clock as _, Ids as _, Provider, ProviderBooks, SystemClock};
+use fluxgate_core::tenant::{Actor, ClaimMatch, KeySource, Limits, Tenant, Trust, UnarchivedOutputs};
 use fluxgate_edge::auth::TokenClaims;
 use fluxgate_outbound::WaveSpeedClient;
 
@@ -21,7 +19,7 @@ const FIRST_TOP_UP: &str = "tenants-add";
 
 impl DataFolder {
     /// The operator's use cases on this folder.
-    pub fn tenancy(&self, vendor: Option<Arc<WaveSpeedClient>>) -> Tenancy {
+    pub fn tenancy(&self, provider: Option<Arc<WaveSpeedClient>>) -> Tenancy {
         let store = Arc::new(self.store.clone());
         Tenancy {
             tenants: store.clone(),
@@ -29,8 +27,8 @@ impl DataFolder {
             tasks: store.clone(),
             endpoints: store,
             destinations: Arc::new(BucketFolders(self.buckets())),
-            upstream: vendor.clone().map(|vendor| -> Arc<dyn Upstream> { vendor }),
-            vendor_books: vendor.map(|vendor| -> Arc<dyn VendorBooks> { vendor }),
+            provider: provider.clone().map(|provider| -> Arc<dyn Provider> { provider }),
+            provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             entry_order: EntryOrder::default(),
@@ -72,7 +70,7 @@ impl DataFolder {
 
     /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no such tenant.
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
-        let tenant = fluxgate_core::port::TenantStore::get(&self.store, id).await?;
+        let tenant = fluxgate_core::port::TenantStore::get_eventual(&self.store, id).await?;
         let now = SystemClock.now();
         let claims = TokenClaims {
             iss: LOCAL_ISSUER.to_owned(),

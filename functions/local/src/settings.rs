@@ -10,22 +10,23 @@ use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::line::Capacity;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::fair_queue::Capacity;
+use fluxgate_core::secret::Secret;
 use fluxgate_outbound::NameSettings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::connections::ConnectionSettings;
+use crate::renamed::renamed;
 use crate::values;
 pub use dns_server::{DnsServer, name_settings};
 
 /// Variables with our prefix that are no settings of `serve`.
 const ELSEWHERE: [&str; 2] = ["config", "token"];
 
-/// The vendor's own address.
-const VENDOR_URL: &str = "https://api.wavespeed.ai";
+/// The provider's own address.
+const PROVIDER_URL: &str = "https://api.wavespeed.ai";
 
 /// The settings of `fluxgate serve`. Each is a flag, `FLUXGATE_<NAME>` in the environment, and a key of the TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,23 +46,23 @@ pub struct Settings {
     /// How tenants reach the S3 server, when not by its address.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
     pub s3_public_url: Option<Url>,
-    /// How the vendor reaches the receiver; without it completions come by polling.
+    /// How the provider reaches the receiver; without it completions come by polling.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
     pub public_url: Option<Url>,
-    /// `emulator`, or the vendor's base URL.
+    /// `emulator`, or the provider's base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upstream: Option<String>,
-    /// Submits a minute that the vendor's account allows, for all tenants together.
+    pub provider: Option<String>,
+    /// Submits a minute that the provider's account allows, for all tenants together.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_count")]
-    pub upstream_rate_per_minute: Option<NonZeroU32>,
-    /// Runs at once that the vendor's account allows, for all tenants together.
+    pub provider_rate_per_minute: Option<NonZeroU32>,
+    /// Runs at once that the provider's account allows, for all tenants together.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_count")]
-    pub upstream_concurrency: Option<NonZeroU32>,
+    pub provider_concurrency: Option<NonZeroU32>,
     /// Networks that callbacks, pictures and outputs may lie in although they are not public.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::read_networks")]
     pub allow_net: Vec<IpNet>,
-    /// The DNS servers that names of tenants and of the vendor's outputs are asked of; none: those of `/etc/resolv.conf`.
-    #[serde(default)]
+    /// The DNS servers that names of tenants and of the provider's outputs are asked of; none: those of `/etc/resolv.conf`.
+    #[serde(default, deserialize_with = "values::read_dns_servers")]
     pub dns_server: Vec<DnsServer>,
     /// What is logged, in the syntax of tracing's `EnvFilter`.
     pub log: String,
@@ -71,9 +72,9 @@ pub struct Settings {
     pub bounds: BoundsSettings,
     #[serde(default)]
     pub connections: ConnectionSettings,
-    /// The vendor's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`.
+    /// The provider's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`.
     #[serde(skip)]
-    pub vendor_key: Option<Secret>,
+    pub provider_key: Option<Secret>,
 }
 
 impl Default for Settings {
@@ -85,16 +86,16 @@ impl Default for Settings {
             base_url: None,
             s3_public_url: None,
             public_url: None,
-            upstream: None,
-            upstream_rate_per_minute: None,
-            upstream_concurrency: None,
+            provider: None,
+            provider_rate_per_minute: None,
+            provider_concurrency: None,
             allow_net: Vec::new(),
             dns_server: Vec::new(),
             log: "info".to_owned(),
             stop_max_ms: 10_000,
             bounds: BoundsSettings::default(),
             connections: ConnectionSettings::default(),
-            vendor_key: None,
+            provider_key: None,
         }
     }
 }
@@ -132,7 +133,7 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denials_span_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub line_max_ms: Option<u64>,
+    pub fair_queue_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_stall_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,7 +194,7 @@ impl BoundsSettings {
         set(&mut bounds.unknown_max_ms, self.unknown_max_ms);
         set(&mut bounds.denial.denials_min, self.denials_min);
         set(&mut bounds.denial.span_ms, self.denials_span_ms);
-        set(&mut bounds.line_max_ms, self.line_max_ms);
+        set(&mut bounds.fair_queue_max_ms, self.fair_queue_max_ms);
         set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
         set(&mut bounds.archive_max_ms, self.archive_max_ms);
         set(&mut bounds.archive_again_ms, self.archive_again_ms);
@@ -218,10 +219,10 @@ fn set<T>(bound: &mut T, value: Option<T>) {
 
 /// Where the model runs.
 #[derive(Debug, Clone)]
-pub enum UpstreamChoice {
+pub enum ProviderChoice {
     /// The bundled emulator, in this process.
     Emulator,
-    Vendor {
+    Remote {
         url: Url,
         key: Secret,
     },
@@ -245,24 +246,25 @@ impl Settings {
         }
         let settings: Self = figment.extract().map_err(one_line)?;
         settings.bounds.check()?;
-        let vendor_key = std::env::var("WAVESPEED_API_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
-        Ok(Self { vendor_key, ..settings })
+        let provider_key = std::env::var("WAVESPEED_API_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
+        Ok(Self { provider_key, ..settings })
     }
 
-    /// Fails when the vendor is asked for without its key.
-    pub fn upstream(&self) -> Result<UpstreamChoice> {
-        match (self.upstream.as_deref(), self.vendor_key.clone()) {
-            (Some("emulator"), _) | (None, None) => Ok(UpstreamChoice::Emulator),
+    /// Fails when the provider is asked for without its key.
+    pub fn provider(&self) -> Result<ProviderChoice> {
+        match (self.provider.as_deref(), self.provider_key.clone()) {
+            (Some("emulator"), _) | (None, None) => Ok(ProviderChoice::Emulator),
             (Some(url), Some(key)) => {
-                let url = values::http_url(url).context("upstream is neither 'emulator' nor the vendor's base URL")?;
-                Ok(UpstreamChoice::Vendor { url, key })
+                let url =
+                    values::http_url(url).context("provider is neither 'emulator' nor the provider's base URL")?;
+                Ok(ProviderChoice::Remote { url, key })
             }
             (Some(url), None) => {
-                bail!("upstream '{url}' needs the vendor's key: set WAVESPEED_API_KEY, or use --upstream emulator")
+                bail!("provider '{url}' needs the provider's key: set WAVESPEED_API_KEY, or use --provider emulator")
             }
             (None, Some(key)) => {
-                let url = Url::parse(VENDOR_URL).expect("the vendor's URL is one");
-                Ok(UpstreamChoice::Vendor { url, key })
+                let url = Url::parse(PROVIDER_URL).expect("the provider's URL is one");
+                Ok(ProviderChoice::Remote { url, key })
             }
         }
     }
@@ -272,11 +274,11 @@ impl Settings {
         name_settings(&self.dns_server)
     }
 
-    /// What the vendor's account bears; `None`: no limits, and no line.
+    /// What the provider's account bears; `None`: no limits, and no line.
     pub fn capacity(&self) -> Option<Capacity> {
         Capacity::limited(
-            self.upstream_rate_per_minute.map(NonZeroU32::get),
-            self.upstream_concurrency.map(NonZeroU32::get),
+            self.provider_rate_per_minute.map(NonZeroU32::get),
+            self.provider_concurrency.map(NonZeroU32::get),
         )
     }
 
@@ -295,9 +297,9 @@ impl Settings {
             ("base_url", text(&self.base_url)),
             ("s3_public_url", text(&self.s3_public_url)),
             ("public_url", text(&self.public_url)),
-            ("upstream", self.upstream_name()),
-            ("upstream_rate_per_minute", count(self.upstream_rate_per_minute)),
-            ("upstream_concurrency", count(self.upstream_concurrency)),
+            ("provider", self.provider_name()),
+            ("provider_rate_per_minute", count(self.provider_rate_per_minute)),
+            ("provider_concurrency", count(self.provider_concurrency)),
             ("allow_net", nets.join(" ")),
             ("dns_server", servers.join(" ")),
             ("log", self.log.clone()),
@@ -309,8 +311,8 @@ impl Settings {
     }
 
     /// Without the user name and password that a URL may carry.
-    fn upstream_name(&self) -> String {
-        match self.upstream.as_deref() {
+    fn provider_name(&self) -> String {
+        match self.provider.as_deref() {
             None => "not set".to_owned(),
             Some("emulator") => "emulator".to_owned(),
             Some(url) => Url::parse(url).map_or_else(|_| "set".to_owned(), |url| url.origin().ascii_serialization()),
@@ -325,6 +327,15 @@ impl Settings {
 
 /// What is wrong, where, in one line.
 fn one_line(error: figment::Error) -> anyhow::Error {
-    let text: Vec<String> = error.into_iter().map(|error| error.to_string().replace('\n', " ")).collect();
+    let text: Vec<String> = error.into_iter().map(|error| told(&error)).collect();
     anyhow::anyhow!("the settings are not valid: {}", text.join("; "))
+}
+
+fn told(error: &figment::Error) -> String {
+    let now = match &error.kind {
+        figment::error::Kind::UnknownField(name, _) => renamed(name),
+        _ => None,
+    };
+    let text = error.to_string().replace('\n', " ");
+    now.map_or_else(|| text.clone(), |now| format!("{text}; it is called '{now}' now"))
 }

@@ -5,9 +5,12 @@ use std::num::NonZeroU32;
 
 use anyhow::{Result, anyhow, bail};
 pub use fluxgate_listen::listen_address;
+use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer};
 use url::Url;
+
+use crate::settings::DnsServer;
 
 /// An absolute http or https URL with a host.
 pub fn http_url(text: &str) -> Result<Url> {
@@ -33,6 +36,33 @@ pub(crate) fn read_address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketA
 pub(crate) fn read_optional_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|text| listen_address(&text).map_err(D::Error::custom)).transpose()
+}
+
+/// One text with commas between, as in a variable, or a list of such.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Texts {
+    fn joined(self) -> String {
+        match self {
+            Self::One(text) => text,
+            Self::Many(texts) => texts.join(","),
+        }
+    }
+}
+
+pub(crate) fn read_networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    fluxgate_outbound::networks(&Texts::deserialize(from)?.joined()).map_err(D::Error::custom)
+}
+
+pub(crate) fn read_dns_servers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<DnsServer>, D::Error> {
+    let text = Texts::deserialize(from)?.joined();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(D::Error::custom)).collect()
 }
 
 pub(crate) fn read_optional_url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {

@@ -1,4 +1,4 @@
-//! What upstream calls at the end of a run, as a Lambda function.
+//! What the provider calls at the end of a run, as a Lambda function.
 
 use fluxgate_lambda::{Environment, InitError, http, wiring};
 

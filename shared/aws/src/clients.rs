@@ -58,7 +58,7 @@ impl AwsSettings {
         sqs aws_sdk_sqs
         /// The tenants' roles.
         sts aws_sdk_sts
-        /// The vendor's key and the signing keys.
+        /// The provider's key and the signing keys.
         secretsmanager aws_sdk_secretsmanager
     }
 }

@@ -5,34 +5,34 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use fluxgate_core::id::TaskId;
-use fluxgate_core::principal::Principal;
+use fluxgate_core::tenant::Principal;
 use fluxgate_core::{Error, Kind, Result};
 
-use crate::error_reply::{Problem, VendorError};
+use crate::error_reply::{Problem, WaveSpeedError};
 use crate::in_flight::Payer;
 use crate::state::Edge;
 
-/// The principal of a request on the vendor's paths.
-pub(crate) struct VendorBearer(pub(crate) Principal);
+/// The principal of a request on the provider's paths.
+pub(crate) struct WaveSpeedBearer(pub(crate) Principal);
 
-/// The principal of a request for a task's result, on the vendor's paths: `…/{id}` or `…/{id}/result`.
-pub(crate) struct VendorPoller(pub(crate) Principal);
+/// The principal of a request for a task's result, on the provider's paths: `…/{id}` or `…/{id}/result`.
+pub(crate) struct ProviderPoller(pub(crate) Principal);
 
 /// The principal of a request elsewhere.
 pub(crate) struct Bearer(pub(crate) Principal);
 
-impl FromRequestParts<Edge> for VendorBearer {
-    type Rejection = VendorError;
+impl FromRequestParts<Edge> for WaveSpeedBearer {
+    type Rejection = WaveSpeedError;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, VendorError> {
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, WaveSpeedError> {
         Ok(Self(counted(parts, edge).await?))
     }
 }
 
-impl FromRequestParts<Edge> for VendorPoller {
-    type Rejection = VendorError;
+impl FromRequestParts<Edge> for ProviderPoller {
+    type Rejection = WaveSpeedError;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, VendorError> {
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, WaveSpeedError> {
         let principal = principal(parts, edge).await?;
         let path = parts.uri.path();
         let task = path.strip_suffix("/result").unwrap_or(path).rsplit('/').next().unwrap_or_default();

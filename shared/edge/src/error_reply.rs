@@ -7,13 +7,13 @@ use fluxgate_core::{Error, Kind, Retry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An error on the vendor's paths: its envelope.
-pub(crate) struct VendorError(pub(crate) Error);
+/// An error on the provider's paths: its envelope.
+pub(crate) struct WaveSpeedError(pub(crate) Error);
 
 /// An error elsewhere: RFC 9457.
 pub(crate) struct Problem(pub(crate) Error);
 
-impl From<Error> for VendorError {
+impl From<Error> for WaveSpeedError {
     fn from(error: Error) -> Self {
         Self(error)
     }
@@ -25,9 +25,9 @@ impl From<Error> for Problem {
     }
 }
 
-/// The vendor's error envelope. There is never a key named `error` at the top: one vendor client takes it for a failure anywhere.
+/// The provider's error envelope. There is never a key named `error` at the top: one provider client takes it for a failure anywhere.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct VendorErrorBody {
+pub(crate) struct WaveSpeedErrorBody {
     /// Repeats the HTTP status.
     code: u16,
     /// What went wrong and how to mend it.
@@ -72,10 +72,10 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
-impl IntoResponse for VendorError {
+impl IntoResponse for WaveSpeedError {
     fn into_response(self) -> Response {
         let status = status(self.0.kind);
-        vendor_reply(self.0, status)
+        provider_reply(self.0, status)
     }
 }
 
@@ -88,36 +88,40 @@ impl IntoResponse for Problem {
 
 /// An error of what both APIs have, in the words of the one that the path belongs to.
 pub(crate) struct RoutingError {
-    is_vendors: bool,
+    is_providers: bool,
     error: Error,
 }
 
 impl RoutingError {
     pub(crate) fn new(uri: &Uri, error: Error) -> Self {
-        Self { is_vendors: is_vendors(uri.path()), error }
+        Self { is_providers: is_providers(uri.path()), error }
     }
 }
 
 impl IntoResponse for RoutingError {
     fn into_response(self) -> Response {
-        let Self { is_vendors, error } = self;
-        if is_vendors { VendorError(error).into_response() } else { Problem(error).into_response() }
+        let Self { is_providers, error } = self;
+        if is_providers { WaveSpeedError(error).into_response() } else { Problem(error).into_response() }
     }
 }
 
-fn is_vendors(path: &str) -> bool {
+fn is_providers(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
 /// The answer to a path or a method that does not exist, in the words of the API that the path belongs to.
 pub(crate) fn routing_reply(path: &str, error: Error, status: StatusCode) -> Response {
-    if is_vendors(path) { vendor_reply(error, status) } else { problem_reply(error, status) }
+    if is_providers(path) { provider_reply(error, status) } else { problem_reply(error, status) }
 }
 
-fn vendor_reply(error: Error, status: StatusCode) -> Response {
+fn provider_reply(error: Error, status: StatusCode) -> Response {
     log(&error, status);
-    let body =
-        VendorErrorBody { code: status.as_u16(), message: error.message, error_code: error.code, field: error.field };
+    let body = WaveSpeedErrorBody {
+        code: status.as_u16(),
+        message: error.message,
+        error_code: error.code,
+        field: error.field,
+    };
     with_headers((status, Json(body)).into_response(), status, error.retry)
 }
 

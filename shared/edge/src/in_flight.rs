@@ -33,8 +33,8 @@ struct Held {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Payer {
     Tenant(TenantId),
-    /// The vendor's webhooks. They have as much room as a tenant, and no tenant can take it.
-    Vendor,
+    /// The provider's webhooks. They have as much room as a tenant, and no tenant can take it.
+    Provider,
 }
 
 /// Room for some bytes, given back when it is dropped.
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn one_tenant_and_all_together_have_their_bounds_and_the_vendor_has_its_own_room() {
+    fn one_tenant_and_all_together_have_their_bounds_and_the_provider_has_its_own_room() {
         let bytes = bytes();
         let first = of(&bytes, tenant("a"), 4);
 
         assert_eq!(of(&bytes, tenant("a"), 1).err(), Some("too_many_bytes"));
         let second = of(&bytes, tenant("b"), 2);
         assert_eq!(of(&bytes, tenant("c"), 2).err(), Some("too_busy"));
-        assert!(of(&bytes, Payer::Vendor, 4).is_ok());
+        assert!(of(&bytes, Payer::Provider, 4).is_ok());
         drop(first);
         assert!(of(&bytes, tenant("c"), 4).is_ok());
         drop(second);

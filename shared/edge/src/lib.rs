@@ -10,7 +10,6 @@ mod documented;
 mod error_reply;
 mod header;
 mod in_flight;
-mod native;
 mod operator_token;
 mod outputs;
 mod path;
@@ -19,7 +18,8 @@ mod receiver;
 mod router;
 mod state;
 mod throttle;
-mod vendor;
+mod v1;
+mod wavespeed;
 
 pub use in_flight::BytesInFlight;
 pub use operator_token::OperatorToken;

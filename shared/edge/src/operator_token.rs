@@ -3,7 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::HeaderMap;
 use fluxgate_core::digest::{Sha256, sha256};
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 
 use crate::bearer::token;
 

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use fluxgate_core::Error;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::LinkMethod;
-use fluxgate_core::signature::OutputLink;
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::OutputLink;
 
 use crate::error_reply::{Problem, RoutingError};
 use crate::path::Path;

@@ -1,13 +1,13 @@
-//! What upstream calls at the end of a run. The path proves which task, the signature proves who.
+//! What the provider calls at the end of a run. The path proves which task, the signature proves who.
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::signature::{SignedHeaders, v3};
+use fluxgate_core::provider::ProviderRun;
 use fluxgate_core::task::Via;
-use fluxgate_core::upstream::UpstreamRun;
+use fluxgate_core::webhook::{SignedHeaders, v3};
 use fluxgate_core::{Error, Kind, Result};
 
 use crate::body::RawBody;
@@ -20,8 +20,8 @@ use crate::state::Edge;
 /// The largest webhook that is read.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Answers 200 for news and for what is known already: upstream is to stop telling. A bad signature changes nothing, the watch
-/// will ask upstream itself.
+/// Answers 200 for news and for what is known already: the provider is to stop telling. A bad signature changes nothing, the watch
+/// will ask the provider itself.
 pub(crate) async fn receive(
     State(edge): State<Edge>,
     Capability { tenant, task }: Capability,
@@ -30,23 +30,23 @@ pub(crate) async fn receive(
 ) -> std::result::Result<StatusCode, Problem> {
     let fluxgate = &edge.fluxgate;
     let body = body.bytes()?;
-    let secret = fluxgate.ports.upstream.webhook_secret().await?;
+    let secret = fluxgate.ports.provider.webhook_secret().await?;
     let signed =
         signed_headers(&headers).and_then(|headers| v3::verify(&secret, &headers, fluxgate.ports.clock.now(), &body));
     if signed.is_err() {
-        // The path was ours: most likely upstream signs with another secret than it tells.
+        // The path was ours: most likely the provider signs with another secret than it tells.
         tracing::warn!(task.id = %task, tenant.id = %tenant, "a webhook with a bad signature was refused; the poll will find out");
     }
     signed?;
     let run = run(&body)?;
-    fluxgate.hear(&tenant, &task, run.signal(Via::Webhook)).await?;
+    fluxgate.apply_signal(&tenant, &task, run.signal(Via::Webhook)).await?;
     Ok(StatusCode::OK)
 }
 
 /// Signed or not, what is no prediction is the sender's fault, and sending it again would change nothing.
-fn run(body: &[u8]) -> Result<UpstreamRun> {
+fn run(body: &[u8]) -> Result<ProviderRun> {
     let value = json::value(body, JsonBounds::DOCUMENT)?;
-    UpstreamRun::from_json(&value)
+    ProviderRun::from_json(&value)
         .map_err(|error| Error::invalid("webhook_unreadable", "the webhook's body is no prediction").source(error))
 }
 
@@ -62,7 +62,7 @@ impl FromRequestParts<Edge> for Capability {
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, Problem> {
         let path = Path::<(String, String, String)>::from_request_parts(parts, edge).await.map_err(|_| unknown())?;
         let capability = Self::of(edge, &path.0).ok_or_else(unknown)?;
-        parts.extensions.insert(Payer::Vendor);
+        parts.extensions.insert(Payer::Provider);
         Ok(capability)
     }
 }

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
+use fluxgate_core::app::Tenancy;
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::flow::Tenancy;
 use serde_json::Value;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -25,7 +25,7 @@ use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
 use crate::state::Edge;
-use crate::{admin, body_form, native, outputs, receiver, throttle, vendor};
+use crate::{admin, body_form, outputs, receiver, throttle, v1, wavespeed};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -50,7 +50,7 @@ pub fn api_router(edge: Edge) -> Router {
                 .allow_headers(AllowHeaders::mirror_request())
                 .expose_headers([
                     REQUEST_ID,
-                    vendor::PRICE,
+                    wavespeed::PRICE,
                     throttle::RATE_LIMIT,
                     throttle::RATE_LIMIT_POLICY,
                     RETRY_AFTER,
@@ -61,7 +61,7 @@ pub fn api_router(edge: Edge) -> Router {
     observed(router).with_state(edge)
 }
 
-/// What upstream calls.
+/// What the provider calls.
 pub fn receiver_router(edge: Edge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
@@ -72,7 +72,7 @@ pub fn receiver_router(edge: Edge) -> Router {
 
 /// What the operator calls. Whoever serves it decides who is one, and sets the [`Actor`] on the request.
 ///
-/// [`Actor`]: fluxgate_core::audit::Actor
+/// [`Actor`]: fluxgate_core::tenant::Actor
 pub fn admin_router(tenancy: Arc<Tenancy>) -> Router {
     let router = admin::router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
     observed(router).with_state(tenancy)
@@ -85,14 +85,14 @@ pub fn admin_router_with_token(tenancy: Arc<Tenancy>, operator: OperatorToken) -
 }
 
 fn routes(bounds: &Bounds) -> DocumentedRouter {
-    vendor::router(bounds).merge(native::router())
+    wavespeed::router(bounds).merge(v1::router())
 }
 
 fn document() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     OpenApiBuilder::new()
         .info(InfoBuilder::new().title("Fluxgate").version(env!("CARGO_PKG_VERSION")).description(Some(
-            "A gateway and webhook relay for asynchronous image models: the vendor's API under /api/v3, Fluxgate's own under /v1.",
+            "A gateway and webhook relay for asynchronous image models: the provider's API under /api/v3, Fluxgate's own under /v1.",
         )))
         .components(Some(ComponentsBuilder::new().security_scheme("tenant_jwt", SecurityScheme::Http(bearer)).build()))
         .build()
@@ -144,7 +144,7 @@ async fn unknown_path(uri: Uri) -> Response {
     routing_reply(uri.path(), error, StatusCode::NOT_FOUND)
 }
 
-/// The vendor's path.
+/// The provider's path.
 async fn deletion(uri: Uri) -> Response {
     routing_reply(uri.path(), Error::not_found(NO_DELETION), StatusCode::NOT_FOUND)
 }

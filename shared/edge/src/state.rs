@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::app::Fluxgate;
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -36,7 +36,7 @@ pub struct Health {
 /// How the process is set.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Setup {
-    /// `webhook` when upstream can reach the receiver, else `poll`.
+    /// `webhook` when the provider can reach the receiver, else `poll`.
     pub completion: &'static str,
     /// The settings in force, by name; secrets and local paths are left out.
     pub settings: BTreeMap<String, String>,

@@ -7,9 +7,9 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::limits::{Bucket, Rate, Taken};
 use fluxgate_core::port::Clock;
-use fluxgate_core::principal::Principal;
+use fluxgate_core::rate::{Rate, RateDecision, TokenBucket};
+use fluxgate_core::tenant::Principal;
 use fluxgate_core::{Error, Kind, Result, Retry, counted};
 use quick_cache::sync::Cache;
 
@@ -24,7 +24,7 @@ const POLL: Rate = Rate { per_second: 1, burst: 3 };
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-type Buckets<K> = Cache<K, Arc<Mutex<Bucket>>>;
+type Buckets<K> = Cache<K, Arc<Mutex<TokenBucket>>>;
 
 /// The buckets of the tenants.
 pub struct Throttle {
@@ -39,7 +39,7 @@ pub struct Throttle {
 
 /// What a request's answer is to say of the tenant's limit, once it is known.
 #[derive(Clone, Default)]
-pub(crate) struct Report(Arc<OnceLock<(Rate, Taken)>>);
+pub(crate) struct RateReport(Arc<OnceLock<(Rate, RateDecision)>>);
 
 impl Throttle {
     pub fn new(clock: Arc<dyn Clock>, default: Rate) -> Self {
@@ -52,10 +52,10 @@ impl Throttle {
     }
 
     /// Counts one request. Kind `Busy` with code `rate_limited` when there were too many.
-    pub(crate) fn request(&self, principal: &Principal, report: Option<&Report>) -> Result<()> {
+    pub(crate) fn request(&self, principal: &Principal, report: Option<&RateReport>) -> Result<()> {
         let rate = self.rate(principal);
         let taken = self.take(&self.tenants, &principal.tenant, rate);
-        if let Some(Report(told)) = report {
+        if let Some(RateReport(told)) = report {
             told.get_or_init(|| (rate, taken));
         }
         taken.refused_ms.map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
@@ -63,7 +63,7 @@ impl Throttle {
 
     /// Counts one look at a task, which is a request only when the last one was less than a second ago, and only of a tenant with a
     /// limit of its own. Who looked at what there is not more often than it may ask is refused too.
-    pub(crate) fn poll(&self, principal: &Principal, task: &TaskId, report: Option<&Report>) -> Result<()> {
+    pub(crate) fn poll(&self, principal: &Principal, task: &TaskId, report: Option<&RateReport>) -> Result<()> {
         let rate = self.rate(principal);
         if let Some(bucket) = self.missed.get(&principal.tenant)
             && let Some(after_ms) = left_in(&bucket).take(rate, self.clock.now()).refused_ms
@@ -85,7 +85,7 @@ impl Throttle {
         self.take(&self.missed, &principal.tenant, self.rate(principal));
     }
 
-    fn take<K: Eq + std::hash::Hash + Clone>(&self, buckets: &Buckets<K>, key: &K, rate: Rate) -> Taken {
+    fn take<K: Eq + std::hash::Hash + Clone>(&self, buckets: &Buckets<K>, key: &K, rate: Rate) -> RateDecision {
         let bucket = buckets.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()));
         let Ok(bucket) = bucket;
         bucket.lock().unwrap_or_else(PoisonError::into_inner).take(rate, self.clock.now())
@@ -93,7 +93,7 @@ impl Throttle {
 }
 
 /// A copy, from which taking takes nothing.
-fn left_in(bucket: &Mutex<Bucket>) -> Bucket {
+fn left_in(bucket: &Mutex<TokenBucket>) -> TokenBucket {
     *bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -108,7 +108,7 @@ fn refusal(rate: Rate, after_ms: u64) -> Error {
 
 /// Adds the headers to whatever was answered.
 pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
-    let report = Report::default();
+    let report = RateReport::default();
     request.extensions_mut().insert(report.clone());
     let mut response = next.run(request).await;
     if let Some((rate, taken)) = report.0.get() {

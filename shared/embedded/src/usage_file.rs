@@ -5,8 +5,8 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use fluxgate_core::metering::usage::LINE_START;
 use fluxgate_core::port::{UsageBatch, UsageSink};
-use fluxgate_core::usage::LINE_START;
 use fluxgate_core::{Error, Result};
 
 /// A line has about half a kilobyte.

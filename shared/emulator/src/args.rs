@@ -83,7 +83,7 @@ impl EmulatorArgs {
 fn announce(emulator: &Emulator) -> io::Result<()> {
     let url = emulator.base_url();
     let mut stderr = io::stderr().lock();
-    writeln!(stderr, "An emulator of the vendor's API. It edits pixels by rule; it is not the model.")?;
+    writeln!(stderr, "An emulator of the provider's API. It edits pixels by rule; it is not the model.")?;
     writeln!(stderr, "  base URL        {url}")?;
     writeln!(stderr, "  API key         {}", emulator.api_key())?;
     writeln!(stderr, "  webhook secret  {}", emulator.webhook_secret())?;

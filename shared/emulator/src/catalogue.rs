@@ -1,4 +1,4 @@
-//! The models the emulator knows: the vendor's catalogue format, read once from `catalogue.json`.
+//! The models the emulator knows: the provider's catalogue format, read once from `catalogue.json`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -11,17 +11,17 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::EmulatorConfig;
 use crate::faults::Faults;
+use crate::provider::Provider;
 use crate::routes::router;
 use crate::run::RunRecord;
 use crate::serve::answer;
-use crate::vendor::Vendor;
 
 /// How long the connections have to finish their answers at the end.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Stops when dropped; `stop` also waits for the answers under way.
 pub struct Emulator {
-    vendor: Arc<Vendor>,
+    provider: Arc<Provider>,
     serving: Listening,
     stop: DropGuard,
 }
@@ -34,10 +34,10 @@ impl Emulator {
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
         let stop = CancellationToken::new();
         let bounds = config.connections.clone();
-        let vendor = Arc::new(Vendor::new(config, base_url.trim_end_matches('/').to_owned(), stop.clone()));
-        let router = router(vendor.clone());
+        let provider = Arc::new(Provider::new(config, base_url.trim_end_matches('/').to_owned(), stop.clone()));
+        let router = router(provider.clone());
         let serving = Listening::start(listener, bounds, move |request| answer(router.clone(), request))?;
-        Ok(Self { vendor, serving, stop: stop.drop_guard() })
+        Ok(Self { provider, serving, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
@@ -47,39 +47,39 @@ impl Emulator {
 
     /// Without a slash at its end.
     pub fn base_url(&self) -> String {
-        self.vendor.base_url.clone()
+        self.provider.base_url.clone()
     }
 
     pub fn api_key(&self) -> &str {
-        &self.vendor.config.api_key
+        &self.provider.config.api_key
     }
 
     pub fn webhook_secret(&self) -> &str {
-        &self.vendor.config.webhook_secret
+        &self.provider.config.webhook_secret
     }
 
     pub fn set_faults(&self, faults: Faults) {
-        self.vendor.faults.replace(faults);
+        self.provider.faults.replace(faults);
     }
 
     /// What is left of the faults: counted ones have been consumed.
     pub fn faults(&self) -> Faults {
-        self.vendor.faults.get()
+        self.provider.faults.get()
     }
 
     /// Newest first, deleted ones included.
     pub fn runs(&self) -> Vec<RunRecord> {
-        self.vendor.runs.newest_first().map(|run| RunRecord::from(&*run)).collect()
+        self.provider.runs.newest_first().map(|run| RunRecord::from(&*run)).collect()
     }
 
     /// The most runs that were under way at once.
     pub fn runs_at_once(&self) -> usize {
-        self.vendor.under_way.most()
+        self.provider.under_way.most()
     }
 
     /// How many requests with a valid key a route has seen: `submit`, `result`, `output`, ….
     pub fn request_count(&self, what: &str) -> u64 {
-        self.vendor.counted(what)
+        self.provider.counted(what)
     }
 
     /// Runs under way are abandoned; answers under way have two seconds.

@@ -1,4 +1,4 @@
-//! The vendor's API on one machine, with faults to order. It edits real pixels and never pretends to be the model.
+//! The provider's API on one machine, with faults to order. It edits real pixels and never pretends to be the model.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
@@ -13,6 +13,7 @@ mod looks;
 mod money;
 mod page;
 mod pictures;
+mod provider;
 mod rate;
 mod reply;
 mod routes;
@@ -20,7 +21,6 @@ mod run;
 mod serve;
 mod signature;
 mod ticket;
-mod vendor;
 
 pub use args::{EmulatorArgs, run};
 pub use config::EmulatorConfig;

@@ -1,4 +1,4 @@
-//! Micro-dollars as the vendor writes them: a JSON number of dollars.
+//! Micro-dollars as the provider writes them: a JSON number of dollars.
 
 use serde_json::{Value, json};
 

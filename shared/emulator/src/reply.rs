@@ -1,4 +1,4 @@
-//! The vendor's envelope around every JSON answer.
+//! The provider's envelope around every JSON answer.
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fluxgate_core::catalogue::Catalogue;
-use fluxgate_core::id::{ModelId, TenantId, UpstreamId};
+use fluxgate_core::id::{ModelId, RunId, TenantId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    AddressGuard, CallbackSender, FetchFailure, FetchFailureSort, Fetched, LinkTerms, NewObject, ObjectStore, Outgoing,
-    OutputFetch, OutputFetcher, Purpose, PutOff, RunList, SendOutcome, Stored, SubmitAnswer, SubmitCall, Upload,
-    Upstream,
+    AddressGuard, CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, LinkTerms, NewObject,
+    ObjectStore, OutputFetch, OutputFetcher, Provider, Purpose, PutOff, RunList, SendOutcome, Stored, SubmitAnswer,
+    SubmitCall, Upload,
 };
-use fluxgate_core::signature::Secret;
+use fluxgate_core::provider::{Catalogue, ProviderRun};
+use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::upstream::UpstreamRun;
 use fluxgate_core::{Error, Result};
 use fluxgate_edge::auth::KeySetFetcher;
 use serde_json::{Map, Value};
@@ -50,7 +49,7 @@ impl OutputFetcher for Absent {
 
 #[async_trait]
 impl CallbackSender for Absent {
-    async fn send(&self, _: Outgoing) -> SendOutcome {
+    async fn send(&self, _: CallbackRequest) -> SendOutcome {
         SendOutcome::Failed { reason: absent("way to send callbacks").message }
     }
 }
@@ -73,43 +72,43 @@ impl KeySetFetcher for Absent {
     }
 }
 
-/// An upstream that can only say with which secret it signs, or not even that.
+/// A provider that can only say with which secret it signs, or not even that.
 #[derive(Default)]
-pub struct NoUpstream {
+pub struct NoProvider {
     pub(crate) webhook_secret: Option<StoredSecret>,
 }
 
 #[async_trait]
-impl Upstream for NoUpstream {
+impl Provider for NoProvider {
     async fn submit(&self, _: SubmitCall<'_>) -> SubmitAnswer {
         SubmitAnswer::Deferred { reason: PutOff::Account, after_ms: None }
     }
 
-    async fn result(&self, _: &UpstreamId) -> Result<Option<UpstreamRun>> {
-        Err(absent("upstream"))
+    async fn result(&self, _: &RunId) -> Result<Option<ProviderRun>> {
+        Err(absent("provider"))
     }
 
     async fn runs_between(&self, _: &ModelId, _: Timestamp, _: Timestamp) -> Result<RunList> {
-        Err(absent("upstream"))
+        Err(absent("provider"))
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {
-        Err(absent("upstream"))
+        Err(absent("provider"))
     }
 
     async fn quote(&self, _: &ModelId, _: &Map<String, Value>) -> Result<MicroUsd> {
-        Err(absent("upstream"))
+        Err(absent("provider"))
     }
 
     async fn webhook_secret(&self) -> Result<Secret> {
-        self.webhook_secret.as_ref().ok_or_else(|| absent("upstream"))?.get().await
+        self.webhook_secret.as_ref().ok_or_else(|| absent("provider"))?.get().await
     }
 
     async fn upload(&self, _: Upload) -> Result<Value> {
-        Err(absent("upstream"))
+        Err(absent("provider"))
     }
 
     async fn upload_ticket(&self, _: &Value) -> Result<Value> {
-        Err(absent("upstream"))
+        Err(absent("provider"))
     }
 }

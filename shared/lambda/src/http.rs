@@ -7,8 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::app::Fluxgate;
+use fluxgate_core::tenant::Actor;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 

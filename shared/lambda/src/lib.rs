@@ -14,6 +14,6 @@ mod log;
 pub mod schedule;
 pub mod wiring;
 
-pub use absent::{Absent, NoUpstream};
+pub use absent::{Absent, NoProvider};
 pub use config::Environment;
 pub use init::InitError;

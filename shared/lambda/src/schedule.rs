@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluxgate_core::flow::{Fluxgate, UsageExport};
+use fluxgate_core::app::{Fluxgate, UsageExport};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::Ids as _;
@@ -45,7 +45,7 @@ struct Swept {
     live: usize,
     stuck: usize,
     exported: usize,
-    /// Slots of the vendor's account that tasks hold, by the period in which they were taken.
+    /// Slots of the provider's account that tasks hold, by the period in which they were taken.
     slots: BTreeMap<u64, u32>,
     /// Tenants that could not be audited, or not be exported.
     failed: usize,
@@ -87,7 +87,7 @@ impl Sweeper {
     }
 
     async fn audit(&self, tenant: &TenantId, until: Timestamp, swept: &mut Swept) {
-        match self.fluxgate.audit(tenant, until).await {
+        match self.fluxgate.sweep(tenant, until).await {
             Ok(audit) => {
                 swept.live += audit.live;
                 swept.stuck += audit.stuck.len();

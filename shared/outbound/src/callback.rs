@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::port::{CallbackSender, Outgoing, SendOutcome};
+use fluxgate_core::port::{CallbackRequest, CallbackSender, SendOutcome};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response};
 
@@ -25,8 +25,8 @@ impl HttpCallbackSender {
         Self { client }
     }
 
-    fn request(&self, outgoing: Outgoing) -> Result<GuardedRequest> {
-        let Outgoing { tenant, url, headers, body, timeout_ms } = outgoing;
+    fn request(&self, outgoing: CallbackRequest) -> Result<GuardedRequest> {
+        let CallbackRequest { tenant, url, headers, body, timeout_ms } = outgoing;
         let request = self.client.request_of(&tenant, Method::POST, url.url().clone())?;
         let filled = request.with(|request| {
             request
@@ -42,7 +42,7 @@ impl HttpCallbackSender {
 
 #[async_trait]
 impl CallbackSender for HttpCallbackSender {
-    async fn send(&self, outgoing: Outgoing) -> SendOutcome {
+    async fn send(&self, outgoing: CallbackRequest) -> SendOutcome {
         let request = match self.request(outgoing) {
             Ok(request) => request,
             Err(error) => return SendOutcome::Failed { reason: error.message },

@@ -1,4 +1,4 @@
-//! Fetches a picture among the inputs, for an emulator that stands in the vendor's place: whatever address a tenant named.
+//! Fetches a picture among the inputs, for an emulator that stands in the provider's place: whatever address a tenant named.
 
 use std::time::Duration;
 

@@ -9,9 +9,9 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use fluxgate_core::Result;
 use fluxgate_core::digest::{RunningSha256, sha256};
 use fluxgate_core::port::{NewObject, ObjectBody, Stored};
+use fluxgate_core::{Reason, Result};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
@@ -27,7 +27,7 @@ pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject, limits: S3Li
     // Something large is not sent only to hear that it is there. A look that is refused says nothing: writing decides.
     match existing(bucket, object.key.clone()).await {
         Ok(found) => return Ok(Stored::Existing(found)),
-        Err(error) if error.code == "bucket_key_taken" => return Err(error),
+        Err(error) if error.is(Reason::KeyTaken) => return Err(error),
         Err(_) => {}
     }
     let upload = Upload::begin(bucket, &object).await?;

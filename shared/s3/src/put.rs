@@ -10,14 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fluxgate_core::port::{NewObject, ObjectBody, Stored};
 use fluxgate_core::task::Output;
-use fluxgate_core::{Error, Fault, Result};
+use fluxgate_core::{Error, Fault, Reason, Result};
 
 use super::bucket::Bucket;
 use super::refusal::{Refusal, refusal};
 
 /// The name of the digest in an object's metadata.
 pub(super) const SHA256: &str = "sha256";
-/// What the vendor called the file, in an object's metadata.
+/// What the provider called the file, in an object's metadata.
 const PROVIDER_TYPE: &str = "provider-type";
 
 pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
@@ -107,7 +107,7 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
     let Some(sha256) = digest(&head) else {
         let text =
             format!("another object without a SHA-256 lies at '{key}' in bucket '{}'; move it away", bucket.name);
-        return Err(Error::unavailable("bucket_key_taken", text).fault(Fault::Tenant));
+        return Err(Error::unavailable("bucket_key_taken", text).because(Reason::KeyTaken).fault(Fault::Tenant));
     };
     Ok(Output {
         bucket: bucket.name.to_owned(),

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::client::customize::CustomizableOperation;
 use aws_sdk_s3::config::{Config, Credentials, SharedCredentialsProvider};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! `AccountStore`.
 
-use fluxgate_core::audit::AuditAction;
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
+use fluxgate_core::tenant::AuditAction;
 
 use super::{Stores, fresh_tenant};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fluxgate_core::Kind;
-use fluxgate_core::flow::check_books;
+use fluxgate_core::app::check_books;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::money::{Account, Allowance, Budget, EntryKind, LedgerEntry, MicroUsd, Payment, RollOver, Zone};
 use fluxgate_core::task::{Copied, Failure, Finished, Signal, State, Task, Via, transition};
@@ -154,7 +154,7 @@ impl World {
             Event::Budget(terms) => self.budget(terms).await,
             Event::Clock { hours } => self.clock = Timestamp(self.clock.0 + hours * 3_600_000),
             Event::Accept { task } => {
-                self.signal(task, |_| Signal::Accepted { upstream: fresh_run(), via: Via::Submit }).await
+                self.signal(task, |_| Signal::Accepted { run: fresh_run(), via: Via::Submit }).await
             }
             Event::Finish { task, outputs } => self.signal(task, |task| finished(task, outputs)).await,
             Event::Archive { task } => self.signal(task, |_| Signal::Archived { outputs: Vec::new() }).await,
@@ -225,7 +225,7 @@ impl World {
 
     async fn again(&mut self, task: usize) {
         let Some(change) = self.chosen(task).and_then(|id| self.changes.get(&id).cloned()) else { return };
-        assert!(self.stores.tasks.apply(&change).await.unwrap_err().is_conflict());
+        assert!(self.stores.tasks.apply(&change).await.unwrap_err().is(fluxgate_core::Reason::VersionMoved));
     }
 
     fn chosen(&self, task: usize) -> Option<TaskId> {
@@ -300,7 +300,7 @@ fn carried_month_by_month(before: &Allowance, now: &Allowance) -> i64 {
 
 fn finished(task: &Task, outputs: usize) -> Signal {
     Signal::Finished(Finished {
-        upstream: task.upstream.clone().unwrap_or_else(fresh_run),
+        run: task.run.clone().unwrap_or_else(fresh_run),
         via: Via::Webhook,
         sources: (0..outputs).map(|n| format!("https://cdn.example/{n}.png")).collect(),
         nsfw: Vec::new(),

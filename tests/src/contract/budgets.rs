@@ -1,11 +1,11 @@
 //! Monthly budgets: `AccountStore::set_budget`, and `TaskStore` under one.
 
-use fluxgate_core::audit::{Actor, AuditAction, AuditEntry};
-use fluxgate_core::flow::check_books;
+use fluxgate_core::app::check_books;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, Allowance, Budget, CountId, EntryKind, MicroUsd, Payment, RollOver, Zone};
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::task::{Admission, Failure, Signal, Task};
+use fluxgate_core::tenant::{Actor, AuditAction, AuditEntry};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
 use fluxgate_local::folder::SystemEntropy;

@@ -1,10 +1,9 @@
 //! `DeliveryStore`.
 
 use fluxgate_core::Kind;
-use fluxgate_core::callback::EventType;
-use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
 use fluxgate_core::id::DeliveryId;
 use fluxgate_core::task::{Task, transition};
+use fluxgate_core::webhook::{Attempt, Delivery, DeliveryState, EventType, Target};
 
 use super::{Stores, archived, fresh_tenant, now};
 
@@ -12,8 +11,7 @@ async fn delivery(stores: &Stores) -> Delivery {
     let tenant = stores.funded(1).await;
     let task = stores.archiving(&tenant).await;
     let mut change = transition(&task, archived(), now()).unwrap();
-    let delivery =
-        Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, Target::TaskCallback, now());
+    let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, Target::TaskCallback, now());
     change.deliver(delivery.clone());
     stores.tasks.apply(&change).await.unwrap();
     delivery

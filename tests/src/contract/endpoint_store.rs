@@ -1,10 +1,9 @@
 //! `EndpointStore`.
 
-use fluxgate_core::callback::CallbackUrl;
-use fluxgate_core::endpoint::Endpoint;
 use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::Ids as _;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
+use fluxgate_core::webhook::{CallbackUrl, Endpoint};
 use fluxgate_core::{Error, Kind, Result};
 use fluxgate_local::folder::SystemEntropy;
 
@@ -58,7 +57,7 @@ pub async fn an_endpoint_is_created_read_disabled_and_deleted(stores: Stores) {
     let tenant = fresh_tenant();
     let first = stores.endpoint(&tenant).await.unwrap();
     assert!(stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
-    assert!(stores.endpoints.glance(&tenant, &first.id).await.unwrap().enabled);
+    assert!(stores.endpoints.get_eventual(&tenant, &first.id).await.unwrap().enabled);
 
     stores.endpoints.disable(&tenant, &first.id).await.unwrap();
     let listed = stores.endpoints.list(&tenant).await.unwrap();
@@ -76,7 +75,7 @@ pub async fn another_tenant_s_endpoint_is_not_found(stores: Stores) {
     let mine = stores.endpoint(&tenant).await.unwrap();
 
     assert_eq!(stores.endpoints.get(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(stores.endpoints.glance(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.endpoints.get_eventual(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.endpoints.delete(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.endpoints.get(&tenant, &mine.id).await.is_ok());
 }

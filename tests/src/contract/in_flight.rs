@@ -1,6 +1,6 @@
 //! Tasks in flight: counted with the admission, let go with the end, and limited.
 
-use fluxgate_core::flow::check_books;
+use fluxgate_core::app::check_books;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::task::{Admission, Failure, Signal, Task};

@@ -6,8 +6,8 @@ pub mod books;
 pub mod budgets;
 pub mod delivery_store;
 pub mod endpoint_store;
+pub mod fair_queue_store;
 pub mod in_flight;
-pub mod line_store;
 pub mod queue;
 pub mod task_store;
 pub mod task_store_changes;
@@ -21,15 +21,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fluxgate_core::Result;
-use fluxgate_core::audit::{AuditAction, AuditEntry};
-use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{
-    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, Ids as _, LineStore, Queue, SystemClock,
+    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _, Queue, SystemClock,
     TaskStore, TenantStore, UsageCursors,
 };
 use fluxgate_core::task::{Admission, Finished, NewTask, Output, Signal, Step, Task, Via, transition};
+use fluxgate_core::tenant::{AuditAction, AuditEntry};
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::SqliteStore;
 use fluxgate_local::folder::SystemEntropy;
@@ -42,7 +42,7 @@ pub struct Stores {
     pub tenants: Arc<dyn TenantStore>,
     pub endpoints: Arc<dyn EndpointStore>,
     pub deliveries: Arc<dyn DeliveryStore>,
-    pub line: Arc<dyn LineStore>,
+    pub fair_queue: Arc<dyn FairQueueStore>,
     pub queue: Arc<dyn Queue>,
     pub cursors: Arc<dyn UsageCursors>,
 }
@@ -58,15 +58,15 @@ pub fn fresh_tenant() -> TenantId {
     TenantId::parse(&format!("t{}", SystemEntropy.id32(now()))).expect("a valid id")
 }
 
-pub fn fresh_run() -> UpstreamId {
-    UpstreamId::parse(&SystemEntropy.id32(now())).expect("a valid id")
+pub fn fresh_run() -> RunId {
+    RunId::parse(&SystemEntropy.id32(now())).expect("a valid id")
 }
 
 pub fn fresh_task_id() -> TaskId {
     SystemEntropy.task_id(now())
 }
 
-/// What the gateway admits: a task on its way upstream.
+/// What the gateway admits: a task on its way to the provider.
 pub fn admission(tenant: &TenantId) -> Admission {
     let now = now();
     let new = NewTask {
@@ -108,7 +108,7 @@ impl Stores {
             endpoints: store.clone(),
             deliveries: store.clone(),
             queue: store.clone(),
-            line: store.clone(),
+            fair_queue: store.clone(),
             cursors: store,
         }
     }
@@ -154,9 +154,9 @@ impl Stores {
     }
 }
 
-pub fn finished(upstream: UpstreamId) -> Signal {
+pub fn finished(run: RunId) -> Signal {
     Signal::Finished(Finished {
-        upstream,
+        run,
         via: Via::Webhook,
         sources: vec!["https://cdn.example/1.png".to_owned()],
         nsfw: vec![false],

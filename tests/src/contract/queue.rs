@@ -1,8 +1,8 @@
 //! `Queue`: delays, leases, redelivery, dead letters.
 
 use fluxgate_core::id::{DeliveryId, TenantId};
-use fluxgate_core::job::{Delayed, Job, Lane};
 use fluxgate_core::port::Lease;
+use fluxgate_core::task::{Delayed, Job, Lane};
 
 use super::{Stores, fresh_task_id, fresh_tenant};
 use crate::eventually;

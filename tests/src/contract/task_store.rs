@@ -4,7 +4,7 @@ use fluxgate_core::Kind;
 use fluxgate_core::id::{IdempotencyKey, TaskId};
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
 use fluxgate_core::port::Admitted;
-use fluxgate_core::task::{Admission, Failure, Idempotency, Signal, State, Step, UpstreamEnd, Via};
+use fluxgate_core::task::{Admission, Failure, Idempotency, RunEnd, Signal, State, Step, Via};
 use fluxgate_core::time::Timestamp;
 
 use super::{PRICE, Stores, admission, archived, finished, fresh_run, fresh_task_id, fresh_tenant, now};
@@ -19,7 +19,7 @@ pub async fn an_admission_writes_task_inputs_steps_hold_and_ledger_entry(stores:
     let task = stores.admitted(&tenant).await;
 
     assert_eq!(stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
-    assert_eq!(stores.tasks.glance(&tenant, &task.id).await.unwrap(), task);
+    assert_eq!(stores.tasks.get_eventual(&tenant, &task.id).await.unwrap(), task);
     assert_eq!(stores.tasks.inputs(&tenant, &task.id).await.unwrap(), r#"{"prompt":"x"}"#);
     assert_eq!(stores.tasks.timeline(&tenant, &task.id).await.unwrap().len(), 2);
     let account = stores.accounts.account(&tenant).await.unwrap();
@@ -186,7 +186,7 @@ pub async fn another_tenant_s_task_is_not_found(stores: Stores) {
     let stranger = fresh_tenant();
 
     assert_eq!(stores.tasks.get(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(stores.tasks.glance(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.tasks.get_eventual(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.tasks.inputs(&stranger, &task.id).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.tasks.timeline(&stranger, &task.id).await.unwrap().is_empty());
     assert!(stores.tasks.list(&stranger, None, 10).await.unwrap().is_empty());
@@ -300,10 +300,10 @@ pub async fn inputs_of_a_task_that_did_not_complete_go_with_its_end(stores: Stor
         assert_eq!(stores.tasks.inputs(&tenant, &refused.id).await.unwrap(), inputs);
 
         stores.signal(&refused, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
-        let end = Signal::UpstreamFailed {
-            upstream: fresh_run(),
+        let end = Signal::RunFailed {
+            run: fresh_run(),
             via: Via::Webhook,
-            end: UpstreamEnd::Cancelled,
+            end: RunEnd::Cancelled,
             failure: Failure::new(1403, "cancelled", "text"),
         };
         stores.signal(&cancelled, end).await;

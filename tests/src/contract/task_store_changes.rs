@@ -1,15 +1,13 @@
 //! `TaskStore::apply`: one change, whole or not at all.
 
 use fluxgate_core::Kind;
-use fluxgate_core::callback::EventType;
-use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, TenantId};
-use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::money::{Account, EntryKind};
 use fluxgate_core::task::{
-    Admission, Change, Copied, Failure, NOTED_STEPS_MAX, Signal, State, Step, Task, Via, transition,
+    Admission, Change, Copied, Failure, Job, Lane, NOTED_STEPS_MAX, Signal, State, Step, Task, Via, transition,
 };
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{Delivery, DeliveryState, EventType, Target};
 
 use super::{PRICE, Stores, archived, finished, fresh_run, fresh_tenant, now, output};
 
@@ -24,7 +22,7 @@ pub async fn a_completion_captures_the_hold_once_whoever_comes_again(stores: Sto
     stores.tasks.apply(&completed(&task)).await.unwrap();
     let again = stores.tasks.apply(&completed(&task)).await.unwrap_err();
 
-    assert!(again.is_conflict());
+    assert!(again.is(fluxgate_core::Reason::VersionMoved));
     let account = stores.accounts.account(&tenant).await.unwrap();
     assert_eq!(account, Account { available: PRICE, captured: PRICE, ..Account::default() });
     let ledger = stores.accounts.ledger(&tenant).await.unwrap();
@@ -46,7 +44,7 @@ pub async fn a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing(store
     let tenant = stores.funded(1).await;
     let task = stores.admitted(&tenant).await;
     let outdated = transition(&task, Signal::SubmitAmbiguous { reason: "x".to_owned() }, now()).unwrap();
-    let current = stores.signal(&task, Signal::Accepted { upstream: fresh_run(), via: Via::Submit }).await;
+    let current = stores.signal(&task, Signal::Accepted { run: fresh_run(), via: Via::Submit }).await;
 
     let error = stores.tasks.apply(&outdated).await.unwrap_err();
 
@@ -83,7 +81,7 @@ pub async fn what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over(stores:
     assert_eq!(read().await, denied);
     let twice = stores.signal(&denied, Signal::Denied { gap_ms: 0 }).await;
     assert_eq!(read().await, twice);
-    let resolved = stores.signal(&twice, Signal::Accepted { upstream: fresh_run(), via: Via::Reconcile }).await;
+    let resolved = stores.signal(&twice, Signal::Accepted { run: fresh_run(), via: Via::Resolve }).await;
 
     assert_eq!(read().await, resolved);
     let denials = [&doubtful, &denied, &twice, &resolved].map(|task| task.doubt.map(|doubt| doubt.denials));
@@ -91,7 +89,7 @@ pub async fn what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over(stores:
     assert_eq!(doubtful.doubt.map(|doubt| doubt.begun), Some(task.since));
 }
 
-pub async fn an_upstream_run_belongs_to_the_first_task_that_names_it(stores: Stores) {
+pub async fn a_provider_run_belongs_to_the_first_task_that_names_it(stores: Stores) {
     let tenant = stores.funded(2).await;
     let (first, second) = (stores.admitted(&tenant).await, stores.admitted(&tenant).await);
     let run = fresh_run();
@@ -120,8 +118,7 @@ pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
     let tenant = stores.funded(1).await;
     let task = stores.archiving(&tenant).await;
     let mut change = completed(&task);
-    let delivery =
-        Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, Target::TaskCallback, now());
+    let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, Target::TaskCallback, now());
     change.deliver(delivery.clone());
 
     stores.tasks.apply(&change).await.unwrap();
@@ -139,7 +136,7 @@ pub async fn the_deliveries_of_hundreds_of_endpoints_are_written_with_their_even
     let endpoint = |n: usize| Target::Endpoint(EndpointId::parse(&format!("{n:032x}")).expect("a valid id"));
     for n in 0..ENDPOINTS {
         let id = DeliveryId::of(&task.id, n);
-        let delivery = Delivery::pending(id, &task, EventType::TaskCompleted, endpoint(n), now());
+        let delivery = task.delivery(id, EventType::TaskCompleted, endpoint(n), now());
         change.deliver(Delivery { state: DeliveryState::Held, ..delivery });
     }
 

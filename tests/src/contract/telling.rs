@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
+use fluxgate_core::app::{Fluxgate, Ports, Settings};
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::delivery::{DeliveryState, Target};
-use fluxgate_core::flow::{Fluxgate, Ports, Settings};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::job::Job;
-use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{Lease, SystemClock};
-use fluxgate_core::signature::CapabilityKey;
-use fluxgate_core::task::{Failure, Signal, State, Task, UpstreamEnd, Via};
-use fluxgate_lambda::{Absent, NoUpstream};
+use fluxgate_core::task::{BaseUrl, Failure, Job, OutputLinks, RunEnd, Signal, State, Task, Via};
+use fluxgate_core::webhook::{CapabilityKey, DeliveryState, Target};
+use fluxgate_lambda::{Absent, NoProvider};
 use fluxgate_local::folder::SystemEntropy;
 
 use super::endpoint_store::{ENDPOINTS_MAX, endpoint};
@@ -26,10 +23,10 @@ pub fn fluxgate(stores: &Stores) -> Fluxgate {
         tenants: stores.tenants.clone(),
         endpoints: stores.endpoints.clone(),
         deliveries: stores.deliveries.clone(),
-        line: stores.line.clone(),
+        fair_queue: stores.fair_queue.clone(),
         queue: stores.queue.clone(),
         objects: Arc::new(Absent),
-        upstream: Arc::new(NoUpstream::default()),
+        provider: Arc::new(NoProvider::default()),
         outputs: Arc::new(Absent),
         callbacks: Arc::new(Absent),
         guard: Arc::new(Absent),
@@ -50,7 +47,7 @@ pub fn fluxgate(stores: &Stores) -> Fluxgate {
 /// News that a run came to nothing.
 pub fn run_failed() -> Signal {
     let failure = Failure::new(1500, "model_failed", "text");
-    Signal::UpstreamFailed { upstream: fresh_run(), via: Via::Webhook, end: UpstreamEnd::Failed, failure }
+    Signal::RunFailed { run: fresh_run(), via: Via::Webhook, end: RunEnd::Failed, failure }
 }
 
 /// The watch of a task, in hand.
@@ -85,8 +82,8 @@ pub async fn an_end_is_told_once_to_each_of_sixteen_endpoints_and_settled_once(s
     let (task, news) = (stores.admitted(&tenant).await, run_failed());
 
     let fluxgate = fluxgate(&stores);
-    fluxgate.hear(&tenant, &task.id, news.clone()).await.unwrap();
-    fluxgate.hear(&tenant, &task.id, news).await.unwrap();
+    fluxgate.apply_signal(&tenant, &task.id, news.clone()).await.unwrap();
+    fluxgate.apply_signal(&tenant, &task.id, news).await.unwrap();
 
     let (ended, mut told) = stores.told(&task).await;
     assert_eq!((ended.state, ended.untold), (State::Failed, false));
@@ -105,7 +102,7 @@ pub async fn a_tenant_with_more_endpoints_than_it_may_have_has_its_tasks_ended_a
     }
     let task = stores.admitted(&tenant).await;
 
-    fluxgate(&stores).hear(&tenant, &task.id, run_failed()).await.unwrap();
+    fluxgate(&stores).apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
 
     let (ended, told) = stores.told(&task).await;
     assert_eq!((ended.state, ended.untold, told.len()), (State::Failed, false, ENDPOINTS));

@@ -1,11 +1,12 @@
 //! `TenantStore`.
 
 use fluxgate_core::Kind;
-use fluxgate_core::audit::{Actor, AuditAction, AuditEntry};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Ids as _;
-use fluxgate_core::signature::Secret;
-use fluxgate_core::tenant::{ClaimMatch, Destination, KeySource, Tenant, TenantState, Trust};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::tenant::{
+    Actor, AuditAction, AuditEntry, ClaimMatch, Destination, KeySource, Tenant, TenantState, Trust,
+};
 use fluxgate_core::time::Timestamp;
 use fluxgate_local::folder::SystemEntropy;
 use serde_json::json;
@@ -32,7 +33,7 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
         webhook_secret: Secret::new("whsec_x"),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
-        limits: fluxgate_core::limits::Limits::default(),
+        limits: fluxgate_core::tenant::Limits::default(),
         unarchived: fluxgate_core::tenant::UnarchivedOutputs::default(),
     }
 }
@@ -76,11 +77,11 @@ pub async fn a_tenant_is_created_once_and_read_back(stores: Stores) {
     stores.tenants.create(&created, &entry(&id)).await.unwrap();
     let again = stores.tenants.create(&created, &entry(&id)).await.unwrap_err();
 
-    let read = stores.tenants.get(&id).await.unwrap();
+    let read = stores.tenants.get_eventual(&id).await.unwrap();
     assert_eq!((read.trust, read.destination), (created.trust, created.destination));
     assert_eq!(read.webhook_secret.expose(), "whsec_x");
     assert_eq!((again.kind, again.code), (Kind::Conflict, "tenant_exists"));
-    assert_eq!(stores.tenants.get(&fresh_tenant()).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(stores.tenants.get_eventual(&fresh_tenant()).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.tenants.list().await.unwrap().iter().any(|tenant| tenant.id == id));
     assert_eq!(stores.logged(&id).await.len(), 1, "what was not done is not logged");
 }
@@ -98,7 +99,7 @@ pub async fn a_tenant_is_updated_over_the_version_it_was_made_from(stores: Store
     let refused = stores.tenants.update(&outdated, &entry(&id)).await.unwrap_err();
     let missing = stores.tenants.update(&tenant(&fresh_tenant(), &old), &entry(&id)).await.unwrap_err();
 
-    let read = stores.tenants.current(&id).await.unwrap();
+    let read = stores.tenants.get(&id).await.unwrap();
     assert_eq!((read.version, read.state, read.trust), (2, TenantState::Suspended, changed.trust));
     assert_eq!((refused.kind, refused.code, missing.kind), (Kind::Conflict, "version_conflict", Kind::NotFound));
     assert_eq!((stores.trusting(&new).await, stores.trusting(&old).await), (vec![id.clone()], Vec::new()));
@@ -122,7 +123,7 @@ pub async fn of_many_updates_to_one_version_one_is_written(stores: Stores) {
 
     let refused: Vec<_> = done.iter().filter_map(|done| done.as_ref().err()).map(|error| error.code).collect();
     assert_eq!(refused, ["version_conflict"; 7]);
-    let issuer = stores.tenants.current(&id).await.unwrap().trust[0].issuer.clone();
+    let issuer = stores.tenants.get(&id).await.unwrap().trust[0].issuer.clone();
     for n in 0..8 {
         let one = format!("https://{n}.{id}.example");
         assert_eq!(stores.trusting(&one).await.len(), usize::from(one == issuer), "{one}");
@@ -141,8 +142,8 @@ pub async fn a_deleted_tenant_is_gone_and_its_books_stay(stores: Stores) {
     let again = stores.tenants.delete(&id, 1, &entry(&id)).await.unwrap_err();
 
     assert_eq!((outdated.code, again.kind), ("version_conflict", Kind::NotFound));
+    assert_eq!(stores.tenants.get_eventual(&id).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(stores.tenants.get(&id).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(stores.tenants.current(&id).await.unwrap_err().kind, Kind::NotFound);
     assert!(stores.tenants.list().await.unwrap().iter().all(|tenant| tenant.id != id));
     assert!(stores.trusting(&issuer).await.is_empty());
     assert_eq!(stores.tasks.get(&id, &task.id).await.unwrap(), task);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fluxgate_core::Kind;
 use fluxgate_core::id::TaskId;
-use fluxgate_core::usage::UsageCursor;
+use fluxgate_core::metering::usage::UsageCursor;
 
 use super::{Stores, fresh_task_id, fresh_tenant};
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fluxgate_core::flow::{Exported, UsageExport};
+use fluxgate_core::app::{Exported, UsageExport};
 use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::metering::usage::UsageCursor;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _};
 use fluxgate_core::task::{Copied, Failure, Signal, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::usage::UsageCursor;
 use fluxgate_embedded::FileUsageSink;
 use fluxgate_local::folder::SystemEntropy;
 use serde_json::Value;
@@ -104,7 +104,7 @@ pub async fn what_is_charged_is_told_once_and_nothing_else(stores: Stores) {
     assert_eq!(event["source"], format!("/fluxgate/tenants/{tenant}"));
     assert_eq!(event["time"], one.since.rfc3339());
     assert_eq!(event["data"]["charged_micro_usd"], PRICE.0);
-    assert_eq!(event["data"]["upstream_run"], one.upstream.unwrap().as_str());
+    assert_eq!(event["data"]["provider_run"], one.run.unwrap().as_str());
 }
 
 pub async fn a_charge_without_outputs_in_the_bucket_says_so_with_the_same_bytes_ever_after(stores: Stores) {

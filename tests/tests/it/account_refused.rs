@@ -1,4 +1,4 @@
-//! The vendor refuses: one model, which ends the task, or the operator's account, which waits for the operator.
+//! The provider refuses: one model, which ends the task, or the operator's account, which waits for the operator.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn while_the_account_is_refused_tasks_wait_and_say_so_without_a_word_of_it
 }
 
 #[tokio::test]
-async fn every_other_way_to_the_vendor_says_as_little_of_a_refused_account() {
+async fn every_other_way_to_the_provider_says_as_little_of_a_refused_account() {
     let (gateway, tenant, _) = gateway().await;
     use base64::Engine as _;
     let picture = base64::engine::general_purpose::STANDARD.encode(DEMO_PHOTO);
@@ -93,19 +93,19 @@ async fn every_other_way_to_the_vendor_says_as_little_of_a_refused_account() {
 
 /// An address at which nobody listens, and one of an emulator that knows another key.
 #[tokio::test(flavor = "multi_thread")]
-async fn serve_and_doctor_say_at_once_when_the_vendor_refuses_the_key_or_cannot_be_reached() {
+async fn serve_and_doctor_say_at_once_when_the_provider_refuses_the_key_or_cannot_be_reached() {
     let emulator = Emulator::start(emulator_config()).await.unwrap();
     let nobody = format!("http://{}", free_address());
     let cases = [
         (emulator.base_url(), "a-wrong-key", "refuses the key (401): set WAVESPEED_API_KEY"),
-        (nobody, "any-key", "refused the connection: check --upstream"),
+        (nobody, "any-key", "refused the connection: check --provider"),
     ];
     for (url, key, wanted) in cases {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data").to_str().unwrap().to_owned();
         let listen = free_address().to_string();
         let (said, checked) = tokio::task::spawn_blocking(move || {
-            let env = [("WAVESPEED_API_KEY", key), ("FLUXGATE_UPSTREAM", &url)];
+            let env = [("WAVESPEED_API_KEY", key), ("FLUXGATE_PROVIDER", &url)];
             let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0"];
             let said = process::serve_until_it_says(&args, &env, wanted);
             (said, process::run_with(&["doctor", "--data", &data], &env))
@@ -121,7 +121,7 @@ async fn serve_and_doctor_say_at_once_when_the_vendor_refuses_the_key_or_cannot_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_says_that_the_vendor_takes_the_key() {
+async fn doctor_says_that_the_provider_takes_the_key() {
     let emulator = Emulator::start(emulator_config()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
@@ -129,7 +129,7 @@ async fn doctor_says_that_the_vendor_takes_the_key() {
 
     let checked = tokio::task::spawn_blocking(move || {
         assert!(process::run(&["tenants", "add", "acme", "--data", &data]).status.success());
-        process::run_with(&["doctor", "--data", &data], &[("WAVESPEED_API_KEY", &key), ("FLUXGATE_UPSTREAM", &url)])
+        process::run_with(&["doctor", "--data", &data], &[("WAVESPEED_API_KEY", &key), ("FLUXGATE_PROVIDER", &url)])
     });
     let checked = tokio::time::timeout(Duration::from_secs(60), checked).await.unwrap().unwrap();
 

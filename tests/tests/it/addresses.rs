@@ -2,7 +2,7 @@
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_emulator::{Fault, Faults};
 use fluxgate_local::server::Server;
 use fluxgate_local::settings::Settings;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 const PICTURE: &str = "data:image/png;base64,iVBORw0KGgo=";
 
-/// Nothing private is allowed; the vendor is at a loopback address all the same.
+/// Nothing private is allowed; the provider is at a loopback address all the same.
 async fn strict(dns: &DnsServer) -> Gateway {
     let dns = Some(dns.clone());
     Gateway::with(GatewayOptions { allow_loopback: false, dns, ..GatewayOptions::default() }).await
@@ -33,16 +33,16 @@ fn refused(answer: &Answer, code: &str, field: &str, what: &str) {
 }
 
 #[tokio::test]
-async fn the_vendor_s_address_is_for_its_outputs_and_uploads_and_for_nothing_else() {
+async fn the_provider_s_address_is_for_its_outputs_and_uploads_and_for_nothing_else() {
     let dns = DnsServer::start().await;
-    dns.set("vendor.example", "127.0.0.1", 60);
+    dns.set("provider.example", "127.0.0.1", 60);
     let gateway = strict(&dns).await;
     let tenant = gateway.tenant("acme", "1").await;
-    let vendor = gateway.emulator.base_url();
-    let by_name = format!("https://vendor.example:{}", gateway.emulator.addr().port());
-    let mapped = vendor.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    let provider = gateway.emulator.base_url();
+    let by_name = format!("https://provider.example:{}", gateway.emulator.addr().port());
+    let mapped = provider.replace("127.0.0.1", "[::ffff:127.0.0.1]");
 
-    for base in [vendor.as_str(), by_name.as_str(), mapped.as_str()] {
+    for base in [provider.as_str(), by_name.as_str(), mapped.as_str()] {
         for path in ["/media/1/hook", "/outputs/1/0.jpg", "/_emulator/faults", "/"] {
             let url = format!("{base}{path}");
             let endpoint = tenant.post("/v1/endpoints", &json!({ "url": url })).await;
@@ -61,11 +61,11 @@ async fn the_vendor_s_address_is_for_its_outputs_and_uploads_and_for_nothing_els
 }
 
 #[tokio::test]
-async fn a_key_set_is_not_fetched_from_the_vendor_s_address() {
+async fn a_key_set_is_not_fetched_from_the_provider_s_address() {
     let dns = DnsServer::start().await;
-    dns.set("vendor.example", "127.0.0.1", 60);
+    dns.set("provider.example", "127.0.0.1", 60);
     let gateway = strict(&dns).await;
-    let by_name = format!("https://vendor.example:{}", gateway.emulator.addr().port());
+    let by_name = format!("https://provider.example:{}", gateway.emulator.addr().port());
 
     for (n, base) in [gateway.emulator.base_url(), by_name].iter().enumerate() {
         let issuer = TestIssuer::new(&format!("https://issuer-{n}.example"));
@@ -117,7 +117,12 @@ async fn what_costs_nothing_is_checked_before_a_name_is_looked_up() {
 
     refused(&submit(&tenant, picture, Some("https://10.0.0.1/")).await, "forbidden_address", "webhook", "a webhook");
     refused(&submit(&tenant, "https://[::1]/a.png", Some(hook)).await, "forbidden_address", "image", "a picture");
-    refused(&submit(&tenant, picture, Some("https://hooks.example:0/")).await, "invalid_callback_url", "webhook", "a port");
+    refused(
+        &submit(&tenant, picture, Some("https://hooks.example:0/")).await,
+        "invalid_callback_url",
+        "webhook",
+        "a port",
+    );
     refused(&submit(&tenant, "https://pictures.example:0/a.png", Some(hook)).await, "invalid_port", "image", "a port");
     let odd = tenant.post("/v1/endpoints", &json!({ "url": hook, "event_types": ["task.eaten"] })).await;
     refused(&odd, "invalid_parameter", "event_types", "an event");
@@ -132,8 +137,8 @@ async fn what_costs_nothing_is_checked_before_a_name_is_looked_up() {
     assert_eq!((dns.asked("pictures.example"), dns.asked("hooks.example")), (1, 1));
 }
 
-/// The emulator's models take four pictures at most: this vendor has one that leaves it open.
-async fn of_a_vendor_that_bounds_no_list() -> (Server, TestTenant, tempfile::TempDir) {
+/// The emulator's models take four pictures at most: this provider has one that leaves it open.
+async fn of_a_provider_that_bounds_no_list() -> (Server, TestTenant, tempfile::TempDir) {
     let schema = json!({ "type": "object", "required": ["images"], "properties": { "images": { "type": "array" } } });
     let entry = json!({
         "model_id": MODEL, "base_price": 0.08, "type": "image-to-image", "formula": "",
@@ -144,7 +149,7 @@ async fn of_a_vendor_that_bounds_no_list() -> (Server, TestTenant, tempfile::Tem
             move || async move { axum::Json(json!({ "code": 200, "message": "success", "data": [entry] })) },
         );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let vendor = format!("http://{}", listener.local_addr().unwrap());
+    let provider = format!("http://{}", listener.local_addr().unwrap());
     let serving = axum::serve(listener, axum::Router::new().route("/api/v3/models", models));
     tokio::spawn(serving.into_future());
     let folder = tempfile::tempdir().unwrap();
@@ -152,8 +157,8 @@ async fn of_a_vendor_that_bounds_no_list() -> (Server, TestTenant, tempfile::Tem
         data: folder.path().join("data"),
         listen: free_address(),
         s3_listen: Some("127.0.0.1:0".parse().unwrap()),
-        upstream: Some(vendor),
-        vendor_key: Some(Secret::new("wsk_of_the_test")),
+        provider: Some(provider),
+        provider_key: Some(Secret::new("wsk_of_the_test")),
         bounds: quick(),
         ..Settings::default()
     };
@@ -167,7 +172,7 @@ async fn of_a_vendor_that_bounds_no_list() -> (Server, TestTenant, tempfile::Tem
 
 #[tokio::test]
 async fn a_submit_names_64_addresses_at_most_with_its_callback_among_them() {
-    let (server, tenant, _folder) = of_a_vendor_that_bounds_no_list().await;
+    let (server, tenant, _folder) = of_a_provider_that_bounds_no_list().await;
     let submit = async |pictures: usize, query: &str| {
         let images: Vec<String> = (0..pictures).map(|n| format!("https://8.8.8.8/{n}.png")).collect();
         tenant.post(&format!("/api/v3/{MODEL}{query}"), &json!({ "images": images })).await

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use fluxgate_core::bounds::Bounds;
-use fluxgate_core::flow::{Fluxgate, Ports, Settings};
-use fluxgate_core::job::Lane;
-use fluxgate_core::links::{BaseUrl, OutputLinks};
+use fluxgate_core::app::{Fluxgate, Ports, Settings};
+use fluxgate_core::bounds::{Bounds, DenialTerms};
 use fluxgate_core::money::Account;
 use fluxgate_core::retry::Growing;
-use fluxgate_core::signature::{CapabilityKey, Secret};
-use fluxgate_core::task::{Admission, DenialTerms};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::task::{Admission, BaseUrl, Lane, OutputLinks};
+use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_emulator::{Emulator, EmulatorConfig, Fault, Faults};
-use fluxgate_outbound::{Roots, UpstreamSettings, WaveSpeedClient};
+use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
 use fluxgate_tests::contract::{PRICE, admission};
 use fluxgate_tests::gateway::emulator_config;
 use fluxgate_tests::{AwsStores, Ministack, Stack, StackOptions, TestTenant, eventually};
@@ -29,7 +28,7 @@ fn said_500() -> Faults {
     Faults { error_500_after_accept: Fault::Times(1), ..Faults::default() }
 }
 
-/// Longer than the gateway waits for the vendor.
+/// Longer than the gateway waits for the provider.
 fn timed_out() -> Faults {
     Faults { hang_after_accept_ms: 45_000, ..Faults::default() }
 }
@@ -44,7 +43,7 @@ struct Doubtful {
     submit: JoinHandle<String>,
 }
 
-/// Submits under a fault; returns when the vendor has taken the run.
+/// Submits under a fault; returns when the provider has taken the run.
 async fn submit(stack: &Stack, name: &'static str, faults: Faults) -> Doubtful {
     let tenant = stack.tenant(name, "1").await;
     let mut inputs = tenant.inputs().await;
@@ -96,7 +95,7 @@ async fn the_webhook_proves_the_run_whatever_became_of_the_answer() {
 }
 
 #[tokio::test]
-async fn without_the_webhook_the_run_is_found_in_the_vendor_s_list() {
+async fn without_the_webhook_the_run_is_found_in_the_provider_s_list() {
     let emulator =
         EmulatorConfig { faults: Faults { webhook_lost: Fault::Always, ..Faults::default() }, ..emulator_config() };
     let stack = Stack::with(StackOptions { emulator, ..StackOptions::default() }).await;
@@ -105,9 +104,9 @@ async fn without_the_webhook_the_run_is_found_in_the_vendor_s_list() {
     let said_500 = submit(&stack, "said-500", lost(said_500())).await;
     let with_a_file = submit(&stack, WITH_A_FILE, lost(self::hung_up())).await;
 
-    hung_up.was_paid_once("reconcile").await;
-    said_500.was_paid_once("reconcile").await;
-    with_a_file.was_paid_once("reconcile").await;
+    hung_up.was_paid_once("resolve").await;
+    said_500.was_paid_once("resolve").await;
+    with_a_file.was_paid_once("resolve").await;
 
     assert_eq!((stack.emulator.runs().len(), stack.emulator.request_count("submit")), (3, 3));
 }
@@ -123,9 +122,9 @@ fn quick() -> Bounds {
     }
 }
 
-/// The poller on these stores, before this vendor.
+/// The poller on these stores, before this provider.
 fn poller(aws: &AwsStores, ministack: &Ministack, emulator: &Emulator) -> Fluxgate {
-    let vendor = WaveSpeedClient::new(UpstreamSettings {
+    let provider = WaveSpeedClient::new(ProviderSettings {
         base_url: emulator.base_url().parse().unwrap(),
         api_key: Arc::new(Secret::new(emulator.api_key())),
         timeout_ms: 5_000,
@@ -134,7 +133,7 @@ fn poller(aws: &AwsStores, ministack: &Ministack, emulator: &Emulator) -> Fluxga
     });
     let Fluxgate { ports, .. } = &*consumer(&aws.stores(), ministack, aws.queues.clone()).fluxgate;
     Fluxgate {
-        ports: Ports { upstream: Arc::new(vendor.unwrap()), queue: aws.queue.clone(), ..ports.clone() },
+        ports: Ports { provider: Arc::new(provider.unwrap()), queue: aws.queue.clone(), ..ports.clone() },
         settings: Settings {
             bounds: quick(),
             base_url: BaseUrl::fixed("http://127.0.0.1"),
@@ -148,7 +147,7 @@ fn poller(aws: &AwsStores, ministack: &Ministack, emulator: &Emulator) -> Fluxga
 
 /// Nothing but the intent was written, as when the gateway's environment ends there.
 #[tokio::test]
-async fn a_submit_cut_off_before_its_post_ends_when_the_vendor_s_list_denies_it() {
+async fn a_submit_cut_off_before_its_post_ends_when_the_provider_s_list_denies_it() {
     let ministack = Ministack::start().await;
     let aws = AwsStores::on(&ministack).await;
     let emulator = Emulator::start(emulator_config()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fluxgate_core::flow::check_books;
+use fluxgate_core::app::check_books;
 use fluxgate_core::port::TenantStore as _;
 use fluxgate_emulator::{Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;

@@ -32,7 +32,7 @@ async fn a_wrong_parameter_is_400_and_names_the_field() {
         assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, field), "{:?}", answer.body);
         assert_eq!(answer.body["code"], 400);
         assert!(answer.text("/message").contains(field) || field == "image", "{:?}", answer.body);
-        assert!(answer.body.get("error").is_none(), "a vendor client takes a key named 'error' amiss");
+        assert!(answer.body.get("error").is_none(), "a provider client takes a key named 'error' amiss");
     }
     nothing_happened(&gateway, &tenant).await;
 }

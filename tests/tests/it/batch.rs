@@ -5,20 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use fluxgate_aws::sqs::{Settlement, SqsQueue, SqsSettings};
+use fluxgate_aws::sqs::{Removal, SqsQueue, SqsSettings};
+use fluxgate_core::app::{Fluxgate, Ports, Settings};
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::callback::{CallbackUrl, EventType};
-use fluxgate_core::delivery::{Delivery, DeliveryState, Target};
-use fluxgate_core::endpoint::Endpoint;
-use fluxgate_core::flow::{Fluxgate, Ports, Settings};
 use fluxgate_core::id::{DeliveryId, TenantId};
-use fluxgate_core::job::Lane;
-use fluxgate_core::links::{BaseUrl, OutputLinks};
-use fluxgate_core::port::{CallbackSender, Ids as _, Outgoing, SendOutcome, SystemClock};
-use fluxgate_core::signature::CapabilityKey;
-use fluxgate_core::task::transition;
+use fluxgate_core::port::{CallbackRequest, CallbackSender, Ids as _, SendOutcome, SystemClock};
+use fluxgate_core::task::{BaseUrl, Lane, OutputLinks, transition};
+use fluxgate_core::webhook::{CallbackUrl, CapabilityKey, Delivery, DeliveryState, Endpoint, EventType, Target};
 use fluxgate_lambda::batch::Consumer;
-use fluxgate_lambda::{Absent, NoUpstream};
+use fluxgate_lambda::{Absent, NoProvider};
 use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::contract::{Stores, archived, now};
 use fluxgate_tests::{AwsStores, Ministack};
@@ -29,14 +24,14 @@ struct Saboteur;
 
 #[async_trait]
 impl CallbackSender for Saboteur {
-    async fn send(&self, outgoing: Outgoing) -> SendOutcome {
+    async fn send(&self, outgoing: CallbackRequest) -> SendOutcome {
         assert!(!outgoing.url.url().path().ends_with("/panic"), "the defect");
         SendOutcome::Answered { status: 204, retry_after_ms: None }
     }
 }
 
 pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> Consumer {
-    let settings = SqsSettings { settlement: Settlement::ByRuntime, ..settings };
+    let settings = SqsSettings { removal: Removal::ByRuntime, ..settings };
     let entropy = Arc::new(SystemEntropy);
     let queue = Arc::new(SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), entropy.clone()));
     let ports = Ports {
@@ -45,10 +40,10 @@ pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSett
         tenants: stores.tenants.clone(),
         endpoints: stores.endpoints.clone(),
         deliveries: stores.deliveries.clone(),
-        line: stores.line.clone(),
+        fair_queue: stores.fair_queue.clone(),
         queue: queue.clone(),
         objects: Arc::new(Absent),
-        upstream: Arc::new(NoUpstream::default()),
+        provider: Arc::new(NoProvider::default()),
         outputs: Arc::new(Absent),
         callbacks: Arc::new(Saboteur),
         guard: Arc::new(Absent),
@@ -73,7 +68,7 @@ async fn delivery(stores: &Stores, path: &str) -> Delivery {
         tenant: tenant.clone(),
         id: SystemEntropy.endpoint_id(now()),
         url: CallbackUrl::parse(&format!("https://receiver.example/{path}")).unwrap(),
-        secrets: vec![fluxgate_core::signature::Secret::webhook([1; 32])],
+        secrets: vec![fluxgate_core::secret::Secret::webhook([1; 32])],
         event_types: Vec::new(),
         enabled: true,
         created_at: now(),
@@ -82,7 +77,7 @@ async fn delivery(stores: &Stores, path: &str) -> Delivery {
     let task = stores.archiving(&tenant).await;
     let mut change = transition(&task, archived(), now()).unwrap();
     let target = Target::Endpoint(endpoint.id);
-    let delivery = Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, target, now());
+    let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, target, now());
     change.deliver(delivery.clone());
     stores.tasks.apply(&change).await.unwrap();
     delivery

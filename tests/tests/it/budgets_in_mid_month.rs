@@ -1,7 +1,7 @@
 //! A budget that is set while the month's runs go on: each counts once, at whatever moment of the count it begins or ends.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::flow::check_books;
+use fluxgate_core::app::check_books;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd, Payment};
 use fluxgate_core::port::AccountStore as _;
@@ -139,7 +139,7 @@ async fn on_dynamodb_a_budget_that_began_at_zero_is_counted_by_the_sweep() {
     let update = update.expression_attribute_values(":zero", number(0));
     update.expression_attribute_values(":left", number(3 * PRICE.0)).send().await.unwrap();
 
-    fluxgate(&bed.stores).audit(&tenant, now().plus_ms(600_000)).await.unwrap();
+    fluxgate(&bed.stores).sweep(&tenant, now().plus_ms(600_000)).await.unwrap();
 
     assert_eq!(runs(&sound(&bed.stores, &tenant).await), (1, 1));
     completed(&bed.stores, &running).await;

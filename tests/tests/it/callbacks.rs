@@ -88,7 +88,7 @@ async fn an_endpoint_hears_only_of_the_events_it_wants() {
 }
 
 #[tokio::test]
-async fn a_webhook_given_at_submit_is_called_as_the_vendor_would() {
+async fn a_webhook_given_at_submit_is_called_as_the_provider_would() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let receiver = LiveReceiver::start().await;
@@ -109,9 +109,10 @@ async fn a_webhook_given_at_submit_is_called_as_the_vendor_would() {
     }
 }
 
-/// The vendor's dialect, by the signer that the contract's own vector pins.
+/// The provider's dialect, by the signer that the contract's own vector pins.
 fn v3(secret: &str, received: &fluxgate_tests::receiver::Received) -> String {
-    use fluxgate_core::signature::{Secret, v3};
+    use fluxgate_core::secret::Secret;
+    use fluxgate_core::webhook::v3;
     let seconds: i64 = received.header("webhook-timestamp").parse().unwrap();
     let at = fluxgate_core::time::Timestamp(seconds * 1000);
     v3::sign(&Secret::new(secret), received.header("webhook-id"), at, &received.body).signature

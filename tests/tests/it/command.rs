@@ -34,7 +34,7 @@ pub(crate) async fn served() -> Served {
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let listen = free_address().to_string();
     let base_url = format!("http://{listen}");
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--upstream", "emulator"];
+    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--provider", "emulator"];
     let process = FluxgateProcess::serve(&args, &[], &base_url).await;
     Served { process, base_url, listen, data, _folder: folder }
 }
@@ -140,12 +140,16 @@ fn bad_settings_are_one_clear_line() {
 
     fails(&["serve", "--config", &file("broken.toml", "listen = [")], "the settings are not valid");
     fails(&["serve", "--config", &file("unknown.toml", "lisen = \"127.0.0.1:1\"")], "lisen");
+    fails(&["serve", "--config", &file("old.toml", "upstream = \"emulator\"")], "it is called 'provider' now");
+    let old = process::run(&["serve", "--upstream", "emulator"]);
+    assert_eq!(old.status.code(), Some(2));
+    assert!(said(&old).contains("'--upstream' is called '--provider' now"), "{}", said(&old));
     fails(&["serve", "--config", &file("nested.toml", "[bounds]\nsubmit_timeout = 1")], "submit_timeout");
     fails(&["serve", "--config", "/nowhere.toml"], "does not exist");
     fails(
         &[
             "serve",
-            "--upstream",
+            "--provider",
             "https://api.example",
             "--data",
             folder.path().to_str().unwrap(),
@@ -178,7 +182,7 @@ async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
         ("FLUXGATE_CONFIG", path(&config)),
         ("FLUXGATE_LISTEN", "127.0.0.1:2"),
         ("FLUXGATE_STOP_MAX_MS", "2222"),
-        ("FLUXGATE_ALLOW_NET", "[\"10.1.0.0/16\", \"10.2.0.0/16\"]"),
+        ("FLUXGATE_ALLOW_NET", "10.1.0.0/16, 10.2.0.0/16"),
         ("FLUXGATE_BOUNDS__SUBMIT_TIMEOUT_MS", "9000"),
     ];
 
@@ -261,7 +265,7 @@ fn help_teaches() {
         "--data",
         "--listen",
         "--s3-listen",
-        "--upstream",
+        "--provider",
         "--allow-net",
         "--public-url",
         "--config",

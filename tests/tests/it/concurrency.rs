@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fluxgate_core::Kind;
-use fluxgate_core::flow::check_books;
+use fluxgate_core::app::check_books;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, EntryKind, LedgerEntry, MicroUsd, Payment};
 use fluxgate_core::port::{AccountStore, Admitted};

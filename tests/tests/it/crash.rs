@@ -31,7 +31,7 @@ fn install(folder: &std::path::Path, emulator: &Emulator) -> Installation {
     let (listen, s3_listen) = (free_address(), free_address());
     let base_url = format!("http://{listen}");
     let config = format!(
-        "data = \"{}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\npublic_url = \"{base_url}\"\nupstream = \"{}\"\n\
+        "data = \"{}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\npublic_url = \"{base_url}\"\nprovider = \"{}\"\n\
          allow_net = [\"127.0.0.0/8\"]\n[bounds]\nsubmit_timeout_ms = 1500\nunknown_max_ms = 8000\ndenials_min = 3\ndenials_span_ms = 1000\nwatch_first_ms = 500\n\
          watch_max_ms = 1500\nwake_first_ms = 200\nwake_max_ms = 1000\ncallback_schedule_ms = [100, 200, 400, 800, 1600]\n",
         folder.join("data").display(),
@@ -123,7 +123,7 @@ async fn check(tenant: &TestTenant, receiver: &LiveReceiver, tasks: &BTreeSet<&S
     assert!((spent - f64::from(completed) * PRICE_USD).abs() < 1e-9, "{completed} completed, ${spent} spent");
 }
 
-/// The vendor's list told so, or could not while an equal run was nobody's.
+/// The provider's list told so, or could not while an equal run was nobody's.
 fn is_unsent(prediction: &Value) -> bool {
     matches!(prediction["reason"].as_str(), Some("submit_lost" | "submit_unresolved"))
 }

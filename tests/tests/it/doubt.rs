@@ -1,4 +1,4 @@
-//! Submits of which nobody knows whether they reached the vendor: its list shows the run, or denies it within moments.
+//! Submits of which nobody knows whether they reached the provider: its list shows the run, or denies it within moments.
 
 use fluxgate_emulator::{DEMO_PHOTO, Emulator, Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;
@@ -68,7 +68,7 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
         let data = folder.path().join("data").to_str().unwrap().to_owned();
         let config = folder.path().join("fluxgate.toml").to_str().unwrap().to_owned();
         let text = format!(
-            "data = \"{data}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\n{public_url}upstream = \"{}\"\n\
+            "data = \"{data}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\n{public_url}provider = \"{}\"\n\
              allow_net = [\"127.0.0.0/8\"]\n[bounds]\nsubmit_timeout_ms = 1000\nuploads_max_ms = 500\ndenials_min = 3\n\
              denials_span_ms = 1000\nwatch_first_ms = 300\nwatch_max_ms = 1000\nwake_first_ms = 200\nwake_max_ms = 500\n",
             emulator.base_url()
@@ -115,7 +115,7 @@ async fn a_run_that_the_list_shows_late_is_taken_however_often_it_was_denied() {
     gateway.emulator.set_faults(Faults::default());
 
     assert_eq!(tenant.ended(&task).await["status"], "completed");
-    assert_eq!(tenant.timeline(&task).await["completed_by"], "reconcile");
+    assert_eq!(tenant.timeline(&task).await["completed_by"], "resolve");
     assert_eq!((gateway.emulator.runs().len(), tenant.balance_usd().await), (1, 0.92));
 }
 

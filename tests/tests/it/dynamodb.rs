@@ -3,12 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
 use fluxgate_aws::sqs::OverTasks as _;
-use fluxgate_core::callback::EventType;
-use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, IdempotencyKey};
 use fluxgate_core::money::{EntryKind, MicroUsd};
 use fluxgate_core::port::{AccountStore as _, Admitted, DeliveryStore as _, TaskStore as _};
 use fluxgate_core::task::{Change, Idempotency, Signal, State, Step, Task, Via, transition};
+use fluxgate_core::webhook::{Attempt, Delivery, DeliveryState, EventType, Target};
 use fluxgate_core::{Error, Kind};
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::{PRICE, Stores, admission, archived, finished, fresh_run, now};
@@ -56,7 +55,7 @@ fn key(text: &str) -> Option<Idempotency> {
 }
 
 fn accepted(task: &Task) -> Change {
-    transition(task, Signal::Accepted { upstream: fresh_run(), via: Via::Submit }, now()).unwrap()
+    transition(task, Signal::Accepted { run: fresh_run(), via: Via::Submit }, now()).unwrap()
 }
 
 #[tokio::test]
@@ -207,8 +206,7 @@ async fn notes_that_come_while_a_task_changes_are_kept() {
 async fn delivered_to_two(bed: &Bed, task: &Task) -> Vec<Delivery> {
     let endpoint = EndpointId::parse(&"e".repeat(32)).unwrap();
     let mut change = transition(task, archived(), now()).unwrap();
-    let delivery =
-        |n, target| Delivery::pending(DeliveryId::of(&task.id, n), task, EventType::TaskCompleted, target, now());
+    let delivery = |n, target| task.delivery(DeliveryId::of(&task.id, n), EventType::TaskCompleted, target, now());
     change.deliver(delivery(0, Target::TaskCallback));
     change.deliveries.push(Delivery { state: DeliveryState::Held, ..delivery(1, Target::Endpoint(endpoint)) });
     bed.store().apply(&change).await.unwrap();
@@ -245,12 +243,12 @@ async fn an_ordinary_task_with_one_delivery_costs_twelve_write_units_and_a_key_o
         let run = fresh_run();
 
         let task = bed.by_faulty.admit(admission).await.unwrap();
-        let submitted = Signal::Accepted { upstream: run.clone(), via: Via::Submit };
+        let submitted = Signal::Accepted { run: run.clone(), via: Via::Submit };
         let task = bed.by_faulty.signal(&task, submitted).await;
         let task = bed.by_faulty.signal(&task, finished(run)).await;
         let mut change = transition(&task, archived(), now()).unwrap();
         let id = DeliveryId::of(&task.id, 0);
-        change.deliver(Delivery::pending(id.clone(), &task, EventType::TaskCompleted, Target::TaskCallback, now()));
+        change.deliver(task.delivery(id.clone(), EventType::TaskCompleted, Target::TaskCallback, now()));
         bed.by_faulty.tasks.apply(&change).await.unwrap();
         let (delivery, _) = bed.by_faulty.deliveries.get(&tenant, &id).await.unwrap();
         bed.by_faulty.deliveries.update(&delivery.moved(DeliveryState::Delivered)).await.unwrap();
@@ -265,8 +263,7 @@ async fn a_run_that_is_only_likely_to_be_a_task_s_is_claimed_with_the_change_or_
     let tenant = bed.stores.funded(2).await;
     let (first, second) = (bed.stores.admitted(&tenant).await, bed.stores.admitted(&tenant).await);
     let run = fresh_run();
-    let likely =
-        |task| transition(task, Signal::Accepted { upstream: run.clone(), via: Via::Reconcile }, now()).unwrap();
+    let likely = |task| transition(task, Signal::Accepted { run: run.clone(), via: Via::Resolve }, now()).unwrap();
     bed.store().note(&tenant, &first.id, &Step::new(now(), "x")).await.unwrap();
     let outdated = bed.stores.signal(&first, Signal::SubmitAmbiguous { reason: "x".to_owned() }).await;
 

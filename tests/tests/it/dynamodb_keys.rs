@@ -71,7 +71,7 @@ async fn is_nowhere(bed: &Bed, gone: &Task, only: &Task) {
     let (tenant, store) = (&gone.tenant, bed.store());
     let not_found = |found: Result<(), Error>| assert_eq!(found.unwrap_err().kind, Kind::NotFound);
     not_found(store.get(tenant, &gone.id).await.map(drop));
-    not_found(store.glance(tenant, &gone.id).await.map(drop));
+    not_found(store.get_eventual(tenant, &gone.id).await.map(drop));
     not_found(store.inputs(tenant, &gone.id).await.map(drop));
     not_found(store.note(tenant, &gone.id, &Step::new(now(), "orphaned")).await);
     assert!(store.timeline(tenant, &gone.id).await.unwrap().is_empty());

@@ -2,14 +2,11 @@
 //! moment, never an answer that is wrong.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::callback::{CallbackUrl, EventType};
-use fluxgate_core::delivery::{Attempt, Delivery, DeliveryState, Target};
-use fluxgate_core::endpoint::Endpoint;
 use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
-use fluxgate_core::job::Job;
 use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskStore as _};
-use fluxgate_core::task::{Admission, Idempotency, Signal, State, Task, Via, transition};
+use fluxgate_core::task::{Admission, Idempotency, Job, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target};
 use fluxgate_lambda::batch::Consumer;
 use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::aws_stores::TABLE;
@@ -30,7 +27,7 @@ impl Bed {
             tenant: tenant.clone(),
             id: SystemEntropy.endpoint_id(now()),
             url: CallbackUrl::parse("https://receiver.example/x").unwrap(),
-            secrets: vec![fluxgate_core::signature::Secret::webhook([1; 32])],
+            secrets: vec![fluxgate_core::secret::Secret::webhook([1; 32])],
             event_types: Vec::new(),
             enabled: true,
             created_at: now(),
@@ -58,7 +55,7 @@ impl Bed {
     /// Completes the task, with a delivery to this place.
     async fn complete(&self, task: &Task, target: Target) -> (Task, Delivery) {
         let mut change = transition(task, archived(), now()).unwrap();
-        let delivery = Delivery::pending(DeliveryId::of(&task.id, 0), task, EventType::TaskCompleted, target, now());
+        let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, target, now());
         change.deliver(delivery.clone());
         self.store().apply(&change).await.unwrap();
         (change.task, delivery)
@@ -66,7 +63,7 @@ impl Bed {
 }
 
 #[tokio::test]
-async fn a_glance_is_not_late_about_whether_there_is_such_a_thing() {
+async fn an_eventual_read_is_not_late_about_whether_there_is_such_a_thing() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let endpoint = bed.endpoint(&tenant).await;
@@ -74,8 +71,8 @@ async fn a_glance_is_not_late_about_whether_there_is_such_a_thing() {
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
 
     bed.faulty.next("GetItem", [Fault::Late; 2]);
-    assert_eq!(bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap(), task);
-    assert_eq!(bed.by_faulty.endpoints.glance(&tenant, &endpoint.id).await.unwrap().id, endpoint.id);
+    assert_eq!(bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap(), task);
+    assert_eq!(bed.by_faulty.endpoints.get_eventual(&tenant, &endpoint.id).await.unwrap().id, endpoint.id);
     bed.faulty.next("BatchGetItem", [Fault::Late]);
     assert_eq!(bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap(), (delivery, task));
 
@@ -87,7 +84,7 @@ async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let archiving = bed.stores.archiving(&tenant).await;
-    bed.by_faulty.tasks.glance(&tenant, &archiving.id).await.unwrap();
+    bed.by_faulty.tasks.get_eventual(&tenant, &archiving.id).await.unwrap();
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
     let attempt = Attempt { at: now(), duration_ms: 3, status: Some(503), error: None };
     let tried = delivery.attempted(attempt, DeliveryState::Pending);
@@ -125,7 +122,7 @@ async fn a_wake_takes_the_step_of_the_version_that_it_was_sent_for() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
-    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
+    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
     let deferred = Signal::SubmitDeferred { reason: "x".to_owned(), after_ms: None };
     let task = bed.stores.signal(&task, deferred).await;
     let wake = Job::Wake { tenant: tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
@@ -144,12 +141,12 @@ async fn a_run_that_finished_a_moment_ago_is_not_given_up() {
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
     let long_ago = Timestamp(now().0 - 7 * 3_600_000);
-    let accepted = Signal::Accepted { upstream: fresh_run(), via: Via::Submit };
+    let accepted = Signal::Accepted { run: fresh_run(), via: Via::Submit };
     let change = transition(&task, accepted, long_ago).unwrap();
     bed.store().apply(&change).await.unwrap();
     let fluxgate = bed.by_late_reads().fluxgate;
-    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
-    let archiving = bed.stores.signal(&change.task, finished(change.task.upstream.clone().unwrap())).await;
+    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
+    let archiving = bed.stores.signal(&change.task, finished(change.task.run.clone().unwrap())).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
     let watch = Job::Watch { tenant: tenant.clone(), task: task.id.clone(), round: 3 };
@@ -181,11 +178,11 @@ async fn news_of_a_task_that_is_read_late_reach_it() {
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
     let run = fresh_run();
-    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
-    bed.stores.signal(&task, Signal::Accepted { upstream: run.clone(), via: Via::Submit }).await;
+    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
+    bed.stores.signal(&task, Signal::Accepted { run: run.clone(), via: Via::Submit }).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.by_late_reads().fluxgate.hear(&tenant, &task.id, finished(run)).await.unwrap();
+    bed.by_late_reads().fluxgate.apply_signal(&tenant, &task.id, finished(run)).await.unwrap();
 
     assert_eq!(bed.faulty.left(), 0);
     assert_eq!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state, State::Archiving);
@@ -198,7 +195,7 @@ async fn a_copy_is_begun_though_its_task_is_read_late() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
-    bed.by_faulty.tasks.glance(&tenant, &task.id).await.unwrap();
+    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
     bed.stores.signal(&task, finished(fresh_run())).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
@@ -214,7 +211,7 @@ async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
     let tenant = bed.stores.funded(1).await;
     let endpoint = bed.endpoint(&tenant).await;
     bed.stores.endpoints.disable(&tenant, &endpoint.id).await.unwrap();
-    bed.by_faulty.endpoints.glance(&tenant, &endpoint.id).await.unwrap();
+    bed.by_faulty.endpoints.get_eventual(&tenant, &endpoint.id).await.unwrap();
     bed.enable(&endpoint).await;
     let archiving = bed.stores.archiving(&tenant).await;
     let (task, delivery) = bed.complete(&archiving, Target::Endpoint(endpoint.id)).await;

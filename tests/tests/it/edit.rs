@@ -49,7 +49,7 @@ async fn without_a_public_url_polling_alone_completes_an_edit() {
 }
 
 #[tokio::test]
-async fn a_submit_answers_in_the_vendor_s_shape() {
+async fn a_submit_answers_in_the_provider_s_shape() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
 
@@ -70,7 +70,7 @@ async fn a_submit_answers_in_the_vendor_s_shape() {
 }
 
 #[tokio::test]
-async fn the_upstream_never_learns_the_tenant_s_token_and_the_tenant_never_learns_the_key() {
+async fn the_provider_never_learns_the_tenant_s_token_and_the_tenant_never_learns_the_key() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
 

@@ -25,7 +25,7 @@ impl Within {
             data: folder.path().join("data"),
             listen: free_address(),
             s3_listen: Some("127.0.0.1:0".parse().unwrap()),
-            upstream: Some("emulator".to_owned()),
+            provider: Some("emulator".to_owned()),
             allow_net: vec![net.parse().unwrap()],
             dns_server: vec![DnsServerAddress(dns.addr())],
             bounds: quick(),

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::callback::CallbackUrl;
-use fluxgate_core::endpoint::Endpoint;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::job::Lane;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, Queue as _, TaskStore as _};
-use fluxgate_core::task::{Finished, Signal, State, Task, transition};
+use fluxgate_core::task::{Finished, Lane, Signal, State, Task, transition};
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{CallbackUrl, Endpoint};
 use fluxgate_local::folder::DataFolder;
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::endpoint_store::{ENDPOINTS_MAX, endpoint};

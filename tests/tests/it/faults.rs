@@ -1,4 +1,4 @@
-//! Each way in which the vendor fails: one paid run, one capture or none, and an end.
+//! Each way in which the provider fails: one paid run, one capture or none, and an end.
 
 use fluxgate_emulator::{Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;
@@ -124,10 +124,10 @@ async fn a_500_after_accepting_is_resolved_by_the_webhook_without_a_second_post(
 }
 
 #[tokio::test]
-async fn a_500_after_accepting_is_resolved_by_the_upstream_s_list_when_no_webhook_comes() {
+async fn a_500_after_accepting_is_resolved_by_the_provider_s_list_when_no_webhook_comes() {
     let outcome = outcome(Faults { error_500_after_accept: Fault::Always, ..Faults::default() }, false).await;
 
-    outcome.completed_once("reconcile").await;
+    outcome.completed_once("resolve").await;
     assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
 }
 
@@ -151,7 +151,7 @@ async fn answers_in_another_version_s_words_are_understood_by_every_way_they_com
 
     told.completed_once("webhook").await;
     asked.completed_once("poll").await;
-    listed.completed_once("reconcile").await;
+    listed.completed_once("resolve").await;
     for outcome in [&told, &asked] {
         assert!(!outcome.tenant.steps(&outcome.task).await.contains(&"submit_ambiguous".to_owned()));
     }
@@ -169,7 +169,7 @@ async fn an_accept_followed_by_a_hang_up_is_one_paid_run() {
 async fn an_accept_whose_answer_times_out_is_one_paid_run() {
     let outcome = outcome(Faults { hang_after_accept_ms: 10_000, ..Faults::default() }, false).await;
 
-    outcome.completed_once("reconcile").await;
+    outcome.completed_once("resolve").await;
     assert_eq!(outcome.gateway.emulator.request_count("submit"), 1);
 }
 
@@ -230,7 +230,7 @@ async fn a_failed_run_releases_the_hold_and_is_told() {
     assert_eq!(receiver.about(&task, 1).await[0].json()["type"], "task.failed");
 }
 
-/// As where the vendor answers with whole pictures and a task has 400 KB in all.
+/// As where the provider answers with whole pictures and a task has 400 KB in all.
 #[tokio::test]
 async fn outputs_that_no_store_would_keep_end_the_task_and_release_the_hold() {
     for webhooks in [true, false] {
@@ -262,7 +262,7 @@ async fn failing_polls_only_delay() {
 }
 
 #[tokio::test]
-async fn a_picture_that_cannot_be_fetched_fails_with_the_vendor_s_code() {
+async fn a_picture_that_cannot_be_fetched_fails_with_the_provider_s_code() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let nowhere = format!("{}/uploads/missing.png", gateway.emulator.base_url());
@@ -296,7 +296,7 @@ async fn a_submit_in_doubt_is_never_given_another_tenant_s_run() {
     let with_a_run = other.submit(&picture(200)).await;
 
     assert_eq!(other.ended(&with_a_run).await["status"], "completed");
-    assert_eq!(other.timeline(&with_a_run).await["completed_by"], "reconcile");
+    assert_eq!(other.timeline(&with_a_run).await["completed_by"], "resolve");
     assert_eq!(one.ended(&without_a_run).await["reason"], "submit_lost");
     assert_eq!((one.balance_usd().await, other.balance_usd().await), (1.0, 0.92));
     assert_eq!(gateway.emulator.runs().len(), 1);

@@ -53,7 +53,7 @@ async fn an_array_is_no_object_on_any_route() {
     assert_eq!(tenant.get("/v1/endpoints").await.body, json!([]));
 }
 
-/// In the vendor's envelope and in problems alike.
+/// In the provider's envelope and in problems alike.
 #[tokio::test]
 async fn what_is_missing_unknown_or_mistyped_is_named_as_the_field() {
     let gateway = Gateway::start().await;

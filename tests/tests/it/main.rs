@@ -1,4 +1,4 @@
-//! The product through its public face: HTTP, the command line, the vendor's own SDK.
+//! The product through its public face: HTTP, the command line, the provider's own SDK.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
 
@@ -23,10 +23,12 @@ mod command;
 mod concurrency;
 mod connections;
 mod contract;
+mod core_rooms;
 mod cost;
 mod crash;
 mod dead_links;
 mod demo;
+mod documents;
 mod doubt;
 mod dynamodb;
 mod dynamodb_inputs;
@@ -36,6 +38,8 @@ mod edit;
 mod emulator_within;
 mod endpoints;
 mod fair_lanes;
+mod fair_queue;
+mod fair_queue_on_aws;
 mod faults;
 mod files_on_aws;
 mod folder_modes;
@@ -45,8 +49,6 @@ mod infra;
 mod isolation;
 mod json_bodies;
 mod limits;
-mod line;
-mod line_on_aws;
 mod names;
 mod openapi;
 mod operating;
@@ -54,8 +56,12 @@ mod operator_commands;
 mod output_kinds;
 mod partial;
 mod prices;
+mod provider_money;
+mod provider_webhooks;
 mod python_sdk;
+mod quick_start;
 mod reconcile;
+mod release;
 mod request_forms;
 mod request_parts;
 mod saving;
@@ -72,6 +78,4 @@ mod usage;
 mod usage_export;
 mod usage_export_on_aws;
 mod usage_told;
-mod vendor_money;
-mod vendor_webhooks;
 mod watches_on_aws;

@@ -110,11 +110,11 @@ fn prices_are_set_one_by_one_by_flags_and_all_at_once_by_a_file() {
 async fn a_price_for_a_misspelt_model_is_refused_with_the_name_that_is_meant() {
     let here = Installation::new();
     let emulator = Emulator::start(EmulatorConfig::default()).await.unwrap();
-    let vendor = vendor(&emulator);
+    let provider = provider(&emulator);
     let set = |model: &str, more: &[&str], asked: bool| {
         let price = format!("{model}=1");
         let args = [&["prices", "set", "acme", "--fixed", &price, "--data", &here.data], more].concat();
-        let env = vendor.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let env = provider.each_ref().map(|(name, value)| (*name, value.as_str()));
         let output = tokio::task::block_in_place(|| process::run_with(&args, if asked { &env } else { &[] }));
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
@@ -133,8 +133,8 @@ async fn a_price_for_a_misspelt_model_is_refused_with_the_name_that_is_meant() {
     assert_eq!(set("wavespeed-ai/flux-kontext-next", &[], false).0, Some(0));
 }
 
-fn vendor(emulator: &Emulator) -> [(&'static str, String); 2] {
-    [("FLUXGATE_UPSTREAM", emulator.base_url()), ("WAVESPEED_API_KEY", emulator.api_key().to_owned())]
+fn provider(emulator: &Emulator) -> [(&'static str, String); 2] {
+    [("FLUXGATE_PROVIDER", emulator.base_url()), ("WAVESPEED_API_KEY", emulator.api_key().to_owned())]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,10 +143,10 @@ async fn a_price_is_refused_that_is_under_cost_or_of_which_nobody_knows() {
     let emulator = Emulator::start(EmulatorConfig::default()).await.unwrap();
     let price = format!("{MODEL}=0.01");
     let args = ["prices", "set", "acme", "--fixed", &price, "--force", "--data", &here.data];
-    let vendor = vendor(&emulator);
-    let vendor = vendor.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let provider = provider(&emulator);
+    let provider = provider.each_ref().map(|(name, value)| (*name, value.as_str()));
 
-    let known = tokio::task::block_in_place(|| process::run_with(&args, &vendor));
+    let known = tokio::task::block_in_place(|| process::run_with(&args, &provider));
     let unknown = tokio::task::block_in_place(|| process::run_with(&args, &[]));
 
     let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();

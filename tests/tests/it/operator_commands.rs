@@ -26,7 +26,7 @@ async fn served_elsewhere(provider: &str, key: &str) -> (tempfile::TempDir, Stri
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let listen = free_address().to_string();
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--upstream", provider];
+    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--provider", provider];
     let process = FluxgateProcess::serve(&args, &[("WAVESPEED_API_KEY", key)], &format!("http://{listen}")).await;
     (folder, data, process)
 }
@@ -98,7 +98,7 @@ async fn doctor_tells_a_bucket_server_from_a_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let (listen, buckets) = (free_address().to_string(), free_address().to_string());
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", &buckets, "--upstream", "emulator"];
+    let args = ["--data", &data, "--listen", &listen, "--s3-listen", &buckets, "--provider", "emulator"];
     let _process = FluxgateProcess::serve(&args, &[], &format!("http://{listen}")).await;
 
     let checked = process::run(&["doctor", "--data", &data, "--url", &format!("http://{buckets}")]);

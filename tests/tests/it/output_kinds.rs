@@ -1,4 +1,4 @@
-//! Models whose outputs are no pictures: whatever the vendor calls an output is archived, paid and told, and none is ever opened
+//! Models whose outputs are no pictures: whatever the provider calls an output is archived, paid and told, and none is ever opened
 //! as a page.
 
 use fluxgate_emulator::{Faults, OddOutput};

@@ -106,7 +106,7 @@ async fn a_price_of_one_model_leaves_the_others_and_is_shown_in_usd_and_percent(
 }
 
 #[tokio::test]
-async fn a_price_for_a_model_that_the_vendor_does_not_list_is_refused_unless_it_is_forced() {
+async fn a_price_for_a_model_that_the_provider_does_not_list_is_refused_unless_it_is_forced() {
     let gateway = Gateway::start().await;
     let (operator, _) = (gateway.operator(), gateway.tenant("acme", "1").await);
     let slip = "wavespeed-ai/flux-kontext-mx";

@@ -1,4 +1,4 @@
-//! The vendor's own Python SDK, unchanged, against `fluxgate serve`.
+//! The provider's own Python SDK, unchanged, against `fluxgate serve`.
 
 use std::process::Command;
 
@@ -20,14 +20,14 @@ print("ok", len(picture.content))
 "#;
 
 #[tokio::test]
-async fn run_and_upload_of_the_vendor_s_python_sdk_work_unchanged() {
+async fn run_and_upload_of_the_provider_s_python_sdk_work_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let photo = folder.path().join("photo.jpg");
     std::fs::write(&photo, fluxgate_emulator::DEMO_PHOTO).unwrap();
     let listen = free_address().to_string();
     let base_url = format!("http://{listen}");
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--upstream", "emulator"];
+    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--provider", "emulator"];
     let _process = FluxgateProcess::serve(&args, &[], &base_url).await;
     assert!(process::run(&["tenants", "add", "acme", "--data", &data]).status.success());
     let token = String::from_utf8(process::run(&["token", "acme", "--data", &data]).stdout).unwrap();

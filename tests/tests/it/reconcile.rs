@@ -1,4 +1,4 @@
-//! Our captures against the vendor's bills.
+//! Our captures against the provider's bills.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -43,7 +43,7 @@ fn codes(report: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn after_a_burst_the_sums_are_the_ledger_s_and_the_vendor_s() {
+async fn after_a_burst_the_sums_are_the_ledger_s_and_the_provider_s() {
     let gateway = Gateway::start().await;
     let (acme, other) = (gateway.tenant("acme", "10").await, gateway.tenant("other", "10").await);
     let prices: Value = serde_json::from_str(MARKUP).unwrap();
@@ -83,10 +83,10 @@ async fn runs_that_nobody_owns_and_runs_that_nobody_paid_are_found() {
     assert_eq!(stranger.status(), 200);
 
     let data = gateway.server.folder().path.to_str().unwrap().to_owned();
-    let (upstream, key) = (gateway.emulator.base_url(), gateway.emulator.api_key().to_owned());
+    let (provider, key) = (gateway.emulator.base_url(), gateway.emulator.api_key().to_owned());
     let run = move |args: &'static [&'static str]| {
         let args = [args, &["--data", &data]].concat();
-        process::run_with(&args, &[("FLUXGATE_UPSTREAM", &upstream), ("WAVESPEED_API_KEY", &key)])
+        process::run_with(&args, &[("FLUXGATE_PROVIDER", &provider), ("WAVESPEED_API_KEY", &key)])
     };
     let (report, told) =
         tokio::task::spawn_blocking(move || (run(&["reconcile", "--json"]), run(&["reconcile"]))).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_run_that_shows_itself_after_its_task_was_given_up_is_an_orphan_of_tha
     let bounds = BoundsSettings { unknown_max_ms: Some(300), ..fluxgate_tests::gateway::quick() };
     let gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
     let tenant = gateway.tenant("acme", "1").await;
-    // A picture that was replaced on its way cannot be matched with the vendor's list.
+    // A picture that was replaced on its way cannot be matched with the provider's list.
     let picture = STANDARD.encode(fluxgate_emulator::DEMO_PHOTO);
     let inputs = json!({ "prompt": "a sketch", "image": format!("data:image/jpeg;base64,{picture}") });
     let faults = Faults { hang_up_after_accept: Fault::Times(1), webhook_late_ms: 4_000, ..Faults::default() };
@@ -127,7 +127,7 @@ async fn a_run_that_shows_itself_after_its_task_was_given_up_is_an_orphan_of_tha
 
 /// As after a restart of the emulator: no bill, no list, and captures that stay.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vendor_that_forgot_its_runs_is_said_and_nothing_is_called_a_margin() {
+async fn a_provider_that_forgot_its_runs_is_said_and_nothing_is_called_a_margin() {
     let bounds = BoundsSettings { unknown_max_ms: Some(600_000), denials_span_ms: Some(600_000), ..quick() };
     let mut gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
     let tenant = gateway.tenant("acme", "1").await;
@@ -142,9 +142,9 @@ async fn a_vendor_that_forgot_its_runs_is_said_and_nothing_is_called_a_margin() 
 
     let report = gateway.operator().get("/reconcile").await.body;
     let data = gateway.server.folder().path.to_str().unwrap().to_owned();
-    let (upstream, key) = (gateway.emulator.base_url(), gateway.emulator.api_key().to_owned());
+    let (provider, key) = (gateway.emulator.base_url(), gateway.emulator.api_key().to_owned());
     let told = tokio::task::spawn_blocking(move || {
-        let env = [("FLUXGATE_UPSTREAM", upstream.as_str()), ("WAVESPEED_API_KEY", &key)];
+        let env = [("FLUXGATE_PROVIDER", provider.as_str()), ("WAVESPEED_API_KEY", &key)];
         process::run_with(&["reconcile", "--data", &data], &env)
     });
     let told = String::from_utf8(told.await.unwrap().stdout).unwrap();
@@ -181,7 +181,7 @@ async fn days_that_cannot_be_are_refused_and_a_deleted_tenant_s_runs_are_no_orph
 }
 
 #[tokio::test]
-async fn the_admin_function_reads_the_vendor_s_books() {
+async fn the_admin_function_reads_the_provider_s_books() {
     let stack = Stack::start().await;
     let tenant = stack.tenant("acme", "1").await;
     burst(&tenant, 2).await;

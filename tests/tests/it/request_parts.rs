@@ -5,7 +5,7 @@ use fluxgate_tests::{Gateway, Stack, TestTenant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Its code and field; asserts that it is a 400 of the vendor's kind under `/api`, and a problem elsewhere.
+/// Its code and field; asserts that it is a 400 of the provider's kind under `/api`, and a problem elsewhere.
 fn refusal(path: &str, answer: &Answer) -> (String, String) {
     let content_type = answer.headers["content-type"].to_str().unwrap();
     assert_eq!(answer.status, 400, "{path}: {:?}", answer.body);

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use fluxgate_aws::sqs::{OverTasks, QueueUrls, Record, Settlement, SqsQueue, SqsSettings};
-use fluxgate_core::Kind;
-use fluxgate_core::Result;
+use fluxgate_aws::sqs::{OverTasks, QueueUrls, Record, Removal, SqsQueue, SqsSettings};
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::job::{Delayed, Job, Lane};
 use fluxgate_core::port::{Lease, Queue as _, SystemClock};
+use fluxgate_core::task::{Delayed, Job, Lane};
+use fluxgate_core::{Kind, Result};
 use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::contract::{fresh_task_id, fresh_tenant, now};
 use fluxgate_tests::{Ministack, eventually};
@@ -231,7 +230,7 @@ async fn a_watch_whose_task_is_over_does_not_go_on_and_other_jobs_do() {
 
 #[tokio::test]
 async fn a_batch_s_record_is_left_to_its_runtime_and_what_comes_next_is_sent() {
-    let bed = Bed::with(|settings| settings.settlement = Settlement::ByRuntime).await;
+    let bed = Bed::with(|settings| settings.removal = Removal::ByRuntime).await;
     bed.send(&archive(&fresh_tenant())).await;
     let message = bed.messages(bed.archive_url()).await.remove(0);
 
@@ -247,7 +246,7 @@ async fn a_batch_s_record_is_left_to_its_runtime_and_what_comes_next_is_sent() {
 
 #[tokio::test]
 async fn a_batch_s_records_that_are_early_or_no_jobs_count_as_done() {
-    let early = |settings: &mut SqsSettings| (settings.delay_max_s, settings.settlement) = (1, Settlement::ByRuntime);
+    let early = |settings: &mut SqsSettings| (settings.delay_max_s, settings.removal) = (1, Removal::ByRuntime);
     let bed = Bed::with(early).await;
     bed.send_after(&archive(&fresh_tenant()), 30_000).await;
     let message = bed.messages(bed.archive_url()).await.remove(0);

@@ -154,3 +154,41 @@ fn adapters_do_not_know_each_other_and_the_core_knows_none() {
         }
     }
 }
+
+/// One word for each thing: what is not said any more, and what is said instead. ADRs and the CHANGELOG tell what was; whatever
+/// reads stored forms, names of secrets and flags of earlier releases names them.
+#[test]
+fn a_thing_has_one_word() {
+    let banned = [("vendor", "provider"), ("upstream", "provider"), ("glance", "get_eventual"), ("manieth", "ordinal")];
+    let spoken_of_once = [
+        "functions/local/src/renamed.rs",
+        "shared/aws/src/dynamodb/task_item.rs",
+        "shared/core/src/domain/task/record.rs",
+        "shared/embedded/src/sqlite/migrations/1.sql",
+        "shared/embedded/src/sqlite/migrations/5.sql",
+        "shared/core/src/app/advance.rs",
+        "tests/tests/it/command.rs",
+        "tests/tests/it/tidy.rs",
+    ];
+    for name in tracked() {
+        let is_history =
+            name.starts_with("shared/docs/adr/") || ["CHANGELOG.md", "Cargo.lock"].contains(&name.as_str());
+        if is_history || spoken_of_once.contains(&name.as_str()) {
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(root().join(&name)) else { continue };
+        let text = text.to_lowercase().replace("fluxgate/upstream-key", "");
+        for (word, instead) in banned {
+            let line = text.lines().position(|line| line.contains(word));
+            assert_eq!(line, None, "{name} says '{word}'; it is called '{instead}' (lines from 0)");
+        }
+    }
+}
+
+/// The files of the project, without what is built.
+fn tracked() -> Vec<String> {
+    let output = std::process::Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
+    let names: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert!(names.len() > 300, "the files were not listed");
+    names
+}

@@ -113,12 +113,12 @@ async fn two_authorization_headers_are_401_on_every_api() {
 async fn a_request_without_a_token_is_401_and_says_how_to_send_one() {
     let gateway = Gateway::start().await;
 
-    let vendor = gateway.http().get(gateway.url("/api/v3/balance")).send().await.unwrap();
+    let provider = gateway.http().get(gateway.url("/api/v3/balance")).send().await.unwrap();
     let native = gateway.http().get(gateway.url("/v1/endpoints")).send().await.unwrap();
 
-    assert_eq!((vendor.status().as_u16(), native.status().as_u16()), (401, 401));
-    assert_eq!(vendor.headers()["www-authenticate"], "Bearer");
+    assert_eq!((provider.status().as_u16(), native.status().as_u16()), (401, 401));
+    assert_eq!(provider.headers()["www-authenticate"], "Bearer");
     assert_eq!(native.headers()["content-type"], "application/problem+json");
-    let body: serde_json::Value = vendor.json().await.unwrap();
+    let body: serde_json::Value = provider.json().await.unwrap();
     assert_eq!((&body["code"], &body["error_code"]), (&json!(401), &json!("token_missing")));
 }

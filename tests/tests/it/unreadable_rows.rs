@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fluxgate_core::job::{Delayed, Job, Lane};
 use fluxgate_core::port::{Queue as _, SystemClock};
+use fluxgate_core::task::{Delayed, Job, Lane};
 use fluxgate_embedded::sqlite::SqliteStore;
 use fluxgate_tests::contract::{fresh_task_id, fresh_tenant};
 use fluxgate_tests::gateway::free_address;
@@ -65,7 +65,7 @@ async fn a_trust_that_cannot_be_read_shuts_out_its_own_tenant_and_no_other() {
     let (_folder, data) = spoilt("UPDATE trusts SET body = '[]' WHERE tenant = 'acme'");
     let base_url = format!("http://{}", free_address());
     let listen = base_url.trim_start_matches("http://");
-    let args = ["--data", &data, "--listen", listen, "--s3-listen", "127.0.0.1:0", "--upstream", "emulator"];
+    let args = ["--data", &data, "--listen", listen, "--s3-listen", "127.0.0.1:0", "--provider", "emulator"];
     let _process = FluxgateProcess::serve(&args, &[], &base_url).await;
 
     let [acme, other] =

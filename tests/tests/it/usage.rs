@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use fluxgate_core::audit::Actor;
+use fluxgate_core::app::{PricesChange, PricesEdit};
 use fluxgate_core::day::Day;
-use fluxgate_core::flow::{PricesChange, PricesEdit};
 use fluxgate_core::money::{EntryKind, Price, Unlisted};
 use fluxgate_core::port::{AccountStore as _, TaskStore as _};
+use fluxgate_core::tenant::Actor;
 use fluxgate_core::time::Timestamp;
 use fluxgate_emulator::{Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;

@@ -94,7 +94,7 @@ async fn an_export_comes_to_the_ledger_s_captures_and_the_next_one_adds_only_wha
     assert_eq!(events.last().unwrap()["id"], new);
     let data = &events[0]["data"];
     assert_eq!(data["charged_usd"], MicroUsd(data["charged_micro_usd"].as_i64().unwrap()).decimal());
-    assert!(data["vendor_cost_micro_usd"].as_i64().unwrap() > 0 && data["upstream_run"].is_string(), "{data}");
+    assert!(data["provider_cost_micro_usd"].as_i64().unwrap() > 0 && data["provider_run"].is_string(), "{data}");
     assert_eq!((&data["outputs"], &events[0]["time"]), (&1.into(), &data["completed_at"]));
 }
 

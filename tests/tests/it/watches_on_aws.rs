@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
 use fluxgate_aws::sqs::OverTasks as _;
-use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::{Admitted, Queue as _};
-use fluxgate_core::task::Admission;
+use fluxgate_core::task::{Admission, Job, Lane};
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::{admission, now};
 use fluxgate_tests::eventually;
@@ -62,8 +61,8 @@ async fn an_audit_that_runs_out_of_time_says_so_and_nothing_else() {
     bed.stores.admitted(&tenant).await;
     let fluxgate = consumer(&bed.stores, &bed.ministack, bed.direct.queues.clone()).fluxgate;
 
-    let unfinished = fluxgate.audit(&tenant, now()).await.unwrap_err();
-    let finished = fluxgate.audit(&tenant, now().plus_ms(60_000)).await.unwrap();
+    let unfinished = fluxgate.sweep(&tenant, now()).await.unwrap_err();
+    let finished = fluxgate.sweep(&tenant, now().plus_ms(60_000)).await.unwrap();
 
-    assert_eq!((unfinished.code, finished.live), ("audit_unfinished", 1));
+    assert_eq!((unfinished.code, finished.live), ("sweep_unfinished", 1));
 }

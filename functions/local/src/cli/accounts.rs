@@ -2,11 +2,11 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use fluxgate_core::audit::Actor;
+use fluxgate_core::app::{BooksFinding, Tenancy};
 use fluxgate_core::counted;
-use fluxgate_core::flow::{BooksFinding, Tenancy};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
+use fluxgate_core::tenant::Actor;
 
 use super::budget::{self, BudgetArgs};
 use super::{FolderArgs, print};

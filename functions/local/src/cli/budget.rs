@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use fluxgate_core::audit::Actor;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone};
+use fluxgate_core::tenant::Actor;
 
 use super::FolderArgs;
 use super::accounts::tenancy;

@@ -6,16 +6,16 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
 use fluxgate_core::port::{AccountCheck, TenantStore};
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_embedded::sqlite::FolderLock;
 use serde_json::Value;
 use url::{Host, Url};
 
 use super::access::{gateway_url, written_url};
-use super::{FolderArgs, print, vendor_check};
+use super::{FolderArgs, print, provider_check};
 use crate::client::{NothingAnswers, foreign, unanswered};
 use crate::folder::DataFolder;
-use crate::server::named_vendor;
+use crate::server::named_provider;
 use crate::settings::Settings;
 
 /// The gateway may have to ask the provider first.
@@ -41,7 +41,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
         ("data folder", data_folder(&args).await),
         ("disk", disk(&args)),
         ("gateway", gateway(&args).await),
-        ("upstream", upstream(&args).await),
+        ("provider", provider(&args).await),
     ];
     let mut bad = 0;
     for (name, outcome) in checks {
@@ -139,21 +139,21 @@ fn admin_token(args: &DoctorArgs) -> Option<Secret> {
     Some(folder.secrets.admin_token)
 }
 
-/// The vendor is asked whether it takes the key: of the gateway that runs, else the one that would be used from here.
-async fn upstream(args: &DoctorArgs) -> Result<String> {
+/// The provider is asked whether it takes the key: of the gateway that runs, else the one that would be used from here.
+async fn provider(args: &DoctorArgs) -> Result<String> {
     let settings = Settings::load(None, serde_json::json!({}))?;
     let health = health(args).await.ok().flatten();
-    let used = health.as_ref().and_then(|health| health.pointer("/settings/upstream")).and_then(Value::as_str);
+    let used = health.as_ref().and_then(|health| health.pointer("/settings/provider")).and_then(Value::as_str);
     if let Some(used) = used
         && let Some(told) = provider_of_gateway(args).await?
     {
-        return vendor_check::told(used, told).map(|text| format!("the running gateway uses {text}"));
+        return provider_check::told(used, told).map(|text| format!("the running gateway uses {text}"));
     }
-    if let Some((name, vendor)) = named_vendor(&settings)? {
-        return vendor_check::check(&name, &vendor).await;
+    if let Some((name, provider)) = named_provider(&settings)? {
+        return provider_check::check(&name, &provider).await;
     }
     Ok(match health {
-        None => "the bundled emulator; set WAVESPEED_API_KEY to use and to check the vendor".to_owned(),
+        None => "the bundled emulator; set WAVESPEED_API_KEY to use and to check the provider".to_owned(),
         Some(_) => {
             "the running gateway is of another data folder and does not say; name that one with --data".to_owned()
         }

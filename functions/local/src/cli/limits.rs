@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use fluxgate_core::limits::Limits;
+use fluxgate_core::tenant::Limits;
 
 /// What is left out stays as it is.
 #[derive(Args)]
@@ -17,7 +17,7 @@ pub(super) struct LimitsArgs {
     /// Tasks that are not over
     #[arg(long, value_name = "N", value_parser = limit)]
     tasks_in_flight: Option<Limit>,
-    /// The share of the vendor's account while others wait as well; 'none' for 1
+    /// The share of the provider's account while others wait as well; 'none' for 1
     #[arg(long, value_name = "N", value_parser = limit)]
     weight: Option<Limit>,
 }

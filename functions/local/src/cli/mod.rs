@@ -15,6 +15,7 @@ mod outputs;
 mod prices;
 mod print;
 mod progress;
+mod provider_check;
 mod reconcile;
 mod serve;
 mod signals;
@@ -22,22 +23,22 @@ mod tasks;
 mod tenants;
 mod token;
 mod usage;
-mod vendor_check;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::renamed::renamed;
 use print::OutputFailed;
 use signals::Stopped;
 
 /// A gateway and webhook relay for asynchronous image models.
 ///
-/// Tenants call it with their own tokens; it keeps the vendor's key, copies outputs into the tenant's bucket, sends signed
+/// Tenants call it with their own tokens; it keeps the provider's key, copies outputs into the tenant's bucket, sends signed
 /// callbacks and charges each run once.
 #[derive(Parser)]
 #[command(
@@ -55,7 +56,7 @@ Run it:
   fluxgate edit photo.jpg 'make it a watercolour' --tenant acme --data ./data
 
 Settings: every flag of 'serve' is also FLUXGATE_<NAME> in the environment and a key of the TOML file given with --config;
-flags win over environment over file. The vendor's key is read from WAVESPEED_API_KEY alone."
+flags win over environment over file. The provider's key is read from WAVESPEED_API_KEY alone."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -68,7 +69,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the gateway, its workers and the S3 server in this process
     Serve(Box<serve::ServeArgs>),
-    /// Run the emulator of the vendor's API alone
+    /// Run the emulator of the provider's API alone
     Emulator(Box<emulator::EmulatorCommand>),
     /// Make, list, show, change, suspend and delete tenants
     Tenants(tenants::TenantsArgs),
@@ -86,7 +87,7 @@ enum Command {
     Tasks(tasks::TasksArgs),
     /// Sum up what a tenant used and was charged, by day and model; export what was charged
     Usage(usage::UsageArgs),
-    /// Compare what tenants were charged with the vendor's bills; exit code 1 when something differs
+    /// Compare what tenants were charged with the provider's bills; exit code 1 when something differs
     Reconcile(reconcile::ReconcileArgs),
     /// Check this machine and a data folder
     Doctor(doctor::DoctorArgs),
@@ -131,6 +132,11 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 /// Help and version are results; the rest says what is wrong with the command line.
 fn shown(error: &clap::Error) -> ExitCode {
     let printed = error.print().and_then(|()| std::io::stdout().flush());
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && let Some(now) = renamed(flag).filter(|_| error.kind() == ErrorKind::UnknownArgument)
+    {
+        print::note(format_args!("'{flag}' is called '{now}' now"));
+    }
     match (error.kind(), printed) {
         (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error)) => failed(&OutputFailed::from(error).into()),
         _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Args, Subcommand};
-use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::{PricesChange, PricesEdit};
+use fluxgate_core::app::{PricesChange, PricesEdit};
 use fluxgate_core::id::{ModelId, TenantId};
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{MicroUsd, Price, PriceBook, PriceBookTerms, Unlisted, parse_percent};
+use fluxgate_core::tenant::Actor;
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
-use crate::server::vendor_of;
+use crate::server::provider_of;
 use crate::settings::Settings;
 
 #[derive(Args)]
@@ -42,7 +42,7 @@ struct SetArgs {
     /// The same price for every run of a model; repeatable
     #[arg(long, value_name = "MODEL=USD", value_parser = fixed)]
     fixed: Vec<(ModelId, Price)>,
-    /// What the vendor asks for a run of a model and so much more, such as 20 or 12.5; repeatable
+    /// What the provider asks for a run of a model and so much more, such as 20 or 12.5; repeatable
     #[arg(long, value_name = "MODEL=PERCENT", value_parser = markup)]
     markup: Vec<(ModelId, Price)>,
     /// The same for every model that is not listed
@@ -54,7 +54,7 @@ struct SetArgs {
     /// A price book as JSON, as 'show' prints it, in place of the whole one
     #[arg(long, value_name = "JSON", conflicts_with_all = ["fixed", "markup", "default_markup", "only_listed"])]
     file: Option<PathBuf>,
-    /// Although the vendor's catalogue does not list a model, or not yet
+    /// Although the provider's catalogue does not list a model, or not yet
     #[arg(long)]
     force: bool,
     /// Although runs would be sold for less than they cost
@@ -70,7 +70,7 @@ struct RemoveArgs {
     /// The models, such as wavespeed-ai/flux-kontext-max
     #[arg(required_unless_present = "all", value_name = "MODEL", value_parser = ModelId::parse)]
     models: Vec<ModelId>,
-    /// The whole book: every model at what the vendor asks
+    /// The whole book: every model at what the provider asks
     #[arg(long, conflicts_with = "models")]
     all: bool,
     /// Although runs would be sold for less than they cost
@@ -84,7 +84,7 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
     match args.command {
         PricesCommand::Show { name, folder } => {
             let folder = DataFolder::open_existing(&folder.data)?;
-            let tenant = folder.tenancy(None).tenants.current(&name).await?;
+            let tenant = folder.tenancy(None).tenants.get(&name).await?;
             show(&tenant.prices, tenant.version)
         }
         PricesCommand::Set(args) => {
@@ -105,10 +105,10 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
 
 async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
-    // Prices that need no answer of the vendor are set without it.
-    let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?);
-    let unknown = vendor.as_ref().err().map(|error| format!("{error:#}"));
-    let tenancy = folder.tenancy(vendor.ok());
+    // Prices that need no answer of the provider are set without it.
+    let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?);
+    let unknown = provider.as_ref().err().map(|error| format!("{error:#}"));
+    let tenancy = folder.tenancy(provider.ok());
     let changed = tenancy.set_prices(name, change, &Actor::cli()).await;
     let changed = changed.map_err(|error| with_flags(error, unknown.as_deref()))?;
     if !changed.under_cost.is_empty() {
@@ -126,7 +126,7 @@ fn show(prices: &PriceBook, version: u64) -> Result<()> {
     print::line(serde_json::to_string_pretty(&PriceBookTerms::of(prices, version))?)
 }
 
-/// The flags as they are called here, and why the vendor could not be asked.
+/// The flags as they are called here, and why the provider could not be asked.
 fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Error {
     let text = error.message.replace("allow_under_cost=true", "--allow-under-cost").replace("force=true", "--force");
     match (error.code, unknown) {

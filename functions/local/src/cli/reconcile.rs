@@ -4,12 +4,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
 use fluxgate_core::day::Day;
+use fluxgate_core::metering::reconcile::{Margin, ReconcileReport, last_days};
 use fluxgate_core::port::{Clock as _, SystemClock};
-use fluxgate_core::reconcile::{Margin, Report, last_days};
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
-use crate::server::vendor_of;
+use crate::server::provider_of;
 use crate::settings::Settings;
 
 #[derive(Args)]
@@ -33,9 +33,9 @@ fn day(text: &str) -> Result<Day, String> {
 
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    let vendor = vendor_of(&folder, &Settings::load(None, serde_json::json!({}))?)?;
+    let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?)?;
     let window = last_days(args.from, args.to, SystemClock.now()).window()?;
-    let report = folder.tenancy(Some(vendor)).reconcile(window).await?;
+    let report = folder.tenancy(Some(provider)).reconcile(window).await?;
     if args.json {
         print::line(serde_json::to_string_pretty(&report.to_json())?)?;
     } else {
@@ -48,7 +48,7 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     }
 }
 
-fn table(report: &Report) -> Result<()> {
+fn table(report: &ReconcileReport) -> Result<()> {
     for line in &report.margins {
         let Margin { tenant, model, runs, charged_runs, billed, charged, margin } = line;
         print::line(format_args!(
@@ -76,8 +76,8 @@ fn table(report: &Report) -> Result<()> {
     ))?;
     if totals.forgotten > 0 {
         print::line(format_args!(
-            "the vendor knows nothing of {} of the charged runs: the emulator forgets its runs when it stops; of another \
-             vendor see whether FLUXGATE_UPSTREAM and WAVESPEED_API_KEY name the one that ran them",
+            "the provider knows nothing of {} of the charged runs: the emulator forgets its runs when it stops; of another \
+             provider see whether FLUXGATE_PROVIDER and WAVESPEED_API_KEY name the one that ran them",
             totals.forgotten
         ))?;
     }

@@ -12,8 +12,8 @@ use serde::Serialize;
 use url::Url;
 
 use super::signals::stop_signal;
-use super::{logging, print, vendor_check};
-use crate::server::{Server, named_vendor};
+use super::{logging, print, provider_check};
+use crate::server::{Server, named_provider};
 use crate::settings::{DnsServer, Settings};
 use crate::values::{count, http_url, listen_address};
 
@@ -49,28 +49,28 @@ struct Flags {
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_public_url: Option<Url>,
-    /// How the vendor reaches this process with webhooks; without it completions come by polling
+    /// How the provider reaches this process with webhooks; without it completions come by polling
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<Url>,
-    /// 'emulator', or the vendor's base URL [default: the vendor when WAVESPEED_API_KEY is set, else the emulator]
+    /// 'emulator', or the provider's base URL [default: the provider when WAVESPEED_API_KEY is set, else the emulator]
     #[arg(long, value_name = "emulator|URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<String>,
-    /// Submits a minute that the vendor's account allows; more wait in line, fairly by their tenants' weights [default: no limit]
+    provider: Option<String>,
+    /// Submits a minute that the provider's account allows; more wait in the fair queue, by their tenants' weights [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_rate_per_minute: Option<NonZeroU32>,
-    /// Runs at once that the vendor's account allows; more wait in line, fairly by their tenants' weights [default: no limit]
+    provider_rate_per_minute: Option<NonZeroU32>,
+    /// Runs at once that the provider's account allows; more wait in the fair queue, by their tenants' weights [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_concurrency: Option<NonZeroU32>,
-    /// A network that callbacks, pictures and outputs may lie in although it is not public; repeatable
-    #[arg(long, value_name = "CIDR")]
+    provider_concurrency: Option<NonZeroU32>,
+    /// A network that callbacks, pictures and outputs may lie in although it is not public; repeatable, or with commas between
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow_net: Vec<IpNet>,
-    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable
-    #[arg(long, value_name = "ADDR[:PORT]")]
+    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable, or with commas between
+    #[arg(long, value_name = "ADDR[:PORT]", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dns_server: Vec<DnsServer>,
     /// What is logged, such as 'info' or 'fluxgate_core=debug' [default: info]
@@ -89,12 +89,12 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let data = settings.data.display().to_string();
     let unreachable =
         settings.listen.ip().is_unspecified() && (settings.base_url.is_none() || settings.s3_public_url.is_none());
-    let vendor = named_vendor(&settings)?;
+    let provider = named_provider(&settings)?;
     let server = Server::start(settings).await?;
     print::note(format_args!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url()));
     if let Some(emulator) = server.emulator() {
         print::note(
-            "the upstream is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the vendor",
+            "the provider is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the provider",
         );
         let (url, key) = (emulator.base_url(), emulator.api_key());
         print::note(format_args!("break it on purpose: PUT {url}/_emulator/faults with 'Authorization: Bearer {key}'"));
@@ -104,8 +104,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
             "URLs in answers name this machine as 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url",
         );
     }
-    if let Some((name, vendor)) = vendor {
-        tokio::spawn(async move { tell_of_vendor(&name, &vendor).await });
+    if let Some((name, provider)) = provider {
+        tokio::spawn(async move { tell_of_provider(&name, &provider).await });
     }
     stop_signal().await;
     print::note("stopping: no more is accepted, what is in hand is finished");
@@ -113,9 +113,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     Ok(())
 }
 
-/// The server goes on either way: tasks wait until the vendor takes them.
-async fn tell_of_vendor(name: &str, vendor: &WaveSpeedClient) {
-    match vendor_check::check(name, vendor).await {
+/// The server goes on either way: tasks wait until the provider takes them.
+async fn tell_of_provider(name: &str, provider: &WaveSpeedClient) {
+    match provider_check::check(name, provider).await {
         Ok(text) => print::note(text),
         Err(error) => {
             print::note(format_args!("WARNING: {error:#}. Until then tasks wait, and nothing is submitted."));

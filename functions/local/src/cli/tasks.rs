@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
-use fluxgate_core::delivery::Target;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::{DeliveryStore as _, TaskStore};
 use fluxgate_core::task::{Produced, State, Task};
+use fluxgate_core::webhook::Target;
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;

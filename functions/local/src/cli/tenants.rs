@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::{Deletion, NewDestination, Tenancy, TenantChange};
+use fluxgate_core::app::{Deletion, NewDestination, Tenancy, TenantChange};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{AccountStore as _, Clock as _, EndpointStore, SystemClock, TenantStore};
-use fluxgate_core::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
+use fluxgate_core::tenant::{Actor, Tenant, TenantState, Trust, UnarchivedOutputs};
 use serde_json::{Value, json};
 
 use super::limits::LimitsArgs;
@@ -145,7 +144,7 @@ fn remarks(tenant: &Tenant, account: &Account) -> String {
 
 async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
-    let tenant = TenantStore::get(&folder.store, name).await?;
+    let tenant = TenantStore::get_eventual(&folder.store, name).await?;
     let shown = view(&folder, &tenant).await?;
     print::line(serde_json::to_string_pretty(&shown)?)
 }
@@ -157,7 +156,7 @@ fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
 async fn change(args: ChangeArgs) -> Result<()> {
     let OneTenant { name, folder } = args.tenant;
     let tenancy = tenancy(&folder)?;
-    let now = tenancy.tenants.current(&name).await?;
+    let now = tenancy.tenants.get(&name).await?;
     let limits = args.limits.of(now.limits);
     let now = now.destination;
     let trust = args.trust.as_deref().map(trust).transpose()?;

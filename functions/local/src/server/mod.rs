@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use axum::body::Body;
 use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_edge::OperatorToken;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
@@ -29,7 +29,7 @@ use tower::ServiceExt as _;
 use crate::connections::Listeners;
 use crate::folder::{DataFolder, NotedProvider};
 use crate::pictures;
-use crate::settings::{Settings, UpstreamChoice};
+use crate::settings::{ProviderChoice, Settings};
 use pump::Pump;
 
 /// A running gateway. Dropping it leaves everything to be taken up by the next one, as a crash does.
@@ -72,8 +72,8 @@ impl Server {
         edge.fluxgate.recount_all_slots().await?;
         let pump = Pump::start(&edge.fluxgate);
         let recovery = tokio::spawn(recovery::recover(edge.fluxgate.clone()));
-        let vendor = wiring::upstream(&settings, emulator.as_ref(), Bounds::default().upstream_timeout_ms)?;
-        let tenancy = Arc::new(folder.tenancy(Some(Arc::new(vendor))));
+        let provider = wiring::provider(&settings, emulator.as_ref(), Bounds::default().provider_timeout_ms)?;
+        let tenancy = Arc::new(folder.tenancy(Some(Arc::new(provider))));
         let router = fluxgate_edge::api_router(edge.clone())
             .merge(fluxgate_edge::receiver_router(edge))
             .merge(fluxgate_edge::admin_router_with_token(tenancy, OperatorToken::new(&folder.secrets.admin_token)))
@@ -125,29 +125,29 @@ impl Server {
     }
 }
 
-/// The vendor for a command that runs apart from the server: the one that FLUXGATE_UPSTREAM names, else that of the server which
+/// The provider for a command that runs apart from the server: the one that FLUXGATE_PROVIDER names, else that of the server which
 /// serves the folder now, else the one that the key alone stands for.
-pub(crate) fn vendor_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<WaveSpeedClient>> {
+pub(crate) fn provider_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<WaveSpeedClient>> {
     let is_served = FolderLock::acquire(&folder.path).is_err();
     let noted = folder.noted_provider().filter(|_| is_served);
-    let provider = match (settings.upstream.is_some(), noted) {
-        (false, Some(noted)) => noted.with_key(settings.vendor_key.clone())?,
-        (_, noted) => match settings.upstream()? {
-            UpstreamChoice::Vendor { url, key } => (url, key),
-            UpstreamChoice::Emulator => {
-                let text = "the emulator runs within 'fluxgate serve': start that first, or name the vendor in FLUXGATE_UPSTREAM";
+    let provider = match (settings.provider.is_some(), noted) {
+        (false, Some(noted)) => noted.with_key(settings.provider_key.clone())?,
+        (_, noted) => match settings.provider()? {
+            ProviderChoice::Remote { url, key } => (url, key),
+            ProviderChoice::Emulator => {
+                let text = "the emulator runs within 'fluxgate serve': start that first, or name the provider in FLUXGATE_PROVIDER";
                 noted.filter(|noted| noted.api_key.is_some()).context(text)?.with_key(None)?
             }
         },
     };
-    Ok(Arc::new(wiring::vendor(provider, Bounds::default().upstream_timeout_ms)?))
+    Ok(Arc::new(wiring::provider_client(provider, Bounds::default().provider_timeout_ms)?))
 }
 
-/// The vendor that the settings name, and how to call it in a text; `None` for the emulator.
-pub(crate) fn named_vendor(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
-    let UpstreamChoice::Vendor { url, key } = settings.upstream()? else { return Ok(None) };
+/// The provider that the settings name, and how to call it in a text; `None` for the emulator.
+pub(crate) fn named_provider(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
+    let ProviderChoice::Remote { url, key } = settings.provider()? else { return Ok(None) };
     let name = url.origin().ascii_serialization();
-    Ok(Some((name, wiring::vendor((url, key), Bounds::default().upstream_timeout_ms)?)))
+    Ok(Some((name, wiring::provider_client((url, key), Bounds::default().provider_timeout_ms)?)))
 }
 
 /// What the buckets and the emulator get in any case.
@@ -168,8 +168,8 @@ fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> 
 
 /// It calls nobody whom a tenant's callback could not call.
 async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guard) -> Result<Option<Emulator>> {
-    match settings.upstream()? {
-        UpstreamChoice::Emulator => {
+    match settings.provider()? {
+        ProviderChoice::Emulator => {
             let config = EmulatorConfig {
                 connections: listeners.emulator.clone(),
                 pictures: Some(pictures::through(guard)),
@@ -177,17 +177,17 @@ async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guar
             };
             Ok(Some(Emulator::start(config).await.context("the emulator cannot start")?))
         }
-        UpstreamChoice::Vendor { .. } => Ok(None),
+        ProviderChoice::Remote { .. } => Ok(None),
     }
 }
 
 fn provider_note(settings: &Settings, emulator: Option<&Emulator>) -> Result<NotedProvider> {
-    Ok(match (emulator, settings.upstream()?) {
+    Ok(match (emulator, settings.provider()?) {
         (Some(emulator), _) => {
             NotedProvider { base_url: emulator.base_url(), api_key: Some(Secret::new(emulator.api_key())) }
         }
-        (None, UpstreamChoice::Vendor { url, .. }) => NotedProvider { base_url: url.to_string(), api_key: None },
-        (None, UpstreamChoice::Emulator) => anyhow::bail!("the emulator was not started"),
+        (None, ProviderChoice::Remote { url, .. }) => NotedProvider { base_url: url.to_string(), api_key: None },
+        (None, ProviderChoice::Emulator) => anyhow::bail!("the emulator was not started"),
     })
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxgate_core::flow::Fluxgate;
-use fluxgate_core::job::Lane;
+use fluxgate_core::app::Fluxgate;
 use fluxgate_core::port::Lease;
+use fluxgate_core::task::Lane;
 use fluxgate_embedded::sqlite::in_hand_max;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;

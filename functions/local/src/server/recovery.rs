@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fluxgate_core::Result;
-use fluxgate_core::flow::Fluxgate;
+use fluxgate_core::app::Fluxgate;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::time::Timestamp;
@@ -29,7 +29,7 @@ pub(super) async fn recover(fluxgate: Arc<Fluxgate>) {
 }
 
 async fn recover_tenant(fluxgate: &Fluxgate, tenant: &TenantId) -> Result<()> {
-    let audit = fluxgate.audit(tenant, Timestamp(i64::MAX)).await?;
+    let audit = fluxgate.sweep(tenant, Timestamp(i64::MAX)).await?;
     for task in &audit.stuck {
         tracing::warn!(tenant.id = %tenant, task.id = %task, "a task was stuck and is watched again");
     }

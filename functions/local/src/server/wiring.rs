@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use fluxgate_core::flow::{Fluxgate, Ports, Settings as FlowSettings};
+use fluxgate_core::app::{Fluxgate, Ports, Settings as FlowSettings};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::links::{BaseUrl, OutputLinks};
 use fluxgate_core::port::{Purpose, SystemClock};
-use fluxgate_core::signature::{CapabilityKey, Secret};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::task::{BaseUrl, OutputLinks};
+use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, Setup, Throttle};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    Guard, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, Roots, UpstreamSettings, WaveSpeedClient,
+    Guard, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, ProviderSettings, Roots, WaveSpeedClient,
     check_api_key,
 };
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
@@ -55,7 +56,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     let throttle = Arc::new(Throttle::new(Arc::new(SystemClock), bounds.request_rate));
     let in_flight = Arc::new(BytesInFlight::new(&bounds));
     let fluxgate = Arc::new(Fluxgate {
-        ports: ports(parts, &guard, bounds.upstream_timeout_ms)?,
+        ports: ports(parts, &guard, bounds.provider_timeout_ms)?,
         settings: FlowSettings {
             bounds,
             base_url: BaseUrl::fixed(parts.settings.base_url.as_ref().map_or(own_url.as_str(), Url::as_str)),
@@ -72,7 +73,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
     Ok(Edge { fluxgate, authenticator, throttle, in_flight, health, stopping: parts.stopping.clone() })
 }
 
-fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Result<Ports> {
+fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, provider_timeout_ms: u64) -> Result<Ports> {
     let store = Arc::new(parts.folder.store.clone());
     Ok(Ports {
         tasks: store.clone(),
@@ -80,10 +81,10 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
         tenants: store.clone(),
         endpoints: store.clone(),
         deliveries: store.clone(),
-        line: store.clone(),
+        fair_queue: store.clone(),
         queue: store,
         objects: Arc::new(objects(parts)),
-        upstream: Arc::new(upstream(parts.settings, parts.emulator, upstream_timeout_ms)?),
+        provider: Arc::new(provider(parts.settings, parts.emulator, provider_timeout_ms)?),
         outputs: Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output))),
         callbacks: Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback))),
         guard: guard.clone(),
@@ -92,9 +93,9 @@ fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, upstream_timeout_ms: u64) -> Res
     })
 }
 
-/// A vendor that the operator named by its address may be called there, for its outputs and uploads lie with it.
+/// A provider that the operator named by its address may be called there, for its outputs and uploads lie with it.
 fn guard(parts: &Parts<'_>) -> Result<Guard> {
-    let named = parts.settings.upstream.as_deref().and_then(|url| Url::parse(url).ok());
+    let named = parts.settings.provider.as_deref().and_then(|url| Url::parse(url).ok());
     let provider = parts.emulator.map(|emulator| Url::parse(&emulator.base_url())).transpose()?.or(named);
     Ok(provider.map_or_else(|| parts.guard.clone(), |provider| parts.guard.with_provider(&provider)))
 }
@@ -113,16 +114,16 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
     })
 }
 
-/// The client of the emulator, when there is one, else of the vendor that the settings name.
-pub(super) fn upstream(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
-    let provider = super::provider_note(settings, emulator)?.with_key(settings.vendor_key.clone())?;
-    vendor(provider, timeout_ms)
+/// The client of the emulator, when there is one, else of the provider that the settings name.
+pub(super) fn provider(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
+    let provider = super::provider_note(settings, emulator)?.with_key(settings.provider_key.clone())?;
+    provider_client(provider, timeout_ms)
 }
 
 /// The client of whoever is called there, with this key.
-pub(super) fn vendor((base_url, api_key): (Url, Secret), timeout_ms: u64) -> Result<WaveSpeedClient> {
+pub(super) fn provider_client((base_url, api_key): (Url, Secret), timeout_ms: u64) -> Result<WaveSpeedClient> {
     check_api_key(&api_key)?;
-    Ok(WaveSpeedClient::new(UpstreamSettings {
+    Ok(WaveSpeedClient::new(ProviderSettings {
         base_url,
         api_key: Arc::new(api_key),
         timeout_ms,
@@ -134,7 +135,7 @@ pub(super) fn vendor((base_url, api_key): (Url, Secret), timeout_ms: u64) -> Res
 fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
     let mut settings = parts.settings.public_names();
     if parts.emulator.is_some() {
-        settings.insert("upstream".to_owned(), "emulator (not the real model)".to_owned());
+        settings.insert("provider".to_owned(), "emulator (not the real model)".to_owned());
     }
     Health {
         setup: Setup { completion: if webhooks { "webhook" } else { "poll" }, settings },

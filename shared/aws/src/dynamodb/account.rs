@@ -1,22 +1,21 @@
 //! Accounts: the one item that all tasks of a tenant write, and the only file that knows how.
 
 use async_trait::async_trait;
-use fluxgate_core::audit::AuditEntry;
-use fluxgate_core::flow;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{
-    Account, Budget, CountId, Hold, HoldTerms, LedgerEntry, MicroUsd, Setting, Settlement, Tally,
-};
+use fluxgate_core::money::Tally;
+use fluxgate_core::money::{Account, Budget, CountId, Hold, HoldTerms, LedgerEntry, MicroUsd, Setting, Settlement};
 use fluxgate_core::port::AccountStore;
+use fluxgate_core::port::errors::reference_used;
 use fluxgate_core::task::Task;
+use fluxgate_core::tenant::AuditEntry;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::{Error, Result, app};
 
 use super::allowance::Believed;
 use super::attribute::{Item, Reader, number, text};
 use super::error::contention;
 use super::key::Key;
-use super::transact::{Outcome, backoff};
+use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, allowance, tenant_store};
 
@@ -52,8 +51,8 @@ impl AccountStore for DynamoStore {
         ]);
         let line = Write::put(Key::top_up(tenant, reference), line).when("attribute_not_exists(#pk)");
         match self.table.write(&[line, paid_in(tenant, amount), tenant_store::logged(entry)?]).await? {
-            Outcome::Written => self.account(tenant).await,
-            Outcome::Refused(found) => {
+            WriteOutcome::Written => self.account(tenant).await,
+            WriteOutcome::Refused(found) => {
                 let mut found = found.into_iter();
                 match (found.next().flatten(), found.next().flatten()) {
                     (Some(earlier), _) => self.paid_in_before(tenant, amount, reference, &earlier).await,
@@ -108,16 +107,16 @@ impl DynamoStore {
                 vec![allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?];
             writes.extend(logged.clone().filter(|_| !is_counting));
             match self.table.write(&writes).await? {
-                Outcome::Written if !is_counting => return self.account(tenant).await,
-                Outcome::Written => {
+                WriteOutcome::Written if !is_counting => return self.account(tenant).await,
+                WriteOutcome::Written => {
                     let Some(count) = after.count() else { continue };
-                    tally = match flow::tally(self, tenant, &count).await {
+                    tally = match app::tally(self, tenant, &count).await {
                         Ok(counted) => Some(counted),
                         Err(error) => return self.give_up_count(tenant, Some(Tally::of(&count)), error).await,
                     };
                     before = self.account(tenant).await?;
                 }
-                Outcome::Refused(found) => {
+                WriteOutcome::Refused(found) => {
                     before = account_of(&found.into_iter().flatten().next().unwrap_or_default())?;
                     tokio::time::sleep(backoff(round)).await;
                 }
@@ -133,7 +132,7 @@ impl DynamoStore {
             let before = self.account(tenant).await?;
             let after = before.clone().drop_count(count);
             let write = allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?;
-            if after == before || matches!(self.table.write(&[write]).await?, Outcome::Written) {
+            if after == before || matches!(self.table.write(&[write]).await?, WriteOutcome::Written) {
                 break;
             }
             tokio::time::sleep(backoff(round)).await;
@@ -169,8 +168,7 @@ impl DynamoStore {
         if before == amount {
             return self.account(tenant).await;
         }
-        let text = format!("the reference '{reference}' was used for a top-up of {before}; use a new one");
-        Err(Error::new(Kind::Conflict, "reference_used", text))
+        Err(reference_used(reference, before))
     }
 }
 

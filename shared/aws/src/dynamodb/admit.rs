@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use fluxgate_core::job::{Delayed, Job};
 use fluxgate_core::money::Account;
 use fluxgate_core::port::Admitted;
-use fluxgate_core::task::{Admission, Task};
+use fluxgate_core::task::{Admission, Delayed, Job, Task};
 use fluxgate_core::{Error, Result};
 use tokio::time::Instant;
 
 use super::attribute::{Item, number, text};
 use super::error::contention;
 use super::key::Key;
-use super::transact::{Outcome, backoff};
+use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, account, inputs, step_item, task_item};
 
@@ -52,12 +51,12 @@ impl DynamoStore {
             let put = Write::put(Key::task(&task.tenant, &task.id), item).when("attribute_not_exists(#pk)");
             let writes: Vec<Write> = [put].into_iter().chain(hold).collect();
             let mut refused = match self.table.write(&writes).await? {
-                Outcome::Written => {
+                WriteOutcome::Written => {
                     self.send_jobs(task, admission.wake().as_slice()).await;
                     self.watch_anew(task, sent.elapsed(), admission.watch_after_ms).await;
                     return Ok(Admitted::New(Box::new(Task { hold: of_task, ..task.clone() })));
                 }
-                Outcome::Refused(refused) => refused.into_iter(),
+                WriteOutcome::Refused(refused) => refused.into_iter(),
             };
             if let Some(earlier) = refused.next().flatten() {
                 return self.answer_earlier(admission, &earlier).await;

@@ -1,17 +1,17 @@
 //! Applying a change: alone when only the task changes, together with the account when its hold ends.
 
-use fluxgate_core::job::Delayed;
-use fluxgate_core::task::{Change, Claim, Task};
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::port::errors::{run_claimed, task_changed};
+use fluxgate_core::task::{Change, Claim, Delayed, Task};
+use fluxgate_core::{Error, Result};
 
 use super::allowance::Believed;
 use super::attribute::{Item, number, text};
 use super::key::{EXPIRES_AT, Key};
-use super::transact::{CallMark, Outcome};
+use super::transact::{CallMark, WriteOutcome};
 use super::write::Write;
 use super::{DynamoStore, account, task_item};
 
-/// Upstream lists and keeps a run for seven days; after that nobody can name it by mistake.
+/// The provider lists and keeps a run for seven days; after that nobody can name it by mistake.
 const RUN_KEPT_S: i64 = 9 * 86_400;
 
 impl DynamoStore {
@@ -23,7 +23,7 @@ impl DynamoStore {
         let run = match (claim, &change.claim) {
             // The run is this task's whatever becomes of the change, so it may be claimed before, which costs half.
             (Some(write), Some(Claim { proven: true, .. })) => {
-                if let Outcome::Refused(_) = self.table.write(&[write]).await? {
+                if let WriteOutcome::Refused(_) = self.table.write(&[write]).await? {
                     return Err(run_claimed());
                 }
                 None
@@ -40,12 +40,12 @@ impl DynamoStore {
             if settlement.is_some() && hold != task.hold {
                 writes[0] = task_item::update(change, mark)?.set_each(task_item::hold(&hold));
             }
-            let Outcome::Refused(refused) = self.table.write(&writes).await? else { break };
+            let WriteOutcome::Refused(refused) = self.table.write(&writes).await? else { break };
             let refusal = |index: Option<usize>| index.and_then(|index| refused.get(index)).and_then(Option::as_ref);
             match (refusal(Some(0)), refusal(run), refusal(settlement), change.money) {
                 // An earlier try of this very call, whose answer was lost.
                 (Some(task), ..) if task_item::was_written_by(task, mark) => break,
-                (Some(_), ..) => return Err(version_conflict()),
+                (Some(_), ..) => return Err(task_changed()),
                 (_, Some(_), ..) => return Err(run_claimed()),
                 (_, _, Some(account), Some(money)) => {
                     believed = account::settle_refused(account, task, money, &believed)?;
@@ -89,12 +89,4 @@ fn claim_run(change: &Change, claim: &Claim) -> Write {
         .when("attribute_not_exists(#pk) OR (#tenant = :tenant AND #task = :task)")
         .with(":tenant", tenant)
         .with(":task", id)
-}
-
-fn version_conflict() -> Error {
-    Error::new(Kind::Conflict, "version_conflict", "the task changed meanwhile; read it again")
-}
-
-fn run_claimed() -> Error {
-    Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task")
 }

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::delivery::{Delivery, Target};
 use fluxgate_core::id::{DeliveryId, EndpointId, TaskId, TenantId};
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{Delivery, Target};
 use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, number, number_of, text, unreadable, word, word_of};
@@ -76,8 +76,7 @@ pub(super) fn from_item(item: &Item) -> Result<Delivery> {
 
 #[cfg(test)]
 mod tests {
-    use fluxgate_core::callback::EventType;
-    use fluxgate_core::delivery::{Attempt, DeliveryState};
+    use fluxgate_core::webhook::{Attempt, DeliveryState, EventType};
 
     use super::*;
 

@@ -1,16 +1,17 @@
 //! Deliveries: within their task's item until somebody tries them, in one of their own from then on.
 
 use async_trait::async_trait;
-use fluxgate_core::delivery::{Delivery, DeliveryState};
+use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::port::DeliveryStore;
+use fluxgate_core::port::errors::{delivery_changed, no_such_delivery};
 use fluxgate_core::task::Task;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::webhook::{Delivery, DeliveryState};
 
 use super::attribute::{Item, Reader, bytes, number};
 use super::key::{Key, deliveries_prefix, tenant_partition};
 use super::table::{Range, sort_key};
-use super::transact::{CallMark, Outcome};
+use super::transact::{CallMark, WriteOutcome};
 use super::write::Write;
 use super::{DynamoStore, delivery_item, task_item};
 
@@ -20,12 +21,12 @@ const MARK: &str = "mark";
 impl DeliveryStore for DynamoStore {
     async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)> {
         let keys = [Key::delivery(tenant, id), Key::task(tenant, &id.task())];
-        let found = match in_items(tenant, id, &self.table.glance_all(&keys).await?)? {
+        let found = match in_items(tenant, id, &self.table.get_all_eventual(&keys).await?)? {
             Some(found) if found.0.state == DeliveryState::Pending => Some(found),
             // A moment later it may be there, or no longer held.
             _ => in_items(tenant, id, &self.table.get_all(&keys).await?)?,
         };
-        found.ok_or_else(|| Error::not_found("there is no delivery of this id"))
+        found.ok_or_else(no_such_delivery)
     }
 
     async fn update(&self, delivery: &Delivery) -> Result<()> {
@@ -38,12 +39,10 @@ impl DeliveryStore for DynamoStore {
             version => write.when("#version = :expected").with(":expected", number(version.saturating_sub(1))),
         };
         match self.table.write(&[write]).await? {
-            Outcome::Written => Ok(()),
+            WriteOutcome::Written => Ok(()),
             // An earlier try of this very call, whose answer was lost.
-            Outcome::Refused(found) if found.iter().flatten().any(|item| item.get(MARK) == Some(&mark)) => Ok(()),
-            Outcome::Refused(_) => {
-                Err(Error::new(Kind::Conflict, "version_conflict", "the delivery changed meanwhile; read it again"))
-            }
+            WriteOutcome::Refused(found) if found.iter().flatten().any(|item| item.get(MARK) == Some(&mark)) => Ok(()),
+            WriteOutcome::Refused(_) => Err(delivery_changed()),
         }
     }
 
@@ -77,7 +76,7 @@ impl DynamoStore {
     /// The task's item, not older than the task at hand.
     async fn item_of(&self, task: &Task) -> Result<Item> {
         let key = Key::task(&task.tenant, &task.id);
-        let found = self.table.glance(&key, None).await?.unwrap_or_default();
+        let found = self.table.get_eventual(&key, None).await?.unwrap_or_default();
         if Reader(&found).optional_number::<u64>("version")?.is_some_and(|version| version >= task.version) {
             return Ok(found);
         }

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
+use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
+use fluxgate_core::port::errors::no_such_endpoint;
 use fluxgate_core::port::{EndpointList, EndpointStore};
-use fluxgate_core::{Error, Result};
+use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
 use tokio::time::Instant;
 
 use super::attribute::{Item, Reader, number};
 use super::error::contention;
 use super::key::{ENDPOINT_PREFIX, Key, tenant_partition};
 use super::table::{Range, Table, sort_key};
-use super::transact::{Outcome, backoff};
+use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, json_item};
 
@@ -55,8 +56,8 @@ impl EndpointStore for DynamoStore {
         json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
     }
 
-    async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
-        let item = self.table.glance_or_get(&Key::endpoint(tenant, id), None).await?;
+    async fn get_eventual(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
+        let item = self.table.get_eventual_or_get(&Key::endpoint(tenant, id), None).await?;
         json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
     }
 
@@ -80,8 +81,8 @@ impl EndpointStore for DynamoStore {
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
         let write = Write::delete(Key::endpoint(tenant, id)).when("attribute_exists(#pk)");
         match self.table.write(&[write]).await? {
-            Outcome::Written => Ok(()),
-            Outcome::Refused(_) => Err(no_such_endpoint()),
+            WriteOutcome::Written => Ok(()),
+            WriteOutcome::Refused(_) => Err(no_such_endpoint()),
         }
     }
 }
@@ -99,11 +100,11 @@ impl DynamoStore {
         let mut round = 0;
         while Instant::now() < until {
             if let Some(outcome) = self.table.try_write(writes).await? {
-                return Ok(matches!(outcome, Outcome::Written));
+                return Ok(matches!(outcome, WriteOutcome::Written));
             }
             tokio::time::sleep(backoff(round)).await;
             round += 1;
-            if Places::glance(&self.table, tenant).await?.taken.is_some_and(|taken| taken >= most) {
+            if Places::get_eventual(&self.table, tenant).await?.taken.is_some_and(|taken| taken >= most) {
                 break;
             }
         }
@@ -131,8 +132,8 @@ impl Places {
     }
 
     /// A moment late, for half the price.
-    async fn glance(table: &Table, tenant: &TenantId) -> Result<Self> {
-        Self::from_item(&table.glance(&Key::endpoints(tenant), None).await?.unwrap_or_default())
+    async fn get_eventual(table: &Table, tenant: &TenantId) -> Result<Self> {
+        Self::from_item(&table.get_eventual(&Key::endpoints(tenant), None).await?.unwrap_or_default())
     }
 
     fn from_item(item: &Item) -> Result<Self> {
@@ -156,8 +157,4 @@ impl Places {
         };
         counted.set(TAKEN, number(there)).set(VERSION, number(self.version + 1))
     }
-}
-
-fn no_such_endpoint() -> Error {
-    Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours")
 }

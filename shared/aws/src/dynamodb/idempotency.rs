@@ -14,7 +14,7 @@ use fluxgate_core::{Error, Kind, Result};
 use super::attribute::{Item, Reader, bytes, number, text};
 use super::error::contention;
 use super::key::{EXPIRES_AT, Key};
-use super::transact::Outcome;
+use super::transact::WriteOutcome;
 use super::write::Write;
 use super::{DynamoStore, task_item};
 
@@ -36,7 +36,9 @@ impl DynamoStore {
             .when("attribute_not_exists(#pk) OR #expires_ms <= :now")
             .with(":now", number(task.created_at.0));
         for _ in 0..ROUNDS_MAX {
-            let Outcome::Refused(found) = self.table.write(std::slice::from_ref(&put)).await? else { return Ok(None) };
+            let WriteOutcome::Refused(found) = self.table.write(std::slice::from_ref(&put)).await? else {
+                return Ok(None);
+            };
             let found = found.into_iter().flatten().next().unwrap_or_default();
             let named = named(&found)?;
             // An earlier try of this call, whose answer was lost.
@@ -60,7 +62,7 @@ impl DynamoStore {
         idempotency: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Task>> {
-        let Some(found) = self.table.glance(&Key::idempotency(tenant, &idempotency.key), None).await? else {
+        let Some(found) = self.table.get_eventual(&Key::idempotency(tenant, &idempotency.key), None).await? else {
             return Ok(None);
         };
         if Reader(&found).number::<i64>(EXPIRES_MS)? <= now.0 {
@@ -93,7 +95,7 @@ impl DynamoStore {
         let void = Write::put(Key::task(&task.tenant, from), task_item::void(expires_at(idempotency)))
             .when(task_item::IS_VOID_OR_ABSENT);
         let put = put(task, idempotency).when("#task = :from").with(":from", text(from.as_str()));
-        Ok(matches!(self.table.write(&[void, put]).await?, Outcome::Written))
+        Ok(matches!(self.table.write(&[void, put]).await?, WriteOutcome::Written))
     }
 
     async fn appearing(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {

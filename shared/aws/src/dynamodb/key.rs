@@ -2,7 +2,7 @@
 //! and so do cold inputs, whose megabytes would use up the write limit of their tenant's partition.
 
 use fluxgate_core::digest::sha256;
-use fluxgate_core::id::{AuditId, DeliveryId, EndpointId, IdempotencyKey, TaskId, TenantId, UpstreamId};
+use fluxgate_core::id::{AuditId, DeliveryId, EndpointId, IdempotencyKey, RunId, TaskId, TenantId};
 
 use super::attribute::{Item, text};
 
@@ -97,7 +97,7 @@ impl Key {
         Self { pk: AUDIT.to_owned(), sk: id.to_string() }
     }
 
-    pub(super) fn run(run: &UpstreamId) -> Self {
+    pub(super) fn run(run: &RunId) -> Self {
         Self { pk: format!("RUN#{run}"), sk: "RUN".to_owned() }
     }
 
@@ -105,7 +105,7 @@ impl Key {
         Self { pk: "FLUXGATE".to_owned(), sk: "SCHEMA".to_owned() }
     }
 
-    /// The line for the vendor's account.
+    /// The line for the provider's account.
     pub(super) fn line() -> Self {
         Self { pk: "FLUXGATE".to_owned(), sk: "LINE".to_owned() }
     }

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::delivery::DeliveryState;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::task::State;
+use fluxgate_core::webhook::DeliveryState;
 
 use super::attribute::{Item, Reader};
 use super::key::Key;
@@ -37,7 +37,7 @@ impl OverTasks for OverTasksInTable {
     /// It may be a moment late about how a task stands, for a watch too many does nothing, and never about whether there is one.
     async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool> {
         let Some(item) =
-            self.table.glance_or_get(&Key::task(tenant, task), Some("#state, #untold, #deliveries")).await?
+            self.table.get_eventual_or_get(&Key::task(tenant, task), Some("#state, #untold, #deliveries")).await?
         else {
             return Ok(true);
         };

@@ -5,7 +5,7 @@ use fluxgate_core::{Error, Result};
 use super::DynamoStore;
 use super::attribute::{Item, Reader, number};
 use super::key::Key;
-use super::transact::Outcome;
+use super::transact::WriteOutcome;
 use super::write::Write;
 
 /// The version this code reads and writes. A change that an older release cannot read raises it.
@@ -22,9 +22,9 @@ impl DynamoStore {
         let marker = Item::from([(VERSION.to_owned(), number(SCHEMA_VERSION))]);
         let write = Write::put(Key::schema(), marker).when("attribute_not_exists(#pk)");
         match self.table.write(&[write]).await? {
-            Outcome::Written => Ok(()),
+            WriteOutcome::Written => Ok(()),
             // Another function was first.
-            Outcome::Refused(found) => self.check_marker(&found.into_iter().flatten().next().unwrap_or_default()),
+            WriteOutcome::Refused(found) => self.check_marker(&found.into_iter().flatten().next().unwrap_or_default()),
         }
     }
 

@@ -55,7 +55,7 @@ mod tests {
             Step::new(at, "submit_started"),
             Step::new(at, "accepted").via(Via::Submit),
             Step::new(at, "admitted").detail("$0.08 held"),
-            Step::new(at, "upstream_failed").via(Via::Webhook).detail("1402: media could not be fetched"),
+            Step::new(at, "provider_failed").via(Via::Webhook).detail("1402: media could not be fetched"),
         ];
 
         assert_eq!(from_attributes(&to_attributes(&steps).unwrap()).unwrap(), steps);

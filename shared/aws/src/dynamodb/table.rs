@@ -81,13 +81,13 @@ impl Table {
     }
 
     /// The item as it is or was a moment ago, at half the price.
-    pub(super) async fn glance(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
+    pub(super) async fn get_eventual(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
         self.get_item(key, false, projection).await
     }
 
-    /// As [`Self::glance`], but never late about whether there is such an item.
-    pub(super) async fn glance_or_get(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
-        match self.glance(key, projection).await? {
+    /// As [`Self::get_eventual`], but never late about whether there is such an item.
+    pub(super) async fn get_eventual_or_get(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
+        match self.get_eventual(key, projection).await? {
             None => self.get_item(key, true, projection).await,
             found => Ok(found),
         }
@@ -145,7 +145,7 @@ impl Table {
     }
 
     /// As [`Self::get_all`], each item as it is or was a moment ago, at half the price.
-    pub(super) async fn glance_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+    pub(super) async fn get_all_eventual(&self, keys: &[Key]) -> Result<Vec<Item>> {
         self.get_batches(keys, false).await
     }
 

@@ -1,12 +1,12 @@
 //! A task as one item: the task, its timeline, its untried deliveries, its small inputs, and its lines of the ledger.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::callback::CallbackUrl;
-use fluxgate_core::id::{ModelId, TaskId, TenantId, UpstreamId};
-use fluxgate_core::line::Turn;
+use fluxgate_core::fair_queue::Ticket;
+use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
 use fluxgate_core::task::{Change, Doubt, Failure, InputUpload, State, Task};
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::CallbackUrl;
 use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, bytes, item_bytes, number, number_of, text, unreadable, word};
@@ -138,10 +138,10 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
         ("state", Some(word(&task.state)?)),
         ("since", Some(number(task.since.0))),
         ("submits", Some(number(task.submits))),
-        ("turn", task.turn.map(turn_to_attribute)),
+        ("ticket", task.ticket.map(ticket_to_attribute)),
         ("uploads", list(task.uploads.iter().map(upload_to_attribute).collect())),
         ("doubt", task.doubt.map(doubt_to_attribute)),
-        ("upstream", task.upstream.as_ref().map(|run| text(run.as_str()))),
+        ("run", task.run.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
         ("copied", list(task.copied.iter().map(output_attributes::of_copied).collect())),
         ("stale", task.stale.map(output_attributes::of_stale)),
@@ -155,21 +155,30 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
     ])
 }
 
-/// Ticket, weight, and when the turn was taken, if it was.
-fn turn_to_attribute(turn: Turn) -> AttributeValue {
-    let taken_at = turn.taken_at.map(|at| number(at.0));
-    AttributeValue::L([number(turn.ticket), number(turn.weight)].into_iter().chain(taken_at).collect())
+/// Ticket, weight, and when the ticket was taken, if it was.
+fn ticket_to_attribute(ticket: Ticket) -> AttributeValue {
+    let taken_at = ticket.taken_at.map(|at| number(at.0));
+    AttributeValue::L([number(ticket.number), number(ticket.weight)].into_iter().chain(taken_at).collect())
 }
 
-fn turn_from_attribute(turn: &AttributeValue) -> Result<Turn> {
-    let parts = turn.as_l().map_err(|_| unreadable("turn"))?;
+fn ticket_from_attribute(ticket: &AttributeValue) -> Result<Ticket> {
+    let parts = ticket.as_l().map_err(|_| unreadable("ticket"))?;
     let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
-    let ticket = part(0).and_then(|ticket| u64::try_from(ticket).ok()).ok_or_else(|| unreadable("turn"))?;
-    let weight = part(1).and_then(|weight| u32::try_from(weight).ok()).ok_or_else(|| unreadable("turn"))?;
-    Ok(Turn { ticket, weight, taken_at: part(2).map(Timestamp) })
+    let ticket = part(0).and_then(|ticket| u64::try_from(ticket).ok()).ok_or_else(|| unreadable("ticket"))?;
+    let weight = part(1).and_then(|weight| u32::try_from(weight).ok()).ok_or_else(|| unreadable("ticket"))?;
+    Ok(Ticket { number: ticket, weight, taken_at: part(2).map(Timestamp) })
 }
 
 /// When it began; then, if there were any, how many denials, the first and the last.
+/// Earlier releases wrote it as `upstream`.
+fn run_of(reader: Reader<'_>) -> Result<Option<RunId>> {
+    let text = match reader.optional_text("run")? {
+        Some(text) => Some(text),
+        None => reader.optional_text("upstream")?,
+    };
+    text.map(RunId::parse).transpose()
+}
+
 fn upload_to_attribute(upload: &InputUpload) -> AttributeValue {
     AttributeValue::L(vec![text(&upload.field), text(&upload.url)])
 }
@@ -225,9 +234,9 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         charged: MicroUsd(reader.optional_number(CAPTURED)?.unwrap_or(0)),
         created_at: Timestamp(reader.number("created_at")?),
         since: Timestamp(reader.number("since")?),
-        upstream: reader.optional_text("upstream")?.map(UpstreamId::parse).transpose()?,
+        run: run_of(reader)?,
         submits: reader.number("submits")?,
-        turn: item.get("turn").map(turn_from_attribute).transpose()?,
+        ticket: item.get("ticket").or_else(|| item.get("turn")).map(ticket_from_attribute).transpose()?,
         uploads: read_list(reader, "uploads", upload_from_attribute)?,
         doubt: item.get("doubt").map(doubt_from_attribute).transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,

@@ -1,15 +1,14 @@
 //! The codec of a task's item, there and back, and its size at the end of an ordinary run.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::callback::{CallbackUrl, EventType};
-use fluxgate_core::delivery::{Delivery, Target};
-use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, TaskId, TenantId, UpstreamId};
+use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::task::{
     Copied, Doubt, Failure, InputUpload, NewTask, Output, ProviderLink, StaleLinks, State, Step, Task, Unarchived, Via,
 };
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{CallbackUrl, EventType, Target};
 
 use super::attribute::{Item, bytes, item_bytes, number, text};
 use super::key::Key;
@@ -50,7 +49,7 @@ fn completed() -> Task {
         state: State::Completed,
         since: NOW.plus_ms(9_876),
         submits: 1,
-        upstream: Some(UpstreamId::parse(&"9".repeat(32)).unwrap()),
+        run: Some(RunId::parse(&"9".repeat(32)).unwrap()),
         outputs: vec![output(&task)],
         nsfw: vec![false],
         inference_ms: Some(7_345),
@@ -137,7 +136,7 @@ fn ordinary() -> Item {
         Step::new(NOW, "archived"),
     ];
     let endpoint = Target::Endpoint(EndpointId::parse(&"e".repeat(32)).unwrap());
-    let delivery = Delivery::pending(DeliveryId::of(&task.id, 0), &task, EventType::TaskCompleted, endpoint, NOW);
+    let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, endpoint, NOW);
     let mut item = stored(&task);
     let lists = [
         (step_item::STEPS, step_item::to_attributes(&steps).unwrap()),

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
+use fluxgate_core::Result;
+use fluxgate_core::id::{RunId, TaskId, TenantId};
+use fluxgate_core::port::errors::{no_such_task, timeline_grew};
 use fluxgate_core::port::{Admitted, TaskStore};
 use fluxgate_core::task::{Admission, Change, Idempotency, NOTED_STEPS_MAX, Step, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Kind, Result};
 
 use super::attribute::{Item, Reader, number};
 use super::key::{Key, TASK_PREFIX, tenant_partition};
 use super::table::{Range, partition_key};
-use super::transact::Outcome;
+use super::transact::WriteOutcome;
 use super::write::Write;
 use super::{DynamoStore, inputs, step_item, task_item};
 
@@ -30,8 +31,8 @@ impl TaskStore for DynamoStore {
         task_item::from_item(tenant, &self.task_item(tenant, id).await?)
     }
 
-    async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let item = self.table.glance_or_get(&Key::task(tenant, id), None).await?;
+    async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+        let item = self.table.get_eventual_or_get(&Key::task(tenant, id), None).await?;
         task_item::from_item(tenant, &a_task(item)?)
     }
 
@@ -44,11 +45,11 @@ impl TaskStore for DynamoStore {
         self.apply_change(change).await
     }
 
-    async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>> {
-        let keys: HashMap<Key, &UpstreamId> = runs.iter().map(|run| (Key::run(run), run)).collect();
+    async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
+        let keys: HashMap<Key, &RunId> = runs.iter().map(|run| (Key::run(run), run)).collect();
         let found = self.table.get_all(&keys.keys().cloned().collect::<Vec<_>>()).await?;
         let claimed: HashSet<&str> = found.iter().filter_map(partition_key).collect();
-        let is_claimed = |run: &&UpstreamId| claimed.contains(Key::run(run).pk.as_str());
+        let is_claimed = |run: &&RunId| claimed.contains(Key::run(run).pk.as_str());
         Ok(runs.iter().filter(is_claimed).cloned().collect())
     }
 
@@ -63,7 +64,7 @@ impl TaskStore for DynamoStore {
         if Reader(&a_task(Some(found))?).list(step_item::STEPS)?.len() == lines {
             return Ok(());
         }
-        Err(Error::new(Kind::Conflict, "version_conflict", "the timeline grew meanwhile; read it again"))
+        Err(timeline_grew())
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
@@ -122,8 +123,8 @@ impl DynamoStore {
             note = note.and("size(#steps) = :lines").with(":lines", number(lines as u64));
         }
         match self.table.write(&[note]).await? {
-            Outcome::Written => Ok(None),
-            Outcome::Refused(found) => Ok(Some(found.into_iter().next().flatten().unwrap_or_default())),
+            WriteOutcome::Written => Ok(None),
+            WriteOutcome::Refused(found) => Ok(Some(found.into_iter().next().flatten().unwrap_or_default())),
         }
     }
 
@@ -135,8 +136,4 @@ impl DynamoStore {
 /// What lies under a task's key, if it is a task.
 fn a_task(found: Option<Item>) -> Result<Item> {
     found.filter(|item| !item.is_empty() && !task_item::is_void(item)).ok_or_else(no_such_task)
-}
-
-fn no_such_task() -> Error {
-    Error::not_found("there is no task of this id; ids are 32 hex characters, as the submit answered")
 }

@@ -2,17 +2,17 @@
 //! every task reads is not all in one partition.
 
 use async_trait::async_trait;
-use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::Result;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
-use fluxgate_core::tenant::{Tenant, Trust};
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::port::errors::{no_such_tenant, tenant_changed, tenant_exists};
+use fluxgate_core::tenant::{AuditEntry, Tenant, Trust};
 
 use super::attribute::{Item, Reader, number, text};
 use super::error::contention;
 use super::key::{AUDIT, Key, PK, SK, TENANTS, issuer_partition};
 use super::table::{Range, sort_key};
-use super::transact::{Outcome, backoff};
+use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, json_item};
 
@@ -31,8 +31,7 @@ impl TenantStore for DynamoStore {
         if self.write_trusted(tenant, writes).await? {
             return Ok(());
         }
-        let text = format!("there is a tenant '{}' already; choose another name", tenant.id);
-        Err(Error::new(Kind::Conflict, "tenant_exists", text))
+        Err(tenant_exists(&tenant.id))
     }
 
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
@@ -46,7 +45,7 @@ impl TenantStore for DynamoStore {
         if before.trust == tenant.trust {
             return self.replace(&tenant.id, &writes).await;
         }
-        if self.write_trusted(tenant, writes).await? { Ok(()) } else { Err(changed(&tenant.id)) }
+        if self.write_trusted(tenant, writes).await? { Ok(()) } else { Err(tenant_changed(&tenant.id)) }
     }
 
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
@@ -58,16 +57,16 @@ impl TenantStore for DynamoStore {
     }
 
     /// A moment late about changes, never about whether there is such a tenant.
-    async fn get(&self, id: &TenantId) -> Result<Tenant> {
+    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
         let key = Key::tenant(id);
-        let found = match self.table.glance(&key, None).await? {
+        let found = match self.table.get_eventual(&key, None).await? {
             Some(item) => Some(item),
             None => self.table.get(&key).await?,
         };
         json_item::from_item(&found.ok_or_else(|| no_such_tenant(id))?)
     }
 
-    async fn current(&self, id: &TenantId) -> Result<Tenant> {
+    async fn get(&self, id: &TenantId) -> Result<Tenant> {
         let found = self.table.get(&Key::tenant(id)).await?;
         json_item::from_item(&found.ok_or_else(|| no_such_tenant(id))?)
     }
@@ -108,8 +107,8 @@ impl TenantStore for DynamoStore {
 impl DynamoStore {
     /// The tenant, if its version is this one.
     async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
-        let tenant = TenantStore::current(self, id).await?;
-        if tenant.version == version { Ok(tenant) } else { Err(changed(id)) }
+        let tenant = TenantStore::get(self, id).await?;
+        if tenant.version == version { Ok(tenant) } else { Err(tenant_changed(id)) }
     }
 
     /// Writes a tenant whose trusts are new, of which the first write is its record; false when that is refused. Nobody else may
@@ -124,9 +123,9 @@ impl DynamoStore {
                 Trust::check_ambiguity(&tenant.id, &tenant.trust, issuer, &others)?;
             }
             match self.table.write(&writes).await? {
-                Outcome::Written => return Ok(true),
-                Outcome::Refused(refused) if refused.first().is_some_and(Option::is_some) => return Ok(false),
-                Outcome::Refused(_) => tokio::time::sleep(backoff(round)).await,
+                WriteOutcome::Written => return Ok(true),
+                WriteOutcome::Refused(refused) if refused.first().is_some_and(Option::is_some) => return Ok(false),
+                WriteOutcome::Refused(_) => tokio::time::sleep(backoff(round)).await,
             }
         }
         Err(contention())
@@ -146,8 +145,8 @@ impl DynamoStore {
     /// Writes over the version that was read.
     async fn replace(&self, id: &TenantId, writes: &[Write]) -> Result<()> {
         match self.table.write(writes).await? {
-            Outcome::Written => Ok(()),
-            Outcome::Refused(_) => Err(changed(id)),
+            WriteOutcome::Written => Ok(()),
+            WriteOutcome::Refused(_) => Err(tenant_changed(id)),
         }
     }
 }
@@ -202,13 +201,4 @@ fn trust_keys(tenant: &Tenant) -> Vec<Key> {
 
 pub(super) fn logged(entry: &AuditEntry) -> Result<Write> {
     Ok(Write::put(Key::audit(&entry.id), json_item::to_item(entry)?))
-}
-
-fn changed(id: &TenantId) -> Error {
-    let text = format!("tenant '{id}' was changed meanwhile; look at it and change it again");
-    Error::new(Kind::Conflict, "version_conflict", text)
-}
-
-fn no_such_tenant(id: &TenantId) -> Error {
-    Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
 }

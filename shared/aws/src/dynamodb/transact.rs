@@ -27,14 +27,14 @@ const BACKOFF_MAX_MS: u64 = 400;
 
 /// What became of the writes.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum WriteOutcome {
     Written,
     /// Nothing was written. For each write whose condition failed the item as it stands, empty when there is none.
     Refused(Vec<Option<Item>>),
 }
 
 enum Attempt {
-    Over(Outcome),
+    Over(WriteOutcome),
     Lost,
     Failed(Error),
 }
@@ -58,7 +58,7 @@ impl Table {
     /// Writes all or nothing, and waits out those who write the same items.
     ///
     /// Fails with kind `Unavailable` when they do not let up, and when DynamoDB gives no answer: then it may have written.
-    pub(super) async fn write(&self, writes: &[Write]) -> Result<Outcome> {
+    pub(super) async fn write(&self, writes: &[Write]) -> Result<WriteOutcome> {
         let (token, started) = (token(), Instant::now());
         for attempt in 0..ATTEMPTS_MAX {
             match self.attempt_once(writes, &token).await {
@@ -72,7 +72,7 @@ impl Table {
     }
 
     /// As [`Self::write`], once: `None` when it lost to others, and nothing was written.
-    pub(super) async fn try_write(&self, writes: &[Write]) -> Result<Option<Outcome>> {
+    pub(super) async fn try_write(&self, writes: &[Write]) -> Result<Option<WriteOutcome>> {
         match self.attempt_once(writes, &token()).await {
             Attempt::Over(outcome) => Ok(Some(outcome)),
             Attempt::Failed(error) => Err(error),
@@ -168,7 +168,7 @@ impl Table {
             return Attempt::Lost;
         }
         if reasons.iter().any(|reason| reason.code() == Some(REFUSED)) {
-            return Attempt::Over(Outcome::Refused(reasons.iter().map(refusal).collect()));
+            return Attempt::Over(WriteOutcome::Refused(reasons.iter().map(refusal).collect()));
         }
         let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
         Attempt::Failed(
@@ -185,9 +185,9 @@ impl Table {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let Err(error) = sent else { return Attempt::Over(Outcome::Written) };
+        let Err(error) = sent else { return Attempt::Over(WriteOutcome::Written) };
         if let Some(items) = error.as_service_error().and_then(refused) {
-            return Attempt::Over(Outcome::Refused(items));
+            return Attempt::Over(WriteOutcome::Refused(items));
         }
         if is_contention(code(&error)) { Attempt::Lost } else { Attempt::Failed(self.error(action, &error)) }
     }

@@ -1,14 +1,15 @@
 //! How far exports of usage have come.
 
 use async_trait::async_trait;
+use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::metering::usage::UsageCursor;
 use fluxgate_core::port::UsageCursors;
-use fluxgate_core::usage::UsageCursor;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::port::errors::export_went_on;
 
 use super::attribute::{number, text};
 use super::key::Key;
-use super::transact::Outcome;
+use super::transact::WriteOutcome;
 use super::write::Write;
 use super::{DynamoStore, json_item};
 
@@ -31,11 +32,8 @@ impl UsageCursors for DynamoStore {
             version => write.when("#version = :version").with(":version", number(version.saturating_sub(1))),
         };
         match self.table.write(&[write]).await? {
-            Outcome::Written => Ok(()),
-            Outcome::Refused(_) => {
-                let text = "another export went on meanwhile; read where it stands";
-                Err(Error::new(Kind::Conflict, "version_conflict", text))
-            }
+            WriteOutcome::Written => Ok(()),
+            WriteOutcome::Refused(_) => Err(export_went_on()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_sdk_secretsmanager::Client;
 use fluxgate_core::Result;
 use fluxgate_core::port::Clock;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 
 use crate::AwsSettings;

@@ -5,8 +5,8 @@ use aws_sdk_sqs::types::{
 };
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::job::Lane;
 use fluxgate_core::port::DeadLetter;
+use fluxgate_core::task::Lane;
 
 use super::SqsQueue;
 use super::message::Envelope;

@@ -2,12 +2,12 @@
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use fluxgate_core::job::Lane;
+use fluxgate_core::task::Lane;
 use fluxgate_core::{Error, Result};
 
 use super::place::Place;
 use super::send::BATCH_MAX;
-use super::{Settlement, SqsQueue};
+use super::{Removal, SqsQueue};
 use crate::failure::code;
 
 const DELETE: &str = "sqs:DeleteMessage";
@@ -15,7 +15,7 @@ const DELETE: &str = "sqs:DeleteMessage";
 impl SqsQueue {
     /// Of a message already gone, or received by another since: nothing happens. Of any, when the runtime removes them.
     pub(super) async fn delete(&self, lane: Lane, handles: &[String]) -> Result<()> {
-        if self.settings.settlement == Settlement::ByRuntime {
+        if self.settings.removal == Removal::ByRuntime {
             return Ok(());
         }
         let queue = self.queue(lane)?;

@@ -1,6 +1,6 @@
 //! What lies on a queue: a versioned JSON envelope around a job. Messages outlive releases, so a field is added, never changed.
 
-use fluxgate_core::job::Job;
+use fluxgate_core::task::Job;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -60,13 +60,13 @@ fn unreadable(error: &serde_json::Error) -> Error {
 
 /// A message on its way to a queue.
 #[derive(Debug, Clone)]
-pub(super) struct Outgoing {
+pub(super) struct SendEntry {
     pub(super) envelope: Envelope,
     /// What SQS waits, in seconds, before anybody receives it.
     pub(super) delay_s: i32,
 }
 
-impl Outgoing {
+impl SendEntry {
     /// Due after `after_ms`. What a delay of `delay_max_s` does not reach is in the body, for whoever receives it too early.
     pub(super) fn after_ms(mut envelope: Envelope, after_ms: u64, now: Timestamp, delay_max_s: u16) -> Self {
         let delay_s = after_ms.div_ceil(1_000);
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_delay_is_rounded_up_to_whole_seconds() {
         for (after_ms, delay_s) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (900_000, 900)] {
-            let outgoing = Outgoing::after_ms(envelope(), after_ms, NOW, 900);
+            let outgoing = SendEntry::after_ms(envelope(), after_ms, NOW, 900);
 
             assert_eq!((outgoing.delay_s, outgoing.envelope.due), (delay_s, None), "{after_ms} ms");
         }
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn what_a_delay_does_not_reach_is_in_the_body() {
-        let far = Outgoing::after_ms(envelope(), 900_001, NOW, 900);
+        let far = SendEntry::after_ms(envelope(), 900_001, NOW, 900);
 
         assert_eq!((far.delay_s, far.envelope.due), (900, Some(Timestamp(1_900_001))));
         assert_eq!(far.envelope.early_ms(Timestamp(1_900_000)), 1);
         assert_eq!(far.envelope.early_ms(Timestamp(1_900_002)), 0);
-        let near = Outgoing::after_ms(far.envelope, 1, Timestamp(1_900_000), 900);
+        let near = SendEntry::after_ms(far.envelope, 1, Timestamp(1_900_000), 900);
         assert_eq!((near.delay_s, near.envelope.due), (1, None));
     }
 }

@@ -21,8 +21,8 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use fluxgate_core::Result;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::job::Lane;
 use fluxgate_core::port::{Clock, Entropy};
+use fluxgate_core::task::Lane;
 
 pub use receive::Record;
 use share::Shares;
@@ -51,7 +51,7 @@ impl QueueUrls {
 
 /// Who removes a message whose job was settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
+pub enum Removal {
     /// The queue does: for a process that receives.
     Delete,
     /// The event source mapping does, when the handler of a Lambda reports the message as done: settling only sends what comes
@@ -65,7 +65,7 @@ pub struct SqsSettings {
     pub dead_letters: QueueUrls,
     /// At most [`DELAY_MAX_S`]. A job due later is sent again on its way.
     pub delay_max_s: u16,
-    pub settlement: Settlement,
+    pub removal: Removal,
 }
 
 /// Which watches have gone. On SQLite the end of a task removes the row of its watch; SQS removes nothing that is not in hand, so

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use fluxgate_core::job::Lane;
+use fluxgate_core::task::Lane;
 use fluxgate_core::{Error, Result};
 
 use super::SqsQueue;

@@ -1,18 +1,18 @@
-//! `Queue` on SQS: each settlement sends what comes next before it removes what was. A crash between the two doubles a job and
+//! `Queue` on SQS: each removal sends what comes next before it removes what was. A crash between the two doubles a job and
 //! never loses one.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::job::{Delayed, Job, Lane};
 use fluxgate_core::port::{DeadLetter, Lease, Queue};
+use fluxgate_core::task::{Delayed, Job, Lane};
 
-use super::message::{Envelope, Outgoing};
-use super::{Settlement, SqsQueue};
+use super::message::{Envelope, SendEntry};
+use super::{Removal, SqsQueue};
 
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, jobs: &[Delayed]) -> Result<()> {
-        let messages: Vec<Outgoing> =
+        let messages: Vec<SendEntry> =
             jobs.iter().map(|Delayed { job, after_ms }| self.outgoing(job.clone(), 0, *after_ms)).collect();
         self.send_all(&messages).await
     }
@@ -58,11 +58,9 @@ impl Queue for SqsQueue {
 impl SqsQueue {
     /// As far as this process knows: another may have received the message since. A runtime hands out only what is in hand.
     fn holds(&self, lease: &Lease) -> bool {
-        match self.settings.settlement {
-            Settlement::Delete => {
-                self.shares.holds(lease.job.lane(), lease.job.tenant(), &lease.handle, self.clock.now())
-            }
-            Settlement::ByRuntime => true,
+        match self.settings.removal {
+            Removal::Delete => self.shares.holds(lease.job.lane(), lease.job.tenant(), &lease.handle, self.clock.now()),
+            Removal::ByRuntime => true,
         }
     }
 

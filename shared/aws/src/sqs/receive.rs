@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as Attribute};
-use fluxgate_core::job::Lane;
 use fluxgate_core::port::Lease;
+use fluxgate_core::task::Lane;
 use fluxgate_core::{Error, Result};
 use tokio::time::Instant;
 
 use super::SqsQueue;
-use super::message::{Envelope, Outgoing};
+use super::message::{Envelope, SendEntry};
 use super::send::BATCH_MAX;
 
 /// The longest that one call waits for a message, in seconds; more than zero also makes SQS ask all of its servers.
@@ -135,8 +135,8 @@ impl SqsQueue {
     /// Sends messages again and removes the old ones: a crash between the two doubles them. Making them visible later would be
     /// one call less, but would count as a receive, and a queue that redrives what is received too often would bury jobs that
     /// only waited for their turn.
-    async fn send_back(&self, lane: Lane, messages: Vec<(Outgoing, String)>) -> Result<()> {
-        let (messages, handles): (Vec<Outgoing>, Vec<String>) = messages.into_iter().unzip();
+    async fn send_back(&self, lane: Lane, messages: Vec<(SendEntry, String)>) -> Result<()> {
+        let (messages, handles): (Vec<SendEntry>, Vec<String>) = messages.into_iter().unzip();
         self.send_all(&messages).await?;
         self.delete(lane, &handles).await
     }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
-use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::retry::{Growing, jittered_ms};
+use fluxgate_core::task::{Job, Lane};
 use fluxgate_core::{Error, Result};
 
-use super::message::{Envelope, Outgoing};
+use super::message::{Envelope, SendEntry};
 use super::place::Place;
 use super::{DELAY_MAX_S, SqsQueue};
 
@@ -23,18 +23,18 @@ const BATCH_RETRY: Growing = Growing { first_ms: 50, max_ms: 400 };
 const SEND: &str = "sqs:SendMessage";
 
 impl SqsQueue {
-    pub(super) fn outgoing(&self, job: Job, failures: u32, after_ms: u64) -> Outgoing {
+    pub(super) fn outgoing(&self, job: Job, failures: u32, after_ms: u64) -> SendEntry {
         self.delayed(Envelope::new(job, failures), after_ms)
     }
 
-    pub(super) fn delayed(&self, envelope: Envelope, after_ms: u64) -> Outgoing {
-        Outgoing::after_ms(envelope, after_ms, self.clock.now(), self.settings.delay_max_s.min(DELAY_MAX_S))
+    pub(super) fn delayed(&self, envelope: Envelope, after_ms: u64) -> SendEntry {
+        SendEntry::after_ms(envelope, after_ms, self.clock.now(), self.settings.delay_max_s.min(DELAY_MAX_S))
     }
 
     /// Sends all, each to the queue of its lane. After an error some of them may have been sent.
-    pub(super) async fn send_all(&self, messages: &[Outgoing]) -> Result<()> {
+    pub(super) async fn send_all(&self, messages: &[SendEntry]) -> Result<()> {
         for lane in Lane::ALL {
-            let of_lane: Vec<&Outgoing> =
+            let of_lane: Vec<&SendEntry> =
                 messages.iter().filter(|message| message.envelope.job.lane() == lane).collect();
             for batch in of_lane.chunks(BATCH_MAX) {
                 let queue = self.queue(lane)?;
@@ -47,7 +47,7 @@ impl SqsQueue {
         Ok(())
     }
 
-    async fn send_one(&self, queue: Place<'_>, message: &Outgoing) -> Result<()> {
+    async fn send_one(&self, queue: Place<'_>, message: &SendEntry) -> Result<()> {
         self.client
             .send_message()
             .queue_url(queue.url)
@@ -60,7 +60,7 @@ impl SqsQueue {
         Ok(())
     }
 
-    async fn send_batch(&self, queue: Place<'_>, batch: &[&Outgoing]) -> Result<()> {
+    async fn send_batch(&self, queue: Place<'_>, batch: &[&SendEntry]) -> Result<()> {
         let mut left = batch.iter().enumerate().map(|(n, message)| entry(n, message)).collect::<Result<Vec<_>>>()?;
         for attempt in 0..BATCH_TRIES_MAX {
             if attempt > 0 {
@@ -101,7 +101,7 @@ impl SqsQueue {
     }
 }
 
-fn entry(n: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry> {
+fn entry(n: usize, message: &SendEntry) -> Result<SendMessageBatchRequestEntry> {
     let entry = SendMessageBatchRequestEntry::builder()
         .id(n.to_string())
         .message_body(message.envelope.body()?)
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::AwsSettings;
-    use crate::sqs::{QueueUrls, Settlement, SqsSettings};
+    use crate::sqs::{QueueUrls, Removal, SqsSettings};
 
     struct NoEntropy;
 
@@ -162,12 +162,12 @@ mod tests {
             queues: QueueUrls { archive: Some(format!("{endpoint}/1/archive")), ..QueueUrls::default() },
             dead_letters: QueueUrls::default(),
             delay_max_s: DELAY_MAX_S,
-            settlement: Settlement::Delete,
+            removal: Removal::Delete,
         };
         let client = AwsSettings::new("us-east-1", Some(endpoint), keys).sqs();
         let queue = SqsQueue::new(client, settings, Arc::new(SystemClock), Arc::new(NoEntropy));
         let (tenant, task) = (TenantId::parse("acme").unwrap(), TaskId::parse(&"a".repeat(32)).unwrap());
-        let messages: Vec<Outgoing> = (0..jobs)
+        let messages: Vec<SendEntry> = (0..jobs)
             .map(|_| queue.outgoing(Job::Archive { tenant: tenant.clone(), task: task.clone() }, 0, 0))
             .collect();
         let sent = queue.send_all(&messages).await;

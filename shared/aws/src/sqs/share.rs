@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
 use fluxgate_core::id::TenantId;
-use fluxgate_core::job::Lane;
+use fluxgate_core::task::Lane;
 use fluxgate_core::time::Timestamp;
 
 /// Jobs of one tenant that one lane hands out at once, so that a tenant whose receiver never answers does not use up a process

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use crate::audit::AuditEntry;
-use crate::error::Result;
-use crate::id::TenantId;
-use crate::money::{Account, Budget, CountId, LedgerEntry, MicroUsd};
-use crate::time::Timestamp;
+use crate::base::error::Result;
+use crate::base::id::TenantId;
+use crate::base::time::Timestamp;
+use crate::domain::money::{Account, Budget, CountId, LedgerEntry, MicroUsd};
+use crate::domain::tenant::AuditEntry;
 
 /// A tenant's money.
 #[async_trait]

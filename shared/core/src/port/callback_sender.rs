@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 
-use crate::callback::CallbackUrl;
-use crate::id::TenantId;
-use crate::signature::SignedHeaders;
+use crate::base::id::TenantId;
+use crate::domain::webhook::{CallbackUrl, SignedHeaders};
 
 /// One signed request, ready to go.
-pub struct Outgoing {
+pub struct CallbackRequest {
     /// At whose expense the receiver's name is looked up.
     pub tenant: TenantId,
     pub url: CallbackUrl,
@@ -28,5 +27,5 @@ pub enum SendOutcome {
 #[async_trait]
 pub trait CallbackSender: Send + Sync {
     /// POSTs once, through the guard, following no redirect and reading a bounded part of the answer.
-    async fn send(&self, outgoing: Outgoing) -> SendOutcome;
+    async fn send(&self, outgoing: CallbackRequest) -> SendOutcome;
 }

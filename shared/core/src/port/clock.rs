@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// What time it is. Tests hold one of their own.
 pub trait Clock: Send + Sync {

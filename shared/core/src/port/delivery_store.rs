@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::delivery::Delivery;
-use crate::error::Result;
-use crate::id::{DeliveryId, TenantId};
-use crate::task::Task;
+use crate::base::error::Result;
+use crate::base::id::{DeliveryId, TenantId};
+use crate::domain::task::Task;
+use crate::domain::webhook::Delivery;
 
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {

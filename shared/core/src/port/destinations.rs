@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::error::Result;
-use crate::id::TenantId;
-use crate::tenant::Destination;
+use crate::base::error::Result;
+use crate::base::id::TenantId;
+use crate::domain::tenant::Destination;
 
 /// One thing that must be so before outputs can be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::endpoint::Endpoint;
-use crate::error::Result;
-use crate::id::{EndpointId, TenantId};
+use crate::base::error::Result;
+use crate::base::id::{EndpointId, TenantId};
+use crate::domain::webhook::Endpoint;
 
 /// A tenant's endpoints, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ pub trait EndpointStore: Send + Sync {
 
     /// As `get`, for half the price where that counts: it may be a moment late about changes, never about whether there is such
     /// an endpoint.
-    async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
+    async fn get_eventual(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
 
     /// The tenant's endpoints. One that cannot be read keeps no other from being listed.
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList>;

@@ -2,8 +2,8 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::id::{AuditId, EndpointId, TaskId};
-use crate::time::Timestamp;
+use crate::base::id::{AuditId, EndpointId, TaskId};
+use crate::base::time::Timestamp;
 
 /// Random bits, good enough for keys.
 pub trait Entropy: Send + Sync {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use url::Url;
 
-use crate::error::Result;
-use crate::id::TenantId;
+use crate::base::error::Result;
+use crate::base::id::TenantId;
 
 /// What a URL is for. An address that is allowed for one purpose is not thereby allowed for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,11 +5,11 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::Result;
-use crate::id::TenantId;
-use crate::task::Output;
-use crate::tenant::Destination;
-use crate::time::Timestamp;
+use crate::base::error::Result;
+use crate::base::id::TenantId;
+use crate::base::time::Timestamp;
+use crate::domain::task::Output;
+use crate::domain::tenant::Destination;
 
 /// Bytes on their way into a bucket: in memory when small, in a file that removes itself when not.
 pub enum ObjectBody {
@@ -23,11 +23,11 @@ pub struct NewObject {
     pub body: ObjectBody,
     pub bytes: u64,
     /// Checked by the store against what arrives, and kept in the object's metadata as hex.
-    pub sha256: crate::digest::Sha256,
+    pub sha256: crate::base::digest::Sha256,
     pub content_type: String,
     /// `attachment` for what a browser must not open by itself; kept with the object and sent with every download.
     pub content_disposition: Option<&'static str>,
-    /// What the vendor called it, kept in the object's metadata; printable ASCII.
+    /// What the provider called it, kept in the object's metadata; printable ASCII.
     pub provider_type: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl LinkTerms {
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable` when the bucket cannot be
-    /// written now, kind `Forbidden` when it may not be. Type, disposition and the vendor's type are kept with the object.
+    /// written now, kind `Forbidden` when it may not be. Type, disposition and the provider's type are kept with the object.
     async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored>;
 
     /// A URL that reads the object for `expires_ms` by this method and no other, without asking the bucket; what a browser must not

@@ -1,18 +1,18 @@
-//! Fetching what the vendor produced.
+//! Fetching what the provider produced.
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 use super::object_store::ObjectBody;
-use crate::digest::Sha256;
-use crate::error::Error;
-use crate::media::MediaKind;
+use crate::base::digest::Sha256;
+use crate::base::error::Error;
+use crate::domain::media::MediaKind;
 
 /// One output to be fetched. It has no `Debug`: its URL may be signed.
 #[derive(Clone, Copy)]
 pub struct OutputFetch<'a> {
-    /// Where the vendor keeps it, or what holds it: a `data:` URI, base64, or a text that is the output itself.
+    /// Where the provider keeps it, or what holds it: a `data:` URI, base64, or a text that is the output itself.
     pub url: &'a str,
     /// What the model makes by the catalogue, where that is known; the extension in the URL's path says more.
     pub promised: Option<MediaKind>,
@@ -63,7 +63,7 @@ pub enum FetchFailureSort {
 }
 
 impl FetchFailureSort {
-    /// True when the same link will fail the same way: only the vendor can name a better one.
+    /// True when the same link will fail the same way: only the provider can name a better one.
     pub fn needs_fresh_link(self) -> bool {
         !matches!(self, Self::Unavailable | Self::Local)
     }

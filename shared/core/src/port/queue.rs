@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::error::Result;
-use crate::job::{Delayed, Job, Lane};
+use crate::base::error::Result;
+use crate::domain::task::{Delayed, Job, Lane};
 
 /// A job in hand. Until it is settled or its lease runs out nobody else receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]

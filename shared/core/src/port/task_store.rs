@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use crate::error::Result;
-use crate::id::{TaskId, TenantId, UpstreamId};
+use crate::base::error::Result;
+use crate::base::id::{RunId, TaskId, TenantId};
+use crate::base::time::Timestamp;
 #[cfg(doc)]
-use crate::money::Account;
+use crate::domain::money::Account;
 #[cfg(doc)]
-use crate::task::NOTED_STEPS_MAX;
-use crate::task::{Admission, Change, Idempotency, Step, Task};
-use crate::time::Timestamp;
+use crate::domain::task::NOTED_STEPS_MAX;
+use crate::domain::task::{Admission, Change, Idempotency, Step, Task};
 
 /// What became of an admission.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ pub trait TaskStore: Send + Sync {
 
     /// As `get`, for half the price where that counts: it may be a moment late about changes, never about whether there is such
     /// a task. A change that is made from a late one is a `Conflict`.
-    async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
+    async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
     /// The inputs as they were admitted: one JSON object. Empty once the task is over when it did not complete, for then nobody paid
     /// for their room, and when they were large. Mid-sized ones may also be empty some days after the end: an adapter may let them
@@ -51,12 +51,12 @@ pub trait TaskStore: Send + Sync {
     /// Applies a change whole: task, settlement with ledger entries, steps, jobs, deliveries; durable when it returns.
     ///
     /// Kind `Conflict`, and nothing is written, when the stored version is not the expected one. The first task to name an
-    /// upstream run owns it: a change that names a run owned by another task is a `Conflict` with code `run_claimed`. A
+    /// the provider run owns it: a change that names a run owned by another task is a `Conflict` with code `run_claimed`. A
     /// change to an end removes the watch job, unless the end is still to be told.
     async fn apply(&self, change: &Change) -> Result<()>;
 
-    /// Which of these upstream runs belong to a task already, of any tenant.
-    async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>>;
+    /// Which of these the provider runs belong to a task already, of any tenant.
+    async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>>;
 
     /// Adds a line to the timeline without changing the task. A timeline of [`NOTED_STEPS_MAX`] lines or more takes no further note,
     /// so that notes never take the room of a change.

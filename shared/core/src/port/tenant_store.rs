@@ -2,10 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::audit::AuditEntry;
-use crate::error::Result;
-use crate::id::{AuditId, TenantId};
-use crate::tenant::{Tenant, Trust};
+use crate::base::error::Result;
+use crate::base::id::{AuditId, TenantId};
+use crate::domain::tenant::{AuditEntry, Tenant, Trust};
 
 /// A tenant, its trusts and the entry that tells of the change are written in one transaction; durable when it returns.
 #[async_trait]
@@ -24,10 +23,10 @@ pub trait TenantStore: Send + Sync {
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()>;
 
     /// Kind `NotFound` when there is none. May be a moment late about changes, never about whether there is such a tenant.
-    async fn get(&self, id: &TenantId) -> Result<Tenant>;
+    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant>;
 
     /// The tenant as the last change left it. Kind `NotFound` when there is none.
-    async fn current(&self, id: &TenantId) -> Result<Tenant>;
+    async fn get(&self, id: &TenantId) -> Result<Tenant>;
 
     /// All tenants by id.
     async fn list(&self) -> Result<Vec<Tenant>>;

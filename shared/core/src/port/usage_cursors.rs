@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::error::Result;
-use crate::id::TenantId;
-use crate::usage::UsageCursor;
+use crate::base::error::Result;
+use crate::base::id::TenantId;
+use crate::domain::metering::usage::UsageCursor;
 
 #[async_trait]
 pub trait UsageCursors: Send + Sync {

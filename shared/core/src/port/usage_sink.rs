@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::digest::sha256;
-use crate::error::Result;
-use crate::id::{TaskId, TenantId};
-use crate::task::Task;
-use crate::time::Timestamp;
-use crate::usage::line;
+use crate::base::digest::sha256;
+use crate::base::error::Result;
+use crate::base::id::{TaskId, TenantId};
+use crate::base::time::Timestamp;
+use crate::domain::metering::usage::line;
+use crate::domain::task::Task;
 
 /// Some usage events of one tenant.
 #[derive(Debug, Clone)]
@@ -50,8 +50,8 @@ pub trait UsageSink: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::State;
-    use crate::usage::cursor::tests::task;
+    use crate::domain::metering::usage::cursor::tests::task;
+    use crate::domain::task::State;
 
     #[test]
     fn a_batch_with_one_more_between_the_same_first_and_last_has_another_name() {

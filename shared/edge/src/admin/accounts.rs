@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::flow::Tenancy;
+use fluxgate_core::app::Tenancy;
 use fluxgate_core::money::{Account, MicroUsd};
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use super::operator::Operator;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
-use crate::native::budget::BudgetView;
 use crate::path::Path;
+use crate::v1::budget::BudgetView;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +56,7 @@ pub(crate) async fn account(
     Path(id): Path<String>,
 ) -> Result<Json<AccountView>, Problem> {
     let id = tenant_id(&id)?;
-    tenancy.tenants.current(&id).await?;
+    tenancy.tenants.get(&id).await?;
     Ok(Json(view(&tenancy, &tenancy.accounts.account(&id).await?)))
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fluxgate_core::Error;
-use fluxgate_core::audit::{Actor, AuditAction, AuditEntry};
-use fluxgate_core::flow::Tenancy;
+use fluxgate_core::app::Tenancy;
 use fluxgate_core::id::{AuditId, TenantId};
+use fluxgate_core::tenant::{Actor, AuditAction, AuditEntry};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::flow::Tenancy;
+use fluxgate_core::app::Tenancy;
 use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone};
 use fluxgate_core::{Error, Result};
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use super::operator::Operator;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
-use crate::native::budget::{BudgetView, no_budget};
 use crate::path::Path;
+use crate::v1::budget::{BudgetView, no_budget};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

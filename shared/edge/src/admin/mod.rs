@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
-use fluxgate_core::flow::Tenancy;
+use fluxgate_core::app::Tenancy;
 
 pub(crate) use token::token_only;
 

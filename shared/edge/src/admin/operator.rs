@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use fluxgate_core::audit::Actor;
+use fluxgate_core::tenant::Actor;
 use fluxgate_core::{Error, Kind};
 
 use crate::error_reply::Problem;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fluxgate_core::Error;
-use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::{PricesChange, PricesEdit, Tenancy};
+use fluxgate_core::app::{PricesChange, PricesEdit, Tenancy};
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::PriceBookTerms;
+use fluxgate_core::tenant::Actor;
 use serde::Serialize;
 
 use super::operator::Operator;
@@ -34,7 +34,7 @@ pub(crate) async fn get(
     State(tenancy): State<Arc<Tenancy>>,
     Path(id): Path<String>,
 ) -> Result<Json<PriceBookTerms>, Problem> {
-    let tenant = tenancy.tenants.current(&tenant_id(&id)?).await?;
+    let tenant = tenancy.tenants.get(&tenant_id(&id)?).await?;
     Ok(Json(PriceBookTerms::of(&tenant.prices, tenant.version)))
 }
 

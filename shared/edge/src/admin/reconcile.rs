@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use fluxgate_core::app::Tenancy;
 use fluxgate_core::day::Day;
-use fluxgate_core::flow::Tenancy;
-use fluxgate_core::reconcile::last_days;
+use fluxgate_core::metering::reconcile::last_days;
 use fluxgate_core::{Error, Result};
 use serde_json::Value;
 

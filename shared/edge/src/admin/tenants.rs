@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::flow::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
+use fluxgate_core::app::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
-use fluxgate_core::limits::Limits;
-use fluxgate_core::tenant::{Tenant, TenantState, Trust, UnarchivedOutputs};
+use fluxgate_core::tenant::{Limits, Tenant, TenantState, Trust, UnarchivedOutputs};
 use fluxgate_core::{Error, Result, echo};
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +111,7 @@ pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>) -> Answer<Vec<Tena
 }
 
 pub(crate) async fn get(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<TenantView> {
-    Ok(Json(view(tenancy.tenants.current(&tenant_id(&id)?).await?)))
+    Ok(Json(view(tenancy.tenants.get(&tenant_id(&id)?).await?)))
 }
 
 pub(crate) async fn change(
@@ -170,7 +169,7 @@ struct CheckView {
 }
 
 pub(crate) async fn probe(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<ProbeView> {
-    let tenant = tenancy.tenants.current(&tenant_id(&id)?).await?;
+    let tenant = tenancy.tenants.get(&tenant_id(&id)?).await?;
     let checks = tenancy.destinations.probe(&tenant.id, &tenant.destination).await?;
     let passed = checks.iter().all(|check| check.passed);
     let views = checks.into_iter().map(|check| CheckView { name: check.name, passed: check.passed, text: check.text });

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use fluxgate_core::audit::Actor;
+use fluxgate_core::tenant::Actor;
 use fluxgate_core::{Error, Kind};
 
 use crate::error_reply::Problem;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Clock, TenantStore};
-use fluxgate_core::principal::Principal;
-use fluxgate_core::tenant::Tenant;
+use fluxgate_core::tenant::{Principal, Tenant};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
 
@@ -86,7 +85,7 @@ impl Authenticator {
 
     /// A suspended tenant may read on: what it may not do is for the use cases to refuse.
     async fn tenant(&self, id: &TenantId) -> Result<Tenant> {
-        self.tenants.get(id).await.map_err(|error| match error.kind {
+        self.tenants.get_eventual(id).await.map_err(|error| match error.kind {
             Kind::NotFound => Refusal::NoTenant.into(),
             _ => error,
         })

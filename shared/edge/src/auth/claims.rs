@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fluxgate_core::principal::Scope;
-use fluxgate_core::tenant::{ClaimMatch, ScopeMapping, Trust};
+use fluxgate_core::tenant::{ClaimMatch, Scope, ScopeMapping, Trust};
 use fluxgate_core::time::Timestamp;
 use serde_json::{Map, Value};
 

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fluxgate_core::{json, rsa_key};
+use fluxgate_core::json;
+use fluxgate_core::tenant::rsa_key;
 use jsonwebtoken::crypto::verify;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;

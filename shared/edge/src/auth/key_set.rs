@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fluxgate_core::Error;
-use fluxgate_core::rsa_key::weakness_of_jwk;
+use fluxgate_core::tenant::rsa_key::weakness_of_jwk;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Tokens that were verified a moment ago. Refusals are never kept.
 
 use fluxgate_core::digest::Sha256;
-use fluxgate_core::principal::Principal;
+use fluxgate_core::tenant::Principal;
 use fluxgate_core::time::Timestamp;
 use quick_cache::sync::Cache;
 

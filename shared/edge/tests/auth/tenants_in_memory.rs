@@ -5,11 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use fluxgate_core::audit::AuditEntry;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
-use fluxgate_core::signature::Secret;
-use fluxgate_core::tenant::{Destination, Tenant, TenantState, Trust};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::tenant::{AuditEntry, Destination, Tenant, TenantState, Trust};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
@@ -55,7 +54,7 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         webhook_secret: Secret::webhook([0; 32]),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
-        limits: fluxgate_core::limits::Limits::default(),
+        limits: fluxgate_core::tenant::Limits::default(),
         unarchived: fluxgate_core::tenant::UnarchivedOutputs::default(),
     }
 }
@@ -76,7 +75,7 @@ impl TenantStore for TenantsInMemory {
         Ok(())
     }
 
-    async fn current(&self, id: &TenantId) -> Result<Tenant> {
+    async fn get(&self, id: &TenantId) -> Result<Tenant> {
         self.get(id).await
     }
 
@@ -89,7 +88,7 @@ impl TenantStore for TenantsInMemory {
         Ok(Vec::new())
     }
 
-    async fn get(&self, id: &TenantId) -> Result<Tenant> {
+    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
         self.tenants.lock().unwrap().get(id).cloned().ok_or_else(|| Error::not_found("no such tenant"))
     }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use fluxgate_core::port::Clock;
-use fluxgate_core::principal::Principal;
-use fluxgate_core::tenant::{ClaimMatch, KeySource, Trust};
+use fluxgate_core::tenant::{ClaimMatch, KeySource, Principal, Trust};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};

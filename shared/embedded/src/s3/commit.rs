@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::attributes::Attributes;
-use super::folder::{Folder, Place};
+use super::folder::{Folder, ObjectPath};
 use super::receive::Bytes;
 
 /// What became of an upload.
@@ -30,7 +30,12 @@ pub(super) struct Prepared {
 }
 
 /// Blocks. What it wrote must be synced before it is published, so that after a power failure a visible object is a whole one.
-pub(super) fn prepare(folder: &Folder, place: &Place, bytes: Bytes, attributes: &Attributes) -> io::Result<Prepared> {
+pub(super) fn prepare(
+    folder: &Folder,
+    place: &ObjectPath,
+    bytes: Bytes,
+    attributes: &Attributes,
+) -> io::Result<Prepared> {
     let object = match bytes {
         Bytes::Memory(bytes) => write(&folder.incoming(), &bytes)?,
         Bytes::File(path) => path,
@@ -49,7 +54,7 @@ impl CommitLock {
     /// Blocks. The attributes go first, so that an object is never seen without them; a crash in between leaves attributes
     /// of nothing, which the next upload replaces. It must be synced before it is told, also when the key was taken: whoever
     /// hears so may rely on the object as much as its creator.
-    pub(super) fn publish(&self, place: &Place, prepared: Prepared, only_if_free: bool) -> io::Result<Committed> {
+    pub(super) fn publish(&self, place: &ObjectPath, prepared: Prepared, only_if_free: bool) -> io::Result<Committed> {
         let _held = self.hold();
         match std::fs::symlink_metadata(&place.object) {
             Ok(there) if there.is_dir() => return Err(ErrorKind::IsADirectory.into()),
@@ -64,7 +69,7 @@ impl CommitLock {
     }
 
     /// Blocks. An object that is not there is as good as removed.
-    pub(super) fn remove(&self, place: &Place) -> io::Result<()> {
+    pub(super) fn remove(&self, place: &ObjectPath) -> io::Result<()> {
         let _held = self.hold();
         for path in [&place.object, &place.attributes] {
             match std::fs::remove_file(path) {

@@ -18,7 +18,7 @@ pub(super) struct Folder {
 
 /// Where one object lies.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ObjectPath {
     pub(super) bucket: PathBuf,
     pub(super) object: PathBuf,
     pub(super) attributes: PathBuf,
@@ -52,7 +52,7 @@ impl Folder {
     }
 
     /// `None` for a key that cannot be a file's path inside its bucket. The bucket's name is valid: s3s has checked it.
-    pub(super) fn locate(&self, bucket: &str, key: &str) -> Option<Place> {
+    pub(super) fn locate(&self, bucket: &str, key: &str) -> Option<ObjectPath> {
         if !key.split('/').all(is_name) {
             return None;
         }
@@ -60,7 +60,7 @@ impl Folder {
         let name = format!("{}.json", hex::encode(digest::sha256(key.as_bytes())));
         let attributes = self.attributes().join(bucket).join(name);
         let bucket = self.root.join(bucket);
-        Some(Place { object: bucket.join(key), bucket, attributes })
+        Some(ObjectPath { object: bucket.join(key), bucket, attributes })
     }
 }
 

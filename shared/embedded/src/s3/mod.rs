@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_listen::{BoxError, Listening};
 use hyper::{Request, Response};
 use s3s::auth::SimpleAuth;

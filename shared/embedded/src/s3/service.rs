@@ -16,7 +16,7 @@ use tracing::Dispatch;
 use super::attributes::Attributes;
 use super::checksum::Digests;
 use super::commit::{CommitLock, Committed, prepare};
-use super::folder::{Folder, Place};
+use super::folder::{Folder, ObjectPath};
 use super::group_sync::GroupSync;
 use super::reads::Reads;
 use super::receive::receive;
@@ -51,7 +51,7 @@ impl FolderS3 {
         Ok(Self { folder: Arc::new(folder), lock: Arc::default(), disk, listings, reads, log })
     }
 
-    fn place(&self, bucket: &str, key: &str) -> S3Result<Place> {
+    fn place(&self, bucket: &str, key: &str) -> S3Result<ObjectPath> {
         if !self.folder.has_bucket(bucket) {
             return Err(s3_error!(NoSuchBucket));
         }
@@ -63,7 +63,7 @@ impl FolderS3 {
         self.read(&place).await.map_err(|error| self.failed(error))?.ok_or_else(|| s3_error!(NoSuchKey))
     }
 
-    async fn read(&self, place: &Place) -> io::Result<Option<Opened>> {
+    async fn read(&self, place: &ObjectPath) -> io::Result<Option<Opened>> {
         let file = match tokio::fs::File::open(&place.object).await {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),

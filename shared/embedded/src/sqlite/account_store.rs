@@ -1,13 +1,14 @@
 //! Accounts and ledgers.
 
 use async_trait::async_trait;
-use fluxgate_core::audit::AuditEntry;
-use fluxgate_core::flow;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, Budget, Count, CountId, EntryKind, LedgerEntry, MicroUsd, Setting, Tally};
+use fluxgate_core::money::Tally;
+use fluxgate_core::money::{Account, Budget, Count, CountId, EntryKind, LedgerEntry, MicroUsd, Setting};
 use fluxgate_core::port::AccountStore;
+use fluxgate_core::port::errors::reference_used;
+use fluxgate_core::tenant::AuditEntry;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::{Error, Result, app};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::database;
@@ -91,7 +92,7 @@ impl SqliteStore {
                 self.write(move |write| step(write.connection, &of, id, &wish, tally.as_ref(), entry.as_ref())).await;
             let counted = match step {
                 Ok(Step::Done(account)) => return Ok(account),
-                Ok(Step::Counting(count)) => flow::tally(self, tenant, &count).await,
+                Ok(Step::Counting(count)) => app::tally(self, tenant, &count).await,
                 Err(error) => Err(error),
             };
             match counted {
@@ -153,8 +154,7 @@ fn top_up(
     match earlier(connection, tenant, &reference)? {
         Some(before) if before == amount => return Ok(account),
         Some(before) => {
-            let text = format!("the reference '{reference}' was used for a top-up of {before}; use a new one");
-            return Err(Error::new(Kind::Conflict, "reference_used", text));
+            return Err(reference_used(&reference, before));
         }
         None => {}
     }

@@ -1,8 +1,8 @@
 //! The audit log: one row for each change, written with it.
 
 use fluxgate_core::Result;
-use fluxgate_core::audit::AuditEntry;
 use fluxgate_core::id::AuditId;
+use fluxgate_core::tenant::AuditEntry;
 use rusqlite::{Connection, params};
 
 use super::error::{database, parsed, unwritable};
@@ -11,7 +11,7 @@ use super::readers::Readers;
 pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
     let body = serde_json::to_string(entry).map_err(unwritable)?;
     connection
-        .execute("INSERT INTO audit (id, body) VALUES (?1, ?2)", params![entry.id.as_str(), body])
+        .execute("INSERT INTO audit_log (id, body) VALUES (?1, ?2)", params![entry.id.as_str(), body])
         .map(drop)
         .map_err(database("write the audit log"))
 }
@@ -20,7 +20,7 @@ pub(super) fn read(readers: &Readers, before: Option<&AuditId>, limit: usize) ->
     // Sorts after every id.
     let before = before.map_or("~", AuditId::as_str);
     let rows = readers.rows(
-        "SELECT id, body FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        "SELECT id, body FROM audit_log WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
         params![before, i64::try_from(limit).unwrap_or(i64::MAX)],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
     )?;

@@ -1,11 +1,12 @@
 //! Deliveries.
 
 use async_trait::async_trait;
-use fluxgate_core::delivery::Delivery;
+use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, TenantId};
+use fluxgate_core::port::errors::{delivery_changed, no_such_delivery};
 use fluxgate_core::port::{DeliveryStore, TaskStore};
 use fluxgate_core::task::Task;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::webhook::Delivery;
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
@@ -21,7 +22,7 @@ impl DeliveryStore for SqliteStore {
                 params![tenant.as_str(), id.as_str()],
                 |row| row.get::<_, String>(0),
             )?
-            .ok_or_else(|| Error::not_found("there is no delivery of this id"))?;
+            .ok_or_else(no_such_delivery)?;
         let delivery: Delivery = parsed(&body, format_args!("delivery '{id}' of tenant '{tenant}'"))?;
         let task = TaskStore::get(self, tenant, &delivery.task).await?;
         Ok((delivery, task))
@@ -74,7 +75,7 @@ fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {
     if changed == 1 {
         return Ok(());
     }
-    Err(Error::new(Kind::Conflict, "version_conflict", "the delivery changed meanwhile; read it again"))
+    Err(delivery_changed())
 }
 
 fn version(version: u64) -> i64 {

@@ -1,10 +1,11 @@
 //! Endpoints.
 
 use async_trait::async_trait;
-use fluxgate_core::endpoint::{Endpoint, too_many_endpoints};
+use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
+use fluxgate_core::port::errors::no_such_endpoint;
 use fluxgate_core::port::{EndpointList, EndpointStore};
-use fluxgate_core::{Error, Result};
+use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
 use rusqlite::params;
 
 use super::SqliteStore;
@@ -42,7 +43,7 @@ impl EndpointStore for SqliteStore {
         parsed(&body, format_args!("endpoint '{id}' of tenant '{tenant}'"))
     }
 
-    async fn glance(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
+    async fn get_eventual(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
         self.get(tenant, id).await
     }
 
@@ -86,8 +87,4 @@ impl EndpointStore for SqliteStore {
         })
         .await
     }
-}
-
-fn no_such_endpoint() -> Error {
-    Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours")
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::job::{Delayed, Job, Lane};
 use fluxgate_core::port::{DeadLetter, Lease, Queue};
+use fluxgate_core::task::{Delayed, Job, Lane};
 use fluxgate_core::time::Timestamp;
 use rusqlite::params;
 

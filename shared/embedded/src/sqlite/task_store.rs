@@ -1,10 +1,10 @@
 //! Tasks and what changes with them.
 
 use async_trait::async_trait;
-use fluxgate_core::id::{TaskId, TenantId, UpstreamId};
-use fluxgate_core::job::{Job, Lane};
+use fluxgate_core::id::{RunId, TaskId, TenantId};
+use fluxgate_core::port::errors::{no_such_task, run_claimed, task_changed};
 use fluxgate_core::port::{Admitted, TaskStore};
-use fluxgate_core::task::{Admission, Change, Idempotency, State, Step, Task};
+use fluxgate_core::task::{Admission, Change, Idempotency, Job, Lane, State, Step, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -33,7 +33,7 @@ impl TaskStore for SqliteStore {
         parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)
     }
 
-    async fn glance(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
+    async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         self.get(tenant, id).await
     }
 
@@ -58,11 +58,10 @@ impl TaskStore for SqliteStore {
         }
     }
 
-    async fn claimed(&self, runs: &[UpstreamId]) -> Result<Vec<UpstreamId>> {
+    async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
         let mut claimed = Vec::new();
         for run in runs {
-            let owner =
-                self.readers.row("SELECT 1 FROM runs WHERE upstream = ?1", params![run.as_str()], |_| Ok(()))?;
+            let owner = self.readers.row("SELECT 1 FROM runs WHERE run = ?1", params![run.as_str()], |_| Ok(()))?;
             claimed.extend(owner.map(|()| run.clone()));
         }
         Ok(claimed)
@@ -265,23 +264,23 @@ fn replace_task(connection: &Connection, task: &Task, over: u64) -> Result<()> {
     if changed == 1 {
         return Ok(());
     }
-    Err(Error::new(Kind::Conflict, "version_conflict", "the task changed meanwhile; read it again"))
+    Err(task_changed())
 }
 
-/// The first task to name an upstream run owns it.
-fn claim_run(connection: &Connection, task: &Task, upstream: &UpstreamId) -> Result<()> {
+/// The first task to name a provider run owns it.
+fn claim_run(connection: &Connection, task: &Task, run: &RunId) -> Result<()> {
     connection
-        .prepare_cached("INSERT OR IGNORE INTO runs (upstream, tenant, task) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| statement.execute(params![upstream.as_str(), task.tenant.as_str(), task.id.as_str()]))
-        .map_err(database("claim an upstream run"))?;
+        .prepare_cached("INSERT OR IGNORE INTO runs (run, tenant, task) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| statement.execute(params![run.as_str(), task.tenant.as_str(), task.id.as_str()]))
+        .map_err(database("claim a provider run"))?;
     let owner: (String, String) = connection
-        .prepare_cached("SELECT tenant, task FROM runs WHERE upstream = ?1")
-        .and_then(|mut statement| statement.query_row(params![upstream.as_str()], |row| Ok((row.get(0)?, row.get(1)?))))
-        .map_err(database("claim an upstream run"))?;
+        .prepare_cached("SELECT tenant, task FROM runs WHERE run = ?1")
+        .and_then(|mut statement| statement.query_row(params![run.as_str()], |row| Ok((row.get(0)?, row.get(1)?))))
+        .map_err(database("claim a provider run"))?;
     if owner.0 == task.tenant.as_str() && owner.1 == task.id.as_str() {
         return Ok(());
     }
-    Err(Error::new(Kind::Conflict, "run_claimed", "this upstream run belongs to another task"))
+    Err(run_claimed())
 }
 
 fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Task> {
@@ -304,8 +303,4 @@ fn parse_task(tenant: &TenantId, id: &str, body: &str) -> Result<Task> {
 
 fn version(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
-}
-
-fn no_such_task() -> Error {
-    Error::not_found("there is no task of this id; ids are 32 hex characters, as the submit answered")
 }

@@ -1,11 +1,11 @@
 //! Tenants and whom they trust.
 
 use async_trait::async_trait;
-use fluxgate_core::audit::AuditEntry;
+use fluxgate_core::Result;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
-use fluxgate_core::tenant::{Tenant, Trust};
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::port::errors::{no_such_tenant, tenant_changed, tenant_exists};
+use fluxgate_core::tenant::{AuditEntry, Tenant, Trust};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::{database, parsed, unwritable};
@@ -30,7 +30,7 @@ impl TenantStore for SqliteStore {
         self.write(move |write| delete(write.connection, &id, version, &entry)).await
     }
 
-    async fn get(&self, id: &TenantId) -> Result<Tenant> {
+    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
         let body = self
             .readers
             .row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get::<_, String>(0))?
@@ -38,8 +38,8 @@ impl TenantStore for SqliteStore {
         parse_tenant(id.as_str(), &body)
     }
 
-    async fn current(&self, id: &TenantId) -> Result<Tenant> {
-        TenantStore::get(self, id).await
+    async fn get(&self, id: &TenantId) -> Result<Tenant> {
+        TenantStore::get_eventual(self, id).await
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
@@ -75,8 +75,7 @@ fn create(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Resul
         .execute("INSERT OR IGNORE INTO tenants (id, body) VALUES (?1, ?2)", params![tenant.id.as_str(), body])
         .map_err(database(WRITE))?;
     if created == 0 {
-        let text = format!("there is a tenant '{}' already; choose another name", tenant.id);
-        return Err(Error::new(Kind::Conflict, "tenant_exists", text));
+        return Err(tenant_exists(&tenant.id));
     }
     index(connection, tenant)?;
     audit_log::add(connection, entry)
@@ -109,8 +108,7 @@ fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result
     if stored.version == version {
         return Ok(());
     }
-    let text = format!("tenant '{id}' was changed meanwhile; look at it and change it again");
-    Err(Error::new(Kind::Conflict, "version_conflict", text))
+    Err(tenant_changed(id))
 }
 
 const TRUSTING: &str = "SELECT tenant, body FROM trusts WHERE issuer = ?1 ORDER BY tenant, n";
@@ -165,8 +163,4 @@ fn index(connection: &Connection, tenant: &Tenant) -> Result<()> {
 fn forget_trusts(connection: &Connection, id: &TenantId) -> Result<()> {
     connection.execute("DELETE FROM trusts WHERE tenant = ?1", params![id.as_str()]).map_err(database(WRITE))?;
     Ok(())
-}
-
-fn no_such_tenant(id: &TenantId) -> Error {
-    Error::not_found(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
 }

@@ -1,8 +1,9 @@
 //! Timelines: one row a line.
 
+use fluxgate_core::Result;
 use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::port::errors::timeline_grew;
 use fluxgate_core::task::{NOTED_STEPS_MAX, Step, Task};
-use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, params};
 
 use super::error::{database, parsed, unwritable};
@@ -41,7 +42,7 @@ pub(super) fn add_note(
         .map_err(database("read the timeline"))?;
     let lines = usize::try_from(lines).unwrap_or(usize::MAX);
     if over.is_some_and(|over| over != lines) {
-        return Err(Error::new(Kind::Conflict, "version_conflict", "the timeline grew meanwhile; read it again"));
+        return Err(timeline_grew());
     }
     if lines >= NOTED_STEPS_MAX {
         return Ok(());

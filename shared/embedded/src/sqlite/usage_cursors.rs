@@ -1,10 +1,11 @@
 //! How far exports of usage have come.
 
 use async_trait::async_trait;
+use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::metering::usage::UsageCursor;
 use fluxgate_core::port::UsageCursors;
-use fluxgate_core::usage::UsageCursor;
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::port::errors::export_went_on;
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
@@ -41,5 +42,5 @@ fn save(connection: &Connection, place: &str, tenant: &TenantId, cursor: &UsageC
     if saved == 1 {
         return Ok(());
     }
-    Err(Error::new(Kind::Conflict, "version_conflict", "another export went on meanwhile; read where it stands"))
+    Err(export_went_on())
 }

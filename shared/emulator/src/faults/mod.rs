@@ -1,4 +1,4 @@
-//! The ways in which the emulator can be told to misbehave, all of them seen from real vendors.
+//! The ways in which the emulator can be told to misbehave, all of them seen from real providers.
 
 mod fault;
 mod live;
@@ -41,7 +41,7 @@ pub struct Faults {
     pub list_hides: Fault,
     /// Each page of the list is filled up with runs of another model.
     pub list_endless: Fault,
-    /// How far the vendor's clock is ahead, in the `Date` of its list and in its runs.
+    /// How far the provider's clock is ahead, in the `Date` of its list and in its runs.
     pub clock_ahead_ms: u64,
     pub slow_output_bytes_per_second: u64,
     /// `Content-Length` promises more than is sent.
@@ -50,7 +50,7 @@ pub struct Faults {
     pub nsfw: Fault,
     /// A run of several outputs ends well with one less, and is paid in full.
     pub fewer_outputs: Fault,
-    /// Predictions as other versions of the vendor write them: fields under two names, ids and words in capitals, numbers as text.
+    /// Predictions as other versions of the provider write them: fields under two names, ids and words in capitals, numbers as text.
     pub odd_answers: Fault,
     pub result_500: Fault,
     pub output_404: Fault,

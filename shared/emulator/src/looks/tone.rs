@@ -7,7 +7,7 @@ use super::random::SplitMix64;
 use std::f32::consts::{PI, TAU};
 
 struct Grade {
-    turn: f32,
+    ticket: f32,
     chroma: f32,
     contrast: f32,
     shadow: Lab,
@@ -19,12 +19,12 @@ pub(super) fn graded(picture: &Canvas, seed: u64) -> Canvas {
     picture.map(|pixel| regraded(pixel, &grade))
 }
 
-/// Never a small turn, which would pass for no edit at all; shadow and light tints face each other on the wheel.
+/// Never a small ticket, which would pass for no edit at all; shadow and light tints face each other on the wheel.
 fn grade_of(seed: u64) -> Grade {
     let mut random = SplitMix64::new(seed);
     let hue = random.between(0.0, TAU);
     Grade {
-        turn: random.between(0.35 * PI, 1.65 * PI),
+        ticket: random.between(0.35 * PI, 1.65 * PI),
         chroma: random.between(1.0, 1.3),
         contrast: random.between(0.35, 0.9),
         shadow: oklab::from_hue(0.02, 0.055, hue),
@@ -34,7 +34,7 @@ fn grade_of(seed: u64) -> Grade {
 
 fn regraded(pixel: Rgb, grade: &Grade) -> Rgb {
     let [lightness, a, b] = oklab::from_rgb(pixel);
-    let (sin, cos) = grade.turn.sin_cos();
+    let (sin, cos) = grade.ticket.sin_cos();
     let turned =
         [contrasted(lightness, grade.contrast), (a * cos - b * sin) * grade.chroma, (a * sin + b * cos) * grade.chroma];
     let bright = smoothstep(0.15, 0.85, lightness);

@@ -7,12 +7,12 @@ use super::Shared;
 use crate::money::usd;
 use crate::reply::success;
 
-pub(super) async fn balance(vendor: Shared) -> Response {
-    vendor.count("balance");
-    success(json!({"balance": usd(vendor.balance_micro_usd())}))
+pub(super) async fn balance(provider: Shared) -> Response {
+    provider.count("balance");
+    success(json!({"balance": usd(provider.balance_micro_usd())}))
 }
 
-pub(super) async fn webhook_secret(vendor: Shared) -> Response {
-    vendor.count("webhook_secret");
-    success(json!({"secret": vendor.config.webhook_secret}))
+pub(super) async fn webhook_secret(provider: Shared) -> Response {
+    provider.count("webhook_secret");
+    success(json!({"secret": provider.config.webhook_secret}))
 }

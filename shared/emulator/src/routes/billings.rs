@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::{Shared, parse};
 use crate::money::usd;
 use crate::page::Page;
+use crate::provider::Provider;
 use crate::reply::{Refusal, success};
 use crate::run::{Progress, Run};
-use crate::vendor::Vendor;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -28,12 +28,12 @@ struct Search {
     end_time: Option<String>,
 }
 
-pub(super) async fn search(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
-    vendor.count("billings");
+pub(super) async fn search(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
+    provider.count("billings");
     let search: Search = parse(&body)?;
     let page = Page::new(search.page, search.page_size)?;
     let (start, end) = (millisecond(search.start_time.as_deref())?, millisecond(search.end_time.as_deref())?);
-    let mut runs = if is_deduct(search.billing_type.as_deref()) { candidates(&vendor, &search) } else { Vec::new() };
+    let mut runs = if is_deduct(search.billing_type.as_deref()) { candidates(&provider, &search) } else { Vec::new() };
     runs.retain(|run| {
         let at = run.created_at.as_millisecond();
         start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end)
@@ -52,11 +52,11 @@ fn is_deduct(billing_type: Option<&str>) -> bool {
 }
 
 /// Newest first.
-fn candidates(vendor: &Vendor, search: &Search) -> Vec<Arc<Run>> {
+fn candidates(provider: &Provider, search: &Search) -> Vec<Arc<Run>> {
     let Some(ids) = search.prediction_uuids.as_ref().filter(|ids| !ids.is_empty()) else {
-        return vendor.runs.newest_first().collect();
+        return provider.runs.newest_first().collect();
     };
-    let mut runs: Vec<Arc<Run>> = ids.iter().filter_map(|id| vendor.runs.get(id)).collect();
+    let mut runs: Vec<Arc<Run>> = ids.iter().filter_map(|id| provider.runs.get(id)).collect();
     runs.sort_by(|a, b| b.id.cmp(&a.id));
     runs.dedup_by(|a, b| a.id == b.id);
     runs

@@ -9,18 +9,18 @@ use crate::faults::Faults;
 use crate::reply::Refusal;
 use crate::run::RunRecord;
 
-pub(super) async fn faults(vendor: Shared) -> Json<Faults> {
-    Json(vendor.faults.get())
+pub(super) async fn faults(provider: Shared) -> Json<Faults> {
+    Json(provider.faults.get())
 }
 
 /// Replaces all faults: what is not named is off.
-pub(super) async fn put_faults(vendor: Shared, body: Bytes) -> Result<Json<Faults>, Refusal> {
+pub(super) async fn put_faults(provider: Shared, body: Bytes) -> Result<Json<Faults>, Refusal> {
     let faults: Faults = serde_json::from_slice(&body).map_err(|error| Refusal::invalid(error.to_string()))?;
-    vendor.faults.replace(faults.clone());
+    provider.faults.replace(faults.clone());
     Ok(Json(faults))
 }
 
-pub(super) async fn runs(vendor: Shared) -> Response {
-    let runs: Vec<RunRecord> = vendor.runs.newest_first().map(|run| RunRecord::from(&*run)).collect();
+pub(super) async fn runs(provider: Shared) -> Response {
+    let runs: Vec<RunRecord> = provider.runs.newest_first().map(|run| RunRecord::from(&*run)).collect();
     Json(runs).into_response()
 }

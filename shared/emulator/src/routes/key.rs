@@ -9,13 +9,13 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use crate::reply::Refusal;
 
-pub(super) async fn check(vendor: Shared, request: Request, next: Next) -> Response {
+pub(super) async fn check(provider: Shared, request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = header.and_then(|header| header.strip_prefix("Bearer "));
-    if key != Some(vendor.config.api_key.as_str()) {
+    if key != Some(provider.config.api_key.as_str()) {
         return Refusal::new(StatusCode::UNAUTHORIZED, "the API key is missing or not known").into_response();
     }
-    let status = vendor.faults.value(|faults| faults.account_status);
+    let status = provider.faults.value(|faults| faults.account_status);
     if let Some(status) = StatusCode::from_u16(status).ok().filter(StatusCode::is_client_error) {
         return Refusal::new(status, "this account may not do this; top it up (emulated)").into_response();
     }

@@ -1,4 +1,4 @@
-//! The vendor's paths. Fixed ones win over the catch-all of the submit.
+//! The provider's paths. Fixed ones win over the catch-all of the submit.
 
 mod account;
 mod billings;
@@ -22,16 +22,16 @@ use axum::routing::{get, post, put};
 use serde::de::DeserializeOwned;
 use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
+use crate::provider::Provider;
 use crate::reply::Refusal;
-use crate::vendor::Vendor;
 
 /// A picture of 50 MB as base64 in JSON, and a little more.
 const BODY_BYTES_MAX: usize = 72 * 1024 * 1024;
 
-pub(crate) type Shared = axum::extract::State<Arc<Vendor>>;
+pub(crate) type Shared = axum::extract::State<Arc<Provider>>;
 
-pub(crate) fn router(vendor: Arc<Vendor>) -> Router {
-    let key = from_fn_with_state(vendor.clone(), key::check);
+pub(crate) fn router(provider: Arc<Provider>) -> Router {
+    let key = from_fn_with_state(provider.clone(), key::check);
     v3().route_layer(key.clone())
         .merge(open())
         .fallback(async || Refusal::not_found("there is no such path"))
@@ -39,10 +39,10 @@ pub(crate) fn router(vendor: Arc<Vendor>) -> Router {
         .layer(cors())
         .merge(control().route_layer(key))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(vendor)
+        .with_state(provider)
 }
 
-fn v3() -> Router<Arc<Vendor>> {
+fn v3() -> Router<Arc<Provider>> {
     Router::new()
         .route("/api/v3/{owner}/{*model}", post(submit::submit))
         .route("/api/v3/predictions/{id}/result", get(result::result))
@@ -67,7 +67,7 @@ fn upload_limit() -> DefaultBodyLimit {
 }
 
 /// Routes that ask for no key: what a capability in the URL opens.
-fn open() -> Router<Arc<Vendor>> {
+fn open() -> Router<Arc<Provider>> {
     Router::new()
         .route("/outputs/{id}/{name}", get(output::output))
         .route("/uploads/{token}", put(media::put).layer(upload_limit()))
@@ -75,7 +75,7 @@ fn open() -> Router<Arc<Vendor>> {
 }
 
 /// The emulator's own routes, for whoever runs it and for no page in a browser.
-fn control() -> Router<Arc<Vendor>> {
+fn control() -> Router<Arc<Provider>> {
     Router::new()
         .route("/_emulator/faults", get(control::faults).put(control::put_faults))
         .route("/_emulator/runs", get(control::runs))

@@ -10,8 +10,8 @@ use crate::catalogue::{self, Model};
 use crate::money::usd;
 use crate::reply::{Refusal, success};
 
-pub(super) async fn models(vendor: Shared) -> Response {
-    vendor.count("models");
+pub(super) async fn models(provider: Shared) -> Response {
+    provider.count("models");
     success(catalogue::entries())
 }
 
@@ -22,14 +22,14 @@ struct Quote {
     inputs: Map<String, Value>,
 }
 
-pub(super) async fn pricing(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
-    vendor.count("pricing");
+pub(super) async fn pricing(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
+    provider.count("pricing");
     let (model, price) = quote(&body)?;
     Ok(success(json!({"model_id": model.id, "unit_price": usd(price), "currency": "USD"})))
 }
 
-pub(super) async fn price(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
-    vendor.count("price");
+pub(super) async fn price(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
+    provider.count("price");
     let (model, price) = quote(&body)?;
     let data = json!({"model_id": model.id, "price": usd(price), "discounted_price": usd(price), "currency": "USD"});
     Ok(success(data))

@@ -21,33 +21,33 @@ const HTML: &str = "<!doctype html><html><title>Gone</title><body>This link has 
 pub(super) const FRESH: &str = "fresh=1";
 
 pub(super) async fn output(
-    vendor: Shared,
+    provider: Shared,
     Path((id, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    vendor.count("output");
+    provider.count("output");
     let query = query.unwrap_or_default();
-    if vendor.faults.value(|faults| faults.stale_output_links.is_on()) && query != FRESH {
+    if provider.faults.value(|faults| faults.stale_output_links.is_on()) && query != FRESH {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "the link has expired (emulated)"));
     }
-    let hops = vendor.faults.value(|faults| faults.output_redirects);
+    let hops = provider.faults.value(|faults| faults.output_redirects);
     let hop = query.strip_prefix("hop=").and_then(|hop| hop.parse().ok()).unwrap_or(0);
     if hop < hops {
         return Ok((StatusCode::FOUND, [(LOCATION, format!("{name}?hop={}", hop + 1))]).into_response());
     }
-    if vendor.faults.strike(|faults| &mut faults.output_404) {
+    if provider.faults.strike(|faults| &mut faults.output_404) {
         return Err(Refusal::not_found("there is no such file (emulated)"));
     }
-    let file = vendor.file(&format!("outputs/{id}/{name}"));
+    let file = provider.file(&format!("outputs/{id}/{name}"));
     let mut file = file.ok_or_else(|| Refusal::not_found("there is no such file"))?;
-    if vendor.faults.strike(|faults| &mut faults.wrong_output_type) {
+    if provider.faults.strike(|faults| &mut faults.wrong_output_type) {
         file.bytes = Bytes::from_static(HTML.as_bytes());
     }
-    if vendor.faults.strike(|faults| &mut faults.empty_output) {
+    if provider.faults.strike(|faults| &mut faults.empty_output) {
         file.bytes = Bytes::new();
     }
-    let bytes_per_second = vendor.faults.value(|faults| faults.slow_output_bytes_per_second);
-    if vendor.faults.strike(|faults| &mut faults.truncated_output) {
+    let bytes_per_second = provider.faults.value(|faults| faults.slow_output_bytes_per_second);
+    if provider.faults.strike(|faults| &mut faults.truncated_output) {
         return Ok(truncated(&file));
     }
     if bytes_per_second > 0 {

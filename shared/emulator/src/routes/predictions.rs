@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::{Shared, parse};
 use crate::page::Page;
+use crate::provider::Provider;
 use crate::reply::{Refusal, success};
 use crate::run::{Run, echo, prediction};
-use crate::vendor::Vendor;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -29,21 +29,21 @@ struct Search {
     include_inputs: Option<bool>,
 }
 
-pub(super) async fn list(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
-    vendor.count("list");
+pub(super) async fn list(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
+    provider.count("list");
     let search: Search = parse(&body)?;
     let page = Page::new(search.page, search.page_size)?;
     let not_too_old = |run: &Arc<Run>| search.created_after.is_none_or(|after| run.created_at >= after);
-    let hidden = vendor.faults.strike(|faults| &mut faults.list_hides);
-    let found = vendor.runs.newest_first().take_while(not_too_old).filter(|run| !hidden && search.matches(run));
+    let hidden = provider.faults.strike(|faults| &mut faults.list_hides);
+    let found = provider.runs.newest_first().take_while(not_too_old).filter(|run| !hidden && search.matches(run));
     let (runs, total) = page.of(found);
     let with_inputs = search.include_inputs.unwrap_or(false);
-    let mut items: Vec<Value> = runs.iter().map(|run| item(&vendor, run, with_inputs)).collect();
-    if vendor.faults.strike(|faults| &mut faults.list_endless) {
+    let mut items: Vec<Value> = runs.iter().map(|run| item(&provider, run, with_inputs)).collect();
+    if provider.faults.strike(|faults| &mut faults.list_endless) {
         items.resize_with(page.size(), strange_item);
     }
     let mut answer = success(json!({"page": page.number, "items": items, "total": total}));
-    answer.headers_mut().extend(false_date(&vendor));
+    answer.headers_mut().extend(false_date(&provider));
     Ok(answer)
 }
 
@@ -54,8 +54,8 @@ fn strange_item() -> Value {
 }
 
 /// The `Date` of a clock that is wrong; a right one is written by the server.
-fn false_date(vendor: &Vendor) -> Option<(HeaderName, HeaderValue)> {
-    let ahead = vendor.clock_ahead();
+fn false_date(provider: &Provider) -> Option<(HeaderName, HeaderValue)> {
+    let ahead = provider.clock_ahead();
     let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&(Timestamp::now() + ahead)).ok()?;
     (!ahead.is_zero()).then(|| HeaderValue::try_from(date).ok().map(|date| (DATE, date)))?
 }
@@ -72,8 +72,8 @@ impl Search {
     }
 }
 
-fn item(vendor: &Vendor, run: &Run, with_inputs: bool) -> Value {
-    let mut item = prediction(vendor, run);
+fn item(provider: &Provider, run: &Run, with_inputs: bool) -> Value {
+    let mut item = prediction(provider, run);
     if with_inputs {
         item["input"] = echo(run);
     }
@@ -85,10 +85,10 @@ struct Deletion {
     ids: Vec<String>,
 }
 
-pub(super) async fn delete(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
-    vendor.count("delete");
+pub(super) async fn delete(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
+    provider.count("delete");
     let deletion: Deletion = parse(&body)?;
-    let runs = deletion.ids.iter().filter_map(|id| vendor.runs.get(id));
+    let runs = deletion.ids.iter().filter_map(|id| provider.runs.get(id));
     let deleted_count = runs.filter(|run| run.delete()).count();
     Ok(success(json!({"deleted_count": deleted_count})))
 }

@@ -10,15 +10,15 @@ use super::output::FRESH;
 use crate::reply::{Refusal, success};
 use crate::run::prediction;
 
-pub(super) async fn result(vendor: Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
-    vendor.count("result");
-    if vendor.faults.strike(|faults| &mut faults.result_500) {
+pub(super) async fn result(provider: Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
+    provider.count("result");
+    if provider.faults.strike(|faults| &mut faults.result_500) {
         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error (emulated)"));
     }
-    let run = vendor.runs.get(&id).filter(|run| !run.is_deleted());
+    let run = provider.runs.get(&id).filter(|run| !run.is_deleted());
     let run = run.ok_or_else(|| Refusal::not_found("there is no such prediction"))?;
-    let mut prediction = prediction(&vendor, &run);
-    if vendor.faults.value(|faults| faults.stale_output_links.is_on()) {
+    let mut prediction = prediction(&provider, &run);
+    if provider.faults.value(|faults| faults.stale_output_links.is_on()) {
         name_fresh_links(&mut prediction);
     }
     Ok(success(prediction))

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use crate::catalogue;
 use crate::inputs;
+use crate::provider::Provider;
 use crate::reply::{Refusal, success};
 use crate::run::{Run, prediction};
 use crate::serve::HangUp;
-use crate::vendor::Vendor;
 
 /// How long a sync-mode submit is held.
 const SYNC_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -26,34 +26,34 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn submit(
-    vendor: Shared,
+    provider: Shared,
     Path((owner, model)): Path<(String, String)>,
     Query(asked): Query<Asked>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    vendor.count("submit");
-    refuse_by_fault(&vendor)?;
+    provider.count("submit");
+    refuse_by_fault(&provider)?;
     let (mut run, pictures) = read(&format!("{owner}/{model}"), asked, &body)?;
-    run.created_at += vendor.clock_ahead();
-    if vendor.balance_micro_usd() < run.price_micro_usd {
+    run.created_at += provider.clock_ahead();
+    if provider.balance_micro_usd() < run.price_micro_usd {
         return Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "the balance does not cover this run"));
     }
     let too_many = |_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many runs are under way");
-    let created = prediction(&vendor, &run);
-    let run = vendor.accept(run, pictures).map_err(too_many)?;
-    Ok(answer(&vendor, &run, created).await)
+    let created = prediction(&provider, &run);
+    let run = provider.accept(run, pictures).map_err(too_many)?;
+    Ok(answer(&provider, &run, created).await)
 }
 
-fn refuse_by_fault(vendor: &Vendor) -> Result<(), Refusal> {
-    let faulty = vendor.faults.value(|faults| faults.rate_limit_per_second);
-    let limit = if faulty > 0 { Some(faulty) } else { vendor.config.rate_per_second_max };
-    if limit.is_some_and(|limit| !vendor.rate.admit(limit)) {
+fn refuse_by_fault(provider: &Provider) -> Result<(), Refusal> {
+    let faulty = provider.faults.value(|faults| faults.rate_limit_per_second);
+    let limit = if faulty > 0 { Some(faulty) } else { provider.config.rate_per_second_max };
+    if limit.is_some_and(|limit| !provider.rate.admit(limit)) {
         return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests, slow down"));
     }
-    if vendor.faults.strike(|faults| &mut faults.error_500_before_accept) {
+    if provider.faults.strike(|faults| &mut faults.error_500_before_accept) {
         return Err(broken());
     }
-    if vendor.faults.strike(|faults| &mut faults.model_forbidden) {
+    if provider.faults.strike(|faults| &mut faults.model_forbidden) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "your plan does not cover this model (emulated)"));
     }
     Ok(())
@@ -81,24 +81,24 @@ fn is_http(url: &str) -> bool {
 }
 
 /// The run is taken and paid, whatever the answer.
-async fn answer(vendor: &Vendor, run: &Run, created: Value) -> Response {
-    let late = vendor.faults.value(|faults| faults.hang_after_accept_ms);
+async fn answer(provider: &Provider, run: &Run, created: Value) -> Response {
+    let late = provider.faults.value(|faults| faults.hang_after_accept_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
-    if vendor.faults.strike(|faults| &mut faults.hang_up_after_accept) {
+    if provider.faults.strike(|faults| &mut faults.hang_up_after_accept) {
         return HangUp.into_response();
     }
-    if vendor.faults.strike(|faults| &mut faults.error_500_after_accept) {
+    if provider.faults.strike(|faults| &mut faults.error_500_after_accept) {
         return broken().into_response();
     }
     if run.flag("enable_sync_mode") {
-        return success(when_ended(vendor, run).await);
+        return success(when_ended(provider, run).await);
     }
     success(created)
 }
 
-async fn when_ended(vendor: &Vendor, run: &Run) -> Value {
+async fn when_ended(provider: &Provider, run: &Run) -> Value {
     let in_time = tokio::time::timeout(SYNC_WAIT_MAX, run.until_ended()).await.is_ok();
-    let mut data = prediction(vendor, run);
+    let mut data = prediction(provider, run);
     if !in_time {
         data["code"] = json!(5004);
         data["error"] = json!("the run takes longer than the request is held; ask for its result");

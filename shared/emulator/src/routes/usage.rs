@@ -12,7 +12,7 @@ use super::{Shared, parse};
 use crate::catalogue::Model;
 use crate::money::usd;
 use crate::reply::{Refusal, success};
-use crate::run::{Outcome, Progress, Run};
+use crate::run::{Progress, Run, RunOutcome};
 
 const SPAN_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
 
@@ -43,15 +43,15 @@ struct Sum {
     count: u64,
 }
 
-pub(super) async fn stats(vendor: Shared, body: Bytes) -> Result<Response, Refusal> {
-    vendor.count("usage");
+pub(super) async fn stats(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
+    provider.count("usage");
     let search: Search = parse(&body)?;
     let span = search.end_time.duration_since(search.start_time);
     if span.is_negative() || span > SPAN_MAX {
         return Err(Refusal::invalid("end_time must follow start_time by at most 31 days"));
     }
     let mut usage = Usage::default();
-    let runs = vendor.runs.newest_first().take_while(|run| run.created_at >= search.start_time);
+    let runs = provider.runs.newest_first().take_while(|run| run.created_at >= search.start_time);
     let asked = |run: &Run| search.model_uuid.as_deref().is_none_or(|id| id.is_empty() || id == run.model.id);
     runs.filter(|run| run.created_at <= search.end_time && asked(run)).for_each(|run| usage.add(&run));
     Ok(success(usage.into_json()))
@@ -67,7 +67,7 @@ impl Usage {
         let day = self.by_day.entry(run.created_at.strftime("%Y-%m-%d").to_string()).or_default();
         day.entry(id).or_default().add(run);
         self.total.add(run);
-        if matches!(run.progress(), Progress::Ended { outcome: Outcome::Completed { .. }, .. }) {
+        if matches!(run.progress(), Progress::Ended { outcome: RunOutcome::Completed { .. }, .. }) {
             self.succeeded += 1;
         }
     }

@@ -46,12 +46,12 @@ pub(crate) enum Progress {
     Processing,
     Ended {
         at: Timestamp,
-        outcome: Outcome,
+        outcome: RunOutcome,
     },
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Outcome {
+pub(crate) enum RunOutcome {
     Completed {
         outputs: Vec<OutputName>,
         nsfw: bool,
@@ -90,7 +90,7 @@ impl Run {
         *self.lock() = Progress::Processing;
     }
 
-    pub(crate) fn end(&self, outcome: Outcome) {
+    pub(crate) fn end(&self, outcome: RunOutcome) {
         *self.lock() = Progress::Ended { at: Timestamp::now(), outcome };
         self.ended.notify_waiters();
     }
@@ -132,8 +132,8 @@ impl Progress {
         match self {
             Self::Created => "created",
             Self::Processing => "processing",
-            Self::Ended { outcome: Outcome::Completed { .. }, .. } => "completed",
-            Self::Ended { outcome: Outcome::Failed { .. }, .. } => "failed",
+            Self::Ended { outcome: RunOutcome::Completed { .. }, .. } => "completed",
+            Self::Ended { outcome: RunOutcome::Failed { .. }, .. } => "failed",
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::file_store::File;
-use crate::vendor::Vendor;
+use crate::provider::Provider;
 
 /// What every run makes in place of its pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +28,10 @@ type Sample = (&'static str, &'static str, &'static [u8]);
 
 impl OddOutput {
     /// The output's name.
-    pub(super) fn keep(self, vendor: &Vendor, run: &str) -> String {
+    pub(super) fn keep(self, provider: &Provider, run: &str) -> String {
         let (name, content_type, bytes) = self.sample();
         let file = File { bytes: Bytes::from_static(bytes), content_type: content_type.to_owned() };
-        vendor.files.insert(format!("outputs/{run}/{name}"), file);
+        provider.files.insert(format!("outputs/{run}/{name}"), file);
         name.to_owned()
     }
 

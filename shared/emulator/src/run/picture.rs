@@ -10,7 +10,7 @@ use image::{DynamicImage, ImageReader};
 use url::Url;
 
 use crate::DEMO_PHOTO;
-use crate::vendor::Vendor;
+use crate::provider::Provider;
 
 const PICTURE_BYTES_MAX: usize = 50 * 1024 * 1024;
 const PIXELS_MAX: u64 = 64_000_000;
@@ -30,15 +30,15 @@ fn no_picture() -> Unusable {
     Unusable(text.to_owned())
 }
 
-pub(super) async fn fetch(vendor: &Vendor, url: &str) -> Result<Bytes, Unusable> {
+pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusable> {
     if !url.trim_start().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) {
         return inside(url).filter(|bytes| bytes.len() <= PICTURE_BYTES_MAX).ok_or_else(no_picture);
     }
     // Its own files come from memory: nobody is called for them, and the public address need not be reachable from here.
-    if let Some(path) = url.strip_prefix(vendor.base_url.as_str()).and_then(|rest| rest.strip_prefix('/')) {
-        return vendor.file(path).map(|file| file.bytes).ok_or_else(no_picture);
+    if let Some(path) = url.strip_prefix(provider.base_url.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+        return provider.file(path).map(|file| file.bytes).ok_or_else(no_picture);
     }
-    let fetched = tokio::time::timeout(FETCH_TIMEOUT, elsewhere(vendor, url)).await;
+    let fetched = tokio::time::timeout(FETCH_TIMEOUT, elsewhere(provider, url)).await;
     fetched.ok().flatten().ok_or_else(no_picture)
 }
 
@@ -49,8 +49,8 @@ fn inside(text: &str) -> Option<Bytes> {
     uri.decode_to_vec().ok().map(|(bytes, _)| bytes.into())
 }
 
-async fn elsewhere(vendor: &Vendor, url: &str) -> Option<Bytes> {
-    let pictures = vendor.config.pictures.as_ref()?;
+async fn elsewhere(provider: &Provider, url: &str) -> Option<Bytes> {
+    let pictures = provider.config.pictures.as_ref()?;
     pictures.fetch(Url::parse(url).ok()?, PICTURE_BYTES_MAX).await
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Source {
     pub(super) stands_in_for: Option<&'static str>,
 }
 
-/// A picture in a format that the vendor's models take and this emulator does not read has a stand-in.
+/// A picture in a format that the provider's models take and this emulator does not read has a stand-in.
 pub(super) fn decode(bytes: &[u8]) -> Result<Source, Unusable> {
     match unread_format(bytes) {
         None => Ok(Source { picture: read(bytes)?, stands_in_for: None }),

@@ -1,20 +1,20 @@
-//! The vendor's prediction object.
+//! The provider's prediction object.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{Outcome, Progress, Run};
-use crate::vendor::Vendor;
+use super::{Progress, Run, RunOutcome};
+use crate::provider::Provider;
 
 /// The run as it is now.
-pub(crate) fn prediction(vendor: &Vendor, run: &Run) -> Value {
+pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
     let progress = run.progress();
     let mut data = json!({
         "id": run.id,
         "model": run.model.id,
         "outputs": [],
-        "urls": {"get": format!("{}/api/v3/predictions/{}/result", vendor.base_url, run.id)},
+        "urls": {"get": format!("{}/api/v3/predictions/{}/result", provider.base_url, run.id)},
         "has_nsfw_contents": [],
         "status": progress.status(),
         "created_at": format!("{:.3}", run.created_at),
@@ -25,15 +25,15 @@ pub(crate) fn prediction(vendor: &Vendor, run: &Run) -> Value {
         let ms = at.duration_since(run.created_at).as_millis().max(1);
         data["timings"]["inference"] = json!(i64::try_from(ms).unwrap_or(i64::MAX));
         data["executionTime"] = data["timings"]["inference"].clone();
-        add_outcome(&mut data, vendor, run, outcome);
+        add_outcome(&mut data, provider, run, outcome);
     }
-    if vendor.faults.strike(|faults| &mut faults.odd_answers) {
+    if provider.faults.strike(|faults| &mut faults.odd_answers) {
         disguise(&mut data, run);
     }
     data
 }
 
-/// The same as other versions of the vendor may write it.
+/// The same as other versions of the provider may write it.
 fn disguise(data: &mut Value, run: &Run) {
     data["id"] = json!(run.id.to_ascii_uppercase());
     data["status"] = json!(data["status"].as_str().unwrap_or_default().to_ascii_uppercase());
@@ -51,33 +51,33 @@ fn disguise(data: &mut Value, run: &Run) {
     data["created_at"] = json!(data["created_at"].as_str().unwrap_or_default().replace('Z', "+00:00"));
 }
 
-/// The inputs as the vendor echoes them: with the defaults.
+/// The inputs as the provider echoes them: with the defaults.
 pub(crate) fn echo(run: &Run) -> Value {
     let mut inputs: Map<String, Value> = run.model.defaults().collect();
     inputs.extend(run.inputs.clone());
     Value::Object(inputs)
 }
 
-fn add_outcome(data: &mut Value, vendor: &Vendor, run: &Run, outcome: Outcome) {
+fn add_outcome(data: &mut Value, provider: &Provider, run: &Run, outcome: RunOutcome) {
     match outcome {
-        Outcome::Completed { outputs, nsfw, stands_in_for } => {
+        RunOutcome::Completed { outputs, nsfw, stands_in_for } => {
             if let Some(format) = stands_in_for {
                 data["emulator_note"] = json!(format!("edited a stand-in: the emulator does not read {format}"));
             }
             data["has_nsfw_contents"] = json!(vec![nsfw; outputs.len()]);
-            data["outputs"] = outputs.iter().map(|name| output(vendor, run, name)).collect();
+            data["outputs"] = outputs.iter().map(|name| output(provider, run, name)).collect();
         }
-        Outcome::Failed { code, error } => {
+        RunOutcome::Failed { code, error } => {
             data["code"] = json!(code);
             data["error"] = json!(error);
         }
     }
 }
 
-fn output(vendor: &Vendor, run: &Run, name: &str) -> Value {
+fn output(provider: &Provider, run: &Run, name: &str) -> Value {
     let path = format!("outputs/{}/{name}", run.id);
-    match run.flag("enable_base64_output").then(|| vendor.file(&path)).flatten() {
+    match run.flag("enable_base64_output").then(|| provider.file(&path)).flatten() {
         Some(file) => Value::String(STANDARD.encode(&file.bytes)),
-        None => Value::String(format!("{}/{path}", vendor.base_url)),
+        None => Value::String(format!("{}/{path}", provider.base_url)),
     }
 }

@@ -1,4 +1,4 @@
-//! How many runs are under way, and the most there were at once: what a vendor's limit is about.
+//! How many runs are under way, and the most there were at once: what a provider's limit is about.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

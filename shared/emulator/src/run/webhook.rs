@@ -7,24 +7,24 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Run, prediction};
+use crate::provider::Provider;
 use crate::signature::sign;
-use crate::vendor::Vendor;
 
-pub(super) async fn tell(vendor: &Vendor, run: &Run) {
+pub(super) async fn tell(provider: &Provider, run: &Run) {
     let Some(url) = &run.webhook else { return };
-    if vendor.faults.strike(|faults| &mut faults.webhook_lost) {
+    if provider.faults.strike(|faults| &mut faults.webhook_lost) {
         return;
     }
-    let late = vendor.faults.value(|faults| faults.webhook_late_ms);
+    let late = provider.faults.value(|faults| faults.webhook_late_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
     let message = Message {
         id: format!("evt_{}", Uuid::now_v7().simple()),
-        body: prediction(vendor, run).to_string().into(),
-        bad_signature: vendor.faults.strike(|faults| &mut faults.webhook_bad_signature),
+        body: prediction(provider, run).to_string().into(),
+        bad_signature: provider.faults.strike(|faults| &mut faults.webhook_bad_signature),
     };
-    let times = if vendor.faults.strike(|faults| &mut faults.webhook_twice) { 2 } else { 1 };
+    let times = if provider.faults.strike(|faults| &mut faults.webhook_twice) { 2 } else { 1 };
     for _ in 0..times {
-        deliver(vendor, url, &message).await;
+        deliver(provider, url, &message).await;
     }
 }
 
@@ -34,9 +34,9 @@ struct Message {
     bad_signature: bool,
 }
 
-async fn deliver(vendor: &Vendor, url: &str, message: &Message) {
-    let mut waits = vendor.config.webhook_retry.iter();
-    while !attempt(vendor, url, message).await {
+async fn deliver(provider: &Provider, url: &str, message: &Message) {
+    let mut waits = provider.config.webhook_retry.iter();
+    while !attempt(provider, url, message).await {
         let Some(wait) = waits.next() else {
             tracing::warn!(webhook.id = message.id, "the webhook was not taken");
             return;
@@ -45,19 +45,19 @@ async fn deliver(vendor: &Vendor, url: &str, message: &Message) {
     }
 }
 
-async fn attempt(vendor: &Vendor, url: &str, message: &Message) -> bool {
-    let _permit = vendor.posts.acquire().await.expect("the semaphore is never closed");
+async fn attempt(provider: &Provider, url: &str, message: &Message) -> bool {
+    let _permit = provider.posts.acquire().await.expect("the semaphore is never closed");
     let timestamp = Timestamp::now().as_second();
-    let mut signature = sign(&vendor.config.webhook_secret, &message.id, timestamp, &message.body);
+    let mut signature = sign(&provider.config.webhook_secret, &message.id, timestamp, &message.body);
     if message.bad_signature {
         signature = format!("v3,{}", "0".repeat(64));
     }
     let request =
-        vendor.webhooks.post(url).header("content-type", "application/json").header("webhook-id", &message.id);
+        provider.webhooks.post(url).header("content-type", "application/json").header("webhook-id", &message.id);
     let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature);
     match request.body(message.body.clone()).send().await {
         Ok(answer) if answer.status().is_success() => {
-            vendor.count("webhook_answered");
+            provider.count("webhook_answered");
             true
         }
         Ok(_) => false,

@@ -7,46 +7,46 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::picture::{self, Unusable};
-use super::{Outcome, Run, webhook};
+use super::{Run, RunOutcome, webhook};
 use crate::file_store::File;
 use crate::looks::{self, EditRequest};
-use crate::vendor::Vendor;
+use crate::provider::Provider;
 
 /// Runs to the end, with the pictures to work from (empty for text to image).
-pub(crate) async fn work(vendor: Arc<Vendor>, run: Arc<Run>, pictures: Vec<String>) {
+pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, pictures: Vec<String>) {
     run.start();
-    let done_at = Instant::now() + vendor.config.run_time;
-    let outcome = outcome(&vendor, &run, pictures).await;
+    let done_at = Instant::now() + provider.config.run_time;
+    let outcome = outcome(&provider, &run, pictures).await;
     sleep_until(done_at).await;
     run.end(outcome);
-    vendor.under_way.end();
-    vendor.runs.note_ended(&run.id);
-    webhook::tell(&vendor, &run).await;
+    provider.under_way.end();
+    provider.runs.note_ended(&run.id);
+    webhook::tell(&provider, &run).await;
 }
 
-async fn outcome(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Outcome {
-    if vendor.faults.strike(|faults| &mut faults.fail_task) {
-        return Outcome::Failed { code: 1405, error: "the task failed (emulated)".to_owned() };
+async fn outcome(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> RunOutcome {
+    if provider.faults.strike(|faults| &mut faults.fail_task) {
+        return RunOutcome::Failed { code: 1405, error: "the task failed (emulated)".to_owned() };
     }
-    let nsfw = vendor.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
-    if vendor.faults.strike(|faults| &mut faults.tiny_output) {
-        return Outcome::Completed { outputs: vec!["0.png".to_owned()], nsfw, stands_in_for: None };
+    let nsfw = provider.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
+    if provider.faults.strike(|faults| &mut faults.tiny_output) {
+        return RunOutcome::Completed { outputs: vec!["0.png".to_owned()], nsfw, stands_in_for: None };
     }
-    if let Some(kind) = vendor.faults.value(|faults| faults.odd_output) {
-        let output = kind.keep(vendor, &run.id);
-        return Outcome::Completed { outputs: vec![output], nsfw, stands_in_for: None };
+    if let Some(kind) = provider.faults.value(|faults| faults.odd_output) {
+        let output = kind.keep(provider, &run.id);
+        return RunOutcome::Completed { outputs: vec![output], nsfw, stands_in_for: None };
     }
-    match outputs(vendor, run, pictures).await {
+    match outputs(provider, run, pictures).await {
         Ok((mut outputs, stands_in_for)) => {
-            if outputs.len() > 1 && vendor.faults.strike(|faults| &mut faults.fewer_outputs) {
+            if outputs.len() > 1 && provider.faults.strike(|faults| &mut faults.fewer_outputs) {
                 outputs.pop();
             }
             if let Some(format) = stands_in_for {
                 tracing::warn!(run.id = run.id, format, "the emulator does not read this format; it edited a stand-in");
             }
-            Outcome::Completed { outputs, nsfw, stands_in_for }
+            RunOutcome::Completed { outputs, nsfw, stands_in_for }
         }
-        Err(Unusable(error)) => Outcome::Failed { code: 1402, error },
+        Err(Unusable(error)) => RunOutcome::Failed { code: 1402, error },
     }
 }
 
@@ -58,24 +58,24 @@ fn mentions_nsfw(run: &Run) -> bool {
 /// What was made, and the format that a stand-in was edited for.
 type Made<T> = Result<(Vec<T>, Option<&'static str>), Unusable>;
 
-async fn outputs(vendor: &Vendor, run: &Arc<Run>, pictures: Vec<String>) -> Made<String> {
-    let _picture = vendor.pictures.acquire().await.expect("the semaphore is never closed");
+async fn outputs(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> Made<String> {
+    let _picture = provider.pictures.acquire().await.expect("the semaphore is never closed");
     let mut source = None;
     // Every picture has to be there, though only the first is edited.
     for url in pictures.iter().rev() {
-        source = Some(picture::fetch(vendor, url).await?);
+        source = Some(picture::fetch(provider, url).await?);
     }
-    let _core = vendor.edits.acquire().await.expect("the semaphore is never closed");
+    let _core = provider.edits.acquire().await.expect("the semaphore is never closed");
     let edited = run.clone();
     let made = tokio::task::spawn_blocking(move || edit_all(&edited, source.as_deref())).await;
     let (made, stands_in_for) = made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
-    let kept = made.into_iter().enumerate().map(|(index, bytes)| keep(vendor, run, index, bytes));
+    let kept = made.into_iter().enumerate().map(|(index, bytes)| keep(provider, run, index, bytes));
     Ok((kept.collect(), stands_in_for))
 }
 
-fn keep(vendor: &Vendor, run: &Run, index: usize, bytes: Bytes) -> String {
+fn keep(provider: &Provider, run: &Run, index: usize, bytes: Bytes) -> String {
     let name = format!("{index}.jpg");
-    vendor.files.insert(format!("outputs/{}/{name}", run.id), File { bytes, content_type: "image/jpeg".to_owned() });
+    provider.files.insert(format!("outputs/{}/{name}", run.id), File { bytes, content_type: "image/jpeg".to_owned() });
     name
 }
 

@@ -28,7 +28,7 @@ async fn a_run_ends_with_a_picture_that_differs_from_its_input() {
 }
 
 #[tokio::test]
-async fn the_submit_answer_is_the_vendors_prediction() {
+async fn the_submit_answer_is_the_providers_prediction() {
     let client = Client::new().await;
 
     let data = client.post(&format!("/api/v3/{MAX}"), &inputs()).await;

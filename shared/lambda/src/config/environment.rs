@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_malformed_url_is_named_and_shown() {
-        let env = environment("FLUXGATE_UPSTREAM_URL", "api.wavespeed.ai");
+        let env = environment("FLUXGATE_PROVIDER_URL", "api.wavespeed.ai");
 
-        let error = format!("{:?}", env.url("FLUXGATE_UPSTREAM_URL").unwrap_err());
+        let error = format!("{:?}", env.url("FLUXGATE_PROVIDER_URL").unwrap_err());
 
-        assert!(error.contains("FLUXGATE_UPSTREAM_URL") && error.contains("'api.wavespeed.ai'"), "{error}");
-        assert_eq!(env.names(), BTreeSet::from(["FLUXGATE_UPSTREAM_URL"]));
+        assert!(error.contains("FLUXGATE_PROVIDER_URL") && error.contains("'api.wavespeed.ai'"), "{error}");
+        assert_eq!(env.names(), BTreeSet::from(["FLUXGATE_PROVIDER_URL"]));
     }
 }

@@ -1,18 +1,18 @@
 //! The settings of each function, by name.
 
-use fluxgate_core::job::Lane;
-use fluxgate_core::line::Capacity;
+use fluxgate_core::fair_queue::Capacity;
+use fluxgate_core::task::Lane;
 use ipnet::IpNet;
 
 use super::{
-    Base, DeadLetters, Environment, Links, Queues, Vendor, VendorAccount, allow_net, capability_secret, capacity,
+    Base, DeadLetters, Environment, Links, Provider, ProviderAccount, Queues, allow_net, capability_secret, capacity,
 };
 use crate::init::InitError;
 
 pub struct GatewayConfig {
     pub base: Base,
     pub queues: Queues,
-    pub vendor: Vendor,
+    pub provider: Provider,
     pub links: Links,
     pub allow_net: Vec<IpNet>,
     pub capacity: Option<Capacity>,
@@ -22,7 +22,7 @@ pub struct ReceiverConfig {
     pub base: Base,
     pub queues: Queues,
     pub capability_secret: String,
-    /// Name or ARN of the secret that signs upstream's webhooks.
+    /// Name or ARN of the secret that signs the provider's webhooks.
     pub webhook_secret: String,
     pub capacity: Option<Capacity>,
 }
@@ -31,7 +31,7 @@ pub struct PollerConfig {
     pub base: Base,
     pub queues: Queues,
     pub dead_letters: DeadLetters,
-    pub vendor: Vendor,
+    pub provider: Provider,
     pub capability_secret: String,
     pub capacity: Option<Capacity>,
 }
@@ -66,7 +66,7 @@ pub struct ExportBucket {
 
 pub struct AdminConfig {
     pub base: Base,
-    pub vendor: VendorAccount,
+    pub provider: ProviderAccount,
 }
 
 impl GatewayConfig {
@@ -74,7 +74,7 @@ impl GatewayConfig {
         Ok(Self {
             base: Base::read(env)?,
             queues: Queues::read(env)?,
-            vendor: Vendor::read(env)?,
+            provider: Provider::read(env)?,
             links: Links::read(env)?,
             allow_net: allow_net(env)?,
             capacity: capacity(env)?,
@@ -100,7 +100,7 @@ impl PollerConfig {
             base: Base::read(env)?,
             queues: Queues::read(env)?,
             dead_letters: DeadLetters::read(env, Lane::Watch)?,
-            vendor: Vendor::read(env)?,
+            provider: Provider::read(env)?,
             capability_secret: capability_secret(env)?,
             capacity: capacity(env)?,
         })
@@ -149,6 +149,6 @@ impl ExportBucket {
 
 impl AdminConfig {
     pub fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { base: Base::read(env)?, vendor: VendorAccount::read(env)? })
+        Ok(Self { base: Base::read(env)?, provider: ProviderAccount::read(env)? })
     }
 }

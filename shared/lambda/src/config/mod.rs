@@ -10,8 +10,8 @@ pub use functions::{
 };
 
 use fluxgate_aws::sqs::QueueUrls;
-use fluxgate_core::job::Lane;
-use fluxgate_core::line::Capacity;
+use fluxgate_core::fair_queue::Capacity;
+use fluxgate_core::task::Lane;
 use url::Url;
 
 use crate::init::InitError;
@@ -47,17 +47,17 @@ pub struct DeadLetters {
     url: String,
 }
 
-/// The vendor's API and our account there.
-pub struct VendorAccount {
+/// The provider's API and our account there.
+pub struct ProviderAccount {
     pub url: Url,
     /// Name or ARN of the secret that holds the key.
     pub key_secret: String,
 }
 
-/// The vendor, for whom runs are sent to it.
-pub struct Vendor {
-    pub account: VendorAccount,
-    /// Where the vendor reaches the receiver; none: completions come by polling alone.
+/// The provider, for whom runs are sent to it.
+pub struct Provider {
+    pub account: ProviderAccount,
+    /// Where the provider reaches the receiver; none: completions come by polling alone.
     pub public_url: Option<Url>,
 }
 
@@ -121,15 +121,15 @@ impl DeadLetters {
     }
 }
 
-impl VendorAccount {
+impl ProviderAccount {
     fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { url: env.url("FLUXGATE_UPSTREAM_URL")?, key_secret: env.required("FLUXGATE_UPSTREAM_KEY_SECRET")? })
+        Ok(Self { url: env.url("FLUXGATE_PROVIDER_URL")?, key_secret: env.required("FLUXGATE_PROVIDER_KEY_SECRET")? })
     }
 }
 
-impl Vendor {
+impl Provider {
     fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { account: VendorAccount::read(env)?, public_url: env.optional_url("FLUXGATE_PUBLIC_URL")? })
+        Ok(Self { account: ProviderAccount::read(env)?, public_url: env.optional_url("FLUXGATE_PUBLIC_URL")? })
     }
 }
 
@@ -144,20 +144,14 @@ fn capability_secret(env: &Environment) -> Result<String, InitError> {
     env.required("FLUXGATE_CAPABILITY_SECRET")
 }
 
-/// What the vendor's account bears; `None`: no limits, and no line.
+/// What the provider's account bears; `None`: no limits, and no line.
 fn capacity(env: &Environment) -> Result<Option<Capacity>, InitError> {
-    let per_minute = env.optional_count("FLUXGATE_UPSTREAM_RATE_PER_MINUTE")?;
-    Ok(Capacity::limited(per_minute, env.optional_count("FLUXGATE_UPSTREAM_CONCURRENCY")?))
+    let per_minute = env.optional_count("FLUXGATE_PROVIDER_RATE_PER_MINUTE")?;
+    Ok(Capacity::limited(per_minute, env.optional_count("FLUXGATE_PROVIDER_CONCURRENCY")?))
 }
 
 /// Networks that tenants' URLs may lead to although they are not public.
 fn allow_net(env: &Environment) -> Result<Vec<ipnet::IpNet>, InitError> {
     let text = env.optional("FLUXGATE_ALLOW_NET").unwrap_or_default();
-    let networks = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    networks
-        .map(|part| {
-            let bad = |_| InitError::new(format!("FLUXGATE_ALLOW_NET: '{part}' is no network such as 10.0.0.0/8"));
-            part.parse().map_err(bad)
-        })
-        .collect()
+    fluxgate_outbound::networks(&text).map_err(|why| InitError::new(format!("FLUXGATE_ALLOW_NET: {why}")))
 }

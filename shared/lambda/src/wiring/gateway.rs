@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
+use fluxgate_core::app::Ports;
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::flow::Ports;
+use fluxgate_core::fair_queue::Capacity;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::line::Capacity;
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
 use fluxgate_edge::{BytesInFlight, Edge, Health, Setup, Throttle};
@@ -17,8 +17,8 @@ use url::Url;
 
 use super::parts::{Linking, Parts, bounds, fluxgate};
 use super::stored_secret::StoredSecret;
-use super::ways_out::{Downloads, guard, upstream, warm};
-use crate::absent::{Absent, NoUpstream};
+use super::ways_out::{Downloads, guard, provider_client, warm};
+use crate::absent::{Absent, NoProvider};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
 
@@ -31,27 +31,27 @@ static NEVER_STOPPING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::S
 
 /// The tenant API.
 pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
-    let GatewayConfig { base, queues, vendor, links, allow_net, capacity } = GatewayConfig::read(env)?;
+    let GatewayConfig { base, queues, provider, links, allow_net, capacity } = GatewayConfig::read(env)?;
     let parts = Parts::unopened(base, queues.into(), None)?;
-    let bounds = bounds(vendor.public_url.as_ref());
+    let bounds = bounds(provider.public_url.as_ref());
     let guard = Arc::new(guard(allow_net)?);
     let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet)));
-    let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
+    let client = provider_client(&parts, &provider.account, bounds.provider_timeout_ms)?;
     let capability = parts.capability(&links.capability_secret);
-    let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&upstream));
+    let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&client));
     table?;
     let objects = Arc::new(Downloads::of(&parts));
-    let ports = Ports { objects, upstream: Arc::new(upstream), guard, ..parts.ports() };
-    let linking = Linking { capability: capability?, base_url: links.base_url, public_url: vendor.public_url };
+    let ports = Ports { objects, provider: Arc::new(client), guard, ..parts.ports() };
+    let linking = Linking { capability: capability?, base_url: links.base_url, public_url: provider.public_url };
     Ok(edge(ports, bounds, linking, capacity, Arc::new(keys)))
 }
 
-/// What upstream calls.
+/// What the provider calls.
 pub async fn receiver(env: &Environment) -> Result<Edge, InitError> {
     let ReceiverConfig { base, queues, capability_secret, webhook_secret, capacity } = ReceiverConfig::read(env)?;
     let (parts, capability) = Parts::open_with_capability(base, queues.into(), None, &capability_secret).await?;
     let webhook_secret = Some(StoredSecret::named(&parts.secrets, &webhook_secret)?);
-    let ports = Ports { upstream: Arc::new(NoUpstream { webhook_secret }), ..parts.ports() };
+    let ports = Ports { provider: Arc::new(NoProvider { webhook_secret }), ..parts.ports() };
     let linking = Linking { capability, base_url: None, public_url: None };
     Ok(edge(ports, bounds(None), linking, capacity, Arc::new(Absent)))
 }

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
-use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Settlement, SqsQueue, SqsSettings};
+use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
+use fluxgate_core::app::{Fluxgate, Ports, Settings};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::digest::sha256;
-use fluxgate_core::flow::{Fluxgate, Ports, Settings};
-use fluxgate_core::line::Capacity;
-use fluxgate_core::links::{BaseUrl, OutputLinks};
+use fluxgate_core::fair_queue::Capacity;
 use fluxgate_core::port::{Entropy, SystemClock};
-use fluxgate_core::signature::CapabilityKey;
+use fluxgate_core::task::{BaseUrl, OutputLinks};
+use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_s3::{Credentials, SharedCredentialsProvider};
 use url::Url;
 
 use super::stored_secret::StoredSecret;
-use crate::absent::{Absent, NoUpstream};
+use crate::absent::{Absent, NoProvider};
 use crate::config::{Base, DeadLetters, Queues};
 use crate::init::InitError;
 use crate::log;
@@ -91,10 +91,10 @@ impl Parts {
             tenants: self.store.clone(),
             endpoints: self.store.clone(),
             deliveries: self.store.clone(),
-            line: self.store.clone(),
+            fair_queue: self.store.clone(),
             queue: self.queue.clone(),
             objects: Arc::new(Absent),
-            upstream: Arc::new(NoUpstream::default()),
+            provider: Arc::new(NoProvider::default()),
             outputs: Arc::new(Absent),
             callbacks: Arc::new(Absent),
             guard: Arc::new(Absent),
@@ -120,7 +120,7 @@ const CAPABILITY_BYTES_MIN: usize = 32;
 
 fn queue(aws: &AwsSettings, table: Table, queues: QueueUrls, dead_letters: Option<&DeadLetters>) -> SqsQueue {
     let dead_letters = dead_letters.map(DeadLetters::urls).unwrap_or_default();
-    let settings = SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, settlement: Settlement::ByRuntime };
+    let settings = SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, removal: Removal::ByRuntime };
     let over_tasks = OverTasksInTable::new(table);
     SqsQueue::new(aws.sqs(), settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_over_tasks(Arc::new(over_tasks))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fluxgate_aws::secrets::{SecretName, SecretsManagerSecrets};
 use fluxgate_core::Result;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_outbound::ApiKey;
 
 /// Read when it is needed, so that a function starts, and its messages wait, while the secret is not there.
@@ -34,7 +34,7 @@ impl ApiKey for StoredSecret {
 
     async fn refused(&self) {
         if let Err(error) = self.secrets.refresh_now(&self.name).await {
-            tracing::warn!(error = error.with_causes(), "the upstream key was refused and could not be read again");
+            tracing::warn!(error = error.with_causes(), "the provider key was refused and could not be read again");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The ways out of a function: the guarded client, the vendor's API, the tenants' buckets.
+//! The ways out of a function: the guarded client, the provider's API, the tenants' buckets.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use fluxgate_aws::sts::{RoleBounds, StsRoles};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkTerms, NewObject, ObjectStore, Stored, SystemClock, Upstream as _};
+use fluxgate_core::port::{LinkTerms, NewObject, ObjectStore, Provider as _, Stored, SystemClock};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
-use fluxgate_outbound::{Guard, GuardPolicy, NameSettings, Roots, UpstreamSettings, WaveSpeedClient};
+use fluxgate_outbound::{Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient};
 use fluxgate_s3::{
     Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, S3UsageSink,
 };
@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use super::parts::Parts;
 use super::stored_secret::StoredSecret;
 use crate::absent::Absent;
-use crate::config::{ExportBucket, VendorAccount};
+use crate::config::{ExportBucket, ProviderAccount};
 use crate::init::InitError;
 
 const CATALOGUE_TTL_MS: u64 = 300_000;
@@ -29,10 +29,14 @@ pub(super) fn guard(allow_net: Vec<IpNet>) -> Result<Guard, InitError> {
     Ok(Guard::new(policy, NameSettings::default())?)
 }
 
-pub(super) fn upstream(parts: &Parts, vendor: &VendorAccount, timeout_ms: u64) -> Result<WaveSpeedClient, InitError> {
-    Ok(WaveSpeedClient::new(UpstreamSettings {
-        base_url: vendor.url.clone(),
-        api_key: Arc::new(StoredSecret::named(&parts.secrets, &vendor.key_secret)?),
+pub(super) fn provider_client(
+    parts: &Parts,
+    provider: &ProviderAccount,
+    timeout_ms: u64,
+) -> Result<WaveSpeedClient, InitError> {
+    Ok(WaveSpeedClient::new(ProviderSettings {
+        base_url: provider.url.clone(),
+        api_key: Arc::new(StoredSecret::named(&parts.secrets, &provider.key_secret)?),
         timeout_ms,
         catalogue_ttl_ms: CATALOGUE_TTL_MS,
         roots: Roots::Bundled,
@@ -40,8 +44,8 @@ pub(super) fn upstream(parts: &Parts, vendor: &VendorAccount, timeout_ms: u64) -
 }
 
 /// Opens the connection and fills the catalogue while nobody waits. What fails here fails again, with a reason, when it is needed.
-pub(super) async fn warm(upstream: &WaveSpeedClient) {
-    if let Err(error) = upstream.catalogue().await {
+pub(super) async fn warm(provider: &WaveSpeedClient) {
+    if let Err(error) = provider.catalogue().await {
         tracing::warn!(error = error.with_causes(), "the catalogue could not be read yet");
     }
 }

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
-use fluxgate_core::flow::{EntryOrder, Ports, Tenancy, UsageExport};
-use fluxgate_core::job::Lane;
+use fluxgate_core::app::{EntryOrder, Ports, Tenancy, UsageExport};
 use fluxgate_core::port::Purpose;
+use fluxgate_core::task::Lane;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
 
 use super::destinations::TenantRoles;
 use super::parts::{Linking, Parts, bounds, fluxgate};
-use super::ways_out::{buckets, export_bucket, guard, roles, upstream};
+use super::ways_out::{buckets, export_bucket, guard, provider_client, roles};
 use crate::batch::Consumer;
 use crate::config::{AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig};
 use crate::init::InitError;
 use crate::schedule::Sweeper;
 
-/// Late submits, reconciling, asking upstream.
+/// Late submits, doubts to resolve, asking the provider.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
-    let PollerConfig { base, queues, dead_letters, vendor, capability_secret, capacity } = PollerConfig::read(env)?;
+    let PollerConfig { base, queues, dead_letters, provider, capability_secret, capacity } = PollerConfig::read(env)?;
     let opened = Parts::open_with_capability(base, queues.into(), Some(&dead_letters), &capability_secret);
     let (parts, capability) = opened.await?;
-    let bounds = bounds(vendor.public_url.as_ref());
-    let upstream = upstream(&parts, &vendor.account, bounds.upstream_timeout_ms)?;
-    let ports = Ports { upstream: Arc::new(upstream), ..parts.ports() };
-    let linking = Linking { capability, base_url: None, public_url: vendor.public_url };
+    let bounds = bounds(provider.public_url.as_ref());
+    let client = provider_client(&parts, &provider.account, bounds.provider_timeout_ms)?;
+    let ports = Ports { provider: Arc::new(client), ..parts.ports() };
+    let linking = Linking { capability, base_url: None, public_url: provider.public_url };
     Ok(Consumer { fluxgate: fluxgate(ports, bounds, linking, capacity), queue: parts.queue, lane: Lane::Watch })
 }
 
@@ -71,19 +71,19 @@ pub async fn sweeper(env: &Environment) -> Result<Sweeper, InitError> {
 
 /// The operator's API.
 pub async fn admin(env: &Environment) -> Result<Arc<Tenancy>, InitError> {
-    let AdminConfig { base, vendor } = AdminConfig::read(env)?;
+    let AdminConfig { base, provider } = AdminConfig::read(env)?;
     let parts = Parts::open(base, QueueUrls::default(), None).await?;
     let Ports { tenants, accounts, tasks, endpoints, clock, entropy, .. } = parts.ports();
     let destinations = Arc::new(TenantRoles(roles(&parts)));
-    let vendor = Arc::new(upstream(&parts, &vendor, bounds(None).upstream_timeout_ms)?);
+    let provider = Arc::new(provider_client(&parts, &provider, bounds(None).provider_timeout_ms)?);
     Ok(Arc::new(Tenancy {
         tenants,
         accounts,
         tasks,
         endpoints,
         destinations,
-        upstream: Some(vendor.clone()),
-        vendor_books: Some(vendor),
+        provider: Some(provider.clone()),
+        provider_books: Some(provider),
         clock,
         entropy,
         entry_order: EntryOrder::default(),

@@ -51,7 +51,7 @@ pub struct GuardedClient {
 }
 
 impl GuardedClient {
-    /// Begins a request to what the vendor names, unless its URL alone already forbids it. Fails with kind `Invalid`.
+    /// Begins a request to what the provider names, unless its URL alone already forbids it. Fails with kind `Invalid`.
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<GuardedRequest> {
         self.begin(None, method, url)
     }

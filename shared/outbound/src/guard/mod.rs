@@ -9,7 +9,7 @@ mod policy;
 pub use client::GuardedClient;
 pub(crate) use client::{GuardedRequest, refusal};
 pub(crate) use pins::Unresolved;
-pub use policy::GuardPolicy;
+pub use policy::{GuardPolicy, networks};
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Guard {
         Ok(Self { policy: Arc::new(policy), connections })
     }
 
-    /// The same guard, where the vendor's own server is allowed as well: its outputs and uploads lie with it, wherever it is.
+    /// The same guard, where the provider's own server is allowed as well: its outputs and uploads lie with it, wherever it is.
     pub fn with_provider(&self, provider: &Url) -> Self {
         let mut policy = GuardPolicy::clone(&self.policy);
         policy.allow_provider(provider);

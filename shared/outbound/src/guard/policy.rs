@@ -21,7 +21,14 @@ pub struct GuardPolicy {
     provider: Option<Provider>,
 }
 
-/// The vendor's own server, where the operator named it by its address: an emulator on this machine, mostly.
+/// Networks as an operator writes them, with commas between. Fails with the one that is none, and how one looks.
+pub fn networks(text: &str) -> std::result::Result<Vec<IpNet>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let network = |part: &str| part.parse().map_err(|_| format!("'{part}' is no network such as 10.0.0.0/8"));
+    parts.map(network).collect()
+}
+
+/// The provider's own server, where the operator named it by its address: an emulator on this machine, mostly.
 #[derive(Debug, Clone)]
 struct Provider {
     server: SocketAddr,
@@ -85,7 +92,7 @@ impl GuardPolicy {
         Self { allow, ..Self::default() }
     }
 
-    /// Allows the vendor's server whatever its address, where the URL names it by one. Outputs may lie anywhere on it, and a
+    /// Allows the provider's server whatever its address, where the URL names it by one. Outputs may lie anywhere on it, and a
     /// picture among the inputs where it keeps uploads. Callbacks and key sets have no business there, and nothing else on its
     /// machine is allowed to anybody.
     pub(super) fn allow_provider(&mut self, url: &Url) {
@@ -236,14 +243,16 @@ mod tests {
     #[test]
     fn the_provider_s_address_is_allowed_for_what_lies_with_it_and_for_no_other_purpose() {
         let mut policy = GuardPolicy::default();
-        policy.allow_provider(&Url::parse("http://127.0.0.1:4000/vendor/").unwrap());
+        policy.allow_provider(&Url::parse("http://127.0.0.1:4000/provider/").unwrap());
         let allowed = |path: &str| {
             let url = format!("http://127.0.0.1:4000{path}");
             PURPOSES.into_iter().filter(|purpose| code_for(&policy, *purpose, &url).is_none()).collect::<Vec<_>>()
         };
 
-        assert_eq!(allowed("/vendor/media/1/photo.jpg"), [Purpose::Input, Purpose::Output]);
-        for path in ["/", "/vendor/outputs/1/0.jpg", "/vendor/media/../_emulator/runs", "/vendor/media", "/media/1/x"] {
+        assert_eq!(allowed("/provider/media/1/photo.jpg"), [Purpose::Input, Purpose::Output]);
+        for path in
+            ["/", "/provider/outputs/1/0.jpg", "/provider/media/../_emulator/runs", "/provider/media", "/media/1/x"]
+        {
             assert_eq!(allowed(path), [Purpose::Output], "{path}");
         }
     }

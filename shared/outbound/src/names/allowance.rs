@@ -20,7 +20,7 @@ const ASKERS_KEPT: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Asker {
     pub(crate) purpose: Purpose,
-    /// None where the vendor names the host.
+    /// None where the provider names the host.
     pub(crate) tenant: Option<TenantId>,
 }
 

@@ -1,4 +1,4 @@
-//! Names looked up on the way to what tenants and the vendor name: each within moments, once for all who ask at the same time,
+//! Names looked up on the way to what tenants and the provider name: each within moments, once for all who ask at the same time,
 //! kept for as long as the answer allows, and at the expense of whoever asks. Nothing here judges an address.
 
 mod allowance;

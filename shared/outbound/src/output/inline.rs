@@ -1,4 +1,4 @@
-//! Outputs that come inside the vendor's answer: a `data:` URI, base64, or a text that is the output itself.
+//! Outputs that come inside the provider's answer: a `data:` URI, base64, or a text that is the output itself.
 
 use std::borrow::Cow;
 

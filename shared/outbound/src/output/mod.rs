@@ -1,4 +1,4 @@
-//! Fetches what the vendor produced: digested, counted, sniffed and put aside in one pass.
+//! Fetches what the provider produced: digested, counted, sniffed and put aside in one pass.
 
 mod failure;
 mod inline;
@@ -16,7 +16,7 @@ use crate::guard::GuardedClient;
 use failure::{broken_off, failed, too_large};
 use pass::Pass;
 
-/// [`OutputFetcher`] over HTTP, and for outputs that come inside the vendor's answer.
+/// [`OutputFetcher`] over HTTP, and for outputs that come inside the provider's answer.
 pub struct HttpOutputFetcher {
     client: GuardedClient,
 }

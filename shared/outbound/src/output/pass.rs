@@ -48,7 +48,7 @@ impl Pass {
         self.spool.write(chunk).await.map_err(spool_failed)
     }
 
-    /// `source` is where it came from, as the vendor named it.
+    /// `source` is where it came from, as the provider named it.
     pub(super) async fn finish(self, source: &str, provider_type: Option<String>) -> Result<Fetched, FetchFailure> {
         if self.bytes == 0 {
             return Err(empty());

@@ -1,4 +1,4 @@
-//! The way to an output through the redirects of the vendor's servers. Each hop is admitted by the guard anew, as if the vendor
+//! The way to an output through the redirects of the provider's servers. Each hop is admitted by the guard anew, as if the provider
 //! had named it, and nothing of one request is carried into the next.
 
 use std::time::Duration;

@@ -6,14 +6,14 @@ use axum::routing::{get, post};
 use fluxgate_core::Kind;
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{AccountCheck, PutOff, Upstream, VendorBooks as _};
+use fluxgate_core::port::{AccountCheck, Provider, ProviderBooks as _, PutOff};
 use fluxgate_core::task::Failure;
 use url::Url;
 
 use crate::servers::{Count, nobody, serve, serve_hang_ups};
 use crate::submits::{client, deferred, refused, submit};
 
-/// A vendor that forbids every submit in these words, and answers with this status who asks for the balance.
+/// A provider that forbids every submit in these words, and answers with this status who asks for the balance.
 async fn forbidding(balance: u16, body: &'static str) -> (Url, Count) {
     let posts = Count::default();
     let counter = posts.clone();
@@ -44,10 +44,10 @@ async fn a_403_to_an_account_that_may_see_its_balance_is_about_the_model_and_fin
 }
 
 #[tokio::test]
-async fn a_403_with_a_number_of_the_inputs_keeps_the_vendor_s_words() {
+async fn a_403_with_a_number_of_the_inputs_keeps_the_provider_s_words() {
     let (url, _) = forbidding(200, r#"{"code":1200,"message":"the prompt was moderated"}"#).await;
 
-    assert_eq!(refused(submit(url).await), Failure::new(1200, "upstream_refused", "the prompt was moderated"));
+    assert_eq!(refused(submit(url).await), Failure::new(1200, "provider_refused", "the prompt was moderated"));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_403_to_an_account_that_may_not_see_its_balance_or_whose_balance_is_un
 async fn a_403_to_a_quote_or_a_ticket_is_about_that_alone_where_the_account_is_good() {
     let model = ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap();
     for (balance, kind, code) in
-        [(200, Kind::Forbidden, "upstream_forbidden"), (403, Kind::Unavailable, "service_unavailable")]
+        [(200, Kind::Forbidden, "provider_forbidden"), (403, Kind::Unavailable, "service_unavailable")]
     {
         let client = client(forbidding(balance, OF_THE_PLAN).await.0);
         let quote = client.quote(&model, &serde_json::Map::new()).await.unwrap_err();

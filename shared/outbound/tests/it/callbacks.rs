@@ -8,9 +8,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::post;
-use fluxgate_core::callback::CallbackUrl;
-use fluxgate_core::port::{CallbackSender, Outgoing, Purpose, SendOutcome};
-use fluxgate_core::signature::SignedHeaders;
+use fluxgate_core::port::{CallbackRequest, CallbackSender, Purpose, SendOutcome};
+use fluxgate_core::webhook::{CallbackUrl, SignedHeaders};
 use fluxgate_outbound::HttpCallbackSender;
 use futures::stream;
 use url::Url;
@@ -19,8 +18,8 @@ use crate::servers::{
     Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant,
 };
 
-fn outgoing(url: &Url) -> Outgoing {
-    Outgoing {
+fn outgoing(url: &Url) -> CallbackRequest {
+    CallbackRequest {
         tenant: tenant(),
         url: CallbackUrl::parse(url.as_str()).unwrap(),
         headers: SignedHeaders {
@@ -33,7 +32,7 @@ fn outgoing(url: &Url) -> Outgoing {
     }
 }
 
-async fn send(outgoing: Outgoing) -> SendOutcome {
+async fn send(outgoing: CallbackRequest) -> SendOutcome {
     HttpCallbackSender::new(loopback_guard().client(Purpose::Callback)).send(outgoing).await
 }
 
@@ -107,7 +106,7 @@ async fn an_endless_answer_is_not_read_to_its_end() {
         || async { Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 16 * 1024]))) };
     let url = serve(Router::new().route("/hook", post(endless))).await;
 
-    let patient = Outgoing { timeout_ms: 3_600_000, ..outgoing(&url.join("/hook").unwrap()) };
+    let patient = CallbackRequest { timeout_ms: 3_600_000, ..outgoing(&url.join("/hook").unwrap()) };
     let outcome = tokio::time::timeout(Duration::from_secs(30), send(patient)).await;
 
     assert_eq!(outcome.unwrap(), answered(200));
@@ -120,7 +119,7 @@ async fn a_body_that_stalls_after_the_status_takes_nothing_back() {
 
     for (bytes, status) in [(start, 204), (stall, 200)] {
         let (url, _) = serve_bytes(Manners::SayAndStall(bytes)).await;
-        let outcome = send(Outgoing { timeout_ms: 300, ..outgoing(&url) }).await;
+        let outcome = send(CallbackRequest { timeout_ms: 300, ..outgoing(&url) }).await;
         assert_eq!(outcome, answered(status));
     }
 }
@@ -129,7 +128,7 @@ async fn a_body_that_stalls_after_the_status_takes_nothing_back() {
 async fn a_receiver_that_does_not_answer_in_time_failed() {
     let (url, posts) = serve_bytes(Manners::SayAndStall(Vec::new())).await;
 
-    let outcome = send(Outgoing { timeout_ms: 300, ..outgoing(&url) }).await;
+    let outcome = send(CallbackRequest { timeout_ms: 300, ..outgoing(&url) }).await;
 
     assert_eq!(reason(outcome), "the receiver did not answer in time");
     assert_eq!(posts.get(), 1);

@@ -8,6 +8,6 @@ mod guarding;
 mod issuer_documents;
 mod output_types;
 mod outputs;
+mod provider_calls;
 mod servers;
 mod submits;
-mod upstream_calls;

@@ -1,4 +1,4 @@
-//! What outputs are taken for: whatever the vendor calls an output is one, told by its bytes.
+//! What outputs are taken for: whatever the provider calls an output is one, told by its bytes.
 
 use axum::Router;
 use axum::http::header;
@@ -52,7 +52,7 @@ const FILES: [(&str, &[u8], &str, &str, bool); 20] = [
 ];
 
 #[tokio::test]
-async fn whatever_the_vendor_calls_an_output_is_one_and_is_told_by_its_bytes() {
+async fn whatever_the_provider_calls_an_output_is_one_and_is_told_by_its_bytes() {
     for (name, file, content_type, extension, is_shown) in FILES {
         let url = serve(Router::new().route("/out", get(move || async move { file }))).await;
         let inside = format!("data:;base64,{}", STANDARD.encode(file));

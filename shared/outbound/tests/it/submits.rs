@@ -7,10 +7,10 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use fluxgate_core::id::ModelId;
-use fluxgate_core::port::{PutOff, SubmitAnswer, SubmitCall, Upstream};
-use fluxgate_core::signature::Secret;
+use fluxgate_core::port::{Provider, PutOff, SubmitAnswer, SubmitCall};
+use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Failure;
-use fluxgate_outbound::{Roots, UpstreamSettings, WaveSpeedClient};
+use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
@@ -23,7 +23,7 @@ const WEBHOOK: &str = "https://gate.example/hooks/acme/0001/capability?a=b&c=d";
 
 pub(crate) fn client(base_url: Url) -> WaveSpeedClient {
     let api_key = Secret::new("sk-secret");
-    WaveSpeedClient::new(UpstreamSettings {
+    WaveSpeedClient::new(ProviderSettings {
         base_url,
         api_key: Arc::new(api_key),
         timeout_ms: 5_000,
@@ -127,8 +127,8 @@ async fn a_submit_whose_connection_breaks_is_ambiguous() {
     let (at_once, _) = serve_hang_ups().await;
     let (after_reading, posts) = serve_bytes(Manners::Say(Vec::new())).await;
 
-    assert_eq!(ambiguous(submit(at_once).await), "upstream_connection_broken");
-    assert_eq!(ambiguous(submit(after_reading).await), "upstream_connection_broken");
+    assert_eq!(ambiguous(submit(at_once).await), "provider_connection_broken");
+    assert_eq!(ambiguous(submit(after_reading).await), "provider_connection_broken");
     assert_eq!(posts.get(), 1);
 }
 
@@ -136,7 +136,7 @@ async fn a_submit_whose_connection_breaks_is_ambiguous() {
 async fn a_submit_without_an_answer_in_time_is_ambiguous() {
     let half = http_answer("200 OK", "", ACCEPTED)[..90].to_vec();
 
-    for (bytes, reason) in [(Vec::new(), "upstream_timeout"), (half, "upstream_unreadable")] {
+    for (bytes, reason) in [(Vec::new(), "provider_timeout"), (half, "provider_unreadable")] {
         let (url, posts) = serve_bytes(Manners::SayAndStall(bytes)).await;
         assert_eq!(ambiguous(submit_with(&client(url), 300).await), reason);
         assert_eq!(posts.get(), 1);
@@ -148,29 +148,29 @@ async fn an_answer_that_breaks_off_is_ambiguous() {
     let short = http_answer("200 OK", "", ACCEPTED)[..90].to_vec();
     let (url, _) = serve_bytes(Manners::Say(short)).await;
 
-    assert_eq!(ambiguous(submit(url).await), "upstream_unreadable");
+    assert_eq!(ambiguous(submit(url).await), "provider_unreadable");
 }
 
 #[tokio::test]
 async fn a_server_s_error_is_ambiguous() {
     for status in [500, 502, 503, 504, 520, 408, 409, 425, 499] {
         let answer = submit_to(&format!("{status} X"), "retry-after: 1\r\n", r#"{"code":500,"message":"x"}"#).await;
-        assert_eq!(ambiguous(answer), format!("upstream_status_{status}"));
+        assert_eq!(ambiguous(answer), format!("provider_status_{status}"));
     }
 }
 
 #[tokio::test]
 async fn a_200_that_proves_nothing_is_ambiguous() {
     for body in ["", "<html>", "{}", r#"{"code":200,"data":null}"#, r#"{"code":200,"data":{"status":"created"}}"#] {
-        assert_eq!(ambiguous(submit_to("200 OK", "", body).await), "upstream_unreadable", "{body}");
+        assert_eq!(ambiguous(submit_to("200 OK", "", body).await), "provider_unreadable", "{body}");
     }
     let odd = r#"{"code":500,"message":"x","data":{"id":"0f3c"}}"#;
-    assert_eq!(ambiguous(submit_to("200 OK", "", odd).await), "upstream_code_500");
-    assert_eq!(ambiguous(submit_to("202 Accepted", "", "").await), "upstream_unreadable");
+    assert_eq!(ambiguous(submit_to("200 OK", "", odd).await), "provider_code_500");
+    assert_eq!(ambiguous(submit_to("202 Accepted", "", "").await), "provider_unreadable");
 }
 
 #[tokio::test]
-async fn too_many_requests_defer_the_submit_for_as_long_as_upstream_says() {
+async fn too_many_requests_defer_the_submit_for_as_long_as_provider_says() {
     let plain = submit_to("429 X", "", "").await;
     let dated = submit_to("429 X", "retry-after: 7\r\n", "").await;
     let in_envelope = submit_to("200 OK", "retry-after: 2\r\n", r#"{"code":429,"message":"slow down"}"#).await;
@@ -189,17 +189,17 @@ async fn a_refused_account_defers_the_submit_without_blaming_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_refused_for_good_with_the_vendor_s_words() {
+async fn a_refused_request_is_refused_for_good_with_the_provider_s_words() {
     let body = r#"{"code":1400,"message":" prompt\n is required "}"#;
 
     assert_eq!(
         refused(submit_to("400 X", "", body).await),
-        Failure::new(1400, "upstream_refused", "prompt is required")
+        Failure::new(1400, "provider_refused", "prompt is required")
     );
     for status in [400, 404, 413, 422] {
         let failure = refused(submit_to(&format!("{status} X"), "", "<html>").await);
-        let message = format!("the upstream refused the request with status {status}");
-        assert_eq!(failure, Failure::new(1401, "upstream_refused", message));
+        let message = format!("the provider refused the request with status {status}");
+        assert_eq!(failure, Failure::new(1401, "provider_refused", message));
     }
     let in_envelope = r#"{"code":422,"message":"guidance_scale is too high"}"#;
     assert_eq!(refused(submit_to("200 OK", "", in_envelope).await).message, "guidance_scale is too high");
@@ -209,7 +209,7 @@ async fn a_refused_request_is_refused_for_good_with_the_vendor_s_words() {
 async fn a_refusal_that_quotes_the_key_loses_its_words() {
     let failure = refused(submit_to("400 X", "", r#"{"code":400,"message":"no such key: sk-secret"}"#).await);
 
-    assert_eq!(failure.message, "the upstream refused the request with status 400");
+    assert_eq!(failure.message, "the provider refused the request with status 400");
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn a_submit_that_breaks_on_a_reused_connection_is_not_sent_again() {
     let second = submit_with(&client, 5_000).await;
 
     assert!(matches!(first, SubmitAnswer::Accepted(_)), "{first:?}");
-    assert_eq!(ambiguous(second), "upstream_connection_broken");
+    assert_eq!(ambiguous(second), "provider_connection_broken");
     assert_eq!(posts.get(), 2);
 }
 

@@ -161,7 +161,9 @@ pub(crate) async fn a_presigned_url_downloads_the_object_as_what_it_is(bench: Be
     assert_eq!(answer.bytes().await.unwrap(), "picture");
 }
 
-pub(crate) async fn what_a_browser_must_not_open_comes_as_an_attachment_with_the_vendor_s_type_noted(bench: Bench<'_>) {
+pub(crate) async fn what_a_browser_must_not_open_comes_as_an_attachment_with_the_provider_s_type_noted(
+    bench: Bench<'_>,
+) {
     let mut drawing = object(KEY, b"<svg/>");
     drawing.content_type = "image/svg+xml".to_owned();
     drawing.content_disposition = Some("attachment");

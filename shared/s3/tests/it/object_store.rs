@@ -1,7 +1,7 @@
 //! The contract against the in-process S3 server, and the answers of S3 that it never gives against a stub.
 
 use fluxgate_core::port::{LinkTerms, ObjectStore, Stored};
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Fault, Kind, Retry};
@@ -59,7 +59,7 @@ contract! {
     bytes_other_than_their_digest_are_refused_and_leave_the_key_free
     a_bucket_that_is_missing_is_unavailable_and_may_be_tried_later
     a_presigned_url_downloads_the_object_as_what_it_is
-    what_a_browser_must_not_open_comes_as_an_attachment_with_the_vendor_s_type_noted
+    what_a_browser_must_not_open_comes_as_an_attachment_with_the_provider_s_type_noted
     a_picture_may_be_shown_where_it_lies
     what_somebody_else_laid_at_the_key_comes_as_an_attachment_too
     a_url_for_head_says_what_the_object_is_and_not_what_is_in_it

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use fluxgate_core::Kind;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{NewObject, ObjectBody, ObjectStore as _, Stored};
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 
 use crate::contract::{KEY, Spooled, destination, object, tenant};

@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fluxgate_core::id::{AccountId, TenantId};
-use fluxgate_core::port::LinkTerms;
-use fluxgate_core::port::ObjectStore as _;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::port::{LinkTerms, ObjectStore as _};
+use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Error, Fault, Kind, Result};

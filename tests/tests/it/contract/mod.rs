@@ -41,7 +41,7 @@ macro_rules! every_behaviour {
                 a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing
                 of_many_changes_to_one_version_one_is_written
                 what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over
-                an_upstream_run_belongs_to_the_first_task_that_names_it
+                a_provider_run_belongs_to_the_first_task_that_names_it
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it
                 the_deliveries_of_hundreds_of_endpoints_are_written_with_their_event
@@ -101,7 +101,7 @@ macro_rules! every_behaviour {
                 of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have
                 a_deletion_makes_room_for_one_and_only_once
                 a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more;
-            line_store:
+            fair_queue_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait
                 of_many_who_come_at_once_only_those_that_there_is_room_for_get_their_turn
                 a_line_is_kept_from_one_question_to_the_next;

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FUNCTIONS, allowed_actions, function, number, parameters, read};
 
+const WALKTHROUGH: &str = "shared/docs/guides/aws.md";
+const REFERENCE: &str = "infra/README.md";
+
 #[test]
 fn every_parameter_is_documented_with_its_default() {
     let documented: BTreeMap<String, String> =
-        section("## Parameters").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+        section(REFERENCE, "## Parameters").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
 
     let parameters = parameters();
 
@@ -20,7 +23,7 @@ fn every_parameter_is_documented_with_its_default() {
 
 #[test]
 fn the_table_of_who_may_do_what_tells_time_outs_and_table_actions() {
-    let rows = section("## Who may do what");
+    let rows = section(REFERENCE, "## Who may do what");
 
     assert_eq!(rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), FUNCTIONS);
     for row in &rows {
@@ -37,7 +40,7 @@ fn the_routes_of_the_admin_api_are_those_there_are() {
     let code = read("shared/edge/src/admin/mod.rs");
     let routes = code.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
 
-    let documented: BTreeSet<String> = section("## Deploy")
+    let documented: BTreeSet<String> = section("shared/docs/reference/admin-api.md", "## Routes")
         .iter()
         .flat_map(|row| {
             row[0]
@@ -51,31 +54,29 @@ fn the_routes_of_the_admin_api_are_those_there_are() {
 }
 
 /// What a reader pastes command by command must not lean on a variable that nobody has set. The shell's own are not asked about.
+/// The reference goes on in the shell of the walkthrough.
 #[test]
 fn every_variable_of_the_guides_commands_is_set_by_an_earlier_one() {
-    for (guide, deploys_from) in [("README.md", "## Deploy to AWS"), ("infra/README.md", "## Deploy")] {
+    let mut set = BTreeSet::from(["1", "@"].map(str::to_owned));
+    for guide in [WALKTHROUGH, REFERENCE] {
         let text = read(guide);
-        let text = &text[text.find(&format!("\n{deploys_from}\n")).unwrap()..];
-        let mut set = BTreeSet::from(["1", "@"]);
         let mut used = 0;
-        for statement in commands(text).flat_map(|line| line.split(';')) {
+        for statement in commands(&text).flat_map(|line| line.split(';')) {
             for name in variables(statement) {
                 used += 1;
                 assert!(set.contains(name), "{guide}: ${name} in: {statement}");
             }
-            set.extend(assigned(statement));
+            set.extend(assigned(statement).into_iter().map(str::to_owned));
         }
         assert!(used > 5, "{guide}: only {used} variables were seen");
     }
 }
 
 #[test]
-fn the_guides_name_the_region_for_the_aws_cli_and_for_sam() {
-    for guide in ["README.md", "infra/README.md"] {
-        let region = read(guide).lines().find(|line| line.starts_with("$ export AWS_REGION=")).map(str::to_owned);
+fn the_walkthrough_names_the_region_for_the_aws_cli_and_for_sam() {
+    let region = read(WALKTHROUGH).lines().find(|line| line.starts_with("$ export AWS_REGION=")).map(str::to_owned);
 
-        assert!(region.is_some_and(|line| line.contains(" AWS_DEFAULT_REGION=")), "{guide}");
-    }
+    assert!(region.is_some_and(|line| line.contains(" AWS_DEFAULT_REGION=")));
 }
 
 /// The lines of the console blocks, comments aside.
@@ -104,10 +105,10 @@ fn assigned(statement: &str) -> Vec<&str> {
     words.chain(after("$ read -rs ")).chain(after("$ for ")).collect()
 }
 
-/// The cells of the tables between a heading and the next of its rank, without their code marks and their heads.
-fn section(heading: &str) -> Vec<Vec<String>> {
-    let guide = read("infra/README.md");
-    let start = guide.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("the guide has no '{heading}'"));
+/// The cells of the tables between a heading of a page and the next of its rank, without their code marks and their heads.
+fn section(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let guide = read(page);
+    let start = guide.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("{page} has no '{heading}'"));
     let text = &guide[start + 1 + heading.len()..];
     let lines: Vec<&str> = text[..text.find("\n## ").unwrap_or(text.len())].lines().collect();
     let is_body =

@@ -17,8 +17,8 @@ const OPTIONAL: [&str; 7] = [
     "FLUXGATE_PUBLIC_URL",
     "FLUXGATE_BASE_URL",
     "FLUXGATE_ALLOW_NET",
-    "FLUXGATE_UPSTREAM_RATE_PER_MINUTE",
-    "FLUXGATE_UPSTREAM_CONCURRENCY",
+    "FLUXGATE_PROVIDER_RATE_PER_MINUTE",
+    "FLUXGATE_PROVIDER_CONCURRENCY",
     "FLUXGATE_USAGE_EXPORT_BUCKET",
 ];
 
@@ -66,7 +66,7 @@ fn a_malformed_url_network_or_limit_is_named_and_shown_in_one_line() {
     for name in FUNCTIONS {
         for variable in given(name) {
             let malformed: &[&str] = match variable.as_str() {
-                "FLUXGATE_UPSTREAM_RATE_PER_MINUTE" | "FLUXGATE_UPSTREAM_CONCURRENCY" => &["0", "-1", "2.5", "ten"],
+                "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => &["0", "-1", "2.5", "ten"],
                 "FLUXGATE_ALLOW_NET" => &["10.0.0.0/33", "intranet", "10.0.0.0/8;fd00::/8", "10.0.0.0/8,x"],
                 url if url.ends_with("_URL") => {
                     &["api.wavespeed.ai", "ftp://a", "https://", "/hooks", "arn:aws:sqs:a:1:q"]
@@ -113,7 +113,7 @@ fn given(name: &str) -> BTreeSet<String> {
 fn plausible(name: &str) -> Variables {
     let value = |variable: &str| match variable {
         "FLUXGATE_ALLOW_NET" => "10.1.0.0/16, fd00::/8",
-        "FLUXGATE_UPSTREAM_RATE_PER_MINUTE" | "FLUXGATE_UPSTREAM_CONCURRENCY" => "10",
+        "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => "10",
         "FLUXGATE_LOG" => "warn,fluxgate_core=debug",
         queue if queue.contains("QUEUE") || queue.contains("LETTER") => {
             "https://sqs.eu-west-1.amazonaws.com/210987654321/fluxgate-watch"

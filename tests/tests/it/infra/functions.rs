@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::signature::CapabilityKey;
+use fluxgate_core::webhook::CapabilityKey;
 
 use super::{FUNCTIONS, capital, function, named, number, parameters, read, resource, resources, root, text};
 
@@ -35,7 +35,7 @@ fn each_function_may_take_as_long_as_what_it_waits_for() {
     let timeout_ms = |name| number(&function(name)["Timeout"]) * 1_000;
 
     assert!(timeout_ms("gateway") >= bounds.submit_timeout_ms + bounds.sync_wait_max_ms);
-    assert!(timeout_ms("poller") > bounds.submit_timeout_ms + bounds.upstream_timeout_ms);
+    assert!(timeout_ms("poller") > bounds.submit_timeout_ms + bounds.provider_timeout_ms);
     assert!(timeout_ms("archiver") > bounds.output_timeout_ms);
     assert!(timeout_ms("notifier") > bounds.callback_timeout_ms);
 }
@@ -50,7 +50,7 @@ fn the_archiver_has_room_for_a_batch_of_the_largest_outputs() {
 }
 
 #[test]
-fn what_upstream_calls_reaches_the_receiver_and_all_else_the_gateway() {
+fn what_provider_calls_reaches_the_receiver_and_all_else_the_gateway() {
     let key = CapabilityKey::new([7; 32]);
     let path = key.hook_path(&TenantId::parse("acme").unwrap(), &TaskId::parse(&"a".repeat(32)).unwrap());
     let route = text(&resource("ReceiverRoute")["RouteKey"]);

@@ -164,7 +164,7 @@ fn a_function_reads_the_secrets_that_it_is_told_of() {
         let names: BTreeSet<String> = read.iter().map(|arn| secret_name(arn)).collect();
         assert_eq!(names, told, "{name}");
     }
-    assert_eq!(readers("UpstreamKeySecretName"), ["gateway", "poller", "admin"]);
+    assert_eq!(readers("ProviderKeySecretName"), ["gateway", "poller", "admin"]);
     assert_eq!(readers("WebhookSecretName"), ["receiver"]);
     assert_eq!(readers("CapabilitySecret"), ["gateway", "receiver", "poller", "notifier"]);
 }

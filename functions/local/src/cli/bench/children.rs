@@ -6,11 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fluxgate_core::audit::Actor;
-use fluxgate_core::flow::TenantChange;
+use fluxgate_core::app::TenantChange;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::limits::Limits;
 use fluxgate_core::money::MicroUsd;
+use fluxgate_core::tenant::{Actor, Limits};
 
 use crate::folder::DataFolder;
 
@@ -48,12 +47,12 @@ impl Drop for Process {
     }
 }
 
-pub(super) struct Upstream {
+pub(super) struct Provider {
     pub(super) url: String,
     _child: Process,
 }
 
-impl Upstream {
+impl Provider {
     pub(super) async fn start(run_time: Duration) -> Result<Self> {
         let listen = free_address()?.to_string();
         let run_time = run_time.as_millis().to_string();
@@ -76,9 +75,9 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) async fn start(upstream: &Upstream) -> Result<Self> {
+    pub(super) async fn start(provider: &Provider) -> Result<Self> {
         let listen = free_address()?.to_string();
-        let child = Process::start(&["bench-proxy", "--listen", &listen, "--upstream", &upstream.url], &[])?;
+        let child = Process::start(&["bench-proxy", "--listen", &listen, "--provider", &provider.url], &[])?;
         let url = format!("http://{listen}");
         until_answering(&format!("{url}/api/v3/models")).await?;
         Ok(Self { url, child })
@@ -94,7 +93,7 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// A gateway on a new folder with one tenant, as `serve` runs it.
-    pub(super) async fn start(data: &Path, upstream: &Upstream, balance: &str) -> Result<Self> {
+    pub(super) async fn start(data: &Path, provider: &Provider, balance: &str) -> Result<Self> {
         let folder = DataFolder::open(data)?;
         let tenant = TenantId::parse("bench")?;
         folder.add_tenant(&tenant, MicroUsd::parse_usd(balance)?).await?;
@@ -115,8 +114,8 @@ impl Gateway {
             &listen,
             "--s3-listen",
             "127.0.0.1:0",
-            "--upstream",
-            &upstream.url,
+            "--provider",
+            &provider.url,
             "--public-url",
             &url,
             "--allow-net",

@@ -1,6 +1,6 @@
-//! `fluxgate bench`: this build beside a bare reverse proxy to the same upstream double, in one run.
+//! `fluxgate bench`: this build beside a bare reverse proxy to the same provider double, in one run.
 //!
-//! Every part is a process of its own, as it would be: upstream, proxy, gateway. The load comes from this one.
+//! Every part is a process of its own, as it would be: the provider, proxy, gateway. The load comes from this one.
 
 mod children;
 mod figures;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::print;
 use crate::client::TenantClient;
-use children::{Gateway, Upstream};
+use children::{Gateway, Provider};
 use figures::Figures;
 use load::Load;
 pub(super) use proxy::{ProxyArgs, run as proxy};
@@ -70,18 +70,18 @@ fn inputs() -> Value {
 
 /// The same submit to the proxy and to the gateway, one after the other; runs last longer than the measurement.
 async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measured, Measured)> {
-    let upstream = Upstream::start(Duration::from_secs(86_400)).await?;
-    let proxy = children::Proxy::start(&upstream).await?;
+    let provider = Provider::start(Duration::from_secs(86_400)).await?;
+    let proxy = children::Proxy::start(&provider).await?;
     print::note(format_args!(
         "measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections",
         duration.as_secs()
     ));
-    let load = Load { url: proxy.url.clone(), token: upstream.key(), model: MODEL, body: inputs().to_string() };
+    let load = Load { url: proxy.url.clone(), token: provider.key(), model: MODEL, body: inputs().to_string() };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
     let proxied = load.run(SUBMIT_CONNECTIONS, duration).await?.with_memory(proxy.child.memory_mb()?);
     drop(proxy);
 
-    let gateway = Gateway::start(&folder.join("submits"), &upstream, BALANCE_USD).await?;
+    let gateway = Gateway::start(&folder.join("submits"), &provider, BALANCE_USD).await?;
     let load =
         Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
@@ -93,8 +93,8 @@ async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measur
 
 /// Submit, webhook, copy, capture, callback: as many in flight as there are connections, a task counted at its callback.
 async fn whole_tasks(folder: &std::path::Path, duration: Duration) -> Result<Measured> {
-    let upstream = Upstream::start(Duration::ZERO).await?;
-    let gateway = Gateway::start(&folder.join("tasks"), &upstream, BALANCE_USD).await?;
+    let provider = Provider::start(Duration::ZERO).await?;
+    let gateway = Gateway::start(&folder.join("tasks"), &provider, BALANCE_USD).await?;
     let callbacks = load::Callbacks::start().await?;
     let client = TenantClient::new(&gateway.url, gateway.token.clone())?;
     client.create_endpoint(&callbacks.url()).await?;

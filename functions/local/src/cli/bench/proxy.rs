@@ -20,38 +20,38 @@ pub(crate) struct ProxyArgs {
     #[arg(long)]
     listen: SocketAddr,
     #[arg(long)]
-    upstream: String,
+    provider: String,
 }
 
-type Upstream = Client<HttpConnector, Incoming>;
+type Provider = Client<HttpConnector, Incoming>;
 type Body = BoxBody<Bytes, hyper::Error>;
 
 pub(crate) async fn run(args: ProxyArgs) -> Result<()> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let client: Upstream = Client::builder(TokioExecutor::new()).build(connector);
+    let client: Provider = Client::builder(TokioExecutor::new()).build(connector);
     let listener = TcpListener::bind(args.listen).await.context("the proxy cannot listen")?;
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(connection(stream, client.clone(), args.upstream.clone()));
+        tokio::spawn(connection(stream, client.clone(), args.provider.clone()));
     }
 }
 
-async fn connection(stream: TcpStream, client: Upstream, upstream: String) {
+async fn connection(stream: TcpStream, client: Provider, provider: String) {
     // Without it the proxy would look slower than it is.
     drop(stream.set_nodelay(true));
-    let service = service_fn(|request| forward(client.clone(), upstream.clone(), request));
+    let service = service_fn(|request| forward(client.clone(), provider.clone(), request));
     // A client that hangs up is no news.
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
 async fn forward(
-    client: Upstream,
-    upstream: String,
+    client: Provider,
+    provider: String,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let Ok(uri) = format!("{upstream}{path}").parse::<Uri>() else { return Ok(bad_gateway()) };
+    let Ok(uri) = format!("{provider}{path}").parse::<Uri>() else { return Ok(bad_gateway()) };
     *request.uri_mut() = uri;
     request.headers_mut().remove(hyper::header::HOST);
     match client.request(request).await {

@@ -23,7 +23,7 @@ use crate::folder::SystemEntropy;
 use crate::server::Server;
 use crate::settings::Settings;
 use receiver::Receiver;
-use report::Report;
+use report::DemoReport;
 
 /// How long each part of the demo may take.
 const WAIT: Duration = Duration::from_secs(60);
@@ -73,15 +73,15 @@ fn settings(data: &Path) -> Settings {
     Settings {
         data: data.to_owned(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        upstream: Some("emulator".to_owned()),
+        provider: Some("emulator".to_owned()),
         allow_net: vec!["127.0.0.0/8".parse().expect("a network"), "::1/128".parse().expect("a network")],
         ..Settings::default()
     }
 }
 
-async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar) -> Result<Report> {
+async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar) -> Result<DemoReport> {
     let tenant = TenantId::parse("demo")?;
-    if TenantStore::get(&server.folder().store, &tenant).await.is_err() {
+    if TenantStore::get_eventual(&server.folder().store, &tenant).await.is_err() {
         server.folder().add_tenant(&tenant, MicroUsd(5_000_000)).await?;
     }
     let client = TenantClient::new(&server.base_url(), server.folder().token(&tenant, 3_600_000).await?)?;
@@ -104,7 +104,7 @@ async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar
     let pictures = Pictures::save(&client, &prediction, &id, folder, &original).await?;
     let charged = balance - client.balance_usd().await?;
     let timeline = client.timeline(&id).await?;
-    Report::new(&prediction, &pictures, charged, &callback, &timeline)
+    DemoReport::new(&prediction, &pictures, charged, &callback, &timeline)
 }
 
 /// The picture's URL for the model, and its bytes.

@@ -12,7 +12,7 @@ use crate::cli::print;
 use crate::client::text;
 
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct DemoReport {
     task_id: String,
     before: String,
     after: String,
@@ -38,7 +38,7 @@ struct Line {
     via: Option<String>,
 }
 
-impl Report {
+impl DemoReport {
     pub(super) fn new(
         prediction: &Value,
         pictures: &Pictures,
@@ -71,7 +71,7 @@ impl Report {
     }
 }
 
-impl Display for Report {
+impl Display for DemoReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "task       {}", self.task_id)?;
         writeln!(f, "before     {}", self.before)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use fluxgate_core::flow::{Exported, UsageExport};
+use fluxgate_core::app::{Exported, UsageExport};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::SystemClock;
 use fluxgate_core::time::Timestamp;

@@ -4,11 +4,11 @@ mod export;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use fluxgate_core::app::{UsageQuery, read_usage};
 use fluxgate_core::day::Day;
-use fluxgate_core::flow::{UsageQuery, read_usage};
 use fluxgate_core::id::TenantId;
+use fluxgate_core::metering::usage::{Days, Grouping, Usage, UsageReport, csv};
 use fluxgate_core::port::{Clock as _, SystemClock};
-use fluxgate_core::usage::{Days, Grouping, Usage, UsageReport, csv};
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;

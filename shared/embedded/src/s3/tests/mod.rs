@@ -16,7 +16,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use fluxgate_core::signature::Secret;
+use fluxgate_core::secret::Secret;
 use tempfile::TempDir;
 
 use super::{ConnectionBounds, S3Server, S3Settings, create_bucket};

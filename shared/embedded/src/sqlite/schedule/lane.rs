@@ -9,32 +9,32 @@ use fluxgate_core::time::Timestamp;
 use super::Entry;
 use super::turns::{Pool, Turns, When};
 
-struct Slot {
+struct JobState {
     entry: Entry,
     /// Rises with every change; a lease of another receipt is outdated.
     receipt: u64,
-    place: Place,
+    place: JobPlace,
 }
 
-enum Place {
+enum JobPlace {
     Later,
     Due,
     InHand { pool: Pool, since: Timestamp, until: Timestamp },
 }
 
-impl Slot {
+impl JobState {
     /// What a timer of this slot waits for; a due job waits for its tenant's turn instead.
     fn timer(&self) -> Option<When> {
         match self.place {
-            Place::Later => Some((self.entry.due, self.receipt)),
-            Place::InHand { until, .. } => Some((until, self.receipt)),
-            Place::Due => None,
+            JobPlace::Later => Some((self.entry.due, self.receipt)),
+            JobPlace::InHand { until, .. } => Some((until, self.receipt)),
+            JobPlace::Due => None,
         }
     }
 }
 
 pub(super) struct Lane {
-    slots: HashMap<String, Slot>,
+    slots: HashMap<String, JobState>,
     /// When a job is due or a lease ends, earliest first.
     timers: BTreeMap<When, String>,
     turns: Turns,
@@ -52,7 +52,7 @@ impl Lane {
         self.remove(&key, now);
         let receipt = self.next_receipt();
         self.timers.insert((entry.due, receipt), key.clone());
-        self.slots.insert(key, Slot { entry, receipt, place: Place::Later });
+        self.slots.insert(key, JobState { entry, receipt, place: JobPlace::Later });
     }
 
     /// Removes a job, and what it held.
@@ -63,9 +63,9 @@ impl Lane {
         }
         let tenant = slot.entry.job.tenant();
         match slot.place {
-            Place::Later => {}
-            Place::Due => self.turns.withdraw(tenant, (slot.entry.due, slot.receipt)),
-            Place::InHand { pool, since, until } => self.turns.release(tenant, pool, now.min(until).since_ms(since)),
+            JobPlace::Later => {}
+            JobPlace::Due => self.turns.withdraw(tenant, (slot.entry.due, slot.receipt)),
+            JobPlace::InHand { pool, since, until } => self.turns.release(tenant, pool, now.min(until).since_ms(since)),
         }
     }
 
@@ -77,7 +77,7 @@ impl Lane {
             && let Some((key, pool)) = self.turns.next()
         {
             let until = now.plus_ms(lease_ms);
-            leases.extend(self.lease(key, Place::InHand { pool, since: now, until }, until));
+            leases.extend(self.lease(key, JobPlace::InHand { pool, since: now, until }, until));
         }
         leases
     }
@@ -88,15 +88,15 @@ impl Lane {
             let key = timer.remove();
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             let tenant = slot.entry.job.tenant();
-            if let Place::InHand { pool, since, until } = slot.place {
+            if let JobPlace::InHand { pool, since, until } = slot.place {
                 self.turns.release(tenant, pool, until.since_ms(since));
             }
-            slot.place = Place::Due;
+            slot.place = JobPlace::Due;
             self.turns.add(tenant, (slot.entry.due, slot.receipt), key);
         }
     }
 
-    fn lease(&mut self, key: String, in_hand: Place, until: Timestamp) -> Option<Lease> {
+    fn lease(&mut self, key: String, in_hand: JobPlace, until: Timestamp) -> Option<Lease> {
         let receipt = self.next_receipt();
         let slot = self.slots.get_mut(&key)?;
         slot.receipt = receipt;

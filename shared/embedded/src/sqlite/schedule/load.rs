@@ -1,7 +1,7 @@
 //! Reading the waiting jobs at the start. A row that is no job becomes a dead letter: it must not keep all the others waiting.
 
 use fluxgate_core::Result;
-use fluxgate_core::job::Lane;
+use fluxgate_core::task::Lane;
 use fluxgate_core::time::Timestamp;
 use rusqlite::{Connection, params};
 

@@ -9,8 +9,8 @@ mod turns;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fluxgate_core::Result;
-use fluxgate_core::job::{Job, Lane};
 use fluxgate_core::port::{Clock, Lease};
+use fluxgate_core::task::{Job, Lane};
 use fluxgate_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::Notify;

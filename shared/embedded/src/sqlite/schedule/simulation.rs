@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::job::Job;
 use fluxgate_core::port::Lease;
+use fluxgate_core::task::Job;
 use fluxgate_core::time::Timestamp;
 
 use super::Entry;

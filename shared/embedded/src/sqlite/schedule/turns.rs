@@ -21,7 +21,7 @@ const QUICK_MS: u64 = 2_000;
 const TENANTS_MIN: usize = 64;
 
 /// Jobs in hand, slot time used, and who came first: least first.
-type Place = (usize, u64, u64);
+type TurnKey = (usize, u64, u64);
 
 /// Where a job's slot is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ struct Share {
     /// Its last job was.
     slow: bool,
     /// Where it stands in the order; `None` while nothing of it is due.
-    place: Option<Place>,
+    place: Option<TurnKey>,
 }
 
 impl Share {
@@ -80,9 +80,9 @@ pub(super) struct Turns {
     kept: Slots,
     tenants: HashMap<TenantId, Share>,
     /// Tenants of which something is due.
-    order: BTreeMap<Place, TenantId>,
+    order: BTreeMap<TurnKey, TenantId>,
     /// Of those, the quick ones with none in hand.
-    quick: BTreeMap<Place, TenantId>,
+    quick: BTreeMap<TurnKey, TenantId>,
     arrivals: u64,
     /// The slot time of whoever had a turn, at its most.
     clock_ms: u64,

@@ -1,0 +1,38 @@
+//! Whether the provider takes the key, for `serve` at its start and for `doctor`: what is wrong, and how to mend it.
+
+use anyhow::{Result, bail};
+use fluxgate_core::port::{AccountCheck, ProviderBooks as _};
+use fluxgate_outbound::WaveSpeedClient;
+
+/// Asks the provider once. The client bounds how long that takes.
+pub(super) async fn check(name: &str, provider: &WaveSpeedClient) -> Result<String> {
+    told(name, provider.check_account().await)
+}
+
+/// In words, as an error unless the key is good.
+pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
+    match check {
+        AccountCheck::Good { balance: Some(balance) } => Ok(format!("{name} takes the key; its balance is {balance}")),
+        AccountCheck::Good { balance: None } => Ok(format!("{name} takes the key")),
+        AccountCheck::Refused { status: 401 } => {
+            bail!(
+                "{name} refuses the key (401): set WAVESPEED_API_KEY to one that is valid there, or set --provider to where this one is"
+            )
+        }
+        AccountCheck::Refused { status: 402 } => {
+            bail!("{name} says that the account has no balance (402): top it up at the provider")
+        }
+        AccountCheck::Refused { status } => {
+            bail!(
+                "{name} forbids the account its API ({status}): look at the account and at the rights of the key at the provider"
+            )
+        }
+        AccountCheck::Unreachable { why } => {
+            bail!("{name} {why}: check --provider, this machine's network and its firewall")
+        }
+        AccountCheck::NoKey { why } => bail!("the key in WAVESPEED_API_KEY cannot be used: {why}"),
+        AccountCheck::Odd { why } => {
+            bail!("{name} {why}, which the provider's API does not: check --provider, or try again later")
+        }
+    }
+}

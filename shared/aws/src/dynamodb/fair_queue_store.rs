@@ -1,0 +1,68 @@
+//! The line for the provider's account: one item, written over the version that it was read at. Where the account has no limits nobody
+//! asks, and there is none.
+
+use async_trait::async_trait;
+use fluxgate_core::fair_queue::{FairQueue, FairQueueAnswer, FairQueueRequest};
+use fluxgate_core::port::FairQueueStore;
+use fluxgate_core::{Error, Result};
+
+use super::DynamoStore;
+use super::attribute::{Item, Reader, bytes, number, text};
+use super::error::contention;
+use super::key::Key;
+use super::transact::{CallMark, WriteOutcome, backoff};
+use super::write::Write;
+
+/// How often a question is asked anew because somebody else's was answered in between.
+const ATTEMPTS_MAX: u32 = 24;
+
+const VERSION: &str = "version";
+/// As JSON: half the bytes of native attributes, and every write is billed by them.
+const LINE: &str = "line";
+const MARK: &str = "mark";
+
+#[async_trait]
+impl FairQueueStore for DynamoStore {
+    async fn ask(&self, request: &FairQueueRequest) -> Result<FairQueueAnswer> {
+        for attempt in 0..ATTEMPTS_MAX {
+            let (mut line, version) = self.line().await?;
+            let (answer, changed) = line.answer(request);
+            if !changed || self.write_line(&line, version).await? {
+                return Ok(answer);
+            }
+            tokio::time::sleep(backoff(attempt)).await;
+        }
+        Err(contention())
+    }
+}
+
+impl DynamoStore {
+    async fn line(&self) -> Result<(FairQueue, u64)> {
+        let Some(item) = self.table.get(&Key::line()).await? else { return Ok((FairQueue::default(), 0)) };
+        let line = serde_json::from_str(Reader(&item).text(LINE)?)
+            .map_err(|error| Error::internal("row_unreadable", "the stored line cannot be read").source(error))?;
+        Ok((line, Reader(&item).number(VERSION)?))
+    }
+
+    /// False when it is no longer of this version.
+    async fn write_line(&self, line: &FairQueue, version: u64) -> Result<bool> {
+        let mark = bytes(CallMark::fresh().as_bytes());
+        let body = serde_json::to_string(line)
+            .map_err(|error| Error::internal("row_unwritable", "the line cannot be written").source(error))?;
+        let item = Item::from([
+            (VERSION.to_owned(), number(version + 1)),
+            (LINE.to_owned(), text(body)),
+            (MARK.to_owned(), mark.clone()),
+        ]);
+        let write = Write::put(Key::line(), item);
+        let write = match version {
+            0 => write.when("attribute_not_exists(#pk)"),
+            version => write.when("#version = :expected").with(":expected", number(version)),
+        };
+        Ok(match self.table.write(&[write]).await? {
+            WriteOutcome::Written => true,
+            // An earlier try of this very call, whose answer was lost.
+            WriteOutcome::Refused(found) => found.iter().flatten().any(|item| item.get(MARK) == Some(&mark)),
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! Setting a tenant's monthly budget.
+
+use serde_json::json;
+
+use super::Tenancy;
+use crate::base::error::Result;
+use crate::base::id::TenantId;
+use crate::domain::money::{Allowance, Budget};
+use crate::domain::tenant::{Actor, AuditAction};
+
+impl Tenancy {
+    /// The budget in force with the month as it stands now; `None` for a tenant without.
+    pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
+        self.tenants.get(tenant).await?;
+        Ok(self.accounts.account(tenant).await?.budget_at(self.now()))
+    }
+
+    /// Sets the budget of runs that are submitted from now on, or takes it away.
+    ///
+    /// Kind `Invalid` with code `invalid_budget`, naming the field; kind `Conflict` with code `budget_below_use` for less than what
+    /// is held and captured this month. Nothing is written then.
+    pub async fn set_budget(
+        &self,
+        tenant: &TenantId,
+        budget: Option<Budget>,
+        actor: &Actor,
+    ) -> Result<Option<Allowance>> {
+        self.tenants.get(tenant).await?;
+        let now = self.now();
+        let entry = self.entry(actor, AuditAction::BudgetChanged, tenant, json!({ "budget": budget }));
+        Ok(self.accounts.set_budget(tenant, budget, now, &entry).await?.budget_at(now))
+    }
+}

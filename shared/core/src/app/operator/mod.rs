@@ -1,0 +1,99 @@
+//! The operator's use cases: tenants, their prices and their money, and whether the books agree. Each change leaves an entry in
+//! the audit log.
+
+mod books;
+mod budget;
+mod change;
+mod delete;
+mod destination;
+mod money;
+mod onboard;
+mod prices;
+mod reconcile;
+mod trust;
+
+pub use books::{BooksFinding, check_books};
+pub use change::TenantChange;
+pub use delete::Deletion;
+pub use destination::NewDestination;
+pub use onboard::NewTenant;
+pub use prices::{PricesChange, PricesChanged, PricesEdit};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde_json::Value;
+
+use crate::base::error::{Error, Result};
+use crate::base::id::TenantId;
+use crate::base::time::Timestamp;
+use crate::domain::tenant::{Actor, AuditAction, AuditEntry};
+use crate::port::{
+    AccountCheck, AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, Provider, ProviderBooks,
+    TaskStore, TenantStore,
+};
+
+/// The operator's use cases over what they need of the world.
+pub struct Tenancy {
+    pub tenants: Arc<dyn TenantStore>,
+    pub accounts: Arc<dyn AccountStore>,
+    pub tasks: Arc<dyn TaskStore>,
+    pub endpoints: Arc<dyn EndpointStore>,
+    pub destinations: Arc<dyn Destinations>,
+    /// Knows what models cost; without it prices are judged by their terms alone.
+    pub provider: Option<Arc<dyn Provider>>,
+    /// Knows what was billed; without it there is nothing to reconcile with.
+    pub provider_books: Option<Arc<dyn ProviderBooks>>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub entry_order: EntryOrder,
+}
+
+/// Keeps the audit entries of one process in the order of their changes: ids sort by the millisecond, and no two share one.
+#[derive(Debug, Default)]
+pub struct EntryOrder(AtomicI64);
+
+impl EntryOrder {
+    fn moment(&self, now: Timestamp) -> Timestamp {
+        let next = |last: i64| now.0.max(last.saturating_add(1));
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        Timestamp(last.map_or(now.0, next))
+    }
+}
+
+impl Tenancy {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether the provider takes our key, asked now. Kind `Unavailable` with code `provider_unknown` where nobody knows the provider.
+    pub async fn check_provider_account(&self) -> Result<AccountCheck> {
+        Ok(self.provider_books()?.check_account().await)
+    }
+
+    fn provider_books(&self) -> Result<&dyn ProviderBooks> {
+        self.provider_books.as_deref().ok_or_else(|| {
+            Error::unavailable("provider_unknown", "this process has no key for the provider, which has to be asked")
+        })
+    }
+
+    fn entry(&self, actor: &Actor, action: AuditAction, tenant: &TenantId, detail: Value) -> AuditEntry {
+        let at = self.now();
+        let id = self.entropy.audit_id(self.entry_order.moment(at));
+        AuditEntry { id, at, actor: actor.clone(), action, tenant: Some(tenant.clone()), detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_entries_of_one_millisecond_keep_their_order() {
+        let order = EntryOrder::default();
+
+        let moments = [5, 5, 5, 3, 9].map(|now| order.moment(Timestamp(now)).0);
+
+        assert_eq!(moments, [5, 6, 7, 8, 9]);
+    }
+}

@@ -1,0 +1,81 @@
+//! Making a tenant: what its operator says is checked, what must be secret is made here.
+
+use serde_json::{Value, json};
+
+use super::{NewDestination, Tenancy};
+use crate::base::error::{Error, Kind, Result};
+use crate::base::id::TenantId;
+use crate::base::secret::Secret;
+use crate::domain::money::{Account, PriceBook};
+use crate::domain::tenant::{Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs};
+
+/// What an operator says of a new tenant.
+#[derive(Debug)]
+pub struct NewTenant {
+    pub id: TenantId,
+    pub trust: Vec<Trust>,
+    pub destination: NewDestination,
+    pub limits: Limits,
+    pub unarchived: UnarchivedOutputs,
+}
+
+impl Tenancy {
+    /// Creates a tenant with a webhook secret and, when it names a role, an ExternalId of its own.
+    ///
+    /// Kind `Invalid`, naming the field, for what cannot work; kind `Conflict` for a name that is taken (`tenant_exists`) or was
+    /// a deleted tenant's (`tenant_name_used`), and for an issuer whose tokens could mean another tenant as well
+    /// (`issuer_ambiguous`). Nothing is written then.
+    pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Tenant> {
+        new.limits.check()?;
+        let destination = new.destination.made(None, &*self.entropy)?;
+        self.check_trust(&new.id, &new.trust).await?;
+        self.check_name(&new.id).await?;
+        let mut random = [0; 32];
+        self.entropy.fill(&mut random);
+        let tenant = Tenant {
+            id: new.id,
+            created_at: self.now(),
+            state: TenantState::Active,
+            trust: new.trust,
+            destination,
+            webhook_secret: Secret::webhook(random),
+            version: 1,
+            prices: PriceBook::default(),
+            limits: new.limits,
+            unarchived: new.unarchived,
+        };
+        self.destinations.prepare(&tenant.destination).await?;
+        let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
+        self.tenants.create(&tenant, &entry).await?;
+        Ok(tenant)
+    }
+
+    /// What a deleted tenant left behind would be shown to the new one.
+    async fn check_name(&self, id: &TenantId) -> Result<()> {
+        match self.tenants.get(id).await {
+            Err(error) if error.kind == Kind::NotFound => {}
+            Err(error) => return Err(error),
+            // The store says it better.
+            Ok(_) => return Ok(()),
+        }
+        let unused = self.accounts.account(id).await? == Account::default()
+            && self.tasks.list(id, None, 1).await?.is_empty()
+            && self.endpoints.list(id).await?.is_empty();
+        if unused {
+            return Ok(());
+        }
+        let text = format!("'{id}' was a tenant before, and its books are kept; choose another name");
+        Err(Error::new(Kind::Conflict, "tenant_name_used", text).field("id"))
+    }
+}
+
+/// A tenant as the audit log tells it: no keys, and no ExternalId.
+pub(super) fn told(tenant: &Tenant) -> Value {
+    let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
+    let destination = &tenant.destination;
+    json!({
+        "issuers": issuers, "bucket": destination.bucket, "prefix": destination.prefix,
+        "role_arn": destination.role.as_ref().map(|role| &role.arn), "limits": tenant.limits,
+        "unarchived": tenant.unarchived,
+    })
+}

@@ -1,0 +1,237 @@
+//! Identifiers, parsed once at the edge and valid for ever after.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::error::Error;
+use crate::base::time::Timestamp;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Fails with kind `Invalid` and the rule in words.
+            pub fn parse(text: &str) -> Result<Self, Error> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    return Ok(Self(text.to_owned()));
+                }
+                Err(Error::invalid("invalid_id", concat!($what, " must be ", $rule)))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+            fn try_from(text: String) -> Result<Self, Error> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A customer. Also a bucket name's suffix and a partition key, hence the narrow alphabet.
+    TenantId,
+    "a tenant id",
+    |text| {
+        (1..=48).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+    },
+    "1 to 48 of a-z, 0-9 and '-', not starting or ending with '-'"
+);
+
+text_id!(
+    /// One run. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the provider's ids look the same.
+    TaskId,
+    "a task id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+impl TaskId {
+    /// The lowest id that a task of this moment could have. It names no task: lists begin at it.
+    pub fn lowest_at(moment: Timestamp) -> Self {
+        // UUIDv7 begins with 48 bits of milliseconds.
+        let millis = moment.0.clamp(0, (1 << 48) - 1);
+        Self(format!("{millis:012x}{}", "0".repeat(20)))
+    }
+}
+
+text_id!(
+    /// The provider's id of a run: documented as 32 hex characters, accepted a little wider.
+    RunId,
+    "a provider prediction id",
+    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+    "1 to 64 of a-z, A-Z, 0-9, '-' and '_'"
+);
+
+text_id!(
+    /// Where a tenant wants its events.
+    EndpointId,
+    "an endpoint id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
+    /// One entry of the audit log. Sorts by time, as a task's.
+    AuditId,
+    "an audit entry's id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
+    /// One event on its way to one place: the task's id and the number of the delivery among the task's.
+    DeliveryId,
+    "a delivery id",
+    |text| text.split_once('-').is_some_and(|(task, n)| is_hex32(task) && is_delivery_number(n)),
+    "a task id, '-' and a number of two to four digits"
+);
+
+impl DeliveryId {
+    /// How many deliveries a task can have.
+    pub const NUMBERS_MAX: usize = 10_000;
+
+    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries. `n` is below
+    /// [`Self::NUMBERS_MAX`].
+    pub fn of(task: &TaskId, n: usize) -> Self {
+        Self(format!("{task}-{n:02}"))
+    }
+
+    /// Its number among the task's. Ids sort by it only below 100.
+    pub fn number(&self) -> usize {
+        self.0.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or_default()
+    }
+
+    /// The task that the event is about.
+    pub fn task(&self) -> TaskId {
+        TaskId(self.0.split('-').next().unwrap_or_default().to_owned())
+    }
+}
+
+text_id!(
+    /// A model of the catalogue, `owner/name[/variant…]`: two to four segments.
+    ModelId,
+    "a model id",
+    |text| {
+        let segments: Vec<&str> = text.split('/').collect();
+        text.len() <= 128
+            && (2..=4).contains(&segments.len())
+            && segments.iter().all(|segment| {
+                !segment.is_empty()
+                    && *segment != "."
+                    && *segment != ".."
+                    && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            })
+    },
+    "two to four segments of letters, digits, '-', '_' and '.' with '/' between"
+);
+
+text_id!(
+    /// An AWS account.
+    AccountId,
+    "an AWS account id",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
+    "12 digits"
+);
+
+/// Each number is written in one way: two digits, and more only where it needs them.
+fn is_delivery_number(n: &str) -> bool {
+    let digits = (2..=4).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit());
+    digits && (n.len() == 2 || !n.starts_with('0'))
+}
+
+fn is_hex32(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// What an `Idempotency-Key` header may hold: 1 to 255 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if valid {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::invalid("invalid_idempotency_key", "Idempotency-Key must be 1 to 255 printable ASCII characters")
+            .field("Idempotency-Key"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_id_that_could_escape_a_path_or_a_bucket_name_is_refused() {
+        for text in ["", "-a", "a-", "A", "a/b", "..", "a b", "é", &"a".repeat(49)] {
+            assert!(TenantId::parse(text).is_err(), "{text:?}");
+        }
+        assert!(TenantId::parse("acme-2").is_ok());
+    }
+
+    #[test]
+    fn no_two_deliveries_of_a_task_have_one_id_and_each_is_read_back() {
+        let task = TaskId::parse(&"a".repeat(32)).unwrap();
+        let mut ids = std::collections::BTreeSet::new();
+
+        for n in 0..DeliveryId::NUMBERS_MAX {
+            let id = DeliveryId::of(&task, n);
+            assert_eq!(DeliveryId::parse(id.as_str()).unwrap(), id);
+            assert_eq!((id.number(), id.task()), (n, task.clone()));
+            assert!(ids.insert(id));
+        }
+
+        assert_eq!(DeliveryId::of(&task, 7).as_str(), format!("{task}-07"), "as it always was");
+        for n in ["", "7", "007", "0100", "10000", "-1", "x1"] {
+            assert!(DeliveryId::parse(&format!("{task}-{n}")).is_err(), "{n:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_id_has_two_to_four_plain_segments() {
+        assert!(ModelId::parse("wavespeed-ai/flux-kontext-max").is_ok());
+        assert!(ModelId::parse("wavespeed-ai/flux-kontext-max/text-to-image/v1.1").is_ok());
+        for text in ["flux", "a/b/c/d/e", "a//b", "a/..", "a/b?c"] {
+            assert!(ModelId::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! How often something may happen: the generic cell rate algorithm, one number a bucket.
+
+use crate::base::time::Timestamp;
+
+/// So many a second on average, and so many at once after a rest. Neither is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub per_second: u32,
+    pub burst: u32,
+}
+
+impl Rate {
+    fn interval_us(self) -> i64 {
+        MICROS / i64::from(self.per_second.max(1))
+    }
+
+    fn capacity_us(self) -> i64 {
+        self.interval_us() * i64::from(self.burst.max(1))
+    }
+
+    /// How long an empty bucket takes to fill up, whole seconds.
+    pub fn window_s(self) -> u64 {
+        seconds(self.capacity_us())
+    }
+}
+
+const MICROS: i64 = 1_000_000;
+
+/// How full a bucket is, as the moment at which it will be full again. A new one is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenBucket {
+    full_at_us: i64,
+}
+
+/// What a bucket said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateDecision {
+    /// `None`: it was let through; else the wait until one would be, milliseconds.
+    pub refused_ms: Option<u64>,
+    /// What is left for now.
+    pub remaining: u32,
+    /// Until the bucket is full again, whole seconds.
+    pub reset_s: u64,
+}
+
+impl TokenBucket {
+    /// Takes one out. A refusal takes nothing, and a clock that jumps back empties the bucket at worst.
+    pub fn take(&mut self, rate: Rate, now: Timestamp) -> RateDecision {
+        let (interval, capacity) = (rate.interval_us(), rate.capacity_us());
+        let now = now.0.saturating_mul(1_000);
+        let full_at = self.full_at_us.clamp(now, now.saturating_add(capacity));
+        self.full_at_us = full_at;
+        let over = full_at + interval - now - capacity;
+        if over > 0 {
+            return RateDecision {
+                refused_ms: Some(over.unsigned_abs().div_ceil(1_000)),
+                ..RateDecision::of(full_at - now, rate)
+            };
+        }
+        self.full_at_us = full_at + interval;
+        RateDecision::of(self.full_at_us - now, rate)
+    }
+}
+
+impl RateDecision {
+    fn of(missing_us: i64, rate: Rate) -> Self {
+        let left = (rate.capacity_us() - missing_us) / rate.interval_us();
+        Self { refused_ms: None, remaining: u32::try_from(left).unwrap_or(0), reset_s: seconds(missing_us) }
+    }
+}
+
+fn seconds(us: i64) -> u64 {
+    us.unsigned_abs().div_ceil(MICROS.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { per_second: 10, burst: 5 };
+
+    fn let_through(bucket: &mut TokenBucket, now_ms: impl IntoIterator<Item = i64>) -> usize {
+        now_ms.into_iter().filter(|now| bucket.take(RATE, Timestamp(*now)).refused_ms.is_none()).count()
+    }
+
+    #[test]
+    fn a_burst_comes_at_once_and_then_the_rate() {
+        let mut bucket = TokenBucket::default();
+
+        assert_eq!(let_through(&mut bucket, std::iter::repeat_n(1_000_000, 20)), 5);
+        assert_eq!(let_through(&mut bucket, (1_000_001..=1_001_000).step_by(1)), 10);
+    }
+
+    #[test]
+    fn what_is_left_and_when_to_come_again_are_told() {
+        let mut bucket = TokenBucket::default();
+
+        assert_eq!(bucket.take(RATE, Timestamp(0)), RateDecision { refused_ms: None, remaining: 4, reset_s: 1 });
+        let_through(&mut bucket, [0; 4]);
+        let refused = bucket.take(RATE, Timestamp(30));
+        assert_eq!(refused, RateDecision { refused_ms: Some(70), remaining: 0, reset_s: 1 });
+        assert_eq!(bucket.take(RATE, Timestamp(100)).refused_ms, None);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_keeps_nobody_out_for_longer_than_an_empty_bucket_does() {
+        let mut bucket = TokenBucket::default();
+        bucket.take(RATE, Timestamp(1_000_000_000));
+
+        assert!(bucket.take(RATE, Timestamp(0)).refused_ms.unwrap() <= 100);
+        assert_eq!(let_through(&mut bucket, [100, 200, 300]), 3);
+    }
+}

@@ -1,0 +1,37 @@
+//! What one task costs its tenant, as a line of a bill.
+
+use crate::base::id::{ModelId, TaskId};
+use crate::base::time::Timestamp;
+use crate::domain::money::MicroUsd;
+use crate::domain::task::{State, Task};
+
+/// One line. A task that ended without success costs nothing and has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    pub task: TaskId,
+    pub model: ModelId,
+    pub state: State,
+    /// What was captured, or is held while the task runs.
+    pub amount: MicroUsd,
+    pub created_at: Timestamp,
+    /// When the task came to stand where it does.
+    pub updated_at: Timestamp,
+}
+
+impl Charge {
+    pub fn of(task: &Task) -> Option<Self> {
+        let amount = match task.state {
+            State::Completed => task.charged,
+            state if state.is_end() => return None,
+            _ => task.price,
+        };
+        Some(Self {
+            task: task.id.clone(),
+            model: task.model.clone(),
+            state: task.state,
+            amount,
+            created_at: task.created_at,
+            updated_at: task.since,
+        })
+    }
+}

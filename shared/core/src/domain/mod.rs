@@ -1,0 +1,10 @@
+//! The nouns and their rules.
+
+pub mod fair_queue;
+pub mod media;
+pub mod metering;
+pub mod money;
+pub mod provider;
+pub mod task;
+pub mod tenant;
+pub mod webhook;

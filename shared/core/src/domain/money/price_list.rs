@@ -1,0 +1,109 @@
+//! The catalogue as one tenant sees it: the models it may use, at its own prices, without a word of what they cost at the provider.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::id::ModelId;
+use crate::domain::money::{Price, PriceBook, Unlisted};
+use crate::domain::provider::Catalogue;
+
+/// Stands for a formula that would tell the provider's own prices: what a run costs is then told by a quote alone.
+const BY_QUOTE: &str = "quote";
+
+/// The entries of the models that can be run and that the book allows, in the provider's order.
+pub fn entries(catalogue: &Catalogue, book: &PriceBook) -> Vec<Value> {
+    catalogue.raw().iter().filter_map(|entry| priced(catalogue, book, entry)).collect()
+}
+
+fn priced(catalogue: &Catalogue, book: &PriceBook, entry: &Value) -> Option<Value> {
+    let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
+    let model = catalogue.model(&id).ok()?;
+    let price = terms(book, &id)?;
+    let base_price = price.of(model.base_price).ok()?;
+    let entry = entry.as_object()?;
+    let mut shown: Map<String, Value> = entry
+        .iter()
+        .filter(|(name, _)| !tells_a_price(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    shown.insert("base_price".to_owned(), json!(base_price.usd()));
+    if let Some(text) = entry.get("formula").and_then(Value::as_str) {
+        shown.insert("formula".to_owned(), json!(formula(price, text)));
+    }
+    if entry.contains_key("discount_rate") {
+        shown.insert("discount_rate".to_owned(), json!(0));
+    }
+    Some(Value::Object(shown))
+}
+
+fn terms(book: &PriceBook, model: &ModelId) -> Option<Price> {
+    let listed = book.models.get(model).copied();
+    listed.or(match book.unlisted {
+        Unlisted::Price(price) => Some(price),
+        Unlisted::Refuse => None,
+    })
+}
+
+/// A fixed price depends on no input. A formula with an amount in it is not for tenants.
+fn formula(price: Price, text: &str) -> &str {
+    match price {
+        Price::Fixed { .. } => "",
+        Price::Markup { .. } if holds_an_amount(text) => BY_QUOTE,
+        Price::Markup { .. } => text,
+    }
+}
+
+fn holds_an_amount(text: &str) -> bool {
+    let decimal = |pair: &[u8]| pair[0] == b'.' && pair[1].is_ascii_digit();
+    text.contains('$') || text.as_bytes().windows(2).any(decimal)
+}
+
+fn tells_a_price(name: &str) -> bool {
+    ["price", "pricing", "cost", "discount"].iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::money::MicroUsd;
+
+    fn entry(id: &str, formula: &str) -> Value {
+        json!({
+            "model_id": id, "type": "image-to-image", "base_price": 0.08, "formula": formula, "discount_rate": 15,
+            "discounted_price": 0.068, "pricing": {"unit": 0.08},
+            "api_schema": {"api_schemas": [{"type": "model_run", "request_schema": {"type": "object", "properties": {}}}]},
+        })
+    }
+
+    fn listed(price: Price, unlisted: Unlisted) -> Vec<Value> {
+        let entries_ =
+            vec![entry("a/one", "unit_price * num_images"), entry("a/two", "0.08 * n"), json!({"model_id": "odd"})];
+        let models = BTreeMap::from([(ModelId::parse("a/one").unwrap(), price)]);
+        entries(&Catalogue::from_entries(entries_), &PriceBook { models, unlisted })
+    }
+
+    #[test]
+    fn a_tenant_sees_its_own_prices_and_none_of_the_provider_s() {
+        let shown = listed(
+            Price::Markup { basis_points: 15_000, floor_micro_usd: None, cap_micro_usd: None },
+            Unlisted::Refuse,
+        );
+
+        assert_eq!(shown.len(), 1);
+        let expected =
+            json!({"model_id": "a/one", "base_price": 0.12, "formula": "unit_price * num_images", "discount_rate": 0});
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&shown[0][name], value);
+        }
+        assert_eq!((&shown[0]["discounted_price"], &shown[0]["pricing"]), (&Value::Null, &Value::Null));
+    }
+
+    #[test]
+    fn a_formula_is_shown_only_where_it_holds_and_tells_no_amount() {
+        let shown = listed(Price::Fixed { micro_usd: MicroUsd(50_000) }, Unlisted::Price(Price::AT_COST));
+
+        assert_eq!((&shown[0]["base_price"], &shown[0]["formula"]), (&json!(0.05), &json!("")));
+        assert_eq!((&shown[1]["base_price"], &shown[1]["formula"]), (&json!(0.08), &json!(BY_QUOTE)));
+    }
+}

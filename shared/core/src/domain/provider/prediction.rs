@@ -1,0 +1,139 @@
+//! A task in the provider's words: what tenants read and what callbacks carry.
+
+use serde::Serialize;
+
+use crate::base::time::Timestamp;
+use crate::domain::task::{Produced, State, Task};
+
+/// The provider's prediction object with Fluxgate's own additions at the end, which provider clients ignore.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Prediction {
+    pub id: String,
+    pub model: String,
+    /// URLs that download without further credentials; empty until completed.
+    pub outputs: Vec<String>,
+    pub urls: PredictionUrls,
+    pub has_nsfw_contents: Vec<bool>,
+    /// `created`, `processing`, `completed`, `failed`, `cancelled` or `timeout`.
+    pub status: &'static str,
+    pub created_at: String,
+    /// Empty unless the task failed.
+    pub error: String,
+    /// The provider's failure number: 1xxx, fix the input; 5xxx, may be tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    pub timings: Timings,
+    /// The stable machine code of a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The outputs as objects in the tenant's bucket, in the order of `outputs`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectView>,
+    /// Of a completed task: whether all of its outputs are in the tenant's bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Why some are not, and how long they can be had from the model's provider all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unarchived: Option<UnarchivedView>,
+    /// What the run cost, in USD, once completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charged_usd: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct PredictionUrls {
+    /// Where to read the result.
+    pub get: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Timings {
+    /// Milliseconds in the model.
+    pub inference: u64,
+}
+
+/// One output where the tenant keeps it, or is to keep it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ObjectView {
+    /// False for an output that is not in the bucket: it has a link in `outputs`, until it expires, and nothing else here.
+    pub archived: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_uri: Option<String>,
+    /// Lower-case hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Until when the model's provider keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+/// Why outputs are not in the bucket although they were charged.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct UnarchivedView {
+    /// Stable, for programs, as `bucket_denied` or `role_denied`.
+    pub reason: String,
+    /// What to mend before `POST /v1/tasks/{id}/archive`.
+    pub message: String,
+    /// Until when the links in `outputs` are good, and another copy can be asked for.
+    pub expires_at: String,
+}
+
+impl Prediction {
+    /// `links` stand for the task's outputs, in order; `base_url` is where tenants reach this gateway.
+    pub fn of(task: &Task, links: Vec<String>, base_url: &str) -> Self {
+        let failure = task.failure.as_ref();
+        let expires_at = task.unarchived.as_ref().map(|unarchived| unarchived.expires_at);
+        Self {
+            id: task.id.to_string(),
+            model: task.model.to_string(),
+            outputs: links,
+            urls: PredictionUrls { get: format!("{base_url}/api/v3/predictions/{}/result", task.id) },
+            has_nsfw_contents: task.nsfw.clone(),
+            status: task.state.status(),
+            created_at: task.created_at.rfc3339(),
+            error: failure.map(|failure| failure.message.clone()).unwrap_or_default(),
+            code: failure.map(|failure| failure.code),
+            timings: Timings { inference: task.inference_ms.unwrap_or(0) },
+            reason: failure.map(|failure| failure.reason.clone()),
+            objects: task.produced().map(|produced| ObjectView::of(produced, expires_at)).collect(),
+            archived: (task.state == State::Completed).then(|| task.links().is_empty()),
+            unarchived: UnarchivedView::of(task),
+            charged_usd: (task.state == State::Completed).then(|| task.charged.usd()),
+        }
+    }
+}
+
+impl ObjectView {
+    fn of(produced: Produced<'_>, expires_at: Option<Timestamp>) -> Self {
+        let output = match produced {
+            Produced::Archived(output) => output,
+            Produced::AtProvider(_) => {
+                return Self { expires_at: expires_at.map(Timestamp::rfc3339), ..Self::default() };
+            }
+        };
+        Self {
+            archived: true,
+            s3_uri: Some(output.s3_uri()),
+            sha256: Some(output.sha256.clone()),
+            bytes: Some(output.bytes),
+            content_type: Some(output.content_type.clone()),
+            expires_at: None,
+        }
+    }
+}
+
+impl UnarchivedView {
+    /// `None` once all outputs are in the bucket.
+    pub fn of(task: &Task) -> Option<Self> {
+        let unarchived = task.unarchived.as_ref().filter(|unarchived| !unarchived.links.is_empty())?;
+        Some(Self {
+            reason: unarchived.reason.clone(),
+            message: unarchived.message.clone(),
+            expires_at: unarchived.expires_at.rfc3339(),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! What travels on a queue.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::id::{DeliveryId, TaskId, TenantId};
+
+/// One message. The words are stored and may outlive a release: add variants, never change one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Every task that is not over has exactly one. It calls `advance` on a growing delay and dies with the task.
+    Watch { tenant: TenantId, task: TaskId, round: u32 },
+    /// Calls `advance` sooner than the watch would; dies when the task has moved on from the version it was sent for.
+    Wake { tenant: TenantId, task: TaskId, version: u64, round: u32 },
+    /// Copies the outputs of a finished run.
+    Archive { tenant: TenantId, task: TaskId },
+    /// Sends one event to one endpoint.
+    Deliver { tenant: TenantId, delivery: DeliveryId },
+}
+
+impl Job {
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Watch { .. } | Self::Wake { .. } => Lane::Watch,
+            Self::Archive { .. } => Lane::Archive,
+            Self::Deliver { .. } => Lane::Notify,
+        }
+    }
+
+    pub fn tenant(&self) -> &TenantId {
+        match self {
+            Self::Watch { tenant, .. }
+            | Self::Wake { tenant, .. }
+            | Self::Archive { tenant, .. }
+            | Self::Deliver { tenant, .. } => tenant,
+        }
+    }
+}
+
+/// Which function a job is for: the poller, the archiver or the notifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    Watch,
+    Archive,
+    Notify,
+}
+
+impl Lane {
+    pub const ALL: [Self; 3] = [Self::Watch, Self::Archive, Self::Notify];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Archive => "archive",
+            Self::Notify => "notify",
+        }
+    }
+}
+
+/// A job that may not be received before `after_ms` have passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delayed {
+    pub job: Job,
+    pub after_ms: u64,
+}

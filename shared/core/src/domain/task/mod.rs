@@ -1,0 +1,37 @@
+//! A task, one run asked for, and the machine that moves it.
+
+mod change;
+mod copying;
+#[cfg(test)]
+mod copying_tests;
+mod doubt;
+mod failure;
+mod input_upload;
+mod job;
+mod links;
+mod moves;
+mod output;
+mod produced;
+mod record;
+mod signal;
+mod state;
+mod step;
+mod transition;
+#[cfg(test)]
+mod transition_table;
+mod unarchived;
+
+pub use change::{Admission, Change, Claim, Idempotency};
+pub use doubt::Doubt;
+pub use failure::Failure;
+pub use input_upload::InputUpload;
+pub use job::{Delayed, Job, Lane};
+pub use links::{BaseUrl, OutputLinks};
+pub use output::Output;
+pub use produced::Produced;
+pub use record::{NewTask, Task};
+pub use signal::{Finished, Rejected, Rejection, RunEnd, Signal};
+pub use state::State;
+pub use step::{NOTED_STEPS_MAX, Step, Via};
+pub use transition::transition;
+pub use unarchived::{Copied, ProviderLink, StaleLinks, Unarchived};

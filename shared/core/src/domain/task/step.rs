@@ -1,0 +1,62 @@
+//! One line of a task's timeline.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::time::Timestamp;
+
+/// The path by which news of a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// The answer to the submit itself.
+    Submit,
+    Webhook,
+    Poll,
+    /// The provider's own task list.
+    #[serde(alias = "reconcile")]
+    Resolve,
+}
+
+impl Via {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Webhook => "webhook",
+            Self::Poll => "poll",
+            Self::Resolve => "resolve",
+        }
+    }
+}
+
+/// Steps of one task up to which notes are added. Those of its changes are few, and always have room.
+pub const NOTED_STEPS_MAX: usize = 500;
+
+/// One step of a task, kept for `/v1/tasks/{id}/timeline`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub at: Timestamp,
+    /// Snake case: `admitted`, `submit_started`, `accepted`, `finished`, `archived`, `orphaned`, ….
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Step {
+    pub fn new(at: Timestamp, name: &str) -> Self {
+        Self { at, name: name.to_owned(), via: None, detail: None }
+    }
+
+    #[must_use]
+    pub fn via(mut self, via: Via) -> Self {
+        self.via = Some(via);
+        self
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}

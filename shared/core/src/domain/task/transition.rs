@@ -1,0 +1,199 @@
+//! The state machine: pure, total, and the only way a task changes.
+
+use super::change::{Change, Claim};
+use super::doubt::Doubt;
+use super::moves::{change, duplicate, moved, only_from, rejected, released};
+use super::signal::{Finished, Rejected, Rejection, RunEnd, Signal};
+use super::state::State;
+use super::step::{Step, Via};
+use super::{Failure, InputUpload, Task, copying};
+use crate::base::id::RunId;
+use crate::base::time::Timestamp;
+use crate::domain::fair_queue::Ticket;
+use crate::domain::task::Job;
+
+/// Applies one signal to a task.
+///
+/// A duplicate gives the same task again and an empty change; a signal that does not apply gives [`Rejected`]. A run that is
+/// proven to exist is always taken over a task that was not yet settled: the capability in its webhook is the proof.
+pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change, Rejected> {
+    match signal {
+        Signal::SubmitStarted => submit_started(task, task.ticket, now),
+        Signal::Queued(ticket) => queued(task, ticket, now),
+        Signal::SlotGranted(ticket) => submit_started(task, Some(ticket), now),
+        Signal::InputsUploaded { uploads } => inputs_uploaded(task, uploads, now),
+        Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
+        Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
+        Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
+        Signal::Denied { gap_ms } => denied(task, gap_ms, now),
+        Signal::Accepted { run, via } => accepted(task, run, via, now),
+        Signal::Finished(finished) => self::finished(task, finished, now),
+        Signal::RunFailed { run, via, end, failure } => provider_failed(task, Ending { run, via, end, failure }, now),
+        Signal::Archived { outputs } => copying::archived(task, outputs, now),
+        Signal::Copied { copies } => copying::copied(task, copies, now),
+        Signal::ArchiveAbandoned { fault, expires_at } => copying::abandoned(task, fault, expires_at, now),
+        Signal::ArchiveAsked { over } => copying::archive_asked(task, over, now),
+        Signal::LinksFailed { again, reason } => copying::links_failed(task, again, reason, now),
+        Signal::Refreshed { sources } => copying::refreshed(task, sources, now),
+        Signal::OutputsGone(failure) => copying::outputs_gone(task, failure, now),
+        Signal::GaveUp(failure) => gave_up(task, failure, now),
+        Signal::Cancel => cancel(task, now),
+        Signal::Announced => announced(task, now),
+    }
+}
+
+fn queued(task: &Task, ticket: Ticket, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted])?;
+    let mut next = moved(task, State::Admitted, now);
+    next.ticket = Some(ticket);
+    Ok(change(next, Step::new(now, "queued")))
+}
+
+fn submit_started(task: &Task, ticket: Option<Ticket>, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted])?;
+    let mut next = moved(task, State::Submitting, now);
+    next.submits += 1;
+    next.ticket = ticket;
+    Ok(change(next, Step::new(now, "submit_started")))
+}
+
+/// The same submit goes on: `since` stays.
+fn inputs_uploaded(task: &Task, uploads: Vec<InputUpload>, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Submitting])?;
+    let next = Task { version: task.version + 1, uploads, ..task.clone() };
+    Ok(change(next, Step::new(now, "inputs_uploaded")))
+}
+
+/// Also from `unknown`: a definite answer that came late is still definite, and from `unknown` no other POST can have left.
+fn submit_deferred(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Submitting, State::Unknown])?;
+    Ok(change(moved(task, State::Admitted, now), Step::new(now, "submit_deferred").detail(reason)))
+}
+
+fn submit_refused(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Submitting, State::Unknown])?;
+    Ok(released(task, State::Failed, failure, Step::new(now, "submit_refused")))
+}
+
+fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
+    if task.state == State::Unknown {
+        return Ok(duplicate(task));
+    }
+    only_from(task, &[State::Submitting])?;
+    let mut next = moved(task, State::Unknown, now);
+    next.doubt = Some(Doubt::since(task.since));
+    Ok(change(next, Step::new(now, "submit_ambiguous").detail(reason)))
+}
+
+/// The doubt grows older, it is not a new one: `since` stays.
+fn denied(task: &Task, gap_ms: u64, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Unknown])?;
+    let doubt = task.doubt.unwrap_or_else(|| Doubt::since(task.created_at));
+    let Some(doubt) = doubt.denied(now, gap_ms) else { return Ok(duplicate(task)) };
+    let next = Task { version: task.version + 1, doubt: Some(doubt), ..task.clone() };
+    Ok(change(next, Step::new(now, "not_listed").via(Via::Resolve)))
+}
+
+fn accepted(task: &Task, run: RunId, via: Via, now: Timestamp) -> Result<Change, Rejected> {
+    if let Some(answer) = already_known(task, &run) {
+        return answer;
+    }
+    let mut change = change(moved(task, State::Submitted, now), Step::new(now, "accepted").via(via));
+    name_run(&mut change, run, via);
+    Ok(change)
+}
+
+fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, Rejected> {
+    if let Some(answer) = already_over(task, &finished.run) {
+        return answer;
+    }
+    let mut next = moved(task, State::Archiving, now);
+    next.sources = finished.sources;
+    next.nsfw = finished.nsfw;
+    next.inference_ms = finished.inference_ms;
+    next.completed_by = Some(finished.via);
+    let step = Step { detail: finished.note, ..Step::new(now, "finished").via(finished.via) };
+    let mut change = change(next, step);
+    name_run(&mut change, finished.run, finished.via);
+    change.wake(Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() }, 0);
+    Ok(change)
+}
+
+struct Ending {
+    run: RunId,
+    via: Via,
+    end: RunEnd,
+    failure: Failure,
+}
+
+fn provider_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change, Rejected> {
+    if let Some(answer) = already_over(task, &ending.run) {
+        return answer;
+    }
+    let step = Step::new(now, "provider_failed").via(ending.via);
+    let mut change = released(task, ending.end.state(), ending.failure, step);
+    name_run(&mut change, ending.run, ending.via);
+    change.task.completed_by = Some(ending.via);
+    Ok(change)
+}
+
+/// Only what no POST can be in flight for may be given up; `Submitting` must become `Unknown` first.
+fn gave_up(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted, State::Unknown, State::Submitted, State::Archiving])?;
+    let end = match task.state {
+        State::Admitted | State::Submitted => State::Timeout,
+        _ => State::Failed,
+    };
+    Ok(released(task, end, failure, Step::new(now, "gave_up")))
+}
+
+fn cancel(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    if task.state == State::Cancelled {
+        return Ok(duplicate(task));
+    }
+    only_from(task, &[State::Admitted])?;
+    let failure = Failure::new(1499, "cancelled", "the task was cancelled before it was sent to the model");
+    Ok(released(task, State::Cancelled, failure, Step::new(now, "cancelled")))
+}
+
+/// The end stays what it was, and when it was.
+fn announced(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    if !task.state.is_end() {
+        return Err(rejected(task, Rejection::NotNow));
+    }
+    if !task.untold {
+        return Ok(duplicate(task));
+    }
+    let next = Task { version: task.version + 1, untold: false, ..task.clone() };
+    Ok(change(next, Step::new(now, "announced")))
+}
+
+/// `Some` when the existence of this run is no news: the same run again, another run, or a task that is over.
+fn already_known(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
+    match &task.run {
+        Some(known) if known == run => Some(Ok(duplicate(task))),
+        Some(_) => Some(Err(rejected(task, Rejection::OtherRun))),
+        None if task.state.is_end() => Some(Err(rejected(task, Rejection::Orphan))),
+        None => None,
+    }
+}
+
+/// `Some` when the end of this run is no news. A task that was given up while its run went on makes the run an orphan.
+fn already_over(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
+    let other_run = task.run.as_ref().is_some_and(|known| known != run);
+    let told = task.completed_by.is_some();
+    match (other_run, told, task.state.is_end()) {
+        (true, ..) => Some(Err(rejected(task, Rejection::OtherRun))),
+        (_, true, _) => Some(Ok(duplicate(task))),
+        (_, false, true) => Some(Err(rejected(task, Rejection::Orphan))),
+        (_, false, false) => None,
+    }
+}
+
+/// The task's run, claimed when it is named for the first time.
+fn name_run(change: &mut Change, run: RunId, via: Via) {
+    if change.task.run.is_none() {
+        change.claim = Some(Claim { run: run.clone(), proven: via != Via::Resolve });
+    }
+    change.task.run = Some(run);
+}

@@ -1,0 +1,58 @@
+//! Who a verified token speaks for.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::id::TenantId;
+use crate::domain::tenant::Limits;
+
+/// What a token may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Run models and upload pictures.
+    Submit,
+    /// Read tasks, their timelines and models.
+    Read,
+    /// Say where events go, and read the secret that signs them.
+    Endpoints,
+    /// Read balance, prices, usage and billing.
+    Billing,
+}
+
+impl Scope {
+    pub const ALL: [Self; 4] = [Self::Submit, Self::Read, Self::Endpoints, Self::Billing];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Read => "read",
+            Self::Endpoints => "endpoints",
+            Self::Billing => "billing",
+        }
+    }
+}
+
+/// The bearer of a verified token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    pub tenant: TenantId,
+    /// The token's `sub`, for logs.
+    pub subject: Option<String>,
+    pub scopes: BTreeSet<Scope>,
+    /// The tenant's, as they were when the token was verified.
+    pub limits: Limits,
+}
+
+impl Principal {
+    /// Fails with kind `Forbidden` and code `scope_missing`, naming the scope.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let text = format!("this token may not be used for this; it needs the scope '{}'", scope.as_str());
+        Err(Error::new(Kind::Forbidden, "scope_missing", text))
+    }
+}

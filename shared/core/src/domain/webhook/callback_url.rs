@@ -1,0 +1,164 @@
+//! Where callbacks go.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::base::error::Error;
+
+/// An absolute http or https URL with a host and without credentials. Whether its address is allowed is the guard's to say.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CallbackUrl(Url);
+
+impl CallbackUrl {
+    /// Longest URL taken, in bytes.
+    pub const BYTES_MAX: usize = 2048;
+
+    /// Fails with kind `Invalid` and the reason.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let bad = |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
+        if text.len() > Self::BYTES_MAX {
+            return Err(bad("is longer than 2048 bytes"));
+        }
+        let url = Url::parse(text).map_err(|_| bad("is not an absolute URL"))?;
+        if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+            return Err(bad("must begin with https:// or http:// and name a host"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad("must not carry a user name or password; put a secret into its query instead"));
+        }
+        Ok(Self(url))
+    }
+
+    /// The same of one that is given now: calls to it must be possible as well. What was taken before is read by [`Self::parse`].
+    /// Fails with kind `Invalid` and the reason.
+    pub fn parse_new(text: &str) -> Result<Self, Error> {
+        let bad = |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
+        // They would be left out without a word.
+        if text.contains(char::is_control) {
+            return Err(bad("holds control characters; percent-encode them, or leave them out"));
+        }
+        let given = Self::parse(text)?;
+        // As in browsers, `https:///x` and `https:x` would be taken for the host x.
+        let rest = text.trim_start().get(given.0.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        if rest.is_none_or(|rest| rest.starts_with(['/', '\\'])) {
+            return Err(bad("must begin with https:// or http:// and name a host"));
+        }
+        if given.0.port() == Some(0) {
+            return Err(bad("names the port 0, on which nobody can listen"));
+        }
+        match given.0.host() {
+            Some(Host::Domain(name)) if !is_host_name(name) => {
+                Err(bad("names a host that cannot be: labels of 1 to 63 letters, digits and inner hyphens, 253 in all"))
+            }
+            _ => Ok(given),
+        }
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+/// RFC 1123, section 2.1, with the underscores that some name servers have, and the dot at the end that DNS allows.
+fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(fits) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+/// Only the origin: the path and query of a callback may hold the tenant's secrets.
+impl fmt::Debug for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallbackUrl({}/…)", self.0.origin().ascii_serialization())
+    }
+}
+
+impl TryFrom<String> for CallbackUrl {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CallbackUrl> for String {
+    fn from(url: CallbackUrl) -> Self {
+        url.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_url_is_absolute_plain_and_without_credentials() {
+        assert!(CallbackUrl::parse("https://hooks.example/x?y=1").is_ok());
+        for text in ["", "/x", "ftp://a/b", "https://u:p@a/b", "https://u@a/b", "mailto:a@b.c", "file:///etc/passwd"] {
+            assert!(CallbackUrl::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_callback_url_can_be_called() {
+        let label = |n: usize| "a".repeat(n);
+        let name = |n: usize| format!("{0}.{0}.{0}.{1}", label(63), label(n - 192));
+        for text in [
+            "https://hooks.example/x?y=1",
+            " https://hooks.example./x",
+            "HTTPS://Hooks.Example:8443",
+            "http://receiver:8080/",
+            "http://my_service.internal/",
+            "https://bücher.example/ü?q=ü",
+            "https://r3---sn-a.example/",
+            "https://192.0.2.1/",
+            "https://[2001:db8::1]/",
+            &format!("https://{}.example/", label(63)),
+            &format!("https://{}/", name(253)),
+        ] {
+            assert!(CallbackUrl::parse_new(text).is_ok(), "{text:?}");
+        }
+        for text in [
+            "https://a..b/",
+            "https://.example.com/",
+            "https://example.com../",
+            "https://./",
+            "https://-x/",
+            "https://x-.example/",
+            "https://*.example.com/",
+            &format!("https://{}.example/", label(64)),
+            &format!("https://{}/", name(254)),
+            "https:///x",
+            "https:\\\\x",
+            "https:x",
+            "https:/x",
+            "https:x?y=://z",
+            "https://example.com:0/",
+            "https://example.com/\0",
+            "https://exa\nmple.com/",
+            "\thttps://example.com/",
+            "https://example.com/\u{85}",
+        ] {
+            assert!(CallbackUrl::parse_new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_before_is_read_as_it_was() {
+        let url: CallbackUrl = serde_json::from_str("\"https://a..b/x\"").unwrap();
+
+        assert_eq!(url.url().as_str(), "https://a..b/x");
+    }
+
+    #[test]
+    fn the_debug_form_of_a_callback_url_hides_path_and_query() {
+        let url = CallbackUrl::parse("https://hooks.example/secret?token=1").unwrap();
+
+        assert_eq!(format!("{url:?}"), "CallbackUrl(https://hooks.example/…)");
+    }
+}

@@ -1,0 +1,97 @@
+//! The token in the path of a task's webhook URL: whoever calls it was given it by our own submit.
+
+use aws_lc_rs::hmac;
+
+use crate::base::id::{TaskId, TenantId};
+use crate::base::time::Timestamp;
+
+/// Makes and checks capability tokens.
+pub struct CapabilityKey(hmac::Key);
+
+impl CapabilityKey {
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &key))
+    }
+
+    /// 32 lower-case hex characters: the first 128 bits of the HMAC.
+    pub fn token(&self, tenant: &TenantId, task: &TaskId) -> String {
+        let tag = hmac::sign(&self.0, message(tenant, task).as_bytes());
+        hex::encode(&tag.as_ref()[..16])
+    }
+
+    pub fn verify(&self, tenant: &TenantId, task: &TaskId, token: &str) -> bool {
+        let expected = self.token(tenant, task);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), token.as_bytes()).is_ok()
+    }
+
+    /// The path under the public URL at which the provider tells the end of this task.
+    pub fn hook_path(&self, tenant: &TenantId, task: &TaskId) -> String {
+        format!("/hooks/{tenant}/{task}/{}", self.token(tenant, task))
+    }
+
+    /// The path under the base URL that gives out one output of a task until it expires.
+    pub fn output_path(&self, tenant: &TenantId, task: &TaskId, n: usize, expires: Timestamp) -> String {
+        let token = self.output_token(&OutputLink { tenant, task, n, expires, token: "" });
+        format!("/outputs/{tenant}/{task}/{n}/{}/{token}", expires.0)
+    }
+
+    /// True for a link of [`Self::output_path`], expired or not.
+    pub fn verify_output(&self, link: &OutputLink<'_>) -> bool {
+        let expected = self.output_token(link);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), link.token.as_bytes()).is_ok()
+    }
+
+    fn output_token(&self, link: &OutputLink<'_>) -> String {
+        let OutputLink { tenant, task, n, expires, .. } = link;
+        let message = format!("fluxgate output capability 1/{tenant}/{task}/{n}/{}", expires.0);
+        hex::encode(&hmac::sign(&self.0, message.as_bytes()).as_ref()[..16])
+    }
+}
+
+/// What the path of a link to an output says.
+#[derive(Debug)]
+pub struct OutputLink<'a> {
+    pub tenant: &'a TenantId,
+    pub task: &'a TaskId,
+    /// Which output, from 0.
+    pub n: usize,
+    pub expires: Timestamp,
+    pub token: &'a str,
+}
+
+fn message(tenant: &TenantId, task: &TaskId) -> String {
+    format!("fluxgate webhook capability 1/{tenant}/{task}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_one_task_of_one_tenant() {
+        let key = CapabilityKey::new([7; 32]);
+        let (acme, other) = (TenantId::parse("acme").unwrap(), TenantId::parse("other").unwrap());
+        let (task, next) = (TaskId::parse(&"0".repeat(32)).unwrap(), TaskId::parse(&"1".repeat(32)).unwrap());
+
+        let token = key.token(&acme, &task);
+
+        assert!(key.verify(&acme, &task, &token));
+        assert!(!key.verify(&other, &task, &token));
+        assert!(!key.verify(&acme, &next, &token));
+        assert!(!CapabilityKey::new([8; 32]).verify(&acme, &task, &token));
+    }
+
+    #[test]
+    fn a_link_opens_one_output_until_its_time_and_a_hook_s_token_opens_none() {
+        let key = CapabilityKey::new([7; 32]);
+        let (acme, task) = (TenantId::parse("acme").unwrap(), TaskId::parse(&"0".repeat(32)).unwrap());
+        let path = key.output_path(&acme, &task, 0, Timestamp(5));
+        let token = path.rsplit('/').next().unwrap();
+        let link = |n, expires, token| OutputLink { tenant: &acme, task: &task, n, expires: Timestamp(expires), token };
+
+        assert!(key.verify_output(&link(0, 5, token)));
+        assert!(!key.verify_output(&link(1, 5, token)));
+        assert!(!key.verify_output(&link(0, 6, token)));
+        assert!(!key.verify_output(&link(0, 5, &key.token(&acme, &task))));
+    }
+}

@@ -1,0 +1,42 @@
+//! Another copy of outputs that could not be copied into the tenant's bucket.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use fluxgate_core::Error;
+use fluxgate_core::id::TaskId;
+use fluxgate_core::provider::Prediction;
+use fluxgate_core::tenant::Scope;
+
+use crate::bearer::Bearer;
+use crate::error_reply::{Problem, ProblemBody};
+use crate::path::Path;
+use crate::state::Edge;
+
+/// Archive a task's outputs again
+///
+/// For a task that completed with `archived: false`: copies what is not in the bucket, once its bucket, policy, key or role is
+/// mended and while the model's provider keeps the outputs. The copy goes on after the answer; it costs nothing, and no callback
+/// is sent. Asking while a copy is under way begins no other.
+#[utoipa::path(
+    post, path = "/v1/tasks/{id}/archive", tag = "tasks", operation_id = "archive",
+    params(("id" = String, Path)),
+    responses(
+        (status = 202, description = "the task as it is now; `archived` turns true when all is copied", body = Prediction),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`nothing_to_archive`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "`outputs_expired`", body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn archive(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Prediction>), Problem> {
+    principal.require(Scope::Submit)?;
+    let id =
+        TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let task = edge.fluxgate.copy_again(&principal.tenant, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(edge.fluxgate.view(&task).await?)))
+}

@@ -1,0 +1,91 @@
+//! The month's budget: what may be spent, what is spent, and when the next month begins.
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::Error;
+use fluxgate_core::money::{Allowance, Payment, RollOver};
+use fluxgate_core::tenant::Scope;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::bearer::Bearer;
+use crate::error_reply::{Problem, ProblemBody};
+use crate::state::Edge;
+
+/// Of the running month. `limit + carried = left + held + spent`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BudgetView {
+    /// `2026-11`, in the budget's time zone.
+    month: String,
+    /// In millionths of a dollar.
+    limit_micro_usd: i64,
+    /// What the month before left over.
+    carried_micro_usd: i64,
+    /// Captured for tasks that were submitted this month.
+    spent_micro_usd: i64,
+    /// Reserved for those of them that are not over.
+    held_micro_usd: i64,
+    /// What a run may still cost, the balance aside.
+    left_micro_usd: i64,
+    /// The same exactly, as a decimal: `12.50`.
+    left_usd: String,
+    /// When the next month begins: RFC 3339.
+    resets_at: String,
+    /// Of the IANA database.
+    time_zone: String,
+    /// `none`, or `unused`: what is left is added to the next month's.
+    roll_over: &'static str,
+    /// The most that is added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roll_over_cap_micro_usd: Option<i64>,
+    /// `prepaid`: a run must fit the balance as well. `postpaid`: what is used is billed afterwards.
+    payment: &'static str,
+}
+
+impl BudgetView {
+    /// `None` once the budget was taken away.
+    pub(crate) fn of(allowance: &Allowance) -> Option<Self> {
+        let budget = allowance.budget.as_ref()?;
+        let (roll_over, cap) = match budget.roll_over {
+            RollOver::None => ("none", None),
+            RollOver::Unused { cap_micro_usd } => ("unused", cap_micro_usd),
+        };
+        Some(Self {
+            month: allowance.month.to_string(),
+            limit_micro_usd: budget.limit_micro_usd.0,
+            carried_micro_usd: allowance.carried.0,
+            spent_micro_usd: allowance.spent.0,
+            held_micro_usd: allowance.held.0,
+            left_micro_usd: allowance.left().0,
+            left_usd: allowance.left().decimal(),
+            resets_at: allowance.resets_at().rfc3339(),
+            time_zone: budget.time_zone.to_string(),
+            roll_over,
+            roll_over_cap_micro_usd: cap.map(|cap| cap.0),
+            payment: match budget.payment {
+                Payment::Prepaid => "prepaid",
+                Payment::Postpaid => "postpaid",
+            },
+        })
+    }
+}
+
+pub(crate) fn no_budget() -> Error {
+    Error::not_found("there is no monthly budget; only the balance bounds what may be spent")
+}
+
+/// Read the month's budget
+#[utoipa::path(
+    get, path = "/v1/budget", tag = "account", operation_id = "budget",
+    responses(
+        (status = 200, body = BudgetView),
+        (status = 404, description = "there is no budget", body = ProblemBody),
+        (status = "4XX", body = ProblemBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn budget(State(edge): State<Edge>, Bearer(principal): Bearer) -> Result<Json<BudgetView>, Problem> {
+    principal.require(Scope::Billing)?;
+    let ports = &edge.fluxgate.ports;
+    let allowance = ports.accounts.account(&principal.tenant).await?.budget_at(ports.clock.now());
+    let view = allowance.as_ref().and_then(BudgetView::of).ok_or_else(no_budget)?;
+    Ok(Json(view))
+}

@@ -1,0 +1,54 @@
+//! The tenant's own balance and webhook secret.
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::tenant::Scope;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::envelope::{Envelope, success};
+use crate::bearer::WaveSpeedBearer;
+use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::state::Edge;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Balance {
+    /// What may still be spent, in USD: the smaller of the balance and what is left of the month's budget. What running tasks hold
+    /// is not in it.
+    balance: f64,
+}
+
+/// Read the balance
+#[utoipa::path(
+    get, path = "/api/v3/balance", tag = "account", operation_id = "balance",
+    responses((status = 200, body = Envelope<Balance>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn balance(
+    State(edge): State<Edge>,
+    WaveSpeedBearer(principal): WaveSpeedBearer,
+) -> Result<Json<Envelope<Balance>>, WaveSpeedError> {
+    principal.require(Scope::Billing)?;
+    let ports = &edge.fluxgate.ports;
+    let account = ports.accounts.account(&principal.tenant).await?;
+    Ok(success(Balance { balance: account.spendable(ports.clock.now()).usd() }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WebhookSecret {
+    /// `whsec_…`; verifies the callbacks asked for with `?webhook=`.
+    secret: String,
+}
+
+/// Read the webhook secret
+#[utoipa::path(
+    get, path = "/api/v3/webhook/secret", tag = "account", operation_id = "webhook_secret",
+    responses((status = 200, body = Envelope<WebhookSecret>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn webhook_secret(
+    State(edge): State<Edge>,
+    WaveSpeedBearer(principal): WaveSpeedBearer,
+) -> Result<Json<Envelope<WebhookSecret>>, WaveSpeedError> {
+    principal.require(Scope::Endpoints)?;
+    let tenant = edge.fluxgate.ports.tenants.get_eventual(&principal.tenant).await?;
+    Ok(success(WebhookSecret { secret: tenant.webhook_secret.expose().to_owned() }))
+}

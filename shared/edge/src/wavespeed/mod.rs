@@ -1,0 +1,51 @@
+//! The provider-compatible API: `/api/v3` and its `/api/v2` aliases, per tenant.
+
+mod account;
+mod billings;
+mod envelope;
+mod list;
+mod models;
+mod page;
+mod pricing;
+mod result;
+mod submit;
+mod sync_mode;
+mod ticket_request;
+mod uploads;
+mod usage;
+
+use fluxgate_core::bounds::Bounds;
+
+pub(crate) use submit::PRICE;
+
+use crate::documented::{DocumentedRouter, routes};
+
+/// Of a body that holds no model's inputs.
+const QUESTION_BYTES_MAX: usize = 64 * 1024;
+
+pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
+    let inputs = DocumentedRouter::default()
+        .routes(routes!(submit::submit_two_segments))
+        .routes(routes!(submit::submit_three_segments))
+        .routes(routes!(submit::submit_four_segments))
+        .routes(routes!(pricing::pricing))
+        .routes(routes!(pricing::price))
+        .body_limit(bounds.body_bytes_max);
+    let questions = DocumentedRouter::default()
+        .routes(routes!(result::result))
+        .routes(routes!(result::result_short))
+        .routes(routes!(result::result_v2))
+        .routes(routes!(list::list))
+        .routes(routes!(models::models))
+        .routes(routes!(account::balance))
+        .routes(routes!(usage::stats))
+        .routes(routes!(billings::search))
+        .routes(routes!(account::webhook_secret))
+        .routes(routes!(uploads::ticket))
+        .body_limit(QUESTION_BYTES_MAX);
+    let uploads = DocumentedRouter::default()
+        .routes(routes!(uploads::binary))
+        .routes(routes!(uploads::binary_v2))
+        .body_limit(bounds.upload_bytes_max);
+    inputs.merge(questions).merge(uploads)
+}

@@ -1,0 +1,64 @@
+//! One prediction: status and result.
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::id::TaskId;
+use fluxgate_core::provider::Prediction;
+use fluxgate_core::tenant::Scope;
+use fluxgate_core::{Error, Kind};
+
+use super::envelope::{Envelope, success};
+use crate::bearer::ProviderPoller;
+use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::path::Path;
+use crate::state::Edge;
+
+type Answer = Result<Json<Envelope<Prediction>>, WaveSpeedError>;
+
+/// Read a prediction
+///
+/// A failed task is a 200 too: the failure is in `data.status`, `data.error` and `data.code`.
+#[utoipa::path(
+    get, path = "/api/v3/predictions/{id}/result", tag = "predictions", operation_id = "result",
+    params(("id" = String, Path, description = "as the submit answered")),
+    responses(
+        (status = 200, body = Envelope<Prediction>),
+        (status = 401, body = WaveSpeedErrorBody),
+        (status = 404, description = "unknown, or another tenant's", body = WaveSpeedErrorBody),
+        (status = 429, description = "only above one look a second: the tenant's limit of requests", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
+    read(edge, bearer, id).await
+}
+
+/// Read a prediction, by the newer path
+#[utoipa::path(
+    get, path = "/api/v3/predictions/{id}", tag = "predictions", operation_id = "prediction",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result_short(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
+    read(edge, bearer, id).await
+}
+
+/// Read a prediction, by the legacy path
+#[utoipa::path(
+    get, path = "/api/v2/predictions/{id}/result", tag = "predictions", operation_id = "result_v2",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result_v2(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
+    read(edge, bearer, id).await
+}
+
+async fn read(State(edge): State<Edge>, ProviderPoller(principal): ProviderPoller, Path(id): Path<String>) -> Answer {
+    principal.require(Scope::Read)?;
+    // An id that cannot exist does not exist.
+    let id =
+        TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let found = edge.fluxgate.prediction(&principal.tenant, &id).await;
+    if found.as_ref().is_err_and(|error| error.kind == Kind::NotFound) {
+        edge.throttle.missed(&principal);
+    }
+    Ok(success(found?))
+}

@@ -1,0 +1,221 @@
+//! Submit: the model in the path, its inputs in the body.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName};
+use fluxgate_core::app::SubmitRequest;
+use fluxgate_core::id::{IdempotencyKey, ModelId};
+use fluxgate_core::provider::Prediction;
+use fluxgate_core::task::Task;
+use fluxgate_core::tenant::{Principal, Scope};
+use fluxgate_core::webhook::CallbackUrl;
+use fluxgate_core::{Error, Kind, Result, echo};
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use utoipa::IntoParams;
+
+use super::envelope::{Envelope, success};
+use super::sync_mode;
+use crate::bearer::WaveSpeedBearer;
+use crate::body::{Counted, RawBody};
+use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::header;
+use crate::path::Path;
+use crate::query::Query;
+use crate::state::Edge;
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SubmitQuery {
+    /// Where to POST the bare prediction at its end, signed in the provider's `v3` dialect with your own webhook secret.
+    webhook: Option<String>,
+}
+
+impl SubmitQuery {
+    /// Other parameters are the provider's clients' own and are let through.
+    fn of(query: &Query) -> Result<Self> {
+        Ok(Self { webhook: query.text("webhook")?.map(str::to_owned) })
+    }
+}
+
+/// The price that was fixed, in USD, goes before the prediction: the provider's shape has no place for it.
+type Answer = std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
+
+/// What the run costs the tenant, in USD, when all outputs come.
+pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd");
+
+/// Run a model
+///
+/// The body is the model's inputs, as `/api/v3/models` declares them. The answer is 200 with the new prediction; an
+/// `Idempotency-Key` makes it safe to repeat: the same key and body give the same prediction, and at most one paid run.
+#[utoipa::path(
+    post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
+    params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days")),
+    request_body(content = Value, description = "the model's inputs"),
+    responses(
+        (status = 200, body = Envelope<Prediction>,
+            headers(("Fluxgate-Price-Usd" = String, description = "what the run costs when all its outputs come"))),
+        (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = WaveSpeedErrorBody),
+        (status = 401, body = WaveSpeedErrorBody),
+        (status = 402, description = "not enough balance; nothing was sent", body = WaveSpeedErrorBody),
+        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = WaveSpeedErrorBody),
+        (status = 404, description = "no such model", body = WaveSpeedErrorBody),
+        (status = 413, body = WaveSpeedErrorBody),
+        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = WaveSpeedErrorBody),
+        (status = 422, description = "the Idempotency-Key was used for another request", body = WaveSpeedErrorBody),
+        (status = 429, description = "more requests than the tenant's limit allows; `Retry-After` says when", body = WaveSpeedErrorBody),
+        (status = 503, body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn submit_two_segments(
+    State(edge): State<Edge>,
+    WaveSpeedBearer(principal): WaveSpeedBearer,
+    Path((owner, model)): Path<(String, String)>,
+    query: Query,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Answer {
+    submit(edge, principal, &[owner, model], &query, &headers, body).await
+}
+
+/// Run a variant of a model
+#[utoipa::path(
+    post, path = "/api/v3/{owner}/{model}/{variant}", tag = "predictions", operation_id = "submit_variant",
+    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), SubmitQuery),
+    request_body(content = Value, description = "the model's inputs"),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn submit_three_segments(
+    State(edge): State<Edge>,
+    WaveSpeedBearer(principal): WaveSpeedBearer,
+    Path((owner, model, variant)): Path<(String, String, String)>,
+    query: Query,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Answer {
+    submit(edge, principal, &[owner, model, variant], &query, &headers, body).await
+}
+
+/// Run a version of a model's variant
+#[utoipa::path(
+    post, path = "/api/v3/{owner}/{model}/{variant}/{version}", tag = "predictions", operation_id = "submit_version",
+    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), ("version" = String, Path), SubmitQuery),
+    request_body(content = Value, description = "the model's inputs"),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn submit_four_segments(
+    State(edge): State<Edge>,
+    WaveSpeedBearer(principal): WaveSpeedBearer,
+    Path((owner, model, variant, version)): Path<(String, String, String, String)>,
+    query: Query,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Answer {
+    submit(edge, principal, &[owner, model, variant, version], &query, &headers, body).await
+}
+
+async fn submit(
+    edge: Edge,
+    principal: Principal,
+    segments: &[String],
+    query: &Query,
+    headers: &HeaderMap,
+    body: RawBody,
+) -> Answer {
+    principal.require(Scope::Submit)?;
+    let model = model(segments)?;
+    let (mut inputs, counted) = body.object().await.map_err(advised)?;
+    let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
+    refuse_base64(&mut inputs)?;
+    let callback = callback(SubmitQuery::of(query)?.webhook, &mut inputs)?;
+    let key = key(headers)?;
+    let tenant = principal.tenant.clone();
+    let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };
+    let fluxgate = edge.fluxgate.clone();
+    let running = run(counted, async move { fluxgate.submit(request).await });
+    let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
+    let price = [(PRICE, task.price.decimal())];
+    if wait {
+        return Ok((price, success(sync_mode::wait(&edge, &tenant, &task.id).await?)));
+    }
+    Ok((price, success(edge.fluxgate.view(&task).await?)))
+}
+
+/// Checking, digesting and decoding more than this is work for a thread of its own: meanwhile the others are to be answered.
+const BESIDE_BYTES: usize = 512 * 1024;
+
+/// In a task of its own: a client that hangs up must not cut off a POST to the provider. The body counts as in flight until the end.
+fn run(counted: Counted, submit: impl Future<Output = Result<Task>> + Send + 'static) -> JoinHandle<Result<Task>> {
+    let bytes = counted.bytes;
+    let submit = async move {
+        let _counted = counted;
+        submit.await
+    };
+    if bytes <= BESIDE_BYTES {
+        return tokio::spawn(submit);
+    }
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(submit))
+}
+
+/// The first segments of the provider's fixed paths. No model's owner is called so.
+const FIXED: [&str; 8] = ["balance", "billings", "media", "model", "models", "predictions", "user", "webhook"];
+
+fn model(segments: &[String]) -> Result<ModelId> {
+    if FIXED.contains(&segments[0].as_str()) {
+        return Err(no_such_route(segments));
+    }
+    ModelId::parse(&segments.join("/")).map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
+}
+
+/// A path that only looks like a model's, because submit takes whatever no other route takes.
+fn no_such_route(segments: &[String]) -> Error {
+    let path = echo(&segments.join("/"));
+    let instead = match segments[0].as_str() {
+        "predictions" => {
+            "a prediction is read by GET /api/v3/predictions/{id}/result, and all are listed by POST /api/v3/predictions; \
+             a run that was submitted cannot be cancelled"
+        }
+        "media" => "files are sent to POST /api/v3/media/upload/binary, or by a ticket of POST /api/v3/media/uploads",
+        _ => "GET /openapi.json lists the routes",
+    };
+    Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
+}
+
+/// Nothing but pictures makes inputs large.
+fn advised(mut error: Error) -> Error {
+    if error.kind == Kind::TooLarge {
+        error.message.push_str(": upload the picture, and send its URL in its place");
+    }
+    error
+}
+
+/// Outputs are kept in the tenant's bucket and told as URLs; there is nothing to send inline.
+fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
+    if !sync_mode::take_flag(inputs, "enable_base64_output")? {
+        return Ok(());
+    }
+    let text =
+        "enable_base64_output is not offered: outputs are kept in your bucket; download the URL in 'outputs' instead";
+    Err(Error::invalid("unsupported_parameter", text).field("enable_base64_output"))
+}
+
+/// One page of the provider's documentation shows a body field instead of the query.
+fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Option<CallbackUrl>> {
+    let field = match inputs.remove("webhook_url") {
+        Some(Value::String(text)) => Some(text),
+        None | Some(Value::Null) => None,
+        Some(_) => {
+            let text = "webhook_url must be a text, the https URL to call at the end";
+            return Err(Error::invalid("invalid_parameter", text).field("webhook_url"));
+        }
+    };
+    let Some(text) = query.or(field).filter(|text| !text.is_empty()) else { return Ok(None) };
+    CallbackUrl::parse_new(&text).map(Some).map_err(|error| error.field("webhook"))
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
+    let key = header::one(headers, "Idempotency-Key")?;
+    key.map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default())).transpose()
+}

@@ -1,0 +1,152 @@
+//! The provider's usage statistics, of the tenant's own runs at its own prices.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::Result;
+use fluxgate_core::app::UsageQuery;
+use fluxgate_core::day::Day;
+use fluxgate_core::metering::usage::{Grouping, UsageReport, Window};
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::tenant::Scope;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::envelope::{Envelope, success};
+use super::page;
+use crate::bearer::WaveSpeedBearer;
+use crate::body::RawBody;
+use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::state::Edge;
+
+/// The provider's own bound.
+const DAYS_MAX: u32 = 31;
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct UsageRequest {
+    /// RFC 3339.
+    start_time: String,
+    /// RFC 3339, at most 31 days later; it belongs to the window.
+    end_time: String,
+    /// Only this model's.
+    model_uuid: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UsageStats {
+    per_model_usage: Vec<ModelUsage>,
+    daily_usage: Vec<DayUsage>,
+    summary: Summary,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelUsage {
+    model_uuid: String,
+    /// Empty for a model that can no longer be run.
+    model_type: String,
+    /// What a run costs at present, at its least, in USD; 0 for a model that can no longer be run.
+    unit_price: f64,
+    /// What was charged, in USD.
+    total_cost: f64,
+    /// Runs that were asked for.
+    total_count: u64,
+    /// The UTC day of the last of them.
+    last_used_date: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DayUsage {
+    /// A UTC day. Runs count on the day they were asked for, amounts on the day they were charged.
+    date: String,
+    amount: f64,
+    count: u64,
+    models: Vec<DayModelUsage>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DayModelUsage {
+    model_uuid: String,
+    amount: f64,
+    count: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Summary {
+    total_cost: f64,
+    total_requests: u64,
+    success_requests: u64,
+}
+
+/// Read usage statistics
+#[utoipa::path(
+    post, path = "/api/v3/user/usage_stats", tag = "account", operation_id = "usage_stats", request_body = UsageRequest,
+    responses((status = 200, body = Envelope<UsageStats>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn stats(
+    State(edge): State<Edge>,
+    WaveSpeedBearer(principal): WaveSpeedBearer,
+    body: RawBody,
+) -> std::result::Result<Json<Envelope<UsageStats>>, WaveSpeedError> {
+    principal.require(Scope::Billing)?;
+    let request: UsageRequest = body.json().await?;
+    let model = request.model_uuid.as_deref().filter(|model| !model.is_empty());
+    let query = UsageQuery { tenant: &principal.tenant, window: window(&request)?, model };
+    let report = edge.fluxgate.usage(&query).await?;
+    let models = edge.fluxgate.models(&principal.tenant).await?;
+    Ok(success(UsageStats {
+        per_model_usage: per_model(&report, &models),
+        daily_usage: daily(&report),
+        summary: summary(&report),
+    }))
+}
+
+fn window(request: &UsageRequest) -> Result<Window> {
+    let from = page::moment("start_time", &request.start_time)?;
+    let until = page::moment("end_time", &request.end_time)?;
+    Window::of_days_at_most(DAYS_MAX, from, until).map_err(|error| error.field("end_time"))
+}
+
+fn per_model(report: &UsageReport, models: &[Value]) -> Vec<ModelUsage> {
+    let groups = report.grouped(Grouping::Model).into_iter();
+    let of = |model: fluxgate_core::id::ModelId, usage: fluxgate_core::metering::usage::Usage| {
+        let entry = models.iter().find(|entry| entry.get("model_id").and_then(Value::as_str) == Some(model.as_str()));
+        let last_used = report.last_used(&model).map(|moment| Day::of(moment).to_string());
+        ModelUsage {
+            model_type: text(entry, "type"),
+            unit_price: entry.and_then(|entry| entry.get("base_price")?.as_f64()).unwrap_or_default(),
+            total_cost: usage.charged.usd(),
+            total_count: usage.requests,
+            last_used_date: last_used.unwrap_or_default(),
+            model_uuid: model.into(),
+        }
+    };
+    groups.filter_map(|group| Some(of(group.model?, group.usage))).collect()
+}
+
+fn text(entry: Option<&Value>, name: &str) -> String {
+    entry.and_then(|entry| entry.get(name)?.as_str()).unwrap_or_default().to_owned()
+}
+
+fn daily(report: &UsageReport) -> Vec<DayUsage> {
+    let mut days: BTreeMap<Day, Vec<DayModelUsage>> = BTreeMap::new();
+    for ((day, model), usage) in report.rows() {
+        let model_usage =
+            DayModelUsage { model_uuid: model.to_string(), amount: usage.charged.usd(), count: usage.requests };
+        days.entry(*day).or_default().push(model_usage);
+    }
+    let sums = report.grouped(Grouping::Day).into_iter();
+    let day = |(day, amount, count): (Day, MicroUsd, u64)| DayUsage {
+        models: days.remove(&day).unwrap_or_default(),
+        date: day.to_string(),
+        amount: amount.usd(),
+        count,
+    };
+    sums.filter_map(|group| Some((group.day?, group.usage.charged, group.usage.requests))).map(day).collect()
+}
+
+fn summary(report: &UsageReport) -> Summary {
+    let total = report.total();
+    Summary { total_cost: total.charged.usd(), total_requests: total.requests, success_requests: total.completed }
+}

@@ -1,0 +1,2 @@
+-- Ids sort by time.
+CREATE TABLE IF NOT EXISTS audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;

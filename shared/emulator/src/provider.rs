@@ -1,0 +1,115 @@
+//! The imitated provider: everything its routes and runs share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::redirect::Policy;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::EmulatorConfig;
+use crate::faults::LiveFaults;
+use crate::file_store::{File, FileStore};
+use crate::rate::Rate;
+use crate::run::{Full, Run, RunStore, UnderWay, work};
+use crate::ticket::Tickets;
+
+const RUNS_MAX: usize = 200_000;
+const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
+const PICTURES_AT_ONCE_MAX: usize = 64;
+const WEBHOOKS_AT_ONCE_MAX: usize = 256;
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) struct Provider {
+    pub(crate) config: EmulatorConfig,
+    /// Without a slash at its end.
+    pub(crate) base_url: String,
+    pub(crate) faults: LiveFaults,
+    pub(crate) runs: RunStore,
+    pub(crate) files: FileStore,
+    pub(crate) tickets: Tickets,
+    pub(crate) rate: Rate,
+    pub(crate) webhooks: reqwest::Client,
+    /// One permit a picture held in memory, from its download to its edit.
+    pub(crate) pictures: Semaphore,
+    /// One permit a core.
+    pub(crate) edits: Semaphore,
+    /// One permit a webhook being sent.
+    pub(crate) posts: Semaphore,
+    pub(crate) stop: CancellationToken,
+    spent_micro_usd: AtomicI64,
+    pub(crate) under_way: UnderWay,
+    requests: Mutex<HashMap<&'static str, u64>>,
+}
+
+impl Provider {
+    pub(crate) fn new(config: EmulatorConfig, base_url: String, stop: CancellationToken) -> Self {
+        let cores = available_parallelism().map_or(2, std::num::NonZero::get);
+        // A receiver on this machine is the usual case: no proxy between.
+        let webhooks = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .redirect(Policy::none())
+            .timeout(WEBHOOK_TIMEOUT)
+            .no_proxy()
+            .build();
+        Self {
+            base_url,
+            faults: LiveFaults::new(config.faults.clone()),
+            config,
+            runs: RunStore::new(RUNS_MAX),
+            files: FileStore::new(FILE_BYTES_MAX),
+            tickets: Tickets::default(),
+            rate: Rate::default(),
+            webhooks: webhooks.expect("the client's settings are constant"),
+            pictures: Semaphore::new(PICTURES_AT_ONCE_MAX),
+            edits: Semaphore::new(cores),
+            posts: Semaphore::new(WEBHOOKS_AT_ONCE_MAX),
+            stop,
+            spent_micro_usd: AtomicI64::new(0),
+            under_way: UnderWay::default(),
+            requests: Mutex::default(),
+        }
+    }
+
+    /// Takes a run: from here on it is paid.
+    pub(crate) fn accept(self: &Arc<Self>, run: Run, pictures: Vec<String>) -> Result<Arc<Run>, Full> {
+        let run = Arc::new(run);
+        self.runs.insert(run.clone())?;
+        self.under_way.begin();
+        self.spent_micro_usd.fetch_add(run.price_micro_usd, Ordering::Relaxed);
+        let working = work(self.clone(), run.clone(), pictures);
+        tokio::spawn(self.stop.clone().run_until_cancelled_owned(working));
+        Ok(run)
+    }
+
+    pub(crate) fn balance_micro_usd(&self) -> i64 {
+        self.config.balance_micro_usd - self.spent_micro_usd.load(Ordering::Relaxed)
+    }
+
+    /// How wrong its clock is, by a fault.
+    pub(crate) fn clock_ahead(&self) -> Duration {
+        Duration::from_millis(self.faults.value(|faults| faults.clock_ahead_ms))
+    }
+
+    pub(crate) fn file(&self, path: &str) -> Option<File> {
+        match path.ends_with("/0.png") && path.starts_with("outputs/") {
+            true => Some(File { bytes: Bytes::from_static(TINY_PNG), content_type: "image/png".to_owned() }),
+            false => self.files.get(path),
+        }
+    }
+
+    pub(crate) fn count(&self, what: &'static str) {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn counted(&self, what: &str) -> u64 {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).get(what).copied().unwrap_or(0)
+    }
+}
+
+/// What `tiny_output` answers: one grey pixel.
+const TINY_PNG: &[u8] = include_bytes!("../assets/tiny.png");

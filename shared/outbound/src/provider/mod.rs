@@ -1,0 +1,148 @@
+//! The provider's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never leaves this folder.
+
+mod account;
+mod api_key;
+mod books;
+mod cached;
+mod envelope;
+mod exchange;
+mod listing;
+mod media;
+mod sorting;
+mod submit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluxgate_core::id::{ModelId, RunId};
+use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::{Provider, RunList, SubmitAnswer, SubmitCall, Upload};
+use fluxgate_core::provider::lenient::{self, Fields};
+use fluxgate_core::provider::{Catalogue, ProviderRun};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, Kind, Result};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::roots::Roots;
+pub use api_key::ApiKey;
+use cached::Cached;
+pub use exchange::check_api_key;
+use exchange::{Exchange, unreadable};
+
+/// A rotated secret is known after this long; until then polling brings the ends.
+const WEBHOOK_SECRET_TTL: Duration = Duration::from_secs(300);
+
+/// Where the provider is and who we are there.
+#[derive(Clone)]
+pub struct ProviderSettings {
+    /// Without `/api/v3`.
+    pub base_url: Url,
+    pub api_key: Arc<dyn ApiKey>,
+    /// One exchange other than a submit or an upload.
+    pub timeout_ms: u64,
+    pub catalogue_ttl_ms: u64,
+    pub roots: Roots,
+}
+
+/// [`Provider`] over HTTP.
+pub struct WaveSpeedClient {
+    exchange: Exchange,
+    catalogue: Cached<Arc<Catalogue>>,
+    webhook_secret: Cached<Secret>,
+}
+
+impl WaveSpeedClient {
+    /// Fails with kind `Internal` without a certificate store.
+    pub fn new(settings: ProviderSettings) -> Result<Self> {
+        let catalogue_ttl = Duration::from_millis(settings.catalogue_ttl_ms);
+        Ok(Self {
+            exchange: Exchange::new(settings)?,
+            catalogue: Cached::new(catalogue_ttl),
+            webhook_secret: Cached::new(WEBHOOK_SECRET_TTL),
+        })
+    }
+
+    async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
+        let entries = lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
+        Ok(Arc::new(Catalogue::from_entries(entries)))
+    }
+
+    async fn load_webhook_secret(&self) -> Result<Secret> {
+        let data = self.exchange.get("/api/v3/webhook/secret").await?;
+        Fields::of(&data).and_then(|fields| fields.text(&["secret"])).map(Secret::new).ok_or_else(unreadable)
+    }
+}
+
+#[async_trait]
+impl Provider for WaveSpeedClient {
+    async fn submit(&self, call: SubmitCall<'_>) -> SubmitAnswer {
+        submit::submit(&self.exchange, call).await
+    }
+
+    async fn result(&self, id: &RunId) -> Result<Option<ProviderRun>> {
+        match self.exchange.get(&format!("/api/v3/predictions/{id}/result")).await {
+            Ok(data) => ProviderRun::from_json(&data).map(Some),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<RunList> {
+        listing::runs_between(&self.exchange, model, (since, until)).await
+    }
+
+    async fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        self.catalogue.get(|| self.load_catalogue()).await
+    }
+
+    async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
+        let question = json!({ "model_id": model, "inputs": inputs });
+        let data = self.exchange.post_named("/api/v3/model/pricing", &question).await?;
+        let usd = Fields::of(&data).and_then(|fields| fields.number(&["unit_price"])).ok_or_else(unreadable)?;
+        MicroUsd::from_usd(usd).ok_or_else(unreadable)
+    }
+
+    async fn webhook_secret(&self) -> Result<Secret> {
+        self.webhook_secret.get(|| self.load_webhook_secret()).await
+    }
+
+    async fn upload(&self, upload: Upload) -> Result<Value> {
+        media::upload(&self.exchange, upload).await
+    }
+
+    async fn upload_ticket(&self, request: &Value) -> Result<Value> {
+        self.exchange.post_named("/api/v3/media/uploads", request).await
+    }
+}
+
+/// Our own account is refused: no tenant can mend that, so it is told to the operator.
+fn account_refused(status: u16) {
+    tracing::error!(
+        provider.status = status,
+        "the provider refuses our account; check the provider key and the account's balance"
+    );
+}
+
+/// There is no way in, for a reason that only the operator can mend.
+fn way_in_missing(what: &str) {
+    tracing::error!(
+        error = what,
+        "nothing can be submitted to the provider; check the provider key and the provider's URL"
+    );
+}
+
+/// Our account is good, and one thing is closed to it. The operator reads the provider's words, which may tell of the account.
+fn forbidden(what: &str, told: &str) {
+    tracing::error!(
+        provider.subject = what,
+        provider.message = told,
+        "the provider takes our account and forbids this"
+    );
+}
+
+fn unavailable(code: &'static str, what: &str) -> Error {
+    Error::unavailable(code, format!("the provider {what}"))
+}

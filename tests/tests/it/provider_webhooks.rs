@@ -1,0 +1,50 @@
+//! What the provider sends: who signs it well and writes it badly hears that it is at fault, and is not asked to send it again.
+
+use fluxgate_core::id::TaskId;
+use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::webhook::{CapabilityKey, v3};
+use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
+
+/// The webhook's address of a task, and a signed request to it.
+async fn send(gateway: &Gateway, tenant: &TestTenant, task: &str, body: &str) -> reqwest::Response {
+    let capability = CapabilityKey::new(gateway.server.folder().secrets.capability);
+    let path = capability.hook_path(&tenant.id, &TaskId::parse(task).unwrap());
+    let secret = Secret::new(gateway.emulator.webhook_secret());
+    let signed = v3::sign(&secret, "msg_1", SystemClock.now(), body.as_bytes());
+    let request = gateway.http().post(gateway.url(&path)).header("webhook-id", &signed.id);
+    let request = request.header("webhook-timestamp", signed.timestamp.to_string());
+    request.header("webhook-signature", &signed.signature).body(body.to_owned()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_signed_webhook_that_cannot_be_read_is_400_and_changes_nothing() {
+    // Nothing else tells of the run meanwhile.
+    let run_time = std::time::Duration::from_secs(600);
+    let gateway = Gateway::with(GatewayOptions { run_time, ..GatewayOptions::default() }).await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    let unreadable = [
+        "",
+        "null",
+        "7",
+        "{",
+        "[]",
+        "{}",
+        r#"["id"]"#,
+        r#"{"id":[7]}"#,
+        r#"{"id":"a","id":"b","status":"completed"}"#,
+        "{\"id\":\"a\u{0}\"}",
+    ];
+
+    for body in unreadable {
+        let answer = send(&gateway, &tenant, &task, body).await;
+        assert_eq!(answer.status(), 400, "{body:?}");
+    }
+
+    assert_eq!(tenant.result(&task).await["status"], "processing");
+    let run = gateway.emulator.runs()[0].id.clone();
+    let readable = format!(r#"{{"id":"{run}","status":"failed","error":"x"}}"#);
+    assert_eq!(send(&gateway, &tenant, &task, &readable).await.status(), 200);
+    assert_eq!(tenant.ended(&task).await["status"], "failed");
+}
