@@ -1,4 +1,4 @@
-//! Values that are dear to fetch, kept while they are good: one fetch at a time for each, and none for a while after one that
+//! A single-flight cache for values that are expensive to fetch: one fetch at a time for each, and none for a while after one that
 //! failed.
 
 use std::convert::Infallible;

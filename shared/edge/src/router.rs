@@ -106,7 +106,8 @@ fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
         tracing::debug_span!("request", http.method = %request.method(), http.path = safe_path(request.uri()), request.id = id)
     });
     let net = CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-        Problem(Error::internal("panic", "this request met a defect; nothing of it was kept half done")).into_response()
+        Problem(Error::internal("panic", "internal error; read what became of it before you send it again"))
+            .into_response()
     });
     // The outermost first; as one layer, which is put around each route once.
     router.layer((

@@ -41,7 +41,7 @@ impl Export {
     fn added(&self, args: &[&str]) -> usize {
         let (succeeded, said) = self.run(&self.file, args);
         assert!(succeeded, "{said}");
-        said.split(' ').next().unwrap().parse().unwrap()
+        said.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     fn events(&self) -> Vec<Value> {
@@ -133,7 +133,7 @@ async fn one_tenant_may_be_exported_alone_and_each_file_has_its_own_progress() {
         export.events().iter().map(|it| it["subject"].as_str().unwrap().to_owned()).collect();
     assert_eq!(subjects, ["one".to_owned(), "other".to_owned()].into());
     let (_, said) = export.run(&export.folder.path().join("second.jsonl"), &[]);
-    assert!(said.starts_with("2 events were added to "), "{said}");
+    assert!(said.starts_with("added 2 events to "), "{said}");
     assert!(said.ends_with("they come to $0.16\n"), "{said}");
 }
 

@@ -147,7 +147,7 @@ async fn provider(args: &DoctorArgs) -> Result<String> {
     if let Some(used) = used
         && let Some(told) = provider_of_gateway(args).await?
     {
-        return provider_check::told(used, told).map(|text| format!("the running gateway uses {text}"));
+        return provider_check::told(&format!("{used}, which the running gateway uses,"), told);
     }
     if let Some((name, provider)) = named_provider(&settings)? {
         return provider_check::check(&name, &provider).await;

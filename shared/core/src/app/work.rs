@@ -26,7 +26,7 @@ impl Fluxgate {
     }
 
     async fn after_panic(&self, lease: &Lease) -> Result<()> {
-        tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job met a defect");
+        tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job panicked");
         match &lease.job {
             // A watch is never given up: its task would have nobody looking at it.
             Job::Watch { .. } => self.ports.queue.again(lease, &lease.job, PANIC_DELAY_MS).await,

@@ -12,7 +12,7 @@ pub struct DenialTerms {
     pub span_ms: u64,
 }
 
-/// The limits of one installation. The defaults are what `--help` and the README state.
+/// The limits of one installation. The defaults are what `--help` and `shared/docs/guides/settings.md` state.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// A request body of the tenant API other than an upload.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::app::{Exported, UsageExport};
+use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::SystemClock;
 use fluxgate_core::time::Timestamp;
@@ -60,5 +61,5 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
         print::note("there is more to tell: too many tasks still run or are minutes old; export again in ten minutes");
     }
     let Exported { events, charged, .. } = sum;
-    print::line(format_args!("{events} events were added to {}; they come to {charged}", args.file.display()))
+    print::line(format_args!("added {} to {}; they come to {charged}", counted(events, "event"), args.file.display()))
 }

@@ -57,8 +57,8 @@ impl Tenancy {
     ///
     /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have; `unknown_model`, naming those that may
     /// be meant, for a new model that the provider does not list; `under_cost`, naming the models, for prices below cost. The last
-    /// two may be allowed. Kind `Unavailable` with code `costs_unknown` for prices of which nobody can say whether they are below
-    /// cost, which may be allowed too. Kind `NotFound` with code `price_not_listed` for removing a price that is not there; kind `Unavailable`
+    /// two may be allowed. Kind `Unavailable` with code `costs_unknown` for prices that cannot be checked against cost, which
+    /// may be allowed too. Kind `NotFound` with code `price_not_listed` for removing a price that is not there; kind `Unavailable`
     /// with code `catalogue_unknown` when nobody can say whether there is a new model; kind `Conflict` with code
     /// `version_conflict` when the tenant is not at the version that a whole book is for. Nothing is written then.
     pub async fn set_prices(&self, id: &TenantId, change: &PricesChange, actor: &Actor) -> Result<PricesChanged> {
@@ -219,8 +219,8 @@ fn refuse_unjudged(before: &PriceBook, after: &PriceBook) -> Result<()> {
     });
     let Some((name, _)) = listed.chain(unlisted).find(|(_, price)| price.may_be_under_cost()) else { return Ok(()) };
     let text = format!(
-        "what runs cost could not be asked, so nobody can say whether {name} would be sold under cost; try again later, or set \
-         it anyway with allow_under_cost=true"
+        "provider costs are unavailable, so the price of {name} cannot be checked against them; try again later, or set it \
+         anyway with allow_under_cost=true"
     );
     Err(Error::unavailable("costs_unknown", text).field(name))
 }

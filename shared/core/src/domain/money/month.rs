@@ -80,7 +80,7 @@ impl From<Zone> for String {
 pub struct Month(u32);
 
 impl Month {
-    /// Years before 0 and months that there are not become the nearest there is.
+    /// Out-of-range years and months are clamped.
     fn new(year: i16, month: i8) -> Self {
         let (year, month) = (u32::try_from(year).unwrap_or(0), u32::try_from(month - 1).unwrap_or(0));
         Self(year * 12 + month.min(11))
