@@ -51,16 +51,7 @@ impl AwsStores {
 
     pub fn stores(&self) -> Stores {
         let store = Arc::new(self.store.clone());
-        Stores {
-            tasks: store.clone(),
-            accounts: store.clone(),
-            tenants: store.clone(),
-            endpoints: store.clone(),
-            deliveries: store.clone(),
-            fair_queue: store.clone(),
-            cursors: store,
-            queue: self.queue.clone(),
-        }
+        Stores::of(store.clone(), self.queue.clone(), store)
     }
 }
 

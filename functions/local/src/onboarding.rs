@@ -20,12 +20,8 @@ const FIRST_TOP_UP: &str = "tenants-add";
 impl DataFolder {
     /// The operator's use cases on this folder.
     pub fn tenancy(&self, provider: Option<Arc<WaveSpeedClient>>) -> Tenancy {
-        let store = Arc::new(self.store.clone());
         Tenancy {
-            tenants: store.clone(),
-            accounts: store.clone(),
-            tasks: store.clone(),
-            endpoints: store,
+            store: Arc::new(self.store.clone()),
             destinations: Arc::new(BucketFolders(self.buckets())),
             provider: provider.clone().map(|provider| -> Arc<dyn Provider> { provider }),
             provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),

@@ -54,7 +54,7 @@ struct Swept {
 impl Sweeper {
     /// What one tenant's audit or export meets does not keep the others from theirs, but fails the invocation.
     async fn sweep(&self, until: Timestamp) -> Result<Value, lambda_runtime::Error> {
-        let mut tenants = self.fluxgate.ports.tenants.ids().await?;
+        let mut tenants = self.fluxgate.ports.store.tenants().ids().await?;
         let mut swept = Swept::default();
         if let Some(export) = &self.export {
             let now = self.fluxgate.ports.clock.now();

@@ -25,8 +25,8 @@ use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{
-    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _, Queue, SystemClock,
-    TaskStore, TenantStore, UsageCursors,
+    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _, Queue, Store,
+    SystemClock, TaskStore, TenantStore, UsageCursors,
 };
 use fluxgate_core::task::{Admission, Finished, NewTask, Output, Signal, Step, Task, Via, transition};
 use fluxgate_core::tenant::{AuditAction, AuditEntry};
@@ -37,6 +37,8 @@ use fluxgate_local::folder::SystemEntropy;
 /// The adapters under test, all on one store.
 #[derive(Clone)]
 pub struct Stores {
+    /// The whole; what follows are its parts.
+    pub store: Arc<dyn Store>,
     pub tasks: Arc<dyn TaskStore>,
     pub accounts: Arc<dyn AccountStore>,
     pub tenants: Arc<dyn TenantStore>,
@@ -101,15 +103,21 @@ impl Stores {
     /// Those of one open database.
     pub fn on(store: SqliteStore) -> Self {
         let store = Arc::new(store);
+        Self::of(store.clone(), store.clone(), store)
+    }
+
+    /// Those of one store with its queue and its cursors.
+    pub fn of<S: Store + 'static>(store: Arc<S>, queue: Arc<dyn Queue>, cursors: Arc<dyn UsageCursors>) -> Self {
         Self {
+            store: store.clone(),
             tasks: store.clone(),
             accounts: store.clone(),
             tenants: store.clone(),
             endpoints: store.clone(),
             deliveries: store.clone(),
-            queue: store.clone(),
-            fair_queue: store.clone(),
-            cursors: store,
+            fair_queue: store,
+            queue,
+            cursors,
         }
     }
 

@@ -18,12 +18,7 @@ use super::{PRICE, Stores, fresh_run};
 /// The use cases over the stores, with no way out.
 pub fn fluxgate(stores: &Stores) -> Fluxgate {
     let ports = Ports {
-        tasks: stores.tasks.clone(),
-        accounts: stores.accounts.clone(),
-        tenants: stores.tenants.clone(),
-        endpoints: stores.endpoints.clone(),
-        deliveries: stores.deliveries.clone(),
-        fair_queue: stores.fair_queue.clone(),
+        store: stores.store.clone(),
         queue: stores.queue.clone(),
         objects: Arc::new(Absent),
         provider: Arc::new(NoProvider::default()),

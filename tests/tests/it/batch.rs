@@ -35,12 +35,7 @@ pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSett
     let entropy = Arc::new(SystemEntropy);
     let queue = Arc::new(SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), entropy.clone()));
     let ports = Ports {
-        tasks: stores.tasks.clone(),
-        accounts: stores.accounts.clone(),
-        tenants: stores.tenants.clone(),
-        endpoints: stores.endpoints.clone(),
-        deliveries: stores.deliveries.clone(),
-        fair_queue: stores.fair_queue.clone(),
+        store: stores.store.clone(),
         queue: queue.clone(),
         objects: Arc::new(Absent),
         provider: Arc::new(NoProvider::default()),

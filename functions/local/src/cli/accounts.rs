@@ -56,13 +56,13 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
             let folder = DataFolder::open_existing(&folder.data)?;
             folder.check_known(&name).await?;
             let tenancy = folder.tenancy(None);
-            let account = tenancy.accounts.account(&name).await?;
+            let account = tenancy.store.accounts().account(&name).await?;
             print::line(line(&name, &account))?;
             account.budget_at(tenancy.clock.now()).map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
         }
         AccountsCommand::TopUp { name, amount, reference, folder } => {
             let tenancy = tenancy(&folder)?;
-            let before = tenancy.accounts.account(&name).await?;
+            let before = tenancy.store.accounts().account(&name).await?;
             let account = tenancy.top_up(&name, amount, &reference, &Actor::cli()).await?;
             if before.total() == account.total() {
                 print::note(format_args!("'{reference}' was topped up before, so nothing was added"));
@@ -81,7 +81,7 @@ pub(super) fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
 async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
     let names = match name {
         Some(name) => vec![name],
-        None => tenancy.tenants.ids().await?,
+        None => tenancy.store.tenants().ids().await?,
     };
     let mut findings = 0;
     for name in &names {

@@ -84,7 +84,7 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
     match args.command {
         PricesCommand::Show { name, folder } => {
             let folder = DataFolder::open_existing(&folder.data)?;
-            let tenant = folder.tenancy(None).tenants.get(&name).await?;
+            let tenant = folder.tenancy(None).store.tenants().get(&name).await?;
             show(&tenant.prices, tenant.version)
         }
         PricesCommand::Set(args) => {

@@ -156,7 +156,7 @@ fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
 async fn change(args: ChangeArgs) -> Result<()> {
     let OneTenant { name, folder } = args.tenant;
     let tenancy = tenancy(&folder)?;
-    let now = tenancy.tenants.get(&name).await?;
+    let now = tenancy.store.tenants().get(&name).await?;
     let limits = args.limits.of(now.limits);
     let now = now.destination;
     let trust = args.trust.as_deref().map(trust).transpose()?;

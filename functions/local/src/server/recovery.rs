@@ -10,7 +10,7 @@ use fluxgate_core::time::Timestamp;
 
 /// What one tenant's look meets keeps no other from its own.
 pub(super) async fn recover(fluxgate: Arc<Fluxgate>) {
-    let tenants = match fluxgate.ports.tenants.ids().await {
+    let tenants = match fluxgate.ports.store.tenants().ids().await {
         Ok(tenants) => tenants,
         Err(error) => {
             tracing::error!(

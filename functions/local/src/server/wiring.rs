@@ -76,12 +76,7 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
 fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, provider_timeout_ms: u64) -> Result<Ports> {
     let store = Arc::new(parts.folder.store.clone());
     Ok(Ports {
-        tasks: store.clone(),
-        accounts: store.clone(),
-        tenants: store.clone(),
-        endpoints: store.clone(),
-        deliveries: store.clone(),
-        fair_queue: store.clone(),
+        store: store.clone(),
         queue: store,
         objects: Arc::new(objects(parts)),
         provider: Arc::new(provider(parts.settings, parts.emulator, provider_timeout_ms)?),

@@ -37,10 +37,10 @@ impl Fluxgate {
     /// Takes the next step of a task.
     pub(super) async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Advanced> {
         // From a late one it takes a step that is void, or none that matters, and the watch comes again.
-        let task = self.ports.tasks.get_eventual(tenant, id).await?;
+        let task = self.ports.store.tasks().get_eventual(tenant, id).await?;
         if self.waits_in_line(&task) {
             // The line would keep a place for one that has left it.
-            return self.take_step(self.ports.tasks.get(tenant, id).await?).await;
+            return self.take_step(self.ports.store.tasks().get(tenant, id).await?).await;
         }
         self.take_step(task).await
     }
@@ -129,14 +129,14 @@ impl Fluxgate {
     /// Writes down that the provider does not know the run, and tells whether it has not for so long that it never will.
     async fn is_lost(&self, task: &Task) -> Result<bool> {
         let now = self.now();
-        let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
+        let timeline = self.ports.store.tasks().timeline(&task.tenant, &task.id).await?;
         let missing: Vec<Timestamp> = timeline
             .iter()
             .filter(|step| [MISSING, MISSING_ONCE].contains(&step.name.as_str()))
             .map(|step| step.at)
             .chain([now])
             .collect();
-        self.ports.tasks.note(&task.tenant, &task.id, &Step::new(now, MISSING).via(Via::Poll)).await?;
+        self.ports.store.tasks().note(&task.tenant, &task.id, &Step::new(now, MISSING).via(Via::Poll)).await?;
         Ok(unbroken_ms(&missing, self.bounds().watch.max_ms * 2) >= LOST_MAX_MS)
     }
 

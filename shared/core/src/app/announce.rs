@@ -25,7 +25,7 @@ impl Fluxgate {
                 }
             }
         } else if before.untold && !change.task.untold {
-            let there = self.ports.deliveries.of_task(before).await?;
+            let there = self.ports.store.deliveries().of_task(before).await?;
             let missing = self.deliveries_of(before, &there, now).await?;
             missing.into_iter().for_each(|delivery| change.deliver(delivery));
         }
@@ -34,7 +34,7 @@ impl Fluxgate {
 
     /// Writes a change; if it is an end that cannot be written with its events, without them.
     pub(super) async fn write(&self, before: &Task, change: &mut Change) -> Result<()> {
-        match self.ports.tasks.apply(change).await {
+        match self.ports.store.tasks().apply(change).await {
             // Who is late reads the task again, and what does not answer would not answer to a smaller change either.
             Err(error)
                 if !matches!(error.kind, Kind::Conflict | Kind::Unavailable)
@@ -44,7 +44,7 @@ impl Fluxgate {
                 let (task, error) = (&change.task, error.with_causes());
                 tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "an end is written without its events");
                 change.put_off_events(self.bounds().wake.first_ms);
-                self.ports.tasks.apply(change).await
+                self.ports.store.tasks().apply(change).await
             }
             written => written,
         }
@@ -59,7 +59,7 @@ impl Fluxgate {
     /// so are those of one that cannot be read.
     async fn deliveries_of(&self, task: &Task, there: &[Delivery], now: Timestamp) -> Result<Vec<Delivery>> {
         let Some(event) = task.state.event() else { return Ok(Vec::new()) };
-        let listed = self.ports.endpoints.list(&task.tenant).await?;
+        let listed = self.ports.store.endpoints().list(&task.tenant).await?;
         let callback = task.callback.is_some().then_some((Target::TaskCallback, DeliveryState::Pending));
         let wanting = listed.endpoints.into_iter().filter(|endpoint| endpoint.wants(event)).map(|endpoint| {
             let state = if endpoint.enabled { DeliveryState::Pending } else { DeliveryState::Held };

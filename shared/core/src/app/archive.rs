@@ -41,9 +41,9 @@ impl Fluxgate {
     /// yet.
     async fn to_archive(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
         let can_be_copied = |task: &Task| !task.to_copy().is_empty() && !task.waits_for_links();
-        let mut task = self.ports.tasks.get_eventual(tenant, id).await?;
+        let mut task = self.ports.store.tasks().get_eventual(tenant, id).await?;
         if !can_be_copied(&task) {
-            task = self.ports.tasks.get(tenant, id).await?;
+            task = self.ports.store.tasks().get(tenant, id).await?;
         }
         let expired = task.unarchived.as_ref().is_some_and(|unarchived| unarchived.expires_at <= self.now());
         Ok((can_be_copied(&task) && !expired).then_some(task))
@@ -51,7 +51,7 @@ impl Fluxgate {
 
     /// What was copied now, and why the rest was not.
     async fn copy_missing(&self, task: &Task) -> Result<(Vec<Copied>, Vec<Refusal>)> {
-        let destination = self.ports.tenants.get_eventual(&task.tenant).await?.destination;
+        let destination = self.ports.store.tenants().get_eventual(&task.tenant).await?.destination;
         let missing = task.to_copy();
         let copying = missing.into_iter().map(|(n, source)| {
             let copied = self.copy(task, &destination, n, source);

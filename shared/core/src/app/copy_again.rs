@@ -12,7 +12,7 @@ impl Fluxgate {
     /// Kind `NotFound` for foreign and unknown ids alike; kind `Conflict`, code `nothing_to_archive`, for a task without such
     /// outputs; kind `Gone`, code `outputs_expired`, when the provider has them no more.
     pub async fn copy_again(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let task = self.ports.tasks.get(tenant, id).await?;
+        let task = self.ports.store.tasks().get(tenant, id).await?;
         let asked_at = self.unarchived(&task)?.asked_at;
         let is_under_way = |asked| self.now().since_ms(asked) < self.bounds().archive_again_ms;
         if asked_at.is_some_and(is_under_way) {

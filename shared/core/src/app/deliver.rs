@@ -26,7 +26,7 @@ const UNTRIED_MAX_MS: u64 = 60_000;
 impl Fluxgate {
     /// Makes one attempt of a pending delivery; of any other it does nothing.
     pub async fn deliver(&self, tenant: &TenantId, id: &DeliveryId) -> Result<JobOutcome> {
-        let (delivery, task) = self.ports.deliveries.get(tenant, id).await?;
+        let (delivery, task) = self.ports.store.deliveries().get(tenant, id).await?;
         if delivery.state != DeliveryState::Pending {
             return Ok(JobOutcome::Done);
         }
@@ -34,12 +34,12 @@ impl Fluxgate {
             Reach::Task => None,
             Reach::Endpoint(endpoint) => Some(*endpoint),
             Reach::Gone(state) => {
-                self.ports.deliveries.update(&delivery.moved(state)).await?;
+                self.ports.store.deliveries().update(&delivery.moved(state)).await?;
                 return Ok(JobOutcome::Done);
             }
         };
         let Some(outgoing) = self.outgoing(&delivery, &task, endpoint.as_ref()).await? else {
-            self.ports.deliveries.update(&delivery.moved(DeliveryState::Exhausted)).await?;
+            self.ports.store.deliveries().update(&delivery.moved(DeliveryState::Exhausted)).await?;
             return Ok(JobOutcome::Done);
         };
         let started = self.now();
@@ -50,7 +50,7 @@ impl Fluxgate {
     /// Sends the jobs of deliveries that nobody has tried for a while: where jobs are sent after the change that makes them, a
     /// crash between loses them. Answers when to look again, if some are too young to tell.
     pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
-        let deliveries = self.ports.deliveries.of_task(task).await?;
+        let deliveries = self.ports.store.deliveries().of_task(task).await?;
         let untried = |delivery: &&Delivery| delivery.state == DeliveryState::Pending && delivery.attempts.is_empty();
         let (lost, young): (Vec<&Delivery>, Vec<&Delivery>) = deliveries
             .iter()
@@ -66,7 +66,7 @@ impl Fluxgate {
 
     async fn endpoint_of(&self, delivery: &Delivery) -> Result<Reach> {
         let Target::Endpoint(id) = &delivery.target else { return Ok(Reach::Task) };
-        let endpoints = &self.ports.endpoints;
+        let endpoints = &self.ports.store.endpoints();
         let endpoint = match endpoints.get_eventual(&delivery.tenant, id).await {
             // It may have been enabled a moment ago, and a held delivery waits for somebody to replay it.
             Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
@@ -111,7 +111,7 @@ impl Fluxgate {
     }
 
     async fn sign_as_provider(&self, delivery: &Delivery, body: &[u8]) -> Result<SignedHeaders> {
-        let secret = self.ports.tenants.get_eventual(&delivery.tenant).await?.webhook_secret;
+        let secret = self.ports.store.tenants().get_eventual(&delivery.tenant).await?.webhook_secret;
         Ok(v3::sign(&secret, &delivery.message_id(), self.now(), body))
     }
 
@@ -137,7 +137,7 @@ impl Fluxgate {
             }
             other => self.next_try(delivery, other),
         };
-        self.ports.deliveries.update(&delivery.attempted(attempt, state)).await?;
+        self.ports.store.deliveries().update(&delivery.attempted(attempt, state)).await?;
         count!("CallbackAttempts", outcome = if state == DeliveryState::Delivered { "delivered" } else { "failed" });
         Ok(after)
     }
@@ -146,7 +146,7 @@ impl Fluxgate {
     async fn disable(&self, endpoint: Option<Endpoint>) -> Result<()> {
         let Some(endpoint) = endpoint else { return Ok(()) };
         tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, "an endpoint answered 410 and was disabled");
-        self.ports.endpoints.disable(&endpoint.tenant, &endpoint.id).await
+        self.ports.store.endpoints().disable(&endpoint.tenant, &endpoint.id).await
     }
 
     fn next_try(&self, delivery: &Delivery, outcome: &SendOutcome) -> (DeliveryState, JobOutcome) {

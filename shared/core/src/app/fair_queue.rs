@@ -62,7 +62,7 @@ impl Fluxgate {
             Some(ticket) => FairQueueQuestion::Check { tenant: task.tenant.clone(), ticket },
             // It was admitted before the account had limits.
             None => {
-                let weight = self.ports.tenants.get_eventual(&task.tenant).await?.limits.weight();
+                let weight = self.ports.store.tenants().get_eventual(&task.tenant).await?.limits.weight();
                 FairQueueQuestion::Enter { tenant: task.tenant.clone(), weight }
             }
         };
@@ -103,7 +103,7 @@ impl Fluxgate {
             return Ok(());
         }
         let mut found = BTreeMap::new();
-        for tenant in self.ports.tenants.ids().await? {
+        for tenant in self.ports.store.tenants().ids().await? {
             let live = match self.live_tasks(&tenant, Timestamp(i64::MAX)).await {
                 Ok(live) => live,
                 // A count without them would free what they hold.
@@ -122,13 +122,13 @@ impl Fluxgate {
         // Whoever counts need not know the limits.
         let capacity = self.settings.capacity.unwrap_or(Capacity { per_minute: None, concurrency: None });
         let question = FairQueueQuestion::Recount { found, until };
-        self.ports.fair_queue.ask(&FairQueueRequest { now: self.now(), capacity, question }).await.map(drop)
+        self.ports.store.fair_queue().ask(&FairQueueRequest { now: self.now(), capacity, question }).await.map(drop)
     }
 
     async fn ask_fair_queue(&self, question: FairQueueQuestion) -> Result<Option<FairQueueAnswer>> {
         let Some(capacity) = self.settings.capacity else { return Ok(None) };
         let request = FairQueueRequest { now: self.now(), capacity, question };
-        self.ports.fair_queue.ask(&request).await.map(Some)
+        self.ports.store.fair_queue().ask(&request).await.map(Some)
     }
 }
 

@@ -45,20 +45,12 @@ use crate::base::time::Timestamp;
 use crate::domain::fair_queue::Capacity;
 use crate::domain::task::{BaseUrl, OutputLinks};
 use crate::domain::webhook::CapabilityKey;
-use crate::port::{
-    AccountStore, AddressGuard, CallbackSender, Clock, DeliveryStore, EndpointStore, Entropy, FairQueueStore,
-    ObjectStore, OutputFetcher, Provider, Queue, TaskStore, TenantStore,
-};
+use crate::port::{AddressGuard, CallbackSender, Clock, Entropy, ObjectStore, OutputFetcher, Provider, Queue, Store};
 
 /// Everything the use cases need of the world.
 #[derive(Clone)]
 pub struct Ports {
-    pub tasks: Arc<dyn TaskStore>,
-    pub accounts: Arc<dyn AccountStore>,
-    pub tenants: Arc<dyn TenantStore>,
-    pub endpoints: Arc<dyn EndpointStore>,
-    pub deliveries: Arc<dyn DeliveryStore>,
-    pub fair_queue: Arc<dyn FairQueueStore>,
+    pub store: Arc<dyn Store>,
     pub queue: Arc<dyn Queue>,
     pub objects: Arc<dyn ObjectStore>,
     pub provider: Arc<dyn Provider>,

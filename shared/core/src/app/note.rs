@@ -16,11 +16,11 @@ impl Fluxgate {
         enough: impl Fn(&[Step]) -> bool + Send,
     ) -> Result<bool> {
         for _ in 0..ROUNDS_MAX {
-            let timeline = self.ports.tasks.timeline(&task.tenant, &task.id).await?;
+            let timeline = self.ports.store.tasks().timeline(&task.tenant, &task.id).await?;
             if enough(&timeline) {
                 return Ok(false);
             }
-            match self.ports.tasks.note_over(&task.tenant, &task.id, timeline.len(), step).await {
+            match self.ports.store.tasks().note_over(&task.tenant, &task.id, timeline.len(), step).await {
                 Err(error) if error.is(Reason::VersionMoved) => {}
                 noted => return noted.map(|()| true),
             }

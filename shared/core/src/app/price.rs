@@ -25,7 +25,7 @@ impl Fluxgate {
         let catalogue = self.ports.provider.catalogue().await?;
         let model = catalogue.model(model)?;
         self.check_sizes(model, inputs)?;
-        let book = self.ports.tenants.get_eventual(tenant).await?.prices;
+        let book = self.ports.store.tenants().get_eventual(tenant).await?.prices;
         Ok(self.quote(&book, model, inputs).await?.price)
     }
 
@@ -40,7 +40,7 @@ impl Fluxgate {
     /// The catalogue's entries of the models that the tenant may use, at its prices.
     pub async fn models(&self, tenant: &TenantId) -> Result<Vec<Value>> {
         let catalogue = self.ports.provider.catalogue().await?;
-        let book = self.ports.tenants.get_eventual(tenant).await?.prices;
+        let book = self.ports.store.tenants().get_eventual(tenant).await?.prices;
         Ok(price_list::entries(&catalogue, &book))
     }
 }

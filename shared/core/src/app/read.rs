@@ -24,7 +24,7 @@ pub struct TaskTimeline {
 impl Fluxgate {
     /// The task in the provider's words, its outputs as URLs that download. Kind `NotFound` for foreign and unknown ids alike.
     pub async fn prediction(&self, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
-        let task = self.ports.tasks.get(tenant, id).await?;
+        let task = self.ports.store.tasks().get(tenant, id).await?;
         self.view(&task).await
     }
 
@@ -57,7 +57,7 @@ impl Fluxgate {
     }
 
     async fn presigned(&self, task: &Task, outputs: &[Output], terms: LinkTerms) -> Result<Vec<String>> {
-        let destination = self.ports.tenants.get_eventual(&task.tenant).await?.destination;
+        let destination = self.ports.store.tenants().get_eventual(&task.tenant).await?.destination;
         let mut links = Vec::with_capacity(outputs.len());
         for output in outputs {
             links.push(self.ports.objects.presign(&task.tenant, &destination, output, terms).await?);
@@ -79,7 +79,7 @@ impl Fluxgate {
         if !self.settings.capability.verify_output(link) || link.expires < self.now() {
             return Err(unknown());
         }
-        let task = self.ports.tasks.get(link.tenant, link.task).await?;
+        let task = self.ports.store.tasks().get(link.tenant, link.task).await?;
         let output = match task.produced().nth(link.n).ok_or_else(unknown)? {
             Produced::AtProvider(link) => return Ok(link.url.clone()),
             Produced::Archived(output) => output,
@@ -91,9 +91,9 @@ impl Fluxgate {
 
     /// Every step and delivery of one task. Kind `NotFound` for foreign and unknown ids alike.
     pub async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskTimeline> {
-        let task = self.ports.tasks.get(tenant, id).await?;
-        let steps = self.ports.tasks.timeline(tenant, id).await?;
-        let deliveries = self.ports.deliveries.of_task(&task).await?;
+        let task = self.ports.store.tasks().get(tenant, id).await?;
+        let steps = self.ports.store.tasks().timeline(tenant, id).await?;
+        let deliveries = self.ports.store.deliveries().of_task(&task).await?;
         Ok(TaskTimeline { task, steps, deliveries })
     }
 }

@@ -102,7 +102,7 @@ impl Fluxgate {
     }
 
     async fn charges_unarchived(&self, tenant: &TenantId) -> Result<bool> {
-        Ok(self.ports.tenants.get_eventual(tenant).await?.unarchived == UnarchivedOutputs::Charge)
+        Ok(self.ports.store.tenants().get_eventual(tenant).await?.unarchived == UnarchivedOutputs::Charge)
     }
 
     /// Writes down why a copy failed, so that the tenant can mend it in time. A reason that lasts is written once.

@@ -61,7 +61,8 @@ impl Fluxgate {
     }
 
     async fn look(&self, task: &Task) -> Result<Look> {
-        let sought = Sought::of(parse_inputs(&self.ports.tasks.inputs(&task.tenant, &task.id).await?), &task.uploads);
+        let sought =
+            Sought::of(parse_inputs(&self.ports.store.tasks().inputs(&task.tenant, &task.id).await?), &task.uploads);
         let stretch = self.stretch(task, &sought);
         let may_deny = self.now() >= stretch.until && self.now().since_ms(stretch.from) < LIST_KEPT_MS;
         if !sought.is_whole() && !may_deny {
@@ -79,7 +80,7 @@ impl Fluxgate {
             runs.into_iter().filter(|run| sought.is(run) || (speaks && sought.may_be(run))).collect();
         runs.sort_by_key(|run| run.created_at);
         let ids: Vec<_> = runs.iter().map(|run| run.id.clone()).collect();
-        let claimed = self.ports.tasks.claimed(&ids).await?;
+        let claimed = self.ports.store.tasks().claimed(&ids).await?;
         runs.retain(|run| !claimed.contains(&run.id));
         // A younger one may belong to a submit that is still waiting for its answer.
         let settled = |run: &ProviderRun| {

@@ -97,7 +97,7 @@ impl Fluxgate {
 
     /// Writes the intent.
     pub(super) async fn start(&self, task: Task, intent: Signal) -> Result<Started> {
-        let inputs = self.ports.tasks.inputs(&task.tenant, &task.id).await?;
+        let inputs = self.ports.store.tasks().inputs(&task.tenant, &task.id).await?;
         Ok(match self.signal(task, intent).await? {
             SignalOutcome::Changed(task) if task.state == State::Submitting => Started::Now(Box::new(task), inputs),
             other => Started::NotNow(Box::new(other.task())),

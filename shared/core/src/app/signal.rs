@@ -68,7 +68,7 @@ impl Fluxgate {
                 }
                 Err(error) if error.is(Reason::VersionMoved) => {
                     let given_up_in = task.state;
-                    task = self.ports.tasks.get(&task.tenant, &task.id).await?;
+                    task = self.ports.store.tasks().get(&task.tenant, &task.id).await?;
                     if signal.is_of_one_version() {
                         return Ok(SignalOutcome::Unchanged(task));
                     }
@@ -136,7 +136,7 @@ impl Fluxgate {
     /// News of a run from outside, by a webhook whose capability was checked.
     pub async fn apply_signal(&self, tenant: &crate::base::id::TenantId, id: &TaskId, news: Signal) -> Result<()> {
         // What is over stays over, whose run it is stays so, and any other change of a late one is a conflict.
-        let task = self.ports.tasks.get_eventual(tenant, id).await?;
+        let task = self.ports.store.tasks().get_eventual(tenant, id).await?;
         match self.signal(task.clone(), news.clone()).await {
             // An equal task was given this run by the provider's list; the provider need not tell again, the operator shall know.
             Err(error) if error.is(Reason::RunClaimed) => {

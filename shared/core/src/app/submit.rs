@@ -39,7 +39,7 @@ impl Fluxgate {
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
         if let Some(idempotency) = &idempotency
-            && let Some(task) = self.ports.tasks.existing(&request.tenant, idempotency, self.now()).await?
+            && let Some(task) = self.ports.store.tasks().existing(&request.tenant, idempotency, self.now()).await?
         {
             return Ok(task);
         }
@@ -62,7 +62,7 @@ impl Fluxgate {
         let admission = Admission { tasks_in_flight_max, ..self.admission(new, inputs, idempotency, place)? };
         let (tenant, ticket) = (admission.task.tenant.clone(), admission.task.ticket);
         let inputs = admission.inputs.clone();
-        let admitted = self.ports.tasks.admit(admission).await;
+        let admitted = self.ports.store.tasks().admit(admission).await;
         if let (Some(ticket), false) = (ticket, matches!(admitted, Ok(Admitted::New(_)))) {
             self.leave_fair_queue(&tenant, ticket, true).await;
         }
@@ -79,7 +79,7 @@ impl Fluxgate {
     ///
     /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code `tenant_suspended`.
     pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
-        let tenant = self.ports.tenants.get_eventual(id).await.map_err(|error| match error.kind {
+        let tenant = self.ports.store.tenants().get_eventual(id).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(Kind::Unauthenticated, "tenant_unknown", "the token's tenant is no more"),
             _ => error,
         })?;

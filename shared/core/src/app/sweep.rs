@@ -62,12 +62,12 @@ impl Fluxgate {
     /// Kind `Unavailable` with code `audit_unfinished` when `until` comes first.
     pub async fn sweep(&self, tenant: &TenantId, until: Timestamp) -> Result<TenantSweep> {
         let count = CountId(self.ports.entropy.u64() >> 4);
-        self.ports.accounts.recount_budget(tenant, self.now(), count).await?;
-        let before = self.ports.accounts.account(tenant).await?;
+        self.ports.store.accounts().recount_budget(tenant, self.now(), count).await?;
+        let before = self.ports.store.accounts().account(tenant).await?;
         let mut walk = Walk::default();
         let oldest = self.now().0 - i64::try_from(self.life_max_ms()).unwrap_or(i64::MAX);
         self.walk(tenant, &mut walk, until, |_, last| last.created_at.0 < oldest).await?;
-        let after = self.ports.accounts.account(tenant).await?;
+        let after = self.ports.store.accounts().account(tenant).await?;
         let settled = before == after;
         if settled && after.held.0 > walk.reserved() {
             let most = walk.pages + OLDER_PAGES_MAX;
@@ -110,7 +110,7 @@ impl Fluxgate {
             if self.now() >= until {
                 return Err(Error::unavailable("sweep_unfinished", "the time was up before all tasks were looked at"));
             }
-            let page = self.ports.tasks.list(tenant, walk.before.as_ref(), PAGE).await?;
+            let page = self.ports.store.tasks().list(tenant, walk.before.as_ref(), PAGE).await?;
             let Some(last) = page.last().cloned() else { return Ok(()) };
             walk.before = Some(last.id.clone());
             walk.pages += 1;

@@ -94,7 +94,7 @@ fn too_full(most: usize, earlier: bool) -> Error {
 impl Fluxgate {
     /// As [`read_usage`].
     pub async fn usage(&self, query: &UsageQuery<'_>) -> Result<UsageReport> {
-        read_usage(&*self.ports.tasks, self.bounds(), query).await
+        read_usage(self.ports.store.tasks(), self.bounds(), query).await
     }
 
     /// What was charged and what is held for the tasks that were made in the window, newest first. Kind `Invalid` as in
@@ -102,7 +102,8 @@ impl Fluxgate {
     pub async fn charges(&self, tenant: &TenantId, made: Window) -> Result<Vec<Charge>> {
         let mut charges = Vec::new();
         let span = Span { made, from: made.from };
-        each_task(&*self.ports.tasks, self.bounds(), tenant, span, |task| charges.extend(Charge::of(task))).await?;
+        each_task(self.ports.store.tasks(), self.bounds(), tenant, span, |task| charges.extend(Charge::of(task)))
+            .await?;
         Ok(charges)
     }
 
@@ -110,7 +111,7 @@ impl Fluxgate {
     pub async fn charges_of(&self, tenant: &TenantId, ids: &[TaskId]) -> Result<Vec<Charge>> {
         let mut charges = Vec::new();
         for id in ids {
-            match self.ports.tasks.get(tenant, id).await {
+            match self.ports.store.tasks().get(tenant, id).await {
                 Ok(task) => charges.extend(Charge::of(&task)),
                 Err(error) if error.kind == Kind::NotFound => {}
                 Err(error) => return Err(error),

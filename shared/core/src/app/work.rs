@@ -42,7 +42,7 @@ impl Fluxgate {
                 self.after_watch(lease, *round, advanced).await
             }
             Job::Wake { tenant, task, version, round } => {
-                let advanced = match self.ports.tasks.get(tenant, task).await {
+                let advanced = match self.ports.store.tasks().get(tenant, task).await {
                     Ok(task) if task.version == *version => self.take_step(task).await,
                     Err(error) if error.kind != Kind::NotFound => Err(error),
                     // It has moved on, or was never written.

@@ -15,6 +15,7 @@ mod output_fetcher;
 mod provider;
 mod provider_books;
 mod queue;
+mod store;
 mod task_store;
 mod tenant_store;
 mod usage_cursors;
@@ -34,6 +35,7 @@ pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, O
 pub use provider::{Provider, PutOff, RunList, SubmitAnswer, SubmitCall, Upload};
 pub use provider_books::{AccountCheck, ProviderBooks};
 pub use queue::{DeadLetter, Lease, Queue};
+pub use store::Store;
 pub use task_store::{Admitted, TaskStore};
 pub use tenant_store::TenantStore;
 pub use usage_cursors::UsageCursors;

@@ -56,8 +56,8 @@ pub(crate) async fn account(
     Path(id): Path<String>,
 ) -> Result<Json<AccountView>, Problem> {
     let id = tenant_id(&id)?;
-    tenancy.tenants.get(&id).await?;
-    Ok(Json(view(&tenancy, &tenancy.accounts.account(&id).await?)))
+    tenancy.store.tenants().get(&id).await?;
+    Ok(Json(view(&tenancy, &tenancy.store.accounts().account(&id).await?)))
 }
 
 /// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as well.

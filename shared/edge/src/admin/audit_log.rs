@@ -41,7 +41,7 @@ struct AuditView {
 pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>, query: Query) -> Result<Json<AuditPage>, Problem> {
     let before = query.text("before")?.map(AuditId::parse).transpose().map_err(|error| error.field("before"))?;
     let limit = query.text("limit")?.map_or(Ok(LIMIT), limit)?;
-    let entries = tenancy.tenants.audit_log(before.as_ref(), limit).await?;
+    let entries = tenancy.store.tenants().audit_log(before.as_ref(), limit).await?;
     let next = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id.clone());
     Ok(Json(AuditPage { entries: entries.into_iter().map(view).collect(), next }))
 }

@@ -34,7 +34,7 @@ pub(crate) async fn get(
     State(tenancy): State<Arc<Tenancy>>,
     Path(id): Path<String>,
 ) -> Result<Json<PriceBookTerms>, Problem> {
-    let tenant = tenancy.tenants.get(&tenant_id(&id)?).await?;
+    let tenant = tenancy.store.tenants().get(&tenant_id(&id)?).await?;
     Ok(Json(PriceBookTerms::of(&tenant.prices, tenant.version)))
 }
 

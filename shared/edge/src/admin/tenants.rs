@@ -107,11 +107,11 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>) -> Answer<Vec<TenantView>> {
-    Ok(Json(tenancy.tenants.list().await?.into_iter().map(view).collect()))
+    Ok(Json(tenancy.store.tenants().list().await?.into_iter().map(view).collect()))
 }
 
 pub(crate) async fn get(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<TenantView> {
-    Ok(Json(view(tenancy.tenants.get(&tenant_id(&id)?).await?)))
+    Ok(Json(view(tenancy.store.tenants().get(&tenant_id(&id)?).await?)))
 }
 
 pub(crate) async fn change(
@@ -169,7 +169,7 @@ struct CheckView {
 }
 
 pub(crate) async fn probe(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<ProbeView> {
-    let tenant = tenancy.tenants.get(&tenant_id(&id)?).await?;
+    let tenant = tenancy.store.tenants().get(&tenant_id(&id)?).await?;
     let checks = tenancy.destinations.probe(&tenant.id, &tenant.destination).await?;
     let passed = checks.iter().all(|check| check.passed);
     let views = checks.into_iter().map(|check| CheckView { name: check.name, passed: check.passed, text: check.text });

@@ -66,7 +66,7 @@ pub(crate) async fn create(
     let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
     let endpoints_max = edge.fluxgate.bounds().endpoints_max;
     // The write decides; a tenant that is full is not worth a look-up.
-    if ports.endpoints.list(&principal.tenant).await?.len() >= endpoints_max {
+    if ports.store.endpoints().list(&principal.tenant).await?.len() >= endpoints_max {
         return Err(too_many_endpoints(endpoints_max).into());
     }
     // Last, because a name may take its time.
@@ -85,7 +85,7 @@ pub(crate) async fn create(
         enabled: true,
         created_at: now,
     };
-    ports.endpoints.create(&endpoint, endpoints_max).await?;
+    ports.store.endpoints().create(&endpoint, endpoints_max).await?;
     let view = EndpointView { secret: Some(secret.expose().to_owned()), ..view(&endpoint) };
     Ok((StatusCode::CREATED, Json(view)))
 }
@@ -100,7 +100,7 @@ pub(crate) async fn list(
     Bearer(principal): Bearer,
 ) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
     principal.require(Scope::Endpoints)?;
-    let listed = edge.fluxgate.ports.endpoints.list(&principal.tenant).await?;
+    let listed = edge.fluxgate.ports.store.endpoints().list(&principal.tenant).await?;
     Ok(Json(listed.endpoints.iter().map(view).collect()))
 }
 
@@ -115,7 +115,7 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> std::result::Result<Json<EndpointView>, Problem> {
     principal.require(Scope::Endpoints)?;
-    let endpoint = edge.fluxgate.ports.endpoints.get(&principal.tenant, &endpoint_id(&id)?).await?;
+    let endpoint = edge.fluxgate.ports.store.endpoints().get(&principal.tenant, &endpoint_id(&id)?).await?;
     Ok(Json(view(&endpoint)))
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
 ) -> std::result::Result<StatusCode, Problem> {
     principal.require(Scope::Endpoints)?;
-    edge.fluxgate.ports.endpoints.delete(&principal.tenant, &endpoint_id(&id)?).await?;
+    edge.fluxgate.ports.store.endpoints().delete(&principal.tenant, &endpoint_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

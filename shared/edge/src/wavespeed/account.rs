@@ -29,7 +29,7 @@ pub(crate) async fn balance(
 ) -> Result<Json<Envelope<Balance>>, WaveSpeedError> {
     principal.require(Scope::Billing)?;
     let ports = &edge.fluxgate.ports;
-    let account = ports.accounts.account(&principal.tenant).await?;
+    let account = ports.store.accounts().account(&principal.tenant).await?;
     Ok(success(Balance { balance: account.spendable(ports.clock.now()).usd() }))
 }
 
@@ -49,6 +49,6 @@ pub(crate) async fn webhook_secret(
     WaveSpeedBearer(principal): WaveSpeedBearer,
 ) -> Result<Json<Envelope<WebhookSecret>>, WaveSpeedError> {
     principal.require(Scope::Endpoints)?;
-    let tenant = edge.fluxgate.ports.tenants.get_eventual(&principal.tenant).await?;
+    let tenant = edge.fluxgate.ports.store.tenants().get_eventual(&principal.tenant).await?;
     Ok(success(WebhookSecret { secret: tenant.webhook_secret.expose().to_owned() }))
 }

@@ -72,7 +72,7 @@ pub(crate) async fn list(
     let mut items = Vec::new();
     let mut before = until.map(|until| TaskId::lowest_at(until.plus_ms(1)));
     for _ in 0..SCAN_MAX / PAGE_TASKS {
-        let tasks = fluxgate.ports.tasks.list(&principal.tenant, before.as_ref(), PAGE_TASKS).await?;
+        let tasks = fluxgate.ports.store.tasks().list(&principal.tenant, before.as_ref(), PAGE_TASKS).await?;
         let Some(last) = tasks.last() else { return Ok(success(Page { page: request.page, items })) };
         before = Some(last.id.clone());
         for task in &tasks {

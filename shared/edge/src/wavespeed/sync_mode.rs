@@ -56,7 +56,7 @@ pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<
 async fn until_end(fluxgate: &Fluxgate, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
     let mut pause = LOOK_FIRST;
     loop {
-        let task = fluxgate.ports.tasks.get(tenant, id).await?;
+        let task = fluxgate.ports.store.tasks().get(tenant, id).await?;
         if task.state.is_end() {
             return fluxgate.view(&task).await;
         }

@@ -64,7 +64,7 @@ fn edge(
     keys: Arc<dyn KeySetFetcher>,
 ) -> Edge {
     let completion = if linking.public_url.is_some() { "webhook" } else { "poll" };
-    let authenticator = Authenticator::new(ports.tenants.clone(), keys, Arc::new(SystemClock), AuthBounds::default());
+    let authenticator = Authenticator::new(ports.store.clone(), keys, Arc::new(SystemClock), AuthBounds::default());
     let throttle = Throttle::new(Arc::new(SystemClock), bounds.request_rate);
     let in_flight = BytesInFlight::new(&bounds);
     Edge {

@@ -86,12 +86,7 @@ impl Parts {
     /// Every port that the table and the queues are; the others are absent until a function sets them.
     pub(super) fn ports(&self) -> Ports {
         Ports {
-            tasks: self.store.clone(),
-            accounts: self.store.clone(),
-            tenants: self.store.clone(),
-            endpoints: self.store.clone(),
-            deliveries: self.store.clone(),
-            fair_queue: self.store.clone(),
+            store: self.store.clone(),
             queue: self.queue.clone(),
             objects: Arc::new(Absent),
             provider: Arc::new(NoProvider::default()),

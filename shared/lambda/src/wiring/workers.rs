@@ -58,10 +58,10 @@ pub async fn sweeper(env: &Environment) -> Result<Sweeper, InitError> {
     let SweeperConfig { base, watch_queue, export } = SweeperConfig::read(env)?;
     let queues = QueueUrls { watch: Some(watch_queue), ..QueueUrls::default() };
     let parts = Parts::open(base, queues, None).await?;
-    let Ports { tasks, tenants, clock, .. } = parts.ports();
+    let Ports { clock, .. } = parts.ports();
     let export = export.map(|to| UsageExport {
-        tasks,
-        tenants,
+        tasks: parts.store.clone(),
+        tenants: parts.store.clone(),
         cursors: parts.store.clone(),
         sink: Arc::new(export_bucket(&parts, &to)),
         clock,
@@ -73,14 +73,11 @@ pub async fn sweeper(env: &Environment) -> Result<Sweeper, InitError> {
 pub async fn admin(env: &Environment) -> Result<Arc<Tenancy>, InitError> {
     let AdminConfig { base, provider } = AdminConfig::read(env)?;
     let parts = Parts::open(base, QueueUrls::default(), None).await?;
-    let Ports { tenants, accounts, tasks, endpoints, clock, entropy, .. } = parts.ports();
+    let Ports { store, clock, entropy, .. } = parts.ports();
     let destinations = Arc::new(TenantRoles(roles(&parts)));
     let provider = Arc::new(provider_client(&parts, &provider, bounds(None).provider_timeout_ms)?);
     Ok(Arc::new(Tenancy {
-        tenants,
-        accounts,
-        tasks,
-        endpoints,
+        store,
         destinations,
         provider: Some(provider.clone()),
         provider_books: Some(provider),

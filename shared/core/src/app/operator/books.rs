@@ -33,7 +33,7 @@ const READINGS_MAX: usize = 8;
 impl Tenancy {
     /// See [`check_books`].
     pub async fn check_books(&self, tenant: &TenantId) -> Result<Vec<BooksFinding>> {
-        check_books(&*self.accounts, &*self.tasks, tenant).await
+        check_books(self.store.accounts(), self.store.tasks(), tenant).await
     }
 }
 

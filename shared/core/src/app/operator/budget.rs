@@ -11,8 +11,8 @@ use crate::domain::tenant::{Actor, AuditAction};
 impl Tenancy {
     /// The budget in force with the month as it stands now; `None` for a tenant without.
     pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
-        self.tenants.get(tenant).await?;
-        Ok(self.accounts.account(tenant).await?.budget_at(self.now()))
+        self.store.tenants().get(tenant).await?;
+        Ok(self.store.accounts().account(tenant).await?.budget_at(self.now()))
     }
 
     /// Sets the budget of runs that are submitted from now on, or takes it away.
@@ -25,9 +25,9 @@ impl Tenancy {
         budget: Option<Budget>,
         actor: &Actor,
     ) -> Result<Option<Allowance>> {
-        self.tenants.get(tenant).await?;
+        self.store.tenants().get(tenant).await?;
         let now = self.now();
         let entry = self.entry(actor, AuditAction::BudgetChanged, tenant, json!({ "budget": budget }));
-        Ok(self.accounts.set_budget(tenant, budget, now, &entry).await?.budget_at(now))
+        Ok(self.store.accounts().set_budget(tenant, budget, now, &entry).await?.budget_at(now))
     }
 }

@@ -34,7 +34,7 @@ impl Tenancy {
     /// `issuer_ambiguous` as when a tenant is made, and with code `version_conflict` when somebody else changed the tenant
     /// meanwhile. Nothing is written then.
     pub async fn change(&self, id: &TenantId, change: TenantChange, actor: &Actor) -> Result<Tenant> {
-        let mut tenant = self.tenants.get(id).await?;
+        let mut tenant = self.store.tenants().get(id).await?;
         if change.is_empty() {
             let text = "say what to change: 'trust', 'destination', 'limits' or 'unarchived'";
             return Err(Error::invalid("nothing_to_change", text));
@@ -54,7 +54,7 @@ impl Tenancy {
         }
         tenant.version += 1;
         let entry = self.entry(actor, AuditAction::TenantChanged, id, told(&tenant));
-        self.tenants.update(&tenant, &entry).await?;
+        self.store.tenants().update(&tenant, &entry).await?;
         Ok(tenant)
     }
 
@@ -70,13 +70,13 @@ impl Tenancy {
     }
 
     async fn enter(&self, id: &TenantId, state: TenantState, action: AuditAction, actor: &Actor) -> Result<Tenant> {
-        let mut tenant = self.tenants.get(id).await?;
+        let mut tenant = self.store.tenants().get(id).await?;
         if tenant.state == state {
             return Ok(tenant);
         }
         tenant.state = state;
         tenant.version += 1;
-        self.tenants.update(&tenant, &self.entry(actor, action, id, json!({}))).await?;
+        self.store.tenants().update(&tenant, &self.entry(actor, action, id, json!({}))).await?;
         Ok(tenant)
     }
 }

@@ -28,17 +28,11 @@ use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
 use crate::domain::tenant::{Actor, AuditAction, AuditEntry};
-use crate::port::{
-    AccountCheck, AccountStore, Clock, Destinations, EndpointStore, Entropy, Ids as _, Provider, ProviderBooks,
-    TaskStore, TenantStore,
-};
+use crate::port::{AccountCheck, Clock, Destinations, Entropy, Ids as _, Provider, ProviderBooks, Store};
 
 /// The operator's use cases over what they need of the world.
 pub struct Tenancy {
-    pub tenants: Arc<dyn TenantStore>,
-    pub accounts: Arc<dyn AccountStore>,
-    pub tasks: Arc<dyn TaskStore>,
-    pub endpoints: Arc<dyn EndpointStore>,
+    pub store: Arc<dyn Store>,
     pub destinations: Arc<dyn Destinations>,
     /// Knows what models cost; without it prices are judged by their terms alone.
     pub provider: Option<Arc<dyn Provider>>,

@@ -46,21 +46,21 @@ impl Tenancy {
         };
         self.destinations.prepare(&tenant.destination).await?;
         let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
-        self.tenants.create(&tenant, &entry).await?;
+        self.store.tenants().create(&tenant, &entry).await?;
         Ok(tenant)
     }
 
     /// What a deleted tenant left behind would be shown to the new one.
     async fn check_name(&self, id: &TenantId) -> Result<()> {
-        match self.tenants.get(id).await {
+        match self.store.tenants().get(id).await {
             Err(error) if error.kind == Kind::NotFound => {}
             Err(error) => return Err(error),
             // The store says it better.
             Ok(_) => return Ok(()),
         }
-        let unused = self.accounts.account(id).await? == Account::default()
-            && self.tasks.list(id, None, 1).await?.is_empty()
-            && self.endpoints.list(id).await?.is_empty();
+        let unused = self.store.accounts().account(id).await? == Account::default()
+            && self.store.tasks().list(id, None, 1).await?.is_empty()
+            && self.store.endpoints().list(id).await?.is_empty();
         if unused {
             return Ok(());
         }

@@ -80,7 +80,7 @@ impl Tenancy {
         catalogue: Option<&Catalogue>,
         actor: &Actor,
     ) -> Result<PricesChanged> {
-        let mut tenant = self.tenants.get(id).await?;
+        let mut tenant = self.store.tenants().get(id).await?;
         let before = tenant.prices.clone();
         let prices = change.edit.of(&before, tenant.version)?;
         prices.check()?;
@@ -98,7 +98,7 @@ impl Tenancy {
             tenant.prices = prices;
             tenant.version += 1;
             let detail = told(&before, &tenant.prices, &under_cost);
-            self.tenants.update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
+            self.store.tenants().update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
         }
         let (prices, version) = (tenant.prices, tenant.version);
         Ok(PricesChanged { prices, version, under_cost, costs_known: catalogue.is_some() })

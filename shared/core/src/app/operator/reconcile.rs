@@ -57,17 +57,17 @@ impl Tenancy {
         let made = Window { from: crate::base::time::Timestamp(from), until: window.until };
         for tenant in self.everybody().await? {
             let show = |task: &Task| ours.add(task, window);
-            each_task(&*self.tasks, &Bounds::default(), &tenant, Span { made, from: window.from }, show).await?;
+            each_task(self.store.tasks(), &Bounds::default(), &tenant, Span { made, from: window.from }, show).await?;
         }
         Ok(ours)
     }
 
     /// The tenants, and those that were deleted: their books are kept.
     async fn everybody(&self) -> Result<BTreeSet<TenantId>> {
-        let mut all: BTreeSet<TenantId> = self.tenants.ids().await?.into_iter().collect();
+        let mut all: BTreeSet<TenantId> = self.store.tenants().ids().await?.into_iter().collect();
         let mut before: Option<AuditId> = None;
         loop {
-            let entries = self.tenants.audit_log(before.as_ref(), ENTRIES).await?;
+            let entries = self.store.tenants().audit_log(before.as_ref(), ENTRIES).await?;
             let Some(last) = entries.last() else { return Ok(all) };
             before = Some(last.id.clone());
             let deleted = entries.into_iter().filter(|entry| entry.action == AuditAction::TenantDeleted);
@@ -79,7 +79,7 @@ impl Tenancy {
     async fn given_up(&self, tasks: &[(TenantId, TaskId)]) -> Result<BTreeMap<RunId, (TenantId, TaskId)>> {
         let mut runs = BTreeMap::new();
         for (tenant, task) in tasks {
-            let steps = self.tasks.timeline(tenant, task).await?;
+            let steps = self.store.tasks().timeline(tenant, task).await?;
             let orphaned = steps.iter().filter_map(orphaned_run);
             runs.extend(orphaned.map(|run| (run, (tenant.clone(), task.clone()))));
         }

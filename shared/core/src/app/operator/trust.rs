@@ -27,7 +27,7 @@ impl Tenancy {
                 return Err(invalid(format!("the issuer '{}' {text}", trust.issuer)));
             }
             // The store decides; who is refused here has prepared nothing yet.
-            let others = self.tenants.trusting(&trust.issuer).await?;
+            let others = self.store.tenants().trusting(&trust.issuer).await?;
             Trust::check_ambiguity(tenant, trusts, &trust.issuer, &others)?;
         }
         Ok(())

@@ -1,0 +1,36 @@
+//! The store: everything that a change may have to write in one transaction.
+
+use super::{AccountStore, DeliveryStore, EndpointStore, FairQueueStore, TaskStore, TenantStore};
+
+/// What shares transactions is one port, so that no wiring can mix two: a task, its hold, its deliveries and its slot lie in one
+/// database, or in one table.
+pub trait Store: TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore {}
+
+impl<T> Store for T where T: TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore {}
+
+/// Its parts by name: several of them have a method of one name.
+impl dyn Store {
+    pub fn tasks(&self) -> &dyn TaskStore {
+        self
+    }
+
+    pub fn accounts(&self) -> &dyn AccountStore {
+        self
+    }
+
+    pub fn tenants(&self) -> &dyn TenantStore {
+        self
+    }
+
+    pub fn endpoints(&self) -> &dyn EndpointStore {
+        self
+    }
+
+    pub fn deliveries(&self) -> &dyn DeliveryStore {
+        self
+    }
+
+    pub fn fair_queue(&self) -> &dyn FairQueueStore {
+        self
+    }
+}
