@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use anyhow::{Result, anyhow, bail};
+use fluxgate_core::day::Day;
 pub use fluxgate_listen::listen_address;
 use ipnet::IpNet;
 use serde::de::Error as _;
@@ -21,6 +22,11 @@ pub fn http_url(text: &str) -> Result<Url> {
         }
         _ => bail!("'{text}' is no URL of a web server; it begins with http:// or https:// and names a host"),
     }
+}
+
+/// A day of UTC.
+pub fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
 }
 
 /// A whole number that may be left out, and is not zero.

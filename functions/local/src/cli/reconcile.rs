@@ -11,6 +11,7 @@ use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 use crate::server::provider_of;
 use crate::settings::Settings;
+use crate::values::day;
 
 #[derive(Args)]
 pub(super) struct ReconcileArgs {
@@ -25,10 +26,6 @@ pub(super) struct ReconcileArgs {
     json: bool,
     #[command(flatten)]
     folder: FolderArgs,
-}
-
-fn day(text: &str) -> Result<Day, String> {
-    Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
 }
 
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {

@@ -13,6 +13,7 @@ use fluxgate_core::port::{Clock as _, SystemClock};
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
 use crate::settings::Settings;
+use crate::values::day;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -42,10 +43,6 @@ pub(super) struct UsageArgs {
 enum UsageCommand {
     /// Add what was charged since the last export to a file, as CloudEvents, one a line
     Export(export::ExportArgs),
-}
-
-fn day(text: &str) -> Result<Day, String> {
-    Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
 }
 
 pub(super) async fn run(args: UsageArgs) -> Result<()> {
