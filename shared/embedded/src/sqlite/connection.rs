@@ -25,7 +25,7 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
         .map_err(database("open the database"))?;
     connection.set_prepared_statement_cache_capacity(64);
     keep_plans(&connection)?;
-    migrate(&connection)?;
+    migrate(&connection, path.parent().unwrap_or(Path::new(".")))?;
     Ok(connection)
 }
 

@@ -1,9 +1,12 @@
 //! What brings a database from each version to the next. `PRAGMA user_version` counts those that were run.
 
+use std::path::Path;
+
 use fluxgate_core::{Error, Result};
 use rusqlite::Connection;
 
 use super::error::database;
+use super::folder_lock::FolderLock;
 
 /// In order. One that was released is never changed: what is to be different is one more.
 const MIGRATIONS: [&str; 5] = [
@@ -18,18 +21,20 @@ const MIGRATIONS: [&str; 5] = [
 /// of them did, the other finds done.
 ///
 /// Kind `Internal` with code `schema_version`, and nothing is changed, for a file of a later version.
-pub(super) fn migrate(connection: &Connection) -> Result<()> {
+/// The same with code `schema_served` while a server of an older release runs on the folder, which
+/// the new tables would break.
+pub(super) fn migrate(connection: &Connection, folder: &Path) -> Result<()> {
     if version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
     let run = |sql: &str| connection.execute_batch(sql).map_err(database("bring the schema up to date"));
     run("BEGIN IMMEDIATE")?;
-    let done = run_missing(connection);
+    let done = run_missing(connection, folder);
     run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     done
 }
 
-fn run_missing(connection: &Connection) -> Result<()> {
+fn run_missing(connection: &Connection, folder: &Path) -> Result<()> {
     let (version, known) = (version(connection)?, MIGRATIONS.len());
     if version > known {
         let text = format!(
@@ -37,10 +42,21 @@ fn run_missing(connection: &Connection) -> Result<()> {
         );
         return Err(Error::internal("schema_version", text));
     }
+    // Whoever serves a folder of an older version is an older release. A new file has nobody yet.
+    let _unserved = match version {
+        0 => None,
+        older if older == known => return Ok(()),
+        _ => Some(FolderLock::acquire(folder).map_err(served)?),
+    };
     let missing = MIGRATIONS[version..].concat();
     connection
         .execute_batch(&format!("{missing} PRAGMA user_version={known};"))
         .map_err(database("bring the schema up to date"))
+}
+
+fn served(error: Error) -> Error {
+    let text = "a server of an older release runs on this data folder; stop it, and start the one of this release";
+    Error::internal("schema_served", text).source(error)
 }
 
 fn version(connection: &Connection) -> Result<usize> {
@@ -50,8 +66,6 @@ fn version(connection: &Connection) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::sqlite::connection::open_for_writing;
 
@@ -98,6 +112,19 @@ mod tests {
                  WHERE allowance IS NULL";
             assert_eq!(number(&again, account), 123);
         }
+    }
+
+    #[test]
+    fn a_folder_that_an_older_release_serves_is_left_as_it_is() {
+        let folder = file_of(4, "");
+        let lock = FolderLock::acquire(folder.path()).unwrap();
+
+        let error = open_for_writing(&path(&folder)).unwrap_err();
+
+        assert_eq!(error.code, "schema_served");
+        assert_eq!(number(&Connection::open(path(&folder)).unwrap(), "PRAGMA user_version"), 4);
+        drop(lock);
+        assert_eq!(number(&open_for_writing(&path(&folder)).unwrap(), "PRAGMA user_version"), 5);
     }
 
     #[test]
