@@ -19,6 +19,7 @@ pub mod operator;
 pub mod process;
 pub mod raw_client;
 pub mod receiver;
+pub mod roles;
 pub mod stack;
 pub mod tenant;
 
@@ -33,5 +34,6 @@ pub use ministack::Ministack;
 pub use operator::TestOperator;
 pub use process::FluxgateProcess;
 pub use receiver::LiveReceiver;
+pub use roles::Roles;
 pub use stack::{Stack, StackOptions, Waits};
 pub use tenant::TestTenant;

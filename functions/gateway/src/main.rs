@@ -5,6 +5,6 @@ use fluxgate_lambda::{Environment, InitError, http, wiring};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
     let edge = wiring::gateway(&Environment::process()).await?;
-    let fluxgate = edge.fluxgate.clone();
-    http::serve(http::learning_base_url(fluxgate_edge::api_router(edge), fluxgate)).await
+    let gateway = edge.gateway.clone();
+    http::serve(http::learning_base_url(fluxgate_edge::api_router(edge), gateway)).await
 }

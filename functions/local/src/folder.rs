@@ -7,11 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fluxgate_core::Kind;
-use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::money::Account;
-use fluxgate_core::port::{AccountStore as _, Entropy, SystemClock, TaskStore, TenantStore};
+use fluxgate_core::port::{Entropy, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
@@ -132,18 +129,6 @@ impl DataFolder {
     pub fn noted_provider(&self) -> Option<NotedProvider> {
         let text = std::fs::read_to_string(self.path.join(PROVIDER)).ok()?;
         json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
-    }
-
-    /// Fails with kind `NotFound` unless there is such a tenant, or was one that left money or tasks.
-    pub async fn check_known(&self, tenant: &TenantId) -> fluxgate_core::Result<()> {
-        match TenantStore::get_eventual(&self.store, tenant).await {
-            Err(error) if error.kind == Kind::NotFound => {
-                let left_money = self.store.account(tenant).await? != Account::default();
-                let left_tasks = !TaskStore::list(&self.store, tenant, None, 1).await?.is_empty();
-                if left_money || left_tasks { Ok(()) } else { Err(error) }
-            }
-            found => found.map(drop),
-        }
     }
 
     /// Where the buckets lie.

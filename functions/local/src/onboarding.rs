@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use fluxgate_core::app::{EntryOrder, NewDestination, NewTenant, Tenancy};
+use fluxgate_core::app::{Context, NewDestination, NewTenant, Operator, OperatorParts};
+use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _, Provider, ProviderBooks, SystemClock};
@@ -18,25 +19,32 @@ use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER, SystemEntropy, TEN
 const FIRST_TOP_UP: &str = "tenants-add";
 
 impl DataFolder {
-    /// The operator's use cases on this folder.
-    pub fn tenancy(&self, provider: Option<Arc<WaveSpeedClient>>) -> Tenancy {
-        Tenancy {
+    /// What every role has, on this folder.
+    pub fn context(&self, bounds: Bounds) -> Context {
+        Context {
             store: Arc::new(self.store.clone()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            bounds: Arc::new(bounds),
+        }
+    }
+
+    /// The operator's use cases on this folder.
+    pub fn operator(&self, provider: Option<Arc<WaveSpeedClient>>) -> Operator {
+        Operator::new(OperatorParts {
+            context: self.context(Bounds::default()),
             destinations: Arc::new(BucketFolders(self.buckets())),
             provider: provider.clone().map(|provider| -> Arc<dyn Provider> { provider }),
             provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
-            entry_order: EntryOrder::default(),
-        }
+        })
     }
 
     /// Makes a tenant with a bucket, trust in the local issuer, and a balance. Fails when the name is taken or not valid.
     pub async fn add_tenant(&self, id: &TenantId, balance: MicroUsd) -> Result<Tenant> {
-        let tenancy = self.tenancy(None);
-        let tenant = tenancy.onboard(self.new_tenant(id), &Actor::cli()).await?;
+        let operator = self.operator(None);
+        let tenant = operator.onboard(self.new_tenant(id), &Actor::cli()).await?;
         if balance > MicroUsd::ZERO {
-            tenancy.top_up(id, balance, FIRST_TOP_UP, &Actor::cli()).await?;
+            operator.top_up(id, balance, FIRST_TOP_UP, &Actor::cli()).await?;
         }
         Ok(tenant)
     }
@@ -66,7 +74,7 @@ impl DataFolder {
 
     /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no such tenant.
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
-        let tenant = fluxgate_core::port::TenantStore::get_eventual(&self.store, id).await?;
+        let tenant = self.operator(None).tenant(id).await?;
         let now = SystemClock.now();
         let claims = TokenClaims {
             iss: LOCAL_ISSUER.to_owned(),

@@ -4,6 +4,6 @@ use fluxgate_lambda::{Environment, InitError, schedule, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
-    let sweeper = wiring::sweeper(&Environment::process()).await?;
-    schedule::serve(sweeper).await
+    let schedule = wiring::sweeper(&Environment::process()).await?;
+    schedule::serve(schedule).await
 }

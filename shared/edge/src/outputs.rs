@@ -34,6 +34,6 @@ pub(crate) async fn redeem(
     let expires = Timestamp(expires.parse().map_err(|_| unknown())?);
     let link = OutputLink { tenant: &tenant, task: &task, n, expires, token: &token };
     let method = if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get };
-    let url = edge.fluxgate.redeem(&link, method).await?;
+    let url = edge.gateway.redeem(&link, method).await?;
     Ok((StatusCode::FOUND, [(LOCATION, url), (CACHE_CONTROL, "no-store".to_owned())]).into_response())
 }

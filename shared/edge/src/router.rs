@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
-use fluxgate_core::app::Tenancy;
+use fluxgate_core::app::Operator;
 use fluxgate_core::bounds::Bounds;
 use serde_json::Value;
 use tower::util::MapRequestLayer;
@@ -24,7 +24,7 @@ use crate::body::BodyBytesMax;
 use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
-use crate::state::Edge;
+use crate::state::{Edge, ReceiverEdge};
 use crate::{admin, body_form, outputs, receiver, throttle, v1, wavespeed};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,7 +32,7 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Everything tenants call.
 pub fn api_router(edge: Edge) -> Router {
-    let (router, complete) = routes(edge.fluxgate.bounds()).into_parts();
+    let (router, complete) = routes(edge.gateway.bounds()).into_parts();
     // Made at the first request for it: a function that starts has tenants to answer.
     let document = Arc::new(LazyLock::new(move || serde_json::to_value(complete(document())).unwrap_or_default()));
     let router = router
@@ -62,7 +62,7 @@ pub fn api_router(edge: Edge) -> Router {
 }
 
 /// What the provider calls.
-pub fn receiver_router(edge: Edge) -> Router {
+pub fn receiver_router(edge: ReceiverEdge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
         .method_not_allowed_fallback(wrong_method)
@@ -73,15 +73,15 @@ pub fn receiver_router(edge: Edge) -> Router {
 /// What the operator calls. Whoever serves it decides who is one, and sets the [`Actor`] on the request.
 ///
 /// [`Actor`]: fluxgate_core::tenant::Actor
-pub fn admin_router(tenancy: Arc<Tenancy>) -> Router {
+pub fn admin_router(operator: Arc<Operator>) -> Router {
     let router = admin::router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
-    observed(router).with_state(tenancy)
+    observed(router).with_state(operator)
 }
 
 /// The same for one process that serves tenants as well: to be merged with their router, and only for who bears the token.
-pub fn admin_router_with_token(tenancy: Arc<Tenancy>, operator: OperatorToken) -> Router {
-    let router = admin::router().method_not_allowed_fallback(wrong_method).with_state(tenancy);
-    observed(admin::token_only(router, operator))
+pub fn admin_router_with_token(operator: Arc<Operator>, token: OperatorToken) -> Router {
+    let router = admin::router().method_not_allowed_fallback(wrong_method).with_state(operator);
+    observed(admin::token_only(router, token))
 }
 
 fn routes(bounds: &Bounds) -> DocumentedRouter {

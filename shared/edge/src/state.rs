@@ -1,9 +1,9 @@
-//! What every handler may use.
+//! What the handlers of each router may use.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluxgate_core::app::Fluxgate;
+use fluxgate_core::app::{Endpoints, Gateway, Metering, Receiver};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -13,16 +13,25 @@ use crate::in_flight::BytesInFlight;
 use crate::operator_token::OperatorToken;
 use crate::throttle::Throttle;
 
-/// The state behind the routers.
+/// The state behind the tenants' router.
 #[derive(Clone)]
 pub struct Edge {
-    pub fluxgate: Arc<Fluxgate>,
+    pub gateway: Arc<Gateway>,
+    pub endpoints: Arc<Endpoints>,
+    pub metering: Arc<Metering>,
     pub authenticator: Arc<Authenticator>,
     pub throttle: Arc<Throttle>,
     pub in_flight: Arc<BytesInFlight>,
     pub health: Arc<Health>,
     /// Becomes true when the process is to stop: whoever waits is answered at once.
     pub stopping: watch::Receiver<bool>,
+}
+
+/// The state behind the provider's router.
+#[derive(Clone)]
+pub struct ReceiverEdge {
+    pub receiver: Arc<Receiver>,
+    pub in_flight: Arc<BytesInFlight>,
 }
 
 /// What `/healthz` may tell, and whom.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use fluxgate_aws::sqs::{Record, SqsQueue};
 use fluxgate_core::Result;
-use fluxgate_core::app::Fluxgate;
+use fluxgate_core::app::Worker;
 use fluxgate_core::task::Lane;
 use futures::future::join_all;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -17,7 +17,7 @@ use crate::init::InitError;
 
 /// One lane's consumer: poller, archiver or notifier.
 pub struct Consumer {
-    pub fluxgate: Arc<Fluxgate>,
+    pub worker: Arc<dyn Worker>,
     pub queue: Arc<SqsQueue>,
     pub lane: Lane,
 }
@@ -72,7 +72,7 @@ impl Consumer {
             receive_count: count.unwrap_or(1),
         };
         match self.queue.accept(self.lane, record).await? {
-            Some(lease) => self.fluxgate.work_safely(&lease).await,
+            Some(lease) => self.worker.work_safely(&lease).await,
             None => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use fluxgate_core::app::Fluxgate;
+use fluxgate_core::app::Gateway;
 use fluxgate_core::tenant::Actor;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
@@ -21,8 +21,8 @@ pub async fn serve(router: Router) -> Result<(), InitError> {
 }
 
 /// A router that learns from its first request where tenants reach it, unless it was told.
-pub fn learning_base_url(router: Router, fluxgate: Arc<Fluxgate>) -> Router {
-    router.layer(from_fn_with_state(fluxgate, learn))
+pub fn learning_base_url(router: Router, gateway: Arc<Gateway>) -> Router {
+    router.layer(from_fn_with_state(gateway, learn))
 }
 
 /// A router for callers that the platform has authenticated with IAM, and whose ARN the audit log tells. It refuses all others,
@@ -37,12 +37,12 @@ async fn publish_metrics(request: Request, next: Next) -> Response {
     response
 }
 
-async fn learn(State(fluxgate): State<Arc<Fluxgate>>, request: Request, next: Next) -> Response {
+async fn learn(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
     // The platform's own word, not the Host header, which a caller may choose.
     if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref()
         && let Some(domain) = &context.domain_name
     {
-        fluxgate.settings.base_url.learn(&format!("https://{domain}"));
+        gateway.learn_base_url(&format!("https://{domain}"));
     }
     next.run(request).await
 }

@@ -4,7 +4,6 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
 
-mod absent;
 pub mod batch;
 pub mod config;
 mod emf;
@@ -14,6 +13,5 @@ mod log;
 pub mod schedule;
 pub mod wiring;
 
-pub use absent::{Absent, NoProvider};
 pub use config::Environment;
 pub use init::InitError;

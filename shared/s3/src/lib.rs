@@ -20,7 +20,7 @@ use aws_sdk_s3::Client;
 pub use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkTerms, NewObject, ObjectStore, Stored};
+use fluxgate_core::port::{LinkSigner, LinkTerms, NewObject, ObjectStore, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 
@@ -81,7 +81,7 @@ impl Default for S3Limits {
     }
 }
 
-/// [`ObjectStore`] on S3.
+/// [`ObjectStore`] and [`LinkSigner`] on S3.
 pub struct S3ObjectStore {
     /// Reads and writes.
     client: Client,
@@ -119,7 +119,10 @@ impl ObjectStore for S3ObjectStore {
         }
         put::put_new(&bucket, object).await
     }
+}
 
+#[async_trait]
+impl LinkSigner for S3ObjectStore {
     async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, link: LinkTerms) -> Result<String> {
         self.signer.presign(tenant, to, output, link).await
     }

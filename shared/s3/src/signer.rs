@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -13,7 +14,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::media::disposition;
-use fluxgate_core::port::{LinkMethod, LinkTerms};
+use fluxgate_core::port::{LinkMethod, LinkSigner, LinkTerms};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::time::Timestamp;
@@ -56,24 +57,6 @@ impl S3Signer {
     #[must_use]
     pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
         Self { roles: Some(roles), ..self }
-    }
-
-    /// A URL that reads the output, by the method asked, for at least as long as asked. Signed in a role it dies with the role's keys, however long
-    /// it was asked to work: within the hour.
-    pub async fn presign(
-        &self,
-        tenant: &TenantId,
-        destination: &Destination,
-        output: &Output,
-        link: LinkTerms,
-    ) -> Result<String> {
-        let caller = self.caller(destination, tenant).await?;
-        let validity = Validity::of(link.expires_ms, link.from.map_or_else(SystemTime::now, moment), caller.expires())?;
-        let keys = match caller.keys() {
-            Some(keys) => keys.clone(),
-            None => self.settings.credentials.provide_credentials().await.map_err(|error| unsigned().source(error))?,
-        };
-        self.signed(output, link.method, validity, keys).await
     }
 
     pub(super) async fn caller(&self, destination: &Destination, tenant: &TenantId) -> Result<Caller> {
@@ -134,6 +117,27 @@ impl S3Signer {
             return Err(Error::invalid("presign_unsupported", text));
         }
         Ok(endpoint.url().trim_end_matches('/').to_owned())
+    }
+}
+
+#[async_trait]
+impl LinkSigner for S3Signer {
+    /// A URL that reads the output, by the method asked, for at least as long as asked. Signed in a role it dies with the role's keys, however long
+    /// it was asked to work: within the hour.
+    async fn presign(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+        output: &Output,
+        link: LinkTerms,
+    ) -> Result<String> {
+        let caller = self.caller(destination, tenant).await?;
+        let validity = Validity::of(link.expires_ms, link.from.map_or_else(SystemTime::now, moment), caller.expires())?;
+        let keys = match caller.keys() {
+            Some(keys) => keys.clone(),
+            None => self.settings.credentials.provide_credentials().await.map_err(|error| unsigned().source(error))?,
+        };
+        self.signed(output, link.method, validity, keys).await
     }
 }
 

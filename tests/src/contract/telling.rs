@@ -1,43 +1,14 @@
 //! What the end of a task sets off, over the stores: it is settled once and told to every place.
 
-use std::sync::Arc;
-
-use fluxgate_core::app::{Fluxgate, Ports, Settings};
-use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
-use fluxgate_core::port::{Lease, SystemClock};
-use fluxgate_core::task::{BaseUrl, Failure, Job, OutputLinks, RunEnd, Signal, State, Task, Via};
-use fluxgate_core::webhook::{CapabilityKey, DeliveryState, Target};
-use fluxgate_lambda::{Absent, NoProvider};
-use fluxgate_local::folder::SystemEntropy;
+use fluxgate_core::port::Lease;
+use fluxgate_core::task::{Failure, Job, RunEnd, Signal, State, Task, Via};
+use fluxgate_core::webhook::{DeliveryState, Target};
 
 use super::endpoint_store::{ENDPOINTS_MAX, endpoint};
 use super::{PRICE, Stores, fresh_run};
-
-/// The use cases over the stores, with no way out.
-pub fn fluxgate(stores: &Stores) -> Fluxgate {
-    let ports = Ports {
-        store: stores.store.clone(),
-        queue: stores.queue.clone(),
-        objects: Arc::new(Absent),
-        provider: Arc::new(NoProvider::default()),
-        outputs: Arc::new(Absent),
-        callbacks: Arc::new(Absent),
-        guard: Arc::new(Absent),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    };
-    let settings = Settings {
-        bounds: Bounds::default(),
-        base_url: BaseUrl::fixed("http://127.0.0.1"),
-        output_links: OutputLinks::Relayed,
-        public_url: None,
-        capability: CapabilityKey::new([7; 32]),
-        capacity: None,
-    };
-    Fluxgate { ports, settings }
-}
+use crate::Roles;
 
 /// News that a run came to nothing.
 pub fn run_failed() -> Signal {
@@ -76,9 +47,9 @@ pub async fn an_end_is_told_once_to_each_of_sixteen_endpoints_and_settled_once(s
     }
     let (task, news) = (stores.admitted(&tenant).await, run_failed());
 
-    let fluxgate = fluxgate(&stores);
-    fluxgate.apply_signal(&tenant, &task.id, news.clone()).await.unwrap();
-    fluxgate.apply_signal(&tenant, &task.id, news).await.unwrap();
+    let receiver = Roles::over(&stores).receiver();
+    receiver.apply_signal(&tenant, &task.id, news.clone()).await.unwrap();
+    receiver.apply_signal(&tenant, &task.id, news).await.unwrap();
 
     let (ended, mut told) = stores.told(&task).await;
     assert_eq!((ended.state, ended.untold), (State::Failed, false));
@@ -97,7 +68,7 @@ pub async fn a_tenant_with_more_endpoints_than_it_may_have_has_its_tasks_ended_a
     }
     let task = stores.admitted(&tenant).await;
 
-    fluxgate(&stores).apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
 
     let (ended, told) = stores.told(&task).await;
     assert_eq!((ended.state, ended.untold, told.len()), (State::Failed, false, ENDPOINTS));

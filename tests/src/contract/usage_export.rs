@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fluxgate_core::app::{Exported, UsageExport};
+use fluxgate_core::app::{Context, Exported, UsageExport};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::metering::usage::UsageCursor;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _};
+use fluxgate_core::port::{Clock as _, Ids as _, UsageSink as _};
 use fluxgate_core::task::{Copied, Failure, Signal, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::FileUsageSink;
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::tenant_store::{entry, tenant_named};
 use super::{PRICE, Stores, admission, archived, now, output};
+use crate::Roles;
 use crate::held_clock::HeldClock;
 
 /// After this no other task can appear behind those that were seen.
@@ -29,6 +30,7 @@ pub(super) struct World {
     pub(super) stores: Stores,
     pub(super) clock: HeldClock,
     pub(super) export: Arc<UsageExport>,
+    sink: Arc<FileUsageSink>,
     file: PathBuf,
     _folder: TempDir,
 }
@@ -37,14 +39,10 @@ impl World {
     pub(super) fn over(stores: Stores) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (file, clock) = (folder.path().join("usage.jsonl"), HeldClock::now());
-        let export = UsageExport {
-            tasks: stores.tasks.clone(),
-            tenants: stores.tenants.clone(),
-            cursors: stores.cursors.clone(),
-            sink: Arc::new(FileUsageSink::open(&file).unwrap()),
-            clock: Arc::new(clock.clone()),
-        };
-        Self { stores, clock, export: Arc::new(export), file, _folder: folder }
+        let sink = Arc::new(FileUsageSink::open(&file).unwrap());
+        let context = Context { clock: Arc::new(clock.clone()), ..Roles::over(&stores).context };
+        let export = Arc::new(UsageExport::new(context, stores.cursors.clone(), sink.clone()));
+        Self { stores, clock, export, sink, file, _folder: folder }
     }
 
     pub(super) async fn export(&self, tenant: &TenantId) -> Exported {
@@ -57,11 +55,11 @@ impl World {
         self.export(tenant).await;
         let version = self.cursor(tenant).await.version + 1;
         let forgotten = UsageCursor { version, ..before };
-        self.stores.cursors.save_cursor(self.export.sink.place(), tenant, &forgotten).await.unwrap();
+        self.stores.cursors.save_cursor(self.sink.place(), tenant, &forgotten).await.unwrap();
     }
 
     pub(super) async fn cursor(&self, tenant: &TenantId) -> UsageCursor {
-        self.stores.cursors.cursor(self.export.sink.place(), tenant).await.unwrap()
+        self.stores.cursors.cursor(self.sink.place(), tenant).await.unwrap()
     }
 
     pub(super) fn lines(&self) -> Vec<String> {

@@ -2,22 +2,18 @@
 
 use std::sync::Arc;
 
-use fluxgate_core::app::{Fluxgate, Ports, Settings};
+use fluxgate_core::app::{Context, Watcher, Worker as _};
 use fluxgate_core::bounds::{Bounds, DenialTerms};
 use fluxgate_core::money::Account;
 use fluxgate_core::retry::Growing;
-use fluxgate_core::secret::Secret;
-use fluxgate_core::task::{Admission, BaseUrl, Lane, OutputLinks};
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::task::{Admission, Lane};
 use fluxgate_emulator::{Emulator, EmulatorConfig, Fault, Faults};
-use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
-use fluxgate_tests::contract::{PRICE, admission};
+use fluxgate_tests::contract::{PRICE, Stores, admission};
 use fluxgate_tests::gateway::emulator_config;
-use fluxgate_tests::{AwsStores, Ministack, Stack, StackOptions, TestTenant, eventually};
+use fluxgate_tests::roles::provider;
+use fluxgate_tests::{AwsStores, Ministack, Roles, Stack, StackOptions, TestTenant, eventually};
 use serde_json::Value;
 use tokio::task::JoinHandle;
-
-use super::batch::consumer;
 
 /// The ways in which an answer is lost although the run was taken, each for the submit that comes next.
 fn hung_up() -> Faults {
@@ -123,26 +119,11 @@ fn quick() -> Bounds {
 }
 
 /// The poller on these stores, before this provider.
-fn poller(aws: &AwsStores, ministack: &Ministack, emulator: &Emulator) -> Fluxgate {
-    let provider = WaveSpeedClient::new(ProviderSettings {
-        base_url: emulator.base_url().parse().unwrap(),
-        api_key: Arc::new(Secret::new(emulator.api_key())),
-        timeout_ms: 5_000,
-        catalogue_ttl_ms: 60_000,
-        roots: Roots::System,
-    });
-    let Fluxgate { ports, .. } = &*consumer(&aws.stores(), ministack, aws.queues.clone()).fluxgate;
-    Fluxgate {
-        ports: Ports { provider: Arc::new(provider.unwrap()), queue: aws.queue.clone(), ..ports.clone() },
-        settings: Settings {
-            bounds: quick(),
-            base_url: BaseUrl::fixed("http://127.0.0.1"),
-            output_links: OutputLinks::Relayed,
-            public_url: None,
-            capability: CapabilityKey::new([7; 32]),
-            capacity: None,
-        },
-    }
+fn poller(stores: &Stores, emulator: &Emulator) -> Watcher {
+    let provider = Arc::new(provider(&emulator.base_url(), emulator.api_key()));
+    let roles = Roles::over(stores);
+    let context = Context { bounds: Arc::new(quick()), ..roles.context.clone() };
+    Roles { context, provider, ..roles }.watcher()
 }
 
 /// Nothing but the intent was written, as when the gateway's environment ends there.
@@ -151,7 +132,8 @@ async fn a_submit_cut_off_before_its_post_ends_when_the_provider_s_list_denies_i
     let ministack = Ministack::start().await;
     let aws = AwsStores::on(&ministack).await;
     let emulator = Emulator::start(emulator_config()).await.unwrap();
-    let (stores, poller) = (aws.stores(), poller(&aws, &ministack, &emulator));
+    let stores = aws.stores();
+    let poller = poller(&stores, &emulator);
     let tenant = stores.funded(1).await;
     let task = stores.admit(Admission { watch_after_ms: 0, ..admission(&tenant) }).await.unwrap();
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored};
+use fluxgate_core::port::{LinkSigner as _, LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored};
 use fluxgate_core::tenant::Destination;
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings};
 use fluxgate_tests::Ministack;

@@ -6,17 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use fluxgate_aws::sqs::{Removal, SqsQueue, SqsSettings};
-use fluxgate_core::app::{Fluxgate, Ports, Settings};
-use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::port::{CallbackRequest, CallbackSender, Ids as _, SendOutcome, SystemClock};
-use fluxgate_core::task::{BaseUrl, Lane, OutputLinks, transition};
-use fluxgate_core::webhook::{CallbackUrl, CapabilityKey, Delivery, DeliveryState, Endpoint, EventType, Target};
+use fluxgate_core::task::{Lane, transition};
+use fluxgate_core::webhook::{CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target};
 use fluxgate_lambda::batch::Consumer;
-use fluxgate_lambda::{Absent, NoProvider};
 use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::contract::{Stores, archived, now};
-use fluxgate_tests::{AwsStores, Ministack};
+use fluxgate_tests::{AwsStores, Ministack, Roles};
 use tokio::time::Instant;
 
 /// A defect in the flesh: it sends nothing to one of the tenants and panics.
@@ -30,30 +27,12 @@ impl CallbackSender for Saboteur {
     }
 }
 
-pub(super) fn consumer(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> Consumer {
+/// The roles over these stores, with a queue as a function's.
+pub(super) fn roles(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> (Roles, Arc<SqsQueue>) {
     let settings = SqsSettings { removal: Removal::ByRuntime, ..settings };
-    let entropy = Arc::new(SystemEntropy);
-    let queue = Arc::new(SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), entropy.clone()));
-    let ports = Ports {
-        store: stores.store.clone(),
-        queue: queue.clone(),
-        objects: Arc::new(Absent),
-        provider: Arc::new(NoProvider::default()),
-        outputs: Arc::new(Absent),
-        callbacks: Arc::new(Saboteur),
-        guard: Arc::new(Absent),
-        clock: Arc::new(SystemClock),
-        entropy,
-    };
-    let settings = Settings {
-        bounds: Bounds::default(),
-        base_url: BaseUrl::fixed("http://127.0.0.1"),
-        output_links: OutputLinks::Relayed,
-        public_url: None,
-        capability: CapabilityKey::new([7; 32]),
-        capacity: None,
-    };
-    Consumer { fluxgate: Arc::new(Fluxgate { ports, settings }), queue, lane: Lane::Notify }
+    let queue = SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let queue = Arc::new(queue);
+    (Roles { queue: queue.clone(), callbacks: Arc::new(Saboteur), ..Roles::over(stores) }, queue)
 }
 
 /// A completed task with a delivery to this path, and the job that carries it.
@@ -90,7 +69,8 @@ async fn a_message_that_panics_fails_alone() {
     let ministack = Ministack::start().await;
     let aws = AwsStores::on(&ministack).await;
     let stores = aws.stores();
-    let consumer = consumer(&stores, &ministack, aws.queues.clone());
+    let (roles, queue) = roles(&stores, &ministack, aws.queues.clone());
+    let consumer = Consumer { worker: Arc::new(roles.notifier()), queue, lane: Lane::Notify };
     let (good, bad, also_good) =
         (delivery(&stores, "a").await, delivery(&stores, "panic").await, delivery(&stores, "b").await);
     let mut event = SqsEvent::default();

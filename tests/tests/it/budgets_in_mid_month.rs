@@ -9,10 +9,9 @@ use fluxgate_core::task::{Failure, Signal, Task};
 use fluxgate_local::folder::DataFolder;
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::budgets::{NOVEMBER, at, budget, set};
-use fluxgate_tests::contract::telling::fluxgate;
 use fluxgate_tests::contract::{PRICE, Stores, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::Fault;
-use fluxgate_tests::{Gateway, GatewayOptions, eventually};
+use fluxgate_tests::{Gateway, GatewayOptions, Roles, eventually};
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -139,7 +138,7 @@ async fn on_dynamodb_a_budget_that_began_at_zero_is_counted_by_the_sweep() {
     let update = update.expression_attribute_values(":zero", number(0));
     update.expression_attribute_values(":left", number(3 * PRICE.0)).send().await.unwrap();
 
-    fluxgate(&bed.stores).sweep(&tenant, now().plus_ms(600_000)).await.unwrap();
+    Roles::over(&bed.stores).sweeper().sweep(&tenant, now().plus_ms(600_000)).await.unwrap();
 
     assert_eq!(runs(&sound(&bed.stores, &tenant).await), (1, 1));
     completed(&bed.stores, &running).await;

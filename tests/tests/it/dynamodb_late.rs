@@ -7,19 +7,19 @@ use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskSto
 use fluxgate_core::task::{Admission, Idempotency, Job, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target};
-use fluxgate_lambda::batch::Consumer;
 use fluxgate_local::folder::SystemEntropy;
+use fluxgate_tests::Roles;
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::{admission, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::Fault;
 
-use super::batch::consumer;
+use super::batch::roles;
 use super::dynamodb::Bed;
 
 impl Bed {
     /// Whose every read goes the faulty way.
-    fn by_late_reads(&self) -> Consumer {
-        consumer(&self.by_faulty, &self.ministack, self.direct.queues.clone())
+    fn by_late_reads(&self) -> Roles {
+        roles(&self.by_faulty, &self.ministack, self.direct.queues.clone()).0
     }
 
     async fn endpoint(&self, tenant: &TenantId) -> Endpoint {
@@ -129,7 +129,7 @@ async fn a_wake_takes_the_step_of_the_version_that_it_was_sent_for() {
     let lease = Lease { job: wake, handle: String::new(), receipt: 0, failures: 0 };
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.by_late_reads().fluxgate.work(&lease).await.unwrap();
+    bed.by_late_reads().work(&lease).await.unwrap();
 
     assert_ne!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().version, task.version, "nobody submitted it");
 }
@@ -144,14 +144,14 @@ async fn a_run_that_finished_a_moment_ago_is_not_given_up() {
     let accepted = Signal::Accepted { run: fresh_run(), via: Via::Submit };
     let change = transition(&task, accepted, long_ago).unwrap();
     bed.store().apply(&change).await.unwrap();
-    let fluxgate = bed.by_late_reads().fluxgate;
+    let roles = bed.by_late_reads();
     bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
     let archiving = bed.stores.signal(&change.task, finished(change.task.run.clone().unwrap())).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
     let watch = Job::Watch { tenant: tenant.clone(), task: task.id.clone(), round: 3 };
     let lease = Lease { job: watch, handle: String::new(), receipt: 0, failures: 0 };
-    fluxgate.work(&lease).await.unwrap();
+    roles.work(&lease).await.unwrap();
 
     assert_eq!((bed.stores.tasks.get(&tenant, &task.id).await.unwrap(), bed.faulty.left()), (archiving, 0));
 }
@@ -182,7 +182,7 @@ async fn news_of_a_task_that_is_read_late_reach_it() {
     bed.stores.signal(&task, Signal::Accepted { run: run.clone(), via: Via::Submit }).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.by_late_reads().fluxgate.apply_signal(&tenant, &task.id, finished(run)).await.unwrap();
+    bed.by_late_reads().receiver().apply_signal(&tenant, &task.id, finished(run)).await.unwrap();
 
     assert_eq!(bed.faulty.left(), 0);
     assert_eq!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state, State::Archiving);
@@ -199,7 +199,7 @@ async fn a_copy_is_begun_though_its_task_is_read_late() {
     bed.stores.signal(&task, finished(fresh_run())).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    let copied = bed.by_late_reads().fluxgate.archive(&tenant, &task.id).await;
+    let copied = bed.by_late_reads().archiver().archive(&tenant, &task.id).await;
 
     assert_eq!(bed.faulty.left(), 0);
     assert!(copied.is_err(), "it has no tenant's bucket to copy into, and has tried");
@@ -217,7 +217,7 @@ async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
     let (task, delivery) = bed.complete(&archiving, Target::Endpoint(endpoint.id)).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.by_late_reads().fluxgate.deliver(&tenant, &delivery.id).await.unwrap();
+    bed.by_late_reads().notifier().deliver(&tenant, &delivery.id).await.unwrap();
 
     assert_eq!(bed.faulty.left(), 0);
     assert_eq!(bed.store().of_task(&task).await.unwrap()[0].state, DeliveryState::Delivered);

@@ -50,8 +50,8 @@ fn shape(value: &Value) -> Value {
 async fn set_prices(gateway: &Gateway, tenant: &TestTenant, prices: PriceBook) {
     let edit = PricesEdit::Replace { book: prices, version: None };
     let change = PricesChange { edit, allow_under_cost: true, allow_unknown_models: true };
-    let tenancy = gateway.server.folder().tenancy(None);
-    tenancy.set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
+    let operator = gateway.server.folder().operator(None);
+    operator.set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
 }
 
 /// Half as much again for the one model, 5 cents for a run of the other, and no others.
@@ -248,7 +248,7 @@ async fn a_token_without_the_scope_sees_no_money() {
     let words = BTreeMap::from([("local:acme".to_owned(), BTreeSet::from([Scope::Submit, Scope::Read]))]);
     trust[0].scopes = Some(ScopeMapping { claim: "sub".to_owned(), words });
     let change = TenantChange { trust: Some(trust), ..TenantChange::default() };
-    folder.tenancy(None).change(&tenant.id, change, &Actor::cli()).await.unwrap();
+    folder.operator(None).change(&tenant.id, change, &Actor::cli()).await.unwrap();
 
     let question = json!({ "model_id": MODEL });
     for (path, body) in [

@@ -6,8 +6,9 @@ use fluxgate_aws::sqs::OverTasks as _;
 use fluxgate_core::id::EndpointId;
 use fluxgate_core::task::{State, Task};
 use fluxgate_core::webhook::{Attempt, DeliveryState, Target};
+use fluxgate_tests::Roles;
 use fluxgate_tests::aws_stores::TABLE;
-use fluxgate_tests::contract::telling::{fluxgate, run_failed, watch};
+use fluxgate_tests::contract::telling::{run_failed, watch};
 use fluxgate_tests::contract::{Stores, now};
 use fluxgate_tests::faulty_aws::Fault;
 use rusqlite::{Connection, params};
@@ -49,7 +50,7 @@ async fn an_endpoint_that_cannot_be_read_keeps_nobody_else_s_event() {
         .unwrap();
     let task = stores.admitted(&tenant).await;
 
-    fluxgate(&stores).apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
 
     let (ended, told) = stores.told(&task).await;
     assert_eq!((ended.state, ended.untold), (State::Failed, false));
@@ -68,7 +69,7 @@ async fn on_dynamodb_too_an_endpoint_that_cannot_be_read_keeps_nobody_else_s_eve
     bed.put_raw([("pk", text(pk)), ("sk", text(sk))]).await;
     let task = bed.stores.admitted(&tenant).await;
 
-    fluxgate(&bed.stores).apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&bed.stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
 
     let (ended, told) = bed.stores.told(&task).await;
     assert_eq!((ended.state, ended.untold), (State::Failed, false));
@@ -91,15 +92,15 @@ async fn a_delivery_that_cannot_be_written_with_the_end_follows_by_the_watch() {
             params![tenant.as_str(), taken],
         )
         .unwrap();
-    let fluxgate = fluxgate(&stores);
+    let roles = Roles::over(&stores);
 
-    fluxgate.apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    roles.receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
     let ended = untold(&stores, &task).await;
     // As long as it is there, nothing is told, and nothing is lost.
-    fluxgate.work(&watch(&task)).await.unwrap();
+    roles.work(&watch(&task)).await.unwrap();
     assert_eq!(untold(&stores, &task).await, ended);
     connection.execute("DELETE FROM deliveries WHERE id = ?1", params![taken]).unwrap();
-    fluxgate.work(&watch(&task)).await.unwrap();
+    roles.work(&watch(&task)).await.unwrap();
 
     let (told, places) = stores.told(&task).await;
     assert_eq!(told, Task { untold: false, version: ended.version + 1, ..ended });
@@ -114,15 +115,15 @@ async fn endpoints_that_cannot_be_listed_are_told_by_the_watch() {
     let endpoint = bed.stores.endpoint(&tenant).await.unwrap();
     let task = bed.stores.admitted(&tenant).await;
     let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
-    let fluxgate = fluxgate(&bed.by_faulty);
+    let roles = Roles::over(&bed.by_faulty);
 
     // As often as the SDK asks.
     bed.faulty.next("Query", [Fault::AnswerLost; 3]);
-    fluxgate.apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    roles.receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
     assert_eq!(bed.faulty.left(), 0);
     let ended = untold(&bed.stores, &task).await;
     assert!(!over.is_over(&tenant, &task.id).await.unwrap(), "its watch would die");
-    fluxgate.work(&watch(&task)).await.unwrap();
+    roles.work(&watch(&task)).await.unwrap();
 
     let (told, places) = bed.stores.told(&task).await;
     assert_eq!(told, Task { untold: false, version: ended.version + 1, ..ended });
@@ -141,7 +142,7 @@ async fn a_task_whose_deliveries_share_an_id_is_over_once_each_id_was_tried() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
-    fluxgate(&bed.stores).apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&bed.stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
     let number = |number: i64| AttributeValue::N(number.to_string());
     let shared = |endpoint: char| {
         let text = |text: &str| AttributeValue::S(text.to_owned());

@@ -96,6 +96,55 @@ fn the_core_does_no_io_and_reads_no_environment() {
     }
 }
 
+/// Wherever a port's trait is out of scope, its methods cannot be called. The clock and random bits are for everybody to ask.
+#[test]
+fn only_the_core_its_wiring_and_its_adapters_name_a_port() {
+    let ports: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(root().join("shared/core/src/port")))
+        .flat_map(|(_, text)| {
+            let traits = text.lines().filter_map(|line| line.strip_prefix("pub trait "));
+            traits.filter_map(|rest| Some(rest.split_once(':')?.0.to_owned())).collect::<Vec<_>>()
+        })
+        .filter(|port| !["Clock", "Entropy", "Ids"].contains(&port.as_str()))
+        .collect();
+    assert!(ports.len() > 12 && ports.iter().any(|port| port == "TaskStore"), "{ports:?}");
+    let wiring = ["lambda/src/wiring/", "local/src/server/wiring.rs", "local/src/onboarding.rs"];
+    let adapters = ["local/src/destinations.rs"];
+    for (path, text) in sources() {
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        let guarded =
+            ["shared/edge/src/", "shared/lambda/src/", "functions/"].iter().any(|start| name.starts_with(start));
+        if !guarded || wiring.iter().chain(&adapters).any(|known| name.contains(known)) {
+            continue;
+        }
+        // What follows is one name, or a list of them.
+        let named: Vec<&str> =
+            text.split("port::").skip(1).map(|rest| rest.split([';', '(', '>']).next().unwrap()).collect();
+        let words: Vec<&str> =
+            named.iter().flat_map(|names| names.split(|sign: char| !sign.is_alphanumeric())).collect();
+        for port in &ports {
+            assert!(!words.contains(&port.as_str()), "{name} names the port {port}; let a role of core do it");
+        }
+        assert!(!text.contains("port::*"), "{name} names every port");
+    }
+}
+
+/// What a constructor took is the role's own.
+#[test]
+fn no_role_shows_its_ports() {
+    let parts = ["Context", "GatewayParts", "OperatorParts", "Hooks"];
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with(root().join("shared/core/src/app"))) {
+        let mut holder = "";
+        for line in text.lines() {
+            holder = line.strip_prefix("pub struct ").map_or(holder, |rest| rest.trim_end_matches(" {"));
+            let is_field = line.trim_start().starts_with("pub ") && !line.contains("fn ");
+            let shows = is_field && line.contains(": Arc<dyn ");
+            assert!(!shows || parts.contains(&holder), "{}: {holder} shows {}", path.display(), line.trim());
+        }
+    }
+}
+
 /// serde takes an array for a struct, and of two names the last: what others send is read by `fluxgate_core::json`.
 #[test]
 fn json_from_outside_is_read_strictly() {
@@ -159,14 +208,20 @@ fn adapters_do_not_know_each_other_and_the_core_knows_none() {
 /// reads stored forms, names of secrets and flags of earlier releases names them.
 #[test]
 fn a_thing_has_one_word() {
-    let banned = [("vendor", "provider"), ("upstream", "provider"), ("glance", "get_eventual"), ("manieth", "ordinal")];
+    let banned = [
+        ("vendor", "provider"),
+        ("upstream", "provider"),
+        ("glance", "get_eventual"),
+        ("manieth", "ordinal"),
+        ("tenancy", "operator"),
+    ];
     let spoken_of_once = [
         "functions/local/src/renamed.rs",
         "shared/aws/src/dynamodb/task_item.rs",
         "shared/core/src/domain/task/record.rs",
         "shared/embedded/src/sqlite/migrations/1.sql",
         "shared/embedded/src/sqlite/migrations/5.sql",
-        "shared/core/src/app/advance.rs",
+        "shared/core/src/app/watcher/advance.rs",
         "tests/tests/it/command.rs",
         "tests/tests/it/tidy.rs",
     ];

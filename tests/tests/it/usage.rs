@@ -42,7 +42,7 @@ pub(crate) async fn set_odd_prices(gateway: &Gateway, tenant: &TestTenant) {
     let markup = Price::Markup { basis_points: 11_111, floor_micro_usd: None, cap_micro_usd: None };
     let edit = PricesEdit::Set { models: BTreeMap::new(), unlisted: Some(Unlisted::Price(markup)) };
     let change = PricesChange { edit, allow_under_cost: false, allow_unknown_models: false };
-    gateway.server.folder().tenancy(None).set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
+    gateway.server.folder().operator(None).set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
 }
 
 async fn usage(tenant: &TestTenant, query: &str) -> Value {

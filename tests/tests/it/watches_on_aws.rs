@@ -11,7 +11,7 @@ use fluxgate_tests::contract::{admission, now};
 use fluxgate_tests::eventually;
 use fluxgate_tests::faulty_aws::Fault;
 
-use super::batch::consumer;
+use super::batch::roles;
 use super::dynamodb::Bed;
 
 #[tokio::test]
@@ -59,10 +59,10 @@ async fn an_audit_that_runs_out_of_time_says_so_and_nothing_else() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     bed.stores.admitted(&tenant).await;
-    let fluxgate = consumer(&bed.stores, &bed.ministack, bed.direct.queues.clone()).fluxgate;
+    let sweeper = roles(&bed.stores, &bed.ministack, bed.direct.queues.clone()).0.sweeper();
 
-    let unfinished = fluxgate.sweep(&tenant, now()).await.unwrap_err();
-    let finished = fluxgate.sweep(&tenant, now().plus_ms(60_000)).await.unwrap();
+    let unfinished = sweeper.sweep(&tenant, now()).await.unwrap_err();
+    let finished = sweeper.sweep(&tenant, now().plus_ms(60_000)).await.unwrap();
 
     assert_eq!((unfinished.code, finished.live), ("sweep_unfinished", 1));
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{BooksFinding, Tenancy};
+use fluxgate_core::app::{BooksFinding, Operator};
 use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
@@ -54,39 +54,39 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
     match args.command {
         AccountsCommand::Show { name, folder } => {
             let folder = DataFolder::open_existing(&folder.data)?;
-            folder.check_known(&name).await?;
-            let tenancy = folder.tenancy(None);
-            let account = tenancy.store.accounts().account(&name).await?;
+            folder.operator(None).check_known(&name).await?;
+            let operator = folder.operator(None);
+            let account = operator.account(&name).await?;
             print::line(line(&name, &account))?;
-            account.budget_at(tenancy.clock.now()).map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
+            operator.month(&account).map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
         }
         AccountsCommand::TopUp { name, amount, reference, folder } => {
-            let tenancy = tenancy(&folder)?;
-            let before = tenancy.store.accounts().account(&name).await?;
-            let account = tenancy.top_up(&name, amount, &reference, &Actor::cli()).await?;
+            let operator = operator(&folder)?;
+            let before = operator.account(&name).await?;
+            let account = operator.top_up(&name, amount, &reference, &Actor::cli()).await?;
             if before.total() == account.total() {
                 print::note(format_args!("'{reference}' was topped up before, so nothing was added"));
             }
             print::line(line(&name, &account))
         }
         AccountsCommand::Budget(args) => print::line(budget::run(*args).await?),
-        AccountsCommand::Check { name, folder } => check(&tenancy(&folder)?, name).await,
+        AccountsCommand::Check { name, folder } => check(&operator(&folder)?, name).await,
     }
 }
 
-pub(super) fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
-    Ok(DataFolder::open_existing(&folder.data)?.tenancy(None))
+pub(super) fn operator(folder: &FolderArgs) -> Result<Operator> {
+    Ok(DataFolder::open_existing(&folder.data)?.operator(None))
 }
 
-async fn check(tenancy: &Tenancy, name: Option<TenantId>) -> Result<()> {
+async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
     let names = match name {
         Some(name) => vec![name],
-        None => tenancy.store.tenants().ids().await?,
+        None => operator.tenant_ids().await?,
     };
     let mut findings = 0;
     for name in &names {
         // What keeps one tenant's books from being read keeps no other's.
-        let found = tenancy
+        let found = operator
             .check_books(name)
             .await
             .unwrap_or_else(|error| vec![BooksFinding { code: "unreadable", text: error.with_causes().to_string() }]);

@@ -7,7 +7,7 @@ use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone}
 use fluxgate_core::tenant::Actor;
 
 use super::FolderArgs;
-use super::accounts::tenancy;
+use super::accounts::operator;
 
 #[derive(Args)]
 pub(super) struct BudgetArgs {
@@ -45,13 +45,13 @@ enum RollOverRule {
 
 /// What is left out stays as it is; when all is, the budget is shown.
 pub(super) async fn run(args: BudgetArgs) -> Result<String> {
-    let tenancy = tenancy(&args.folder)?;
-    let now = tenancy.budget(&args.name).await?;
+    let operator = operator(&args.folder)?;
+    let now = operator.budget(&args.name).await?;
     let month = if args.none {
-        tenancy.set_budget(&args.name, None, &Actor::cli()).await?
+        operator.set_budget(&args.name, None, &Actor::cli()).await?
     } else if args.changes_something() {
         let budget = args.budget(now.and_then(|month| month.budget))?;
-        tenancy.set_budget(&args.name, Some(budget), &Actor::cli()).await?
+        operator.set_budget(&args.name, Some(budget), &Actor::cli()).await?
     } else {
         now
     };

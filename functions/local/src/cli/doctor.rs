@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
-use fluxgate_core::port::{AccountCheck, TenantStore};
+use fluxgate_core::port::AccountCheck;
 use fluxgate_core::secret::Secret;
 use fluxgate_embedded::sqlite::FolderLock;
 use serde_json::Value;
@@ -63,7 +63,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
 async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let path = &args.folder.data;
     let folder = DataFolder::open_existing(path)?;
-    let tenants = counted(TenantStore::ids(&folder.store).await?.len(), "tenant");
+    let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
     let served = FolderLock::acquire(path).is_err();
     let state = if served { "being served" } else { "not being served" };
     Ok(format!("{} opens, {tenants}, {state}", path.display()))

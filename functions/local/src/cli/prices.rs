@@ -84,7 +84,7 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
     match args.command {
         PricesCommand::Show { name, folder } => {
             let folder = DataFolder::open_existing(&folder.data)?;
-            let tenant = folder.tenancy(None).store.tenants().get(&name).await?;
+            let tenant = folder.operator(None).tenant(&name).await?;
             show(&tenant.prices, tenant.version)
         }
         PricesCommand::Set(args) => {
@@ -108,8 +108,8 @@ async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> R
     // Prices that need no answer of the provider are set without it.
     let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?);
     let unknown = provider.as_ref().err().map(|error| format!("{error:#}"));
-    let tenancy = folder.tenancy(provider.ok());
-    let changed = tenancy.set_prices(name, change, &Actor::cli()).await;
+    let operator = folder.operator(provider.ok());
+    let changed = operator.set_prices(name, change, &Actor::cli()).await;
     let changed = changed.map_err(|error| with_flags(error, unknown.as_deref()))?;
     if !changed.under_cost.is_empty() {
         print::note(format_args!("sold under cost: {}", changed.under_cost.join(", ")));

@@ -1,12 +1,13 @@
 //! Whether the provider takes the key, for `serve` at its start and for `doctor`: what is wrong, and how to mend it.
 
 use anyhow::{Result, bail};
-use fluxgate_core::port::{AccountCheck, ProviderBooks as _};
+use fluxgate_core::app::check_provider_account;
+use fluxgate_core::port::AccountCheck;
 use fluxgate_outbound::WaveSpeedClient;
 
 /// Asks the provider once. The client bounds how long that takes.
 pub(super) async fn check(name: &str, provider: &WaveSpeedClient) -> Result<String> {
-    told(name, provider.check_account().await)
+    told(name, check_provider_account(provider).await)
 }
 
 /// In words, as an error unless the key is good.

@@ -4,8 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
 use fluxgate_core::day::Day;
-use fluxgate_core::metering::reconcile::{Margin, ReconcileReport, last_days};
-use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::metering::reconcile::{Margin, ReconcileReport};
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
@@ -31,8 +30,7 @@ pub(super) struct ReconcileArgs {
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
     let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?)?;
-    let window = last_days(args.from, args.to, SystemClock.now()).window()?;
-    let report = folder.tenancy(Some(provider)).reconcile(window).await?;
+    let report = folder.operator(Some(provider)).reconcile(args.from, args.to).await?;
     if args.json {
         print::line(serde_json::to_string_pretty(&report.to_json())?)?;
     } else {

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
+use fluxgate_core::app::{Operator, TaskTimeline};
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::port::{DeliveryStore as _, TaskStore};
 use fluxgate_core::task::{Produced, State, Task};
 use fluxgate_core::webhook::Target;
 
@@ -25,15 +25,16 @@ pub(super) struct TasksArgs {
 
 pub(super) async fn run(args: TasksArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    folder.check_known(&args.tenant).await?;
+    let operator = folder.operator(None);
+    operator.check_known(&args.tenant).await?;
     match &args.task {
-        Some(task) => timeline(&folder, &args.tenant, task).await,
-        None => list(&folder, &args).await,
+        Some(task) => timeline(&operator, &args.tenant, task).await,
+        None => list(&operator, &args).await,
     }
 }
 
-async fn list(folder: &DataFolder, args: &TasksArgs) -> Result<()> {
-    for task in TaskStore::list(&folder.store, &args.tenant, None, args.limit).await? {
+async fn list(operator: &Operator, args: &TasksArgs) -> Result<()> {
+    for task in operator.tasks(&args.tenant, args.limit).await? {
         let by = task.completed_by.map_or("", |via| via.as_str());
         print::line(format_args!(
             "{}  {}  {:<10} {:<9} {:>7}  {place}",
@@ -48,9 +49,9 @@ async fn list(folder: &DataFolder, args: &TasksArgs) -> Result<()> {
     Ok(())
 }
 
-async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result<()> {
-    let task = TaskStore::get(&folder.store, tenant, id).await?;
-    for step in TaskStore::timeline(&folder.store, tenant, id).await? {
+async fn timeline(operator: &Operator, tenant: &TenantId, id: &TaskId) -> Result<()> {
+    let TaskTimeline { task, steps, deliveries } = operator.timeline(tenant, id).await?;
+    for step in steps {
         let via = step.via.map_or("", |via| via.as_str());
         print::line(format_args!(
             "{:>8} ms  {:<16} {:<9} {}",
@@ -60,7 +61,7 @@ async fn timeline(folder: &DataFolder, tenant: &TenantId, id: &TaskId) -> Result
             step.detail.unwrap_or_default()
         ))?;
     }
-    for delivery in folder.store.of_task(&task).await? {
+    for delivery in deliveries {
         let to = match &delivery.target {
             Target::Endpoint(endpoint) => format!("endpoint {endpoint}"),
             Target::TaskCallback => "?webhook=".to_owned(),

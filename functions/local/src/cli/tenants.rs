@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{Deletion, NewDestination, Tenancy, TenantChange};
+use fluxgate_core::app::{Deletion, NewDestination, Operator, TenantChange};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{Account, MicroUsd};
-use fluxgate_core::port::{AccountStore as _, Clock as _, EndpointStore, SystemClock, TenantStore};
+use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::tenant::{Actor, Tenant, TenantState, Trust, UnarchivedOutputs};
 use serde_json::{Value, json};
 
@@ -92,16 +92,16 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
         TenantsCommand::Show(OneTenant { name, folder }) => show(&name, &folder).await,
         TenantsCommand::Change(args) => change(args).await,
         TenantsCommand::Suspend(OneTenant { name, folder }) => {
-            tenancy(&folder)?.suspend(&name, &Actor::cli()).await?;
+            operator(&folder)?.suspend(&name, &Actor::cli()).await?;
             print::line(format_args!("tenant {name} may begin nothing new; what runs finishes"))
         }
         TenantsCommand::Resume(OneTenant { name, folder }) => {
-            tenancy(&folder)?.resume(&name, &Actor::cli()).await?;
+            operator(&folder)?.resume(&name, &Actor::cli()).await?;
             print::line(format_args!("tenant {name} may submit again"))
         }
         TenantsCommand::Delete { tenant: OneTenant { name, folder }, forget_balance } => {
             let deletion = Deletion { forget_balance };
-            tenancy(&folder)?.delete(&name, deletion, &Actor::cli()).await?;
+            operator(&folder)?.delete(&name, deletion, &Actor::cli()).await?;
             print::line(format_args!("tenant {name} is deleted; its tasks and its ledger are kept"))
         }
     }
@@ -117,9 +117,9 @@ async fn add(name: &TenantId, balance: MicroUsd, folder: &FolderArgs) -> Result<
 }
 
 async fn list(folder: &FolderArgs) -> Result<()> {
-    let folder = DataFolder::open_existing(&folder.data)?;
-    for tenant in TenantStore::list(&folder.store).await? {
-        let account = folder.store.account(&tenant.id).await?;
+    let operator = operator(folder)?;
+    for tenant in operator.tenants().await? {
+        let account = operator.account(&tenant.id).await?;
         print::line(format_args!(
             "{:<24} available {:>12}  held {:>10}  captured {:>12}  s3://{}{}",
             tenant.id.as_str(),
@@ -143,20 +143,19 @@ fn remarks(tenant: &Tenant, account: &Account) -> String {
 }
 
 async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {
-    let folder = DataFolder::open_existing(&folder.data)?;
-    let tenant = TenantStore::get_eventual(&folder.store, name).await?;
-    let shown = view(&folder, &tenant).await?;
+    let operator = operator(folder)?;
+    let shown = view(&operator, &operator.tenant(name).await?).await?;
     print::line(serde_json::to_string_pretty(&shown)?)
 }
 
-fn tenancy(folder: &FolderArgs) -> Result<Tenancy> {
-    Ok(DataFolder::open_existing(&folder.data)?.tenancy(None))
+fn operator(folder: &FolderArgs) -> Result<Operator> {
+    Ok(DataFolder::open_existing(&folder.data)?.operator(None))
 }
 
 async fn change(args: ChangeArgs) -> Result<()> {
     let OneTenant { name, folder } = args.tenant;
-    let tenancy = tenancy(&folder)?;
-    let now = tenancy.store.tenants().get(&name).await?;
+    let operator = operator(&folder)?;
+    let now = operator.tenant(&name).await?;
     let limits = args.limits.of(now.limits);
     let now = now.destination;
     let trust = args.trust.as_deref().map(trust).transpose()?;
@@ -167,7 +166,7 @@ async fn change(args: ChangeArgs) -> Result<()> {
         role_arn: now.role.map(|role| role.arn),
     });
     let change = TenantChange { trust, destination, limits, unarchived: args.unarchived };
-    let tenant = tenancy.change(&name, change, &Actor::cli()).await?;
+    let tenant = operator.change(&name, change, &Actor::cli()).await?;
     let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
     let place = format!("s3://{}/{}", tenant.destination.bucket, tenant.destination.prefix);
     print::line(format_args!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")))
@@ -180,9 +179,9 @@ fn trust(path: &Path) -> Result<Vec<Trust>> {
 }
 
 /// Everything but the secrets.
-async fn view(folder: &DataFolder, tenant: &Tenant) -> Result<Value> {
-    let account = folder.store.account(&tenant.id).await?;
-    let endpoints = EndpointStore::list(&folder.store, &tenant.id).await?.endpoints;
+async fn view(operator: &Operator, tenant: &Tenant) -> Result<Value> {
+    let account = operator.account(&tenant.id).await?;
+    let endpoints = operator.endpoints(&tenant.id).await?;
     let trust: Vec<Value> = tenant
         .trust
         .iter()

@@ -3,7 +3,6 @@
 mod in_process;
 mod metrics;
 mod pump;
-mod recovery;
 mod wiring;
 
 use std::net::SocketAddr;
@@ -60,7 +59,7 @@ impl Server {
         folder.note_provider(&provider_note(&settings, emulator.as_ref())?)?;
         folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
         let (stop, stopped) = watch::channel(false);
-        let edge = wiring::edge(&wiring::Parts {
+        let roles = wiring::roles(&wiring::Parts {
             settings: &settings,
             folder: &folder,
             addr,
@@ -69,14 +68,15 @@ impl Server {
             emulator: emulator.as_ref(),
             stopping: stopped,
         })?;
-        edge.fluxgate.recount_all_slots().await?;
-        let pump = Pump::start(&edge.fluxgate);
-        let recovery = tokio::spawn(recovery::recover(edge.fluxgate.clone()));
+        roles.sweeper.recount_all_slots().await?;
+        let pump = Pump::start(&roles.workers);
+        let sweeper = roles.sweeper;
+        let recovery = tokio::spawn(async move { sweeper.recover().await });
         let provider = wiring::provider(&settings, emulator.as_ref(), Bounds::default().provider_timeout_ms)?;
-        let tenancy = Arc::new(folder.tenancy(Some(Arc::new(provider))));
-        let router = fluxgate_edge::api_router(edge.clone())
-            .merge(fluxgate_edge::receiver_router(edge))
-            .merge(fluxgate_edge::admin_router_with_token(tenancy, OperatorToken::new(&folder.secrets.admin_token)))
+        let operator = Arc::new(folder.operator(Some(Arc::new(provider))));
+        let router = fluxgate_edge::api_router(roles.edge)
+            .merge(fluxgate_edge::receiver_router(roles.receiver))
+            .merge(fluxgate_edge::admin_router_with_token(operator, OperatorToken::new(&folder.secrets.admin_token)))
             .merge(metrics::router(folder.store.clone()));
         let serving = Listening::start(listener, listeners.api, move |request: Request<RequestBody>| {
             router.clone().oneshot(request.map(Body::new))

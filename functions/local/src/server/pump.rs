@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxgate_core::app::Fluxgate;
+use fluxgate_core::app::{Worker as _, Workers};
 use fluxgate_core::port::Lease;
 use fluxgate_core::task::Lane;
 use fluxgate_embedded::sqlite::in_hand_max;
@@ -22,11 +22,11 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn start(fluxgate: &Arc<Fluxgate>) -> Self {
+    pub(super) fn start(workers: &Arc<Workers>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut lanes = JoinSet::new();
         for lane in Lane::ALL {
-            lanes.spawn(consume(fluxgate.clone(), lane, stopped.clone()));
+            lanes.spawn(consume(workers.clone(), lane, stopped.clone()));
         }
         Self { stop, lanes }
     }
@@ -41,18 +41,18 @@ impl Pump {
     }
 }
 
-async fn consume(fluxgate: Arc<Fluxgate>, lane: Lane, mut stopped: watch::Receiver<bool>) {
+async fn consume(workers: Arc<Workers>, lane: Lane, mut stopped: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(in_hand_max(lane)));
     let mut in_hand = JoinSet::new();
     loop {
         let received = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            received = receive(&fluxgate, lane, &permits) => received,
+            received = receive(&workers, lane, &permits) => received,
         };
         for (lease, permit) in received {
-            let fluxgate = fluxgate.clone();
+            let workers = workers.clone();
             in_hand.spawn(async move {
-                work(&fluxgate, lease).await;
+                work(&workers, lease).await;
                 drop(permit);
             });
         }
@@ -62,11 +62,11 @@ async fn consume(fluxgate: Arc<Fluxgate>, lane: Lane, mut stopped: watch::Receiv
 }
 
 /// Jobs, each with the room that was kept for it. A job taken without room would only run down its lease.
-async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Arc<Semaphore>) -> Vec<(Lease, OwnedSemaphorePermit)> {
+async fn receive(workers: &Workers, lane: Lane, permits: &Arc<Semaphore>) -> Vec<(Lease, OwnedSemaphorePermit)> {
     let Ok(first) = permits.clone().acquire_owned().await else { return Vec::new() };
     let mut room = vec![first];
     room.extend(std::iter::from_fn(|| permits.clone().try_acquire_owned().ok()).take(RECEIVE_MAX - 1));
-    match fluxgate.ports.queue.receive(lane, room.len(), fluxgate.bounds().lease_ms).await {
+    match workers.receive(lane, room.len()).await {
         Ok(leases) => leases.into_iter().zip(room).collect(),
         Err(error) => {
             tracing::error!(lane = lane.as_str(), error = error.with_causes(), "the queue cannot be read");
@@ -77,8 +77,8 @@ async fn receive(fluxgate: &Fluxgate, lane: Lane, permits: &Arc<Semaphore>) -> V
 }
 
 /// One job.
-async fn work(fluxgate: &Fluxgate, lease: Lease) {
-    if let Err(error) = fluxgate.work_safely(&lease).await {
+async fn work(workers: &Workers, lease: Lease) {
+    if let Err(error) = workers.work_safely(&lease).await {
         tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled");
     }
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use fluxgate_core::app::{Fluxgate, Ports, Settings as FlowSettings};
+use fluxgate_core::app::{
+    Archiver, Context, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering, Notifier, OutputLinks, Receiver,
+    Sender, Sweeper, Trusts, Views, Watcher, Workers,
+};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
-use fluxgate_core::task::{BaseUrl, OutputLinks};
+use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
-use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, Setup, Throttle};
+use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, ReceiverEdge, Setup, Throttle};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
@@ -24,7 +27,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::{in_process, reachable};
-use crate::folder::{DataFolder, SystemEntropy};
+use crate::folder::DataFolder;
 use crate::settings::Settings;
 
 /// A key set or a discovery document is small.
@@ -43,7 +46,15 @@ pub(super) struct Parts<'a> {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
+/// Everybody whom one process is.
+pub(super) struct Roles {
+    pub(super) edge: Edge,
+    pub(super) receiver: ReceiverEdge,
+    pub(super) workers: Arc<Workers>,
+    pub(super) sweeper: Sweeper,
+}
+
+pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     let own_url = format!("http://{}", reachable(parts.addr));
     let public_url = match (&parts.settings.public_url, parts.emulator) {
         (Some(url), _) => Some(url.clone()),
@@ -51,41 +62,66 @@ pub(super) fn edge(parts: &Parts<'_>) -> Result<Edge> {
         (None, Some(_)) => Some(Url::parse(&own_url)?),
         (None, None) => None,
     };
-    let bounds = parts.settings.bounds.bounds(public_url.is_some());
+    let context = parts.folder.context(parts.settings.bounds.bounds(public_url.is_some()));
+    let capability = CapabilityKey::new(parts.folder.secrets.capability);
     let guard = Arc::new(guard(parts)?);
-    let throttle = Arc::new(Throttle::new(Arc::new(SystemClock), bounds.request_rate));
-    let in_flight = Arc::new(BytesInFlight::new(&bounds));
-    let fluxgate = Arc::new(Fluxgate {
-        ports: ports(parts, &guard, bounds.provider_timeout_ms)?,
-        settings: FlowSettings {
-            bounds,
-            base_url: BaseUrl::fixed(parts.settings.base_url.as_ref().map_or(own_url.as_str(), Url::as_str)),
-            output_links: OutputLinks::Presigned,
-            public_url: public_url.clone(),
-            capability: CapabilityKey::new(parts.folder.secrets.capability),
-            capacity: parts.settings.capacity(),
-        },
+    let objects = Arc::new(objects(parts));
+    let provider = Arc::new(provider(parts.settings, parts.emulator, context.bounds.provider_timeout_ms)?);
+    let machine = Machine::new(context.clone(), parts.settings.capacity());
+    let webhooks = public_url.is_some();
+    let hooks = public_url.map(|public_url| Hooks { public_url, capability: capability.clone() });
+    let sender = Sender::new(machine.clone(), provider.clone(), hooks);
+    let base_url = BaseUrl::fixed(parts.settings.base_url.as_ref().map_or(own_url.as_str(), Url::as_str));
+    let views = Views::new(context.clone(), base_url, OutputLinks::Presigned(objects.clone()));
+    let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
+    let receiver = Receiver::new(machine.clone(), provider, capability.clone());
+    let gateway = Gateway::new(GatewayParts {
+        sender: sender.clone(),
+        views: views.clone(),
+        guard: guard.clone(),
+        signer: objects.clone(),
+        capability,
     });
-    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet))));
-    let store = Arc::new(parts.folder.store.clone());
-    let authenticator = Arc::new(Authenticator::new(store, keys, Arc::new(SystemClock), AuthBounds::default()));
-    let health = Arc::new(health(parts, public_url.is_some()));
-    Ok(Edge { fluxgate, authenticator, throttle, in_flight, health, stopping: parts.stopping.clone() })
+    Ok(Roles {
+        sweeper: Sweeper::new(machine.clone(), Arc::new(parts.folder.store.clone())),
+        workers: workers(parts, context.clone(), machine, sender, views, &guard, objects),
+        receiver: ReceiverEdge { receiver: Arc::new(receiver), in_flight: in_flight.clone() },
+        edge: Edge {
+            gateway: Arc::new(gateway),
+            endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
+            metering: Arc::new(Metering::new(context.clone())),
+            authenticator: Arc::new(authenticator(parts, &guard)),
+            throttle: Arc::new(Throttle::new(Arc::new(SystemClock), context.bounds.request_rate)),
+            in_flight,
+            health: Arc::new(health(parts, webhooks)),
+            stopping: parts.stopping.clone(),
+        },
+    })
 }
 
-fn ports(parts: &Parts<'_>, guard: &Arc<Guard>, provider_timeout_ms: u64) -> Result<Ports> {
-    let store = Arc::new(parts.folder.store.clone());
-    Ok(Ports {
-        store: store.clone(),
-        queue: store,
-        objects: Arc::new(objects(parts)),
-        provider: Arc::new(provider(parts.settings, parts.emulator, provider_timeout_ms)?),
-        outputs: Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output))),
-        callbacks: Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback))),
-        guard: guard.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    })
+fn workers(
+    parts: &Parts<'_>,
+    context: Context,
+    machine: Machine,
+    sender: Sender,
+    views: Views,
+    guard: &Guard,
+    objects: Arc<S3ObjectStore>,
+) -> Arc<Workers> {
+    let queue = Arc::new(parts.folder.store.clone());
+    let outputs = Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output)));
+    let callbacks = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
+    Workers::new(
+        Watcher::new(sender, queue.clone()),
+        Archiver::new(machine, queue.clone(), outputs, objects),
+        Notifier::new(context, queue, views, callbacks),
+    )
+}
+
+fn authenticator(parts: &Parts<'_>, guard: &Guard) -> Authenticator {
+    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet))));
+    let trusts = Trusts::new(Arc::new(parts.folder.store.clone()));
+    Authenticator::new(trusts, keys, Arc::new(SystemClock), AuthBounds::default())
 }
 
 /// A provider that the operator named by its address may be called there, for its outputs and uploads lie with it.

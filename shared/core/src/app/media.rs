@@ -3,104 +3,59 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Fluxgate;
-use super::addresses::Named;
+use super::gateway::Named;
 use crate::base::error::{Error, Kind, Result};
 use crate::domain::media::InputFile;
 use crate::domain::provider::Model;
-use crate::domain::task::{InputUpload, Task};
-use crate::port::{Purpose, Upload};
+use crate::domain::task::InputUpload;
+use crate::port::Purpose;
 
-impl Fluxgate {
-    /// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
-    /// `TooLarge`, naming the field.
-    pub(super) fn files_in_one_form(
-        &self,
-        model: &Model,
-        mut inputs: Map<String, Value>,
-    ) -> Result<Map<String, Value>> {
-        let bytes_max = self.bounds().data_uri_bytes_max;
-        for name in model.media_fields() {
-            for value in values_mut(inputs.get_mut(name)) {
-                let Some(text) = value.as_str().filter(|text| address(text).is_none()) else { continue };
-                let file = InputFile::read(text, bytes_max);
-                let file = if model.takes_pictures_alone(name) { file.and_then(InputFile::as_picture) } else { file };
-                let file = file.map_err(|error| error.field(name))?;
-                *value = Value::String(file.data_uri());
-            }
+/// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
+/// `TooLarge`, naming the field.
+pub(crate) fn files_in_one_form(
+    bytes_max: usize,
+    model: &Model,
+    mut inputs: Map<String, Value>,
+) -> Result<Map<String, Value>> {
+    for name in model.media_fields() {
+        for value in values_mut(inputs.get_mut(name)) {
+            let Some(text) = value.as_str().filter(|text| address(text).is_none()) else { continue };
+            let file = InputFile::read(text, bytes_max);
+            let file = if model.takes_pictures_alone(name) { file.and_then(InputFile::as_picture) } else { file };
+            let file = file.map_err(|error| error.field(name))?;
+            *value = Value::String(file.data_uri());
         }
-        Ok(inputs)
     }
-
-    /// The addresses of pictures, each with its field. Asks nobody.
-    pub(super) fn media_addresses(model: &Model, inputs: &Map<String, Value>) -> Vec<Named> {
-        let fields = model.media_fields().flat_map(|name| texts(inputs.get(name)).map(move |text| (name, text)));
-        let named = |(name, text): (&str, &str)| {
-            Some(Named { field: name.to_owned(), purpose: Purpose::Input, url: address(text)? })
-        };
-        fields.filter_map(named).collect()
-    }
-
-    /// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
-    pub(super) fn check_sizes(&self, model: &Model, inputs: &Map<String, Value>) -> Result<()> {
-        let bytes_max = self.bounds().input_bytes_max;
-        let media: Vec<&str> = model.media_fields().collect();
-        for (name, value) in inputs.iter().filter(|(name, _)| !media.contains(&name.as_str())) {
-            let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
-            if bytes > bytes_max {
-                let text = format!("the parameter '{name}' holds {bytes} bytes; {bytes_max} are taken");
-                return Err(Error::new(Kind::TooLarge, "parameter_too_large", text).field(name));
-            }
-        }
-        Ok(())
-    }
-
-    /// The inputs with every file inside them replaced by the URL of its upload; `None` when there is none to replace.
-    pub(super) async fn uploaded(&self, task: &Task, inputs: &str) -> Result<Option<Uploaded>> {
-        if !inputs.contains("\"data:") {
-            return Ok(None);
-        }
-        let catalogue = self.ports.provider.catalogue().await?;
-        let mut parsed = parse_inputs(inputs);
-        let mut uploads = Vec::new();
-        for name in catalogue.model(&task.model)?.media_fields() {
-            for value in files_mut(parsed.get_mut(name)) {
-                let url = self.upload(value.as_str().unwrap_or_default()).await?;
-                uploads.push(InputUpload { field: name.to_owned(), url: url.clone() });
-                *value = Value::String(url);
-            }
-        }
-        Ok(Some(Uploaded { inputs: parsed.to_string(), uploads }))
-    }
-
-    /// The URL of the file that is written in this text.
-    async fn upload(&self, text: &str) -> Result<String> {
-        let file = InputFile::read(text, self.bounds().data_uri_bytes_max)?;
-        let bytes = Bytes::from(file.bytes);
-        let upload = Upload {
-            filename: format!("input.{}", file.extension),
-            content_type: file.content_type,
-            bytes: Box::pin(futures::stream::once(async move { Ok(bytes) })),
-        };
-        let answer = self.ports.provider.upload(upload).await?;
-        let url = answer.get("download_url").and_then(Value::as_str);
-        url.map(str::to_owned)
-            .ok_or_else(|| Error::unavailable("upload_unreadable", "the provider's upload answer names no URL"))
-    }
+    Ok(inputs)
 }
 
-/// Inputs that may leave, and where the files are that were inside them.
-pub(super) struct Uploaded {
-    pub(super) inputs: String,
-    pub(super) uploads: Vec<InputUpload>,
+/// The addresses of pictures, each with its field. Asks nobody.
+pub(crate) fn media_addresses(model: &Model, inputs: &Map<String, Value>) -> Vec<Named> {
+    let fields = model.media_fields().flat_map(|name| texts(inputs.get(name)).map(move |text| (name, text)));
+    let named = |(name, text): (&str, &str)| {
+        Some(Named { field: name.to_owned(), purpose: Purpose::Input, url: address(text)? })
+    };
+    fields.filter_map(named).collect()
+}
+
+/// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
+pub(crate) fn check_sizes(bytes_max: usize, model: &Model, inputs: &Map<String, Value>) -> Result<()> {
+    let media: Vec<&str> = model.media_fields().collect();
+    for (name, value) in inputs.iter().filter(|(name, _)| !media.contains(&name.as_str())) {
+        let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+        if bytes > bytes_max {
+            let text = format!("the parameter '{name}' holds {bytes} bytes; {bytes_max} are taken");
+            return Err(Error::new(Kind::TooLarge, "parameter_too_large", text).field(name));
+        }
+    }
+    Ok(())
 }
 
 /// Puts the URLs of uploads where the files were, as in the POST that named them. What is left over is not replaced.
-pub(super) fn put_back(inputs: &mut Map<String, Value>, uploads: &[InputUpload]) {
+pub(crate) fn put_back(inputs: &mut Map<String, Value>, uploads: &[InputUpload]) {
     let mut by_field: BTreeMap<&str, VecDeque<&str>> = BTreeMap::new();
     for upload in uploads {
         by_field.entry(&upload.field).or_default().push_back(&upload.url);
@@ -114,7 +69,7 @@ pub(super) fn put_back(inputs: &mut Map<String, Value>, uploads: &[InputUpload])
     }
 }
 
-fn files_mut(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+pub(crate) fn files_mut(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
     values_mut(value).filter(|value| value.as_str().is_some_and(|text| text.starts_with("data:")))
 }
 
@@ -124,7 +79,7 @@ pub(super) fn parse_inputs(inputs: &str) -> Value {
 }
 
 /// True when a stored input was replaced on its way to the provider, so that the provider's echo of it differs.
-pub(super) fn is_replaced(value: &Value) -> bool {
+pub(crate) fn is_replaced(value: &Value) -> bool {
     texts(Some(value)).any(|text| text.starts_with("data:"))
 }
 

@@ -1,92 +1,42 @@
-//! The use cases: submit, advance, archive, deliver, read, and the operator's. Each is safe to run twice and to lose anywhere.
+//! The use cases, a struct for each role that owns the ports of that role and no others. Each use case is safe to run twice and to
+//! lose anywhere.
 
-mod addresses;
-mod advance;
-mod announce;
-mod archive;
-mod copy_again;
-mod deliver;
-mod export;
-mod fair_queue;
-mod fresh_links;
-mod likeness;
+mod archiver;
+mod context;
+mod endpoints;
+mod gateway;
+mod jobs;
+mod machine;
 mod media;
-mod note;
+mod metering;
+mod notifier;
 mod operator;
-mod price;
-mod read;
-mod refusal;
-mod resolve;
-mod send;
-mod signal;
-mod submit;
-mod sweep;
+mod receiver;
+mod sender;
+mod sweeper;
 mod tally;
-mod usage;
-mod work;
+mod trusts;
+mod views;
+mod watcher;
+mod workers;
 
-pub use export::{Exported, UsageExport};
+pub use archiver::Archiver;
+pub use context::Context;
+pub use endpoints::{Endpoints, NewEndpoint};
+pub use gateway::{Gateway, GatewayParts, ListQuery, SubmitRequest, TaskTimeline};
+pub use jobs::{JobOutcome, Worker};
+pub use machine::Machine;
+pub use metering::{Exported, ExportedAll, Metering, UsageExport, UsageQuery};
+pub use notifier::Notifier;
 pub use operator::{
-    BooksFinding, Deletion, EntryOrder, NewDestination, NewTenant, PricesChange, PricesChanged, PricesEdit, Tenancy,
-    TenantChange, check_books,
+    BooksFinding, Deletion, NewDestination, NewTenant, Operator, OperatorParts, PricesChange, PricesChanged,
+    PricesEdit, TenantChange, check_books, check_provider_account,
 };
-pub use read::TaskTimeline;
-pub use submit::SubmitRequest;
-pub use sweep::TenantSweep;
+pub use receiver::Receiver;
+pub use sender::{Hooks, Sender};
+pub use sweeper::{Sweeper, Swept, TenantSweep};
 pub use tally::tally;
-pub use usage::{UsageQuery, read_usage};
-
-use std::sync::Arc;
-
-use url::Url;
-
-use crate::base::bounds::Bounds;
-use crate::base::time::Timestamp;
-use crate::domain::fair_queue::Capacity;
-use crate::domain::task::{BaseUrl, OutputLinks};
-use crate::domain::webhook::CapabilityKey;
-use crate::port::{AddressGuard, CallbackSender, Clock, Entropy, ObjectStore, OutputFetcher, Provider, Queue, Store};
-
-/// Everything the use cases need of the world.
-#[derive(Clone)]
-pub struct Ports {
-    pub store: Arc<dyn Store>,
-    pub queue: Arc<dyn Queue>,
-    pub objects: Arc<dyn ObjectStore>,
-    pub provider: Arc<dyn Provider>,
-    pub outputs: Arc<dyn OutputFetcher>,
-    pub callbacks: Arc<dyn CallbackSender>,
-    pub guard: Arc<dyn AddressGuard>,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// What an installation sets.
-pub struct Settings {
-    pub bounds: Bounds,
-    /// Where tenants reach the API.
-    pub base_url: BaseUrl,
-    /// What tenants get for their outputs.
-    pub output_links: OutputLinks,
-    /// Where the provider reaches the receiver; without it completions come by polling alone.
-    pub public_url: Option<Url>,
-    pub capability: CapabilityKey,
-    /// What the provider's account bears; `None`: whatever tenants ask of it.
-    pub capacity: Option<Capacity>,
-}
-
-/// The use cases over the ports.
-pub struct Fluxgate {
-    pub ports: Ports,
-    pub settings: Settings,
-}
-
-impl Fluxgate {
-    pub fn bounds(&self) -> &Bounds {
-        &self.settings.bounds
-    }
-
-    fn now(&self) -> Timestamp {
-        self.ports.clock.now()
-    }
-}
+pub use trusts::Trusts;
+pub use views::{OutputLinks, Views};
+pub use watcher::Watcher;
+pub use workers::Workers;

@@ -1,4 +1,4 @@
-//! The tenants' buckets.
+//! The tenants' buckets, to be written.
 
 use std::path::Path;
 
@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use crate::base::error::Result;
 use crate::base::id::TenantId;
-use crate::base::time::Timestamp;
 use crate::domain::task::Output;
 use crate::domain::tenant::Destination;
 
@@ -47,44 +46,9 @@ impl Stored {
     }
 }
 
-/// What a presigned URL may do, and for how long.
-#[derive(Debug, Clone, Copy)]
-pub struct LinkTerms {
-    pub method: LinkMethod,
-    pub expires_ms: u64,
-    /// From when, to give the same URL again; `None`: from now.
-    pub from: Option<Timestamp>,
-}
-
-/// The method that a presigned URL is signed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkMethod {
-    /// The object.
-    Get,
-    /// What is said of it, without its bytes.
-    Head,
-}
-
-impl LinkTerms {
-    /// A download.
-    pub fn get(expires_ms: u64) -> Self {
-        Self { method: LinkMethod::Get, expires_ms, from: None }
-    }
-}
-
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable` when the bucket cannot be
     /// written now, kind `Forbidden` when it may not be. Type, disposition and the provider's type are kept with the object.
     async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored>;
-
-    /// A URL that reads the object for `expires_ms` by this method and no other, without asking the bucket; what a browser must not
-    /// open comes as an attachment, however it was stored.
-    async fn presign(
-        &self,
-        tenant: &TenantId,
-        destination: &Destination,
-        output: &Output,
-        link: LinkTerms,
-    ) -> Result<String>;
 }

@@ -10,7 +10,6 @@ use url::Url;
 
 use crate::base::error::Result;
 use crate::base::id::{ModelId, RunId};
-use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::money::MicroUsd;
 use crate::domain::provider::{Catalogue, ProviderRun};
@@ -101,9 +100,6 @@ pub trait Provider: Send + Sync {
 
     /// What the provider asks for a run with these inputs.
     async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd>;
-
-    /// The secret that signs the provider's webhooks.
-    async fn webhook_secret(&self) -> Result<Secret>;
 
     /// Puts a file into the provider's media store; the answer's `data` holds `download_url`.
     async fn upload(&self, upload: Upload) -> Result<Value>;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::app::Tenancy;
+use fluxgate_core::app::Operator;
 use fluxgate_core::money::{Account, MicroUsd};
 use serde::{Deserialize, Serialize};
 
-use super::operator::Operator;
+use super::caller::Caller;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
@@ -52,39 +52,39 @@ struct FindingView {
 }
 
 pub(crate) async fn account(
-    State(tenancy): State<Arc<Tenancy>>,
+    State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
 ) -> Result<Json<AccountView>, Problem> {
     let id = tenant_id(&id)?;
-    tenancy.store.tenants().get(&id).await?;
-    Ok(Json(view(&tenancy, &tenancy.store.accounts().account(&id).await?)))
+    operator.tenant(&id).await?;
+    Ok(Json(view(&operator, &operator.account(&id).await?)))
 }
 
 /// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as well.
 pub(crate) async fn check(
-    State(tenancy): State<Arc<Tenancy>>,
+    State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
 ) -> Result<Json<CheckView>, Problem> {
-    let findings = tenancy.check_books(&tenant_id(&id)?).await?;
+    let findings = operator.check_books(&tenant_id(&id)?).await?;
     let views = findings.into_iter().map(|finding| FindingView { code: finding.code, text: finding.text });
     Ok(Json(CheckView { findings: views.collect() }))
 }
 
 pub(crate) async fn top_up(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
     body: RawBody,
 ) -> Result<Json<AccountView>, Problem> {
     let request: TopUpRequest = body.json().await?;
     let amount = MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
-    let account = tenancy.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?;
-    Ok(Json(view(&tenancy, &account)))
+    let account = operator.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?;
+    Ok(Json(view(&operator, &account)))
 }
 
-fn view(tenancy: &Tenancy, account: &Account) -> AccountView {
+fn view(operator: &Operator, account: &Account) -> AccountView {
     AccountView {
-        budget: account.budget_at(tenancy.clock.now()).as_ref().and_then(BudgetView::of),
+        budget: operator.month(account).as_ref().and_then(BudgetView::of),
         credit_micro_usd: account.credit,
         tasks_in_flight: account.in_flight,
         available_micro_usd: account.available,

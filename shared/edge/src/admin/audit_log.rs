@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fluxgate_core::Error;
-use fluxgate_core::app::Tenancy;
+use fluxgate_core::app::Operator;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::tenant::{Actor, AuditAction, AuditEntry};
 use serde::Serialize;
@@ -38,10 +38,10 @@ struct AuditView {
     detail: Value,
 }
 
-pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>, query: Query) -> Result<Json<AuditPage>, Problem> {
+pub(crate) async fn list(State(operator): State<Arc<Operator>>, query: Query) -> Result<Json<AuditPage>, Problem> {
     let before = query.text("before")?.map(AuditId::parse).transpose().map_err(|error| error.field("before"))?;
     let limit = query.text("limit")?.map_or(Ok(LIMIT), limit)?;
-    let entries = tenancy.store.tenants().audit_log(before.as_ref(), limit).await?;
+    let entries = operator.audit_log(before.as_ref(), limit).await?;
     let next = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id.clone());
     Ok(Json(AuditPage { entries: entries.into_iter().map(view).collect(), next }))
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::app::Tenancy;
+use fluxgate_core::app::Operator;
 use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone};
 use fluxgate_core::{Error, Result};
 use serde::Deserialize;
 
-use super::operator::Operator;
+use super::caller::Caller;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
@@ -71,29 +71,29 @@ impl BudgetRequest {
 }
 
 pub(crate) async fn get(
-    State(tenancy): State<Arc<Tenancy>>,
+    State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
 ) -> Result<Json<BudgetView>, Problem> {
-    Ok(Json(view(tenancy.budget(&tenant_id(&id)?).await?.as_ref())?))
+    Ok(Json(view(operator.budget(&tenant_id(&id)?).await?.as_ref())?))
 }
 
 pub(crate) async fn set(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
     body: RawBody,
 ) -> Result<Json<BudgetView>, Problem> {
     let request: BudgetRequest = body.json().await?;
-    let month = tenancy.set_budget(&tenant_id(&id)?, Some(request.parse()?), &actor).await?;
+    let month = operator.set_budget(&tenant_id(&id)?, Some(request.parse()?), &actor).await?;
     Ok(Json(view(month.as_ref())?))
 }
 
 pub(crate) async fn remove(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    tenancy.set_budget(&tenant_id(&id)?, None, &actor).await?;
+    operator.set_budget(&tenant_id(&id)?, None, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

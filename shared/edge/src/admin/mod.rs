@@ -3,7 +3,7 @@
 mod accounts;
 mod audit_log;
 mod budget;
-mod operator;
+mod caller;
 mod prices;
 mod provider;
 mod reconcile;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
-use fluxgate_core::app::Tenancy;
+use fluxgate_core::app::Operator;
 
 pub(crate) use token::token_only;
 
@@ -26,7 +26,7 @@ use crate::body_form;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The routes under `/admin/v1`.
-pub(crate) fn router() -> Router<Arc<Tenancy>> {
+pub(crate) fn router() -> Router<Arc<Operator>> {
     let one = get(tenants::get).patch(tenants::change).delete(tenants::delete);
     Router::new()
         .route("/admin/v1/tenants", post(tenants::create).get(tenants::list))

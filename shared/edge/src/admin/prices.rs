@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fluxgate_core::Error;
-use fluxgate_core::app::{PricesChange, PricesEdit, Tenancy};
+use fluxgate_core::app::{Operator, PricesChange, PricesEdit};
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::PriceBookTerms;
 use fluxgate_core::tenant::Actor;
 use serde::Serialize;
 
-use super::operator::Operator;
+use super::caller::Caller;
 use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
@@ -31,30 +31,30 @@ pub(crate) struct PricesView {
 }
 
 pub(crate) async fn get(
-    State(tenancy): State<Arc<Tenancy>>,
+    State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
 ) -> Result<Json<PriceBookTerms>, Problem> {
-    let tenant = tenancy.store.tenants().get(&tenant_id(&id)?).await?;
+    let tenant = operator.tenant(&tenant_id(&id)?).await?;
     Ok(Json(PriceBookTerms::of(&tenant.prices, tenant.version)))
 }
 
 /// The whole book.
 pub(crate) async fn set(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
     query: Query,
     body: RawBody,
 ) -> Answer {
     let terms: PriceBookTerms = body.document().await?;
     let version = terms.version;
-    change(&tenancy, &id, PricesEdit::Replace { book: terms.book(), version }, &query, &actor).await
+    change(&operator, &id, PricesEdit::Replace { book: terms.book(), version }, &query, &actor).await
 }
 
 /// What the body names; the rest stays.
 pub(crate) async fn set_some(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
     query: Query,
     body: RawBody,
@@ -65,26 +65,26 @@ pub(crate) async fn set_some(
         return Err(Error::invalid("invalid_parameter", text).field("version").into());
     }
     let unlisted = terms.unlisted.map(Into::into);
-    change(&tenancy, &id, PricesEdit::Set { models: terms.prices(), unlisted }, &query, &actor).await
+    change(&operator, &id, PricesEdit::Set { models: terms.prices(), unlisted }, &query, &actor).await
 }
 
 pub(crate) async fn remove(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path((id, model)): Path<(String, String)>,
     query: Query,
 ) -> Answer {
     let models = vec![ModelId::parse(&model).map_err(|error| error.field("model"))?];
-    change(&tenancy, &id, PricesEdit::Remove { models }, &query, &actor).await
+    change(&operator, &id, PricesEdit::Remove { models }, &query, &actor).await
 }
 
-async fn change(tenancy: &Tenancy, id: &str, edit: PricesEdit, query: &Query, actor: &Actor) -> Answer {
+async fn change(operator: &Operator, id: &str, edit: PricesEdit, query: &Query, actor: &Actor) -> Answer {
     let change = PricesChange {
         edit,
         allow_under_cost: query.flag("allow_under_cost")?,
         allow_unknown_models: query.flag("force")?,
     };
-    let changed = tenancy.set_prices(&tenant_id(id)?, &change, actor).await?;
+    let changed = operator.set_prices(&tenant_id(id)?, &change, actor).await?;
     let prices = PriceBookTerms::of(&changed.prices, changed.version);
     Ok(Json(PricesView { prices, under_cost: changed.under_cost, costs_known: changed.costs_known }))
 }

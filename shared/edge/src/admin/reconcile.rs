@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::app::Tenancy;
+use fluxgate_core::app::Operator;
 use fluxgate_core::day::Day;
-use fluxgate_core::metering::reconcile::last_days;
 use fluxgate_core::{Error, Result};
 use serde_json::Value;
 
@@ -14,11 +13,11 @@ use crate::error_reply::Problem;
 use crate::query::Query;
 
 pub(crate) async fn reconcile(
-    State(tenancy): State<Arc<Tenancy>>,
+    State(operator): State<Arc<Operator>>,
     query: Query,
 ) -> std::result::Result<Json<Value>, Problem> {
-    let days = last_days(day(&query, "from")?, day(&query, "to")?, tenancy.clock.now());
-    Ok(Json(tenancy.reconcile(days.window()?).await?.to_json()))
+    let report = operator.reconcile(day(&query, "from")?, day(&query, "to")?).await?;
+    Ok(Json(report.to_json()))
 }
 
 fn day(query: &Query, name: &'static str) -> Result<Option<Day>> {

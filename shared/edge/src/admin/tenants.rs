@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::app::{Deletion, NewDestination, NewTenant, Tenancy, TenantChange};
+use fluxgate_core::app::{Deletion, NewDestination, NewTenant, Operator, TenantChange};
 use fluxgate_core::id::{AccountId, TenantId};
 use fluxgate_core::tenant::{Limits, Tenant, TenantState, Trust, UnarchivedOutputs};
 use fluxgate_core::{Error, Result, echo};
 use serde::{Deserialize, Serialize};
 
-use super::operator::Operator;
+use super::caller::Caller;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
 use crate::path::Path;
@@ -88,8 +88,8 @@ pub(crate) struct TenantView {
 }
 
 pub(crate) async fn create(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<TenantView>), Problem> {
     let request: TenantRequest = body.document().await?;
@@ -101,22 +101,22 @@ pub(crate) async fn create(
         limits: request.limits,
         unarchived: unarchived(request.unarchived.as_deref())?.unwrap_or_default(),
     };
-    let tenant = tenancy.onboard(new, &actor).await?;
+    let tenant = operator.onboard(new, &actor).await?;
     let webhook_secret = Some(tenant.webhook_secret.expose().to_owned());
     Ok((StatusCode::CREATED, Json(TenantView { webhook_secret, ..view(tenant) })))
 }
 
-pub(crate) async fn list(State(tenancy): State<Arc<Tenancy>>) -> Answer<Vec<TenantView>> {
-    Ok(Json(tenancy.store.tenants().list().await?.into_iter().map(view).collect()))
+pub(crate) async fn list(State(operator): State<Arc<Operator>>) -> Answer<Vec<TenantView>> {
+    Ok(Json(operator.tenants().await?.into_iter().map(view).collect()))
 }
 
-pub(crate) async fn get(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<TenantView> {
-    Ok(Json(view(tenancy.store.tenants().get(&tenant_id(&id)?).await?)))
+pub(crate) async fn get(State(operator): State<Arc<Operator>>, Path(id): Path<String>) -> Answer<TenantView> {
+    Ok(Json(view(operator.tenant(&tenant_id(&id)?).await?)))
 }
 
 pub(crate) async fn change(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
     body: RawBody,
 ) -> Answer<TenantView> {
@@ -124,33 +124,33 @@ pub(crate) async fn change(
     let destination = request.destination.map(DestinationRequest::parse).transpose()?;
     let unarchived = unarchived(request.unarchived.as_deref())?;
     let change = TenantChange { trust: request.trust, destination, limits: request.limits, unarchived };
-    Ok(Json(view(tenancy.change(&tenant_id(&id)?, change, &actor).await?)))
+    Ok(Json(view(operator.change(&tenant_id(&id)?, change, &actor).await?)))
 }
 
 pub(crate) async fn suspend(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> Answer<TenantView> {
-    Ok(Json(view(tenancy.suspend(&tenant_id(&id)?, &actor).await?)))
+    Ok(Json(view(operator.suspend(&tenant_id(&id)?, &actor).await?)))
 }
 
 pub(crate) async fn resume(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> Answer<TenantView> {
-    Ok(Json(view(tenancy.resume(&tenant_id(&id)?, &actor).await?)))
+    Ok(Json(view(operator.resume(&tenant_id(&id)?, &actor).await?)))
 }
 
 pub(crate) async fn delete(
-    State(tenancy): State<Arc<Tenancy>>,
-    Operator(actor): Operator,
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
     Path(id): Path<String>,
     query: Query,
 ) -> std::result::Result<StatusCode, Problem> {
     let deletion = Deletion { forget_balance: query.flag("forget_balance")? };
-    tenancy.delete(&tenant_id(&id)?, deletion, &actor).await?;
+    operator.delete(&tenant_id(&id)?, deletion, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -168,9 +168,8 @@ struct CheckView {
     text: String,
 }
 
-pub(crate) async fn probe(State(tenancy): State<Arc<Tenancy>>, Path(id): Path<String>) -> Answer<ProbeView> {
-    let tenant = tenancy.store.tenants().get(&tenant_id(&id)?).await?;
-    let checks = tenancy.destinations.probe(&tenant.id, &tenant.destination).await?;
+pub(crate) async fn probe(State(operator): State<Arc<Operator>>, Path(id): Path<String>) -> Answer<ProbeView> {
+    let checks = operator.probe(&tenant_id(&id)?).await?;
     let passed = checks.iter().all(|check| check.passed);
     let views = checks.into_iter().map(|check| CheckView { name: check.name, passed: check.passed, text: check.text });
     Ok(Json(ProbeView { passed, checks: views.collect() }))

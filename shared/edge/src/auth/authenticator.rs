@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use fluxgate_core::app::Trusts;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{Clock, TenantStore};
+use fluxgate_core::port::Clock;
 use fluxgate_core::tenant::{Principal, Tenant};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
@@ -19,7 +20,7 @@ use super::verified_cache::VerifiedCache;
 
 /// Tells who the bearer of a token speaks for. One for the whole process: it holds the caches.
 pub struct Authenticator {
-    tenants: Arc<dyn TenantStore>,
+    tenants: Arc<Trusts>,
     clock: Arc<dyn Clock>,
     trusts: TrustCache,
     keys: KeyCache,
@@ -28,12 +29,8 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    pub fn new(
-        tenants: Arc<dyn TenantStore>,
-        keys: Arc<dyn KeySetFetcher>,
-        clock: Arc<dyn Clock>,
-        bounds: AuthBounds,
-    ) -> Self {
+    pub fn new(tenants: Trusts, keys: Arc<dyn KeySetFetcher>, clock: Arc<dyn Clock>, bounds: AuthBounds) -> Self {
+        let tenants = Arc::new(tenants);
         Self {
             trusts: TrustCache::new(Arc::clone(&tenants), Arc::clone(&clock), &bounds),
             keys: KeyCache::new(keys, Arc::clone(&clock), &bounds),
@@ -85,7 +82,7 @@ impl Authenticator {
 
     /// A suspended tenant may read on: what it may not do is for the use cases to refuse.
     async fn tenant(&self, id: &TenantId) -> Result<Tenant> {
-        self.tenants.get_eventual(id).await.map_err(|error| match error.kind {
+        self.tenants.tenant(id).await.map_err(|error| match error.kind {
             Kind::NotFound => Refusal::NoTenant.into(),
             _ => error,
         })

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fluxgate_core::Error;
+use fluxgate_core::app::Trusts;
 use fluxgate_core::digest::{RunningSha256, Sha256, update_json};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{Clock, TenantStore};
+use fluxgate_core::port::Clock;
 use fluxgate_core::tenant::{KeySource, Trust};
 use fluxgate_core::time::Timestamp;
 use quick_cache::sync::Cache;
@@ -24,20 +25,20 @@ pub(super) struct Trusted {
 }
 
 #[derive(Clone)]
-struct Trusts {
+struct Known {
     all: Arc<[Arc<Trusted>]>,
     read_at: Timestamp,
 }
 
 pub(super) struct TrustCache {
-    tenants: Arc<dyn TenantStore>,
+    tenants: Arc<Trusts>,
     clock: Arc<dyn Clock>,
     ttl_ms: u64,
-    by_issuer: Cache<String, Trusts>,
+    by_issuer: Cache<String, Known>,
 }
 
 impl TrustCache {
-    pub(super) fn new(tenants: Arc<dyn TenantStore>, clock: Arc<dyn Clock>, bounds: &AuthBounds) -> Self {
+    pub(super) fn new(tenants: Arc<Trusts>, clock: Arc<dyn Clock>, bounds: &AuthBounds) -> Self {
         Self { tenants, clock, ttl_ms: bounds.trust_ttl_ms, by_issuer: Cache::new(bounds.issuers_max) }
     }
 
@@ -48,7 +49,7 @@ impl TrustCache {
         if issuer.len() > Trust::ISSUER_BYTES_MAX {
             return Err(Refusal::IssuerUnknown.into());
         }
-        let fresh = |trusts: &Trusts| self.clock.now().since_ms(trusts.read_at) < self.ttl_ms;
+        let fresh = |trusts: &Known| self.clock.now().since_ms(trusts.read_at) < self.ttl_ms;
         if let Some(trusts) = self.by_issuer.get(issuer).filter(fresh)
             && let Ok(trusted) = the_one(&trusts.all, claims)
         {
@@ -58,7 +59,7 @@ impl TrustCache {
     }
 
     async fn read(&self, issuer: &str) -> Result<Arc<[Arc<Trusted>]>, Error> {
-        let trusts = self.tenants.trusting(issuer).await?;
+        let trusts = self.tenants.of_issuer(issuer).await?;
         // Byte for byte, whatever the store's collation does.
         let ours = trusts.into_iter().filter(|(_, trust)| trust.issuer == issuer);
         let all: Arc<[_]> = ours.map(|(tenant, trust)| Arc::new(Trusted::new(tenant, trust))).collect();
@@ -66,7 +67,7 @@ impl TrustCache {
             self.by_issuer.remove(issuer);
             return Err(Refusal::IssuerUnknown.into());
         }
-        self.by_issuer.insert(issuer.to_owned(), Trusts { all: Arc::clone(&all), read_at: self.clock.now() });
+        self.by_issuer.insert(issuer.to_owned(), Known { all: Arc::clone(&all), read_at: self.clock.now() });
         Ok(all)
     }
 }

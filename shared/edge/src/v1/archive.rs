@@ -37,6 +37,6 @@ pub(crate) async fn archive(
     principal.require(Scope::Submit)?;
     let id =
         TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
-    let task = edge.fluxgate.copy_again(&principal.tenant, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(edge.fluxgate.view(&task).await?)))
+    let task = edge.gateway.copy_again(&principal.tenant, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(edge.gateway.view(&task).await?)))
 }

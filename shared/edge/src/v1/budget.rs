@@ -84,8 +84,7 @@ pub(crate) fn no_budget() -> Error {
     security(("tenant_jwt" = [])))]
 pub(crate) async fn budget(State(edge): State<Edge>, Bearer(principal): Bearer) -> Result<Json<BudgetView>, Problem> {
     principal.require(Scope::Billing)?;
-    let ports = &edge.fluxgate.ports;
-    let allowance = ports.store.accounts().account(&principal.tenant).await?.budget_at(ports.clock.now());
+    let allowance = edge.metering.budget(&principal.tenant).await?;
     let view = allowance.as_ref().and_then(BudgetView::of).ok_or_else(no_budget)?;
     Ok(Json(view))
 }

@@ -3,12 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use fluxgate_core::app::NewEndpoint;
 use fluxgate_core::id::EndpointId;
-use fluxgate_core::port::{Ids as _, Purpose};
-use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::Scope;
-use fluxgate_core::webhook::{CallbackUrl, Endpoint, EventType, too_many_endpoints};
-use fluxgate_core::{Error, Result, echo};
+use fluxgate_core::webhook::Endpoint;
+use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,7 +19,8 @@ use crate::state::Edge;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewEndpoint {
+#[schema(as = NewEndpoint)]
+pub(crate) struct NewEndpointView {
     /// Absolute, https.
     url: String,
     /// `task.completed`, `task.failed`; none means all.
@@ -44,7 +44,7 @@ pub(crate) struct EndpointView {
 ///
 /// Every later end of a task is POSTed there, signed as Standard Webhooks prescribe.
 #[utoipa::path(
-    post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = NewEndpoint,
+    post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = NewEndpointView,
     responses(
         (status = 201, body = EndpointView),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
@@ -59,35 +59,10 @@ pub(crate) async fn create(
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
     principal.require(Scope::Endpoints)?;
-    let new: NewEndpoint = body.json().await?;
-    let ports = &edge.fluxgate.ports;
-    let url = CallbackUrl::parse_new(&new.url).map_err(|error| error.field("url"))?;
-    ports.guard.admit(Purpose::Callback, url.url()).map_err(|error| error.field("url"))?;
-    let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
-    let endpoints_max = edge.fluxgate.bounds().endpoints_max;
-    // The write decides; a tenant that is full is not worth a look-up.
-    if ports.store.endpoints().list(&principal.tenant).await?.len() >= endpoints_max {
-        return Err(too_many_endpoints(endpoints_max).into());
-    }
-    // Last, because a name may take its time.
-    let checked = ports.guard.check(&principal.tenant, Purpose::Callback, url.url()).await;
-    checked.map_err(|error| error.field("url"))?;
-    let now = ports.clock.now();
-    let mut random = [0; 32];
-    ports.entropy.fill(&mut random);
-    let secret = Secret::webhook(random);
-    let endpoint = Endpoint {
-        tenant: principal.tenant,
-        id: ports.entropy.endpoint_id(now),
-        url,
-        secrets: vec![secret.clone()],
-        event_types,
-        enabled: true,
-        created_at: now,
-    };
-    ports.store.endpoints().create(&endpoint, endpoints_max).await?;
-    let view = EndpointView { secret: Some(secret.expose().to_owned()), ..view(&endpoint) };
-    Ok((StatusCode::CREATED, Json(view)))
+    let NewEndpointView { url, event_types } = body.json().await?;
+    let endpoint = edge.endpoints.create(&principal.tenant, &NewEndpoint { url, event_types }).await?;
+    let secret = endpoint.secrets.first().map(|secret| secret.expose().to_owned());
+    Ok((StatusCode::CREATED, Json(EndpointView { secret, ..view(&endpoint) })))
 }
 
 /// List the endpoints
@@ -100,8 +75,7 @@ pub(crate) async fn list(
     Bearer(principal): Bearer,
 ) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
     principal.require(Scope::Endpoints)?;
-    let listed = edge.fluxgate.ports.store.endpoints().list(&principal.tenant).await?;
-    Ok(Json(listed.endpoints.iter().map(view).collect()))
+    Ok(Json(edge.endpoints.list(&principal.tenant).await?.iter().map(view).collect()))
 }
 
 /// Read an endpoint
@@ -115,7 +89,7 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> std::result::Result<Json<EndpointView>, Problem> {
     principal.require(Scope::Endpoints)?;
-    let endpoint = edge.fluxgate.ports.store.endpoints().get(&principal.tenant, &endpoint_id(&id)?).await?;
+    let endpoint = edge.endpoints.get(&principal.tenant, &endpoint_id(&id)?).await?;
     Ok(Json(view(&endpoint)))
 }
 
@@ -132,22 +106,13 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
 ) -> std::result::Result<StatusCode, Problem> {
     principal.require(Scope::Endpoints)?;
-    edge.fluxgate.ports.store.endpoints().delete(&principal.tenant, &endpoint_id(&id)?).await?;
+    edge.endpoints.delete(&principal.tenant, &endpoint_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn endpoint_id(text: &str) -> Result<EndpointId> {
     EndpointId::parse(text)
         .map_err(|_| Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours"))
-}
-
-fn event_type(text: &str) -> Result<EventType> {
-    let known = [EventType::TaskCompleted, EventType::TaskFailed];
-    known.into_iter().find(|event| event.as_str() == text).ok_or_else(|| {
-        let [completed, failed] = known.map(EventType::as_str);
-        let text = format!("'{}' is not an event type; there are {completed} and {failed}", echo(text));
-        Error::invalid("invalid_parameter", text).field("event_types")
-    })
 }
 
 fn view(endpoint: &Endpoint) -> EndpointView {

@@ -93,7 +93,7 @@ pub(crate) async fn timeline(
     principal.require(Scope::Read)?;
     let id =
         TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
-    let timeline = edge.fluxgate.timeline(&principal.tenant, &id).await?;
+    let timeline = edge.gateway.timeline(&principal.tenant, &id).await?;
     Ok(Json(view(&timeline)))
 }
 

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use fluxgate_core::app::UsageQuery;
 use fluxgate_core::day::Day;
 use fluxgate_core::metering::usage::{Days, Grouping, Usage, UsageGroup, UsageReport, csv};
 use fluxgate_core::tenant::Scope;
@@ -101,9 +100,8 @@ pub(crate) async fn usage(
     let params = UsageParams::of(&query)?;
     let grouping = params.grouping()?;
     let wants_csv = params.wants_csv(&headers)?;
-    let days = Days::named(params.from()?, params.to()?, edge.fluxgate.ports.clock.now());
-    let query = UsageQuery { tenant: &principal.tenant, window: days.window()?, model: None };
-    let report = edge.fluxgate.usage(&query).await?;
+    let days = edge.metering.usage_of_days(&principal.tenant, params.from()?, params.to()?);
+    let (days, report) = days.await?;
     if wants_csv {
         let content_type = (CONTENT_TYPE, HeaderValue::from_static(CSV));
         return Ok(([VARIES, content_type], csv(grouping, &report.grouped(grouping))).into_response());

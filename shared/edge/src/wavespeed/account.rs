@@ -28,9 +28,7 @@ pub(crate) async fn balance(
     WaveSpeedBearer(principal): WaveSpeedBearer,
 ) -> Result<Json<Envelope<Balance>>, WaveSpeedError> {
     principal.require(Scope::Billing)?;
-    let ports = &edge.fluxgate.ports;
-    let account = ports.store.accounts().account(&principal.tenant).await?;
-    Ok(success(Balance { balance: account.spendable(ports.clock.now()).usd() }))
+    Ok(success(Balance { balance: edge.gateway.balance(&principal.tenant).await?.usd() }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +47,6 @@ pub(crate) async fn webhook_secret(
     WaveSpeedBearer(principal): WaveSpeedBearer,
 ) -> Result<Json<Envelope<WebhookSecret>>, WaveSpeedError> {
     principal.require(Scope::Endpoints)?;
-    let tenant = edge.fluxgate.ports.store.tenants().get_eventual(&principal.tenant).await?;
-    Ok(success(WebhookSecret { secret: tenant.webhook_secret.expose().to_owned() }))
+    let secret = edge.gateway.webhook_secret(&principal.tenant).await?;
+    Ok(success(WebhookSecret { secret: secret.expose().to_owned() }))
 }

@@ -124,14 +124,14 @@ async fn charges(edge: &Edge, principal: &Principal, request: &BillingRequest, w
         return Ok(Vec::new());
     }
     let Some(ids) = request.prediction_uuids.as_deref().filter(|ids| !ids.is_empty()) else {
-        return edge.fluxgate.charges(tenant, window).await;
+        return edge.metering.charges(tenant, window).await;
     };
     if ids.len() > IDS_MAX {
         return Err(page::bad("prediction_uuids", format!("'prediction_uuids' may name {IDS_MAX} runs at once")));
     }
     // An id that cannot exist does not exist.
     let ids: Vec<TaskId> = ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect();
-    let mut charges = edge.fluxgate.charges_of(tenant, &ids).await?;
+    let mut charges = edge.metering.charges_of(tenant, &ids).await?;
     charges.retain(|charge| window.holds(charge.created_at));
     Ok(charges)
 }

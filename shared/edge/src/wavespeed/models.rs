@@ -22,6 +22,6 @@ pub(crate) async fn models(
     WaveSpeedBearer(principal): WaveSpeedBearer,
 ) -> Result<Json<Envelope<Vec<WaveSpeedJson>>>, WaveSpeedError> {
     principal.require(Scope::Read)?;
-    let entries = edge.fluxgate.models(&principal.tenant).await?;
+    let entries = edge.gateway.models(&principal.tenant).await?;
     Ok(success(entries.into_iter().map(WaveSpeedJson).collect()))
 }

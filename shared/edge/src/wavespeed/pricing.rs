@@ -83,6 +83,6 @@ async fn price_of(edge: &Edge, principal: &Principal, body: RawBody) -> Result<(
     // A model that cannot be does not exist.
     let model = ModelId::parse(&request.model_id)
         .map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message).field("model_id"))?;
-    let price = edge.fluxgate.price(&principal.tenant, &model, &request.inputs).await?;
+    let price = edge.gateway.price(&principal.tenant, &model, &request.inputs).await?;
     Ok((model, price))
 }

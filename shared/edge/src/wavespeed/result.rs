@@ -56,7 +56,7 @@ async fn read(State(edge): State<Edge>, ProviderPoller(principal): ProviderPolle
     // An id that cannot exist does not exist.
     let id =
         TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
-    let found = edge.fluxgate.prediction(&principal.tenant, &id).await;
+    let found = edge.gateway.prediction(&principal.tenant, &id).await;
     if found.as_ref().is_err_and(|error| error.kind == Kind::NotFound) {
         edge.throttle.missed(&principal);
     }

@@ -132,14 +132,14 @@ async fn submit(
     let key = key(headers)?;
     let tenant = principal.tenant.clone();
     let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };
-    let fluxgate = edge.fluxgate.clone();
-    let running = run(counted, async move { fluxgate.submit(request).await });
+    let gateway = edge.gateway.clone();
+    let running = run(counted, async move { gateway.submit(request).await });
     let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
     let price = [(PRICE, task.price.decimal())];
     if wait {
         return Ok((price, success(sync_mode::wait(&edge, &tenant, &task.id).await?)));
     }
-    Ok((price, success(edge.fluxgate.view(&task).await?)))
+    Ok((price, success(edge.gateway.view(&task).await?)))
 }
 
 /// Checking, digesting and decoding more than this is work for a thread of its own: meanwhile the others are to be answered.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::state::Edge;
-use fluxgate_core::app::Fluxgate;
+use fluxgate_core::app::Gateway;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::provider::Prediction;
 use fluxgate_core::{Error, Result};
@@ -31,18 +31,18 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<b
 /// The prediction at its end, or, at the bound or when the process is to stop, as it stands with the provider's code; the task
 /// goes on.
 pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
-    let fluxgate = &edge.fluxgate;
-    let bound = Duration::from_millis(fluxgate.bounds().sync_wait_max_ms);
+    let gateway = &edge.gateway;
+    let bound = Duration::from_millis(gateway.bounds().sync_wait_max_ms);
     let mut stopping = edge.stopping.clone();
     let ended = tokio::select! {
-        ended = until_end(fluxgate, tenant, id) => Some(ended),
+        ended = until_end(gateway, tenant, id) => Some(ended),
         () = tokio::time::sleep(bound) => None,
         _ = stopping.wait_for(|stopping| *stopping) => None,
     };
     match ended {
         Some(prediction) => prediction,
         None => {
-            let mut prediction = fluxgate.prediction(tenant, id).await?;
+            let mut prediction = gateway.prediction(tenant, id).await?;
             if matches!(prediction.status, "created" | "processing") {
                 prediction.status = "processing";
                 prediction.code = Some(SYNC_TIMED_OUT);
@@ -53,12 +53,11 @@ pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<
     }
 }
 
-async fn until_end(fluxgate: &Fluxgate, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+async fn until_end(gateway: &Gateway, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
     let mut pause = LOOK_FIRST;
     loop {
-        let task = fluxgate.ports.store.tasks().get(tenant, id).await?;
-        if task.state.is_end() {
-            return fluxgate.view(&task).await;
+        if let Some(prediction) = gateway.ended(tenant, id).await? {
+            return Ok(prediction);
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 5 / 4).min(LOOK_MAX);

@@ -41,8 +41,8 @@ const FILENAME_CHARS_MAX: usize = 200;
 pub(crate) async fn ticket(State(edge): State<Edge>, bearer: WaveSpeedBearer, body: RawBody) -> Answer {
     allowed(&edge, &bearer).await?;
     let request = Value::Object(body.object().await?.0);
-    ticket_request::check(&request, edge.fluxgate.bounds().ticket_bytes_max)?;
-    Ok(success(WaveSpeedJson(edge.fluxgate.ports.provider.upload_ticket(&request).await?)))
+    ticket_request::check(&request, edge.gateway.bounds().ticket_bytes_max)?;
+    Ok(success(WaveSpeedJson(edge.gateway.upload_ticket(&request).await?)))
 }
 
 /// Upload a file
@@ -68,7 +68,7 @@ pub(crate) async fn binary_v2(edge: State<Edge>, bearer: WaveSpeedBearer, multip
 /// Uploads are for submits, so whoever may not submit may not upload.
 async fn allowed(edge: &Edge, WaveSpeedBearer(principal): &WaveSpeedBearer) -> Result<()> {
     principal.require(Scope::Submit)?;
-    edge.fluxgate.tenant_for_submit(&principal.tenant).await.map(drop)
+    edge.gateway.tenant_for_submit(&principal.tenant).await.map(drop)
 }
 
 async fn upload(State(edge): State<Edge>, bearer: WaveSpeedBearer, form: Form) -> Answer {
@@ -76,12 +76,12 @@ async fn upload(State(edge): State<Edge>, bearer: WaveSpeedBearer, form: Form) -
     let mut room = edge.in_flight.room(Payer::Tenant(bearer.0.tenant));
     room.grow(UPLOAD_BYTES)?;
     let multipart = form.map_err(|_| missing())?;
-    let bytes_max = edge.fluxgate.bounds().upload_bytes_max as u64;
+    let bytes_max = edge.gateway.bounds().upload_bytes_max as u64;
     let (head, opened) = oneshot::channel();
     // The field borrows the request, the upload must not: a task of its own pumps from one to the other, chunk by chunk.
     let pumping = tokio::spawn(pump(multipart, head, bytes_max));
     let upload = opened.await.map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
-    let uploaded = edge.fluxgate.ports.provider.upload(upload).await;
+    let uploaded = edge.gateway.upload(upload).await;
     // What was wrong with the tenant's side counts more than what the provider made of it.
     if let Ok(Err(cause)) = pumping.await {
         return Err(cause.into());

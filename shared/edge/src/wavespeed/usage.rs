@@ -93,8 +93,8 @@ pub(crate) async fn stats(
     let request: UsageRequest = body.json().await?;
     let model = request.model_uuid.as_deref().filter(|model| !model.is_empty());
     let query = UsageQuery { tenant: &principal.tenant, window: window(&request)?, model };
-    let report = edge.fluxgate.usage(&query).await?;
-    let models = edge.fluxgate.models(&principal.tenant).await?;
+    let report = edge.metering.usage(&query).await?;
+    let models = edge.gateway.models(&principal.tenant).await?;
     Ok(success(UsageStats {
         per_model_usage: per_model(&report, &models),
         daily_usage: daily(&report),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use fluxgate_core::app::Trusts;
 use fluxgate_core::port::Clock;
 use fluxgate_core::tenant::{ClaimMatch, KeySource, Principal, Trust};
 use fluxgate_core::time::Timestamp;
@@ -40,7 +41,8 @@ impl World {
     pub(crate) async fn bounded(bounds: AuthBounds) -> Self {
         let tenants = Arc::new(TenantsInMemory::default());
         let clock = Arc::new(HeldClock(AtomicI64::new(START_MS)));
-        let authenticator = Authenticator::new(tenants.clone(), Arc::new(PlainFetcher::new()), clock.clone(), bounds);
+        let authenticator =
+            Authenticator::new(Trusts::new(tenants.clone()), Arc::new(PlainFetcher::new()), clock.clone(), bounds);
         Self { authenticator, tenants, issuer: IssuerServer::start().await, clock }
     }
 

@@ -4,21 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use fluxgate_core::app::Ports;
-use fluxgate_core::bounds::Bounds;
-use fluxgate_core::fair_queue::Capacity;
+use fluxgate_core::app::{Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender, Trusts};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
-use fluxgate_edge::{BytesInFlight, Edge, Health, Setup, Throttle};
-use fluxgate_outbound::HttpJwksFetcher;
+use fluxgate_edge::{BytesInFlight, Edge, Health, ReceiverEdge, Setup, Throttle};
+use fluxgate_outbound::{Guard, HttpJwksFetcher};
 use tokio::sync::watch;
 use url::Url;
 
-use super::parts::{Linking, Parts, bounds, fluxgate};
+use super::parts::{Parts, bounds, hooks, views};
 use super::stored_secret::StoredSecret;
-use super::ways_out::{Downloads, guard, provider_client, warm};
-use crate::absent::{Absent, NoProvider};
+use super::ways_out::{downloads, guard, provider_client, warm};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
 
@@ -33,48 +30,48 @@ static NEVER_STOPPING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::S
 pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let GatewayConfig { base, queues, provider, links, allow_net, capacity } = GatewayConfig::read(env)?;
     let parts = Parts::unopened(base, queues.into(), None)?;
-    let bounds = bounds(provider.public_url.as_ref());
+    let context = parts.context(bounds(provider.public_url.as_ref()));
     let guard = Arc::new(guard(allow_net)?);
-    let keys = GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet)));
-    let client = provider_client(&parts, &provider.account, bounds.provider_timeout_ms)?;
+    let client = provider_client(&parts, &provider.account, context.bounds.provider_timeout_ms)?;
     let capability = parts.capability(&links.capability_secret);
     let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&client));
     table?;
-    let objects = Arc::new(Downloads::of(&parts));
-    let ports = Ports { objects, provider: Arc::new(client), guard, ..parts.ports() };
-    let linking = Linking { capability: capability?, base_url: links.base_url, public_url: provider.public_url };
-    Ok(edge(ports, bounds, linking, capacity, Arc::new(keys)))
+    let capability = capability?;
+    let completion = if provider.public_url.is_some() { "webhook" } else { "poll" };
+    let hooks = hooks(provider.public_url, &capability);
+    let gateway = Gateway::new(GatewayParts {
+        sender: Sender::new(Machine::new(context.clone(), capacity), Arc::new(client), hooks),
+        views: views(context.clone(), links.base_url.as_ref(), capability.clone()),
+        guard: guard.clone(),
+        signer: Arc::new(downloads(&parts)),
+        capability,
+    });
+    Ok(Edge {
+        gateway: Arc::new(gateway),
+        endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
+        metering: Arc::new(Metering::new(context.clone())),
+        authenticator: Arc::new(authenticator(&parts, &guard)),
+        throttle: Arc::new(Throttle::new(Arc::new(SystemClock), context.bounds.request_rate)),
+        in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
+        health: Arc::new(Health { setup: Setup { completion, settings: BTreeMap::new() }, operator: None }),
+        stopping: NEVER_STOPPING.subscribe(),
+    })
 }
 
 /// What the provider calls.
-pub async fn receiver(env: &Environment) -> Result<Edge, InitError> {
+pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
     let ReceiverConfig { base, queues, capability_secret, webhook_secret, capacity } = ReceiverConfig::read(env)?;
     let (parts, capability) = Parts::open_with_capability(base, queues.into(), None, &capability_secret).await?;
-    let webhook_secret = Some(StoredSecret::named(&parts.secrets, &webhook_secret)?);
-    let ports = Ports { provider: Arc::new(NoProvider { webhook_secret }), ..parts.ports() };
-    let linking = Linking { capability, base_url: None, public_url: None };
-    Ok(edge(ports, bounds(None), linking, capacity, Arc::new(Absent)))
+    let webhook_secret = Arc::new(StoredSecret::named(&parts.secrets, &webhook_secret)?);
+    let context = parts.context(bounds(None));
+    let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
+    let receiver = Receiver::new(Machine::new(context, capacity), webhook_secret, capability);
+    Ok(ReceiverEdge { receiver: Arc::new(receiver), in_flight })
 }
 
-fn edge(
-    ports: Ports,
-    bounds: Bounds,
-    linking: Linking,
-    capacity: Option<Capacity>,
-    keys: Arc<dyn KeySetFetcher>,
-) -> Edge {
-    let completion = if linking.public_url.is_some() { "webhook" } else { "poll" };
-    let authenticator = Authenticator::new(ports.store.clone(), keys, Arc::new(SystemClock), AuthBounds::default());
-    let throttle = Throttle::new(Arc::new(SystemClock), bounds.request_rate);
-    let in_flight = BytesInFlight::new(&bounds);
-    Edge {
-        fluxgate: fluxgate(ports, bounds, linking, capacity),
-        authenticator: Arc::new(authenticator),
-        throttle: Arc::new(throttle),
-        in_flight: Arc::new(in_flight),
-        health: Arc::new(Health { setup: Setup { completion, settings: BTreeMap::new() }, operator: None }),
-        stopping: NEVER_STOPPING.subscribe(),
-    }
+fn authenticator(parts: &Parts, guard: &Guard) -> Authenticator {
+    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet))));
+    Authenticator::new(Trusts::new(parts.store.clone()), keys, Arc::new(SystemClock), AuthBounds::default())
 }
 
 /// Token issuers are named by tenants, so their key sets are fetched through the guard.

@@ -1,4 +1,4 @@
-//! Each function's parts, put together once before its first event. What a function is not given, its role may not touch.
+//! Each function's parts, put together once before its first event. A function's use cases are built of what its role may touch.
 
 mod destinations;
 mod gateway;
@@ -6,8 +6,6 @@ mod parts;
 mod stored_secret;
 mod ways_out;
 mod workers;
-
-pub(crate) use stored_secret::StoredSecret;
 
 pub use gateway::{gateway, receiver};
 pub use workers::{admin, archiver, notifier, poller, sweeper};

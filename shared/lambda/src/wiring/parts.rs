@@ -1,4 +1,4 @@
-//! What most functions share: the table, the queues, the secrets, the clock and the ports over them.
+//! What most functions share: the table, the queues, the secrets, the clock, and what is made of them.
 
 use std::sync::Arc;
 
@@ -6,18 +6,16 @@ use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
-use fluxgate_core::app::{Fluxgate, Ports, Settings};
+use fluxgate_core::app::{Context, Hooks, OutputLinks, Views};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::digest::sha256;
-use fluxgate_core::fair_queue::Capacity;
 use fluxgate_core::port::{Entropy, SystemClock};
-use fluxgate_core::task::{BaseUrl, OutputLinks};
+use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_s3::{Credentials, SharedCredentialsProvider};
 use url::Url;
 
 use super::stored_secret::StoredSecret;
-use crate::absent::{Absent, NoProvider};
 use crate::config::{Base, DeadLetters, Queues};
 use crate::init::InitError;
 use crate::log;
@@ -83,18 +81,13 @@ impl Parts {
         Ok(Self { aws, store, queue, secrets: Arc::new(secrets) })
     }
 
-    /// Every port that the table and the queues are; the others are absent until a function sets them.
-    pub(super) fn ports(&self) -> Ports {
-        Ports {
+    /// What every role has.
+    pub(super) fn context(&self, bounds: Bounds) -> Context {
+        Context {
             store: self.store.clone(),
-            queue: self.queue.clone(),
-            objects: Arc::new(Absent),
-            provider: Arc::new(NoProvider::default()),
-            outputs: Arc::new(Absent),
-            callbacks: Arc::new(Absent),
-            guard: Arc::new(Absent),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            bounds: Arc::new(bounds),
         }
     }
 
@@ -127,35 +120,15 @@ impl From<Queues> for QueueUrls {
     }
 }
 
-/// The core over these ports. Whoever neither submits nor learns of a run's end needs no capacity.
-pub(super) fn fluxgate(ports: Ports, bounds: Bounds, linking: Linking, capacity: Option<Capacity>) -> Arc<Fluxgate> {
-    Arc::new(Fluxgate {
-        ports,
-        settings: Settings {
-            bounds,
-            base_url: linking.base_url.as_ref().map_or_else(BaseUrl::default, |url| BaseUrl::fixed(url.as_str())),
-            output_links: OutputLinks::Relayed,
-            public_url: linking.public_url,
-            capability: linking.capability,
-            capacity,
-        },
-    })
+/// Views with links of our own: a role's keys, and what they presign, die within the hour.
+pub(super) fn views(context: Context, base_url: Option<&Url>, capability: CapabilityKey) -> Views {
+    let base_url = base_url.map_or_else(BaseUrl::default, |url| BaseUrl::fixed(url.as_str()));
+    Views::new(context, base_url, OutputLinks::Relayed(capability))
 }
 
-/// What links and webhook URLs are made of.
-pub(super) struct Linking {
-    pub(super) capability: CapabilityKey,
-    pub(super) base_url: Option<Url>,
-    pub(super) public_url: Option<Url>,
-}
-
-impl Linking {
-    /// For a function that makes no links: a key that nobody knows, so that one made all the same would open nothing.
-    pub(super) fn none() -> Self {
-        let mut key = [0; 32];
-        SystemEntropy.fill(&mut key);
-        Self { capability: CapabilityKey::new(key), base_url: None, public_url: None }
-    }
+/// Where the provider reaches the receiver, if it does.
+pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Option<Hooks> {
+    public_url.map(|public_url| Hooks { public_url, capability: capability.clone() })
 }
 
 /// What a Lambda can take: an event has 6 MB, and a file in it travels as base64.

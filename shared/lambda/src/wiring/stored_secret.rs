@@ -5,23 +5,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fluxgate_aws::secrets::{SecretName, SecretsManagerSecrets};
 use fluxgate_core::Result;
+use fluxgate_core::port::WebhookSecrets;
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::ApiKey;
 
 /// Read when it is needed, so that a function starts, and its messages wait, while the secret is not there.
 #[derive(Clone)]
-pub(crate) struct StoredSecret {
+pub(super) struct StoredSecret {
     secrets: Arc<SecretsManagerSecrets>,
     name: SecretName,
 }
 
 impl StoredSecret {
     /// Fails for what cannot be a secret's name.
-    pub(crate) fn named(secrets: &Arc<SecretsManagerSecrets>, name: &str) -> Result<Self> {
+    pub(super) fn named(secrets: &Arc<SecretsManagerSecrets>, name: &str) -> Result<Self> {
         Ok(Self { secrets: secrets.clone(), name: SecretName::parse(name)? })
     }
 
-    pub(crate) async fn get(&self) -> Result<Secret> {
+    pub(super) async fn get(&self) -> Result<Secret> {
         self.secrets.get(&self.name).await
     }
 }
@@ -36,5 +37,13 @@ impl ApiKey for StoredSecret {
         if let Err(error) = self.secrets.refresh_now(&self.name).await {
             tracing::warn!(error = error.with_causes(), "the provider key was refused and could not be read again");
         }
+    }
+}
+
+/// The receiver reads with what the provider signs from its own secret: it has no key for the provider.
+#[async_trait]
+impl WebhookSecrets for StoredSecret {
+    async fn webhook_secret(&self) -> Result<Secret> {
+        self.get().await
     }
 }

@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use fluxgate_aws::sts::{RoleBounds, StsRoles};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkTerms, NewObject, ObjectStore, Provider as _, Stored, SystemClock};
-use fluxgate_core::task::Output;
-use fluxgate_core::tenant::{AssumedRole, Destination};
+use fluxgate_core::port::{Provider as _, SystemClock};
+use fluxgate_core::tenant::AssumedRole;
 use fluxgate_outbound::{Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient};
 use fluxgate_s3::{
     Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, S3UsageSink,
@@ -17,7 +16,6 @@ use ipnet::IpNet;
 
 use super::parts::Parts;
 use super::stored_secret::StoredSecret;
-use crate::absent::Absent;
 use crate::config::{ExportBucket, ProviderAccount};
 use crate::init::InitError;
 
@@ -81,30 +79,15 @@ pub(super) fn roles(parts: &Parts) -> StsRoles {
 }
 
 /// The tenants' buckets for a function that signs downloads: it may not write, and does not load what writes.
-pub(super) struct Downloads(S3Signer);
-
-impl Downloads {
-    pub(super) fn of(parts: &Parts) -> Self {
-        let aws = &parts.aws;
-        let settings = S3SignerSettings {
-            endpoint: aws.endpoint.clone(),
-            region: aws.region.clone(),
-            credentials: aws.credentials.clone(),
-            force_path_style: aws.endpoint.is_some(),
-        };
-        Self(S3Signer::new(settings).with_roles(Arc::new(AssumedRoles(roles(parts)))))
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Downloads {
-    async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored> {
-        Absent.put_new(tenant, destination, object).await
-    }
-
-    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, link: LinkTerms) -> Result<String> {
-        self.0.presign(tenant, to, output, link).await
-    }
+pub(super) fn downloads(parts: &Parts) -> S3Signer {
+    let aws = &parts.aws;
+    let settings = S3SignerSettings {
+        endpoint: aws.endpoint.clone(),
+        region: aws.region.clone(),
+        credentials: aws.credentials.clone(),
+        force_path_style: aws.endpoint.is_some(),
+    };
+    S3Signer::new(settings).with_roles(Arc::new(AssumedRoles(roles(parts))))
 }
 
 struct AssumedRoles(StsRoles);

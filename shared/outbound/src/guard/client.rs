@@ -81,7 +81,7 @@ impl GuardedClient {
                 Ok(()) => Pinned::To(addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect()),
                 Err(forbidden) => Pinned::Forbidden(forbidden),
             },
-            Answer::Absent => Pinned::Unresolved(Unresolved::Absent),
+            Answer::NoSuchName => Pinned::Unresolved(Unresolved::NoSuchName),
             Answer::Unanswered => Pinned::Unresolved(Unresolved::Unanswered),
         };
         Some(self.connections.pins.pin(way, name, pinned))

@@ -63,7 +63,7 @@ impl AddressGuard for Guard {
         match self.connections.names.look_up(&asker, name).await {
             Answer::Found(addresses) => Ok(self.policy.judge(Way::of(url)?, name, addresses.iter().copied())?),
             // It may later; then it is judged when a connection is made.
-            Answer::Absent | Answer::Unanswered => Ok(()),
+            Answer::NoSuchName | Answer::Unanswered => Ok(()),
         }
     }
 }

@@ -22,14 +22,14 @@ pub(super) enum Pinned {
 /// Why a name has no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unresolved {
-    Absent,
+    NoSuchName,
     Unanswered,
 }
 
 impl fmt::Display for Unresolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Absent => "the name does not resolve",
+            Self::NoSuchName => "the name does not resolve",
             Self::Unanswered => "the name could not be looked up in time",
         })
     }

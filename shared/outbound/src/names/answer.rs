@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) enum Answer {
     Found(Arc<[IpAddr]>),
     /// There is no such name, or it has no address.
-    Absent,
+    NoSuchName,
     /// Nobody said anything in time, or nothing that can be used.
     #[default]
     Unanswered,

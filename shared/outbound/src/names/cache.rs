@@ -38,7 +38,7 @@ impl NameCache {
     pub(super) fn keep(&self, name: &str, answered: &Answered) {
         let time = match answered.answer {
             Answer::Found(_) => answered.ttl.min(FOUND_MAX),
-            Answer::Absent => answered.ttl.min(ABSENT_MAX),
+            Answer::NoSuchName => answered.ttl.min(ABSENT_MAX),
             Answer::Unanswered => UNANSWERED,
         };
         if !time.is_zero() {

@@ -47,8 +47,8 @@ impl System {
             let answered = self.addresses(&machine.servers, &candidate).await;
             match answered.answer {
                 Answer::Found(_) => return answered,
-                Answer::Absent if worst.answer == Answer::Absent => worst = answered,
-                Answer::Absent => {}
+                Answer::NoSuchName if worst.answer == Answer::NoSuchName => worst = answered,
+                Answer::NoSuchName => {}
                 Answer::Unanswered => worst = answered,
             }
         }
@@ -114,7 +114,7 @@ fn merged(v4: &Answered, v6: &Answered) -> Answered {
         }
         (Answer::Found(_), _) => v4.clone(),
         (_, Answer::Found(_)) => v6.clone(),
-        (Answer::Absent, Answer::Absent) => absent(v4.ttl.min(v6.ttl)),
+        (Answer::NoSuchName, Answer::NoSuchName) => absent(v4.ttl.min(v6.ttl)),
         _ => Answered::default(),
     }
 }
@@ -125,5 +125,5 @@ fn found(addresses: Vec<IpAddr>, ttl: Duration) -> Answered {
 }
 
 fn absent(ttl: Duration) -> Answered {
-    Answered { answer: Answer::Absent, ttl }
+    Answered { answer: Answer::NoSuchName, ttl }
 }

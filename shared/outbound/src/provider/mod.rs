@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxgate_core::id::{ModelId, RunId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Provider, RunList, SubmitAnswer, SubmitCall, Upload};
+use fluxgate_core::port::{Provider, RunList, SubmitAnswer, SubmitCall, Upload, WebhookSecrets};
 use fluxgate_core::provider::lenient::{self, Fields};
 use fluxgate_core::provider::{Catalogue, ProviderRun};
 use fluxgate_core::secret::Secret;
@@ -105,16 +105,19 @@ impl Provider for WaveSpeedClient {
         MicroUsd::from_usd(usd).ok_or_else(unreadable)
     }
 
-    async fn webhook_secret(&self) -> Result<Secret> {
-        self.webhook_secret.get(|| self.load_webhook_secret()).await
-    }
-
     async fn upload(&self, upload: Upload) -> Result<Value> {
         media::upload(&self.exchange, upload).await
     }
 
     async fn upload_ticket(&self, request: &Value) -> Result<Value> {
         self.exchange.post_named("/api/v3/media/uploads", request).await
+    }
+}
+
+#[async_trait]
+impl WebhookSecrets for WaveSpeedClient {
+    async fn webhook_secret(&self) -> Result<Secret> {
+        self.webhook_secret.get(|| self.load_webhook_secret()).await
     }
 }
 

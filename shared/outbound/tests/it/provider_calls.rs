@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use fluxgate_core::id::{ModelId, RunId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Provider, SystemClock, Upload};
+use fluxgate_core::port::{Clock as _, Provider, SystemClock, Upload, WebhookSecrets as _};
 use fluxgate_core::provider::RunStatus;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;

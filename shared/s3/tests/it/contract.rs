@@ -1,4 +1,4 @@
-//! What every `ObjectStore` promises, as plain functions over the port. An adapter runs them all with a bucket of its own.
+//! What every `ObjectStore` and `LinkSigner` promises, as plain functions over the port. An adapter runs them all with a bucket of its own.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkMethod, LinkTerms, NewObject, ObjectBody, ObjectStore, Stored};
+use fluxgate_core::port::{LinkMethod, LinkSigner as _, LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Kind, Retry};
+use fluxgate_s3::S3ObjectStore;
 use futures::future::join_all;
 
 /// A store, and an empty bucket that it may write.
 pub(crate) struct Bench<'a> {
-    pub(crate) store: &'a dyn ObjectStore,
+    pub(crate) store: &'a S3ObjectStore,
     pub(crate) bucket: String,
 }
 

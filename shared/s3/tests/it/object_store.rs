@@ -1,6 +1,6 @@
 //! The contract against the in-process S3 server, and the answers of S3 that it never gives against a stub.
 
-use fluxgate_core::port::{LinkTerms, ObjectStore, Stored};
+use fluxgate_core::port::{LinkSigner as _, LinkTerms, ObjectStore, Stored};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};

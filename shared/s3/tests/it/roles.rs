@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fluxgate_core::id::{AccountId, TenantId};
-use fluxgate_core::port::{LinkTerms, ObjectStore as _};
+use fluxgate_core::port::{LinkSigner as _, LinkTerms, ObjectStore as _};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Config, Region};
 use aws_sdk_s3::presigning::PresigningConfig;
-use fluxgate_core::port::{Clock as _, LinkMethod, LinkTerms, SystemClock};
+use fluxgate_core::port::{Clock as _, LinkMethod, LinkSigner as _, LinkTerms, SystemClock};
 use fluxgate_core::task::Output;
 use fluxgate_core::time::Timestamp;
 use fluxgate_s3::{Credentials, S3Signer, S3SignerSettings, SharedCredentialsProvider};

@@ -100,7 +100,7 @@ impl Gateway {
         // What is measured is the gateway, not the limit.
         let limits = Limits { requests_per_second: Some(Limits::RATE_MAX), burst: None, ..Limits::default() };
         let change = TenantChange { limits: Some(limits), ..TenantChange::default() };
-        folder.tenancy(None).change(&tenant, change, &Actor::cli()).await?;
+        folder.operator(None).change(&tenant, change, &Actor::cli()).await?;
         let token = folder.token(&tenant, 86_400_000).await?;
         drop(folder);
         let listen = free_address()?.to_string();

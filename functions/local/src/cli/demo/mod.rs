@@ -12,7 +12,7 @@ use clap::Args;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, TenantStore};
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn settings(data: &Path) -> Settings {
 
 async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar) -> Result<DemoReport> {
     let tenant = TenantId::parse("demo")?;
-    if TenantStore::get_eventual(&server.folder().store, &tenant).await.is_err() {
+    if server.folder().operator(None).tenant(&tenant).await.is_err() {
         server.folder().add_tenant(&tenant, MicroUsd(5_000_000)).await?;
     }
     let client = TenantClient::new(&server.base_url(), server.folder().token(&tenant, 3_600_000).await?)?;

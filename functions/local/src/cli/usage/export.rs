@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::app::{Exported, UsageExport};
+use fluxgate_core::bounds::Bounds;
 use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::SystemClock;
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::FileUsageSink;
 
@@ -32,14 +32,8 @@ pub(super) struct ExportArgs {
 
 pub(super) async fn run(args: ExportArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    let store = Arc::new(folder.store);
-    let export = UsageExport {
-        tasks: store.clone(),
-        tenants: store.clone(),
-        cursors: store,
-        sink: Arc::new(FileUsageSink::open(&args.file)?),
-        clock: Arc::new(SystemClock),
-    };
+    let sink = Arc::new(FileUsageSink::open(&args.file)?);
+    let export = UsageExport::new(folder.context(Bounds::default()), Arc::new(folder.store), sink);
     let mut tenants = export.tenants(Timestamp(0)).await?;
     if let Some(tenant) = &args.tenant {
         tenants.retain(|known| known == tenant);

@@ -4,11 +4,10 @@ mod export;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{UsageQuery, read_usage};
+use fluxgate_core::app::Metering;
 use fluxgate_core::day::Day;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::metering::usage::{Days, Grouping, Usage, UsageReport, csv};
-use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::metering::usage::{Grouping, Usage, UsageReport, csv};
 
 use super::{FolderArgs, print};
 use crate::folder::DataFolder;
@@ -51,11 +50,9 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     }
     let tenant = args.tenant.context("name the tenant whose usage to sum up")?;
     let folder = DataFolder::open_existing(&args.folder.data)?;
-    folder.check_known(&tenant).await?;
-    let window = Days::named(args.from, args.to, SystemClock.now()).window()?;
-    let query = UsageQuery { tenant: &tenant, window, model: None };
+    folder.operator(None).check_known(&tenant).await?;
     let bounds = Settings::load(None, serde_json::json!({}))?.bounds.bounds(true);
-    let report = read_usage(&folder.store, &bounds, &query).await?;
+    let (_, report) = Metering::new(folder.context(bounds)).usage_of_days(&tenant, args.from, args.to).await?;
     if args.csv {
         return print::text(csv(args.group_by, &report.grouped(args.group_by)));
     }

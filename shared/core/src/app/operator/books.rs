@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Tenancy;
+use super::Operator;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::domain::money::{Account, EntryKind, LedgerEntry, MicroUsd};
@@ -30,10 +30,10 @@ const PAGE: usize = 200;
 /// How often the books are read while they keep moving.
 const READINGS_MAX: usize = 8;
 
-impl Tenancy {
+impl Operator {
     /// See [`check_books`].
     pub async fn check_books(&self, tenant: &TenantId) -> Result<Vec<BooksFinding>> {
-        check_books(self.store.accounts(), self.store.tasks(), tenant).await
+        check_books(self.context.accounts(), self.context.tasks(), tenant).await
     }
 }
 

@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use super::Tenancy;
+use super::Operator;
 use crate::base::error::Result;
 use crate::base::id::TenantId;
 use crate::domain::money::{Allowance, Budget};
 use crate::domain::tenant::{Actor, AuditAction};
 
-impl Tenancy {
+impl Operator {
     /// The budget in force with the month as it stands now; `None` for a tenant without.
     pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
-        self.store.tenants().get(tenant).await?;
-        Ok(self.store.accounts().account(tenant).await?.budget_at(self.now()))
+        self.context.tenants().get(tenant).await?;
+        Ok(self.context.accounts().account(tenant).await?.budget_at(self.now()))
     }
 
     /// Sets the budget of runs that are submitted from now on, or takes it away.
@@ -25,9 +25,9 @@ impl Tenancy {
         budget: Option<Budget>,
         actor: &Actor,
     ) -> Result<Option<Allowance>> {
-        self.store.tenants().get(tenant).await?;
+        self.context.tenants().get(tenant).await?;
         let now = self.now();
         let entry = self.entry(actor, AuditAction::BudgetChanged, tenant, json!({ "budget": budget }));
-        Ok(self.store.accounts().set_budget(tenant, budget, now, &entry).await?.budget_at(now))
+        Ok(self.context.accounts().set_budget(tenant, budget, now, &entry).await?.budget_at(now))
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::onboard::told;
-use super::{NewDestination, Tenancy};
+use super::{NewDestination, Operator};
 use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::domain::tenant::{Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs};
@@ -27,14 +27,14 @@ impl TenantChange {
     }
 }
 
-impl Tenancy {
+impl Operator {
     /// Changes trust, destination, limits, what becomes of outputs that its bucket refuses, or several at once.
     ///
     /// Kind `Invalid`, naming the field, for what cannot work, and `nothing_to_change`; kind `Conflict` with code
     /// `issuer_ambiguous` as when a tenant is made, and with code `version_conflict` when somebody else changed the tenant
     /// meanwhile. Nothing is written then.
     pub async fn change(&self, id: &TenantId, change: TenantChange, actor: &Actor) -> Result<Tenant> {
-        let mut tenant = self.store.tenants().get(id).await?;
+        let mut tenant = self.context.tenants().get(id).await?;
         if change.is_empty() {
             let text = "say what to change: 'trust', 'destination', 'limits' or 'unarchived'";
             return Err(Error::invalid("nothing_to_change", text));
@@ -49,12 +49,12 @@ impl Tenancy {
             tenant.trust = trust;
         }
         if let Some(destination) = change.destination {
-            tenant.destination = destination.made(Some(&tenant.destination), &*self.entropy)?;
+            tenant.destination = destination.made(Some(&tenant.destination), &*self.context.entropy)?;
             self.destinations.prepare(&tenant.destination).await?;
         }
         tenant.version += 1;
         let entry = self.entry(actor, AuditAction::TenantChanged, id, told(&tenant));
-        self.store.tenants().update(&tenant, &entry).await?;
+        self.context.tenants().update(&tenant, &entry).await?;
         Ok(tenant)
     }
 
@@ -70,13 +70,13 @@ impl Tenancy {
     }
 
     async fn enter(&self, id: &TenantId, state: TenantState, action: AuditAction, actor: &Actor) -> Result<Tenant> {
-        let mut tenant = self.store.tenants().get(id).await?;
+        let mut tenant = self.context.tenants().get(id).await?;
         if tenant.state == state {
             return Ok(tenant);
         }
         tenant.state = state;
         tenant.version += 1;
-        self.store.tenants().update(&tenant, &self.entry(actor, action, id, json!({}))).await?;
+        self.context.tenants().update(&tenant, &self.entry(actor, action, id, json!({}))).await?;
         Ok(tenant)
     }
 }

@@ -6,6 +6,7 @@ mod budget;
 mod change;
 mod delete;
 mod destination;
+mod look;
 mod money;
 mod onboard;
 mod prices;
@@ -24,28 +25,35 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
 
+use crate::app::Context;
 use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
 use crate::domain::tenant::{Actor, AuditAction, AuditEntry};
-use crate::port::{AccountCheck, Clock, Destinations, Entropy, Ids as _, Provider, ProviderBooks, Store};
+use crate::port::{AccountCheck, Destinations, Ids as _, Provider, ProviderBooks};
 
-/// The operator's use cases over what they need of the world.
-pub struct Tenancy {
-    pub store: Arc<dyn Store>,
+/// The operator's use cases.
+pub struct Operator {
+    context: Context,
+    destinations: Arc<dyn Destinations>,
+    provider: Option<Arc<dyn Provider>>,
+    provider_books: Option<Arc<dyn ProviderBooks>>,
+    entry_order: EntryOrder,
+}
+
+/// What an operator's use cases are built of.
+pub struct OperatorParts {
+    pub context: Context,
     pub destinations: Arc<dyn Destinations>,
     /// Knows what models cost; without it prices are judged by their terms alone.
     pub provider: Option<Arc<dyn Provider>>,
     /// Knows what was billed; without it there is nothing to reconcile with.
     pub provider_books: Option<Arc<dyn ProviderBooks>>,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-    pub entry_order: EntryOrder,
 }
 
 /// Keeps the audit entries of one process in the order of their changes: ids sort by the millisecond, and no two share one.
 #[derive(Debug, Default)]
-pub struct EntryOrder(AtomicI64);
+struct EntryOrder(AtomicI64);
 
 impl EntryOrder {
     fn moment(&self, now: Timestamp) -> Timestamp {
@@ -55,14 +63,24 @@ impl EntryOrder {
     }
 }
 
-impl Tenancy {
+/// Whether the provider takes our key, asked now; for who has nothing but the provider.
+pub async fn check_provider_account(books: &dyn ProviderBooks) -> AccountCheck {
+    books.check_account().await
+}
+
+impl Operator {
+    pub fn new(parts: OperatorParts) -> Self {
+        let OperatorParts { context, destinations, provider, provider_books } = parts;
+        Self { context, destinations, provider, provider_books, entry_order: EntryOrder::default() }
+    }
+
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.context.now()
     }
 
     /// Whether the provider takes our key, asked now. Kind `Unavailable` with code `provider_unknown` where nobody knows the provider.
     pub async fn check_provider_account(&self) -> Result<AccountCheck> {
-        Ok(self.provider_books()?.check_account().await)
+        Ok(check_provider_account(self.provider_books()?).await)
     }
 
     fn provider_books(&self) -> Result<&dyn ProviderBooks> {
@@ -73,7 +91,7 @@ impl Tenancy {
 
     fn entry(&self, actor: &Actor, action: AuditAction, tenant: &TenantId, detail: Value) -> AuditEntry {
         let at = self.now();
-        let id = self.entropy.audit_id(self.entry_order.moment(at));
+        let id = self.context.entropy.audit_id(self.entry_order.moment(at));
         AuditEntry { id, at, actor: actor.clone(), action, tenant: Some(tenant.clone()), detail }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NewDestination, Tenancy};
+use super::{NewDestination, Operator};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::TenantId;
 use crate::base::secret::Secret;
@@ -19,7 +19,7 @@ pub struct NewTenant {
     pub unarchived: UnarchivedOutputs,
 }
 
-impl Tenancy {
+impl Operator {
     /// Creates a tenant with a webhook secret and, when it names a role, an ExternalId of its own.
     ///
     /// Kind `Invalid`, naming the field, for what cannot work; kind `Conflict` for a name that is taken (`tenant_exists`) or was
@@ -27,11 +27,11 @@ impl Tenancy {
     /// (`issuer_ambiguous`). Nothing is written then.
     pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Tenant> {
         new.limits.check()?;
-        let destination = new.destination.made(None, &*self.entropy)?;
+        let destination = new.destination.made(None, &*self.context.entropy)?;
         self.check_trust(&new.id, &new.trust).await?;
         self.check_name(&new.id).await?;
         let mut random = [0; 32];
-        self.entropy.fill(&mut random);
+        self.context.entropy.fill(&mut random);
         let tenant = Tenant {
             id: new.id,
             created_at: self.now(),
@@ -46,21 +46,21 @@ impl Tenancy {
         };
         self.destinations.prepare(&tenant.destination).await?;
         let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
-        self.store.tenants().create(&tenant, &entry).await?;
+        self.context.tenants().create(&tenant, &entry).await?;
         Ok(tenant)
     }
 
     /// What a deleted tenant left behind would be shown to the new one.
     async fn check_name(&self, id: &TenantId) -> Result<()> {
-        match self.store.tenants().get(id).await {
+        match self.context.tenants().get(id).await {
             Err(error) if error.kind == Kind::NotFound => {}
             Err(error) => return Err(error),
             // The store says it better.
             Ok(_) => return Ok(()),
         }
-        let unused = self.store.accounts().account(id).await? == Account::default()
-            && self.store.tasks().list(id, None, 1).await?.is_empty()
-            && self.store.endpoints().list(id).await?.is_empty();
+        let unused = self.context.accounts().account(id).await? == Account::default()
+            && self.context.tasks().list(id, None, 1).await?.is_empty()
+            && self.context.endpoints().list(id).await?.is_empty();
         if unused {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Tenancy;
+use super::Operator;
 use crate::base::error::{Error, Kind, Reason, Result};
 use crate::base::id::{ModelId, TenantId};
 use crate::domain::money::{Price, PriceBook, PriceTerms, Unlisted, UnlistedTerms};
@@ -51,7 +51,7 @@ const NAMES_MAX: usize = 10;
 /// Tries of a change that others overtook.
 const TRIES_MAX: usize = 16;
 
-impl Tenancy {
+impl Operator {
     /// Sets the prices of runs that are submitted from now on; a run that was submitted keeps its own. What is said of single
     /// models is done to the book as it is then, so that of two changes at once neither undoes the other.
     ///
@@ -80,7 +80,7 @@ impl Tenancy {
         catalogue: Option<&Catalogue>,
         actor: &Actor,
     ) -> Result<PricesChanged> {
-        let mut tenant = self.store.tenants().get(id).await?;
+        let mut tenant = self.context.tenants().get(id).await?;
         let before = tenant.prices.clone();
         let prices = change.edit.of(&before, tenant.version)?;
         prices.check()?;
@@ -98,7 +98,7 @@ impl Tenancy {
             tenant.prices = prices;
             tenant.version += 1;
             let detail = told(&before, &tenant.prices, &under_cost);
-            self.store.tenants().update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
+            self.context.tenants().update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
         }
         let (prices, version) = (tenant.prices, tenant.version);
         Ok(PricesChanged { prices, version, under_cost, costs_known: catalogue.is_some() })

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Tenancy;
-use crate::app::signal::orphaned_run;
-use crate::app::usage::{Span, each_task};
-use crate::base::bounds::Bounds;
+use super::Operator;
+use crate::app::machine::orphaned_run;
+use crate::app::metering::{Span, each_task};
+use crate::base::day::Day;
 use crate::base::error::Result;
 use crate::base::id::{AuditId, ModelId, RunId, TaskId, TenantId};
-use crate::domain::metering::reconcile::{Bill, Books, ReconcileReport, Sold, compare};
+use crate::domain::metering::reconcile::{Bill, Books, ReconcileReport, Sold, compare, last_days};
 use crate::domain::metering::usage::Window;
 use crate::domain::task::{State, Task};
 use crate::domain::tenant::AuditAction;
@@ -35,12 +35,14 @@ struct Ours {
     unsent: u64,
 }
 
-impl Tenancy {
-    /// Compares what tenants were charged with what the provider deducted in the window. Changes nothing.
+impl Operator {
+    /// Compares what tenants were charged with what the provider deducted on these days; where they are not named, on the last
+    /// seven. Changes nothing.
     ///
     /// Kind `Unavailable` with code `provider_unknown` where nobody knows the provider, or as the provider's API fails; kind `Invalid`
     /// with code `window_too_full`, when there is more than can be compared at once.
-    pub async fn reconcile(&self, window: Window) -> Result<ReconcileReport> {
+    pub async fn reconcile(&self, from: Option<Day>, to: Option<Day>) -> Result<ReconcileReport> {
+        let window = last_days(from, to, self.now()).window()?;
         let provider = self.provider_books()?;
         let bills = provider.bills(&window).await?;
         let runs = provider.runs(&window).await?;
@@ -57,17 +59,18 @@ impl Tenancy {
         let made = Window { from: crate::base::time::Timestamp(from), until: window.until };
         for tenant in self.everybody().await? {
             let show = |task: &Task| ours.add(task, window);
-            each_task(self.store.tasks(), &Bounds::default(), &tenant, Span { made, from: window.from }, show).await?;
+            each_task(self.context.tasks(), &self.context.bounds, &tenant, Span { made, from: window.from }, show)
+                .await?;
         }
         Ok(ours)
     }
 
     /// The tenants, and those that were deleted: their books are kept.
     async fn everybody(&self) -> Result<BTreeSet<TenantId>> {
-        let mut all: BTreeSet<TenantId> = self.store.tenants().ids().await?.into_iter().collect();
+        let mut all: BTreeSet<TenantId> = self.context.tenants().ids().await?.into_iter().collect();
         let mut before: Option<AuditId> = None;
         loop {
-            let entries = self.store.tenants().audit_log(before.as_ref(), ENTRIES).await?;
+            let entries = self.context.tenants().audit_log(before.as_ref(), ENTRIES).await?;
             let Some(last) = entries.last() else { return Ok(all) };
             before = Some(last.id.clone());
             let deleted = entries.into_iter().filter(|entry| entry.action == AuditAction::TenantDeleted);
@@ -79,7 +82,7 @@ impl Tenancy {
     async fn given_up(&self, tasks: &[(TenantId, TaskId)]) -> Result<BTreeMap<RunId, (TenantId, TaskId)>> {
         let mut runs = BTreeMap::new();
         for (tenant, task) in tasks {
-            let steps = self.store.tasks().timeline(tenant, task).await?;
+            let steps = self.context.tasks().timeline(tenant, task).await?;
             let orphaned = steps.iter().filter_map(orphaned_run);
             runs.extend(orphaned.map(|run| (run, (tenant.clone(), task.clone()))));
         }

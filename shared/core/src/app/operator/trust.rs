@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Tenancy;
+use super::Operator;
 use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::domain::tenant::rsa_key::weakness_of_jwk;
@@ -12,7 +12,7 @@ use crate::domain::webhook::CallbackUrl;
 /// Trusts of one tenant.
 const TRUSTS_MAX: usize = 16;
 
-impl Tenancy {
+impl Operator {
     /// Kind `Invalid` for what cannot work, kind `Conflict` with code `issuer_ambiguous` for an issuer whose tokens could mean
     /// another tenant as well.
     pub(super) async fn check_trust(&self, tenant: &TenantId, trusts: &[Trust]) -> Result<()> {
@@ -27,7 +27,7 @@ impl Tenancy {
                 return Err(invalid(format!("the issuer '{}' {text}", trust.issuer)));
             }
             // The store decides; who is refused here has prepared nothing yet.
-            let others = self.store.tenants().trusting(&trust.issuer).await?;
+            let others = self.context.tenants().trusting(&trust.issuer).await?;
             Trust::check_ambiguity(tenant, trusts, &trust.issuer, &others)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Where tenants reach this installation, and what links to their outputs look like.
+//! Where tenants reach this installation.
 
 use std::sync::OnceLock;
 
@@ -24,16 +24,6 @@ impl BaseUrl {
     pub fn as_str(&self) -> &str {
         self.0.get().map_or("", String::as_str)
     }
-}
-
-/// How a tenant's output becomes a URL that downloads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputLinks {
-    /// Signed by the bucket's own keys: for keys that outlive the link.
-    Presigned,
-    /// Signed by Fluxgate and redeemed at its own address for a fresh presigned URL: where the bucket's keys are a role's, whose
-    /// presigned URLs die with its session.
-    Relayed,
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use doubt::Doubt;
 pub use failure::Failure;
 pub use input_upload::InputUpload;
 pub use job::{Delayed, Job, Lane};
-pub use links::{BaseUrl, OutputLinks};
+pub use links::BaseUrl;
 pub use output::Output;
 pub use produced::Produced;
 pub use record::{NewTask, Task};

@@ -1,16 +1,19 @@
 //! The token in the path of a task's webhook URL: whoever calls it was given it by our own submit.
 
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 
 /// Makes and checks capability tokens.
-pub struct CapabilityKey(hmac::Key);
+#[derive(Clone)]
+pub struct CapabilityKey(Arc<hmac::Key>);
 
 impl CapabilityKey {
     pub fn new(key: [u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &key))
+        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
     /// 32 lower-case hex characters: the first 128 bits of the HMAC.

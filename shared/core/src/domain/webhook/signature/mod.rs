@@ -8,6 +8,8 @@ pub use capability::{CapabilityKey, OutputLink};
 
 use aws_lc_rs::hmac;
 
+use crate::base::error::{Error, Kind, Result};
+
 /// The three headers that both dialects share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedHeaders {
@@ -17,6 +19,22 @@ pub struct SignedHeaders {
     pub timestamp: i64,
     /// `webhook-signature`
     pub signature: String,
+}
+
+impl SignedHeaders {
+    /// Kind `Unauthenticated`, code `invalid_webhook_signature`, when one of them is missing, sent twice or not what it should be.
+    pub fn read<'a>(header: impl Fn(&str) -> Result<Option<&'a str>>) -> Result<Self> {
+        let refused = |text: String| Error::new(Kind::Unauthenticated, "invalid_webhook_signature", text);
+        let text = |name: &str| {
+            let missing = || refused(format!("the header {name} is missing"));
+            let value = header(name).map_err(|error| refused(error.message))?;
+            value.map(str::to_owned).ok_or_else(missing)
+        };
+        let timestamp = text("webhook-timestamp")?;
+        let timestamp =
+            timestamp.parse().map_err(|_| refused("the header webhook-timestamp is not a number".to_owned()))?;
+        Ok(Self { id: text("webhook-id")?, timestamp, signature: text("webhook-signature")? })
+    }
 }
 
 /// HMAC-SHA256 over `{id}.{timestamp}.{body}` without copying the body.

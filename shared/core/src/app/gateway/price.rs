@@ -1,0 +1,46 @@
+//! What a run would cost, and which models there are, as one tenant's price book has it.
+
+use serde_json::{Map, Value};
+
+use super::Gateway;
+use crate::app::media::check_sizes;
+use crate::base::error::Result;
+use crate::base::id::{ModelId, TenantId};
+use crate::domain::money::{MicroUsd, PriceBook, price_list};
+use crate::domain::provider::Model;
+
+/// A run's two prices.
+pub(super) struct Quote {
+    /// What the provider asks of us.
+    pub(super) cost: MicroUsd,
+    /// What the tenant pays.
+    pub(super) price: MicroUsd,
+}
+
+impl Gateway {
+    /// What a run with these inputs costs the tenant; a floor where inputs that drive the price are missing.
+    ///
+    /// Kinds `NotFound` (no such model), `Forbidden` (the tenant may not use it), `TooLarge` (an input, naming it), `Invalid`
+    /// (the provider refuses to price the inputs), `Unavailable` (the catalogue or the quote cannot be had).
+    pub async fn price(&self, tenant: &TenantId, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
+        let catalogue = self.provider.catalogue().await?;
+        let model = catalogue.model(model)?;
+        check_sizes(self.context.bounds.input_bytes_max, model, inputs)?;
+        let book = self.context.tenants().get_eventual(tenant).await?.prices;
+        Ok(self.quote(&book, model, inputs).await?.price)
+    }
+
+    pub(super) async fn quote(&self, book: &PriceBook, model: &Model, inputs: &Map<String, Value>) -> Result<Quote> {
+        // A model that the tenant may not use is refused before anybody is asked what it costs.
+        book.price(&model.id, MicroUsd::ZERO)?;
+        let cost = if model.needs_quote { self.provider.quote(&model.id, inputs).await? } else { model.base_price };
+        Ok(Quote { cost, price: book.price(&model.id, cost)? })
+    }
+
+    /// The catalogue's entries of the models that the tenant may use, at its prices.
+    pub async fn models(&self, tenant: &TenantId) -> Result<Vec<Value>> {
+        let catalogue = self.provider.catalogue().await?;
+        let book = self.context.tenants().get_eventual(tenant).await?.prices;
+        Ok(price_list::entries(&catalogue, &book))
+    }
+}

@@ -1,0 +1,74 @@
+//! Reading tasks.
+
+use super::Gateway;
+use crate::app::Context;
+use crate::app::views::presigned;
+use crate::base::error::{Error, Result};
+use crate::base::id::{TaskId, TenantId};
+use crate::domain::provider::Prediction;
+use crate::domain::task::{Produced, Step, Task};
+use crate::domain::webhook::{Delivery, OutputLink};
+use crate::port::{LinkMethod, LinkTerms};
+
+/// A redeemed link is followed at once.
+const REDEEMED_EXPIRES_MS: u64 = 300_000;
+
+/// Everything that happened to one task.
+#[derive(Debug)]
+pub struct TaskTimeline {
+    pub task: Task,
+    pub steps: Vec<Step>,
+    pub deliveries: Vec<Delivery>,
+}
+
+impl TaskTimeline {
+    /// Kind `NotFound` for foreign and unknown ids alike.
+    pub(crate) async fn read(context: &Context, tenant: &TenantId, id: &TaskId) -> Result<Self> {
+        let task = context.tasks().get(tenant, id).await?;
+        let steps = context.tasks().timeline(tenant, id).await?;
+        let deliveries = context.deliveries().of_task(&task).await?;
+        Ok(Self { task, steps, deliveries })
+    }
+}
+
+impl Gateway {
+    /// The task in the provider's words, its outputs as URLs that download. Kind `NotFound` for foreign and unknown ids alike.
+    pub async fn prediction(&self, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
+        let task = self.context.tasks().get(tenant, id).await?;
+        self.view(&task).await
+    }
+
+    /// The same once the task is over; `None` before. Kind `NotFound` as in [`Self::prediction`].
+    pub async fn ended(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Prediction>> {
+        let task = self.context.tasks().get(tenant, id).await?;
+        if task.state.is_end() { self.view(&task).await.map(Some) } else { Ok(None) }
+    }
+
+    /// A task at hand in the provider's words.
+    pub async fn view(&self, task: &Task) -> Result<Prediction> {
+        self.views.view_of(task, self.context.now()).await
+    }
+
+    /// The presigned URL that a relayed link stands for, for a request of this method; the provider's own of an output that is not in
+    /// the bucket. Kind `NotFound` for a link that was never given out, or has expired.
+    pub async fn redeem(&self, link: &OutputLink<'_>, method: LinkMethod) -> Result<String> {
+        let unknown = || Error::not_found("this link is not valid any more; ask for the task's result again");
+        if !self.capability.verify_output(link) || link.expires < self.context.now() {
+            return Err(unknown());
+        }
+        let task = self.context.tasks().get(link.tenant, link.task).await?;
+        let output = match task.produced().nth(link.n).ok_or_else(unknown)? {
+            Produced::AtProvider(link) => return Ok(link.url.clone()),
+            Produced::Archived(output) => output,
+        };
+        let terms = LinkTerms { method, expires_ms: REDEEMED_EXPIRES_MS, from: None };
+        let outputs = std::slice::from_ref(output);
+        let urls = presigned(&self.context, &*self.signer, &task, outputs, terms).await?;
+        urls.into_iter().next().ok_or_else(unknown)
+    }
+
+    /// Every step and delivery of one task. Kind `NotFound` for foreign and unknown ids alike.
+    pub async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskTimeline> {
+        TaskTimeline::read(&self.context, tenant, id).await
+    }
+}

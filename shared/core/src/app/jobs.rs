@@ -1,0 +1,114 @@
+//! The queue as the roles use it: a job in hand is settled one way or another, whatever its work came to.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+
+use super::Context;
+use crate::base::error::{Error, Reason, Result};
+use crate::base::retry::jittered_ms;
+use crate::domain::task::{Delayed, Job, Lane};
+use crate::port::{Ids as _, Lease, Queue};
+
+/// Before a job that panicked is tried again.
+const PANIC_DELAY_MS: u64 = 60_000;
+
+/// Who works on jobs.
+#[async_trait]
+pub trait Worker: Send + Sync {
+    /// Works on one job and settles its lease. An error is for the log: the job comes again when its lease runs out.
+    async fn work(&self, lease: &Lease) -> Result<()>;
+
+    /// Settles the lease of a job whose work panicked.
+    async fn after_panic(&self, lease: &Lease) -> Result<()>;
+
+    /// As [`Self::work`], and a panic fails that job alone.
+    async fn work_safely(&self, lease: &Lease) -> Result<()> {
+        match AssertUnwindSafe(self.work(lease)).catch_unwind().await {
+            Ok(worked) => worked,
+            Err(_) => {
+                tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job panicked");
+                self.after_panic(lease).await
+            }
+        }
+    }
+}
+
+/// What the queue is to do with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobOutcome {
+    Done,
+    AgainAfterMs(u64),
+}
+
+/// The queue, and when to try again.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    context: Context,
+    queue: Arc<dyn Queue>,
+}
+
+impl Jobs {
+    pub(crate) fn new(context: &Context, queue: Arc<dyn Queue>) -> Self {
+        Self { context: context.clone(), queue }
+    }
+
+    pub(crate) async fn receive(&self, lane: Lane, max: usize) -> Result<Vec<Lease>> {
+        self.queue.receive(lane, max, self.context.bounds.lease_ms).await
+    }
+
+    pub(crate) async fn send_at_once(&self, jobs: impl Iterator<Item = Job> + Send) -> Result<()> {
+        let jobs: Vec<Delayed> = jobs.map(|job| Delayed { job, after_ms: 0 }).collect();
+        if jobs.is_empty() { Ok(()) } else { self.queue.send(&jobs).await }
+    }
+
+    pub(crate) async fn ack(&self, lease: &Lease) -> Result<()> {
+        self.queue.ack(lease).await
+    }
+
+    pub(crate) async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()> {
+        self.queue.again(lease, next, after_ms).await
+    }
+
+    pub(crate) fn jittered_ms(&self, delay_ms: u64) -> u64 {
+        jittered_ms(delay_ms, self.context.entropy.u64())
+    }
+
+    /// A job that may be tried so often and no more.
+    pub(crate) async fn settle(&self, lease: &Lease, outcome: Result<JobOutcome>) -> Result<()> {
+        match outcome {
+            Ok(JobOutcome::Done) => self.queue.ack(lease).await,
+            Ok(JobOutcome::AgainAfterMs(delay_ms)) => self.queue.again(lease, &lease.job, delay_ms).await,
+            Err(error) if error.is(Reason::NoRecord) => self.queue.ack(lease).await,
+            Err(error) => {
+                warn(lease, &error);
+                let delay_ms = self.jittered_ms(self.context.bounds.archive_retry.delay_ms(lease.failures));
+                self.fail(lease, delay_ms, &error.to_string()).await
+            }
+        }
+    }
+
+    pub(crate) async fn after_panic(&self, lease: &Lease) -> Result<()> {
+        match &lease.job {
+            // A watch is never given up: its task would have nobody looking at it.
+            Job::Watch { .. } => self.queue.again(lease, &lease.job, PANIC_DELAY_MS).await,
+            _ => self.fail(lease, PANIC_DELAY_MS, "panic").await,
+        }
+    }
+
+    /// Not this role's work, which is a defect of whoever handed it over.
+    pub(crate) fn refuse(lease: &Lease) -> Result<()> {
+        let text = format!("a job of the {} lane came to a worker of another", lease.job.lane().as_str());
+        Err(Error::internal("wrong_lane", text))
+    }
+
+    async fn fail(&self, lease: &Lease, delay_ms: u64, reason: &str) -> Result<()> {
+        self.queue.fail(lease, delay_ms, reason, self.context.bounds.job_failures_max).await
+    }
+}
+
+pub(crate) fn warn(lease: &Lease, error: &Error) {
+    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, error = error.with_causes(), "a job will be tried again");
+}

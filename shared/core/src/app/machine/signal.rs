@@ -1,0 +1,153 @@
+//! Bringing one signal home: transition, the event's deliveries, compare-and-swap, again if the task moved meanwhile.
+
+use super::Machine;
+use crate::base::error::{Error, Reason, Result};
+use crate::base::id::RunId;
+use crate::base::metric::{count, measure};
+use crate::base::time::Timestamp;
+use crate::domain::task::{Change, Job, Rejection, Signal, State, Step, Task, Via, transition};
+use crate::port::Ids as _;
+
+/// How often a signal is brought again when the task moves under it.
+const CONFLICTS_MAX: usize = 16;
+
+/// What a signal did.
+#[derive(Debug)]
+pub(crate) enum SignalOutcome {
+    Changed(Task),
+    /// A duplicate, or a signal that does not apply: the task as it stands.
+    Unchanged(Task),
+}
+
+impl SignalOutcome {
+    pub(crate) fn task(self) -> Task {
+        match self {
+            Self::Changed(task) | Self::Unchanged(task) => task,
+        }
+    }
+}
+
+/// Counts the ends of tasks.
+fn observe(before: &Task, after: &Task) {
+    if before.state.is_end() || before.state == after.state {
+        return;
+    }
+    match (after.state, &after.failure) {
+        (State::Completed, _) => {
+            count!("Completions", via = after.completed_by.map_or("none", Via::as_str));
+            measure!("ArchiveLatency", "Milliseconds", after.since.since_ms(before.since));
+            measure!("CapturedMicroUsd", "None", after.charged.0);
+        }
+        (state, Some(failure)) if state.is_end() => count!("Failures", reason = failure.reason.as_str()),
+        _ => {}
+    }
+}
+
+impl Machine {
+    pub(crate) async fn signal(&self, mut task: Task, signal: Signal) -> Result<SignalOutcome> {
+        let signal = signal.within(self.context.bounds.sources_bytes_max);
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.context.now();
+            let mut change = match transition(&task, signal.clone(), now) {
+                Ok(change) if change.is_duplicate() => return Ok(SignalOutcome::Unchanged(task)),
+                Ok(change) => change,
+                Err(rejected) => {
+                    self.note_rejection(&task, rejected.rejection, &signal, now).await?;
+                    return Ok(SignalOutcome::Unchanged(task));
+                }
+            };
+            self.wake_soon(&mut change, &signal);
+            self.announce(&task, &mut change, now).await?;
+            match self.write(&task, &mut change).await {
+                Ok(()) => {
+                    observe(&task, &change.task);
+                    if let (Some(ticket), None) = (task.ticket, change.task.ticket) {
+                        self.leave_fair_queue(&task.tenant, ticket, false).await;
+                    }
+                    return Ok(SignalOutcome::Changed(change.task));
+                }
+                Err(error) if error.is(Reason::VersionMoved) => {
+                    let given_up_in = task.state;
+                    task = self.context.tasks().get(&task.tenant, &task.id).await?;
+                    if signal.is_of_one_version() {
+                        return Ok(SignalOutcome::Unchanged(task));
+                    }
+                    // It went on after all, so the bound that had passed is no more in its way.
+                    if matches!(signal, Signal::GaveUp(_)) && task.state != given_up_in {
+                        return Ok(SignalOutcome::Unchanged(task));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::unavailable("contention", "the task keeps changing; try again"))
+    }
+
+    /// What waits for the provider is looked at sooner than the watch would.
+    fn wake_soon(&self, change: &mut Change, signal: &Signal) {
+        let task = &change.task;
+        let delay_ms = match task.state {
+            State::Admitted | State::Unknown => self.submit_delay_ms(task, signal),
+            _ if task.waits_for_links() => self.links_delay_ms(task),
+            _ => return,
+        };
+        // Upwards only: the provider's wish is a minimum, and many tasks put off together must not come back together.
+        let delay_ms = delay_ms + self.context.entropy.u64() % (delay_ms / 5 + 1);
+        let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
+        change.wake(wake, delay_ms);
+    }
+
+    /// A submit that was put off or is in doubt waits longer each time, and at least until the provider asked for it.
+    fn submit_delay_ms(&self, task: &Task, signal: &Signal) -> u64 {
+        let asked_ms = match signal {
+            Signal::SubmitDeferred { after_ms, .. } => {
+                after_ms.unwrap_or(0).min(self.context.bounds.retry_after_max_ms)
+            }
+            _ => 0,
+        };
+        let again_ms = self.context.bounds.wake.delay_ms(task.submits.saturating_sub(1));
+        match signal {
+            Signal::Denied { .. } => self.context.bounds.denial.check_after_ms().min(self.context.bounds.wake.max_ms),
+            _ => again_ms.max(asked_ms),
+        }
+    }
+
+    /// Fresh links are asked for at once, and again with growing patience.
+    fn links_delay_ms(&self, task: &Task) -> u64 {
+        let asked_before = task.stale.map_or(0, |stale| stale.asks.saturating_sub(1));
+        asked_before.checked_sub(1).map_or(0, |round| self.context.bounds.wake.delay_ms(round))
+    }
+
+    /// An orphan is written down for the operator, once.
+    pub(crate) async fn note_rejection(
+        &self,
+        task: &Task,
+        rejection: Rejection,
+        signal: &Signal,
+        now: Timestamp,
+    ) -> Result<()> {
+        let run = match (rejection, signal) {
+            (Rejection::NotNow, _) => return Ok(()),
+            (_, Signal::Accepted { run, .. } | Signal::RunFailed { run, .. }) => run,
+            (_, Signal::Finished(finished)) => &finished.run,
+            _ => return Ok(()),
+        };
+        let step = Step::new(now, ORPHANED).detail(format!("{ORPHANED_RUN}{run}"));
+        let is_known =
+            |timeline: &[Step]| timeline.iter().any(|known| known.name == step.name && known.detail == step.detail);
+        if self.note_unless(task, &step, is_known).await? {
+            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, provider.id = %run, "a provider run is orphaned");
+        }
+        Ok(())
+    }
+}
+
+/// The line of a timeline that names a run which came too late, or which another task had been given.
+const ORPHANED: &str = "orphaned";
+const ORPHANED_RUN: &str = "provider run ";
+
+/// The run that such a line names.
+pub(crate) fn orphaned_run(step: &Step) -> Option<RunId> {
+    let detail = step.detail.as_deref().filter(|_| step.name == ORPHANED)?;
+    RunId::parse(detail.strip_prefix(ORPHANED_RUN)?).ok()
+}

@@ -1,0 +1,36 @@
+//! The one way to the provider's submit: uploads and the POST, for the gateway at once and for the watcher later.
+
+mod send;
+mod upload;
+
+pub(crate) use send::Started;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{Context, Machine};
+use crate::domain::webhook::CapabilityKey;
+use crate::port::Provider;
+
+/// Where the provider tells the end of a run: the receiver's public address, and the key of its paths.
+pub struct Hooks {
+    pub public_url: Url,
+    pub capability: CapabilityKey,
+}
+
+/// Sends tasks.
+#[derive(Clone)]
+pub struct Sender {
+    context: Context,
+    pub(crate) machine: Machine,
+    pub(crate) provider: Arc<dyn Provider>,
+    hooks: Option<Arc<Hooks>>,
+}
+
+impl Sender {
+    /// Without `hooks` completions come by polling alone.
+    pub fn new(machine: Machine, provider: Arc<dyn Provider>, hooks: Option<Hooks>) -> Self {
+        Self { context: machine.context.clone(), machine, provider, hooks: hooks.map(Arc::new) }
+    }
+}

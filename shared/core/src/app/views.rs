@@ -1,0 +1,89 @@
+//! Tasks as tenants see them: in the provider's words, their outputs as URLs that download.
+
+use std::sync::Arc;
+
+use super::Context;
+use crate::base::error::Result;
+use crate::base::time::Timestamp;
+use crate::domain::provider::Prediction;
+use crate::domain::task::{BaseUrl, Output, Produced, State, Task};
+use crate::domain::webhook::CapabilityKey;
+use crate::port::{LinkSigner, LinkTerms};
+
+const LINK_STEP_MS: i64 = 3_600_000;
+
+/// How a tenant's output becomes a URL that downloads.
+#[derive(Clone)]
+pub enum OutputLinks {
+    /// Signed by the bucket's own keys: for keys that outlive the link.
+    Presigned(Arc<dyn LinkSigner>),
+    /// Signed by Fluxgate and redeemed at its own address for a fresh presigned URL: where the bucket's keys are a role's, whose
+    /// presigned URLs die with its session.
+    Relayed(CapabilityKey),
+}
+
+/// Makes predictions of tasks.
+#[derive(Clone)]
+pub struct Views {
+    context: Context,
+    base_url: Arc<BaseUrl>,
+    links: OutputLinks,
+}
+
+impl Views {
+    /// `base_url` is where tenants reach the API.
+    pub fn new(context: Context, base_url: BaseUrl, links: OutputLinks) -> Self {
+        Self { context, base_url: Arc::new(base_url), links }
+    }
+
+    pub(crate) fn base_url(&self) -> &BaseUrl {
+        &self.base_url
+    }
+
+    /// The same at each asking, its links valid from this moment on.
+    pub(crate) async fn view_of(&self, task: &Task, from: Timestamp) -> Result<Prediction> {
+        let links = if task.state == State::Completed { self.output_links(task, from).await? } else { Vec::new() };
+        Ok(Prediction::of(task, links, self.base_url.as_str()))
+    }
+
+    /// What downloads each output, in order: those that are with the provider alone by its own links.
+    async fn output_links(&self, task: &Task, from: Timestamp) -> Result<Vec<String>> {
+        let mut presigned = match &self.links {
+            OutputLinks::Presigned(signer) if !task.outputs.is_empty() => {
+                let terms = LinkTerms { from: Some(from), ..LinkTerms::get(self.context.bounds.presign_expires_ms) };
+                presigned(&self.context, &**signer, task, &task.outputs, terms).await?
+            }
+            OutputLinks::Presigned(_) | OutputLinks::Relayed(_) => Vec::new(),
+        }
+        .into_iter();
+        let link = |(n, produced)| match (produced, &self.links) {
+            (Produced::AtProvider(link), _) => Some(link.url.clone()),
+            (Produced::Archived(_), OutputLinks::Presigned(_)) => presigned.next(),
+            (Produced::Archived(_), OutputLinks::Relayed(key)) => Some(self.relayed(key, task, n, from)),
+        };
+        Ok(task.produced().enumerate().filter_map(link).collect())
+    }
+
+    /// The same within an hour, so that it can be cached.
+    fn relayed(&self, key: &CapabilityKey, task: &Task, n: usize, from: Timestamp) -> String {
+        let expires = from.plus_ms(self.context.bounds.presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
+        let path = key.output_path(&task.tenant, &task.id, n, Timestamp(expires));
+        format!("{}{path}", self.base_url.as_str())
+    }
+}
+
+/// A URL of the tenant's bucket for each of these outputs.
+pub(crate) async fn presigned(
+    context: &Context,
+    signer: &dyn LinkSigner,
+    task: &Task,
+    outputs: &[Output],
+    terms: LinkTerms,
+) -> Result<Vec<String>> {
+    let destination = context.tenants().get_eventual(&task.tenant).await?.destination;
+    let mut links = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        links.push(signer.presign(&task.tenant, &destination, output, terms).await?);
+    }
+    Ok(links)
+}

@@ -1,0 +1,128 @@
+//! The roles over the stores, each built as the functions build theirs, with no way out unless a test opens one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fluxgate_core::app::{
+    Archiver, Context, Machine, Notifier, OutputLinks, Receiver, Sender, Sweeper, Views, Watcher, Worker,
+};
+use fluxgate_core::bounds::Bounds;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::{
+    CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, Lease, NewObject, ObjectStore,
+    OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
+};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::task::{BaseUrl, Lane};
+use fluxgate_core::tenant::Destination;
+use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::{Error, Result};
+use fluxgate_local::folder::SystemEntropy;
+use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
+
+use crate::contract::Stores;
+
+/// Nobody listens there.
+const NOBODY: &str = "http://127.0.0.1:1";
+
+/// What the roles of one test are built of.
+#[derive(Clone)]
+pub struct Roles {
+    pub context: Context,
+    pub queue: Arc<dyn Queue>,
+    pub provider: Arc<WaveSpeedClient>,
+    pub callbacks: Arc<dyn CallbackSender>,
+}
+
+impl Roles {
+    /// Those over these stores, cut off from everybody else.
+    pub fn over(stores: &Stores) -> Self {
+        let context = Context {
+            store: stores.store.clone(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            bounds: Arc::new(Bounds::default()),
+        };
+        let provider = Arc::new(provider(NOBODY, "nobody's"));
+        Self { context, queue: stores.queue.clone(), provider, callbacks: Arc::new(NoWayOut) }
+    }
+
+    pub fn receiver(&self) -> Receiver {
+        Receiver::new(self.machine(), self.provider.clone(), capability())
+    }
+
+    pub fn watcher(&self) -> Watcher {
+        Watcher::new(Sender::new(self.machine(), self.provider.clone(), None), self.queue.clone())
+    }
+
+    pub fn archiver(&self) -> Archiver {
+        Archiver::new(self.machine(), self.queue.clone(), Arc::new(NoWayOut), Arc::new(NoWayOut))
+    }
+
+    pub fn notifier(&self) -> Notifier {
+        let links = OutputLinks::Relayed(capability());
+        let views = Views::new(self.context.clone(), BaseUrl::fixed("http://127.0.0.1"), links);
+        Notifier::new(self.context.clone(), self.queue.clone(), views, self.callbacks.clone())
+    }
+
+    pub fn sweeper(&self) -> Sweeper {
+        Sweeper::new(self.machine(), self.queue.clone())
+    }
+
+    /// Has whoever a job is for work on it.
+    pub async fn work(&self, lease: &Lease) -> Result<()> {
+        match lease.job.lane() {
+            Lane::Watch => self.watcher().work(lease).await,
+            Lane::Archive => self.archiver().work(lease).await,
+            Lane::Notify => self.notifier().work(lease).await,
+        }
+    }
+
+    fn machine(&self) -> Machine {
+        Machine::new(self.context.clone(), None)
+    }
+}
+
+/// The client of the provider at this address.
+pub fn provider(base_url: &str, api_key: &str) -> WaveSpeedClient {
+    let settings = ProviderSettings {
+        base_url: base_url.parse().unwrap(),
+        api_key: Arc::new(Secret::new(api_key)),
+        timeout_ms: 5_000,
+        catalogue_ttl_ms: 60_000,
+        roots: Roots::System,
+    };
+    WaveSpeedClient::new(settings).unwrap()
+}
+
+fn capability() -> CapabilityKey {
+    CapabilityKey::new([7; 32])
+}
+
+/// Whatever leads out of here is closed, by our own fault.
+struct NoWayOut;
+
+fn closed() -> Error {
+    Error::internal("closed", "there is no way out of this test")
+}
+
+#[async_trait]
+impl ObjectStore for NoWayOut {
+    async fn put_new(&self, _: &TenantId, _: &Destination, _: NewObject) -> Result<Stored> {
+        Err(closed())
+    }
+}
+
+#[async_trait]
+impl OutputFetcher for NoWayOut {
+    async fn fetch(&self, _: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
+        Err(FetchFailure::new(FetchFailureSort::Local, closed()))
+    }
+}
+
+#[async_trait]
+impl CallbackSender for NoWayOut {
+    async fn send(&self, _: CallbackRequest) -> SendOutcome {
+        SendOutcome::Failed { reason: closed().message }
+    }
+}
