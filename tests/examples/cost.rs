@@ -9,12 +9,25 @@ const FEW: usize = 3;
 
 #[tokio::main]
 async fn main() {
-    let many = std::env::args().nth(1).map_or(30, |count| count.parse().expect("a number of tasks"));
+    let many = std::env::args()
+        .nth(1)
+        .map_or(30, |count| count.parse().expect("a number of tasks"));
     let workload = Workload::start(TENANTS).await;
     // What a process asks when it is first used is no task's.
     workload.run(1, Traffic::Sparse, true).await;
     let busy = workload.run(many, Traffic::Busy, true).await;
     let sparse = workload.run(FEW, Traffic::Sparse, true).await;
-    let Workload { stack, cold_starts, .. } = &workload;
-    print!("{}", Bill { prices: &Prices::read(), busy: &busy, sparse: &sparse, cold_starts, stack });
+    let Workload {
+        stack, cold_starts, ..
+    } = &workload;
+    print!(
+        "{}",
+        Bill {
+            prices: &Prices::read(),
+            busy: &busy,
+            sparse: &sparse,
+            cold_starts,
+            stack
+        }
+    );
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
 use fluxgate_aws::sqs::{QueueUrls, SqsQueue, SqsSettings};
@@ -36,17 +38,36 @@ impl AwsStores {
 
     /// The same table, and queues that are not there.
     pub fn without_queues(&self, aws: &AwsSettings) -> DynamoStore {
-        let nowhere = SqsSettings { queues: QueueUrls::default(), ..self.queues.clone() };
-        let queue = SqsQueue::new(aws.sqs(), nowhere, Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let nowhere = SqsSettings {
+            queues: QueueUrls::default(),
+            ..self.queues.clone()
+        };
+        let queue = SqsQueue::new(
+            aws.sqs(),
+            nowhere,
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        );
         DynamoStore::new(Table::new(aws.dynamodb(), TABLE), Arc::new(queue))
     }
 
     async fn connected(aws: &AwsSettings, queues: SqsSettings) -> Self {
         let over_tasks = OverTasksInTable::new(Table::new(aws.dynamodb(), TABLE));
-        let queue = SqsQueue::new(aws.sqs(), queues.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let queue = SqsQueue::new(
+            aws.sqs(),
+            queues.clone(),
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        );
         let queue = Arc::new(queue.with_over_tasks(Arc::new(over_tasks)));
-        let store = DynamoStore::open(aws.dynamodb(), TABLE, queue.clone()).await.expect("the table is there");
-        Self { store, queue, queues }
+        let store = DynamoStore::open(aws.dynamodb(), TABLE, queue.clone())
+            .await
+            .expect("the table is there");
+        Self {
+            store,
+            queue,
+            queues,
+        }
     }
 
     pub fn stores(&self) -> Stores {
@@ -58,11 +79,17 @@ impl AwsStores {
 /// A table as the stack's template makes it.
 pub async fn create_table(aws: &AwsSettings, name: &str) {
     let attribute = |name: &str| {
-        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S);
         attribute.build().expect("name and type are set")
     };
     let key = |name: &str, kind: KeyType| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("name and type are set")
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .expect("name and type are set")
     };
     aws.dynamodb()
         .create_table()

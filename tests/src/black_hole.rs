@@ -14,7 +14,9 @@ pub struct BlackHole {
 
 impl BlackHole {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let addr = listener.local_addr().expect("a bound port");
         let connections = Arc::new(AtomicUsize::new(0));
         tokio::spawn(swallow(listener, connections.clone()));

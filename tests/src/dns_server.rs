@@ -1,4 +1,5 @@
-//! A DNS server on loopback that answers as it is told: with addresses, with a truncated answer, late, or not at all.
+//! A DNS server on loopback that answers as it is told: with addresses, with a truncated answer,
+//! late, or not at all.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -46,14 +47,20 @@ struct Question {
 impl DnsServer {
     pub async fn start() -> Self {
         let (packets, listener) = loop {
-            let packets = UdpSocket::bind(("127.0.0.1", 0)).await.expect("a free port");
+            let packets = UdpSocket::bind(("127.0.0.1", 0))
+                .await
+                .expect("a free port");
             let addr = packets.local_addr().expect("a bound port");
             if let Ok(listener) = TcpListener::bind(addr).await {
                 break (packets, listener);
             }
         };
         let addr = packets.local_addr().expect("a bound port");
-        let server = Self { addr, book: Arc::default(), held: watch::Sender::new(false) };
+        let server = Self {
+            addr,
+            book: Arc::default(),
+            held: watch::Sender::new(false),
+        };
         tokio::spawn(server.clone().answer_packets(Arc::new(packets)));
         tokio::spawn(server.clone().answer_streams(listener));
         server
@@ -70,18 +77,36 @@ impl DnsServer {
 
     /// The same with another address for each question about IPv4; the last one stays.
     pub fn set_in_turn(&self, name: &str, addresses: &[&str], ttl: u32) {
-        let answers = addresses.iter().map(|address| vec![address.parse().expect("an address")]).collect();
-        self.lock().names.insert(name.to_owned(), Name { answers, ttl, ..Name::default() });
+        let answers = addresses
+            .iter()
+            .map(|address| vec![address.parse().expect("an address")])
+            .collect();
+        self.lock().names.insert(
+            name.to_owned(),
+            Name {
+                answers,
+                ttl,
+                ..Name::default()
+            },
+        );
     }
 
     /// The name's answers do not fit into a packet: they have to be asked for by TCP.
     pub fn truncate(&self, name: &str) {
-        self.lock().names.get_mut(name).expect("the name was set").truncated = true;
+        self.lock()
+            .names
+            .get_mut(name)
+            .expect("the name was set")
+            .truncated = true;
     }
 
     /// Questions about the name's IPv6 addresses are not answered.
     pub fn silence_ipv6(&self, name: &str) {
-        self.lock().names.get_mut(name).expect("the name was set").ipv6_is_silent = true;
+        self.lock()
+            .names
+            .get_mut(name)
+            .expect("the name was set")
+            .ipv6_is_silent = true;
     }
 
     /// While it holds, it listens and says nothing.
@@ -92,23 +117,37 @@ impl DnsServer {
     /// How often the name's IPv4 addresses were asked for.
     pub fn asked(&self, name: &str) -> usize {
         let book = self.lock();
-        book.asked.iter().filter(|question| question.name == name && question.kind == A).count()
+        book.asked
+            .iter()
+            .filter(|question| question.name == name && question.kind == A)
+            .count()
     }
 
     /// How many of the names were asked for that are never answered.
     pub fn silent_names(&self) -> usize {
         let book = self.lock();
-        let silent = book.asked.iter().map(|question| &question.name).filter(|name| name.ends_with(SILENT));
+        let silent = book
+            .asked
+            .iter()
+            .map(|question| &question.name)
+            .filter(|name| name.ends_with(SILENT));
         silent.collect::<HashSet<_>>().len()
     }
 
     async fn answer_packets(self, packets: Arc<UdpSocket>) {
         let mut packet = vec![0; 1500];
         while let Ok((length, from)) = packets.recv_from(&mut packet).await {
-            let (server, packets, request) = (self.clone(), Arc::clone(&packets), packet[..length].to_vec());
+            let (server, packets, request) = (
+                self.clone(),
+                Arc::clone(&packets),
+                packet[..length].to_vec(),
+            );
             tokio::spawn(async move {
                 if let Some(answer) = server.answer(&request, true).await {
-                    packets.send_to(&answer, from).await.expect("loopback takes a packet");
+                    packets
+                        .send_to(&answer, from)
+                        .await
+                        .expect("loopback takes a packet");
                 }
             });
         }
@@ -125,7 +164,9 @@ impl DnsServer {
             let mut request = vec![0; usize::from(stream.read_u16().await?)];
             stream.read_exact(&mut request).await?;
             if let Some(answer) = self.answer(&request, false).await {
-                stream.write_u16(u16::try_from(answer.len()).expect("an answer is short")).await?;
+                stream
+                    .write_u16(u16::try_from(answer.len()).expect("an answer is short"))
+                    .await?;
                 stream.write_all(&answer).await?;
             }
         }
@@ -139,7 +180,9 @@ impl DnsServer {
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("no code panics while it holds the book")
+        self.book
+            .lock()
+            .expect("no code panics while it holds the book")
     }
 }
 
@@ -150,11 +193,18 @@ impl Question {
         let mut at = HEADER_BYTES;
         while request[at] > 0 {
             let length = usize::from(request[at]);
-            labels.push(String::from_utf8_lossy(&request[at + 1..=at + length]).to_ascii_lowercase());
+            labels
+                .push(String::from_utf8_lossy(&request[at + 1..=at + length]).to_ascii_lowercase());
             at += length + 1;
         }
         let number = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
-        (Self { name: labels.join("."), kind: number(at + 1) }, at + 5)
+        (
+            Self {
+                name: labels.join("."),
+                kind: number(at + 1),
+            },
+            at + 5,
+        )
     }
 }
 
@@ -177,8 +227,17 @@ impl Book {
             return Some(message(asked, 0x8180, &[], 0));
         }
         let last = name.answers.len() == 1;
-        let addresses = if last { name.answers.front().cloned() } else { name.answers.pop_front() };
-        Some(message(asked, 0x8180, &addresses.unwrap_or_default(), name.ttl))
+        let addresses = if last {
+            name.answers.front().cloned()
+        } else {
+            name.answers.pop_front()
+        };
+        Some(message(
+            asked,
+            0x8180,
+            &addresses.unwrap_or_default(),
+            name.ttl,
+        ))
     }
 }
 
@@ -192,7 +251,9 @@ fn message(asked: &[u8], flags: u16, addresses: &[IpAddr], ttl: u32) -> Vec<u8> 
     }
     message.extend(&asked[HEADER_BYTES..]);
     for address in addresses {
-        let IpAddr::V4(address) = address else { panic!("the server knows IPv4 addresses only") };
+        let IpAddr::V4(address) = address else {
+            panic!("the server knows IPv4 addresses only")
+        };
         message.extend([0xC0, 12, 0, 1, 0, 1]);
         message.extend(ttl.to_be_bytes());
         message.extend([0, 4]);

@@ -16,7 +16,10 @@ where
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(started.elapsed() < DEADLINE, "waited {DEADLINE:?} for: {what}");
+        assert!(
+            started.elapsed() < DEADLINE,
+            "waited {DEADLINE:?} for: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

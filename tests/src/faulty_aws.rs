@@ -1,5 +1,5 @@
-//! A way to AWS on which answers get lost and transactions lose to others, and which counts what AWS would bill: a real server
-//! between the adapter and ministack.
+//! A way to AWS on which answers get lost and transactions lose to others, and which counts what
+//! AWS would bill: a real server between the adapter and ministack.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +23,8 @@ pub enum Fault {
     AnswerLost,
     /// Another transaction writes the same item: AWS does nothing.
     Conflict,
-    /// The next read that need not be consistent is answered by somebody who has heard of nothing since it was last asked the same.
+    /// The next read that need not be consistent is answered by somebody who has heard of nothing
+    /// since it was last asked the same.
     Late,
     /// The call waits on its way until [`FaultyAws::let_go`].
     Held,
@@ -43,7 +44,8 @@ struct Way {
     holding: Arc<AtomicU64>,
 }
 
-/// Items that transactions under way are about; who wants one of them meanwhile loses, as on AWS and not on ministack.
+/// Items that transactions under way are about; who wants one of them meanwhile loses, as on AWS
+/// and not on ministack.
 #[derive(Default)]
 struct Contention {
     is_on: AtomicBool,
@@ -69,8 +71,12 @@ impl FaultyAws {
             let_go: Arc::new(Semaphore::new(0)),
             holding: Arc::default(),
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let router = Router::new().fallback(pass).with_state(way.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let mut aws = ministack.aws().clone();
@@ -118,7 +124,10 @@ impl FaultyAws {
 impl Way {
     fn fault_of(&self, headers: &HeaderMap, question: &Value) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        let next = faults.front().filter(|(operation, _)| *operation == operation_of(headers))?.1;
+        let next = faults
+            .front()
+            .filter(|(operation, _)| *operation == operation_of(headers))?
+            .1;
         if next == Fault::Late && is_consistent(question) {
             return None;
         }
@@ -128,13 +137,18 @@ impl Way {
 
     fn late(&self, headers: &HeaderMap, question: &Value) -> Response {
         let seen = self.seen.lock().unwrap();
-        let answer = seen.iter().rfind(|(asked, _)| asked == question).map(|(_, answer)| answer.clone());
+        let answer = seen
+            .iter()
+            .rfind(|(asked, _)| asked == question)
+            .map(|(_, answer)| answer.clone());
         let answer = answer.unwrap_or_else(|| nothing(operation_of(headers)));
         ([("content-type", "application/x-amz-json-1.0")], answer).into_response()
     }
 
     fn remember(&self, headers: &HeaderMap, question: Value, answer: &Bytes) {
-        if matches!(operation_of(headers), "GetItem" | "BatchGetItem" | "Query") && !is_consistent(&question) {
+        if matches!(operation_of(headers), "GetItem" | "BatchGetItem" | "Query")
+            && !is_consistent(&question)
+        {
             self.seen.lock().unwrap().push((question, answer.clone()));
         }
     }
@@ -143,7 +157,11 @@ impl Way {
 impl Contention {
     /// `None` when another transaction has one of the items.
     fn enter(&self, items: Vec<String>) -> Option<Vec<String>> {
-        let items = if self.is_on.load(Ordering::Relaxed) { items } else { Vec::new() };
+        let items = if self.is_on.load(Ordering::Relaxed) {
+            items
+        } else {
+            Vec::new()
+        };
         let mut busy = self.busy.lock().unwrap();
         if items.iter().any(|item| busy.contains(item)) {
             self.conflicts.fetch_add(1, Ordering::Relaxed);
@@ -164,9 +182,15 @@ impl Contention {
 /// The keys that a transaction writes; of any other call none.
 fn items_of(question: &Value) -> Vec<String> {
     let writes = question["TransactItems"].as_array().into_iter().flatten();
-    let actions = writes.flat_map(|item| item.as_object().into_iter()).flat_map(|item| item.values());
+    let actions = writes
+        .flat_map(|item| item.as_object().into_iter())
+        .flat_map(|item| item.values());
     let keys = actions.map(|action| {
-        let key = if action["Key"].is_null() { &action["Item"] } else { &action["Key"] };
+        let key = if action["Key"].is_null() {
+            &action["Item"]
+        } else {
+            &action["Key"]
+        };
         format!("{}{}", key["pk"], key["sk"])
     });
     keys.collect()
@@ -174,8 +198,12 @@ fn items_of(question: &Value) -> Vec<String> {
 
 /// `DynamoDB_20120810.PutItem` names PutItem.
 fn operation_of(headers: &HeaderMap) -> &str {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    target.and_then(|target| target.rsplit('.').next()).unwrap_or_default()
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    target
+        .and_then(|target| target.rsplit('.').next())
+        .unwrap_or_default()
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
@@ -195,13 +223,28 @@ async fn pass(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Respon
         Some(Fault::Late) => return way.late(&headers, &question),
         Some(Fault::Held) => {
             way.holding.fetch_add(1, Ordering::Relaxed);
-            way.let_go.acquire().await.expect("nobody closes it").forget();
+            way.let_go
+                .acquire()
+                .await
+                .expect("nobody closes it")
+                .forget();
         }
         Some(Fault::AnswerLost) | None => {}
     }
-    let Some(items) = way.contention.enter(items_of(&question)) else { return conflict(&headers) };
-    way.write_units.fetch_add(write_units_of(operation_of(&headers), &question), Ordering::Relaxed);
-    let sent = way.http.post(&way.to).headers(headers.clone()).body(body).send().await;
+    let Some(items) = way.contention.enter(items_of(&question)) else {
+        return conflict(&headers);
+    };
+    way.write_units.fetch_add(
+        write_units_of(operation_of(&headers), &question),
+        Ordering::Relaxed,
+    );
+    let sent = way
+        .http
+        .post(&way.to)
+        .headers(headers.clone())
+        .body(body)
+        .send()
+        .await;
     let answer = sent.expect("ministack answers");
     way.contention.leave(&items);
     if fault == Some(Fault::AnswerLost) {
@@ -242,6 +285,8 @@ fn nothing(operation: &str) -> Bytes {
 
 fn is_consistent(question: &Value) -> bool {
     let tables = question["RequestItems"].as_object();
-    let read = tables.and_then(|tables| tables.values().next()).unwrap_or(question);
+    let read = tables
+        .and_then(|tables| tables.values().next())
+        .unwrap_or(question);
     read["ConsistentRead"] == true
 }

@@ -106,8 +106,15 @@ impl Gateway {
         })
         .await
         .expect("the emulator starts");
-        let server = Server::start(settings(&folder, &emulator, &options)).await.expect("the gateway starts");
-        Self { server, emulator, http: reqwest::Client::new(), _folder: folder }
+        let server = Server::start(settings(&folder, &emulator, &options))
+            .await
+            .expect("the gateway starts");
+        Self {
+            server,
+            emulator,
+            http: reqwest::Client::new(),
+            _folder: folder,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -122,19 +129,34 @@ impl Gateway {
     pub async fn tenant(&self, name: &str, balance: &str) -> TestTenant {
         let id = TenantId::parse(name).expect("a valid name");
         let balance = MicroUsd::parse_usd(balance).expect("a valid amount");
-        self.server.folder().add_tenant(&id, balance).await.expect("the tenant is new");
-        let token = self.server.folder().token(&id, 3_600_000).await.expect("the tenant exists");
+        self.server
+            .folder()
+            .add_tenant(&id, balance)
+            .await
+            .expect("the tenant is new");
+        let token = self
+            .server
+            .folder()
+            .token(&id, 3_600_000)
+            .await
+            .expect("the tenant exists");
         TestTenant::new(id, &self.server.base_url(), token)
     }
 
     /// Waits until the provider has taken so many runs.
     pub async fn runs(&self, count: usize) {
-        eventually(&format!("{count} runs"), || async { (self.emulator.runs().len() >= count).then_some(()) }).await;
+        eventually(&format!("{count} runs"), || async {
+            (self.emulator.runs().len() >= count).then_some(())
+        })
+        .await;
     }
 
     /// Whoever bears the admin token.
     pub fn operator(&self) -> TestOperator {
-        TestOperator::new(&self.server.base_url(), self.server.folder().secrets.admin_token.expose())
+        TestOperator::new(
+            &self.server.base_url(),
+            self.server.folder().secrets.admin_token.expose(),
+        )
     }
 
     pub async fn stop(self) {
@@ -146,7 +168,11 @@ impl Gateway {
 /// A quick provider that tries its webhooks again at once.
 pub fn emulator_config() -> EmulatorConfig {
     let millis = std::time::Duration::from_millis;
-    EmulatorConfig { run_time: millis(50), webhook_retry: vec![millis(50), millis(100)], ..EmulatorConfig::default() }
+    EmulatorConfig {
+        run_time: millis(50),
+        webhook_retry: vec![millis(50), millis(100)],
+        ..EmulatorConfig::default()
+    }
 }
 
 fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> Settings {
@@ -155,11 +181,21 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
         data: folder.path().join("data"),
         listen,
         s3_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-        public_url: options.webhooks.then(|| format!("http://{listen}").parse().expect("a URL")),
+        public_url: options
+            .webhooks
+            .then(|| format!("http://{listen}").parse().expect("a URL")),
         provider: Some(emulator.base_url()),
         provider_key: Some(Secret::new(emulator.api_key())),
-        allow_net: if options.allow_loopback { vec!["127.0.0.0/8".parse().expect("a network")] } else { Vec::new() },
-        dns_server: options.dns.iter().map(|dns| DnsServerAddress(dns.addr())).collect(),
+        allow_net: if options.allow_loopback {
+            vec!["127.0.0.0/8".parse().expect("a network")]
+        } else {
+            Vec::new()
+        },
+        dns_server: options
+            .dns
+            .iter()
+            .map(|dns| DnsServerAddress(dns.addr()))
+            .collect(),
         bounds: options.bounds.clone(),
         connections: options.connections.clone(),
         provider_rate_per_minute: options.rate_per_minute.and_then(NonZeroU32::new),

@@ -13,7 +13,11 @@ pub struct HiddenBucket {
 
 impl HiddenBucket {
     pub fn of(gateway: &Gateway, tenant: &TestTenant) -> Self {
-        let place = gateway.server.folder().buckets().join(format!("fluxgate-{}", tenant.id));
+        let place = gateway
+            .server
+            .folder()
+            .buckets()
+            .join(format!("fluxgate-{}", tenant.id));
         let hidden = gateway.server.folder().path.join("hidden-bucket");
         fs::rename(&place, &hidden).expect("the bucket is there");
         Self { place, hidden }

@@ -1,6 +1,10 @@
-//! The harness: a gateway on a temporary folder, the provider's double, a live receiver; and the suites that every adapter runs.
+//! The harness: a gateway on a temporary folder, the provider's double, a live receiver; and the
+//! suites that every adapter runs.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics, and its line says where"
+)]
 
 pub mod aws_calls;
 pub mod aws_stores;

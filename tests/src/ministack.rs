@@ -1,5 +1,6 @@
-//! AWS on this machine: one ministack of its own for each test, gone with it. Its answers are AWS's as far as it goes; what it does
-//! not refuse (a delay over 900 s, a wrong ExternalId) is not proof that AWS would take it.
+//! AWS on this machine: one ministack of its own for each test, gone with it. Its answers are AWS's
+//! as far as it goes; what it does not refuse (a delay over 900 s, a wrong ExternalId) is not proof
+//! that AWS would take it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,8 +13,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// Ministack's own start would bind a port that was free a moment ago, and would outlive a test that was killed. This binds a
-/// port of the kernel's choice on loopback, tells it, and ends with its standard input.
+/// Ministack's own start would bind a port that was free a moment ago, and would outlive a test
+/// that was killed. This binds a port of the kernel's choice on loopback, tells it, and ends with
+/// its standard input.
 const SERVER: &str = r#"
 import asyncio, os, socket, threading
 
@@ -59,18 +61,32 @@ impl Ministack {
         let mut child = spawn(&python, folder.path(), &log);
         let mut port = String::new();
         let stdout = child.stdout.take().expect("the standard output is piped");
-        BufReader::new(stdout).read_line(&mut port).await.expect("the pipe can be read");
+        BufReader::new(stdout)
+            .read_line(&mut port)
+            .await
+            .expect("the pipe can be read");
         let endpoint = format!("http://127.0.0.1:{}", port.trim());
         let health = reqwest::get(format!("{endpoint}/_ministack/health")).await;
         let healthy = health.is_ok_and(|response| response.status() == 200);
         let logged = std::fs::read_to_string(&log).unwrap_or_default();
-        assert!(healthy, "{python} did not start ministack; is it installed? run the tests by tests/run\n{logged}");
-        let keys = SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test"));
-        Self { aws: AwsSettings::new("us-east-1", Some(endpoint), keys), _child: child, _folder: folder }
+        assert!(
+            healthy,
+            "{python} did not start ministack; is it installed? run the tests by tests/run\n{logged}"
+        );
+        let keys =
+            SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test"));
+        Self {
+            aws: AwsSettings::new("us-east-1", Some(endpoint), keys),
+            _child: child,
+            _folder: folder,
+        }
     }
 
     pub fn endpoint(&self) -> &str {
-        self.aws.endpoint.as_deref().expect("the settings were made with one")
+        self.aws
+            .endpoint
+            .as_deref()
+            .expect("the settings were made with one")
     }
 
     /// For the adapters' clients: one connection pool for all of them.
@@ -90,20 +106,31 @@ impl Ministack {
             archive: Some(self.queue("archive", Some("archive-dead")).await),
             notify: Some(self.queue("notify", Some("notify-dead")).await),
         };
-        SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, removal: Removal::Delete }
+        SqsSettings {
+            queues,
+            dead_letters,
+            delay_max_s: DELAY_MAX_S,
+            removal: Removal::Delete,
+        }
     }
 
     /// The URL of a new queue, which redrives to another when one is named.
     async fn queue(&self, name: &str, dead_letters: Option<&str>) -> String {
         let redrive = dead_letters.map(|name| {
             let target = format!("arn:aws:sqs:us-east-1:000000000000:{name}");
-            serde_json::json!({"deadLetterTargetArn": target, "maxReceiveCount": RECEIVES_MAX}).to_string()
+            serde_json::json!({"deadLetterTargetArn": target, "maxReceiveCount": RECEIVES_MAX})
+                .to_string()
         });
         let mut create = self.aws.sqs().create_queue().queue_name(name);
         if let Some(redrive) = redrive {
             create = create.attributes(QueueAttributeName::RedrivePolicy, redrive);
         }
-        create.send().await.expect("the queue is new").queue_url.expect("a queue has a URL")
+        create
+            .send()
+            .await
+            .expect("the queue is new")
+            .queue_url
+            .expect("a queue has a URL")
     }
 }
 

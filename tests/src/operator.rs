@@ -19,17 +19,32 @@ pub struct TestOperator {
 
 impl TestOperator {
     pub fn new(base_url: &str, token: &str) -> Self {
-        Self { base_url: base_url.to_owned(), token: token.to_owned(), http: reqwest::Client::new() }
+        Self {
+            base_url: base_url.to_owned(),
+            token: token.to_owned(),
+            http: reqwest::Client::new(),
+        }
     }
 
     /// `path` is what follows `/admin/v1`.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        let request = self.http.request(method, format!("{}/admin/v1{path}", self.base_url)).bearer_auth(&self.token);
-        let request = if let Some(body) = body { request.json(body) } else { request };
+        let request = self
+            .http
+            .request(method, format!("{}/admin/v1{path}", self.base_url))
+            .bearer_auth(&self.token);
+        let request = if let Some(body) = body {
+            request.json(body)
+        } else {
+            request
+        };
         let response = request.send().await.expect("the gateway answers");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("the answer arrives whole");
-        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -66,7 +81,10 @@ impl TestOperator {
         let page = self.get("/audit?limit=200").await;
         let entries = page.body["entries"].as_array().cloned().unwrap_or_default();
         let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-        entries.iter().map(|entry| (text(entry, "action"), text(entry, "tenant"))).collect()
+        entries
+            .iter()
+            .map(|entry| (text(entry, "action"), text(entry, "tenant")))
+            .collect()
     }
 }
 
@@ -83,7 +101,10 @@ pub struct TestIssuer {
 
 impl TestIssuer {
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), key: LocalIssuer::generate().0 }
+        Self {
+            url: url.to_owned(),
+            key: LocalIssuer::generate().0,
+        }
     }
 
     /// Trust in every token of the issuer.
@@ -104,7 +125,10 @@ impl TestIssuer {
             iss: self.url.clone(),
             aud: "fluxgate".to_owned(),
             sub: "someone".to_owned(),
-            claim: claim.map(|(name, value)| ClaimMatch { name: name.to_owned(), value: value.to_owned() }),
+            claim: claim.map(|(name, value)| ClaimMatch {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }),
             iat: now,
             nbf: now,
             exp: now.plus_ms(3_600_000),
@@ -115,6 +139,10 @@ impl TestIssuer {
 
     /// A tenant's caller with a token that has this claim.
     pub fn caller(&self, tenant: &str, base_url: &str, claim: Option<(&str, &str)>) -> TestTenant {
-        TestTenant::new(TenantId::parse(tenant).expect("a valid name"), base_url, self.token(claim))
+        TestTenant::new(
+            TenantId::parse(tenant).expect("a valid name"),
+            base_url,
+            self.token(claim),
+        )
     }
 }

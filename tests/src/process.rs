@@ -13,9 +13,16 @@ pub fn binary() -> PathBuf {
 /// The binary of this name that `tests/run` builds before the tests.
 pub fn binary_named(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("a test lies in target/<profile>/deps");
     let binary = folder.join(name);
-    assert!(binary.is_file(), "{} is missing: run the tests by tests/run", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing: run the tests by tests/run",
+        binary.display()
+    );
     binary
 }
 
@@ -26,7 +33,10 @@ pub fn run(args: &[&str]) -> Output {
 
 /// The same with these variables and no other of ours.
 pub fn run_with(args: &[&str], env: &[(&str, &str)]) -> Output {
-    command(args).envs(env.iter().copied()).output().expect("the binary runs")
+    command(args)
+        .envs(env.iter().copied())
+        .output()
+        .expect("the binary runs")
 }
 
 /// The same, not yet run.
@@ -45,12 +55,20 @@ fn clean(command: &mut Command) -> &mut Command {
     command
 }
 
-/// What `fluxgate serve` says on stderr up to the line that holds `wanted`; then it is killed. Fails when it ends before.
+/// What `fluxgate serve` says on stderr up to the line that holds `wanted`; then it is killed.
+/// Fails when it ends before.
 pub fn serve_until_it_says(args: &[&str], env: &[(&str, &str)], wanted: &str) -> String {
     use std::io::{BufRead as _, BufReader};
     let mut command = Command::new(binary());
-    clean(&mut command).arg("serve").args(args).envs(env.iter().copied());
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    clean(&mut command)
+        .arg("serve")
+        .args(args)
+        .envs(env.iter().copied());
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut process = FluxgateProcess(child.expect("the binary runs"));
     let stderr = process.0.stderr.take().expect("stderr is piped");
     let mut said = String::new();
@@ -71,35 +89,70 @@ impl FluxgateProcess {
     /// Starts it and waits until `/healthz` of `base_url` answers.
     pub async fn serve(args: &[&str], env: &[(&str, &str)], base_url: &str) -> Self {
         let quiet = std::env::var_os("TEST_LOG").is_none();
-        Self::serve_saying(args, env, base_url, if quiet { Stdio::null() } else { Stdio::inherit() }).await
+        Self::serve_saying(
+            args,
+            env,
+            base_url,
+            if quiet {
+                Stdio::null()
+            } else {
+                Stdio::inherit()
+            },
+        )
+        .await
     }
 
     /// The same, with a stderr of the test's.
-    pub async fn serve_saying(args: &[&str], env: &[(&str, &str)], base_url: &str, stderr: Stdio) -> Self {
+    pub async fn serve_saying(
+        args: &[&str],
+        env: &[(&str, &str)],
+        base_url: &str,
+        stderr: Stdio,
+    ) -> Self {
         let mut command = Command::new(binary());
-        clean(&mut command).arg("serve").args(args).envs(env.iter().copied()).stderr(stderr);
+        clean(&mut command)
+            .arg("serve")
+            .args(args)
+            .envs(env.iter().copied())
+            .stderr(stderr);
         Self::start(command, base_url).await
     }
 
     /// The same under a limit of open files, such as `-n 256` or, for the soft one, `-Sn 256`.
     pub async fn serve_under(ulimit: &str, args: &[&str], base_url: &str) -> Self {
         let mut command = Command::new("sh");
-        clean(&mut command).arg("-c").arg(format!("ulimit {ulimit} && exec \"$0\" \"$@\"")).arg(binary());
+        clean(&mut command)
+            .arg("-c")
+            .arg(format!("ulimit {ulimit} && exec \"$0\" \"$@\""))
+            .arg(binary());
         command.arg("serve").args(args).stderr(Stdio::null());
         Self::start(command, base_url).await
     }
 
     async fn start(mut command: Command, base_url: &str) -> Self {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the binary runs");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
         let child = std::cell::RefCell::new(child);
         let http = reqwest::Client::new();
         let health = format!("{base_url}/healthz");
         eventually("the gateway's /healthz", || async {
             assert!(
-                child.borrow_mut().try_wait().expect("the process can be asked").is_none(),
+                child
+                    .borrow_mut()
+                    .try_wait()
+                    .expect("the process can be asked")
+                    .is_none(),
                 "fluxgate serve ended by itself"
             );
-            http.get(&health).send().await.ok().filter(|response| response.status() == 200).map(drop)
+            http.get(&health)
+                .send()
+                .await
+                .ok()
+                .filter(|response| response.status() == 200)
+                .map(drop)
         })
         .await;
         Self(child.into_inner())
@@ -118,7 +171,10 @@ impl FluxgateProcess {
     /// The exit code after SIGTERM.
     pub fn terminate(mut self) -> Option<i32> {
         let id = self.0.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill runs");
         assert!(sent.success(), "the process could not be signalled");
         self.0.wait().expect("the process ends").code()
     }

@@ -13,9 +13,15 @@ pub struct RawClient(TcpStream);
 impl RawClient {
     /// To the server of a URL, with room for little that it does not read.
     pub async fn connect(url: &str) -> Self {
-        let addr = url.split('/').nth(2).and_then(|authority| authority.parse().ok()).expect("a URL with an address");
+        let addr = url
+            .split('/')
+            .nth(2)
+            .and_then(|authority| authority.parse().ok())
+            .expect("a URL with an address");
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4_096).expect("a buffer may be small");
+        socket
+            .set_recv_buffer_size(4_096)
+            .expect("a buffer may be small");
         Self(socket.connect(addr).await.expect("the server listens"))
     }
 
@@ -24,18 +30,29 @@ impl RawClient {
         let mut client = Self::connect(url).await;
         let path = url.splitn(4, '/').nth(3).unwrap_or_default();
         let host = url.split('/').nth(2).unwrap_or_default();
-        client.send(&format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+        client
+            .send(&format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\n\r\n"))
+            .await;
         client
     }
 
     pub async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.expect("the server takes it");
+        self.0
+            .write_all(text.as_bytes())
+            .await
+            .expect("the server takes it");
     }
 
     /// Waits for an answer's first byte, and leaves it where it is.
     pub async fn answer_begins(&self) {
         let peeked = tokio::time::timeout(DEADLINE, self.0.peek(&mut [0])).await;
-        assert_eq!(peeked.expect("an answer comes").expect("the connection stands"), 1, "the server hung up");
+        assert_eq!(
+            peeked
+                .expect("an answer comes")
+                .expect("the connection stands"),
+            1,
+            "the server hung up"
+        );
     }
 
     /// Whatever comes until the server hangs up.

@@ -30,7 +30,10 @@ impl Received {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The id of the task it is about, in either dialect.
@@ -56,10 +59,14 @@ pub struct LiveReceiver {
 
 impl LiveReceiver {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let addr = listener.local_addr().expect("a bound port");
         let book = Arc::new(Mutex::new(Book::default()));
-        let router = Router::new().route("/{*path}", any(receive)).with_state(book.clone());
+        let router = Router::new()
+            .route("/{*path}", any(receive))
+            .with_state(book.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         Self { addr, book }
     }
@@ -80,21 +87,35 @@ impl LiveReceiver {
     /// Everything that came about one task, once there are at least `count`.
     pub async fn about(&self, task: &str, count: usize) -> Vec<Received> {
         eventually(&format!("{count} callbacks about {task}"), || async {
-            let about: Vec<Received> = self.received().into_iter().filter(|received| received.task() == task).collect();
+            let about: Vec<Received> = self
+                .received()
+                .into_iter()
+                .filter(|received| received.task() == task)
+                .collect();
             (about.len() >= count).then_some(about)
         })
         .await
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("no code panics while it holds the book")
+        self.book
+            .lock()
+            .expect("no code panics while it holds the book")
     }
 }
 
-async fn receive(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive(
+    State(book): State<Arc<Mutex<Book>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let at_ms = fluxgate_core::port::Clock::now(&fluxgate_core::port::SystemClock).0;
     let mut book = book.lock().expect("no code panics while it holds the book");
-    book.received.push(Received { headers, body, at_ms });
+    book.received.push(Received {
+        headers,
+        body,
+        at_ms,
+    });
     let status = book.answers.pop_front().unwrap_or(204);
     let status = StatusCode::from_u16(status).expect("a test answers with a real status");
     if status.is_redirection() {

@@ -1,16 +1,18 @@
-//! The roles over the stores, each built as the functions build theirs, with no way out unless a test opens one.
+//! The roles over the stores, each built as the functions build theirs, with no way out unless a
+//! test opens one.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use fluxgate_core::app::{
-    Archiver, Context, Machine, Notifier, OutputLinks, Receiver, Sender, Sweeper, Views, Watcher, Worker,
+    Archiver, Context, Machine, Notifier, OutputLinks, Receiver, Sender, Sweeper, Views, Watcher,
+    Worker,
 };
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{
-    CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, Lease, NewObject, ObjectStore,
-    OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
+    CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, Lease, NewObject,
+    ObjectStore, OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
 };
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::{BaseUrl, Lane};
@@ -44,7 +46,12 @@ impl Roles {
             bounds: Arc::new(Bounds::default()),
         };
         let provider = Arc::new(provider(NOBODY, "nobody's"));
-        Self { context, queue: stores.queue.clone(), provider, callbacks: Arc::new(NoWayOut) }
+        Self {
+            context,
+            queue: stores.queue.clone(),
+            provider,
+            callbacks: Arc::new(NoWayOut),
+        }
     }
 
     pub fn receiver(&self) -> Receiver {
@@ -52,17 +59,34 @@ impl Roles {
     }
 
     pub fn watcher(&self) -> Watcher {
-        Watcher::new(Sender::new(self.machine(), self.provider.clone(), None), self.queue.clone())
+        Watcher::new(
+            Sender::new(self.machine(), self.provider.clone(), None),
+            self.queue.clone(),
+        )
     }
 
     pub fn archiver(&self) -> Archiver {
-        Archiver::new(self.machine(), self.queue.clone(), Arc::new(NoWayOut), Arc::new(NoWayOut))
+        Archiver::new(
+            self.machine(),
+            self.queue.clone(),
+            Arc::new(NoWayOut),
+            Arc::new(NoWayOut),
+        )
     }
 
     pub fn notifier(&self) -> Notifier {
         let links = OutputLinks::Relayed(capability());
-        let views = Views::new(self.context.clone(), BaseUrl::fixed("http://127.0.0.1"), links);
-        Notifier::new(self.context.clone(), self.queue.clone(), views, self.callbacks.clone())
+        let views = Views::new(
+            self.context.clone(),
+            BaseUrl::fixed("http://127.0.0.1"),
+            links,
+        );
+        Notifier::new(
+            self.context.clone(),
+            self.queue.clone(),
+            views,
+            self.callbacks.clone(),
+        )
     }
 
     pub fn sweeper(&self) -> Sweeper {
@@ -123,6 +147,8 @@ impl OutputFetcher for NoWayOut {
 #[async_trait]
 impl CallbackSender for NoWayOut {
     async fn send(&self, _: CallbackRequest) -> SendOutcome {
-        SendOutcome::Failed { reason: closed().message }
+        SendOutcome::Failed {
+            reason: closed().message,
+        }
     }
 }

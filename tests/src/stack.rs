@@ -1,5 +1,5 @@
-//! The whole installation as it is on AWS: the template deployed to ministack, the function binaries run by a double of Lambda,
-//! the provider's double behind them.
+//! The whole installation as it is on AWS: the template deployed to ministack, the function
+//! binaries run by a double of Lambda, the provider's double behind them.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -27,7 +27,8 @@ const ISSUER: &str = "urn:test:issuer";
 /// How long messages are gathered, and hidden from others while they are in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waits {
-    /// Not gathered at all, and hidden for moments, so that what a killed function had in hand comes back while the test lasts.
+    /// Not gathered at all, and hidden for moments, so that what a killed function had in hand
+    /// comes back while the test lasts.
     Brief,
     AsDeployed,
 }
@@ -109,14 +110,20 @@ impl Stack {
 
     pub async fn with(options: StackOptions) -> Self {
         let ministack = Ministack::start().await;
-        let emulator = Emulator::start(options.emulator.clone()).await.expect("the emulator starts");
+        let emulator = Emulator::start(options.emulator.clone())
+            .await
+            .expect("the emulator starts");
         let fronts = Fronts {
             gateway: FunctionUrl::reserve().await,
             receiver: FunctionUrl::reserve().await,
             admin: FunctionUrl::reserve().await,
         };
         put_secrets(&ministack, &emulator).await;
-        let public_url = if options.webhooks { fronts.receiver.1.url() } else { "http://127.0.0.1:9".to_owned() };
+        let public_url = if options.webhooks {
+            fronts.receiver.1.url()
+        } else {
+            "http://127.0.0.1:9".to_owned()
+        };
         let own = [
             ("ProviderUrl", emulator.base_url()),
             ("BaseUrl", fronts.gateway.1.url()),
@@ -127,8 +134,16 @@ impl Stack {
         let calls = AwsCalls::of(ministack.endpoint());
         let functions = start_functions(&deployed, &calls, &options.environment).await;
         let (gateway_url, admin_url) = (fronts.gateway.1.url(), fronts.admin.1.url());
-        FunctionUrl::serve(fronts.gateway.0, functions["gateway"].clone(), AuthType::None);
-        FunctionUrl::serve(fronts.receiver.0, functions["receiver"].clone(), AuthType::None);
+        FunctionUrl::serve(
+            fronts.gateway.0,
+            functions["gateway"].clone(),
+            AuthType::None,
+        );
+        FunctionUrl::serve(
+            fronts.receiver.0,
+            functions["receiver"].clone(),
+            AuthType::None,
+        );
         FunctionUrl::serve(fronts.admin.0, functions["admin"].clone(), AuthType::Iam);
         let issuer = LocalIssuer::generate().0;
         let mut stack = Self {
@@ -147,7 +162,9 @@ impl Stack {
             stack.shorten_visibility().await;
         }
         if options.event_sources {
-            stack._sources = ["watch", "archive", "notify"].map(|lane| stack.event_source(lane)).into();
+            stack._sources = ["watch", "archive", "notify"]
+                .map(|lane| stack.event_source(lane))
+                .into();
         }
         stack
     }
@@ -178,11 +195,17 @@ impl Stack {
     pub async fn tenant(&self, name: &str, balance_usd: &str) -> TestTenant {
         let bucket = format!("fluxgate-test-{name}");
         self.create_bucket(&bucket).await;
-        self.tenant_with(name, balance_usd, json!({ "bucket": bucket })).await
+        self.tenant_with(name, balance_usd, json!({ "bucket": bucket }))
+            .await
     }
 
     /// The same with any destination.
-    pub async fn tenant_with(&self, name: &str, balance_usd: &str, destination: serde_json::Value) -> TestTenant {
+    pub async fn tenant_with(
+        &self,
+        name: &str,
+        balance_usd: &str,
+        destination: serde_json::Value,
+    ) -> TestTenant {
         let trust = json!({
             "issuer": ISSUER, "audience": "fluxgate", "keys": { "jwks": self.issuer.jwks() },
             "claim": { "name": "tenant", "value": name },
@@ -191,7 +214,9 @@ impl Stack {
         let created = self.admin("/admin/v1/tenants", &new).await;
         assert_eq!(created.0, 201, "{}", created.1);
         let money = json!({ "amount_usd": balance_usd, "reference": "first" });
-        let funded = self.admin(&format!("/admin/v1/tenants/{name}/top-ups"), &money).await;
+        let funded = self
+            .admin(&format!("/admin/v1/tenants/{name}/top-ups"), &money)
+            .await;
         assert_eq!(funded.0, 200, "{}", funded.1);
         let id = TenantId::parse(name).expect("a valid name");
         let token = self.token(&id);
@@ -212,7 +237,10 @@ impl Stack {
     ) -> (u16, serde_json::Value) {
         let call = reqwest::Client::new().request(method, format!("{}{path}", self.admin_url));
         let answer = call.json(body).send().await.expect("the admin API answers");
-        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+        (
+            answer.status().as_u16(),
+            answer.json().await.unwrap_or_default(),
+        )
     }
 
     /// A new token of a tenant.
@@ -222,7 +250,10 @@ impl Stack {
             iss: ISSUER.to_owned(),
             aud: "fluxgate".to_owned(),
             sub: "test".to_owned(),
-            claim: Some(ClaimMatch { name: "tenant".to_owned(), value: tenant.to_string() }),
+            claim: Some(ClaimMatch {
+                name: "tenant".to_owned(),
+                value: tenant.to_string(),
+            }),
             iat: now,
             nbf: now,
             exp: now.plus_ms(3_600_000),
@@ -234,13 +265,22 @@ impl Stack {
     /// A bucket of the stack's own account.
     pub async fn create_bucket(&self, name: &str) {
         let url = format!("{}/{name}", self.ministack.endpoint());
-        let answer = reqwest::Client::new().put(url).send().await.expect("ministack answers");
+        let answer = reqwest::Client::new()
+            .put(url)
+            .send()
+            .await
+            .expect("ministack answers");
         assert!(answer.status().is_success());
     }
 
     async fn shorten_visibility(&self) {
         for lane in ["watch", "archive", "notify"] {
-            let set = self.ministack.aws().sqs().set_queue_attributes().queue_url(self.queue_url(lane));
+            let set = self
+                .ministack
+                .aws()
+                .sqs()
+                .set_queue_attributes()
+                .queue_url(self.queue_url(lane));
             let set = set.attributes(QueueAttributeName::VisibilityTimeout, HIDDEN_S.to_string());
             set.send().await.expect("the stack has the queue");
         }
@@ -248,15 +288,37 @@ impl Stack {
 
     /// Polls a lane's queue into its function, as the template maps them.
     pub fn event_source(&self, lane: &str) -> EventSource {
-        let is_of_lane = |source: &&DeployedSource| source.arn.ends_with(&format!("fluxgate-{lane}"));
+        let is_of_lane =
+            |source: &&DeployedSource| source.arn.ends_with(&format!("fluxgate-{lane}"));
         let of_lane = |(name, function): (&String, &DeployedFunction)| {
-            function.queues.iter().find(is_of_lane).map(|source| (name.clone(), source.clone()))
+            function
+                .queues
+                .iter()
+                .find(is_of_lane)
+                .map(|source| (name.clone(), source.clone()))
         };
-        let (name, source) = self.deployed.functions.iter().find_map(of_lane).expect("the template maps the lane");
-        assert_eq!((source.batch_size, source.responses.as_slice()), (10, &["ReportBatchItemFailures".to_owned()][..]));
-        let window = if self.waits == Waits::Brief { Duration::ZERO } else { Duration::from_secs(source.window_s) };
+        let (name, source) = self
+            .deployed
+            .functions
+            .iter()
+            .find_map(of_lane)
+            .expect("the template maps the lane");
+        assert_eq!(
+            (source.batch_size, source.responses.as_slice()),
+            (10, &["ReportBatchItemFailures".to_owned()][..])
+        );
+        let window = if self.waits == Waits::Brief {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(source.window_s)
+        };
         let (sqs, function) = (self.ministack.aws().sqs(), self.functions[&name].clone());
-        EventSource::start(Mapping { sqs, queue_url: self.queue_url(lane), function, window })
+        EventSource::start(Mapping {
+            sqs,
+            queue_url: self.queue_url(lane),
+            function,
+            window,
+        })
     }
 
     /// What a function is deployed with.
@@ -266,24 +328,45 @@ impl Stack {
 
     /// Messages of a queue: waiting, delayed and in hand.
     pub async fn messages(&self, queue: &str) -> usize {
-        let get = self.ministack.aws().sqs().get_queue_attributes().queue_url(self.queue_url(queue));
-        let answer = get.attribute_names(QueueAttributeName::All).send().await.expect("the stack has the queue");
+        let get = self
+            .ministack
+            .aws()
+            .sqs()
+            .get_queue_attributes()
+            .queue_url(self.queue_url(queue));
+        let answer = get
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .expect("the stack has the queue");
         let attributes = answer.attributes.expect("a queue has attributes");
         let kinds = ["", "Delayed", "NotVisible"];
         let count = |kind| {
             let name = format!("ApproximateNumberOfMessages{kind}");
-            attributes.get(&QueueAttributeName::from(name.as_str())).and_then(|count| count.parse().ok())
+            attributes
+                .get(&QueueAttributeName::from(name.as_str()))
+                .and_then(|count| count.parse().ok())
         };
-        kinds.into_iter().map(|kind| count(kind).unwrap_or(0_usize)).sum()
+        kinds
+            .into_iter()
+            .map(|kind| count(kind).unwrap_or(0_usize))
+            .sum()
     }
 }
 
 async fn put_secrets(ministack: &Ministack, emulator: &Emulator) {
     let secrets = ministack.aws().secretsmanager();
-    for (name, value) in
-        [("fluxgate/upstream-key", emulator.api_key()), ("fluxgate/webhook-secret", emulator.webhook_secret())]
-    {
-        secrets.create_secret().name(name).secret_string(value).send().await.expect("the secret is new");
+    for (name, value) in [
+        ("fluxgate/upstream-key", emulator.api_key()),
+        ("fluxgate/webhook-secret", emulator.webhook_secret()),
+    ] {
+        secrets
+            .create_secret()
+            .name(name)
+            .secret_string(value)
+            .send()
+            .await
+            .expect("the secret is new");
     }
 }
 
@@ -292,9 +375,20 @@ async fn deploy(ministack: &Ministack, parameters: &[(&str, String)]) -> Deploye
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy_stack.py");
     let mut command = Command::new(python);
     command.arg(script).arg(ministack.endpoint());
-    command.args(parameters.iter().map(|(name, value)| format!("{name}={value}")));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("python runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    command.args(
+        parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .expect("python runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
 
@@ -306,11 +400,21 @@ async fn start_functions(
     let mut functions = BTreeMap::new();
     for (name, function) in &deployed.functions {
         let mut environment = function.environment.clone();
-        environment.insert("AWS_ENDPOINT_URL".to_owned(), calls.endpoint_for(name).await);
+        environment.insert(
+            "AWS_ENDPOINT_URL".to_owned(),
+            calls.endpoint_for(name).await,
+        );
         environment.extend(over.clone());
         let timeout = Duration::from_secs(function.timeout_s);
-        let concurrency = if matches!(name.as_str(), "gateway" | "receiver") { 2 } else { 1 };
-        functions.insert(name.clone(), Function::start(name, environment, timeout, concurrency).await);
+        let concurrency = if matches!(name.as_str(), "gateway" | "receiver") {
+            2
+        } else {
+            1
+        };
+        functions.insert(
+            name.clone(),
+            Function::start(name, environment, timeout, concurrency).await,
+        );
     }
     functions
 }

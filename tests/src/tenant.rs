@@ -19,7 +19,11 @@ pub struct Answer {
 impl Answer {
     /// The text at a JSON pointer; empty when there is none.
     pub fn text(&self, pointer: &str) -> String {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -33,7 +37,12 @@ pub struct TestTenant {
 
 impl TestTenant {
     pub fn new(id: TenantId, base_url: &str, token: String) -> Self {
-        Self { id, token, base_url: base_url.to_owned(), http: reqwest::Client::new() }
+        Self {
+            id,
+            token,
+            base_url: base_url.to_owned(),
+            http: reqwest::Client::new(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -49,17 +58,32 @@ impl TestTenant {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request.bearer_auth(&self.token).send().await.expect("the gateway answers");
+        let response = request
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .expect("the gateway answers");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("the answer arrives whole");
-        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        }
     }
 
     /// Uploads the photograph; the answer is its URL.
     pub async fn upload(&self) -> String {
-        let part = reqwest::multipart::Part::bytes(fluxgate_emulator::DEMO_PHOTO.to_vec()).file_name("photo.jpg");
+        let part = reqwest::multipart::Part::bytes(fluxgate_emulator::DEMO_PHOTO.to_vec())
+            .file_name("photo.jpg");
         let form = reqwest::multipart::Form::new().part("file", part);
-        let answer = self.send(self.http.post(self.url("/api/v3/media/upload/binary")).multipart(form)).await;
+        let answer = self
+            .send(
+                self.http
+                    .post(self.url("/api/v3/media/upload/binary"))
+                    .multipart(form),
+            )
+            .await;
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         answer.text("/data/download_url")
     }
@@ -76,12 +100,18 @@ impl TestTenant {
     }
 
     pub async fn submit_with_key(&self, inputs: &Value, key: &str) -> Answer {
-        let request = self.http.post(self.url(&format!("/api/v3/{MODEL}"))).header("Idempotency-Key", key);
+        let request = self
+            .http
+            .post(self.url(&format!("/api/v3/{MODEL}")))
+            .header("Idempotency-Key", key);
         self.send(request.json(inputs)).await
     }
 
     pub async fn result(&self, task: &str) -> Value {
-        self.get(&format!("/api/v3/predictions/{task}/result")).await.body["data"].clone()
+        self.get(&format!("/api/v3/predictions/{task}/result"))
+            .await
+            .body["data"]
+            .clone()
     }
 
     /// The prediction once it is over.
@@ -102,11 +132,16 @@ impl TestTenant {
     pub async fn steps(&self, task: &str) -> Vec<String> {
         let timeline = self.timeline(task).await;
         let steps = timeline["steps"].as_array().cloned().unwrap_or_default();
-        steps.iter().map(|step| step["name"].as_str().unwrap_or_default().to_owned()).collect()
+        steps
+            .iter()
+            .map(|step| step["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     pub async fn balance_usd(&self) -> f64 {
-        self.get("/api/v3/balance").await.body["data"]["balance"].as_f64().expect("a balance")
+        self.get("/api/v3/balance").await.body["data"]["balance"]
+            .as_f64()
+            .expect("a balance")
     }
 
     /// Registers an endpoint; the answer is its id and secret.
@@ -120,7 +155,11 @@ impl TestTenant {
     pub async fn download(&self, url: &str) -> Vec<u8> {
         let response = self.http.get(url).send().await.expect("the bucket answers");
         assert_eq!(response.status(), 200);
-        response.bytes().await.expect("the output arrives whole").to_vec()
+        response
+            .bytes()
+            .await
+            .expect("the output arrives whole")
+            .to_vec()
     }
 
     pub fn http(&self) -> &reqwest::Client {

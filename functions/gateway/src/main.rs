@@ -6,5 +6,9 @@ use fluxgate_lambda::{Environment, InitError, http, wiring};
 async fn main() -> Result<(), InitError> {
     let edge = wiring::gateway(&Environment::process()).await?;
     let gateway = edge.gateway.clone();
-    http::serve(http::learning_base_url(fluxgate_edge::api_router(edge), gateway)).await
+    http::serve(http::learning_base_url(
+        fluxgate_edge::api_router(edge),
+        gateway,
+    ))
+    .await
 }

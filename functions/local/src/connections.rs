@@ -5,8 +5,8 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use fluxgate_listen::ConnectionBounds;
 use serde::{Deserialize, Serialize};
 
-/// The settings' table `[connections]`. What is not set follows from the files that the process may open, or from the defaults of
-/// [`ConnectionBounds`].
+/// The settings' table `[connections]`. What is not set follows from the files that the process may
+/// open, or from the defaults of [`ConnectionBounds`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionSettings {
@@ -58,12 +58,19 @@ impl ConnectionSettings {
         }
         let bounds = |share: usize| {
             let open_max = (open_max / share).max(1);
-            let of_one = self.open_per_address_max.map_or(open_max / 2, |most| most.get() / share);
+            let of_one = self
+                .open_per_address_max
+                .map_or(open_max / 2, |most| most.get() / share);
             self.with(open_max, of_one.clamp(1, open_max))
         };
         let (api, buckets, emulator) = (bounds(1), bounds(2), bounds(4));
         let downloads_per_bucket_max = (buckets.open_max / 4).max(1);
-        Listeners { api, buckets, emulator, downloads_per_bucket_max }
+        Listeners {
+            api,
+            buckets,
+            emulator,
+            downloads_per_bucket_max,
+        }
     }
 
     fn with(&self, open_max: usize, open_per_address_max: usize) -> ConnectionBounds {
@@ -82,11 +89,14 @@ impl ConnectionSettings {
     }
 }
 
-/// A connection to the API may need another to the provider, and one to a bucket a file: two files for each of `n` connections to
-/// the API, two for each of `n / 2` to the buckets, and one for each of `n / 4` to the emulator.
+/// A connection to the API may need another to the provider, and one to a bucket a file: two files
+/// for each of `n` connections to the API, two for each of `n / 2` to the buckets, and one for each
+/// of `n / 4` to the emulator.
 fn open_max(files: u64) -> usize {
     let files = files - OWN_FILES_MAX.min(files / 4);
-    usize::try_from(files * 4 / 13).unwrap_or(usize::MAX).clamp(OPEN_LEAST, OPEN_MAX)
+    usize::try_from(files * 4 / 13)
+        .unwrap_or(usize::MAX)
+        .clamp(OPEN_LEAST, OPEN_MAX)
 }
 
 #[cfg(test)]
@@ -94,7 +104,12 @@ mod tests {
     use super::*;
 
     fn most(settings: &ConnectionSettings, files: u64) -> [(usize, usize); 3] {
-        let Listeners { api, buckets, emulator, .. } = settings.listeners(files);
+        let Listeners {
+            api,
+            buckets,
+            emulator,
+            ..
+        } = settings.listeners(files);
         [api, buckets, emulator].map(|bounds| (bounds.open_max, bounds.open_per_address_max))
     }
 
@@ -103,7 +118,10 @@ mod tests {
         let settings = ConnectionSettings::default();
 
         assert_eq!(most(&settings, 1_024), [(236, 118), (118, 59), (59, 29)]);
-        assert_eq!(most(&settings, 1_048_576), [(10_000, 5_000), (5_000, 2_500), (2_500, 1_250)]);
+        assert_eq!(
+            most(&settings, 1_048_576),
+            [(10_000, 5_000), (5_000, 2_500), (2_500, 1_250)]
+        );
         assert_eq!(most(&settings, 0), [(16, 8), (8, 4), (4, 2)]);
         assert_eq!(settings.listeners(1_024).downloads_per_bucket_max, 29);
     }

@@ -19,20 +19,38 @@ impl Destinations for BucketFolders {
             let text = "buckets on this machine have no roles; leave the role out, or install Fluxgate on AWS";
             return Err(Error::invalid("invalid_role", text).field("role_arn"));
         }
-        fluxgate_embedded::s3::create_bucket(&self.0, &destination.bucket).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidInput => Error::invalid("invalid_bucket", error.to_string()).field("bucket"),
-            _ => Error::internal("data_folder", "the bucket's folder cannot be made").source(error),
+        fluxgate_embedded::s3::create_bucket(&self.0, &destination.bucket).map_err(|error| {
+            match error.kind() {
+                std::io::ErrorKind::InvalidInput => {
+                    Error::invalid("invalid_bucket", error.to_string()).field("bucket")
+                }
+                _ => Error::internal("data_folder", "the bucket's folder cannot be made")
+                    .source(error),
+            }
         })
     }
 
-    async fn probe(&self, _: &TenantId, destination: &Destination) -> Result<Vec<DestinationCheck>> {
+    async fn probe(
+        &self,
+        _: &TenantId,
+        destination: &Destination,
+    ) -> Result<Vec<DestinationCheck>> {
         let folder = self.0.join(&destination.bucket);
-        let writable = folder.metadata().is_ok_and(|found| found.is_dir() && !found.permissions().readonly());
+        let writable = folder
+            .metadata()
+            .is_ok_and(|found| found.is_dir() && !found.permissions().readonly());
         let text = if writable {
             format!("s3://{} is there and can be written", destination.bucket)
         } else {
-            format!("s3://{} has no folder that can be written; set the destination again", destination.bucket)
+            format!(
+                "s3://{} has no folder that can be written; set the destination again",
+                destination.bucket
+            )
         };
-        Ok(vec![DestinationCheck { name: "bucket_writable", passed: writable, text }])
+        Ok(vec![DestinationCheck {
+            name: "bucket_writable",
+            passed: writable,
+            text,
+        }])
     }
 }

@@ -1,4 +1,5 @@
-//! The data folder of one installation: the database, the buckets, and the secrets made at its first use.
+//! The data folder of one installation: the database, the buckets, and the secrets made at its
+//! first use.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -84,14 +85,20 @@ impl Entropy for SystemEntropy {
 impl DataFolder {
     /// Opens or creates the folder. Fails with one line that names it.
     pub fn open(path: &Path) -> Result<Self> {
-        private::folder(path).with_context(|| format!("the data folder {} cannot be created", path.display()))?;
+        private::folder(path)
+            .with_context(|| format!("the data folder {} cannot be created", path.display()))?;
         let secrets = FolderSecrets::open(path)?;
         let store = SqliteStore::open(path, Arc::new(SystemClock))
             .with_context(|| format!("the data folder {} cannot be opened", path.display()))?;
-        Ok(Self { path: path.to_owned(), store, secrets })
+        Ok(Self {
+            path: path.to_owned(),
+            store,
+            secrets,
+        })
     }
 
-    /// Opens a folder that must be there already, so that a mistyped path is not taken for a new installation.
+    /// Opens a folder that must be there already, so that a mistyped path is not taken for a new
+    /// installation.
     pub fn open_existing(path: &Path) -> Result<Self> {
         if !path.join("fluxgate.db").is_file() {
             anyhow::bail!(
@@ -108,7 +115,8 @@ impl DataFolder {
         self.note(PROVIDER, Some(&serde_json::to_string(provider)?))
     }
 
-    /// Writes down where the serving process listens, for the commands that call it; or that none does any more.
+    /// Writes down where the serving process listens, for the commands that call it; or that none
+    /// does any more.
     pub fn note_server(&self, base_url: Option<&str>) -> Result<()> {
         self.note(SERVER, base_url)
     }
@@ -139,7 +147,9 @@ impl DataFolder {
 
 /// Where the process that serves this folder listens, or the last one that was killed did.
 pub fn noted_server(folder: &Path) -> Option<String> {
-    std::fs::read_to_string(folder.join(SERVER)).ok().map(|url| url.trim().to_owned())
+    std::fs::read_to_string(folder.join(SERVER))
+        .ok()
+        .map(|url| url.trim().to_owned())
 }
 
 /// The file that says which provider is called.
@@ -149,7 +159,8 @@ const EMULATOR: &str = "emulator.json";
 /// The file that names the server's address.
 const SERVER: &str = "server-url";
 
-/// The file of the admin token: apart from the other secrets, so that deleting it makes a new one and nothing else.
+/// The file of the admin token: apart from the other secrets, so that deleting it makes a new one
+/// and nothing else.
 const ADMIN_TOKEN: &str = "admin-token";
 
 impl FolderSecrets {
@@ -157,10 +168,14 @@ impl FolderSecrets {
         let path = folder.join("secrets.json");
         let damaged = || format!("{} is damaged; restore it from a backup", path.display());
         let text = made_once(folder, "secrets.json", Self::fresh)?;
-        let file: SecretsFile = json::read(text.as_bytes(), JsonBounds::DOCUMENT).with_context(damaged)?;
+        let file: SecretsFile =
+            json::read(text.as_bytes(), JsonBounds::DOCUMENT).with_context(damaged)?;
         let admin_token = made_once(folder, ADMIN_TOKEN, || Ok(format!("fga_{}\n", random(32))))?;
         if admin_token.trim().is_empty() {
-            anyhow::bail!("{} is empty; delete it, and a new one is made", folder.join(ADMIN_TOKEN).display());
+            anyhow::bail!(
+                "{} is empty; delete it, and a new one is made",
+                folder.join(ADMIN_TOKEN).display()
+            );
         }
         Self::parse(file, Secret::new(admin_token.trim())).with_context(damaged)
     }
@@ -191,12 +206,14 @@ impl FolderSecrets {
 fn made_once(folder: &Path, name: &str, make: impl FnOnce() -> Result<String>) -> Result<String> {
     let path = folder.join(name);
     if !path.exists() {
-        create(folder, &path, &make()?).with_context(|| format!("{} cannot be written", path.display()))?;
+        create(folder, &path, &make()?)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-/// Written beside and linked into place whole: of two processes at once, the second finds the first one's.
+/// Written beside and linked into place whole: of two processes at once, the second finds the first
+/// one's.
 fn create(folder: &Path, path: &Path, text: &str) -> Result<()> {
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     temporary.write_all(text.as_bytes())?;

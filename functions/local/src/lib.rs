@@ -1,7 +1,10 @@
 //! Every function of Fluxgate in one process, and the command around it.
 
 #![warn(clippy::print_stderr)]
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 pub mod cli;
 pub mod client;

@@ -8,7 +8,9 @@ use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Clock as _, Ids as _, Provider, ProviderBooks, SystemClock};
-use fluxgate_core::tenant::{Actor, ClaimMatch, KeySource, Limits, Tenant, Trust, UnarchivedOutputs};
+use fluxgate_core::tenant::{
+    Actor, ClaimMatch, KeySource, Limits, Tenant, Trust, UnarchivedOutputs,
+};
 use fluxgate_edge::auth::TokenClaims;
 use fluxgate_outbound::WaveSpeedClient;
 
@@ -34,17 +36,22 @@ impl DataFolder {
         Operator::new(OperatorParts {
             context: self.context(Bounds::default()),
             destinations: Arc::new(BucketFolders(self.buckets())),
-            provider: provider.clone().map(|provider| -> Arc<dyn Provider> { provider }),
+            provider: provider
+                .clone()
+                .map(|provider| -> Arc<dyn Provider> { provider }),
             provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
         })
     }
 
-    /// Makes a tenant with a bucket, trust in the local issuer, and a balance. Fails when the name is taken or not valid.
+    /// Makes a tenant with a bucket, trust in the local issuer, and a balance. Fails when the name
+    /// is taken or not valid.
     pub async fn add_tenant(&self, id: &TenantId, balance: MicroUsd) -> Result<Tenant> {
         let operator = self.operator(None);
         let tenant = operator.onboard(self.new_tenant(id), &Actor::cli()).await?;
         if balance > MicroUsd::ZERO {
-            operator.top_up(id, balance, FIRST_TOP_UP, &Actor::cli()).await?;
+            operator
+                .top_up(id, balance, FIRST_TOP_UP, &Actor::cli())
+                .await?;
         }
         Ok(tenant)
     }
@@ -54,7 +61,10 @@ impl DataFolder {
             issuer: LOCAL_ISSUER.to_owned(),
             audience: LOCAL_AUDIENCE.to_owned(),
             keys: KeySource::Jwks(self.secrets.issuer.jwks()),
-            claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: id.to_string() }),
+            claim: Some(ClaimMatch {
+                name: TENANT_CLAIM.to_owned(),
+                value: id.to_string(),
+            }),
             scopes: None,
         };
         let destination = NewDestination {
@@ -72,7 +82,8 @@ impl DataFolder {
         }
     }
 
-    /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no such tenant.
+    /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no
+    /// such tenant.
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
         let tenant = self.operator(None).tenant(id).await?;
         let now = SystemClock.now();
@@ -80,7 +91,10 @@ impl DataFolder {
             iss: LOCAL_ISSUER.to_owned(),
             aud: LOCAL_AUDIENCE.to_owned(),
             sub: format!("local:{}", tenant.id),
-            claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: tenant.id.to_string() }),
+            claim: Some(ClaimMatch {
+                name: TENANT_CLAIM.to_owned(),
+                value: tenant.id.to_string(),
+            }),
             iat: now,
             nbf: now,
             exp: now.plus_ms(lifetime_ms),

@@ -1,4 +1,5 @@
-//! How the emulator reaches pictures that lie elsewhere: through the guard, as everything that a tenant names.
+//! How the emulator reaches pictures that lie elsewhere: through the guard, as everything that a
+//! tenant names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +18,9 @@ struct GuardedPictures(HttpPictureFetcher);
 
 /// The emulator's own uploads are not fetched, so it needs no address that others may not call.
 pub(crate) fn through(guard: &Guard) -> Arc<dyn PictureFetcher> {
-    Arc::new(GuardedPictures(HttpPictureFetcher::new(guard.client(Purpose::Input))))
+    Arc::new(GuardedPictures(HttpPictureFetcher::new(
+        guard.client(Purpose::Input),
+    )))
 }
 
 impl PictureFetcher for GuardedPictures {
@@ -26,7 +29,9 @@ impl PictureFetcher for GuardedPictures {
         fetched
             .map(|fetched| {
                 fetched
-                    .inspect_err(|error| tracing::info!(error = error.with_causes(), "the emulator has no picture"))
+                    .inspect_err(|error| {
+                        tracing::info!(error = error.with_causes(), "the emulator has no picture")
+                    })
                     .ok()
             })
             .boxed()

@@ -29,14 +29,22 @@ const OTHERS: u32 = 0o077;
 
 /// Creates the folder, or takes from others what they may do with one that is there.
 ///
-/// One that also holds something else, as `/tmp`, keeps its mode: only what is put into it is private.
+/// One that also holds something else, as `/tmp`, keeps its mode: only what is put into it is
+/// private.
 pub(crate) fn folder(path: &Path) -> Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(path)?;
     if is_ours_alone(path)? {
         mend(path, FOLDER_MODE)?;
     }
-    FILES.iter().try_for_each(|name| mend(&path.join(name), FILE_MODE))?;
-    FOLDERS.iter().try_for_each(|name| mend(&path.join(name), FOLDER_MODE))
+    FILES
+        .iter()
+        .try_for_each(|name| mend(&path.join(name), FILE_MODE))?;
+    FOLDERS
+        .iter()
+        .try_for_each(|name| mend(&path.join(name), FOLDER_MODE))
 }
 
 fn is_ours_alone(path: &Path) -> Result<bool> {
@@ -59,7 +67,10 @@ fn mend(path: &Path, mode: u32) -> Result<()> {
         return Ok(());
     }
     std::fs::set_permissions(path, Permissions::from_mode(mode)).with_context(|| {
-        format!("{} is open to others and cannot be closed; run 'chmod {mode:o}' on it as its owner", path.display())
+        format!(
+            "{} is open to others and cannot be closed; run 'chmod {mode:o}' on it as its owner",
+            path.display()
+        )
     })?;
     tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others could read this; now its owner alone can");
     Ok(())
@@ -67,6 +78,11 @@ fn mend(path: &Path, mode: u32) -> Result<()> {
 
 /// Writes a file that its owner alone can read.
 pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(FILE_MODE).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(FILE_MODE)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }

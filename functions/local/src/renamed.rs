@@ -15,8 +15,14 @@ mod tests {
 
     #[test]
     fn a_name_of_an_earlier_release_is_told_its_new_one() {
-        assert_eq!(renamed("--upstream-concurrency").as_deref(), Some("--provider-concurrency"));
-        assert_eq!(renamed("FLUXGATE_UPSTREAM").as_deref(), Some("FLUXGATE_PROVIDER"));
+        assert_eq!(
+            renamed("--upstream-concurrency").as_deref(),
+            Some("--provider-concurrency")
+        );
+        assert_eq!(
+            renamed("FLUXGATE_UPSTREAM").as_deref(),
+            Some("FLUXGATE_PROVIDER")
+        );
         assert_eq!(renamed("--listen"), None);
     }
 }

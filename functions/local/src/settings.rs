@@ -1,4 +1,5 @@
-//! What an operator sets: flags over environment over one TOML file over defaults. Unknown keys are errors.
+//! What an operator sets: flags over environment over one TOML file over defaults. Unknown keys are
+//! errors.
 
 mod dns_server;
 
@@ -28,7 +29,8 @@ const ELSEWHERE: [&str; 2] = ["config", "token"];
 /// The provider's own address.
 const PROVIDER_URL: &str = "https://api.wavespeed.ai";
 
-/// The settings of `fluxgate serve`. Each is a flag, `FLUXGATE_<NAME>` in the environment, and a key of the TOML file.
+/// The settings of `fluxgate serve`. Each is a flag, `FLUXGATE_<NAME>` in the environment, and a
+/// key of the TOML file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -38,30 +40,55 @@ pub struct Settings {
     #[serde(deserialize_with = "values::read_address")]
     pub listen: SocketAddr,
     /// Where the S3 server listens; by default the port after `listen`'s.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_address")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_address"
+    )]
     pub s3_listen: Option<SocketAddr>,
     /// How tenants reach the API, when not by its address.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_url"
+    )]
     pub base_url: Option<Url>,
     /// How tenants reach the S3 server, when not by its address.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_url"
+    )]
     pub s3_public_url: Option<Url>,
     /// How the provider reaches the receiver; without it completions come by polling.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_url")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_url"
+    )]
     pub public_url: Option<Url>,
     /// `emulator`, or the provider's base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// Submits a minute that the provider's account allows, for all tenants together.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_count")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_count"
+    )]
     pub provider_rate_per_minute: Option<NonZeroU32>,
     /// Runs at once that the provider's account allows, for all tenants together.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::read_optional_count")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_count"
+    )]
     pub provider_concurrency: Option<NonZeroU32>,
     /// Networks that callbacks, pictures and outputs may lie in although they are not public.
     #[serde(default, deserialize_with = "values::read_networks")]
     pub allow_net: Vec<IpNet>,
-    /// The DNS servers that names of tenants and of the provider's outputs are asked of; none: those of `/etc/resolv.conf`.
+    /// The DNS servers that names of tenants and of the provider's outputs are asked of; none:
+    /// those of `/etc/resolv.conf`.
     #[serde(default, deserialize_with = "values::read_dns_servers")]
     pub dns_server: Vec<DnsServer>,
     /// What is logged, in the syntax of tracing's `EnvFilter`.
@@ -177,15 +204,28 @@ impl BoundsSettings {
 
     /// The bounds in force, with a quicker watch where polling is the only way.
     pub fn bounds(&self, webhooks: bool) -> Bounds {
-        let mut bounds = if webhooks { Bounds::default() } else { Bounds::default().polling_only() };
+        let mut bounds = if webhooks {
+            Bounds::default()
+        } else {
+            Bounds::default().polling_only()
+        };
         set(&mut bounds.body_bytes_max, self.body_bytes_max);
-        set(&mut bounds.tenant_in_flight_bytes_max, self.tenant_in_flight_bytes_max);
+        set(
+            &mut bounds.tenant_in_flight_bytes_max,
+            self.tenant_in_flight_bytes_max,
+        );
         set(&mut bounds.in_flight_bytes_max, self.in_flight_bytes_max);
-        set(&mut bounds.request_rate.per_second, self.requests_per_second);
+        set(
+            &mut bounds.request_rate.per_second,
+            self.requests_per_second,
+        );
         set(&mut bounds.request_rate.burst, self.burst);
         set(&mut bounds.upload_bytes_max, self.upload_bytes_max);
         // One setting for both: nothing on this machine makes them differ.
-        set(&mut bounds.ticket_bytes_max, self.upload_bytes_max.map(|bytes| bytes as u64));
+        set(
+            &mut bounds.ticket_bytes_max,
+            self.upload_bytes_max.map(|bytes| bytes as u64),
+        );
         set(&mut bounds.output_bytes_max, self.output_bytes_max);
         set(&mut bounds.sources_bytes_max, self.sources_bytes_max);
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
@@ -205,7 +245,10 @@ impl BoundsSettings {
         set(&mut bounds.wake.first_ms, self.wake_first_ms);
         set(&mut bounds.wake.max_ms, self.wake_max_ms);
         set(&mut bounds.callback_timeout_ms, self.callback_timeout_ms);
-        set(&mut bounds.callback_schedule_ms, self.callback_schedule_ms.clone());
+        set(
+            &mut bounds.callback_schedule_ms,
+            self.callback_schedule_ms.clone(),
+        );
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
         bounds
     }
@@ -234,20 +277,33 @@ impl Settings {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(file) = file {
             if !file.is_file() {
-                bail!("the settings file {} does not exist or is not a file", file.display());
+                bail!(
+                    "the settings file {} does not exist or is not a file",
+                    file.display()
+                );
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let figment =
-            figment.merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__")).merge(Serialized::globals(flags));
+        let figment = figment
+            .merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__"))
+            .merge(Serialized::globals(flags));
         // serde takes a list for a struct, its fields in order.
-        if figment.find_value("bounds").is_ok_and(|bounds| bounds.as_dict().is_none()) {
+        if figment
+            .find_value("bounds")
+            .is_ok_and(|bounds| bounds.as_dict().is_none())
+        {
             bail!("the settings are not valid: 'bounds' is a table of names and values");
         }
         let settings: Self = figment.extract().map_err(one_line)?;
         settings.bounds.check()?;
-        let provider_key = std::env::var("WAVESPEED_API_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
-        Ok(Self { provider_key, ..settings })
+        let provider_key = std::env::var("WAVESPEED_API_KEY")
+            .ok()
+            .filter(|key| !key.is_empty())
+            .map(Secret::new);
+        Ok(Self {
+            provider_key,
+            ..settings
+        })
     }
 
     /// Fails when the provider is asked for without its key.
@@ -255,12 +311,14 @@ impl Settings {
         match (self.provider.as_deref(), self.provider_key.clone()) {
             (Some("emulator"), _) | (None, None) => Ok(ProviderChoice::Emulator),
             (Some(url), Some(key)) => {
-                let url =
-                    values::http_url(url).context("provider is neither 'emulator' nor the provider's base URL")?;
+                let url = values::http_url(url)
+                    .context("provider is neither 'emulator' nor the provider's base URL")?;
                 Ok(ProviderChoice::Remote { url, key })
             }
             (Some(url), None) => {
-                bail!("provider '{url}' needs the provider's key: set WAVESPEED_API_KEY, or use --provider emulator")
+                bail!(
+                    "provider '{url}' needs the provider's key: set WAVESPEED_API_KEY, or use --provider emulator"
+                )
             }
             (None, Some(key)) => {
                 let url = Url::parse(PROVIDER_URL).expect("the provider's URL is one");
@@ -285,9 +343,14 @@ impl Settings {
     /// The settings by name for the operator's `/healthz`: neither paths nor anything secret.
     pub fn public_names(&self) -> std::collections::BTreeMap<String, String> {
         let text = |url: &Option<Url>| {
-            url.as_ref().map_or_else(|| "not set".to_owned(), |url| url.origin().ascii_serialization())
+            url.as_ref().map_or_else(
+                || "not set".to_owned(),
+                |url| url.origin().ascii_serialization(),
+            )
         };
-        let count = |count: Option<NonZeroU32>| count.map_or_else(|| "not set".to_owned(), |count| count.to_string());
+        let count = |count: Option<NonZeroU32>| {
+            count.map_or_else(|| "not set".to_owned(), |count| count.to_string())
+        };
         let servers: Vec<String> = self.dns_server.iter().map(ToString::to_string).collect();
         let nets: Vec<String> = self.allow_net.iter().map(ToString::to_string).collect();
         [
@@ -298,7 +361,10 @@ impl Settings {
             ("s3_public_url", text(&self.s3_public_url)),
             ("public_url", text(&self.public_url)),
             ("provider", self.provider_name()),
-            ("provider_rate_per_minute", count(self.provider_rate_per_minute)),
+            (
+                "provider_rate_per_minute",
+                count(self.provider_rate_per_minute),
+            ),
             ("provider_concurrency", count(self.provider_concurrency)),
             ("allow_net", nets.join(" ")),
             ("dns_server", servers.join(" ")),
@@ -315,13 +381,21 @@ impl Settings {
         match self.provider.as_deref() {
             None => "not set".to_owned(),
             Some("emulator") => "emulator".to_owned(),
-            Some(url) => Url::parse(url).map_or_else(|_| "set".to_owned(), |url| url.origin().ascii_serialization()),
+            Some(url) => Url::parse(url).map_or_else(
+                |_| "set".to_owned(),
+                |url| url.origin().ascii_serialization(),
+            ),
         }
     }
 
     pub fn s3_listen(&self) -> SocketAddr {
-        let port = if self.listen.port() == 0 { 0 } else { self.listen.port().wrapping_add(1) };
-        self.s3_listen.unwrap_or(SocketAddr::new(self.listen.ip(), port))
+        let port = if self.listen.port() == 0 {
+            0
+        } else {
+            self.listen.port().wrapping_add(1)
+        };
+        self.s3_listen
+            .unwrap_or(SocketAddr::new(self.listen.ip(), port))
     }
 }
 
@@ -337,5 +411,8 @@ fn told(error: &figment::Error) -> String {
         _ => None,
     };
     let text = error.to_string().replace('\n', " ");
-    now.map_or_else(|| text.clone(), |now| format!("{text}; it is called '{now}' now"))
+    now.map_or_else(
+        || text.clone(),
+        |now| format!("{text}; it is called '{now}' now"),
+    )
 }

@@ -18,9 +18,13 @@ pub fn http_url(text: &str) -> Result<Url> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ if Url::parse(&format!("http://{text}")).is_ok() && !text.contains("://") => {
-            bail!("'{text}' has no scheme; write http://{text}, or https://{text} where TLS is spoken")
+            bail!(
+                "'{text}' has no scheme; write http://{text}, or https://{text} where TLS is spoken"
+            )
         }
-        _ => bail!("'{text}' is no URL of a web server; it begins with http:// or https:// and names a host"),
+        _ => bail!(
+            "'{text}' is no URL of a web server; it begins with http:// or https:// and names a host"
+        ),
     }
 }
 
@@ -31,17 +35,23 @@ pub fn day(text: &str) -> Result<Day, String> {
 
 /// A whole number that may be left out, and is not zero.
 pub fn count(text: &str) -> Result<NonZeroU32> {
-    text.parse()
-        .map_err(|_| anyhow!("'{text}' is no count; write a whole number from 1 on, or leave it out for no limit"))
+    text.parse().map_err(|_| {
+        anyhow!(
+            "'{text}' is no count; write a whole number from 1 on, or leave it out for no limit"
+        )
+    })
 }
 
 pub(crate) fn read_address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     listen_address(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
-pub(crate) fn read_optional_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+pub(crate) fn read_optional_address<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<SocketAddr>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
-    text.map(|text| listen_address(&text).map_err(D::Error::custom)).transpose()
+    text.map(|text| listen_address(&text).map_err(D::Error::custom))
+        .transpose()
 }
 
 /// One text with commas between, as in a variable, or a list of such.
@@ -65,20 +75,34 @@ pub(crate) fn read_networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Ip
     fluxgate_outbound::networks(&Texts::deserialize(from)?.joined()).map_err(D::Error::custom)
 }
 
-pub(crate) fn read_dns_servers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<DnsServer>, D::Error> {
+pub(crate) fn read_dns_servers<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<DnsServer>, D::Error> {
     let text = Texts::deserialize(from)?.joined();
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| part.parse().map_err(D::Error::custom)).collect()
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    parts
+        .map(|part| part.parse().map_err(D::Error::custom))
+        .collect()
 }
 
-pub(crate) fn read_optional_url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+pub(crate) fn read_optional_url<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Url>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
-    text.map(|text| http_url(&text).map_err(D::Error::custom)).transpose()
+    text.map(|text| http_url(&text).map_err(D::Error::custom))
+        .transpose()
 }
 
-pub(crate) fn read_optional_count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroU32>, D::Error> {
+pub(crate) fn read_optional_count<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<NonZeroU32>, D::Error> {
     let number = Option::<i64>::deserialize(from)?;
-    number.map(|number| count(&number.to_string()).map_err(D::Error::custom)).transpose()
+    number
+        .map(|number| count(&number.to_string()).map_err(D::Error::custom))
+        .transpose()
 }
 
 #[cfg(test)]
@@ -87,21 +111,38 @@ mod tests {
 
     #[test]
     fn a_url_without_a_scheme_is_refused_with_the_one_to_write() {
-        for text in ["127.0.0.1:8080", "localhost:8080", "gateway.example", "[::1]:8080"] {
+        for text in [
+            "127.0.0.1:8080",
+            "localhost:8080",
+            "gateway.example",
+            "[::1]:8080",
+        ] {
             let why = http_url(text).unwrap_err().to_string();
-            assert!(why.contains(&format!("write http://{text}, or https://{text}")), "{why}");
+            assert!(
+                why.contains(&format!("write http://{text}, or https://{text}")),
+                "{why}"
+            );
         }
         for text in ["", "ftp://gateway.example", "http://", "unix:/run/x"] {
             assert!(http_url(text).is_err(), "{text:?}");
         }
-        assert_eq!(http_url("https://gateway.example/a").unwrap().as_str(), "https://gateway.example/a");
+        assert_eq!(
+            http_url("https://gateway.example/a").unwrap().as_str(),
+            "https://gateway.example/a"
+        );
     }
 
     #[test]
     fn a_count_of_nothing_is_refused_with_what_to_do_instead() {
         assert_eq!(count("3").unwrap().get(), 3);
         for text in ["0", "-1", "x", "4294967296"] {
-            assert!(count(text).unwrap_err().to_string().contains("leave it out for no limit"), "{text}");
+            assert!(
+                count(text)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("leave it out for no limit"),
+                "{text}"
+            );
         }
     }
 }

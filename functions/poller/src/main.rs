@@ -1,4 +1,5 @@
-//! Watches tasks: late submits, doubts to resolve, asking the provider. A Lambda function behind the watch queue.
+//! Watches tasks: late submits, doubts to resolve, asking the provider. A Lambda function behind
+//! the watch queue.
 
 use fluxgate_lambda::{Environment, InitError, batch, wiring};
 

@@ -1,4 +1,5 @@
-//! The SDK's clients, made from settings alone: nothing is read from the environment. Bounds are the same for all of them.
+//! The SDK's clients, made from settings alone: nothing is read from the environment. Bounds are
+//! the same for all of them.
 
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use crate::http;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// All tries of one call.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
-/// Tries of one call, the first included. Only what is safe is tried again: throttling, 5xx, broken connections. A transaction
-/// that lost to another is none of these: its store decides.
+/// Tries of one call, the first included. Only what is safe is tried again: throttling, 5xx, broken
+/// connections. A transaction that lost to another is none of these: its store decides.
 const ATTEMPTS_MAX: u32 = 3;
 
 /// Which AWS, and as whom. Clients made from clones of one value share its connections.
@@ -47,8 +48,17 @@ macro_rules! client {
 
 impl AwsSettings {
     /// With a connection pool of its own.
-    pub fn new(region: impl Into<String>, endpoint: Option<String>, credentials: SharedCredentialsProvider) -> Self {
-        Self { region: region.into(), endpoint, credentials, http: http::client() }
+    pub fn new(
+        region: impl Into<String>,
+        endpoint: Option<String>,
+        credentials: SharedCredentialsProvider,
+    ) -> Self {
+        Self {
+            region: region.into(),
+            endpoint,
+            credentials,
+            http: http::client(),
+        }
     }
 
     client! {

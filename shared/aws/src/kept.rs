@@ -1,5 +1,5 @@
-//! A single-flight cache for values that are expensive to fetch: one fetch at a time for each, and none for a while after one that
-//! failed.
+//! A single-flight cache for values that are expensive to fetch: one fetch at a time for each, and
+//! none for a while after one that failed.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,7 +27,9 @@ pub(crate) struct Failed {
 
 impl Failed {
     pub(crate) fn error(&self) -> Error {
-        Error::unavailable(self.code, &self.message).fault(self.fault).source(self.cause.as_str())
+        Error::unavailable(self.code, &self.message)
+            .fault(self.fault)
+            .source(self.cause.as_str())
     }
 }
 
@@ -46,11 +48,20 @@ struct Slot<V> {
 }
 
 impl<V: Clone> Kept<V> {
-    pub(crate) fn new(values_max: usize, clock: Arc<dyn Clock>, serves: fn(&V, Timestamp) -> bool) -> Self {
-        Self { slots: Cache::new(values_max), clock, serves }
+    pub(crate) fn new(
+        values_max: usize,
+        clock: Arc<dyn Clock>,
+        serves: fn(&V, Timestamp) -> bool,
+    ) -> Self {
+        Self {
+            slots: Cache::new(values_max),
+            clock,
+            serves,
+        }
     }
 
-    /// The value of this name, fetched unless it is kept and `fresh`. Whoever asks meanwhile waits for the same fetch.
+    /// The value of this name, fetched unless it is kept and `fresh`. Whoever asks meanwhile waits
+    /// for the same fetch.
     pub(crate) async fn get(
         &self,
         name: &str,
@@ -68,7 +79,10 @@ impl<V: Clone> Kept<V> {
         }
         match fetch.await {
             Ok(value) => {
-                *slot = Slot { value: Some(value.clone()), failed: None };
+                *slot = Slot {
+                    value: Some(value.clone()),
+                    failed: None,
+                };
                 Ok(value)
             }
             Err(failed) => {
@@ -80,14 +94,21 @@ impl<V: Clone> Kept<V> {
     }
 
     fn slot(&self, name: &str) -> Arc<Mutex<Slot<V>>> {
-        let empty = || Ok::<_, Infallible>(Arc::new(Mutex::new(Slot { value: None, failed: None })));
+        let empty = || {
+            Ok::<_, Infallible>(Arc::new(Mutex::new(Slot {
+                value: None,
+                failed: None,
+            })))
+        };
         let Ok(slot) = self.slots.get_or_insert_with(name, empty);
         slot
     }
 
     fn despite(&self, failed: &Failed, value: &Option<V>) -> Result<V> {
         match value {
-            Some(value) if failed.temporary && (self.serves)(value, self.clock.now()) => Ok(value.clone()),
+            Some(value) if failed.temporary && (self.serves)(value, self.clock.now()) => {
+                Ok(value.clone())
+            }
             _ => Err(failed.error()),
         }
     }

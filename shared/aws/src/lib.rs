@@ -1,8 +1,12 @@
-//! Fluxgate's ports on AWS: the table (DynamoDB), the queues (SQS), tenants' roles (STS) and secrets (Secrets Manager).
+//! Fluxgate's ports on AWS: the table (DynamoDB), the queues (SQS), tenants' roles (STS) and
+//! secrets (Secrets Manager).
 //!
 //! The buckets are not here: S3 has one adapter, `fluxgate-s3`, because one machine speaks S3 too.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 mod clients;
 pub mod dynamodb;

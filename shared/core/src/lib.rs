@@ -1,10 +1,16 @@
-//! The nouns, the state machine, the money, the signatures, the ports and the use cases of Fluxgate,
-//! in four rooms: each may use those before it, and none after it.
+//! The nouns, the state machine, the money, the signatures, the ports and the use cases of
+//! Fluxgate, in four rooms: each may use those before it, and none after it.
 //!
 //! No IO, no clock, no environment and no randomness live here: everything of that kind comes in
 //! through a [`port`].
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where"))]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        reason = "a test that cannot go on panics, and its line says where"
+    )
+)]
 
 pub mod app;
 pub mod base;

@@ -5,13 +5,21 @@ use axum::http::header::ACCEPT;
 use mediatype::names::Q;
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams as _};
 
-/// The place among the offers of the one that the request prefers; `None` when it accepts none of them. For each offer the most
-/// specific range counts. Between offers of one quality the more specific range decides, then the order of the request, then ours.
-/// A request that says nothing, or nothing that can be read, takes the first.
+/// The place among the offers of the one that the request prefers; `None` when it accepts none of
+/// them. For each offer the most specific range counts. Between offers of one quality the more
+/// specific range decides, then the order of the request, then ours. A request that says nothing,
+/// or nothing that can be read, takes the first.
 pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> Option<usize> {
-    let texts: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let ranges: Vec<Range<'_>> =
-        texts.iter().flat_map(|text| MediaTypeList::new(text)).filter_map(|range| Range::of(range.ok()?)).collect();
+    let texts: Vec<&str> = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let ranges: Vec<Range<'_>> = texts
+        .iter()
+        .flat_map(|text| MediaTypeList::new(text))
+        .filter_map(|range| Range::of(range.ok()?))
+        .collect();
     if ranges.is_empty() {
         return Some(0);
     }
@@ -19,7 +27,10 @@ pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> Option<usize> {
         let (quality, specificity, order) = quality(&ranges, &MediaType::parse(offer).ok()?)?;
         Some((quality, specificity, std::cmp::Reverse((order, place))))
     });
-    offers.filter(|(quality, ..)| *quality > 0).max().map(|(.., std::cmp::Reverse((_, place)))| place)
+    offers
+        .filter(|(quality, ..)| *quality > 0)
+        .max()
+        .map(|(.., std::cmp::Reverse((_, place)))| place)
 }
 
 struct Range<'a> {
@@ -31,9 +42,21 @@ struct Range<'a> {
 impl<'a> Range<'a> {
     /// `None` for a quality that is none.
     fn of(media: MediaType<'a>) -> Option<Self> {
-        let Some(text) = media.get_param(Q) else { return Some(Self { media, quality: 1_000 }) };
-        let quality: f32 = text.as_str().parse().ok().filter(|quality| (0.0..=1.0).contains(quality))?;
-        Some(Self { media, quality: (quality * 1_000.0).round() as u16 })
+        let Some(text) = media.get_param(Q) else {
+            return Some(Self {
+                media,
+                quality: 1_000,
+            });
+        };
+        let quality: f32 = text
+            .as_str()
+            .parse()
+            .ok()
+            .filter(|quality| (0.0..=1.0).contains(quality))?;
+        Some(Self {
+            media,
+            quality: (quality * 1_000.0).round() as u16,
+        })
     }
 
     /// How closely it names the offer; `None` when it does not.
@@ -56,13 +79,19 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Of one offer: its quality, by the range that names it most closely, how closely, and where that range stands.
+/// Of one offer: its quality, by the range that names it most closely, how closely, and where that
+/// range stands.
 fn quality(ranges: &[Range<'_>], offer: &MediaType<'_>) -> Option<(u16, usize, usize)> {
-    let matching = ranges
-        .iter()
-        .enumerate()
-        .filter_map(|(order, range)| Some((range.specificity(offer)?, std::cmp::Reverse(order), range.quality)));
-    matching.max().map(|(specificity, std::cmp::Reverse(order), quality)| (quality, specificity, order))
+    let matching = ranges.iter().enumerate().filter_map(|(order, range)| {
+        Some((
+            range.specificity(offer)?,
+            std::cmp::Reverse(order),
+            range.quality,
+        ))
+    });
+    matching
+        .max()
+        .map(|(specificity, std::cmp::Reverse(order), quality)| (quality, specificity, order))
 }
 
 #[cfg(test)]
@@ -71,7 +100,10 @@ mod tests {
 
     use super::*;
 
-    const OFFERS: [&str; 2] = ["application/json", "text/csv; charset=utf-8; header=present"];
+    const OFFERS: [&str; 2] = [
+        "application/json",
+        "text/csv; charset=utf-8; header=present",
+    ];
     const JSON: Option<usize> = Some(0);
     const CSV: Option<usize> = Some(1);
 
@@ -95,7 +127,11 @@ mod tests {
         ] {
             assert_eq!(chosen(&[accept]), wanted, "{accept}");
         }
-        assert_eq!(chosen(&["application/json;q=0.5", "text/csv"]), CSV, "two headers are one list");
+        assert_eq!(
+            chosen(&["application/json;q=0.5", "text/csv"]),
+            CSV,
+            "two headers are one list"
+        );
     }
 
     #[test]
@@ -109,7 +145,10 @@ mod tests {
             ("text/csv;q=0, */*", JSON),
             ("application/json;q=0, */*;q=0.1", CSV),
             ("TEXT/CSV", CSV),
-            ("text/csv;header=present;q=0.9, text/csv;q=0.1, application/json;q=0.5", CSV),
+            (
+                "text/csv;header=present;q=0.9, text/csv;q=0.1, application/json;q=0.5",
+                CSV,
+            ),
             ("text/csv;header=absent, application/json;q=0.1", JSON),
             ("application/xml;note=\"a, b\", text/csv", CSV),
         ] {
@@ -123,7 +162,12 @@ mod tests {
             assert_eq!(chosen(&[accept]), JSON, "{accept:?}");
         }
         assert_eq!(chosen(&[]), JSON);
-        for accept in ["text/html", "*/*;q=0", "application/problem+json", "text/csv;q=0, application/json;q=0.0"] {
+        for accept in [
+            "text/html",
+            "*/*;q=0",
+            "application/problem+json",
+            "text/csv;q=0, application/json;q=0.0",
+        ] {
             assert_eq!(chosen(&[accept]), None, "{accept}");
         }
     }

@@ -15,7 +15,8 @@ use crate::state::Edge;
 /// The principal of a request on the provider's paths.
 pub(crate) struct WaveSpeedBearer(pub(crate) Principal);
 
-/// The principal of a request for a task's result, on the provider's paths: `…/{id}` or `…/{id}/result`.
+/// The principal of a request for a task's result, on the provider's paths: `…/{id}` or
+/// `…/{id}/result`.
 pub(crate) struct ProviderPoller(pub(crate) Principal);
 
 /// The principal of a request elsewhere.
@@ -24,7 +25,10 @@ pub(crate) struct Bearer(pub(crate) Principal);
 impl FromRequestParts<Edge> for WaveSpeedBearer {
     type Rejection = WaveSpeedError;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, WaveSpeedError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Edge,
+    ) -> std::result::Result<Self, WaveSpeedError> {
         Ok(Self(counted(parts, edge).await?))
     }
 }
@@ -32,12 +36,22 @@ impl FromRequestParts<Edge> for WaveSpeedBearer {
 impl FromRequestParts<Edge> for ProviderPoller {
     type Rejection = WaveSpeedError;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, WaveSpeedError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Edge,
+    ) -> std::result::Result<Self, WaveSpeedError> {
         let principal = principal(parts, edge).await?;
         let path = parts.uri.path();
-        let task = path.strip_suffix("/result").unwrap_or(path).rsplit('/').next().unwrap_or_default();
+        let task = path
+            .strip_suffix("/result")
+            .unwrap_or(path)
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
         match TaskId::parse(task) {
-            Ok(task) => edge.throttle.poll(&principal, &task, parts.extensions.get())?,
+            Ok(task) => edge
+                .throttle
+                .poll(&principal, &task, parts.extensions.get())?,
             Err(_) => edge.throttle.request(&principal, parts.extensions.get())?,
         }
         Ok(Self(principal))
@@ -47,7 +61,10 @@ impl FromRequestParts<Edge> for ProviderPoller {
 impl FromRequestParts<Edge> for Bearer {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> std::result::Result<Self, Problem> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Edge,
+    ) -> std::result::Result<Self, Problem> {
         Ok(Self(counted(parts, edge).await?))
     }
 }
@@ -60,20 +77,41 @@ async fn counted(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
 
 /// Also notes on whose account a body may be read.
 async fn principal(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
-    let principal = edge.authenticator.authenticate(token(&parts.headers)?).await?;
-    parts.extensions.insert(Payer::Tenant(principal.tenant.clone()));
+    let principal = edge
+        .authenticator
+        .authenticate(token(&parts.headers)?)
+        .await?;
+    parts
+        .extensions
+        .insert(Payer::Tenant(principal.tenant.clone()));
     Ok(principal)
 }
 
 /// The one bearer's token. Of two headers another server on the way may have checked the other.
 pub(crate) fn token(headers: &HeaderMap) -> Result<&str> {
     let refused = |code, text: &str| Error::new(Kind::Unauthenticated, code, text);
-    let missing = || refused("token_missing", "send the tenant's token as 'Authorization: Bearer <JWT>'");
+    let missing = || {
+        refused(
+            "token_missing",
+            "send the tenant's token as 'Authorization: Bearer <JWT>'",
+        )
+    };
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let header = all.next().ok_or_else(missing)?;
     if all.next().is_some() {
-        return Err(refused("token_repeated", "send one 'Authorization' header; these are several"));
+        return Err(refused(
+            "token_repeated",
+            "send one 'Authorization' header; these are several",
+        ));
     }
-    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+    let (scheme, token) = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(missing())
+    }
 }

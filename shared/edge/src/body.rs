@@ -23,7 +23,8 @@ pub(crate) struct BodyBytesMax(pub(crate) usize);
 const BYTES_MAX: usize = 64 * 1024;
 /// Room for a body that does not say how long it is grows by this at least.
 const STEP_BYTES: usize = 16 * 1024;
-/// Reading more JSON than this is work for a thread of its own: meanwhile the others are to be answered.
+/// Reading more JSON than this is work for a thread of its own: meanwhile the others are to be
+/// answered.
 const READ_BESIDE_BYTES: usize = 128 * 1024;
 
 /// The whole body. Whose it is was found out before: nobody unknown gets room for one.
@@ -50,10 +51,16 @@ impl RawBody {
     /// An object, and the room that it takes for as long as it is in memory.
     pub(crate) async fn object(self) -> Result<(Map<String, Value>, Counted)> {
         let Whole { bytes, room } = self.0?;
-        let counted = Counted { bytes: bytes.len(), _room: room };
+        let counted = Counted {
+            bytes: bytes.len(),
+            _room: room,
+        };
         match parsed(bytes, |bytes| json::value(bytes, JsonBounds::REQUEST)).await? {
             Value::Object(object) => Ok((object, counted)),
-            _ => Err(Error::invalid("invalid_json", "the body must be one JSON object")),
+            _ => Err(Error::invalid(
+                "invalid_json",
+                "the body must be one JSON object",
+            )),
         }
     }
 
@@ -78,11 +85,17 @@ pub(crate) struct Counted {
 impl Whole {
     async fn read(request: Request) -> Result<Self> {
         let extensions = request.extensions();
-        let bytes_max = extensions.get::<BodyBytesMax>().map_or(BYTES_MAX, |max| max.0);
-        let in_flight = extensions.get::<Arc<BytesInFlight>>().zip(extensions.get::<Payer>());
+        let bytes_max = extensions
+            .get::<BodyBytesMax>()
+            .map_or(BYTES_MAX, |max| max.0);
+        let in_flight = extensions
+            .get::<Arc<BytesInFlight>>()
+            .zip(extensions.get::<Payer>());
         let mut room = in_flight.map(|(in_flight, payer)| in_flight.room(payer.clone()));
         let announced = announced(request.headers());
-        let announced = usize::try_from(announced.unwrap_or(0)).ok().filter(|announced| *announced <= bytes_max);
+        let announced = usize::try_from(announced.unwrap_or(0))
+            .ok()
+            .filter(|announced| *announced <= bytes_max);
         let announced = announced.ok_or_else(|| too_large(bytes_max))?;
         grow(room.as_mut(), announced)?;
         let bytes = collect(request.into_body(), announced, bytes_max, room.as_mut()).await?;
@@ -95,7 +108,12 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Copies what comes: pieces kept as they are would each keep the buffer that they were read into.
-async fn collect(body: Body, announced: usize, bytes_max: usize, mut room: Option<&mut Room>) -> Result<Bytes> {
+async fn collect(
+    body: Body,
+    announced: usize,
+    bytes_max: usize,
+    mut room: Option<&mut Room>,
+) -> Result<Bytes> {
     let mut pieces = body.into_data_stream();
     let mut counted = announced;
     // Not touched before they are written to, these bytes take no memory yet.
@@ -126,11 +144,15 @@ async fn parsed<T: Send + 'static>(bytes: Bytes, parse: fn(&[u8]) -> Result<T>) 
         return parse(&bytes);
     }
     let parsing = tokio::task::spawn_blocking(move || parse(&bytes));
-    parsing.await.map_err(|error| Error::internal("panic", "the body could not be read").source(error))?
+    parsing
+        .await
+        .map_err(|error| Error::internal("panic", "the body could not be read").source(error))?
 }
 
 fn too_large(bytes_max: usize) -> Error {
-    let text = format!("the body is larger than the {bytes_max} bytes that are taken here; send a smaller one");
+    let text = format!(
+        "the body is larger than the {bytes_max} bytes that are taken here; send a smaller one"
+    );
     Error::new(Kind::TooLarge, "body_too_large", text)
 }
 
@@ -138,15 +160,26 @@ fn broken(error: &axum::Error) -> Error {
     if is_timeout(error) {
         return too_slow();
     }
-    Error::invalid("body_unreadable", "the body broke off before its end; send it again")
+    Error::invalid(
+        "body_unreadable",
+        "the body broke off before its end; send it again",
+    )
 }
 
 /// Whether the server gave the client up; it says so by this kind.
 pub(crate) fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut))
+    causes.any(|error| {
+        error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    })
 }
 
 pub(crate) fn too_slow() -> Error {
-    Error::new(Kind::TooSlow, "body_too_slow", "the body came too slowly; send it again by a faster connection")
+    Error::new(
+        Kind::TooSlow,
+        "body_too_slow",
+        "the body came too slowly; send it again by a faster connection",
+    )
 }

@@ -1,4 +1,5 @@
-//! How a body is written: as it is, and JSON in UTF-8. What is written otherwise is refused before it is read.
+//! How a body is written: as it is, and JSON in UTF-8. What is written otherwise is refused before
+//! it is read.
 
 use axum::extract::Request;
 use axum::http::header::CONTENT_ENCODING;
@@ -22,35 +23,54 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
     }
     match refusal(request.headers()) {
         Ok(None) => next.run(request).await,
-        Ok(Some(error)) => routing_reply(request.uri().path(), error, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        Ok(Some(error)) => routing_reply(
+            request.uri().path(),
+            error,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
         Err(error) => routing_reply(request.uri().path(), error, StatusCode::BAD_REQUEST),
     }
 }
 
-/// Why the body is not read, if it is not. Fails with kind `Invalid` for headers that contradict each other.
+/// Why the body is not read, if it is not. Fails with kind `Invalid` for headers that contradict
+/// each other.
 fn refusal(headers: &HeaderMap) -> Result<Option<Error>> {
     if is_encoded(headers) {
-        let text = "bodies are read as they are; send this one without 'Content-Encoding', not compressed";
-        return Ok(Some(Error::invalid("unsupported_content_encoding", text).field("Content-Encoding")));
+        let text =
+            "bodies are read as they are; send this one without 'Content-Encoding', not compressed";
+        return Ok(Some(
+            Error::invalid("unsupported_content_encoding", text).field("Content-Encoding"),
+        ));
     }
     let content_type = header::one(headers, "Content-Type")?.and_then(|value| value.to_str().ok());
     Ok(content_type.and_then(foreign_charset).map(|charset| {
-        let text = format!("JSON is read as UTF-8, and this one is said to be '{}'; send UTF-8", echo(&charset));
+        let text = format!(
+            "JSON is read as UTF-8, and this one is said to be '{}'; send UTF-8",
+            echo(&charset)
+        );
         Error::invalid("unsupported_charset", text).field("Content-Type")
     }))
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
-    let codings =
-        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    let codings = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty());
     codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn foreign_charset(content_type: &str) -> Option<String> {
     let media = MediaType::parse(content_type).ok()?;
     let is_json = media.subty == JSON || media.suffix == Some(JSON);
-    let charset = media.get_param(CHARSET).filter(|_| is_json)?.unquoted_str().to_lowercase();
+    let charset = media
+        .get_param(CHARSET)
+        .filter(|_| is_json)?
+        .unquoted_str()
+        .to_lowercase();
     (!CHARSETS.contains(&charset.as_str())).then_some(charset)
 }
 
@@ -61,12 +81,19 @@ mod tests {
     use super::*;
 
     fn code(lines: &[(&'static str, &'static str)]) -> Option<&'static str> {
-        let lines = lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let lines = lines.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(name, value);
         }
-        refusal(&headers).unwrap_or_else(Some).map(|error| error.code)
+        refusal(&headers)
+            .unwrap_or_else(Some)
+            .map(|error| error.code)
     }
 
     #[test]
@@ -75,7 +102,11 @@ mod tests {
             assert_eq!(code(&[("content-encoding", value)]), None, "{value}");
         }
         for value in ["gzip", "identity, br", "x-own", "GZIP"] {
-            assert_eq!(code(&[("content-encoding", value)]), Some("unsupported_content_encoding"), "{value}");
+            assert_eq!(
+                code(&[("content-encoding", value)]),
+                Some("unsupported_content_encoding"),
+                "{value}"
+            );
         }
     }
 
@@ -99,9 +130,16 @@ mod tests {
             "Application/JSON; Charset=latin1",
             "application/problem+json; charset=windows-1252",
         ] {
-            assert_eq!(code(&[("content-type", value)]), Some("unsupported_charset"), "{value}");
+            assert_eq!(
+                code(&[("content-type", value)]),
+                Some("unsupported_charset"),
+                "{value}"
+            );
         }
-        let two = [("content-type", "application/json"), ("content-type", "text/plain")];
+        let two = [
+            ("content-type", "application/json"),
+            ("content-type", "text/plain"),
+        ];
         assert_eq!(code(&two), Some("header_repeated"));
     }
 }

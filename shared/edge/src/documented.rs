@@ -1,5 +1,6 @@
-//! Routes and what the OpenAPI document says of them, from one list, so that they cannot drift. The routes are made at once, the
-//! document when somebody asks for it: with all its schemas it is most of what a router costs, and a start need not wait for it.
+//! Routes and what the OpenAPI document says of them, from one list, so that they cannot drift. The
+//! routes are made at once, the document when somebody asks for it: with all its schemas it is most
+//! of what a router costs, and a start need not wait for it.
 
 use axum::Extension;
 use axum::Router;
@@ -48,25 +49,45 @@ pub(crate) struct DocumentedRouter {
 impl DocumentedRouter {
     pub(crate) fn routes(mut self, routes: DocumentedRoutes) -> Self {
         self.described.push(routes.described);
-        Self { router: (routes.routed)(self.router), ..self }
+        Self {
+            router: (routes.routed)(self.router),
+            ..self
+        }
     }
 
     pub(crate) fn body_limit(self, bytes_max: usize) -> Self {
-        let limits = (DefaultBodyLimit::max(bytes_max), Extension(BodyBytesMax(bytes_max)));
-        Self { router: self.router.layer(limits), ..self }
+        let limits = (
+            DefaultBodyLimit::max(bytes_max),
+            Extension(BodyBytesMax(bytes_max)),
+        );
+        Self {
+            router: self.router.layer(limits),
+            ..self
+        }
     }
 
     pub(crate) fn merge(mut self, other: Self) -> Self {
         self.described.extend(other.described);
-        Self { router: self.router.merge(other.router), ..self }
+        Self {
+            router: self.router.merge(other.router),
+            ..self
+        }
     }
 
     /// The routes, and what completes a document with all of them.
-    pub(crate) fn into_parts(self) -> (Router<Edge>, impl Fn(OpenApi) -> OpenApi + Send + Sync + 'static) {
+    pub(crate) fn into_parts(
+        self,
+    ) -> (
+        Router<Edge>,
+        impl Fn(OpenApi) -> OpenApi + Send + Sync + 'static,
+    ) {
         let described = self.described;
         let complete = move |document| {
             let router = OpenApiRouter::with_openapi(document);
-            described.iter().fold(router, |router, routes| router.routes(routes())).into_openapi()
+            described
+                .iter()
+                .fold(router, |router, routes| router.routes(routes()))
+                .into_openapi()
         };
         (self.router, complete)
     }

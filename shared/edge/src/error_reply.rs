@@ -25,7 +25,8 @@ impl From<Error> for Problem {
     }
 }
 
-/// The provider's error envelope. There is never a key named `error` at the top: one provider client takes it for a failure anywhere.
+/// The provider's error envelope. There is never a key named `error` at the top: one provider
+/// client takes it for a failure anywhere.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WaveSpeedErrorBody {
     /// Repeats the HTTP status.
@@ -94,14 +95,24 @@ pub(crate) struct RoutingError {
 
 impl RoutingError {
     pub(crate) fn new(uri: &Uri, error: Error) -> Self {
-        Self { is_providers: is_providers(uri.path()), error }
+        Self {
+            is_providers: is_providers(uri.path()),
+            error,
+        }
     }
 }
 
 impl IntoResponse for RoutingError {
     fn into_response(self) -> Response {
-        let Self { is_providers, error } = self;
-        if is_providers { WaveSpeedError(error).into_response() } else { Problem(error).into_response() }
+        let Self {
+            is_providers,
+            error,
+        } = self;
+        if is_providers {
+            WaveSpeedError(error).into_response()
+        } else {
+            Problem(error).into_response()
+        }
     }
 }
 
@@ -109,9 +120,14 @@ fn is_providers(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
-/// The answer to a path or a method that does not exist, in the words of the API that the path belongs to.
+/// The answer to a path or a method that does not exist, in the words of the API that the path
+/// belongs to.
 pub(crate) fn routing_reply(path: &str, error: Error, status: StatusCode) -> Response {
-    if is_providers(path) { provider_reply(error, status) } else { problem_reply(error, status) }
+    if is_providers(path) {
+        provider_reply(error, status)
+    } else {
+        problem_reply(error, status)
+    }
 }
 
 fn provider_reply(error: Error, status: StatusCode) -> Response {
@@ -141,26 +157,46 @@ fn problem_reply(error: Error, status: StatusCode) -> Response {
     with_headers(response, status, error.retry)
 }
 
-/// Here every error is handled, so here it is logged, once; what the caller did wrong is the caller's to read.
+/// Here every error is handled, so here it is logged, once; what the caller did wrong is the
+/// caller's to read.
 fn log(error: &Error, status: StatusCode) {
     if status.is_server_error() {
-        tracing::error!(http.status = status.as_u16(), error = error.with_causes(), "a request failed");
+        tracing::error!(
+            http.status = status.as_u16(),
+            error = error.with_causes(),
+            "a request failed"
+        );
     } else {
-        tracing::debug!(http.status = status.as_u16(), code = error.code, "a request was refused");
+        tracing::debug!(
+            http.status = status.as_u16(),
+            code = error.code,
+            "a request was refused"
+        );
     }
 }
 
 fn with_headers(mut response: Response, status: StatusCode, retry: Retry) -> Response {
     if status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     let seconds = match retry {
         Retry::AfterMs(ms) => Some(ms.div_ceil(1000)),
-        Retry::Later if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => Some(1),
+        Retry::Later
+            if matches!(
+                status,
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+            ) =>
+        {
+            Some(1)
+        }
         _ => None,
     };
     if let Some(seconds) = seconds {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -1,4 +1,5 @@
-//! Bytes of requests that are in memory: bounded for each tenant and for all of them together, in this process.
+//! Bytes of requests that are in memory: bounded for each tenant and for all of them together, in
+//! this process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,8 @@ use fluxgate_core::{Error, Kind, Result, Retry};
 
 /// What a running upload has room for: it passes through in pieces, and is never whole in memory.
 pub(crate) const UPLOAD_BYTES: usize = 1024 * 1024;
-/// Who has no more than this in flight may use the last quarter of the room, which large bodies leave free.
+/// Who has no more than this in flight may use the last quarter of the room, which large bodies
+/// leave free.
 const SMALL_BYTES: usize = 1024 * 1024;
 /// Bodies go as fast as they came.
 const AGAIN_AFTER_MS: u64 = 1_000;
@@ -47,15 +49,29 @@ pub(crate) struct Room {
 impl BytesInFlight {
     /// One body of the largest kind always has room.
     pub fn new(bounds: &Bounds) -> Self {
-        let tenant_bytes_max = bounds.tenant_in_flight_bytes_max.max(bounds.body_bytes_max).max(UPLOAD_BYTES);
+        let tenant_bytes_max = bounds
+            .tenant_in_flight_bytes_max
+            .max(bounds.body_bytes_max)
+            .max(UPLOAD_BYTES);
         let large_bytes_max = (bounds.in_flight_bytes_max / 4 * 3).max(tenant_bytes_max);
-        let bytes_max = bounds.in_flight_bytes_max.max(large_bytes_max + SMALL_BYTES);
-        Self { tenant_bytes_max, bytes_max, large_bytes_max, held: Mutex::default() }
+        let bytes_max = bounds
+            .in_flight_bytes_max
+            .max(large_bytes_max + SMALL_BYTES);
+        Self {
+            tenant_bytes_max,
+            bytes_max,
+            large_bytes_max,
+            held: Mutex::default(),
+        }
     }
 
     /// No room yet.
     pub(crate) fn room(self: &Arc<Self>, payer: Payer) -> Room {
-        Room { of: self.clone(), payer, bytes: 0 }
+        Room {
+            of: self.clone(),
+            payer,
+            bytes: 0,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -64,8 +80,8 @@ impl BytesInFlight {
 }
 
 impl Room {
-    /// Takes more. Kind `Busy` with code `too_many_bytes` when this tenant has too much in flight, kind `Unavailable` with code
-    /// `too_busy` when all tenants together have.
+    /// Takes more. Kind `Busy` with code `too_many_bytes` when this tenant has too much in flight,
+    /// kind `Unavailable` with code `too_busy` when all tenants together have.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<()> {
         let mut held = self.of.lock();
         let of_payer = held.by_payer.get(&self.payer).copied().unwrap_or(0);
@@ -74,7 +90,11 @@ impl Room {
         }
         if matches!(self.payer, Payer::Tenant(_)) {
             let is_small = of_payer + bytes <= SMALL_BYTES;
-            let bytes_max = if is_small { self.of.bytes_max } else { self.of.large_bytes_max };
+            let bytes_max = if is_small {
+                self.of.bytes_max
+            } else {
+                self.of.large_bytes_max
+            };
             if held.bytes + bytes > bytes_max {
                 return Err(too_busy());
             }
@@ -92,7 +112,10 @@ impl Drop for Room {
         if matches!(self.payer, Payer::Tenant(_)) {
             held.bytes = held.bytes.saturating_sub(self.bytes);
         }
-        let left = held.by_payer.get(&self.payer).map_or(0, |bytes| bytes.saturating_sub(self.bytes));
+        let left = held
+            .by_payer
+            .get(&self.payer)
+            .map_or(0, |bytes| bytes.saturating_sub(self.bytes));
         match left {
             0 => held.by_payer.remove(&self.payer),
             left => held.by_payer.insert(self.payer.clone(), left),
@@ -162,8 +185,16 @@ mod tests {
         let small = [of(&bytes, tenant("c"), 1), of(&bytes, tenant("d"), 1)];
 
         assert!(small.iter().all(Result::is_ok));
-        assert_eq!(of(&bytes, tenant("c"), 1).err(), Some("too_busy"), "it has something in flight");
-        assert_eq!(of(&bytes, tenant("e"), 1).err(), Some("too_busy"), "the bound of all holds");
+        assert_eq!(
+            of(&bytes, tenant("c"), 1).err(),
+            Some("too_busy"),
+            "it has something in flight"
+        );
+        assert_eq!(
+            of(&bytes, tenant("e"), 1).err(),
+            Some("too_busy"),
+            "the bound of all holds"
+        );
     }
 
     #[test]

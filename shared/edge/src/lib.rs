@@ -1,4 +1,5 @@
-//! HTTP: routers from which the OpenAPI document is generated, tokens to principals, errors to status codes.
+//! HTTP: routers from which the OpenAPI document is generated, tokens to principals, errors to
+//! status codes.
 
 mod accept;
 mod admin;

@@ -16,8 +16,10 @@ impl OperatorToken {
         Self(sha256(token.expose().as_bytes()))
     }
 
-    /// Digests are compared, in constant time, so that neither the token nor its length can be felt out.
+    /// Digests are compared, in constant time, so that neither the token nor its length can be felt
+    /// out.
     pub(crate) fn is_borne_by(&self, headers: &HeaderMap) -> bool {
-        token(headers).is_ok_and(|token| verify_slices_are_equal(&sha256(token.as_bytes()), &self.0).is_ok())
+        token(headers)
+            .is_ok_and(|token| verify_slices_are_equal(&sha256(token.as_bytes()), &self.0).is_ok())
     }
 }

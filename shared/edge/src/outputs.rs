@@ -19,8 +19,9 @@ pub(crate) const PATH: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
 /// Its parts, as texts.
 type Link = (String, String, String, String, String);
 
-/// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for whatever was never given out. Who
-/// asks by HEAD is sent to a URL for HEAD: a presigned URL is for one method.
+/// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for
+/// whatever was never given out. Who asks by HEAD is sent to a URL for HEAD: a presigned URL is for
+/// one method.
 pub(crate) async fn redeem(
     State(edge): State<Edge>,
     method: Method,
@@ -32,8 +33,22 @@ pub(crate) async fn redeem(
     let task = TaskId::parse(&task).map_err(|_| unknown())?;
     let n = n.parse().map_err(|_| unknown())?;
     let expires = Timestamp(expires.parse().map_err(|_| unknown())?);
-    let link = OutputLink { tenant: &tenant, task: &task, n, expires, token: &token };
-    let method = if method == Method::HEAD { LinkMethod::Head } else { LinkMethod::Get };
+    let link = OutputLink {
+        tenant: &tenant,
+        task: &task,
+        n,
+        expires,
+        token: &token,
+    };
+    let method = if method == Method::HEAD {
+        LinkMethod::Head
+    } else {
+        LinkMethod::Get
+    };
     let url = edge.gateway.redeem(&link, method).await?;
-    Ok((StatusCode::FOUND, [(LOCATION, url), (CACHE_CONTROL, "no-store".to_owned())]).into_response())
+    Ok((
+        StatusCode::FOUND,
+        [(LOCATION, url), (CACHE_CONTROL, "no-store".to_owned())],
+    )
+        .into_response())
 }

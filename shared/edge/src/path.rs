@@ -1,4 +1,5 @@
-//! The parameters of a path, in place of axum's: what is wrong with them is said in the words of the API that the path belongs to.
+//! The parameters of a path, in place of axum's: what is wrong with them is said in the words of
+//! the API that the path belongs to.
 
 use axum::extract::FromRequestParts;
 use axum::extract::path::ErrorKind;
@@ -18,7 +19,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RoutingError> {
         #[expect(clippy::disallowed_types, reason = "this is what stands in its place")]
         let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        read.map(|path| Self(path.0)).map_err(|rejection| RoutingError::new(&parts.uri, refusal(rejection)))
+        read.map(|path| Self(path.0))
+            .map_err(|rejection| RoutingError::new(&parts.uri, refusal(rejection)))
     }
 }
 
@@ -26,8 +28,9 @@ fn refusal(rejection: PathRejection) -> Error {
     if let PathRejection::FailedToDeserializePathParams(failed) = &rejection
         && let ErrorKind::InvalidUtf8InPathParam { key } = failed.kind()
     {
-        let text =
-            format!("'{key}' in the path is not UTF-8; write each of its bytes that is no letter or digit as %xx");
+        let text = format!(
+            "'{key}' in the path is not UTF-8; write each of its bytes that is no letter or digit as %xx"
+        );
         return Error::invalid("invalid_path", text).field(key.trim_start_matches('*'));
     }
     Error::internal("path", "the path could not be read").source(rejection)

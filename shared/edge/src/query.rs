@@ -6,7 +6,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use fluxgate_core::{Error, Result};
 
-/// In the order of the request. A parameter is judged when it is asked for: others may be the client's own.
+/// In the order of the request. A parameter is judged when it is asked for: others may be the
+/// client's own.
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl<S: Sync> FromRequestParts<S> for Query {
@@ -19,23 +20,38 @@ impl<S: Sync> FromRequestParts<S> for Query {
 
 impl Query {
     fn of(text: &str) -> Self {
-        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Self(
+            url::form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Fails with kind `Invalid` when it is given more than once: which of them is meant is not ours to choose.
+    /// Fails with kind `Invalid` when it is given more than once: which of them is meant is not
+    /// ours to choose.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
-        let mut all = self.0.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let mut all = self
+            .0
+            .iter()
+            .filter(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str());
         let text = all.next();
         if all.next().is_some() {
-            return Err(bad(name, format!("'{name}' is given more than once; give it once")));
+            return Err(bad(
+                name,
+                format!("'{name}' is given more than once; give it once"),
+            ));
         }
         // What is no UTF-8 is decoded to this sign.
         if text.is_some_and(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
-            return Err(bad(name, format!("'{name}' is not UTF-8; percent-encode it")));
+            return Err(bad(
+                name,
+                format!("'{name}' is not UTF-8; percent-encode it"),
+            ));
         }
         Ok(text)
     }
@@ -67,7 +83,10 @@ mod tests {
         assert_eq!(query.text("e").expect("it is left out"), None);
         for name in ["b", "c"] {
             let error = query.text(name).expect_err("it is refused");
-            assert_eq!((error.code, error.field.as_deref()), ("invalid_parameter", Some(name)));
+            assert_eq!(
+                (error.code, error.field.as_deref()),
+                ("invalid_parameter", Some(name))
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What the provider calls at the end of a run. The path proves which task, the signature proves who.
+//! What the provider calls at the end of a run. The path proves which task, the signature proves
+//! who.
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -16,8 +17,8 @@ use crate::state::ReceiverEdge;
 /// The largest webhook that is read.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Answers 200 for news and for what is known already: the provider is to stop telling. A bad signature changes nothing, the watch
-/// will ask the provider itself.
+/// Answers 200 for news and for what is known already: the provider is to stop telling. A bad
+/// signature changes nothing, the watch will ask the provider itself.
 pub(crate) async fn receive(
     State(edge): State<ReceiverEdge>,
     Capability { tenant, task }: Capability,
@@ -25,7 +26,8 @@ pub(crate) async fn receive(
     body: RawBody,
 ) -> Result<StatusCode, Problem> {
     let body = body.bytes()?;
-    let header = |name: &str| Ok(header::one(&headers, name)?.and_then(|value| value.to_str().ok()));
+    let header =
+        |name: &str| Ok(header::one(&headers, name)?.and_then(|value| value.to_str().ok()));
     edge.receiver.receive(&tenant, &task, header, &body).await?;
     Ok(StatusCode::OK)
 }
@@ -40,7 +42,9 @@ impl FromRequestParts<ReceiverEdge> for Capability {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, edge: &ReceiverEdge) -> Result<Self, Problem> {
-        let path = Path::<(String, String, String)>::from_request_parts(parts, edge).await.map_err(|_| unknown())?;
+        let path = Path::<(String, String, String)>::from_request_parts(parts, edge)
+            .await
+            .map_err(|_| unknown())?;
         let capability = Self::of(edge, &path.0).ok_or_else(unknown)?;
         parts.extensions.insert(Payer::Provider);
         Ok(capability)
@@ -50,7 +54,9 @@ impl FromRequestParts<ReceiverEdge> for Capability {
 impl Capability {
     fn of(edge: &ReceiverEdge, (tenant, task, token): &(String, String, String)) -> Option<Self> {
         let (tenant, task) = (TenantId::parse(tenant).ok()?, TaskId::parse(task).ok()?);
-        edge.receiver.is_path_of(&tenant, &task, token).then_some(Self { tenant, task })
+        edge.receiver
+            .is_path_of(&tenant, &task, token)
+            .then_some(Self { tenant, task })
     }
 }
 

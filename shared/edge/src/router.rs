@@ -34,10 +34,15 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 pub fn api_router(edge: Edge) -> Router {
     let (router, complete) = routes(edge.gateway.bounds()).into_parts();
     // Made at the first request for it: a function that starts has tenants to answer.
-    let document = Arc::new(LazyLock::new(move || serde_json::to_value(complete(document())).unwrap_or_default()));
+    let document = Arc::new(LazyLock::new(move || {
+        serde_json::to_value(complete(document())).unwrap_or_default()
+    }));
     let router = router
         .layer(from_fn(body_form::check))
-        .route("/openapi.json", get(move || std::future::ready(Json(Value::clone(&document)))))
+        .route(
+            "/openapi.json",
+            get(move || std::future::ready(Json(Value::clone(&document)))),
+        )
         .route(outputs::PATH, get(outputs::redeem))
         // Else it were taken for a prediction's id.
         .route("/api/v3/predictions/delete", any(deletion))
@@ -66,21 +71,30 @@ pub fn receiver_router(edge: ReceiverEdge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
         .method_not_allowed_fallback(wrong_method)
-        .layer((Extension(BodyBytesMax(receiver::BODY_BYTES_MAX)), Extension(edge.in_flight.clone())));
+        .layer((
+            Extension(BodyBytesMax(receiver::BODY_BYTES_MAX)),
+            Extension(edge.in_flight.clone()),
+        ));
     observed(router).with_state(edge)
 }
 
-/// What the operator calls. Whoever serves it decides who is one, and sets the [`Actor`] on the request.
+/// What the operator calls. Whoever serves it decides who is one, and sets the [`Actor`] on the
+/// request.
 ///
 /// [`Actor`]: fluxgate_core::tenant::Actor
 pub fn admin_router(operator: Arc<Operator>) -> Router {
-    let router = admin::router().fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    let router = admin::router()
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method);
     observed(router).with_state(operator)
 }
 
-/// The same for one process that serves tenants as well: to be merged with their router, and only for who bears the token.
+/// The same for one process that serves tenants as well: to be merged with their router, and only
+/// for who bears the token.
 pub fn admin_router_with_token(operator: Arc<Operator>, token: OperatorToken) -> Router {
-    let router = admin::router().method_not_allowed_fallback(wrong_method).with_state(operator);
+    let router = admin::router()
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(operator);
     observed(admin::token_only(router, token))
 }
 
@@ -89,7 +103,10 @@ fn routes(bounds: &Bounds) -> DocumentedRouter {
 }
 
 fn document() -> OpenApi {
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
     OpenApiBuilder::new()
         .info(InfoBuilder::new().title("Fluxgate").version(env!("CARGO_PKG_VERSION")).description(Some(
             "A gateway and webhook relay for asynchronous image models: the provider's API under /api/v3, Fluxgate's own under /v1.",
@@ -106,8 +123,11 @@ fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
         tracing::debug_span!("request", http.method = %request.method(), http.path = safe_path(request.uri()), request.id = id)
     });
     let net = CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-        Problem(Error::internal("panic", "internal error; read what became of it before you send it again"))
-            .into_response()
+        Problem(Error::internal(
+            "panic",
+            "internal error; read what became of it before you send it again",
+        ))
+        .into_response()
     });
     // The outermost first; as one layer, which is put around each route once.
     router.layer((
@@ -119,10 +139,15 @@ fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     ))
 }
 
-/// A client's id is taken if there is one, short and printable: it goes into the log and back. Else it gets one from us.
+/// A client's id is taken if there is one, short and printable: it goes into the log and back. Else
+/// it gets one from us.
 fn fit_request_id(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
     let fits = |id: &HeaderValue| {
-        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte))
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id
+                .as_bytes()
+                .iter()
+                .all(|byte| (b' '..=b'~').contains(byte))
     };
     let mut ids = request.headers().get_all(&REQUEST_ID).iter();
     let is_fit = ids.next().is_some_and(fits) && ids.next().is_none();
@@ -147,16 +172,24 @@ async fn unknown_path(uri: Uri) -> Response {
 
 /// The provider's path.
 async fn deletion(uri: Uri) -> Response {
-    routing_reply(uri.path(), Error::not_found(NO_DELETION), StatusCode::NOT_FOUND)
+    routing_reply(
+        uri.path(),
+        Error::not_found(NO_DELETION),
+        StatusCode::NOT_FOUND,
+    )
 }
 
-const NO_DELETION: &str = "deleting predictions is not offered; outputs lie in your bucket, where you may delete them";
+const NO_DELETION: &str =
+    "deleting predictions is not offered; outputs lie in your bucket, where you may delete them";
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
     if method == Method::DELETE && uri.path().starts_with("/api/v3/predictions") {
         let error = Error::invalid("method_not_allowed", NO_DELETION);
         return routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED);
     }
-    let error = Error::invalid("method_not_allowed", "this path takes another method; see /openapi.json");
+    let error = Error::invalid(
+        "method_not_allowed",
+        "this path takes another method; see /openapi.json",
+    );
     routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -13,12 +13,16 @@ use fluxgate_core::tenant::Principal;
 use fluxgate_core::{Error, Kind, Result, Retry, counted};
 use quick_cache::sync::Cache;
 
-/// Tenants, twice, and tasks that are polled, whose buckets are kept; a bucket that was dropped begins full again.
+/// Tenants, twice, and tasks that are polled, whose buckets are kept; a bucket that was dropped
+/// begins full again.
 const TENANTS_MAX: usize = 10_000;
 const POLLED_MAX: usize = 100_000;
 
 /// A result may be asked for once a second without counting, give or take a client's timer.
-const POLL: Rate = Rate { per_second: 1, burst: 3 };
+const POLL: Rate = Rate {
+    per_second: 1,
+    burst: 3,
+};
 
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -44,7 +48,13 @@ pub(crate) struct RateReport(Arc<OnceLock<(Rate, RateDecision)>>);
 impl Throttle {
     pub fn new(clock: Arc<dyn Clock>, default: Rate) -> Self {
         let (tenants, missed) = (Cache::new(TENANTS_MAX), Cache::new(TENANTS_MAX));
-        Self { clock, default, tenants, polled: Cache::new(POLLED_MAX), missed }
+        Self {
+            clock,
+            default,
+            tenants,
+            polled: Cache::new(POLLED_MAX),
+            missed,
+        }
     }
 
     fn rate(&self, principal: &Principal) -> Rate {
@@ -58,12 +68,20 @@ impl Throttle {
         if let Some(RateReport(told)) = report {
             told.get_or_init(|| (rate, taken));
         }
-        taken.refused_ms.map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
+        taken
+            .refused_ms
+            .map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
     }
 
-    /// Counts one look at a task, which is a request only when the last one was less than a second ago, and only of a tenant with a
-    /// limit of its own. Who looked at what there is not more often than it may ask is refused too.
-    pub(crate) fn poll(&self, principal: &Principal, task: &TaskId, report: Option<&RateReport>) -> Result<()> {
+    /// Counts one look at a task, which is a request only when the last one was less than a second
+    /// ago, and only of a tenant with a limit of its own. Who looked at what there is not more
+    /// often than it may ask is refused too.
+    pub(crate) fn poll(
+        &self,
+        principal: &Principal,
+        task: &TaskId,
+        report: Option<&RateReport>,
+    ) -> Result<()> {
         let rate = self.rate(principal);
         if let Some(bucket) = self.missed.get(&principal.tenant)
             && let Some(after_ms) = left_in(&bucket).take(rate, self.clock.now()).refused_ms
@@ -85,10 +103,19 @@ impl Throttle {
         self.take(&self.missed, &principal.tenant, self.rate(principal));
     }
 
-    fn take<K: Eq + std::hash::Hash + Clone>(&self, buckets: &Buckets<K>, key: &K, rate: Rate) -> RateDecision {
-        let bucket = buckets.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()));
+    fn take<K: Eq + std::hash::Hash + Clone>(
+        &self,
+        buckets: &Buckets<K>,
+        key: &K,
+        rate: Rate,
+    ) -> RateDecision {
+        let bucket =
+            buckets.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()));
         let Ok(bucket) = bucket;
-        bucket.lock().unwrap_or_else(PoisonError::into_inner).take(rate, self.clock.now())
+        bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(rate, self.clock.now())
     }
 }
 
@@ -115,7 +142,11 @@ pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
         let policy = format!("\"requests\";q={};w={}", rate.burst, rate.window_s());
         let limit = format!("\"requests\";r={};t={}", taken.remaining, taken.reset_s);
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
-            response.headers_mut().extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
+            response.headers_mut().extend(
+                HeaderValue::from_str(&value)
+                    .ok()
+                    .map(|value| (name, value)),
+            );
         }
     }
     response

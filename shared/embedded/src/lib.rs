@@ -1,6 +1,13 @@
-//! Fluxgate's adapters for one machine: SQLite stores with a durable queue, an S3 server in the process, and a file of usage events.
+//! Fluxgate's adapters for one machine: SQLite stores with a durable queue, an S3 server in the
+//! process, and a file of usage events.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where"))]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        reason = "a test that cannot go on panics, and its line says where"
+    )
+)]
 
 pub mod s3;
 pub mod sqlite;

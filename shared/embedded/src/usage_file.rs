@@ -12,8 +12,8 @@ use fluxgate_core::{Error, Result};
 /// A line has about half a kilobyte.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// [`UsageSink`] on a file. Several processes may write it: each batch is written under the file's lock, and whatever a crash left
-/// of a line is cut off before.
+/// [`UsageSink`] on a file. Several processes may write it: each batch is written under the file's
+/// lock, and whatever a crash left of a line is cut off before.
 #[derive(Debug)]
 pub struct FileUsageSink {
     path: PathBuf,
@@ -21,19 +21,29 @@ pub struct FileUsageSink {
 }
 
 impl FileUsageSink {
-    /// Makes the file when there is none. Kind `Invalid` when it is no regular file, or cannot be one.
+    /// Makes the file when there is none. Kind `Invalid` when it is no regular file, or cannot be
+    /// one.
     pub fn open(path: &Path) -> Result<Self> {
         let unusable = |error| {
-            let text = format!("{} cannot be written; name a file in a folder that exists", path.display());
+            let text = format!(
+                "{} cannot be written; name a file in a folder that exists",
+                path.display()
+            );
             Error::invalid("export_file", text).source(error)
         };
         let file = open(path).map_err(unusable)?;
         if !file.metadata().map_err(unusable)?.is_file() {
-            return Err(Error::invalid("export_file", format!("{} is no regular file; name one", path.display())));
+            return Err(Error::invalid(
+                "export_file",
+                format!("{} is no regular file; name one", path.display()),
+            ));
         }
         // Progress is filed under the one name that the file has by whatever way it was named.
         let path = path.canonicalize().map_err(unusable)?;
-        Ok(Self { place: format!("file:{}", path.display()), path })
+        Ok(Self {
+            place: format!("file:{}", path.display()),
+            path,
+        })
     }
 }
 
@@ -46,18 +56,28 @@ impl UsageSink for FileUsageSink {
     async fn take(&self, batch: UsageBatch) -> Result<()> {
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || append(&path, &batch.lines)).await;
-        written.map_err(|error| Error::internal("export_file", "the writing of an export ended early").source(error))?
+        written.map_err(|error| {
+            Error::internal("export_file", "the writing of an export ended early").source(error)
+        })?
     }
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
 }
 
 /// On disk when it returns. The lock goes with the file.
 fn append(path: &Path, lines: &[u8]) -> Result<()> {
     let failed = |error| {
-        let text = format!("{} cannot be written; look at its permissions and the disk's free space", path.display());
+        let text = format!(
+            "{} cannot be written; look at its permissions and the disk's free space",
+            path.display()
+        );
         Error::unavailable("export_file", text).source(error)
     };
     let mut file = open(path).map_err(failed)?;
@@ -65,7 +85,10 @@ fn append(path: &Path, lines: &[u8]) -> Result<()> {
     let bytes = file.metadata().map_err(failed)?.len();
     let torn = torn(&mut file, bytes).map_err(failed)?;
     if !is_ours(&torn) {
-        let text = format!("{} ends in what is no usage event; name another file", path.display());
+        let text = format!(
+            "{} ends in what is no usage event; name another file",
+            path.display()
+        );
         return Err(Error::invalid("export_file_foreign", text));
     }
     let end = bytes - torn.len() as u64;
@@ -75,7 +98,9 @@ fn append(path: &Path, lines: &[u8]) -> Result<()> {
     file.sync_all().map_err(failed)?;
     match path.parent().filter(|_| bytes == 0) {
         // A new file's name is on disk only with its folder.
-        Some(folder) => File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed),
+        Some(folder) => File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed),
         None => Ok(()),
     }
 }
@@ -85,7 +110,10 @@ fn torn(file: &mut File, bytes: u64) -> std::io::Result<Vec<u8>> {
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(bytes.saturating_sub(LINE_BYTES_MAX)))?;
     file.read_to_end(&mut tail)?;
-    let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let whole = tail
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |newline| newline + 1);
     Ok(tail.split_off(whole))
 }
 
@@ -100,7 +128,10 @@ mod tests {
     use super::*;
 
     fn batch(lines: &str) -> UsageBatch {
-        UsageBatch { name: "acme/first-last".to_owned(), lines: lines.to_owned().into() }
+        UsageBatch {
+            name: "acme/first-last".to_owned(),
+            lines: lines.to_owned().into(),
+        }
     }
 
     fn event(id: &str) -> String {
@@ -118,7 +149,11 @@ mod tests {
             std::fs::write(&path, &whole[..event("a").len() + cut]).unwrap();
             sink.take(batch(&next)).await.unwrap();
 
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), event("a") + &next, "cut after {cut} bytes");
+            assert_eq!(
+                std::fs::read_to_string(&path).unwrap(),
+                event("a") + &next,
+                "cut after {cut} bytes"
+            );
         }
     }
 
@@ -127,7 +162,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         let sink = FileUsageSink::open(&path).unwrap();
-        for text in ["my notes", "a line\nand one without an end", &"x".repeat(100_000)] {
+        for text in [
+            "my notes",
+            "a line\nand one without an end",
+            &"x".repeat(100_000),
+        ] {
             std::fs::write(&path, text).unwrap();
 
             let error = sink.take(batch(&event("a"))).await.unwrap_err();
@@ -145,14 +184,23 @@ mod tests {
         let mut writers = tokio::task::JoinSet::new();
         for n in 0..8 {
             let sink = FileUsageSink::open(&path).unwrap();
-            writers.spawn(async move { sink.take(batch(&event(&n.to_string()).repeat(200))).await.unwrap() });
+            writers.spawn(async move {
+                sink.take(batch(&event(&n.to_string()).repeat(200)))
+                    .await
+                    .unwrap()
+            });
         }
         writers.join_all().await;
 
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 8 * 200);
-        assert!(lines.chunks(200).all(|batch| batch.iter().all(|line| line == &batch[0])), "{lines:?}");
+        assert!(
+            lines
+                .chunks(200)
+                .all(|batch| batch.iter().all(|line| line == &batch[0])),
+            "{lines:?}"
+        );
     }
 
     #[tokio::test]
@@ -174,9 +222,21 @@ mod tests {
         let path = folder.path().join("usage.jsonl");
         let place = |path: &Path| FileUsageSink::open(path).unwrap().place().to_owned();
 
-        assert_eq!(place(&path), place(&folder.path().join(".").join("usage.jsonl")));
-        for path in [folder.path().join("none/usage.jsonl"), folder.path().to_owned(), "/dev/null".into()] {
-            assert_eq!(FileUsageSink::open(&path).unwrap_err().code, "export_file", "{}", path.display());
+        assert_eq!(
+            place(&path),
+            place(&folder.path().join(".").join("usage.jsonl"))
+        );
+        for path in [
+            folder.path().join("none/usage.jsonl"),
+            folder.path().to_owned(),
+            "/dev/null".into(),
+        ] {
+            assert_eq!(
+                FileUsageSink::open(&path).unwrap_err().code,
+                "export_file",
+                "{}",
+                path.display()
+            );
         }
     }
 }

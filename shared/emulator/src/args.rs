@@ -39,20 +39,25 @@ pub struct EmulatorArgs {
     #[arg(long, value_name = "N")]
     pub rate_per_second_max: Option<u32>,
 
-    /// What goes wrong: NAME for always, NAME=3 for the next three times, NAME=VALUE for a value; repeatable
+    /// What goes wrong: NAME for always, NAME=3 for the next three times, NAME=VALUE for a value;
+    /// repeatable
     #[arg(long = "fault", value_name = "NAME[=VALUE]")]
     pub faults: Vec<String>,
 }
 
-/// Serves until `shutdown` ends, and fetches pictures that lie elsewhere as it is told. Fails when the address cannot be listened
-/// on or a fault is not known.
+/// Serves until `shutdown` ends, and fetches pictures that lie elsewhere as it is told. Fails when
+/// the address cannot be listened on or a fault is not known.
 pub async fn run(
     args: EmulatorArgs,
     pictures: Arc<dyn PictureFetcher>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     fluxgate_listen::raise_file_limit();
-    let emulator = Emulator::start(EmulatorConfig { pictures: Some(pictures), ..args.config()? }).await?;
+    let emulator = Emulator::start(EmulatorConfig {
+        pictures: Some(pictures),
+        ..args.config()?
+    })
+    .await?;
     // Nobody reads it when it cannot be written.
     drop(announce(&emulator));
     shutdown.await;
@@ -64,7 +69,9 @@ impl EmulatorArgs {
     fn config(self) -> io::Result<EmulatorConfig> {
         let mut faults = Faults::default();
         for setting in &self.faults {
-            faults.set(setting).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+            faults
+                .set(setting)
+                .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         }
         let defaults = EmulatorConfig::default();
         Ok(EmulatorConfig {
@@ -83,12 +90,21 @@ impl EmulatorArgs {
 fn announce(emulator: &Emulator) -> io::Result<()> {
     let url = emulator.base_url();
     let mut stderr = io::stderr().lock();
-    writeln!(stderr, "An emulator of the provider's API. It edits pixels by rule; it is not the model.")?;
+    writeln!(
+        stderr,
+        "An emulator of the provider's API. It edits pixels by rule; it is not the model."
+    )?;
     writeln!(stderr, "  base URL        {url}")?;
     writeln!(stderr, "  API key         {}", emulator.api_key())?;
     writeln!(stderr, "  webhook secret  {}", emulator.webhook_secret())?;
-    writeln!(stderr, "  faults          GET or PUT {url}/_emulator/faults, with the API key as bearer")?;
-    writeln!(stderr, "  runs            GET {url}/_emulator/runs, likewise")
+    writeln!(
+        stderr,
+        "  faults          GET or PUT {url}/_emulator/faults, with the API key as bearer"
+    )?;
+    writeln!(
+        stderr,
+        "  runs            GET {url}/_emulator/runs, likewise"
+    )
 }
 
 #[cfg(test)]
@@ -105,7 +121,9 @@ mod tests {
     }
 
     fn config(arguments: &[&str]) -> io::Result<EmulatorConfig> {
-        Command::parse_from([&["emulator"], arguments].concat()).args.config()
+        Command::parse_from([&["emulator"], arguments].concat())
+            .args
+            .config()
     }
 
     #[test]
@@ -119,18 +137,29 @@ mod tests {
     #[test]
     fn it_listens_where_a_name_says_and_a_port_alone_is_refused_with_what_to_write() {
         let by_name = config(&["--listen", "localhost:8791"]).unwrap();
-        let bare = Command::try_parse_from(["emulator", "--listen", "8791"]).err().unwrap().to_string();
+        let bare = Command::try_parse_from(["emulator", "--listen", "8791"])
+            .err()
+            .unwrap()
+            .to_string();
 
         assert_eq!(by_name.listen, SocketAddr::from(([127, 0, 0, 1], 8791)));
-        assert!(bare.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"), "{bare}");
+        assert!(
+            bare.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"),
+            "{bare}"
+        );
     }
 
     #[test]
     fn faults_are_given_one_by_one_and_an_unknown_one_is_refused() {
-        let faults = config(&["--fault", "fail_task=2", "--fault", "webhook_late_ms=5"]).unwrap().faults;
+        let faults = config(&["--fault", "fail_task=2", "--fault", "webhook_late_ms=5"])
+            .unwrap()
+            .faults;
         let unknown = config(&["--fault", "fail_tsak"]).unwrap_err();
 
-        assert_eq!((faults.fail_task, faults.webhook_late_ms), (Fault::Times(2), 5));
+        assert_eq!(
+            (faults.fail_task, faults.webhook_late_ms),
+            (Fault::Times(2), 5)
+        );
         assert_eq!(unknown.kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -16,12 +16,20 @@ pub(crate) struct Model {
 }
 
 static ENTRIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("catalogue.json")).expect("catalogue.json is part of the source and is an array")
+    serde_json::from_str(include_str!("catalogue.json"))
+        .expect("catalogue.json is part of the source and is an array")
 });
 
 static MODELS: LazyLock<HashMap<&'static str, Model>> = LazyLock::new(|| {
-    let id = |entry: &'static Value| entry["model_id"].as_str().expect("each entry of catalogue.json has a model_id");
-    ENTRIES.iter().map(|entry| (id(entry), Model::from_entry(entry))).collect()
+    let id = |entry: &'static Value| {
+        entry["model_id"]
+            .as_str()
+            .expect("each entry of catalogue.json has a model_id")
+    };
+    ENTRIES
+        .iter()
+        .map(|entry| (id(entry), Model::from_entry(entry)))
+        .collect()
 });
 
 /// The bare array.
@@ -43,23 +51,38 @@ impl Model {
             kind: text("type"),
             base_price_micro_usd: micro_usd(entry["base_price"].as_f64().unwrap_or_default()),
             is_priced_by_picture: text("formula") == "unit_price * num_images",
-            required: required.filter_map(Value::as_str).map(str::to_owned).collect(),
-            properties: schema["properties"].as_object().cloned().unwrap_or_default(),
+            required: required
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            properties: schema["properties"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
         }
     }
 
     /// How many pictures a run with these inputs makes.
     pub(crate) fn pictures(&self, inputs: &Map<String, Value>) -> u64 {
-        inputs.get("num_images").and_then(Value::as_u64).unwrap_or(1)
+        inputs
+            .get("num_images")
+            .and_then(Value::as_u64)
+            .unwrap_or(1)
     }
 
     pub(crate) fn price_micro_usd(&self, inputs: &Map<String, Value>) -> i64 {
-        let pictures = if self.is_priced_by_picture { self.pictures(inputs) } else { 1 };
+        let pictures = if self.is_priced_by_picture {
+            self.pictures(inputs)
+        } else {
+            1
+        };
         self.base_price_micro_usd * i64::try_from(pictures).unwrap_or(1)
     }
 
     pub(crate) fn defaults(&self) -> impl Iterator<Item = (String, Value)> {
-        self.properties.iter().filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone())))
+        self.properties
+            .iter()
+            .filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone())))
     }
 }
 

@@ -18,7 +18,8 @@ pub struct EmulatorConfig {
     pub public_url: Option<String>,
     /// Opens the API and the emulator's own routes.
     pub api_key: String,
-    /// The way to pictures that lie elsewhere; none: uploads and pictures inside the inputs are all there is.
+    /// The way to pictures that lie elsewhere; none: uploads and pictures inside the inputs are all
+    /// there is.
     pub pictures: Option<Arc<dyn PictureFetcher>>,
     /// `whsec_…`; what follows the prefix is the key, as ASCII bytes.
     pub webhook_secret: String,

@@ -31,13 +31,26 @@ impl Emulator {
     pub async fn start(config: EmulatorConfig) -> io::Result<Self> {
         let listener = fluxgate_listen::bind(config.listen)?;
         let addr = listener.local_addr()?;
-        let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
+        let base_url = config
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{addr}"));
         let stop = CancellationToken::new();
         let bounds = config.connections.clone();
-        let provider = Arc::new(Provider::new(config, base_url.trim_end_matches('/').to_owned(), stop.clone()));
+        let provider = Arc::new(Provider::new(
+            config,
+            base_url.trim_end_matches('/').to_owned(),
+            stop.clone(),
+        ));
         let router = router(provider.clone());
-        let serving = Listening::start(listener, bounds, move |request| answer(router.clone(), request))?;
-        Ok(Self { provider, serving, stop: stop.drop_guard() })
+        let serving = Listening::start(listener, bounds, move |request| {
+            answer(router.clone(), request)
+        })?;
+        Ok(Self {
+            provider,
+            serving,
+            stop: stop.drop_guard(),
+        })
     }
 
     /// Where it listens.
@@ -69,7 +82,11 @@ impl Emulator {
 
     /// Newest first, deleted ones included.
     pub fn runs(&self) -> Vec<RunRecord> {
-        self.provider.runs.newest_first().map(|run| RunRecord::from(&*run)).collect()
+        self.provider
+            .runs
+            .newest_first()
+            .map(|run| RunRecord::from(&*run))
+            .collect()
     }
 
     /// The most runs that were under way at once.

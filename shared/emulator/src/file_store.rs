@@ -27,7 +27,10 @@ struct Files {
 
 impl FileStore {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, files: Mutex::default() }
+        Self {
+            bytes_max,
+            files: Mutex::default(),
+        }
     }
 
     /// Paths are made by the emulator and never used twice.
@@ -42,14 +45,25 @@ impl FileStore {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<File> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).by_path.get(path).cloned()
+        self.files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_path
+            .get(path)
+            .cloned()
     }
 }
 
 impl Files {
     fn forget_oldest(&mut self) {
-        let oldest = self.oldest_first.pop_front().expect("a store over its bound holds a file");
-        let file = self.by_path.remove(&oldest).expect("each path in the order is in the map");
+        let oldest = self
+            .oldest_first
+            .pop_front()
+            .expect("a store over its bound holds a file");
+        let file = self
+            .by_path
+            .remove(&oldest)
+            .expect("each path in the order is in the map");
         self.bytes -= file.bytes.len();
     }
 }
@@ -61,7 +75,10 @@ mod tests {
     #[test]
     fn the_oldest_file_makes_room() {
         let store = FileStore::new(10);
-        let file = |size| File { bytes: vec![0; size].into(), content_type: "image/png".to_owned() };
+        let file = |size| File {
+            bytes: vec![0; size].into(),
+            content_type: "image/png".to_owned(),
+        };
 
         store.insert("a".to_owned(), file(6));
         store.insert("b".to_owned(), file(5));

@@ -1,4 +1,5 @@
-//! What a submit may say: the declared inputs of a model, checked against its schema; the rest is dropped.
+//! What a submit may say: the declared inputs of a model, checked against its schema; the rest is
+//! dropped.
 
 use serde_json::{Map, Value, json};
 
@@ -17,8 +18,14 @@ pub(crate) struct Inputs {
 pub(crate) fn parse(model: &Model, body: Map<String, Value>) -> Result<Inputs, Refusal> {
     let mut kept = body;
     kept.retain(|name, value| !value.is_null() && model.properties.contains_key(name));
-    if let Some(name) = model.required.iter().find(|name| is_missing(kept.get(*name))) {
-        return Err(Refusal::invalid(format!("the parameter '{name}' is required")));
+    if let Some(name) = model
+        .required
+        .iter()
+        .find(|name| is_missing(kept.get(*name)))
+    {
+        return Err(Refusal::invalid(format!(
+            "the parameter '{name}' is required"
+        )));
     }
     for (name, value) in &kept {
         check(value, &model.properties[name])
@@ -30,7 +37,9 @@ pub(crate) fn parse(model: &Model, body: Map<String, Value>) -> Result<Inputs, R
 }
 
 fn is_missing(value: Option<&Value>) -> bool {
-    value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()) || *value == json!([]))
+    value.is_none_or(|value| {
+        value.as_str().is_some_and(|text| text.trim().is_empty()) || *value == json!([])
+    })
 }
 
 fn check(value: &Value, property: &Value) -> Result<(), String> {
@@ -39,13 +48,21 @@ fn check(value: &Value, property: &Value) -> Result<(), String> {
         Some("integer") => value.is_i64() || value.is_u64(),
         Some("number") => value.is_number(),
         Some("boolean") => value.is_boolean(),
-        Some("array") => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+        Some("array") => value
+            .as_array()
+            .is_some_and(|items| items.iter().all(Value::is_string)),
         _ => true,
     };
     if !fits {
-        return Err(format!("must be of type {}", property["type"].as_str().unwrap_or_default()));
+        return Err(format!(
+            "must be of type {}",
+            property["type"].as_str().unwrap_or_default()
+        ));
     }
-    if property["enum"].as_array().is_some_and(|allowed| !allowed.contains(value)) {
+    if property["enum"]
+        .as_array()
+        .is_some_and(|allowed| !allowed.contains(value))
+    {
         return Err(format!("must be one of {}", property["enum"]));
     }
     check_range(value, property)
@@ -60,15 +77,25 @@ fn check_range(value: &Value, property: &Value) -> Result<(), String> {
     let too_small = property[least].as_f64().is_some_and(|limit| size < limit);
     let too_large = property[most].as_f64().is_some_and(|limit| size > limit);
     if too_small || too_large {
-        return Err(format!("must lie between {} and {}", property[least], property[most]));
+        return Err(format!(
+            "must lie between {} and {}",
+            property[least], property[most]
+        ));
     }
     Ok(())
 }
 
 fn pictures(inputs: &Map<String, Value>) -> Vec<String> {
     let one = inputs.get("image").into_iter();
-    let many = inputs.get("images").and_then(Value::as_array).into_iter().flatten();
-    let chosen = one.chain(many).filter_map(Value::as_str).filter(|text| !text.trim().is_empty());
+    let many = inputs
+        .get("images")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let chosen = one
+        .chain(many)
+        .filter_map(Value::as_str)
+        .filter(|text| !text.trim().is_empty());
     chosen.map(str::to_owned).collect()
 }
 
@@ -77,7 +104,11 @@ fn shorten(value: &mut Value) {
         Value::String(text) if text.len() > KEPT_TEXT_BYTES_MAX => {
             let length = text.len();
             // The head of a `data:` URI says what it was.
-            text.truncate(text.get(..256).and_then(|head| head.find(',')).map_or(0, |comma| comma + 1));
+            text.truncate(
+                text.get(..256)
+                    .and_then(|head| head.find(','))
+                    .map_or(0, |comma| comma + 1),
+            );
             text.push_str(&format!("…({length} bytes)"));
             text.shrink_to_fit();
         }

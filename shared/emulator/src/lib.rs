@@ -1,6 +1,10 @@
-//! The provider's API on one machine, with faults to order. It edits real pixels and never pretends to be the model.
+//! The provider's API on one machine, with faults to order. It edits real pixels and never pretends
+//! to be the model.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 mod args;
 mod catalogue;

@@ -13,9 +13,14 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(number: Option<usize>, size: Option<usize>) -> Result<Self, Refusal> {
-        let page = Self { number: number.unwrap_or(1), size: size.unwrap_or(PAGE_SIZE_DEFAULT) };
+        let page = Self {
+            number: number.unwrap_or(1),
+            size: size.unwrap_or(PAGE_SIZE_DEFAULT),
+        };
         if page.number == 0 || page.size == 0 || page.size > PAGE_SIZE_MAX {
-            return Err(Refusal::invalid(format!("page counts from 1, page_size goes from 1 to {PAGE_SIZE_MAX}")));
+            return Err(Refusal::invalid(format!(
+                "page counts from 1, page_size goes from 1 to {PAGE_SIZE_MAX}"
+            )));
         }
         Ok(page)
     }

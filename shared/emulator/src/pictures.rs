@@ -1,4 +1,5 @@
-//! The way to pictures that lie elsewhere. The emulator has none of its own: whoever starts it says whom it may call.
+//! The way to pictures that lie elsewhere. The emulator has none of its own: whoever starts it says
+//! whom it may call.
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use url::Url;
 
 /// Fetches pictures that runs name by their address.
 pub trait PictureFetcher: fmt::Debug + Send + Sync {
-    /// The whole body of a 200 of at most so many bytes, following no redirect; `None` for whatever else happens.
+    /// The whole body of a 200 of at most so many bytes, following no redirect; `None` for whatever
+    /// else happens.
     fn fetch(&self, url: Url, bytes_max: usize) -> BoxFuture<'_, Option<Bytes>>;
 }

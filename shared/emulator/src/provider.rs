@@ -76,11 +76,16 @@ impl Provider {
     }
 
     /// Takes a run: from here on it is paid.
-    pub(crate) fn accept(self: &Arc<Self>, run: Run, pictures: Vec<String>) -> Result<Arc<Run>, Full> {
+    pub(crate) fn accept(
+        self: &Arc<Self>,
+        run: Run,
+        pictures: Vec<String>,
+    ) -> Result<Arc<Run>, Full> {
         let run = Arc::new(run);
         self.runs.insert(run.clone())?;
         self.under_way.begin();
-        self.spent_micro_usd.fetch_add(run.price_micro_usd, Ordering::Relaxed);
+        self.spent_micro_usd
+            .fetch_add(run.price_micro_usd, Ordering::Relaxed);
         let working = work(self.clone(), run.clone(), pictures);
         tokio::spawn(self.stop.clone().run_until_cancelled_owned(working));
         Ok(run)
@@ -97,17 +102,30 @@ impl Provider {
 
     pub(crate) fn file(&self, path: &str) -> Option<File> {
         match path.ends_with("/0.png") && path.starts_with("outputs/") {
-            true => Some(File { bytes: Bytes::from_static(TINY_PNG), content_type: "image/png".to_owned() }),
+            true => Some(File {
+                bytes: Bytes::from_static(TINY_PNG),
+                content_type: "image/png".to_owned(),
+            }),
             false => self.files.get(path),
         }
     }
 
     pub(crate) fn count(&self, what: &'static str) {
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+        *self
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(what)
+            .or_default() += 1;
     }
 
     pub(crate) fn counted(&self, what: &str) -> u64 {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).get(what).copied().unwrap_or(0)
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(what)
+            .copied()
+            .unwrap_or(0)
     }
 }
 

@@ -15,7 +15,11 @@ struct Envelope {
 
 /// 200 with `data`.
 pub(crate) fn success(data: Value) -> Response {
-    let envelope = Envelope { code: 200, message: "success", data };
+    let envelope = Envelope {
+        code: 200,
+        message: "success",
+        data,
+    };
     Json(envelope).into_response()
 }
 
@@ -28,7 +32,10 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self {
+            status,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {

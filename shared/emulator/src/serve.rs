@@ -23,12 +23,18 @@ impl IntoResponse for HangUp {
 }
 
 /// An error makes the listener drop the connection without a word.
-pub(crate) async fn answer(router: Router, request: Request<RequestBody>) -> io::Result<Response<Body>> {
+pub(crate) async fn answer(
+    router: Router,
+    request: Request<RequestBody>,
+) -> io::Result<Response<Body>> {
     let answered: Result<_, Infallible> = router.oneshot(request.map(Body::new)).await;
     let mut response = answered.unwrap_or_else(|never| match never {});
     if response.extensions().get::<HangUp>().is_some() {
         return Err(io::Error::other("hung up (emulated)"));
     }
-    response.headers_mut().insert(HeaderName::from_static("x-fluxgate-emulator"), HeaderValue::from_static("1"));
+    response.headers_mut().insert(
+        HeaderName::from_static("x-fluxgate-emulator"),
+        HeaderValue::from_static("1"),
+    );
     Ok(response)
 }

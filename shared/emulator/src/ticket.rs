@@ -40,6 +40,10 @@ impl Tickets {
     }
 
     pub(crate) fn take(&self, token: &str) -> Option<Ticket> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_token.remove(token)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_token
+            .remove(token)
     }
 }

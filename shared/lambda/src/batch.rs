@@ -36,7 +36,10 @@ pub async fn serve(consumer: Consumer) -> Result<(), InitError> {
 
 /// How long a batch may take, so that there is time left to answer.
 fn remaining(deadline: SystemTime) -> Duration {
-    deadline.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(ANSWER_TIME)
+    deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default()
+        .saturating_sub(ANSWER_TIME)
 }
 
 const ANSWER_TIME: Duration = Duration::from_secs(3);
@@ -44,7 +47,13 @@ const ANSWER_TIME: Duration = Duration::from_secs(3);
 impl Consumer {
     /// The messages that must come again. The platform deletes the others.
     pub async fn work(&self, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
-        let worked = join_all(event.records.into_iter().map(|message| self.one(message, deadline))).await;
+        let worked = join_all(
+            event
+                .records
+                .into_iter()
+                .map(|message| self.one(message, deadline)),
+        )
+        .await;
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = worked.into_iter().flatten().collect();
         response
@@ -55,17 +64,26 @@ impl Consumer {
         let why = match timeout_at(deadline, self.settle(message)).await {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.with_causes(),
-            // Without this the platform would end the function, and the messages that are done would come again too.
+            // Without this the platform would end the function, and the messages that are done
+            // would come again too.
             Err(_) => "the function's time is over".to_owned(),
         };
-        tracing::error!(lane = self.lane.as_str(), message.id = id, error = why, "a message comes again");
+        tracing::error!(
+            lane = self.lane.as_str(),
+            message.id = id,
+            error = why,
+            "a message comes again"
+        );
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = id;
         Some(failure)
     }
 
     async fn settle(&self, message: SqsMessage) -> Result<()> {
-        let count = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let count = message
+            .attributes
+            .get("ApproximateReceiveCount")
+            .and_then(|count| count.parse().ok());
         let record = Record {
             body: message.body.unwrap_or_default(),
             receipt_handle: message.receipt_handle.unwrap_or_default(),

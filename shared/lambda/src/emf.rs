@@ -1,4 +1,5 @@
-//! The core's metric events, added up over one invocation and printed in CloudWatch's embedded metric format.
+//! The core's metric events, added up over one invocation and printed in CloudWatch's embedded
+//! metric format.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -42,8 +43,14 @@ impl<S: Subscriber> Layer<S> for MetricLayer {
         let mut metric = Metric::default();
         event.record(&mut metric);
         let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = pending.entry(metric.dimension).or_default().entry(metric.name);
-        let sum = sum.or_insert_with(|| Sum { unit: metric.unit.clone(), values: Vec::new() });
+        let sum = pending
+            .entry(metric.dimension)
+            .or_default()
+            .entry(metric.name);
+        let sum = sum.or_insert_with(|| Sum {
+            unit: metric.unit.clone(),
+            values: Vec::new(),
+        });
         match (metric.unit.as_str(), sum.values.first_mut()) {
             ("Count", Some(total)) => *total += metric.value,
             _ => sum.values.push(metric.value),
@@ -76,7 +83,10 @@ impl Visit for Metric {
 }
 
 /// Prints what was collected since the last time, one line for each dimension.
-#[expect(clippy::print_stdout, reason = "CloudWatch reads metrics from the function's standard output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "CloudWatch reads metrics from the function's standard output"
+)]
 pub(crate) fn flush() {
     let pending = std::mem::take(&mut *PENDING.lock().unwrap_or_else(PoisonError::into_inner));
     for (dimension, sums) in pending {
@@ -86,13 +96,24 @@ pub(crate) fn flush() {
     }
 }
 
-/// As many lines as the metric with the most values needs: CloudWatch drops one that holds more of them than it takes, without a word.
+/// As many lines as the metric with the most values needs: CloudWatch drops one that holds more of
+/// them than it takes, without a word.
 fn lines(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Vec<Value> {
-    let parts = sums.values().map(|sum| sum.values.len().div_ceil(VALUES_MAX)).max().unwrap_or(0);
+    let parts = sums
+        .values()
+        .map(|sum| sum.values.len().div_ceil(VALUES_MAX))
+        .max()
+        .unwrap_or(0);
     let part = |n: usize| {
-        let of = |sum: &Sum| sum.values.chunks(VALUES_MAX).nth(n).map(|values| (sum.unit.clone(), values.to_vec()));
-        let sums =
-            sums.iter().filter_map(|(name, sum)| of(sum).map(|(unit, values)| (name.clone(), Sum { unit, values })));
+        let of = |sum: &Sum| {
+            sum.values
+                .chunks(VALUES_MAX)
+                .nth(n)
+                .map(|values| (sum.unit.clone(), values.to_vec()))
+        };
+        let sums = sums.iter().filter_map(|(name, sum)| {
+            of(sum).map(|(unit, values)| (name.clone(), Sum { unit, values }))
+        });
         line(dimension, &sums.collect(), at_ms)
     };
     (0..parts).map(part).collect()
@@ -100,13 +121,27 @@ fn lines(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Vec
 
 fn line(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Value {
     let names: Vec<&str> = dimension.iter().map(|(name, _)| *name).collect();
-    let metrics: Vec<Value> = sums.iter().map(|(name, sum)| json!({ "Name": name, "Unit": sum.unit })).collect();
+    let metrics: Vec<Value> = sums
+        .iter()
+        .map(|(name, sum)| json!({ "Name": name, "Unit": sum.unit }))
+        .collect();
     let mut line = Map::new();
     let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics });
-    line.insert("_aws".to_owned(), json!({ "Timestamp": at_ms, "CloudWatchMetrics": [directive] }));
-    line.extend(dimension.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))));
+    line.insert(
+        "_aws".to_owned(),
+        json!({ "Timestamp": at_ms, "CloudWatchMetrics": [directive] }),
+    );
+    line.extend(
+        dimension
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))),
+    );
     line.extend(sums.iter().map(|(name, sum)| {
-        let value = if let [one] = sum.values[..] { Value::from(one) } else { Value::from(sum.values.clone()) };
+        let value = if let [one] = sum.values[..] {
+            Value::from(one)
+        } else {
+            Value::from(sum.values.clone())
+        };
         (name.clone(), value)
     }));
     Value::Object(line)
@@ -130,7 +165,10 @@ mod tests {
         });
 
         let pending = std::mem::take(&mut *PENDING.lock().unwrap());
-        let lines: Vec<Value> = pending.iter().flat_map(|(dimension, sums)| lines(dimension, sums, 7)).collect();
+        let lines: Vec<Value> = pending
+            .iter()
+            .flat_map(|(dimension, sums)| lines(dimension, sums, 7))
+            .collect();
 
         assert_eq!(
             lines,
@@ -146,14 +184,29 @@ mod tests {
     #[test]
     fn a_metric_of_many_values_is_told_in_lines_that_cloudwatch_takes() {
         let (held, stuck): (Vec<i64>, _) = ((1..=201).collect(), vec![0]);
-        let sum = |unit: &str, values| Sum { unit: unit.to_owned(), values };
-        let sums = BTreeMap::from([("Held".to_owned(), sum("None", held)), ("Stuck".to_owned(), sum("Count", stuck))]);
+        let sum = |unit: &str, values| Sum {
+            unit: unit.to_owned(),
+            values,
+        };
+        let sums = BTreeMap::from([
+            ("Held".to_owned(), sum("None", held)),
+            ("Stuck".to_owned(), sum("Count", stuck)),
+        ]);
 
         let lines = lines(&None, &sums, 7);
 
-        let told: Vec<usize> = lines.iter().map(|line| line["Held"].as_array().map_or(1, Vec::len)).collect();
+        let told: Vec<usize> = lines
+            .iter()
+            .map(|line| line["Held"].as_array().map_or(1, Vec::len))
+            .collect();
         assert_eq!(told, [100, 100, 1]);
-        assert_eq!((&lines[0]["Stuck"], lines[1].get("Stuck")), (&json!(0), None));
-        assert_eq!(lines[1]["_aws"]["CloudWatchMetrics"][0]["Metrics"], json!([{ "Name": "Held", "Unit": "None" }]));
+        assert_eq!(
+            (&lines[0]["Stuck"], lines[1].get("Stuck")),
+            (&json!(0), None)
+        );
+        assert_eq!(
+            lines[1]["_aws"]["CloudWatchMetrics"][0]["Metrics"],
+            json!([{ "Name": "Held", "Unit": "None" }])
+        );
     }
 }

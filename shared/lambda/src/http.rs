@@ -25,8 +25,8 @@ pub fn learning_base_url(router: Router, gateway: Arc<Gateway>) -> Router {
     router.layer(from_fn_with_state(gateway, learn))
 }
 
-/// A router for callers that the platform has authenticated with IAM, and whose ARN the audit log tells. It refuses all others,
-/// should its URL ever be deployed without that.
+/// A router for callers that the platform has authenticated with IAM, and whose ARN the audit log
+/// tells. It refuses all others, should its URL ever be deployed without that.
 pub fn iam_only(router: Router) -> Router {
     router.layer(from_fn(refuse_strangers))
 }
@@ -49,7 +49,9 @@ async fn learn(State(gateway): State<Arc<Gateway>>, request: Request, next: Next
 
 async fn refuse_strangers(mut request: Request, next: Next) -> Response {
     let caller = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref().and_then(|by| by.iam.as_ref()),
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.authorizer.as_ref().and_then(|by| by.iam.as_ref())
+        }
         _ => None,
     };
     let Some(caller) = caller else {
@@ -57,7 +59,9 @@ async fn refuse_strangers(mut request: Request, next: Next) -> Response {
         return StatusCode::FORBIDDEN.into_response();
     };
     // Of what the platform tells, the ARN says most.
-    let name = [&caller.user_arn, &caller.user_id, &caller.account_id].into_iter().find_map(Option::as_deref);
+    let name = [&caller.user_arn, &caller.user_id, &caller.account_id]
+        .into_iter()
+        .find_map(Option::as_deref);
     let actor = Actor::new(name.unwrap_or("iam"));
     request.extensions_mut().insert(actor);
     next.run(request).await

@@ -1,8 +1,13 @@
-//! What the seven Lambda functions are made of: their environment, their wiring, and the three ways they are woken.
+//! What the seven Lambda functions are made of: their environment, their wiring, and the three ways
+//! they are woken.
 //!
-//! A function is its wiring and one of [`http`], [`batch`] and [`schedule`]; nothing here decides anything about a task.
+//! A function is its wiring and one of [`http`], [`batch`] and [`schedule`]; nothing here decides
+//! anything about a task.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 pub mod batch;
 pub mod config;

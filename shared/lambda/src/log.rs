@@ -8,7 +8,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::emf::MetricLayer;
 use crate::init::InitError;
 
-/// These log whole requests when asked to talk more, signed URLs and tokens included: they are never asked.
+/// These log whole requests when asked to talk more, signed URLs and tokens included: they are
+/// never asked.
 const QUIET: [&str; 10] = [
     "aws_sdk_dynamodb",
     "aws_sdk_s3",
@@ -25,7 +26,9 @@ const QUIET: [&str; 10] = [
 /// Begins to log what the filter lets through, and to collect metrics.
 pub(crate) fn start(filter: &str) -> Result<(), InitError> {
     let bad = |_| {
-        let text = format!("FLUXGATE_LOG: '{filter}' is no log filter; use 'info' or 'warn,fluxgate_core=debug'");
+        let text = format!(
+            "FLUXGATE_LOG: '{filter}' is no log filter; use 'info' or 'warn,fluxgate_core=debug'"
+        );
         InitError::new(text)
     };
     let targets: Targets = filter.parse().map_err(bad)?;
@@ -33,9 +36,18 @@ pub(crate) fn start(filter: &str) -> Result<(), InitError> {
         .with_targets(QUIET.map(|target| (target, LevelFilter::WARN)))
         .with_target("lambda_runtime", LevelFilter::WARN)
         .with_target(fluxgate_core::metric::TARGET, LevelFilter::OFF);
-    let lines = tracing_subscriber::fmt::layer().json().without_time().with_filter(targets);
-    let metrics = MetricLayer.with_filter(Targets::new().with_target(fluxgate_core::metric::TARGET, LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .without_time()
+        .with_filter(targets);
+    let metrics = MetricLayer
+        .with_filter(Targets::new().with_target(fluxgate_core::metric::TARGET, LevelFilter::INFO));
     // Already started: in a test that wires several functions in one process.
-    drop(tracing_subscriber::registry().with(lines).with(metrics).try_init());
+    drop(
+        tracing_subscriber::registry()
+            .with(lines)
+            .with(metrics)
+            .try_init(),
+    );
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
-/// `ADDRESS:PORT`, or `NAME:PORT`, whose name is looked up now. What is neither is refused with what to write instead.
+/// `ADDRESS:PORT`, or `NAME:PORT`, whose name is looked up now. What is neither is refused with
+/// what to write instead.
 pub fn listen_address(text: &str) -> io::Result<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -14,11 +15,19 @@ pub fn listen_address(text: &str) -> io::Result<SocketAddr> {
         return Err(bad(text));
     }
     let found = (name, port).to_socket_addrs().map_err(|error| {
-        io::Error::new(error.kind(), format!("'{name}' has no address; write one, such as 127.0.0.1:{port} ({error})"))
+        io::Error::new(
+            error.kind(),
+            format!("'{name}' has no address; write one, such as 127.0.0.1:{port} ({error})"),
+        )
     })?;
     let found: Vec<SocketAddr> = found.collect();
     // A name with both, such as localhost, is mostly called over IPv4.
-    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied().ok_or_else(|| bad(text))
+    found
+        .iter()
+        .find(|address| address.is_ipv4())
+        .or(found.first())
+        .copied()
+        .ok_or_else(|| bad(text))
 }
 
 fn bad(text: &str) -> io::Error {
@@ -34,13 +43,25 @@ mod tests {
 
     #[test]
     fn an_address_may_be_a_name_and_what_is_none_is_refused_with_one() {
-        assert_eq!(listen_address("localhost:8080").unwrap(), SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert_eq!(
+            listen_address("localhost:8080").unwrap(),
+            SocketAddr::from(([127, 0, 0, 1], 8080))
+        );
         assert_eq!(listen_address("[::1]:0").unwrap().port(), 0);
-        for text in
-            ["8080", ":8080", "localhost", "localhost:http", "http://127.0.0.1:8080", "127.0.0.1:80800", "::1:x"]
-        {
+        for text in [
+            "8080",
+            ":8080",
+            "localhost",
+            "localhost:http",
+            "http://127.0.0.1:8080",
+            "127.0.0.1:80800",
+            "::1:x",
+        ] {
             let why = listen_address(text).unwrap_err().to_string();
-            assert!(why.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"), "{text:?}: {why}");
+            assert!(
+                why.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"),
+                "{text:?}: {why}"
+            );
         }
     }
 }

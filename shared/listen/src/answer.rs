@@ -12,7 +12,8 @@ use crate::body::RequestBody;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a connection is dropped. Of one type whatever the cause, for the compiler loses the lifetime of a boxed one.
+/// Why a connection is dropped. Of one type whatever the cause, for the compiler loses the lifetime
+/// of a boxed one.
 #[derive(Debug)]
 pub(crate) struct Broken(pub(crate) BoxError);
 

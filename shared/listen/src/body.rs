@@ -13,8 +13,8 @@ use crate::answer::{BoxError, Broken};
 use crate::connection::{Connection, InHand};
 use crate::patience::Patience;
 
-/// A request's body. It fails with [`io::ErrorKind::TimedOut`] when the client is too slow; time in which nobody asks for more of
-/// it is not the client's.
+/// A request's body. It fails with [`io::ErrorKind::TimedOut`] when the client is too slow; time in
+/// which nobody asks for more of it is not the client's.
 #[derive(Debug)]
 pub struct RequestBody {
     incoming: Incoming,
@@ -25,7 +25,12 @@ pub struct RequestBody {
 
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
-        Self { incoming, patience: Patience::for_body(&connection.registry.bounds), connection, ended: false }
+        Self {
+            incoming,
+            patience: Patience::for_body(&connection.registry.bounds),
+            connection,
+            ended: false,
+        }
     }
 }
 
@@ -41,7 +46,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let body = self.get_mut();
         match Pin::new(&mut body.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -55,7 +63,9 @@ impl Body for RequestBody {
             Poll::Pending => {
                 ready!(body.patience.poll_over(cx));
                 let text = "the client sends its body too slowly";
-                Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, text).into())))
+                Poll::Ready(Some(Err(
+                    io::Error::new(io::ErrorKind::TimedOut, text).into()
+                )))
             }
         }
     }
@@ -83,11 +93,17 @@ enum Content<B> {
 
 impl<B> ResponseBody<B> {
     pub(crate) fn answer(body: B, in_hand: InHand) -> Self {
-        Self { content: Content::Answer(body), _in_hand: in_hand }
+        Self {
+            content: Content::Answer(body),
+            _in_hand: in_hand,
+        }
     }
 
     pub(crate) fn refusal(text: &'static str, in_hand: InHand) -> Self {
-        Self { content: Content::Refusal(Some(text)), _in_hand: in_hand }
+        Self {
+            content: Content::Refusal(Some(text)),
+            _in_hand: in_hand,
+        }
     }
 }
 
@@ -95,9 +111,14 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.content {
-            Content::Answer(body) => Pin::new(body).poll_frame(cx).map_err(|error| Broken(error.into())),
+            Content::Answer(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|error| Broken(error.into())),
             Content::Refusal(text) => {
                 let text = text.take().map(|text| Bytes::from_static(text.as_bytes()));
                 Poll::Ready(text.map(|text| Ok(Frame::data(text))))

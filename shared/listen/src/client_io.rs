@@ -1,5 +1,5 @@
-//! A connection's socket as hyper uses it: tells when a client begins to speak and when it has its whole answer, gives up one
-//! that does not read, and closes so that an early answer arrives.
+//! A connection's socket as hyper uses it: tells when a client begins to speak and when it has its
+//! whole answer, gives up one that does not read, and closes so that an early answer arrives.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,11 +23,24 @@ pub(crate) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, bounds: &ConnectionBounds) -> Self {
-        Self { stream: TokioIo::new(stream), connection, patience: Patience::for_stalls(bounds), linger: None }
+    pub(crate) fn new(
+        stream: TcpStream,
+        connection: Arc<Connection>,
+        bounds: &ConnectionBounds,
+    ) -> Self {
+        Self {
+            stream: TokioIo::new(stream),
+            connection,
+            patience: Patience::for_stalls(bounds),
+            linger: None,
+        }
     }
 
-    fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(bytes)) => {
                 self.patience.moved(bytes);
@@ -36,14 +49,21 @@ impl ClientIo {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.patience.poll_over(cx));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads its answer too slowly")))
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client reads its answer too slowly",
+                )))
             }
         }
     }
 }
 
 impl Read for ClientIo {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         let client = self.get_mut();
         let read = Pin::new(&mut client.stream).poll_read(cx, buf);
         if read.is_ready() {
@@ -54,7 +74,11 @@ impl Read for ClientIo {
 }
 
 impl Write for ClientIo {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let client = self.get_mut();
         let written = Pin::new(&mut client.stream).poll_write(cx, buf);
         client.written(cx, written)
@@ -89,7 +113,9 @@ impl Write for ClientIo {
         if client.linger.is_none() {
             ready!(Pin::new(&mut client.stream).poll_shutdown(cx))?;
         }
-        let linger = client.linger.get_or_insert_with(|| Linger::new(client.connection.left_unread()));
+        let linger = client
+            .linger
+            .get_or_insert_with(|| Linger::new(client.connection.left_unread()));
         linger.poll_over(client.stream.inner_mut(), cx).map(Ok)
     }
 }

@@ -21,7 +21,8 @@ use crate::registry::Registry;
 /// Of hyper's buffers, each of which grows up to it.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// What the registry knows of a connection. All of it changes under the registry's lock, but for `head_since_ms` and `answered`.
+/// What the registry knows of a connection. All of it changes under the registry's lock, but for
+/// `head_since_ms` and `answered`.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) registry: Arc<Registry>,
@@ -57,9 +58,11 @@ impl Connection {
 
     /// Bytes came.
     pub(crate) fn heard(&self) {
-        let is_first = self.ticket.load(Ordering::Relaxed) != 0 && self.head_since_ms.load(Ordering::Relaxed) == 0;
+        let is_first = self.ticket.load(Ordering::Relaxed) != 0
+            && self.head_since_ms.load(Ordering::Relaxed) == 0;
         if is_first {
-            self.head_since_ms.store(self.registry.now_ms(), Ordering::Relaxed);
+            self.head_since_ms
+                .store(self.registry.now_ms(), Ordering::Relaxed);
         }
     }
 
@@ -88,7 +91,10 @@ impl InHand {
     /// `None`: the connection has just been given up.
     fn begin(connection: &Arc<Connection>) -> Option<Self> {
         connection.unread.store(false, Ordering::Relaxed);
-        connection.registry.begins(connection).then(|| Self(connection.clone()))
+        connection
+            .registry
+            .begins(connection)
+            .then(|| Self(connection.clone()))
     }
 }
 
@@ -138,7 +144,9 @@ async fn requests<A: Answer>(
                     Ok(response) => Ok(response.map(|body| ResponseBody::answer(body, in_hand))),
                     Err(error) => Err(Broken(error)),
                 },
-                Some((in_hand, Err(refusal))) => Ok(refusal.map(|text| ResponseBody::refusal(text, in_hand))),
+                Some((in_hand, Err(refusal))) => {
+                    Ok(refusal.map(|text| ResponseBody::refusal(text, in_hand)))
+                }
                 None => Err(Broken("it was given up as its request came".into())),
             }
         })

@@ -1,9 +1,13 @@
-//! One server loop for every listener: HTTP/1.1 over TCP, with a bound on whatever a client may hold or let us wait for.
+//! One server loop for every listener: HTTP/1.1 over TCP, with a bound on whatever a client may
+//! hold or let us wait for.
 //!
-//! hyper speaks the protocol; here are the connections: how many, from whom, for how long, and how they end. It knows none of
-//! Fluxgate's other crates.
+//! hyper speaks the protocol; here are the connections: how many, from whom, for how long, and how
+//! they end. It knows none of Fluxgate's other crates.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 mod address;
 mod answer;

@@ -1,5 +1,5 @@
-//! The end of a connection whose client still sends: what was answered before a body was read would be lost in the reset that
-//! unread bytes cause. So what comes is dropped for a while.
+//! The end of a connection whose client still sends: what was answered before a body was read would
+//! be lost in the reset that unread bytes cause. So what comes is dropped for a while.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -24,7 +24,11 @@ pub(crate) struct Linger {
 
 impl Linger {
     pub(crate) fn new(expects_more: bool) -> Self {
-        Self { expects_more, bytes: 0, timer: Box::pin(sleep(LINGER_MAX)) }
+        Self {
+            expects_more,
+            bytes: 0,
+            timer: Box::pin(sleep(LINGER_MAX)),
+        }
     }
 
     /// Ready when nothing comes any more, or too much, or for too long.

@@ -18,7 +18,8 @@ use crate::connection::{serve, until};
 use crate::peer::Peer;
 use crate::registry::{Registry, TurnedAway};
 
-/// Connections that the system may hold for us until we accept them; it takes less where it allows less.
+/// Connections that the system may hold for us until we accept them; it takes less where it allows
+/// less.
 const BACKLOG: u32 = 4_096;
 /// After a failed accept, which is mostly a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -39,7 +40,11 @@ pub(crate) enum Phase {
 
 /// Listens on an address of TCP.
 pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
     // A restart need not wait for the connections of the one before.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
@@ -59,7 +64,11 @@ pub struct Listening {
 
 impl Listening {
     /// Serves on the current tokio runtime.
-    pub fn start<A: Answer>(listener: TcpListener, bounds: ConnectionBounds, answer: A) -> io::Result<Self> {
+    pub fn start<A: Answer>(
+        listener: TcpListener,
+        bounds: ConnectionBounds,
+        answer: A,
+    ) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         let registry = Arc::new(Registry::new(bounds));
         let (phase, _) = watch::channel(Phase::Serving);
@@ -72,22 +81,30 @@ impl Listening {
             phase: phase.subscribe(),
         };
         let accepting = tokio::spawn(accepting.run(listener));
-        Ok(Self { addr, phase, accepting, connections, registry })
+        Ok(Self {
+            addr,
+            phase,
+            accepting,
+            connections,
+            registry,
+        })
     }
 
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Accepts no more, closes whoever has no request in hand, and waits for the rest. What is left at the deadline is cut; then
-    /// the answer is false.
+    /// Accepts no more, closes whoever has no request in hand, and waits for the rest. What is left
+    /// at the deadline is cut; then the answer is false.
     pub async fn stop(mut self, deadline: Instant) -> bool {
         self.phase.send_replace(Phase::Stopping);
         // It ends at once, and a panic in it has been reported.
         let _ = (&mut self.accepting).await;
         self.registry.cut_waiting();
         self.connections.close();
-        tokio::time::timeout_at(deadline, self.connections.wait()).await.is_ok()
+        tokio::time::timeout_at(deadline, self.connections.wait())
+            .await
+            .is_ok()
     }
 }
 
@@ -132,10 +149,13 @@ impl<A: Answer> Accepting<A> {
 
     fn accepted(&self, stream: TcpStream, from: SocketAddr) {
         let (cut, registration) = AbortHandle::new_pair();
-        let Some(admitted) = self.registry.admit(Peer::of(from.ip()), cut) else { return refuse(stream) };
+        let Some(admitted) = self.registry.admit(Peer::of(from.ip()), cut) else {
+            return refuse(stream);
+        };
         let (answer, phase) = (self.answer.clone(), self.phase.clone());
         let serving = async move { serve(stream, admitted.0.clone(), answer, phase).await };
-        self.connections.spawn(Abortable::new(serving, registration));
+        self.connections
+            .spawn(Abortable::new(serving, registration));
     }
 
     async fn not_accepted(&self, error: &io::Error) {

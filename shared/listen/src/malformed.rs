@@ -8,8 +8,13 @@ pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response<&'static str>>
     let (status, text) = fault(request.version(), request.headers())?;
     let mut response = Response::new(text);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     Some(response)
 }
 
@@ -18,16 +23,35 @@ fn fault(version: Version, headers: &HeaderMap) -> Option<(StatusCode, &'static 
     match headers.get_all(HOST).iter().count() {
         1 => {}
         0 if version < Version::HTTP_11 => {}
-        0 => return Some((StatusCode::BAD_REQUEST, "a request of HTTP/1.1 must have a Host header\n")),
-        _ => return Some((StatusCode::BAD_REQUEST, "send one Host header; these are several\n")),
+        0 => {
+            return Some((
+                StatusCode::BAD_REQUEST,
+                "a request of HTTP/1.1 must have a Host header\n",
+            ));
+        }
+        _ => {
+            return Some((
+                StatusCode::BAD_REQUEST,
+                "send one Host header; these are several\n",
+            ));
+        }
     }
     // RFC 9112, section 6.1: hyper reads the last coding alone.
-    let codings =
-        headers.get_all(TRANSFER_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
-    let is_read =
-        codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none();
-    (!is_read).then_some((StatusCode::NOT_IMPLEMENTED, "of the transfer codings only 'chunked' is read, alone\n"))
+    let codings = headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty());
+    let is_read = codings
+        .next()
+        .is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none();
+    (!is_read).then_some((
+        StatusCode::NOT_IMPLEMENTED,
+        "of the transfer codings only 'chunked' is read, alone\n",
+    ))
 }
 
 #[cfg(test)]
@@ -36,7 +60,9 @@ mod tests {
 
     fn status(version: Version, lines: &[(&'static str, &'static str)]) -> Option<u16> {
         let request = Request::builder().version(version);
-        let request = lines.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = lines.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
         refusal(&request.body(()).unwrap()).map(|response| response.status().as_u16())
     }
 
@@ -45,7 +71,11 @@ mod tests {
         let host = ("host", "a.example");
 
         assert_eq!(status(Version::HTTP_11, &[host]), None);
-        assert_eq!(status(Version::HTTP_11, &[("host", "")]), None, "what has no authority has an empty one");
+        assert_eq!(
+            status(Version::HTTP_11, &[("host", "")]),
+            None,
+            "what has no authority has an empty one"
+        );
         assert_eq!(status(Version::HTTP_11, &[]), Some(400));
         assert_eq!(status(Version::HTTP_10, &[]), None);
         for version in [Version::HTTP_10, Version::HTTP_11] {
@@ -57,13 +87,24 @@ mod tests {
     fn a_body_is_in_chunks_or_whole_and_coded_in_no_other_way() {
         let coded = |values: &[&'static str]| {
             let codings = values.iter().map(|value| ("transfer-encoding", *value));
-            status(Version::HTTP_11, &[("host", "a")].into_iter().chain(codings).collect::<Vec<_>>())
+            status(
+                Version::HTTP_11,
+                &[("host", "a")]
+                    .into_iter()
+                    .chain(codings)
+                    .collect::<Vec<_>>(),
+            )
         };
 
         for read in [&[][..], &["chunked"], &["Chunked"], &[" chunked ,"]] {
             assert_eq!(coded(read), None, "{read:?}");
         }
-        for unread in [&["gzip, chunked"][..], &["gzip", "chunked"], &["chunked, chunked"], &["identity"]] {
+        for unread in [
+            &["gzip, chunked"][..],
+            &["gzip", "chunked"],
+            &["chunked, chunked"],
+            &["identity"],
+        ] {
             assert_eq!(coded(unread), Some(501), "{unread:?}");
         }
     }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::bounds::ConnectionBounds;
 
-/// Credit that waiting uses up and bytes win back. It never grows above what it began with, so that who was fast at first
-/// cannot be slow for long.
+/// Credit that waiting uses up and bytes win back. It never grows above what it began with, so that
+/// who was fast at first cannot be slow for long.
 #[derive(Debug)]
 struct Pace {
     credit: Duration,
@@ -23,7 +23,12 @@ impl Pace {
     fn new(bounds: &ConnectionBounds) -> Self {
         let credit = bounds.stall_timeout();
         let bytes_per_second_min = bounds.bytes_per_second_min.max(1);
-        Self { credit, credit_max: credit, bytes_per_second_min, waiting_since: None }
+        Self {
+            credit,
+            credit_max: credit,
+            bytes_per_second_min,
+            waiting_since: None,
+        }
     }
 
     /// The client lets us wait; until when it may.
@@ -33,9 +38,13 @@ impl Pace {
 
     fn moved(&mut self, now: Instant, bytes: usize) {
         if let Some(since) = self.waiting_since.take() {
-            self.credit = self.credit.saturating_sub(now.saturating_duration_since(since));
+            self.credit = self
+                .credit
+                .saturating_sub(now.saturating_duration_since(since));
         }
-        let won = Duration::from_micros((bytes as u64).saturating_mul(1_000_000) / self.bytes_per_second_min);
+        let won = Duration::from_micros(
+            (bytes as u64).saturating_mul(1_000_000) / self.bytes_per_second_min,
+        );
         self.credit = self.credit.saturating_add(won).min(self.credit_max);
     }
 }
@@ -51,12 +60,19 @@ pub(crate) struct Patience {
 impl Patience {
     /// For a whole body that must be there in time, too.
     pub(crate) fn for_body(bounds: &ConnectionBounds) -> Self {
-        Self { until: Some(Instant::now() + bounds.body_timeout()), ..Self::for_stalls(bounds) }
+        Self {
+            until: Some(Instant::now() + bounds.body_timeout()),
+            ..Self::for_stalls(bounds)
+        }
     }
 
     /// For stalls alone.
     pub(crate) fn for_stalls(bounds: &ConnectionBounds) -> Self {
-        Self { pace: Pace::new(bounds), until: None, timer: None }
+        Self {
+            pace: Pace::new(bounds),
+            until: None,
+            timer: None,
+        }
     }
 
     /// To be asked whenever the client lets us wait. Ready when it has done so for too long.

@@ -9,7 +9,9 @@ pub(crate) struct Peer(IpAddr);
 impl Peer {
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into()),
+            IpAddr::V6(v6) => {
+                Self(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into())
+            }
             v4 => Self(v4),
         }
     }

@@ -55,18 +55,28 @@ impl Drop for Admitted {
 
 impl Registry {
     pub(crate) fn new(bounds: ConnectionBounds) -> Self {
-        Self { bounds, epoch: Instant::now(), open: Mutex::default() }
+        Self {
+            bounds,
+            epoch: Instant::now(),
+            open: Mutex::default(),
+        }
     }
 
     /// Never 0.
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(self.epoch.elapsed().as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 
     /// `None`: there is no place for it.
     pub(crate) fn admit(self: &Arc<Self>, peer: Peer, cut: AbortHandle) -> Option<Admitted> {
         let mut open = self.lock();
-        let has_place = if open.by_peer.get(&peer).is_some_and(|count| *count >= self.bounds.open_per_address_max) {
+        let has_place = if open
+            .by_peer
+            .get(&peer)
+            .is_some_and(|count| *count >= self.bounds.open_per_address_max)
+        {
             open.shed_oldest_of(peer)
         } else {
             open.count < self.bounds.open_max || open.shed_oldest()
@@ -119,7 +129,12 @@ impl Registry {
     /// Gives up whoever is late with a head, or idle for too long.
     pub(crate) fn cut_late(&self, now_ms: u64) {
         let mut open = self.lock();
-        let late: Vec<_> = open.waiting.values().filter(|waiting| self.is_late(waiting, now_ms)).cloned().collect();
+        let late: Vec<_> = open
+            .waiting
+            .values()
+            .filter(|waiting| self.is_late(waiting, now_ms))
+            .cloned()
+            .collect();
         late.iter().for_each(|connection| open.give_up(connection));
     }
 
@@ -137,14 +152,19 @@ impl Registry {
 
     fn is_late(&self, waiting: &Connection, now_ms: u64) -> bool {
         let (since_ms, bound_ms) = match waiting.head_since_ms.load(Relaxed) {
-            0 => (waiting.waiting_since_ms.load(Relaxed), self.bounds.idle_timeout_ms),
+            0 => (
+                waiting.waiting_since_ms.load(Relaxed),
+                self.bounds.idle_timeout_ms,
+            ),
             head_ms => (head_ms, self.bounds.head_timeout_ms),
         };
         now_ms.saturating_sub(since_ms) >= bound_ms
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().expect("no code panics while it holds the lock")
+        self.open
+            .lock()
+            .expect("no code panics while it holds the lock")
     }
 }
 
@@ -155,7 +175,8 @@ impl Open {
         connection.waiting_since_ms.store(now_ms, Relaxed);
         connection.head_since_ms.store(0, Relaxed);
         self.waiting.insert(self.last_ticket, connection.clone());
-        self.waiting_by_peer.insert((connection.peer, self.last_ticket));
+        self.waiting_by_peer
+            .insert((connection.peer, self.last_ticket));
     }
 
     fn waits_no_more(&mut self, connection: &Connection) {
@@ -170,12 +191,18 @@ impl Open {
     }
 
     fn shed_oldest_of(&mut self, peer: Peer) -> bool {
-        let oldest = self.waiting_by_peer.range((peer, 0)..=(peer, Ticket::MAX)).next().map(|(_, ticket)| *ticket);
+        let oldest = self
+            .waiting_by_peer
+            .range((peer, 0)..=(peer, Ticket::MAX))
+            .next()
+            .map(|(_, ticket)| *ticket);
         self.shed(oldest)
     }
 
     fn shed(&mut self, ticket: Option<Ticket>) -> bool {
-        let Some(connection) = ticket.and_then(|ticket| self.waiting.get(&ticket).cloned()) else { return false };
+        let Some(connection) = ticket.and_then(|ticket| self.waiting.get(&ticket).cloned()) else {
+            return false;
+        };
         self.turned_away.shed += 1;
         self.give_up(&connection);
         true
@@ -207,11 +234,18 @@ mod tests {
     use super::*;
 
     fn registry(open_max: usize, open_per_address_max: usize) -> Arc<Registry> {
-        Arc::new(Registry::new(ConnectionBounds { open_max, open_per_address_max, ..ConnectionBounds::default() }))
+        Arc::new(Registry::new(ConnectionBounds {
+            open_max,
+            open_per_address_max,
+            ..ConnectionBounds::default()
+        }))
     }
 
     fn from(registry: &Arc<Registry>, last: u8) -> Option<Admitted> {
-        registry.admit(Peer::of([192, 0, 2, last].into()), AbortHandle::new_pair().0)
+        registry.admit(
+            Peer::of([192, 0, 2, last].into()),
+            AbortHandle::new_pair().0,
+        )
     }
 
     fn is_cut(admitted: &Admitted) -> bool {
@@ -221,15 +255,30 @@ mod tests {
     #[tokio::test]
     async fn one_too_many_takes_the_place_of_the_one_that_waits_longest() {
         let registry = registry(3, 3);
-        let (busy, oldest, younger) =
-            (from(&registry, 1).unwrap(), from(&registry, 2).unwrap(), from(&registry, 3).unwrap());
+        let (busy, oldest, younger) = (
+            from(&registry, 1).unwrap(),
+            from(&registry, 2).unwrap(),
+            from(&registry, 3).unwrap(),
+        );
         assert!(registry.begins(&busy.0));
 
         let new = from(&registry, 4).unwrap();
 
-        assert_eq!([&busy, &oldest, &younger, &new].map(is_cut), [false, true, false, false]);
-        assert!(!registry.begins(&oldest.0), "what was given up begins nothing");
-        assert_eq!(registry.take_turned_away(), TurnedAway { shed: 1, refused: 0 });
+        assert_eq!(
+            [&busy, &oldest, &younger, &new].map(is_cut),
+            [false, true, false, false]
+        );
+        assert!(
+            !registry.begins(&oldest.0),
+            "what was given up begins nothing"
+        );
+        assert_eq!(
+            registry.take_turned_away(),
+            TurnedAway {
+                shed: 1,
+                refused: 0
+            }
+        );
     }
 
     #[tokio::test]
@@ -238,26 +287,42 @@ mod tests {
         let (first, second) = (from(&registry, 1).unwrap(), from(&registry, 2).unwrap());
         assert!(registry.begins(&first.0) && registry.begins(&second.0));
         assert!(from(&registry, 3).is_none());
-        assert_eq!(registry.take_turned_away(), TurnedAway { shed: 0, refused: 1 });
+        assert_eq!(
+            registry.take_turned_away(),
+            TurnedAway {
+                shed: 0,
+                refused: 1
+            }
+        );
 
         drop(first);
         let third = from(&registry, 3).unwrap();
         registry.waits(&second.0);
         let fourth = from(&registry, 4).unwrap();
 
-        assert_eq!([&second, &third, &fourth].map(is_cut), [false, true, false], "the second began to wait last");
+        assert_eq!(
+            [&second, &third, &fourth].map(is_cut),
+            [false, true, false],
+            "the second began to wait last"
+        );
     }
 
     #[tokio::test]
     async fn one_address_takes_its_own_places_and_nobody_else_s() {
         let registry = registry(10, 2);
-        let (other, first, second) =
-            (from(&registry, 1).unwrap(), from(&registry, 2).unwrap(), from(&registry, 2).unwrap());
+        let (other, first, second) = (
+            from(&registry, 1).unwrap(),
+            from(&registry, 2).unwrap(),
+            from(&registry, 2).unwrap(),
+        );
         assert!(registry.begins(&second.0));
 
         let third = from(&registry, 2).unwrap();
 
-        assert_eq!([&other, &first, &second, &third].map(is_cut), [false, true, false, false]);
+        assert_eq!(
+            [&other, &first, &second, &third].map(is_cut),
+            [false, true, false, false]
+        );
         assert!(registry.begins(&third.0));
         assert!(from(&registry, 2).is_none());
         assert!(from(&registry, 3).is_some());
@@ -288,7 +353,11 @@ mod tests {
         registry.cut_late(start_ms + 20_000);
         assert_eq!(all.map(is_cut), [true, false, true, false]);
         registry.cut_late(start_ms + 75_000);
-        assert_eq!(all.map(is_cut), [true, true, true, false], "a request in hand is never late");
+        assert_eq!(
+            all.map(is_cut),
+            [true, true, true, false],
+            "a request in hand is never late"
+        );
     }
 
     #[tokio::test]
@@ -300,6 +369,14 @@ mod tests {
         drop(all);
 
         let open = registry.lock();
-        assert_eq!((open.count, open.by_peer.len(), open.waiting.len(), open.waiting_by_peer.len()), (0, 0, 0, 0));
+        assert_eq!(
+            (
+                open.count,
+                open.by_peer.len(),
+                open.waiting.len(),
+                open.waiting_by_peer.len()
+            ),
+            (0, 0, 0, 0)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Sends one signed callback through the guard. When to try again, and what a status means, is the core's to say.
+//! Sends one signed callback through the guard. When to try again, and what a status means, is the
+//! core's to say.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::failure::describe;
 use crate::guard::{GuardedClient, GuardedRequest, refusal};
 use crate::retry_after::retry_after_ms;
 
-/// So much of an answer is read, so that the connection can be used again; a longer answer costs its connection.
+/// So much of an answer is read, so that the connection can be used again; a longer answer costs
+/// its connection.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// [`CallbackSender`] over HTTP.
@@ -26,8 +28,16 @@ impl HttpCallbackSender {
     }
 
     fn request(&self, outgoing: CallbackRequest) -> Result<GuardedRequest> {
-        let CallbackRequest { tenant, url, headers, body, timeout_ms } = outgoing;
-        let request = self.client.request_of(&tenant, Method::POST, url.url().clone())?;
+        let CallbackRequest {
+            tenant,
+            url,
+            headers,
+            body,
+            timeout_ms,
+        } = outgoing;
+        let request = self
+            .client
+            .request_of(&tenant, Method::POST, url.url().clone())?;
         let filled = request.with(|request| {
             request
                 .header(CONTENT_TYPE, "application/json")
@@ -45,21 +55,31 @@ impl CallbackSender for HttpCallbackSender {
     async fn send(&self, outgoing: CallbackRequest) -> SendOutcome {
         let request = match self.request(outgoing) {
             Ok(request) => request,
-            Err(error) => return SendOutcome::Failed { reason: error.message },
+            Err(error) => {
+                return SendOutcome::Failed {
+                    reason: error.message,
+                };
+            }
         };
         match request.send().await {
             Ok(response) => answered(response).await,
-            Err(error) => SendOutcome::Failed { reason: reason(&error) },
+            Err(error) => SendOutcome::Failed {
+                reason: reason(&error),
+            },
         }
     }
 }
 
-/// The status is the answer. A body that stalls or breaks after it, within the same time-out, takes nothing back.
+/// The status is the answer. A body that stalls or breaks after it, within the same time-out, takes
+/// nothing back.
 async fn answered(response: Response) -> SendOutcome {
     let status = response.status().as_u16();
     let retry_after_ms = retry_after_ms(response.headers());
     drain(response).await;
-    SendOutcome::Answered { status, retry_after_ms }
+    SendOutcome::Answered {
+        status,
+        retry_after_ms,
+    }
 }
 
 async fn drain(mut response: Response) {

@@ -1,4 +1,5 @@
-//! Why an exchange failed, in words that may be shown to a tenant: no URL, no header, no body, no address.
+//! Why an exchange failed, in words that may be shown to a tenant: no URL, no header, no body, no
+//! address.
 
 use std::error::Error as StdError;
 use std::io;
@@ -8,8 +9,11 @@ use crate::guard::Unresolved;
 const TLS_TEXT_CHARS_MAX: usize = 160;
 
 /// The first cause of this type, however deep.
-pub(crate) fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
+pub(crate) fn cause<'a, T: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a T> {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .find_map(|error| error.downcast_ref())
 }
 
 /// What happened, as the end of a sentence whose subject is the server.
@@ -50,11 +54,20 @@ fn unreachable_because(error: &reqwest::Error) -> String {
 
 /// hyper-rustls wraps one `io::Error` into another, and `source` leads past what is wrapped.
 fn innermost(error: &io::Error) -> &io::Error {
-    std::iter::successors(Some(error), |error| (*error).get_ref()?.downcast_ref()).last().unwrap_or(error)
+    std::iter::successors(Some(error), |error| (*error).get_ref()?.downcast_ref())
+        .last()
+        .unwrap_or(error)
 }
 
 fn tls_failure(io: Option<&io::Error>) -> String {
-    let detail = io.and_then(io::Error::get_ref).map(ToString::to_string).unwrap_or_default();
-    let detail: String = detail.chars().filter(|c| !c.is_control()).take(TLS_TEXT_CHARS_MAX).collect();
+    let detail = io
+        .and_then(io::Error::get_ref)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let detail: String = detail
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(TLS_TEXT_CHARS_MAX)
+        .collect();
     format!("failed the TLS handshake: {detail}")
 }

@@ -1,9 +1,13 @@
 //! The ways out over HTTP: callbacks, outputs, key sets, and the provider's API.
 //!
-//! What a tenant or the provider names goes through the one guarded client; the provider's API itself is named by the operator
-//! and has a client of its own. Nothing here decides what an answer means for a task: that is the core's.
+//! What a tenant or the provider names goes through the one guarded client; the provider's API
+//! itself is named by the operator and has a client of its own. Nothing here decides what an answer
+//! means for a task: that is the core's.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 mod body;
 mod callback;

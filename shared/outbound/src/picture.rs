@@ -1,4 +1,5 @@
-//! Fetches a picture among the inputs, for an emulator that stands in the provider's place: whatever address a tenant named.
+//! Fetches a picture among the inputs, for an emulator that stands in the provider's place:
+//! whatever address a tenant named.
 
 use std::time::Duration;
 
@@ -21,20 +22,30 @@ impl HttpPictureFetcher {
         Self { client }
     }
 
-    /// GETs one picture. Kind `Invalid` for a forbidden address, `TooLarge` over `bytes_max`, else `Unavailable` for whatever is
-    /// not a 200 with all its bytes within `timeout_ms`.
+    /// GETs one picture. Kind `Invalid` for a forbidden address, `TooLarge` over `bytes_max`, else
+    /// `Unavailable` for whatever is not a 200 with all its bytes within `timeout_ms`.
     pub async fn get(&self, url: Url, bytes_max: usize, timeout_ms: u64) -> Result<Bytes> {
-        let request = self.client.request(Method::GET, url)?.timeout(Duration::from_millis(timeout_ms));
+        let request = self
+            .client
+            .request(Method::GET, url)?
+            .timeout(Duration::from_millis(timeout_ms));
         let response = request.send().await.map_err(|error| failed(&error))?;
         if response.status() != StatusCode::OK {
-            return Err(unavailable(&format!("answered {}", response.status().as_u16())));
+            return Err(unavailable(&format!(
+                "answered {}",
+                response.status().as_u16()
+            )));
         }
-        let body = read(response, bytes_max).await.map_err(|unread| match unread {
-            Unread::TooLarge => {
-                Error::new(Kind::TooLarge, "picture_too_large", format!("the picture is over {bytes_max} bytes"))
-            }
-            Unread::Broken(error) => failed(&error),
-        })?;
+        let body = read(response, bytes_max)
+            .await
+            .map_err(|unread| match unread {
+                Unread::TooLarge => Error::new(
+                    Kind::TooLarge,
+                    "picture_too_large",
+                    format!("the picture is over {bytes_max} bytes"),
+                ),
+                Unread::Broken(error) => failed(&error),
+            })?;
         Ok(body.freeze())
     }
 }
@@ -44,5 +55,8 @@ fn failed(error: &reqwest::Error) -> Error {
 }
 
 fn unavailable(what: &str) -> Error {
-    Error::unavailable("picture_unavailable", format!("the picture's server {what}"))
+    Error::unavailable(
+        "picture_unavailable",
+        format!("the picture's server {what}"),
+    )
 }

@@ -4,9 +4,13 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// How long to wait from now, in milliseconds; zero for a date that has passed, `None` without a readable header.
+/// How long to wait from now, in milliseconds; zero for a date that has passed, `None` without a
+/// readable header.
 pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
-    parse(headers.get(RETRY_AFTER)?.to_str().ok()?.trim(), Timestamp::now())
+    parse(
+        headers.get(RETRY_AFTER)?.to_str().ok()?.trim(),
+        Timestamp::now(),
+    )
 }
 
 fn parse(text: &str, now: Timestamp) -> Option<u64> {

@@ -25,9 +25,12 @@ impl Roots {
     }
 }
 
-/// As reqwest would set it up for HTTP/1.1, but with anchors that need no parsing: a hundred certificates take a millisecond.
+/// As reqwest would set it up for HTTP/1.1, but with anchors that need no parsing: a hundred
+/// certificates take a millisecond.
 fn bundled() -> ClientConfig {
-    let anchors = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let anchors = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .expect("aws-lc-rs has suites for the versions that are safe")
@@ -46,6 +49,9 @@ mod tests {
     fn the_compiled_in_anchors_are_taken() {
         assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 100);
 
-        Roots::Bundled.trusted_by(reqwest::Client::builder()).build().unwrap();
+        Roots::Bundled
+            .trusted_by(reqwest::Client::builder())
+            .build()
+            .unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! One tenant's bucket as one operation sees it: its name, whose it must be, and as whom it is used.
+//! One tenant's bucket as one operation sees it: its name, whose it must be, and as whom it is
+//! used.
 
 use aws_sdk_s3::Client;
 use fluxgate_core::tenant::Destination;
@@ -15,6 +16,11 @@ pub(super) struct Bucket<'a> {
 impl<'a> Bucket<'a> {
     pub(super) fn new(client: &'a Client, destination: &'a Destination, caller: Caller) -> Self {
         let owner = destination.owner().map(String::from);
-        Self { client, name: &destination.bucket, owner, caller }
+        Self {
+            client,
+            name: &destination.bucket,
+            owner,
+            caller,
+        }
     }
 }

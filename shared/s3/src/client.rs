@@ -5,7 +5,9 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Config, Region, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{
+    BehaviorVersion, Config, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
 
 use super::{S3Limits, S3StoreSettings};
 
@@ -17,7 +19,9 @@ pub(super) fn client(settings: S3StoreSettings) -> Client {
         .credentials_provider(settings.credentials)
         .force_path_style(settings.force_path_style)
         .timeout_config(timeouts(settings.limits))
-        .retry_config(RetryConfig::standard().with_max_attempts(settings.limits.attempts_max.max(1)))
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(settings.limits.attempts_max.max(1)),
+        )
         // The digest of every object is known before its put: the SDK need not compute another.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);

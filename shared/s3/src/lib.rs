@@ -1,7 +1,10 @@
-//! The tenants' buckets over S3: conditional puts that the server verifies, and presigned URLs. One adapter for AWS and for one
-//! machine, which speaks S3 to itself.
+//! The tenants' buckets over S3: conditional puts that the server verifies, and presigned URLs. One
+//! adapter for AWS and for one machine, which speaks S3 to itself.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on panics"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
 
 mod bucket;
 mod client;
@@ -94,27 +97,46 @@ impl S3ObjectStore {
     pub fn new(settings: S3StoreSettings) -> Self {
         let limits = settings.limits;
         let signer = S3Signer::new(S3SignerSettings {
-            endpoint: settings.public_endpoint.clone().or_else(|| settings.endpoint.clone()),
+            endpoint: settings
+                .public_endpoint
+                .clone()
+                .or_else(|| settings.endpoint.clone()),
             region: settings.region.clone(),
             credentials: settings.credentials.clone(),
             force_path_style: settings.force_path_style,
         });
-        Self { client: client::client(settings), signer, limits }
+        Self {
+            client: client::client(settings),
+            signer,
+            limits,
+        }
     }
 
     /// One that assumes tenants' roles.
     #[must_use]
     pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
-        Self { signer: self.signer.with_roles(roles), ..self }
+        Self {
+            signer: self.signer.with_roles(roles),
+            ..self
+        }
     }
 }
 
 #[async_trait]
 impl ObjectStore for S3ObjectStore {
-    async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored> {
+    async fn put_new(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+        object: NewObject,
+    ) -> Result<Stored> {
         let caller = self.signer.caller(destination, tenant).await?;
         let bucket = Bucket::new(&self.client, destination, caller);
-        if self.limits.multipart_over_bytes.is_some_and(|most| object.bytes > most) {
+        if self
+            .limits
+            .multipart_over_bytes
+            .is_some_and(|most| object.bytes > most)
+        {
             return Box::pin(multipart::put_new(&bucket, object, self.limits)).await;
         }
         put::put_new(&bucket, object).await
@@ -123,7 +145,13 @@ impl ObjectStore for S3ObjectStore {
 
 #[async_trait]
 impl LinkSigner for S3ObjectStore {
-    async fn presign(&self, tenant: &TenantId, to: &Destination, output: &Output, link: LinkTerms) -> Result<String> {
+    async fn presign(
+        &self,
+        tenant: &TenantId,
+        to: &Destination,
+        output: &Output,
+        link: LinkTerms,
+    ) -> Result<String> {
         self.signer.presign(tenant, to, output, link).await
     }
 }

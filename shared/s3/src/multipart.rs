@@ -1,7 +1,9 @@
-//! The conditional put of a large object, in parts, of which one at a time is in memory. S3 checks each part by its SHA-256; the
-//! whole is digested on the way, since S3 has no SHA-256 of an object that came in parts.
+//! The conditional put of a large object, in parts, of which one at a time is in memory. S3 checks
+//! each part by its SHA-256; the whole is digested on the way, since S3 has no SHA-256 of an object
+//! that came in parts.
 //!
-//! An upload that was cut off leaves parts behind that nobody sees and everybody pays: a bucket's lifecycle rule removes them.
+//! An upload that was cut off leaves parts behind that nobody sees and everybody pays: a bucket's
+//! lifecycle rule removes them.
 
 use std::time::Duration;
 
@@ -23,8 +25,13 @@ use super::refusal::{Refusal, refusal, unavailable};
 /// The most that S3 takes.
 const PARTS_MAX: u64 = 10_000;
 
-pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject, limits: S3Limits) -> Result<Stored> {
-    // Something large is not sent only to hear that it is there. A look that is refused says nothing: writing decides.
+pub(super) async fn put_new(
+    bucket: &Bucket<'_>,
+    object: NewObject,
+    limits: S3Limits,
+) -> Result<Stored> {
+    // Something large is not sent only to hear that it is there. A look that is refused says
+    // nothing: writing decides.
     match existing(bucket, object.key.clone()).await {
         Ok(found) => return Ok(Stored::Existing(found)),
         Err(error) if error.is(Reason::KeyTaken) => return Err(error),
@@ -65,9 +72,18 @@ impl<'a> Upload<'a> {
             .content_type(&object.content_type)
             .set_content_disposition(object.content_disposition.map(str::to_owned))
             .customize();
-        let created = Box::pin(bucket.caller.does(create).send()).await.map_err(|error| refusal(&error, bucket));
-        let id = created.map_err(|refusal| refusal.error(bucket))?.upload_id.ok_or_else(|| unavailable(bucket))?;
-        Ok(Self { bucket, key: object.key.clone(), id })
+        let created = Box::pin(bucket.caller.does(create).send())
+            .await
+            .map_err(|error| refusal(&error, bucket));
+        let id = created
+            .map_err(|refusal| refusal.error(bucket))?
+            .upload_id
+            .ok_or_else(|| unavailable(bucket))?;
+        Ok(Self {
+            bucket,
+            key: object.key.clone(),
+            id,
+        })
     }
 
     /// All parts, one after the other, and the end that makes them an object.
@@ -84,7 +100,9 @@ impl<'a> Upload<'a> {
             parts.push(self.send_part(parts.len() + 1, part).await?);
         }
         if whole.finish() != object.sha256 {
-            return Err(unavailable(self.bucket).source("the bytes sent are not those that were digested").into());
+            return Err(unavailable(self.bucket)
+                .source("the bytes sent are not those that were digested")
+                .into());
         }
         self.complete(parts).await
     }
@@ -106,8 +124,14 @@ impl<'a> Upload<'a> {
             .body(part.into())
             .customize()
             .disable_payload_signing();
-        let sent = Box::pin(bucket.caller.does(upload).send()).await.map_err(|error| refusal(&error, bucket))?;
-        Ok(CompletedPart::builder().part_number(number).checksum_sha256(checksum).set_e_tag(sent.e_tag).build())
+        let sent = Box::pin(bucket.caller.does(upload).send())
+            .await
+            .map_err(|error| refusal(&error, bucket))?;
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .checksum_sha256(checksum)
+            .set_e_tag(sent.e_tag)
+            .build())
     }
 
     async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), Refusal> {
@@ -120,7 +144,11 @@ impl<'a> Upload<'a> {
             .key(&self.key)
             .upload_id(&self.id)
             .if_none_match("*")
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+            .multipart_upload(
+                CompletedMultipartUpload::builder()
+                    .set_parts(Some(parts))
+                    .build(),
+            )
             .customize();
         let completed = Box::pin(bucket.caller.does(complete).send()).await;
         completed.map(drop).map_err(|error| refusal(&error, bucket))
@@ -151,7 +179,10 @@ impl Source {
     async fn open(body: &ObjectBody) -> Result<Self> {
         match body {
             ObjectBody::Memory(bytes) => Ok(Self::Memory(bytes.clone())),
-            ObjectBody::File(path) => File::open(path.as_ref().as_ref()).await.map(Self::File).map_err(unreadable),
+            ObjectBody::File(path) => File::open(path.as_ref().as_ref())
+                .await
+                .map(Self::File)
+                .map_err(unreadable),
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fluxgate_core::{Error, Result};
 
-/// URLs are dated back to the start of their minute, so that one asked for again and again stays the same and can be cached.
+/// URLs are dated back to the start of their minute, so that one asked for again and again stays
+/// the same and can be cached.
 const STEP_S: u64 = 60;
 /// The longest that SigV4 allows.
 const EXPIRES_MAX_S: u64 = 7 * 24 * 60 * 60;
@@ -17,23 +18,35 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// For at least as long as asked, and a minute longer at most; but never beyond the keys that sign.
-    pub(super) fn of(expires_ms: u64, now: SystemTime, keys_expire: Option<SystemTime>) -> Result<Self> {
+    /// For at least as long as asked, and a minute longer at most; but never beyond the keys that
+    /// sign.
+    pub(super) fn of(
+        expires_ms: u64,
+        now: SystemTime,
+        keys_expire: Option<SystemTime>,
+    ) -> Result<Self> {
         let expires_s = expires_ms.div_ceil(1000);
         if expires_s > EXPIRES_MAX_S {
-            return Err(Error::invalid("presign_too_long", "a presigned URL works for 7 days at most"));
+            return Err(Error::invalid(
+                "presign_too_long",
+                "a presigned URL works for 7 days at most",
+            ));
         }
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let start = UNIX_EPOCH + Duration::from_secs(now_s - now_s % STEP_S);
         let wanted = Duration::from_secs((expires_s + STEP_S).min(EXPIRES_MAX_S));
-        let signed = keys_expire.map_or(wanted, |end| end.duration_since(start).unwrap_or_default());
+        let signed =
+            keys_expire.map_or(wanted, |end| end.duration_since(start).unwrap_or_default());
         let expires = wanted.min(signed).max(Duration::from_secs(1));
         Ok(Self { start, expires })
     }
 }
 
 pub(super) fn unsigned() -> Error {
-    Error::internal("presign_failed", "a URL could not be signed; look at the S3 settings")
+    Error::internal(
+        "presign_failed",
+        "a URL could not be signed; look at the S3 settings",
+    )
 }
 
 #[cfg(test)]
@@ -42,8 +55,18 @@ mod tests {
 
     #[test]
     fn a_url_works_for_as_long_as_asked_and_is_the_same_for_a_minute() {
-        let early = Validity::of(90_000, UNIX_EPOCH + Duration::from_secs(1_760_000_040), None).unwrap();
-        let late = Validity::of(90_000, UNIX_EPOCH + Duration::from_secs(1_760_000_099), None).unwrap();
+        let early = Validity::of(
+            90_000,
+            UNIX_EPOCH + Duration::from_secs(1_760_000_040),
+            None,
+        )
+        .unwrap();
+        let late = Validity::of(
+            90_000,
+            UNIX_EPOCH + Duration::from_secs(1_760_000_099),
+            None,
+        )
+        .unwrap();
 
         assert_eq!(early.start, late.start);
         assert_eq!(early.start, UNIX_EPOCH + Duration::from_secs(1_760_000_040));
@@ -65,7 +88,17 @@ mod tests {
     fn no_url_is_asked_to_outlive_what_sigv4_allows() {
         let week_ms = 7 * 24 * 60 * 60 * 1000;
 
-        assert_eq!(Validity::of(week_ms, SystemTime::now(), None).unwrap().expires, Duration::from_secs(EXPIRES_MAX_S));
-        assert_eq!(Validity::of(week_ms + 1, SystemTime::now(), None).unwrap_err().code, "presign_too_long");
+        assert_eq!(
+            Validity::of(week_ms, SystemTime::now(), None)
+                .unwrap()
+                .expires,
+            Duration::from_secs(EXPIRES_MAX_S)
+        );
+        assert_eq!(
+            Validity::of(week_ms + 1, SystemTime::now(), None)
+                .unwrap_err()
+                .code,
+            "presign_too_long"
+        );
     }
 }

@@ -21,7 +21,10 @@ pub(super) const SHA256: &str = "sha256";
 const PROVIDER_TYPE: &str = "provider-type";
 
 pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
-    let put = request(bucket, &object).await?.if_none_match("*").customize();
+    let put = request(bucket, &object)
+        .await?
+        .if_none_match("*")
+        .customize();
     // The checksum already binds the bytes; signing them would digest them once more.
     match Box::pin(bucket.caller.does(put.disable_payload_signing()).send()).await {
         Ok(_) => Ok(Stored::Created(created(bucket.name, object))),
@@ -32,12 +35,16 @@ pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<St
     }
 }
 
-/// For a key that stands for its bytes: what lies there can only be the same, and is written over. So the caller needs no right to
-/// look at it.
+/// For a key that stands for its bytes: what lies there can only be the same, and is written over.
+/// So the caller needs no right to look at it.
 pub(super) async fn put_named(bucket: &Bucket<'_>, object: &NewObject) -> Result<()> {
-    let put = request(bucket, object).await?.customize().disable_payload_signing();
+    let put = request(bucket, object)
+        .await?
+        .customize()
+        .disable_payload_signing();
     let sent = Box::pin(bucket.caller.does(put).send()).await;
-    sent.map(drop).map_err(|error| refusal(&error, bucket).error(bucket))
+    sent.map(drop)
+        .map_err(|error| refusal(&error, bucket).error(bucket))
 }
 
 async fn request(bucket: &Bucket<'_>, object: &NewObject) -> Result<PutObjectFluentBuilder> {
@@ -57,14 +64,22 @@ async fn request(bucket: &Bucket<'_>, object: &NewObject) -> Result<PutObjectFlu
 }
 
 pub(super) fn metadata(object: &NewObject) -> HashMap<String, String> {
-    let told = object.provider_type.clone().map(|told| (PROVIDER_TYPE.to_owned(), told));
-    [(SHA256.to_owned(), hex::encode(object.sha256))].into_iter().chain(told).collect()
+    let told = object
+        .provider_type
+        .clone()
+        .map(|told| (PROVIDER_TYPE.to_owned(), told));
+    [(SHA256.to_owned(), hex::encode(object.sha256))]
+        .into_iter()
+        .chain(told)
+        .collect()
 }
 
 async fn body(body: &ObjectBody) -> Result<ByteStream> {
     match body {
         ObjectBody::Memory(bytes) => Ok(ByteStream::from(bytes.clone())),
-        ObjectBody::File(path) => ByteStream::from_path(path.as_ref().as_ref()).await.map_err(unreadable),
+        ObjectBody::File(path) => ByteStream::from_path(path.as_ref().as_ref())
+            .await
+            .map_err(unreadable),
     }
 }
 
@@ -74,7 +89,8 @@ pub(super) fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Syn
 }
 
 pub(super) fn length(bytes: u64) -> Result<i64> {
-    i64::try_from(bytes).map_err(|error| Error::internal("object_too_large", "an object over 8 EiB").source(error))
+    i64::try_from(bytes)
+        .map_err(|error| Error::internal("object_too_large", "an object over 8 EiB").source(error))
 }
 
 pub(super) fn created(bucket: &str, object: NewObject) -> Output {
@@ -97,29 +113,45 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
         .key(&key)
         .checksum_mode(ChecksumMode::Enabled)
         .customize();
-    let head = Box::pin(bucket.caller.does(head).send()).await.map_err(|error| match refusal(&error, bucket) {
-        // The put said taken, the look says something else: whatever it is, it is in motion.
-        Refusal::Taken => {
-            Error::unavailable("bucket_unavailable", format!("bucket '{}' contradicts itself", bucket.name))
-        }
-        Refusal::Failed(error) => error,
-    })?;
+    let head = Box::pin(bucket.caller.does(head).send())
+        .await
+        .map_err(|error| match refusal(&error, bucket) {
+            // The put said taken, the look says something else: whatever it is, it is in motion.
+            Refusal::Taken => Error::unavailable(
+                "bucket_unavailable",
+                format!("bucket '{}' contradicts itself", bucket.name),
+            ),
+            Refusal::Failed(error) => error,
+        })?;
     let Some(sha256) = digest(&head) else {
-        let text =
-            format!("another object without a SHA-256 lies at '{key}' in bucket '{}'; move it away", bucket.name);
-        return Err(Error::unavailable("bucket_key_taken", text).because(Reason::KeyTaken).fault(Fault::Tenant));
+        let text = format!(
+            "another object without a SHA-256 lies at '{key}' in bucket '{}'; move it away",
+            bucket.name
+        );
+        return Err(Error::unavailable("bucket_key_taken", text)
+            .because(Reason::KeyTaken)
+            .fault(Fault::Tenant));
     };
     Ok(Output {
         bucket: bucket.name.to_owned(),
         key,
         sha256,
-        bytes: head.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
-        content_type: head.content_type().unwrap_or("application/octet-stream").to_owned(),
+        bytes: head
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok())
+            .unwrap_or(0),
+        content_type: head
+            .content_type()
+            .unwrap_or("application/octet-stream")
+            .to_owned(),
     })
 }
 
 /// From the metadata, else from the checksum that S3 keeps of a single put by itself.
 fn digest(head: &HeadObjectOutput) -> Option<String> {
-    let noted = head.metadata().and_then(|metadata| metadata.get(SHA256)).cloned();
+    let noted = head
+        .metadata()
+        .and_then(|metadata| metadata.get(SHA256))
+        .cloned();
     noted.or_else(|| BASE64.decode(head.checksum_sha256()?).ok().map(hex::encode))
 }

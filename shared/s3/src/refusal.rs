@@ -1,4 +1,5 @@
-//! What S3's errors mean for the caller. Texts name the bucket and S3's own code, never a URL, a key pair or S3's message.
+//! What S3's errors mean for the caller. Texts name the bucket and S3's own code, never a URL, a
+//! key pair or S3's message.
 
 use std::error::Error as StdError;
 
@@ -34,8 +35,13 @@ pub(super) fn refusal<E>(error: &SdkError<E>, bucket: &Bucket<'_>) -> Refusal
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+    let status = error
+        .raw_response()
+        .map(|response| response.status().as_u16());
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        .unwrap_or_default();
     let failed = |error: Error, cause: String| Refusal::Failed(error.source(cause));
     match (status, code) {
         (_, "PreconditionFailed" | "ConditionalRequestConflict") | (Some(412), _) => Refusal::Taken,
@@ -44,14 +50,17 @@ where
             failed(elsewhere(bucket), cause(error, status, code))
         }
         (_, code) if is_of_key(code) => failed(key_unusable(bucket), cause(error, status, code)),
-        (_, code) if OWN_KEYS.contains(&code) => failed(unavailable(bucket), cause(error, status, code)),
+        (_, code) if OWN_KEYS.contains(&code) => {
+            failed(unavailable(bucket), cause(error, status, code))
+        }
         (Some(401 | 403), _) => failed(denied(bucket), cause(error, status, code)),
         _ => failed(unavailable(bucket), cause(error, status, code)),
     }
 }
 
-/// Refusals of the keys that signed, or of this machine's clock: they were made by Fluxgate or by STS, and the tenant has no part in
-/// them. <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+/// Refusals of the keys that signed, or of this machine's clock: they were made by Fluxgate or by
+/// STS, and the tenant has no part in them.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 const OWN_KEYS: [&str; 7] = [
     "ExpiredToken",
     "InvalidAccessKeyId",
@@ -62,34 +71,52 @@ const OWN_KEYS: [&str; 7] = [
     "TokenRefreshRequired",
 ];
 
-/// The bucket encrypts with a key of the tenant's which is disabled, deleted or of another region. What KMS says of its own state
-/// passes. <https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors>
+/// The bucket encrypts with a key of the tenant's which is disabled, deleted or of another region.
+/// What KMS says of its own state passes.
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors>
 fn is_of_key(code: &str) -> bool {
-    let of_kms = code.strip_prefix("KMS.").map(|code| code.trim_end_matches("Exception"));
-    let passing = ["Throttling", "LimitExceeded", "KMSInternal", "DependencyTimeout", "KeyUnavailable"];
+    let of_kms = code
+        .strip_prefix("KMS.")
+        .map(|code| code.trim_end_matches("Exception"));
+    let passing = [
+        "Throttling",
+        "LimitExceeded",
+        "KMSInternal",
+        "DependencyTimeout",
+        "KeyUnavailable",
+    ];
     of_kms.is_some_and(|code| !passing.contains(&code))
 }
 
 fn key_unusable(bucket: &Bucket<'_>) -> Error {
-    let text =
-        format!("the KMS key of bucket '{}' cannot be used; enable it, or set another default encryption", bucket.name);
+    let text = format!(
+        "the KMS key of bucket '{}' cannot be used; enable it, or set another default encryption",
+        bucket.name
+    );
     Error::unavailable("bucket_key_unusable", text).fault(Fault::Tenant)
 }
 
 fn missing(bucket: &Bucket<'_>) -> Error {
-    let text = format!("bucket '{}' does not exist; create it, or correct the destination", bucket.name);
+    let text = format!(
+        "bucket '{}' does not exist; create it, or correct the destination",
+        bucket.name
+    );
     Error::unavailable("bucket_missing", text).fault(Fault::Tenant)
 }
 
 fn elsewhere(bucket: &Bucket<'_>) -> Error {
-    let text = format!("bucket '{}' is in another region than Fluxgate; name one in Fluxgate's region", bucket.name);
+    let text = format!(
+        "bucket '{}' is in another region than Fluxgate; name one in Fluxgate's region",
+        bucket.name
+    );
     Error::unavailable("bucket_elsewhere", text).fault(Fault::Tenant)
 }
 
 fn denied(bucket: &Bucket<'_>) -> Error {
     let (name, who) = (bucket.name, bucket.caller.name());
-    let mut text =
-        format!("bucket '{name}' refuses {who}; allow s3:PutObject and s3:GetObject, and the use of its KMS key");
+    let mut text = format!(
+        "bucket '{name}' refuses {who}; allow s3:PutObject and s3:GetObject, and the use of its KMS key"
+    );
     if let Some(owner) = &bucket.owner {
         text.push_str(&format!(", and whether account {owner} owns it"));
     }
@@ -97,7 +124,10 @@ fn denied(bucket: &Bucket<'_>) -> Error {
 }
 
 pub(super) fn unavailable(bucket: &Bucket<'_>) -> Error {
-    let text = format!("bucket '{}' could not be reached or written; it is tried again", bucket.name);
+    let text = format!(
+        "bucket '{}' could not be reached or written; it is tried again",
+        bucket.name
+    );
     Error::unavailable("bucket_unavailable", text)
 }
 

@@ -8,16 +8,24 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Error, Result};
 
-/// Assumes tenants' roles. Asked before each operation, so it keeps what it was given for as long as that is good.
+/// Assumes tenants' roles. Asked before each operation, so it keeps what it was given for as long
+/// as that is good.
 #[async_trait]
 pub trait RoleCredentials: Send + Sync {
-    /// Keys that act in the role. Kind `Unavailable` when it cannot be assumed now; the text tells the tenant what to look at.
+    /// Keys that act in the role. Kind `Unavailable` when it cannot be assumed now; the text tells
+    /// the tenant what to look at.
     async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials>;
 }
 
 /// Keys that never expire, for an S3 that hands out such.
 pub fn fixed_keys(access_key: &str, secret_key: &Secret) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Credentials::new(access_key, secret_key.expose(), None, None, "settings"))
+    SharedCredentialsProvider::new(Credentials::new(
+        access_key,
+        secret_key.expose(),
+        None,
+        None,
+        "settings",
+    ))
 }
 
 /// As whom one operation is done.
@@ -45,9 +53,14 @@ impl Caller {
     }
 
     /// The role's keys for this one operation; the client's own stay as they are.
-    pub(super) fn does<T, E, B>(&self, operation: CustomizableOperation<T, E, B>) -> CustomizableOperation<T, E, B> {
+    pub(super) fn does<T, E, B>(
+        &self,
+        operation: CustomizableOperation<T, E, B>,
+    ) -> CustomizableOperation<T, E, B> {
         match &self.role {
-            Some(keys) => operation.config_override(Config::builder().credentials_provider(keys.clone())),
+            Some(keys) => {
+                operation.config_override(Config::builder().credentials_provider(keys.clone()))
+            }
             None => operation,
         }
     }
@@ -69,7 +82,6 @@ impl Caller {
 }
 
 fn unsupported() -> Error {
-    let text =
-        "this installation assumes no roles; leave `role` out of the destination and let the bucket admit its own keys";
+    let text = "this installation assumes no roles; leave `role` out of the destination and let the bucket admit its own keys";
     Error::internal("role_unsupported", text)
 }

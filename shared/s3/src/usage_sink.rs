@@ -13,7 +13,8 @@ use super::{S3StoreSettings, client, put};
 
 const CONTENT_TYPE: &str = "application/x-ndjson";
 
-/// [`UsageSink`] on S3. It needs the right to put, and no other: a batch's name stands for its bytes.
+/// [`UsageSink`] on S3. It needs the right to put, and no other: a batch's name stands for its
+/// bytes.
 pub struct S3UsageSink {
     client: Client,
     destination: Destination,
@@ -24,13 +25,30 @@ impl S3UsageSink {
     /// Connects to nothing yet. The prefix has no slash at either end; empty: none.
     pub fn new(settings: S3StoreSettings, bucket: &str, prefix: &str) -> Self {
         let client = client::client(settings);
-        let (place, bucket, prefix) = (format!("s3://{bucket}/{prefix}"), bucket.to_owned(), prefix.to_owned());
-        Self { client, destination: Destination { bucket, prefix, role: None, bucket_owner: None }, place }
+        let (place, bucket, prefix) = (
+            format!("s3://{bucket}/{prefix}"),
+            bucket.to_owned(),
+            prefix.to_owned(),
+        );
+        Self {
+            client,
+            destination: Destination {
+                bucket,
+                prefix,
+                role: None,
+                bucket_owner: None,
+            },
+            place,
+        }
     }
 
     fn key(&self, name: &str) -> String {
         let prefix = &self.destination.prefix;
-        if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") }
+        if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        }
     }
 }
 

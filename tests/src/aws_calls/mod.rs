@@ -1,4 +1,5 @@
-//! What the functions ask of AWS, written down on its way: who, which operation, and what AWS would bill for it.
+//! What the functions ask of AWS, written down on its way: who, which operation, and what AWS would
+//! bill for it.
 
 mod units;
 
@@ -45,15 +46,25 @@ struct Way {
 
 impl AwsCalls {
     pub fn of(ministack: &str) -> Self {
-        Self { ministack: ministack.to_owned(), http: reqwest::Client::new(), calls: Arc::default() }
+        Self {
+            ministack: ministack.to_owned(),
+            http: reqwest::Client::new(),
+            calls: Arc::default(),
+        }
     }
 
     /// An endpoint for one function, which passes everything on.
     pub async fn endpoint_for(&self, function: &str) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let way = Way { calls: self.clone(), function: function.to_owned() };
-        let router = Router::new().fallback(pass).layer(axum::extract::DefaultBodyLimit::disable()).with_state(way);
+        let way = Way {
+            calls: self.clone(),
+            function: function.to_owned(),
+        };
+        let router = Router::new()
+            .fallback(pass)
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(way);
         tokio::spawn(axum::serve(listener, router).into_future());
         endpoint
     }
@@ -77,25 +88,45 @@ impl AwsCalls {
         counts
     }
 
-    async fn forward(&self, method: &Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> (u16, HeaderMap, Bytes) {
+    async fn forward(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> (u16, HeaderMap, Bytes) {
         let url = format!("{}{uri}", self.ministack);
-        let sent = self.http.request(method.clone(), url).headers(headers).body(body).send().await;
+        let sent = self
+            .http
+            .request(method.clone(), url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await;
         let answer = sent.expect("ministack answers");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        (status, headers, answer.bytes().await.expect("ministack ends its answers"))
+        (
+            status,
+            headers,
+            answer.bytes().await.expect("ministack ends its answers"),
+        )
     }
 
     /// Items as they lie in the table, for what a write is billed by.
     async fn items(&self, keys: &[(String, Value)]) -> Vec<Option<Value>> {
         let mut items = Vec::new();
         for (table, key) in keys {
-            let question = serde_json::json!({ "TableName": table, "Key": key, "ConsistentRead": true });
+            let question =
+                serde_json::json!({ "TableName": table, "Key": key, "ConsistentRead": true });
             let request = self
                 .http
                 .post(&self.ministack)
                 .header("x-amz-target", "DynamoDB_20120810.GetItem")
                 .header("content-type", "application/x-amz-json-1.0")
-                .header("authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request")
+                .header(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request",
+                )
                 .body(question.to_string());
             let answer: Value = request.send().await.unwrap().json().await.unwrap();
             items.push(answer.get("Item").cloned());
@@ -104,7 +135,13 @@ impl AwsCalls {
     }
 }
 
-async fn pass(State(way): State<Way>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn pass(
+    State(way): State<Way>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let action = action(&method, &uri, &headers, &body);
     let question: Value = serde_json::from_slice(&body).unwrap_or_default();
     let keys = write_keys(&action, &question);
@@ -113,7 +150,11 @@ async fn pass(State(way): State<Way>, method: Method, uri: Uri, headers: HeaderM
     let after = way.calls.items(&keys).await;
     let call = AwsCall {
         function: way.function.clone(),
-        read_units: read_units(&action, &question, &serde_json::from_slice(&answer).unwrap_or_default()),
+        read_units: read_units(
+            &action,
+            &question,
+            &serde_json::from_slice(&answer).unwrap_or_default(),
+        ),
         write_units: write_units(&action, &before, &after),
         is_fair: names_group(&question),
         action,
@@ -126,15 +167,22 @@ async fn pass(State(way): State<Way>, method: Method, uri: Uri, headers: HeaderM
 
 fn names_group(question: &Value) -> bool {
     let entries = question["Entries"].as_array().into_iter().flatten();
-    entries.chain([question]).any(|message| message["MessageGroupId"].is_string())
+    entries
+        .chain([question])
+        .any(|message| message["MessageGroupId"].is_string())
 }
 
 fn action(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> String {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     match target.split_once('.') {
         Some(("AmazonSQS", operation)) => format!("sqs:{operation}"),
         Some(("secretsmanager", operation)) => format!("secretsmanager:{operation}"),
-        Some((service, operation)) if service.starts_with("DynamoDB") => format!("dynamodb:{operation}"),
+        Some((service, operation)) if service.starts_with("DynamoDB") => {
+            format!("dynamodb:{operation}")
+        }
         _ if body.starts_with(b"Action=AssumeRole&") => "sts:AssumeRole".to_owned(),
         _ => s3_action(method, uri),
     }

@@ -2,7 +2,9 @@
 
 use fluxgate_core::app::check_books;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, Allowance, Budget, CountId, EntryKind, MicroUsd, Payment, RollOver, Zone};
+use fluxgate_core::money::{
+    Account, Allowance, Budget, CountId, EntryKind, MicroUsd, Payment, RollOver, Zone,
+};
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::task::{Admission, Failure, Signal, Task};
 use fluxgate_core::tenant::{Actor, AuditAction, AuditEntry};
@@ -19,10 +21,20 @@ pub const DECEMBER: Timestamp = Timestamp(1_796_299_200_000);
 /// Worth so many runs a month.
 pub fn budget(runs: i64, payment: Payment) -> Budget {
     let time_zone = Zone::parse("Europe/Berlin").expect("a time zone");
-    Budget { limit_micro_usd: MicroUsd(PRICE.0 * runs), time_zone, roll_over: RollOver::None, payment }
+    Budget {
+        limit_micro_usd: MicroUsd(PRICE.0 * runs),
+        time_zone,
+        roll_over: RollOver::None,
+        payment,
+    }
 }
 
-pub async fn set(stores: &Stores, tenant: &TenantId, budget: Option<Budget>, at: Timestamp) -> Result<Account> {
+pub async fn set(
+    stores: &Stores,
+    tenant: &TenantId,
+    budget: Option<Budget>,
+    at: Timestamp,
+) -> Result<Account> {
     let entry = AuditEntry {
         id: SystemEntropy.audit_id(now()),
         at,
@@ -41,7 +53,12 @@ pub fn at(tenant: &TenantId, moment: Timestamp) -> Admission {
 }
 
 async fn account(stores: &Stores, tenant: &TenantId) -> Account {
-    assert_eq!(check_books(&*stores.accounts, &*stores.tasks, tenant).await.unwrap(), []);
+    assert_eq!(
+        check_books(&*stores.accounts, &*stores.tasks, tenant)
+            .await
+            .unwrap(),
+        []
+    );
     stores.accounts.account(tenant).await.unwrap()
 }
 
@@ -55,12 +72,24 @@ async fn completed(stores: &Stores, task: &Task) {
 }
 
 async fn failed(stores: &Stores, task: &Task) {
-    stores.signal(task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+    stores
+        .signal(
+            task,
+            Signal::SubmitRefused(Failure::new(1401, "refused", "text")),
+        )
+        .await;
 }
 
 pub async fn a_run_over_the_month_s_budget_is_refused_and_writes_nothing(stores: Stores) {
     let tenant = stores.funded(5).await;
-    set(&stores, &tenant, Some(budget(2, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(2, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     let done = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     completed(&stores, &done).await;
     stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
@@ -69,69 +98,143 @@ pub async fn a_run_over_the_month_s_budget_is_refused_and_writes_nothing(stores:
 
     let error = stores.admit(third).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::InsufficientFunds, "budget_exhausted"));
-    assert!(error.message.contains("2026-11-30T23:00:00.000Z"), "{error}");
-    assert_eq!(stores.tasks.get(&tenant, &id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::InsufficientFunds, "budget_exhausted")
+    );
+    assert!(
+        error.message.contains("2026-11-30T23:00:00.000Z"),
+        "{error}"
+    );
+    assert_eq!(
+        stores.tasks.get(&tenant, &id).await.unwrap_err().kind,
+        Kind::NotFound
+    );
     let month = month(&stores, &tenant).await;
-    assert_eq!((month.spent, month.held, month.left()), (PRICE, PRICE, MicroUsd::ZERO));
-    assert_eq!(account(&stores, &tenant).await.available, MicroUsd(PRICE.0 * 3));
+    assert_eq!(
+        (month.spent, month.held, month.left()),
+        (PRICE, PRICE, MicroUsd::ZERO)
+    );
+    assert_eq!(
+        account(&stores, &tenant).await.available,
+        MicroUsd(PRICE.0 * 3)
+    );
 }
 
 pub async fn a_run_over_the_balance_is_refused_whatever_the_budget(stores: Stores) {
     let tenant = stores.funded(1).await;
-    set(&stores, &tenant, Some(budget(9, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(9, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
 
     let error = stores.admit(at(&tenant, NOVEMBER)).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::InsufficientFunds, "insufficient_funds"));
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::InsufficientFunds, "insufficient_funds")
+    );
     assert_eq!(month(&stores, &tenant).await.held, PRICE);
 }
 
-pub async fn a_postpaid_tenant_needs_no_balance_and_what_it_is_lent_is_in_the_ledger(stores: Stores) {
+pub async fn a_postpaid_tenant_needs_no_balance_and_what_it_is_lent_is_in_the_ledger(
+    stores: Stores,
+) {
     let tenant = fresh_tenant();
-    set(&stores, &tenant, Some(budget(2, Payment::Postpaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(2, Payment::Postpaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
 
-    let (done, failing) =
-        (stores.admit(at(&tenant, NOVEMBER)).await.unwrap(), stores.admit(at(&tenant, NOVEMBER)).await.unwrap());
+    let (done, failing) = (
+        stores.admit(at(&tenant, NOVEMBER)).await.unwrap(),
+        stores.admit(at(&tenant, NOVEMBER)).await.unwrap(),
+    );
     let third = stores.admit(at(&tenant, NOVEMBER)).await.unwrap_err();
     completed(&stores, &done).await;
     failed(&stores, &failing).await;
 
     assert_eq!(third.code, "budget_exhausted");
     let account = account(&stores, &tenant).await;
-    assert_eq!((account.available, account.held, account.captured), (MicroUsd::ZERO, MicroUsd::ZERO, PRICE));
+    assert_eq!(
+        (account.available, account.held, account.captured),
+        (MicroUsd::ZERO, MicroUsd::ZERO, PRICE)
+    );
     assert_eq!((account.credit, account.paid_in()), (PRICE, MicroUsd::ZERO));
     let ledger = stores.accounts.ledger(&tenant).await.unwrap();
-    let of = |kind| ledger.iter().filter(|entry| entry.kind == kind).map(|entry| entry.amount).collect::<Vec<_>>();
-    assert_eq!((of(EntryKind::Credit), of(EntryKind::Capture)), (vec![PRICE], vec![PRICE]));
-    assert_eq!((of(EntryKind::Hold).len(), of(EntryKind::Release).len()), (2, 1));
-    assert_eq!(stores.tasks.get(&tenant, &done.id).await.unwrap().hold, done.hold);
+    let of = |kind| {
+        ledger
+            .iter()
+            .filter(|entry| entry.kind == kind)
+            .map(|entry| entry.amount)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (of(EntryKind::Credit), of(EntryKind::Capture)),
+        (vec![PRICE], vec![PRICE])
+    );
+    assert_eq!(
+        (of(EntryKind::Hold).len(), of(EntryKind::Release).len()),
+        (2, 1)
+    );
+    assert_eq!(
+        stores.tasks.get(&tenant, &done.id).await.unwrap().hold,
+        done.hold
+    );
 }
 
 pub async fn a_month_s_end_frees_the_budget_and_late_ends_count_in_their_own_month(stores: Stores) {
     let tenant = stores.funded(9).await;
-    let terms = Budget { roll_over: RollOver::Unused { cap_micro_usd: None }, ..budget(2, Payment::Prepaid) };
+    let terms = Budget {
+        roll_over: RollOver::Unused {
+            cap_micro_usd: None,
+        },
+        ..budget(2, Payment::Prepaid)
+    };
     set(&stores, &tenant, Some(terms), NOVEMBER).await.unwrap();
-    let (late, failing) =
-        (stores.admit(at(&tenant, NOVEMBER)).await.unwrap(), stores.admit(at(&tenant, NOVEMBER)).await.unwrap());
+    let (late, failing) = (
+        stores.admit(at(&tenant, NOVEMBER)).await.unwrap(),
+        stores.admit(at(&tenant, NOVEMBER)).await.unwrap(),
+    );
 
     let december = stores.admit(at(&tenant, DECEMBER)).await.unwrap();
     let rolled = month(&stores, &tenant).await;
     completed(&stores, &late).await;
     failed(&stores, &failing).await;
 
-    assert_eq!((rolled.month.to_string(), rolled.period), ("2026-12".to_owned(), late.hold.period.unwrap() + 1));
+    assert_eq!(
+        (rolled.month.to_string(), rolled.period),
+        ("2026-12".to_owned(), late.hold.period.unwrap() + 1)
+    );
     assert_eq!((rolled.carried, rolled.held), (MicroUsd::ZERO, PRICE));
     assert_eq!(month(&stores, &tenant).await, rolled);
     completed(&stores, &december).await;
     assert_eq!(month(&stores, &tenant).await.spent, PRICE);
-    assert_eq!(account(&stores, &tenant).await.captured, MicroUsd(PRICE.0 * 2));
+    assert_eq!(
+        account(&stores, &tenant).await.captured,
+        MicroUsd(PRICE.0 * 2)
+    );
 }
 
 pub async fn a_clock_that_jumps_loses_and_doubles_nothing(stores: Stores) {
     let tenant = stores.funded(9).await;
-    set(&stores, &tenant, Some(budget(1, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(1, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     let first = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
 
     let ahead = stores.admit(at(&tenant, DECEMBER)).await.unwrap();
@@ -142,59 +245,130 @@ pub async fn a_clock_that_jumps_loses_and_doubles_nothing(stores: Stores) {
     completed(&stores, &first).await;
     completed(&stores, &freed).await;
 
-    assert_eq!((back.code, again.code), ("budget_exhausted", "budget_exhausted"));
+    assert_eq!(
+        (back.code, again.code),
+        ("budget_exhausted", "budget_exhausted")
+    );
     assert_eq!(freed.hold.period, ahead.hold.period);
     let account = account(&stores, &tenant).await;
-    assert_eq!((account.held, account.captured), (MicroUsd::ZERO, MicroUsd(PRICE.0 * 2)));
+    assert_eq!(
+        (account.held, account.captured),
+        (MicroUsd::ZERO, MicroUsd(PRICE.0 * 2))
+    );
 }
 
 pub async fn a_budget_below_what_is_used_is_refused_and_changes_nothing(stores: Stores) {
     let tenant = stores.funded(9).await;
-    set(&stores, &tenant, Some(budget(5, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(5, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     let task = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     completed(&stores, &task).await;
     stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
-    let before = (account(&stores, &tenant).await, audit_length(&stores, &tenant).await);
+    let before = (
+        account(&stores, &tenant).await,
+        audit_length(&stores, &tenant).await,
+    );
 
-    let error = set(&stores, &tenant, Some(budget(1, Payment::Prepaid)), NOVEMBER).await.unwrap_err();
+    let error = set(
+        &stores,
+        &tenant,
+        Some(budget(1, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Conflict, "budget_below_use"));
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Conflict, "budget_below_use")
+    );
     assert!(error.message.contains("at least $0.16"), "{error}");
-    assert_eq!((account(&stores, &tenant).await, audit_length(&stores, &tenant).await), before);
-    set(&stores, &tenant, Some(budget(2, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    assert_eq!(
+        (
+            account(&stores, &tenant).await,
+            audit_length(&stores, &tenant).await
+        ),
+        before
+    );
+    set(
+        &stores,
+        &tenant,
+        Some(budget(2, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     assert_eq!(month(&stores, &tenant).await.left(), MicroUsd::ZERO);
     assert_eq!(audit_length(&stores, &tenant).await, before.1 + 1);
 }
 
 async fn audit_length(stores: &Stores, tenant: &TenantId) -> usize {
     let entries = stores.tenants.audit_log(None, 1_000).await.unwrap();
-    entries.iter().filter(|entry| entry.tenant.as_ref() == Some(tenant)).count()
+    entries
+        .iter()
+        .filter(|entry| entry.tenant.as_ref() == Some(tenant))
+        .count()
 }
 
 pub async fn a_budget_that_is_taken_away_binds_no_more_and_set_again_counts_on(stores: Stores) {
     let tenant = stores.funded(9).await;
-    set(&stores, &tenant, Some(budget(2, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(2, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     let of_month = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
 
     set(&stores, &tenant, None, NOVEMBER).await.unwrap();
     let free = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     completed(&stores, &of_month).await;
-    let below = set(&stores, &tenant, Some(budget(2, Payment::Prepaid)), NOVEMBER).await.unwrap_err();
-    set(&stores, &tenant, Some(budget(4, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    let below = set(
+        &stores,
+        &tenant,
+        Some(budget(2, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap_err();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(4, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     let again = month(&stores, &tenant).await;
     completed(&stores, &free).await;
 
     assert_eq!((of_month.hold.period, free.hold.period), (Some(1), None));
     assert_eq!(below.code, "budget_below_use");
-    assert_eq!((again.spent, again.held, again.left()), (PRICE, MicroUsd(PRICE.0 * 2), PRICE));
+    assert_eq!(
+        (again.spent, again.held, again.left()),
+        (PRICE, MicroUsd(PRICE.0 * 2), PRICE)
+    );
     let month = month(&stores, &tenant).await;
-    assert_eq!((month.spent, month.held, month.left()), (MicroUsd(PRICE.0 * 2), PRICE, PRICE));
+    assert_eq!(
+        (month.spent, month.held, month.left()),
+        (MicroUsd(PRICE.0 * 2), PRICE, PRICE)
+    );
 }
 
 const OCTOBER: Timestamp = Timestamp(1_792_670_400_000);
 
-pub async fn a_budget_that_is_set_in_mid_month_counts_what_was_captured_and_what_is_held(stores: Stores) {
+pub async fn a_budget_that_is_set_in_mid_month_counts_what_was_captured_and_what_is_held(
+    stores: Stores,
+) {
     let tenant = stores.funded(9).await;
     let before = stores.admit(at(&tenant, OCTOBER)).await.unwrap();
     let over_before = stores.admit(at(&tenant, OCTOBER)).await.unwrap();
@@ -207,36 +381,87 @@ pub async fn a_budget_that_is_set_in_mid_month_counts_what_was_captured_and_what
     completed(&stores, &done).await;
     failed(&stores, &lost).await;
 
-    set(&stores, &tenant, Some(budget(3, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(3, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
 
     let set_in_mid_month = month(&stores, &tenant).await;
-    assert_eq!((set_in_mid_month.spent, set_in_mid_month.held, set_in_mid_month.left()), (PRICE, PRICE, PRICE));
+    assert_eq!(
+        (
+            set_in_mid_month.spent,
+            set_in_mid_month.held,
+            set_in_mid_month.left()
+        ),
+        (PRICE, PRICE, PRICE)
+    );
     let last = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
-    assert_eq!(stores.admit(at(&tenant, NOVEMBER)).await.unwrap_err().code, "budget_exhausted");
+    assert_eq!(
+        stores.admit(at(&tenant, NOVEMBER)).await.unwrap_err().code,
+        "budget_exhausted"
+    );
     // A run counts in the month of its submit, and its end with it.
     completed(&stores, &before).await;
     failed(&stores, &running).await;
     completed(&stores, &last).await;
     let month = month(&stores, &tenant).await;
-    assert_eq!((month.spent, month.held, month.left()), (MicroUsd(PRICE.0 * 2), MicroUsd::ZERO, PRICE));
-    assert_eq!(account(&stores, &tenant).await.captured, MicroUsd(PRICE.0 * 4));
+    assert_eq!(
+        (month.spent, month.held, month.left()),
+        (MicroUsd(PRICE.0 * 2), MicroUsd::ZERO, PRICE)
+    );
+    assert_eq!(
+        account(&stores, &tenant).await.captured,
+        MicroUsd(PRICE.0 * 4)
+    );
 }
 
-pub async fn a_first_budget_below_what_the_month_has_used_is_refused_and_changes_nothing(stores: Stores) {
+pub async fn a_first_budget_below_what_the_month_has_used_is_refused_and_changes_nothing(
+    stores: Stores,
+) {
     let tenant = stores.funded(9).await;
     let task = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     completed(&stores, &task).await;
     stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
-    let before = (account(&stores, &tenant).await, audit_length(&stores, &tenant).await);
+    let before = (
+        account(&stores, &tenant).await,
+        audit_length(&stores, &tenant).await,
+    );
 
-    let error = set(&stores, &tenant, Some(budget(1, Payment::Postpaid)), NOVEMBER).await.unwrap_err();
+    let error = set(
+        &stores,
+        &tenant,
+        Some(budget(1, Payment::Postpaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Conflict, "budget_below_use"));
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Conflict, "budget_below_use")
+    );
     assert!(error.message.contains("at least $0.16"), "{error}");
-    assert_eq!((account(&stores, &tenant).await, audit_length(&stores, &tenant).await), before);
+    assert_eq!(
+        (
+            account(&stores, &tenant).await,
+            audit_length(&stores, &tenant).await
+        ),
+        before
+    );
     let unlimited = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     assert_eq!(unlimited.hold.period, None);
-    set(&stores, &tenant, Some(budget(3, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(3, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     assert_eq!(month(&stores, &tenant).await.left(), MicroUsd::ZERO);
 }
 
@@ -244,18 +469,25 @@ pub async fn a_budget_in_another_time_zone_counts_the_month_that_it_has_there(st
     let tenant = stores.funded(9).await;
     let zone = |name| {
         let time_zone = Zone::parse(name).expect("a time zone");
-        Some(Budget { time_zone, ..budget(5, Payment::Prepaid) })
+        Some(Budget {
+            time_zone,
+            ..budget(5, Payment::Prepaid)
+        })
     };
     // Still October in UTC, and November in Berlin.
     let eve = Timestamp::from_rfc3339("2026-10-31T23:30:00Z").unwrap();
-    let (done, running) =
-        (stores.admit(at(&tenant, eve)).await.unwrap(), stores.admit(at(&tenant, eve)).await.unwrap());
+    let (done, running) = (
+        stores.admit(at(&tenant, eve)).await.unwrap(),
+        stores.admit(at(&tenant, eve)).await.unwrap(),
+    );
     completed(&stores, &done).await;
     set(&stores, &tenant, zone("UTC"), NOVEMBER).await.unwrap();
     let of_november = stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     let in_utc = month(&stores, &tenant).await;
 
-    set(&stores, &tenant, zone("Europe/Berlin"), NOVEMBER).await.unwrap();
+    set(&stores, &tenant, zone("Europe/Berlin"), NOVEMBER)
+        .await
+        .unwrap();
     let in_berlin = month(&stores, &tenant).await;
     completed(&stores, &running).await;
     completed(&stores, &of_november).await;
@@ -263,11 +495,19 @@ pub async fn a_budget_in_another_time_zone_counts_the_month_that_it_has_there(st
     // December begins there first.
     let last_day = Timestamp::from_rfc3339("2026-11-30T12:00:00Z").unwrap();
     stores.admit(at(&tenant, last_day)).await.unwrap();
-    set(&stores, &tenant, zone("Pacific/Kiritimati"), last_day).await.unwrap();
+    set(&stores, &tenant, zone("Pacific/Kiritimati"), last_day)
+        .await
+        .unwrap();
 
     assert_eq!((in_utc.spent, in_utc.held), (MicroUsd::ZERO, PRICE));
-    assert_eq!((in_berlin.spent, in_berlin.held), (PRICE, MicroUsd(PRICE.0 * 2)));
-    assert_eq!((after.spent, after.held), (MicroUsd(PRICE.0 * 3), MicroUsd::ZERO));
+    assert_eq!(
+        (in_berlin.spent, in_berlin.held),
+        (PRICE, MicroUsd(PRICE.0 * 2))
+    );
+    assert_eq!(
+        (after.spent, after.held),
+        (MicroUsd(PRICE.0 * 3), MicroUsd::ZERO)
+    );
     let december = month(&stores, &tenant).await;
     assert_eq!(
         (december.month.to_string(), december.spent, december.held),
@@ -285,14 +525,21 @@ pub async fn a_budget_that_is_set_while_runs_begin_and_end_counts_each_once(stor
     let mut work = tokio::task::JoinSet::new();
     for (n, task) in running.into_iter().enumerate() {
         let stores = stores.clone();
-        work.spawn(
-            async move { if n % 2 == 0 { completed(&stores, &task).await } else { failed(&stores, &task).await } },
-        );
+        work.spawn(async move {
+            if n % 2 == 0 {
+                completed(&stores, &task).await
+            } else {
+                failed(&stores, &task).await
+            }
+        });
     }
     for n in 0..12 {
         let (stores, admission) = (stores.clone(), at(&tenant, NOVEMBER));
         work.spawn(async move {
-            let task = stores.admit(admission).await.expect("there is money, and budget enough");
+            let task = stores
+                .admit(admission)
+                .await
+                .expect("there is money, and budget enough");
             if n % 2 == 0 {
                 completed(&stores, &task).await;
             }
@@ -302,16 +549,28 @@ pub async fn a_budget_that_is_set_while_runs_begin_and_end_counts_each_once(stor
         let (stores, tenant) = (stores.clone(), tenant.clone());
         work.spawn(async move {
             let terms = (n != 2).then(|| budget(60 + n, Payment::Prepaid));
-            set(&stores, &tenant, terms, NOVEMBER).await.expect("the budget is large enough");
+            set(&stores, &tenant, terms, NOVEMBER)
+                .await
+                .expect("the budget is large enough");
         });
     }
     work.join_all().await;
 
-    set(&stores, &tenant, Some(budget(60, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(60, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
 
     // `month` has compared it with the tasks.
     let month = month(&stores, &tenant).await;
-    assert_eq!((month.spent, month.held), (MicroUsd(PRICE.0 * 10), MicroUsd(PRICE.0 * 6)));
+    assert_eq!(
+        (month.spent, month.held),
+        (MicroUsd(PRICE.0 * 10), MicroUsd(PRICE.0 * 6))
+    );
     assert_eq!((month.count, month.counted), (None, true));
 }
 
@@ -319,11 +578,26 @@ pub async fn a_month_that_was_counted_is_not_counted_again(stores: Stores) {
     let tenant = stores.funded(9).await;
     let without = fresh_tenant();
     stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
-    set(&stores, &tenant, Some(budget(5, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(5, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     let before = account(&stores, &tenant).await;
 
-    stores.accounts.recount_budget(&tenant, NOVEMBER, CountId(1)).await.unwrap();
-    stores.accounts.recount_budget(&without, NOVEMBER, CountId(1)).await.unwrap();
+    stores
+        .accounts
+        .recount_budget(&tenant, NOVEMBER, CountId(1))
+        .await
+        .unwrap();
+    stores
+        .accounts
+        .recount_budget(&without, NOVEMBER, CountId(1))
+        .await
+        .unwrap();
 
     assert_eq!(account(&stores, &tenant).await, before);
     assert_eq!(account(&stores, &without).await, Account::default());
@@ -331,7 +605,14 @@ pub async fn a_month_that_was_counted_is_not_counted_again(stores: Stores) {
 
 pub async fn of_many_admissions_only_those_within_the_budget_succeed(stores: Stores) {
     let tenant = fresh_tenant();
-    set(&stores, &tenant, Some(budget(5, Payment::Postpaid)), NOVEMBER).await.unwrap();
+    set(
+        &stores,
+        &tenant,
+        Some(budget(5, Payment::Postpaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
     // The month begins with them.
     let attempts = (0..40).map(|_| {
         let (stores, admission) = (stores.clone(), at(&tenant, DECEMBER));
@@ -348,7 +629,10 @@ pub async fn of_many_admissions_only_those_within_the_budget_succeed(stores: Sto
 
     assert_eq!(accepted, 5);
     let month = month(&stores, &tenant).await;
-    assert_eq!((month.month.to_string(), month.held), ("2026-12".to_owned(), MicroUsd(PRICE.0 * 5)));
+    assert_eq!(
+        (month.month.to_string(), month.held),
+        ("2026-12".to_owned(), MicroUsd(PRICE.0 * 5))
+    );
 }
 
 pub async fn a_budget_that_changes_while_runs_are_submitted_is_kept(stores: Stores) {
@@ -358,7 +642,15 @@ pub async fn a_budget_that_changes_while_runs_are_submitted_is_kept(stores: Stor
         tokio::spawn(async move {
             if n % 5 == 0 {
                 // Too small for what is held by then, perhaps.
-                drop(set(&stores, &tenant, Some(budget(4 + n, Payment::Prepaid)), NOVEMBER).await);
+                drop(
+                    set(
+                        &stores,
+                        &tenant,
+                        Some(budget(4 + n, Payment::Prepaid)),
+                        NOVEMBER,
+                    )
+                    .await,
+                );
             }
             if let Ok(task) = stores.admit(at(&tenant, NOVEMBER)).await {
                 completed(&stores, &task).await;
@@ -370,5 +662,8 @@ pub async fn a_budget_that_changes_while_runs_are_submitted_is_kept(stores: Stor
     }
 
     let account = account(&stores, &tenant).await;
-    assert!(account.captured > MicroUsd::ZERO && account.held == MicroUsd::ZERO, "{account:?}");
+    assert!(
+        account.captured > MicroUsd::ZERO && account.held == MicroUsd::ZERO,
+        "{account:?}"
+    );
 }

@@ -56,16 +56,48 @@ fn is_too_many(error: &Error) -> bool {
 pub async fn an_endpoint_is_created_read_disabled_and_deleted(stores: Stores) {
     let tenant = fresh_tenant();
     let first = stores.endpoint(&tenant).await.unwrap();
-    assert!(stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
-    assert!(stores.endpoints.get_eventual(&tenant, &first.id).await.unwrap().enabled);
+    assert!(
+        stores
+            .endpoints
+            .get(&tenant, &first.id)
+            .await
+            .unwrap()
+            .enabled
+    );
+    assert!(
+        stores
+            .endpoints
+            .get_eventual(&tenant, &first.id)
+            .await
+            .unwrap()
+            .enabled
+    );
 
     stores.endpoints.disable(&tenant, &first.id).await.unwrap();
     let listed = stores.endpoints.list(&tenant).await.unwrap();
-    assert_eq!((listed.endpoints.len(), listed.unreadable), (1, Vec::<EndpointId>::new()));
-    assert!(!stores.endpoints.get(&tenant, &first.id).await.unwrap().enabled);
+    assert_eq!(
+        (listed.endpoints.len(), listed.unreadable),
+        (1, Vec::<EndpointId>::new())
+    );
+    assert!(
+        !stores
+            .endpoints
+            .get(&tenant, &first.id)
+            .await
+            .unwrap()
+            .enabled
+    );
 
     stores.endpoints.delete(&tenant, &first.id).await.unwrap();
-    assert_eq!(stores.endpoints.delete(&tenant, &first.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(
+        stores
+            .endpoints
+            .delete(&tenant, &first.id)
+            .await
+            .unwrap_err()
+            .kind,
+        Kind::NotFound
+    );
     stores.endpoints.disable(&tenant, &first.id).await.unwrap();
     assert!(stores.endpoints.list(&tenant).await.unwrap().is_empty());
 }
@@ -74,19 +106,48 @@ pub async fn another_tenant_s_endpoint_is_not_found(stores: Stores) {
     let (tenant, stranger) = (fresh_tenant(), fresh_tenant());
     let mine = stores.endpoint(&tenant).await.unwrap();
 
-    assert_eq!(stores.endpoints.get(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(stores.endpoints.get_eventual(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(stores.endpoints.delete(&stranger, &mine.id).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(
+        stores
+            .endpoints
+            .get(&stranger, &mine.id)
+            .await
+            .unwrap_err()
+            .kind,
+        Kind::NotFound
+    );
+    assert_eq!(
+        stores
+            .endpoints
+            .get_eventual(&stranger, &mine.id)
+            .await
+            .unwrap_err()
+            .kind,
+        Kind::NotFound
+    );
+    assert_eq!(
+        stores
+            .endpoints
+            .delete(&stranger, &mine.id)
+            .await
+            .unwrap_err()
+            .kind,
+        Kind::NotFound
+    );
     assert!(stores.endpoints.get(&tenant, &mine.id).await.is_ok());
 }
 
-pub async fn of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have(stores: Stores) {
+pub async fn of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have(
+    stores: Stores,
+) {
     let tenant = fresh_tenant();
 
     let (created, refused) = stores.endpoints_at_once(&tenant, 300).await;
 
     assert_eq!(created, ENDPOINTS_MAX);
-    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), ENDPOINTS_MAX);
+    assert_eq!(
+        stores.endpoints.list(&tenant).await.unwrap().len(),
+        ENDPOINTS_MAX
+    );
     let others: Vec<&Error> = refused.iter().filter(|error| !is_too_many(error)).collect();
     assert!(others.is_empty(), "{others:?}");
 }
@@ -98,19 +159,32 @@ pub async fn a_deletion_makes_room_for_one_and_only_once(stores: Stores) {
     assert!(is_too_many(&stores.endpoint(&tenant).await.unwrap_err()));
 
     stores.endpoints.delete(&tenant, &first.id).await.unwrap();
-    stores.endpoints.delete(&tenant, &first.id).await.unwrap_err();
+    stores
+        .endpoints
+        .delete(&tenant, &first.id)
+        .await
+        .unwrap_err();
     let (created, _) = stores.endpoints_at_once(&tenant, 20).await;
 
     assert_eq!(created, 1);
-    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), ENDPOINTS_MAX);
+    assert_eq!(
+        stores.endpoints.list(&tenant).await.unwrap().len(),
+        ENDPOINTS_MAX
+    );
 }
 
-pub async fn a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more(stores: Stores) {
+pub async fn a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more(
+    stores: Stores,
+) {
     let tenant = fresh_tenant();
     let mut there = Vec::new();
     for _ in 0..ENDPOINTS_MAX + 2 {
         let endpoint = endpoint(&tenant);
-        stores.endpoints.create(&endpoint, usize::MAX).await.unwrap();
+        stores
+            .endpoints
+            .create(&endpoint, usize::MAX)
+            .await
+            .unwrap();
         there.push(endpoint.id);
     }
 
@@ -122,5 +196,8 @@ pub async fn a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_n
     stores.endpoints.delete(&tenant, &there[2]).await.unwrap();
 
     stores.endpoint(&tenant).await.unwrap();
-    assert_eq!(stores.endpoints.list(&tenant).await.unwrap().len(), ENDPOINTS_MAX);
+    assert_eq!(
+        stores.endpoints.list(&tenant).await.unwrap().len(),
+        ENDPOINTS_MAX
+    );
 }

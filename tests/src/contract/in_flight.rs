@@ -16,12 +16,22 @@ fn limited(tenant: &TenantId, price: i64, max: u32) -> Admission {
 }
 
 async fn in_flight(stores: &Stores, tenant: &TenantId) -> u32 {
-    assert_eq!(check_books(&*stores.accounts, &*stores.tasks, tenant).await.unwrap(), []);
+    assert_eq!(
+        check_books(&*stores.accounts, &*stores.tasks, tenant)
+            .await
+            .unwrap(),
+        []
+    );
     stores.accounts.account(tenant).await.unwrap().in_flight
 }
 
 async fn failed(stores: &Stores, task: &Task) {
-    stores.signal(task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+    stores
+        .signal(
+            task,
+            Signal::SubmitRefused(Failure::new(1401, "refused", "text")),
+        )
+        .await;
 }
 
 pub async fn a_task_too_many_is_refused_until_another_is_over(stores: Stores) {
@@ -36,8 +46,14 @@ pub async fn a_task_too_many_is_refused_until_another_is_over(stores: Stores) {
     assert_eq!(in_flight(&stores, &tenant).await, 2);
     stores.signal(&archiving, archived()).await;
 
-    assert_eq!((error.kind, error.code, error.retry), (Kind::Busy, "too_many_tasks", Retry::AfterMs(5_000)));
-    assert!(error.message.contains("2 tasks under way, of 2 at most"), "{error}");
+    assert_eq!(
+        (error.kind, error.code, error.retry),
+        (Kind::Busy, "too_many_tasks", Retry::AfterMs(5_000))
+    );
+    assert!(
+        error.message.contains("2 tasks under way, of 2 at most"),
+        "{error}"
+    );
     assert_eq!(in_flight(&stores, &tenant).await, 1);
 }
 
@@ -48,7 +64,13 @@ pub async fn tasks_without_a_price_are_counted_when_there_is_a_limit(stores: Sto
     let refused = stores.admit(limited(&tenant, 0, 1)).await.unwrap_err();
     assert_eq!(in_flight(&stores, &tenant).await, 1);
     failed(&stores, &first).await;
-    let unlimited = stores.admit(Admission { tasks_in_flight_max: None, ..limited(&tenant, 0, 1) }).await.unwrap();
+    let unlimited = stores
+        .admit(Admission {
+            tasks_in_flight_max: None,
+            ..limited(&tenant, 0, 1)
+        })
+        .await
+        .unwrap();
 
     assert_eq!(refused.code, "too_many_tasks");
     assert!(first.hold.counted && !unlimited.hold.counted);

@@ -1,5 +1,5 @@
-//! What the ports promise, as plain async functions that every adapter runs. A suite may share its table with others: each
-//! function works on tenants of its own.
+//! What the ports promise, as plain async functions that every adapter runs. A suite may share its
+//! table with others: each function works on tenants of its own.
 
 pub mod account_store;
 pub mod books;
@@ -25,10 +25,12 @@ use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{
-    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _, Queue, Store,
-    SystemClock, TaskStore, TenantStore, UsageCursors,
+    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _,
+    Queue, Store, SystemClock, TaskStore, TenantStore, UsageCursors,
 };
-use fluxgate_core::task::{Admission, Finished, NewTask, Output, Signal, Step, Task, Via, transition};
+use fluxgate_core::task::{
+    Admission, Finished, NewTask, Output, Signal, Step, Task, Via, transition,
+};
 use fluxgate_core::tenant::{AuditAction, AuditEntry};
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::SqliteStore;
@@ -81,8 +83,8 @@ pub fn admission(tenant: &TenantId) -> Admission {
         makes: Some(MediaKind::Picture),
         callback: None,
     };
-    let started =
-        transition(&Task::admitted(new, now), Signal::SubmitStarted, now).expect("a new task can be submitted");
+    let started = transition(&Task::admitted(new, now), Signal::SubmitStarted, now)
+        .expect("a new task can be submitted");
     Admission {
         task: started.task,
         steps: vec![Step::new(now, "admitted"), Step::new(now, "submit_started")],
@@ -97,7 +99,9 @@ pub fn admission(tenant: &TenantId) -> Admission {
 impl Stores {
     /// Those of a database in this folder.
     pub fn on_sqlite(folder: &Path) -> Self {
-        Self::on(SqliteStore::open(folder, Arc::new(SystemClock)).expect("the folder can be written"))
+        Self::on(
+            SqliteStore::open(folder, Arc::new(SystemClock)).expect("the folder can be written"),
+        )
     }
 
     /// Those of one open database.
@@ -107,7 +111,11 @@ impl Stores {
     }
 
     /// Those of one store with its queue and its cursors.
-    pub fn of<S: Store + 'static>(store: Arc<S>, queue: Arc<dyn Queue>, cursors: Arc<dyn UsageCursors>) -> Self {
+    pub fn of<S: Store + 'static>(
+        store: Arc<S>,
+        queue: Arc<dyn Queue>,
+        cursors: Arc<dyn UsageCursors>,
+    ) -> Self {
         Self {
             store: store.clone(),
             tasks: store.clone(),
@@ -125,14 +133,26 @@ impl Stores {
     pub async fn funded(&self, runs: i64) -> TenantId {
         let tenant = fresh_tenant();
         let amount = MicroUsd(PRICE.0 * runs);
-        self.top_up(&tenant, amount, "first").await.expect("a first top-up");
+        self.top_up(&tenant, amount, "first")
+            .await
+            .expect("a first top-up");
         tenant
     }
 
     /// Adds money now.
-    pub async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str) -> Result<Account> {
-        let entry = AuditEntry { action: AuditAction::AccountToppedUp, ..tenant_store::entry(tenant) };
-        self.accounts.top_up(tenant, amount, reference, &entry).await
+    pub async fn top_up(
+        &self,
+        tenant: &TenantId,
+        amount: MicroUsd,
+        reference: &str,
+    ) -> Result<Account> {
+        let entry = AuditEntry {
+            action: AuditAction::AccountToppedUp,
+            ..tenant_store::entry(tenant)
+        };
+        self.accounts
+            .top_up(tenant, amount, reference, &entry)
+            .await
     }
 
     /// An admitted task of a tenant with money.
@@ -151,7 +171,10 @@ impl Stores {
     /// Brings a signal to a task and writes the change.
     pub async fn signal(&self, task: &Task, signal: Signal) -> Task {
         let change = transition(task, signal, now()).expect("the signal applies");
-        self.tasks.apply(&change).await.expect("nobody else changes the task");
+        self.tasks
+            .apply(&change)
+            .await
+            .expect("nobody else changes the task");
         change.task
     }
 
@@ -184,5 +207,7 @@ pub fn output() -> Output {
 }
 
 pub fn archived() -> Signal {
-    Signal::Archived { outputs: Vec::new() }
+    Signal::Archived {
+        outputs: Vec::new(),
+    }
 }

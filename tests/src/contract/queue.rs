@@ -11,11 +11,21 @@ use crate::eventually;
 const LEASE_MS: u64 = 60_000;
 
 fn archive(tenant: &TenantId) -> Job {
-    Job::Archive { tenant: tenant.clone(), task: fresh_task_id() }
+    Job::Archive {
+        tenant: tenant.clone(),
+        task: fresh_task_id(),
+    }
 }
 
 async fn send(stores: &Stores, job: &Job, after_ms: u64) {
-    stores.queue.send(&[Delayed { job: job.clone(), after_ms }]).await.unwrap();
+    stores
+        .queue
+        .send(&[Delayed {
+            job: job.clone(),
+            after_ms,
+        }])
+        .await
+        .unwrap();
 }
 
 /// The next jobs of one tenant. What belongs to others on a shared queue is put back.
@@ -44,7 +54,10 @@ async fn receive_once(stores: &Stores, lane: Lane, tenant: &TenantId, lease_ms: 
 /// True when a few looks, each waiting as long as the adapter does, find nothing.
 pub(super) async fn none_of(stores: &Stores, lane: Lane, tenant: &TenantId) -> bool {
     for _ in 0..2 {
-        if !receive_once(stores, lane, tenant, LEASE_MS).await.is_empty() {
+        if !receive_once(stores, lane, tenant, LEASE_MS)
+            .await
+            .is_empty()
+        {
             return false;
         }
     }
@@ -57,7 +70,10 @@ pub async fn a_job_is_received_by_one_receiver_and_gone_when_done(stores: Stores
     send(&stores, &job, 0).await;
 
     let leases = receive_of(&stores, Lane::Archive, &tenant).await;
-    assert_eq!((leases.len(), &leases[0].job, leases[0].failures), (1, &job, 0));
+    assert_eq!(
+        (leases.len(), &leases[0].job, leases[0].failures),
+        (1, &job, 0)
+    );
     assert!(none_of(&stores, Lane::Archive, &tenant).await);
     stores.queue.ack(&leases[0]).await.unwrap();
     stores.queue.ack(&leases[0]).await.unwrap();
@@ -80,7 +96,10 @@ pub async fn a_job_whose_lease_runs_out_is_received_again(stores: Stores) {
     let job = archive(&tenant);
     send(&stores, &job, 0).await;
     let first = eventually("the job", || async {
-        receive_once(&stores, Lane::Archive, &tenant, 1_000).await.into_iter().next()
+        receive_once(&stores, Lane::Archive, &tenant, 1_000)
+            .await
+            .into_iter()
+            .next()
     })
     .await;
 
@@ -96,14 +115,21 @@ pub async fn a_job_that_goes_on_comes_again_as_what_it_became(stores: Stores) {
     let tenant = stores.funded(1).await;
     // A watch goes on only while there is a task to watch.
     let task = stores.admitted(&tenant).await.id;
-    let watch = |round| Job::Watch { tenant: tenant.clone(), task: task.clone(), round };
+    let watch = |round| Job::Watch {
+        tenant: tenant.clone(),
+        task: task.clone(),
+        round,
+    };
     send(&stores, &watch(0), 0).await;
 
     let first = receive_of(&stores, Lane::Watch, &tenant).await;
     stores.queue.again(&first[0], &watch(1), 0).await.unwrap();
     let second = receive_of(&stores, Lane::Watch, &tenant).await;
 
-    assert_eq!((second.len(), &second[0].job, second[0].failures), (1, &watch(1), 0));
+    assert_eq!(
+        (second.len(), &second[0].job, second[0].failures),
+        (1, &watch(1), 0)
+    );
     stores.queue.ack(&second[0]).await.unwrap();
 }
 
@@ -115,12 +141,19 @@ pub async fn a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason(st
     for failures in 0..3 {
         let leases = receive_of(&stores, Lane::Archive, &tenant).await;
         assert_eq!(leases[0].failures, failures);
-        stores.queue.fail(&leases[0], 0, "the bucket is gone", 3).await.unwrap();
+        stores
+            .queue
+            .fail(&leases[0], 0, "the bucket is gone", 3)
+            .await
+            .unwrap();
     }
 
     assert!(none_of(&stores, Lane::Archive, &tenant).await);
     let dead = stores.queue.dead_letters(Lane::Archive).await.unwrap();
-    let dead = dead.iter().find(|letter| letter.job == job).expect("a dead letter");
+    let dead = dead
+        .iter()
+        .find(|letter| letter.job == job)
+        .expect("a dead letter");
     assert_eq!(dead.reason, "the bucket is gone");
 }
 
@@ -138,8 +171,10 @@ async fn all_in_hand(stores: &Stores, tenant: &TenantId) -> Vec<Lease> {
 
 pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(stores: Stores) {
     let (many, one) = (fresh_tenant(), fresh_tenant());
-    let deliver =
-        |tenant: &TenantId| Job::Deliver { tenant: tenant.clone(), delivery: DeliveryId::of(&fresh_task_id(), 0) };
+    let deliver = |tenant: &TenantId| Job::Deliver {
+        tenant: tenant.clone(),
+        delivery: DeliveryId::of(&fresh_task_id(), 0),
+    };
     for _ in 0..300 {
         send(&stores, &deliver(&many), 0).await;
     }
@@ -147,7 +182,10 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
     let in_hand = all_in_hand(&stores, &many).await;
     send(&stores, &deliver(&one), 0).await;
 
-    assert!(in_hand.len() < 300, "a tenant was handed everything at once");
+    assert!(
+        in_hand.len() < 300,
+        "a tenant was handed everything at once"
+    );
     assert_eq!(receive_of(&stores, Lane::Notify, &one).await.len(), 1);
     let mut done = in_hand.len();
     for lease in &in_hand {
@@ -166,7 +204,12 @@ async fn hold_all_there_is(stores: &Stores, lane: Lane, tenants: &[TenantId]) ->
     let mut held = 0;
     loop {
         let leases = stores.queue.receive(lane, 10, LEASE_MS).await.unwrap();
-        assert!(leases.iter().all(|lease| tenants.contains(lease.job.tenant())), "a job of a stranger");
+        assert!(
+            leases
+                .iter()
+                .all(|lease| tenants.contains(lease.job.tenant())),
+            "a job of a stranger"
+        );
         if leases.is_empty() {
             return held;
         }
@@ -178,12 +221,27 @@ pub async fn tenants_that_settle_nothing_leave_room_for_another_in_every_lane(st
     let many: Vec<TenantId> = (0..8).map(|_| fresh_tenant()).collect();
     for (lane, each) in [(Lane::Watch, 20), (Lane::Archive, 20), (Lane::Notify, 40)] {
         let job = |tenant: &TenantId| match lane {
-            Lane::Watch => Job::Wake { tenant: tenant.clone(), task: fresh_task_id(), version: 1, round: 0 },
+            Lane::Watch => Job::Wake {
+                tenant: tenant.clone(),
+                task: fresh_task_id(),
+                version: 1,
+                round: 0,
+            },
             Lane::Archive => archive(tenant),
-            Lane::Notify => Job::Deliver { tenant: tenant.clone(), delivery: DeliveryId::of(&fresh_task_id(), 0) },
+            Lane::Notify => Job::Deliver {
+                tenant: tenant.clone(),
+                delivery: DeliveryId::of(&fresh_task_id(), 0),
+            },
         };
-        let jobs = many.iter().flat_map(|tenant| std::iter::repeat_n(tenant, each));
-        let jobs: Vec<Delayed> = jobs.map(|tenant| Delayed { job: job(tenant), after_ms: 0 }).collect();
+        let jobs = many
+            .iter()
+            .flat_map(|tenant| std::iter::repeat_n(tenant, each));
+        let jobs: Vec<Delayed> = jobs
+            .map(|tenant| Delayed {
+                job: job(tenant),
+                after_ms: 0,
+            })
+            .collect();
         stores.queue.send(&jobs).await.unwrap();
         let held = hold_all_there_is(&stores, lane, &many).await;
         let one = fresh_tenant();
@@ -197,7 +255,8 @@ pub async fn tenants_that_settle_nothing_leave_room_for_another_in_every_lane(st
     }
 }
 
-/// A task that needs its copy again asks for it while the job that found out is being settled, as when a link was refreshed.
+/// A task that needs its copy again asks for it while the job that found out is being settled, as
+/// when a link was refreshed.
 pub async fn a_job_sent_again_while_its_older_self_is_settled_comes_again(stores: Stores) {
     let tenant = fresh_tenant();
     let job = archive(&tenant);
@@ -205,26 +264,39 @@ pub async fn a_job_sent_again_while_its_older_self_is_settled_comes_again(stores
     let another = archive(&fresh_tenant());
     send(&stores, &job, 0).await;
     for _ in 0..20 {
-        let lease = receive_of(&stores, Lane::Archive, &tenant).await.pop().unwrap();
+        let lease = receive_of(&stores, Lane::Archive, &tenant)
+            .await
+            .pop()
+            .unwrap();
 
-        let ((), (), acked) =
-            tokio::join!(send(&stores, &another, 600_000), send(&stores, &job, 0), stores.queue.ack(&lease));
+        let ((), (), acked) = tokio::join!(
+            send(&stores, &another, 600_000),
+            send(&stores, &job, 0),
+            stores.queue.ack(&lease)
+        );
 
         acked.unwrap();
         assert_eq!(lease.job, job);
     }
 }
 
-/// Sending a job again replaces it; what it replaced must not use up the turn of those that wait behind it.
+/// Sending a job again replaces it; what it replaced must not use up the turn of those that wait
+/// behind it.
 pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stores: Stores) {
     let tenant = fresh_tenant();
-    let deliver = |_| Job::Deliver { tenant: tenant.clone(), delivery: DeliveryId::of(&fresh_task_id(), 0) };
+    let deliver = |_| Job::Deliver {
+        tenant: tenant.clone(),
+        delivery: DeliveryId::of(&fresh_task_id(), 0),
+    };
     let jobs: Vec<Job> = (0..200).map(deliver).collect();
     for job in &jobs {
         send(&stores, job, 0).await;
     }
     let in_hand = all_in_hand(&stores, &tenant).await;
-    let mut left: Vec<&Job> = jobs.iter().filter(|job| !in_hand.iter().any(|lease| lease.job == **job)).collect();
+    let mut left: Vec<&Job> = jobs
+        .iter()
+        .filter(|job| !in_hand.iter().any(|lease| lease.job == **job))
+        .collect();
 
     for job in &left {
         send(&stores, job, 0).await;

@@ -18,7 +18,10 @@ fn trust(id: &TenantId, issuer: &str) -> Trust {
         issuer: issuer.to_owned(),
         audience: "fluxgate".to_owned(),
         keys: KeySource::Oidc,
-        claim: Some(ClaimMatch { name: "tenant".to_owned(), value: id.to_string() }),
+        claim: Some(ClaimMatch {
+            name: "tenant".to_owned(),
+            value: id.to_string(),
+        }),
         scopes: None,
     }
 }
@@ -29,7 +32,12 @@ fn tenant(id: &TenantId, issuer: &str) -> Tenant {
         created_at: now(),
         state: TenantState::Active,
         trust: vec![trust(id, issuer)],
-        destination: Destination { bucket: "b".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
+        destination: Destination {
+            bucket: "b".to_owned(),
+            prefix: String::new(),
+            role: None,
+            bucket_owner: None,
+        },
         webhook_secret: Secret::new("whsec_x"),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
@@ -43,7 +51,10 @@ pub(super) fn tenant_named(id: &TenantId) -> Tenant {
 }
 
 pub(super) fn deletion(id: &TenantId) -> AuditEntry {
-    AuditEntry { action: AuditAction::TenantDeleted, ..entry(id) }
+    AuditEntry {
+        action: AuditAction::TenantDeleted,
+        ..entry(id)
+    }
 }
 
 pub(super) fn entry(id: &TenantId) -> AuditEntry {
@@ -62,11 +73,19 @@ impl Stores {
     /// The entries about one tenant, newest first.
     pub(super) async fn logged(&self, id: &TenantId) -> Vec<AuditEntry> {
         let all = self.tenants.audit_log(None, 1_000).await.unwrap();
-        all.into_iter().filter(|entry| entry.tenant.as_ref() == Some(id)).collect()
+        all.into_iter()
+            .filter(|entry| entry.tenant.as_ref() == Some(id))
+            .collect()
     }
 
     async fn trusting(&self, issuer: &str) -> Vec<TenantId> {
-        self.tenants.trusting(issuer).await.unwrap().into_iter().map(|(id, _)| id).collect()
+        self.tenants
+            .trusting(issuer)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect()
     }
 }
 
@@ -75,58 +94,133 @@ pub async fn a_tenant_is_created_once_and_read_back(stores: Stores) {
     let created = tenant(&id, "https://issuer.example");
 
     stores.tenants.create(&created, &entry(&id)).await.unwrap();
-    let again = stores.tenants.create(&created, &entry(&id)).await.unwrap_err();
+    let again = stores
+        .tenants
+        .create(&created, &entry(&id))
+        .await
+        .unwrap_err();
 
     let read = stores.tenants.get_eventual(&id).await.unwrap();
-    assert_eq!((read.trust, read.destination), (created.trust, created.destination));
+    assert_eq!(
+        (read.trust, read.destination),
+        (created.trust, created.destination)
+    );
     assert_eq!(read.webhook_secret.expose(), "whsec_x");
     assert_eq!((again.kind, again.code), (Kind::Conflict, "tenant_exists"));
-    assert_eq!(stores.tenants.get_eventual(&fresh_tenant()).await.unwrap_err().kind, Kind::NotFound);
-    assert!(stores.tenants.list().await.unwrap().iter().any(|tenant| tenant.id == id));
-    assert_eq!(stores.logged(&id).await.len(), 1, "what was not done is not logged");
+    assert_eq!(
+        stores
+            .tenants
+            .get_eventual(&fresh_tenant())
+            .await
+            .unwrap_err()
+            .kind,
+        Kind::NotFound
+    );
+    assert!(
+        stores
+            .tenants
+            .list()
+            .await
+            .unwrap()
+            .iter()
+            .any(|tenant| tenant.id == id)
+    );
+    assert_eq!(
+        stores.logged(&id).await.len(),
+        1,
+        "what was not done is not logged"
+    );
 }
 
 pub async fn a_tenant_is_updated_over_the_version_it_was_made_from(stores: Stores) {
     let id = fresh_tenant();
-    let (old, new) = (format!("https://old-{id}.example"), format!("https://new-{id}.example"));
-    let created = Tenant { trust: vec![trust(&id, &old), trust(&id, "https://both.example")], ..tenant(&id, &old) };
+    let (old, new) = (
+        format!("https://old-{id}.example"),
+        format!("https://new-{id}.example"),
+    );
+    let created = Tenant {
+        trust: vec![trust(&id, &old), trust(&id, "https://both.example")],
+        ..tenant(&id, &old)
+    };
     stores.tenants.create(&created, &entry(&id)).await.unwrap();
 
     let unarchived = fluxgate_core::tenant::UnarchivedOutputs::Release;
-    let changed = Tenant { version: 2, state: TenantState::Suspended, unarchived, ..tenant(&id, &new) };
+    let changed = Tenant {
+        version: 2,
+        state: TenantState::Suspended,
+        unarchived,
+        ..tenant(&id, &new)
+    };
     stores.tenants.update(&changed, &entry(&id)).await.unwrap();
-    let outdated = Tenant { version: 2, ..tenant(&id, &old) };
-    let refused = stores.tenants.update(&outdated, &entry(&id)).await.unwrap_err();
-    let missing = stores.tenants.update(&tenant(&fresh_tenant(), &old), &entry(&id)).await.unwrap_err();
+    let outdated = Tenant {
+        version: 2,
+        ..tenant(&id, &old)
+    };
+    let refused = stores
+        .tenants
+        .update(&outdated, &entry(&id))
+        .await
+        .unwrap_err();
+    let missing = stores
+        .tenants
+        .update(&tenant(&fresh_tenant(), &old), &entry(&id))
+        .await
+        .unwrap_err();
 
     let read = stores.tenants.get(&id).await.unwrap();
-    assert_eq!((read.version, read.state, read.trust), (2, TenantState::Suspended, changed.trust));
-    assert_eq!((refused.kind, refused.code, missing.kind), (Kind::Conflict, "version_conflict", Kind::NotFound));
-    assert_eq!((stores.trusting(&new).await, stores.trusting(&old).await), (vec![id.clone()], Vec::new()));
+    assert_eq!(
+        (read.version, read.state, read.trust),
+        (2, TenantState::Suspended, changed.trust)
+    );
+    assert_eq!(
+        (refused.kind, refused.code, missing.kind),
+        (Kind::Conflict, "version_conflict", Kind::NotFound)
+    );
+    assert_eq!(
+        (stores.trusting(&new).await, stores.trusting(&old).await),
+        (vec![id.clone()], Vec::new())
+    );
     assert!(!stores.trusting("https://both.example").await.contains(&id));
     assert_eq!(stores.logged(&id).await.len(), 2);
 }
 
 pub async fn of_many_updates_to_one_version_one_is_written(stores: Stores) {
     let id = fresh_tenant();
-    stores.tenants.create(&tenant(&id, "https://issuer.example"), &entry(&id)).await.unwrap();
+    stores
+        .tenants
+        .create(&tenant(&id, "https://issuer.example"), &entry(&id))
+        .await
+        .unwrap();
 
     let mut updates = tokio::task::JoinSet::new();
     for n in 0..8 {
         let (stores, id) = (stores.clone(), id.clone());
         updates.spawn(async move {
-            let changed = Tenant { version: 2, ..tenant(&id, &format!("https://{n}.{id}.example")) };
+            let changed = Tenant {
+                version: 2,
+                ..tenant(&id, &format!("https://{n}.{id}.example"))
+            };
             stores.tenants.update(&changed, &entry(&id)).await
         });
     }
     let done = updates.join_all().await;
 
-    let refused: Vec<_> = done.iter().filter_map(|done| done.as_ref().err()).map(|error| error.code).collect();
+    let refused: Vec<_> = done
+        .iter()
+        .filter_map(|done| done.as_ref().err())
+        .map(|error| error.code)
+        .collect();
     assert_eq!(refused, ["version_conflict"; 7]);
-    let issuer = stores.tenants.get(&id).await.unwrap().trust[0].issuer.clone();
+    let issuer = stores.tenants.get(&id).await.unwrap().trust[0]
+        .issuer
+        .clone();
     for n in 0..8 {
         let one = format!("https://{n}.{id}.example");
-        assert_eq!(stores.trusting(&one).await.len(), usize::from(one == issuer), "{one}");
+        assert_eq!(
+            stores.trusting(&one).await.len(),
+            usize::from(one == issuer),
+            "{one}"
+        );
     }
     assert_eq!(stores.logged(&id).await.len(), 2);
 }
@@ -134,22 +228,55 @@ pub async fn of_many_updates_to_one_version_one_is_written(stores: Stores) {
 pub async fn a_deleted_tenant_is_gone_and_its_books_stay(stores: Stores) {
     let id = stores.funded(1).await;
     let issuer = format!("https://{id}.example");
-    stores.tenants.create(&tenant(&id, &issuer), &entry(&id)).await.unwrap();
+    stores
+        .tenants
+        .create(&tenant(&id, &issuer), &entry(&id))
+        .await
+        .unwrap();
     let task = stores.admitted(&id).await;
 
-    let outdated = stores.tenants.delete(&id, 2, &entry(&id)).await.unwrap_err();
+    let outdated = stores
+        .tenants
+        .delete(&id, 2, &entry(&id))
+        .await
+        .unwrap_err();
     stores.tenants.delete(&id, 1, &entry(&id)).await.unwrap();
-    let again = stores.tenants.delete(&id, 1, &entry(&id)).await.unwrap_err();
+    let again = stores
+        .tenants
+        .delete(&id, 1, &entry(&id))
+        .await
+        .unwrap_err();
 
-    assert_eq!((outdated.code, again.kind), ("version_conflict", Kind::NotFound));
-    assert_eq!(stores.tenants.get_eventual(&id).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(stores.tenants.get(&id).await.unwrap_err().kind, Kind::NotFound);
-    assert!(stores.tenants.list().await.unwrap().iter().all(|tenant| tenant.id != id));
+    assert_eq!(
+        (outdated.code, again.kind),
+        ("version_conflict", Kind::NotFound)
+    );
+    assert_eq!(
+        stores.tenants.get_eventual(&id).await.unwrap_err().kind,
+        Kind::NotFound
+    );
+    assert_eq!(
+        stores.tenants.get(&id).await.unwrap_err().kind,
+        Kind::NotFound
+    );
+    assert!(
+        stores
+            .tenants
+            .list()
+            .await
+            .unwrap()
+            .iter()
+            .all(|tenant| tenant.id != id)
+    );
     assert!(stores.trusting(&issuer).await.is_empty());
     assert_eq!(stores.tasks.get(&id, &task.id).await.unwrap(), task);
     assert_eq!(stores.accounts.account(&id).await.unwrap().held, PRICE);
     assert_eq!(stores.accounts.ledger(&id).await.unwrap().len(), 2);
-    assert_eq!(stores.logged(&id).await.len(), 3, "the top-up, the making and the deletion");
+    assert_eq!(
+        stores.logged(&id).await.len(),
+        3,
+        "the top-up, the making and the deletion"
+    );
 }
 
 pub async fn the_audit_log_is_read_newest_first_and_page_by_page(stores: Stores) {
@@ -157,7 +284,11 @@ pub async fn the_audit_log_is_read_newest_first_and_page_by_page(stores: Stores)
     let mut entries: Vec<AuditEntry> = (0..5)
         .map(|n| {
             let at = Timestamp(now().0 + n);
-            AuditEntry { id: SystemEntropy.audit_id(at), at, ..entry(&id) }
+            AuditEntry {
+                id: SystemEntropy.audit_id(at),
+                at,
+                ..entry(&id)
+            }
         })
         .collect();
     for entry in &entries {
@@ -166,7 +297,11 @@ pub async fn the_audit_log_is_read_newest_first_and_page_by_page(stores: Stores)
     entries.reverse();
 
     let newest = stores.tenants.audit_log(None, 2).await.unwrap();
-    let rest = stores.tenants.audit_log(Some(&newest[1].id), 3).await.unwrap();
+    let rest = stores
+        .tenants
+        .audit_log(Some(&newest[1].id), 3)
+        .await
+        .unwrap();
 
     assert_eq!([newest, rest].concat(), entries);
 }
@@ -177,19 +312,37 @@ pub async fn of_many_tenants_that_one_token_could_mean_one_is_made(stores: Store
     for n in 0..10 {
         let (stores, id, issuer) = (stores.clone(), fresh_tenant(), issuer.clone());
         making.spawn(async move {
-            let ambiguous = vec![Trust { claim: None, ..trust(&id, &issuer) }];
+            let ambiguous = vec![Trust {
+                claim: None,
+                ..trust(&id, &issuer)
+            }];
             if n % 2 == 0 {
-                let made = Tenant { trust: ambiguous, ..tenant_named(&id) };
+                let made = Tenant {
+                    trust: ambiguous,
+                    ..tenant_named(&id)
+                };
                 return stores.tenants.create(&made, &entry(&id)).await;
             }
-            stores.tenants.create(&tenant_named(&id), &entry(&id)).await.unwrap();
-            let changed = Tenant { version: 2, trust: ambiguous, ..tenant_named(&id) };
+            stores
+                .tenants
+                .create(&tenant_named(&id), &entry(&id))
+                .await
+                .unwrap();
+            let changed = Tenant {
+                version: 2,
+                trust: ambiguous,
+                ..tenant_named(&id)
+            };
             stores.tenants.update(&changed, &entry(&id)).await
         });
     }
     let done = making.join_all().await;
 
-    let refused: Vec<_> = done.iter().filter_map(|done| done.as_ref().err()).map(|error| error.code).collect();
+    let refused: Vec<_> = done
+        .iter()
+        .filter_map(|done| done.as_ref().err())
+        .map(|error| error.code)
+        .collect();
     assert_eq!(refused, ["issuer_ambiguous"; 9]);
     assert_eq!(stores.trusting(&issuer).await.len(), 1);
 }
@@ -197,15 +350,36 @@ pub async fn of_many_tenants_that_one_token_could_mean_one_is_made(stores: Store
 pub async fn every_tenant_that_trusts_an_issuer_is_found_by_it(stores: Stores) {
     let (one, other) = (fresh_tenant(), fresh_tenant());
     let issuer = format!("https://{one}.example");
-    stores.tenants.create(&tenant(&one, &issuer), &entry(&one)).await.unwrap();
-    stores.tenants.create(&tenant(&other, &issuer), &entry(&other)).await.unwrap();
+    stores
+        .tenants
+        .create(&tenant(&one, &issuer), &entry(&one))
+        .await
+        .unwrap();
+    stores
+        .tenants
+        .create(&tenant(&other, &issuer), &entry(&other))
+        .await
+        .unwrap();
 
-    let mut trusting: Vec<TenantId> =
-        stores.tenants.trusting(&issuer).await.unwrap().into_iter().map(|(id, _)| id).collect();
+    let mut trusting: Vec<TenantId> = stores
+        .tenants
+        .trusting(&issuer)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
     trusting.sort();
 
     let mut wanted = [one, other];
     wanted.sort();
     assert_eq!(trusting, wanted);
-    assert!(stores.tenants.trusting("https://nobody.example").await.unwrap().is_empty());
+    assert!(
+        stores
+            .tenants
+            .trusting("https://nobody.example")
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -40,30 +40,57 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let (file, clock) = (folder.path().join("usage.jsonl"), HeldClock::now());
         let sink = Arc::new(FileUsageSink::open(&file).unwrap());
-        let context = Context { clock: Arc::new(clock.clone()), ..Roles::over(&stores).context };
-        let export = Arc::new(UsageExport::new(context, stores.cursors.clone(), sink.clone()));
-        Self { stores, clock, export, sink, file, _folder: folder }
+        let context = Context {
+            clock: Arc::new(clock.clone()),
+            ..Roles::over(&stores).context
+        };
+        let export = Arc::new(UsageExport::new(
+            context,
+            stores.cursors.clone(),
+            sink.clone(),
+        ));
+        Self {
+            stores,
+            clock,
+            export,
+            sink,
+            file,
+            _folder: folder,
+        }
     }
 
     pub(super) async fn export(&self, tenant: &TenantId) -> Exported {
         self.export.export(tenant, FOR_EVER).await.unwrap()
     }
 
-    /// As if the process had ended after the sink took what was new, and before that was remembered.
+    /// As if the process had ended after the sink took what was new, and before that was
+    /// remembered.
     pub(super) async fn export_and_forget(&self, tenant: &TenantId) {
         let before = self.cursor(tenant).await;
         self.export(tenant).await;
         let version = self.cursor(tenant).await.version + 1;
         let forgotten = UsageCursor { version, ..before };
-        self.stores.cursors.save_cursor(self.sink.place(), tenant, &forgotten).await.unwrap();
+        self.stores
+            .cursors
+            .save_cursor(self.sink.place(), tenant, &forgotten)
+            .await
+            .unwrap();
     }
 
     pub(super) async fn cursor(&self, tenant: &TenantId) -> UsageCursor {
-        self.stores.cursors.cursor(self.sink.place(), tenant).await.unwrap()
+        self.stores
+            .cursors
+            .cursor(self.sink.place(), tenant)
+            .await
+            .unwrap()
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        std::fs::read_to_string(&self.file).unwrap().lines().map(str::to_owned).collect()
+        std::fs::read_to_string(&self.file)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     fn ids(&self) -> Vec<TaskId> {
@@ -86,7 +113,13 @@ pub async fn what_is_charged_is_told_once_and_nothing_else(stores: Stores) {
     let tenant = world.stores.funded(9).await;
     let one = world.completed(&tenant).await;
     let failed = world.stores.admitted(&tenant).await;
-    world.stores.signal(&failed, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+    world
+        .stores
+        .signal(
+            &failed,
+            Signal::SubmitRefused(Failure::new(1401, "refused", "text")),
+        )
+        .await;
     world.stores.admitted(&tenant).await;
     let two = world.completed(&tenant).await;
 
@@ -95,7 +128,14 @@ pub async fn what_is_charged_is_told_once_and_nothing_else(stores: Stores) {
     world.clock.pass_ms(SETTLE_MS + 60_000);
     let settled = world.export(&tenant).await;
 
-    assert_eq!(first, Exported { events: 2, charged: MicroUsd(2 * PRICE.0), complete: true });
+    assert_eq!(
+        first,
+        Exported {
+            events: 2,
+            charged: MicroUsd(2 * PRICE.0),
+            complete: true
+        }
+    );
     assert_eq!((again.events, settled.events), (0, 0));
     assert_eq!(world.ids(), [one.id.clone(), two.id]);
     let event: Value = serde_json::from_str(&world.lines()[0]).unwrap();
@@ -105,23 +145,45 @@ pub async fn what_is_charged_is_told_once_and_nothing_else(stores: Stores) {
     assert_eq!(event["data"]["provider_run"], one.run.unwrap().as_str());
 }
 
-pub async fn a_charge_without_outputs_in_the_bucket_says_so_with_the_same_bytes_ever_after(stores: Stores) {
+pub async fn a_charge_without_outputs_in_the_bucket_says_so_with_the_same_bytes_ever_after(
+    stores: Stores,
+) {
     let world = World::over(stores);
     let tenant = world.stores.funded(1).await;
     let task = world.stores.archiving(&tenant).await;
     let fault = Failure::new(5000, "role_denied", "text");
-    let abandoned = Signal::ArchiveAbandoned { fault, expires_at: task.since.plus_ms(1) };
+    let abandoned = Signal::ArchiveAbandoned {
+        fault,
+        expires_at: task.since.plus_ms(1),
+    };
     let task = world.stores.signal(&task, abandoned).await;
 
     world.export_and_forget(&tenant).await;
-    world.stores.signal(&task, Signal::Copied { copies: vec![Copied { n: 0, output: output() }] }).await;
+    world
+        .stores
+        .signal(
+            &task,
+            Signal::Copied {
+                copies: vec![Copied {
+                    n: 0,
+                    output: output(),
+                }],
+            },
+        )
+        .await;
     world.export(&tenant).await;
 
     let lines = world.lines();
     assert_eq!((lines.len(), &lines[0]), (2, &lines[1]));
     let data = serde_json::from_str::<Value>(&lines[0]).unwrap()["data"].clone();
-    assert_eq!((&data["archived"], &data["unarchived_reason"]), (&Value::Bool(false), &Value::from("role_denied")));
-    assert_eq!((&data["outputs"], &data["charged_micro_usd"]), (&Value::from(1), &Value::from(PRICE.0)));
+    assert_eq!(
+        (&data["archived"], &data["unarchived_reason"]),
+        (&Value::Bool(false), &Value::from("role_denied"))
+    );
+    assert_eq!(
+        (&data["outputs"], &data["charged_micro_usd"]),
+        (&Value::from(1), &Value::from(PRICE.0))
+    );
 }
 
 pub async fn a_task_that_completes_after_younger_ones_were_told_is_told(stores: Stores) {
@@ -136,7 +198,10 @@ pub async fn a_task_that_completes_after_younger_ones_were_told_is_told(stores: 
     world.stores.signal(&slow, archived()).await;
     world.export(&tenant).await;
 
-    assert_eq!((cursor.through, cursor.open), (Some(quick.id.clone()), BTreeSet::from([slow.id.clone()])));
+    assert_eq!(
+        (cursor.through, cursor.open),
+        (Some(quick.id.clone()), BTreeSet::from([slow.id.clone()]))
+    );
     assert_eq!(world.ids(), [quick.id, slow.id]);
     assert_eq!(world.cursor(&tenant).await.open, BTreeSet::new());
 }
@@ -154,11 +219,17 @@ pub async fn what_was_made_after_the_clock_was_set_back_is_told(stores: Stores) 
     after.task.id = SystemEntropy.task_id(Timestamp(now().0 - 5_000));
     let task = after.task.clone();
     world.stores.tasks.admit(after).await.unwrap();
-    let task = world.stores.signal(&task, super::finished(super::fresh_run())).await;
+    let task = world
+        .stores
+        .signal(&task, super::finished(super::fresh_run()))
+        .await;
     let task = world.stores.signal(&task, archived()).await;
     world.export(&tenant).await;
 
-    assert_eq!(BTreeSet::from_iter(world.ids()), BTreeSet::from([before.id, task.id]));
+    assert_eq!(
+        BTreeSet::from_iter(world.ids()),
+        BTreeSet::from([before.id, task.id])
+    );
 }
 
 pub async fn a_task_that_is_written_after_younger_ones_were_told_is_told(stores: Stores) {
@@ -172,14 +243,19 @@ pub async fn a_task_that_is_written_after_younger_ones_were_told_is_told(stores:
     world.export(&tenant).await;
     let late_task = late.task.clone();
     world.stores.tasks.admit(late).await.unwrap();
-    let late_task = world.stores.signal(&late_task, super::finished(super::fresh_run())).await;
+    let late_task = world
+        .stores
+        .signal(&late_task, super::finished(super::fresh_run()))
+        .await;
     let late_task = world.stores.signal(&late_task, archived()).await;
     world.export(&tenant).await;
 
     assert_eq!(world.ids(), [young.id, late_task.id]);
 }
 
-pub async fn an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none(stores: Stores) {
+pub async fn an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none(
+    stores: Stores,
+) {
     let world = World::over(stores);
     let tenant = world.stores.funded(9).await;
     let between = world.stores.archiving(&tenant).await;
@@ -209,7 +285,10 @@ pub async fn what_the_sink_did_not_take_is_told_later(stores: Stores) {
     std::fs::remove_file(&world.file).unwrap();
     world.export(&tenant).await;
 
-    assert_eq!((error.code, cursor), ("export_file_foreign", UsageCursor::default()));
+    assert_eq!(
+        (error.code, cursor),
+        ("export_file_foreign", UsageCursor::default())
+    );
     assert_eq!(world.ids(), [task.id]);
 }
 
@@ -228,8 +307,16 @@ pub async fn several_exports_at_once_lose_nothing(stores: Stores) {
         }
         exports.join_all().await;
 
-        assert_eq!(world.ids().into_iter().collect::<BTreeSet<_>>(), wanted, "round {round}");
-        assert_eq!(world.export(&tenant).await.events, 0, "what one told the others know");
+        assert_eq!(
+            world.ids().into_iter().collect::<BTreeSet<_>>(),
+            wanted,
+            "round {round}"
+        );
+        assert_eq!(
+            world.export(&tenant).await.events,
+            0,
+            "what one told the others know"
+        );
         world.clock.pass_ms(SETTLE_MS / 2);
     }
 }
@@ -239,13 +326,22 @@ pub async fn an_export_without_time_says_that_there_is_more(stores: Stores) {
     let tenant = world.stores.funded(1).await;
     world.completed(&tenant).await;
 
-    let none = world.export.export(&tenant, world.clock.now()).await.unwrap();
+    let none = world
+        .export
+        .export(&tenant, world.clock.now())
+        .await
+        .unwrap();
     let all = world.export(&tenant).await;
 
-    assert_eq!((none, all.events, all.complete), (Exported::default(), 1, true));
+    assert_eq!(
+        (none, all.events, all.complete),
+        (Exported::default(), 1, true)
+    );
 }
 
-pub async fn an_export_that_restarts_tells_the_same_again_and_other_places_have_their_own(stores: Stores) {
+pub async fn an_export_that_restarts_tells_the_same_again_and_other_places_have_their_own(
+    stores: Stores,
+) {
     let (world, other) = (World::over(stores.clone()), World::over(stores));
     let tenant = world.stores.funded(2).await;
     world.completed(&tenant).await;
@@ -258,25 +354,50 @@ pub async fn an_export_that_restarts_tells_the_same_again_and_other_places_have_
     world.export(&tenant).await;
 
     assert_eq!((told.len(), other.lines().len()), (1, 1));
-    assert_eq!((&world.lines()[..1], &world.lines()[1..2], world.lines().len()), (&told[..], &told[..], 3));
+    assert_eq!(
+        (
+            &world.lines()[..1],
+            &world.lines()[1..2],
+            world.lines().len()
+        ),
+        (&told[..], &told[..], 3)
+    );
 }
 
 pub async fn a_tenant_is_exported_after_its_deletion(stores: Stores) {
     let world = World::over(stores);
     let tenant = world.stores.funded(1).await;
     let record = tenant_named(&tenant);
-    world.stores.tenants.create(&record, &entry(&tenant)).await.unwrap();
+    world
+        .stores
+        .tenants
+        .create(&record, &entry(&tenant))
+        .await
+        .unwrap();
     world.completed(&tenant).await;
     let deleted = super::tenant_store::deletion(&tenant);
-    world.stores.tenants.delete(&tenant, 1, &deleted).await.unwrap();
+    world
+        .stores
+        .tenants
+        .delete(&tenant, 1, &deleted)
+        .await
+        .unwrap();
 
-    let since = async |since: i64| world.export.tenants(Timestamp(since)).await.unwrap().contains(&tenant);
+    let since = async |since: i64| {
+        world
+            .export
+            .tenants(Timestamp(since))
+            .await
+            .unwrap()
+            .contains(&tenant)
+    };
 
     assert!(since(deleted.at.0).await && !since(deleted.at.0 + 1).await);
     assert_eq!(world.export(&tenant).await.events, 1);
 }
 
-/// More tasks than are read at once, of which every seventh still runs: for a store that makes so many in a moment.
+/// More tasks than are read at once, of which every seventh still runs: for a store that makes so
+/// many in a moment.
 pub async fn many_pages_are_told_each_charge_once(stores: Stores) {
     let world = World::over(stores);
     let tenant = world.stores.funded(1_300).await;
@@ -285,11 +406,18 @@ pub async fn many_pages_are_told_each_charge_once(stores: Stores) {
         let (stores, tenant) = (world.stores.clone(), tenant.clone());
         tasks.spawn(async move {
             let task = stores.archiving(&tenant).await;
-            if n % 7 == 0 { task } else { stores.signal(&task, archived()).await }
+            if n % 7 == 0 {
+                task
+            } else {
+                stores.signal(&task, archived()).await
+            }
         });
     }
-    let (running, completed): (Vec<Task>, Vec<Task>) =
-        tasks.join_all().await.into_iter().partition(|task| !task.state.is_end());
+    let (running, completed): (Vec<Task>, Vec<Task>) = tasks
+        .join_all()
+        .await
+        .into_iter()
+        .partition(|task| !task.state.is_end());
 
     let first = world.export(&tenant).await;
     world.clock.pass_ms(SETTLE_MS + 60_000);
@@ -300,8 +428,16 @@ pub async fn many_pages_are_told_each_charge_once(stores: Stores) {
     }
     let last = world.export(&tenant).await;
 
-    assert_eq!((first.events, settled.events, last.events), (completed.len(), 0, running.len()));
+    assert_eq!(
+        (first.events, settled.events, last.events),
+        (completed.len(), 0, running.len())
+    );
     assert_eq!((cursor.open.len(), cursor.told.len()), (running.len(), 0));
-    assert_eq!(world.ids().into_iter().collect::<BTreeSet<_>>().len(), 1_300);
-    assert!(world.ids()[..completed.len()].is_sorted() && world.ids()[completed.len()..].is_sorted());
+    assert_eq!(
+        world.ids().into_iter().collect::<BTreeSet<_>>().len(),
+        1_300
+    );
+    assert!(
+        world.ids()[..completed.len()].is_sorted() && world.ids()[completed.len()..].is_sorted()
+    );
 }

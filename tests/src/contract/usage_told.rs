@@ -52,7 +52,11 @@ pub fn events() -> impl Strategy<Value = Event> {
 
 /// Lets the events happen one after the other and looks at the file after each export.
 pub async fn what_is_told_is_what_was_charged(stores: Stores, events: Vec<Event>) {
-    let mut world = Told { tenant: stores.funded(1_000).await, world: World::over(stores), running: Vec::new() };
+    let mut world = Told {
+        tenant: stores.funded(1_000).await,
+        world: World::over(stores),
+        running: Vec::new(),
+    };
     for event in events.iter().chain([&Event::Export]) {
         world.happens(event).await;
         if matches!(event, Event::Export) {
@@ -73,13 +77,23 @@ impl Told {
             Event::Pass { ms } => self.world.clock.pass_ms(ms),
             Event::Submit { late_ms, price } => self.submit(late_ms, price).await,
             Event::Complete { task } => {
-                let Some(task) = self.chosen(task) else { return };
+                let Some(task) = self.chosen(task) else {
+                    return;
+                };
                 let task = self.world.stores.signal(&task, finished(fresh_run())).await;
                 self.world.stores.signal(&task, archived()).await;
             }
             Event::Fail { task } => {
-                let Some(task) = self.chosen(task) else { return };
-                self.world.stores.signal(&task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+                let Some(task) = self.chosen(task) else {
+                    return;
+                };
+                self.world
+                    .stores
+                    .signal(
+                        &task,
+                        Signal::SubmitRefused(Failure::new(1401, "refused", "text")),
+                    )
+                    .await;
             }
             Event::Export => assert!(self.world.export(&self.tenant).await.complete),
             Event::Crash => self.world.export_and_forget(&self.tenant).await,
@@ -105,16 +119,44 @@ impl Told {
         for line in self.world.lines() {
             told.entry(id(&line)).or_default().insert(line);
         }
-        let tasks = self.world.stores.tasks.list(&self.tenant, None, 1_000).await.unwrap();
-        let completed = tasks.iter().filter(|task| task.state == State::Completed).map(|task| task.id.clone());
-        assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), completed.collect(), "after {events:?}");
-        assert!(told.values().all(|lines| lines.len() == 1), "one text an event: {told:?}");
-        let charged = told.values().flatten().map(|line| charged(line)).sum::<i64>();
-        let account = self.world.stores.accounts.account(&self.tenant).await.unwrap();
+        let tasks = self
+            .world
+            .stores
+            .tasks
+            .list(&self.tenant, None, 1_000)
+            .await
+            .unwrap();
+        let completed = tasks
+            .iter()
+            .filter(|task| task.state == State::Completed)
+            .map(|task| task.id.clone());
+        assert_eq!(
+            told.keys().cloned().collect::<BTreeSet<_>>(),
+            completed.collect(),
+            "after {events:?}"
+        );
+        assert!(
+            told.values().all(|lines| lines.len() == 1),
+            "one text an event: {told:?}"
+        );
+        let charged = told
+            .values()
+            .flatten()
+            .map(|line| charged(line))
+            .sum::<i64>();
+        let account = self
+            .world
+            .stores
+            .accounts
+            .account(&self.tenant)
+            .await
+            .unwrap();
         assert_eq!(charged, account.captured.0, "after {events:?}");
     }
 }
 
 fn charged(line: &str) -> i64 {
-    serde_json::from_str::<Value>(line).unwrap()["data"]["charged_micro_usd"].as_i64().unwrap()
+    serde_json::from_str::<Value>(line).unwrap()["data"]["charged_micro_usd"]
+        .as_i64()
+        .unwrap()
 }

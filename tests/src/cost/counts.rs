@@ -53,32 +53,54 @@ impl Mark {
     pub(super) fn of(stack: &Stack) -> Self {
         let each = FUNCTIONS.map(|name| (name, stack.function(name)));
         Self {
-            invocations: each.iter().map(|(name, function)| (*name, function.invocations())).collect(),
-            logs: each.iter().map(|(name, function)| (*name, Log::of(&function.log()))).collect(),
+            invocations: each
+                .iter()
+                .map(|(name, function)| (*name, function.invocations()))
+                .collect(),
+            logs: each
+                .iter()
+                .map(|(name, function)| (*name, Log::of(&function.log())))
+                .collect(),
         }
     }
 }
 
 impl Log {
     fn of(text: &str) -> Self {
-        Self { bytes: text.len(), lines: text.lines().count() }
+        Self {
+            bytes: text.len(),
+            lines: text.lines().count(),
+        }
     }
 }
 
 impl Counts {
     /// What has happened since the mark, at which the book of calls was empty.
-    pub(super) fn since(mark: &Mark, stack: &Stack, tasks: usize, polled: BTreeMap<&'static str, Polled>) -> Self {
+    pub(super) fn since(
+        mark: &Mark,
+        stack: &Stack,
+        tasks: usize,
+        polled: BTreeMap<&'static str, Polled>,
+    ) -> Self {
         let now = Mark::of(stack);
         let logged = |name: &'static str| {
             let (before, after) = (mark.logs[name], now.logs[name]);
-            Log { bytes: after.bytes - before.bytes, lines: after.lines - before.lines }
+            Log {
+                bytes: after.bytes - before.bytes,
+                lines: after.lines - before.lines,
+            }
         };
         let calls = stack.calls.all();
         Self {
             tasks,
             calls: add_up(calls.iter().filter(|call| is_of_a_task(call))),
-            fair_sends: calls.iter().filter(|call| is_of_a_task(call) && call.is_fair).count(),
-            invocations: FUNCTIONS.map(|name| (name, now.invocations[name] - mark.invocations[name])).into(),
+            fair_sends: calls
+                .iter()
+                .filter(|call| is_of_a_task(call) && call.is_fair)
+                .count(),
+            invocations: FUNCTIONS
+                .map(|name| (name, now.invocations[name] - mark.invocations[name]))
+                .into(),
             logs: FUNCTIONS.map(|name| (name, logged(name))).into(),
             polled,
         }
@@ -86,7 +108,11 @@ impl Counts {
 
     /// Calls of one action by anybody.
     pub fn calls_of(&self, action: &str) -> usize {
-        self.calls.iter().filter(|(asked, _)| asked.action == action).map(|(_, units)| units.calls).sum()
+        self.calls
+            .iter()
+            .filter(|(asked, _)| asked.action == action)
+            .map(|(_, units)| units.calls)
+            .sum()
     }
 
     pub fn sends(&self) -> f64 {
@@ -104,7 +130,10 @@ impl Counts {
     /// How often a function would have been invoked with one message each time.
     pub fn unbatched(&self, function: &str) -> usize {
         let lane = LANES.iter().find(|(_, name)| *name == function);
-        lane.map_or_else(|| self.invocations[function], |(lane, _)| self.polled[lane].messages)
+        lane.map_or_else(
+            || self.invocations[function],
+            |(lane, _)| self.polled[lane].messages,
+        )
     }
 
     pub fn per_task(&self, count: f64) -> f64 {
@@ -112,7 +141,8 @@ impl Counts {
     }
 }
 
-/// Secrets and credentials are kept by a process and read again every few minutes, however many tasks there are.
+/// Secrets and credentials are kept by a process and read again every few minutes, however many
+/// tasks there are.
 fn is_of_a_task(call: &AwsCall) -> bool {
     FUNCTIONS.contains(&call.function.as_str())
         && !call.action.starts_with("secretsmanager:")
@@ -122,7 +152,10 @@ fn is_of_a_task(call: &AwsCall) -> bool {
 pub(super) fn add_up<'a>(calls: impl Iterator<Item = &'a AwsCall>) -> BTreeMap<Asked, Units> {
     let mut sums: BTreeMap<Asked, Units> = BTreeMap::new();
     for call in calls {
-        let asked = Asked { function: call.function.clone(), action: call.action.clone() };
+        let asked = Asked {
+            function: call.function.clone(),
+            action: call.action.clone(),
+        };
         let units = sums.entry(asked).or_default();
         units.calls += 1;
         units.read_units += call.read_units.units();

@@ -1,5 +1,6 @@
-//! What a task costs on AWS: the functions' calls counted in an emulated run, times a list of prices. Durations are not counted,
-//! since those of this machine say nothing about AWS's; what is made of them is an assumption and stands apart.
+//! What a task costs on AWS: the functions' calls counted in an emulated run, times a list of
+//! prices. Durations are not counted, since those of this machine say nothing about AWS's; what is
+//! made of them is an assumption and stands apart.
 
 mod bill;
 mod counts;
@@ -15,4 +16,8 @@ pub use workload::{ColdStart, Traffic, Workload};
 pub const FUNCTIONS: [&str; 5] = ["gateway", "receiver", "archiver", "notifier", "poller"];
 
 /// The queues between them, with the function behind each.
-pub const LANES: [(&str, &str); 3] = [("archive", "archiver"), ("notify", "notifier"), ("watch", "poller")];
+pub const LANES: [(&str, &str); 3] = [
+    ("archive", "archiver"),
+    ("notify", "notifier"),
+    ("watch", "poller"),
+];

@@ -37,6 +37,9 @@ impl Prices {
     }
 
     pub fn usd(&self, name: &str) -> f64 {
-        self.prices.get(name).unwrap_or_else(|| panic!("infra/prices.json has no price '{name}'")).usd
+        self.prices
+            .get(name)
+            .unwrap_or_else(|| panic!("infra/prices.json has no price '{name}'"))
+            .usd
     }
 }

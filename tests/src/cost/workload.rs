@@ -59,7 +59,10 @@ impl Order {
     async fn place(&self) {
         match &self.key {
             None => drop(self.tenant.submit(&self.inputs).await),
-            Some(key) => assert_eq!(self.tenant.submit_with_key(&self.inputs, key).await.status, 200),
+            Some(key) => assert_eq!(
+                self.tenant.submit_with_key(&self.inputs, key).await.status,
+                200
+            ),
         }
     }
 }
@@ -67,10 +70,17 @@ impl Order {
 impl Workload {
     /// Several tenants, because the tasks of one meet at its account.
     pub async fn start(tenants: usize) -> Self {
-        let emulator = EmulatorConfig { run_time: RUN_TIME, ..emulator_config() };
+        let emulator = EmulatorConfig {
+            run_time: RUN_TIME,
+            ..emulator_config()
+        };
         // One that was hidden for moments might come twice on a slow machine.
-        let options =
-            StackOptions { emulator, event_sources: false, waits: Waits::AsDeployed, ..StackOptions::default() };
+        let options = StackOptions {
+            emulator,
+            event_sources: false,
+            waits: Waits::AsDeployed,
+            ..StackOptions::default()
+        };
         let stack = Stack::with(options).await;
         let cold_starts = cold_starts(&stack).await;
         let receiver = LiveReceiver::start().await;
@@ -79,27 +89,43 @@ impl Workload {
             let tenant = stack.tenant(&format!("tenant-{n}"), "1000").await;
             tenant.endpoint(&receiver.url("events")).await;
             let inputs = tenant.inputs().await;
-            customers.push(Order { tenant, inputs, key: None });
+            customers.push(Order {
+                tenant,
+                inputs,
+                key: None,
+            });
         }
-        Self { stack, cold_starts, customers, receiver, submitted: AtomicUsize::new(0) }
+        Self {
+            stack,
+            cold_starts,
+            customers,
+            receiver,
+            submitted: AtomicUsize::new(0),
+        }
     }
 
-    /// Runs this many tasks to the end of their watches, each with an `Idempotency-Key` or none with one.
+    /// Runs this many tasks to the end of their watches, each with an `Idempotency-Key` or none
+    /// with one.
     ///
-    /// The watches, due some 15 s after the submit, are let in when all tasks are over: else the load of this machine decided
-    /// whether one finds its task at work.
+    /// The watches, due some 15 s after the submit, are let in when all tasks are over: else the
+    /// load of this machine decided whether one finds its task at work.
     pub async fn run(&self, tasks: usize, traffic: Traffic, with_keys: bool) -> Counts {
         self.stack.calls.clear();
         let mark = Mark::of(&self.stack);
         let early = LANES.iter().filter(|(lane, _)| *lane != "watch");
-        let mut sources: BTreeMap<_, _> = early.map(|(lane, _)| (*lane, self.stack.event_source(lane))).collect();
+        let mut sources: BTreeMap<_, _> = early
+            .map(|(lane, _)| (*lane, self.stack.event_source(lane)))
+            .collect();
         self.submit(tasks, traffic, with_keys).await;
         for (lane, source) in &sources {
             self.drained(lane, source, tasks).await;
         }
         sources.insert("watch", self.stack.event_source("watch"));
         self.drained("watch", &sources["watch"], tasks).await;
-        let polled = sources.iter().map(|(lane, source)| (*lane, source.polled())).collect();
+        let polled = sources
+            .iter()
+            .map(|(lane, source)| (*lane, source.polled()))
+            .collect();
         Counts::since(&mark, &self.stack, tasks, polled)
     }
 
@@ -107,7 +133,9 @@ impl Workload {
     async fn submit(&self, tasks: usize, traffic: Traffic, with_keys: bool) {
         let told = self.receiver.received().len();
         let first = self.submitted.fetch_add(tasks, Ordering::Relaxed);
-        let orders: Vec<Order> = (first..first + tasks).map(|n| self.order(n, traffic, with_keys)).collect();
+        let orders: Vec<Order> = (first..first + tasks)
+            .map(|n| self.order(n, traffic, with_keys))
+            .collect();
         if traffic == Traffic::Sparse {
             for (n, order) in orders.iter().enumerate() {
                 order.place().await;
@@ -116,7 +144,10 @@ impl Workload {
             return;
         }
         let mut clients = JoinSet::new();
-        for orders in orders.chunks(tasks.div_ceil(CLIENTS)).map(<[Order]>::to_vec) {
+        for orders in orders
+            .chunks(tasks.div_ceil(CLIENTS))
+            .map(<[Order]>::to_vec)
+        {
             clients.spawn(async move {
                 for order in orders {
                     order.place().await;
@@ -137,7 +168,10 @@ impl Workload {
     }
 
     async fn told(&self, callbacks: usize) {
-        eventually("the callbacks", || async { (self.receiver.received().len() >= callbacks).then_some(()) }).await;
+        eventually("the callbacks", || async {
+            (self.receiver.received().len() >= callbacks).then_some(())
+        })
+        .await;
     }
 
     /// Until every message was worked on and deleted.
@@ -154,7 +188,10 @@ impl Workload {
 /// Waits until every process is ready.
 async fn cold_starts(stack: &Stack) -> Vec<ColdStart> {
     eventually("the functions to be ready", || async {
-        stack.functions().all(|function| function.polls() >= function.processes()).then_some(())
+        stack
+            .functions()
+            .all(|function| function.polls() >= function.processes())
+            .then_some(())
     })
     .await;
     let calls = stack.calls.all();

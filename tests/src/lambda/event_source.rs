@@ -1,4 +1,5 @@
-//! An event source mapping: takes batches from a queue, invokes the function, and deletes what it did not report as failed.
+//! An event source mapping: takes batches from a queue, invokes the function, and deletes what it
+//! did not report as failed.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
@@ -32,7 +33,8 @@ pub struct Polled {
     pub batches: usize,
     /// Each of a batch.
     pub deletes: usize,
-    /// Receives and deletes of messages of which one at least named a group, for which SQS asks more.
+    /// Receives and deletes of messages of which one at least named a group, for which SQS asks
+    /// more.
     pub fair: usize,
 }
 
@@ -67,12 +69,27 @@ impl EventSource {
         *self.polled.lock().unwrap()
     }
 
-    /// One batch of these messages, without a queue's polling; the ids that the function reports as failed.
-    pub async fn invoke_once(function: &Function, batch: &[Message]) -> Result<Vec<String>, String> {
+    /// One batch of these messages, without a queue's polling; the ids that the function reports as
+    /// failed.
+    pub async fn invoke_once(
+        function: &Function,
+        batch: &[Message],
+    ) -> Result<Vec<String>, String> {
         let records: Vec<Value> = batch.iter().map(record).collect();
         let answer = function.invoke(json!({ "Records": records })).await?;
-        let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
-        Ok(failures.iter().map(|item| item["itemIdentifier"].as_str().unwrap_or_default().to_owned()).collect())
+        let failures = answer["batchItemFailures"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        Ok(failures
+            .iter()
+            .map(|item| {
+                item["itemIdentifier"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect())
     }
 }
 
@@ -112,7 +129,9 @@ async fn take(mapping: &Mapping, count_max: usize, book: &Mutex<Polled>) -> Vec<
 
 fn any_names_group(messages: &[Message]) -> bool {
     let attributes = messages.iter().filter_map(Message::attributes);
-    attributes.into_iter().any(|attributes| attributes.contains_key(&MessageSystemAttributeName::MessageGroupId))
+    attributes
+        .into_iter()
+        .any(|attributes| attributes.contains_key(&MessageSystemAttributeName::MessageGroupId))
 }
 
 async fn receive(received: ReceiveMessageFluentBuilder) -> Vec<Message> {
@@ -128,15 +147,25 @@ async fn receive(received: ReceiveMessageFluentBuilder) -> Vec<Message> {
 /// Answers with the number of requests that deleted what was worked on.
 async fn deliver(mapping: &Mapping, batch: &[Message]) -> usize {
     // A function that fails as a whole keeps the whole batch on the queue.
-    let Ok(failed) = EventSource::invoke_once(&mapping.function, batch).await else { return 0 };
+    let Ok(failed) = EventSource::invoke_once(&mapping.function, batch).await else {
+        return 0;
+    };
     let failed: HashSet<&str> = failed.iter().map(String::as_str).collect();
-    let worked = batch.iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default()));
-    let entries: Vec<DeleteMessageBatchRequestEntry> =
-        worked.enumerate().map(|(n, message)| entry(n, message)).collect();
+    let worked = batch
+        .iter()
+        .filter(|message| !failed.contains(message.message_id().unwrap_or_default()));
+    let entries: Vec<DeleteMessageBatchRequestEntry> = worked
+        .enumerate()
+        .map(|(n, message)| entry(n, message))
+        .collect();
     if entries.is_empty() {
         return 0;
     }
-    let delete = mapping.sqs.delete_message_batch().queue_url(&mapping.queue_url).set_entries(Some(entries));
+    let delete = mapping
+        .sqs
+        .delete_message_batch()
+        .queue_url(&mapping.queue_url)
+        .set_entries(Some(entries));
     let answer = delete.send().await.expect("the queue deletes");
     assert!(answer.failed.is_empty(), "{:?}", answer.failed);
     1
@@ -144,12 +173,19 @@ async fn deliver(mapping: &Mapping, batch: &[Message]) -> usize {
 
 fn entry(n: usize, message: &Message) -> DeleteMessageBatchRequestEntry {
     let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
-    entry.receipt_handle(message.receipt_handle().unwrap_or_default()).build().expect("id and handle are set")
+    entry
+        .receipt_handle(message.receipt_handle().unwrap_or_default())
+        .build()
+        .expect("id and handle are set")
 }
 
 fn record(message: &Message) -> Value {
-    let attributes: BTreeMap<&str, &String> =
-        message.attributes().into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
+    let attributes: BTreeMap<&str, &String> = message
+        .attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
     json!({
         "messageId": message.message_id(),
         "receiptHandle": message.receipt_handle(),

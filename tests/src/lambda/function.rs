@@ -39,7 +39,10 @@ impl Function {
         concurrency: usize,
     ) -> Self {
         let api = RuntimeApi::start(timeout).await;
-        let environment = platform(name, &api).into_iter().chain(environment).collect();
+        let environment = platform(name, &api)
+            .into_iter()
+            .chain(environment)
+            .collect();
         let processes = Arc::new(Processes {
             binary: crate::process::binary_named(name),
             environment,
@@ -50,14 +53,20 @@ impl Function {
         for _ in 0..concurrency {
             processes.spawn();
         }
-        Self { name: name.to_owned(), api, processes, invocations: Arc::default() }
+        Self {
+            name: name.to_owned(),
+            api,
+            processes,
+            invocations: Arc::default(),
+        }
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Sends one event. An error is what Lambda would report: of the function, or that it ended or took too long.
+    /// Sends one event. An error is what Lambda would report: of the function, or that it ended or
+    /// took too long.
     pub async fn invoke(&self, event: Value) -> Outcome {
         self.processes.restart_ended();
         let n = self.invocations.fetch_add(1, Ordering::Relaxed);
@@ -120,7 +129,10 @@ fn platform(name: &str, api: &RuntimeApi) -> BTreeMap<String, String> {
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 impl Processes {
@@ -128,8 +140,15 @@ impl Processes {
         let n = self.started.fetch_add(1, Ordering::Relaxed);
         let log = File::create(self.log_path(n)).unwrap();
         let mut command = Command::new(&self.binary);
-        command.env_clear().envs(&self.environment).stdin(Stdio::null());
-        let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("the binary runs");
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null());
+        let child = command
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
         self.running.lock().unwrap().push(child);
     }
 

@@ -49,7 +49,11 @@ impl FunctionUrl {
     /// Serves the function on a reserved port.
     pub fn serve(listener: TcpListener, function: Function, auth: AuthType) {
         let domain = listener.local_addr().unwrap().to_string();
-        let router = Router::new().fallback(forward).with_state(Front { function, auth, domain });
+        let router = Router::new().fallback(forward).with_state(Front {
+            function,
+            auth,
+            domain,
+        });
         tokio::spawn(axum::serve(listener, router).into_future());
     }
 
@@ -69,15 +73,20 @@ async fn forward(State(front): State<Front>, request: Request) -> Response {
     let headers: Map<String, Value> = parts
         .headers
         .iter()
-        .map(|(name, value)| (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes()))))
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                Value::from(String::from_utf8_lossy(value.as_bytes())),
+            )
+        })
         .collect();
     let text = String::from_utf8(body.to_vec());
     let (body, is_base64) = match text {
         Ok(text) => (text, false),
         Err(binary) => (BASE64.encode(binary.as_bytes()), true),
     };
-    let authorizer =
-        (front.auth == AuthType::Iam).then(|| json!({ "iam": { "accountId": "000000000000", "userArn": CALLER } }));
+    let authorizer = (front.auth == AuthType::Iam)
+        .then(|| json!({ "iam": { "accountId": "000000000000", "userArn": CALLER } }));
     let event = json!({
         "version": "2.0",
         "routeKey": "$default",
@@ -102,14 +111,24 @@ async fn forward(State(front): State<Front>, request: Request) -> Response {
 }
 
 fn translate(answer: &Value) -> Response {
-    let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(502);
+    let status = answer["statusCode"]
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(502);
     let body = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"] == true { BASE64.decode(body).unwrap() } else { body.as_bytes().to_vec() };
+    let body = if answer["isBase64Encoded"] == true {
+        BASE64.decode(body).unwrap()
+    } else {
+        body.as_bytes().to_vec()
+    };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {
         let name: HeaderName = name.parse().unwrap();
-        response.headers_mut().insert(name, HeaderValue::from_str(value.as_str().unwrap_or_default()).unwrap());
+        response.headers_mut().insert(
+            name,
+            HeaderValue::from_str(value.as_str().unwrap_or_default()).unwrap(),
+        );
     }
     response
 }

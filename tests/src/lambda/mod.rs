@@ -1,5 +1,5 @@
-//! Lambda, played by a server that speaks its runtime API: the function binaries run as they are deployed, woken by the events
-//! that the platform would send.
+//! Lambda, played by a server that speaks its runtime API: the function binaries run as they are
+//! deployed, woken by the events that the platform would send.
 
 mod event_source;
 mod function;

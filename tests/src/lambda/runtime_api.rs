@@ -47,15 +47,31 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (events, waiting) = mpsc::unbounded_channel();
-        let (waiting, running, polls) = (AsyncMutex::new(waiting), Mutex::default(), Default::default());
-        let state = Arc::new(Shared { waiting, running, polls, timeout });
+        let (waiting, running, polls) = (
+            AsyncMutex::new(waiting),
+            Mutex::default(),
+            Default::default(),
+        );
+        let state = Arc::new(Shared {
+            waiting,
+            running,
+            polls,
+            timeout,
+        });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/response",
+                post(response),
+            )
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .with_state(state.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        Self { addr, events, state }
+        Self {
+            addr,
+            events,
+            state,
+        }
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -69,7 +85,13 @@ impl RuntimeApi {
     /// Hands the event to a process and waits for its answer, as long as the function may take.
     pub(super) async fn invoke(&self, id: &str, event: Value) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        self.events.send(Invocation { id: id.to_owned(), event, answer }).expect("the runtime API lives");
+        self.events
+            .send(Invocation {
+                id: id.to_owned(),
+                event,
+                answer,
+            })
+            .expect("the runtime API lives");
         match tokio::time::timeout(self.state.timeout, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err("Runtime.ExitError".to_owned()),
@@ -84,27 +106,57 @@ impl RuntimeApi {
 }
 
 async fn next(State(state): State<Arc<Shared>>) -> Response {
-    state.polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let Some(invocation) = state.waiting.lock().await.recv().await else { return StatusCode::GONE.into_response() };
+    state
+        .polls
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let Some(invocation) = state.waiting.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
     let deadline = SystemTime::now() + state.timeout;
-    let deadline_ms = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
-    state.running.lock().unwrap().insert(invocation.id.clone(), invocation.answer);
+    let deadline_ms = deadline
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis()
+        .to_string();
+    state
+        .running
+        .lock()
+        .unwrap()
+        .insert(invocation.id.clone(), invocation.answer);
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.id),
         ("Lambda-Runtime-Deadline-Ms", deadline_ms),
-        ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned()),
-        ("Lambda-Runtime-Trace-Id", "Root=1-5e1b4151-5ac6c58f3375aa3c7c6b73c9".to_owned()),
+        (
+            "Lambda-Runtime-Invoked-Function-Arn",
+            "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
+        ),
+        (
+            "Lambda-Runtime-Trace-Id",
+            "Root=1-5e1b4151-5ac6c58f3375aa3c7c6b73c9".to_owned(),
+        ),
     ];
     (headers, invocation.event.to_string()).into_response()
 }
 
-async fn response(State(state): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn response(
+    State(state): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
     conclude(&state, &id, Ok(answer))
 }
 
-async fn error(State(state): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    conclude(&state, &id, Err(String::from_utf8_lossy(&body).into_owned()))
+async fn error(
+    State(state): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
+    conclude(
+        &state,
+        &id,
+        Err(String::from_utf8_lossy(&body).into_owned()),
+    )
 }
 
 fn conclude(state: &Shared, id: &str, outcome: Outcome) -> StatusCode {

@@ -1,4 +1,5 @@
-//! The provider refuses: one model, which ends the task, or the operator's account, which waits for the operator.
+//! The provider refuses: one model, which ends the task, or the operator's account, which waits for
+//! the operator.
 
 use std::time::Duration;
 
@@ -17,13 +18,26 @@ async fn gateway() -> (Gateway, TestTenant, Value) {
 }
 
 fn account(status: u16) -> Faults {
-    Faults { account_status: status, ..Faults::default() }
+    Faults {
+        account_status: status,
+        ..Faults::default()
+    }
 }
 
 /// None of this is a tenant's business.
 fn says_nothing_of_the_account(text: &str) -> bool {
     let text = text.to_lowercase();
-    !["account", "key", "balance", "top it up", "401", "402", "403"].iter().any(|word| text.contains(word))
+    ![
+        "account",
+        "key",
+        "balance",
+        "top it up",
+        "401",
+        "402",
+        "403",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// Why the task's submit was put off, once it was.
@@ -31,7 +45,10 @@ async fn put_off(tenant: &TestTenant, task: &str) -> String {
     eventually("a submit put off", || async {
         let timeline = tenant.timeline(task).await;
         let steps = timeline["steps"].as_array()?.clone();
-        let step = steps.iter().find(|step| step["name"] == "submit_deferred")?.clone();
+        let step = steps
+            .iter()
+            .find(|step| step["name"] == "submit_deferred")?
+            .clone();
         step["detail"].as_str().map(str::to_owned)
     })
     .await
@@ -40,16 +57,34 @@ async fn put_off(tenant: &TestTenant, task: &str) -> String {
 #[tokio::test]
 async fn a_model_that_is_forbidden_ends_its_task_at_once_and_says_why() {
     let (gateway, tenant, inputs) = gateway().await;
-    gateway.emulator.set_faults(Faults { model_forbidden: Fault::Times(1), ..Faults::default() });
+    gateway.emulator.set_faults(Faults {
+        model_forbidden: Fault::Times(1),
+        ..Faults::default()
+    });
 
     let task = tenant.submit(&inputs).await;
     let prediction = tenant.ended(&task).await;
 
-    assert_eq!((&prediction["status"], &prediction["reason"]), (&json!("failed"), &json!("model_forbidden")));
+    assert_eq!(
+        (&prediction["status"], &prediction["reason"]),
+        (&json!("failed"), &json!("model_forbidden"))
+    );
     let error = prediction["error"].as_str().unwrap();
-    assert!(error.contains(fluxgate_tests::tenant::MODEL) && says_nothing_of_the_account(error), "{error}");
-    assert_eq!((gateway.emulator.request_count("submit"), tenant.balance_usd().await), (1, 1.0));
-    assert_eq!(tenant.ended(&tenant.submit(&inputs).await).await["status"], "completed");
+    assert!(
+        error.contains(fluxgate_tests::tenant::MODEL) && says_nothing_of_the_account(error),
+        "{error}"
+    );
+    assert_eq!(
+        (
+            gateway.emulator.request_count("submit"),
+            tenant.balance_usd().await
+        ),
+        (1, 1.0)
+    );
+    assert_eq!(
+        tenant.ended(&tenant.submit(&inputs).await).await["status"],
+        "completed"
+    );
 }
 
 #[tokio::test]
@@ -61,12 +96,18 @@ async fn while_the_account_is_refused_tasks_wait_and_say_so_without_a_word_of_it
         let task = tenant.submit(&inputs).await;
         let detail = put_off(&tenant, &task).await;
 
-        assert!(detail.contains("cannot submit to the model at the moment"), "{detail}");
+        assert!(
+            detail.contains("cannot submit to the model at the moment"),
+            "{detail}"
+        );
         assert!(says_nothing_of_the_account(&detail), "{detail}");
         assert_eq!(tenant.result(&task).await["status"], "created");
         gateway.emulator.set_faults(Faults::default());
         assert_eq!(tenant.ended(&task).await["status"], "completed");
-        assert_eq!((gateway.emulator.runs().len(), tenant.balance_usd().await), (1, 0.92));
+        assert_eq!(
+            (gateway.emulator.runs().len(), tenant.balance_usd().await),
+            (1, 0.92)
+        );
     }
 }
 
@@ -80,14 +121,26 @@ async fn every_other_way_to_the_provider_says_as_little_of_a_refused_account() {
     let inline = json!({ "prompt": "x", "image": format!("data:image/jpeg;base64,{picture}") });
     let task = tenant.submit(&inline).await;
     let detail = put_off(&tenant, &task).await;
-    let ticket = tenant.post("/api/v3/media/uploads", &json!({ "filename": "a.png", "size": 5 })).await;
+    let ticket = tenant
+        .post(
+            "/api/v3/media/uploads",
+            &json!({ "filename": "a.png", "size": 5 }),
+        )
+        .await;
     let quoted = json!({ "model_id": "wavespeed-ai/flux-dev", "inputs": { "prompt": "x", "num_images": 2 } });
     let price = tenant.post("/api/v3/model/pricing", &quoted).await;
 
     assert!(says_nothing_of_the_account(&detail), "{detail}");
     for answer in [ticket, price] {
-        assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (503, "service_unavailable".to_owned()));
-        assert!(says_nothing_of_the_account(&answer.text("/message")), "{:?}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/error_code")),
+            (503, "service_unavailable".to_owned())
+        );
+        assert!(
+            says_nothing_of_the_account(&answer.text("/message")),
+            "{:?}",
+            answer.body
+        );
     }
 }
 
@@ -97,8 +150,16 @@ async fn serve_and_doctor_say_at_once_when_the_provider_refuses_the_key_or_canno
     let emulator = Emulator::start(emulator_config()).await.unwrap();
     let nobody = format!("http://{}", free_address());
     let cases = [
-        (emulator.base_url(), "a-wrong-key", "refuses the key (401): set WAVESPEED_API_KEY"),
-        (nobody, "any-key", "refused the connection: check --provider"),
+        (
+            emulator.base_url(),
+            "a-wrong-key",
+            "refuses the key (401): set WAVESPEED_API_KEY",
+        ),
+        (
+            nobody,
+            "any-key",
+            "refused the connection: check --provider",
+        ),
     ];
     for (url, key, wanted) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -106,14 +167,24 @@ async fn serve_and_doctor_say_at_once_when_the_provider_refuses_the_key_or_canno
         let listen = free_address().to_string();
         let (said, checked) = tokio::task::spawn_blocking(move || {
             let env = [("WAVESPEED_API_KEY", key), ("FLUXGATE_PROVIDER", &url)];
-            let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0"];
+            let args = [
+                "--data",
+                &data,
+                "--listen",
+                &listen,
+                "--s3-listen",
+                "127.0.0.1:0",
+            ];
             let said = process::serve_until_it_says(&args, &env, wanted);
             (said, process::run_with(&["doctor", "--data", &data], &env))
         })
         .await
         .unwrap();
 
-        assert!(said.contains("WARNING") && said.lines().count() <= 4, "{said}");
+        assert!(
+            said.contains("WARNING") && said.lines().count() <= 4,
+            "{said}"
+        );
         assert!(!said.contains(key), "{said}");
         let told = String::from_utf8(checked.stdout).unwrap();
         assert!(!checked.status.success() && told.contains(wanted), "{told}");
@@ -128,11 +199,24 @@ async fn doctor_says_that_the_provider_takes_the_key() {
     let (url, key) = (emulator.base_url(), emulator.api_key().to_owned());
 
     let checked = tokio::task::spawn_blocking(move || {
-        assert!(process::run(&["tenants", "add", "acme", "--data", &data]).status.success());
-        process::run_with(&["doctor", "--data", &data], &[("WAVESPEED_API_KEY", &key), ("FLUXGATE_PROVIDER", &url)])
+        assert!(
+            process::run(&["tenants", "add", "acme", "--data", &data])
+                .status
+                .success()
+        );
+        process::run_with(
+            &["doctor", "--data", &data],
+            &[("WAVESPEED_API_KEY", &key), ("FLUXGATE_PROVIDER", &url)],
+        )
     });
-    let checked = tokio::time::timeout(Duration::from_secs(60), checked).await.unwrap().unwrap();
+    let checked = tokio::time::timeout(Duration::from_secs(60), checked)
+        .await
+        .unwrap()
+        .unwrap();
 
     let told = String::from_utf8(checked.stdout).unwrap();
-    assert!(checked.status.success() && told.contains("takes the key; its balance is $"), "{told}");
+    assert!(
+        checked.status.success() && told.contains("takes the key; its balance is $"),
+        "{told}"
+    );
 }

@@ -1,4 +1,5 @@
-//! The admin function on AWS: who called stands in the audit log, roles keep their ExternalId, a suspension reaches the gateway.
+//! The admin function on AWS: who called stands in the audit log, roles keep their ExternalId, a
+//! suspension reaches the gateway.
 
 use fluxgate_tests::lambda::CALLER;
 use fluxgate_tests::tenant::MODEL;
@@ -17,19 +18,53 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
     let tenant = stack.tenant("acme", "1").await;
     let inputs = tenant.inputs().await;
 
-    let first = stack.admin_call(Method::PATCH, "/admin/v1/tenants/acme", &role("fluxgate-a", "")).await;
-    let same = stack.admin_call(Method::PATCH, "/admin/v1/tenants/acme", &role("fluxgate-a", "p")).await;
-    let other = stack.admin_call(Method::PATCH, "/admin/v1/tenants/acme", &role("fluxgate-b", "p")).await;
-    let probe = stack.admin("/admin/v1/tenants/acme/destination/probe", &json!({})).await;
-    let suspended = stack.admin("/admin/v1/tenants/acme/suspend", &json!({})).await;
+    let first = stack
+        .admin_call(
+            Method::PATCH,
+            "/admin/v1/tenants/acme",
+            &role("fluxgate-a", ""),
+        )
+        .await;
+    let same = stack
+        .admin_call(
+            Method::PATCH,
+            "/admin/v1/tenants/acme",
+            &role("fluxgate-a", "p"),
+        )
+        .await;
+    let other = stack
+        .admin_call(
+            Method::PATCH,
+            "/admin/v1/tenants/acme",
+            &role("fluxgate-b", "p"),
+        )
+        .await;
+    let probe = stack
+        .admin("/admin/v1/tenants/acme/destination/probe", &json!({}))
+        .await;
+    let suspended = stack
+        .admin("/admin/v1/tenants/acme/suspend", &json!({}))
+        .await;
 
     let external_id = |answer: &(u16, Value)| answer.1["external_id"].as_str().unwrap().to_owned();
-    assert_eq!((first.0, same.0, other.0, suspended.0), (200, 200, 200, 200), "{first:?}");
+    assert_eq!(
+        (first.0, same.0, other.0, suspended.0),
+        (200, 200, 200, 200),
+        "{first:?}"
+    );
     assert_eq!(external_id(&first), external_id(&same));
     assert_ne!(external_id(&first), external_id(&other));
-    let names: Vec<&str> =
-        probe.1["checks"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
-    let checks = ["role_assumable", "role_refused_without_external_id", "role_refused_with_another_external_id"];
+    let names: Vec<&str> = probe.1["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    let checks = [
+        "role_assumable",
+        "role_refused_without_external_id",
+        "role_refused_with_another_external_id",
+    ];
     assert_eq!((probe.0, names), (200, checks.to_vec()));
     eventually("the suspension to be felt", || async {
         let refused = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
@@ -39,20 +74,48 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
     assert_eq!(tenant.get("/api/v3/balance").await.status, 200);
 
     let prices = json!({ "unlisted": { "price": { "markup": { "basis_points": 9_000 } } } });
-    let under_cost = stack.admin_call(Method::PUT, "/admin/v1/tenants/acme/prices", &prices).await;
-    assert_eq!((under_cost.0, &under_cost.1["code"]), (400, &json!("under_cost")));
+    let under_cost = stack
+        .admin_call(Method::PUT, "/admin/v1/tenants/acme/prices", &prices)
+        .await;
+    assert_eq!(
+        (under_cost.0, &under_cost.1["code"]),
+        (400, &json!("under_cost"))
+    );
     let price = |model: &str| json!({ "models": { model: { "fixed": { "usd": "1" } } } });
     let (one, other) = (price("new/one"), price("new/other"));
-    let set = |prices| stack.admin_call(Method::PATCH, "/admin/v1/tenants/acme/prices?force=true", prices);
+    let set = |prices| {
+        stack.admin_call(
+            Method::PATCH,
+            "/admin/v1/tenants/acme/prices?force=true",
+            prices,
+        )
+    };
     let set = tokio::join!(set(&one), set(&other));
     assert_eq!((set.0.0, set.1.0), (200, 200), "{set:?}");
-    let book = stack.admin_call(Method::GET, "/admin/v1/tenants/acme/prices", &Value::Null).await;
-    assert_eq!(book.1["models"].as_object().unwrap().len(), 2, "neither lost the other's: {book:?}");
-    let deleted = stack.admin_call(Method::DELETE, "/admin/v1/tenants/acme?forget_balance=true", &json!({})).await;
+    let book = stack
+        .admin_call(Method::GET, "/admin/v1/tenants/acme/prices", &Value::Null)
+        .await;
+    assert_eq!(
+        book.1["models"].as_object().unwrap().len(),
+        2,
+        "neither lost the other's: {book:?}"
+    );
+    let deleted = stack
+        .admin_call(
+            Method::DELETE,
+            "/admin/v1/tenants/acme?forget_balance=true",
+            &json!({}),
+        )
+        .await;
     assert_eq!(deleted.0, 204, "{deleted:?}");
-    let audit = stack.admin_call(Method::GET, "/admin/v1/audit", &Value::Null).await;
+    let audit = stack
+        .admin_call(Method::GET, "/admin/v1/audit", &Value::Null)
+        .await;
     let entries = audit.1["entries"].as_array().unwrap();
-    let actions: Vec<&str> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let actions: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
     let told = [
         "tenant.deleted",
         "prices.changed",
@@ -62,6 +125,12 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
         "tenant.changed",
         "tenant.changed",
     ];
-    assert_eq!(actions, [&told[..], &["account.topped_up", "tenant.created"]].concat());
-    assert!(entries.iter().all(|entry| entry["actor"] == CALLER), "{entries:?}");
+    assert_eq!(
+        actions,
+        [&told[..], &["account.topped_up", "tenant.created"]].concat()
+    );
+    assert!(
+        entries.iter().all(|entry| entry["actor"] == CALLER),
+        "{entries:?}"
+    );
 }

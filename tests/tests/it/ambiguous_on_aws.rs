@@ -1,4 +1,5 @@
-//! Submits of which nobody knows at first whether they were taken, on AWS: one paid run, one capture, no second POST.
+//! Submits of which nobody knows at first whether they were taken, on AWS: one paid run, one
+//! capture, no second POST.
 
 use std::sync::Arc;
 
@@ -15,18 +16,28 @@ use fluxgate_tests::{AwsStores, Ministack, Roles, Stack, StackOptions, TestTenan
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-/// The ways in which an answer is lost although the run was taken, each for the submit that comes next.
+/// The ways in which an answer is lost although the run was taken, each for the submit that comes
+/// next.
 fn hung_up() -> Faults {
-    Faults { hang_up_after_accept: Fault::Times(1), ..Faults::default() }
+    Faults {
+        hang_up_after_accept: Fault::Times(1),
+        ..Faults::default()
+    }
 }
 
 fn said_500() -> Faults {
-    Faults { error_500_after_accept: Fault::Times(1), ..Faults::default() }
+    Faults {
+        error_500_after_accept: Fault::Times(1),
+        ..Faults::default()
+    }
 }
 
 /// Longer than the gateway waits for the provider.
 fn timed_out() -> Faults {
-    Faults { hang_after_accept_ms: 45_000, ..Faults::default() }
+    Faults {
+        hang_after_accept_ms: 45_000,
+        ..Faults::default()
+    }
 }
 
 /// Its picture is in the request itself, and becomes an upload before the POST.
@@ -47,7 +58,8 @@ async fn submit(stack: &Stack, name: &'static str, faults: Faults) -> Doubtful {
     inputs["prompt"] = name.into();
     if name == WITH_A_FILE {
         use base64::Engine as _;
-        let picture = base64::engine::general_purpose::STANDARD.encode(fluxgate_emulator::DEMO_PHOTO);
+        let picture =
+            base64::engine::general_purpose::STANDARD.encode(fluxgate_emulator::DEMO_PHOTO);
         inputs["image"] = format!("data:image/jpeg;base64,{picture}").into();
     }
     let runs = stack.emulator.runs().len();
@@ -58,8 +70,16 @@ async fn submit(stack: &Stack, name: &'static str, faults: Faults) -> Doubtful {
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         answer.text("/data/id")
     });
-    fluxgate_tests::eventually("the run", || async { (stack.emulator.runs().len() > runs).then_some(()) }).await;
-    Doubtful { tenant, inputs, key: name, submit }
+    fluxgate_tests::eventually("the run", || async {
+        (stack.emulator.runs().len() > runs).then_some(())
+    })
+    .await;
+    Doubtful {
+        tenant,
+        inputs,
+        key: name,
+        submit,
+    }
 }
 
 impl Doubtful {
@@ -67,7 +87,12 @@ impl Doubtful {
         let task = self.submit.await.unwrap();
         let prediction = self.tenant.ended(&task).await;
         assert_eq!(prediction["status"], "completed", "{prediction}");
-        assert_eq!(self.tenant.timeline(&task).await["completed_by"], by, "{}", self.key);
+        assert_eq!(
+            self.tenant.timeline(&task).await["completed_by"],
+            by,
+            "{}",
+            self.key
+        );
         let again = self.tenant.submit_with_key(&self.inputs, self.key).await;
         assert_eq!((again.status.as_u16(), again.text("/data/id")), (200, task));
         assert_eq!(self.tenant.balance_usd().await, 0.92);
@@ -78,7 +103,11 @@ impl Doubtful {
 async fn the_webhook_proves_the_run_whatever_became_of_the_answer() {
     let stack = Stack::start().await;
     let mut doubtful = Vec::new();
-    for (name, faults) in [("hung-up", hung_up()), ("said-500", said_500()), ("timed-out", timed_out())] {
+    for (name, faults) in [
+        ("hung-up", hung_up()),
+        ("said-500", said_500()),
+        ("timed-out", timed_out()),
+    ] {
         doubtful.push(submit(&stack, name, faults).await);
     }
     stack.emulator.set_faults(Faults::default());
@@ -87,15 +116,33 @@ async fn the_webhook_proves_the_run_whatever_became_of_the_answer() {
         doubtful.was_paid_once("webhook").await;
     }
 
-    assert_eq!((stack.emulator.runs().len(), stack.emulator.request_count("submit")), (3, 3));
+    assert_eq!(
+        (
+            stack.emulator.runs().len(),
+            stack.emulator.request_count("submit")
+        ),
+        (3, 3)
+    );
 }
 
 #[tokio::test]
 async fn without_the_webhook_the_run_is_found_in_the_provider_s_list() {
-    let emulator =
-        EmulatorConfig { faults: Faults { webhook_lost: Fault::Always, ..Faults::default() }, ..emulator_config() };
-    let stack = Stack::with(StackOptions { emulator, ..StackOptions::default() }).await;
-    let lost = |faults: Faults| Faults { webhook_lost: Fault::Always, ..faults };
+    let emulator = EmulatorConfig {
+        faults: Faults {
+            webhook_lost: Fault::Always,
+            ..Faults::default()
+        },
+        ..emulator_config()
+    };
+    let stack = Stack::with(StackOptions {
+        emulator,
+        ..StackOptions::default()
+    })
+    .await;
+    let lost = |faults: Faults| Faults {
+        webhook_lost: Fault::Always,
+        ..faults
+    };
     let hung_up = submit(&stack, "hung-up", lost(hung_up())).await;
     let said_500 = submit(&stack, "said-500", lost(said_500())).await;
     let with_a_file = submit(&stack, WITH_A_FILE, lost(self::hung_up())).await;
@@ -104,16 +151,31 @@ async fn without_the_webhook_the_run_is_found_in_the_provider_s_list() {
     said_500.was_paid_once("resolve").await;
     with_a_file.was_paid_once("resolve").await;
 
-    assert_eq!((stack.emulator.runs().len(), stack.emulator.request_count("submit")), (3, 3));
+    assert_eq!(
+        (
+            stack.emulator.runs().len(),
+            stack.emulator.request_count("submit")
+        ),
+        (3, 3)
+    );
 }
 
 /// What takes minutes in production, in moments.
 fn quick() -> Bounds {
     Bounds {
         submit_timeout_ms: 300,
-        denial: DenialTerms { denials_min: 3, span_ms: 600 },
-        watch: Growing { first_ms: 0, max_ms: 1_000 },
-        wake: Growing { first_ms: 0, max_ms: 1_000 },
+        denial: DenialTerms {
+            denials_min: 3,
+            span_ms: 600,
+        },
+        watch: Growing {
+            first_ms: 0,
+            max_ms: 1_000,
+        },
+        wake: Growing {
+            first_ms: 0,
+            max_ms: 1_000,
+        },
         ..Bounds::default()
     }
 }
@@ -122,8 +184,16 @@ fn quick() -> Bounds {
 fn poller(stores: &Stores, emulator: &Emulator) -> Watcher {
     let provider = Arc::new(provider(&emulator.base_url(), emulator.api_key()));
     let roles = Roles::over(stores);
-    let context = Context { bounds: Arc::new(quick()), ..roles.context.clone() };
-    Roles { context, provider, ..roles }.watcher()
+    let context = Context {
+        bounds: Arc::new(quick()),
+        ..roles.context.clone()
+    };
+    Roles {
+        context,
+        provider,
+        ..roles
+    }
+    .watcher()
 }
 
 /// Nothing but the intent was written, as when the gateway's environment ends there.
@@ -135,7 +205,13 @@ async fn a_submit_cut_off_before_its_post_ends_when_the_provider_s_list_denies_i
     let stores = aws.stores();
     let poller = poller(&stores, &emulator);
     let tenant = stores.funded(1).await;
-    let task = stores.admit(Admission { watch_after_ms: 0, ..admission(&tenant) }).await.unwrap();
+    let task = stores
+        .admit(Admission {
+            watch_after_ms: 0,
+            ..admission(&tenant)
+        })
+        .await
+        .unwrap();
 
     let ended = eventually("the end of the task", || async {
         for lease in stores.queue.receive(Lane::Watch, 10, 5_000).await.unwrap() {
@@ -147,8 +223,21 @@ async fn a_submit_cut_off_before_its_post_ends_when_the_provider_s_list_denies_i
 
     assert_eq!(ended.failure.unwrap().reason, "submit_lost");
     let account = stores.accounts.account(&tenant).await.unwrap();
-    assert_eq!(account, Account { available: PRICE, ..Account::default() });
+    assert_eq!(
+        account,
+        Account {
+            available: PRICE,
+            ..Account::default()
+        }
+    );
     let timeline = stores.tasks.timeline(&tenant, &task.id).await.unwrap();
-    assert!(timeline.iter().filter(|step| step.name == "not_listed").count() >= 3, "{timeline:?}");
+    assert!(
+        timeline
+            .iter()
+            .filter(|step| step.name == "not_listed")
+            .count()
+            >= 3,
+        "{timeline:?}"
+    );
     assert_eq!(emulator.request_count("submit"), 0);
 }

@@ -7,7 +7,9 @@ use fluxgate_tests::{Gateway, GatewayOptions, HiddenBucket, LiveReceiver, TestTe
 use serde_json::json;
 
 async fn archive(tenant: &TestTenant, task: &str) -> Answer {
-    tenant.post(&format!("/v1/tasks/{task}/archive"), &json!({})).await
+    tenant
+        .post(&format!("/v1/tasks/{task}/archive"), &json!({}))
+        .await
 }
 
 fn refused(answer: &Answer) -> (u16, String) {
@@ -15,8 +17,15 @@ fn refused(answer: &Answer) -> (u16, String) {
 }
 
 async fn gateway(bounds: BoundsSettings) -> Gateway {
-    let bounds = BoundsSettings { archive_max_ms: Some(1_000), ..bounds };
-    Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await
+    let bounds = BoundsSettings {
+        archive_max_ms: Some(1_000),
+        ..bounds
+    };
+    Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await
 }
 
 /// A task that was charged and whose output is not in the bucket.
@@ -30,7 +39,10 @@ async fn unarchived(gateway: &Gateway, tenant: &TestTenant) -> (String, HiddenBu
 #[tokio::test]
 async fn a_mended_bucket_gets_its_outputs_without_money_and_without_a_second_callback() {
     let gateway = gateway(quick()).await;
-    let (tenant, receiver) = (gateway.tenant("acme", "1").await, LiveReceiver::start().await);
+    let (tenant, receiver) = (
+        gateway.tenant("acme", "1").await,
+        LiveReceiver::start().await,
+    );
     tenant.endpoint(&receiver.url("events")).await;
     let (task, bucket) = unarchived(&gateway, &tenant).await;
     receiver.about(&task, 1).await;
@@ -53,26 +65,55 @@ async fn a_mended_bucket_gets_its_outputs_without_money_and_without_a_second_cal
     assert!(asked.iter().all(|answer| answer.status == 202), "{asked:?}");
     assert_eq!(asked[0].text("/id"), task);
     let steps = tenant.steps(&task).await;
-    assert_eq!(steps.iter().filter(|name| *name == "archive_asked").count(), 1, "{steps:?}");
+    assert_eq!(
+        steps.iter().filter(|name| *name == "archive_asked").count(),
+        1,
+        "{steps:?}"
+    );
     assert_eq!(steps.last().map(String::as_str), Some("archived_again"));
-    assert!(prediction["objects"][0]["s3_uri"].as_str().unwrap().starts_with("s3://fluxgate-acme/"), "{prediction}");
+    assert!(
+        prediction["objects"][0]["s3_uri"]
+            .as_str()
+            .unwrap()
+            .starts_with("s3://fluxgate-acme/"),
+        "{prediction}"
+    );
     assert!(prediction.get("unarchived").is_none(), "{prediction}");
-    assert!(!tenant.download(prediction["outputs"][0].as_str().unwrap()).await.is_empty());
+    assert!(
+        !tenant
+            .download(prediction["outputs"][0].as_str().unwrap())
+            .await
+            .is_empty()
+    );
     assert_eq!(tenant.balance_usd().await, 0.92);
     assert_eq!(receiver.about(&task, 1).await.len(), 1);
-    assert_eq!(tenant.get("/v1/usage").await.body["total"]["unarchived"], 1, "as it was charged");
-    assert_eq!(refused(&archive(&tenant, &task).await), (409, "nothing_to_archive".to_owned()));
+    assert_eq!(
+        tenant.get("/v1/usage").await.body["total"]["unarchived"],
+        1,
+        "as it was charged"
+    );
+    assert_eq!(
+        refused(&archive(&tenant, &task).await),
+        (409, "nothing_to_archive".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_bucket_that_refuses_again_is_told_and_may_be_asked_for_later() {
-    let gateway = gateway(BoundsSettings { archive_again_ms: Some(500), ..quick() }).await;
+    let gateway = gateway(BoundsSettings {
+        archive_again_ms: Some(500),
+        ..quick()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     let (task, bucket) = unarchived(&gateway, &tenant).await;
     let fetched = gateway.emulator.request_count("output");
 
     archive(&tenant, &task).await;
-    eventually("another try", || async { (gateway.emulator.request_count("output") > fetched).then_some(()) }).await;
+    eventually("another try", || async {
+        (gateway.emulator.request_count("output") > fetched).then_some(())
+    })
+    .await;
     bucket.bring_back();
     eventually("the copy", || async {
         archive(&tenant, &task).await;
@@ -86,25 +127,46 @@ async fn a_bucket_that_refuses_again_is_told_and_may_be_asked_for_later() {
 #[tokio::test]
 async fn there_is_nothing_to_archive_again_of_other_tasks() {
     let gateway = gateway(quick()).await;
-    let (tenant, stranger) = (gateway.tenant("acme", "1").await, gateway.tenant("other", "1").await);
+    let (tenant, stranger) = (
+        gateway.tenant("acme", "1").await,
+        gateway.tenant("other", "1").await,
+    );
     let (task, _bucket) = unarchived(&gateway, &tenant).await;
     let whole = stranger.submit(&stranger.inputs().await).await;
     stranger.ended(&whole).await;
 
-    assert_eq!(refused(&archive(&stranger, &task).await), (404, "not_found".to_owned()));
-    assert_eq!(refused(&archive(&tenant, "no-task").await), (404, "not_found".to_owned()));
-    assert_eq!(refused(&archive(&stranger, &whole).await), (409, "nothing_to_archive".to_owned()));
+    assert_eq!(
+        refused(&archive(&stranger, &task).await),
+        (404, "not_found".to_owned())
+    );
+    assert_eq!(
+        refused(&archive(&tenant, "no-task").await),
+        (404, "not_found".to_owned())
+    );
+    assert_eq!(
+        refused(&archive(&stranger, &whole).await),
+        (409, "nothing_to_archive".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn links_that_have_expired_are_not_copied() {
-    let gateway = gateway(BoundsSettings { outputs_kept_ms: Some(1), ..quick() }).await;
+    let gateway = gateway(BoundsSettings {
+        outputs_kept_ms: Some(1),
+        ..quick()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     let (task, bucket) = unarchived(&gateway, &tenant).await;
     bucket.bring_back();
 
     let answer = archive(&tenant, &task).await;
 
-    assert_eq!(refused(&answer), (410, "outputs_expired".to_owned()), "{:?}", answer.body);
+    assert_eq!(
+        refused(&answer),
+        (410, "outputs_expired".to_owned()),
+        "{:?}",
+        answer.body
+    );
     assert_eq!(tenant.result(&task).await["archived"], false);
 }

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 async fn nothing_happened(gateway: &Gateway, tenant: &TestTenant) {
     assert_eq!(gateway.emulator.request_count("submit"), 0);
-    assert_eq!(tenant.post("/api/v3/predictions", &json!({})).await.body["data"]["items"], json!([]));
+    assert_eq!(
+        tenant.post("/api/v3/predictions", &json!({})).await.body["data"]["items"],
+        json!([])
+    );
 }
 
 #[tokio::test]
@@ -20,19 +23,43 @@ async fn a_wrong_parameter_is_400_and_names_the_field() {
         (json!({ "image": image }), "prompt"),
         (json!({ "prompt": "x" }), "image"),
         (json!({ "prompt": 7, "image": image }), "prompt"),
-        (json!({ "prompt": "x", "image": image, "guidance_scale": 0.5 }), "guidance_scale"),
-        (json!({ "prompt": "x", "image": image, "guidance_scale": "high" }), "guidance_scale"),
-        (json!({ "prompt": "x", "image": image, "aspect_ratio": "5:1" }), "aspect_ratio"),
+        (
+            json!({ "prompt": "x", "image": image, "guidance_scale": 0.5 }),
+            "guidance_scale",
+        ),
+        (
+            json!({ "prompt": "x", "image": image, "guidance_scale": "high" }),
+            "guidance_scale",
+        ),
+        (
+            json!({ "prompt": "x", "image": image, "aspect_ratio": "5:1" }),
+            "aspect_ratio",
+        ),
         (json!({ "prompt": "x", "image": "not a url" }), "image"),
-        (json!({ "prompt": "x", "image": image, "enable_sync_mode": "yes" }), "enable_sync_mode"),
+        (
+            json!({ "prompt": "x", "image": image, "enable_sync_mode": "yes" }),
+            "enable_sync_mode",
+        ),
     ];
 
     for (inputs, field) in cases {
         let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
-        assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, field), "{:?}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/field").as_str()),
+            (400, field),
+            "{:?}",
+            answer.body
+        );
         assert_eq!(answer.body["code"], 400);
-        assert!(answer.text("/message").contains(field) || field == "image", "{:?}", answer.body);
-        assert!(answer.body.get("error").is_none(), "a provider client takes a key named 'error' amiss");
+        assert!(
+            answer.text("/message").contains(field) || field == "image",
+            "{:?}",
+            answer.body
+        );
+        assert!(
+            answer.body.get("error").is_none(),
+            "a provider client takes a key named 'error' amiss"
+        );
     }
     nothing_happened(&gateway, &tenant).await;
 }
@@ -41,37 +68,90 @@ async fn a_wrong_parameter_is_400_and_names_the_field() {
 async fn an_unknown_model_is_404_and_a_body_that_is_no_json_object_is_400() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
-    let raw = |body: &'static str| tenant.http().post(tenant.url(&format!("/api/v3/{MODEL}"))).body(body);
+    let raw = |body: &'static str| {
+        tenant
+            .http()
+            .post(tenant.url(&format!("/api/v3/{MODEL}")))
+            .body(body)
+    };
 
-    let unknown = tenant.post("/api/v3/wavespeed-ai/no-such-model", &json!({ "prompt": "x" })).await;
-    assert_eq!((unknown.status.as_u16(), unknown.text("/error_code").as_str()), (404, "unknown_model"));
-    let cancel = tenant.post("/api/v3/predictions/0f3c/cancel", &json!({})).await;
-    assert_eq!((cancel.status.as_u16(), cancel.text("/error_code").as_str()), (404, "not_found"));
-    assert!(cancel.text("/message").contains("GET /api/v3/predictions/{id}/result"), "{:?}", cancel.body);
+    let unknown = tenant
+        .post(
+            "/api/v3/wavespeed-ai/no-such-model",
+            &json!({ "prompt": "x" }),
+        )
+        .await;
+    assert_eq!(
+        (
+            unknown.status.as_u16(),
+            unknown.text("/error_code").as_str()
+        ),
+        (404, "unknown_model")
+    );
+    let cancel = tenant
+        .post("/api/v3/predictions/0f3c/cancel", &json!({}))
+        .await;
+    assert_eq!(
+        (cancel.status.as_u16(), cancel.text("/error_code").as_str()),
+        (404, "not_found")
+    );
+    assert!(
+        cancel
+            .text("/message")
+            .contains("GET /api/v3/predictions/{id}/result"),
+        "{:?}",
+        cancel.body
+    );
     for body in ["", "{", "[]", "\"text\"", "{\"prompt\": }"] {
         let answer = tenant.send(raw(body)).await;
-        assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (400, "invalid_json"), "{body:?}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/error_code").as_str()),
+            (400, "invalid_json"),
+            "{body:?}"
+        );
     }
     nothing_happened(&gateway, &tenant).await;
 }
 
 #[tokio::test]
 async fn a_body_over_the_bound_is_413() {
-    let bounds =
-        fluxgate_local::settings::BoundsSettings { body_bytes_max: Some(1_000), ..fluxgate_tests::gateway::quick() };
-    let gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
+    let bounds = fluxgate_local::settings::BoundsSettings {
+        body_bytes_max: Some(1_000),
+        ..fluxgate_tests::gateway::quick()
+    };
+    let gateway = Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
 
-    let answer = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x".repeat(2_000) })).await;
+    let answer = tenant
+        .post(
+            &format!("/api/v3/{MODEL}"),
+            &json!({ "prompt": "x".repeat(2_000) }),
+        )
+        .await;
 
-    assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (413, "body_too_large"));
-    assert!(answer.text("/message").contains("upload the picture"), "{:?}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/error_code").as_str()),
+        (413, "body_too_large")
+    );
+    assert!(
+        answer.text("/message").contains("upload the picture"),
+        "{:?}",
+        answer.body
+    );
     nothing_happened(&gateway, &tenant).await;
 }
 
 #[tokio::test]
 async fn a_picture_or_callback_on_a_forbidden_address_is_400() {
-    let gateway = Gateway::with(GatewayOptions { allow_loopback: false, ..GatewayOptions::default() }).await;
+    let gateway = Gateway::with(GatewayOptions {
+        allow_loopback: false,
+        ..GatewayOptions::default()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     let addresses = [
         "http://127.0.0.1/x",
@@ -82,21 +162,38 @@ async fn a_picture_or_callback_on_a_forbidden_address_is_400() {
     ];
 
     for address in addresses {
-        let image = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x", "image": address })).await;
+        let image = tenant
+            .post(
+                &format!("/api/v3/{MODEL}"),
+                &json!({ "prompt": "x", "image": address }),
+            )
+            .await;
         assert_eq!(
             (image.status.as_u16(), image.text("/error_code").as_str()),
             (400, "forbidden_address"),
             "{address}"
         );
         assert_eq!(image.text("/field"), "image");
-        let endpoint = tenant.post("/v1/endpoints", &json!({ "url": address })).await;
-        assert_eq!((endpoint.status.as_u16(), endpoint.text("/field").as_str()), (400, "url"), "{address}");
+        let endpoint = tenant
+            .post("/v1/endpoints", &json!({ "url": address }))
+            .await;
+        assert_eq!(
+            (endpoint.status.as_u16(), endpoint.text("/field").as_str()),
+            (400, "url"),
+            "{address}"
+        );
     }
     let data = "data:image/png;base64,iVBORw0KGgo=";
     let webhook = tenant
-        .post(&format!("/api/v3/{MODEL}?webhook=http://127.0.0.1/x"), &json!({ "prompt": "x", "image": data }))
+        .post(
+            &format!("/api/v3/{MODEL}?webhook=http://127.0.0.1/x"),
+            &json!({ "prompt": "x", "image": data }),
+        )
         .await;
-    assert_eq!((webhook.status.as_u16(), webhook.text("/field").as_str()), (400, "webhook"));
+    assert_eq!(
+        (webhook.status.as_u16(), webhook.text("/field").as_str()),
+        (400, "webhook")
+    );
     nothing_happened(&gateway, &tenant).await;
 }
 
@@ -109,7 +206,10 @@ async fn too_little_balance_is_402_and_says_what_is_left_and_what_it_costs() {
 
     let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
 
-    assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (402, "insufficient_funds"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/error_code").as_str()),
+        (402, "insufficient_funds")
+    );
     assert!(
         answer.text("/message").contains("$0.08") && answer.text("/message").contains("$0.02"),
         "{:?}",
@@ -125,13 +225,25 @@ async fn unknown_ids_and_paths_are_404_and_a_wrong_method_is_405() {
     let tenant = gateway.tenant("acme", "1").await;
 
     for id in ["0".repeat(32), "x".to_owned(), "..%2f..".to_owned()] {
-        let answer = tenant.get(&format!("/api/v3/predictions/{id}/result")).await;
-        assert_eq!((answer.status.as_u16(), &answer.body["code"]), (404, &json!(404)), "{id}");
+        let answer = tenant
+            .get(&format!("/api/v3/predictions/{id}/result"))
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["code"]),
+            (404, &json!(404)),
+            "{id}"
+        );
     }
     let nowhere = tenant.get("/nowhere").await;
-    assert_eq!((nowhere.status.as_u16(), nowhere.text("/code").as_str()), (404, "not_found"));
+    assert_eq!(
+        (nowhere.status.as_u16(), nowhere.text("/code").as_str()),
+        (404, "not_found")
+    );
     let wrong = tenant.post("/api/v3/balance", &json!({})).await;
-    assert_eq!((wrong.status.as_u16(), &wrong.body["code"]), (405, &json!(405)));
+    assert_eq!(
+        (wrong.status.as_u16(), &wrong.body["code"]),
+        (405, &json!(405))
+    );
 }
 
 #[tokio::test]
@@ -140,17 +252,43 @@ async fn deleting_predictions_is_not_offered_and_says_so_however_it_is_asked_for
     let tenant = gateway.tenant("acme", "1").await;
     let id = "0".repeat(32);
 
-    let by_post = tenant.post("/api/v3/predictions/delete", &json!({ "ids": [id] })).await;
+    let by_post = tenant
+        .post("/api/v3/predictions/delete", &json!({ "ids": [id] }))
+        .await;
     let by_get = tenant.get("/api/v3/predictions/delete").await;
-    let by_method = tenant.send(tenant.http().delete(tenant.url(&format!("/api/v3/predictions/{id}")))).await;
-    let of_all = tenant.send(tenant.http().delete(tenant.url("/api/v3/predictions"))).await;
+    let by_method = tenant
+        .send(
+            tenant
+                .http()
+                .delete(tenant.url(&format!("/api/v3/predictions/{id}"))),
+        )
+        .await;
+    let of_all = tenant
+        .send(tenant.http().delete(tenant.url("/api/v3/predictions")))
+        .await;
 
-    for (answer, status, allow) in
-        [(by_post, 404, ""), (by_get, 404, ""), (by_method, 405, "GET,HEAD"), (of_all, 405, "POST")]
-    {
-        let allowed = answer.headers.get("allow").map(|allow| allow.to_str().unwrap()).unwrap_or_default();
-        assert_eq!((answer.status.as_u16(), &answer.body["code"], allowed), (status, &json!(status), allow));
-        assert!(answer.text("/message").contains("deleting predictions is not offered"), "{:?}", answer.body);
+    for (answer, status, allow) in [
+        (by_post, 404, ""),
+        (by_get, 404, ""),
+        (by_method, 405, "GET,HEAD"),
+        (of_all, 405, "POST"),
+    ] {
+        let allowed = answer
+            .headers
+            .get("allow")
+            .map(|allow| allow.to_str().unwrap())
+            .unwrap_or_default();
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["code"], allowed),
+            (status, &json!(status), allow)
+        );
+        assert!(
+            answer
+                .text("/message")
+                .contains("deleting predictions is not offered"),
+            "{:?}",
+            answer.body
+        );
     }
 }
 
@@ -159,9 +297,14 @@ async fn an_idempotency_key_that_is_no_key_is_400() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
 
-    let answer = tenant.submit_with_key(&tenant.inputs().await, &"k".repeat(256)).await;
+    let answer = tenant
+        .submit_with_key(&tenant.inputs().await, &"k".repeat(256))
+        .await;
 
-    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, "Idempotency-Key"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/field").as_str()),
+        (400, "Idempotency-Key")
+    );
     nothing_happened(&gateway, &tenant).await;
 }
 
@@ -170,11 +313,25 @@ async fn a_broken_or_too_large_data_uri_is_refused_before_anything_is_spent() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let large = format!("data:image/png;base64,{}", "A".repeat(14 * 1024 * 1024));
-    let cases = [("data:image/png;base64,%%%", 400), ("data:text/html;base64,aGk=", 400), (large.as_str(), 413)];
+    let cases = [
+        ("data:image/png;base64,%%%", 400),
+        ("data:text/html;base64,aGk=", 400),
+        (large.as_str(), 413),
+    ];
 
     for (image, status) in cases {
-        let answer = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x", "image": image })).await;
-        assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (status, "image"), "{:?}", answer.body);
+        let answer = tenant
+            .post(
+                &format!("/api/v3/{MODEL}"),
+                &json!({ "prompt": "x", "image": image }),
+            )
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/field").as_str()),
+            (status, "image"),
+            "{:?}",
+            answer.body
+        );
     }
     nothing_happened(&gateway, &tenant).await;
 }
@@ -187,6 +344,11 @@ async fn an_input_that_would_take_room_for_nothing_is_413() {
     let inputs = json!({ "prompt": "x".repeat(70_000), "image": image });
     let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
 
-    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (413, "prompt"), "{:?}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/field").as_str()),
+        (413, "prompt"),
+        "{:?}",
+        answer.body
+    );
     nothing_happened(&gateway, &tenant).await;
 }

@@ -23,16 +23,38 @@ struct Saboteur;
 impl CallbackSender for Saboteur {
     async fn send(&self, outgoing: CallbackRequest) -> SendOutcome {
         assert!(!outgoing.url.url().path().ends_with("/panic"), "the defect");
-        SendOutcome::Answered { status: 204, retry_after_ms: None }
+        SendOutcome::Answered {
+            status: 204,
+            retry_after_ms: None,
+        }
     }
 }
 
 /// The roles over these stores, with a queue as a function's.
-pub(super) fn roles(stores: &Stores, ministack: &Ministack, settings: SqsSettings) -> (Roles, Arc<SqsQueue>) {
-    let settings = SqsSettings { removal: Removal::ByRuntime, ..settings };
-    let queue = SqsQueue::new(ministack.aws().sqs(), settings, Arc::new(SystemClock), Arc::new(SystemEntropy));
+pub(super) fn roles(
+    stores: &Stores,
+    ministack: &Ministack,
+    settings: SqsSettings,
+) -> (Roles, Arc<SqsQueue>) {
+    let settings = SqsSettings {
+        removal: Removal::ByRuntime,
+        ..settings
+    };
+    let queue = SqsQueue::new(
+        ministack.aws().sqs(),
+        settings,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    );
     let queue = Arc::new(queue);
-    (Roles { queue: queue.clone(), callbacks: Arc::new(Saboteur), ..Roles::over(stores) }, queue)
+    (
+        Roles {
+            queue: queue.clone(),
+            callbacks: Arc::new(Saboteur),
+            ..Roles::over(stores)
+        },
+        queue,
+    )
 }
 
 /// A completed task with a delivery to this path, and the job that carries it.
@@ -51,7 +73,12 @@ async fn delivery(stores: &Stores, path: &str) -> Delivery {
     let task = stores.archiving(&tenant).await;
     let mut change = transition(&task, archived(), now()).unwrap();
     let target = Target::Endpoint(endpoint.id);
-    let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, target, now());
+    let delivery = task.delivery(
+        DeliveryId::of(&task.id, 0),
+        EventType::TaskCompleted,
+        target,
+        now(),
+    );
     change.deliver(delivery.clone());
     stores.tasks.apply(&change).await.unwrap();
     delivery
@@ -70,17 +97,33 @@ async fn a_message_that_panics_fails_alone() {
     let aws = AwsStores::on(&ministack).await;
     let stores = aws.stores();
     let (roles, queue) = roles(&stores, &ministack, aws.queues.clone());
-    let consumer = Consumer { worker: Arc::new(roles.notifier()), queue, lane: Lane::Notify };
-    let (good, bad, also_good) =
-        (delivery(&stores, "a").await, delivery(&stores, "panic").await, delivery(&stores, "b").await);
+    let consumer = Consumer {
+        worker: Arc::new(roles.notifier()),
+        queue,
+        lane: Lane::Notify,
+    };
+    let (good, bad, also_good) = (
+        delivery(&stores, "a").await,
+        delivery(&stores, "panic").await,
+        delivery(&stores, "b").await,
+    );
     let mut event = SqsEvent::default();
     event.records = [&good, &bad, &also_good].map(message).to_vec();
 
-    let response = consumer.work(event, Instant::now() + Duration::from_secs(30)).await;
+    let response = consumer
+        .work(event, Instant::now() + Duration::from_secs(30))
+        .await;
 
-    assert!(response.batch_item_failures.is_empty(), "the failed job was sent again, so its message is done");
+    assert!(
+        response.batch_item_failures.is_empty(),
+        "the failed job was sent again, so its message is done"
+    );
     let state = async |delivery: &Delivery| {
-        let (read, _) = stores.deliveries.get(&delivery.tenant, &delivery.id).await.unwrap();
+        let (read, _) = stores
+            .deliveries
+            .get(&delivery.tenant, &delivery.id)
+            .await
+            .unwrap();
         (read.state, read.attempts.len())
     };
     assert_eq!(state(&good).await, (DeliveryState::Delivered, 1));

@@ -9,7 +9,11 @@ use tokio::runtime::Runtime;
 
 /// Runs this many sequences of events, each on a tenant of its own.
 fn run(cases: u32, runtime: &Runtime, stores: &Stores) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let sequences = vec(events(), 1..40);
     let checked = TestRunner::new(config).run(&sequences, |events| {
         runtime.block_on(the_books_agree_whatever_happens(stores.clone(), events));

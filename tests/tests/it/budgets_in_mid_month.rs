@@ -1,4 +1,5 @@
-//! A budget that is set while the month's runs go on: each counts once, at whatever moment of the count it begins or ends.
+//! A budget that is set while the month's runs go on: each counts once, at whatever moment of the
+//! count it begins or ends.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::app::check_books;
@@ -23,11 +24,21 @@ async fn completed(stores: &Stores, task: &Task) {
 }
 
 async fn failed(stores: &Stores, task: &Task) {
-    stores.signal(task, Signal::SubmitRefused(Failure::new(1401, "refused", "text"))).await;
+    stores
+        .signal(
+            task,
+            Signal::SubmitRefused(Failure::new(1401, "refused", "text")),
+        )
+        .await;
 }
 
 async fn sound(stores: &Stores, tenant: &TenantId) -> Account {
-    assert_eq!(check_books(&*stores.accounts, &*stores.tasks, tenant).await.unwrap(), []);
+    assert_eq!(
+        check_books(&*stores.accounts, &*stores.tasks, tenant)
+            .await
+            .unwrap(),
+        []
+    );
     stores.accounts.account(tenant).await.unwrap()
 }
 
@@ -37,7 +48,8 @@ fn runs(account: &Account) -> (i64, i64) {
     (month.spent.0 / PRICE.0, month.held.0 / PRICE.0)
 }
 
-/// Runs that go on while a budget is set, of which one call waits on its way: some end, some begin, and of those some end.
+/// Runs that go on while a budget is set, of which one call waits on its way: some end, some begin,
+/// and of those some end.
 async fn set_while_runs_begin_and_end(held: &'static str) -> (Bed, TenantId) {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(20).await;
@@ -47,8 +59,13 @@ async fn set_while_runs_begin_and_end(held: &'static str) -> (Bed, TenantId) {
     }
     bed.faulty.next(held, [Fault::Held]);
     let (stores, of) = (bed.by_faulty.clone(), tenant.clone());
-    let setting = tokio::spawn(async move { set(&stores, &of, Some(budget(9, Payment::Prepaid)), NOVEMBER).await });
-    eventually("the call that waits", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
+    let setting = tokio::spawn(async move {
+        set(&stores, &of, Some(budget(9, Payment::Prepaid)), NOVEMBER).await
+    });
+    eventually("the call that waits", || async {
+        (bed.faulty.holding() > 0).then_some(())
+    })
+    .await;
 
     completed(&bed.stores, &running[0]).await;
     failed(&bed.stores, &running[1]).await;
@@ -62,10 +79,18 @@ async fn set_while_runs_begin_and_end(held: &'static str) -> (Bed, TenantId) {
     bed.faulty.let_go();
     setting.await.unwrap().unwrap();
 
-    assert_eq!(runs(&sound(&bed.stores, &tenant).await), (2, 3), "while {held} waited");
+    assert_eq!(
+        runs(&sound(&bed.stores, &tenant).await),
+        (2, 3),
+        "while {held} waited"
+    );
     completed(&bed.stores, &running[2]).await;
     failed(&bed.stores, &running[3]).await;
-    assert_eq!(runs(&sound(&bed.stores, &tenant).await), (3, 1), "while {held} waited");
+    assert_eq!(
+        runs(&sound(&bed.stores, &tenant).await),
+        (3, 1),
+        "while {held} waited"
+    );
     (bed, tenant)
 }
 
@@ -84,7 +109,8 @@ async fn what_begins_and_ends_before_the_count_begins_counts_once() {
     set_while_runs_begin_and_end("UpdateItem").await;
 }
 
-/// As after a crash of who set it: the next one goes on with the count, and nothing is lost or doubled.
+/// As after a crash of who set it: the next one goes on with the count, and nothing is lost or
+/// doubled.
 #[tokio::test]
 async fn a_count_that_was_cut_off_is_no_limit_and_is_finished_by_the_next() {
     let bed = Bed::start().await;
@@ -92,14 +118,26 @@ async fn a_count_that_was_cut_off_is_no_limit_and_is_finished_by_the_next() {
     let running = bed.stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     bed.faulty.next("Query", [Fault::Held]);
     let (stores, of) = (bed.by_faulty.clone(), tenant.clone());
-    let setting = tokio::spawn(async move { set(&stores, &of, Some(budget(1, Payment::Prepaid)), NOVEMBER).await });
-    eventually("the count", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
+    let setting = tokio::spawn(async move {
+        set(&stores, &of, Some(budget(1, Payment::Prepaid)), NOVEMBER).await
+    });
+    eventually("the count", || async {
+        (bed.faulty.holding() > 0).then_some(())
+    })
+    .await;
     setting.abort();
 
     completed(&bed.stores, &running).await;
     let meanwhile = bed.stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
     bed.stores.admit(at(&tenant, NOVEMBER)).await.unwrap();
-    set(&bed.stores, &tenant, Some(budget(5, Payment::Prepaid)), NOVEMBER).await.unwrap();
+    set(
+        &bed.stores,
+        &tenant,
+        Some(budget(5, Payment::Prepaid)),
+        NOVEMBER,
+    )
+    .await
+    .unwrap();
 
     assert_eq!(meanwhile.hold.period, None);
     assert_eq!(runs(&sound(&bed.stores, &tenant).await), (1, 2));
@@ -112,7 +150,9 @@ async fn hurt(stores: &Stores, tenant: &TenantId) -> Task {
     let done = stores.admitted(tenant).await;
     completed(stores, &done).await;
     let running = stores.admitted(tenant).await;
-    set(stores, tenant, Some(budget(3, Payment::Prepaid)), now()).await.unwrap();
+    set(stores, tenant, Some(budget(3, Payment::Prepaid)), now())
+        .await
+        .unwrap();
     running
 }
 
@@ -122,9 +162,15 @@ async fn on_dynamodb_a_budget_that_began_at_zero_is_counted_by_the_sweep() {
     let tenant = bed.stores.funded(9).await;
     let running = hurt(&bed.stores, &tenant).await;
     let number = |number: i64| AttributeValue::N(number.to_string());
-    let update = bed.ministack.aws().dynamodb().update_item().table_name(TABLE);
-    let update =
-        update.key("pk", AttributeValue::S(format!("T#{tenant}"))).key("sk", AttributeValue::S("ACCOUNT".to_owned()));
+    let update = bed
+        .ministack
+        .aws()
+        .dynamodb()
+        .update_item()
+        .table_name(TABLE);
+    let update = update
+        .key("pk", AttributeValue::S(format!("T#{tenant}")))
+        .key("sk", AttributeValue::S("ACCOUNT".to_owned()));
     let set_to_zero = "SET #held = :zero, #spent = :zero, #left = :left REMOVE #counted, #since";
     let update = update.update_expression(set_to_zero);
     let names = [
@@ -134,11 +180,21 @@ async fn on_dynamodb_a_budget_that_began_at_zero_is_counted_by_the_sweep() {
         ("#counted", "counted"),
         ("#since", "budget_since"),
     ];
-    let update = names.into_iter().fold(update, |update, (name, is)| update.expression_attribute_names(name, is));
+    let update = names.into_iter().fold(update, |update, (name, is)| {
+        update.expression_attribute_names(name, is)
+    });
     let update = update.expression_attribute_values(":zero", number(0));
-    update.expression_attribute_values(":left", number(3 * PRICE.0)).send().await.unwrap();
+    update
+        .expression_attribute_values(":left", number(3 * PRICE.0))
+        .send()
+        .await
+        .unwrap();
 
-    Roles::over(&bed.stores).sweeper().sweep(&tenant, now().plus_ms(600_000)).await.unwrap();
+    Roles::over(&bed.stores)
+        .sweeper()
+        .sweep(&tenant, now().plus_ms(600_000))
+        .await
+        .unwrap();
 
     assert_eq!(runs(&sound(&bed.stores, &tenant).await), (1, 1));
     completed(&bed.stores, &running).await;
@@ -152,13 +208,19 @@ async fn a_budget_that_began_at_zero_is_counted_after_the_start() {
     let tenant = TenantId::parse("acme").unwrap();
     {
         let opened = DataFolder::open(&data).unwrap();
-        opened.add_tenant(&tenant, MicroUsd(9 * PRICE.0)).await.unwrap();
+        opened
+            .add_tenant(&tenant, MicroUsd(9 * PRICE.0))
+            .await
+            .unwrap();
         hurt(&Stores::on(opened.store.clone()), &tenant).await;
     }
     let connection = Connection::open(data.join("fluxgate.db")).unwrap();
     let zero = "UPDATE accounts SET allowance = json_remove(json_set(allowance, '$.held', 0, '$.spent', 0), '$.since', '$.counted')
                 WHERE tenant = ?1";
-    assert_eq!(connection.execute(zero, params![tenant.as_str()]).unwrap(), 1);
+    assert_eq!(
+        connection.execute(zero, params![tenant.as_str()]).unwrap(),
+        1
+    );
     drop(connection);
 
     let gateway = Gateway::on(folder, GatewayOptions::default()).await;
@@ -166,7 +228,11 @@ async fn a_budget_that_began_at_zero_is_counted_after_the_start() {
     let store = &gateway.server.folder().store;
     let counted = eventually("the count of the month", || async {
         let account = store.account(&tenant).await.unwrap();
-        account.allowance.as_ref().is_some_and(|month| month.counted).then_some(account)
+        account
+            .allowance
+            .as_ref()
+            .is_some_and(|month| month.counted)
+            .then_some(account)
     })
     .await;
     assert_eq!(runs(&counted), (1, 1));
@@ -181,15 +247,30 @@ async fn a_tenant_s_first_budget_leaves_what_the_month_has_not_used() {
     let task = tenant.submit(&inputs).await;
     tenant.ended(&task).await;
 
-    let below = operator.put("/tenants/acme/budget", &json!({ "limit_usd": "0.07" })).await;
-    let set = operator.put("/tenants/acme/budget", &json!({ "limit_usd": "0.16" })).await;
+    let below = operator
+        .put("/tenants/acme/budget", &json!({ "limit_usd": "0.07" }))
+        .await;
+    let set = operator
+        .put("/tenants/acme/budget", &json!({ "limit_usd": "0.16" }))
+        .await;
     let second = tenant.submit(&inputs).await;
-    let refused = tenant.post("/api/v3/wavespeed-ai/flux-kontext-max", &inputs).await;
+    let refused = tenant
+        .post("/api/v3/wavespeed-ai/flux-kontext-max", &inputs)
+        .await;
     tenant.ended(&second).await;
 
-    assert_eq!((below.status.as_u16(), below.text("/code").as_str()), (409, "budget_below_use"));
-    assert_eq!((&set.body["spent_micro_usd"], &set.body["left_micro_usd"]), (&json!(80_000), &json!(80_000)));
+    assert_eq!(
+        (below.status.as_u16(), below.text("/code").as_str()),
+        (409, "budget_below_use")
+    );
+    assert_eq!(
+        (&set.body["spent_micro_usd"], &set.body["left_micro_usd"]),
+        (&json!(80_000), &json!(80_000))
+    );
     assert_eq!(refused.text("/error_code"), "budget_exhausted");
     assert_eq!(tenant.get("/v1/budget").await.body["left_micro_usd"], 0);
-    assert_eq!(operator.get("/tenants/acme/account/check").await.body, json!({ "findings": [] }));
+    assert_eq!(
+        operator.get("/tenants/acme/account/check").await.body,
+        json!({ "findings": [] })
+    );
 }

@@ -16,7 +16,10 @@ fn fails(args: &[&str], wanted: &str) {
     let output = process::run(args);
     assert!(!output.status.success(), "{args:?} did not fail");
     let said = said(&output);
-    let line = said.lines().find(|line| line.starts_with("fluxgate: ")).unwrap_or_else(|| panic!("{args:?}: {said}"));
+    let line = said
+        .lines()
+        .find(|line| line.starts_with("fluxgate: "))
+        .unwrap_or_else(|| panic!("{args:?}: {said}"));
     assert!(line.contains(wanted), "{args:?}: {line}");
     assert!(output.stdout.is_empty());
 }
@@ -34,37 +37,76 @@ pub(crate) async fn served() -> Served {
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let listen = free_address().to_string();
     let base_url = format!("http://{listen}");
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--provider", "emulator"];
+    let args = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+        "--provider",
+        "emulator",
+    ];
     let process = FluxgateProcess::serve(&args, &[], &base_url).await;
-    Served { process, base_url, listen, data, _folder: folder }
+    Served {
+        process,
+        base_url,
+        listen,
+        data,
+        _folder: folder,
+    }
 }
 
 #[tokio::test]
 async fn a_tenant_added_while_serve_runs_works_at_once() {
     let served = served().await;
 
-    let added = process::run(&["tenants", "add", "acme", "--balance", "0.5", "--data", &served.data]);
+    let added = process::run(&[
+        "tenants",
+        "add",
+        "acme",
+        "--balance",
+        "0.5",
+        "--data",
+        &served.data,
+    ]);
     assert!(added.status.success(), "{}", said(&added));
     let token = process::run(&["token", "acme", "--data", &served.data]);
     let token = String::from_utf8(token.stdout).unwrap();
     assert_eq!((token.lines().count(), token.matches('.').count()), (1, 2));
-    let tenant = TestTenant::new("acme".parse().unwrap(), &served.base_url, token.trim().to_owned());
+    let tenant = TestTenant::new(
+        "acme".parse().unwrap(),
+        &served.base_url,
+        token.trim().to_owned(),
+    );
     let task = tenant.submit(&tenant.inputs().await).await;
     let prediction = tenant.ended(&task).await;
 
     assert_eq!(prediction["status"], "completed", "{prediction}");
-    tenant.download(prediction["outputs"][0].as_str().unwrap()).await;
+    tenant
+        .download(prediction["outputs"][0].as_str().unwrap())
+        .await;
     let listed = process::run(&["tenants", "list", "--data", &served.data]);
     let listed = String::from_utf8(listed.stdout).unwrap();
-    assert!(listed.contains("acme") && listed.contains("$0.42") && listed.contains("$0.08"), "{listed}");
+    assert!(
+        listed.contains("acme") && listed.contains("$0.42") && listed.contains("$0.08"),
+        "{listed}"
+    );
     let shown = process::run(&["tenants", "show", "acme", "--data", &served.data]);
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(shown["account"], json!({ "available_usd": 0.42, "held_usd": 0.0, "captured_usd": 0.08 }));
+    assert_eq!(
+        shown["account"],
+        json!({ "available_usd": 0.42, "held_usd": 0.0, "captured_usd": 0.08 })
+    );
     assert!(!shown.to_string().contains("whsec_"));
     let tasks = process::run(&["tasks", "acme", "--data", &served.data]);
     assert!(String::from_utf8(tasks.stdout).unwrap().contains(&task));
     let timeline = process::run(&["tasks", "acme", &task, "--data", &served.data]);
-    assert!(String::from_utf8(timeline.stdout).unwrap().contains("archived"));
+    assert!(
+        String::from_utf8(timeline.stdout)
+            .unwrap()
+            .contains("archived")
+    );
     assert_eq!(served.process.terminate(), Some(0));
 }
 
@@ -73,7 +115,10 @@ async fn edit_saves_the_result_and_says_where() {
     let served = served().await;
     process::run(&["tenants", "add", "acme", "--data", &served.data]);
     let folder = tempfile::tempdir().unwrap();
-    let (photo, out) = (folder.path().join("photo.jpg"), folder.path().join("out.jpg"));
+    let (photo, out) = (
+        folder.path().join("photo.jpg"),
+        folder.path().join("out.jpg"),
+    );
     std::fs::write(&photo, fluxgate_emulator::DEMO_PHOTO).unwrap();
 
     let edited = process::run(&[
@@ -93,15 +138,26 @@ async fn edit_saves_the_result_and_says_where() {
     ]);
 
     assert!(edited.status.success(), "{}", said(&edited));
-    assert_eq!(String::from_utf8(edited.stdout).unwrap().trim(), out.to_str().unwrap());
+    assert_eq!(
+        String::from_utf8(edited.stdout).unwrap().trim(),
+        out.to_str().unwrap()
+    );
     assert!(image::load_from_memory(&std::fs::read(&out).unwrap()).is_ok());
 
     let reconcile = || process::run(&["reconcile", "--data", &served.data]);
     let agreed = reconcile();
     assert!(agreed.status.success(), "{}", said(&agreed));
-    assert!(String::from_utf8(agreed.stdout).unwrap().contains("1 bill of $0.08"));
+    assert!(
+        String::from_utf8(agreed.stdout)
+            .unwrap()
+            .contains("1 bill of $0.08")
+    );
     drop(served.process);
-    assert_eq!(reconcile().status.code(), Some(1), "the emulator went with the server");
+    assert_eq!(
+        reconcile().status.code(),
+        Some(1),
+        "the emulator went with the server"
+    );
 }
 
 #[tokio::test]
@@ -113,7 +169,9 @@ async fn doctor_tells_how_an_installation_is() {
 
     let shown = String::from_utf8(checked.stdout).unwrap();
     assert!(
-        checked.status.success() && shown.contains("being served") && shown.contains("completion by webhook"),
+        checked.status.success()
+            && shown.contains("being served")
+            && shown.contains("completion by webhook"),
         "{shown}"
     );
     assert!(!missing.status.success());
@@ -125,8 +183,20 @@ async fn a_folder_in_use_and_a_port_taken_are_one_clear_line() {
     let other = tempfile::tempdir().unwrap();
     let other = other.path().join("data");
 
-    fails(&["serve", "--data", &served.data, "--listen", "127.0.0.1:0"], "is in use by another fluxgate process");
-    fails(&["serve", "--data", other.to_str().unwrap(), "--listen", &served.listen], "cannot listen on");
+    fails(
+        &["serve", "--data", &served.data, "--listen", "127.0.0.1:0"],
+        "is in use by another fluxgate process",
+    );
+    fails(
+        &[
+            "serve",
+            "--data",
+            other.to_str().unwrap(),
+            "--listen",
+            &served.listen,
+        ],
+        "cannot listen on",
+    );
 }
 
 #[test]
@@ -134,17 +204,48 @@ fn bad_settings_are_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| -> String {
         let path = folder.path().join(name);
-        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        std::fs::File::create(&path)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
         path.to_str().unwrap().to_owned()
     };
 
-    fails(&["serve", "--config", &file("broken.toml", "listen = [")], "the settings are not valid");
-    fails(&["serve", "--config", &file("unknown.toml", "lisen = \"127.0.0.1:1\"")], "lisen");
-    fails(&["serve", "--config", &file("old.toml", "upstream = \"emulator\"")], "it is called 'provider' now");
+    fails(
+        &["serve", "--config", &file("broken.toml", "listen = [")],
+        "the settings are not valid",
+    );
+    fails(
+        &[
+            "serve",
+            "--config",
+            &file("unknown.toml", "lisen = \"127.0.0.1:1\""),
+        ],
+        "lisen",
+    );
+    fails(
+        &[
+            "serve",
+            "--config",
+            &file("old.toml", "upstream = \"emulator\""),
+        ],
+        "it is called 'provider' now",
+    );
     let old = process::run(&["serve", "--upstream", "emulator"]);
     assert_eq!(old.status.code(), Some(2));
-    assert!(said(&old).contains("'--upstream' is called '--provider' now"), "{}", said(&old));
-    fails(&["serve", "--config", &file("nested.toml", "[bounds]\nsubmit_timeout = 1")], "submit_timeout");
+    assert!(
+        said(&old).contains("'--upstream' is called '--provider' now"),
+        "{}",
+        said(&old)
+    );
+    fails(
+        &[
+            "serve",
+            "--config",
+            &file("nested.toml", "[bounds]\nsubmit_timeout = 1"),
+        ],
+        "submit_timeout",
+    );
     fails(&["serve", "--config", "/nowhere.toml"], "does not exist");
     fails(
         &[
@@ -158,8 +259,20 @@ fn bad_settings_are_one_clear_line() {
         ],
         "WAVESPEED_API_KEY",
     );
-    fails(&["serve", "--data", "/proc/nowhere", "--listen", "127.0.0.1:0"], "cannot be created");
-    fails(&["token", "acme", "--data", "/nowhere"], "is not a data folder");
+    fails(
+        &[
+            "serve",
+            "--data",
+            "/proc/nowhere",
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        "cannot be created",
+    );
+    fails(
+        &["token", "acme", "--data", "/nowhere"],
+        "is not a data folder",
+    );
 }
 
 #[test]
@@ -175,8 +288,10 @@ async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("fluxgate.toml");
     let listen = free_address().to_string();
-    let text =
-        format!("data = \"{}\"\nlisten = \"127.0.0.1:1\"\nstop_max_ms = 1\nlog = \"error\"", path(folder.path()));
+    let text = format!(
+        "data = \"{}\"\nlisten = \"127.0.0.1:1\"\nstop_max_ms = 1\nlog = \"error\"",
+        path(folder.path())
+    );
     std::fs::write(&config, text).unwrap();
     let env = [
         ("FLUXGATE_CONFIG", path(&config)),
@@ -190,12 +305,18 @@ async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let process = FluxgateProcess::serve(&args, &env, &format!("http://{listen}")).await;
     let token = process::run(&["token", "--admin", "--data", path(folder.path())]);
     let token = String::from_utf8(token.stdout).unwrap();
-    let health = reqwest::Client::new().get(format!("http://{listen}/healthz")).bearer_auth(token.trim());
+    let health = reqwest::Client::new()
+        .get(format!("http://{listen}/healthz"))
+        .bearer_auth(token.trim());
     let health = health.send().await.unwrap();
     let settings = health.json::<serde_json::Value>().await.unwrap()["settings"].clone();
 
     assert_eq!(
-        (&settings["listen"], &settings["stop_max_ms"], &settings["log"]),
+        (
+            &settings["listen"],
+            &settings["stop_max_ms"],
+            &settings["log"]
+        ),
         (&json!(listen), &json!("2222"), &json!("error"))
     );
     assert_eq!(settings["allow_net"], "10.1.0.0/16 10.2.0.0/16");
@@ -207,19 +328,44 @@ fn tenants_that_cannot_be_are_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
-    assert!(process::run(&["tenants", "add", "acme", "--data", data]).status.success());
+    assert!(
+        process::run(&["tenants", "add", "acme", "--data", data])
+            .status
+            .success()
+    );
 
-    fails(&["tenants", "add", "acme", "--data", data], "there is a tenant 'acme' already");
-    fails(&["token", "nobody", "--data", data], "there is no tenant 'nobody'");
-    fails(&["tasks", "nobody", "--data", data], "there is no tenant 'nobody'");
-    fails(&["serve", "--log", "foo=bar=baz", "--data", data, "--listen", "127.0.0.1:0"], "is no log filter");
+    fails(
+        &["tenants", "add", "acme", "--data", data],
+        "there is a tenant 'acme' already",
+    );
+    fails(
+        &["token", "nobody", "--data", data],
+        "there is no tenant 'nobody'",
+    );
+    fails(
+        &["tasks", "nobody", "--data", data],
+        "there is no tenant 'nobody'",
+    );
+    fails(
+        &[
+            "serve",
+            "--log",
+            "foo=bar=baz",
+            "--data",
+            data,
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        "is no log filter",
+    );
     let bad_name = process::run(&["tenants", "add", "Not Valid", "--data", data]);
     assert_eq!(bad_name.status.code(), Some(2));
     let bad_amount = process::run(&["tenants", "add", "b", "--balance", "-3", "--data", data]);
     assert_eq!(bad_amount.status.code(), Some(2));
 }
 
-/// The limit on a file's size stands in for a full disk: a write fails half way, which is all that a program sees of one.
+/// The limit on a file's size stands in for a full disk: a write fails half way, which is all that
+/// a program sees of one.
 #[test]
 fn a_full_disk_is_one_clear_line_and_nothing_is_half_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -230,10 +376,17 @@ fn a_full_disk_is_one_clear_line_and_nothing_is_half_made() {
         data.display()
     );
 
-    let full = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    let full = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
 
     assert_eq!(full.status.code(), Some(1), "{}", said(&full));
-    assert!(said(&full).lines().last().unwrap().contains("the disk"), "{}", said(&full));
+    assert!(
+        said(&full).lines().last().unwrap().contains("the disk"),
+        "{}",
+        said(&full)
+    );
     let again = process::run(&["tenants", "add", "acme", "--data", path(&data)]);
     assert!(again.status.success(), "{}", said(&again));
 }
@@ -243,7 +396,10 @@ fn help_teaches() {
     let help = process::run(&["--help"]);
     let serve = process::run(&["serve", "--help"]);
 
-    let (help, serve) = (String::from_utf8(help.stdout).unwrap(), String::from_utf8(serve.stdout).unwrap());
+    let (help, serve) = (
+        String::from_utf8(help.stdout).unwrap(),
+        String::from_utf8(serve.stdout).unwrap(),
+    );
     for word in [
         "demo",
         "serve",

@@ -28,8 +28,17 @@ async fn of_a_thousand_submits_at_once_the_hundred_that_are_paid_for_are_accepte
 
     let ended = a_thousand_submits(&gateway, &tenant, "insufficient_funds").await;
 
-    assert_eq!(ended, Account { captured: MicroUsd(8_000_000), ..Account::default() });
-    assert_eq!(sums(&ledger(&gateway, &tenant).await), [8_000_000, 8_000_000, 8_000_000, 0, 0]);
+    assert_eq!(
+        ended,
+        Account {
+            captured: MicroUsd(8_000_000),
+            ..Account::default()
+        }
+    );
+    assert_eq!(
+        sums(&ledger(&gateway, &tenant).await),
+        [8_000_000, 8_000_000, 8_000_000, 0, 0]
+    );
     gateway.stop().await;
 }
 
@@ -37,25 +46,55 @@ async fn of_a_thousand_submits_at_once_the_hundred_that_are_paid_for_are_accepte
 async fn of_a_thousand_submits_at_once_the_hundred_within_the_month_s_budget_are_accepted() {
     let gateway = tiny().await;
     let tenant = gateway.tenant("acme", "0").await;
-    let terms = json!({ "limit_usd": "8.01", "time_zone": "America/St_Johns", "payment": "postpaid" });
-    assert_eq!(gateway.operator().put("/tenants/acme/budget", &terms).await.status, 200);
+    let terms =
+        json!({ "limit_usd": "8.01", "time_zone": "America/St_Johns", "payment": "postpaid" });
+    assert_eq!(
+        gateway
+            .operator()
+            .put("/tenants/acme/budget", &terms)
+            .await
+            .status,
+        200
+    );
 
     let ended = a_thousand_submits(&gateway, &tenant, "budget_exhausted").await;
 
     let month = ended.allowance.clone().unwrap();
     let spent = MicroUsd(8_000_000);
-    assert_eq!((month.spent, month.held, month.left()), (spent, MicroUsd::ZERO, MicroUsd(10_000)));
-    assert_eq!(ended, Account { captured: spent, credit: spent, allowance: Some(month), ..Account::default() });
-    assert_eq!(sums(&ledger(&gateway, &tenant).await), [0, 8_000_000, 8_000_000, 0, 8_000_000]);
+    assert_eq!(
+        (month.spent, month.held, month.left()),
+        (spent, MicroUsd::ZERO, MicroUsd(10_000))
+    );
+    assert_eq!(
+        ended,
+        Account {
+            captured: spent,
+            credit: spent,
+            allowance: Some(month),
+            ..Account::default()
+        }
+    );
+    assert_eq!(
+        sums(&ledger(&gateway, &tenant).await),
+        [0, 8_000_000, 8_000_000, 0, 8_000_000]
+    );
     gateway.stop().await;
 }
 
 async fn tiny() -> Gateway {
-    let faults = Faults { tiny_output: fluxgate_emulator::Fault::Always, ..Faults::default() };
-    Gateway::with(GatewayOptions { faults, ..GatewayOptions::default() }).await
+    let faults = Faults {
+        tiny_output: fluxgate_emulator::Fault::Always,
+        ..Faults::default()
+    };
+    Gateway::with(GatewayOptions {
+        faults,
+        ..GatewayOptions::default()
+    })
+    .await
 }
 
-/// The account once the hundred that were accepted are over; the others were refused for this reason.
+/// The account once the hundred that were accepted are over; the others were refused for this
+/// reason.
 async fn a_thousand_submits(gateway: &Gateway, tenant: &TestTenant, reason: &str) -> Account {
     let inputs = json!({ "prompt": "make it a sketch", "image": tenant.upload().await });
     // All at once for the gateway; this machine's sockets are another matter.
@@ -65,7 +104,11 @@ async fn a_thousand_submits(gateway: &Gateway, tenant: &TestTenant, reason: &str
         tokio::spawn(async move {
             let _socket = sockets.acquire().await.unwrap();
             let answer = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
-            (answer.status.as_u16(), answer.text("/error_code"), answer.text("/data/id"))
+            (
+                answer.status.as_u16(),
+                answer.text("/error_code"),
+                answer.text("/data/id"),
+            )
         })
     });
     let mut accepted = Vec::new();
@@ -81,17 +124,33 @@ async fn a_thousand_submits(gateway: &Gateway, tenant: &TestTenant, reason: &str
     for task in &accepted {
         assert_eq!(tenant.ended(task).await["status"], "completed");
     }
-    AccountStore::account(&gateway.server.folder().store, &tenant.id).await.unwrap()
+    AccountStore::account(&gateway.server.folder().store, &tenant.id)
+        .await
+        .unwrap()
 }
 
 async fn ledger(gateway: &Gateway, tenant: &TestTenant) -> Vec<LedgerEntry> {
-    AccountStore::ledger(&gateway.server.folder().store, &tenant.id).await.unwrap()
+    AccountStore::ledger(&gateway.server.folder().store, &tenant.id)
+        .await
+        .unwrap()
 }
 
 /// The sums of top-ups, holds, captures, releases and what was lent.
 fn sums(ledger: &[LedgerEntry]) -> [i64; 5] {
-    [EntryKind::TopUp, EntryKind::Hold, EntryKind::Capture, EntryKind::Release, EntryKind::Credit]
-        .map(|kind| ledger.iter().filter(|entry| entry.kind == kind).map(|entry| entry.amount.0).sum())
+    [
+        EntryKind::TopUp,
+        EntryKind::Hold,
+        EntryKind::Capture,
+        EntryKind::Release,
+        EntryKind::Credit,
+    ]
+    .map(|kind| {
+        ledger
+            .iter()
+            .filter(|entry| entry.kind == kind)
+            .map(|entry| entry.amount.0)
+            .sum()
+    })
 }
 
 /// How many transactions one Lambda region would have under way for one tenant.
@@ -106,7 +165,14 @@ async fn on_dynamodb_too_a_thousand_admissions_leave_an_exact_ledger() {
     let account = a_thousand_admissions(&stores, &tenant, "insufficient_funds").await;
 
     let held = MicroUsd(PRICE.0 * i64::try_from(PAID).unwrap());
-    assert_eq!(account, Account { held, in_flight: u32::try_from(PAID).unwrap(), ..Account::default() });
+    assert_eq!(
+        account,
+        Account {
+            held,
+            in_flight: u32::try_from(PAID).unwrap(),
+            ..Account::default()
+        }
+    );
     let ledger = stores.accounts.ledger(&tenant).await.unwrap();
     assert_eq!(sums(&ledger), [held.0, held.0, 0, 0, 0]);
 }
@@ -119,27 +185,48 @@ async fn on_dynamodb_too_a_thousand_admissions_that_begin_a_month_stay_within_it
     let terms = budgets::budget(i64::try_from(PAID).unwrap(), Payment::Prepaid);
     // The month before: each admission finds it over.
     let last_month = now().0 - 31 * 86_400_000;
-    budgets::set(&stores, &tenant, Some(terms), Timestamp(last_month)).await.unwrap();
+    budgets::set(&stores, &tenant, Some(terms), Timestamp(last_month))
+        .await
+        .unwrap();
 
     let account = a_thousand_admissions(&stores, &tenant, "budget_exhausted").await;
 
     let held = MicroUsd(PRICE.0 * i64::try_from(PAID).unwrap());
     let month = account.allowance.unwrap();
     assert_eq!((account.available, account.held), (held, held));
-    assert_eq!((month.period, month.held, month.left()), (2, held, MicroUsd::ZERO));
-    assert_eq!(check_books(&*stores.accounts, &*stores.tasks, &tenant).await.unwrap(), []);
+    assert_eq!(
+        (month.period, month.held, month.left()),
+        (2, held, MicroUsd::ZERO)
+    );
+    assert_eq!(
+        check_books(&*stores.accounts, &*stores.tasks, &tenant)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 /// The account afterwards; all but a hundred were refused for this reason.
-async fn a_thousand_admissions(stores: &Stores, tenant: &TenantId, reason: &'static str) -> Account {
-    let (refused, permits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(PARALLEL)));
+async fn a_thousand_admissions(
+    stores: &Stores,
+    tenant: &TenantId,
+    reason: &'static str,
+) -> Account {
+    let (refused, permits) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(Semaphore::new(PARALLEL)),
+    );
     let admissions = (0..ASKED).map(|_| {
         let (stores, refused, permits) = (stores.clone(), refused.clone(), permits.clone());
         let admission = admission(tenant);
         tokio::spawn(async move {
             let _permit = permits.acquire().await.unwrap();
             if let Err(error) = stores.admit(admission).await {
-                assert_eq!((error.kind, error.code), (Kind::InsufficientFunds, reason), "{error}");
+                assert_eq!(
+                    (error.kind, error.code),
+                    (Kind::InsufficientFunds, reason),
+                    "{error}"
+                );
                 refused.fetch_add(1, Ordering::Relaxed);
             }
         })
@@ -155,7 +242,10 @@ async fn a_thousand_admissions(stores: &Stores, tenant: &TenantId, reason: &'sta
 const TRIES_MAX: u64 = 24;
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "the figure of which ARCHITECTURE speaks")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figure of which ARCHITECTURE speaks"
+)]
 async fn a_hundred_submits_at_once_pass_through_one_account_on_dynamodb_within_bounded_tries() {
     let ministack = Ministack::start().await;
     let direct = AwsStores::on(&ministack).await;
@@ -177,17 +267,23 @@ async fn a_hundred_submits_at_once_pass_through_one_account_on_dynamodb_within_b
                 assert!(matches!(admitted, Admitted::New(_)));
                 accepted += 1;
             }
-            // On a machine that is too slow for it the bound of time ends the tries, and the caller is told to come again.
+            // On a machine that is too slow for it the bound of time ends the tries, and the caller
+            // is told to come again.
             Err(error) => assert_eq!(error.kind, Kind::Unavailable, "{error}"),
         }
     }
 
     let conflicts = faulty.conflicts();
-    println!("{accepted} of {PARALLEL} admitted at once; {conflicts} transactions lost to others and were tried again");
+    println!(
+        "{accepted} of {PARALLEL} admitted at once; {conflicts} transactions lost to others and were tried again"
+    );
     assert!(conflicts > 0, "nobody met anybody");
     assert!(conflicts <= TRIES_MAX * PARALLEL as u64, "{conflicts}");
     let held = MicroUsd(PRICE.0 * accepted);
     let account = stores.accounts.account(&tenant).await.unwrap();
     assert_eq!((account.held, account.captured), (held, MicroUsd::ZERO));
-    assert_eq!(sums(&stores.accounts.ledger(&tenant).await.unwrap())[1], held.0);
+    assert_eq!(
+        sums(&stores.accounts.ledger(&tenant).await.unwrap())[1],
+        held.0
+    );
 }

@@ -1,4 +1,5 @@
-//! Clients that connect and mean no good: they cost little, for a short time, and nobody else notices.
+//! Clients that connect and mean no good: they cost little, for a short time, and nobody else
+//! notices.
 
 use std::fs::OpenOptions;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -12,12 +13,20 @@ use fluxgate_tests::{FluxgateProcess, Gateway, GatewayOptions, TestTenant};
 use serde_json::json;
 
 async fn gateway(connections: ConnectionSettings) -> Gateway {
-    Gateway::with(GatewayOptions { connections, ..GatewayOptions::default() }).await
+    Gateway::with(GatewayOptions {
+        connections,
+        ..GatewayOptions::default()
+    })
+    .await
 }
 
 fn quick() -> ConnectionSettings {
     const MOMENT_MS: Option<NonZeroU64> = NonZeroU64::new(300);
-    ConnectionSettings { head_timeout_ms: MOMENT_MS, stall_timeout_ms: MOMENT_MS, ..ConnectionSettings::default() }
+    ConnectionSettings {
+        head_timeout_ms: MOMENT_MS,
+        stall_timeout_ms: MOMENT_MS,
+        ..ConnectionSettings::default()
+    }
 }
 
 /// Bounds in which nothing but the cap ends a connection.
@@ -42,7 +51,12 @@ async fn api_and_buckets_close_what_is_silent_and_refuse_large_heads_and_http_2(
         let mut slow = RawClient::connect(&url).await;
         slow.send("GET /healthz HTTP/1.1\r\nhost: x\r\n").await;
         let mut large = RawClient::connect(&url).await;
-        large.send(&format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(33 * 1024))).await;
+        large
+            .send(&format!(
+                "GET /healthz HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n",
+                "x".repeat(33 * 1024)
+            ))
+            .await;
         let mut http_2 = RawClient::connect(&url).await;
         http_2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
 
@@ -58,8 +72,18 @@ async fn limited(ulimit: &str, folder: &std::path::Path) -> (FluxgateProcess, St
     let listen = free_address().to_string();
     let base_url = format!("http://{listen}");
     let data = folder.join("data").to_str().unwrap().to_owned();
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0"];
-    (FluxgateProcess::serve_under(ulimit, &args, &base_url).await, base_url)
+    let args = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+    ];
+    (
+        FluxgateProcess::serve_under(ulimit, &args, &base_url).await,
+        base_url,
+    )
 }
 
 #[tokio::test]
@@ -84,8 +108,12 @@ async fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
 
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
 
-    let files: Vec<&str> =
-        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    let files: Vec<&str> = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap()
+        .split_whitespace()
+        .collect();
     assert_eq!(files[3], files[4], "soft and hard: {files:?}");
 }
 
@@ -101,17 +129,28 @@ async fn a_submit_whose_body_does_not_come_is_408_and_says_so() {
     };
 
     let mut submit = RawClient::connect(&gateway.server.base_url()).await;
-    submit.send(&head(&format!("/api/v3/{MODEL}"), "content-type: application/json\r\n")).await;
+    submit
+        .send(&head(
+            &format!("/api/v3/{MODEL}"),
+            "content-type: application/json\r\n",
+        ))
+        .await;
     submit.send("{\"prompt\": \"").await;
     let mut upload = RawClient::connect(&gateway.server.base_url()).await;
     let form = "content-type: multipart/form-data; boundary=b\r\n";
-    upload.send(&head("/api/v3/media/upload/binary", form)).await;
-    let part = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\nbytes";
+    upload
+        .send(&head("/api/v3/media/upload/binary", form))
+        .await;
+    let part =
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\nbytes";
     upload.send(part).await;
 
     for client in [submit, upload] {
         let answer = client.rest().await;
-        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("body_too_slow"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 408") && answer.contains("body_too_slow"),
+            "{answer}"
+        );
     }
 }
 
@@ -120,7 +159,11 @@ async fn a_refusal_reaches_a_client_that_sends_its_whole_body_first() {
     let gateway = Gateway::start().await;
     let mut client = RawClient::connect(&gateway.server.base_url()).await;
 
-    client.send(&format!("POST /api/v3/{MODEL} HTTP/1.1\r\nhost: x\r\ncontent-length: 8000000\r\n\r\n")).await;
+    client
+        .send(&format!(
+            "POST /api/v3/{MODEL} HTTP/1.1\r\nhost: x\r\ncontent-length: 8000000\r\n\r\n"
+        ))
+        .await;
     client.send(&"x".repeat(8_000_000)).await;
 
     let answer = client.rest().await;
@@ -129,8 +172,11 @@ async fn a_refusal_reaches_a_client_that_sends_its_whole_body_first() {
 
 #[tokio::test]
 async fn a_submit_that_is_held_in_sync_mode_is_answered_whoever_else_connects() {
-    let options =
-        GatewayOptions { connections: capped(8), run_time: Duration::from_secs(1), ..GatewayOptions::default() };
+    let options = GatewayOptions {
+        connections: capped(8),
+        run_time: Duration::from_secs(1),
+        ..GatewayOptions::default()
+    };
     let gateway = Gateway::with(options).await;
     let tenant = gateway.tenant("acme", "1").await;
     let mut inputs = tenant.inputs().await;
@@ -164,26 +210,51 @@ async fn a_request_id_is_taken_from_the_client_if_it_is_short_and_printable() {
         for id in ids {
             request = request.header("x-request-id", *id);
         }
-        request.send().await.unwrap().headers()["x-request-id"].as_bytes().to_vec()
+        request.send().await.unwrap().headers()["x-request-id"]
+            .as_bytes()
+            .to_vec()
     };
 
     for fit in ["a", "req_7 of 9", longest.as_str()] {
         assert_eq!(answered(&[fit.as_bytes()]).await, fit.as_bytes());
     }
     let too_long = "x".repeat(129);
-    for unfit in [too_long.as_bytes(), b"", b"tab\there", b"caf\xc3\xa9", b"\xff"] {
-        assert_eq!(answered(&[unfit]).await.len(), 36, "{unfit:?} is answered with an id of ours");
+    for unfit in [
+        too_long.as_bytes(),
+        b"",
+        b"tab\there",
+        b"caf\xc3\xa9",
+        b"\xff",
+    ] {
+        assert_eq!(
+            answered(&[unfit]).await.len(),
+            36,
+            "{unfit:?} is answered with an id of ours"
+        );
     }
     assert_eq!(answered(&[b"one", b"two"]).await.len(), 36);
 }
 
-/// The URL of a finished task's output, which is now larger than any socket holds for a client that does not read.
+/// The URL of a finished task's output, which is now larger than any socket holds for a client that
+/// does not read.
 async fn large_output(gateway: &Gateway, tenant: &TestTenant) -> String {
     let task = tenant.submit(&tenant.inputs().await).await;
-    let url = tenant.ended(&task).await["outputs"][0].as_str().unwrap().to_owned();
-    let path = url.splitn(4, '/').nth(3).and_then(|path| path.split('?').next()).unwrap();
+    let url = tenant.ended(&task).await["outputs"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = url
+        .splitn(4, '/')
+        .nth(3)
+        .and_then(|path| path.split('?').next())
+        .unwrap();
     let object = gateway.server.folder().buckets().join(path);
-    OpenOptions::new().write(true).open(object).unwrap().set_len(64 * 1024 * 1024).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(object)
+        .unwrap()
+        .set_len(64 * 1024 * 1024)
+        .unwrap();
     url
 }
 
@@ -206,8 +277,14 @@ async fn readers_that_stop_reading_keep_no_archiving_waiting_and_one_bucket_is_n
             assert!(one_too_many.text().await.unwrap().contains("SlowDown"));
         }
     }
-    let refused = RawClient::connect(&gateway.server.s3_url()).await.rest().await;
-    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503"), "every place is taken: {refused}");
+    let refused = RawClient::connect(&gateway.server.s3_url())
+        .await
+        .rest()
+        .await;
+    assert!(
+        refused.is_empty() || refused.starts_with("HTTP/1.1 503"),
+        "every place is taken: {refused}"
+    );
 
     let tenant = gateway.tenant("echo", "1").await;
     let task = tenant.submit(&tenant.inputs().await).await;
@@ -216,7 +293,12 @@ async fn readers_that_stop_reading_keep_no_archiving_waiting_and_one_bucket_is_n
     assert_eq!(prediction["status"], "completed", "{prediction}");
     drop(readers);
     let output = fluxgate_tests::eventually("a place for a download", || async {
-        let response = gateway.http().get(prediction["outputs"][0].as_str().unwrap()).send().await.ok()?;
+        let response = gateway
+            .http()
+            .get(prediction["outputs"][0].as_str().unwrap())
+            .send()
+            .await
+            .ok()?;
         (response.status() == 200).then_some(response)
     });
     assert!(!output.await.bytes().await.unwrap().is_empty());

@@ -1,12 +1,15 @@
-//! What a task may ask of AWS. All of it is paid for by every task, so none of it may grow unseen; `infra/cost` tells the price.
+//! What a task may ask of AWS. All of it is paid for by every task, so none of it may grow unseen;
+//! `infra/cost` tells the price.
 
 use std::collections::BTreeMap;
 
 use fluxgate_tests::cost::{Asked, Counts, FUNCTIONS, LANES, Traffic, Units, Workload};
 
-/// Calls, read units and write units of a task with an `Idempotency-Key` and one endpoint, whose token the gateway does not know.
+/// Calls, read units and write units of a task with an `Idempotency-Key` and one endpoint, whose
+/// token the gateway does not know.
 const CEILINGS: [(&str, &str, usize, f64, u64); 19] = [
-    // The key, the tenant for its prices, the tenant for the token; then whom the token's issuer may speak for.
+    // The key, the tenant for its prices, the tenant for the token; then whom the token's issuer
+    // may speak for.
     ("gateway", "dynamodb:GetItem", 3, 1.5, 0),
     ("gateway", "dynamodb:Query", 1, 1.0, 0),
     // Task and hold.
@@ -41,8 +44,18 @@ const TASKS: usize = 2;
 
 fn ceilings() -> BTreeMap<Asked, Units> {
     let ceiling = |(function, action, calls, read_units, write_units): (&str, &str, _, _, _)| {
-        let asked = Asked { function: function.to_owned(), action: action.to_owned() };
-        (asked, Units { calls, read_units, write_units })
+        let asked = Asked {
+            function: function.to_owned(),
+            action: action.to_owned(),
+        };
+        (
+            asked,
+            Units {
+                calls,
+                read_units,
+                write_units,
+            },
+        )
     };
     CEILINGS.map(ceiling).into()
 }
@@ -53,7 +66,11 @@ fn within(counts: &Counts, ceilings: &BTreeMap<Asked, Units>) {
         let is_within = units.calls <= most.calls * counts.tasks
             && units.read_units <= most.read_units * counts.tasks as f64
             && units.write_units <= most.write_units * counts.tasks as u64;
-        assert!(is_within, "{asked:?} of {} tasks is {units:?}, and may be {most:?} of each", counts.tasks);
+        assert!(
+            is_within,
+            "{asked:?} of {} tasks is {units:?}, and may be {most:?} of each",
+            counts.tasks
+        );
     }
 }
 
@@ -64,14 +81,24 @@ async fn a_task_asks_no_more_of_aws_than_it_did() {
     let counts = workload.run(TASKS, Traffic::Sparse, true).await;
 
     within(&counts, &ceilings());
-    // A message for each lane; an invocation for each of them and for each of two HTTP requests, unless they are batched.
+    // A message for each lane; an invocation for each of them and for each of two HTTP requests,
+    // unless they are batched.
     for (lane, function) in LANES {
         assert_eq!(counts.polled[lane].messages, TASKS, "{lane}");
         assert!(counts.invocations[function] <= TASKS, "{function}");
     }
-    assert_eq!((counts.invocations["gateway"], counts.invocations["receiver"]), (TASKS, TASKS));
+    assert_eq!(
+        (
+            counts.invocations["gateway"],
+            counts.invocations["receiver"]
+        ),
+        (TASKS, TASKS)
+    );
     // The first look of a watch names no group.
-    assert_eq!((counts.fair_sends, counts.polled["watch"].fair), (2 * TASKS, 0));
+    assert_eq!(
+        (counts.fair_sends, counts.polled["watch"].fair),
+        (2 * TASKS, 0)
+    );
     let logged: usize = FUNCTIONS.iter().map(|name| counts.logs[name].bytes).sum();
     assert!(logged <= LOG_BYTES_MAX * TASKS, "{:?}", counts.logs);
 }
@@ -81,10 +108,27 @@ async fn a_task_without_a_key_asks_one_write_unit_and_half_a_read_less() {
     let workload = Workload::start(1).await;
     let mut ceilings = ceilings();
     for (action, less) in [
-        ("dynamodb:GetItem", Units { calls: 1, read_units: 0.5, write_units: 0 }),
-        ("dynamodb:PutItem", Units { calls: 1, read_units: 0.0, write_units: 1 }),
+        (
+            "dynamodb:GetItem",
+            Units {
+                calls: 1,
+                read_units: 0.5,
+                write_units: 0,
+            },
+        ),
+        (
+            "dynamodb:PutItem",
+            Units {
+                calls: 1,
+                read_units: 0.0,
+                write_units: 1,
+            },
+        ),
     ] {
-        let asked = Asked { function: "gateway".to_owned(), action: action.to_owned() };
+        let asked = Asked {
+            function: "gateway".to_owned(),
+            action: action.to_owned(),
+        };
         let most = ceilings.get_mut(&asked).unwrap();
         most.calls -= less.calls;
         most.read_units -= less.read_units;

@@ -1,4 +1,5 @@
-//! SIGKILL at random moments in a burst: every task still ends once, is charged once, archived once, announced at least once.
+//! SIGKILL at random moments in a burst: every task still ends once, is charged once, archived
+//! once, announced at least once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +24,12 @@ struct Installation {
 
 impl Installation {
     async fn start(&self) -> FluxgateProcess {
-        FluxgateProcess::serve(&["--config", &self.config], &[("WAVESPEED_API_KEY", &self.key)], &self.base_url).await
+        FluxgateProcess::serve(
+            &["--config", &self.config],
+            &[("WAVESPEED_API_KEY", &self.key)],
+            &self.base_url,
+        )
+        .await
     }
 }
 
@@ -39,21 +45,37 @@ fn install(folder: &std::path::Path, emulator: &Emulator) -> Installation {
     );
     let path = folder.join("fluxgate.toml");
     std::fs::write(&path, config).unwrap();
-    Installation { config: path.to_str().unwrap().to_owned(), base_url, key: emulator.api_key().to_owned() }
+    Installation {
+        config: path.to_str().unwrap().to_owned(),
+        base_url,
+        key: emulator.api_key().to_owned(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_sigkill_interrupts_goes_on_by_itself_and_nothing_is_lost_or_doubled() {
     let folder = tempfile::tempdir().unwrap();
-    let emulator =
-        Emulator::start(EmulatorConfig { run_time: Duration::from_millis(30), ..emulator_config() }).await.unwrap();
+    let emulator = Emulator::start(EmulatorConfig {
+        run_time: Duration::from_millis(30),
+        ..emulator_config()
+    })
+    .await
+    .unwrap();
     let installation = install(folder.path(), &emulator);
     let receiver = LiveReceiver::start().await;
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
-    assert!(process::run(&["tenants", "add", "acme", "--balance", "100", "--data", data]).status.success());
+    assert!(
+        process::run(&["tenants", "add", "acme", "--balance", "100", "--data", data])
+            .status
+            .success()
+    );
     let token = String::from_utf8(process::run(&["token", "acme", "--data", data]).stdout).unwrap();
-    let tenant = TestTenant::new("acme".parse().unwrap(), &installation.base_url, token.trim().to_owned());
+    let tenant = TestTenant::new(
+        "acme".parse().unwrap(),
+        &installation.base_url,
+        token.trim().to_owned(),
+    );
     let process = installation.start().await;
     let inputs = tenant.inputs().await;
     tenant.endpoint(&receiver.url("events")).await;
@@ -88,15 +110,27 @@ async fn whatever_a_sigkill_interrupts_goes_on_by_itself_and_nothing_is_lost_or_
     check(&tenant, &receiver, &unique).await;
     let paid = emulator.runs().len();
     let claimed = completed_runs(&tenant, &unique).await;
-    assert!(claimed <= paid, "{claimed} tasks completed on {paid} paid runs");
+    assert!(
+        claimed <= paid,
+        "{claimed} tasks completed on {paid} paid runs"
+    );
     assert_eq!(paid, claimed, "a paid run was lost");
     process.kill();
 }
 
 /// One try, as a client makes it that does not care whether the answer comes.
 async fn try_submit(tenant: &TestTenant, inputs: &Value, key: &str) {
-    let request = tenant.http().post(tenant.url("/api/v3/wavespeed-ai/flux-kontext-max"));
-    drop(request.bearer_auth(&tenant.token).header("Idempotency-Key", key).json(inputs).send().await);
+    let request = tenant
+        .http()
+        .post(tenant.url("/api/v3/wavespeed-ai/flux-kontext-max"));
+    drop(
+        request
+            .bearer_auth(&tenant.token)
+            .header("Idempotency-Key", key)
+            .json(inputs)
+            .send()
+            .await,
+    );
 }
 
 /// Each task has ended once, was announced, and the sums agree with what ended how.
@@ -112,7 +146,9 @@ async fn check(tenant: &TestTenant, receiver: &LiveReceiver, tasks: &BTreeSet<&S
                 completed += 1;
                 assert_eq!((count("finished"), count("archived")), (1, 1), "{steps:?}");
                 assert_eq!(prediction["objects"].as_array().unwrap().len(), 1);
-                tenant.download(prediction["outputs"][0].as_str().unwrap()).await;
+                tenant
+                    .download(prediction["outputs"][0].as_str().unwrap())
+                    .await;
             }
             // A crash between the intent and the POST: nothing was sent, and nothing is charged.
             "failed" => assert!(is_unsent(&prediction), "{prediction}"),
@@ -120,12 +156,18 @@ async fn check(tenant: &TestTenant, receiver: &LiveReceiver, tasks: &BTreeSet<&S
         }
     }
     let spent = 100.0 - tenant.balance_usd().await;
-    assert!((spent - f64::from(completed) * PRICE_USD).abs() < 1e-9, "{completed} completed, ${spent} spent");
+    assert!(
+        (spent - f64::from(completed) * PRICE_USD).abs() < 1e-9,
+        "{completed} completed, ${spent} spent"
+    );
 }
 
 /// The provider's list told so, or could not while an equal run was nobody's.
 fn is_unsent(prediction: &Value) -> bool {
-    matches!(prediction["reason"].as_str(), Some("submit_lost" | "submit_unresolved"))
+    matches!(
+        prediction["reason"].as_str(),
+        Some("submit_lost" | "submit_unresolved")
+    )
 }
 
 async fn completed_runs(tenant: &TestTenant, tasks: &BTreeSet<&String>) -> usize {

@@ -1,4 +1,5 @@
-//! Submits of which nobody knows whether they reached the provider: its list shows the run, or denies it within moments.
+//! Submits of which nobody knows whether they reached the provider: its list shows the run, or
+//! denies it within moments.
 
 use fluxgate_emulator::{DEMO_PHOTO, Emulator, Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;
@@ -8,21 +9,36 @@ use serde_json::{Value, json};
 
 /// Nothing but the list may end the doubt while the test lasts.
 fn endless() -> BoundsSettings {
-    BoundsSettings { unknown_max_ms: Some(600_000), ..quick() }
+    BoundsSettings {
+        unknown_max_ms: Some(600_000),
+        ..quick()
+    }
 }
 
 async fn gateway(webhooks: bool, bounds: BoundsSettings) -> (Gateway, TestTenant) {
-    let gateway = Gateway::with(GatewayOptions { webhooks, bounds, ..GatewayOptions::default() }).await;
+    let gateway = Gateway::with(GatewayOptions {
+        webhooks,
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     (gateway, tenant)
 }
 
 fn never_taken() -> Faults {
-    Faults { error_500_before_accept: Fault::Times(1), ..Faults::default() }
+    Faults {
+        error_500_before_accept: Fault::Times(1),
+        ..Faults::default()
+    }
 }
 
 fn taken_without_a_word() -> Faults {
-    Faults { hang_up_after_accept: Fault::Times(1), webhook_lost: Fault::Times(1), ..Faults::default() }
+    Faults {
+        hang_up_after_accept: Fault::Times(1),
+        webhook_lost: Fault::Times(1),
+        ..Faults::default()
+    }
 }
 
 fn denials(steps: &[String]) -> usize {
@@ -42,21 +58,49 @@ async fn a_submit_that_the_list_denies_ends_and_its_key_goes_on_naming_it() {
         let inputs = tenant.inputs().await;
         gateway.emulator.set_faults(never_taken());
 
-        let first = tenant.submit_with_key(&inputs, "one").await.text("/data/id");
+        let first = tenant
+            .submit_with_key(&inputs, "one")
+            .await
+            .text("/data/id");
         let prediction = tenant.ended(&first).await;
 
-        assert_eq!((&prediction["status"], &prediction["reason"]), (&json!("failed"), &json!("submit_lost")));
-        assert!(prediction["error"].as_str().unwrap().contains("new Idempotency-Key"), "{prediction}");
+        assert_eq!(
+            (&prediction["status"], &prediction["reason"]),
+            (&json!("failed"), &json!("submit_lost"))
+        );
+        assert!(
+            prediction["error"]
+                .as_str()
+                .unwrap()
+                .contains("new Idempotency-Key"),
+            "{prediction}"
+        );
         assert_eq!(tenant.balance_usd().await, 1.0);
         assert!(denials(&tenant.steps(&first).await) >= 3);
-        assert_eq!(tenant.submit_with_key(&inputs, "one").await.text("/data/id"), first);
-        let second = tenant.submit_with_key(&inputs, "two").await.text("/data/id");
+        assert_eq!(
+            tenant
+                .submit_with_key(&inputs, "one")
+                .await
+                .text("/data/id"),
+            first
+        );
+        let second = tenant
+            .submit_with_key(&inputs, "two")
+            .await
+            .text("/data/id");
         assert_eq!(tenant.ended(&second).await["status"], "completed");
-        assert_eq!((gateway.emulator.request_count("submit"), gateway.emulator.runs().len()), (2, 1));
+        assert_eq!(
+            (
+                gateway.emulator.request_count("submit"),
+                gateway.emulator.runs().len()
+            ),
+            (2, 1)
+        );
     }
 }
 
-/// The pictures of a request are uploaded after the task was written: there a SIGKILL strikes before the POST for sure.
+/// The pictures of a request are uploaded after the task was written: there a SIGKILL strikes
+/// before the POST for sure.
 #[tokio::test]
 async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() {
     for webhooks in [true, false] {
@@ -64,9 +108,18 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
         let folder = tempfile::tempdir().unwrap();
         let (listen, s3_listen) = (free_address(), free_address());
         let base_url = format!("http://{listen}");
-        let public_url = if webhooks { format!("public_url = \"{base_url}\"\n") } else { String::new() };
+        let public_url = if webhooks {
+            format!("public_url = \"{base_url}\"\n")
+        } else {
+            String::new()
+        };
         let data = folder.path().join("data").to_str().unwrap().to_owned();
-        let config = folder.path().join("fluxgate.toml").to_str().unwrap().to_owned();
+        let config = folder
+            .path()
+            .join("fluxgate.toml")
+            .to_str()
+            .unwrap()
+            .to_owned();
         let text = format!(
             "data = \"{data}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\n{public_url}provider = \"{}\"\n\
              allow_net = [\"127.0.0.0/8\"]\n[bounds]\nsubmit_timeout_ms = 1000\nuploads_max_ms = 500\ndenials_min = 3\n\
@@ -74,8 +127,13 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
             emulator.base_url()
         );
         std::fs::write(&config, text).unwrap();
-        assert!(process::run(&["tenants", "add", "acme", "--balance", "1", "--data", &data]).status.success());
-        let token = String::from_utf8(process::run(&["token", "acme", "--data", &data]).stdout).unwrap();
+        assert!(
+            process::run(&["tenants", "add", "acme", "--balance", "1", "--data", &data])
+                .status
+                .success()
+        );
+        let token =
+            String::from_utf8(process::run(&["token", "acme", "--data", &data]).stdout).unwrap();
         let tenant = TestTenant::new("acme".parse().unwrap(), &base_url, token.trim().to_owned());
         let start = async || {
             let env = [("WAVESPEED_API_KEY", emulator.api_key())];
@@ -83,20 +141,42 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
         };
 
         let cut_off = start().await;
-        emulator.set_faults(Faults { hang_upload_ms: 600_000, ..Faults::default() });
+        emulator.set_faults(Faults {
+            hang_upload_ms: 600_000,
+            ..Faults::default()
+        });
         let caller = tenant.clone();
         let submit = tokio::spawn(async move {
-            let request = caller.http().post(caller.url("/api/v3/wavespeed-ai/flux-kontext-max"));
-            drop(request.bearer_auth(&caller.token).header("Idempotency-Key", "k").json(&inline("x")).send().await);
+            let request = caller
+                .http()
+                .post(caller.url("/api/v3/wavespeed-ai/flux-kontext-max"));
+            drop(
+                request
+                    .bearer_auth(&caller.token)
+                    .header("Idempotency-Key", "k")
+                    .json(&inline("x"))
+                    .send()
+                    .await,
+            );
         });
-        eventually("the upload", || async { (emulator.request_count("upload_binary") > 0).then_some(()) }).await;
+        eventually("the upload", || async {
+            (emulator.request_count("upload_binary") > 0).then_some(())
+        })
+        .await;
         cut_off.kill();
         submit.await.unwrap();
         emulator.set_faults(Faults::default());
         let next = start().await;
 
-        let task = tenant.submit_with_key(&inline("x"), "k").await.text("/data/id");
-        assert_eq!(tenant.ended(&task).await["reason"], "submit_lost", "webhooks: {webhooks}");
+        let task = tenant
+            .submit_with_key(&inline("x"), "k")
+            .await
+            .text("/data/id");
+        assert_eq!(
+            tenant.ended(&task).await["reason"],
+            "submit_lost",
+            "webhooks: {webhooks}"
+        );
         assert_eq!(tenant.balance_usd().await, 1.0);
         assert_eq!(emulator.request_count("submit"), 0);
         next.kill();
@@ -105,18 +185,31 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
 
 #[tokio::test]
 async fn a_run_that_the_list_shows_late_is_taken_however_often_it_was_denied() {
-    let bounds = BoundsSettings { denials_span_ms: Some(60_000), wake_max_ms: Some(300), ..endless() };
+    let bounds = BoundsSettings {
+        denials_span_ms: Some(60_000),
+        wake_max_ms: Some(300),
+        ..endless()
+    };
     let (gateway, tenant) = gateway(false, bounds).await;
     let inputs = tenant.inputs().await;
-    gateway.emulator.set_faults(Faults { list_hides: Fault::Always, ..taken_without_a_word() });
+    gateway.emulator.set_faults(Faults {
+        list_hides: Fault::Always,
+        ..taken_without_a_word()
+    });
     let task = tenant.submit(&inputs).await;
-    eventually("a denial", || async { (denials(&tenant.steps(&task).await) > 0).then_some(()) }).await;
+    eventually("a denial", || async {
+        (denials(&tenant.steps(&task).await) > 0).then_some(())
+    })
+    .await;
 
     gateway.emulator.set_faults(Faults::default());
 
     assert_eq!(tenant.ended(&task).await["status"], "completed");
     assert_eq!(tenant.timeline(&task).await["completed_by"], "resolve");
-    assert_eq!((gateway.emulator.runs().len(), tenant.balance_usd().await), (1, 0.92));
+    assert_eq!(
+        (gateway.emulator.runs().len(), tenant.balance_usd().await),
+        (1, 0.92)
+    );
 }
 
 #[tokio::test]
@@ -124,14 +217,22 @@ async fn a_run_that_shows_itself_after_the_list_denied_it_is_an_orphan() {
     let (gateway, tenant) = gateway(true, endless()).await;
     let inputs = tenant.inputs().await;
     let hang_up_after_accept = Fault::Times(1);
-    let faults =
-        Faults { hang_up_after_accept, list_hides: Fault::Always, webhook_late_ms: 6_000, ..Faults::default() };
+    let faults = Faults {
+        hang_up_after_accept,
+        list_hides: Fault::Always,
+        webhook_late_ms: 6_000,
+        ..Faults::default()
+    };
     gateway.emulator.set_faults(faults);
 
     let task = tenant.submit(&inputs).await;
     assert_eq!(tenant.ended(&task).await["reason"], "submit_lost");
     eventually("the late webhook", || async {
-        tenant.steps(&task).await.contains(&"orphaned".to_owned()).then_some(())
+        tenant
+            .steps(&task)
+            .await
+            .contains(&"orphaned".to_owned())
+            .then_some(())
     })
     .await;
 
@@ -142,9 +243,21 @@ async fn a_run_that_shows_itself_after_the_list_denied_it_is_an_orphan() {
 /// Neither a list that goes on nor one of another time proves that a run does not exist.
 #[tokio::test]
 async fn a_list_that_was_not_read_whole_or_is_of_another_clock_denies_nothing() {
-    let ten_minutes = Faults { clock_ahead_ms: 600_000, ..never_taken() };
-    for faults in [Faults { list_endless: Fault::Always, ..never_taken() }, ten_minutes] {
-        let bounds = BoundsSettings { unknown_max_ms: Some(4_500), ..quick() };
+    let ten_minutes = Faults {
+        clock_ahead_ms: 600_000,
+        ..never_taken()
+    };
+    for faults in [
+        Faults {
+            list_endless: Fault::Always,
+            ..never_taken()
+        },
+        ten_minutes,
+    ] {
+        let bounds = BoundsSettings {
+            unknown_max_ms: Some(4_500),
+            ..quick()
+        };
         let (gateway, tenant) = gateway(true, bounds).await;
         let inputs = tenant.inputs().await;
         gateway.emulator.set_faults(faults);
@@ -156,15 +269,29 @@ async fn a_list_that_was_not_read_whole_or_is_of_another_clock_denies_nothing() 
     }
 }
 
-/// What became of a picture's URL nobody knows, so every run with the same prompt that is nobody's could be the one.
+/// What became of a picture's URL nobody knows, so every run with the same prompt that is nobody's
+/// could be the one.
 #[tokio::test]
 async fn where_a_picture_was_uploaded_only_runs_with_other_texts_or_of_other_tasks_deny() {
     let (gateway, tenant) = gateway(true, endless()).await;
-    tenant.ended(&tenant.submit(&inline("the same")).await).await;
-    let url = format!("{}/api/v3/{}", gateway.emulator.base_url(), fluxgate_tests::tenant::MODEL);
-    let stranger = gateway.http().post(url).bearer_auth(gateway.emulator.api_key()).json(&inline("a stranger's"));
+    tenant
+        .ended(&tenant.submit(&inline("the same")).await)
+        .await;
+    let url = format!(
+        "{}/api/v3/{}",
+        gateway.emulator.base_url(),
+        fluxgate_tests::tenant::MODEL
+    );
+    let stranger = gateway
+        .http()
+        .post(url)
+        .bearer_auth(gateway.emulator.api_key())
+        .json(&inline("a stranger's"));
     assert_eq!(stranger.send().await.unwrap().status(), 200);
-    gateway.emulator.set_faults(Faults { error_500_before_accept: Fault::Times(2), ..Faults::default() });
+    gateway.emulator.set_faults(Faults {
+        error_500_before_accept: Fault::Times(2),
+        ..Faults::default()
+    });
 
     let denied = tenant.submit(&inline("the same")).await;
     let unclear = tenant.submit(&inline("a stranger's")).await;

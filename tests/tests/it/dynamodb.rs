@@ -1,4 +1,5 @@
-//! What is DynamoDB's alone: answers that get lost, transactions that lose to others, the size of a task's item, its layout.
+//! What is DynamoDB's alone: answers that get lost, transactions that lose to others, the size of a
+//! task's item, its layout.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
@@ -29,14 +30,23 @@ impl Bed {
         let direct = AwsStores::on(&ministack).await;
         let faulty = FaultyAws::before(&ministack).await;
         let by_faulty = direct.by_way_of(&faulty.aws).await.stores();
-        Self { stores: direct.stores(), direct, faulty, by_faulty, ministack }
+        Self {
+            stores: direct.stores(),
+            direct,
+            faulty,
+            by_faulty,
+            ministack,
+        }
     }
 
     pub(super) fn store(&self) -> &DynamoStore {
         &self.direct.store
     }
 
-    pub(super) async fn put_raw(&self, item: impl IntoIterator<Item = (&'static str, AttributeValue)>) {
+    pub(super) async fn put_raw(
+        &self,
+        item: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+    ) {
         let mut put = self.ministack.aws().dynamodb().put_item().table_name(TABLE);
         for (name, value) in item {
             put = put.item(name, value);
@@ -45,17 +55,34 @@ impl Bed {
     }
 
     async fn open_again(&self) -> Result<DynamoStore, Error> {
-        DynamoStore::open(self.ministack.aws().dynamodb(), TABLE, self.direct.queue.clone()).await
+        DynamoStore::open(
+            self.ministack.aws().dynamodb(),
+            TABLE,
+            self.direct.queue.clone(),
+        )
+        .await
     }
 }
 
 fn key(text: &str) -> Option<Idempotency> {
     let key = IdempotencyKey::parse(text).unwrap();
-    Some(Idempotency { key, request: [1; 32], expires_at: now().plus_ms(60_000) })
+    Some(Idempotency {
+        key,
+        request: [1; 32],
+        expires_at: now().plus_ms(60_000),
+    })
 }
 
 fn accepted(task: &Task) -> Change {
-    transition(task, Signal::Accepted { run: fresh_run(), via: Via::Submit }, now()).unwrap()
+    transition(
+        task,
+        Signal::Accepted {
+            run: fresh_run(),
+            via: Via::Submit,
+        },
+        now(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -67,11 +94,17 @@ async fn an_admission_whose_answer_was_lost_is_done_once_and_told_as_new() {
         admission.idempotency = idempotency;
         bed.faulty.next("TransactWriteItems", [Fault::AnswerLost]);
 
-        assert!(matches!(bed.by_faulty.tasks.admit(admission).await.unwrap(), Admitted::New(_)));
+        assert!(matches!(
+            bed.by_faulty.tasks.admit(admission).await.unwrap(),
+            Admitted::New(_)
+        ));
 
         assert_eq!(bed.faulty.left(), 0);
     }
-    assert_eq!(bed.store().account(&tenant).await.unwrap().held, MicroUsd(PRICE.0 * 2));
+    assert_eq!(
+        bed.store().account(&tenant).await.unwrap().held,
+        MicroUsd(PRICE.0 * 2)
+    );
 }
 
 #[tokio::test]
@@ -80,10 +113,29 @@ async fn an_admission_that_comes_again_is_done_once_and_sent_no_more_when_its_ta
     let tenant = bed.stores.funded(2).await;
     let admission = admission(&tenant);
 
-    assert!(matches!(bed.store().admit(admission.clone()).await.unwrap(), Admitted::New(_)));
-    assert!(matches!(bed.store().admit(admission.clone()).await.unwrap(), Admitted::New(_)));
-    let admitted = bed.stores.tasks.get(&tenant, &admission.task.id).await.unwrap();
-    let moved = bed.stores.signal(&admitted, Signal::SubmitAmbiguous { reason: "x".to_owned() }).await;
+    assert!(matches!(
+        bed.store().admit(admission.clone()).await.unwrap(),
+        Admitted::New(_)
+    ));
+    assert!(matches!(
+        bed.store().admit(admission.clone()).await.unwrap(),
+        Admitted::New(_)
+    ));
+    let admitted = bed
+        .stores
+        .tasks
+        .get(&tenant, &admission.task.id)
+        .await
+        .unwrap();
+    let moved = bed
+        .stores
+        .signal(
+            &admitted,
+            Signal::SubmitAmbiguous {
+                reason: "x".to_owned(),
+            },
+        )
+        .await;
     let again = bed.store().admit(admission).await.unwrap();
 
     assert_eq!(again, Admitted::Existing(Box::new(moved)));
@@ -104,11 +156,15 @@ async fn a_change_whose_answer_was_lost_succeeds_and_is_written_once() {
 
     assert_eq!(bed.faulty.left(), 0);
     assert_eq!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap(), task);
-    assert_eq!(bed.store().timeline(&tenant, &task.id).await.unwrap().len(), 4);
+    assert_eq!(
+        bed.store().timeline(&tenant, &task.id).await.unwrap().len(),
+        4
+    );
     assert_eq!(bed.store().account(&tenant).await.unwrap().captured, PRICE);
 }
 
-/// Two pollers may want to write the same at the same moment, and only one of them may go on to submit.
+/// Two pollers may want to write the same at the same moment, and only one of them may go on to
+/// submit.
 #[tokio::test]
 async fn of_two_equal_changes_one_is_a_conflict() {
     let bed = Bed::start().await;
@@ -119,7 +175,10 @@ async fn of_two_equal_changes_one_is_a_conflict() {
     bed.store().apply(&change).await.unwrap();
     let again = bed.store().apply(&change).await.unwrap_err();
 
-    assert_eq!((again.kind, again.code), (Kind::Conflict, "version_conflict"));
+    assert_eq!(
+        (again.kind, again.code),
+        (Kind::Conflict, "version_conflict")
+    );
 }
 
 #[tokio::test]
@@ -131,12 +190,24 @@ async fn a_top_up_and_a_delivery_whose_answers_were_lost_are_written_once() {
     let delivery = delivered_to_two(&bed, &task).await.remove(0);
 
     bed.faulty.next("PutItem", [Fault::AnswerLost]);
-    bed.by_faulty.deliveries.update(&delivery.moved(DeliveryState::Exhausted)).await.unwrap();
+    bed.by_faulty
+        .deliveries
+        .update(&delivery.moved(DeliveryState::Exhausted))
+        .await
+        .unwrap();
 
     assert_eq!(bed.faulty.left(), 0);
     assert_eq!(bed.store().account(&tenant).await.unwrap().total(), PRICE);
-    let (written, _) = bed.stores.deliveries.get(&tenant, &delivery.id).await.unwrap();
-    assert_eq!((written.version, written.state), (2, DeliveryState::Exhausted));
+    let (written, _) = bed
+        .stores
+        .deliveries
+        .get(&tenant, &delivery.id)
+        .await
+        .unwrap();
+    assert_eq!(
+        (written.version, written.state),
+        (2, DeliveryState::Exhausted)
+    );
 }
 
 #[tokio::test]
@@ -148,10 +219,20 @@ async fn who_loses_to_others_tries_again_but_not_for_ever() {
     bed.faulty.next("TransactWriteItems", [Fault::Conflict; 4]);
     bed.by_faulty.admitted(&tenant).await;
     bed.faulty.next("UpdateItem", [Fault::Conflict; 4]);
-    bed.by_faulty.tasks.note(&tenant, &task.id, &Step::new(now(), "orphaned")).await.unwrap();
+    bed.by_faulty
+        .tasks
+        .note(&tenant, &task.id, &Step::new(now(), "orphaned"))
+        .await
+        .unwrap();
     assert_eq!(bed.faulty.left(), 0);
-    bed.faulty.next("TransactWriteItems", [Fault::Conflict; 100]);
-    let error = bed.by_faulty.tasks.admit(admission(&tenant)).await.unwrap_err();
+    bed.faulty
+        .next("TransactWriteItems", [Fault::Conflict; 100]);
+    let error = bed
+        .by_faulty
+        .tasks
+        .admit(admission(&tenant))
+        .await
+        .unwrap_err();
 
     assert_eq!((error.kind, error.code), (Kind::Unavailable, "contention"));
 }
@@ -169,12 +250,20 @@ async fn a_hundred_admissions_at_once_hold_exactly_what_there_is() {
     for attempt in attempts.collect::<Vec<_>>() {
         match attempt.await.unwrap() {
             Ok(_) => admitted += 1,
-            Err(error) => assert_eq!(error.kind, Kind::InsufficientFunds, "{}", error.with_causes()),
+            Err(error) => assert_eq!(
+                error.kind,
+                Kind::InsufficientFunds,
+                "{}",
+                error.with_causes()
+            ),
         }
     }
 
     let account = bed.store().account(&tenant).await.unwrap();
-    assert_eq!((admitted, account.held, account.available), (50, MicroUsd(PRICE.0 * 50), MicroUsd::ZERO));
+    assert_eq!(
+        (admitted, account.held, account.available),
+        (50, MicroUsd(PRICE.0 * 50), MicroUsd::ZERO)
+    );
 }
 
 #[tokio::test]
@@ -197,8 +286,18 @@ async fn notes_that_come_while_a_task_changes_are_kept() {
         note.await.unwrap();
     }
 
-    assert_eq!(bed.store().timeline(&tenant, &task.id).await.unwrap().len(), 2 + 2 + 20);
-    let nobody = bed.store().note(&tenant, &fluxgate_tests::contract::fresh_task_id(), &Step::new(now(), "x")).await;
+    assert_eq!(
+        bed.store().timeline(&tenant, &task.id).await.unwrap().len(),
+        2 + 2 + 20
+    );
+    let nobody = bed
+        .store()
+        .note(
+            &tenant,
+            &fluxgate_tests::contract::fresh_task_id(),
+            &Step::new(now(), "x"),
+        )
+        .await;
     assert_eq!(nobody.unwrap_err().kind, Kind::NotFound);
 }
 
@@ -206,9 +305,19 @@ async fn notes_that_come_while_a_task_changes_are_kept() {
 async fn delivered_to_two(bed: &Bed, task: &Task) -> Vec<Delivery> {
     let endpoint = EndpointId::parse(&"e".repeat(32)).unwrap();
     let mut change = transition(task, archived(), now()).unwrap();
-    let delivery = |n, target| task.delivery(DeliveryId::of(&task.id, n), EventType::TaskCompleted, target, now());
+    let delivery = |n, target| {
+        task.delivery(
+            DeliveryId::of(&task.id, n),
+            EventType::TaskCompleted,
+            target,
+            now(),
+        )
+    };
     change.deliver(delivery(0, Target::TaskCallback));
-    change.deliveries.push(Delivery { state: DeliveryState::Held, ..delivery(1, Target::Endpoint(endpoint)) });
+    change.deliveries.push(Delivery {
+        state: DeliveryState::Held,
+        ..delivery(1, Target::Endpoint(endpoint))
+    });
     bed.store().apply(&change).await.unwrap();
     change.deliveries
 }
@@ -221,13 +330,24 @@ async fn a_delivery_lies_with_its_task_until_it_is_tried() {
     let deliveries = delivered_to_two(&bed, &task).await;
     let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
     assert_eq!(bed.store().of_task(&task).await.unwrap(), deliveries);
-    assert!(!over.is_over(&tenant, &task.id).await.unwrap(), "nobody has tried its first delivery");
+    assert!(
+        !over.is_over(&tenant, &task.id).await.unwrap(),
+        "nobody has tried its first delivery"
+    );
 
-    let attempt = Attempt { at: now(), duration_ms: 3, status: Some(503), error: None };
+    let attempt = Attempt {
+        at: now(),
+        duration_ms: 3,
+        status: Some(503),
+        error: None,
+    };
     let tried = deliveries[0].attempted(attempt, DeliveryState::Pending);
     bed.store().update(&tried).await.unwrap();
 
-    assert_eq!(bed.store().of_task(&task).await.unwrap(), [tried, deliveries[1].clone()]);
+    assert_eq!(
+        bed.store().of_task(&task).await.unwrap(),
+        [tried, deliveries[1].clone()]
+    );
     assert!(over.is_over(&tenant, &task.id).await.unwrap());
 }
 
@@ -243,15 +363,27 @@ async fn an_ordinary_task_with_one_delivery_costs_twelve_write_units_and_a_key_o
         let run = fresh_run();
 
         let task = bed.by_faulty.admit(admission).await.unwrap();
-        let submitted = Signal::Accepted { run: run.clone(), via: Via::Submit };
+        let submitted = Signal::Accepted {
+            run: run.clone(),
+            via: Via::Submit,
+        };
         let task = bed.by_faulty.signal(&task, submitted).await;
         let task = bed.by_faulty.signal(&task, finished(run)).await;
         let mut change = transition(&task, archived(), now()).unwrap();
         let id = DeliveryId::of(&task.id, 0);
-        change.deliver(task.delivery(id.clone(), EventType::TaskCompleted, Target::TaskCallback, now()));
+        change.deliver(task.delivery(
+            id.clone(),
+            EventType::TaskCompleted,
+            Target::TaskCallback,
+            now(),
+        ));
         bed.by_faulty.tasks.apply(&change).await.unwrap();
         let (delivery, _) = bed.by_faulty.deliveries.get(&tenant, &id).await.unwrap();
-        bed.by_faulty.deliveries.update(&delivery.moved(DeliveryState::Delivered)).await.unwrap();
+        bed.by_faulty
+            .deliveries
+            .update(&delivery.moved(DeliveryState::Delivered))
+            .await
+            .unwrap();
 
         assert_eq!(bed.faulty.write_units() - before, units);
     }
@@ -261,20 +393,53 @@ async fn an_ordinary_task_with_one_delivery_costs_twelve_write_units_and_a_key_o
 async fn a_run_that_is_only_likely_to_be_a_task_s_is_claimed_with_the_change_or_not_at_all() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(2).await;
-    let (first, second) = (bed.stores.admitted(&tenant).await, bed.stores.admitted(&tenant).await);
+    let (first, second) = (
+        bed.stores.admitted(&tenant).await,
+        bed.stores.admitted(&tenant).await,
+    );
     let run = fresh_run();
-    let likely = |task| transition(task, Signal::Accepted { run: run.clone(), via: Via::Resolve }, now()).unwrap();
-    bed.store().note(&tenant, &first.id, &Step::new(now(), "x")).await.unwrap();
-    let outdated = bed.stores.signal(&first, Signal::SubmitAmbiguous { reason: "x".to_owned() }).await;
+    let likely = |task| {
+        transition(
+            task,
+            Signal::Accepted {
+                run: run.clone(),
+                via: Via::Resolve,
+            },
+            now(),
+        )
+        .unwrap()
+    };
+    bed.store()
+        .note(&tenant, &first.id, &Step::new(now(), "x"))
+        .await
+        .unwrap();
+    let outdated = bed
+        .stores
+        .signal(
+            &first,
+            Signal::SubmitAmbiguous {
+                reason: "x".to_owned(),
+            },
+        )
+        .await;
 
     let void = bed.store().apply(&likely(&first)).await.unwrap_err();
     assert_eq!(void.code, "version_conflict");
-    assert!(bed.store().claimed(std::slice::from_ref(&run)).await.unwrap().is_empty());
+    assert!(
+        bed.store()
+            .claimed(std::slice::from_ref(&run))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     bed.store().apply(&likely(&outdated)).await.unwrap();
     let other = bed.store().apply(&likely(&second)).await.unwrap_err();
 
     assert_eq!(other.code, "run_claimed");
-    assert_eq!(bed.stores.tasks.get(&tenant, &second.id).await.unwrap(), second);
+    assert_eq!(
+        bed.stores.tasks.get(&tenant, &second.id).await.unwrap(),
+        second
+    );
 }
 
 #[tokio::test]
@@ -285,15 +450,24 @@ async fn a_task_without_a_price_moves_no_money_and_needs_no_account() {
     free.task.price = MicroUsd::ZERO;
     let task = free.task.clone();
 
-    assert!(matches!(bed.store().admit(free.clone()).await.unwrap(), Admitted::New(_)));
-    assert!(matches!(bed.store().admit(free).await.unwrap(), Admitted::New(_)));
+    assert!(matches!(
+        bed.store().admit(free.clone()).await.unwrap(),
+        Admitted::New(_)
+    ));
+    assert!(matches!(
+        bed.store().admit(free).await.unwrap(),
+        Admitted::New(_)
+    ));
     let task = bed.stores.signal(&task, finished(fresh_run())).await;
     let task = bed.stores.signal(&task, archived()).await;
 
     assert_eq!(task.state, State::Completed);
     let ledger = bed.store().ledger(&tenant).await.unwrap();
     assert_eq!(
-        ledger.iter().map(|entry| (entry.kind, entry.amount)).collect::<Vec<_>>(),
+        ledger
+            .iter()
+            .map(|entry| (entry.kind, entry.amount))
+            .collect::<Vec<_>>(),
         [(EntryKind::Hold, MicroUsd::ZERO)]
     );
 }
@@ -303,7 +477,11 @@ async fn an_account_does_not_overflow() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
 
-    let error = bed.stores.top_up(&tenant, MicroUsd(i64::MAX), "all").await.unwrap_err();
+    let error = bed
+        .stores
+        .top_up(&tenant, MicroUsd(i64::MAX), "all")
+        .await
+        .unwrap_err();
 
     assert_eq!((error.kind, error.code), (Kind::Invalid, "invalid_amount"));
     assert_eq!(bed.store().ledger(&tenant).await.unwrap().len(), 1);
@@ -335,7 +513,14 @@ async fn a_ledger_and_a_list_of_many_pages_are_whole() {
     let tasks = bed.stores.tasks.list(&tenant, None, 100).await.unwrap();
 
     assert_eq!(tasks.len(), 8);
-    assert_eq!(bed.stores.tasks.list(&tenant, Some(&tasks[2].id), 2).await.unwrap(), tasks[3..5]);
+    assert_eq!(
+        bed.stores
+            .tasks
+            .list(&tenant, Some(&tasks[2].id), 2)
+            .await
+            .unwrap(),
+        tasks[3..5]
+    );
     assert_eq!(bed.store().ledger(&tenant).await.unwrap().len(), 1 + 8);
 }
 
@@ -345,16 +530,25 @@ async fn a_table_of_another_schema_version_is_refused_and_a_missing_one_is_named
     bed.open_again().await.unwrap();
     let version = |version: &str| {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        [("pk", text("FLUXGATE")), ("sk", text("SCHEMA")), ("version", AttributeValue::N(version.to_owned()))]
+        [
+            ("pk", text("FLUXGATE")),
+            ("sk", text("SCHEMA")),
+            ("version", AttributeValue::N(version.to_owned())),
+        ]
     };
 
     bed.put_raw(version("2")).await;
     let other = bed.open_again().await.unwrap_err();
     let queue = bed.direct.queue.clone();
-    let missing = DynamoStore::open(bed.ministack.aws().dynamodb(), "nowhere", queue).await.unwrap_err();
+    let missing = DynamoStore::open(bed.ministack.aws().dynamodb(), "nowhere", queue)
+        .await
+        .unwrap_err();
 
     assert_eq!(other.code, "schema_version");
-    assert!(other.message.contains("version 2") && other.message.contains("knows 1"), "{other}");
+    assert!(
+        other.message.contains("version 2") && other.message.contains("knows 1"),
+        "{other}"
+    );
     assert_eq!(missing.code, "table_missing");
     assert!(missing.message.contains("'nowhere'"), "{missing}");
 }
@@ -366,9 +560,24 @@ async fn jobs_that_cannot_be_sent_do_not_undo_the_change() {
     let task = bed.stores.admitted(&tenant).await;
     let nowhere = bed.direct.without_queues(bed.ministack.aws());
 
-    nowhere.apply(&transition(&task, finished(fresh_run()), now()).unwrap()).await.unwrap();
+    nowhere
+        .apply(&transition(&task, finished(fresh_run()), now()).unwrap())
+        .await
+        .unwrap();
     let refused = nowhere.admit(admission(&tenant)).await.unwrap_err();
 
-    assert_eq!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state, State::Archiving);
-    assert_eq!(bed.stores.tasks.list(&tenant, None, 10).await.unwrap().len(), 1, "{refused}");
+    assert_eq!(
+        bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state,
+        State::Archiving
+    );
+    assert_eq!(
+        bed.stores
+            .tasks
+            .list(&tenant, None, 10)
+            .await
+            .unwrap()
+            .len(),
+        1,
+        "{refused}"
+    );
 }

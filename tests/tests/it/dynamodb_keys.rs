@@ -1,4 +1,5 @@
-//! An idempotency key on DynamoDB, whose item is written before its task: what a crash between leaves, and who comes late.
+//! An idempotency key on DynamoDB, whose item is written before its task: what a crash between
+//! leaves, and who comes late.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +21,15 @@ use super::dynamodb::Bed;
 /// With the key `k`, for this request.
 fn keyed(tenant: &TenantId, request: u8) -> Admission {
     let key = IdempotencyKey::parse("k").unwrap();
-    let idempotency = Idempotency { key, request: [request; 32], expires_at: now().plus_ms(60_000) };
-    Admission { idempotency: Some(idempotency), ..admission(tenant) }
+    let idempotency = Idempotency {
+        key,
+        request: [request; 32],
+        expires_at: now().plus_ms(60_000),
+    };
+    Admission {
+        idempotency: Some(idempotency),
+        ..admission(tenant)
+    }
 }
 
 impl Bed {
@@ -31,7 +39,10 @@ impl Bed {
         self.faulty.next("TransactWriteItems", [Fault::Held]);
         let stores = self.by_faulty.clone();
         let admitting = tokio::spawn(async move { stores.tasks.admit(admission).await });
-        eventually("the key", || async { (self.faulty.holding() > held).then_some(()) }).await;
+        eventually("the key", || async {
+            (self.faulty.holding() > held).then_some(())
+        })
+        .await;
         admitting
     }
 
@@ -53,14 +64,33 @@ async fn a_key_whose_task_was_never_written_passes_to_whoever_comes_with_it() {
         let gone = bed.cut_off(keyed(&tenant, 1)).await;
         let next = keyed(&tenant, request);
         let idempotency = next.idempotency.clone().unwrap();
-        assert_eq!(bed.store().existing(&tenant, &idempotency, now()).await.unwrap(), None);
+        assert_eq!(
+            bed.store()
+                .existing(&tenant, &idempotency, now())
+                .await
+                .unwrap(),
+            None
+        );
 
         let task = bed.stores.admit(next).await.unwrap();
 
         let again = bed.store().admit(keyed(&tenant, request)).await.unwrap();
         assert_eq!(again, Admitted::Existing(Box::new(task.clone())));
-        assert_eq!(bed.store().existing(&tenant, &idempotency, now()).await.unwrap(), Some(task.clone()));
-        assert_eq!(bed.store().admit(keyed(&tenant, 3 - request)).await.unwrap_err().kind, Kind::KeyReused);
+        assert_eq!(
+            bed.store()
+                .existing(&tenant, &idempotency, now())
+                .await
+                .unwrap(),
+            Some(task.clone())
+        );
+        assert_eq!(
+            bed.store()
+                .admit(keyed(&tenant, 3 - request))
+                .await
+                .unwrap_err()
+                .kind,
+            Kind::KeyReused
+        );
         assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
         is_nowhere(&bed, &gone, &task).await;
     }
@@ -73,13 +103,32 @@ async fn is_nowhere(bed: &Bed, gone: &Task, only: &Task) {
     not_found(store.get(tenant, &gone.id).await.map(drop));
     not_found(store.get_eventual(tenant, &gone.id).await.map(drop));
     not_found(store.inputs(tenant, &gone.id).await.map(drop));
-    not_found(store.note(tenant, &gone.id, &Step::new(now(), "orphaned")).await);
+    not_found(
+        store
+            .note(tenant, &gone.id, &Step::new(now(), "orphaned"))
+            .await,
+    );
     assert!(store.timeline(tenant, &gone.id).await.unwrap().is_empty());
-    assert_eq!(store.list(tenant, None, 10).await.unwrap(), std::slice::from_ref(only));
-    let holds: BTreeSet<String> = store.ledger(tenant).await.unwrap().into_iter().map(|line| line.reference).collect();
-    assert_eq!(holds, BTreeSet::from(["first".to_owned(), only.id.to_string()]));
+    assert_eq!(
+        store.list(tenant, None, 10).await.unwrap(),
+        std::slice::from_ref(only)
+    );
+    let holds: BTreeSet<String> = store
+        .ledger(tenant)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|line| line.reference)
+        .collect();
+    assert_eq!(
+        holds,
+        BTreeSet::from(["first".to_owned(), only.id.to_string()])
+    );
     let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
-    assert!(over.is_over(tenant, &gone.id).await.unwrap(), "its watch would go on for ever");
+    assert!(
+        over.is_over(tenant, &gone.id).await.unwrap(),
+        "its watch would go on for ever"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +145,10 @@ async fn who_is_overtaken_between_its_key_and_its_task_gives_the_other_s_task_an
         let expected = outcome.map(|()| Admitted::Existing(Box::new(task.clone())));
         assert_eq!(late.map_err(|error| error.kind), expected);
         let downwards = bed.store().list(&tenant, None, 10).await.unwrap();
-        assert_eq!(downwards, bed.store().list_after(&tenant, None, 10).await.unwrap());
+        assert_eq!(
+            downwards,
+            bed.store().list_after(&tenant, None, 10).await.unwrap()
+        );
         assert_eq!(downwards, [task]);
         assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
     }
@@ -137,11 +189,22 @@ async fn a_key_is_put_taken_over_and_released_once_though_the_answer_was_lost() 
     let poor = fresh_tenant();
     bed.faulty.next("DeleteItem", [Fault::AnswerLost]);
 
-    let refused = bed.by_faulty.tasks.admit(keyed(&poor, 1)).await.unwrap_err();
+    let refused = bed
+        .by_faulty
+        .tasks
+        .admit(keyed(&poor, 1))
+        .await
+        .unwrap_err();
 
-    assert_eq!((refused.kind, bed.faulty.left()), (Kind::InsufficientFunds, 0));
+    assert_eq!(
+        (refused.kind, bed.faulty.left()),
+        (Kind::InsufficientFunds, 0)
+    );
     assert_eq!(bed.store().account(&tenant).await.unwrap().held, PRICE);
-    bed.stores.top_up(&poor, MicroUsd(PRICE.0), "first").await.unwrap();
+    bed.stores
+        .top_up(&poor, MicroUsd(PRICE.0), "first")
+        .await
+        .unwrap();
     bed.stores.admit(keyed(&poor, 2)).await.unwrap();
 }
 
@@ -155,29 +218,47 @@ async fn a_refused_submit_does_not_take_the_key_from_who_has_it_now() {
     let stores = bed.by_faulty.clone();
     let poor = keyed(&tenant, 1);
     let refused = tokio::spawn(async move { stores.tasks.admit(poor).await });
-    eventually("the refusal", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
+    eventually("the refusal", || async {
+        (bed.faulty.holding() > 0).then_some(())
+    })
+    .await;
     bed.stores.top_up(&tenant, PRICE, "second").await.unwrap();
 
     let task = bed.stores.admit(keyed(&tenant, 1)).await.unwrap();
     bed.faulty.let_go();
 
-    assert_eq!(refused.await.unwrap().unwrap_err().kind, Kind::InsufficientFunds);
+    assert_eq!(
+        refused.await.unwrap().unwrap_err().kind,
+        Kind::InsufficientFunds
+    );
     let again = bed.store().admit(keyed(&tenant, 1)).await.unwrap();
     assert_eq!(again, Admitted::Existing(Box::new(task)));
 }
 
-/// A tenant that is known to have a budget is refused by what its account says, before any transaction.
+/// A tenant that is known to have a budget is refused by what its account says, before any
+/// transaction.
 #[tokio::test]
 async fn an_admission_that_used_up_the_budget_and_comes_again_is_told_as_new_and_keeps_its_key() {
     let bed = Bed::start().await;
     let tenant = fresh_tenant();
-    budgets::set(&bed.stores, &tenant, Some(budgets::budget(1, Payment::Postpaid)), now()).await.unwrap();
+    budgets::set(
+        &bed.stores,
+        &tenant,
+        Some(budgets::budget(1, Payment::Postpaid)),
+        now(),
+    )
+    .await
+    .unwrap();
     let admission = keyed(&tenant, 1);
 
     let task = bed.stores.admit(admission.clone()).await.unwrap();
     let again = bed.store().admit(admission).await.unwrap();
     let other = bed.store().admit(keyed(&tenant, 1)).await.unwrap();
-    let refused = bed.store().admit(budgets::at(&tenant, now())).await.unwrap_err();
+    let refused = bed
+        .store()
+        .admit(budgets::at(&tenant, now()))
+        .await
+        .unwrap_err();
 
     assert_eq!(again, Admitted::New(Box::new(task.clone())));
     assert_eq!(other, Admitted::Existing(Box::new(task)));

@@ -1,12 +1,14 @@
-//! Reads for half the price are answered by a replica that may not have heard of the last write yet. It may cost a second read or a
-//! moment, never an answer that is wrong.
+//! Reads for half the price are answered by a replica that may not have heard of the last write
+//! yet. It may cost a second read or a moment, never an answer that is wrong.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
 use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskStore as _};
 use fluxgate_core::task::{Admission, Idempotency, Job, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::webhook::{Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target};
+use fluxgate_core::webhook::{
+    Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target,
+};
 use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::Roles;
 use fluxgate_tests::aws_stores::TABLE;
@@ -55,7 +57,12 @@ impl Bed {
     /// Completes the task, with a delivery to this place.
     async fn complete(&self, task: &Task, target: Target) -> (Task, Delivery) {
         let mut change = transition(task, archived(), now()).unwrap();
-        let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, target, now());
+        let delivery = task.delivery(
+            DeliveryId::of(&task.id, 0),
+            EventType::TaskCompleted,
+            target,
+            now(),
+        );
         change.deliver(delivery.clone());
         self.store().apply(&change).await.unwrap();
         (change.task, delivery)
@@ -71,10 +78,32 @@ async fn an_eventual_read_is_not_late_about_whether_there_is_such_a_thing() {
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
 
     bed.faulty.next("GetItem", [Fault::Late; 2]);
-    assert_eq!(bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap(), task);
-    assert_eq!(bed.by_faulty.endpoints.get_eventual(&tenant, &endpoint.id).await.unwrap().id, endpoint.id);
+    assert_eq!(
+        bed.by_faulty
+            .tasks
+            .get_eventual(&tenant, &task.id)
+            .await
+            .unwrap(),
+        task
+    );
+    assert_eq!(
+        bed.by_faulty
+            .endpoints
+            .get_eventual(&tenant, &endpoint.id)
+            .await
+            .unwrap()
+            .id,
+        endpoint.id
+    );
     bed.faulty.next("BatchGetItem", [Fault::Late]);
-    assert_eq!(bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap(), (delivery, task));
+    assert_eq!(
+        bed.by_faulty
+            .deliveries
+            .get(&tenant, &delivery.id)
+            .await
+            .unwrap(),
+        (delivery, task)
+    );
 
     assert_eq!(bed.faulty.left(), 0);
 }
@@ -84,9 +113,18 @@ async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let archiving = bed.stores.archiving(&tenant).await;
-    bed.by_faulty.tasks.get_eventual(&tenant, &archiving.id).await.unwrap();
+    bed.by_faulty
+        .tasks
+        .get_eventual(&tenant, &archiving.id)
+        .await
+        .unwrap();
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
-    let attempt = Attempt { at: now(), duration_ms: 3, status: Some(503), error: None };
+    let attempt = Attempt {
+        at: now(),
+        duration_ms: 3,
+        status: Some(503),
+        error: None,
+    };
     let tried = delivery.attempted(attempt, DeliveryState::Pending);
     bed.store().update(&tried).await.unwrap();
 
@@ -94,8 +132,15 @@ async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
     bed.faulty.next("Query", [Fault::Late]);
     let late = bed.by_faulty.deliveries.of_task(&task).await.unwrap();
 
-    assert_eq!((late, bed.faulty.left()), (vec![delivery], 0), "a moment late about attempts alone");
-    assert_eq!(bed.by_faulty.deliveries.of_task(&task).await.unwrap(), [tried]);
+    assert_eq!(
+        (late, bed.faulty.left()),
+        (vec![delivery], 0),
+        "a moment late about attempts alone"
+    );
+    assert_eq!(
+        bed.by_faulty.deliveries.of_task(&task).await.unwrap(),
+        [tried]
+    );
 }
 
 #[tokio::test]
@@ -106,12 +151,21 @@ async fn a_delivery_that_was_held_a_moment_ago_is_told_as_pending() {
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
     let held = delivery.moved(DeliveryState::Held);
     bed.store().update(&held).await.unwrap();
-    bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap();
+    bed.by_faulty
+        .deliveries
+        .get(&tenant, &delivery.id)
+        .await
+        .unwrap();
     let again = held.moved(DeliveryState::Pending);
     bed.store().update(&again).await.unwrap();
 
     bed.faulty.next("BatchGetItem", [Fault::Late]);
-    let found = bed.by_faulty.deliveries.get(&tenant, &delivery.id).await.unwrap();
+    let found = bed
+        .by_faulty
+        .deliveries
+        .get(&tenant, &delivery.id)
+        .await
+        .unwrap();
 
     assert_eq!((found, bed.faulty.left()), ((again, task), 0));
 }
@@ -122,16 +176,42 @@ async fn a_wake_takes_the_step_of_the_version_that_it_was_sent_for() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
-    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
-    let deferred = Signal::SubmitDeferred { reason: "x".to_owned(), after_ms: None };
+    bed.by_faulty
+        .tasks
+        .get_eventual(&tenant, &task.id)
+        .await
+        .unwrap();
+    let deferred = Signal::SubmitDeferred {
+        reason: "x".to_owned(),
+        after_ms: None,
+    };
     let task = bed.stores.signal(&task, deferred).await;
-    let wake = Job::Wake { tenant: tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
-    let lease = Lease { job: wake, handle: String::new(), receipt: 0, failures: 0 };
+    let wake = Job::Wake {
+        tenant: tenant.clone(),
+        task: task.id.clone(),
+        version: task.version,
+        round: 0,
+    };
+    let lease = Lease {
+        job: wake,
+        handle: String::new(),
+        receipt: 0,
+        failures: 0,
+    };
 
     bed.faulty.next("GetItem", [Fault::Late]);
     bed.by_late_reads().work(&lease).await.unwrap();
 
-    assert_ne!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().version, task.version, "nobody submitted it");
+    assert_ne!(
+        bed.stores
+            .tasks
+            .get(&tenant, &task.id)
+            .await
+            .unwrap()
+            .version,
+        task.version,
+        "nobody submitted it"
+    );
 }
 
 /// A bound that passed while nobody knew better takes nothing from a run that is there by now.
@@ -141,19 +221,44 @@ async fn a_run_that_finished_a_moment_ago_is_not_given_up() {
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
     let long_ago = Timestamp(now().0 - 7 * 3_600_000);
-    let accepted = Signal::Accepted { run: fresh_run(), via: Via::Submit };
+    let accepted = Signal::Accepted {
+        run: fresh_run(),
+        via: Via::Submit,
+    };
     let change = transition(&task, accepted, long_ago).unwrap();
     bed.store().apply(&change).await.unwrap();
     let roles = bed.by_late_reads();
-    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
-    let archiving = bed.stores.signal(&change.task, finished(change.task.run.clone().unwrap())).await;
+    bed.by_faulty
+        .tasks
+        .get_eventual(&tenant, &task.id)
+        .await
+        .unwrap();
+    let archiving = bed
+        .stores
+        .signal(&change.task, finished(change.task.run.clone().unwrap()))
+        .await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    let watch = Job::Watch { tenant: tenant.clone(), task: task.id.clone(), round: 3 };
-    let lease = Lease { job: watch, handle: String::new(), receipt: 0, failures: 0 };
+    let watch = Job::Watch {
+        tenant: tenant.clone(),
+        task: task.id.clone(),
+        round: 3,
+    };
+    let lease = Lease {
+        job: watch,
+        handle: String::new(),
+        receipt: 0,
+        failures: 0,
+    };
     roles.work(&lease).await.unwrap();
 
-    assert_eq!((bed.stores.tasks.get(&tenant, &task.id).await.unwrap(), bed.faulty.left()), (archiving, 0));
+    assert_eq!(
+        (
+            bed.stores.tasks.get(&tenant, &task.id).await.unwrap(),
+            bed.faulty.left()
+        ),
+        (archiving, 0)
+    );
 }
 
 #[tokio::test]
@@ -161,15 +266,32 @@ async fn a_key_that_a_late_read_missed_is_found_by_the_admission() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(2).await;
     let key = IdempotencyKey::parse("k").unwrap();
-    let idempotency = Idempotency { key, request: [1; 32], expires_at: now().plus_ms(60_000) };
-    let keyed = || Admission { idempotency: Some(idempotency.clone()), ..admission(&tenant) };
+    let idempotency = Idempotency {
+        key,
+        request: [1; 32],
+        expires_at: now().plus_ms(60_000),
+    };
+    let keyed = || Admission {
+        idempotency: Some(idempotency.clone()),
+        ..admission(&tenant)
+    };
     let task = bed.stores.admit(keyed()).await.unwrap();
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    assert_eq!(bed.by_faulty.tasks.existing(&tenant, &idempotency, now()).await.unwrap(), None);
+    assert_eq!(
+        bed.by_faulty
+            .tasks
+            .existing(&tenant, &idempotency, now())
+            .await
+            .unwrap(),
+        None
+    );
     let again = bed.by_faulty.tasks.admit(keyed()).await.unwrap();
 
-    assert_eq!((again, bed.faulty.left()), (Admitted::Existing(Box::new(task)), 0));
+    assert_eq!(
+        (again, bed.faulty.left()),
+        (Admitted::Existing(Box::new(task)), 0)
+    );
 }
 
 #[tokio::test]
@@ -178,31 +300,61 @@ async fn news_of_a_task_that_is_read_late_reach_it() {
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
     let run = fresh_run();
-    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
-    bed.stores.signal(&task, Signal::Accepted { run: run.clone(), via: Via::Submit }).await;
+    bed.by_faulty
+        .tasks
+        .get_eventual(&tenant, &task.id)
+        .await
+        .unwrap();
+    bed.stores
+        .signal(
+            &task,
+            Signal::Accepted {
+                run: run.clone(),
+                via: Via::Submit,
+            },
+        )
+        .await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.by_late_reads().receiver().apply_signal(&tenant, &task.id, finished(run)).await.unwrap();
+    bed.by_late_reads()
+        .receiver()
+        .apply_signal(&tenant, &task.id, finished(run))
+        .await
+        .unwrap();
 
     assert_eq!(bed.faulty.left(), 0);
-    assert_eq!(bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state, State::Archiving);
+    assert_eq!(
+        bed.stores.tasks.get(&tenant, &task.id).await.unwrap().state,
+        State::Archiving
+    );
 }
 
-/// The job comes right after the change that made it; if it took the task for one that is not yet `archiving`, its copy would wait
-/// for the watch.
+/// The job comes right after the change that made it; if it took the task for one that is not yet
+/// `archiving`, its copy would wait for the watch.
 #[tokio::test]
 async fn a_copy_is_begun_though_its_task_is_read_late() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
-    bed.by_faulty.tasks.get_eventual(&tenant, &task.id).await.unwrap();
+    bed.by_faulty
+        .tasks
+        .get_eventual(&tenant, &task.id)
+        .await
+        .unwrap();
     bed.stores.signal(&task, finished(fresh_run())).await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    let copied = bed.by_late_reads().archiver().archive(&tenant, &task.id).await;
+    let copied = bed
+        .by_late_reads()
+        .archiver()
+        .archive(&tenant, &task.id)
+        .await;
 
     assert_eq!(bed.faulty.left(), 0);
-    assert!(copied.is_err(), "it has no tenant's bucket to copy into, and has tried");
+    assert!(
+        copied.is_err(),
+        "it has no tenant's bucket to copy into, and has tried"
+    );
 }
 
 #[tokio::test]
@@ -210,15 +362,32 @@ async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let endpoint = bed.endpoint(&tenant).await;
-    bed.stores.endpoints.disable(&tenant, &endpoint.id).await.unwrap();
-    bed.by_faulty.endpoints.get_eventual(&tenant, &endpoint.id).await.unwrap();
+    bed.stores
+        .endpoints
+        .disable(&tenant, &endpoint.id)
+        .await
+        .unwrap();
+    bed.by_faulty
+        .endpoints
+        .get_eventual(&tenant, &endpoint.id)
+        .await
+        .unwrap();
     bed.enable(&endpoint).await;
     let archiving = bed.stores.archiving(&tenant).await;
-    let (task, delivery) = bed.complete(&archiving, Target::Endpoint(endpoint.id)).await;
+    let (task, delivery) = bed
+        .complete(&archiving, Target::Endpoint(endpoint.id))
+        .await;
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.by_late_reads().notifier().deliver(&tenant, &delivery.id).await.unwrap();
+    bed.by_late_reads()
+        .notifier()
+        .deliver(&tenant, &delivery.id)
+        .await
+        .unwrap();
 
     assert_eq!(bed.faulty.left(), 0);
-    assert_eq!(bed.store().of_task(&task).await.unwrap()[0].state, DeliveryState::Delivered);
+    assert_eq!(
+        bed.store().of_task(&task).await.unwrap()[0].state,
+        DeliveryState::Delivered
+    );
 }

@@ -31,12 +31,20 @@ impl Within {
             bounds: quick(),
             ..Settings::default()
         };
-        Self { server: Server::start(settings).await.unwrap(), http: reqwest::Client::new(), folder }
+        Self {
+            server: Server::start(settings).await.unwrap(),
+            http: reqwest::Client::new(),
+            folder,
+        }
     }
 
     async fn tenant(&self) -> TestTenant {
         let id = TenantId::parse("acme").unwrap();
-        self.server.folder().add_tenant(&id, MicroUsd(10_000_000)).await.unwrap();
+        self.server
+            .folder()
+            .add_tenant(&id, MicroUsd(10_000_000))
+            .await
+            .unwrap();
         let token = self.server.folder().token(&id, 3_600_000).await.unwrap();
         TestTenant::new(id, &self.server.base_url(), token)
     }
@@ -46,7 +54,14 @@ impl Within {
         let emulator = self.server.emulator().unwrap();
         let url = format!("{}/api/v3/{MODEL}", emulator.base_url());
         let body = json!({ "prompt": "x", "image": image, "enable_sync_mode": true });
-        let answer = self.http.post(url).bearer_auth(emulator.api_key()).json(&body).send().await.unwrap();
+        let answer = self
+            .http
+            .post(url)
+            .bearer_auth(emulator.api_key())
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let data = answer.json::<Value>().await.unwrap()["data"].take();
         let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
         (text("status"), text("error"))
@@ -68,7 +83,10 @@ async fn serve(address: &str, answer: Vec<u8>) -> u16 {
 }
 
 fn http_answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
@@ -82,8 +100,17 @@ async fn the_emulator_within_calls_no_private_address_in_whatever_shape_it_comes
     let port = inside.local_addr().unwrap().port();
     let redirect = format!("location: http://127.0.0.1:{port}/a.png\r\n");
     let leading = serve("127.0.0.2:0", http_answer("302 Found", &redirect, b"")).await;
-    let page = serve("127.0.0.2:0", http_answer("200 OK", "", b"<!doctype html><title>A page</title>")).await;
-    let nothing = TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap().port();
+    let page = serve(
+        "127.0.0.2:0",
+        http_answer("200 OK", "", b"<!doctype html><title>A page</title>"),
+    )
+    .await;
+    let nothing = TcpListener::bind("127.0.0.2:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let images = [
         format!("http://127.0.0.1:{port}/a.png"),
         format!("https://127.0.0.1:{port}/a.png"),
@@ -98,7 +125,10 @@ async fn the_emulator_within_calls_no_private_address_in_whatever_shape_it_comes
         format!("http://127.0.0.2:{page}/a.png"),
         format!("http://127.0.0.2:{nothing}/a.png"),
         "https://absent.example/a.png".to_owned(),
-        format!("{}/api/v3/balance", within.server.emulator().unwrap().base_url()),
+        format!(
+            "{}/api/v3/balance",
+            within.server.emulator().unwrap().base_url()
+        ),
     ];
 
     let runs = async {
@@ -116,7 +146,11 @@ async fn the_emulator_within_calls_no_private_address_in_whatever_shape_it_comes
     };
 
     errors.dedup();
-    assert_eq!(errors.len(), 1, "pages, nothing and what is forbidden are told apart: {errors:?}");
+    assert_eq!(
+        errors.len(),
+        1,
+        "pages, nothing and what is forbidden are told apart: {errors:?}"
+    );
 }
 
 #[tokio::test]
@@ -129,7 +163,9 @@ async fn the_emulator_within_takes_uploads_and_pictures_that_anybody_may_call() 
 
     let uploaded = tenant.submit(&tenant.inputs().await).await;
     let named = format!("http://pictures.example:{port}/photo.jpg");
-    let elsewhere = tenant.submit(&json!({ "prompt": "x", "image": named })).await;
+    let elsewhere = tenant
+        .submit(&json!({ "prompt": "x", "image": named }))
+        .await;
 
     for task in [uploaded, elsewhere] {
         let ended = tenant.ended(&task).await;
@@ -147,13 +183,36 @@ async fn the_emulator_within_takes_orders_with_its_key_alone_and_commands_find_i
     let order = json!({ "fail_task": true });
 
     let keyless = within.http.put(&faults).json(&order).send().await.unwrap();
-    let guessed = within.http.put(&faults).bearer_auth("wsk_emulator").json(&order).send().await.unwrap();
-    let by_token = within.http.put(&faults).bearer_auth(&tenant.token).json(&order).send().await.unwrap();
+    let guessed = within
+        .http
+        .put(&faults)
+        .bearer_auth("wsk_emulator")
+        .json(&order)
+        .send()
+        .await
+        .unwrap();
+    let by_token = within
+        .http
+        .put(&faults)
+        .bearer_auth(&tenant.token)
+        .json(&order)
+        .send()
+        .await
+        .unwrap();
 
-    assert_eq!([keyless, guessed, by_token].map(|answer| answer.status().as_u16()), [401; 3]);
+    assert_eq!(
+        [keyless, guessed, by_token].map(|answer| answer.status().as_u16()),
+        [401; 3]
+    );
     let task = tenant.submit(&tenant.inputs().await).await;
     assert_eq!(tenant.ended(&task).await["status"], "completed");
-    let data = within.folder.path().join("data").to_str().unwrap().to_owned();
+    let data = within
+        .folder
+        .path()
+        .join("data")
+        .to_str()
+        .unwrap()
+        .to_owned();
     let reconciled = eventually("bills that agree", || async {
         let output = tokio::task::block_in_place(|| process::run(&["reconcile", "--data", &data]));
         output.status.success().then_some(output)

@@ -1,4 +1,5 @@
-//! How many endpoints a tenant may have, whoever asks how often at once, and what more of them once broke.
+//! How many endpoints a tenant may have, whoever asks how often at once, and what more of them once
+//! broke.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,19 +37,36 @@ async fn of_three_hundred_creations_at_once_sixteen_succeed_and_the_others_are_t
     let mut answers: BTreeMap<(u16, String), usize> = BTreeMap::new();
     for creation in creations.collect::<Vec<_>>() {
         let answer = creation.await.unwrap();
-        *answers.entry((answer.status.as_u16(), answer.text("/code"))).or_default() += 1;
+        *answers
+            .entry((answer.status.as_u16(), answer.text("/code")))
+            .or_default() += 1;
     }
 
-    let wanted =
-        [((201, String::new()), ENDPOINTS_MAX), ((409, "too_many_endpoints".to_owned()), ASKED - ENDPOINTS_MAX)];
+    let wanted = [
+        ((201, String::new()), ENDPOINTS_MAX),
+        (
+            (409, "too_many_endpoints".to_owned()),
+            ASKED - ENDPOINTS_MAX,
+        ),
+    ];
     assert_eq!(answers, BTreeMap::from(wanted));
     let task = tenant.submit(&tenant.inputs().await).await;
     assert_eq!(tenant.ended(&task).await["status"], "completed");
-    assert_eq!(receiver.about(&task, ENDPOINTS_MAX).await.len(), ENDPOINTS_MAX);
+    assert_eq!(
+        receiver.about(&task, ENDPOINTS_MAX).await.len(),
+        ENDPOINTS_MAX
+    );
     let steps = tenant.steps(&task).await;
-    assert_eq!(steps.iter().filter(|step| *step == "archived").count(), 1, "{steps:?}");
+    assert_eq!(
+        steps.iter().filter(|step| *step == "archived").count(),
+        1,
+        "{steps:?}"
+    );
     let account = gateway.operator().get("/tenants/acme/account").await.body;
-    assert_eq!((&account["captured_micro_usd"], &account["held_micro_usd"]), (&json!(80_000), &json!(0)));
+    assert_eq!(
+        (&account["captured_micro_usd"], &account["held_micro_usd"]),
+        (&json!(80_000), &json!(0))
+    );
     gateway.stop().await;
 }
 
@@ -60,8 +78,14 @@ async fn on_dynamodb_too_who_loses_to_others_is_refused_only_when_the_last_place
 
     let (created, refused) = bed.by_faulty.endpoints_at_once(&tenant, ASKED).await;
 
-    assert_eq!((created, refused.len()), (ENDPOINTS_MAX, ASKED - ENDPOINTS_MAX));
-    let others: Vec<_> = refused.iter().filter(|error| error.code != "too_many_endpoints").collect();
+    assert_eq!(
+        (created, refused.len()),
+        (ENDPOINTS_MAX, ASKED - ENDPOINTS_MAX)
+    );
+    let others: Vec<_> = refused
+        .iter()
+        .filter(|error| error.code != "too_many_endpoints")
+        .collect();
     assert!(others.is_empty(), "{others:?}");
     assert!(bed.faulty.conflicts() > 0, "nobody met anybody");
 }
@@ -70,32 +94,59 @@ async fn on_dynamodb_too_who_loses_to_others_is_refused_only_when_the_last_place
 async fn endpoints_from_before_they_were_counted_count() {
     let bed = Bed::start().await;
     let tenant = fluxgate_tests::contract::fresh_tenant();
-    bed.stores.endpoints_at_once(&tenant, ENDPOINTS_MAX - 2).await;
+    bed.stores
+        .endpoints_at_once(&tenant, ENDPOINTS_MAX - 2)
+        .await;
     let text = |text: &str| AttributeValue::S(text.to_owned());
-    let count = bed.ministack.aws().dynamodb().delete_item().table_name(TABLE);
-    count.key("pk", text(&format!("T#{tenant}"))).key("sk", text("ENDPOINTS")).send().await.unwrap();
+    let count = bed
+        .ministack
+        .aws()
+        .dynamodb()
+        .delete_item()
+        .table_name(TABLE);
+    count
+        .key("pk", text(&format!("T#{tenant}")))
+        .key("sk", text("ENDPOINTS"))
+        .send()
+        .await
+        .unwrap();
 
     let (created, refused) = bed.stores.endpoints_at_once(&tenant, 20).await;
 
     assert_eq!((created, refused.len()), (2, 18));
-    assert!(refused.iter().all(|error| error.code == "too_many_endpoints"), "{refused:?}");
+    assert!(
+        refused
+            .iter()
+            .all(|error| error.code == "too_many_endpoints"),
+        "{refused:?}"
+    );
 }
 
 /// One pixel.
 const PICTURE: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 const DAY_MS: i64 = 86_400_000;
 
-/// What an older release left behind: a tenant with far too many endpoints, a task whose end could not be written for a day, and a
-/// younger one whose copy became a dead letter.
+/// What an older release left behind: a tenant with far too many endpoints, a task whose end could
+/// not be written for a day, and a younger one whose copy became a dead letter.
 async fn hurt(data: &Path, receiver: &LiveReceiver) -> (TenantId, Task, Task) {
     let folder = DataFolder::open(data).unwrap();
     let tenant = TenantId::parse("acme").unwrap();
-    folder.add_tenant(&tenant, MicroUsd(2 * PRICE.0)).await.unwrap();
+    folder
+        .add_tenant(&tenant, MicroUsd(2 * PRICE.0))
+        .await
+        .unwrap();
     let stores = Stores::on(folder.store.clone());
     for n in 0..120 {
         let url = CallbackUrl::parse(&receiver.url(&format!("events/{n}"))).unwrap();
-        let endpoint = Endpoint { url, ..endpoint(&tenant) };
-        stores.endpoints.create(&endpoint, usize::MAX).await.unwrap();
+        let endpoint = Endpoint {
+            url,
+            ..endpoint(&tenant)
+        };
+        stores
+            .endpoints
+            .create(&endpoint, usize::MAX)
+            .await
+            .unwrap();
     }
     let long_ago = Timestamp(now().0 - 10 * DAY_MS);
     let mut old = admission(&tenant);
@@ -105,17 +156,45 @@ async fn hurt(data: &Path, receiver: &LiveReceiver) -> (TenantId, Task, Task) {
     stores.tasks.apply(&old).await.unwrap();
     many_since(data, &old.task);
     let young = stores.admitted(&tenant).await;
-    let Signal::Finished(run) = finished(fresh_run()) else { unreachable!() };
-    let run = Finished { sources: vec![PICTURE.to_owned()], ..run };
+    let Signal::Finished(run) = finished(fresh_run()) else {
+        unreachable!()
+    };
+    let run = Finished {
+        sources: vec![PICTURE.to_owned()],
+        ..run
+    };
     let young = stores.signal(&young, Signal::Finished(run)).await;
-    for lease in folder.store.receive(Lane::Archive, 10, 60_000).await.unwrap() {
-        folder.store.fail(&lease, 0, "cannot write a delivery: the database failed (database)", 1).await.unwrap();
+    for lease in folder
+        .store
+        .receive(Lane::Archive, 10, 60_000)
+        .await
+        .unwrap()
+    {
+        folder
+            .store
+            .fail(
+                &lease,
+                0,
+                "cannot write a delivery: the database failed (database)",
+                1,
+            )
+            .await
+            .unwrap();
     }
-    assert_eq!(folder.store.dead_letters(Lane::Archive).await.unwrap().len(), 2);
+    assert_eq!(
+        folder
+            .store
+            .dead_letters(Lane::Archive)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     (tenant, old.task, young)
 }
 
-/// More tasks after it than an audit reads at once, all of them over and long ago; and nobody watches it any more.
+/// More tasks after it than an audit reads at once, all of them over and long ago; and nobody
+/// watches it any more.
 fn many_since(data: &Path, task: &Task) {
     let connection = Connection::open(data.join("fluxgate.db")).unwrap();
     connection
@@ -127,7 +206,12 @@ fn many_since(data: &Path, task: &Task) {
             params![task.id.as_str()],
         )
         .unwrap();
-    connection.execute("DELETE FROM jobs WHERE key = ?1", params![format!("watch/acme/{}", task.id)]).unwrap();
+    connection
+        .execute(
+            "DELETE FROM jobs WHERE key = ?1",
+            params![format!("watch/acme/{}", task.id)],
+        )
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

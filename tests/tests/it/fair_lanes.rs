@@ -26,8 +26,15 @@ async fn troubled(gateway: &Gateway, name: &str, hole: &BlackHole) -> TestTenant
 #[tokio::test]
 async fn a_callback_does_not_wait_for_those_of_tenants_whose_receivers_never_answer() {
     // Longer than the test may take: whoever waits for one of those waits too long.
-    let bounds = BoundsSettings { callback_timeout_ms: Some(600_000), ..quick() };
-    let gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
+    let bounds = BoundsSettings {
+        callback_timeout_ms: Some(600_000),
+        ..quick()
+    };
+    let gateway = Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
     let hole = BlackHole::start().await;
     for n in 0..TENANTS {
         troubled(&gateway, &format!("troubled{n}"), &hole).await;
@@ -45,5 +52,8 @@ async fn a_callback_does_not_wait_for_those_of_tenants_whose_receivers_never_ans
     let received = receiver.about(&task, 1).await;
 
     assert_eq!(received.len(), 1);
-    assert!(hole.connections() < TENANTS * ENDPOINTS * TASKS, "all of their callbacks were sent at once");
+    assert!(
+        hole.connections() < TENANTS * ENDPOINTS * TASKS,
+        "all of their callbacks were sent at once"
+    );
 }

@@ -17,7 +17,11 @@ fn open_to_all(path: &Path) {
 
 fn add_tenant(data: &Path, name: &str) {
     let added = process::run(&["tenants", "add", name, "--data", data.to_str().unwrap()]);
-    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+    assert!(
+        added.status.success(),
+        "{}",
+        String::from_utf8_lossy(&added.stderr)
+    );
 }
 
 #[test]
@@ -34,7 +38,12 @@ fn a_data_folder_that_others_could_read_is_closed_to_them() {
 
     assert_eq!(mode(&data), 0o700);
     for path in inside {
-        assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+        assert_eq!(
+            mode(&path),
+            if path.is_dir() { 0o700 } else { 0o600 },
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -52,7 +61,12 @@ fn a_folder_of_somebody_else_keeps_its_mode_and_what_is_put_into_it_is_private()
     add_tenant(folder.path(), "bolt");
 
     assert_eq!((mode(folder.path()), mode(&theirs)), (0o777, 0o666));
-    for (name, wanted) in [("fluxgate.db", 0o600), ("secrets.json", 0o600), ("admin-token", 0o600), ("s3", 0o700)] {
+    for (name, wanted) in [
+        ("fluxgate.db", 0o600),
+        ("secrets.json", 0o600),
+        ("admin-token", 0o600),
+        ("s3", 0o700),
+    ] {
         assert_eq!(mode(&folder.path().join(name)), wanted, "{name}");
     }
 }

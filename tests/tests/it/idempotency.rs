@@ -50,7 +50,13 @@ async fn the_same_key_with_another_body_is_422_and_nothing_is_sent() {
     tenant.submit_with_key(&inputs, "order-1").await;
     let refused = tenant.submit_with_key(&other, "order-1").await;
 
-    assert_eq!((refused.status.as_u16(), refused.text("/error_code").as_str()), (422, "idempotency_key_reused"));
+    assert_eq!(
+        (
+            refused.status.as_u16(),
+            refused.text("/error_code").as_str()
+        ),
+        (422, "idempotency_key_reused")
+    );
     assert_eq!(gateway.emulator.runs().len(), 1);
 }
 
@@ -59,14 +65,29 @@ async fn a_client_that_hangs_up_during_its_submit_leaves_one_run_that_its_retry_
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let inputs = tenant.inputs().await;
-    gateway.emulator.set_faults(fluxgate_emulator::Faults { hang_after_accept_ms: 700, ..Default::default() });
-    let impatient = reqwest::Client::builder().timeout(std::time::Duration::from_millis(300)).build().unwrap();
-    let request = impatient.post(tenant.url("/api/v3/wavespeed-ai/flux-kontext-max")).bearer_auth(&tenant.token);
+    gateway.emulator.set_faults(fluxgate_emulator::Faults {
+        hang_after_accept_ms: 700,
+        ..Default::default()
+    });
+    let impatient = reqwest::Client::builder()
+        .timeout(std::time::Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let request = impatient
+        .post(tenant.url("/api/v3/wavespeed-ai/flux-kontext-max"))
+        .bearer_auth(&tenant.token);
 
-    let gone = request.header("Idempotency-Key", "order-1").json(&inputs).send().await;
+    let gone = request
+        .header("Idempotency-Key", "order-1")
+        .json(&inputs)
+        .send()
+        .await;
     let retried = tenant.submit_with_key(&inputs, "order-1").await;
 
     assert!(gone.is_err(), "the client did not hang up");
-    assert_eq!(tenant.ended(&retried.text("/data/id")).await["status"], "completed");
+    assert_eq!(
+        tenant.ended(&retried.text("/data/id")).await["status"],
+        "completed"
+    );
     assert_eq!(gateway.emulator.runs().len(), 1);
 }

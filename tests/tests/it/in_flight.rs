@@ -1,4 +1,5 @@
-//! What one tenant sends takes its own room in memory and nobody else's, and no thread from those who are answered.
+//! What one tenant sends takes its own room in memory and nobody else's, and no thread from those
+//! who are answered.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,11 @@ async fn narrow() -> Gateway {
         in_flight_bytes_max: Some(6 * BODY_BYTES),
         ..quick()
     };
-    Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await
+    Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await
 }
 
 /// A submit that announces this many bytes and sends a few.
@@ -45,13 +50,20 @@ async fn status(stream: &mut TcpStream) -> String {
 /// A body that fits, of a tenant that has room.
 async fn whole(tenant: &TestTenant) -> u16 {
     let inputs = json!({ "prompt": "x", "image": "https://images.example/x.png", "junk": "x".repeat(200 * KIB) });
-    tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await.status.as_u16()
+    tenant
+        .post(&format!("/api/v3/{MODEL}"), &inputs)
+        .await
+        .status
+        .as_u16()
 }
 
 #[tokio::test]
 async fn unfinished_bodies_take_the_room_of_their_own_tenant_alone() {
     let gateway = narrow().await;
-    let (tenant, other) = (gateway.tenant("acme", "1").await, gateway.tenant("other", "1").await);
+    let (tenant, other) = (
+        gateway.tenant("acme", "1").await,
+        gateway.tenant("other", "1").await,
+    );
     let announced = format!("content-length: {BODY_BYTES}");
 
     let mut held = Vec::new();
@@ -61,17 +73,27 @@ async fn unfinished_bodies_take_the_room_of_their_own_tenant_alone() {
     // Refused as soon as it is announced, once the four before are being read.
     let refused = eventually("a refusal", || async {
         let mut stream = unfinished(&gateway, &tenant.token, &announced).await;
-        tokio::time::timeout(Duration::from_millis(500), status(&mut stream)).await.ok()
+        tokio::time::timeout(Duration::from_millis(500), status(&mut stream))
+            .await
+            .ok()
     })
     .await;
 
     assert_eq!(refused, "HTTP/1.1 429");
-    let answer = tenant.post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x" })).await;
-    assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (429, "too_many_bytes".to_owned()));
+    let answer = tenant
+        .post(&format!("/api/v3/{MODEL}"), &json!({ "prompt": "x" }))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/error_code")),
+        (429, "too_many_bytes".to_owned())
+    );
     assert_eq!(answer.headers["retry-after"], "1");
     assert_ne!(whole(&other).await, 429);
     drop(held);
-    eventually("room again", || async { (whole(&tenant).await != 429).then_some(()) }).await;
+    eventually("room again", || async {
+        (whole(&tenant).await != 429).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -81,7 +103,14 @@ async fn bodies_of_many_tenants_have_a_bound_together_and_webhooks_come_through(
     for name in ["a", "b", "c"] {
         let tenant = gateway.tenant(name, "1").await;
         for _ in 0..3 {
-            held.push(unfinished(&gateway, &tenant.token, &format!("content-length: {BODY_BYTES}")).await);
+            held.push(
+                unfinished(
+                    &gateway,
+                    &tenant.token,
+                    &format!("content-length: {BODY_BYTES}"),
+                )
+                .await,
+            );
         }
     }
     let tenant = gateway.tenant("acme", "1").await;
@@ -97,7 +126,12 @@ async fn bodies_of_many_tenants_have_a_bound_together_and_webhooks_come_through(
         (answer.text("/error_code"), &answer.headers["retry-after"]),
         ("too_busy".to_owned(), &"1".parse().unwrap())
     );
-    let health = gateway.http().get(gateway.url("/healthz")).send().await.unwrap();
+    let health = gateway
+        .http()
+        .get(gateway.url("/healthz"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(health.status(), 200);
 }
 
@@ -108,7 +142,8 @@ async fn a_body_in_chunks_takes_room_as_it_comes() {
     let tenant = gateway.tenant("acme", "1").await;
     let mut streams = Vec::new();
     let chunk = format!("{:x}\r\n{}\r\n", 220 * KIB, "x".repeat(220 * KIB));
-    // What is counted may be half more than what came: nothing as large as this fits beside it in any case.
+    // What is counted may be half more than what came: nothing as large as this fits beside it in
+    // any case.
     let largest = json!({ "prompt": "x", "junk": "x".repeat(BODY_BYTES - KIB / 16) });
     for _ in 0..4 {
         let mut stream = unfinished(&gateway, &tenant.token, "transfer-encoding: chunked").await;
@@ -122,7 +157,12 @@ async fn a_body_in_chunks_takes_room_as_it_comes() {
     })
     .await;
 
-    let mut over = unfinished(&gateway, &gateway.tenant("other", "1").await.token, "transfer-encoding: chunked").await;
+    let mut over = unfinished(
+        &gateway,
+        &gateway.tenant("other", "1").await.token,
+        "transfer-encoding: chunked",
+    )
+    .await;
     let _ = over.write_all(format!("{chunk}{chunk}").as_bytes()).await;
     assert_eq!(status(&mut over).await, "HTTP/1.1 413");
 }
@@ -131,7 +171,8 @@ async fn a_body_in_chunks_takes_room_as_it_comes() {
 async fn a_stranger_gets_no_room_at_all() {
     let gateway = narrow().await;
     for token in ["x", "x.y.z"] {
-        let mut stream = unfinished(&gateway, token, &format!("content-length: {BODY_BYTES}")).await;
+        let mut stream =
+            unfinished(&gateway, token, &format!("content-length: {BODY_BYTES}")).await;
         assert_eq!(status(&mut stream).await, "HTTP/1.1 401");
     }
 }
@@ -145,20 +186,34 @@ async fn a_large_body_does_not_keep_others_from_being_answered() {
     let body = format!("{{\"prompt\":\"x\",\"image\":\"data:,\",\"junk\":[{junk}]}}");
     let submit = async |tenant: TestTenant, body: String| {
         let started = Instant::now();
-        let request = tenant.http().post(tenant.url(&format!("/api/v3/{MODEL}"))).body(body);
+        let request = tenant
+            .http()
+            .post(tenant.url(&format!("/api/v3/{MODEL}")))
+            .body(body);
         let answer = tenant.send(request).await;
-        assert_eq!((answer.status.as_u16(), answer.text("/field")), (400, "image".to_owned()), "{:?}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/field")),
+            (400, "image".to_owned()),
+            "{:?}",
+            answer.body
+        );
         started.elapsed()
     };
 
-    // Where reading keeps the others waiting it does so in every round; a machine that is busy with something else, in some.
+    // Where reading keeps the others waiting it does so in every round; a machine that is busy with
+    // something else, in some.
     let mut rounds = Vec::new();
     for _ in 0..8 {
         let mut slowest_look = Duration::ZERO;
         let submitting = tokio::spawn(submit(tenant.clone(), body.clone()));
         while !submitting.is_finished() {
             let started = Instant::now();
-            let health = gateway.http().get(gateway.url("/healthz")).send().await.unwrap();
+            let health = gateway
+                .http()
+                .get(gateway.url("/healthz"))
+                .send()
+                .await
+                .unwrap();
             assert_eq!(health.status(), 200);
             slowest_look = slowest_look.max(started.elapsed());
         }

@@ -6,7 +6,15 @@ use fluxgate_tests::{Gateway, TestTenant, process};
 use serde_json::{Value, json};
 
 async fn raw(tenant: &TestTenant, path: &str, body: String) -> Answer {
-    tenant.send(tenant.http().post(tenant.url(path)).header("content-type", "application/json").body(body)).await
+    tenant
+        .send(
+            tenant
+                .http()
+                .post(tenant.url(path))
+                .header("content-type", "application/json")
+                .body(body),
+        )
+        .await
 }
 
 /// serde takes an array for a struct, its fields in order, whatever unknown fields are denied.
@@ -16,11 +24,26 @@ async fn an_array_is_no_object_on_any_route() {
     let tenant = gateway.tenant("acme", "1").await;
     let operator = gateway.operator();
     let of_tenant = [
-        (format!("/api/v3/{MODEL}"), json!(["x", "https://images.example/x.png"])),
-        ("/v1/endpoints".to_owned(), json!(["https://hooks.example/x", []])),
-        ("/api/v3/model/pricing".to_owned(), json!([MODEL, { "prompt": "x" }])),
-        ("/api/v3/user/usage_stats".to_owned(), json!(["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", null])),
-        ("/api/v3/billings/search".to_owned(), json!([1, 20, null, null, null, null, null])),
+        (
+            format!("/api/v3/{MODEL}"),
+            json!(["x", "https://images.example/x.png"]),
+        ),
+        (
+            "/v1/endpoints".to_owned(),
+            json!(["https://hooks.example/x", []]),
+        ),
+        (
+            "/api/v3/model/pricing".to_owned(),
+            json!([MODEL, { "prompt": "x" }]),
+        ),
+        (
+            "/api/v3/user/usage_stats".to_owned(),
+            json!(["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", null]),
+        ),
+        (
+            "/api/v3/billings/search".to_owned(),
+            json!([1, 20, null, null, null, null, null]),
+        ),
         ("/api/v3/media/uploads".to_owned(), json!(["x.png", 10])),
     ];
     let own = TestIssuer::new("https://own.example").trust();
@@ -33,23 +56,49 @@ async fn an_array_is_no_object_on_any_route() {
         ("POST", "/tenants/acme/top-ups", json!(["1000", "again"])),
         ("POST", "/tenants", with_trust),
         ("POST", "/tenants", with_destination),
-        ("PATCH", "/tenants/acme", json!([null, null, { "weight": 9 }])),
+        (
+            "PATCH",
+            "/tenants/acme",
+            json!([null, null, { "weight": 9 }]),
+        ),
         ("PATCH", "/tenants/acme", json!({ "limits": [1, 1, 1, 1] })),
-        ("PUT", "/tenants/acme/budget", json!(["5", "UTC", "none", null, "prepaid"])),
+        (
+            "PUT",
+            "/tenants/acme/budget",
+            json!(["5", "UTC", "none", null, "prepaid"]),
+        ),
         ("PUT", "/tenants/acme/prices", json!([{}, "refuse"])),
     ];
 
     for (path, body) in of_tenant {
         let answer = raw(&tenant, &path, body.to_string()).await;
-        let code = answer.body.get("error_code").or_else(|| answer.body.get("code")).cloned();
-        assert_eq!((answer.status.as_u16(), code), (400, Some(json!("invalid_json"))), "{path}: {:?}", answer.body);
+        let code = answer
+            .body
+            .get("error_code")
+            .or_else(|| answer.body.get("code"))
+            .cloned();
+        assert_eq!(
+            (answer.status.as_u16(), code),
+            (400, Some(json!("invalid_json"))),
+            "{path}: {:?}",
+            answer.body
+        );
     }
     for (method, path, body) in of_operator {
-        let answer = operator.send(method.parse().unwrap(), path, Some(&body)).await;
-        assert_eq!((answer.status.as_u16(), answer.text("/code")), (400, "invalid_json".to_owned()), "{path} {body}");
+        let answer = operator
+            .send(method.parse().unwrap(), path, Some(&body))
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/code")),
+            (400, "invalid_json".to_owned()),
+            "{path} {body}"
+        );
     }
     assert_eq!(tenant.balance_usd().await, 1.0);
-    assert_eq!(operator.get("/tenants/acme").await.body["limits"], json!({}));
+    assert_eq!(
+        operator.get("/tenants/acme").await.body["limits"],
+        json!({})
+    );
     assert_eq!(tenant.get("/v1/endpoints").await.body, json!([]));
 }
 
@@ -61,18 +110,71 @@ async fn what_is_missing_unknown_or_mistyped_is_named_as_the_field() {
     let operator = gateway.operator();
     let of_tenant = [
         ("/v1/endpoints", json!({}), "url", "lacks 'url'"),
-        ("/v1/endpoints", json!({ "url": 7 }), "url", "must be a text"),
-        ("/api/v3/model/pricing", json!({ "inputs": {} }), "model_id", "lacks 'model_id'"),
-        ("/api/v3/model/price", json!({ "model_id": MODEL, "inputs": [] }), "inputs", "must be an object"),
-        ("/api/v3/user/usage_stats", json!({ "end_time": "2026-11-02T00:00:00Z" }), "start_time", "lacks 'start_time'"),
-        ("/api/v3/billings/search", json!({ "page": "one" }), "page", "must be a whole number"),
-        ("/api/v3/billings/search", json!({ "start_time": true }), "start_time", "milliseconds of the Unix epoch"),
-        ("/api/v3/predictions", json!({ "page": -1 }), "page", "must be a whole number"),
+        (
+            "/v1/endpoints",
+            json!({ "url": 7 }),
+            "url",
+            "must be a text",
+        ),
+        (
+            "/api/v3/model/pricing",
+            json!({ "inputs": {} }),
+            "model_id",
+            "lacks 'model_id'",
+        ),
+        (
+            "/api/v3/model/price",
+            json!({ "model_id": MODEL, "inputs": [] }),
+            "inputs",
+            "must be an object",
+        ),
+        (
+            "/api/v3/user/usage_stats",
+            json!({ "end_time": "2026-11-02T00:00:00Z" }),
+            "start_time",
+            "lacks 'start_time'",
+        ),
+        (
+            "/api/v3/billings/search",
+            json!({ "page": "one" }),
+            "page",
+            "must be a whole number",
+        ),
+        (
+            "/api/v3/billings/search",
+            json!({ "start_time": true }),
+            "start_time",
+            "milliseconds of the Unix epoch",
+        ),
+        (
+            "/api/v3/predictions",
+            json!({ "page": -1 }),
+            "page",
+            "must be a whole number",
+        ),
     ];
     let of_operator = [
-        ("POST", "/tenants/acme/top-ups", json!({ "reference": "x" }), "amount_usd", "lacks 'amount_usd'"),
-        ("PATCH", "/tenants/acme", json!({ "limit": {} }), "limit", "is not known; it must be one of"),
-        ("PATCH", "/tenants/acme", json!({ "limits": { "weight": "9" } }), "limits.weight", "must be a whole number"),
+        (
+            "POST",
+            "/tenants/acme/top-ups",
+            json!({ "reference": "x" }),
+            "amount_usd",
+            "lacks 'amount_usd'",
+        ),
+        (
+            "PATCH",
+            "/tenants/acme",
+            json!({ "limit": {} }),
+            "limit",
+            "is not known; it must be one of",
+        ),
+        (
+            "PATCH",
+            "/tenants/acme",
+            json!({ "limits": { "weight": "9" } }),
+            "limits.weight",
+            "must be a whole number",
+        ),
         (
             "PATCH",
             "/tenants/acme",
@@ -87,14 +189,21 @@ async fn what_is_missing_unknown_or_mistyped_is_named_as_the_field() {
         named(&answer, field, told);
     }
     for (method, path, body, field, told) in of_operator {
-        let answer = operator.send(method.parse().unwrap(), path, Some(&body)).await;
+        let answer = operator
+            .send(method.parse().unwrap(), path, Some(&body))
+            .await;
         named(&answer, field, told);
     }
 }
 
 fn named(answer: &Answer, field: &str, told: &str) {
     let text = answer.text("/message") + &answer.text("/detail");
-    assert_eq!((answer.status.as_u16(), answer.text("/field").as_str()), (400, field), "{:?}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/field").as_str()),
+        (400, field),
+        "{:?}",
+        answer.body
+    );
     assert!(text.contains(told), "{:?}", answer.body);
 }
 
@@ -106,18 +215,33 @@ async fn a_name_twice_is_refused_for_nobody_can_tell_which_was_meant() {
 
     let answer = raw(&tenant, &format!("/api/v3/{MODEL}"), body.to_owned()).await;
 
-    assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (400, "invalid_json".to_owned()));
-    assert!(answer.text("/message").contains("'prompt' twice"), "{:?}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/error_code")),
+        (400, "invalid_json".to_owned())
+    );
+    assert!(
+        answer.text("/message").contains("'prompt' twice"),
+        "{:?}",
+        answer.body
+    );
 }
 
 #[tokio::test]
 async fn json_over_a_bound_is_400_and_says_which() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
-    let object = |names: usize| -> Value { (0..names).map(|n| (format!("k{n}"), json!(0))).collect() };
-    let inputs =
-        |junk: Value| json!({ "prompt": "x", "image": "https://images.example/x.png", "junk": junk }).to_string();
-    let deep = |levels: usize| format!("{{\"junk\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+    let object =
+        |names: usize| -> Value { (0..names).map(|n| (format!("k{n}"), json!(0))).collect() };
+    let inputs = |junk: Value| {
+        json!({ "prompt": "x", "image": "https://images.example/x.png", "junk": junk }).to_string()
+    };
+    let deep = |levels: usize| {
+        format!(
+            "{{\"junk\":{}{}}}",
+            "[".repeat(levels - 1),
+            "]".repeat(levels - 1)
+        )
+    };
     let over = [
         (inputs(object(999)), "1000 names"),
         (inputs(json!(vec![json!({ "": 0 }); 20_000])), "1000 names"),
@@ -125,19 +249,33 @@ async fn json_over_a_bound_is_400_and_says_which() {
         (deep(65), "64 levels"),
     ];
 
-    for path in [format!("/api/v3/{MODEL}"), "/api/v3/media/uploads".to_owned()] {
+    for path in [
+        format!("/api/v3/{MODEL}"),
+        "/api/v3/media/uploads".to_owned(),
+    ] {
         for (body, bound) in &over {
             if path.ends_with("uploads") && body.len() > 60_000 {
                 continue;
             }
             let answer = raw(&tenant, &path, body.clone()).await;
-            assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (400, "json_too_complex".to_owned()));
-            assert!(answer.text("/message").contains(bound), "{bound}: {:?}", answer.body);
+            assert_eq!(
+                (answer.status.as_u16(), answer.text("/error_code")),
+                (400, "json_too_complex".to_owned())
+            );
+            assert!(
+                answer.text("/message").contains(bound),
+                "{bound}: {:?}",
+                answer.body
+            );
             assert_eq!(answer.text("/field"), "junk");
         }
     }
     assert_eq!(gateway.emulator.request_count("submit"), 0);
-    for within in [inputs(object(997)), inputs(json!(vec![0; 10_000])), deep(64)] {
+    for within in [
+        inputs(object(997)),
+        inputs(json!(vec![0; 10_000])),
+        deep(64),
+    ] {
         let answer = raw(&tenant, &format!("/api/v3/{MODEL}"), within).await;
         assert_ne!(answer.text("/error_code"), "json_too_complex");
     }
@@ -149,21 +287,50 @@ fn an_array_is_no_object_in_a_file_either() {
     let folder = tempfile::tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("file"));
     let [data, file] = [&data, &file].map(|path| path.to_str().unwrap());
-    assert!(process::run(&["tenants", "add", "acme", "--data", data]).status.success());
+    assert!(
+        process::run(&["tenants", "add", "acme", "--data", data])
+            .status
+            .success()
+    );
     let refused = |args: &[&str], text: &str, why: &str| {
         std::fs::write(file, text).unwrap();
         let output = process::run(args);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && stderr.contains(why), "{text}: {stderr}");
+        assert!(
+            !output.status.success() && stderr.contains(why),
+            "{text}: {stderr}"
+        );
     };
 
     let trust = r#"[["https://own.example", "fluxgate", "oidc", null, null]]"#;
-    refused(&["tenants", "change", "acme", "--trust", file, "--data", data], trust, "no JSON list of trusts");
-    refused(&["prices", "set", "acme", "--file", file, "--data", data], r#"[{}, "refuse"]"#, "no price book");
-    refused(&["serve", "--config", file, "--data", data], "bounds = [1000]", "'bounds' is a table");
+    refused(
+        &["tenants", "change", "acme", "--trust", file, "--data", data],
+        trust,
+        "no JSON list of trusts",
+    );
+    refused(
+        &["prices", "set", "acme", "--file", file, "--data", data],
+        r#"[{}, "refuse"]"#,
+        "no price book",
+    );
+    refused(
+        &["serve", "--config", file, "--data", data],
+        "bounds = [1000]",
+        "'bounds' is a table",
+    );
     let secrets = std::path::Path::new(data).join("secrets.json");
     let kept: Value = serde_json::from_str(&std::fs::read_to_string(&secrets).unwrap()).unwrap();
-    let in_order = ["issuer_pkcs8", "capability", "s3_access_key", "s3_secret_key"].map(|name| kept[name].clone());
+    let in_order = [
+        "issuer_pkcs8",
+        "capability",
+        "s3_access_key",
+        "s3_secret_key",
+    ]
+    .map(|name| kept[name].clone());
     std::fs::write(&secrets, json!(in_order).to_string()).unwrap();
-    refused(&["tenants", "list", "--data", data], "", "secrets.json is damaged");
+    refused(
+        &["tenants", "list", "--data", data],
+        "",
+        "secrets.json is damaged",
+    );
 }

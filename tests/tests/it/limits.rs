@@ -16,8 +16,16 @@ const ASKED: usize = 60;
 async fn limited(gateway: &Gateway, name: &str) -> TestTenant {
     let tenant = gateway.tenant(name, "1").await;
     let limits = json!({ "limits": { "requests_per_second": 1, "burst": BURST } });
-    let changed = gateway.operator().patch(&format!("/tenants/{name}"), &limits).await;
-    assert_eq!((changed.status.as_u16(), &changed.body["limits"]), (200, &limits["limits"]), "{:?}", changed.body);
+    let changed = gateway
+        .operator()
+        .patch(&format!("/tenants/{name}"), &limits)
+        .await;
+    assert_eq!(
+        (changed.status.as_u16(), &changed.body["limits"]),
+        (200, &limits["limits"]),
+        "{:?}",
+        changed.body
+    );
     tenant
 }
 
@@ -34,7 +42,12 @@ async fn many(tenant: &TestTenant, path: &str) -> Vec<Answer> {
 const BALANCE: &str = "/api/v3/balance";
 
 fn header(answer: &Answer, name: &str) -> String {
-    answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    answer
+        .headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -47,38 +60,99 @@ async fn more_requests_than_the_limit_are_429_and_told_when_to_come_again() {
     let answers = many(&tenant, BALANCE).await;
 
     let most = BURST + started.elapsed().as_secs() as usize + 1;
-    let (passed, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-    assert!((BURST..=most).contains(&passed.len()), "{} of {ASKED} passed, {most} may", passed.len());
+    let (passed, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    assert!(
+        (BURST..=most).contains(&passed.len()),
+        "{} of {ASKED} passed, {most} may",
+        passed.len()
+    );
     for answer in &refused {
-        assert_eq!((answer.status.as_u16(), answer.text("/error_code")), (429, "rate_limited".to_owned()));
-        assert!(answer.text("/message").contains("more than 1 request a second"), "{:?}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/error_code")),
+            (429, "rate_limited".to_owned())
+        );
+        assert!(
+            answer
+                .text("/message")
+                .contains("more than 1 request a second"),
+            "{:?}",
+            answer.body
+        );
         assert_eq!(header(answer, "retry-after"), "1");
-        assert!(header(answer, "ratelimit").starts_with("\"requests\";r=0;t="), "{:?}", answer.headers);
+        assert!(
+            header(answer, "ratelimit").starts_with("\"requests\";r=0;t="),
+            "{:?}",
+            answer.headers
+        );
     }
-    assert!(answers.iter().all(|answer| header(answer, "ratelimit-policy") == "\"requests\";q=5;w=5"));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| header(answer, "ratelimit-policy") == "\"requests\";q=5;w=5")
+    );
     let others = many(&other, BALANCE).await;
-    assert!(others.iter().all(|answer| answer.status == 200), "another tenant's requests are its own");
+    assert!(
+        others.iter().all(|answer| answer.status == 200),
+        "another tenant's requests are its own"
+    );
 }
 
-/// Without a limit of its own a tenant has the installation's, which no honest client meets and an operator can change.
+/// Without a limit of its own a tenant has the installation's, which no honest client meets and an
+/// operator can change.
 #[tokio::test]
 async fn a_tenant_without_a_limit_has_the_default_one_and_looks_at_results_do_not_count() {
-    let bounds = BoundsSettings { requests_per_second: Some(1), burst: Some(10), ..quick() };
-    let small = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
+    let bounds = BoundsSettings {
+        requests_per_second: Some(1),
+        burst: Some(10),
+        ..quick()
+    };
+    let small = Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
     let usual = Gateway::start().await;
-    let (tenant, lifted) = (small.tenant("acme", "1").await, small.tenant("lifted", "1").await);
+    let (tenant, lifted) = (
+        small.tenant("acme", "1").await,
+        small.tenant("lifted", "1").await,
+    );
     let limits = json!({ "limits": { "requests_per_second": 100_000 } });
-    assert_eq!(small.operator().patch("/tenants/lifted", &limits).await.status, 200);
+    assert_eq!(
+        small
+            .operator()
+            .patch("/tenants/lifted", &limits)
+            .await
+            .status,
+        200
+    );
     let task = tenant.submit(&tenant.inputs().await).await;
     tenant.ended(&task).await;
 
     let answers = many(&tenant, BALANCE).await;
 
-    assert!(answers.iter().any(|answer| answer.status == 429 && answer.text("/error_code") == "rate_limited"));
-    assert!(many(&tenant, &format!("/api/v3/predictions/{task}/result")).await.iter().all(|look| look.status == 200));
-    assert!(many(&lifted, BALANCE).await.iter().all(|answer| answer.status == 200));
+    assert!(
+        answers
+            .iter()
+            .any(|answer| answer.status == 429 && answer.text("/error_code") == "rate_limited")
+    );
+    assert!(
+        many(&tenant, &format!("/api/v3/predictions/{task}/result"))
+            .await
+            .iter()
+            .all(|look| look.status == 200)
+    );
+    assert!(
+        many(&lifted, BALANCE)
+            .await
+            .iter()
+            .all(|answer| answer.status == 200)
+    );
     let told = usual.tenant("acme", "1").await.get(BALANCE).await;
-    assert_eq!(header(&told, "ratelimit-policy"), "\"requests\";q=1000;w=10");
+    assert_eq!(
+        header(&told, "ratelimit-policy"),
+        "\"requests\";q=1000;w=10"
+    );
 }
 
 #[tokio::test]
@@ -87,17 +161,24 @@ async fn looking_at_a_result_once_a_second_is_not_counted() {
     let tenant = gateway.tenant("acme", "1").await;
     let task = tenant.submit(&tenant.inputs().await).await;
     tenant.ended(&task).await;
-    // Known as it was before for some seconds more, so a tenant that is limited from the start takes its place.
+    // Known as it was before for some seconds more, so a tenant that is limited from the start
+    // takes its place.
     let limited = limited(&gateway, "limited").await;
     many(&limited, BALANCE).await;
 
     let path = format!("/api/v3/predictions/{task}/result");
     let foreign = limited.get(&path).await;
-    assert_eq!(foreign.status, 404, "a look is let through, and another tenant's task is not there");
+    assert_eq!(
+        foreign.status, 404,
+        "a look is let through, and another tenant's task is not there"
+    );
 
     let looks = many(&limited, &path).await;
     let refused = looks.iter().filter(|answer| answer.status == 429).count();
-    assert!(refused > 0, "looking {ASKED} times at once is more than once a second");
+    assert!(
+        refused > 0,
+        "looking {ASKED} times at once is more than once a second"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +189,9 @@ async fn looking_at_what_is_not_there_is_as_limited_as_asking() {
 
     let (mut missed, mut refused) = (0, 0);
     for n in 0..ASKED {
-        let look = limited.get(&format!("/api/v3/predictions/{n:032x}/result")).await;
+        let look = limited
+            .get(&format!("/api/v3/predictions/{n:032x}/result"))
+            .await;
         match look.status.as_u16() {
             404 => missed += 1,
             429 => refused += 1,
@@ -117,7 +200,10 @@ async fn looking_at_what_is_not_there_is_as_limited_as_asking() {
     }
 
     let most = BURST + started.elapsed().as_secs() as usize + 1;
-    assert!((BURST..=most).contains(&missed), "{missed} of {ASKED} were looked for, {most} may");
+    assert!(
+        (BURST..=most).contains(&missed),
+        "{missed} of {ASKED} were looked for, {most} may"
+    );
     assert_eq!(refused, ASKED - missed);
     // Another spelling of an id is no free look either: it counts as a request.
     let odd = limited.get("/api/v3/predictions/%30/result").await;
@@ -135,11 +221,21 @@ async fn a_limit_that_nothing_could_pass_is_refused_by_name() {
         (json!({ "weight": 5_000 }), "weight"),
         (json!({ "tasks_in_flight": 0 }), "tasks_in_flight"),
     ] {
-        let refused = operator.patch("/tenants/acme", &json!({ "limits": limits })).await;
-        assert_eq!((refused.status.as_u16(), refused.text("/code")), (400, "invalid_limit".to_owned()));
+        let refused = operator
+            .patch("/tenants/acme", &json!({ "limits": limits }))
+            .await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.text("/code")),
+            (400, "invalid_limit".to_owned())
+        );
         assert_eq!(refused.text("/field"), field);
     }
-    let unknown = operator.patch("/tenants/acme", &json!({ "limits": { "rate": 3 } })).await;
+    let unknown = operator
+        .patch("/tenants/acme", &json!({ "limits": { "rate": 3 } }))
+        .await;
     assert_eq!(unknown.status, 400);
-    assert_eq!(operator.get("/tenants/acme").await.body["limits"], Value::Object(serde_json::Map::new()));
+    assert_eq!(
+        operator.get("/tenants/acme").await.body["limits"],
+        Value::Object(serde_json::Map::new())
+    );
 }

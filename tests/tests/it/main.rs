@@ -1,6 +1,9 @@
 //! The product through its public face: HTTP, the command line, the provider's own SDK.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and its line says where")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics, and its line says where"
+)]
 
 mod account_refused;
 mod addresses;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{AddressGuard as _, FetchFailure, Fetched, OutputFetch, OutputFetcher as _, Purpose};
+use fluxgate_core::port::{
+    AddressGuard as _, FetchFailure, Fetched, OutputFetch, OutputFetcher as _, Purpose,
+};
 use fluxgate_outbound::{Guard, GuardPolicy, HttpOutputFetcher, NameSettings};
 use fluxgate_tests::dns_server::SILENT;
 use fluxgate_tests::{DnsServer, eventually};
@@ -28,11 +30,17 @@ fn guard(dns: &DnsServer, timeout: Duration) -> Arc<Guard> {
 
 async fn check(guard: &Guard, tenant: &str, name: &str) -> Result<()> {
     let url = Url::parse(&format!("https://{name}/hook")).unwrap();
-    guard.check(&TenantId::parse(tenant).unwrap(), Purpose::Callback, &url).await
+    guard
+        .check(&TenantId::parse(tenant).unwrap(), Purpose::Callback, &url)
+        .await
 }
 
 /// Checks of one tenant that wait for names that are never answered.
-fn silent_checks(guard: &Arc<Guard>, tenant: &'static str, count: usize) -> Vec<JoinHandle<Result<()>>> {
+fn silent_checks(
+    guard: &Arc<Guard>,
+    tenant: &'static str,
+    count: usize,
+) -> Vec<JoinHandle<Result<()>>> {
     let silent = |n| {
         let guard = Arc::clone(guard);
         tokio::spawn(async move { check(&guard, tenant, &format!("{n}{SILENT}")).await })
@@ -42,7 +50,14 @@ fn silent_checks(guard: &Arc<Guard>, tenant: &'static str, count: usize) -> Vec<
 
 async fn fetch(guard: &Guard, url: &str) -> std::result::Result<Fetched, FetchFailure> {
     let fetcher = HttpOutputFetcher::new(guard.client(Purpose::Output));
-    fetcher.fetch(OutputFetch { url, promised: None, bytes_max: 1024, timeout_ms: 60_000 }).await
+    fetcher
+        .fetch(OutputFetch {
+            url,
+            promised: None,
+            bytes_max: 1024,
+            timeout_ms: 60_000,
+        })
+        .await
 }
 
 #[tokio::test]
@@ -50,12 +65,19 @@ async fn a_tenant_s_silent_names_hold_up_its_own_checks_and_nobody_else_s() {
     let dns = DnsServer::start().await;
     let guard = guard(&dns, FOR_EVER);
     let stuck = silent_checks(&guard, "hostile", 100);
-    eventually("the look-ups that one tenant may have", || async { (dns.silent_names() == 4).then_some(()) }).await;
+    eventually("the look-ups that one tenant may have", || async {
+        (dns.silent_names() == 4).then_some(())
+    })
+    .await;
 
     for tenant in ["acme", "bolt"] {
         let name = format!("{tenant}.example");
         dns.set(&name, "10.0.0.1", 60);
-        assert_eq!(check(&guard, tenant, &name).await.unwrap_err().code, "forbidden_address", "{tenant}");
+        assert_eq!(
+            check(&guard, tenant, &name).await.unwrap_err().code,
+            "forbidden_address",
+            "{tenant}"
+        );
     }
 
     assert!(stuck.iter().all(|check| !check.is_finished()));
@@ -70,10 +92,15 @@ async fn a_tenant_s_silent_callbacks_do_not_keep_it_from_its_key_set_or_its_outp
     dns.set("outputs.example", "10.0.0.1", 60);
     let guard = guard(&dns, FOR_EVER);
     let stuck = silent_checks(&guard, "acme", 8);
-    eventually("the look-ups that one tenant may have", || async { (dns.silent_names() == 4).then_some(()) }).await;
+    eventually("the look-ups that one tenant may have", || async {
+        (dns.silent_names() == 4).then_some(())
+    })
+    .await;
 
     let url = Url::parse("https://keys.example/jwks").unwrap();
-    let keys = guard.check(&TenantId::parse("acme").unwrap(), Purpose::KeySet, &url).await;
+    let keys = guard
+        .check(&TenantId::parse("acme").unwrap(), Purpose::KeySet, &url)
+        .await;
     let output = fetch(&guard, "https://outputs.example/0.png").await;
 
     assert_eq!(keys.unwrap_err().code, "forbidden_address");
@@ -90,10 +117,24 @@ async fn a_name_that_nobody_answers_for_is_let_through_in_time() {
 
     check(&guard, "acme", &name).await.unwrap();
     let asked = dns.asked(&name);
-    let failure = fetch(&guard, &format!("https://{name}/0.png")).await.err().unwrap();
+    let failure = fetch(&guard, &format!("https://{name}/0.png"))
+        .await
+        .err()
+        .unwrap();
 
-    assert!(failure.error.message.contains("its name could not be looked up in time"), "{}", failure.error.message);
-    assert_eq!(dns.asked(&name), asked, "a name that is silent is not asked for again at once");
+    assert!(
+        failure
+            .error
+            .message
+            .contains("its name could not be looked up in time"),
+        "{}",
+        failure.error.message
+    );
+    assert_eq!(
+        dns.asked(&name),
+        asked,
+        "a name that is silent is not asked for again at once"
+    );
 }
 
 #[tokio::test]
@@ -107,7 +148,10 @@ async fn whoever_asks_for_a_name_that_is_being_asked_for_waits_for_the_same_answ
         tokio::spawn(async move { check(&guard, &format!("tenant-{n}"), "hooks.example").await })
     };
     let checks: Vec<_> = (0..50).map(check).collect();
-    eventually("the question", || async { (dns.asked("hooks.example") > 0).then_some(()) }).await;
+    eventually("the question", || async {
+        (dns.asked("hooks.example") > 0).then_some(())
+    })
+    .await;
 
     dns.hold(false);
 
@@ -128,13 +172,22 @@ async fn a_look_up_goes_on_without_the_one_who_began_it() {
         let guard = Arc::clone(&guard);
         async move { check(&guard, "acme", "hooks.example").await }
     });
-    eventually("the question", || async { (dns.asked("hooks.example") > 0).then_some(()) }).await;
+    eventually("the question", || async {
+        (dns.asked("hooks.example") > 0).then_some(())
+    })
+    .await;
 
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     dns.hold(false);
 
-    assert_eq!(check(&guard, "bolt", "hooks.example").await.unwrap_err().code, "forbidden_address");
+    assert_eq!(
+        check(&guard, "bolt", "hooks.example")
+            .await
+            .unwrap_err()
+            .code,
+        "forbidden_address"
+    );
     assert_eq!(dns.asked("hooks.example"), 1);
 }
 
@@ -161,9 +214,18 @@ async fn a_name_is_asked_for_again_when_its_time_is_over() {
     let guard = guard(&dns, FOR_EVER);
     dns.set_in_turn("moving.example", &["10.0.0.1", "8.8.8.8"], 1);
 
-    assert_eq!(check(&guard, "acme", "moving.example").await.unwrap_err().code, "forbidden_address");
+    assert_eq!(
+        check(&guard, "acme", "moving.example")
+            .await
+            .unwrap_err()
+            .code,
+        "forbidden_address"
+    );
 
-    eventually("the new address", || async { check(&guard, "acme", "moving.example").await.ok() }).await;
+    eventually("the new address", || async {
+        check(&guard, "acme", "moving.example").await.ok()
+    })
+    .await;
     assert_eq!(dns.asked("moving.example"), 2);
 }
 
@@ -173,7 +235,9 @@ async fn an_answer_that_does_not_fit_a_packet_is_asked_for_by_tcp() {
     dns.set("large.example", "10.0.0.1", 60);
     dns.truncate("large.example");
 
-    let error = check(&guard(&dns, FOR_EVER), "acme", "large.example").await.unwrap_err();
+    let error = check(&guard(&dns, FOR_EVER), "acme", "large.example")
+        .await
+        .unwrap_err();
 
     assert_eq!(error.code, "forbidden_address");
 }
@@ -181,13 +245,27 @@ async fn an_answer_that_does_not_fit_a_packet_is_asked_for_by_tcp() {
 #[tokio::test]
 async fn a_server_that_is_silent_or_not_there_does_not_keep_the_next_one_from_answering() {
     let (silent, dns) = (DnsServer::start().await, DnsServer::start().await);
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     silent.hold(true);
     dns.set("hooks.example", "10.0.0.1", 60);
 
     for first in [silent.addr(), nobody] {
-        let guard = guard_asking(vec![first, dns.addr()], Duration::from_secs(4), "127.0.0.0/8");
-        assert_eq!(check(&guard, "acme", "hooks.example").await.unwrap_err().code, "forbidden_address");
+        let guard = guard_asking(
+            vec![first, dns.addr()],
+            Duration::from_secs(4),
+            "127.0.0.0/8",
+        );
+        assert_eq!(
+            check(&guard, "acme", "hooks.example")
+                .await
+                .unwrap_err()
+                .code,
+            "forbidden_address"
+        );
     }
 }
 
@@ -197,12 +275,15 @@ async fn a_server_that_says_nothing_of_one_family_does_not_hide_the_other() {
     dns.set("half.example", "10.0.0.1", 60);
     dns.silence_ipv6("half.example");
 
-    let error = check(&guard(&dns, Duration::from_secs(4)), "acme", "half.example").await.unwrap_err();
+    let error = check(&guard(&dns, Duration::from_secs(4)), "acme", "half.example")
+        .await
+        .unwrap_err();
 
     assert_eq!(error.code, "forbidden_address");
 }
 
-/// DNS rebinding: each time the name is asked for it says something else, and nothing of it may be kept.
+/// DNS rebinding: each time the name is asked for it says something else, and nothing of it may be
+/// kept.
 #[tokio::test]
 async fn a_connection_goes_to_the_address_that_was_judged() {
     let dns = DnsServer::start().await;

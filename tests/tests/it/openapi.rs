@@ -6,7 +6,15 @@ use serde_json::Value;
 #[tokio::test]
 async fn the_document_names_every_route_and_each_route_answers() {
     let gateway = Gateway::start().await;
-    let document: Value = gateway.http().get(gateway.url("/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let document: Value = gateway
+        .http()
+        .get(gateway.url("/openapi.json"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let paths = document["paths"].as_object().unwrap();
 
     for wanted in [
@@ -34,7 +42,12 @@ async fn the_document_names_every_route_and_each_route_answers() {
         for method in operations.as_object().unwrap().keys() {
             let filled = path.replace(['{', '}'], "");
             let method = method.to_uppercase().parse().unwrap();
-            let answer = gateway.http().request(method, gateway.url(&filled)).send().await.unwrap();
+            let answer = gateway
+                .http()
+                .request(method, gateway.url(&filled))
+                .send()
+                .await
+                .unwrap();
             let expected = if path == "/healthz" { 200 } else { 401 };
             assert_eq!(answer.status(), expected, "{path}");
         }
@@ -43,7 +56,9 @@ async fn the_document_names_every_route_and_each_route_answers() {
 
 async fn health(gateway: &Gateway, token: Option<&str>) -> Value {
     let request = gateway.http().get(gateway.url("/healthz"));
-    let request = token.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+    let request = token
+        .iter()
+        .fold(request, reqwest::RequestBuilder::bearer_auth);
     request.send().await.unwrap().json().await.unwrap()
 }
 
@@ -53,28 +68,75 @@ async fn head_is_answered_wherever_get_is() {
     let tenant = gateway.tenant("acme", "1").await;
     let task = tenant.submit(&tenant.inputs().await).await;
     tenant.ended(&task).await;
-    let document: Value = gateway.http().get(gateway.url("/openapi.json")).send().await.unwrap().json().await.unwrap();
-    let got = document["paths"].as_object().unwrap().iter().filter(|(_, operations)| operations.get("get").is_some());
+    let document: Value = gateway
+        .http()
+        .get(gateway.url("/openapi.json"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let got = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, operations)| operations.get("get").is_some());
     let of_tenants = got.map(|(path, _)| (path.replace("{id}", &task), tenant.token.clone()));
-    let admin = gateway.server.folder().secrets.admin_token.expose().to_owned();
-    let of_operators = ["tenants", "tenants/acme", "tenants/acme/prices", "tenants/acme/account", "reconcile", "audit"]
-        .map(|path| (format!("/admin/v1/{path}"), admin.clone()));
+    let admin = gateway
+        .server
+        .folder()
+        .secrets
+        .admin_token
+        .expose()
+        .to_owned();
+    let of_operators = [
+        "tenants",
+        "tenants/acme",
+        "tenants/acme/prices",
+        "tenants/acme/account",
+        "reconcile",
+        "audit",
+    ]
+    .map(|path| (format!("/admin/v1/{path}"), admin.clone()));
     let of_all = ["/openapi.json", "/metrics"].map(|path| (path.to_owned(), String::new()));
 
     for (path, token) in of_tenants.chain(of_operators).chain(of_all) {
-        let get = gateway.http().get(gateway.url(&path)).bearer_auth(&token).send().await.unwrap();
-        let head = gateway.http().head(gateway.url(&path)).bearer_auth(&token).send().await.unwrap();
+        let get = gateway
+            .http()
+            .get(gateway.url(&path))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
+        let head = gateway
+            .http()
+            .head(gateway.url(&path))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
 
         assert_eq!(
             (head.status(), head.headers().get("content-type")),
             (get.status(), get.headers().get("content-type"))
         );
-        assert!(head.status() == 200 || path.ends_with(&task) || path == "/v1/budget", "{path}: {}", head.status());
+        assert!(
+            head.status() == 200 || path.ends_with(&task) || path == "/v1/budget",
+            "{path}: {}",
+            head.status()
+        );
         assert!(head.bytes().await.unwrap().is_empty(), "{path}");
     }
-    let output = tenant.result(&task).await["outputs"][0].as_str().unwrap().to_owned();
+    let output = tenant.result(&task).await["outputs"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let head = gateway.http().head(&output).send().await.unwrap();
-    assert_eq!((head.status().as_u16(), &head.headers()["content-type"]), (200, &"image/jpeg".parse().unwrap()));
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["content-type"]),
+        (200, &"image/jpeg".parse().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -93,11 +155,20 @@ async fn healthz_tells_strangers_that_it_serves_and_nothing_else() {
 #[tokio::test]
 async fn healthz_names_the_settings_to_the_operator_and_no_secret() {
     let gateway = Gateway::start().await;
-    let token = gateway.server.folder().secrets.admin_token.expose().to_owned();
+    let token = gateway
+        .server
+        .folder()
+        .secrets
+        .admin_token
+        .expose()
+        .to_owned();
 
     let health = health(&gateway, Some(&token)).await;
 
-    assert_eq!((&health["status"], &health["completion"]), (&"ok".into(), &"webhook".into()));
+    assert_eq!(
+        (&health["status"], &health["completion"]),
+        (&"ok".into(), &"webhook".into())
+    );
     for name in [
         "data",
         "listen",

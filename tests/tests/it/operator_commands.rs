@@ -1,4 +1,5 @@
-//! The operator's commands: whom they ask, what they tell of tenants, and what they refuse to guess.
+//! The operator's commands: whom they ask, what they tell of tenants, and what they refuse to
+//! guess.
 
 use fluxgate_emulator::Emulator;
 use fluxgate_tests::gateway::{emulator_config, free_address};
@@ -17,23 +18,49 @@ fn told(args: &[&str], data: &str) -> String {
 /// Why a command fails.
 fn why(args: &[&str], data: &str) -> String {
     let output = process::run(&[args, &["--data", data]].concat());
-    assert!(!output.status.success() && output.stdout.is_empty(), "{args:?}: {}", said(&output));
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{args:?}: {}",
+        said(&output)
+    );
     said(&output)
 }
 
 /// A gateway before a provider that is no emulator to it, with this key.
-async fn served_elsewhere(provider: &str, key: &str) -> (tempfile::TempDir, String, FluxgateProcess) {
+async fn served_elsewhere(
+    provider: &str,
+    key: &str,
+) -> (tempfile::TempDir, String, FluxgateProcess) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let listen = free_address().to_string();
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--provider", provider];
-    let process = FluxgateProcess::serve(&args, &[("WAVESPEED_API_KEY", key)], &format!("http://{listen}")).await;
+    let args = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+        "--provider",
+        provider,
+    ];
+    let process = FluxgateProcess::serve(
+        &args,
+        &[("WAVESPEED_API_KEY", key)],
+        &format!("http://{listen}"),
+    )
+    .await;
     (folder, data, process)
 }
 
 #[tokio::test]
 async fn a_price_of_which_nobody_knows_whether_it_is_under_cost_is_not_set_by_itself() {
-    let Served { process, data, _folder, .. } = served().await;
+    let Served {
+        process,
+        data,
+        _folder,
+        ..
+    } = served().await;
     let data = &data;
     let fixed = format!("{MODEL}=0.10");
     told(&["tenants", "add", "acme"], data);
@@ -45,10 +72,23 @@ async fn a_price_of_which_nobody_knows_whether_it_is_under_cost_is_not_set_by_it
 
     let refused = why(&["prices", "set", "acme", "--fixed", &under], data);
 
-    assert!(refused.contains(MODEL) && refused.contains("--allow-under-cost"), "{refused}");
+    assert!(
+        refused.contains(MODEL) && refused.contains("--allow-under-cost"),
+        "{refused}"
+    );
     assert!(refused.contains("start that first"), "{refused}");
     assert_eq!(told(&["prices", "show", "acme"], data), before);
-    told(&["prices", "set", "acme", "--fixed", &under, "--allow-under-cost"], data);
+    told(
+        &[
+            "prices",
+            "set",
+            "acme",
+            "--fixed",
+            &under,
+            "--allow-under-cost",
+        ],
+        data,
+    );
     // Cost and more is over cost, whatever that is; so is what the book does not list, at cost.
     told(&["prices", "set", "acme", "--markup", &dearer], data);
     let none = told(&["prices", "remove", "acme", MODEL], data);
@@ -66,14 +106,24 @@ async fn commands_ask_the_provider_of_the_server_that_serves_the_folder() {
     told(&["tenants", "add", "acme"], &data);
 
     let unknown = why(&["reconcile"], &data);
-    let asked = process::run_with(&["reconcile", "--data", &data], &[("WAVESPEED_API_KEY", &key)]);
+    let asked = process::run_with(
+        &["reconcile", "--data", &data],
+        &[("WAVESPEED_API_KEY", &key)],
+    );
     let fixed = format!("{MODEL}=0.01");
     let args = ["prices", "set", "acme", "--fixed", &fixed, "--data", &data];
     let judged = process::run_with(&args, &[("WAVESPEED_API_KEY", &key)]);
 
-    assert!(unknown.contains(url.trim_end_matches('/')) && unknown.contains("set WAVESPEED_API_KEY"), "{unknown}");
+    assert!(
+        unknown.contains(url.trim_end_matches('/')) && unknown.contains("set WAVESPEED_API_KEY"),
+        "{unknown}"
+    );
     assert!(asked.status.success(), "{}", said(&asked));
-    assert!(!judged.status.success() && said(&judged).contains("would be sold under cost"), "{}", said(&judged));
+    assert!(
+        !judged.status.success() && said(&judged).contains("would be sold under cost"),
+        "{}",
+        said(&judged)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,14 +131,19 @@ async fn doctor_asks_the_running_gateway_how_its_key_is_taken() {
     let emulator = Emulator::start(emulator_config()).await.unwrap();
     let good = emulator.api_key().to_owned();
 
-    for (key, healthy, wanted) in
-        [("a-wrong-key", false, "refuses the key (401)"), (good.as_str(), true, "takes the key; its balance is $")]
-    {
+    for (key, healthy, wanted) in [
+        ("a-wrong-key", false, "refuses the key (401)"),
+        (good.as_str(), true, "takes the key; its balance is $"),
+    ] {
         let (_folder, data, _process) = served_elsewhere(&emulator.base_url(), key).await;
         // Without the key, which only the gateway has.
         let checked = process::run(&["doctor", "--data", &data]);
         let text = String::from_utf8(checked.stdout).unwrap();
-        assert_eq!((checked.status.success(), text.contains(wanted)), (healthy, true), "{text}");
+        assert_eq!(
+            (checked.status.success(), text.contains(wanted)),
+            (healthy, true),
+            "{text}"
+        );
         assert!(!text.contains(key), "{text}");
     }
 }
@@ -98,13 +153,31 @@ async fn doctor_tells_a_bucket_server_from_a_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let (listen, buckets) = (free_address().to_string(), free_address().to_string());
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", &buckets, "--provider", "emulator"];
+    let args = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        &buckets,
+        "--provider",
+        "emulator",
+    ];
     let _process = FluxgateProcess::serve(&args, &[], &format!("http://{listen}")).await;
 
-    let checked = process::run(&["doctor", "--data", &data, "--url", &format!("http://{buckets}")]);
+    let checked = process::run(&[
+        "doctor",
+        "--data",
+        &data,
+        "--url",
+        &format!("http://{buckets}"),
+    ]);
 
     let text = String::from_utf8(checked.stdout).unwrap();
-    assert!(!checked.status.success() && text.contains("it looks like a bucket server"), "{text}");
+    assert!(
+        !checked.status.success() && text.contains("it looks like a bucket server"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -116,7 +189,11 @@ async fn what_a_deleted_tenant_left_can_be_read() {
     assert!(told(&["accounts", "show", "gone"], data).contains("available $3.00"));
     assert!(told(&["usage", "gone"], data).contains("total"));
     assert_eq!(told(&["tasks", "gone"], data), "");
-    for never in [["accounts", "show", "never"].as_slice(), &["usage", "never"], &["tasks", "never"]] {
+    for never in [
+        ["accounts", "show", "never"].as_slice(),
+        &["usage", "never"],
+        &["tasks", "never"],
+    ] {
         assert!(why(never, data).contains("'never'"), "{never:?}");
     }
 }
@@ -131,8 +208,17 @@ async fn a_list_of_tenants_says_what_keeps_each_from_spending() {
 
     let listed = told(&["tenants", "list"], data);
 
-    let line = |name: &str| listed.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-    assert!(line("acme").ends_with("  suspended  budget $500.00, $500.00 left"), "{listed}");
+    let line = |name: &str| {
+        listed
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        line("acme").ends_with("  suspended  budget $500.00, $500.00 left"),
+        "{listed}"
+    );
     assert!(line("other").ends_with("s3://fluxgate-other"), "{listed}");
 }
 
@@ -140,10 +226,23 @@ async fn a_list_of_tenants_says_what_keeps_each_from_spending() {
 async fn a_reference_that_was_used_is_said() {
     let Served { data, .. } = &served().await;
     told(&["tenants", "add", "acme", "--balance", "1"], data);
-    let top_up = ["accounts", "top-up", "acme", "5", "--reference", "invoice-1"];
+    let top_up = [
+        "accounts",
+        "top-up",
+        "acme",
+        "5",
+        "--reference",
+        "invoice-1",
+    ];
 
     let (first, again) = (told(&top_up, data), told(&top_up, data));
 
-    assert!(first.contains("available $6.00") && !first.contains("nothing was added"), "{first}");
-    assert!(again.contains("available $6.00") && again.contains("nothing was added"), "{again}");
+    assert!(
+        first.contains("available $6.00") && !first.contains("nothing was added"),
+        "{first}"
+    );
+    assert!(
+        again.contains("available $6.00") && again.contains("nothing was added"),
+        "{again}"
+    );
 }

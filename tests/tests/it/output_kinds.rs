@@ -1,11 +1,14 @@
-//! Models whose outputs are no pictures: whatever the provider calls an output is archived, paid and told, and none is ever opened
-//! as a page.
+//! Models whose outputs are no pictures: whatever the provider calls an output is archived, paid
+//! and told, and none is ever opened as a page.
 
 use fluxgate_emulator::{Faults, OddOutput};
 use fluxgate_tests::Gateway;
 
 fn making(output: OddOutput) -> Faults {
-    Faults { odd_output: Some(output), ..Faults::default() }
+    Faults {
+        odd_output: Some(output),
+        ..Faults::default()
+    }
 }
 
 #[tokio::test]
@@ -15,10 +18,34 @@ async fn every_kind_of_output_is_archived_and_what_a_browser_would_run_is_an_att
     let inputs = tenant.inputs().await;
 
     for (kind, content_type, extension, disposition, provider_type) in [
-        (OddOutput::Glb, "model/gltf-binary", "glb", Some("attachment"), "model/gltf-binary"),
-        (OddOutput::Svg, "image/svg+xml", "svg", Some("attachment"), "image/svg+xml"),
-        (OddOutput::Json, "application/json", "json", Some("attachment"), "application/json"),
-        (OddOutput::Text, "text/plain; charset=utf-8", "txt", Some("attachment"), "text/plain"),
+        (
+            OddOutput::Glb,
+            "model/gltf-binary",
+            "glb",
+            Some("attachment"),
+            "model/gltf-binary",
+        ),
+        (
+            OddOutput::Svg,
+            "image/svg+xml",
+            "svg",
+            Some("attachment"),
+            "image/svg+xml",
+        ),
+        (
+            OddOutput::Json,
+            "application/json",
+            "json",
+            Some("attachment"),
+            "application/json",
+        ),
+        (
+            OddOutput::Text,
+            "text/plain; charset=utf-8",
+            "txt",
+            Some("attachment"),
+            "text/plain",
+        ),
         (
             OddOutput::Safetensors,
             "application/octet-stream",
@@ -26,7 +53,13 @@ async fn every_kind_of_output_is_archived_and_what_a_browser_would_run_is_an_att
             Some("attachment"),
             "application/octet-stream",
         ),
-        (OddOutput::New, "application/octet-stream", "bin", Some("attachment"), "application/x-new"),
+        (
+            OddOutput::New,
+            "application/octet-stream",
+            "bin",
+            Some("attachment"),
+            "application/x-new",
+        ),
         (OddOutput::Mp4, "video/mp4", "mp4", None, "video/mp4"),
         (OddOutput::Mp3, "audio/mpeg", "mp3", None, "audio/mpeg"),
     ] {
@@ -37,16 +70,39 @@ async fn every_kind_of_output_is_archived_and_what_a_browser_would_run_is_an_att
         assert_eq!(prediction["status"], "completed", "{kind:?}: {prediction}");
         let object = &prediction["objects"][0];
         assert_eq!(object["content_type"], content_type, "{kind:?}");
-        assert!(object["s3_uri"].as_str().unwrap().ends_with(&format!("/0.{extension}")), "{object}");
-        let answer = tenant.http().get(prediction["outputs"][0].as_str().unwrap()).send().await.unwrap();
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap());
+        assert!(
+            object["s3_uri"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!("/0.{extension}")),
+            "{object}"
+        );
+        let answer = tenant
+            .http()
+            .get(prediction["outputs"][0].as_str().unwrap())
+            .send()
+            .await
+            .unwrap();
+        let header = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap())
+        };
         assert_eq!(
             (header("content-type"), header("content-disposition")),
             (Some(content_type), disposition),
             "{kind:?}"
         );
-        assert_eq!(header("x-amz-meta-provider-type"), Some(provider_type), "{kind:?}");
+        assert_eq!(
+            header("x-amz-meta-provider-type"),
+            Some(provider_type),
+            "{kind:?}"
+        );
         assert_eq!(header("x-content-type-options"), Some("nosniff"));
     }
-    assert!((tenant.balance_usd().await - 0.36).abs() < 1e-9, "each was paid once");
+    assert!(
+        (tenant.balance_usd().await - 0.36).abs() < 1e-9,
+        "each was paid once"
+    );
 }

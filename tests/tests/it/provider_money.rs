@@ -1,4 +1,5 @@
-//! The provider's money routes, per tenant: its shapes, the tenant's prices, and nothing of what runs cost at the provider.
+//! The provider's money routes, per tenant: its shapes, the tenant's prices, and nothing of what
+//! runs cost at the provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +22,14 @@ async fn provider(gateway: &Gateway, path: &str, body: Option<&Value>) -> Value 
         Some(body) => gateway.http().post(url).json(body),
         None => gateway.http().get(url),
     };
-    request.bearer_auth(gateway.emulator.api_key()).send().await.unwrap().json().await.unwrap()
+    request
+        .bearer_auth(gateway.emulator.api_key())
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }
 
 async fn ours(tenant: &TestTenant, path: &str, body: Option<&Value>) -> Value {
@@ -41,31 +49,59 @@ fn shape(value: &Value) -> Value {
         Value::Number(_) => json!("number"),
         Value::String(_) => json!("string"),
         Value::Array(values) => Value::Array(values.first().map(shape).into_iter().collect()),
-        Value::Object(map) => {
-            map.iter().map(|(name, value)| (name.clone(), shape(value))).collect::<Map<_, _>>().into()
-        }
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| (name.clone(), shape(value)))
+            .collect::<Map<_, _>>()
+            .into(),
     }
 }
 
 async fn set_prices(gateway: &Gateway, tenant: &TestTenant, prices: PriceBook) {
-    let edit = PricesEdit::Replace { book: prices, version: None };
-    let change = PricesChange { edit, allow_under_cost: true, allow_unknown_models: true };
+    let edit = PricesEdit::Replace {
+        book: prices,
+        version: None,
+    };
+    let change = PricesChange {
+        edit,
+        allow_under_cost: true,
+        allow_unknown_models: true,
+    };
     let operator = gateway.server.folder().operator(None);
-    operator.set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
+    operator
+        .set_prices(&tenant.id, &change, &Actor::cli())
+        .await
+        .unwrap();
 }
 
 /// Half as much again for the one model, 5 cents for a run of the other, and no others.
 fn book() -> PriceBook {
-    let markup = Price::Markup { basis_points: 15_000, floor_micro_usd: None, cap_micro_usd: None };
-    let models = [(MODEL, markup), (FLUX_DEV, Price::Fixed { micro_usd: MicroUsd(50_000) })];
+    let markup = Price::Markup {
+        basis_points: 15_000,
+        floor_micro_usd: None,
+        cap_micro_usd: None,
+    };
+    let models = [
+        (MODEL, markup),
+        (
+            FLUX_DEV,
+            Price::Fixed {
+                micro_usd: MicroUsd(50_000),
+            },
+        ),
+    ];
     let models = models.map(|(model, price)| (ModelId::parse(model).unwrap(), price));
-    PriceBook { models: BTreeMap::from(models), unlisted: Unlisted::Refuse }
+    PriceBook {
+        models: BTreeMap::from(models),
+        unlisted: Unlisted::Refuse,
+    }
 }
 
 /// A window of 30 days around now.
 fn around_now() -> Value {
     let day = 86_400_000;
-    let at = |ms: i64| fluxgate_core::time::Timestamp(fluxgate_tests::contract::now().0 + ms).rfc3339();
+    let at =
+        |ms: i64| fluxgate_core::time::Timestamp(fluxgate_tests::contract::now().0 + ms).rfc3339();
     json!({ "start_time": at(-29 * day), "end_time": at(day) })
 }
 
@@ -82,14 +118,24 @@ async fn each_route_answers_in_the_provider_s_shape() {
         ("/api/v3/balance", None),
         ("/api/v3/models", None),
         ("/api/v3/user/usage_stats", Some(&window)),
-        ("/api/v3/billings/search", Some(&json!({ "page": 1, "page_size": 10 }))),
+        (
+            "/api/v3/billings/search",
+            Some(&json!({ "page": 1, "page_size": 10 })),
+        ),
         ("/api/v3/model/pricing", Some(&question)),
         ("/api/v3/model/price", Some(&question)),
     ] {
-        let (told, wanted) = (ours(&tenant, path, body).await, provider(&gateway, path, body).await);
+        let (told, wanted) = (
+            ours(&tenant, path, body).await,
+            provider(&gateway, path, body).await,
+        );
         assert_eq!(shape(&told), shape(&wanted), "{path}");
         // What the provider's command line looks at.
-        assert_eq!((&told["code"], &told["message"]), (&json!(200), &json!("success")), "{path}");
+        assert_eq!(
+            (&told["code"], &told["message"]),
+            (&json!(200), &json!("success")),
+            "{path}"
+        );
     }
 }
 
@@ -112,15 +158,40 @@ async fn a_tenant_sees_its_own_prices_on_every_route_and_never_the_provider_s() 
 
     assert_eq!(answer.headers["fluxgate-price-usd"], "0.12");
     assert_eq!(prediction["charged_usd"], 0.12);
-    assert_eq!(pricing["data"], json!({ "model_id": MODEL, "unit_price": 0.12, "currency": "USD" }));
-    assert_eq!((&price["data"]["price"], &price["data"]["discounted_price"]), (&json!(0.12), &json!(0.12)));
+    assert_eq!(
+        pricing["data"],
+        json!({ "model_id": MODEL, "unit_price": 0.12, "currency": "USD" })
+    );
+    assert_eq!(
+        (&price["data"]["price"], &price["data"]["discounted_price"]),
+        (&json!(0.12), &json!(0.12))
+    );
     assert_eq!(stats["data"]["per_model_usage"][0]["unit_price"], 0.12);
-    assert_eq!(stats["data"]["summary"], json!({ "total_cost": 0.12, "total_requests": 1, "success_requests": 1 }));
-    assert_eq!((&bill["data"]["items"][0]["price"], &bill["data"]["total"]), (&json!(0.12), &json!(1)));
-    let listed: Vec<&Value> = models["data"].as_array().unwrap().iter().map(|model| &model["model_id"]).collect();
+    assert_eq!(
+        stats["data"]["summary"],
+        json!({ "total_cost": 0.12, "total_requests": 1, "success_requests": 1 })
+    );
+    assert_eq!(
+        (&bill["data"]["items"][0]["price"], &bill["data"]["total"]),
+        (&json!(0.12), &json!(1))
+    );
+    let listed: Vec<&Value> = models["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| &model["model_id"])
+        .collect();
     assert_eq!(listed, [MODEL, FLUX_DEV]);
     let timeline = tenant.timeline(&task).await;
-    for told in [&prediction, &pricing, &price, &models, &stats, &bill, &timeline] {
+    for told in [
+        &prediction,
+        &pricing,
+        &price,
+        &models,
+        &stats,
+        &bill,
+        &timeline,
+    ] {
         assert!(!numbers(told).contains(&0.08), "a provider's price: {told}");
     }
 }
@@ -128,7 +199,10 @@ async fn a_tenant_sees_its_own_prices_on_every_route_and_never_the_provider_s() 
 #[tokio::test]
 async fn the_price_of_a_run_follows_its_inputs_unless_it_is_fixed() {
     let gateway = Gateway::start().await;
-    let (at_cost, priced) = (gateway.tenant("at-cost", "1").await, gateway.tenant("priced", "1").await);
+    let (at_cost, priced) = (
+        gateway.tenant("at-cost", "1").await,
+        gateway.tenant("priced", "1").await,
+    );
     set_prices(&gateway, &priced, book()).await;
     let question = json!({ "model_id": FLUX_DEV, "inputs": { "prompt": "x", "num_images": 3 } });
 
@@ -137,7 +211,10 @@ async fn the_price_of_a_run_follows_its_inputs_unless_it_is_fixed() {
     };
 
     assert_eq!(unit_price(&at_cost, &question).await, 0.036);
-    assert_eq!(unit_price(&at_cost, &json!({ "model_id": FLUX_DEV })).await, 0.012);
+    assert_eq!(
+        unit_price(&at_cost, &json!({ "model_id": FLUX_DEV })).await,
+        0.012
+    );
     assert_eq!(unit_price(&priced, &question).await, 0.05);
 }
 
@@ -153,8 +230,14 @@ async fn a_model_that_is_not_allowed_or_not_there_has_no_price() {
         ("nothing", 404, "unknown_model"),
     ] {
         for path in ["/api/v3/model/pricing", "/api/v3/model/price"] {
-            let answer = tenant.post(path, &json!({ "model_id": model, "inputs": {} })).await;
-            assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (status, code), "{model}");
+            let answer = tenant
+                .post(path, &json!({ "model_id": model, "inputs": {} }))
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.text("/error_code").as_str()),
+                (status, code),
+                "{model}"
+            );
         }
     }
     assert_eq!(gateway.emulator.request_count("pricing"), 0);
@@ -163,7 +246,11 @@ async fn a_model_that_is_not_allowed_or_not_there_has_no_price() {
 #[tokio::test]
 async fn a_running_task_is_on_the_bill_as_held() {
     let run_time = Duration::from_secs(600);
-    let gateway = Gateway::with(GatewayOptions { run_time, ..GatewayOptions::default() }).await;
+    let gateway = Gateway::with(GatewayOptions {
+        run_time,
+        ..GatewayOptions::default()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     let task = tenant.submit(&tenant.inputs().await).await;
 
@@ -171,31 +258,47 @@ async fn a_running_task_is_on_the_bill_as_held() {
 
     let item = &bill["data"]["items"][0];
     assert_eq!(item["uuid"], task);
-    assert_eq!(item["order"], json!({ "uuid": task, "state": "pre", "price": 0.08 }));
+    assert_eq!(
+        item["order"],
+        json!({ "uuid": task, "state": "pre", "price": 0.08 })
+    );
     assert!(["created", "processing"].contains(&item["prediction"]["status"].as_str().unwrap()));
 }
 
 #[tokio::test]
 async fn the_bill_is_searched_by_run_time_kind_and_page() {
     let gateway = Gateway::start().await;
-    let (tenant, other) = (gateway.tenant("acme", "1").await, gateway.tenant("other", "1").await);
+    let (tenant, other) = (
+        gateway.tenant("acme", "1").await,
+        gateway.tenant("other", "1").await,
+    );
     let inputs = tenant.inputs().await;
     let mut tasks = Vec::new();
     for _ in 0..3 {
         tasks.push(tenant.submit(&inputs).await);
     }
     let foreign = other.submit(&inputs).await;
-    for (tenant, task) in tasks.iter().map(|task| (&tenant, task)).chain([(&other, &foreign)]) {
+    for (tenant, task) in tasks
+        .iter()
+        .map(|task| (&tenant, task))
+        .chain([(&other, &foreign)])
+    {
         tenant.ended(task).await;
     }
 
     let found = async |query: Value| -> Vec<String> {
         let bill = ours(&tenant, "/api/v3/billings/search", Some(&query)).await;
         let items = bill["data"]["items"].as_array().unwrap().clone();
-        items.iter().map(|item| item["prediction"]["uuid"].as_str().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|item| item["prediction"]["uuid"].as_str().unwrap().to_owned())
+            .collect()
     };
     let created = async |task: &str| -> fluxgate_core::time::Timestamp {
-        let text = tenant.result(task).await["created_at"].as_str().unwrap().to_owned();
+        let text = tenant.result(task).await["created_at"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         fluxgate_core::time::Timestamp::from_rfc3339(&text).unwrap()
     };
     let newest_first = [tasks[2].clone(), tasks[1].clone(), tasks[0].clone()];
@@ -203,14 +306,40 @@ async fn the_bill_is_searched_by_run_time_kind_and_page() {
 
     assert_eq!(found(json!({})).await, newest_first);
     assert_eq!(found(json!({ "sort": "created_at asc" })).await, tasks);
-    assert_eq!(found(json!({ "page": 2, "page_size": 2 })).await, tasks[..1]);
-    assert_eq!(found(json!({ "billing_type": "deduct", "page_size": 1 })).await, tasks[2..]);
-    assert_eq!(found(json!({ "billing_type": "recharge" })).await, Vec::<String>::new());
-    assert_eq!(found(json!({ "prediction_uuids": [tasks[0], foreign, "f".repeat(32), "x"] })).await, tasks[..1]);
-    assert_eq!(found(json!({ "start_time": at.0.to_string(), "end_time": at.rfc3339() })).await, tasks[1..2]);
-    assert_eq!(found(json!({ "end_time": first.0.to_string() })).await, tasks[..1]);
-    let page = ours(&tenant, "/api/v3/billings/search", Some(&json!({ "page": 1, "page_size": 2 }))).await;
-    assert_eq!((&page["data"]["has_more"], &page["data"]["total"]), (&json!(true), &json!(3)));
+    assert_eq!(
+        found(json!({ "page": 2, "page_size": 2 })).await,
+        tasks[..1]
+    );
+    assert_eq!(
+        found(json!({ "billing_type": "deduct", "page_size": 1 })).await,
+        tasks[2..]
+    );
+    assert_eq!(
+        found(json!({ "billing_type": "recharge" })).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        found(json!({ "prediction_uuids": [tasks[0], foreign, "f".repeat(32), "x"] })).await,
+        tasks[..1]
+    );
+    assert_eq!(
+        found(json!({ "start_time": at.0.to_string(), "end_time": at.rfc3339() })).await,
+        tasks[1..2]
+    );
+    assert_eq!(
+        found(json!({ "end_time": first.0.to_string() })).await,
+        tasks[..1]
+    );
+    let page = ours(
+        &tenant,
+        "/api/v3/billings/search",
+        Some(&json!({ "page": 1, "page_size": 2 })),
+    )
+    .await;
+    assert_eq!(
+        (&page["data"]["has_more"], &page["data"]["total"]),
+        (&json!(true), &json!(3))
+    );
 }
 
 #[tokio::test]
@@ -219,23 +348,48 @@ async fn what_is_wrong_with_a_question_is_named() {
     let tenant = gateway.tenant("acme", "1").await;
     let mut long = around_now();
     long["start_time"] = json!("2020-01-01T00:00:00Z");
-    let backwards = json!({ "start_time": "2026-01-02T00:00:00Z", "end_time": "2026-01-01T00:00:00Z" });
+    let backwards =
+        json!({ "start_time": "2026-01-02T00:00:00Z", "end_time": "2026-01-01T00:00:00Z" });
 
     for (path, body, field) in [
         ("/api/v3/user/usage_stats", long, "end_time"),
         ("/api/v3/user/usage_stats", backwards, "end_time"),
-        ("/api/v3/user/usage_stats", json!({ "start_time": "yesterday", "end_time": "today" }), "start_time"),
-        ("/api/v3/billings/search", json!({ "start_time": "yesterday" }), "start_time"),
-        ("/api/v3/billings/search", json!({ "page_size": 101 }), "page_size"),
+        (
+            "/api/v3/user/usage_stats",
+            json!({ "start_time": "yesterday", "end_time": "today" }),
+            "start_time",
+        ),
+        (
+            "/api/v3/billings/search",
+            json!({ "start_time": "yesterday" }),
+            "start_time",
+        ),
+        (
+            "/api/v3/billings/search",
+            json!({ "page_size": 101 }),
+            "page_size",
+        ),
         ("/api/v3/billings/search", json!({ "page": 0 }), "page"),
-        ("/api/v3/billings/search", json!({ "prediction_uuids": vec!["x"; 101] }), "prediction_uuids"),
+        (
+            "/api/v3/billings/search",
+            json!({ "prediction_uuids": vec!["x"; 101] }),
+            "prediction_uuids",
+        ),
     ] {
         let answer = tenant.post(path, &body).await;
-        assert_eq!((answer.status.as_u16(), &answer.body["code"]), (400, &json!(400)), "{body}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["code"]),
+            (400, &json!(400)),
+            "{body}"
+        );
         assert_eq!(answer.text("/field"), field, "{body}: {:?}", answer.body);
     }
-    let longest = json!({ "start_time": "2020-01-01T00:00:00Z", "end_time": "2020-02-01T00:00:00Z" });
-    assert_eq!(ours(&tenant, "/api/v3/user/usage_stats", Some(&longest)).await["data"]["daily_usage"], json!([]));
+    let longest =
+        json!({ "start_time": "2020-01-01T00:00:00Z", "end_time": "2020-02-01T00:00:00Z" });
+    assert_eq!(
+        ours(&tenant, "/api/v3/user/usage_stats", Some(&longest)).await["data"]["daily_usage"],
+        json!([])
+    );
 }
 
 #[tokio::test]
@@ -245,10 +399,23 @@ async fn a_token_without_the_scope_sees_no_money() {
     let folder = gateway.server.folder();
     let mut trust = folder.store.get(&tenant.id).await.unwrap().trust;
     // The local issuer's tokens have no claim for scopes; their subject serves as one.
-    let words = BTreeMap::from([("local:acme".to_owned(), BTreeSet::from([Scope::Submit, Scope::Read]))]);
-    trust[0].scopes = Some(ScopeMapping { claim: "sub".to_owned(), words });
-    let change = TenantChange { trust: Some(trust), ..TenantChange::default() };
-    folder.operator(None).change(&tenant.id, change, &Actor::cli()).await.unwrap();
+    let words = BTreeMap::from([(
+        "local:acme".to_owned(),
+        BTreeSet::from([Scope::Submit, Scope::Read]),
+    )]);
+    trust[0].scopes = Some(ScopeMapping {
+        claim: "sub".to_owned(),
+        words,
+    });
+    let change = TenantChange {
+        trust: Some(trust),
+        ..TenantChange::default()
+    };
+    folder
+        .operator(None)
+        .change(&tenant.id, change, &Actor::cli())
+        .await
+        .unwrap();
 
     let question = json!({ "model_id": MODEL });
     for (path, body) in [
@@ -264,7 +431,11 @@ async fn a_token_without_the_scope_sees_no_money() {
             None => tenant.get(path).await,
         };
         assert_eq!(answer.status, 403, "{path}");
-        assert!(answer.body.to_string().contains("'billing'"), "{path}: {:?}", answer.body);
+        assert!(
+            answer.body.to_string().contains("'billing'"),
+            "{path}: {:?}",
+            answer.body
+        );
     }
     assert_eq!(tenant.get("/api/v3/models").await.status, 200);
 }

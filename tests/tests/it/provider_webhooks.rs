@@ -1,4 +1,5 @@
-//! What the provider sends: who signs it well and writes it badly hears that it is at fault, and is not asked to send it again.
+//! What the provider sends: who signs it well and writes it badly hears that it is at fault, and is
+//! not asked to send it again.
 
 use fluxgate_core::id::TaskId;
 use fluxgate_core::port::{Clock as _, SystemClock};
@@ -12,16 +13,28 @@ async fn send(gateway: &Gateway, tenant: &TestTenant, task: &str, body: &str) ->
     let path = capability.hook_path(&tenant.id, &TaskId::parse(task).unwrap());
     let secret = Secret::new(gateway.emulator.webhook_secret());
     let signed = v3::sign(&secret, "msg_1", SystemClock.now(), body.as_bytes());
-    let request = gateway.http().post(gateway.url(&path)).header("webhook-id", &signed.id);
+    let request = gateway
+        .http()
+        .post(gateway.url(&path))
+        .header("webhook-id", &signed.id);
     let request = request.header("webhook-timestamp", signed.timestamp.to_string());
-    request.header("webhook-signature", &signed.signature).body(body.to_owned()).send().await.unwrap()
+    request
+        .header("webhook-signature", &signed.signature)
+        .body(body.to_owned())
+        .send()
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_signed_webhook_that_cannot_be_read_is_400_and_changes_nothing() {
     // Nothing else tells of the run meanwhile.
     let run_time = std::time::Duration::from_secs(600);
-    let gateway = Gateway::with(GatewayOptions { run_time, ..GatewayOptions::default() }).await;
+    let gateway = Gateway::with(GatewayOptions {
+        run_time,
+        ..GatewayOptions::default()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     let task = tenant.submit(&tenant.inputs().await).await;
     let unreadable = [
@@ -45,6 +58,9 @@ async fn a_signed_webhook_that_cannot_be_read_is_400_and_changes_nothing() {
     assert_eq!(tenant.result(&task).await["status"], "processing");
     let run = gateway.emulator.runs()[0].id.clone();
     let readable = format!(r#"{{"id":"{run}","status":"failed","error":"x"}}"#);
-    assert_eq!(send(&gateway, &tenant, &task, &readable).await.status(), 200);
+    assert_eq!(
+        send(&gateway, &tenant, &task, &readable).await.status(),
+        200
+    );
     assert_eq!(tenant.ended(&task).await["status"], "failed");
 }

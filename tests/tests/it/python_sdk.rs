@@ -27,15 +27,42 @@ async fn run_and_upload_of_the_provider_s_python_sdk_work_unchanged() {
     std::fs::write(&photo, fluxgate_emulator::DEMO_PHOTO).unwrap();
     let listen = free_address().to_string();
     let base_url = format!("http://{listen}");
-    let args = ["--data", &data, "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--provider", "emulator"];
+    let args = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+        "--provider",
+        "emulator",
+    ];
     let _process = FluxgateProcess::serve(&args, &[], &base_url).await;
-    assert!(process::run(&["tenants", "add", "acme", "--data", &data]).status.success());
-    let token = String::from_utf8(process::run(&["token", "acme", "--data", &data]).stdout).unwrap();
+    assert!(
+        process::run(&["tenants", "add", "acme", "--data", &data])
+            .status
+            .success()
+    );
+    let token =
+        String::from_utf8(process::run(&["token", "acme", "--data", &data]).stdout).unwrap();
 
-    let python = std::env::var("TEST_PYTHON").expect("tests/run installs the SDK and names its Python");
-    let output =
-        Command::new(python).args(["-c", SCRIPT, token.trim(), &base_url, photo.to_str().unwrap()]).output().unwrap();
+    let python =
+        std::env::var("TEST_PYTHON").expect("tests/run installs the SDK and names its Python");
+    let output = Command::new(python)
+        .args([
+            "-c",
+            SCRIPT,
+            token.trim(),
+            &base_url,
+            photo.to_str().unwrap(),
+        ])
+        .output()
+        .unwrap();
 
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("ok "));
 }

@@ -1,4 +1,5 @@
-//! What is SQS's alone: messages as they lie on the queue, delays over its limit, its own redrives, a Lambda's batches.
+//! What is SQS's alone: messages as they lie on the queue, delays over its limit, its own redrives,
+//! a Lambda's batches.
 
 use std::sync::Arc;
 
@@ -29,7 +30,12 @@ impl Bed {
         let ministack = Ministack::start().await;
         let mut settings = ministack.queues().await;
         adjust(&mut settings);
-        Self { queue: queue(&ministack, &settings), sqs: ministack.aws().sqs(), settings, ministack }
+        Self {
+            queue: queue(&ministack, &settings),
+            sqs: ministack.aws().sqs(),
+            settings,
+            ministack,
+        }
     }
 
     async fn start() -> Self {
@@ -41,7 +47,13 @@ impl Bed {
     }
 
     async fn send_after(&self, job: &Job, after_ms: u64) {
-        self.queue.send(&[Delayed { job: job.clone(), after_ms }]).await.unwrap();
+        self.queue
+            .send(&[Delayed {
+                job: job.clone(),
+                after_ms,
+            }])
+            .await
+            .unwrap();
     }
 
     async fn receive(&self, lane: Lane) -> Vec<Lease> {
@@ -53,7 +65,11 @@ impl Bed {
     }
 
     async fn is_empty(&self, lane: Lane) -> bool {
-        self.queue.receive(lane, 10, LEASE_MS).await.unwrap().is_empty()
+        self.queue
+            .receive(lane, 10, LEASE_MS)
+            .await
+            .unwrap()
+            .is_empty()
     }
 
     fn archive_url(&self) -> &str {
@@ -64,22 +80,37 @@ impl Bed {
         self.settings.dead_letters.archive.as_deref().unwrap()
     }
 
-    /// What lies on a queue, with all that SQS tells of it; nothing stays in hand. Waits for what is delayed, rather than looking
-    /// again and again: each look counts as a receive.
+    /// What lies on a queue, with all that SQS tells of it; nothing stays in hand. Waits for what
+    /// is delayed, rather than looking again and again: each look counts as a receive.
     async fn messages(&self, url: &str) -> Vec<Message> {
-        let receive = self.sqs.receive_message().queue_url(url).max_number_of_messages(10);
+        let receive = self
+            .sqs
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(10);
         let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
-        let receive = receive.message_attribute_names("All").visibility_timeout(0).wait_time_seconds(5);
+        let receive = receive
+            .message_attribute_names("All")
+            .visibility_timeout(0)
+            .wait_time_seconds(5);
         receive.send().await.unwrap().messages.unwrap_or_default()
     }
 }
 
 fn queue(ministack: &Ministack, settings: &SqsSettings) -> SqsQueue {
-    SqsQueue::new(ministack.aws().sqs(), settings.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy))
+    SqsQueue::new(
+        ministack.aws().sqs(),
+        settings.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    )
 }
 
 fn archive(tenant: &TenantId) -> Job {
-    Job::Archive { tenant: tenant.clone(), task: fresh_task_id() }
+    Job::Archive {
+        tenant: tenant.clone(),
+        task: fresh_task_id(),
+    }
 }
 
 #[tokio::test]
@@ -87,12 +118,19 @@ async fn a_message_names_its_tenant_as_its_group() {
     let bed = Bed::start().await;
     let (one, two) = (fresh_tenant(), fresh_tenant());
     bed.send(&archive(&one)).await;
-    let batch: Vec<Delayed> = (0..2).map(|_| Delayed { job: archive(&two), after_ms: 0 }).collect();
+    let batch: Vec<Delayed> = (0..2)
+        .map(|_| Delayed {
+            job: archive(&two),
+            after_ms: 0,
+        })
+        .collect();
     bed.queue.send(&batch).await.unwrap();
 
     let messages = bed.messages(bed.archive_url()).await;
 
-    let group = |message: &Message| message.attributes().unwrap()[&MessageSystemAttributeName::MessageGroupId].clone();
+    let group = |message: &Message| {
+        message.attributes().unwrap()[&MessageSystemAttributeName::MessageGroupId].clone()
+    };
     let groups: Vec<String> = messages.iter().map(group).collect();
     assert_eq!(groups, [one.as_str(), two.as_str(), two.as_str()]);
 }
@@ -102,13 +140,27 @@ async fn a_message_names_its_tenant_as_its_group() {
 async fn the_first_look_of_a_watch_has_no_group_and_the_later_ones_have() {
     let bed = Bed::start().await;
     let (tenant, task) = (fresh_tenant(), fresh_task_id());
-    let watch = |round| Delayed { job: Job::Watch { tenant: tenant.clone(), task: task.clone(), round }, after_ms: 0 };
+    let watch = |round| Delayed {
+        job: Job::Watch {
+            tenant: tenant.clone(),
+            task: task.clone(),
+            round,
+        },
+        after_ms: 0,
+    };
     bed.queue.send(&[watch(0)]).await.unwrap();
     bed.queue.send(&[watch(1), watch(0)]).await.unwrap();
 
-    let messages = bed.messages(bed.settings.queues.watch.as_deref().unwrap()).await;
+    let messages = bed
+        .messages(bed.settings.queues.watch.as_deref().unwrap())
+        .await;
 
-    let group = |message: &Message| message.attributes()?.get(&MessageSystemAttributeName::MessageGroupId).cloned();
+    let group = |message: &Message| {
+        message
+            .attributes()?
+            .get(&MessageSystemAttributeName::MessageGroupId)
+            .cloned()
+    };
     let groups: Vec<Option<String>> = messages.iter().map(group).collect();
     assert_eq!(groups, [None, Some(tenant.to_string()), None]);
 }
@@ -118,14 +170,34 @@ async fn more_jobs_than_one_call_takes_are_all_sent() {
     let bed = Bed::start().await;
     let tenant = fresh_tenant();
     let mut jobs: Vec<Job> = (0..25).map(|_| archive(&tenant)).collect();
-    jobs.push(Job::Watch { tenant: tenant.clone(), task: fresh_task_id(), round: 0 });
-    let delayed: Vec<Delayed> = jobs.iter().map(|job| Delayed { job: job.clone(), after_ms: 0 }).collect();
+    jobs.push(Job::Watch {
+        tenant: tenant.clone(),
+        task: fresh_task_id(),
+        round: 0,
+    });
+    let delayed: Vec<Delayed> = jobs
+        .iter()
+        .map(|job| Delayed {
+            job: job.clone(),
+            after_ms: 0,
+        })
+        .collect();
 
     bed.queue.send(&delayed).await.unwrap();
 
-    let mut received: Vec<Job> = bed.receive(Lane::Watch).await.into_iter().map(|lease| lease.job).collect();
+    let mut received: Vec<Job> = bed
+        .receive(Lane::Watch)
+        .await
+        .into_iter()
+        .map(|lease| lease.job)
+        .collect();
     while received.len() < jobs.len() {
-        received.extend(bed.receive(Lane::Archive).await.into_iter().map(|lease| lease.job));
+        received.extend(
+            bed.receive(Lane::Archive)
+                .await
+                .into_iter()
+                .map(|lease| lease.job),
+        );
     }
     assert!(jobs.iter().all(|job| received.contains(job)));
     assert!(bed.is_empty(Lane::Archive).await);
@@ -140,7 +212,11 @@ async fn a_job_due_later_than_a_delay_reaches_is_sent_again_until_its_time() {
     let first_seen = bed.messages(bed.archive_url()).await.remove(0);
     let received = bed.receive(Lane::Archive).await;
 
-    assert!(first_seen.body().unwrap().contains(r#""due":"#), "{:?}", first_seen.body());
+    assert!(
+        first_seen.body().unwrap().contains(r#""due":"#),
+        "{:?}",
+        first_seen.body()
+    );
     assert_eq!((received.len(), &received[0].job), (1, &job));
     assert!(now().since_ms(sent) >= 2_500);
     bed.queue.ack(&received[0]).await.unwrap();
@@ -151,7 +227,13 @@ async fn a_job_due_later_than_a_delay_reaches_is_sent_again_until_its_time() {
 async fn a_message_that_is_no_job_becomes_a_dead_letter_with_its_reason_and_the_rest_goes_on() {
     let bed = Bed::start().await;
     let job = archive(&fresh_tenant());
-    bed.sqs.send_message().queue_url(bed.archive_url()).message_body("{\"v\":7}").send().await.unwrap();
+    bed.sqs
+        .send_message()
+        .queue_url(bed.archive_url())
+        .message_body("{\"v\":7}")
+        .send()
+        .await
+        .unwrap();
     bed.send(&job).await;
 
     let received = bed.receive(Lane::Archive).await;
@@ -159,7 +241,9 @@ async fn a_message_that_is_no_job_becomes_a_dead_letter_with_its_reason_and_the_
     assert_eq!((received.len(), &received[0].job), (1, &job));
     let dead = bed.messages(bed.archive_dead_url()).await;
     assert_eq!((dead.len(), dead[0].body()), (1, Some("{\"v\":7}")));
-    let reason = dead[0].message_attributes().unwrap()["reason"].string_value().unwrap();
+    let reason = dead[0].message_attributes().unwrap()["reason"]
+        .string_value()
+        .unwrap();
     assert!(reason.contains("version 7"), "{reason}");
     assert_eq!(bed.queue.dead_letters(Lane::Archive).await.unwrap(), []);
 }
@@ -169,7 +253,10 @@ async fn what_sqs_itself_redrives_is_a_dead_letter_and_listing_leaves_it_there()
     let bed = Bed::start().await;
     let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:archive-dead","maxReceiveCount":1}"#;
     let set = bed.sqs.set_queue_attributes().queue_url(bed.archive_url());
-    set.attributes(QueueAttributeName::RedrivePolicy, redrive).send().await.unwrap();
+    set.attributes(QueueAttributeName::RedrivePolicy, redrive)
+        .send()
+        .await
+        .unwrap();
     let job = archive(&fresh_tenant());
     bed.send(&job).await;
 
@@ -182,8 +269,14 @@ async fn what_sqs_itself_redrives_is_a_dead_letter_and_listing_leaves_it_there()
     })
     .await;
 
-    assert_eq!((&letters[0].job, letters[0].reason.as_str()), (&job, "received too often"));
-    assert_eq!(bed.queue.dead_letters(Lane::Archive).await.unwrap(), letters);
+    assert_eq!(
+        (&letters[0].job, letters[0].reason.as_str()),
+        (&job, "received too often")
+    );
+    assert_eq!(
+        bed.queue.dead_letters(Lane::Archive).await.unwrap(),
+        letters
+    );
 }
 
 #[tokio::test]
@@ -215,8 +308,20 @@ async fn a_watch_whose_task_is_over_does_not_go_on_and_other_jobs_do() {
     let bed = Bed::start().await;
     let queue = queue(&bed.ministack, &bed.settings).with_over_tasks(Arc::new(EveryTaskIsOver));
     let (tenant, task) = (fresh_tenant(), fresh_task_id());
-    let wake = Job::Wake { tenant: tenant.clone(), task: task.clone(), version: 3, round: 0 };
-    for job in [&Job::Watch { tenant, task, round: 0 }, &wake] {
+    let wake = Job::Wake {
+        tenant: tenant.clone(),
+        task: task.clone(),
+        version: 3,
+        round: 0,
+    };
+    for job in [
+        &Job::Watch {
+            tenant,
+            task,
+            round: 0,
+        },
+        &wake,
+    ] {
         bed.send(job).await;
     }
 
@@ -234,33 +339,76 @@ async fn a_batch_s_record_is_left_to_its_runtime_and_what_comes_next_is_sent() {
     bed.send(&archive(&fresh_tenant())).await;
     let message = bed.messages(bed.archive_url()).await.remove(0);
 
-    let lease = bed.queue.accept(Lane::Archive, record(&message)).await.unwrap().expect("it is due");
-    bed.queue.fail(&lease, 0, "the bucket is gone", 3).await.unwrap();
+    let lease = bed
+        .queue
+        .accept(Lane::Archive, record(&message))
+        .await
+        .unwrap()
+        .expect("it is due");
+    bed.queue
+        .fail(&lease, 0, "the bucket is gone", 3)
+        .await
+        .unwrap();
     bed.queue.ack(&lease).await.unwrap();
 
     let left = bed.messages(bed.archive_url()).await;
-    assert_eq!((left.len(), left[0].message_id()), (2, message.message_id()));
-    let next = bed.queue.accept(Lane::Archive, record(&left[1])).await.unwrap().expect("it is due");
+    assert_eq!(
+        (left.len(), left[0].message_id()),
+        (2, message.message_id())
+    );
+    let next = bed
+        .queue
+        .accept(Lane::Archive, record(&left[1]))
+        .await
+        .unwrap()
+        .expect("it is due");
     assert_eq!((&next.job, next.failures), (&lease.job, 1));
 }
 
 #[tokio::test]
 async fn a_batch_s_records_that_are_early_or_no_jobs_count_as_done() {
-    let early = |settings: &mut SqsSettings| (settings.delay_max_s, settings.removal) = (1, Removal::ByRuntime);
+    let early = |settings: &mut SqsSettings| {
+        (settings.delay_max_s, settings.removal) = (1, Removal::ByRuntime)
+    };
     let bed = Bed::with(early).await;
     bed.send_after(&archive(&fresh_tenant()), 30_000).await;
     let message = bed.messages(bed.archive_url()).await.remove(0);
-    let nonsense = Record { body: "nonsense".to_owned(), ..record(&message) };
+    let nonsense = Record {
+        body: "nonsense".to_owned(),
+        ..record(&message)
+    };
 
-    assert_eq!(bed.queue.accept(Lane::Archive, record(&message)).await.unwrap(), None);
-    assert_eq!(bed.queue.accept(Lane::Archive, nonsense).await.unwrap(), None);
-    assert_eq!(bed.queue.accept(Lane::Notify, record(&message)).await.unwrap(), None);
+    assert_eq!(
+        bed.queue
+            .accept(Lane::Archive, record(&message))
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        bed.queue.accept(Lane::Archive, nonsense).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        bed.queue
+            .accept(Lane::Notify, record(&message))
+            .await
+            .unwrap(),
+        None
+    );
 
     let delete = bed.sqs.delete_message().queue_url(bed.archive_url());
     let newest = bed.messages(bed.archive_url()).await.remove(0);
-    delete.receipt_handle(newest.receipt_handle().unwrap()).send().await.unwrap();
+    delete
+        .receipt_handle(newest.receipt_handle().unwrap())
+        .send()
+        .await
+        .unwrap();
     let sent_again = bed.messages(bed.archive_url()).await;
-    assert_eq!((sent_again.len(), sent_again[0].body()), (1, message.body()));
+    assert_eq!(
+        (sent_again.len(), sent_again[0].body()),
+        (1, message.body())
+    );
     assert_eq!(bed.messages(bed.archive_dead_url()).await.len(), 1);
     assert_eq!(bed.queue.dead_letters(Lane::Notify).await.unwrap().len(), 1);
 }
@@ -276,17 +424,47 @@ fn record(message: &Message) -> Record {
 #[tokio::test]
 async fn a_queue_that_was_not_given_or_is_not_there_is_named() {
     let bed = Bed::with(|settings| {
-        let missing = settings.queues.notify.as_ref().map(|url| format!("{url}-of-nobody"));
-        settings.queues = QueueUrls { notify: missing, ..QueueUrls::default() };
+        let missing = settings
+            .queues
+            .notify
+            .as_ref()
+            .map(|url| format!("{url}-of-nobody"));
+        settings.queues = QueueUrls {
+            notify: missing,
+            ..QueueUrls::default()
+        };
     })
     .await;
 
-    let not_given = bed.queue.receive(Lane::Archive, 1, LEASE_MS).await.unwrap_err();
-    let missing = bed.queue.receive(Lane::Notify, 1, LEASE_MS).await.unwrap_err();
+    let not_given = bed
+        .queue
+        .receive(Lane::Archive, 1, LEASE_MS)
+        .await
+        .unwrap_err();
+    let missing = bed
+        .queue
+        .receive(Lane::Notify, 1, LEASE_MS)
+        .await
+        .unwrap_err();
 
     assert_eq!(not_given.kind, Kind::Internal);
-    assert!(not_given.message.contains("the archive queue"), "{not_given}");
-    assert_eq!((missing.kind, missing.code), (Kind::Unavailable, "queue_unavailable"));
-    assert!(missing.message.contains("the notify queue 'notify-of-nobody' does not exist"), "{missing}");
-    assert!(missing.with_causes().contains("status 400"), "{}", missing.with_causes());
+    assert!(
+        not_given.message.contains("the archive queue"),
+        "{not_given}"
+    );
+    assert_eq!(
+        (missing.kind, missing.code),
+        (Kind::Unavailable, "queue_unavailable")
+    );
+    assert!(
+        missing
+            .message
+            .contains("the notify queue 'notify-of-nobody' does not exist"),
+        "{missing}"
+    );
+    assert!(
+        missing.with_causes().contains("status 400"),
+        "{}",
+        missing.with_causes()
+    );
 }

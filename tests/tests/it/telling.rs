@@ -1,4 +1,5 @@
-//! Telling never keeps an end from being written: what is in its way delays the events, and nothing else.
+//! Telling never keeps an end from being written: what is in its way delays the events, and nothing
+//! else.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
@@ -50,12 +51,22 @@ async fn an_endpoint_that_cannot_be_read_keeps_nobody_else_s_event() {
         .unwrap();
     let task = stores.admitted(&tenant).await;
 
-    Roles::over(&stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&stores)
+        .receiver()
+        .apply_signal(&tenant, &task.id, run_failed())
+        .await
+        .unwrap();
 
     let (ended, told) = stores.told(&task).await;
     assert_eq!((ended.state, ended.untold), (State::Failed, false));
     let (pending, held) = (DeliveryState::Pending, DeliveryState::Held);
-    assert_eq!(told, [(Target::Endpoint(good.id), pending), (Target::Endpoint(unreadable_id()), held)]);
+    assert_eq!(
+        told,
+        [
+            (Target::Endpoint(good.id), pending),
+            (Target::Endpoint(unreadable_id()), held)
+        ]
+    );
     stores.assert_released(&tenant).await;
 }
 
@@ -65,16 +76,29 @@ async fn on_dynamodb_too_an_endpoint_that_cannot_be_read_keeps_nobody_else_s_eve
     let tenant = bed.stores.funded(1).await;
     let good = bed.stores.endpoint(&tenant).await.unwrap();
     let text = |text: String| AttributeValue::S(text);
-    let (pk, sk) = (format!("T#{tenant}"), format!("ENDPOINT#{}", unreadable_id()));
+    let (pk, sk) = (
+        format!("T#{tenant}"),
+        format!("ENDPOINT#{}", unreadable_id()),
+    );
     bed.put_raw([("pk", text(pk)), ("sk", text(sk))]).await;
     let task = bed.stores.admitted(&tenant).await;
 
-    Roles::over(&bed.stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&bed.stores)
+        .receiver()
+        .apply_signal(&tenant, &task.id, run_failed())
+        .await
+        .unwrap();
 
     let (ended, told) = bed.stores.told(&task).await;
     assert_eq!((ended.state, ended.untold), (State::Failed, false));
     let (pending, held) = (DeliveryState::Pending, DeliveryState::Held);
-    assert_eq!(told, [(Target::Endpoint(good.id), pending), (Target::Endpoint(unreadable_id()), held)]);
+    assert_eq!(
+        told,
+        [
+            (Target::Endpoint(good.id), pending),
+            (Target::Endpoint(unreadable_id()), held)
+        ]
+    );
     bed.stores.assert_released(&tenant).await;
 }
 
@@ -94,17 +118,33 @@ async fn a_delivery_that_cannot_be_written_with_the_end_follows_by_the_watch() {
         .unwrap();
     let roles = Roles::over(&stores);
 
-    roles.receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    roles
+        .receiver()
+        .apply_signal(&tenant, &task.id, run_failed())
+        .await
+        .unwrap();
     let ended = untold(&stores, &task).await;
     // As long as it is there, nothing is told, and nothing is lost.
     roles.work(&watch(&task)).await.unwrap();
     assert_eq!(untold(&stores, &task).await, ended);
-    connection.execute("DELETE FROM deliveries WHERE id = ?1", params![taken]).unwrap();
+    connection
+        .execute("DELETE FROM deliveries WHERE id = ?1", params![taken])
+        .unwrap();
     roles.work(&watch(&task)).await.unwrap();
 
     let (told, places) = stores.told(&task).await;
-    assert_eq!(told, Task { untold: false, version: ended.version + 1, ..ended });
-    assert_eq!(places, [(Target::Endpoint(endpoint.id), DeliveryState::Pending)]);
+    assert_eq!(
+        told,
+        Task {
+            untold: false,
+            version: ended.version + 1,
+            ..ended
+        }
+    );
+    assert_eq!(
+        places,
+        [(Target::Endpoint(endpoint.id), DeliveryState::Pending)]
+    );
     stores.assert_released(&tenant).await;
 }
 
@@ -119,48 +159,115 @@ async fn endpoints_that_cannot_be_listed_are_told_by_the_watch() {
 
     // As often as the SDK asks.
     bed.faulty.next("Query", [Fault::AnswerLost; 3]);
-    roles.receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    roles
+        .receiver()
+        .apply_signal(&tenant, &task.id, run_failed())
+        .await
+        .unwrap();
     assert_eq!(bed.faulty.left(), 0);
     let ended = untold(&bed.stores, &task).await;
-    assert!(!over.is_over(&tenant, &task.id).await.unwrap(), "its watch would die");
+    assert!(
+        !over.is_over(&tenant, &task.id).await.unwrap(),
+        "its watch would die"
+    );
     roles.work(&watch(&task)).await.unwrap();
 
     let (told, places) = bed.stores.told(&task).await;
-    assert_eq!(told, Task { untold: false, version: ended.version + 1, ..ended });
-    assert_eq!(places, [(Target::Endpoint(endpoint.id), DeliveryState::Pending)]);
-    assert!(!over.is_over(&tenant, &task.id).await.unwrap(), "nobody has tried its delivery");
-    let delivery = bed.stores.deliveries.of_task(&told).await.unwrap().remove(0);
-    let attempt = Attempt { at: now(), duration_ms: 3, status: Some(204), error: None };
-    bed.stores.deliveries.update(&delivery.attempted(attempt, DeliveryState::Delivered)).await.unwrap();
+    assert_eq!(
+        told,
+        Task {
+            untold: false,
+            version: ended.version + 1,
+            ..ended
+        }
+    );
+    assert_eq!(
+        places,
+        [(Target::Endpoint(endpoint.id), DeliveryState::Pending)]
+    );
+    assert!(
+        !over.is_over(&tenant, &task.id).await.unwrap(),
+        "nobody has tried its delivery"
+    );
+    let delivery = bed
+        .stores
+        .deliveries
+        .of_task(&told)
+        .await
+        .unwrap()
+        .remove(0);
+    let attempt = Attempt {
+        at: now(),
+        duration_ms: 3,
+        status: Some(204),
+        error: None,
+    };
+    bed.stores
+        .deliveries
+        .update(&delivery.attempted(attempt, DeliveryState::Delivered))
+        .await
+        .unwrap();
     assert!(over.is_over(&tenant, &task.id).await.unwrap());
     bed.stores.assert_released(&tenant).await;
 }
 
-/// A release whose ids went no further than 99 wrote lists in which the last id is there several times.
+/// A release whose ids went no further than 99 wrote lists in which the last id is there several
+/// times.
 #[tokio::test]
 async fn a_task_whose_deliveries_share_an_id_is_over_once_each_id_was_tried() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let task = bed.stores.admitted(&tenant).await;
-    Roles::over(&bed.stores).receiver().apply_signal(&tenant, &task.id, run_failed()).await.unwrap();
+    Roles::over(&bed.stores)
+        .receiver()
+        .apply_signal(&tenant, &task.id, run_failed())
+        .await
+        .unwrap();
     let number = |number: i64| AttributeValue::N(number.to_string());
     let shared = |endpoint: char| {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let endpoint = text(&endpoint.to_string().repeat(32));
-        AttributeValue::L(vec![number(99), endpoint, text("task.failed"), text("pending"), number(now().0)])
+        AttributeValue::L(vec![
+            number(99),
+            endpoint,
+            text("task.failed"),
+            text("pending"),
+            number(now().0),
+        ])
     };
     let text = |text: String| AttributeValue::S(text);
-    let update = bed.ministack.aws().dynamodb().update_item().table_name(TABLE);
-    let update = update.key("pk", text(format!("T#{tenant}"))).key("sk", text(format!("TASK#{}", task.id)));
+    let update = bed
+        .ministack
+        .aws()
+        .dynamodb()
+        .update_item()
+        .table_name(TABLE);
+    let update = update
+        .key("pk", text(format!("T#{tenant}")))
+        .key("sk", text(format!("TASK#{}", task.id)));
     let update = update.update_expression("SET deliveries = :shared");
     let shared = AttributeValue::L(vec![shared('a'), shared('b')]);
-    update.expression_attribute_values(":shared", shared).send().await.unwrap();
+    update
+        .expression_attribute_values(":shared", shared)
+        .send()
+        .await
+        .unwrap();
     let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
 
     assert!(!over.is_over(&tenant, &task.id).await.unwrap());
     let (ended, _) = bed.stores.told(&task).await;
-    let delivery = bed.stores.deliveries.of_task(&ended).await.unwrap().remove(0);
-    bed.stores.deliveries.update(&delivery.moved(DeliveryState::Exhausted)).await.unwrap();
+    let delivery = bed
+        .stores
+        .deliveries
+        .of_task(&ended)
+        .await
+        .unwrap()
+        .remove(0);
+    bed.stores
+        .deliveries
+        .update(&delivery.moved(DeliveryState::Exhausted))
+        .await
+        .unwrap();
 
     assert!(over.is_over(&tenant, &task.id).await.unwrap());
 }

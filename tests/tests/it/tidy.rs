@@ -8,7 +8,10 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LAMBDA_MAIN_LINES_MAX: usize = 40;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -36,17 +39,38 @@ fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
 fn no_file_and_no_function_is_over_its_cap() {
     for (path, text) in sources() {
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines.len() <= FILE_LINES_MAX, "{} has {} lines", path.display(), lines.len());
-        if path.file_name().is_some_and(|name| name == "main.rs") && path.starts_with(root().join("functions")) {
-            assert!(lines.len() <= LAMBDA_MAIN_LINES_MAX, "{} has {} lines", path.display(), lines.len());
+        assert!(
+            lines.len() <= FILE_LINES_MAX,
+            "{} has {} lines",
+            path.display(),
+            lines.len()
+        );
+        if path.file_name().is_some_and(|name| name == "main.rs")
+            && path.starts_with(root().join("functions"))
+        {
+            assert!(
+                lines.len() <= LAMBDA_MAIN_LINES_MAX,
+                "{} has {} lines",
+                path.display(),
+                lines.len()
+            );
         }
-        for (start, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
+        for (start, line) in lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| is_function(line))
+        {
             let indent = line.len() - line.trim_start().len();
-            let end = lines[start..]
-                .iter()
-                .position(|line| line.len() > indent && line[..=indent] == *format!("{}}}", " ".repeat(indent)));
+            let end = lines[start..].iter().position(|line| {
+                line.len() > indent && line[..=indent] == *format!("{}}}", " ".repeat(indent))
+            });
             let length = end.map_or(1, |end| end + 1);
-            assert!(length <= FUNCTION_LINES_MAX, "{}:{} has {length} lines", path.display(), start + 1);
+            assert!(
+                length <= FUNCTION_LINES_MAX,
+                "{}:{} has {length} lines",
+                path.display(),
+                start + 1
+            );
         }
     }
 }
@@ -55,7 +79,11 @@ fn is_function(line: &str) -> bool {
     let text = line.trim_start();
     let text = text
         .strip_prefix("pub ")
-        .or_else(|| text.split_once(") ").map(|(_, rest)| rest).filter(|_| text.starts_with("pub(")))
+        .or_else(|| {
+            text.split_once(") ")
+                .map(|(_, rest)| rest)
+                .filter(|_| text.starts_with("pub("))
+        })
         .unwrap_or(text);
     text.starts_with("fn ") || text.starts_with("async fn ") || text.starts_with("const fn ")
 }
@@ -63,7 +91,11 @@ fn is_function(line: &str) -> bool {
 #[test]
 fn every_source_file_says_what_it_is_for() {
     for (path, text) in sources() {
-        assert!(text.starts_with("//! "), "{} has no module doc", path.display());
+        assert!(
+            text.starts_with("//! "),
+            "{} has no module doc",
+            path.display()
+        );
     }
 }
 
@@ -78,7 +110,11 @@ fn nothing_is_left_unfinished_or_ignored() {
     ];
     for (path, text) in sources() {
         for word in &forbidden {
-            assert!(!text.contains(word.as_str()), "{} contains {word}", path.display());
+            assert!(
+                !text.contains(word.as_str()),
+                "{} contains {word}",
+                path.display()
+            );
         }
     }
 }
@@ -86,45 +122,89 @@ fn nothing_is_left_unfinished_or_ignored() {
 #[test]
 fn the_core_does_no_io_and_reads_no_environment() {
     let clock = root().join("shared/core/src/port/clock.rs");
-    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with(root().join("shared/core/src"))) {
-        for word in
-            ["std::fs", "std::net::Tcp", "std::env", "std::thread", "tokio::", "reqwest::", "Instant::now", "rand::"]
-        {
+    for (path, text) in sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(root().join("shared/core/src")))
+    {
+        for word in [
+            "std::fs",
+            "std::net::Tcp",
+            "std::env",
+            "std::thread",
+            "tokio::",
+            "reqwest::",
+            "Instant::now",
+            "rand::",
+        ] {
             assert!(!text.contains(word), "{} uses {word}", path.display());
         }
-        assert!(path == clock || !text.contains("SystemTime"), "{} reads the clock", path.display());
+        assert!(
+            path == clock || !text.contains("SystemTime"),
+            "{} reads the clock",
+            path.display()
+        );
     }
 }
 
-/// Wherever a port's trait is out of scope, its methods cannot be called. The clock and random bits are for everybody to ask.
+/// Wherever a port's trait is out of scope, its methods cannot be called. The clock and random bits
+/// are for everybody to ask.
 #[test]
 fn only_the_core_its_wiring_and_its_adapters_name_a_port() {
     let ports: Vec<String> = sources()
         .into_iter()
         .filter(|(path, _)| path.starts_with(root().join("shared/core/src/port")))
         .flat_map(|(_, text)| {
-            let traits = text.lines().filter_map(|line| line.strip_prefix("pub trait "));
-            traits.filter_map(|rest| Some(rest.split_once(':')?.0.to_owned())).collect::<Vec<_>>()
+            let traits = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("pub trait "));
+            traits
+                .filter_map(|rest| Some(rest.split_once(':')?.0.to_owned()))
+                .collect::<Vec<_>>()
         })
         .filter(|port| !["Clock", "Entropy", "Ids"].contains(&port.as_str()))
         .collect();
-    assert!(ports.len() > 12 && ports.iter().any(|port| port == "TaskStore"), "{ports:?}");
-    let wiring = ["lambda/src/wiring/", "local/src/server/wiring.rs", "local/src/onboarding.rs"];
+    assert!(
+        ports.len() > 12 && ports.iter().any(|port| port == "TaskStore"),
+        "{ports:?}"
+    );
+    let wiring = [
+        "lambda/src/wiring/",
+        "local/src/server/wiring.rs",
+        "local/src/onboarding.rs",
+    ];
     let adapters = ["local/src/destinations.rs"];
     for (path, text) in sources() {
-        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let guarded =
-            ["shared/edge/src/", "shared/lambda/src/", "functions/"].iter().any(|start| name.starts_with(start));
-        if !guarded || wiring.iter().chain(&adapters).any(|known| name.contains(known)) {
+        let name = path
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let guarded = ["shared/edge/src/", "shared/lambda/src/", "functions/"]
+            .iter()
+            .any(|start| name.starts_with(start));
+        if !guarded
+            || wiring
+                .iter()
+                .chain(&adapters)
+                .any(|known| name.contains(known))
+        {
             continue;
         }
         // What follows is one name, or a list of them.
-        let named: Vec<&str> =
-            text.split("port::").skip(1).map(|rest| rest.split([';', '(', '>']).next().unwrap()).collect();
-        let words: Vec<&str> =
-            named.iter().flat_map(|names| names.split(|sign: char| !sign.is_alphanumeric())).collect();
+        let named: Vec<&str> = text
+            .split("port::")
+            .skip(1)
+            .map(|rest| rest.split([';', '(', '>']).next().unwrap())
+            .collect();
+        let words: Vec<&str> = named
+            .iter()
+            .flat_map(|names| names.split(|sign: char| !sign.is_alphanumeric()))
+            .collect();
         for port in &ports {
-            assert!(!words.contains(&port.as_str()), "{name} names the port {port}; let a role of core do it");
+            assert!(
+                !words.contains(&port.as_str()),
+                "{name} names the port {port}; let a role of core do it"
+            );
         }
         assert!(!text.contains("port::*"), "{name} names every port");
     }
@@ -134,28 +214,48 @@ fn only_the_core_its_wiring_and_its_adapters_name_a_port() {
 #[test]
 fn no_role_shows_its_ports() {
     let parts = ["Context", "GatewayParts", "OperatorParts", "Hooks"];
-    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with(root().join("shared/core/src/app"))) {
+    for (path, text) in sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(root().join("shared/core/src/app")))
+    {
         let mut holder = "";
         for line in text.lines() {
-            holder = line.strip_prefix("pub struct ").map_or(holder, |rest| rest.trim_end_matches(" {"));
+            holder = line
+                .strip_prefix("pub struct ")
+                .map_or(holder, |rest| rest.trim_end_matches(" {"));
             let is_field = line.trim_start().starts_with("pub ") && !line.contains("fn ");
             let shows = is_field && line.contains(": Arc<dyn ");
-            assert!(!shows || parts.contains(&holder), "{}: {holder} shows {}", path.display(), line.trim());
+            assert!(
+                !shows || parts.contains(&holder),
+                "{}: {holder} shows {}",
+                path.display(),
+                line.trim()
+            );
         }
     }
 }
 
-/// serde takes an array for a struct, and of two names the last: what others send is read by `fluxgate_core::json`.
+/// serde takes an array for a struct, and of two names the last: what others send is read by
+/// `fluxgate_core::json`.
 #[test]
 fn json_from_outside_is_read_strictly() {
     let bare = ["serde_json::from_", ": Json<", "::deserialize("];
     // Settings are read by their own crate, text by text.
     let bare_here = &bare[..2];
     for (path, text) in sources() {
-        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let (is_edge, is_local) = (name.starts_with("shared/edge/src/"), name.starts_with("functions/local/src/"));
+        let name = path
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let (is_edge, is_local) = (
+            name.starts_with("shared/edge/src/"),
+            name.starts_with("functions/local/src/"),
+        );
         // These read what this program itself sent or answered.
-        let is_own = ["/cli/demo/", "/cli/bench/", "/src/client/"].iter().any(|folder| name.contains(folder));
+        let is_own = ["/cli/demo/", "/cli/bench/", "/src/client/"]
+            .iter()
+            .any(|folder| name.contains(folder));
         if !(is_edge || is_local) || is_own {
             continue;
         }
@@ -165,7 +265,8 @@ fn json_from_outside_is_read_strictly() {
     }
 }
 
-/// `cargo tree` tells what is really linked; the lock file also lists what optional features would bring.
+/// `cargo tree` tells what is really linked; the lock file also lists what optional features would
+/// bring.
 #[test]
 fn one_tls_stack_is_linked_and_neither_ring_nor_openssl() {
     for package in ["ring", "openssl-sys", "native-tls"] {
@@ -186,26 +287,44 @@ fn one_tls_stack_is_linked_and_neither_ring_nor_openssl() {
             .output()
             .unwrap();
         let tree = String::from_utf8(output.stdout).unwrap();
-        assert!(tree.contains("rustls v"), "the tree was not read: {}", String::from_utf8_lossy(&output.stderr));
-        assert!(!tree.lines().any(|line| line.starts_with(&format!("{package} v"))), "{package} is linked");
+        assert!(
+            tree.contains("rustls v"),
+            "the tree was not read: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            !tree
+                .lines()
+                .any(|line| line.starts_with(&format!("{package} v"))),
+            "{package} is linked"
+        );
     }
 }
 
 #[test]
 fn adapters_do_not_know_each_other_and_the_core_knows_none() {
-    let manifest = |name: &str| fs::read_to_string(root().join("shared").join(name).join("Cargo.toml")).unwrap();
+    let manifest = |name: &str| {
+        fs::read_to_string(root().join("shared").join(name).join("Cargo.toml")).unwrap()
+    };
     let normal = |text: &str| text.split("[dev-dependencies]").next().unwrap().to_owned();
     let adapters = ["edge", "outbound", "s3", "aws", "embedded", "emulator"];
     for name in adapters {
-        assert!(!normal(&manifest("core")).contains(&format!("fluxgate-{name}")), "the core depends on {name}");
+        assert!(
+            !normal(&manifest("core")).contains(&format!("fluxgate-{name}")),
+            "the core depends on {name}"
+        );
         for other in adapters.iter().filter(|other| **other != name) {
-            assert!(!normal(&manifest(name)).contains(&format!("fluxgate-{other}")), "{name} depends on {other}");
+            assert!(
+                !normal(&manifest(name)).contains(&format!("fluxgate-{other}")),
+                "{name} depends on {other}"
+            );
         }
     }
 }
 
-/// One word for each thing: what is not said any more, and what is said instead. ADRs and the CHANGELOG tell what was; whatever
-/// reads stored forms, names of secrets and flags of earlier releases names them.
+/// One word for each thing: what is not said any more, and what is said instead. ADRs and the
+/// CHANGELOG tell what was; whatever reads stored forms, names of secrets and flags of earlier
+/// releases names them.
 #[test]
 fn a_thing_has_one_word() {
     let banned = [
@@ -226,24 +345,37 @@ fn a_thing_has_one_word() {
         "tests/tests/it/tidy.rs",
     ];
     for name in tracked() {
-        let is_history =
-            name.starts_with("shared/docs/adr/") || ["CHANGELOG.md", "Cargo.lock"].contains(&name.as_str());
+        let is_history = name.starts_with("shared/docs/adr/")
+            || ["CHANGELOG.md", "Cargo.lock"].contains(&name.as_str());
         if is_history || spoken_of_once.contains(&name.as_str()) {
             continue;
         }
-        let Ok(text) = fs::read_to_string(root().join(&name)) else { continue };
+        let Ok(text) = fs::read_to_string(root().join(&name)) else {
+            continue;
+        };
         let text = text.to_lowercase().replace("fluxgate/upstream-key", "");
         for (word, instead) in banned {
             let line = text.lines().position(|line| line.contains(word));
-            assert_eq!(line, None, "{name} says '{word}'; it is called '{instead}' (lines from 0)");
+            assert_eq!(
+                line, None,
+                "{name} says '{word}'; it is called '{instead}' (lines from 0)"
+            );
         }
     }
 }
 
 /// The files of the project, without what is built.
 fn tracked() -> Vec<String> {
-    let output = std::process::Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
-    let names: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    let output = std::process::Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let names: Vec<String> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
     assert!(names.len() > 300, "the files were not listed");
     names
 }

@@ -16,7 +16,10 @@ fn claims() -> TokenClaims {
         iss: LOCAL_ISSUER.to_owned(),
         aud: LOCAL_AUDIENCE.to_owned(),
         sub: "someone".to_owned(),
-        claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: "acme".to_owned() }),
+        claim: Some(ClaimMatch {
+            name: TENANT_CLAIM.to_owned(),
+            value: "acme".to_owned(),
+        }),
         iat: now,
         nbf: now,
         exp: now.plus_ms(60_000),
@@ -25,7 +28,11 @@ fn claims() -> TokenClaims {
 }
 
 /// A token by hand: this header, these claims, this signature.
-fn forged(header: &serde_json::Value, claims: &serde_json::Value, sign: impl Fn(&str) -> Vec<u8>) -> String {
+fn forged(
+    header: &serde_json::Value,
+    claims: &serde_json::Value,
+    sign: impl Fn(&str) -> Vec<u8>,
+) -> String {
     let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(header), part(claims));
     let signature = URL_SAFE_NO_PAD.encode(sign(&signed));
@@ -44,45 +51,128 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
     let kid = issuer.jwks()["keys"][0]["kid"].clone();
     let secret = issuer.jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
     let hmac_by_public_key = |signed: &str| {
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes()).as_ref().to_vec()
+        hmac::sign(
+            &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+            signed.as_bytes(),
+        )
+        .as_ref()
+        .to_vec()
     };
     let cases = [
-        (issuer.sign(&TokenClaims { exp: ms(-120_000), ..claims() }).unwrap(), "token_expired"),
-        (issuer.sign(&TokenClaims { nbf: ms(120_000), ..claims() }).unwrap(), "token_not_yet_valid"),
         (
-            issuer.sign(&TokenClaims { iss: "https://elsewhere.example".to_owned(), ..claims() }).unwrap(),
+            issuer
+                .sign(&TokenClaims {
+                    exp: ms(-120_000),
+                    ..claims()
+                })
+                .unwrap(),
+            "token_expired",
+        ),
+        (
+            issuer
+                .sign(&TokenClaims {
+                    nbf: ms(120_000),
+                    ..claims()
+                })
+                .unwrap(),
+            "token_not_yet_valid",
+        ),
+        (
+            issuer
+                .sign(&TokenClaims {
+                    iss: "https://elsewhere.example".to_owned(),
+                    ..claims()
+                })
+                .unwrap(),
             "token_issuer_unknown",
         ),
-        (issuer.sign(&TokenClaims { iss: "i".repeat(3_000), ..claims() }).unwrap(), "token_issuer_unknown"),
-        (issuer.sign(&TokenClaims { aud: "another".to_owned(), ..claims() }).unwrap(), "token_audience"),
-        (issuer.sign(&TokenClaims { claim: None, ..claims() }).unwrap(), "tenant_unknown"),
-        (forged(&json!({ "alg": "none" }), &payload, |_| Vec::new()), "token_algorithm"),
-        (forged(&json!({ "alg": "HS256", "kid": kid }), &payload, hmac_by_public_key), "token_algorithm"),
+        (
+            issuer
+                .sign(&TokenClaims {
+                    iss: "i".repeat(3_000),
+                    ..claims()
+                })
+                .unwrap(),
+            "token_issuer_unknown",
+        ),
+        (
+            issuer
+                .sign(&TokenClaims {
+                    aud: "another".to_owned(),
+                    ..claims()
+                })
+                .unwrap(),
+            "token_audience",
+        ),
+        (
+            issuer
+                .sign(&TokenClaims {
+                    claim: None,
+                    ..claims()
+                })
+                .unwrap(),
+            "tenant_unknown",
+        ),
+        (
+            forged(&json!({ "alg": "none" }), &payload, |_| Vec::new()),
+            "token_algorithm",
+        ),
+        (
+            forged(
+                &json!({ "alg": "HS256", "kid": kid }),
+                &payload,
+                hmac_by_public_key,
+            ),
+            "token_algorithm",
+        ),
         (good[..good.len() - 4].to_owned(), "token_signature"),
-        (good.rsplit_once('.').unwrap().0.to_owned(), "token_malformed"),
+        (
+            good.rsplit_once('.').unwrap().0.to_owned(),
+            "token_malformed",
+        ),
         ("not-a-token".to_owned(), "token_malformed"),
     ];
 
     for (token, code) in &cases {
-        let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), token.clone())
-            .post("/api/v3/wavespeed-ai/flux-kontext-max", &json!({}))
-            .await;
-        assert_eq!((answer.status.as_u16(), answer.text("/error_code").as_str()), (401, *code), "{:?}", answer.body);
+        let answer = fluxgate_tests::TestTenant::new(
+            tenant.id.clone(),
+            &gateway.server.base_url(),
+            token.clone(),
+        )
+        .post("/api/v3/wavespeed-ai/flux-kontext-max", &json!({}))
+        .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.text("/error_code").as_str()),
+            (401, *code),
+            "{:?}",
+            answer.body
+        );
         assert!(!answer.body.to_string().contains(token.as_str()));
     }
     let by_stranger = other.sign(&claims()).unwrap();
-    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), by_stranger)
-        .get("/api/v3/balance")
-        .await;
+    let answer =
+        fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), by_stranger)
+            .get("/api/v3/balance")
+            .await;
     assert_eq!(answer.status, 401);
     let unknown = issuer.sign(&TokenClaims {
-        claim: Some(ClaimMatch { name: TENANT_CLAIM.to_owned(), value: "nobody".to_owned() }),
+        claim: Some(ClaimMatch {
+            name: TENANT_CLAIM.to_owned(),
+            value: "nobody".to_owned(),
+        }),
         ..claims()
     });
-    let answer = fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), unknown.unwrap())
-        .get("/v1/endpoints")
-        .await;
-    assert_eq!((answer.status.as_u16(), answer.text("/code").as_str()), (401, "tenant_unknown"));
+    let answer = fluxgate_tests::TestTenant::new(
+        tenant.id.clone(),
+        &gateway.server.base_url(),
+        unknown.unwrap(),
+    )
+    .get("/v1/endpoints")
+    .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.text("/code").as_str()),
+        (401, "tenant_unknown")
+    );
     assert_eq!(gateway.emulator.request_count("submit"), 0);
 }
 
@@ -91,7 +181,13 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
 async fn two_authorization_headers_are_401_on_every_api() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
-    let admin = gateway.server.folder().secrets.admin_token.expose().to_owned();
+    let admin = gateway
+        .server
+        .folder()
+        .secrets
+        .admin_token
+        .expose()
+        .to_owned();
 
     for (path, token, code) in [
         ("/api/v3/balance", &tenant.token, "token_repeated"),
@@ -99,26 +195,58 @@ async fn two_authorization_headers_are_401_on_every_api() {
         ("/admin/v1/tenants", &admin, "admin_token"),
     ] {
         let once = gateway.http().get(gateway.url(path)).bearer_auth(token);
-        let twice = once.try_clone().unwrap().header("authorization", format!("Bearer {token}"));
+        let twice = once
+            .try_clone()
+            .unwrap()
+            .header("authorization", format!("Bearer {token}"));
         assert_eq!(once.send().await.unwrap().status(), 200, "{path}");
         let refused = twice.send().await.unwrap();
         assert_eq!(refused.status(), 401, "{path}");
         assert!(refused.text().await.unwrap().contains(code), "{path}");
     }
-    let health = gateway.http().get(gateway.url("/healthz")).bearer_auth(&admin).bearer_auth(&admin);
-    assert!(!health.send().await.unwrap().text().await.unwrap().contains("settings"));
+    let health = gateway
+        .http()
+        .get(gateway.url("/healthz"))
+        .bearer_auth(&admin)
+        .bearer_auth(&admin);
+    assert!(
+        !health
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+            .contains("settings")
+    );
 }
 
 #[tokio::test]
 async fn a_request_without_a_token_is_401_and_says_how_to_send_one() {
     let gateway = Gateway::start().await;
 
-    let provider = gateway.http().get(gateway.url("/api/v3/balance")).send().await.unwrap();
-    let native = gateway.http().get(gateway.url("/v1/endpoints")).send().await.unwrap();
+    let provider = gateway
+        .http()
+        .get(gateway.url("/api/v3/balance"))
+        .send()
+        .await
+        .unwrap();
+    let native = gateway
+        .http()
+        .get(gateway.url("/v1/endpoints"))
+        .send()
+        .await
+        .unwrap();
 
-    assert_eq!((provider.status().as_u16(), native.status().as_u16()), (401, 401));
+    assert_eq!(
+        (provider.status().as_u16(), native.status().as_u16()),
+        (401, 401)
+    );
     assert_eq!(provider.headers()["www-authenticate"], "Bearer");
     assert_eq!(native.headers()["content-type"], "application/problem+json");
     let body: serde_json::Value = provider.json().await.unwrap();
-    assert_eq!((&body["code"], &body["error_code"]), (&json!(401), &json!("token_missing")));
+    assert_eq!(
+        (&body["code"], &body["error_code"]),
+        (&json!(401), &json!("token_missing"))
+    );
 }

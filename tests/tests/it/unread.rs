@@ -10,7 +10,11 @@ use crate::command::said;
 
 /// A data folder with a tenant, and commands that print something.
 fn commands(data: &str) -> Vec<Vec<&str>> {
-    assert!(process::run(&["tenants", "add", "acme", "--data", data]).status.success());
+    assert!(
+        process::run(&["tenants", "add", "acme", "--data", data])
+            .status
+            .success()
+    );
     let on_the_folder = [
         vec!["tenants", "list"],
         vec!["tenants", "show", "acme"],
@@ -22,12 +26,22 @@ fn commands(data: &str) -> Vec<Vec<&str>> {
         vec!["usage", "acme", "--csv"],
         vec!["doctor"],
     ];
-    let with_data = on_the_folder.into_iter().map(|args| [args, vec!["--data", data]].concat());
-    with_data.chain([vec!["--help"], vec!["serve", "--help"], vec!["--version"]]).collect()
+    let with_data = on_the_folder
+        .into_iter()
+        .map(|args| [args, vec!["--data", data]].concat());
+    with_data
+        .chain([vec!["--help"], vec!["serve", "--help"], vec!["--version"]])
+        .collect()
 }
 
 fn run_into(args: &[&str], stdout: impl Into<Stdio>) -> Output {
-    process::command(args).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+    process::command(args)
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap()
 }
 
 #[test]
@@ -41,7 +55,11 @@ fn a_command_whose_reader_has_gone_ends_quietly_as_other_tools_do() {
         let output = run_into(&args, writer);
 
         // What a shell says of a process that SIGPIPE ended.
-        assert_eq!((output.status.code(), said(&output).as_str()), (Some(141), ""), "{args:?}");
+        assert_eq!(
+            (output.status.code(), said(&output).as_str()),
+            (Some(141), ""),
+            "{args:?}"
+        );
     }
 }
 
@@ -55,8 +73,17 @@ fn a_result_that_cannot_be_written_is_one_clear_line() {
         let output = run_into(&args, full);
 
         let said = said(&output);
-        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{args:?}: {said}");
-        assert!(said.starts_with("fluxgate: the result cannot be written to standard output: No space left"), "{said}");
+        assert_eq!(
+            (output.status.code(), said.lines().count()),
+            (Some(1), 1),
+            "{args:?}: {said}"
+        );
+        assert!(
+            said.starts_with(
+                "fluxgate: the result cannot be written to standard output: No space left"
+            ),
+            "{said}"
+        );
     }
 }
 
@@ -69,10 +96,21 @@ async fn a_server_whose_log_nobody_reads_goes_on() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
 
-    let args = ["--data", data.to_str().unwrap(), "--listen", &listen, "--s3-listen", "127.0.0.1:0", "--log", "debug"];
+    let args = [
+        "--data",
+        data.to_str().unwrap(),
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+        "--log",
+        "debug",
+    ];
     let process = FluxgateProcess::serve_saying(&args, &[], &base_url, writer.into()).await;
     for _ in 0..3 {
-        let refused = reqwest::get(format!("{base_url}/api/v3/balance")).await.unwrap();
+        let refused = reqwest::get(format!("{base_url}/api/v3/balance"))
+            .await
+            .unwrap();
         assert_eq!(refused.status(), 401);
     }
 

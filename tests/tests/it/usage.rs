@@ -17,10 +17,15 @@ use serde_json::{Value, json};
 
 const FLUX_DEV: &str = "wavespeed-ai/flux-dev";
 
-/// Thirty tasks of two models to their ends. Seven fail, and whoever asks for several outputs gets one.
+/// Thirty tasks of two models to their ends. Seven fail, and whoever asks for several outputs gets
+/// one.
 pub(crate) async fn burst(gateway: &Gateway, tenant: &TestTenant) {
     let inputs = tenant.inputs().await;
-    let faults = Faults { fail_task: Fault::Times(7), tiny_output: Fault::Always, ..Faults::default() };
+    let faults = Faults {
+        fail_task: Fault::Times(7),
+        tiny_output: Fault::Always,
+        ..Faults::default()
+    };
     gateway.emulator.set_faults(faults);
     let submits = (0..30_i64).map(|n| {
         let (tenant, inputs) = (tenant.clone(), inputs.clone());
@@ -29,7 +34,10 @@ pub(crate) async fn burst(gateway: &Gateway, tenant: &TestTenant) {
                 return tenant.submit(&inputs).await;
             }
             let body = json!({ "prompt": "dunes", "num_images": 1 + n % 4 });
-            tenant.post(&format!("/api/v3/{FLUX_DEV}"), &body).await.text("/data/id")
+            tenant
+                .post(&format!("/api/v3/{FLUX_DEV}"), &body)
+                .await
+                .text("/data/id")
         })
     });
     for submit in submits.collect::<Vec<_>>() {
@@ -39,10 +47,27 @@ pub(crate) async fn burst(gateway: &Gateway, tenant: &TestTenant) {
 
 /// A markup that makes odd amounts.
 pub(crate) async fn set_odd_prices(gateway: &Gateway, tenant: &TestTenant) {
-    let markup = Price::Markup { basis_points: 11_111, floor_micro_usd: None, cap_micro_usd: None };
-    let edit = PricesEdit::Set { models: BTreeMap::new(), unlisted: Some(Unlisted::Price(markup)) };
-    let change = PricesChange { edit, allow_under_cost: false, allow_unknown_models: false };
-    gateway.server.folder().operator(None).set_prices(&tenant.id, &change, &Actor::cli()).await.unwrap();
+    let markup = Price::Markup {
+        basis_points: 11_111,
+        floor_micro_usd: None,
+        cap_micro_usd: None,
+    };
+    let edit = PricesEdit::Set {
+        models: BTreeMap::new(),
+        unlisted: Some(Unlisted::Price(markup)),
+    };
+    let change = PricesChange {
+        edit,
+        allow_under_cost: false,
+        allow_unknown_models: false,
+    };
+    gateway
+        .server
+        .folder()
+        .operator(None)
+        .set_prices(&tenant.id, &change, &Actor::cli())
+        .await
+        .unwrap();
 }
 
 async fn usage(tenant: &TestTenant, query: &str) -> Value {
@@ -54,7 +79,14 @@ async fn usage(tenant: &TestTenant, query: &str) -> Value {
 /// What the ledger has captured of the tenant, by day.
 async fn captured_by_day(gateway: &Gateway, tenant: &TestTenant) -> BTreeMap<String, i64> {
     let mut days = BTreeMap::new();
-    for entry in gateway.server.folder().store.ledger(&tenant.id).await.unwrap() {
+    for entry in gateway
+        .server
+        .folder()
+        .store
+        .ledger(&tenant.id)
+        .await
+        .unwrap()
+    {
         if entry.kind == EntryKind::Capture {
             *days.entry(Day::of(entry.at).to_string()).or_default() += entry.amount.0;
         }
@@ -74,20 +106,40 @@ async fn the_form_of_usage_is_the_one_that_the_request_would_rather_have() {
 
     for (accept, wanted) in [
         ("text/csv;q=0.1, application/json", "application/json"),
-        ("application/json;q=0.1, */*", "text/csv; charset=utf-8; header=present"),
+        (
+            "application/json;q=0.1, */*",
+            "text/csv; charset=utf-8; header=present",
+        ),
         ("text/csv;q=0, */*", "application/json"),
         // Neither is accepted, and JSON is better than nothing.
         ("text/html", "application/json"),
     ] {
-        let request = tenant.http().get(tenant.url("/v1/usage")).header("accept", accept);
+        let request = tenant
+            .http()
+            .get(tenant.url("/v1/usage"))
+            .header("accept", accept);
         let answer = tenant.send(request).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.headers["content-type"].to_str().unwrap()),
+            (
+                answer.status.as_u16(),
+                answer.headers["content-type"].to_str().unwrap()
+            ),
             (200, wanted),
             "{accept}"
         );
-        let vary: Vec<&str> = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
-        assert!(vary.join(",").to_lowercase().split(',').any(|name| name.trim() == "accept"), "{vary:?}");
+        let vary: Vec<&str> = answer
+            .headers
+            .get_all("vary")
+            .iter()
+            .map(|value| value.to_str().unwrap())
+            .collect();
+        assert!(
+            vary.join(",")
+                .to_lowercase()
+                .split(',')
+                .any(|name| name.trim() == "accept"),
+            "{vary:?}"
+        );
     }
 }
 
@@ -106,22 +158,39 @@ async fn after_a_burst_with_failures_every_sum_is_the_ledger_s_to_the_micro_doll
     let bill = billed(&tenant).await;
 
     assert!(sum > 0);
-    let charged: BTreeMap<String, i64> = by_day["groups"].as_array().unwrap().iter().map(day_and_charge).collect();
+    let charged: BTreeMap<String, i64> = by_day["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(day_and_charge)
+        .collect();
     assert_eq!(charged, captured);
     let total = &by_day["total"];
-    assert_eq!((&total["requests"], &total["completed"], &total["failed"]), (&json!(30), &json!(23), &json!(7)));
+    assert_eq!(
+        (&total["requests"], &total["completed"], &total["failed"]),
+        (&json!(30), &json!(23), &json!(7))
+    );
     assert_eq!(total["charged_micro_usd"], sum);
     assert_eq!(
         stats["summary"],
         json!({ "total_cost": sum as f64 / 1e6, "total_requests": 30, "success_requests": 23 })
     );
     assert_eq!(bill, (23, sum), "what failed is not on the bill");
-    let account = gateway.server.folder().store.account(&tenant.id).await.unwrap();
+    let account = gateway
+        .server
+        .folder()
+        .store
+        .account(&tenant.id)
+        .await
+        .unwrap();
     assert_eq!((account.captured.0, account.held.0), (sum, 0));
 }
 
 fn day_and_charge(group: &Value) -> (String, i64) {
-    (group["day"].as_str().unwrap().to_owned(), group["charged_micro_usd"].as_i64().unwrap())
+    (
+        group["day"].as_str().unwrap().to_owned(),
+        group["charged_micro_usd"].as_i64().unwrap(),
+    )
 }
 
 /// The items on all pages of the bill, and what they come to in micro-USD.
@@ -130,12 +199,21 @@ async fn billed(tenant: &TestTenant) -> (usize, i64) {
     for page in 1.. {
         let query = json!({ "page": page, "page_size": 7 });
         let data = tenant.post("/api/v3/billings/search", &query).await.body["data"].take();
-        prices.extend(data["items"].as_array().unwrap().iter().map(|item| item["price"].as_f64().unwrap()));
+        prices.extend(
+            data["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["price"].as_f64().unwrap()),
+        );
         if data["has_more"] == false {
             break;
         }
     }
-    (prices.len(), prices.iter().map(|usd| (usd * 1e6).round() as i64).sum())
+    (
+        prices.len(),
+        prices.iter().map(|usd| (usd * 1e6).round() as i64).sum(),
+    )
 }
 
 #[tokio::test]
@@ -150,20 +228,45 @@ async fn usage_is_grouped_by_day_and_model_as_json_and_as_csv() {
     let both = usage(&tenant, &format!("{window}&group_by=day,model")).await;
     let by_model = usage(&tenant, &format!("{window}&group_by=model")).await;
     let csv = tenant.get(&format!("/v1/usage{window}&format=csv")).await;
-    let accepted = tenant.send(tenant.http().get(tenant.url("/v1/usage")).header("accept", "text/csv")).await;
+    let accepted = tenant
+        .send(
+            tenant
+                .http()
+                .get(tenant.url("/v1/usage"))
+                .header("accept", "text/csv"),
+        )
+        .await;
 
     let sums = json!({
         "requests": 1, "completed": 1, "failed": 0, "charged_micro_usd": 80_000, "charged_usd": "0.08", "unarchived": 0,
     });
-    assert_eq!((&both["from"], &both["to"], &both["total"]), (&json!(day), &json!(day), &sums));
+    assert_eq!(
+        (&both["from"], &both["to"], &both["total"]),
+        (&json!(day), &json!(day), &sums)
+    );
     let group = &both["groups"][0];
-    assert_eq!((&group["day"], &group["model"], &group["charged_usd"]), (&json!(day), &json!(MODEL), &json!("0.08")));
-    assert_eq!((&by_model["groups"][0]["day"], &by_model["groups"][0]["model"]), (&Value::Null, &json!(MODEL)));
+    assert_eq!(
+        (&group["day"], &group["model"], &group["charged_usd"]),
+        (&json!(day), &json!(MODEL), &json!("0.08"))
+    );
+    assert_eq!(
+        (
+            &by_model["groups"][0]["day"],
+            &by_model["groups"][0]["model"]
+        ),
+        (&Value::Null, &json!(MODEL))
+    );
     let lines = format!(
         "day,model,requests,completed,failed,charged_micro_usd,charged_usd,unarchived\r\n{day},{MODEL},1,1,0,80000,0.08,0\r\n"
     );
-    assert_eq!((csv.body.as_str(), accepted.body.as_str()), (Some(lines.as_str()), Some(lines.as_str())));
-    assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");
+    assert_eq!(
+        (csv.body.as_str(), accepted.body.as_str()),
+        (Some(lines.as_str()), Some(lines.as_str()))
+    );
+    assert_eq!(
+        csv.headers["content-type"],
+        "text/csv; charset=utf-8; header=present"
+    );
 }
 
 #[tokio::test]
@@ -172,17 +275,30 @@ async fn a_window_holds_its_first_and_last_millisecond_and_nothing_beside_them()
     let tenant = gateway.tenant("acme", "1").await;
     let id = tenant.submit(&tenant.inputs().await).await;
     tenant.ended(&id).await;
-    let task = gateway.server.folder().store.get(&tenant.id, &id.parse().unwrap()).await.unwrap();
+    let task = gateway
+        .server
+        .folder()
+        .store
+        .get(&tenant.id, &id.parse().unwrap())
+        .await
+        .unwrap();
     let (made, ended) = (task.created_at, task.since);
     assert!(made < ended, "a run takes time");
 
     let summary = async |from: i64, until: i64| {
         let summary = stats(&tenant, Timestamp(from), Timestamp(until)).await["summary"].clone();
-        (summary["total_requests"].as_u64().unwrap(), summary["total_cost"].as_f64().unwrap())
+        (
+            summary["total_requests"].as_u64().unwrap(),
+            summary["total_cost"].as_f64().unwrap(),
+        )
     };
 
     assert_eq!(summary(made.0, made.0).await, (1, 0.0));
-    assert_eq!(summary(ended.0, ended.0).await, (0, 0.08), "begun before the window, charged in it");
+    assert_eq!(
+        summary(ended.0, ended.0).await,
+        (0, 0.08),
+        "begun before the window, charged in it"
+    );
     assert_eq!(summary(made.0, ended.0).await, (1, 0.08));
     assert_eq!(summary(made.0 + 1, ended.0 - 1).await, (0, 0.0));
     assert_eq!(summary(made.0 - 5, made.0 - 1).await, (0, 0.0));
@@ -192,7 +308,10 @@ async fn a_window_holds_its_first_and_last_millisecond_and_nothing_beside_them()
 #[tokio::test]
 async fn tenants_do_not_see_each_other_s_usage() {
     let gateway = Gateway::start().await;
-    let (one, other) = (gateway.tenant("one", "1").await, gateway.tenant("other", "1").await);
+    let (one, other) = (
+        gateway.tenant("one", "1").await,
+        gateway.tenant("other", "1").await,
+    );
     let task = one.submit(&one.inputs().await).await;
     one.ended(&task).await;
     let now = fluxgate_tests::contract::now();
@@ -200,9 +319,23 @@ async fn tenants_do_not_see_each_other_s_usage() {
     assert_eq!(usage(&one, "").await["total"]["requests"], 1);
     assert_eq!(usage(&other, "").await["groups"], json!([]));
     let stats = stats(&other, Timestamp(now.0 - 60_000), now).await;
-    assert_eq!((&stats["per_model_usage"], &stats["summary"]["total_requests"]), (&json!([]), &json!(0)));
-    let bill = other.post("/api/v3/billings/search", &json!({ "prediction_uuids": [task] })).await;
-    assert_eq!((&bill.body["data"]["items"], &bill.body["data"]["total"]), (&json!([]), &json!(0)));
+    assert_eq!(
+        (
+            &stats["per_model_usage"],
+            &stats["summary"]["total_requests"]
+        ),
+        (&json!([]), &json!(0))
+    );
+    let bill = other
+        .post(
+            "/api/v3/billings/search",
+            &json!({ "prediction_uuids": [task] }),
+        )
+        .await;
+    assert_eq!(
+        (&bill.body["data"]["items"], &bill.body["data"]["total"]),
+        (&json!([]), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -234,8 +367,15 @@ async fn a_bad_parameter_is_named() {
 
 #[tokio::test]
 async fn a_window_with_too_many_tasks_says_so_instead_of_telling_half() {
-    let bounds = BoundsSettings { usage_tasks_max: Some(2), ..quick() };
-    let gateway = Gateway::with(GatewayOptions { bounds, ..GatewayOptions::default() }).await;
+    let bounds = BoundsSettings {
+        usage_tasks_max: Some(2),
+        ..quick()
+    };
+    let gateway = Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
     let tenant = gateway.tenant("acme", "1").await;
     let inputs = tenant.inputs().await;
     for _ in 0..3 {
@@ -245,12 +385,26 @@ async fn a_window_with_too_many_tasks_says_so_instead_of_telling_half() {
 
     let native = tenant.get("/v1/usage").await;
     let bill = tenant.post("/api/v3/billings/search", &json!({})).await;
-    let before = stats(&tenant, Timestamp(now.0 - 120_000), Timestamp(now.0 - 60_000)).await;
+    let before = stats(
+        &tenant,
+        Timestamp(now.0 - 120_000),
+        Timestamp(now.0 - 60_000),
+    )
+    .await;
 
-    assert_eq!((native.status.as_u16(), native.text("/code").as_str()), (400, "window_too_full"));
-    assert_eq!((bill.status.as_u16(), bill.text("/error_code").as_str()), (400, "window_too_full"));
+    assert_eq!(
+        (native.status.as_u16(), native.text("/code").as_str()),
+        (400, "window_too_full")
+    );
+    assert_eq!(
+        (bill.status.as_u16(), bill.text("/error_code").as_str()),
+        (400, "window_too_full")
+    );
     assert!(bill.text("/message").contains("shorter"));
-    assert_eq!(before["summary"]["total_requests"], 0, "a window before them is not theirs");
+    assert_eq!(
+        before["summary"]["total_requests"], 0,
+        "a window before them is not theirs"
+    );
 }
 
 #[tokio::test]
@@ -262,17 +416,41 @@ async fn the_command_line_tells_the_same_sums() {
     let data = gateway.server.folder().path.to_str().unwrap().to_owned();
     let run = |args: &[&str]| {
         let output = process::run(&[&["usage", "acme", "--data", &data], args].concat());
-        (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
 
     let (table, csv) = (run(&["--group-by", "model"]), run(&["--csv"]));
-    let (backwards, no_day) = (run(&["--from", "2026-01-02", "--to", "2026-01-01"]), run(&["--from", "x"]));
+    let (backwards, no_day) = (
+        run(&["--from", "2026-01-02", "--to", "2026-01-01"]),
+        run(&["--from", "x"]),
+    );
 
     assert!(table.0 && csv.0, "{table:?} {csv:?}");
     let lines: Vec<&str> = table.1.lines().collect();
-    assert!(lines[0].starts_with(MODEL) && lines[1].starts_with("total"), "{lines:?}");
-    assert!(lines[1].contains("requests      1") && lines[1].ends_with("$0.08"), "{lines:?}");
-    assert_eq!(csv.1, tenant.get("/v1/usage?format=csv").await.body.as_str().unwrap());
-    assert!(!backwards.0 && backwards.2.contains("ends before it begins"), "{backwards:?}");
+    assert!(
+        lines[0].starts_with(MODEL) && lines[1].starts_with("total"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].contains("requests      1") && lines[1].ends_with("$0.08"),
+        "{lines:?}"
+    );
+    assert_eq!(
+        csv.1,
+        tenant
+            .get("/v1/usage?format=csv")
+            .await
+            .body
+            .as_str()
+            .unwrap()
+    );
+    assert!(
+        !backwards.0 && backwards.2.contains("ends before it begins"),
+        "{backwards:?}"
+    );
     assert!(!no_day.0 && no_day.2.contains("2026-11-01"), "{no_day:?}");
 }

@@ -27,14 +27,22 @@ impl Export {
     fn of(gateway: &Gateway) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = gateway.server.folder().path.to_str().unwrap().to_owned();
-        Self { data, file: folder.path().join("usage.jsonl"), folder }
+        Self {
+            data,
+            file: folder.path().join("usage.jsonl"),
+            folder,
+        }
     }
 
     /// Whether it succeeded, and what it said.
     fn run(&self, file: &Path, args: &[&str]) -> (bool, String) {
         let to = file.to_str().unwrap();
-        let output = process::run(&[&["usage", "export", "--to", to, "--data", &self.data], args].concat());
-        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+        let output =
+            process::run(&[&["usage", "export", "--to", to, "--data", &self.data], args].concat());
+        (
+            output.status.success(),
+            String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
+        )
     }
 
     /// How many events an export adds, as it says itself.
@@ -46,24 +54,38 @@ impl Export {
 
     fn events(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.file).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
 /// What the ledger has captured, by task.
 async fn captured(gateway: &Gateway, tenant: &TenantId) -> BTreeMap<String, i64> {
     let ledger = gateway.server.folder().store.ledger(tenant).await.unwrap();
-    let captures = ledger.into_iter().filter(|entry| entry.kind == EntryKind::Capture);
-    captures.map(|entry| (entry.reference, entry.amount.0)).collect()
+    let captures = ledger
+        .into_iter()
+        .filter(|entry| entry.kind == EntryKind::Capture);
+    captures
+        .map(|entry| (entry.reference, entry.amount.0))
+        .collect()
 }
 
 /// What the events of one tenant tell, by task.
 fn told(events: &[Value], tenant: &TestTenant) -> BTreeMap<String, i64> {
-    let own = events.iter().filter(|event| event["subject"] == tenant.id.as_str());
+    let own = events
+        .iter()
+        .filter(|event| event["subject"] == tenant.id.as_str());
     own.map(|event| {
         let data = &event["data"];
-        assert_eq!((&event["id"], &event["type"]), (&data["task"], &"fluxgate.usage.v1".into()));
-        (event["id"].as_str().unwrap().to_owned(), data["charged_micro_usd"].as_i64().unwrap())
+        assert_eq!(
+            (&event["id"], &event["type"]),
+            (&data["task"], &"fluxgate.usage.v1".into())
+        );
+        (
+            event["id"].as_str().unwrap().to_owned(),
+            data["charged_micro_usd"].as_i64().unwrap(),
+        )
     })
     .collect()
 }
@@ -77,7 +99,10 @@ async fn run_one(tenant: &TestTenant) -> String {
 #[tokio::test]
 async fn an_export_comes_to_the_ledger_s_captures_and_the_next_one_adds_only_what_is_new() {
     let gateway = Gateway::start().await;
-    let (acme, other) = (gateway.tenant("acme", "10").await, gateway.tenant("other", "1").await);
+    let (acme, other) = (
+        gateway.tenant("acme", "10").await,
+        gateway.tenant("other", "1").await,
+    );
     set_odd_prices(&gateway, &acme).await;
     burst(&gateway, &acme).await;
     run_one(&other).await;
@@ -93,9 +118,18 @@ async fn an_export_comes_to_the_ledger_s_captures_and_the_next_one_adds_only_wha
     assert_eq!(told(&events, &other), captured(&gateway, &other.id).await);
     assert_eq!(events.last().unwrap()["id"], new);
     let data = &events[0]["data"];
-    assert_eq!(data["charged_usd"], MicroUsd(data["charged_micro_usd"].as_i64().unwrap()).decimal());
-    assert!(data["provider_cost_micro_usd"].as_i64().unwrap() > 0 && data["provider_run"].is_string(), "{data}");
-    assert_eq!((&data["outputs"], &events[0]["time"]), (&1.into(), &data["completed_at"]));
+    assert_eq!(
+        data["charged_usd"],
+        MicroUsd(data["charged_micro_usd"].as_i64().unwrap()).decimal()
+    );
+    assert!(
+        data["provider_cost_micro_usd"].as_i64().unwrap() > 0 && data["provider_run"].is_string(),
+        "{data}"
+    );
+    assert_eq!(
+        (&data["outputs"], &events[0]["time"]),
+        (&1.into(), &data["completed_at"])
+    );
 }
 
 #[tokio::test]
@@ -115,22 +149,42 @@ async fn a_file_whose_last_line_was_cut_off_is_made_good_by_a_restart() {
     assert_eq!(again, 2);
     let text = std::fs::read_to_string(&export.file).unwrap();
     let first = whole.split_inclusive('\n').next().unwrap();
-    assert_eq!(text, format!("{first}{whole}"), "the same bytes again after the one whole line");
+    assert_eq!(
+        text,
+        format!("{first}{whole}"),
+        "the same bytes again after the one whole line"
+    );
 }
 
 #[tokio::test]
 async fn one_tenant_may_be_exported_alone_and_each_file_has_its_own_progress() {
     let gateway = Gateway::start().await;
-    let (one, other) = (gateway.tenant("one", "1").await, gateway.tenant("other", "1").await);
+    let (one, other) = (
+        gateway.tenant("one", "1").await,
+        gateway.tenant("other", "1").await,
+    );
     run_one(&one).await;
     run_one(&other).await;
     let export = Export::of(&gateway);
 
     assert_eq!(export.added(&["--tenant", "one"]), 1);
-    assert_eq!((export.events().len(), export.events()[0]["subject"].as_str()), (1, Some("one")));
-    assert_eq!(export.added(&[]), 1, "the other's alone is new to this file");
-    let subjects: BTreeSet<String> =
-        export.events().iter().map(|it| it["subject"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        (
+            export.events().len(),
+            export.events()[0]["subject"].as_str()
+        ),
+        (1, Some("one"))
+    );
+    assert_eq!(
+        export.added(&[]),
+        1,
+        "the other's alone is new to this file"
+    );
+    let subjects: BTreeSet<String> = export
+        .events()
+        .iter()
+        .map(|it| it["subject"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(subjects, ["one".to_owned(), "other".to_owned()].into());
     let (_, said) = export.run(&export.folder.path().join("second.jsonl"), &[]);
     assert!(said.starts_with("added 2 events to "), "{said}");
@@ -147,11 +201,19 @@ async fn a_wrong_file_or_tenant_is_one_clear_line() {
     let nobody = export.run(&export.file, &["--tenant", "nobody"]);
 
     assert!(
-        !missing.0 && missing.1.contains("none/usage.jsonl") && missing.1.contains("folder that exists"),
+        !missing.0
+            && missing.1.contains("none/usage.jsonl")
+            && missing.1.contains("folder that exists"),
         "{missing:?}"
     );
-    assert!(!nobody.0 && nobody.1.contains("'nobody'") && nobody.1.contains("tenants list"), "{nobody:?}");
-    assert_eq!((missing.1.lines().count(), nobody.1.lines().count()), (1, 1));
+    assert!(
+        !nobody.0 && nobody.1.contains("'nobody'") && nobody.1.contains("tenants list"),
+        "{nobody:?}"
+    );
+    assert_eq!(
+        (missing.1.lines().count(), nobody.1.lines().count()),
+        (1, 1)
+    );
 }
 
 /// This many completed tasks that are older than the export waits for.
@@ -173,16 +235,33 @@ async fn complete(tenant: &TenantId, stores: &Stores, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_that_is_killed_again_and_again_loses_nothing_and_leaves_no_half_line() {
     let folder = tempfile::tempdir().unwrap();
-    let (data, file) = (folder.path().join("data"), folder.path().join("usage.jsonl"));
+    let (data, file) = (
+        folder.path().join("data"),
+        folder.path().join("usage.jsonl"),
+    );
     let (opened, tenant) = (DataFolder::open(&data).unwrap(), "acme".parse().unwrap());
-    opened.add_tenant(&tenant, MicroUsd(3_000 * PRICE.0)).await.unwrap();
+    opened
+        .add_tenant(&tenant, MicroUsd(3_000 * PRICE.0))
+        .await
+        .unwrap();
     complete(&tenant, &Stores::on(opened.store), 3_000).await;
-    let args = ["usage", "export", "--to", file.to_str().unwrap(), "--data", data.to_str().unwrap()];
+    let args = [
+        "usage",
+        "export",
+        "--to",
+        file.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+    ];
     let bytes = || std::fs::metadata(&file).map_or(0, |file| file.len());
 
     for _ in 0..4 {
         let before = bytes();
-        let mut export = Command::new(process::binary()).args(args).stdout(Stdio::null()).spawn().unwrap();
+        let mut export = Command::new(process::binary())
+            .args(args)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         while bytes() == before && export.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }
@@ -191,10 +270,16 @@ async fn an_export_that_is_killed_again_and_again_loses_nothing_and_leaves_no_ha
     }
     let last = process::run(&args);
 
-    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    assert!(
+        last.status.success(),
+        "{}",
+        String::from_utf8_lossy(&last.stderr)
+    );
     let text = std::fs::read_to_string(&file).unwrap();
     let lines: BTreeSet<&str> = text.lines().collect();
-    let ids: BTreeSet<String> =
-        lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].to_string()).collect();
+    let ids: BTreeSet<String> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].to_string())
+        .collect();
     assert_eq!((lines.len(), ids.len()), (3_000, 3_000));
 }

@@ -1,4 +1,5 @@
-//! On AWS a watch is sent before its task is written, and dies when it finds none: it must not die of a task that is late.
+//! On AWS a watch is sent before its task is written, and dies when it finds none: it must not die
+//! of a task that is late.
 
 use std::time::Duration;
 
@@ -21,7 +22,10 @@ async fn a_task_that_a_late_read_does_not_know_yet_is_not_over() {
     let admission = admission(&tenant);
     let id = admission.task.id.clone();
     let over = OverTasksInTable::new(Table::new(bed.faulty.aws.dynamodb(), TABLE));
-    assert!(over.is_over(&tenant, &id).await.unwrap(), "there is no such task");
+    assert!(
+        over.is_over(&tenant, &id).await.unwrap(),
+        "there is no such task"
+    );
     bed.stores.admit(admission).await.unwrap();
 
     bed.faulty.next("GetItem", [Fault::Late]);
@@ -35,22 +39,38 @@ async fn an_admission_that_took_longer_than_its_watch_waits_sends_it_anew() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(2).await;
     let watches = || async {
-        let jobs = bed.direct.queue.receive(Lane::Watch, 10, 60_000).await.unwrap();
-        jobs.iter().filter(|lease| matches!(lease.job, Job::Watch { .. })).count()
+        let jobs = bed
+            .direct
+            .queue
+            .receive(Lane::Watch, 10, 60_000)
+            .await
+            .unwrap();
+        jobs.iter()
+            .filter(|lease| matches!(lease.job, Job::Watch { .. }))
+            .count()
     };
-    let soon = || Admission { watch_after_ms: 0, ..admission(&tenant) };
+    let soon = || Admission {
+        watch_after_ms: 0,
+        ..admission(&tenant)
+    };
     bed.stores.admit(soon()).await.unwrap();
     assert_eq!(watches().await, 1);
 
     bed.faulty.next("TransactWriteItems", [Fault::Held]);
     let (stores, slow) = (bed.by_faulty.clone(), soon());
     let admitting = tokio::spawn(async move { stores.tasks.admit(slow).await });
-    eventually("the transaction", || async { (bed.faulty.holding() > 0).then_some(()) }).await;
+    eventually("the transaction", || async {
+        (bed.faulty.holding() > 0).then_some(())
+    })
+    .await;
     assert_eq!(watches().await, 1);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     bed.faulty.let_go();
 
-    assert!(matches!(admitting.await.unwrap().unwrap(), Admitted::New(_)));
+    assert!(matches!(
+        admitting.await.unwrap().unwrap(),
+        Admitted::New(_)
+    ));
     assert_eq!(watches().await, 1);
 }
 
@@ -59,7 +79,9 @@ async fn an_audit_that_runs_out_of_time_says_so_and_nothing_else() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     bed.stores.admitted(&tenant).await;
-    let sweeper = roles(&bed.stores, &bed.ministack, bed.direct.queues.clone()).0.sweeper();
+    let sweeper = roles(&bed.stores, &bed.ministack, bed.direct.queues.clone())
+        .0
+        .sweeper();
 
     let unfinished = sweeper.sweep(&tenant, now()).await.unwrap_err();
     let finished = sweeper.sweep(&tenant, now().plus_ms(60_000)).await.unwrap();

@@ -24,7 +24,8 @@ pub(super) struct AccessArgs {
     /// A token of your own issuer instead [env: FLUXGATE_TOKEN, where no --tenant is named]
     #[arg(long, conflicts_with = "tenant")]
     token: Option<String>,
-    /// The gateway [default: where the server of the data folder listens, else http://127.0.0.1:8080]
+    /// The gateway [default: where the server of the data folder listens, else
+    /// http://127.0.0.1:8080]
     #[arg(long, value_name = "URL", value_parser = written_url)]
     url: Option<String>,
     #[command(flatten)]
@@ -34,14 +35,23 @@ pub(super) struct AccessArgs {
 impl AccessArgs {
     pub(super) async fn client(&self) -> Result<TenantClient> {
         let token = match &self.tenant {
-            Some(tenant) => DataFolder::open_existing(&self.folder.data)?.token(tenant, TOKEN_MS).await?,
-            None => self.own_token().context("name a --tenant, or give a --token or FLUXGATE_TOKEN")?,
+            Some(tenant) => {
+                DataFolder::open_existing(&self.folder.data)?
+                    .token(tenant, TOKEN_MS)
+                    .await?
+            }
+            None => self
+                .own_token()
+                .context("name a --tenant, or give a --token or FLUXGATE_TOKEN")?,
         };
         TenantClient::new(&self.gateway()?, token)
     }
 
     fn own_token(&self) -> Option<String> {
-        self.token.clone().or_else(|| std::env::var("FLUXGATE_TOKEN").ok()).filter(|token| !token.trim().is_empty())
+        self.token
+            .clone()
+            .or_else(|| std::env::var("FLUXGATE_TOKEN").ok())
+            .filter(|token| !token.trim().is_empty())
     }
 
     /// Only the server of the folder takes the folder's tokens.
@@ -59,7 +69,10 @@ impl AccessArgs {
 
     /// The command that fetches a task's outputs later, without the token.
     pub(super) fn download_command(&self, task: &str) -> String {
-        let url = self.url.as_ref().map_or_else(String::new, |url| format!(" --url {}", quoted(url)));
+        let url = self
+            .url
+            .as_ref()
+            .map_or_else(String::new, |url| format!(" --url {}", quoted(url)));
         match &self.tenant {
             Some(tenant) => {
                 let data = quoted(&self.folder.data.to_string_lossy());
@@ -72,7 +85,10 @@ impl AccessArgs {
     /// How to find a task whose name never arrived.
     pub(super) fn list_command(&self) -> String {
         match &self.tenant {
-            Some(tenant) => format!("fluxgate tasks {tenant} --data {}", quoted(&self.folder.data.to_string_lossy())),
+            Some(tenant) => format!(
+                "fluxgate tasks {tenant} --data {}",
+                quoted(&self.folder.data.to_string_lossy())
+            ),
             None => "POST /api/v3/predictions".to_owned(),
         }
     }
@@ -80,7 +96,10 @@ impl AccessArgs {
 
 /// The gateway that was named, else the one that serves the folder.
 pub(super) fn gateway_url(named: Option<&str>, data: &Path) -> String {
-    named.map(str::to_owned).or_else(|| noted_server(data)).unwrap_or_else(|| DEFAULT_URL.to_owned())
+    named
+        .map(str::to_owned)
+        .or_else(|| noted_server(data))
+        .unwrap_or_else(|| DEFAULT_URL.to_owned())
 }
 
 /// Any http or https URL, as it was written.

@@ -58,14 +58,25 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
             let operator = folder.operator(None);
             let account = operator.account(&name).await?;
             print::line(line(&name, &account))?;
-            operator.month(&account).map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
+            operator
+                .month(&account)
+                .map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
         }
-        AccountsCommand::TopUp { name, amount, reference, folder } => {
+        AccountsCommand::TopUp {
+            name,
+            amount,
+            reference,
+            folder,
+        } => {
             let operator = operator(&folder)?;
             let before = operator.account(&name).await?;
-            let account = operator.top_up(&name, amount, &reference, &Actor::cli()).await?;
+            let account = operator
+                .top_up(&name, amount, &reference, &Actor::cli())
+                .await?;
             if before.total() == account.total() {
-                print::note(format_args!("'{reference}' was topped up before, so nothing was added"));
+                print::note(format_args!(
+                    "'{reference}' was topped up before, so nothing was added"
+                ));
             }
             print::line(line(&name, &account))
         }
@@ -86,10 +97,12 @@ async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
     let mut findings = 0;
     for name in &names {
         // What keeps one tenant's books from being read keeps no other's.
-        let found = operator
-            .check_books(name)
-            .await
-            .unwrap_or_else(|error| vec![BooksFinding { code: "unreadable", text: error.with_causes().to_string() }]);
+        let found = operator.check_books(name).await.unwrap_or_else(|error| {
+            vec![BooksFinding {
+                code: "unreadable",
+                text: error.with_causes().to_string(),
+            }]
+        });
         for finding in found {
             findings += 1;
             print::line(format_args!("{name}  {}  {}", finding.code, finding.text))?;
@@ -106,7 +119,17 @@ async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
 }
 
 fn line(name: &TenantId, account: &Account) -> String {
-    let Account { available, held, captured, credit, .. } = account;
-    let lent = if *credit == MicroUsd::ZERO { String::new() } else { format!("  of that on credit {credit}") };
+    let Account {
+        available,
+        held,
+        captured,
+        credit,
+        ..
+    } = account;
+    let lent = if *credit == MicroUsd::ZERO {
+        String::new()
+    } else {
+        format!("  of that on credit {credit}")
+    };
     format!("{name}  available {available}  held {held}  captured {captured}{lent}")
 }

@@ -51,17 +51,26 @@ pub(super) async fn run(args: BudgetArgs) -> Result<String> {
         operator.set_budget(&args.name, None, &Actor::cli()).await?
     } else if args.changes_something() {
         let budget = args.budget(now.and_then(|month| month.budget))?;
-        operator.set_budget(&args.name, Some(budget), &Actor::cli()).await?
+        operator
+            .set_budget(&args.name, Some(budget), &Actor::cli())
+            .await?
     } else {
         now
     };
-    Ok(month.map_or_else(|| format!("{}  no budget", args.name), |month| line(&args.name, &month)))
+    Ok(month.map_or_else(
+        || format!("{}  no budget", args.name),
+        |month| line(&args.name, &month),
+    ))
 }
 
 impl BudgetArgs {
     fn changes_something(&self) -> bool {
-        let named =
-            [self.limit.is_some(), self.time_zone.is_some(), self.roll_over.is_some(), self.roll_over_cap.is_some()];
+        let named = [
+            self.limit.is_some(),
+            self.time_zone.is_some(),
+            self.roll_over.is_some(),
+            self.roll_over_cap.is_some(),
+        ];
         named.contains(&true) || self.postpaid || self.prepaid
     }
 
@@ -79,7 +88,12 @@ impl BudgetArgs {
             (None, Some(now)) => now.time_zone,
             (None, None) => Zone::parse("UTC")?,
         };
-        Ok(Budget { limit_micro_usd, time_zone, roll_over, payment })
+        Ok(Budget {
+            limit_micro_usd,
+            time_zone,
+            roll_over,
+            payment,
+        })
     }
 
     fn roll_over(&self, now: RollOver) -> Result<RollOver> {
@@ -92,7 +106,9 @@ impl BudgetArgs {
             None => now != RollOver::None,
         };
         match (unused, self.roll_over_cap) {
-            (true, cap) => Ok(RollOver::Unused { cap_micro_usd: cap.or(cap_now) }),
+            (true, cap) => Ok(RollOver::Unused {
+                cap_micro_usd: cap.or(cap_now),
+            }),
             (false, None) => Ok(RollOver::None),
             (false, Some(_)) => bail!("a cap bounds nothing without --roll-over unused; give both"),
         }
@@ -100,7 +116,10 @@ impl BudgetArgs {
 }
 
 pub(super) fn line(name: &TenantId, month: &Allowance) -> String {
-    let limit = month.budget.as_ref().map_or(MicroUsd::ZERO, |budget| budget.limit_micro_usd);
+    let limit = month
+        .budget
+        .as_ref()
+        .map_or(MicroUsd::ZERO, |budget| budget.limit_micro_usd);
     let (carried, spent, held, left) = (month.carried, month.spent, month.held, month.left());
     let resets_at = month.resets_at().rfc3339();
     let terms = month.budget.as_ref().map_or_else(String::new, terms);
@@ -113,9 +132,17 @@ pub(super) fn line(name: &TenantId, month: &Allowance) -> String {
 fn terms(budget: &Budget) -> String {
     let roll_over = match budget.roll_over {
         RollOver::None => String::new(),
-        RollOver::Unused { cap_micro_usd: None } => "  rolls over".to_owned(),
-        RollOver::Unused { cap_micro_usd: Some(cap) } => format!("  rolls over up to {cap}"),
+        RollOver::Unused {
+            cap_micro_usd: None,
+        } => "  rolls over".to_owned(),
+        RollOver::Unused {
+            cap_micro_usd: Some(cap),
+        } => format!("  rolls over up to {cap}"),
     };
-    let payment = if budget.payment == Payment::Postpaid { "  postpaid" } else { "" };
+    let payment = if budget.payment == Payment::Postpaid {
+        "  postpaid"
+    } else {
+        ""
+    };
     format!(" in {}{roll_over}{payment}", budget.time_zone)
 }

@@ -25,7 +25,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     folder: FolderArgs,
-    /// The gateway to look for [default: where the server of the data folder listens, else http://127.0.0.1:8080]
+    /// The gateway to look for [default: where the server of the data folder listens, else
+    /// http://127.0.0.1:8080]
     #[arg(long, value_name = "URL", value_parser = written_url)]
     url: Option<String>,
 }
@@ -65,7 +66,11 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let folder = DataFolder::open_existing(path)?;
     let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
     let served = FolderLock::acquire(path).is_err();
-    let state = if served { "being served" } else { "not being served" };
+    let state = if served {
+        "being served"
+    } else {
+        "not being served"
+    };
     Ok(format!("{} opens, {tenants}, {state}", path.display()))
 }
 
@@ -73,19 +78,39 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
 fn disk(args: &DoctorArgs) -> Result<String> {
     use std::io::Write as _;
     let started = Instant::now();
-    let mut file = tempfile::tempfile_in(&args.folder.data).context("no file can be written into the data folder")?;
+    let mut file = tempfile::tempfile_in(&args.folder.data)
+        .context("no file can be written into the data folder")?;
     for _ in 0..10 {
-        file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).context("the disk refuses to sync")?;
+        file.write_all(&[0; 4096])
+            .and_then(|()| file.sync_data())
+            .context("the disk refuses to sync")?;
     }
-    Ok(format!("one fsync takes about {} µs", started.elapsed().as_micros() / 10))
+    Ok(format!(
+        "one fsync takes about {} µs",
+        started.elapsed().as_micros() / 10
+    ))
 }
 
 async fn gateway(args: &DoctorArgs) -> Result<String> {
     let Some(health) = health(args).await? else {
-        return Ok(format!("none at {} yet; start it with 'fluxgate serve'", args.url()));
+        return Ok(format!(
+            "none at {} yet; start it with 'fluxgate serve'",
+            args.url()
+        ));
     };
-    let shown = |name: &str| health.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
-    let answers = format!("{} answers: {}, version {}", args.url(), shown("status"), shown("version"));
+    let shown = |name: &str| {
+        health
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("?")
+            .to_owned()
+    };
+    let answers = format!(
+        "{} answers: {}, version {}",
+        args.url(),
+        shown("status"),
+        shown("version")
+    );
     // What is more, only the operator of that gateway is told.
     Ok(match health.get("completion").and_then(Value::as_str) {
         Some(completion) => format!("{answers}, completion by {completion}"),
@@ -102,8 +127,12 @@ async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
     };
     let (status, headers) = (response.status(), response.headers().clone());
     let health: Option<Value> = response.json().await.ok();
-    let is_ours = |health: &Value| health.get("status").is_some() && health.get("version").is_some();
-    health.filter(is_ours).map(Some).ok_or_else(|| foreign(&args.url(), status, &headers))
+    let is_ours =
+        |health: &Value| health.get("status").is_some() && health.get("version").is_some();
+    health
+        .filter(is_ours)
+        .map(Some)
+        .ok_or_else(|| foreign(&args.url(), status, &headers))
 }
 
 /// How the provider takes the running gateway's key; `None` from a gateway of another folder.
@@ -112,19 +141,28 @@ async fn provider_of_gateway(args: &DoctorArgs) -> Result<Option<AccountCheck>> 
     if !response.status().is_success() {
         return Ok(None);
     }
-    let told = response.json().await.context("the running gateway does not say how the provider takes its key")?;
+    let told = response
+        .json()
+        .await
+        .context("the running gateway does not say how the provider takes its key")?;
     Ok(Some(told))
 }
 
 async fn call(args: &DoctorArgs, path: &str) -> Result<reqwest::Response> {
     let base_url = args.url();
-    let http = reqwest::Client::builder().no_proxy().timeout(CALL_TIMEOUT).build()?;
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(CALL_TIMEOUT)
+        .build()?;
     let request = http.get(format!("{}{path}", base_url.trim_end_matches('/')));
     let request = match admin_token(args) {
         Some(token) => request.bearer_auth(token.expose()),
         None => request,
     };
-    request.send().await.map_err(|error| unanswered(&base_url, &error))
+    request
+        .send()
+        .await
+        .map_err(|error| unanswered(&base_url, &error))
 }
 
 /// The folder's own, for a gateway on this machine: it is nobody else's to see.
@@ -135,15 +173,21 @@ fn admin_token(args: &DoctorArgs) -> Option<Secret> {
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     };
-    let folder = is_here.then(|| DataFolder::open_existing(&args.folder.data).ok()).flatten()?;
+    let folder = is_here
+        .then(|| DataFolder::open_existing(&args.folder.data).ok())
+        .flatten()?;
     Some(folder.secrets.admin_token)
 }
 
-/// The provider is asked whether it takes the key: of the gateway that runs, else the one that would be used from here.
+/// The provider is asked whether it takes the key: of the gateway that runs, else the one that
+/// would be used from here.
 async fn provider(args: &DoctorArgs) -> Result<String> {
     let settings = Settings::load(None, serde_json::json!({}))?;
     let health = health(args).await.ok().flatten();
-    let used = health.as_ref().and_then(|health| health.pointer("/settings/provider")).and_then(Value::as_str);
+    let used = health
+        .as_ref()
+        .and_then(|health| health.pointer("/settings/provider"))
+        .and_then(Value::as_str);
     if let Some(used) = used
         && let Some(told) = provider_of_gateway(args).await?
     {

@@ -38,12 +38,18 @@ async fn download(args: &DownloadArgs) -> Result<()> {
     args.output.check()?;
     let client = args.access.client().await?;
     let bar = progress::line(false);
-    let end = progress::until_end(&client, args.task.as_str(), Duration::from_secs(args.wait), &bar).await?;
+    let end = progress::until_end(
+        &client,
+        args.task.as_str(),
+        Duration::from_secs(args.wait),
+        &bar,
+    )
+    .await?;
     bar.finish_and_clear();
     let prediction = match end {
-        end @ progress::End::Running(_) => {
-            end.completed().context("there is nothing to fetch yet; --wait S waits so many seconds for it")?
-        }
+        end @ progress::End::Running(_) => end
+            .completed()
+            .context("there is nothing to fetch yet; --wait S waits so many seconds for it")?,
         end => end.completed()?,
     };
     print_paths(&args.output.save(&client, &prediction).await?)

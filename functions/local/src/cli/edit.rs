@@ -81,7 +81,10 @@ async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Resul
     let key = SystemEntropy.id32(SystemClock.now());
     let submitted = client.submit(&args.model, inputs, &key).await;
     let submitted = submitted.map_err(|error| match error.is::<BrokenOff>() {
-        true => anyhow!("{error:#}; if the task was taken, '{}' lists it", args.access.list_command()),
+        true => anyhow!(
+            "{error:#}; if the task was taken, '{}' lists it",
+            args.access.list_command()
+        ),
         false => error,
     })?;
     text(&submitted, "id")
@@ -89,8 +92,15 @@ async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Resul
 
 /// From here on the run is paid for: whatever fails, its outputs can still be had.
 async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &ProgressBar) -> Result<()> {
-    let later = |error: anyhow::Error| anyhow!("{error:#}; '{}' fetches the outputs", args.access.download_command(id));
-    let end = progress::until_end(client, id, Duration::from_secs(args.wait), bar).await.map_err(later)?;
+    let later = |error: anyhow::Error| {
+        anyhow!(
+            "{error:#}; '{}' fetches the outputs",
+            args.access.download_command(id)
+        )
+    };
+    let end = progress::until_end(client, id, Duration::from_secs(args.wait), bar)
+        .await
+        .map_err(later)?;
     bar.finish_and_clear();
     let prediction = match end {
         end @ End::Running(_) => end.completed().map_err(later)?,
@@ -104,9 +114,15 @@ async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &Progress
 impl Stage {
     fn stopped(&self, access: &AccessArgs) -> String {
         match self.task.get() {
-            Some(id) => format!("stopped; task {id} goes on: '{}' fetches its outputs", access.download_command(id)),
+            Some(id) => format!(
+                "stopped; task {id} goes on: '{}' fetches its outputs",
+                access.download_command(id)
+            ),
             None if self.submitting.load(Ordering::Relaxed) => {
-                format!("stopped while submitting; if the task was taken, '{}' lists it", access.list_command())
+                format!(
+                    "stopped while submitting; if the task was taken, '{}' lists it",
+                    access.list_command()
+                )
             }
             None => "stopped; nothing was submitted".to_owned(),
         }
@@ -118,17 +134,30 @@ pub(super) async fn picture(client: &TenantClient, image: &str) -> Result<String
     if image.starts_with("https://") || image.starts_with("http://") {
         return Ok(image.to_owned());
     }
-    let bytes = std::fs::read(image).with_context(|| format!("the picture {image} cannot be read"))?;
-    let name = Path::new(image).file_name().map_or("picture".into(), |name| name.to_string_lossy().into_owned());
+    let bytes =
+        std::fs::read(image).with_context(|| format!("the picture {image} cannot be read"))?;
+    let name = Path::new(image)
+        .file_name()
+        .map_or("picture".into(), |name| name.to_string_lossy().into_owned());
     client.upload(name, bytes).await
 }
 
 fn report(prediction: &Value) {
-    let text = |pointer: &str| prediction.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let charged = prediction.get("charged_usd").and_then(Value::as_f64).unwrap_or_default();
+    let text = |pointer: &str| {
+        prediction
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let charged = prediction
+        .get("charged_usd")
+        .and_then(Value::as_f64)
+        .unwrap_or_default();
     if prediction.get("archived") == Some(&Value::Bool(false)) {
         let (why, until) = (text("/unarchived/message"), text("/unarchived/expires_at"));
-        print::note(format_args!("not in your bucket, the provider keeps it until {until}: {why}  charged ${charged}"));
+        print::note(format_args!(
+            "not in your bucket, the provider keeps it until {until}: {why}  charged ${charged}"
+        ));
         return;
     }
     print::note(format_args!(

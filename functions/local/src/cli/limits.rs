@@ -30,7 +30,9 @@ fn limit(text: &str) -> Result<Limit> {
     if text == "none" {
         return Ok(Limit(None));
     }
-    text.parse().map(|number| Limit(Some(number))).map_err(|_| anyhow!("write a whole number, or 'none'"))
+    text.parse()
+        .map(|number| Limit(Some(number)))
+        .map_err(|_| anyhow!("write a whole number, or 'none'"))
 }
 
 impl LimitsArgs {
@@ -43,7 +45,12 @@ impl LimitsArgs {
             tasks_in_flight: merge(self.tasks_in_flight, now.tasks_in_flight),
             weight: merge(self.weight, now.weight),
         };
-        let given = [self.requests_per_second, self.burst, self.tasks_in_flight, self.weight];
+        let given = [
+            self.requests_per_second,
+            self.burst,
+            self.tasks_in_flight,
+            self.weight,
+        ];
         given.iter().any(Option::is_some).then_some(limits)
     }
 }

@@ -38,8 +38,8 @@ use signals::Stopped;
 
 /// A gateway and webhook relay for asynchronous image models.
 ///
-/// Tenants call it with their own tokens; it keeps the provider's key, copies outputs into the tenant's bucket, sends signed
-/// callbacks and charges each run once.
+/// Tenants call it with their own tokens; it keeps the provider's key, copies outputs into the
+/// tenant's bucket, sends signed callbacks and charges each run once.
 #[derive(Parser)]
 #[command(
     name = "fluxgate",
@@ -87,7 +87,8 @@ enum Command {
     Tasks(tasks::TasksArgs),
     /// Sum up what a tenant used and was charged, by day and model; export what was charged
     Usage(usage::UsageArgs),
-    /// Compare what tenants were charged with the provider's bills; exit code 1 when something differs
+    /// Compare what tenants were charged with the provider's bills; exit code 1 when something
+    /// differs
     Reconcile(reconcile::ReconcileArgs),
     /// Check this machine and a data folder
     Doctor(doctor::DoctorArgs),
@@ -105,16 +106,22 @@ const BLOCKING_THREADS_MAX: usize = 16;
 #[derive(Args, Clone)]
 struct FolderArgs {
     /// The data folder of the installation
-    #[arg(long, env = "FLUXGATE_DATA", default_value = "fluxgate-data", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "FLUXGATE_DATA",
+        default_value = "fluxgate-data",
+        value_name = "DIR"
+    )]
     data: PathBuf,
 }
 
-/// The whole program: exit code 0 when it did what was asked, 1 with one clear line on stderr when not, 2 when the command line
-/// is none, and 128 and more as after a signal.
+/// The whole program: exit code 0 when it did what was asked, 1 with one clear line on stderr when
+/// not, 2 when the command line is none, and 128 and more as after a signal.
 pub fn run() -> ExitCode {
     let matches = with_negative_numbers(Cli::command()).try_get_matches();
-    match matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command())))
-    {
+    match matches.and_then(|matches| {
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))
+    }) {
         Ok(cli) => cli.run(),
         Err(error) => shown(&error),
     }
@@ -124,9 +131,15 @@ pub fn run() -> ExitCode {
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let options = |arg: clap::Arg| {
         let takes_one = arg.get_long().is_some() && arg.get_action().takes_values();
-        if takes_one { arg.allow_negative_numbers(true) } else { arg }
+        if takes_one {
+            arg.allow_negative_numbers(true)
+        } else {
+            arg
+        }
     };
-    command.mut_args(options).mut_subcommands(with_negative_numbers)
+    command
+        .mut_args(options)
+        .mut_subcommands(with_negative_numbers)
 }
 
 /// Help and version are results; the rest says what is wrong with the command line.
@@ -138,7 +151,9 @@ fn shown(error: &clap::Error) -> ExitCode {
         print::note(format_args!("'{flag}' is called '{now}' now"));
     }
     match (error.kind(), printed) {
-        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error)) => failed(&OutputFailed::from(error).into()),
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error)) => {
+            failed(&OutputFailed::from(error).into())
+        }
         _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
     }
 }
@@ -147,10 +162,14 @@ impl Cli {
     fn run(self) -> ExitCode {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // Each brings a stack and heaps of its own; what runs there is short.
-        let builder = builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX);
+        let builder = builder
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS_MAX);
         let runtime = match builder.build() {
             Ok(runtime) => runtime,
-            Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot start")),
+            Err(error) => {
+                return failed(&anyhow::Error::new(error).context("the runtime cannot start"));
+            }
         };
         let outcome = runtime.block_on(self.command.run());
         // A blocking read of a terminal or a stuck lookup must not keep the process.
@@ -186,7 +205,10 @@ impl Command {
 
 /// The causes in one line, outermost first. Nobody is told that nobody reads.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    if error.downcast_ref::<OutputFailed>().is_some_and(OutputFailed::is_unread) {
+    if error
+        .downcast_ref::<OutputFailed>()
+        .is_some_and(OutputFailed::is_unread)
+    {
         return ExitCode::from(signals::UNREAD_EXIT_CODE);
     }
     print::note(format_args!("fluxgate: {error:#}"));

@@ -1,5 +1,5 @@
-//! A task's outputs as files of this machine. What can be checked is checked before anything is spent, and a file is there whole
-//! or not at all.
+//! A task's outputs as files of this machine. What can be checked is checked before anything is
+//! spent, and a file is there whole or not at all.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -22,8 +22,8 @@ const EXTENSION_BYTES_MAX: usize = 12;
 /// Where outputs are to go.
 #[derive(Args)]
 pub(super) struct OutputArgs {
-    /// Where to put the output, '-' for standard output; of several each has its number before the extension [default: named after
-    /// the task, in this folder]
+    /// Where to put the output, '-' for standard output; of several each has its number before the
+    /// extension [default: named after the task, in this folder]
     #[arg(long, value_name = "FILE", value_parser = out)]
     out: Option<PathBuf>,
     /// Overwrite a file that is there already
@@ -34,7 +34,9 @@ pub(super) struct OutputArgs {
 impl OutputArgs {
     /// Fails when an output could not be written there now.
     pub(super) fn check(&self) -> Result<()> {
-        let Some(out) = &self.out else { return check_folder(Path::new(".")) };
+        let Some(out) = &self.out else {
+            return check_folder(Path::new("."));
+        };
         let unfit = |why: &str| Err(anyhow!("{} {why}", out.display()));
         if out.as_os_str().as_encoded_bytes().ends_with(b"/") || out.is_dir() {
             return unfit("is a folder; name a file in it with --out");
@@ -44,12 +46,17 @@ impl OutputArgs {
         }
         let folder = folder_of(out);
         if !folder.is_dir() {
-            bail!("the folder {} does not exist; make it first, or name another file with --out", folder.display());
+            bail!(
+                "the folder {} does not exist; make it first, or name another file with --out",
+                folder.display()
+            );
         }
         match out.symlink_metadata() {
             Ok(_) if !self.force => return unfit(TAKEN),
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return unfit(&format!("cannot be written: {error}; name another file with --out"));
+                return unfit(&format!(
+                    "cannot be written: {error}; name another file with --out"
+                ));
             }
             _ => {}
         }
@@ -57,10 +64,15 @@ impl OutputArgs {
     }
 
     /// Downloads all outputs of a completed task; the answer is where they are.
-    pub(super) async fn save(&self, client: &TenantClient, prediction: &Value) -> Result<Vec<PathBuf>> {
+    pub(super) async fn save(
+        &self,
+        client: &TenantClient,
+        prediction: &Value,
+    ) -> Result<Vec<PathBuf>> {
         let files = self.files(prediction)?;
         for file in &files {
-            let taken = !self.force && !is_device(&file.path) && file.path.symlink_metadata().is_ok();
+            let taken =
+                !self.force && !is_device(&file.path) && file.path.symlink_metadata().is_ok();
             ensure!(!taken, "{} {TAKEN}", file.path.display());
         }
         for file in &files {
@@ -74,17 +86,32 @@ impl OutputArgs {
 
     fn files(&self, prediction: &Value) -> Result<Vec<OutputFile>> {
         let task = TaskId::parse(&text(prediction, "id")?)?;
-        let list = |name: &str| prediction.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+        let list = |name: &str| {
+            prediction
+                .get(name)
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
         let (urls, objects) = (list("outputs"), list("objects"));
         ensure!(!urls.is_empty(), "the task has no output");
         let file = |(n, url): (usize, &Value)| {
             let url = url.as_str().context("an output is no URL")?.to_owned();
             // Only when every output has an object does one belong to the other.
             let object = objects.get(n).filter(|_| objects.len() == urls.len());
-            let told = |name: &str| object.and_then(|object| object.get(name)).and_then(Value::as_str);
+            let told = |name: &str| {
+                object
+                    .and_then(|object| object.get(name))
+                    .and_then(Value::as_str)
+            };
             let extension = extension(told("s3_uri").unwrap_or(&url));
             let path = self.path(&task, extension, (urls.len() > 1).then_some(n));
-            Ok(OutputFile { path, extension: extension.to_owned(), sha256: told("sha256").map(str::to_owned), url })
+            Ok(OutputFile {
+                path,
+                extension: extension.to_owned(),
+                sha256: told("sha256").map(str::to_owned),
+                url,
+            })
         };
         urls.iter().enumerate().map(file).collect()
     }
@@ -94,7 +121,9 @@ impl OutputArgs {
             let number = number.map_or_else(String::new, |number| format!("-{number}"));
             return PathBuf::from(format!("{task}{number}.{extension}"));
         };
-        let Some(number) = number else { return out.clone() };
+        let Some(number) = number else {
+            return out.clone();
+        };
         let mut name = out.file_stem().unwrap_or_default().to_owned();
         name.push(format!("-{number}"));
         if let Some(extension) = out.extension() {
@@ -105,20 +134,31 @@ impl OutputArgs {
     }
 
     async fn fetch(&self, client: &TenantClient, file: &OutputFile) -> Result<()> {
-        let unwritable = |error: io::Error| anyhow!("{} cannot be written: {error}", file.path.display());
+        let unwritable =
+            |error: io::Error| anyhow!("{} cannot be written: {error}", file.path.display());
         if is_device(&file.path) {
-            let mut device = OpenOptions::new().write(true).open(&file.path).map_err(unwritable)?;
+            let mut device = OpenOptions::new()
+                .write(true)
+                .open(&file.path)
+                .map_err(unwritable)?;
             client.download_into(&file.url, &mut device).await?;
             return Ok(());
         }
         // What a link leads to is replaced, and the link stays.
-        let path = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+        let path = file
+            .path
+            .canonicalize()
+            .unwrap_or_else(|_| file.path.clone());
         // As any other new file: the umask decides who may read it.
         let permissions = Permissions::from_mode(0o666);
-        let beside =
-            tempfile::Builder::new().prefix(".fluxgate-").permissions(permissions).tempfile_in(folder_of(&path));
+        let beside = tempfile::Builder::new()
+            .prefix(".fluxgate-")
+            .permissions(permissions)
+            .tempfile_in(folder_of(&path));
         let beside = beside.map_err(unwritable)?;
-        let digest = client.download_into(&file.url, &mut beside.as_file()).await?;
+        let digest = client
+            .download_into(&file.url, &mut beside.as_file())
+            .await?;
         if let Some(told) = &file.sha256 {
             ensure!(
                 hex::encode(digest) == *told,
@@ -126,10 +166,16 @@ impl OutputArgs {
             );
         }
         beside.as_file().sync_all().map_err(unwritable)?;
-        let placed = if self.force { beside.persist(&path) } else { beside.persist_noclobber(&path) };
+        let placed = if self.force {
+            beside.persist(&path)
+        } else {
+            beside.persist_noclobber(&path)
+        };
         match placed {
             Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => bail!("{} {TAKEN}", path.display()),
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+                bail!("{} {TAKEN}", path.display())
+            }
             Err(error) => Err(unwritable(error.error)),
         }
     }
@@ -171,7 +217,8 @@ impl OutputFile {
         };
         let is_other = self.extension != "bin" && kind(named) != kind(&self.extension);
         let (path, is) = (self.path.display(), &self.extension);
-        is_other.then(|| format!("{path} holds what the model made, which is .{is} and not .{named}"))
+        is_other
+            .then(|| format!("{path} holds what the model made, which is .{is} and not .{named}"))
     }
 }
 
@@ -181,14 +228,20 @@ fn is_device(path: &Path) -> bool {
 }
 
 fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn check_folder(folder: &Path) -> Result<()> {
-    let probed = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&vec![0; PROBE_BYTES]));
+    let probed =
+        tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&vec![0; PROBE_BYTES]));
     probed.map_err(|error| {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        anyhow!("no picture can be written into {}: {error}; name a file elsewhere with --out", folder.display())
+        anyhow!(
+            "no picture can be written into {}: {error}; name a file elsewhere with --out",
+            folder.display()
+        )
     })
 }
 
@@ -197,8 +250,8 @@ fn extension(address: &str) -> &str {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let fits =
-        (1..=EXTENSION_BYTES_MAX).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    let fits = (1..=EXTENSION_BYTES_MAX).contains(&extension.len())
+        && extension.bytes().all(|b| b.is_ascii_alphanumeric());
     if fits { extension } else { "bin" }
 }
 
@@ -209,11 +262,17 @@ mod tests {
     use super::*;
 
     fn paths(out: Option<&str>, objects: &Value) -> Vec<String> {
-        let args = OutputArgs { out: out.map(PathBuf::from), force: false };
+        let args = OutputArgs {
+            out: out.map(PathBuf::from),
+            force: false,
+        };
         let outputs = json!(["https://b.example/0.png?sig=a.b", "https://b.example/1"]);
         let prediction = json!({ "id": "0".repeat(32), "outputs": outputs, "objects": objects });
         let files = args.files(&prediction).unwrap();
-        files.iter().map(|file| file.path.display().to_string()).collect()
+        files
+            .iter()
+            .map(|file| file.path.display().to_string())
+            .collect()
     }
 
     #[test]
@@ -221,16 +280,31 @@ mod tests {
         let id = "0".repeat(32);
         let objects = json!([{ "s3_uri": "s3://b/k/0.webp" }, { "s3_uri": "s3://b/k/1.svg" }]);
 
-        assert_eq!(paths(None, &objects), [format!("{id}-0.webp"), format!("{id}-1.svg")]);
-        assert_eq!(paths(Some("a/after.jpg"), &objects), ["a/after-0.jpg", "a/after-1.jpg"]);
+        assert_eq!(
+            paths(None, &objects),
+            [format!("{id}-0.webp"), format!("{id}-1.svg")]
+        );
+        assert_eq!(
+            paths(Some("a/after.jpg"), &objects),
+            ["a/after-0.jpg", "a/after-1.jpg"]
+        );
         // One of two has an object, and nobody says which.
-        assert_eq!(paths(None, &json!([objects[0]])), [format!("{id}-0.png"), format!("{id}-1.bin")]);
+        assert_eq!(
+            paths(None, &json!([objects[0]])),
+            [format!("{id}-0.png"), format!("{id}-1.bin")]
+        );
     }
 
     #[test]
     fn an_extension_leads_nowhere() {
         assert_eq!(extension("s3://bucket/2026/0.jpg"), "jpg");
-        for odd in ["s3://bucket/no", "https://h/a.b/../../etc", "https://h/a.", "https://h/a.p%2fx", ""] {
+        for odd in [
+            "s3://bucket/no",
+            "https://h/a.b/../../etc",
+            "https://h/a.",
+            "https://h/a.p%2fx",
+            "",
+        ] {
             assert_eq!(extension(odd), "bin", "{odd:?}");
         }
     }

@@ -89,15 +89,28 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
         }
         PricesCommand::Set(args) => {
             let (allow_under_cost, allow_unknown_models) = (args.allow_under_cost, args.force);
-            let change = PricesChange { edit: args.edit()?, allow_under_cost, allow_unknown_models };
+            let change = PricesChange {
+                edit: args.edit()?,
+                allow_under_cost,
+                allow_unknown_models,
+            };
             apply(&args.name, &change, &args.folder).await
         }
         PricesCommand::Remove(args) => {
             let edit = match args.all {
-                true => PricesEdit::Replace { book: PriceBook::default(), version: None },
-                false => PricesEdit::Remove { models: args.models },
+                true => PricesEdit::Replace {
+                    book: PriceBook::default(),
+                    version: None,
+                },
+                false => PricesEdit::Remove {
+                    models: args.models,
+                },
             };
-            let change = PricesChange { edit, allow_under_cost: args.allow_under_cost, allow_unknown_models: false };
+            let change = PricesChange {
+                edit,
+                allow_under_cost: args.allow_under_cost,
+                allow_unknown_models: false,
+            };
             apply(&args.name, &change, &args.folder).await
         }
     }
@@ -112,7 +125,10 @@ async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> R
     let changed = operator.set_prices(name, change, &Actor::cli()).await;
     let changed = changed.map_err(|error| with_flags(error, unknown.as_deref()))?;
     if !changed.under_cost.is_empty() {
-        print::note(format_args!("sold under cost: {}", changed.under_cost.join(", ")));
+        print::note(format_args!(
+            "sold under cost: {}",
+            changed.under_cost.join(", ")
+        ));
     }
     if changed.prices.models.is_empty() && changed.prices.unlisted == Unlisted::Refuse {
         print::note(format_args!(
@@ -123,15 +139,22 @@ async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> R
 }
 
 fn show(prices: &PriceBook, version: u64) -> Result<()> {
-    print::line(serde_json::to_string_pretty(&PriceBookTerms::of(prices, version))?)
+    print::line(serde_json::to_string_pretty(&PriceBookTerms::of(
+        prices, version,
+    ))?)
 }
 
 /// The flags as they are called here, and why the provider could not be asked.
 fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Error {
-    let text = error.message.replace("allow_under_cost=true", "--allow-under-cost").replace("force=true", "--force");
+    let text = error
+        .message
+        .replace("allow_under_cost=true", "--allow-under-cost")
+        .replace("force=true", "--force");
     match (error.code, unknown) {
         ("catalogue_unknown" | "costs_unknown", Some(why)) => anyhow!("{text} ({why})"),
-        ("catalogue_unknown" | "costs_unknown" | "under_cost" | "unknown_model", _) => anyhow!(text),
+        ("catalogue_unknown" | "costs_unknown" | "under_cost" | "unknown_model", _) => {
+            anyhow!(text)
+        }
         _ => error.into(),
     }
 }
@@ -139,11 +162,15 @@ fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Err
 impl SetArgs {
     fn edit(&self) -> Result<PricesEdit> {
         if let Some(path) = &self.file {
-            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
             let terms: PriceBookTerms = json::read(text.as_bytes(), JsonBounds::DOCUMENT)
                 .with_context(|| format!("{} is no price book", path.display()))?;
             let version = terms.version;
-            return Ok(PricesEdit::Replace { book: terms.book(), version });
+            return Ok(PricesEdit::Replace {
+                book: terms.book(),
+                version,
+            });
         }
         let mut models = BTreeMap::new();
         for (model, price) in self.fixed.iter().chain(&self.markup) {
@@ -151,7 +178,10 @@ impl SetArgs {
                 bail!("'{model}' is given two prices; give one");
             }
         }
-        let unlisted = self.default_markup.map(Unlisted::Price).or(self.only_listed.then_some(Unlisted::Refuse));
+        let unlisted = self
+            .default_markup
+            .map(Unlisted::Price)
+            .or(self.only_listed.then_some(Unlisted::Refuse));
         ensure!(
             !models.is_empty() || unlisted.is_some(),
             "say what to set: --fixed, --markup, --default-markup, --only-listed or --file"
@@ -161,16 +191,28 @@ impl SetArgs {
 }
 
 fn fixed(text: &str) -> Result<(ModelId, Price)> {
-    let (model, usd) = text.split_once('=').context("write MODEL=USD, such as wavespeed-ai/flux-kontext-max=0.1")?;
-    Ok((ModelId::parse(model)?, Price::Fixed { micro_usd: MicroUsd::parse_usd(usd)? }))
+    let (model, usd) = text
+        .split_once('=')
+        .context("write MODEL=USD, such as wavespeed-ai/flux-kontext-max=0.1")?;
+    Ok((
+        ModelId::parse(model)?,
+        Price::Fixed {
+            micro_usd: MicroUsd::parse_usd(usd)?,
+        },
+    ))
 }
 
 fn markup(text: &str) -> Result<(ModelId, Price)> {
-    let (model, text) =
-        text.split_once('=').context("write MODEL=PERCENT, such as wavespeed-ai/flux-kontext-max=20")?;
+    let (model, text) = text
+        .split_once('=')
+        .context("write MODEL=PERCENT, such as wavespeed-ai/flux-kontext-max=20")?;
     Ok((ModelId::parse(model)?, percent(text)?))
 }
 
 fn percent(text: &str) -> Result<Price> {
-    Ok(Price::Markup { basis_points: parse_percent(text)?, floor_micro_usd: None, cap_micro_usd: None })
+    Ok(Price::Markup {
+        basis_points: parse_percent(text)?,
+        floor_micro_usd: None,
+        cap_micro_usd: None,
+    })
 }

@@ -1,11 +1,13 @@
-//! What commands say: results on stdout, all else on stderr. A reader who has gone and a full disk are failures, not panics.
+//! What commands say: results on stdout, all else on stderr. A reader who has gone and a full disk
+//! are failures, not panics.
 
 use std::fmt::{self, Arguments, Display};
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Result;
 
-/// Standard output could not be written. How a process that SIGPIPE ends looks to a shell is told by [`OutputFailed::is_unread`].
+/// Standard output could not be written. How a process that SIGPIPE ends looks to a shell is told
+/// by [`OutputFailed::is_unread`].
 #[derive(Debug)]
 pub(super) struct OutputFailed(io::Error);
 
@@ -18,7 +20,11 @@ impl OutputFailed {
 
 impl Display for OutputFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the result cannot be written to standard output: {}", self.0)
+        write!(
+            f,
+            "the result cannot be written to standard output: {}",
+            self.0
+        )
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) enum End {
 }
 
 impl End {
-    /// The prediction of a task that completed. Fails with the reason of one that did not, or has not yet.
+    /// The prediction of a task that completed. Fails with the reason of one that did not, or has
+    /// not yet.
     pub(super) fn completed(self) -> Result<Value> {
         match self {
             Self::Completed(prediction) => Ok(prediction),
@@ -45,7 +46,12 @@ pub(super) fn line(quiet: bool) -> ProgressBar {
 }
 
 /// Looks at the task until it ends or `within` passes.
-pub(super) async fn until_end(client: &TenantClient, id: &str, within: Duration, bar: &ProgressBar) -> Result<End> {
+pub(super) async fn until_end(
+    client: &TenantClient,
+    id: &str,
+    within: Duration,
+    bar: &ProgressBar,
+) -> Result<End> {
     let deadline = Instant::now() + within;
     loop {
         let prediction = client.result(id).await?;
@@ -53,8 +59,14 @@ pub(super) async fn until_end(client: &TenantClient, id: &str, within: Duration,
         bar.set_message(format!("task {id}: {status}"));
         match status.as_str() {
             "completed" => return Ok(End::Completed(prediction)),
-            "created" | "processing" if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
-            "created" | "processing" => return Ok(End::Running(format!("task {id} is still {status}; it goes on"))),
+            "created" | "processing" if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_EVERY).await
+            }
+            "created" | "processing" => {
+                return Ok(End::Running(format!(
+                    "task {id} is still {status}; it goes on"
+                )));
+            }
             ended => {
                 let why = text(&prediction, "error").unwrap_or_default();
                 return Ok(End::Failed(format!("task {id} {ended}: {why}")));

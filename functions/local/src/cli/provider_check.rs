@@ -1,4 +1,5 @@
-//! Whether the provider takes the key, for `serve` at its start and for `doctor`: what is wrong, and how to mend it.
+//! Whether the provider takes the key, for `serve` at its start and for `doctor`: what is wrong,
+//! and how to mend it.
 
 use anyhow::{Result, bail};
 use fluxgate_core::app::check_provider_account;
@@ -13,7 +14,9 @@ pub(super) async fn check(name: &str, provider: &WaveSpeedClient) -> Result<Stri
 /// In words, as an error unless the key is good.
 pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
     match check {
-        AccountCheck::Good { balance: Some(balance) } => Ok(format!("{name} takes the key; its balance is {balance}")),
+        AccountCheck::Good {
+            balance: Some(balance),
+        } => Ok(format!("{name} takes the key; its balance is {balance}")),
         AccountCheck::Good { balance: None } => Ok(format!("{name} takes the key")),
         AccountCheck::Refused { status: 401 } => {
             bail!(
@@ -33,7 +36,9 @@ pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
         }
         AccountCheck::NoKey { why } => bail!("the key in WAVESPEED_API_KEY cannot be used: {why}"),
         AccountCheck::Odd { why } => {
-            bail!("{name} {why}, which the provider's API does not: check --provider, or try again later")
+            bail!(
+                "{name} {why}, which the provider's API does not: check --provider, or try again later"
+            )
         }
     }
 }

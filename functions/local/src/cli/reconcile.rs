@@ -30,7 +30,10 @@ pub(super) struct ReconcileArgs {
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
     let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?)?;
-    let report = folder.operator(Some(provider)).reconcile(args.from, args.to).await?;
+    let report = folder
+        .operator(Some(provider))
+        .reconcile(args.from, args.to)
+        .await?;
     if args.json {
         print::line(serde_json::to_string_pretty(&report.to_json())?)?;
     } else {
@@ -45,7 +48,15 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
 
 fn table(report: &ReconcileReport) -> Result<()> {
     for line in &report.margins {
-        let Margin { tenant, model, runs, charged_runs, billed, charged, margin } = line;
+        let Margin {
+            tenant,
+            model,
+            runs,
+            charged_runs,
+            billed,
+            charged,
+            margin,
+        } = line;
         print::line(format_args!(
             "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  margin {:>12}",
             tenant.as_str(),
@@ -77,7 +88,10 @@ fn table(report: &ReconcileReport) -> Result<()> {
         ))?;
     }
     for finding in &report.findings {
-        let tenant = finding.tenant.as_ref().map_or("-", |tenant| tenant.as_str());
+        let tenant = finding
+            .tenant
+            .as_ref()
+            .map_or("-", |tenant| tenant.as_str());
         let task = finding.task.as_ref().map_or("-", |task| task.as_str());
         print::line(format_args!(
             "{:<13} run {}  tenant {tenant}  task {task}  {}",

@@ -19,14 +19,16 @@ use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
-    /// A TOML file of settings; its keys are these flags with '_' for '-', and tables [bounds] and [connections]
+    /// A TOML file of settings; its keys are these flags with '_' for '-', and tables [bounds] and
+    /// [connections]
     #[arg(long, env = "FLUXGATE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
 }
 
-/// What was given on the command line; the rest is left to the environment, the file and the defaults.
+/// What was given on the command line; the rest is left to the environment, the file and the
+/// defaults.
 #[derive(Args, Serialize)]
 struct Flags {
     /// The data folder: database, keys, buckets [default: fluxgate-data]
@@ -53,23 +55,28 @@ struct Flags {
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<Url>,
-    /// 'emulator', or the provider's base URL [default: the provider when WAVESPEED_API_KEY is set, else the emulator]
+    /// 'emulator', or the provider's base URL [default: the provider when WAVESPEED_API_KEY is set,
+    /// else the emulator]
     #[arg(long, value_name = "emulator|URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
-    /// Submits a minute that the provider's account allows; more wait in the fair queue, by their tenants' weights [default: no limit]
+    /// Submits a minute that the provider's account allows; more wait in the fair queue, by their
+    /// tenants' weights [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_rate_per_minute: Option<NonZeroU32>,
-    /// Runs at once that the provider's account allows; more wait in the fair queue, by their tenants' weights [default: no limit]
+    /// Runs at once that the provider's account allows; more wait in the fair queue, by their
+    /// tenants' weights [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_concurrency: Option<NonZeroU32>,
-    /// A network that callbacks, pictures and outputs may lie in although it is not public; repeatable, or with commas between
+    /// A network that callbacks, pictures and outputs may lie in although it is not public;
+    /// repeatable, or with commas between
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow_net: Vec<IpNet>,
-    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable, or with commas between
+    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable, or with
+    /// commas between
     #[arg(long, value_name = "ADDR[:PORT]", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dns_server: Vec<DnsServer>,
@@ -87,17 +94,23 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let settings = Settings::load(args.config.as_deref(), &args.flags)?;
     logging::start(&settings.log)?;
     let data = settings.data.display().to_string();
-    let unreachable =
-        settings.listen.ip().is_unspecified() && (settings.base_url.is_none() || settings.s3_public_url.is_none());
+    let unreachable = settings.listen.ip().is_unspecified()
+        && (settings.base_url.is_none() || settings.s3_public_url.is_none());
     let provider = named_provider(&settings)?;
     let server = Server::start(settings).await?;
-    print::note(format_args!("fluxgate serves {} (buckets: {}, data: {data})", server.base_url(), server.s3_url()));
+    print::note(format_args!(
+        "fluxgate serves {} (buckets: {}, data: {data})",
+        server.base_url(),
+        server.s3_url()
+    ));
     if let Some(emulator) = server.emulator() {
         print::note(
             "the provider is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the provider",
         );
         let (url, key) = (emulator.base_url(), emulator.api_key());
-        print::note(format_args!("break it on purpose: PUT {url}/_emulator/faults with 'Authorization: Bearer {key}'"));
+        print::note(format_args!(
+            "break it on purpose: PUT {url}/_emulator/faults with 'Authorization: Bearer {key}'"
+        ));
     }
     if unreachable {
         print::note(
@@ -118,7 +131,9 @@ async fn tell_of_provider(name: &str, provider: &WaveSpeedClient) {
     match provider_check::check(name, provider).await {
         Ok(text) => print::note(text),
         Err(error) => {
-            print::note(format_args!("WARNING: {error:#}. Until then tasks wait, and nothing is submitted."));
+            print::note(format_args!(
+                "WARNING: {error:#}. Until then tasks wait, and nothing is submitted."
+            ));
         }
     }
 }

@@ -42,7 +42,9 @@ impl std::error::Error for Stopped {}
 /// Completes on SIGTERM or Ctrl-C.
 pub(super) async fn stop_signal() -> Stop {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         _ = terminate.recv() => Stop::Terminate,
         _ = tokio::signal::ctrl_c() => Stop::Interrupt,

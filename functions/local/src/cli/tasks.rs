@@ -50,7 +50,11 @@ async fn list(operator: &Operator, args: &TasksArgs) -> Result<()> {
 }
 
 async fn timeline(operator: &Operator, tenant: &TenantId, id: &TaskId) -> Result<()> {
-    let TaskTimeline { task, steps, deliveries } = operator.timeline(tenant, id).await?;
+    let TaskTimeline {
+        task,
+        steps,
+        deliveries,
+    } = operator.timeline(tenant, id).await?;
     for step in steps {
         let via = step.via.map_or("", |via| via.as_str());
         print::line(format_args!(
@@ -67,7 +71,9 @@ async fn timeline(operator: &Operator, tenant: &TenantId, id: &TaskId) -> Result
             Target::TaskCallback => "?webhook=".to_owned(),
         };
         for attempt in &delivery.attempts {
-            let status = attempt.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let status = attempt
+                .status
+                .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             print::line(format_args!(
                 "{:>8} ms  callback         {status} in {} ms, {to}",
                 attempt.at.since_ms(task.created_at),
@@ -82,12 +88,18 @@ async fn timeline(operator: &Operator, tenant: &TenantId, id: &TaskId) -> Result
 fn place(task: &Task) -> String {
     match task.produced().next() {
         Some(Produced::Archived(output)) => output.s3_uri(),
-        Some(Produced::AtProvider(_)) => "not in the bucket; its result links to the provider".to_owned(),
+        Some(Produced::AtProvider(_)) => {
+            "not in the bucket; its result links to the provider".to_owned()
+        }
         None => String::new(),
     }
 }
 
 /// What the task cost; a task that did not complete cost nothing.
 fn charged(task: &Task) -> String {
-    if task.state == State::Completed { task.charged.to_string() } else { "-".to_owned() }
+    if task.state == State::Completed {
+        task.charged.to_string()
+    } else {
+        "-".to_owned()
+    }
 }

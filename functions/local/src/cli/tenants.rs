@@ -68,7 +68,8 @@ struct OneTenant {
 struct ChangeArgs {
     #[command(flatten)]
     tenant: OneTenant,
-    /// A JSON file with the issuers it is to trust, in place of all it trusted: [{issuer, audience, keys, claim?, scopes?}]
+    /// A JSON file with the issuers it is to trust, in place of all it trusted: [{issuer, audience,
+    /// keys, claim?, scopes?}]
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// The bucket of later outputs
@@ -77,8 +78,8 @@ struct ChangeArgs {
     /// What later outputs' keys begin with; '' for nothing
     #[arg(long)]
     prefix: Option<String>,
-    /// A finished run whose outputs its own bucket or role refuses for a day: 'charge' it and give it the provider's links, or
-    /// 'release' the hold and fail the task
+    /// A finished run whose outputs its own bucket or role refuses for a day: 'charge' it and give
+    /// it the provider's links, or 'release' the hold and fail the task
     #[arg(long, value_name = "WHAT", value_parser = UnarchivedOutputs::parse)]
     unarchived: Option<UnarchivedOutputs>,
     #[command(flatten)]
@@ -87,22 +88,35 @@ struct ChangeArgs {
 
 pub(super) async fn run(args: TenantsArgs) -> Result<()> {
     match args.command {
-        TenantsCommand::Add { name, balance, folder } => add(&name, balance, &folder).await,
+        TenantsCommand::Add {
+            name,
+            balance,
+            folder,
+        } => add(&name, balance, &folder).await,
         TenantsCommand::List { folder } => list(&folder).await,
         TenantsCommand::Show(OneTenant { name, folder }) => show(&name, &folder).await,
         TenantsCommand::Change(args) => change(args).await,
         TenantsCommand::Suspend(OneTenant { name, folder }) => {
             operator(&folder)?.suspend(&name, &Actor::cli()).await?;
-            print::line(format_args!("tenant {name} may begin nothing new; what runs finishes"))
+            print::line(format_args!(
+                "tenant {name} may begin nothing new; what runs finishes"
+            ))
         }
         TenantsCommand::Resume(OneTenant { name, folder }) => {
             operator(&folder)?.resume(&name, &Actor::cli()).await?;
             print::line(format_args!("tenant {name} may submit again"))
         }
-        TenantsCommand::Delete { tenant: OneTenant { name, folder }, forget_balance } => {
+        TenantsCommand::Delete {
+            tenant: OneTenant { name, folder },
+            forget_balance,
+        } => {
             let deletion = Deletion { forget_balance };
-            operator(&folder)?.delete(&name, deletion, &Actor::cli()).await?;
-            print::line(format_args!("tenant {name} is deleted; its tasks and its ledger are kept"))
+            operator(&folder)?
+                .delete(&name, deletion, &Actor::cli())
+                .await?;
+            print::line(format_args!(
+                "tenant {name} is deleted; its tasks and its ledger are kept"
+            ))
         }
     }
 }
@@ -111,8 +125,13 @@ async fn add(name: &TenantId, balance: MicroUsd, folder: &FolderArgs) -> Result<
     let folder = DataFolder::open(&folder.data)?;
     let tenant = folder.add_tenant(name, balance).await?;
     let bucket = &tenant.destination.bucket;
-    print::line(format_args!("tenant {name} may spend {balance}; its outputs go to s3://{bucket}"))?;
-    print::note(format_args!("next: fluxgate token {name} --data {}", folder.path.display()));
+    print::line(format_args!(
+        "tenant {name} may spend {balance}; its outputs go to s3://{bucket}"
+    ))?;
+    print::note(format_args!(
+        "next: fluxgate token {name} --data {}",
+        folder.path.display()
+    ));
     Ok(())
 }
 
@@ -135,10 +154,18 @@ async fn list(folder: &FolderArgs) -> Result<()> {
 
 /// What keeps it from spending, beside its balance.
 fn remarks(tenant: &Tenant, account: &Account) -> String {
-    let state = if tenant.state == TenantState::Suspended { "  suspended" } else { "" };
+    let state = if tenant.state == TenantState::Suspended {
+        "  suspended"
+    } else {
+        ""
+    };
     let month = account.budget_at(SystemClock.now());
-    let budget = month.as_ref().and_then(|month| Some((month.budget.as_ref()?.limit_micro_usd, month.left())));
-    let budget = budget.map_or_else(String::new, |(limit, left)| format!("  budget {limit}, {left} left"));
+    let budget = month
+        .as_ref()
+        .and_then(|month| Some((month.budget.as_ref()?.limit_micro_usd, month.left())));
+    let budget = budget.map_or_else(String::new, |(limit, left)| {
+        format!("  budget {limit}, {left} left")
+    });
     format!("{state}{budget}")
 }
 
@@ -165,15 +192,31 @@ async fn change(args: ChangeArgs) -> Result<()> {
         bucket_owner: now.bucket_owner,
         role_arn: now.role.map(|role| role.arn),
     });
-    let change = TenantChange { trust, destination, limits, unarchived: args.unarchived };
+    let change = TenantChange {
+        trust,
+        destination,
+        limits,
+        unarchived: args.unarchived,
+    };
     let tenant = operator.change(&name, change, &Actor::cli()).await?;
-    let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
-    let place = format!("s3://{}/{}", tenant.destination.bucket, tenant.destination.prefix);
-    print::line(format_args!("tenant {name} trusts {}; its outputs go to {place}", issuers.join(" and ")))
+    let issuers: Vec<&str> = tenant
+        .trust
+        .iter()
+        .map(|trust| trust.issuer.as_str())
+        .collect();
+    let place = format!(
+        "s3://{}/{}",
+        tenant.destination.bucket, tenant.destination.prefix
+    );
+    print::line(format_args!(
+        "tenant {name} trusts {}; its outputs go to {place}",
+        issuers.join(" and ")
+    ))
 }
 
 fn trust(path: &Path) -> Result<Vec<Trust>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
     json::read(text.as_bytes(), JsonBounds::DOCUMENT)
         .with_context(|| format!("{} is no JSON list of trusts", path.display()))
 }

@@ -36,22 +36,39 @@ impl TenantClient {
             .no_proxy()
             .build()
             .context("the HTTP client cannot be made")?;
-        Ok(Self { http, base_url: without_api(base_url), token })
+        Ok(Self {
+            http,
+            base_url: without_api(base_url),
+            token,
+        })
     }
 
     /// Uploads a file; the answer is the URL that the model may fetch.
     pub async fn upload(&self, filename: String, bytes: Vec<u8>) -> Result<String> {
         let form = Form::new().part("file", Part::bytes(bytes).file_name(filename));
-        let request = self.http.post(self.url("/api/v3/media/upload/binary")).multipart(form);
-        let data = self.data(request).await.context("the picture could not be uploaded")?;
+        let request = self
+            .http
+            .post(self.url("/api/v3/media/upload/binary"))
+            .multipart(form);
+        let data = self
+            .data(request)
+            .await
+            .context("the picture could not be uploaded")?;
         text(&data, "download_url")
     }
 
-    /// Submits a run; the answer is the prediction. An answer that was lost is asked for once more: under one key there is one
-    /// run.
+    /// Submits a run; the answer is the prediction. An answer that was lost is asked for once more:
+    /// under one key there is one run.
     pub async fn submit(&self, model: &str, inputs: &Value, key: &str) -> Result<Value> {
         let url = self.url(&format!("/api/v3/{model}"));
-        let submit = || self.data(self.http.post(&url).header("idempotency-key", key).json(inputs));
+        let submit = || {
+            self.data(
+                self.http
+                    .post(&url)
+                    .header("idempotency-key", key)
+                    .json(inputs),
+            )
+        };
         let answer = match submit().await {
             Err(error) if error.is::<BrokenOff>() => submit().await,
             answer => answer,
@@ -60,26 +77,43 @@ impl TenantClient {
     }
 
     pub async fn result(&self, id: &str) -> Result<Value> {
-        self.data(self.http.get(self.url(&format!("/api/v3/predictions/{id}/result")))).await
+        self.data(
+            self.http
+                .get(self.url(&format!("/api/v3/predictions/{id}/result"))),
+        )
+        .await
     }
 
     pub async fn timeline(&self, id: &str) -> Result<Value> {
-        self.answer(self.http.get(self.url(&format!("/v1/tasks/{id}/timeline")))).await
+        self.answer(self.http.get(self.url(&format!("/v1/tasks/{id}/timeline"))))
+            .await
     }
 
     pub async fn balance_usd(&self) -> Result<f64> {
-        let data = self.data(self.http.get(self.url("/api/v3/balance"))).await?;
-        data.get("balance").and_then(Value::as_f64).context("the balance is not a number")
+        let data = self
+            .data(self.http.get(self.url("/api/v3/balance")))
+            .await?;
+        data.get("balance")
+            .and_then(Value::as_f64)
+            .context("the balance is not a number")
     }
 
     /// Registers an endpoint; the answer holds its id and secret.
     pub async fn create_endpoint(&self, url: &str) -> Result<Value> {
-        let request = self.http.post(self.url("/v1/endpoints")).json(&json!({ "url": url }));
-        self.answer(request).await.context("the endpoint was not accepted")
+        let request = self
+            .http
+            .post(self.url("/v1/endpoints"))
+            .json(&json!({ "url": url }));
+        self.answer(request)
+            .await
+            .context("the endpoint was not accepted")
     }
 
     pub async fn delete_endpoint(&self, id: &str) -> Result<()> {
-        let request = self.http.delete(self.url(&format!("/v1/endpoints/{id}"))).bearer_auth(&self.token);
+        let request = self
+            .http
+            .delete(self.url(&format!("/v1/endpoints/{id}")))
+            .bearer_auth(&self.token);
         request.send().await?.error_for_status()?;
         Ok(())
     }
@@ -94,14 +128,18 @@ impl TenantClient {
     /// The same, written as it comes; the answer is the digest of what was written.
     pub async fn download_into(&self, url: &str, into: &mut impl Write) -> Result<Sha256> {
         let request = self.http.get(url).timeout(DOWNLOAD_TIMEOUT);
-        let mut response = request.send().await.context("the download could not be made")?;
+        let mut response = request
+            .send()
+            .await
+            .context("the download could not be made")?;
         if !response.status().is_success() {
             bail!("the download was answered {}", response.status());
         }
         let mut digest = RunningSha256::default();
         while let Some(bytes) = response.chunk().await.context("the download broke off")? {
             digest.update(&bytes);
-            into.write_all(&bytes).context("the disk refuses the output")?;
+            into.write_all(&bytes)
+                .context("the disk refuses the output")?;
         }
         Ok(digest.finish())
     }
@@ -117,16 +155,25 @@ impl TenantClient {
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value> {
         let unanswered = |error| trouble::unanswered(&self.base_url, &error);
-        let response = request.bearer_auth(&self.token).send().await.map_err(unanswered)?;
+        let response = request
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .map_err(unanswered)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(unanswered)?;
-        let body = serde_json::from_slice::<Value>(&body).ok().filter(Value::is_object);
+        let body = serde_json::from_slice::<Value>(&body)
+            .ok()
+            .filter(Value::is_object);
         let body = body.ok_or_else(|| trouble::foreign(&self.base_url, status, &headers))?;
         if status.is_success() {
             return Ok(body);
         }
-        let why =
-            body.get("message").or_else(|| body.get("detail")).and_then(Value::as_str).unwrap_or("no reason given");
+        let why = body
+            .get("message")
+            .or_else(|| body.get("detail"))
+            .and_then(Value::as_str)
+            .unwrap_or("no reason given");
         bail!("{why} (HTTP {})", status.as_u16())
     }
 }
@@ -134,10 +181,17 @@ impl TenantClient {
 /// Clients of the provider know its base URL with the path that all calls begin with.
 fn without_api(base_url: &str) -> String {
     let base_url = base_url.trim_end_matches('/');
-    base_url.strip_suffix("/api/v3").unwrap_or(base_url).to_owned()
+    base_url
+        .strip_suffix("/api/v3")
+        .unwrap_or(base_url)
+        .to_owned()
 }
 
 /// A text of a JSON object that must be there.
 pub fn text(value: &Value, name: &str) -> Result<String> {
-    value.get(name).and_then(Value::as_str).map(str::to_owned).with_context(|| format!("the answer holds no '{name}'"))
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .with_context(|| format!("the answer holds no '{name}'"))
 }

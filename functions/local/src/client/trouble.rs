@@ -25,7 +25,11 @@ pub struct NothingAnswers(String);
 
 impl Display for NothingAnswers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nothing answers at {}; is 'fluxgate serve' running there?", self.0)
+        write!(
+            f,
+            "nothing answers at {}; is 'fluxgate serve' running there?",
+            self.0
+        )
     }
 }
 
@@ -42,12 +46,19 @@ pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
     if error.is_timeout() {
         return BrokenOff(format!("{base_url} took too long to answer")).into();
     }
-    let is_parse =
-        |cause: &(dyn Error + 'static)| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+    let is_parse = |cause: &(dyn Error + 'static)| {
+        cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_parse)
+    };
     if causes(error).any(is_parse) {
-        return anyhow::anyhow!("what answers at {base_url} does not speak HTTP; where it speaks TLS, write https://");
+        return anyhow::anyhow!(
+            "what answers at {base_url} does not speak HTTP; where it speaks TLS, write https://"
+        );
     }
-    let cause = causes(error).last().map_or_else(String::new, |cause| format!(": {cause}"));
+    let cause = causes(error)
+        .last()
+        .map_or_else(String::new, |cause| format!(": {cause}"));
     BrokenOff(format!("the call to {base_url} broke off{cause}")).into()
 }
 
@@ -55,12 +66,16 @@ fn tls_trouble(base_url: &str, cause: &(dyn Error + 'static)) -> Option<String> 
     match cause.downcast_ref::<rustls::Error>()? {
         rustls::Error::InvalidMessage(_) => {
             let plain = base_url.replacen("https://", "http://", 1);
-            Some(format!("what answers at {base_url} speaks no TLS; write {plain}"))
+            Some(format!(
+                "what answers at {base_url} speaks no TLS; write {plain}"
+            ))
         }
-        rustls::Error::InvalidCertificate(why) => {
-            Some(format!("the certificate of {base_url} is not trusted by this machine: {why:?}"))
-        }
-        other => Some(format!("no TLS connection to {base_url} can be made: {other}")),
+        rustls::Error::InvalidCertificate(why) => Some(format!(
+            "the certificate of {base_url} is not trusted by this machine: {why:?}"
+        )),
+        other => Some(format!(
+            "no TLS connection to {base_url} can be made: {other}"
+        )),
     }
 }
 
@@ -70,23 +85,36 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 }
 
 fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
 }
 
-/// An answer that no gateway gives: by something else, or by what stands before a gateway that is in trouble.
+/// An answer that no gateway gives: by something else, or by what stands before a gateway that is
+/// in trouble.
 pub fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyhow::Error {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("no content type");
     if status.is_server_error() {
-        return BrokenOff(format!("{base_url} answered HTTP {} and no reason; try again later", status.as_u16()))
-            .into();
+        return BrokenOff(format!(
+            "{base_url} answered HTTP {} and no reason; try again later",
+            status.as_u16()
+        ))
+        .into();
     }
     let hint = if content_type.contains("xml") || headers.contains_key("x-amz-request-id") {
         "it looks like a bucket server: the API is at the first of the two addresses that 'fluxgate serve' says"
     } else {
         "give the address that 'fluxgate serve' says, or the stack's GatewayUrl"
     };
-    anyhow::anyhow!("what answers at {base_url} is no Fluxgate (HTTP {}, {content_type}); {hint}", status.as_u16())
+    anyhow::anyhow!(
+        "what answers at {base_url} is no Fluxgate (HTTP {}, {content_type}); {hint}",
+        status.as_u16()
+    )
 }

@@ -1,5 +1,5 @@
-//! The SDK's requests to the buckets of this process, without a connection: what strangers do to the buckets' listener keeps no
-//! archiving waiting.
+//! The SDK's requests to the buckets of this process, without a connection: what strangers do to
+//! the buckets' listener keeps no archiving waiting.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -28,7 +28,9 @@ impl HttpConnector for InProcess {
 }
 
 async fn exchange(buckets: S3Direct, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| ConnectorError::user(error.into()))?;
     let request = as_received(request).map_err(|error| ConnectorError::user(error.into()))?;
     let response = buckets.call(request).await.map_err(ConnectorError::io)?;
     let response = response.map(SdkBody::from_body_1_x);
@@ -39,9 +41,15 @@ async fn exchange(buckets: S3Direct, request: HttpRequest) -> Result<HttpRespons
 fn as_received(mut request: Request<SdkBody>) -> http::Result<Request<SdkBody>> {
     let uri = request.uri().clone();
     if let Some(authority) = uri.authority() {
-        request.headers_mut().entry(HOST).or_insert(HeaderValue::from_str(authority.as_str())?);
+        request
+            .headers_mut()
+            .entry(HOST)
+            .or_insert(HeaderValue::from_str(authority.as_str())?);
     }
-    let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let path = uri
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
     Ok(request)
 }

@@ -1,4 +1,5 @@
-//! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the S3 server and, if asked for, the emulator.
+//! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the
+//! S3 server and, if asked for, the emulator.
 
 mod in_process;
 mod metrics;
@@ -31,7 +32,8 @@ use crate::pictures;
 use crate::settings::{ProviderChoice, Settings};
 use pump::Pump;
 
-/// A running gateway. Dropping it leaves everything to be taken up by the next one, as a crash does.
+/// A running gateway. Dropping it leaves everything to be taken up by the next one, as a crash
+/// does.
 pub struct Server {
     folder: DataFolder,
     stop: watch::Sender<bool>,
@@ -45,16 +47,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the folder, binds the ports and begins to serve. Fails with one line that says which of them is not to be had.
+    /// Opens the folder, binds the ports and begins to serve. Fails with one line that says which
+    /// of them is not to be had.
     pub async fn start(settings: Settings) -> Result<Self> {
         let folder = DataFolder::open(&settings.data)?;
         let lock = FolderLock::acquire(&settings.data)?;
-        let listeners = settings.connections.listeners(fluxgate_listen::raise_file_limit());
-        let listener = fluxgate_listen::bind(settings.listen)
-            .with_context(|| format!("cannot listen on {}; choose another address with --listen", settings.listen))?;
+        let listeners = settings
+            .connections
+            .listeners(fluxgate_listen::raise_file_limit());
+        let listener = fluxgate_listen::bind(settings.listen).with_context(|| {
+            format!(
+                "cannot listen on {}; choose another address with --listen",
+                settings.listen
+            )
+        })?;
         let addr = listener.local_addr()?;
         let s3 = start_s3(&settings, &folder, &listeners)?;
-        let guard = Guard::new(GuardPolicy::allowing(settings.allow_net.clone()), settings.names())?;
+        let guard = Guard::new(
+            GuardPolicy::allowing(settings.allow_net.clone()),
+            settings.names(),
+        )?;
         let emulator = start_emulator(&settings, &listeners, &guard).await?;
         folder.note_provider(&provider_note(&settings, emulator.as_ref())?)?;
         folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
@@ -72,17 +84,36 @@ impl Server {
         let pump = Pump::start(&roles.workers);
         let sweeper = roles.sweeper;
         let recovery = tokio::spawn(async move { sweeper.recover().await });
-        let provider = wiring::provider(&settings, emulator.as_ref(), Bounds::default().provider_timeout_ms)?;
+        let provider = wiring::provider(
+            &settings,
+            emulator.as_ref(),
+            Bounds::default().provider_timeout_ms,
+        )?;
         let operator = Arc::new(folder.operator(Some(Arc::new(provider))));
         let router = fluxgate_edge::api_router(roles.edge)
             .merge(fluxgate_edge::receiver_router(roles.receiver))
-            .merge(fluxgate_edge::admin_router_with_token(operator, OperatorToken::new(&folder.secrets.admin_token)))
+            .merge(fluxgate_edge::admin_router_with_token(
+                operator,
+                OperatorToken::new(&folder.secrets.admin_token),
+            ))
             .merge(metrics::router(folder.store.clone()));
-        let serving = Listening::start(listener, listeners.api, move |request: Request<RequestBody>| {
-            router.clone().oneshot(request.map(Body::new))
-        })?;
+        let serving = Listening::start(
+            listener,
+            listeners.api,
+            move |request: Request<RequestBody>| router.clone().oneshot(request.map(Body::new)),
+        )?;
         let stop_max = Duration::from_millis(settings.stop_max_ms);
-        Ok(Self { folder, stop, serving, pump, recovery, s3, emulator, stop_max, _lock: lock })
+        Ok(Self {
+            folder,
+            stop,
+            serving,
+            pump,
+            recovery,
+            s3,
+            emulator,
+            stop_max,
+            _lock: lock,
+        })
     }
 
     pub fn base_url(&self) -> String {
@@ -102,7 +133,8 @@ impl Server {
         self.emulator.as_ref()
     }
 
-    /// Accepts no more, finishes what is in hand within the bound, and leaves the rest to the next start.
+    /// Accepts no more, finishes what is in hand within the bound, and leaves the rest to the next
+    /// start.
     pub async fn stop(self) {
         let deadline = Instant::now() + self.stop_max;
         self.stop.send_replace(true);
@@ -125,9 +157,13 @@ impl Server {
     }
 }
 
-/// The provider for a command that runs apart from the server: the one that FLUXGATE_PROVIDER names, else that of the server which
-/// serves the folder now, else the one that the key alone stands for.
-pub(crate) fn provider_of(folder: &DataFolder, settings: &Settings) -> Result<Arc<WaveSpeedClient>> {
+/// The provider for a command that runs apart from the server: the one that FLUXGATE_PROVIDER
+/// names, else that of the server which serves the folder now, else the one that the key alone
+/// stands for.
+pub(crate) fn provider_of(
+    folder: &DataFolder,
+    settings: &Settings,
+) -> Result<Arc<WaveSpeedClient>> {
     let is_served = FolderLock::acquire(&folder.path).is_err();
     let noted = folder.noted_provider().filter(|_| is_served);
     let provider = match (settings.provider.is_some(), noted) {
@@ -136,18 +172,29 @@ pub(crate) fn provider_of(folder: &DataFolder, settings: &Settings) -> Result<Ar
             ProviderChoice::Remote { url, key } => (url, key),
             ProviderChoice::Emulator => {
                 let text = "the emulator runs within 'fluxgate serve': start that first, or name the provider in FLUXGATE_PROVIDER";
-                noted.filter(|noted| noted.api_key.is_some()).context(text)?.with_key(None)?
+                noted
+                    .filter(|noted| noted.api_key.is_some())
+                    .context(text)?
+                    .with_key(None)?
             }
         },
     };
-    Ok(Arc::new(wiring::provider_client(provider, Bounds::default().provider_timeout_ms)?))
+    Ok(Arc::new(wiring::provider_client(
+        provider,
+        Bounds::default().provider_timeout_ms,
+    )?))
 }
 
 /// The provider that the settings name, and how to call it in a text; `None` for the emulator.
 pub(crate) fn named_provider(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
-    let ProviderChoice::Remote { url, key } = settings.provider()? else { return Ok(None) };
+    let ProviderChoice::Remote { url, key } = settings.provider()? else {
+        return Ok(None);
+    };
     let name = url.origin().ascii_serialization();
-    Ok(Some((name, wiring::provider_client((url, key), Bounds::default().provider_timeout_ms)?)))
+    Ok(Some((
+        name,
+        wiring::provider_client((url, key), Bounds::default().provider_timeout_ms)?,
+    )))
 }
 
 /// What the buckets and the emulator get in any case.
@@ -163,11 +210,17 @@ fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> 
         connections: listeners.buckets.clone(),
         downloads_per_bucket_max: listeners.downloads_per_bucket_max,
     })
-    .with_context(|| format!("cannot serve the buckets on {listen}; choose another address with --s3-listen"))
+    .with_context(|| {
+        format!("cannot serve the buckets on {listen}; choose another address with --s3-listen")
+    })
 }
 
 /// It calls nobody whom a tenant's callback could not call.
-async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guard) -> Result<Option<Emulator>> {
+async fn start_emulator(
+    settings: &Settings,
+    listeners: &Listeners,
+    guard: &Guard,
+) -> Result<Option<Emulator>> {
     match settings.provider()? {
         ProviderChoice::Emulator => {
             let config = EmulatorConfig {
@@ -175,7 +228,11 @@ async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guar
                 pictures: Some(pictures::through(guard)),
                 ..EmulatorConfig::default()
             };
-            Ok(Some(Emulator::start(config).await.context("the emulator cannot start")?))
+            Ok(Some(
+                Emulator::start(config)
+                    .await
+                    .context("the emulator cannot start")?,
+            ))
         }
         ProviderChoice::Remote { .. } => Ok(None),
     }
@@ -183,10 +240,14 @@ async fn start_emulator(settings: &Settings, listeners: &Listeners, guard: &Guar
 
 fn provider_note(settings: &Settings, emulator: Option<&Emulator>) -> Result<NotedProvider> {
     Ok(match (emulator, settings.provider()?) {
-        (Some(emulator), _) => {
-            NotedProvider { base_url: emulator.base_url(), api_key: Some(Secret::new(emulator.api_key())) }
-        }
-        (None, ProviderChoice::Remote { url, .. }) => NotedProvider { base_url: url.to_string(), api_key: None },
+        (Some(emulator), _) => NotedProvider {
+            base_url: emulator.base_url(),
+            api_key: Some(Secret::new(emulator.api_key())),
+        },
+        (None, ProviderChoice::Remote { url, .. }) => NotedProvider {
+            base_url: url.to_string(),
+            api_key: None,
+        },
         (None, ProviderChoice::Emulator) => anyhow::bail!("the emulator was not started"),
     })
 }
@@ -194,8 +255,12 @@ fn provider_note(settings: &Settings, emulator: Option<&Emulator>) -> Result<Not
 /// An address that a client on this machine can call: a wildcard is not one.
 fn reachable(addr: SocketAddr) -> SocketAddr {
     match addr {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port())),
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            SocketAddr::from(([127, 0, 0, 1], v4.port()))
+        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port()))
+        }
         other => other,
     }
 }

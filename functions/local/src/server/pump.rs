@@ -31,10 +31,14 @@ impl Pump {
         Self { stop, lanes }
     }
 
-    /// Takes no more jobs and waits for those in hand. What does not end in time is received again after the next start.
+    /// Takes no more jobs and waits for those in hand. What does not end in time is received again
+    /// after the next start.
     pub(super) async fn stop(mut self, deadline: Instant) {
         self.stop.send_replace(true);
-        let ended = tokio::time::timeout_at(deadline, async { while self.lanes.join_next().await.is_some() {} }).await;
+        let ended = tokio::time::timeout_at(deadline, async {
+            while self.lanes.join_next().await.is_some() {}
+        })
+        .await;
         if ended.is_err() {
             tracing::warn!("some jobs did not end in time; they go on after the next start");
         }
@@ -61,15 +65,28 @@ async fn consume(workers: Arc<Workers>, lane: Lane, mut stopped: watch::Receiver
     while in_hand.join_next().await.is_some() {}
 }
 
-/// Jobs, each with the room that was kept for it. A job taken without room would only run down its lease.
-async fn receive(workers: &Workers, lane: Lane, permits: &Arc<Semaphore>) -> Vec<(Lease, OwnedSemaphorePermit)> {
-    let Ok(first) = permits.clone().acquire_owned().await else { return Vec::new() };
+/// Jobs, each with the room that was kept for it. A job taken without room would only run down its
+/// lease.
+async fn receive(
+    workers: &Workers,
+    lane: Lane,
+    permits: &Arc<Semaphore>,
+) -> Vec<(Lease, OwnedSemaphorePermit)> {
+    let Ok(first) = permits.clone().acquire_owned().await else {
+        return Vec::new();
+    };
     let mut room = vec![first];
-    room.extend(std::iter::from_fn(|| permits.clone().try_acquire_owned().ok()).take(RECEIVE_MAX - 1));
+    room.extend(
+        std::iter::from_fn(|| permits.clone().try_acquire_owned().ok()).take(RECEIVE_MAX - 1),
+    );
     match workers.receive(lane, room.len()).await {
         Ok(leases) => leases.into_iter().zip(room).collect(),
         Err(error) => {
-            tracing::error!(lane = lane.as_str(), error = error.with_causes(), "the queue cannot be read");
+            tracing::error!(
+                lane = lane.as_str(),
+                error = error.with_causes(),
+                "the queue cannot be read"
+            );
             tokio::time::sleep(PAUSE).await;
             Vec::new()
         }
@@ -79,6 +96,10 @@ async fn receive(workers: &Workers, lane: Lane, permits: &Arc<Semaphore>) -> Vec
 /// One job.
 async fn work(workers: &Workers, lease: Lease) {
     if let Err(error) = workers.work_safely(&lease).await {
-        tracing::error!(lane = lease.job.lane().as_str(), error = error.with_causes(), "a job could not be settled");
+        tracing::error!(
+            lane = lease.job.lane().as_str(),
+            error = error.with_causes(),
+            "a job could not be settled"
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use async_trait::async_trait;
 use fluxgate_core::app::{
-    Archiver, Context, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering, Notifier, OutputLinks, Receiver,
-    Sender, Sweeper, Trusts, Views, Watcher, Workers,
+    Archiver, Context, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering, Notifier,
+    OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
 };
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Purpose, SystemClock};
@@ -19,8 +19,8 @@ use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, ReceiverEdge, Se
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    Guard, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, ProviderSettings, Roots, WaveSpeedClient,
-    check_api_key,
+    Guard, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, ProviderSettings, Roots,
+    WaveSpeedClient, check_api_key,
 };
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 use tokio::sync::watch;
@@ -62,17 +62,36 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
         (None, Some(_)) => Some(Url::parse(&own_url)?),
         (None, None) => None,
     };
-    let context = parts.folder.context(parts.settings.bounds.bounds(public_url.is_some()));
+    let context = parts
+        .folder
+        .context(parts.settings.bounds.bounds(public_url.is_some()));
     let capability = CapabilityKey::new(parts.folder.secrets.capability);
     let guard = Arc::new(guard(parts)?);
     let objects = Arc::new(objects(parts));
-    let provider = Arc::new(provider(parts.settings, parts.emulator, context.bounds.provider_timeout_ms)?);
+    let provider = Arc::new(provider(
+        parts.settings,
+        parts.emulator,
+        context.bounds.provider_timeout_ms,
+    )?);
     let machine = Machine::new(context.clone(), parts.settings.capacity());
     let webhooks = public_url.is_some();
-    let hooks = public_url.map(|public_url| Hooks { public_url, capability: capability.clone() });
+    let hooks = public_url.map(|public_url| Hooks {
+        public_url,
+        capability: capability.clone(),
+    });
     let sender = Sender::new(machine.clone(), provider.clone(), hooks);
-    let base_url = BaseUrl::fixed(parts.settings.base_url.as_ref().map_or(own_url.as_str(), Url::as_str));
-    let views = Views::new(context.clone(), base_url, OutputLinks::Presigned(objects.clone()));
+    let base_url = BaseUrl::fixed(
+        parts
+            .settings
+            .base_url
+            .as_ref()
+            .map_or(own_url.as_str(), Url::as_str),
+    );
+    let views = Views::new(
+        context.clone(),
+        base_url,
+        OutputLinks::Presigned(objects.clone()),
+    );
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
     let receiver = Receiver::new(machine.clone(), provider, capability.clone());
     let gateway = Gateway::new(GatewayParts {
@@ -84,14 +103,28 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     });
     Ok(Roles {
         sweeper: Sweeper::new(machine.clone(), Arc::new(parts.folder.store.clone())),
-        workers: workers(parts, context.clone(), machine, sender, views, &guard, objects),
-        receiver: ReceiverEdge { receiver: Arc::new(receiver), in_flight: in_flight.clone() },
+        workers: workers(
+            parts,
+            context.clone(),
+            machine,
+            sender,
+            views,
+            &guard,
+            objects,
+        ),
+        receiver: ReceiverEdge {
+            receiver: Arc::new(receiver),
+            in_flight: in_flight.clone(),
+        },
         edge: Edge {
             gateway: Arc::new(gateway),
             endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
             metering: Arc::new(Metering::new(context.clone())),
             authenticator: Arc::new(authenticator(parts, &guard)),
-            throttle: Arc::new(Throttle::new(Arc::new(SystemClock), context.bounds.request_rate)),
+            throttle: Arc::new(Throttle::new(
+                Arc::new(SystemClock),
+                context.bounds.request_rate,
+            )),
             in_flight,
             health: Arc::new(health(parts, webhooks)),
             stopping: parts.stopping.clone(),
@@ -119,40 +152,69 @@ fn workers(
 }
 
 fn authenticator(parts: &Parts<'_>, guard: &Guard) -> Authenticator {
-    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet))));
+    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(
+        guard.client(Purpose::KeySet),
+    )));
     let trusts = Trusts::new(Arc::new(parts.folder.store.clone()));
     Authenticator::new(trusts, keys, Arc::new(SystemClock), AuthBounds::default())
 }
 
-/// A provider that the operator named by its address may be called there, for its outputs and uploads lie with it.
+/// A provider that the operator named by its address may be called there, for its outputs and
+/// uploads lie with it.
 fn guard(parts: &Parts<'_>) -> Result<Guard> {
-    let named = parts.settings.provider.as_deref().and_then(|url| Url::parse(url).ok());
-    let provider = parts.emulator.map(|emulator| Url::parse(&emulator.base_url())).transpose()?.or(named);
-    Ok(provider.map_or_else(|| parts.guard.clone(), |provider| parts.guard.with_provider(&provider)))
+    let named = parts
+        .settings
+        .provider
+        .as_deref()
+        .and_then(|url| Url::parse(url).ok());
+    let provider = parts
+        .emulator
+        .map(|emulator| Url::parse(&emulator.base_url()))
+        .transpose()?
+        .or(named);
+    Ok(provider.map_or_else(
+        || parts.guard.clone(),
+        |provider| parts.guard.with_provider(&provider),
+    ))
 }
 
 fn objects(parts: &Parts<'_>) -> S3ObjectStore {
     let secrets = &parts.folder.secrets;
     S3ObjectStore::new(S3StoreSettings {
         endpoint: Some(format!("http://{}", reachable(parts.s3.addr()))),
-        public_endpoint: parts.settings.s3_public_url.as_ref().map(ToString::to_string),
+        public_endpoint: parts
+            .settings
+            .s3_public_url
+            .as_ref()
+            .map(ToString::to_string),
         region: "us-east-1".to_owned(),
         credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
         force_path_style: true,
         http: Some(in_process::http_client(parts.s3.direct())),
         // The in-process server takes whole objects only.
-        limits: S3Limits { multipart_over_bytes: None, ..S3Limits::default() },
+        limits: S3Limits {
+            multipart_over_bytes: None,
+            ..S3Limits::default()
+        },
     })
 }
 
 /// The client of the emulator, when there is one, else of the provider that the settings name.
-pub(super) fn provider(settings: &Settings, emulator: Option<&Emulator>, timeout_ms: u64) -> Result<WaveSpeedClient> {
-    let provider = super::provider_note(settings, emulator)?.with_key(settings.provider_key.clone())?;
+pub(super) fn provider(
+    settings: &Settings,
+    emulator: Option<&Emulator>,
+    timeout_ms: u64,
+) -> Result<WaveSpeedClient> {
+    let provider =
+        super::provider_note(settings, emulator)?.with_key(settings.provider_key.clone())?;
     provider_client(provider, timeout_ms)
 }
 
 /// The client of whoever is called there, with this key.
-pub(super) fn provider_client((base_url, api_key): (Url, Secret), timeout_ms: u64) -> Result<WaveSpeedClient> {
+pub(super) fn provider_client(
+    (base_url, api_key): (Url, Secret),
+    timeout_ms: u64,
+) -> Result<WaveSpeedClient> {
     check_api_key(&api_key)?;
     Ok(WaveSpeedClient::new(ProviderSettings {
         base_url,
@@ -166,10 +228,16 @@ pub(super) fn provider_client((base_url, api_key): (Url, Secret), timeout_ms: u6
 fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
     let mut settings = parts.settings.public_names();
     if parts.emulator.is_some() {
-        settings.insert("provider".to_owned(), "emulator (not the real model)".to_owned());
+        settings.insert(
+            "provider".to_owned(),
+            "emulator (not the real model)".to_owned(),
+        );
     }
     Health {
-        setup: Setup { completion: if webhooks { "webhook" } else { "poll" }, settings },
+        setup: Setup {
+            completion: if webhooks { "webhook" } else { "poll" },
+            settings,
+        },
         operator: Some(OperatorToken::new(&parts.folder.secrets.admin_token)),
     }
 }
@@ -179,7 +247,13 @@ struct GuardedKeySets(HttpJwksFetcher);
 
 #[async_trait]
 impl KeySetFetcher for GuardedKeySets {
-    async fn get_json(&self, tenant: &TenantId, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
-        self.0.get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
+    async fn get_json(
+        &self,
+        tenant: &TenantId,
+        url: &Url,
+    ) -> fluxgate_core::Result<serde_json::Value> {
+        self.0
+            .get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS)
+            .await
     }
 }

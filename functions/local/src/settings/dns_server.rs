@@ -16,16 +16,23 @@ const PORT: u16 = 53;
 
 /// Names looked up by these; by the machine's own when there are none.
 pub fn name_settings(servers: &[DnsServer]) -> NameSettings {
-    NameSettings { servers: servers.iter().map(|server| server.0).collect(), ..NameSettings::default() }
+    NameSettings {
+        servers: servers.iter().map(|server| server.0).collect(),
+        ..NameSettings::default()
+    }
 }
 
 impl FromStr for DnsServer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bare = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, PORT));
+        let bare = text
+            .parse::<IpAddr>()
+            .map(|address| SocketAddr::new(address, PORT));
         let server = bare.or_else(|_| text.parse());
-        server.map(Self).map_err(|_| format!("'{text}' is no address such as 10.0.0.2 or [fd00::2]:5353"))
+        server
+            .map(Self)
+            .map_err(|_| format!("'{text}' is no address such as 10.0.0.2 or [fd00::2]:5353"))
     }
 }
 

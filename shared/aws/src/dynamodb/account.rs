@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::Tally;
-use fluxgate_core::money::{Account, Budget, CountId, Hold, HoldTerms, LedgerEntry, MicroUsd, Setting, Settlement};
+use fluxgate_core::money::{
+    Account, Budget, CountId, Hold, HoldTerms, LedgerEntry, MicroUsd, Setting, Settlement,
+};
 use fluxgate_core::port::AccountStore;
 use fluxgate_core::port::errors::reference_used;
 use fluxgate_core::task::Task;
@@ -22,7 +24,8 @@ use super::{DynamoStore, allowance, tenant_store};
 const AVAILABLE: &str = "available";
 const HELD: &str = "held";
 const CAPTURED: &str = "captured";
-/// All that was ever put in. Only a top-up changes it, so that it can keep the sum of the others from overflowing.
+/// All that was ever put in. Only a top-up changes it, so that it can keep the sum of the others
+/// from overflowing.
 const TOTAL: &str = "total";
 const CREDIT: &str = "credit";
 const IN_FLIGHT: &str = "in_flight";
@@ -33,7 +36,13 @@ const ROUNDS_MAX: u32 = 24;
 #[async_trait]
 impl AccountStore for DynamoStore {
     async fn account(&self, tenant: &TenantId) -> Result<Account> {
-        account_of(&self.table.get(&Key::account(tenant)).await?.unwrap_or_default())
+        account_of(
+            &self
+                .table
+                .get(&Key::account(tenant))
+                .await?
+                .unwrap_or_default(),
+        )
     }
 
     async fn top_up(
@@ -49,13 +58,21 @@ impl AccountStore for DynamoStore {
             ("amount".to_owned(), number(amount.0)),
             ("at".to_owned(), number(entry.at.0)),
         ]);
-        let line = Write::put(Key::top_up(tenant, reference), line).when("attribute_not_exists(#pk)");
-        match self.table.write(&[line, paid_in(tenant, amount), tenant_store::logged(entry)?]).await? {
+        let line =
+            Write::put(Key::top_up(tenant, reference), line).when("attribute_not_exists(#pk)");
+        match self
+            .table
+            .write(&[line, paid_in(tenant, amount), tenant_store::logged(entry)?])
+            .await?
+        {
             WriteOutcome::Written => self.account(tenant).await,
             WriteOutcome::Refused(found) => {
                 let mut found = found.into_iter();
                 match (found.next().flatten(), found.next().flatten()) {
-                    (Some(earlier), _) => self.paid_in_before(tenant, amount, reference, &earlier).await,
+                    (Some(earlier), _) => {
+                        self.paid_in_before(tenant, amount, reference, &earlier)
+                            .await
+                    }
                     (None, account) => Err(too_much(&account.unwrap_or_default(), amount)),
                 }
             }
@@ -69,9 +86,12 @@ impl AccountStore for DynamoStore {
         now: Timestamp,
         entry: &AuditEntry,
     ) -> Result<Account> {
-        let wish = |account: Account, tally: Option<&Tally>| account.set_budget(budget.clone(), now, tally);
+        let wish = |account: Account, tally: Option<&Tally>| {
+            account.set_budget(budget.clone(), now, tally)
+        };
         let logged = tenant_store::logged(entry)?;
-        self.bring_into_force(tenant, |n| CountId::of(&entry.id, n), wish, Some(logged)).await
+        self.bring_into_force(tenant, |n| CountId::of(&entry.id, n), wish, Some(logged))
+            .await
     }
 
     async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()> {
@@ -79,7 +99,9 @@ impl AccountStore for DynamoStore {
         if let Setting::Ready(_) = wish(self.account(tenant).await?, None)? {
             return Ok(());
         }
-        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None).await.map(drop)
+        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None)
+            .await
+            .map(drop)
     }
 
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
@@ -103,8 +125,11 @@ impl DynamoStore {
                 Ok(Setting::Count(plan)) => (before.clone().begin_count(id(round), &plan), true),
                 Err(error) => return self.give_up_count(tenant, tally, error).await,
             };
-            let mut writes =
-                vec![allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?];
+            let mut writes = vec![allowance::replace(
+                there(tenant),
+                before.allowance.as_ref(),
+                after.allowance.as_ref(),
+            )?];
             writes.extend(logged.clone().filter(|_| !is_counting));
             match self.table.write(&writes).await? {
                 WriteOutcome::Written if !is_counting => return self.account(tenant).await,
@@ -112,7 +137,11 @@ impl DynamoStore {
                     let Some(count) = after.count() else { continue };
                     tally = match app::tally(self, tenant, &count).await {
                         Ok(counted) => Some(counted),
-                        Err(error) => return self.give_up_count(tenant, Some(Tally::of(&count)), error).await,
+                        Err(error) => {
+                            return self
+                                .give_up_count(tenant, Some(Tally::of(&count)), error)
+                                .await;
+                        }
                     };
                     before = self.account(tenant).await?;
                 }
@@ -125,14 +154,27 @@ impl DynamoStore {
         self.give_up_count(tenant, tally, contention()).await
     }
 
-    /// Leaves no count behind of a budget that cannot be set. One that stays in spite of that does no harm.
-    async fn give_up_count(&self, tenant: &TenantId, tally: Option<Tally>, error: Error) -> Result<Account> {
-        let Some(Tally { count, .. }) = tally else { return Err(error) };
+    /// Leaves no count behind of a budget that cannot be set. One that stays in spite of that does
+    /// no harm.
+    async fn give_up_count(
+        &self,
+        tenant: &TenantId,
+        tally: Option<Tally>,
+        error: Error,
+    ) -> Result<Account> {
+        let Some(Tally { count, .. }) = tally else {
+            return Err(error);
+        };
         for round in 0..ROUNDS_MAX {
             let before = self.account(tenant).await?;
             let after = before.clone().drop_count(count);
-            let write = allowance::replace(there(tenant), before.allowance.as_ref(), after.allowance.as_ref())?;
-            if after == before || matches!(self.table.write(&[write]).await?, WriteOutcome::Written) {
+            let write = allowance::replace(
+                there(tenant),
+                before.allowance.as_ref(),
+                after.allowance.as_ref(),
+            )?;
+            if after == before || matches!(self.table.write(&[write]).await?, WriteOutcome::Written)
+            {
                 break;
             }
             tokio::time::sleep(backoff(round)).await;
@@ -140,19 +182,26 @@ impl DynamoStore {
         Err(error)
     }
 
-    /// The account of a tenant that is believed to have a budget: its hold depends on what the month has left. For all others the
-    /// hold itself asks.
+    /// The account of a tenant that is believed to have a budget: its hold depends on what the
+    /// month has left. For all others the hold itself asks.
     pub(super) async fn known_account(&self, tenant: &TenantId) -> Result<Option<Account>> {
         if !self.budgeted.has(tenant) {
             return Ok(None);
         }
-        let item = self.table.get(&Key::account(tenant)).await?.unwrap_or_default();
+        let item = self
+            .table
+            .get(&Key::account(tenant))
+            .await?
+            .unwrap_or_default();
         self.seen_account(tenant, &item).map(Some)
     }
 
     pub(super) fn seen_account(&self, tenant: &TenantId, item: &Item) -> Result<Account> {
         let account = account_of(item)?;
-        let budget = account.allowance.as_ref().filter(|budget| budget.budget.is_some() || budget.count.is_some());
+        let budget = account
+            .allowance
+            .as_ref()
+            .filter(|budget| budget.budget.is_some() || budget.count.is_some());
         self.budgeted.remember(tenant, budget.is_some());
         Ok(account)
     }
@@ -175,7 +224,11 @@ impl DynamoStore {
 /// Makes the account if it is not there, and changes nothing in it.
 fn there(tenant: &TenantId) -> Write {
     let amounts = [AVAILABLE, HELD, CAPTURED, TOTAL];
-    amounts.into_iter().fold(Write::update(Key::account(tenant)), |write, name| write.add(name, number(0)))
+    amounts
+        .into_iter()
+        .fold(Write::update(Key::account(tenant)), |write, name| {
+            write.add(name, number(0))
+        })
 }
 
 fn paid_in(tenant: &TenantId, amount: MicroUsd) -> Write {
@@ -191,16 +244,27 @@ fn paid_in(tenant: &TenantId, amount: MicroUsd) -> Write {
 fn too_much(account: &Item, amount: MicroUsd) -> Error {
     match account_of(account).and_then(|account| account.top_up(amount)) {
         Err(error) => error,
-        Ok(_) => Error::internal("account_total", "the account's total is not the sum of its parts"),
+        Ok(_) => Error::internal(
+            "account_total",
+            "the account's total is not the sum of its parts",
+        ),
     }
 }
 
-/// Reserves what a task asks for: the write, unless the account keeps nothing for the task, and what the task is to bear.
+/// Reserves what a task asks for: the write, unless the account keeps nothing for the task, and
+/// what the task is to bear.
 ///
-/// Of an account that is not known it is supposed that it has the money and no budget; the table knows better. Of one that is
-/// known it fails as [`Account::hold`] does.
-pub(super) fn hold(tenant: &TenantId, terms: &HoldTerms, known: Option<&Account>) -> Result<(Option<Write>, Hold)> {
-    let supposed = Account { available: terms.price.max(MicroUsd::ZERO), ..Account::default() };
+/// Of an account that is not known it is supposed that it has the money and no budget; the table
+/// knows better. Of one that is known it fails as [`Account::hold`] does.
+pub(super) fn hold(
+    tenant: &TenantId,
+    terms: &HoldTerms,
+    known: Option<&Account>,
+) -> Result<(Option<Write>, Hold)> {
+    let supposed = Account {
+        available: terms.price.max(MicroUsd::ZERO),
+        ..Account::default()
+    };
     let before = known.cloned().unwrap_or(supposed);
     let (after, hold) = before.clone().hold(terms)?;
     if !hold.counted {
@@ -222,24 +286,40 @@ pub(super) fn hold(tenant: &TenantId, terms: &HoldTerms, known: Option<&Account>
     write = if hold.on_credit {
         write.add(CREDIT, price.clone())
     } else {
-        write.and("#available >= :available").decrease(AVAILABLE, price.clone())
+        write
+            .and("#available >= :available")
+            .decrease(AVAILABLE, price.clone())
     };
     Ok((Some(write.increase(HELD, price)), hold))
 }
 
 /// Ends the hold of a task. `None` when the account kept nothing for it.
-pub(super) fn settle(task: &Task, settlement: Settlement, believed: &Believed) -> Result<Option<Write>> {
+pub(super) fn settle(
+    task: &Task,
+    settlement: Settlement,
+    believed: &Believed,
+) -> Result<Option<Write>> {
     let (hold, submitted_at) = (&task.hold, task.created_at);
-    let whole = settlement.capture.checked_add(settlement.release).unwrap_or(MicroUsd(i64::MAX));
+    let whole = settlement
+        .capture
+        .checked_add(settlement.release)
+        .unwrap_or(MicroUsd(i64::MAX));
     if whole == MicroUsd::ZERO && !hold.counted {
         return Ok(None);
     }
     // Refuses what no account can settle: amounts below zero or too large.
-    let supposed = Account { held: whole, credit: whole, in_flight: 1, ..Account::default() };
+    let supposed = Account {
+        held: whole,
+        credit: whole,
+        in_flight: 1,
+        ..Account::default()
+    };
     supposed.settle(settlement, hold, submitted_at)?;
     let mut write = Write::update(Key::account(&task.tenant));
     if hold.counted {
-        write = write.and("#in_flight >= :in_flight").decrease(IN_FLIGHT, number(1));
+        write = write
+            .and("#in_flight >= :in_flight")
+            .decrease(IN_FLIGHT, number(1));
     }
     if whole == MicroUsd::ZERO {
         return Ok(Some(write));
@@ -250,14 +330,17 @@ pub(super) fn settle(task: &Task, settlement: Settlement, believed: &Believed) -
         write = write.increase(CAPTURED, number(settlement.capture.0));
     }
     let release = number(settlement.release.0);
-    Ok(Some(match (settlement.release > MicroUsd::ZERO, hold.on_credit) {
-        (false, _) => write,
-        (true, true) => write.decrease(CREDIT, release),
-        (true, false) => write.increase(AVAILABLE, release),
-    }))
+    Ok(Some(
+        match (settlement.release > MicroUsd::ZERO, hold.on_credit) {
+            (false, _) => write,
+            (true, true) => write.decrease(CREDIT, release),
+            (true, false) => write.increase(AVAILABLE, release),
+        },
+    ))
 }
 
-/// How to settle what was refused: by the budget as it was found. Fails when that is no reason for the refusal: a defect.
+/// How to settle what was refused: by the budget as it was found. Fails when that is no reason for
+/// the refusal: a defect.
 pub(super) fn settle_refused(
     account: &Item,
     task: &Task,
@@ -270,7 +353,10 @@ pub(super) fn settle_refused(
     if believed.differs(found.as_ref()) {
         return Ok(Believed::Seen(found));
     }
-    Err(Error::internal("hold_missing", "the account refused to settle a hold that it has"))
+    Err(Error::internal(
+        "hold_missing",
+        "the account refused to settle a hold that it has",
+    ))
 }
 
 /// All zero for an account that is not there. One that never had money may only count tasks.

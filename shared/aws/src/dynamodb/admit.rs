@@ -1,4 +1,5 @@
-//! Admission: the watch, cold inputs and the idempotency key first, then task and hold in one transaction.
+//! Admission: the watch, cold inputs and the idempotency key first, then task and hold in one
+//! transaction.
 
 use std::time::Duration;
 
@@ -26,35 +27,55 @@ impl DynamoStore {
     pub(super) async fn admit_task(&self, admission: &Admission) -> Result<Admitted> {
         let task = &admission.task;
         // Of an admission that is refused the watch finds no task, and dies.
-        let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
-        self.queue.send(&[Delayed { job: watch, after_ms: admission.watch_after_ms }]).await?;
+        let watch = Job::Watch {
+            tenant: task.tenant.clone(),
+            task: task.id.clone(),
+            round: 0,
+        };
+        self.queue
+            .send(&[Delayed {
+                job: watch,
+                after_ms: admission.watch_after_ms,
+            }])
+            .await?;
         let sent = Instant::now();
         let mut known = self.account_before(admission).await?;
-        let hopeless = account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()).is_err();
+        let hopeless =
+            account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()).is_err();
         // Of what will be refused nothing is written that would cost its bytes.
-        let item = if hopeless { Item::new() } else { self.with_inputs(admission).await? };
+        let item = if hopeless {
+            Item::new()
+        } else {
+            self.with_inputs(admission).await?
+        };
         if let Some(idempotency) = &admission.idempotency
             && let Some(owner) = self.take_key(task, idempotency).await?
         {
             return Ok(Admitted::Existing(Box::new(owner)));
         }
         for round in 0..ROUNDS_MAX {
-            let (hold, of_task) = match account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()) {
-                Ok(held) => held,
-                Err(error) => return self.refuse(admission, round, error).await,
-            };
+            let (hold, of_task) =
+                match account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()) {
+                    Ok(held) => held,
+                    Err(error) => return self.refuse(admission, round, error).await,
+                };
             if round > 1 {
                 tokio::time::sleep(backoff(round)).await;
             }
             let mut item = item.clone();
             item.extend(task_item::hold(&of_task));
-            let put = Write::put(Key::task(&task.tenant, &task.id), item).when("attribute_not_exists(#pk)");
+            let put = Write::put(Key::task(&task.tenant, &task.id), item)
+                .when("attribute_not_exists(#pk)");
             let writes: Vec<Write> = [put].into_iter().chain(hold).collect();
             let mut refused = match self.table.write(&writes).await? {
                 WriteOutcome::Written => {
                     self.send_jobs(task, admission.wake().as_slice()).await;
-                    self.watch_anew(task, sent.elapsed(), admission.watch_after_ms).await;
-                    return Ok(Admitted::New(Box::new(Task { hold: of_task, ..task.clone() })));
+                    self.watch_anew(task, sent.elapsed(), admission.watch_after_ms)
+                        .await;
+                    return Ok(Admitted::New(Box::new(Task {
+                        hold: of_task,
+                        ..task.clone()
+                    })));
                 }
                 WriteOutcome::Refused(refused) => refused.into_iter(),
             };
@@ -68,21 +89,38 @@ impl DynamoStore {
         Err(contention())
     }
 
-    /// The account, where it must be known before: of a tenant with a budget, and for inputs that cost more to write than a look.
+    /// The account, where it must be known before: of a tenant with a budget, and for inputs that
+    /// cost more to write than a look.
     async fn account_before(&self, admission: &Admission) -> Result<Option<Account>> {
         let tenant = &admission.task.tenant;
         if admission.inputs.len() < LOOK_FIRST_BYTES {
             return self.known_account(tenant).await;
         }
-        let item = self.table.get(&Key::account(tenant)).await?.unwrap_or_default();
+        let item = self
+            .table
+            .get(&Key::account(tenant))
+            .await?
+            .unwrap_or_default();
         self.seen_account(tenant, &item).map(Some)
     }
 
-    /// After an admission that took long: its watch may have come before the task was there, and died.
+    /// After an admission that took long: its watch may have come before the task was there, and
+    /// died.
     async fn watch_anew(&self, task: &Task, took: Duration, watch_after_ms: u64) {
         if took >= Duration::from_millis(watch_after_ms).max(LONG) {
-            let job = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
-            self.send_jobs(task, &[Delayed { job, after_ms: watch_after_ms }]).await;
+            let job = Job::Watch {
+                tenant: task.tenant.clone(),
+                task: task.id.clone(),
+                round: 0,
+            };
+            self.send_jobs(
+                task,
+                &[Delayed {
+                    job,
+                    after_ms: watch_after_ms,
+                }],
+            )
+            .await;
         }
     }
 
@@ -99,18 +137,20 @@ impl DynamoStore {
         Ok(item)
     }
 
-    /// What is there in the task's place already: its own earlier try, or the void of one that was overtaken.
+    /// What is there in the task's place already: its own earlier try, or the void of one that was
+    /// overtaken.
     async fn answer_earlier(&self, admission: &Admission, earlier: &Item) -> Result<Admitted> {
         let task = &admission.task;
         match &admission.idempotency {
-            Some(idempotency) if task_item::is_void(earlier) => {
-                Ok(Admitted::Existing(Box::new(self.overtaken(task, idempotency).await?)))
-            }
+            Some(idempotency) if task_item::is_void(earlier) => Ok(Admitted::Existing(Box::new(
+                self.overtaken(task, idempotency).await?,
+            ))),
             _ => ours(task, earlier),
         }
     }
 
-    /// The account cannot bear the task. Unless a transaction has already told that nothing is in the task's place, it is asked.
+    /// The account cannot bear the task. Unless a transaction has already told that nothing is in
+    /// the task's place, it is asked.
     async fn refuse(&self, admission: &Admission, round: u32, error: Error) -> Result<Admitted> {
         let task = &admission.task;
         if round == 0
@@ -125,10 +165,17 @@ impl DynamoStore {
     }
 }
 
-/// An id is made for one admission: who finds it taken finds its own earlier try, whose answer was lost. If the task has moved on
-/// since, it must not be sent once more.
+/// An id is made for one admission: who finds it taken finds its own earlier try, whose answer was
+/// lost. If the task has moved on since, it must not be sent once more.
 fn ours(task: &Task, earlier: &Item) -> Result<Admitted> {
     let earlier = Box::new(task_item::from_item(&task.tenant, earlier)?);
-    let as_admitted = Task { hold: earlier.hold, ..task.clone() };
-    Ok(if *earlier == as_admitted { Admitted::New(earlier) } else { Admitted::Existing(earlier) })
+    let as_admitted = Task {
+        hold: earlier.hold,
+        ..task.clone()
+    };
+    Ok(if *earlier == as_admitted {
+        Admitted::New(earlier)
+    } else {
+        Admitted::Existing(earlier)
+    })
 }

@@ -1,4 +1,5 @@
-//! The monthly budget within the account's item: its terms as JSON, its month in attributes that conditions can speak of.
+//! The monthly budget within the account's item: its terms as JSON, its month in attributes that
+//! conditions can speak of.
 
 use fluxgate_core::money::{Allowance, Count, CountId, Hold, MicroUsd, Settlement};
 use fluxgate_core::time::Timestamp;
@@ -53,7 +54,8 @@ impl Believed {
 
     /// True when the account of this budget settles otherwise.
     pub(super) fn differs(&self, allowance: Option<&Allowance>) -> bool {
-        let standing = |allowance: &Allowance| (allowance.period, allowance.count.map(|count| count.id));
+        let standing =
+            |allowance: &Allowance| (allowance.period, allowance.count.map(|count| count.id));
         match self {
             Self::ByHold => true,
             Self::Seen(seen) => seen.as_ref().map(standing) != allowance.map(standing),
@@ -63,7 +65,9 @@ impl Believed {
 
 pub(super) fn from_item(item: &Item) -> Result<Option<Allowance>> {
     let reader = Reader(item);
-    let Some(period) = reader.optional_number(PERIOD)? else { return Ok(None) };
+    let Some(period) = reader.optional_number(PERIOD)? else {
+        return Ok(None);
+    };
     let amount = |name| reader.number(name).map(MicroUsd);
     let allowance = Allowance {
         budget: reader.optional_text(BUDGET)?.map(from_text).transpose()?,
@@ -84,21 +88,39 @@ pub(super) fn from_item(item: &Item) -> Result<Option<Allowance>> {
 }
 
 fn count_from_item(reader: Reader<'_>) -> Result<Option<Count>> {
-    let Some(id) = reader.optional_number(COUNT)? else { return Ok(None) };
+    let Some(id) = reader.optional_number(COUNT)? else {
+        return Ok(None);
+    };
     let amount = |name| reader.number(name).map(MicroUsd);
     let since = Timestamp(reader.number(COUNT_SINCE)?);
-    Ok(Some(Count { id: CountId(id), since, held: amount(COUNT_HELD)?, spent: amount(COUNT_SPENT)? }))
+    Ok(Some(Count {
+        id: CountId(id),
+        since,
+        held: amount(COUNT_HELD)?,
+        spent: amount(COUNT_SPENT)?,
+    }))
 }
 
-/// Moves from one state of the budget to the next that a hold of this price brought; only while it still is as it was read, as far
-/// as that matters.
-pub(super) fn hold(write: Write, before: &Allowance, after: &Allowance, price: MicroUsd) -> Result<Write> {
+/// Moves from one state of the budget to the next that a hold of this price brought; only while it
+/// still is as it was read, as far as that matters.
+pub(super) fn hold(
+    write: Write,
+    before: &Allowance,
+    after: &Allowance,
+    price: MicroUsd,
+) -> Result<Write> {
     if before.period != after.period {
         return replace(write, Some(before), Some(after));
     }
     let write = while_counting(write, after.count.as_ref());
-    let write = if before.count == after.count { write } else { write.increase(COUNT_HELD, number(price.0)) };
-    let Some(budget) = &after.budget else { return Ok(write.and(NO_BUDGET)) };
+    let write = if before.count == after.count {
+        write
+    } else {
+        write.increase(COUNT_HELD, number(price.0))
+    };
+    let Some(budget) = &after.budget else {
+        return Ok(write.and(NO_BUDGET));
+    };
     let terms = to_text(budget)?;
     let write = write.and("#budget = :budget_is AND #period = :period_is AND #left >= :left");
     Ok(write
@@ -111,11 +133,14 @@ pub(super) fn hold(write: Write, before: &Allowance, after: &Allowance, price: M
 fn while_counting(write: Write, count: Option<&Count>) -> Write {
     match count {
         None => write.and(NO_COUNT),
-        Some(count) => write.and("#count = :count_is").with(":count_is", number(count.id.0)),
+        Some(count) => write
+            .and("#count = :count_is")
+            .with(":count_is", number(count.id.0)),
     }
 }
 
-/// Ends a hold where it counts: in the running period, in a count that is under way, in both or in none.
+/// Ends a hold where it counts: in the running period, in a count that is under way, in both or in
+/// none.
 pub(super) fn settle(
     write: Write,
     believed: &Believed,
@@ -126,20 +151,33 @@ pub(super) fn settle(
     let whole = number(settlement.capture.0 + settlement.release.0);
     let (capture, release) = (number(settlement.capture.0), number(settlement.release.0));
     let of_period = |write: Write| {
-        write.decrease(MONTH_HELD, whole.clone()).increase(SPENT, capture.clone()).increase(LEFT, release.clone())
+        write
+            .decrease(MONTH_HELD, whole.clone())
+            .increase(SPENT, capture.clone())
+            .increase(LEFT, release.clone())
     };
-    let in_period = |write: Write, period: u64| write.and("#period = :period_is").with(":period_is", number(period));
+    let in_period = |write: Write, period: u64| {
+        write
+            .and("#period = :period_is")
+            .with(":period_is", number(period))
+    };
     match (believed, hold.period) {
         (Believed::ByHold, Some(period)) => of_period(in_period(write.and(NO_COUNT), period)),
         (Believed::ByHold, None) => write.and(NO_SINCE).and(NO_COUNT),
         (Believed::Seen(None), _) => write.and("attribute_not_exists(#period)"),
         (Believed::Seen(Some(allowance)), _) => {
-            let mut write = while_counting(in_period(write, allowance.period), allowance.count.as_ref());
+            let mut write =
+                while_counting(in_period(write, allowance.period), allowance.count.as_ref());
             if allowance.takes(hold, submitted_at) {
                 write = of_period(write);
             }
-            if allowance.count.is_some_and(|count| count.takes(submitted_at)) {
-                write = write.decrease(COUNT_HELD, whole).increase(COUNT_SPENT, capture);
+            if allowance
+                .count
+                .is_some_and(|count| count.takes(submitted_at))
+            {
+                write = write
+                    .decrease(COUNT_HELD, whole)
+                    .increase(COUNT_SPENT, capture);
             }
             write
         }
@@ -147,12 +185,15 @@ pub(super) fn settle(
 }
 
 /// Writes the whole of it over what was read.
-pub(super) fn replace(write: Write, before: Option<&Allowance>, after: Option<&Allowance>) -> Result<Write> {
+pub(super) fn replace(
+    write: Write,
+    before: Option<&Allowance>,
+    after: Option<&Allowance>,
+) -> Result<Write> {
     let write = match before {
         None => write.and("attribute_not_exists(#period)"),
         Some(before) => {
-            let same =
-                "#period = :period_was AND #month_held = :held_was AND #spent = :spent_was AND #carried = :carried_was";
+            let same = "#period = :period_was AND #month_held = :held_was AND #spent = :spent_was AND #carried = :carried_was";
             let write = write
                 .and(same)
                 .with(":period_was", number(before.period))
@@ -168,17 +209,28 @@ pub(super) fn replace(write: Write, before: Option<&Allowance>, after: Option<&A
                     .with(":counted_spent", number(count.spent.0)),
             };
             match &before.budget {
-                Some(budget) => write.and("#budget = :budget_was").with(":budget_was", text(to_text(budget)?)),
+                Some(budget) => write
+                    .and("#budget = :budget_was")
+                    .with(":budget_was", text(to_text(budget)?)),
                 None => write.and(NO_BUDGET),
             }
         }
     };
-    Ok(attributes(after)?.into_iter().fold(write, |write, (name, value)| write.set_or_remove(name, value)))
+    Ok(attributes(after)?
+        .into_iter()
+        .fold(write, |write, (name, value)| {
+            write.set_or_remove(name, value)
+        }))
 }
 
 /// Each attribute, `None` where there is to be none.
-fn attributes(allowance: Option<&Allowance>) -> Result<[(&'static str, Option<AttributeValue>); 13]> {
-    let budget = allowance.and_then(|allowance| allowance.budget.as_ref()).map(to_text).transpose()?;
+fn attributes(
+    allowance: Option<&Allowance>,
+) -> Result<[(&'static str, Option<AttributeValue>); 13]> {
+    let budget = allowance
+        .and_then(|allowance| allowance.budget.as_ref())
+        .map(to_text)
+        .transpose()?;
     let of = |value: fn(&Allowance) -> AttributeValue| allowance.map(value);
     let count = allowance.and_then(|allowance| allowance.count);
     Ok([
@@ -189,8 +241,18 @@ fn attributes(allowance: Option<&Allowance>) -> Result<[(&'static str, Option<At
         (MONTH_HELD, of(|allowance| number(allowance.held.0))),
         (SPENT, of(|allowance| number(allowance.spent.0))),
         (LEFT, of(|allowance| number(allowance.left().0))),
-        (SINCE, allowance.and_then(|allowance| allowance.since).map(|since| number(since.0))),
-        (COUNTED, allowance.filter(|allowance| allowance.counted).map(|_| AttributeValue::Bool(true))),
+        (
+            SINCE,
+            allowance
+                .and_then(|allowance| allowance.since)
+                .map(|since| number(since.0)),
+        ),
+        (
+            COUNTED,
+            allowance
+                .filter(|allowance| allowance.counted)
+                .map(|_| AttributeValue::Bool(true)),
+        ),
         (COUNT, count.map(|count| number(count.id.0))),
         (COUNT_SINCE, count.map(|count| number(count.since.0))),
         (COUNT_HELD, count.map(|count| number(count.held.0))),

@@ -1,4 +1,5 @@
-//! Applying a change: alone when only the task changes, together with the account when its hold ends.
+//! Applying a change: alone when only the task changes, together with the account when its hold
+//! ends.
 
 use fluxgate_core::port::errors::{run_claimed, task_changed};
 use fluxgate_core::task::{Change, Claim, Delayed, Task};
@@ -21,7 +22,8 @@ impl DynamoStore {
         let mut writes = vec![task_item::update(change, mark)?];
         let claim = change.claim.as_ref().map(|claim| claim_run(change, claim));
         let run = match (claim, &change.claim) {
-            // The run is this task's whatever becomes of the change, so it may be claimed before, which costs half.
+            // The run is this task's whatever becomes of the change, so it may be claimed before,
+            // which costs half.
             (Some(write), Some(Claim { proven: true, .. })) => {
                 if let WriteOutcome::Refused(_) = self.table.write(&[write]).await? {
                     return Err(run_claimed());
@@ -34,15 +36,29 @@ impl DynamoStore {
         let (mut believed, others) = (Believed::ByHold, writes.len());
         loop {
             writes.truncate(others);
-            let settlement = change.money.map(|settlement| account::settle(task, settlement, &believed)).transpose()?;
+            let settlement = change
+                .money
+                .map(|settlement| account::settle(task, settlement, &believed))
+                .transpose()?;
             let settlement = push(&mut writes, settlement.flatten());
             let hold = believed.hold_at_end(task.hold, task.created_at);
             if settlement.is_some() && hold != task.hold {
                 writes[0] = task_item::update(change, mark)?.set_each(task_item::hold(&hold));
             }
-            let WriteOutcome::Refused(refused) = self.table.write(&writes).await? else { break };
-            let refusal = |index: Option<usize>| index.and_then(|index| refused.get(index)).and_then(Option::as_ref);
-            match (refusal(Some(0)), refusal(run), refusal(settlement), change.money) {
+            let WriteOutcome::Refused(refused) = self.table.write(&writes).await? else {
+                break;
+            };
+            let refusal = |index: Option<usize>| {
+                index
+                    .and_then(|index| refused.get(index))
+                    .and_then(Option::as_ref)
+            };
+            match (
+                refusal(Some(0)),
+                refusal(run),
+                refusal(settlement),
+                change.money,
+            ) {
                 // An earlier try of this very call, whose answer was lost.
                 (Some(task), ..) if task_item::was_written_by(task, mark) => break,
                 (Some(_), ..) => return Err(task_changed()),
@@ -50,7 +66,12 @@ impl DynamoStore {
                 (_, _, Some(account), Some(money)) => {
                     believed = account::settle_refused(account, task, money, &believed)?;
                 }
-                _ => return Err(Error::internal("table_refused", "the table refused a change without a reason")),
+                _ => {
+                    return Err(Error::internal(
+                        "table_refused",
+                        "the table refused a change without a reason",
+                    ));
+                }
             }
         }
         self.send_jobs(task, &change.jobs).await;
@@ -83,7 +104,10 @@ fn claim_run(change: &Change, claim: &Claim) -> Write {
     let item = Item::from([
         ("tenant".to_owned(), tenant.clone()),
         ("task".to_owned(), id.clone()),
-        (EXPIRES_AT.to_owned(), number(task.since.seconds() + RUN_KEPT_S)),
+        (
+            EXPIRES_AT.to_owned(),
+            number(task.since.seconds() + RUN_KEPT_S),
+        ),
     ]);
     Write::put(Key::run(&claim.run), item)
         .when("attribute_not_exists(#pk) OR (#tenant = :tenant AND #task = :task)")

@@ -1,4 +1,5 @@
-//! Attributes of an item: reading them with an error that names what is wrong, and counting their bytes as DynamoDB bills them.
+//! Attributes of an item: reading them with an error that names what is wrong, and counting their
+//! bytes as DynamoDB bills them.
 
 use std::collections::HashMap;
 
@@ -27,12 +28,18 @@ pub(super) fn bytes(bytes: impl Into<Vec<u8>>) -> AttributeValue {
 pub(super) fn word(word: &impl Serialize) -> Result<AttributeValue> {
     match serde_json::to_value(word) {
         Ok(serde_json::Value::String(word)) => Ok(text(word)),
-        Ok(other) => Err(Error::internal("row_unwritable", format!("{other} is not a word"))),
-        Err(error) => Err(Error::internal("row_unwritable", "a word cannot be written").source(error)),
+        Ok(other) => Err(Error::internal(
+            "row_unwritable",
+            format!("{other} is not a word"),
+        )),
+        Err(error) => {
+            Err(Error::internal("row_unwritable", "a word cannot be written").source(error))
+        }
     }
 }
 
-/// Reads the attributes of one item. Those it does not ask for are of a later release and none of its business.
+/// Reads the attributes of one item. Those it does not ask for are of a later release and none of
+/// its business.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a Item);
 
@@ -42,8 +49,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn optional_text(self, name: &str) -> Result<Option<&'a str>> {
-        let Some(value) = self.0.get(name) else { return Ok(None) };
-        value.as_s().map(|text| Some(text.as_str())).map_err(|_| unreadable(name))
+        let Some(value) = self.0.get(name) else {
+            return Ok(None);
+        };
+        value
+            .as_s()
+            .map(|text| Some(text.as_str()))
+            .map_err(|_| unreadable(name))
     }
 
     pub(super) fn number<N: TryFrom<i64>>(self, name: &str) -> Result<N> {
@@ -51,22 +63,35 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn optional_number<N: TryFrom<i64>>(self, name: &str) -> Result<Option<N>> {
-        self.0.get(name).map(|value| number_of(value).ok_or_else(|| unreadable(name))).transpose()
+        self.0
+            .get(name)
+            .map(|value| number_of(value).ok_or_else(|| unreadable(name)))
+            .transpose()
     }
 
     pub(super) fn bytes(self, name: &str) -> Result<&'a [u8]> {
         let value = self.0.get(name).ok_or_else(|| missing(name))?;
-        value.as_b().map(AsRef::as_ref).map_err(|_| unreadable(name))
+        value
+            .as_b()
+            .map(AsRef::as_ref)
+            .map_err(|_| unreadable(name))
     }
 
     pub(super) fn list(self, name: &str) -> Result<&'a [AttributeValue]> {
         let value = self.0.get(name).ok_or_else(|| missing(name))?;
-        value.as_l().map(Vec::as_slice).map_err(|_| unreadable(name))
+        value
+            .as_l()
+            .map(Vec::as_slice)
+            .map_err(|_| unreadable(name))
     }
 
     /// Empty when there is none.
     pub(super) fn list_or_empty(self, name: &str) -> Result<&'a [AttributeValue]> {
-        if self.0.contains_key(name) { self.list(name) } else { Ok(&[]) }
+        if self.0.contains_key(name) {
+            self.list(name)
+        } else {
+            Ok(&[])
+        }
     }
 
     pub(super) fn word<W: DeserializeOwned>(self, name: &str) -> Result<W> {
@@ -74,12 +99,20 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn optional_word<W: DeserializeOwned>(self, name: &str) -> Result<Option<W>> {
-        self.0.get(name).map(|value| word_of(value).ok_or_else(|| unreadable(name))).transpose()
+        self.0
+            .get(name)
+            .map(|value| word_of(value).ok_or_else(|| unreadable(name)))
+            .transpose()
     }
 }
 
 pub(super) fn number_of<N: TryFrom<i64>>(value: &AttributeValue) -> Option<N> {
-    value.as_n().ok()?.parse::<i64>().ok().and_then(|number| N::try_from(number).ok())
+    value
+        .as_n()
+        .ok()?
+        .parse::<i64>()
+        .ok()
+        .and_then(|number| N::try_from(number).ok())
 }
 
 pub(super) fn word_of<W: DeserializeOwned>(value: &AttributeValue) -> Option<W> {
@@ -91,12 +124,18 @@ fn missing(name: &str) -> Error {
 }
 
 pub(super) fn unreadable(name: &str) -> Error {
-    Error::internal("row_unreadable", format!("the '{name}' of a stored item cannot be read"))
+    Error::internal(
+        "row_unreadable",
+        format!("the '{name}' of a stored item cannot be read"),
+    )
 }
 
-/// The size that DynamoDB bills: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+/// The size that DynamoDB bills:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 pub(super) fn item_bytes(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+    item.iter()
+        .map(|(name, value)| name.len() + value_bytes(value))
+        .sum()
 }
 
 /// What a list or a map costs beside its content, and each of its elements.
@@ -109,7 +148,11 @@ fn value_bytes(value: &AttributeValue) -> usize {
         AttributeValue::N(number) => number_bytes(number),
         AttributeValue::B(bytes) => bytes.as_ref().len(),
         AttributeValue::L(list) => {
-            CONTAINER_BYTES + list.iter().map(|value| ELEMENT_BYTES + value_bytes(value)).sum::<usize>()
+            CONTAINER_BYTES
+                + list
+                    .iter()
+                    .map(|value| ELEMENT_BYTES + value_bytes(value))
+                    .sum::<usize>()
         }
         AttributeValue::M(map) => CONTAINER_BYTES + ELEMENT_BYTES * map.len() + item_bytes(map),
         _ => 1,
@@ -130,10 +173,20 @@ mod tests {
     #[test]
     fn bytes_are_counted_as_dynamodb_documents_them() {
         let list = AttributeValue::L(vec![text("ab"), AttributeValue::Bool(true)]);
-        let map = AttributeValue::M(Item::from([("k".to_owned(), number(1_787_618_961_479_i64))]));
-        let item = Item::from([("l".to_owned(), list), ("m".to_owned(), map), ("price".to_owned(), number(80_000))]);
+        let map = AttributeValue::M(Item::from([(
+            "k".to_owned(),
+            number(1_787_618_961_479_i64),
+        )]));
+        let item = Item::from([
+            ("l".to_owned(), list),
+            ("m".to_owned(), map),
+            ("price".to_owned(), number(80_000)),
+        ]);
 
-        assert_eq!(item_bytes(&item), (1 + 3 + 3 + 2) + (1 + 3 + 1 + 1 + 8) + (5 + 2));
+        assert_eq!(
+            item_bytes(&item),
+            (1 + 3 + 3 + 2) + (1 + 3 + 1 + 1 + 8) + (5 + 2)
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Which tenants were seen to have a budget. Only a hint, which spares them a hold that would be refused: what counts is in the
-//! table.
+//! Which tenants were seen to have a budget. Only a hint, which spares them a hold that would be
+//! refused: what counts is in the table.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,10 @@ pub(super) struct Budgeted(Arc<Mutex<HashSet<TenantId>>>);
 
 impl Budgeted {
     pub(super) fn has(&self, tenant: &TenantId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(tenant)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(tenant)
     }
 
     pub(super) fn remember(&self, tenant: &TenantId, has_budget: bool) {

@@ -1,5 +1,6 @@
-//! Deliveries. One that nobody has tried yet lies within its task's item, where it costs no write of its own, as a list
-//! `[n, target, event, state, created_at]`. From its first attempt on it is an item, and that is the one that counts.
+//! Deliveries. One that nobody has tried yet lies within its task's item, where it costs no write
+//! of its own, as a list `[n, target, event, state, created_at]`. From its first attempt on it is
+//! an item, and that is the one that counts.
 
 use std::collections::HashSet;
 
@@ -22,9 +23,14 @@ pub(super) fn to_attributes(deliveries: &[Delivery]) -> Result<Vec<AttributeValu
 }
 
 fn to_attribute(delivery: &Delivery) -> Result<AttributeValue> {
-    let untried = delivery.version == 1 && delivery.attempts.is_empty() && delivery.id.task() == delivery.task;
+    let untried = delivery.version == 1
+        && delivery.attempts.is_empty()
+        && delivery.id.task() == delivery.task;
     if !untried {
-        return Err(Error::internal("row_unwritable", "only a delivery without attempts is created with its task"));
+        return Err(Error::internal(
+            "row_unwritable",
+            "only a delivery without attempts is created with its task",
+        ));
     }
     let target = match &delivery.target {
         Target::Endpoint(endpoint) => text(endpoint.as_str()),
@@ -32,14 +38,25 @@ fn to_attribute(delivery: &Delivery) -> Result<AttributeValue> {
     };
     let (event, state) = (word(&delivery.event)?, word(&delivery.state)?);
     let n = number(delivery.id.number() as u64);
-    Ok(AttributeValue::L(vec![n, target, event, state, number(delivery.created_at.0)]))
+    Ok(AttributeValue::L(vec![
+        n,
+        target,
+        event,
+        state,
+        number(delivery.created_at.0),
+    ]))
 }
 
-/// The deliveries within a task's item, in the order of their ids. Of those that share an id, which an older release could write, the
-/// first counts.
-pub(super) fn from_task_item(tenant: &TenantId, task: &TaskId, item: &Item) -> Result<Vec<Delivery>> {
+/// The deliveries within a task's item, in the order of their ids. Of those that share an id, which
+/// an older release could write, the first counts.
+pub(super) fn from_task_item(
+    tenant: &TenantId,
+    task: &TaskId,
+    item: &Item,
+) -> Result<Vec<Delivery>> {
     let elements = Reader(item).list_or_empty(DELIVERIES)?;
-    let read = |element| from_attribute(tenant, task, element).ok_or_else(|| unreadable(DELIVERIES));
+    let read =
+        |element| from_attribute(tenant, task, element).ok_or_else(|| unreadable(DELIVERIES));
     let mut deliveries: Vec<Delivery> = elements.iter().map(read).collect::<Result<_>>()?;
     let mut seen = HashSet::new();
     deliveries.retain(|delivery| seen.insert(delivery.id.number()));
@@ -47,14 +64,21 @@ pub(super) fn from_task_item(tenant: &TenantId, task: &TaskId, item: &Item) -> R
 }
 
 fn from_attribute(tenant: &TenantId, task: &TaskId, delivery: &AttributeValue) -> Option<Delivery> {
-    let [n, target, event, state, created_at, ..] = delivery.as_l().ok()?.as_slice() else { return None };
+    let [n, target, event, state, created_at, ..] = delivery.as_l().ok()?.as_slice() else {
+        return None;
+    };
     let target = match target.as_s().ok()?.as_str() {
         TASK_CALLBACK => Target::TaskCallback,
         endpoint => Target::Endpoint(EndpointId::parse(endpoint).ok()?),
     };
     Some(Delivery {
         tenant: tenant.clone(),
-        id: DeliveryId::of(task, number_of::<u16>(n).map(usize::from).filter(|n| *n < DeliveryId::NUMBERS_MAX)?),
+        id: DeliveryId::of(
+            task,
+            number_of::<u16>(n)
+                .map(usize::from)
+                .filter(|n| *n < DeliveryId::NUMBERS_MAX)?,
+        ),
         version: 1,
         task: task.clone(),
         event: word_of(event)?,
@@ -101,7 +125,11 @@ mod tests {
         let deliveries = [
             delivery(0, Target::TaskCallback, DeliveryState::Pending),
             delivery(16, endpoint.clone(), DeliveryState::Held),
-            delivery(DeliveryId::NUMBERS_MAX - 1, endpoint, DeliveryState::Pending),
+            delivery(
+                DeliveryId::NUMBERS_MAX - 1,
+                endpoint,
+                DeliveryState::Pending,
+            ),
         ];
 
         let list = AttributeValue::L(to_attributes(&deliveries).unwrap());
@@ -115,19 +143,30 @@ mod tests {
     fn of_deliveries_that_an_older_release_gave_one_id_the_first_counts() {
         let endpoint = Target::Endpoint(EndpointId::parse(&"b".repeat(32)).unwrap());
         let first = delivery(99, Target::TaskCallback, DeliveryState::Pending);
-        let doubled = [first.clone(), delivery(99, endpoint, DeliveryState::Pending)];
+        let doubled = [
+            first.clone(),
+            delivery(99, endpoint, DeliveryState::Pending),
+        ];
 
         let list = AttributeValue::L(to_attributes(&doubled).unwrap());
         let item = Item::from([(DELIVERIES.to_owned(), list)]);
 
-        assert_eq!(from_task_item(&first.tenant, &first.task, &item).unwrap(), [first]);
+        assert_eq!(
+            from_task_item(&first.tenant, &first.task, &item).unwrap(),
+            [first]
+        );
     }
 
     #[test]
     fn a_tried_delivery_comes_back_as_it_went_and_is_not_created_with_its_task() {
-        let attempt = Attempt { at: Timestamp(5), duration_ms: 3, status: Some(500), error: Some("no".to_owned()) };
-        let tried =
-            delivery(0, Target::TaskCallback, DeliveryState::Pending).attempted(attempt, DeliveryState::Delivered);
+        let attempt = Attempt {
+            at: Timestamp(5),
+            duration_ms: 3,
+            status: Some(500),
+            error: Some("no".to_owned()),
+        };
+        let tried = delivery(0, Target::TaskCallback, DeliveryState::Pending)
+            .attempted(attempt, DeliveryState::Delivered);
 
         assert_eq!(from_item(&to_item(&tried).unwrap()).unwrap(), tried);
         assert_eq!(to_attributes(&[tried]).unwrap_err().code, "row_unwritable");

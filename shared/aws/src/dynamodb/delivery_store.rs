@@ -1,4 +1,5 @@
-//! Deliveries: within their task's item until somebody tries them, in one of their own from then on.
+//! Deliveries: within their task's item until somebody tries them, in one of their own from then
+//! on.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -36,24 +37,37 @@ impl DeliveryStore for DynamoStore {
         let write = Write::put(Key::delivery(&delivery.tenant, &delivery.id), item);
         let write = match delivery.version {
             2 => write.when("attribute_not_exists(#pk)"),
-            version => write.when("#version = :expected").with(":expected", number(version.saturating_sub(1))),
+            version => write
+                .when("#version = :expected")
+                .with(":expected", number(version.saturating_sub(1))),
         };
         match self.table.write(&[write]).await? {
             WriteOutcome::Written => Ok(()),
             // An earlier try of this very call, whose answer was lost.
-            WriteOutcome::Refused(found) if found.iter().flatten().any(|item| item.get(MARK) == Some(&mark)) => Ok(()),
+            WriteOutcome::Refused(found)
+                if found
+                    .iter()
+                    .flatten()
+                    .any(|item| item.get(MARK) == Some(&mark)) =>
+            {
+                Ok(())
+            }
             WriteOutcome::Refused(_) => Err(delivery_changed()),
         }
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
         let tenant = &task.tenant;
-        let mut deliveries = delivery_item::from_task_item(tenant, &task.id, &self.item_of(task).await?)?;
+        let mut deliveries =
+            delivery_item::from_task_item(tenant, &task.id, &self.item_of(task).await?)?;
         if deliveries.is_empty() {
             return Ok(deliveries);
         }
         let prefix = deliveries_prefix(&task.id);
-        let range = Range { consistent: false, ..Range::prefixed(tenant_partition(tenant), &prefix) };
+        let range = Range {
+            consistent: false,
+            ..Range::prefixed(tenant_partition(tenant), &prefix)
+        };
         let tried: Vec<Delivery> = self
             .table
             .query(range)
@@ -62,7 +76,10 @@ impl DeliveryStore for DynamoStore {
             .map(|item: &Item| delivery_item::from_item(item))
             .collect::<Result<_>>()?;
         for known in tried {
-            match deliveries.iter_mut().find(|delivery| delivery.id == known.id) {
+            match deliveries
+                .iter_mut()
+                .find(|delivery| delivery.id == known.id)
+            {
                 Some(delivery) => *delivery = known,
                 None => deliveries.push(known),
             }
@@ -76,8 +93,15 @@ impl DynamoStore {
     /// The task's item, not older than the task at hand.
     async fn item_of(&self, task: &Task) -> Result<Item> {
         let key = Key::task(&task.tenant, &task.id);
-        let found = self.table.get_eventual(&key, None).await?.unwrap_or_default();
-        if Reader(&found).optional_number::<u64>("version")?.is_some_and(|version| version >= task.version) {
+        let found = self
+            .table
+            .get_eventual(&key, None)
+            .await?
+            .unwrap_or_default();
+        if Reader(&found)
+            .optional_number::<u64>("version")?
+            .is_some_and(|version| version >= task.version)
+        {
             return Ok(found);
         }
         Ok(self.table.get(&key).await?.unwrap_or_default())
@@ -85,13 +109,29 @@ impl DynamoStore {
 }
 
 /// The delivery in its own item or in its task's, with the task.
-fn in_items(tenant: &TenantId, id: &DeliveryId, found: &[Item]) -> Result<Option<(Delivery, Task)>> {
+fn in_items(
+    tenant: &TenantId,
+    id: &DeliveryId,
+    found: &[Item],
+) -> Result<Option<(Delivery, Task)>> {
     let task_id = id.task();
     let is_of = |item: &&Item, key: Key| sort_key(item) == Some(key.sk.as_str());
-    let Some(whole) = found.iter().find(|item| is_of(item, Key::task(tenant, &task_id))) else { return Ok(None) };
-    let delivery = match found.iter().find(|item| is_of(item, Key::delivery(tenant, id))) {
-        Some(own) => Some(delivery_item::from_item(own)?),
-        None => delivery_item::from_task_item(tenant, &task_id, whole)?.into_iter().find(|it| it.id == *id),
+    let Some(whole) = found
+        .iter()
+        .find(|item| is_of(item, Key::task(tenant, &task_id)))
+    else {
+        return Ok(None);
     };
-    delivery.map(|delivery| Ok((delivery, task_item::from_item(tenant, whole)?))).transpose()
+    let delivery = match found
+        .iter()
+        .find(|item| is_of(item, Key::delivery(tenant, id)))
+    {
+        Some(own) => Some(delivery_item::from_item(own)?),
+        None => delivery_item::from_task_item(tenant, &task_id, whole)?
+            .into_iter()
+            .find(|it| it.id == *id),
+    };
+    delivery
+        .map(|delivery| Ok((delivery, task_item::from_item(tenant, whole)?)))
+        .transpose()
 }

@@ -22,7 +22,8 @@ use super::{DynamoStore, json_item};
 const TAKEN: &str = "taken";
 const VERSION: &str = "version";
 
-/// How long one creation tries. Of hundreds that come at once only the first few write; the others find the last place taken.
+/// How long one creation tries. Of hundreds that come at once only the first few write; the others
+/// find the last place taken.
 const CREATING_MAX: Duration = Duration::from_secs(15);
 
 #[async_trait]
@@ -38,13 +39,19 @@ impl EndpointStore for DynamoStore {
             if there >= most {
                 return Err(too_many_endpoints(endpoints_max));
             }
-            let counts = places.taken.is_some_and(|taken| (there..most).contains(&taken));
+            let counts = places
+                .taken
+                .is_some_and(|taken| (there..most).contains(&taken));
             let writes = if counts {
                 vec![put.clone(), places.take(tenant, most)]
             } else {
                 vec![places.recounted(tenant, there)]
             };
-            if self.write_while_there_is_room(tenant, &writes, most, until).await? && counts {
+            if self
+                .write_while_there_is_room(tenant, &writes, most, until)
+                .await?
+                && counts
+            {
                 return Ok(());
             }
         }
@@ -57,15 +64,23 @@ impl EndpointStore for DynamoStore {
     }
 
     async fn get_eventual(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
-        let item = self.table.get_eventual_or_get(&Key::endpoint(tenant, id), None).await?;
+        let item = self
+            .table
+            .get_eventual_or_get(&Key::endpoint(tenant, id), None)
+            .await?;
         json_item::from_item(&item.ok_or_else(no_such_endpoint)?)
     }
 
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList> {
-        let items = self.table.query(Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX)).await?;
+        let items = self
+            .table
+            .query(Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX))
+            .await?;
         let mut list = EndpointList::default();
         for item in &items {
-            let id = sort_key(item).unwrap_or_default().trim_start_matches(ENDPOINT_PREFIX);
+            let id = sort_key(item)
+                .unwrap_or_default()
+                .trim_start_matches(ENDPOINT_PREFIX);
             list.push(tenant, EndpointId::parse(id)?, json_item::from_item(item));
         }
         Ok(list)
@@ -88,8 +103,8 @@ impl EndpointStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// False when it was refused, or for lack of room or time. Who loses to others looks before the next try: with the last place
-    /// taken there is nothing to fight for.
+    /// False when it was refused, or for lack of room or time. Who loses to others looks before the
+    /// next try: with the last place taken there is nothing to fight for.
     async fn write_while_there_is_room(
         &self,
         tenant: &TenantId,
@@ -104,7 +119,11 @@ impl DynamoStore {
             }
             tokio::time::sleep(backoff(round)).await;
             round += 1;
-            if Places::get_eventual(&self.table, tenant).await?.taken.is_some_and(|taken| taken >= most) {
+            if Places::get_eventual(&self.table, tenant)
+                .await?
+                .taken
+                .is_some_and(|taken| taken >= most)
+            {
                 break;
             }
         }
@@ -112,13 +131,17 @@ impl DynamoStore {
     }
 
     async fn count_endpoints(&self, tenant: &TenantId) -> Result<u64> {
-        let range = Range { projection: Some("#sk"), ..Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX) };
+        let range = Range {
+            projection: Some("#sk"),
+            ..Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX)
+        };
         Ok(self.table.query(range).await?.len() as u64)
     }
 }
 
-/// How many endpoints were created since they were last counted, together with those that were there then: as many as there are, or
-/// more, because a deletion does not ask here. Whoever finds every place taken counts again.
+/// How many endpoints were created since they were last counted, together with those that were
+/// there then: as many as there are, or more, because a deletion does not ask here. Whoever finds
+/// every place taken counts again.
 struct Places {
     /// `None` before the first count.
     taken: Option<u64>,
@@ -128,24 +151,41 @@ struct Places {
 
 impl Places {
     async fn read(table: &Table, tenant: &TenantId) -> Result<Self> {
-        Self::from_item(&table.get(&Key::endpoints(tenant)).await?.unwrap_or_default())
+        Self::from_item(
+            &table
+                .get(&Key::endpoints(tenant))
+                .await?
+                .unwrap_or_default(),
+        )
     }
 
     /// A moment late, for half the price.
     async fn get_eventual(table: &Table, tenant: &TenantId) -> Result<Self> {
-        Self::from_item(&table.get_eventual(&Key::endpoints(tenant), None).await?.unwrap_or_default())
+        Self::from_item(
+            &table
+                .get_eventual(&Key::endpoints(tenant), None)
+                .await?
+                .unwrap_or_default(),
+        )
     }
 
     fn from_item(item: &Item) -> Result<Self> {
         let reader = Reader(item);
         let version = reader.optional_number(VERSION)?.unwrap_or(0);
-        Ok(Self { taken: reader.optional_number(TAKEN)?, version })
+        Ok(Self {
+            taken: reader.optional_number(TAKEN)?,
+            version,
+        })
     }
 
     /// Takes one of the places, of which there are `most`.
     fn take(&self, tenant: &TenantId, most: u64) -> Write {
-        let taken = Write::update(Key::endpoints(tenant)).when("#taken < :most").with(":most", number(most));
-        taken.increase(TAKEN, number(1)).increase(VERSION, number(1))
+        let taken = Write::update(Key::endpoints(tenant))
+            .when("#taken < :most")
+            .with(":most", number(most));
+        taken
+            .increase(TAKEN, number(1))
+            .increase(VERSION, number(1))
     }
 
     /// What was counted after this was read, unless somebody took a place meanwhile.
@@ -153,8 +193,12 @@ impl Places {
         let counted = Write::update(Key::endpoints(tenant));
         let counted = match self.taken {
             None => counted.when("attribute_not_exists(#taken)"),
-            Some(_) => counted.when("#version = :was").with(":was", number(self.version)),
+            Some(_) => counted
+                .when("#version = :was")
+                .with(":was", number(self.version)),
         };
-        counted.set(TAKEN, number(there)).set(VERSION, number(self.version + 1))
+        counted
+            .set(TAKEN, number(there))
+            .set(VERSION, number(self.version + 1))
     }
 }

@@ -7,7 +7,8 @@ use fluxgate_core::Error;
 
 use crate::failure::{cause, code};
 
-/// What the store was refused. `action` is IAM's word for the call, so that a missing permission can be named.
+/// What the store was refused. `action` is IAM's word for the call, so that a missing permission
+/// can be named.
 pub(super) fn table_error<E>(table: &str, action: &str, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
@@ -21,21 +22,32 @@ where
         ),
         "AccessDeniedException" => Error::internal(
             "table_forbidden",
-            format!("this function may not use the table '{table}'; allow its role dynamodb:{action}"),
+            format!(
+                "this function may not use the table '{table}'; allow its role dynamodb:{action}"
+            ),
         ),
-        "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => Error::internal(
-            "table_credentials",
-            format!("the table '{table}' does not know these credentials; check them, their region and the clock"),
-        ),
-        "ValidationException" => {
-            Error::internal("table_refused", format!("the table '{table}' refused a {action} as malformed"))
+        "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => {
+            Error::internal(
+                "table_credentials",
+                format!(
+                    "the table '{table}' does not know these credentials; check them, their region and the clock"
+                ),
+            )
         }
-        _ => Error::unavailable("table_unavailable", format!("the table '{table}' does not answer; try again")),
+        "ValidationException" => Error::internal(
+            "table_refused",
+            format!("the table '{table}' refused a {action} as malformed"),
+        ),
+        _ => Error::unavailable(
+            "table_unavailable",
+            format!("the table '{table}' does not answer; try again"),
+        ),
     };
     failed.source(cause(error))
 }
 
-/// Others write the same item, or the table has no room for this moment; nothing was written, and the same call may succeed soon.
+/// Others write the same item, or the table has no room for this moment; nothing was written, and
+/// the same call may succeed soon.
 pub(super) fn is_contention(code: &str) -> bool {
     matches!(
         code,
@@ -53,5 +65,8 @@ pub(super) fn is_contention(code: &str) -> bool {
 
 /// Kept losing to others for as long as it is worth trying.
 pub(super) fn contention() -> Error {
-    Error::unavailable("contention", "too many changes at once to the same account or task; try again")
+    Error::unavailable(
+        "contention",
+        "too many changes at once to the same account or task; try again",
+    )
 }

@@ -1,5 +1,5 @@
-//! The line for the provider's account: one item, written over the version that it was read at. Where the account has no limits nobody
-//! asks, and there is none.
+//! The line for the provider's account: one item, written over the version that it was read at.
+//! Where the account has no limits nobody asks, and there is none.
 
 use async_trait::async_trait;
 use fluxgate_core::fair_queue::{FairQueue, FairQueueAnswer, FairQueueRequest};
@@ -38,17 +38,21 @@ impl FairQueueStore for DynamoStore {
 
 impl DynamoStore {
     async fn line(&self) -> Result<(FairQueue, u64)> {
-        let Some(item) = self.table.get(&Key::line()).await? else { return Ok((FairQueue::default(), 0)) };
-        let line = serde_json::from_str(Reader(&item).text(LINE)?)
-            .map_err(|error| Error::internal("row_unreadable", "the stored line cannot be read").source(error))?;
+        let Some(item) = self.table.get(&Key::line()).await? else {
+            return Ok((FairQueue::default(), 0));
+        };
+        let line = serde_json::from_str(Reader(&item).text(LINE)?).map_err(|error| {
+            Error::internal("row_unreadable", "the stored line cannot be read").source(error)
+        })?;
         Ok((line, Reader(&item).number(VERSION)?))
     }
 
     /// False when it is no longer of this version.
     async fn write_line(&self, line: &FairQueue, version: u64) -> Result<bool> {
         let mark = bytes(CallMark::fresh().as_bytes());
-        let body = serde_json::to_string(line)
-            .map_err(|error| Error::internal("row_unwritable", "the line cannot be written").source(error))?;
+        let body = serde_json::to_string(line).map_err(|error| {
+            Error::internal("row_unwritable", "the line cannot be written").source(error)
+        })?;
         let item = Item::from([
             (VERSION.to_owned(), number(version + 1)),
             (LINE.to_owned(), text(body)),
@@ -57,12 +61,17 @@ impl DynamoStore {
         let write = Write::put(Key::line(), item);
         let write = match version {
             0 => write.when("attribute_not_exists(#pk)"),
-            version => write.when("#version = :expected").with(":expected", number(version)),
+            version => write
+                .when("#version = :expected")
+                .with(":expected", number(version)),
         };
         Ok(match self.table.write(&[write]).await? {
             WriteOutcome::Written => true,
             // An earlier try of this very call, whose answer was lost.
-            WriteOutcome::Refused(found) => found.iter().flatten().any(|item| item.get(MARK) == Some(&mark)),
+            WriteOutcome::Refused(found) => found
+                .iter()
+                .flatten()
+                .any(|item| item.get(MARK) == Some(&mark)),
         })
     }
 }

@@ -1,8 +1,9 @@
-//! What an `Idempotency-Key` stands for. Its item is put alone, before the transaction that admits the task, because within it it
-//! would cost double.
+//! What an `Idempotency-Key` stands for. Its item is put alone, before the transaction that admits
+//! the task, because within it it would cost double.
 //!
-//! A task with a key is only written after the key's item has named it, and the key of a task that was never written passes on
-//! together with a void in that task's place. So whoever crashes or comes late, a key has one task at most.
+//! A task with a key is only written after the key's item has named it, and the key of a task that
+//! was never written passes on together with a void in that task's place. So whoever crashes or
+//! comes late, a key has one task at most.
 
 use std::time::Duration;
 
@@ -20,23 +21,31 @@ use super::{DynamoStore, task_item};
 
 /// How often a key is asked for when it changes hands meanwhile.
 const ROUNDS_MAX: usize = 4;
-/// How often, and how long apart, the task that a key names is looked for: who has put the key is most likely about to write it.
+/// How often, and how long apart, the task that a key names is looked for: who has put the key is
+/// most likely about to write it.
 const LOOKS_MAX: usize = 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 const REQUEST: &str = "request";
 const TASK: &str = "task";
-/// When the key may be used afresh. The TTL attribute counts in seconds, and DynamoDB takes its time.
+/// When the key may be used afresh. The TTL attribute counts in seconds, and DynamoDB takes its
+/// time.
 const EXPIRES_MS: &str = "expires_ms";
 
 impl DynamoStore {
-    /// Makes the key stand for a task that is about to be written. `Some` is the task for which it stands already.
-    pub(super) async fn take_key(&self, task: &Task, idempotency: &Idempotency) -> Result<Option<Task>> {
+    /// Makes the key stand for a task that is about to be written. `Some` is the task for which it
+    /// stands already.
+    pub(super) async fn take_key(
+        &self,
+        task: &Task,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Task>> {
         let put = put(task, idempotency)
             .when("attribute_not_exists(#pk) OR #expires_ms <= :now")
             .with(":now", number(task.created_at.0));
         for _ in 0..ROUNDS_MAX {
-            let WriteOutcome::Refused(found) = self.table.write(std::slice::from_ref(&put)).await? else {
+            let WriteOutcome::Refused(found) = self.table.write(std::slice::from_ref(&put)).await?
+            else {
                 return Ok(None);
             };
             let found = found.into_iter().flatten().next().unwrap_or_default();
@@ -62,40 +71,68 @@ impl DynamoStore {
         idempotency: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Task>> {
-        let Some(found) = self.table.get_eventual(&Key::idempotency(tenant, &idempotency.key), None).await? else {
+        let Some(found) = self
+            .table
+            .get_eventual(&Key::idempotency(tenant, &idempotency.key), None)
+            .await?
+        else {
             return Ok(None);
         };
         if Reader(&found).number::<i64>(EXPIRES_MS)? <= now.0 {
             return Ok(None);
         }
         let named = self.task_or_void(tenant, &named(&found)?).await?;
-        named.map(|task| owned(task, &found, idempotency)).transpose()
+        named
+            .map(|task| owned(task, &found, idempotency))
+            .transpose()
     }
 
-    /// The task for which the key stands now that it was taken from this one, in whose place there is a void.
+    /// The task for which the key stands now that it was taken from this one, in whose place there
+    /// is a void.
     pub(super) async fn overtaken(&self, task: &Task, idempotency: &Idempotency) -> Result<Task> {
-        let found = self.table.get(&Key::idempotency(&task.tenant, &idempotency.key)).await?.unwrap_or_default();
+        let found = self
+            .table
+            .get(&Key::idempotency(&task.tenant, &idempotency.key))
+            .await?
+            .unwrap_or_default();
         match self.appearing(&task.tenant, &named(&found)?).await? {
             Some(owner) => owned(owner, &found, idempotency),
             None => Err(contention()),
         }
     }
 
-    /// Gives the key back when its task was refused. One that stays is taken over by whoever comes with it.
+    /// Gives the key back when its task was refused. One that stays is taken over by whoever comes
+    /// with it.
     pub(super) async fn release_key(&self, task: &Task, idempotency: &Idempotency) {
         let key = Key::idempotency(&task.tenant, &idempotency.key);
-        let delete = Write::delete(key).when("#task = :task").with(":task", text(task.id.as_str()));
+        let delete = Write::delete(key)
+            .when("#task = :task")
+            .with(":task", text(task.id.as_str()));
         if let Err(error) = self.table.write(&[delete]).await {
             tracing::warn!(tenant.id = %task.tenant, error = error.with_causes(), "the key of a refused task stays for now");
         }
     }
 
-    /// Takes the key from a task that was never written and, by the void, never will be. False when that is no longer so.
-    async fn take_over(&self, task: &Task, idempotency: &Idempotency, from: &TaskId) -> Result<bool> {
-        let void = Write::put(Key::task(&task.tenant, from), task_item::void(expires_at(idempotency)))
-            .when(task_item::IS_VOID_OR_ABSENT);
-        let put = put(task, idempotency).when("#task = :from").with(":from", text(from.as_str()));
-        Ok(matches!(self.table.write(&[void, put]).await?, WriteOutcome::Written))
+    /// Takes the key from a task that was never written and, by the void, never will be. False when
+    /// that is no longer so.
+    async fn take_over(
+        &self,
+        task: &Task,
+        idempotency: &Idempotency,
+        from: &TaskId,
+    ) -> Result<bool> {
+        let void = Write::put(
+            Key::task(&task.tenant, from),
+            task_item::void(expires_at(idempotency)),
+        )
+        .when(task_item::IS_VOID_OR_ABSENT);
+        let put = put(task, idempotency)
+            .when("#task = :from")
+            .with(":from", text(from.as_str()));
+        Ok(matches!(
+            self.table.write(&[void, put]).await?,
+            WriteOutcome::Written
+        ))
     }
 
     async fn appearing(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
@@ -110,8 +147,13 @@ impl DynamoStore {
     }
 
     async fn task_or_void(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
-        let item = self.table.get(&Key::task(tenant, id)).await?.filter(|item| !task_item::is_void(item));
-        item.map(|item| task_item::from_item(tenant, &item)).transpose()
+        let item = self
+            .table
+            .get(&Key::task(tenant, id))
+            .await?
+            .filter(|item| !task_item::is_void(item));
+        item.map(|item| task_item::from_item(tenant, &item))
+            .transpose()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Inputs too large for their task's item, written once in items of their own before the task is.
 //!
-//! Nobody deletes them: deleting costs as much as writing, and DynamoDB removes for nothing what is past its `expires_at`. Until
-//! then large ones, and those of a task that did not complete, are kept, but no longer told, once their task is over.
+//! Nobody deletes them: deleting costs as much as writing, and DynamoDB removes for nothing what is
+//! past its `expires_at`. Until then large ones, and those of a task that did not complete, are
+//! kept, but no longer told, once their task is over.
 
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::task::{Admission, State, Task};
@@ -30,13 +31,22 @@ const BODY: &str = "body";
 pub(super) async fn write(table: &Table, admission: &Admission) -> Result<usize> {
     let task = &admission.task;
     let parts = split(&admission.inputs);
-    let kept_s = if parts.len() > 1 { LARGE_KEPT_S } else { KEPT_S };
+    let kept_s = if parts.len() > 1 {
+        LARGE_KEPT_S
+    } else {
+        KEPT_S
+    };
     for (n, part) in parts.iter().enumerate() {
         let item = Item::from([
             (BODY.to_owned(), text(*part)),
-            (EXPIRES_AT.to_owned(), number(task.created_at.seconds() + kept_s)),
+            (
+                EXPIRES_AT.to_owned(),
+                number(task.created_at.seconds() + kept_s),
+            ),
         ]);
-        table.write(&[Write::put(Key::inputs(&task.tenant, &task.id, n), item)]).await?;
+        table
+            .write(&[Write::put(Key::inputs(&task.tenant, &task.id, n), item)])
+            .await?;
     }
     Ok(parts.len())
 }
@@ -68,14 +78,24 @@ pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<Stri
     match read_parts(table, &task.tenant, &task.id, parts).await? {
         Some(inputs) => Ok(inputs),
         None if task.state.is_end() => Ok(EMPTY.to_owned()),
-        None => Err(Error::internal("inputs_missing", "the inputs of a task that is not over are gone")),
+        None => Err(Error::internal(
+            "inputs_missing",
+            "the inputs of a task that is not over are gone",
+        )),
     }
 }
 
-async fn read_parts(table: &Table, tenant: &TenantId, id: &TaskId, parts: usize) -> Result<Option<String>> {
+async fn read_parts(
+    table: &Table,
+    tenant: &TenantId,
+    id: &TaskId,
+    parts: usize,
+) -> Result<Option<String>> {
     let mut inputs = String::new();
     for n in 0..parts {
-        let Some(part) = table.get(&Key::inputs(tenant, id, n)).await? else { return Ok(None) };
+        let Some(part) = table.get(&Key::inputs(tenant, id, n)).await? else {
+            return Ok(None);
+        };
         inputs.push_str(Reader(&part).text(BODY)?);
     }
     Ok(Some(inputs))

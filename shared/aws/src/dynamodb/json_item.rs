@@ -1,4 +1,5 @@
-//! Nouns of few items and many parts, as their own serialisation spells them, in DynamoDB's native types.
+//! Nouns of few items and many parts, as their own serialisation spells them, in DynamoDB's native
+//! types.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::{Error, Result};
@@ -10,30 +11,40 @@ use super::attribute::Item;
 
 pub(super) fn to_item(noun: &impl Serialize) -> Result<Item> {
     match serde_json::to_value(noun) {
-        Ok(Value::Object(map)) => Ok(map.into_iter().map(|(name, value)| (name, to_attribute(value))).collect()),
-        Ok(_) => Err(Error::internal("row_unwritable", "only what has named parts is an item")),
-        Err(error) => Err(Error::internal("row_unwritable", "an item cannot be written").source(error)),
+        Ok(Value::Object(map)) => Ok(map
+            .into_iter()
+            .map(|(name, value)| (name, to_attribute(value)))
+            .collect()),
+        Ok(_) => Err(Error::internal(
+            "row_unwritable",
+            "only what has named parts is an item",
+        )),
+        Err(error) => {
+            Err(Error::internal("row_unwritable", "an item cannot be written").source(error))
+        }
     }
 }
 
 /// Ignores attributes that the noun does not have; the error names one that is missing.
 pub(super) fn from_item<T: DeserializeOwned>(item: &Item) -> Result<T> {
     serde_json::from_value(Value::Object(to_map(item))).map_err(|error| {
-        // The text of serde's errors holds names of fields and kinds of values; of a custom type it may hold the value, so it
-        // stays in the log.
+        // The text of serde's errors holds names of fields and kinds of values; of a custom type it
+        // may hold the value, so it stays in the log.
         Error::internal("row_unreadable", "a stored item cannot be read").source(error)
     })
 }
 
 /// The same as one text, which conditions can compare.
 pub(super) fn to_text(noun: &impl Serialize) -> Result<String> {
-    serde_json::to_string(noun)
-        .map_err(|error| Error::internal("row_unwritable", "an item cannot be written").source(error))
+    serde_json::to_string(noun).map_err(|error| {
+        Error::internal("row_unwritable", "an item cannot be written").source(error)
+    })
 }
 
 pub(super) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::internal("row_unreadable", "a stored item cannot be read").source(error))
+    serde_json::from_str(text).map_err(|error| {
+        Error::internal("row_unreadable", "a stored item cannot be read").source(error)
+    })
 }
 
 fn to_attribute(value: Value) -> AttributeValue {
@@ -43,14 +54,18 @@ fn to_attribute(value: Value) -> AttributeValue {
         Value::Number(number) => AttributeValue::N(number.to_string()),
         Value::String(text) => AttributeValue::S(text),
         Value::Array(values) => AttributeValue::L(values.into_iter().map(to_attribute).collect()),
-        Value::Object(map) => {
-            AttributeValue::M(map.into_iter().map(|(name, value)| (name, to_attribute(value))).collect())
-        }
+        Value::Object(map) => AttributeValue::M(
+            map.into_iter()
+                .map(|(name, value)| (name, to_attribute(value)))
+                .collect(),
+        ),
     }
 }
 
 fn to_map(item: &Item) -> Map<String, Value> {
-    item.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()
+    item.iter()
+        .map(|(name, value)| (name.clone(), to_json(value)))
+        .collect()
 }
 
 fn to_json(attribute: &AttributeValue) -> Value {

@@ -1,5 +1,6 @@
-//! The layout of the one table: what lies under which key. A tenant's things lie together; what belongs to no tenant lies apart,
-//! and so do cold inputs, whose megabytes would use up the write limit of their tenant's partition.
+//! The layout of the one table: what lies under which key. A tenant's things lie together; what
+//! belongs to no tenant lies apart, and so do cold inputs, whose megabytes would use up the write
+//! limit of their tenant's partition.
 
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::{AuditId, DeliveryId, EndpointId, IdempotencyKey, RunId, TaskId, TenantId};
@@ -32,7 +33,10 @@ pub(super) struct Key {
 
 impl Key {
     fn of(tenant: &TenantId, sk: impl Into<String>) -> Self {
-        Self { pk: tenant_partition(tenant), sk: sk.into() }
+        Self {
+            pk: tenant_partition(tenant),
+            sk: sk.into(),
+        }
     }
 
     pub(super) fn task(tenant: &TenantId, id: &TaskId) -> Self {
@@ -41,7 +45,10 @@ impl Key {
 
     /// Part `n` of a task's cold inputs.
     pub(super) fn inputs(tenant: &TenantId, id: &TaskId, n: usize) -> Self {
-        Self { pk: format!("INPUTS#{tenant}#{id}#{n}"), sk: "INPUTS".to_owned() }
+        Self {
+            pk: format!("INPUTS#{tenant}#{id}#{n}"),
+            sk: "INPUTS".to_owned(),
+        }
     }
 
     pub(super) fn account(tenant: &TenantId) -> Self {
@@ -49,11 +56,20 @@ impl Key {
     }
 
     pub(super) fn top_up(tenant: &TenantId, reference: &str) -> Self {
-        Self::of(tenant, format!("{TOP_UP_PREFIX}{}", hex::encode(sha256(reference.as_bytes()))))
+        Self::of(
+            tenant,
+            format!(
+                "{TOP_UP_PREFIX}{}",
+                hex::encode(sha256(reference.as_bytes()))
+            ),
+        )
     }
 
     pub(super) fn idempotency(tenant: &TenantId, key: &IdempotencyKey) -> Self {
-        Self::of(tenant, format!("KEY#{}", hex::encode(sha256(key.as_str().as_bytes()))))
+        Self::of(
+            tenant,
+            format!("KEY#{}", hex::encode(sha256(key.as_str().as_bytes()))),
+        )
     }
 
     pub(super) fn delivery(tenant: &TenantId, id: &DeliveryId) -> Self {
@@ -71,7 +87,10 @@ impl Key {
 
     /// How far the export of the tenant's usage to one place has come.
     pub(super) fn usage_cursor(place: &str, tenant: &TenantId) -> Self {
-        Self::of(tenant, format!("EXPORT#{}", hex::encode(sha256(place.as_bytes()))))
+        Self::of(
+            tenant,
+            format!("EXPORT#{}", hex::encode(sha256(place.as_bytes()))),
+        )
     }
 
     pub(super) fn tenant(tenant: &TenantId) -> Self {
@@ -80,38 +99,63 @@ impl Key {
 
     /// The tenant's line in the list of tenants.
     pub(super) fn listed(tenant: &TenantId) -> Self {
-        Self { pk: TENANTS.to_owned(), sk: tenant.to_string() }
+        Self {
+            pk: TENANTS.to_owned(),
+            sk: tenant.to_string(),
+        }
     }
 
     /// The tenant's `n`th trust, found by its issuer.
     pub(super) fn trust(issuer: &str, tenant: &TenantId, n: usize) -> Self {
-        Self { pk: issuer_partition(issuer), sk: format!("{tenant}#{n:03}") }
+        Self {
+            pk: issuer_partition(issuer),
+            sk: format!("{tenant}#{n:03}"),
+        }
     }
 
-    /// Counts the changes of who trusts the issuer. In a partition of its own, for in the issuer's there are trusts alone.
+    /// Counts the changes of who trusts the issuer. In a partition of its own, for in the issuer's
+    /// there are trusts alone.
     pub(super) fn trusted(issuer: &str) -> Self {
-        Self { pk: format!("TRUSTED#{issuer}"), sk: "TRUSTED".to_owned() }
+        Self {
+            pk: format!("TRUSTED#{issuer}"),
+            sk: "TRUSTED".to_owned(),
+        }
     }
 
     pub(super) fn audit(id: &AuditId) -> Self {
-        Self { pk: AUDIT.to_owned(), sk: id.to_string() }
+        Self {
+            pk: AUDIT.to_owned(),
+            sk: id.to_string(),
+        }
     }
 
     pub(super) fn run(run: &RunId) -> Self {
-        Self { pk: format!("RUN#{run}"), sk: "RUN".to_owned() }
+        Self {
+            pk: format!("RUN#{run}"),
+            sk: "RUN".to_owned(),
+        }
     }
 
     pub(super) fn schema() -> Self {
-        Self { pk: "FLUXGATE".to_owned(), sk: "SCHEMA".to_owned() }
+        Self {
+            pk: "FLUXGATE".to_owned(),
+            sk: "SCHEMA".to_owned(),
+        }
     }
 
     /// The line for the provider's account.
     pub(super) fn line() -> Self {
-        Self { pk: "FLUXGATE".to_owned(), sk: "LINE".to_owned() }
+        Self {
+            pk: "FLUXGATE".to_owned(),
+            sk: "LINE".to_owned(),
+        }
     }
 
     pub(super) fn attributes(&self) -> Item {
-        Item::from([(PK.to_owned(), text(&self.pk)), (SK.to_owned(), text(&self.sk))])
+        Item::from([
+            (PK.to_owned(), text(&self.pk)),
+            (SK.to_owned(), text(&self.sk)),
+        ])
     }
 }
 

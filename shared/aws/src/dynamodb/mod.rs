@@ -1,5 +1,6 @@
-//! Every store on one DynamoDB table. Written for few and small writes: DynamoDB bills each begun kilobyte, and double what is
-//! in a transaction. The layout is in `key.rs`, a task's item in `task_item.rs`.
+//! Every store on one DynamoDB table. Written for few and small writes: DynamoDB bills each begun
+//! kilobyte, and double what is in a transaction. The layout is in `key.rs`, a task's item in
+//! `task_item.rs`.
 
 mod account;
 mod admit;
@@ -42,7 +43,8 @@ pub use key::{EXPIRES_AT, PK, SK};
 pub use over::OverTasksInTable;
 pub use table::Table;
 
-/// Implements every store port. Jobs go to the queue that it is given: the watch before a task is written, all others after.
+/// Implements every store port. Jobs go to the queue that it is given: the watch before a task is
+/// written, all others after.
 #[derive(Clone)]
 pub struct DynamoStore {
     table: Table,
@@ -59,11 +61,19 @@ impl fmt::Debug for DynamoStore {
 impl DynamoStore {
     /// Connects to nothing yet.
     pub fn new(table: Table, queue: Arc<dyn Queue>) -> Self {
-        Self { table, queue, budgeted: budgeted::Budgeted::default() }
+        Self {
+            table,
+            queue,
+            budgeted: budgeted::Budgeted::default(),
+        }
     }
 
     /// As `new`, once the table is known to be of this release: see [`DynamoStore::check_schema`].
-    pub async fn open(client: Client, table: impl Into<String>, queue: Arc<dyn Queue>) -> Result<Self> {
+    pub async fn open(
+        client: Client,
+        table: impl Into<String>,
+        queue: Arc<dyn Queue>,
+    ) -> Result<Self> {
         let store = Self::new(Table::new(client, table), queue);
         store.check_schema().await?;
         Ok(store)

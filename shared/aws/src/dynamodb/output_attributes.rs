@@ -1,4 +1,5 @@
-//! A task's outputs as attributes of its item: those in the bucket, those that are not, and links that failed.
+//! A task's outputs as attributes of its item: those in the bucket, those that are not, and links
+//! that failed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::task::{Copied, Output, ProviderLink, StaleLinks, Unarchived};
@@ -18,7 +19,10 @@ fn output_map(output: &Output) -> Item {
         ("bucket".to_owned(), text(&output.bucket)),
         ("key".to_owned(), text(&output.key)),
         // Half of what the hexadecimal form takes.
-        ("sha256".to_owned(), hex::decode(&output.sha256).map_or_else(|_| text(&output.sha256), bytes)),
+        (
+            "sha256".to_owned(),
+            hex::decode(&output.sha256).map_or_else(|_| text(&output.sha256), bytes),
+        ),
         ("bytes".to_owned(), number(output.bytes)),
         ("content_type".to_owned(), text(&output.content_type)),
     ])
@@ -30,7 +34,10 @@ pub(super) fn to_output(output: &AttributeValue) -> Option<Output> {
     Some(Output {
         bucket: part("bucket")?,
         key: part("key")?,
-        sha256: map.get("sha256")?.as_b().map_or_else(|_| part("sha256"), |digest| Some(hex::encode(digest)))?,
+        sha256: map
+            .get("sha256")?
+            .as_b()
+            .map_or_else(|_| part("sha256"), |digest| Some(hex::encode(digest)))?,
         bytes: Reader(map).number("bytes").ok()?,
         content_type: part("content_type")?,
     })
@@ -43,13 +50,21 @@ pub(super) fn of_copied(copied: &Copied) -> AttributeValue {
 }
 
 pub(super) fn to_copied(copied: &AttributeValue) -> Option<Copied> {
-    Some(Copied { n: Reader(copied.as_m().ok()?).number(N).ok()?, output: to_output(copied)? })
+    Some(Copied {
+        n: Reader(copied.as_m().ok()?).number(N).ok()?,
+        output: to_output(copied)?,
+    })
 }
 
 /// Since when, how often fresh ones were asked for, and when such came, if they did.
 pub(super) fn of_stale(stale: StaleLinks) -> AttributeValue {
     let fresh_at = stale.fresh_at.map(|at| number(at.0));
-    AttributeValue::L([number(stale.since.0), number(stale.asks)].into_iter().chain(fresh_at).collect())
+    AttributeValue::L(
+        [number(stale.since.0), number(stale.asks)]
+            .into_iter()
+            .chain(fresh_at)
+            .collect(),
+    )
 }
 
 pub(super) fn to_stale(stale: &AttributeValue) -> Option<StaleLinks> {
@@ -57,19 +72,30 @@ pub(super) fn to_stale(stale: &AttributeValue) -> Option<StaleLinks> {
     Some(StaleLinks {
         since: Timestamp(number_of(parts.first()?)?),
         asks: number_of(parts.get(1)?)?,
-        fresh_at: parts.get(2).map(|at| number_of(at).map(Timestamp).ok_or(())).transpose().ok()?,
+        fresh_at: parts
+            .get(2)
+            .map(|at| number_of(at).map(Timestamp).ok_or(()))
+            .transpose()
+            .ok()?,
     })
 }
 
 pub(super) fn of_unarchived(unarchived: &Unarchived) -> AttributeValue {
-    let links = unarchived.links.iter().map(|link| AttributeValue::L(vec![number(link.n as u64), text(&link.url)]));
+    let links = unarchived
+        .links
+        .iter()
+        .map(|link| AttributeValue::L(vec![number(link.n as u64), text(&link.url)]));
     let mut map = Item::from([
         ("reason".to_owned(), text(&unarchived.reason)),
         ("message".to_owned(), text(&unarchived.message)),
         ("links".to_owned(), AttributeValue::L(links.collect())),
         ("expires_at".to_owned(), number(unarchived.expires_at.0)),
     ]);
-    map.extend(unarchived.asked_at.map(|at| ("asked_at".to_owned(), number(at.0))));
+    map.extend(
+        unarchived
+            .asked_at
+            .map(|at| ("asked_at".to_owned(), number(at.0))),
+    );
     AttributeValue::M(map)
 }
 
@@ -78,7 +104,12 @@ pub(super) fn to_unarchived(unarchived: &AttributeValue) -> Option<Unarchived> {
     Some(Unarchived {
         reason: reader.text("reason").ok()?.to_owned(),
         message: reader.text("message").ok()?.to_owned(),
-        links: reader.list("links").ok()?.iter().map(to_link).collect::<Option<_>>()?,
+        links: reader
+            .list("links")
+            .ok()?
+            .iter()
+            .map(to_link)
+            .collect::<Option<_>>()?,
         expires_at: Timestamp(reader.number("expires_at").ok()?),
         asked_at: reader.optional_number("asked_at").ok()?.map(Timestamp),
     })
@@ -86,5 +117,8 @@ pub(super) fn to_unarchived(unarchived: &AttributeValue) -> Option<Unarchived> {
 
 fn to_link(link: &AttributeValue) -> Option<ProviderLink> {
     let parts = link.as_l().ok()?;
-    Some(ProviderLink { n: number_of(parts.first()?)?, url: parts.get(1)?.as_s().ok()?.clone() })
+    Some(ProviderLink {
+        n: number_of(parts.first()?)?,
+        url: parts.get(1)?.as_s().ok()?.clone(),
+    })
 }

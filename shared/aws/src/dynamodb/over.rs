@@ -26,23 +26,37 @@ impl OverTasksInTable {
     /// True when every delivery that was to be tried has an item of its own.
     async fn all_tried(&self, tenant: &TenantId, task: &TaskId, item: &Item) -> Result<bool> {
         let deliveries = delivery_item::from_task_item(tenant, task, item)?;
-        let pending = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Pending);
-        let keys: Vec<Key> = pending.map(|delivery| Key::delivery(tenant, &delivery.id)).collect();
+        let pending = deliveries
+            .iter()
+            .filter(|delivery| delivery.state == DeliveryState::Pending);
+        let keys: Vec<Key> = pending
+            .map(|delivery| Key::delivery(tenant, &delivery.id))
+            .collect();
         Ok(self.table.get_all(&keys).await?.len() == keys.len())
     }
 }
 
 #[async_trait]
 impl OverTasks for OverTasksInTable {
-    /// It may be a moment late about how a task stands, for a watch too many does nothing, and never about whether there is one.
+    /// It may be a moment late about how a task stands, for a watch too many does nothing, and
+    /// never about whether there is one.
     async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool> {
-        let Some(item) =
-            self.table.get_eventual_or_get(&Key::task(tenant, task), Some("#state, #untold, #deliveries")).await?
+        let Some(item) = self
+            .table
+            .get_eventual_or_get(
+                &Key::task(tenant, task),
+                Some("#state, #untold, #deliveries"),
+            )
+            .await?
         else {
             return Ok(true);
         };
         // Without a state it is a void.
-        let is_end = Reader(&item).optional_word::<State>("state")?.is_none_or(State::is_end);
-        Ok(is_end && !item.contains_key(task_item::UNTOLD) && self.all_tried(tenant, task, &item).await?)
+        let is_end = Reader(&item)
+            .optional_word::<State>("state")?
+            .is_none_or(State::is_end);
+        Ok(is_end
+            && !item.contains_key(task_item::UNTOLD)
+            && self.all_tried(tenant, task, &item).await?)
     }
 }

@@ -14,7 +14,8 @@ const SCHEMA_VERSION: i64 = 1;
 const VERSION: &str = "version";
 
 impl DynamoStore {
-    /// Fails with kind `Internal` when the table is missing or of another version, `Unavailable` when it does not answer.
+    /// Fails with kind `Internal` when the table is missing or of another version, `Unavailable`
+    /// when it does not answer.
     pub async fn check_schema(&self) -> Result<()> {
         if let Some(marker) = self.table.get(&Key::schema()).await? {
             return self.check_marker(&marker);
@@ -24,7 +25,9 @@ impl DynamoStore {
         match self.table.write(&[write]).await? {
             WriteOutcome::Written => Ok(()),
             // Another function was first.
-            WriteOutcome::Refused(found) => self.check_marker(&found.into_iter().flatten().next().unwrap_or_default()),
+            WriteOutcome::Refused(found) => {
+                self.check_marker(&found.into_iter().flatten().next().unwrap_or_default())
+            }
         }
     }
 

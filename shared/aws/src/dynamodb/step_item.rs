@@ -1,4 +1,5 @@
-//! One step of a timeline as a list `[at, name, via, detail]`: within a task's item names would weigh more than what they name.
+//! One step of a timeline as a list `[at, name, via, detail]`: within a task's item names would
+//! weigh more than what they name.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Result;
@@ -28,7 +29,10 @@ fn to_attribute(step: &Step) -> Result<AttributeValue> {
 }
 
 pub(super) fn from_attributes(steps: &[AttributeValue]) -> Result<Vec<Step>> {
-    steps.iter().map(|step| from_attribute(step).ok_or_else(|| unreadable(STEPS))).collect()
+    steps
+        .iter()
+        .map(|step| from_attribute(step).ok_or_else(|| unreadable(STEPS)))
+        .collect()
 }
 
 fn from_attribute(step: &AttributeValue) -> Option<Step> {
@@ -37,8 +41,14 @@ fn from_attribute(step: &AttributeValue) -> Option<Step> {
     Some(Step {
         at: Timestamp(number_of(parts.first()?)?),
         name: parts.get(1)?.as_s().ok()?.clone(),
-        via: present(2).map(|via| word_of(via).ok_or(())).transpose().ok()?,
-        detail: present(3).map(|detail| detail.as_s().map_err(drop).cloned()).transpose().ok()?,
+        via: present(2)
+            .map(|via| word_of(via).ok_or(()))
+            .transpose()
+            .ok()?,
+        detail: present(3)
+            .map(|detail| detail.as_s().map_err(drop).cloned())
+            .transpose()
+            .ok()?,
     })
 }
 
@@ -55,10 +65,15 @@ mod tests {
             Step::new(at, "submit_started"),
             Step::new(at, "accepted").via(Via::Submit),
             Step::new(at, "admitted").detail("$0.08 held"),
-            Step::new(at, "provider_failed").via(Via::Webhook).detail("1402: media could not be fetched"),
+            Step::new(at, "provider_failed")
+                .via(Via::Webhook)
+                .detail("1402: media could not be fetched"),
         ];
 
-        assert_eq!(from_attributes(&to_attributes(&steps).unwrap()).unwrap(), steps);
+        assert_eq!(
+            from_attributes(&to_attributes(&steps).unwrap()).unwrap(),
+            steps
+        );
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub(super) struct Range<'a> {
     pub(super) projection: Option<&'a str>,
     /// What an item must fulfil to count.
     pub(super) filter: Option<&'a str>,
-    /// Whether it must be as it is after every write that was answered. A moment late it is half the price.
+    /// Whether it must be as it is after every write that was answered. A moment late it is half
+    /// the price.
     pub(super) consistent: bool,
 }
 
@@ -51,21 +52,36 @@ impl Range<'_> {
     /// All items of a partition whose sort keys are ids or begin with one.
     pub(super) fn whole(pk: String) -> Self {
         // DynamoDB takes no empty key; '!' sorts before every character of an id.
-        Self { from: "!".to_owned(), ..Self::prefixed(pk, "") }
+        Self {
+            from: "!".to_owned(),
+            ..Self::prefixed(pk, "")
+        }
     }
 
     /// All items whose sort key begins with the prefix, in order.
     pub(super) fn prefixed(pk: String, prefix: &str) -> Self {
         // '~' sorts after every character of an id or a digest.
         let (from, to) = (prefix.to_owned(), format!("{prefix}~"));
-        Self { pk, from, to, newest_first: false, limit: usize::MAX, projection: None, filter: None, consistent: true }
+        Self {
+            pk,
+            from,
+            to,
+            newest_first: false,
+            limit: usize::MAX,
+            projection: None,
+            filter: None,
+            consistent: true,
+        }
     }
 }
 
 impl Table {
     /// Connects to nothing yet.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into() }
+        Self {
+            client,
+            name: name.into(),
+        }
     }
 
     pub(super) fn error<E>(&self, action: &str, error: &SdkError<E>) -> Error
@@ -81,19 +97,32 @@ impl Table {
     }
 
     /// The item as it is or was a moment ago, at half the price.
-    pub(super) async fn get_eventual(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
+    pub(super) async fn get_eventual(
+        &self,
+        key: &Key,
+        projection: Option<&str>,
+    ) -> Result<Option<Item>> {
         self.get_item(key, false, projection).await
     }
 
     /// As [`Self::get_eventual`], but never late about whether there is such an item.
-    pub(super) async fn get_eventual_or_get(&self, key: &Key, projection: Option<&str>) -> Result<Option<Item>> {
+    pub(super) async fn get_eventual_or_get(
+        &self,
+        key: &Key,
+        projection: Option<&str>,
+    ) -> Result<Option<Item>> {
         match self.get_eventual(key, projection).await? {
             None => self.get_item(key, true, projection).await,
             found => Ok(found),
         }
     }
 
-    async fn get_item(&self, key: &Key, consistent: bool, projection: Option<&str>) -> Result<Option<Item>> {
+    async fn get_item(
+        &self,
+        key: &Key,
+        consistent: bool,
+        projection: Option<&str>,
+    ) -> Result<Option<Item>> {
         let sent = self
             .client
             .get_item()
@@ -103,13 +132,18 @@ impl Table {
             .set_projection_expression(projection.map(str::to_owned))
             .set_expression_attribute_names(projection.and_then(names_in))
             .send();
-        let answer = Box::pin(sent).await.map_err(|error| self.error("GetItem", &error))?;
+        let answer = Box::pin(sent)
+            .await
+            .map_err(|error| self.error("GetItem", &error))?;
         Ok(answer.item)
     }
 
     pub(super) async fn query(&self, range: Range<'_>) -> Result<Vec<Item>> {
         let condition = "#pk = :pk AND #sk BETWEEN :from AND :to";
-        let (projection, filter) = (range.projection.unwrap_or_default(), range.filter.unwrap_or_default());
+        let (projection, filter) = (
+            range.projection.unwrap_or_default(),
+            range.filter.unwrap_or_default(),
+        );
         let expressions = format!("{condition} {projection} {filter}");
         let (mut found, mut after) = (Vec::new(), None);
         loop {
@@ -130,7 +164,9 @@ impl Table {
                 .set_limit(i32::try_from(left).ok())
                 .set_exclusive_start_key(after)
                 .send();
-            let page = Box::pin(page).await.map_err(|error| self.error("Query", &error))?;
+            let page = Box::pin(page)
+                .await
+                .map_err(|error| self.error("Query", &error))?;
             found.extend(page.items.unwrap_or_default());
             after = page.last_evaluated_key;
             if after.is_none() || found.len() >= range.limit {
@@ -168,14 +204,25 @@ impl Table {
     }
 
     /// Answers with the keys that the batch left out.
-    async fn get_batch(&self, keys: Vec<Item>, consistent: bool, found: &mut Vec<Item>) -> Result<Vec<Item>> {
+    async fn get_batch(
+        &self,
+        keys: Vec<Item>,
+        consistent: bool,
+        found: &mut Vec<Item>,
+    ) -> Result<Vec<Item>> {
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .consistent_read(consistent)
             .build()
             .map_err(|error| Error::internal("table", "a batch is incomplete").source(error))?;
-        let sent = self.client.batch_get_item().request_items(&self.name, wanted).send();
-        let answer = Box::pin(sent).await.map_err(|error| self.error("BatchGetItem", &error))?;
+        let sent = self
+            .client
+            .batch_get_item()
+            .request_items(&self.name, wanted)
+            .send();
+        let answer = Box::pin(sent)
+            .await
+            .map_err(|error| self.error("BatchGetItem", &error))?;
         found.extend(answer.responses.unwrap_or_default().into_values().flatten());
         let left = answer.unprocessed_keys.unwrap_or_default().into_values();
         Ok(left.flat_map(|keys| keys.keys).collect())
@@ -184,10 +231,14 @@ impl Table {
 
 /// The sort key of an item that was read whole.
 pub(super) fn sort_key(item: &Item) -> Option<&str> {
-    item.get(SK).and_then(|value| value.as_s().ok()).map(String::as_str)
+    item.get(SK)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
 }
 
 /// The partition key of an item that was read whole.
 pub(super) fn partition_key(item: &Item) -> Option<&str> {
-    item.get(PK).and_then(|value| value.as_s().ok()).map(String::as_str)
+    item.get(PK)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
 }

@@ -1,4 +1,5 @@
-//! A task as one item: the task, its timeline, its untried deliveries, its small inputs, and its lines of the ledger.
+//! A task as one item: the task, its timeline, its untried deliveries, its small inputs, and its
+//! lines of the ledger.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::fair_queue::Ticket;
@@ -9,7 +10,9 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::CallbackUrl;
 use fluxgate_core::{Error, Result};
 
-use super::attribute::{Item, Reader, bytes, item_bytes, number, number_of, text, unreadable, word};
+use super::attribute::{
+    Item, Reader, bytes, item_bytes, number, number_of, text, unreadable, word,
+};
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::CallMark;
 use super::write::Write;
@@ -17,10 +20,12 @@ use super::{delivery_item, output_attributes, step_item};
 
 /// DynamoDB bills writes by the begun kilobyte.
 pub(super) const HOT_BYTES_MAX: usize = 1024;
-/// What the rest of an ordinary life adds to an item: the run, one output, four steps, an end and one delivery.
+/// What the rest of an ordinary life adds to an item: the run, one output, four steps, an end and
+/// one delivery.
 const GROWTH_BYTES: usize = 520;
 
-/// What the account keeps for a task, at most; it is known only after the inputs were put in their place.
+/// What the account keeps for a task, at most; it is known only after the inputs were put in their
+/// place.
 const HOLD_BYTES: usize = 30;
 
 pub(super) const INPUTS: &str = "inputs";
@@ -29,13 +34,15 @@ pub(super) const INPUTS_PARTS: &str = "inputs_parts";
 /// Which call wrote this version.
 const MARK: &str = "mark";
 
-/// In place of a task that was announced by its idempotency key and never written: who comes late with it finds this.
+/// In place of a task that was announced by its idempotency key and never written: who comes late
+/// with it finds this.
 const VOID: &str = "void";
 /// Conditions on the item under a task's key.
 pub(super) const IS_VOID_OR_ABSENT: &str = "attribute_not_exists(#pk) OR attribute_exists(#void)";
 pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 
-/// What the account paid for the task, and what it got back. They stand in the version of the end, whose `since` is their time.
+/// What the account paid for the task, and what it got back. They stand in the version of the end,
+/// whose `since` is their time.
 const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
 /// Left out unless the end is still to be told.
@@ -67,7 +74,11 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
         item.insert(MAKES.to_owned(), word(makes)?);
     }
     item.extend(hold(&task.hold));
-    item.extend(task.callback.as_ref().map(|callback| ("callback".to_owned(), text(callback.url().as_str()))));
+    item.extend(
+        task.callback
+            .as_ref()
+            .map(|callback| ("callback".to_owned(), text(callback.url().as_str()))),
+    );
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
     Ok(item)
@@ -75,7 +86,10 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
 
 /// What keeps a task from being written until this many seconds since 1970.
 pub(super) fn void(expires_at: i64) -> Item {
-    Item::from([(VOID.to_owned(), AttributeValue::Bool(true)), (EXPIRES_AT.to_owned(), number(expires_at))])
+    Item::from([
+        (VOID.to_owned(), AttributeValue::Bool(true)),
+        (EXPIRES_AT.to_owned(), number(expires_at)),
+    ])
 }
 
 pub(super) fn is_void(item: &Item) -> bool {
@@ -85,20 +99,39 @@ pub(super) fn is_void(item: &Item) -> bool {
 /// The attributes of what the account keeps for a task.
 pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)> {
     let flag = |name: &str, is: bool| is.then(|| (name.to_owned(), AttributeValue::Bool(true)));
-    let period = hold.period.map(|period| (PERIOD.to_owned(), number(period)));
+    let period = hold
+        .period
+        .map(|period| (PERIOD.to_owned(), number(period)));
     let count = |name: &str, id: Option<CountId>| id.map(|id| (name.to_owned(), number(id.0)));
-    let (began_in, ended_in) = (count(BEGAN_IN, hold.began_in), count(ENDED_IN, hold.ended_in));
-    [flag(ON_CREDIT, hold.on_credit), period, flag(COUNTED, hold.counted), began_in, ended_in].into_iter().flatten()
+    let (began_in, ended_in) = (
+        count(BEGAN_IN, hold.began_in),
+        count(ENDED_IN, hold.ended_in),
+    );
+    [
+        flag(ON_CREDIT, hold.on_credit),
+        period,
+        flag(COUNTED, hold.counted),
+        began_in,
+        ended_in,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// True when the inputs may lie within the item without making its later writes cost double.
 pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
     let name_bytes = INPUTS.len();
-    item_bytes(item) + HOLD_BYTES + item_bytes(&key.attributes()) + name_bytes + inputs.len() + GROWTH_BYTES
+    item_bytes(item)
+        + HOLD_BYTES
+        + item_bytes(&key.attributes())
+        + name_bytes
+        + inputs.len()
+        + GROWTH_BYTES
         <= HOT_BYTES_MAX
 }
 
-/// What a change does to the item; of its money only what the item says. Notes that come meanwhile stay.
+/// What a change does to the item; of its money only what the item says. Notes that come meanwhile
+/// stay.
 pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
     let task = &change.task;
     let mut write = Write::update(Key::task(&task.tenant, &task.id))
@@ -117,7 +150,8 @@ pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
         let deliveries = delivery_item::to_attributes(&change.deliveries)?;
         write = write.append(delivery_item::DELIVERIES, deliveries);
     }
-    let Settlement { capture, release } = change.money.unwrap_or(Settlement::release(MicroUsd::ZERO));
+    let Settlement { capture, release } =
+        change.money.unwrap_or(Settlement::release(MicroUsd::ZERO));
     for (name, amount) in [(CAPTURED, capture), (RELEASED, release)] {
         if amount > MicroUsd::ZERO {
             write = write.set(name, number(amount.0));
@@ -133,24 +167,60 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 
 /// The attributes that a change may change; `None` where there is none.
 fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]> {
-    let list = |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
+    let list =
+        |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
         ("state", Some(word(&task.state)?)),
         ("since", Some(number(task.since.0))),
         ("submits", Some(number(task.submits))),
         ("ticket", task.ticket.map(ticket_to_attribute)),
-        ("uploads", list(task.uploads.iter().map(upload_to_attribute).collect())),
+        (
+            "uploads",
+            list(task.uploads.iter().map(upload_to_attribute).collect()),
+        ),
         ("doubt", task.doubt.map(doubt_to_attribute)),
         ("run", task.run.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
-        ("copied", list(task.copied.iter().map(output_attributes::of_copied).collect())),
+        (
+            "copied",
+            list(
+                task.copied
+                    .iter()
+                    .map(output_attributes::of_copied)
+                    .collect(),
+            ),
+        ),
         ("stale", task.stale.map(output_attributes::of_stale)),
-        ("outputs", list(task.outputs.iter().map(output_attributes::of_output).collect())),
-        ("unarchived", task.unarchived.as_ref().map(output_attributes::of_unarchived)),
-        ("nsfw", list(task.nsfw.iter().map(|flag| AttributeValue::Bool(*flag)).collect())),
+        (
+            "outputs",
+            list(
+                task.outputs
+                    .iter()
+                    .map(output_attributes::of_output)
+                    .collect(),
+            ),
+        ),
+        (
+            "unarchived",
+            task.unarchived
+                .as_ref()
+                .map(output_attributes::of_unarchived),
+        ),
+        (
+            "nsfw",
+            list(
+                task.nsfw
+                    .iter()
+                    .map(|flag| AttributeValue::Bool(*flag))
+                    .collect(),
+            ),
+        ),
         ("inference_ms", task.inference_ms.map(number)),
         ("failure", task.failure.as_ref().map(failure_to_attribute)),
-        ("completed_by", task.completed_by.as_ref().map(word).transpose()?),
+        (
+            "completed_by",
+            task.completed_by.as_ref().map(word).transpose()?,
+        ),
         (UNTOLD, task.untold.then_some(AttributeValue::Bool(true))),
     ])
 }
@@ -158,15 +228,28 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
 /// Ticket, weight, and when the ticket was taken, if it was.
 fn ticket_to_attribute(ticket: Ticket) -> AttributeValue {
     let taken_at = ticket.taken_at.map(|at| number(at.0));
-    AttributeValue::L([number(ticket.number), number(ticket.weight)].into_iter().chain(taken_at).collect())
+    AttributeValue::L(
+        [number(ticket.number), number(ticket.weight)]
+            .into_iter()
+            .chain(taken_at)
+            .collect(),
+    )
 }
 
 fn ticket_from_attribute(ticket: &AttributeValue) -> Result<Ticket> {
     let parts = ticket.as_l().map_err(|_| unreadable("ticket"))?;
     let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
-    let ticket = part(0).and_then(|ticket| u64::try_from(ticket).ok()).ok_or_else(|| unreadable("ticket"))?;
-    let weight = part(1).and_then(|weight| u32::try_from(weight).ok()).ok_or_else(|| unreadable("ticket"))?;
-    Ok(Ticket { number: ticket, weight, taken_at: part(2).map(Timestamp) })
+    let ticket = part(0)
+        .and_then(|ticket| u64::try_from(ticket).ok())
+        .ok_or_else(|| unreadable("ticket"))?;
+    let weight = part(1)
+        .and_then(|weight| u32::try_from(weight).ok())
+        .ok_or_else(|| unreadable("ticket"))?;
+    Ok(Ticket {
+        number: ticket,
+        weight,
+        taken_at: part(2).map(Timestamp),
+    })
 }
 
 /// When it began; then, if there were any, how many denials, the first and the last.
@@ -186,11 +269,18 @@ fn upload_to_attribute(upload: &InputUpload) -> AttributeValue {
 fn upload_from_attribute(upload: &AttributeValue) -> Option<InputUpload> {
     let parts = upload.as_l().ok()?;
     let part = |n: usize| parts.get(n)?.as_s().ok().cloned();
-    Some(InputUpload { field: part(0)?, url: part(1)? })
+    Some(InputUpload {
+        field: part(0)?,
+        url: part(1)?,
+    })
 }
 
 fn doubt_to_attribute(doubt: Doubt) -> AttributeValue {
-    let denials = [number(doubt.denials), number(doubt.first.0), number(doubt.last.0)];
+    let denials = [
+        number(doubt.denials),
+        number(doubt.first.0),
+        number(doubt.last.0),
+    ];
     let denials = denials.into_iter().filter(|_| doubt.denials > 0);
     AttributeValue::L([number(doubt.begun.0)].into_iter().chain(denials).collect())
 }
@@ -199,9 +289,16 @@ fn doubt_from_attribute(doubt: &AttributeValue) -> Result<Doubt> {
     let parts = doubt.as_l().map_err(|_| unreadable("doubt"))?;
     let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
     let begun = Timestamp(part(0).ok_or_else(|| unreadable("doubt"))?);
-    let denials = part(1).and_then(|denials| u32::try_from(denials).ok()).unwrap_or(0);
+    let denials = part(1)
+        .and_then(|denials| u32::try_from(denials).ok())
+        .unwrap_or(0);
     let at = |n| part(n).map_or(begun, Timestamp);
-    Ok(Doubt { begun, denials, first: at(2), last: at(3) })
+    Ok(Doubt {
+        begun,
+        denials,
+        first: at(2),
+        last: at(3),
+    })
 }
 
 fn failure_to_attribute(failure: &Failure) -> AttributeValue {
@@ -236,7 +333,11 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         since: Timestamp(reader.number("since")?),
         run: run_of(reader)?,
         submits: reader.number("submits")?,
-        ticket: item.get("ticket").or_else(|| item.get("turn")).map(ticket_from_attribute).transpose()?,
+        ticket: item
+            .get("ticket")
+            .or_else(|| item.get("turn"))
+            .map(ticket_from_attribute)
+            .transpose()?,
         uploads: read_list(reader, "uploads", upload_from_attribute)?,
         doubt: item.get("doubt").map(doubt_from_attribute).transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
@@ -246,31 +347,63 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         unarchived: read_one(reader, "unarchived", output_attributes::to_unarchived)?,
         nsfw: read_list(reader, "nsfw", |flag| flag.as_bool().ok().copied())?,
         inference_ms: reader.optional_number("inference_ms")?,
-        failure: item.get("failure").map(failure_from_attribute).transpose()?,
+        failure: item
+            .get("failure")
+            .map(failure_from_attribute)
+            .transpose()?,
         completed_by: reader.optional_word("completed_by")?,
-        callback: reader.optional_text("callback")?.map(CallbackUrl::parse).transpose()?,
+        callback: reader
+            .optional_text("callback")?
+            .map(CallbackUrl::parse)
+            .transpose()?,
         untold: item.contains_key(UNTOLD),
     })
 }
 
 /// The sort key says it; an attribute would say it twice.
 pub(super) fn task_id(item: &Item) -> Result<TaskId> {
-    let id = Reader(item).text(SK)?.strip_prefix(TASK_PREFIX).ok_or_else(|| unreadable(SK))?;
+    let id = Reader(item)
+        .text(SK)?
+        .strip_prefix(TASK_PREFIX)
+        .ok_or_else(|| unreadable(SK))?;
     TaskId::parse(id).map_err(|error| unreadable(SK).source(error))
 }
 
-fn read_list<T>(reader: Reader<'_>, name: &str, read: impl Fn(&AttributeValue) -> Option<T>) -> Result<Vec<T>> {
-    reader.list_or_empty(name)?.iter().map(|value| read(value).ok_or_else(|| unreadable(name))).collect()
+fn read_list<T>(
+    reader: Reader<'_>,
+    name: &str,
+    read: impl Fn(&AttributeValue) -> Option<T>,
+) -> Result<Vec<T>> {
+    reader
+        .list_or_empty(name)?
+        .iter()
+        .map(|value| read(value).ok_or_else(|| unreadable(name)))
+        .collect()
 }
 
-fn read_one<T>(reader: Reader<'_>, name: &str, read: impl Fn(&AttributeValue) -> Option<T>) -> Result<Option<T>> {
-    reader.0.get(name).map(|value| read(value).ok_or_else(|| unreadable(name))).transpose()
+fn read_one<T>(
+    reader: Reader<'_>,
+    name: &str,
+    read: impl Fn(&AttributeValue) -> Option<T>,
+) -> Result<Option<T>> {
+    reader
+        .0
+        .get(name)
+        .map(|value| read(value).ok_or_else(|| unreadable(name)))
+        .transpose()
 }
 
 fn failure_from_attribute(failure: &AttributeValue) -> Result<Failure> {
     let reader = Reader(failure.as_m().map_err(|_| unreadable("failure"))?);
-    let (reason, message) = (reader.text("reason")?.to_owned(), reader.text("message")?.to_owned());
-    Ok(Failure { code: reader.number("code")?, reason, message })
+    let (reason, message) = (
+        reader.text("reason")?.to_owned(),
+        reader.text("message")?.to_owned(),
+    );
+    Ok(Failure {
+        code: reader.number("code")?,
+        reason,
+        message,
+    })
 }
 
 /// The task's movements on the account.
@@ -282,20 +415,25 @@ pub(super) struct Movements {
 }
 
 /// The attributes that [`movements`] reads.
-pub(super) const MOVEMENTS: &str = "#sk, #price, #created_at, #credit, #captured, #released, #since";
+pub(super) const MOVEMENTS: &str =
+    "#sk, #price, #created_at, #credit, #captured, #released, #since";
 
 pub(super) fn movements(item: &Item) -> Result<Movements> {
     let reader = Reader(item);
     let amount = |name| Ok::<_, Error>(reader.optional_number(name)?.map(MicroUsd));
     let settled = match (amount(CAPTURED)?, amount(RELEASED)?) {
         (None, None) => None,
-        (capture, release) => {
-            Some(Settlement { capture: capture.unwrap_or(MicroUsd::ZERO), release: release.unwrap_or(MicroUsd::ZERO) })
-        }
+        (capture, release) => Some(Settlement {
+            capture: capture.unwrap_or(MicroUsd::ZERO),
+            release: release.unwrap_or(MicroUsd::ZERO),
+        }),
     };
     let since = Timestamp(reader.number("since")?);
     Ok(Movements {
-        hold: (MicroUsd(reader.number("price")?), Timestamp(reader.number("created_at")?)),
+        hold: (
+            MicroUsd(reader.number("price")?),
+            Timestamp(reader.number("created_at")?),
+        ),
         on_credit: item.contains_key(ON_CREDIT),
         settled: settled.map(|settlement| (settlement, since)),
     })

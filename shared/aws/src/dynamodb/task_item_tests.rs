@@ -5,7 +5,8 @@ use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, RunId, TaskId, TenantId
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::task::{
-    Copied, Doubt, Failure, InputUpload, NewTask, Output, ProviderLink, StaleLinks, State, Step, Task, Unarchived, Via,
+    Copied, Doubt, Failure, InputUpload, NewTask, Output, ProviderLink, StaleLinks, State, Step,
+    Task, Unarchived, Via,
 };
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{CallbackUrl, EventType, Target};
@@ -29,7 +30,10 @@ fn minimal() -> Task {
         makes: Some(MediaKind::Picture),
         callback: None,
     };
-    Task { version: 1, ..Task::admitted(new, NOW) }
+    Task {
+        version: 1,
+        ..Task::admitted(new, NOW)
+    }
 }
 
 fn output(task: &Task) -> Output {
@@ -61,11 +65,29 @@ fn completed() -> Task {
 fn full() -> Task {
     Task {
         sources: vec!["https://cdn.example/1.png".to_owned(), String::new()],
-        outputs: vec![output(&minimal()), Output { sha256: "odd".to_owned(), ..output(&minimal()) }],
+        outputs: vec![
+            output(&minimal()),
+            Output {
+                sha256: "odd".to_owned(),
+                ..output(&minimal())
+            },
+        ],
         nsfw: vec![true, false],
-        uploads: vec![InputUpload { field: "image".to_owned(), url: "https://cdn.example/0.png".to_owned() }],
-        doubt: Some(Doubt { begun: NOW, denials: 2, first: NOW.plus_ms(1), last: NOW.plus_ms(2) }),
-        failure: Some(Failure::new(1402, "media", "the picture could not be fetched")),
+        uploads: vec![InputUpload {
+            field: "image".to_owned(),
+            url: "https://cdn.example/0.png".to_owned(),
+        }],
+        doubt: Some(Doubt {
+            begun: NOW,
+            denials: 2,
+            first: NOW.plus_ms(1),
+            last: NOW.plus_ms(2),
+        }),
+        failure: Some(Failure::new(
+            1402,
+            "media",
+            "the picture could not be fetched",
+        )),
         callback: Some(CallbackUrl::parse("https://hooks.example/x?y=1").unwrap()),
         ..completed()
     }
@@ -77,11 +99,17 @@ fn unarchived() -> Task {
     let unarchived = Unarchived {
         reason: "bucket_denied".to_owned(),
         message: "allow s3:PutObject".to_owned(),
-        links: vec![ProviderLink { n: 1, url: "https://cdn.example/1.png?sig=a".to_owned() }],
+        links: vec![ProviderLink {
+            n: 1,
+            url: "https://cdn.example/1.png?sig=a".to_owned(),
+        }],
         expires_at: NOW.plus_ms(604_800_000),
         asked_at: Some(NOW),
     };
-    Task { unarchived: Some(unarchived), ..task }
+    Task {
+        unarchived: Some(unarchived),
+        ..task
+    }
 }
 
 /// With one of two outputs in the bucket, and links that failed.
@@ -89,9 +117,19 @@ fn half_copied() -> Task {
     let task = minimal();
     Task {
         state: State::Archiving,
-        sources: vec!["https://cdn.example/0.png".to_owned(), "https://cdn.example/1.png".to_owned()],
-        copied: vec![Copied { n: 1, output: output(&task) }],
-        stale: Some(StaleLinks { since: NOW, asks: 2, fresh_at: Some(NOW.plus_ms(5)) }),
+        sources: vec![
+            "https://cdn.example/0.png".to_owned(),
+            "https://cdn.example/1.png".to_owned(),
+        ],
+        copied: vec![Copied {
+            n: 1,
+            output: output(&task),
+        }],
+        stale: Some(StaleLinks {
+            since: NOW,
+            asks: 2,
+            fresh_at: Some(NOW.plus_ms(5)),
+        }),
         ..task
     }
 }
@@ -104,10 +142,26 @@ fn stored(task: &Task) -> Item {
 
 #[test]
 fn a_task_comes_back_as_it_went() {
-    let asked = half_copied().stale.map(|stale| StaleLinks { fresh_at: None, ..stale });
-    let asking = Task { stale: asked, ..half_copied() };
-    for task in [minimal(), completed(), full(), unarchived(), half_copied(), asking] {
-        assert_eq!(task_item::from_item(&task.tenant, &stored(&task)).unwrap(), task);
+    let asked = half_copied().stale.map(|stale| StaleLinks {
+        fresh_at: None,
+        ..stale
+    });
+    let asking = Task {
+        stale: asked,
+        ..half_copied()
+    };
+    for task in [
+        minimal(),
+        completed(),
+        full(),
+        unarchived(),
+        half_copied(),
+        asking,
+    ] {
+        assert_eq!(
+            task_item::from_item(&task.tenant, &stored(&task)).unwrap(),
+            task
+        );
     }
 }
 
@@ -136,11 +190,19 @@ fn ordinary() -> Item {
         Step::new(NOW, "archived"),
     ];
     let endpoint = Target::Endpoint(EndpointId::parse(&"e".repeat(32)).unwrap());
-    let delivery = task.delivery(DeliveryId::of(&task.id, 0), EventType::TaskCompleted, endpoint, NOW);
+    let delivery = task.delivery(
+        DeliveryId::of(&task.id, 0),
+        EventType::TaskCompleted,
+        endpoint,
+        NOW,
+    );
     let mut item = stored(&task);
     let lists = [
         (step_item::STEPS, step_item::to_attributes(&steps).unwrap()),
-        (delivery_item::DELIVERIES, delivery_item::to_attributes(&[delivery]).unwrap()),
+        (
+            delivery_item::DELIVERIES,
+            delivery_item::to_attributes(&[delivery]).unwrap(),
+        ),
     ];
     item.extend(lists.map(|(name, list)| (name.to_owned(), AttributeValue::L(list))));
     item.insert("captured".to_owned(), number(80_000));
@@ -151,11 +213,16 @@ fn ordinary() -> Item {
 /// The inputs that the item of a new task takes.
 fn inputs_held() -> usize {
     let task = minimal();
-    let steps =
-        step_item::to_attributes(&[Step::new(NOW, "admitted").detail("$0.08 held"), Step::new(NOW, "submit_started")]);
+    let steps = step_item::to_attributes(&[
+        Step::new(NOW, "admitted").detail("$0.08 held"),
+        Step::new(NOW, "submit_started"),
+    ]);
     let item = task_item::to_item(&task, steps.unwrap()).unwrap();
     let key = Key::task(&task.tenant, &task.id);
-    (0..HOT_BYTES_MAX).take_while(|length| task_item::holds_inputs(&key, &item, &"x".repeat(*length))).count() - 1
+    (0..HOT_BYTES_MAX)
+        .take_while(|length| task_item::holds_inputs(&key, &item, &"x".repeat(*length)))
+        .count()
+        - 1
 }
 
 #[test]
@@ -165,5 +232,9 @@ fn an_ordinary_task_with_its_whole_life_is_one_kilobyte() {
     item.insert("inputs".to_owned(), text("x".repeat(inputs_held())));
 
     assert!(inputs_held() >= 160, "{} bytes of inputs", inputs_held());
-    assert!(item_bytes(&item) <= HOT_BYTES_MAX, "{} bytes", item_bytes(&item));
+    assert!(
+        item_bytes(&item) <= HOT_BYTES_MAX,
+        "{} bytes",
+        item_bytes(&item)
+    );
 }

@@ -23,7 +23,12 @@ impl TaskStore for DynamoStore {
         self.admit_task(&admission).await
     }
 
-    async fn existing(&self, tenant: &TenantId, idempotency: &Idempotency, now: Timestamp) -> Result<Option<Task>> {
+    async fn existing(
+        &self,
+        tenant: &TenantId,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Task>> {
         self.existing_task(tenant, idempotency, now).await
     }
 
@@ -32,7 +37,10 @@ impl TaskStore for DynamoStore {
     }
 
     async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let item = self.table.get_eventual_or_get(&Key::task(tenant, id), None).await?;
+        let item = self
+            .table
+            .get_eventual_or_get(&Key::task(tenant, id), None)
+            .await?;
         task_item::from_item(tenant, &a_task(item)?)
     }
 
@@ -47,7 +55,10 @@ impl TaskStore for DynamoStore {
 
     async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
         let keys: HashMap<Key, &RunId> = runs.iter().map(|run| (Key::run(run), run)).collect();
-        let found = self.table.get_all(&keys.keys().cloned().collect::<Vec<_>>()).await?;
+        let found = self
+            .table
+            .get_all(&keys.keys().cloned().collect::<Vec<_>>())
+            .await?;
         let claimed: HashSet<&str> = found.iter().filter_map(partition_key).collect();
         let is_claimed = |run: &&RunId| claimed.contains(Key::run(run).pk.as_str());
         Ok(runs.iter().filter(is_claimed).cloned().collect())
@@ -59,8 +70,16 @@ impl TaskStore for DynamoStore {
         found.map_or(Ok(()), |found| a_task(Some(found)).map(drop))
     }
 
-    async fn note_over(&self, tenant: &TenantId, id: &TaskId, lines: usize, step: &Step) -> Result<()> {
-        let Some(found) = self.append_note(tenant, id, Some(lines), step).await? else { return Ok(()) };
+    async fn note_over(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        lines: usize,
+        step: &Step,
+    ) -> Result<()> {
+        let Some(found) = self.append_note(tenant, id, Some(lines), step).await? else {
+            return Ok(());
+        };
         if Reader(&a_task(Some(found))?).list(step_item::STEPS)?.len() == lines {
             return Ok(());
         }
@@ -68,11 +87,18 @@ impl TaskStore for DynamoStore {
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
-        let Ok(item) = a_task(self.table.get(&Key::task(tenant, id)).await?) else { return Ok(Vec::new()) };
+        let Ok(item) = a_task(self.table.get(&Key::task(tenant, id)).await?) else {
+            return Ok(Vec::new());
+        };
         step_item::from_attributes(Reader(&item).list(step_item::STEPS)?)
     }
 
-    async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        before: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
         // 'g' sorts after every hexadecimal id; `before` itself is in the range, hence one more.
         let upto = before.map_or("g", TaskId::as_str);
         let items = self
@@ -86,10 +112,18 @@ impl TaskStore for DynamoStore {
             })
             .await?;
         let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
-        tasks.filter(|task| !matches!(task, Ok(task) if Some(&task.id) == before)).take(limit).collect()
+        tasks
+            .filter(|task| !matches!(task, Ok(task) if Some(&task.id) == before))
+            .take(limit)
+            .collect()
     }
 
-    async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+    async fn list_after(
+        &self,
+        tenant: &TenantId,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
         // `after` itself is in the range, hence one more.
         let items = self
             .table
@@ -101,7 +135,10 @@ impl TaskStore for DynamoStore {
             })
             .await?;
         let tasks = items.iter().map(|item| task_item::from_item(tenant, item));
-        tasks.filter(|task| !matches!(task, Ok(task) if Some(&task.id) == after)).take(limit).collect()
+        tasks
+            .filter(|task| !matches!(task, Ok(task) if Some(&task.id) == after))
+            .take(limit)
+            .collect()
     }
 }
 
@@ -120,11 +157,15 @@ impl DynamoStore {
             .with(":most", number(NOTED_STEPS_MAX as u64))
             .append(step_item::STEPS, steps);
         if let Some(lines) = over {
-            note = note.and("size(#steps) = :lines").with(":lines", number(lines as u64));
+            note = note
+                .and("size(#steps) = :lines")
+                .with(":lines", number(lines as u64));
         }
         match self.table.write(&[note]).await? {
             WriteOutcome::Written => Ok(None),
-            WriteOutcome::Refused(found) => Ok(Some(found.into_iter().next().flatten().unwrap_or_default())),
+            WriteOutcome::Refused(found) => {
+                Ok(Some(found.into_iter().next().flatten().unwrap_or_default()))
+            }
         }
     }
 
@@ -135,5 +176,7 @@ impl DynamoStore {
 
 /// What lies under a task's key, if it is a task.
 fn a_task(found: Option<Item>) -> Result<Item> {
-    found.filter(|item| !item.is_empty() && !task_item::is_void(item)).ok_or_else(no_such_task)
+    found
+        .filter(|item| !item.is_empty() && !task_item::is_void(item))
+        .ok_or_else(no_such_task)
 }

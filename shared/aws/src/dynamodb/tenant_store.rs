@@ -1,5 +1,6 @@
-//! Tenants, the list of them, whom they trust, and the log of who changed them. A tenant's record lies with its tasks: the list holds names alone, so that what
-//! every task reads is not all in one partition.
+//! Tenants, the list of them, whom they trust, and the log of who changed them. A tenant's record
+//! lies with its tasks: the list holds names alone, so that what every task reads is not all in one
+//! partition.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -26,7 +27,11 @@ const ROUNDS_MAX: u32 = 24;
 impl TenantStore for DynamoStore {
     async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
         let record = record(tenant)?.when("attribute_not_exists(#pk)");
-        let mut writes = vec![record, Write::put(Key::listed(&tenant.id), Item::new()), logged(entry)?];
+        let mut writes = vec![
+            record,
+            Write::put(Key::listed(&tenant.id), Item::new()),
+            logged(entry)?,
+        ];
         writes.extend(trusts(tenant)?);
         if self.write_trusted(tenant, writes).await? {
             return Ok(());
@@ -38,14 +43,20 @@ impl TenantStore for DynamoStore {
         let version = tenant.version.saturating_sub(1);
         let before = self.at_version(&tenant.id, version).await?;
         let trusts = trusts(tenant)?;
-        let stale = trust_keys(&before).into_iter().filter(|key| !trusts.iter().any(|write| write.key == *key));
+        let stale = trust_keys(&before)
+            .into_iter()
+            .filter(|key| !trusts.iter().any(|write| write.key == *key));
         let mut writes = vec![over(record(tenant)?, version), logged(entry)?];
         writes.extend(stale.map(Write::delete));
         writes.extend(trusts);
         if before.trust == tenant.trust {
             return self.replace(&tenant.id, &writes).await;
         }
-        if self.write_trusted(tenant, writes).await? { Ok(()) } else { Err(tenant_changed(&tenant.id)) }
+        if self.write_trusted(tenant, writes).await? {
+            Ok(())
+        } else {
+            Err(tenant_changed(&tenant.id))
+        }
     }
 
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
@@ -73,19 +84,32 @@ impl TenantStore for DynamoStore {
 
     async fn list(&self) -> Result<Vec<Tenant>> {
         let ids = self.ids().await?;
-        let items = self.table.get_all(&ids.iter().map(Key::tenant).collect::<Vec<_>>()).await?;
-        let mut tenants: Vec<Tenant> = items.iter().map(json_item::from_item).collect::<Result<_>>()?;
+        let items = self
+            .table
+            .get_all(&ids.iter().map(Key::tenant).collect::<Vec<_>>())
+            .await?;
+        let mut tenants: Vec<Tenant> = items
+            .iter()
+            .map(json_item::from_item)
+            .collect::<Result<_>>()?;
         tenants.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(tenants)
     }
 
     async fn ids(&self) -> Result<Vec<TenantId>> {
         let listed = self.table.query(Range::whole(TENANTS.to_owned())).await?;
-        listed.iter().filter_map(sort_key).map(TenantId::parse).collect()
+        listed
+            .iter()
+            .filter_map(sort_key)
+            .map(TenantId::parse)
+            .collect()
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
-        let items = self.table.query(Range::whole(issuer_partition(issuer))).await?;
+        let items = self
+            .table
+            .query(Range::whole(issuer_partition(issuer)))
+            .await?;
         Ok(items.into_iter().filter_map(readable_trust).collect())
     }
 
@@ -97,10 +121,22 @@ impl TenantStore for DynamoStore {
         // The range holds its ends, and the one that was read last is read again.
         let to = before.map_or_else(|| "~".to_owned(), AuditId::to_string);
         let room = limit + usize::from(before.is_some());
-        let range = Range { to, newest_first: true, limit: room, ..Range::whole(AUDIT.to_owned()) };
+        let range = Range {
+            to,
+            newest_first: true,
+            limit: room,
+            ..Range::whole(AUDIT.to_owned())
+        };
         let items = self.table.query(range).await?;
-        let entries = items.iter().map(json_item::from_item).collect::<Result<Vec<AuditEntry>>>()?;
-        Ok(entries.into_iter().filter(|entry| before != Some(&entry.id)).take(limit).collect())
+        let entries = items
+            .iter()
+            .map(json_item::from_item)
+            .collect::<Result<Vec<AuditEntry>>>()?;
+        Ok(entries
+            .into_iter()
+            .filter(|entry| before != Some(&entry.id))
+            .take(limit)
+            .collect())
     }
 }
 
@@ -108,23 +144,34 @@ impl DynamoStore {
     /// The tenant, if its version is this one.
     async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
         let tenant = TenantStore::get(self, id).await?;
-        if tenant.version == version { Ok(tenant) } else { Err(tenant_changed(id)) }
+        if tenant.version == version {
+            Ok(tenant)
+        } else {
+            Err(tenant_changed(id))
+        }
     }
 
-    /// Writes a tenant whose trusts are new, of which the first write is its record; false when that is refused. Nobody else may
-    /// come to trust its issuers between the look at who does and the write.
+    /// Writes a tenant whose trusts are new, of which the first write is its record; false when
+    /// that is refused. Nobody else may come to trust its issuers between the look at who does and
+    /// the write.
     async fn write_trusted(&self, tenant: &Tenant, writes: Vec<Write>) -> Result<bool> {
         for round in 0..ROUNDS_MAX {
             let mut writes = writes.clone();
             for issuer in Trust::issuers(&tenant.trust) {
                 writes.push(self.trusted(issuer).await?);
-                let others = self.table.query(Range::whole(issuer_partition(issuer))).await?;
-                let others: Vec<(TenantId, Trust)> = others.into_iter().map(trust).collect::<Result<_>>()?;
+                let others = self
+                    .table
+                    .query(Range::whole(issuer_partition(issuer)))
+                    .await?;
+                let others: Vec<(TenantId, Trust)> =
+                    others.into_iter().map(trust).collect::<Result<_>>()?;
                 Trust::check_ambiguity(&tenant.id, &tenant.trust, issuer, &others)?;
             }
             match self.table.write(&writes).await? {
                 WriteOutcome::Written => return Ok(true),
-                WriteOutcome::Refused(refused) if refused.first().is_some_and(Option::is_some) => return Ok(false),
+                WriteOutcome::Refused(refused) if refused.first().is_some_and(Option::is_some) => {
+                    return Ok(false);
+                }
                 WriteOutcome::Refused(_) => tokio::time::sleep(backoff(round)).await,
             }
         }
@@ -133,11 +180,17 @@ impl DynamoStore {
 
     /// Counts one more change of who trusts the issuer, unless there is another meanwhile.
     async fn trusted(&self, issuer: &str) -> Result<Write> {
-        let found = self.table.get(&Key::trusted(issuer)).await?.unwrap_or_default();
+        let found = self
+            .table
+            .get(&Key::trusted(issuer))
+            .await?
+            .unwrap_or_default();
         let counted = Write::update(Key::trusted(issuer));
         let counted = match Reader(&found).optional_number::<u64>(CHANGES)? {
             None => counted.when("attribute_not_exists(#changes)"),
-            Some(changes) => counted.when("#changes = :were").with(":were", number(changes)),
+            Some(changes) => counted
+                .when("#changes = :were")
+                .with(":were", number(changes)),
         };
         Ok(counted.add(CHANGES, number(1)))
     }
@@ -152,7 +205,10 @@ impl DynamoStore {
 }
 
 fn record(tenant: &Tenant) -> Result<Write> {
-    Ok(Write::put(Key::tenant(&tenant.id), json_item::to_item(tenant)?))
+    Ok(Write::put(
+        Key::tenant(&tenant.id),
+        json_item::to_item(tenant)?,
+    ))
 }
 
 /// Only over this version. One that was written before there were versions is the first.
@@ -180,7 +236,11 @@ fn readable_trust(item: Item) -> Option<(TenantId, Trust)> {
     let key = sort_key(&item).unwrap_or_default().to_owned();
     trust(item)
         .inspect_err(|error| {
-            tracing::error!(key, error = error.with_causes(), "a trust is passed over; set it again");
+            tracing::error!(
+                key,
+                error = error.with_causes(),
+                "a trust is passed over; set it again"
+            );
         })
         .ok()
 }
@@ -196,9 +256,14 @@ fn trust(mut item: Item) -> Result<(TenantId, Trust)> {
 
 fn trust_keys(tenant: &Tenant) -> Vec<Key> {
     let numbered = tenant.trust.iter().enumerate();
-    numbered.map(|(n, trust)| Key::trust(&trust.issuer, &tenant.id, n)).collect()
+    numbered
+        .map(|(n, trust)| Key::trust(&trust.issuer, &tenant.id, n))
+        .collect()
 }
 
 pub(super) fn logged(entry: &AuditEntry) -> Result<Write> {
-    Ok(Write::put(Key::audit(&entry.id), json_item::to_item(entry)?))
+    Ok(Write::put(
+        Key::audit(&entry.id),
+        json_item::to_item(entry)?,
+    ))
 }

@@ -1,4 +1,5 @@
-//! Writing: one item alone, because a transaction costs double; several in one transaction. Whoever loses to others tries again.
+//! Writing: one item alone, because a transaction costs double; several in one transaction. Whoever
+//! loses to others tries again.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use super::table::Table;
 use super::write::{Action, Write};
 use crate::failure::code;
 
-/// How often a write that lost to others is tried, and for how long altogether. A hundred writers of one account need about two
-/// seconds to pass through it one by one.
+/// How often a write that lost to others is tried, and for how long altogether. A hundred writers
+/// of one account need about two seconds to pass through it one by one.
 const ATTEMPTS_MAX: u32 = 24;
 const TRYING_MAX: Duration = Duration::from_secs(6);
 /// The longest wait after the first loss; it doubles with each.
@@ -29,7 +30,8 @@ const BACKOFF_MAX_MS: u64 = 400;
 #[derive(Debug)]
 pub(super) enum WriteOutcome {
     Written,
-    /// Nothing was written. For each write whose condition failed the item as it stands, empty when there is none.
+    /// Nothing was written. For each write whose condition failed the item as it stands, empty when
+    /// there is none.
     Refused(Vec<Option<Item>>),
 }
 
@@ -39,8 +41,9 @@ enum Attempt {
     Failed(Error),
 }
 
-/// Names one call of a store, and is written with what the call writes. It tells an earlier try of the same call, whose answer was
-/// lost, from another call that wants to write the same: only one of two equal callers may go on to submit.
+/// Names one call of a store, and is written with what the call writes. It tells an earlier try of
+/// the same call, whose answer was lost, from another call that wants to write the same: only one
+/// of two equal callers may go on to submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CallMark([u8; 8]);
 
@@ -57,7 +60,8 @@ impl CallMark {
 impl Table {
     /// Writes all or nothing, and waits out those who write the same items.
     ///
-    /// Fails with kind `Unavailable` when they do not let up, and when DynamoDB gives no answer: then it may have written.
+    /// Fails with kind `Unavailable` when they do not let up, and when DynamoDB gives no answer:
+    /// then it may have written.
     pub(super) async fn write(&self, writes: &[Write]) -> Result<WriteOutcome> {
         let (token, started) = (token(), Instant::now());
         for attempt in 0..ATTEMPTS_MAX {
@@ -108,7 +112,9 @@ impl Table {
             .send()
             .await;
         self.attempt(sent, "PutItem", |error| match error {
-            PutItemError::ConditionalCheckFailedException(refused) => Some(vec![Some(found(refused.item()))]),
+            PutItemError::ConditionalCheckFailedException(refused) => {
+                Some(vec![Some(found(refused.item()))])
+            }
             _ => None,
         })
     }
@@ -127,7 +133,9 @@ impl Table {
             .send()
             .await;
         self.attempt(sent, "UpdateItem", |error| match error {
-            UpdateItemError::ConditionalCheckFailedException(refused) => Some(vec![Some(found(refused.item()))]),
+            UpdateItemError::ConditionalCheckFailedException(refused) => {
+                Some(vec![Some(found(refused.item()))])
+            }
             _ => None,
         })
     }
@@ -145,34 +153,60 @@ impl Table {
             .send()
             .await;
         self.attempt(sent, "DeleteItem", |error| match error {
-            DeleteItemError::ConditionalCheckFailedException(refused) => Some(vec![Some(found(refused.item()))]),
+            DeleteItemError::ConditionalCheckFailedException(refused) => {
+                Some(vec![Some(found(refused.item()))])
+            }
             _ => None,
         })
     }
 
     async fn write_together(&self, writes: &[Write], token: &str) -> Attempt {
-        let built = writes.iter().map(|write| write.in_transaction(&self.name)).collect::<Result<Vec<_>, _>>();
+        let built = writes
+            .iter()
+            .map(|write| write.in_transaction(&self.name))
+            .collect::<Result<Vec<_>, _>>();
         let items: Vec<TransactWriteItem> = match built {
             Ok(items) => items,
-            Err(error) => return Attempt::Failed(Error::internal("table", "a write is incomplete").source(error)),
+            Err(error) => {
+                return Attempt::Failed(
+                    Error::internal("table", "a write is incomplete").source(error),
+                );
+            }
         };
-        let sent =
-            self.client.transact_write_items().set_transact_items(Some(items)).client_request_token(token).send().await;
-        let Err(SdkError::ServiceError(failed)) = &sent else { return self.attempt(sent, TRANSACTION, |_| None) };
+        let sent = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(token)
+            .send()
+            .await;
+        let Err(SdkError::ServiceError(failed)) = &sent else {
+            return self.attempt(sent, TRANSACTION, |_| None);
+        };
         let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err() else {
             return self.attempt(sent, TRANSACTION, |_| None);
         };
         let reasons = cancelled.cancellation_reasons();
-        if reasons.iter().any(|reason| is_contention(reason.code().unwrap_or_default())) {
+        if reasons
+            .iter()
+            .any(|reason| is_contention(reason.code().unwrap_or_default()))
+        {
             // One that waits for another transaction says nothing about the others' conditions.
             return Attempt::Lost;
         }
         if reasons.iter().any(|reason| reason.code() == Some(REFUSED)) {
             return Attempt::Over(WriteOutcome::Refused(reasons.iter().map(refusal).collect()));
         }
-        let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
+        let codes: Vec<&str> = reasons
+            .iter()
+            .filter_map(CancellationReason::code)
+            .collect();
         Attempt::Failed(
-            Error::internal("table_refused", "the table refused a transaction as malformed").source(codes.join(", ")),
+            Error::internal(
+                "table_refused",
+                "the table refused a transaction as malformed",
+            )
+            .source(codes.join(", ")),
         )
     }
 
@@ -185,11 +219,17 @@ impl Table {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let Err(error) = sent else { return Attempt::Over(WriteOutcome::Written) };
+        let Err(error) = sent else {
+            return Attempt::Over(WriteOutcome::Written);
+        };
         if let Some(items) = error.as_service_error().and_then(refused) {
             return Attempt::Over(WriteOutcome::Refused(items));
         }
-        if is_contention(code(&error)) { Attempt::Lost } else { Attempt::Failed(self.error(action, &error)) }
+        if is_contention(code(&error)) {
+            Attempt::Lost
+        } else {
+            Attempt::Failed(self.error(action, &error))
+        }
     }
 }
 
@@ -213,6 +253,8 @@ fn found(item: Option<&Item>) -> Item {
 
 /// Anywhere below the doubled bound, so that those who lost together do not come back together.
 pub(super) fn backoff(attempt: u32) -> Duration {
-    let longest_ms = BACKOFF_MS.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX_MS);
+    let longest_ms = BACKOFF_MS
+        .saturating_mul(1 << attempt.min(16))
+        .min(BACKOFF_MAX_MS);
     Duration::from_millis(fastrand::u64(0..=longest_ms))
 }

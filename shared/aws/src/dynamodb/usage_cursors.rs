@@ -22,14 +22,21 @@ impl UsageCursors for DynamoStore {
         }
     }
 
-    async fn save_cursor(&self, place: &str, tenant: &TenantId, cursor: &UsageCursor) -> Result<()> {
+    async fn save_cursor(
+        &self,
+        place: &str,
+        tenant: &TenantId,
+        cursor: &UsageCursor,
+    ) -> Result<()> {
         let mut item = json_item::to_item(cursor)?;
         // For whoever looks at the table: the key holds a digest.
         item.insert("place".to_owned(), text(place));
         let write = Write::put(Key::usage_cursor(place, tenant), item);
         let write = match cursor.version {
             1 => write.when("attribute_not_exists(#pk)"),
-            version => write.when("#version = :version").with(":version", number(version.saturating_sub(1))),
+            version => write
+                .when("#version = :version")
+                .with(":version", number(version.saturating_sub(1))),
         };
         match self.table.write(&[write]).await? {
             WriteOutcome::Written => Ok(()),

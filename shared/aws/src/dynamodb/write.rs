@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure as OnFailure,
+    TransactWriteItem, Update,
 };
 
 use super::attribute::Item;
 use super::key::Key;
 
-/// Every attribute is spoken of by `#name`, because many of the domain's words are DynamoDB's reserved ones; every value by `:name`.
+/// Every attribute is spoken of by `#name`, because many of the domain's words are DynamoDB's
+/// reserved ones; every value by `:name`.
 #[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) key: Key,
@@ -38,15 +40,30 @@ impl Write {
     /// Puts the attributes as a whole item under the key.
     pub(super) fn put(key: Key, mut attributes: Item) -> Self {
         attributes.extend(key.attributes());
-        Self { key, action: Action::Put(attributes), condition: None, values: Item::new() }
+        Self {
+            key,
+            action: Action::Put(attributes),
+            condition: None,
+            values: Item::new(),
+        }
     }
 
     pub(super) fn update(key: Key) -> Self {
-        Self { key, action: Action::Update(Clauses::default()), condition: None, values: Item::new() }
+        Self {
+            key,
+            action: Action::Update(Clauses::default()),
+            condition: None,
+            values: Item::new(),
+        }
     }
 
     pub(super) fn delete(key: Key) -> Self {
-        Self { key, action: Action::Delete, condition: None, values: Item::new() }
+        Self {
+            key,
+            action: Action::Delete,
+            condition: None,
+            values: Item::new(),
+        }
     }
 
     #[must_use]
@@ -74,11 +91,16 @@ impl Write {
 
     #[must_use]
     pub(super) fn set(self, name: &str, value: AttributeValue) -> Self {
-        self.clause(name, value, |clauses| clauses.set.push(format!("#{name} = :{name}")))
+        self.clause(name, value, |clauses| {
+            clauses.set.push(format!("#{name} = :{name}"))
+        })
     }
 
     #[must_use]
-    pub(super) fn set_each(self, attributes: impl Iterator<Item = (String, AttributeValue)>) -> Self {
+    pub(super) fn set_each(
+        self,
+        attributes: impl Iterator<Item = (String, AttributeValue)>,
+    ) -> Self {
         attributes.fold(self, |write, (name, value)| write.set(&name, value))
     }
 
@@ -96,25 +118,34 @@ impl Write {
 
     #[must_use]
     pub(super) fn increase(self, name: &str, by: AttributeValue) -> Self {
-        self.clause(name, by, |clauses| clauses.set.push(format!("#{name} = #{name} + :{name}")))
+        self.clause(name, by, |clauses| {
+            clauses.set.push(format!("#{name} = #{name} + :{name}"))
+        })
     }
 
     #[must_use]
     pub(super) fn decrease(self, name: &str, by: AttributeValue) -> Self {
-        self.clause(name, by, |clauses| clauses.set.push(format!("#{name} = #{name} - :{name}")))
+        self.clause(name, by, |clauses| {
+            clauses.set.push(format!("#{name} = #{name} - :{name}"))
+        })
     }
 
     /// As `increase`, from zero when there is nothing yet.
     #[must_use]
     pub(super) fn add(self, name: &str, by: AttributeValue) -> Self {
-        self.clause(name, by, |clauses| clauses.add.push(format!("#{name} :{name}")))
+        self.clause(name, by, |clauses| {
+            clauses.add.push(format!("#{name} :{name}"))
+        })
     }
 
     #[must_use]
     pub(super) fn append(self, name: &str, elements: Vec<AttributeValue>) -> Self {
-        let expression = format!("#{name} = list_append(if_not_exists(#{name}, :nothing), :{name})");
-        self.clause(name, AttributeValue::L(elements), |clauses| clauses.set.push(expression))
-            .with(":nothing", AttributeValue::L(Vec::new()))
+        let expression =
+            format!("#{name} = list_append(if_not_exists(#{name}, :nothing), :{name})");
+        self.clause(name, AttributeValue::L(elements), |clauses| {
+            clauses.set.push(expression)
+        })
+        .with(":nothing", AttributeValue::L(Vec::new()))
     }
 
     fn clause(mut self, name: &str, value: AttributeValue, add: impl FnOnce(&mut Clauses)) -> Self {
@@ -134,7 +165,10 @@ impl Write {
             Action::Update(clauses) => clauses.expression(),
             Action::Put(_) | Action::Delete => String::new(),
         };
-        names_in(&format!("{expression} {}", self.condition.as_deref().unwrap_or_default()))
+        names_in(&format!(
+            "{expression} {}",
+            self.condition.as_deref().unwrap_or_default()
+        ))
     }
 
     /// The item as it stands comes back with a refusal, so that nobody has to read it.
@@ -183,12 +217,16 @@ impl Write {
 
 impl Clauses {
     pub(super) fn expression(&self) -> String {
-        [("SET", &self.set), ("REMOVE", &self.remove), ("ADD", &self.add)]
-            .into_iter()
-            .filter(|(_, parts)| !parts.is_empty())
-            .map(|(verb, parts)| format!("{verb} {}", parts.join(", ")))
-            .collect::<Vec<_>>()
-            .join(" ")
+        [
+            ("SET", &self.set),
+            ("REMOVE", &self.remove),
+            ("ADD", &self.add),
+        ]
+        .into_iter()
+        .filter(|(_, parts)| !parts.is_empty())
+        .map(|(verb, parts)| format!("{verb} {}", parts.join(", ")))
+        .collect::<Vec<_>>()
+        .join(" ")
     }
 }
 
@@ -198,7 +236,11 @@ pub(super) fn names_in(expression: &str) -> Option<HashMap<String, String>> {
     let names: HashMap<String, String> = expression
         .split('#')
         .skip(1)
-        .map(|rest| rest.split(|character| !is_name(character)).next().unwrap_or_default())
+        .map(|rest| {
+            rest.split(|character| !is_name(character))
+                .next()
+                .unwrap_or_default()
+        })
         .map(|name| (format!("#{name}"), name.to_owned()))
         .collect();
     (!names.is_empty()).then_some(names)

@@ -17,7 +17,9 @@ impl HttpConnector for Connector {
 }
 
 async fn exchange(client: Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| ConnectorError::user(error.into()))?;
     let request = request.map(Body::wrap).try_into().map_err(failed)?;
     let response: http::Response<Body> = client.execute(request).await.map_err(failed)?.into();
     let response = response.map(SdkBody::from_body_1_x);

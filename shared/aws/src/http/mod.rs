@@ -1,6 +1,6 @@
-//! One HTTP client under all AWS clients: one connection pool, and a compiled-in CA set in place of the system's, which a
-//! Lambda would read anew on each cold start. The same HTTP stack as every other way out, HTTP/1.1 alone: the SDK's own would
-//! be a second one to load.
+//! One HTTP client under all AWS clients: one connection pool, and a compiled-in CA set in place of
+//! the system's, which a Lambda would read anew on each cold start. The same HTTP stack as every
+//! other way out, HTTP/1.1 alone: the SDK's own would be a second one to load.
 
 mod connector;
 
@@ -17,17 +17,17 @@ use connector::Connector;
 /// TCP and TLS together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A Lambda is frozen between two invocations, and AWS closes what was idle meanwhile: an old connection is a request lost to a
-/// time-out. Those that were idle longer than this are not used again; one that broke sooner is made good by the SDK's next
-/// try, which takes a new connection.
+/// A Lambda is frozen between two invocations, and AWS closes what was idle meanwhile: an old
+/// connection is a request lost to a time-out. Those that were idle longer than this are not used
+/// again; one that broke sooner is made good by the SDK's next try, which takes a new connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A function does few things at once.
 const POOL_IDLE_PER_HOST_MAX: usize = 64;
 
 /// A client with a pool of its own: make one and hand out clones. Connects to nothing yet.
 ///
-/// The SDKs keep one connector for each connect time-out that they are set to, and build one more for each of their clients;
-/// this one is built once, whoever asks.
+/// The SDKs keep one connector for each connect time-out that they are set to, and build one more
+/// for each of their clients; this one is built once, whoever asks.
 pub fn client() -> SharedHttpClient {
     let client = pool().expect("the compiled-in anchors are taken, which a test makes sure of");
     let connector = SharedHttpConnector::new(Connector(client));
@@ -49,9 +49,12 @@ fn pool() -> reqwest::Result<Client> {
         .build()
 }
 
-/// Mozilla's trust anchors, Amazon's among them, which need no parsing as certificates do; else as reqwest would set it up.
+/// Mozilla's trust anchors, Amazon's among them, which need no parsing as certificates do; else as
+/// reqwest would set it up.
 fn tls() -> ClientConfig {
-    let anchors = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let anchors = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .expect("aws-lc-rs has suites for the versions that are safe")

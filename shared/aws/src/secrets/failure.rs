@@ -1,4 +1,5 @@
-//! What Secrets Manager's errors mean for the operator. Texts name the secret and the permission, never a value.
+//! What Secrets Manager's errors mean for the operator. Texts name the secret and the permission,
+//! never a value.
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
@@ -8,14 +9,25 @@ use super::{SecretBounds, SecretName};
 use crate::failure::{cause, code};
 use crate::kept::Failed;
 
-pub(super) fn failed(error: &SdkError<GetSecretValueError>, name: &SecretName, bounds: SecretBounds) -> Failed {
+pub(super) fn failed(
+    error: &SdkError<GetSecretValueError>,
+    name: &SecretName,
+    bounds: SecretBounds,
+) -> Failed {
     let (what, temporary) = match code(error) {
         "ResourceNotFoundException" | "InvalidRequestException" => (missing(name), false),
         "AccessDeniedException" | "DecryptionFailure" => (denied(name), false),
         _ => (unavailable(name), true),
     };
     let (code, message) = what;
-    Failed { code, message, cause: cause(error), temporary, fault: Fault::Ours, pause_ms: bounds.failed_pause_ms }
+    Failed {
+        code,
+        message,
+        cause: cause(error),
+        temporary,
+        fault: Fault::Ours,
+        pause_ms: bounds.failed_pause_ms,
+    }
 }
 
 pub(super) fn empty(name: &SecretName, bounds: SecretBounds) -> Failed {
@@ -49,6 +61,8 @@ fn denied(name: &SecretName) -> (&'static str, String) {
 fn unavailable(name: &SecretName) -> (&'static str, String) {
     (
         "secret_unavailable",
-        format!("secret '{name}' could not be read, since Secrets Manager did not answer; it is tried again"),
+        format!(
+            "secret '{name}' could not be read, since Secrets Manager did not answer; it is tried again"
+        ),
     )
 }

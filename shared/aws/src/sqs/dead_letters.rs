@@ -1,7 +1,9 @@
-//! Dead letters: jobs that failed too often, messages that are no job, and what SQS itself moved there.
+//! Dead letters: jobs that failed too often, messages that are no job, and what SQS itself moved
+//! there.
 
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName as Attribute,
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
+    MessageSystemAttributeName as Attribute,
 };
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
@@ -16,7 +18,8 @@ use super::send::BATCH_MAX;
 
 /// Letters of one listing.
 const LETTERS_MAX: usize = 1_000;
-/// How long one listing may take, in seconds: until then no letter comes twice, and no other listing sees it.
+/// How long one listing may take, in seconds: until then no letter comes twice, and no other
+/// listing sees it.
 const LISTING_MAX_S: i32 = 30;
 
 /// The message attribute that says why. What SQS moved there by a queue's redrive policy has none.
@@ -26,14 +29,26 @@ const RECEIVED_TOO_OFTEN: &str = "received too often";
 
 impl SqsQueue {
     /// Sends a message to the lane's dead-letter queue; the caller removes it where it was.
-    pub(super) async fn bury(&self, lane: Lane, body: &str, tenant: Option<&TenantId>, reason: &str) -> Result<()> {
+    pub(super) async fn bury(
+        &self,
+        lane: Lane,
+        body: &str,
+        tenant: Option<&TenantId>,
+        reason: &str,
+    ) -> Result<()> {
         let queue = self.dead_letter_queue(lane)?;
-        let reason = MessageAttributeValue::builder().data_type("String").string_value(allowed(reason)).build();
+        let reason = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(allowed(reason))
+            .build();
         self.client
             .send_message()
             .queue_url(queue.url)
             .message_body(body)
-            .message_attributes(REASON, reason.expect("a data type is all that an attribute needs"))
+            .message_attributes(
+                REASON,
+                reason.expect("a data type is all that an attribute needs"),
+            )
             .set_message_group_id(tenant.map(|tenant| tenant.as_str().to_owned()))
             .send()
             .await
@@ -41,7 +56,8 @@ impl SqsQueue {
         Ok(())
     }
 
-    /// Takes the letters into hand, so that each comes once, and puts them back. Letters that are no job are counted in the log.
+    /// Takes the letters into hand, so that each comes once, and puts them back. Letters that are
+    /// no job are counted in the log.
     pub(super) async fn list_dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
         let queue = self.dead_letter_queue(lane)?;
         let mut messages = Vec::new();
@@ -56,7 +72,11 @@ impl SqsQueue {
         let letters: Vec<DeadLetter> = messages.iter().filter_map(letter).collect();
         if letters.len() < messages.len() {
             let count = messages.len() - letters.len();
-            tracing::warn!(lane = lane.as_str(), count, "dead letters that are no job; look at the queue itself");
+            tracing::warn!(
+                lane = lane.as_str(),
+                count,
+                "dead letters that are no job; look at the queue itself"
+            );
         }
         Ok(letters)
     }
@@ -79,7 +99,11 @@ impl SqsQueue {
 
     async fn put_letters_back(&self, queue: Place<'_>, messages: &[Message]) -> Result<()> {
         for batch in messages.chunks(BATCH_MAX) {
-            let entries = batch.iter().enumerate().map(|(n, message)| visible_now(n, message)).collect();
+            let entries = batch
+                .iter()
+                .enumerate()
+                .map(|(n, message)| visible_now(n, message))
+                .collect();
             self.client
                 .change_message_visibility_batch()
                 .queue_url(queue.url)
@@ -102,22 +126,44 @@ fn visible_now(n: usize, message: &Message) -> ChangeMessageVisibilityBatchReque
 }
 
 fn sent_at(message: &Message) -> i64 {
-    let attribute = message.attributes().and_then(|all| all.get(&Attribute::SentTimestamp));
-    attribute.and_then(|millis| millis.parse().ok()).unwrap_or(0)
+    let attribute = message
+        .attributes()
+        .and_then(|all| all.get(&Attribute::SentTimestamp));
+    attribute
+        .and_then(|millis| millis.parse().ok())
+        .unwrap_or(0)
 }
 
 fn letter(message: &Message) -> Option<DeadLetter> {
-    let job = Envelope::parse(message.body().unwrap_or_default()).ok()?.job;
-    let reason = message.message_attributes().and_then(|all| all.get(REASON)).and_then(|reason| reason.string_value());
-    Some(DeadLetter { job, reason: reason.unwrap_or(RECEIVED_TOO_OFTEN).to_owned() })
+    let job = Envelope::parse(message.body().unwrap_or_default())
+        .ok()?
+        .job;
+    let reason = message
+        .message_attributes()
+        .and_then(|all| all.get(REASON))
+        .and_then(|reason| reason.string_value());
+    Some(DeadLetter {
+        job,
+        reason: reason.unwrap_or(RECEIVED_TOO_OFTEN).to_owned(),
+    })
 }
 
 /// SQS takes no empty attribute and no control characters.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn allowed(reason: &str) -> String {
-    let blank = |c: char| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c };
+    let blank = |c: char| {
+        if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
+            ' '
+        } else {
+            c
+        }
+    };
     let text: String = reason.chars().take(REASON_CHARS_MAX).map(blank).collect();
-    if text.trim().is_empty() { "no reason given".to_owned() } else { text }
+    if text.trim().is_empty() {
+        "no reason given".to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +174,9 @@ mod tests {
     fn a_reason_is_made_fit_for_an_attribute() {
         assert_eq!(allowed("the bucket\u{0} is\ngone"), "the bucket  is gone");
         assert_eq!(allowed(" "), "no reason given");
-        assert_eq!(allowed(&"é".repeat(2_000)).chars().count(), REASON_CHARS_MAX);
+        assert_eq!(
+            allowed(&"é".repeat(2_000)).chars().count(),
+            REASON_CHARS_MAX
+        );
     }
 }

@@ -13,7 +13,8 @@ use crate::failure::code;
 const DELETE: &str = "sqs:DeleteMessage";
 
 impl SqsQueue {
-    /// Of a message already gone, or received by another since: nothing happens. Of any, when the runtime removes them.
+    /// Of a message already gone, or received by another since: nothing happens. Of any, when the
+    /// runtime removes them.
     pub(super) async fn delete(&self, lane: Lane, handles: &[String]) -> Result<()> {
         if self.settings.removal == Removal::ByRuntime {
             return Ok(());
@@ -29,7 +30,13 @@ impl SqsQueue {
     }
 
     async fn delete_one(&self, queue: Place<'_>, handle: &str) -> Result<()> {
-        let deleted = self.client.delete_message().queue_url(queue.url).receipt_handle(handle).send().await;
+        let deleted = self
+            .client
+            .delete_message()
+            .queue_url(queue.url)
+            .receipt_handle(handle)
+            .send()
+            .await;
         match deleted {
             Ok(_) => Ok(()),
             Err(error) if is_gone(&error) => Ok(()),
@@ -38,7 +45,11 @@ impl SqsQueue {
     }
 
     async fn delete_batch(&self, queue: Place<'_>, handles: &[String]) -> Result<()> {
-        let entries = handles.iter().enumerate().map(|(n, handle)| entry(n, handle)).collect();
+        let entries = handles
+            .iter()
+            .enumerate()
+            .map(|(n, handle)| entry(n, handle))
+            .collect();
         let answer = self
             .client
             .delete_message_batch()
@@ -50,7 +61,10 @@ impl SqsQueue {
         match answer.failed.iter().find(|refused| !refused.sender_fault) {
             None => Ok(()),
             Some(refused) => {
-                let text = format!("{queue} did not remove a message ({}); it comes again", refused.code);
+                let text = format!(
+                    "{queue} did not remove a message ({}); it comes again",
+                    refused.code
+                );
                 Err(Error::unavailable("queue_unavailable", text))
             }
         }
@@ -67,5 +81,8 @@ fn entry(n: usize, handle: &str) -> DeleteMessageBatchRequestEntry {
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
 fn is_gone<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    matches!(code(error), "ReceiptHandleIsInvalid" | "InvalidParameterValue")
+    matches!(
+        code(error),
+        "ReceiptHandleIsInvalid" | "InvalidParameterValue"
+    )
 }

@@ -1,4 +1,5 @@
-//! What lies on a queue: a versioned JSON envelope around a job. Messages outlive releases, so a field is added, never changed.
+//! What lies on a queue: a versioned JSON envelope around a job. Messages outlive releases, so a
+//! field is added, never changed.
 
 use fluxgate_core::task::Job;
 use fluxgate_core::time::Timestamp;
@@ -28,10 +29,16 @@ struct Version {
 
 impl Envelope {
     pub(super) fn new(job: Job, failures: u32) -> Self {
-        Self { v: VERSION, job, due: None, failures }
+        Self {
+            v: VERSION,
+            job,
+            due: None,
+            failures,
+        }
     }
 
-    /// Fails with kind `Invalid` and the reason: the version first, as an older release cannot know what else changed.
+    /// Fails with kind `Invalid` and the reason: the version first, as an older release cannot know
+    /// what else changed.
     pub(super) fn parse(body: &str) -> Result<Self> {
         let Version { v } = serde_json::from_str(body).map_err(|error| unreadable(&error))?;
         if v != VERSION {
@@ -44,8 +51,10 @@ impl Envelope {
     }
 
     pub(super) fn body(&self) -> Result<String> {
-        serde_json::to_string(self)
-            .map_err(|error| Error::internal("message_unwritable", "a job could not be written as JSON").source(error))
+        serde_json::to_string(self).map_err(|error| {
+            Error::internal("message_unwritable", "a job could not be written as JSON")
+                .source(error)
+        })
     }
 
     /// Milliseconds until the job is due; zero when it is.
@@ -55,7 +64,10 @@ impl Envelope {
 }
 
 fn unreadable(error: &serde_json::Error) -> Error {
-    Error::invalid("message_unreadable", format!("a message that is no job: {error}"))
+    Error::invalid(
+        "message_unreadable",
+        format!("a message that is no job: {error}"),
+    )
 }
 
 /// A message on its way to a queue.
@@ -67,17 +79,30 @@ pub(super) struct SendEntry {
 }
 
 impl SendEntry {
-    /// Due after `after_ms`. What a delay of `delay_max_s` does not reach is in the body, for whoever receives it too early.
-    pub(super) fn after_ms(mut envelope: Envelope, after_ms: u64, now: Timestamp, delay_max_s: u16) -> Self {
+    /// Due after `after_ms`. What a delay of `delay_max_s` does not reach is in the body, for
+    /// whoever receives it too early.
+    pub(super) fn after_ms(
+        mut envelope: Envelope,
+        after_ms: u64,
+        now: Timestamp,
+        delay_max_s: u16,
+    ) -> Self {
         let delay_s = after_ms.div_ceil(1_000);
         let reached = delay_s <= u64::from(delay_max_s);
         envelope.due = (!reached).then(|| now.plus_ms(after_ms));
-        Self { envelope, delay_s: if reached { delay_s as i32 } else { i32::from(delay_max_s) } }
+        Self {
+            envelope,
+            delay_s: if reached {
+                delay_s as i32
+            } else {
+                i32::from(delay_max_s)
+            },
+        }
     }
 
-    /// The tenant, among whose like SQS divides. It bills a message with a group by a quarter more, so the first look of a watch has
-    /// none: every task pays for it, nearly all of them are over by then, and the look is short. A later one, which means that
-    /// webhooks are missing, has.
+    /// The tenant, among whose like SQS divides. It bills a message with a group by a quarter more,
+    /// so the first look of a watch has none: every task pays for it, nearly all of them are over
+    /// by then, and the look is short. A later one, which means that webhooks are missing, has.
     pub(super) fn group(&self) -> Option<String> {
         match &self.envelope.job {
             Job::Watch { round: 0, .. } => None,
@@ -95,7 +120,10 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_000_000);
 
     fn envelope() -> Envelope {
-        let (tenant, task) = (TenantId::parse("acme").unwrap(), TaskId::parse(&"a".repeat(32)).unwrap());
+        let (tenant, task) = (
+            TenantId::parse("acme").unwrap(),
+            TaskId::parse(&"a".repeat(32)).unwrap(),
+        );
         Envelope::new(Job::Archive { tenant, task }, 2)
     }
 
@@ -106,7 +134,9 @@ mod tests {
         let task = "a".repeat(32);
         assert_eq!(
             body,
-            format!(r#"{{"v":1,"job":{{"job":"archive","tenant":"acme","task":"{task}"}},"failures":2}}"#)
+            format!(
+                r#"{{"v":1,"job":{{"job":"archive","tenant":"acme","task":"{task}"}},"failures":2}}"#
+            )
         );
         assert_eq!(Envelope::parse(&body).unwrap(), envelope());
     }
@@ -117,8 +147,14 @@ mod tests {
             ("not JSON", "message_unreadable"),
             (r#"{"job":{}}"#, "missing field `v`"),
             (r#"{"v":2,"what":1}"#, "version 2"),
-            (r#"{"v":1,"job":{"job":"dance"}}"#, "unknown variant `dance`"),
-            (r#"{"v":1,"job":{"job":"archive","tenant":"..","task":"x"}}"#, "tenant"),
+            (
+                r#"{"v":1,"job":{"job":"dance"}}"#,
+                "unknown variant `dance`",
+            ),
+            (
+                r#"{"v":1,"job":{"job":"archive","tenant":"..","task":"x"}}"#,
+                "tenant",
+            ),
         ] {
             let error = Envelope::parse(body).unwrap_err().to_string();
 
@@ -131,7 +167,11 @@ mod tests {
         for (after_ms, delay_s) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (900_000, 900)] {
             let outgoing = SendEntry::after_ms(envelope(), after_ms, NOW, 900);
 
-            assert_eq!((outgoing.delay_s, outgoing.envelope.due), (delay_s, None), "{after_ms} ms");
+            assert_eq!(
+                (outgoing.delay_s, outgoing.envelope.due),
+                (delay_s, None),
+                "{after_ms} ms"
+            );
         }
     }
 
@@ -139,7 +179,10 @@ mod tests {
     fn what_a_delay_does_not_reach_is_in_the_body() {
         let far = SendEntry::after_ms(envelope(), 900_001, NOW, 900);
 
-        assert_eq!((far.delay_s, far.envelope.due), (900, Some(Timestamp(1_900_001))));
+        assert_eq!(
+            (far.delay_s, far.envelope.due),
+            (900, Some(Timestamp(1_900_001)))
+        );
         assert_eq!(far.envelope.early_ms(Timestamp(1_900_000)), 1);
         assert_eq!(far.envelope.early_ms(Timestamp(1_900_002)), 0);
         let near = SendEntry::after_ms(far.envelope, 1, Timestamp(1_900_000), 900);

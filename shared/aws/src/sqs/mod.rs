@@ -1,8 +1,9 @@
 //! The queues on SQS: three standard queues, one a lane, each with a dead-letter queue beside it.
 //!
-//! A standard queue hands a message out at least once and in no strict order. What the port says of order, of "all or none" and of
-//! outdated receipts is therefore kept as far as one process can: every job is safe to run twice. A message names its tenant as
-//! its group, so that SQS keeps one tenant's many from delaying another's few (fair queues).
+//! A standard queue hands a message out at least once and in no strict order. What the port says of
+//! order, of "all or none" and of outdated receipts is therefore kept as far as one process can:
+//! every job is safe to run twice. A message names its tenant as its group, so that SQS keeps one
+//! tenant's many from delaying another's few (fair queues).
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
 
 mod dead_letters;
@@ -31,7 +32,8 @@ use share::Shares;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const DELAY_MAX_S: u16 = 900;
 
-/// One queue for each lane. A function is given those that it uses; using another is an error that names it.
+/// One queue for each lane. A function is given those that it uses; using another is an error that
+/// names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueUrls {
     pub watch: Option<String>,
@@ -54,8 +56,9 @@ impl QueueUrls {
 pub enum Removal {
     /// The queue does: for a process that receives.
     Delete,
-    /// The event source mapping does, when the handler of a Lambda reports the message as done: settling only sends what comes
-    /// next, and an error must be reported, so that the message comes again.
+    /// The event source mapping does, when the handler of a Lambda reports the message as done:
+    /// settling only sends what comes next, and an error must be reported, so that the message
+    /// comes again.
     ByRuntime,
 }
 
@@ -68,12 +71,12 @@ pub struct SqsSettings {
     pub removal: Removal,
 }
 
-/// Which watches have gone. On SQLite the end of a task removes the row of its watch; SQS removes nothing that is not in hand, so
-/// the watch is asked about instead, when it is about to go on.
+/// Which watches have gone. On SQLite the end of a task removes the row of its watch; SQS removes
+/// nothing that is not in hand, so the watch is asked about instead, when it is about to go on.
 #[async_trait]
 pub trait OverTasks: Send + Sync {
-    /// True when nothing of the task is left to watch: it has ended and none of its deliveries waits for a first attempt, or there
-    /// is no such task.
+    /// True when nothing of the task is left to watch: it has ended and none of its deliveries
+    /// waits for a first attempt, or there is no such task.
     async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool>;
 }
 
@@ -88,9 +91,22 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// Connects to nothing yet. Its watches go on whatever became of their tasks: see [`Self::with_over_tasks`].
-    pub fn new(client: Client, settings: SqsSettings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { client, settings, clock, entropy, over_tasks: None, shares: Shares::default() }
+    /// Connects to nothing yet. Its watches go on whatever became of their tasks: see
+    /// [`Self::with_over_tasks`].
+    pub fn new(
+        client: Client,
+        settings: SqsSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            client,
+            settings,
+            clock,
+            entropy,
+            over_tasks: None,
+            shares: Shares::default(),
+        }
     }
 
     /// A watch whose task is over ends when it would go on.
@@ -103,6 +119,8 @@ impl SqsQueue {
 
 impl fmt::Debug for SqsQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqsQueue").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("SqsQueue")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
-//! Which queue a call is for, and what SQS's errors about it mean. Texts name the lane and the queue, never its whole URL.
+//! Which queue a call is for, and what SQS's errors about it mean. Texts name the lane and the
+//! queue, never its whole URL.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -40,7 +41,10 @@ impl SqsQueue {
 
 fn place<'a>(lane: Lane, kind: &'static str, url: Option<&'a str>) -> Result<Place<'a>> {
     let url = url.ok_or_else(|| {
-        let text = format!("the {} {kind} was not given to this function; set its URL", lane.as_str());
+        let text = format!(
+            "the {} {kind} was not given to this function; set its URL",
+            lane.as_str()
+        );
         Error::internal("queue_not_configured", text)
     })?;
     Ok(Place { url, kind, lane })

@@ -1,5 +1,5 @@
-//! `Queue` on SQS: each removal sends what comes next before it removes what was. A crash between the two doubles a job and
-//! never loses one.
+//! `Queue` on SQS: each removal sends what comes next before it removes what was. A crash between
+//! the two doubles a job and never loses one.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -12,8 +12,10 @@ use super::{Removal, SqsQueue};
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, jobs: &[Delayed]) -> Result<()> {
-        let messages: Vec<SendEntry> =
-            jobs.iter().map(|Delayed { job, after_ms }| self.outgoing(job.clone(), 0, *after_ms)).collect();
+        let messages: Vec<SendEntry> = jobs
+            .iter()
+            .map(|Delayed { job, after_ms }| self.outgoing(job.clone(), 0, *after_ms))
+            .collect();
         self.send_all(&messages).await
     }
 
@@ -30,12 +32,19 @@ impl Queue for SqsQueue {
             return Ok(());
         }
         if !self.is_over(next).await? {
-            self.send_all(&[self.outgoing(next.clone(), 0, after_ms)]).await?;
+            self.send_all(&[self.outgoing(next.clone(), 0, after_ms)])
+                .await?;
         }
         self.remove(lease).await
     }
 
-    async fn fail(&self, lease: &Lease, after_ms: u64, reason: &str, failures_max: u32) -> Result<()> {
+    async fn fail(
+        &self,
+        lease: &Lease,
+        after_ms: u64,
+        reason: &str,
+        failures_max: u32,
+    ) -> Result<()> {
         if !self.holds(lease) {
             return Ok(());
         }
@@ -43,9 +52,11 @@ impl Queue for SqsQueue {
         if failures >= failures_max {
             // Whoever redrives it gives it a fresh start.
             let body = Envelope::new(lease.job.clone(), 0).body()?;
-            self.bury(lease.job.lane(), &body, Some(lease.job.tenant()), reason).await?;
+            self.bury(lease.job.lane(), &body, Some(lease.job.tenant()), reason)
+                .await?;
         } else {
-            self.send_all(&[self.outgoing(lease.job.clone(), failures, after_ms)]).await?;
+            self.send_all(&[self.outgoing(lease.job.clone(), failures, after_ms)])
+                .await?;
         }
         self.remove(lease).await
     }
@@ -56,24 +67,33 @@ impl Queue for SqsQueue {
 }
 
 impl SqsQueue {
-    /// As far as this process knows: another may have received the message since. A runtime hands out only what is in hand.
+    /// As far as this process knows: another may have received the message since. A runtime hands
+    /// out only what is in hand.
     fn holds(&self, lease: &Lease) -> bool {
         match self.settings.removal {
-            Removal::Delete => self.shares.holds(lease.job.lane(), lease.job.tenant(), &lease.handle, self.clock.now()),
+            Removal::Delete => self.shares.holds(
+                lease.job.lane(),
+                lease.job.tenant(),
+                &lease.handle,
+                self.clock.now(),
+            ),
             Removal::ByRuntime => true,
         }
     }
 
     async fn is_over(&self, next: &Job) -> Result<bool> {
         match (next, &self.over_tasks) {
-            (Job::Watch { tenant, task, .. }, Some(over_tasks)) => over_tasks.is_over(tenant, task).await,
+            (Job::Watch { tenant, task, .. }, Some(over_tasks)) => {
+                over_tasks.is_over(tenant, task).await
+            }
             _ => Ok(false),
         }
     }
 
     async fn remove(&self, lease: &Lease) -> Result<()> {
         let lane = lease.job.lane();
-        self.delete(lane, std::slice::from_ref(&lease.handle)).await?;
+        self.delete(lane, std::slice::from_ref(&lease.handle))
+            .await?;
         self.shares.release(lane, lease.job.tenant(), &lease.handle);
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Receiving: what is due comes into hand; what is early, over its tenant's share or unreadable goes elsewhere.
+//! Receiving: what is due comes into hand; what is early, over its tenant's share or unreadable
+//! goes elsewhere.
 
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use super::SqsQueue;
 use super::message::{Envelope, SendEntry};
 use super::send::BATCH_MAX;
 
-/// The longest that one call waits for a message, in seconds; more than zero also makes SQS ask all of its servers.
+/// The longest that one call waits for a message, in seconds; more than zero also makes SQS ask all
+/// of its servers.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
 pub(super) const WAIT_MAX_S: i32 = 1;
-/// After this long without a due job an empty answer is given, whatever else was received and sent back.
+/// After this long without a due job an empty answer is given, whatever else was received and sent
+/// back.
 const RECEIVE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// The longest that a message can be in hand, in seconds: 12 hours.
 const VISIBILITY_MAX_S: u64 = 43_200;
@@ -45,7 +48,11 @@ impl Record {
         let envelope = Envelope::parse(&self.body)?;
         let own = envelope.job.lane();
         if own != lane {
-            let text = format!("a job of the {} lane on the {} queue", own.as_str(), lane.as_str());
+            let text = format!(
+                "a job of the {} lane on the {} queue",
+                own.as_str(),
+                lane.as_str()
+            );
             return Err(Error::invalid("message_lane", text));
         }
         Ok(envelope)
@@ -53,22 +60,35 @@ impl Record {
 
     fn lease(self, envelope: Envelope) -> Lease {
         let Envelope { job, failures, .. } = envelope;
-        Lease { job, handle: self.receipt_handle, receipt: self.receive_count, failures }
+        Lease {
+            job,
+            handle: self.receipt_handle,
+            receipt: self.receive_count,
+            failures,
+        }
     }
 }
 
 fn count(message: &Message) -> u64 {
-    let attribute = message.attributes().and_then(|all| all.get(&Attribute::ApproximateReceiveCount));
+    let attribute = message
+        .attributes()
+        .and_then(|all| all.get(&Attribute::ApproximateReceiveCount));
     attribute.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 impl SqsQueue {
-    /// The lease of a record of a Lambda's event. `None` when there is nothing to do and the record counts as done: it was early
-    /// and has been sent again, or unreadable and is now a dead letter. After an error it must be reported as failed.
+    /// The lease of a record of a Lambda's event. `None` when there is nothing to do and the record
+    /// counts as done: it was early and has been sent again, or unreadable and is now a dead
+    /// letter. After an error it must be reported as failed.
     pub async fn accept(&self, lane: Lane, record: Record) -> Result<Option<Lease>> {
         let envelope = match record.read(lane) {
             Ok(envelope) => envelope,
-            Err(error) => return self.bury_unreadable(lane, &record, &error).await.map(|()| None),
+            Err(error) => {
+                return self
+                    .bury_unreadable(lane, &record, &error)
+                    .await
+                    .map(|()| None);
+            }
         };
         match envelope.early_ms(self.clock.now()) {
             0 => Ok(Some(record.lease(envelope))),
@@ -79,7 +99,12 @@ impl SqsQueue {
         }
     }
 
-    pub(super) async fn receive_due(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>> {
+    pub(super) async fn receive_due(
+        &self,
+        lane: Lane,
+        max: usize,
+        lease_ms: u64,
+    ) -> Result<Vec<Lease>> {
         let started = Instant::now();
         loop {
             let records = self.receive_some(lane, max, lease_ms).await?;
@@ -103,10 +128,16 @@ impl SqsQueue {
             .send()
             .await
             .map_err(|error| queue.failed("sqs:ReceiveMessage", &error))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(Record::of).collect())
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(Record::of)
+            .collect())
     }
 
-    /// Whatever goes wrong with one record leaves it to come again when its lease runs out; the rest goes on.
+    /// Whatever goes wrong with one record leaves it to come again when its lease runs out; the
+    /// rest goes on.
     async fn sort(&self, lane: Lane, records: Vec<Record>, lease_ms: u64) -> Vec<Lease> {
         let (mut leases, mut early) = (Vec::new(), Vec::new());
         for record in records {
@@ -126,15 +157,24 @@ impl SqsQueue {
     fn wait_ms(&self, lane: Lane, envelope: &Envelope, record: &Record, lease_ms: u64) -> u64 {
         let (now, tenant) = (self.clock.now(), envelope.job.tenant());
         match envelope.early_ms(now) {
-            0 if self.shares.take(lane, tenant, &record.receipt_handle, now, now.plus_ms(lease_ms)) => 0,
+            0 if self.shares.take(
+                lane,
+                tenant,
+                &record.receipt_handle,
+                now,
+                now.plus_ms(lease_ms),
+            ) =>
+            {
+                0
+            }
             0 => SHARE_WAIT_MS,
             early_ms => early_ms,
         }
     }
 
-    /// Sends messages again and removes the old ones: a crash between the two doubles them. Making them visible later would be
-    /// one call less, but would count as a receive, and a queue that redrives what is received too often would bury jobs that
-    /// only waited for their turn.
+    /// Sends messages again and removes the old ones: a crash between the two doubles them. Making
+    /// them visible later would be one call less, but would count as a receive, and a queue that
+    /// redrives what is received too often would bury jobs that only waited for their turn.
     async fn send_back(&self, lane: Lane, messages: Vec<(SendEntry, String)>) -> Result<()> {
         let (messages, handles): (Vec<SendEntry>, Vec<String>) = messages.into_iter().unzip();
         self.send_all(&messages).await?;
@@ -147,13 +187,19 @@ impl SqsQueue {
             error = error.with_causes(),
             "an unreadable message becomes a dead letter"
         );
-        self.bury(lane, &record.body, None, &error.to_string()).await?;
-        self.delete(lane, std::slice::from_ref(&record.receipt_handle)).await
+        self.bury(lane, &record.body, None, &error.to_string())
+            .await?;
+        self.delete(lane, std::slice::from_ref(&record.receipt_handle))
+            .await
     }
 }
 
 fn warn(lane: Lane, outcome: Result<()>) {
     if let Err(error) = outcome {
-        tracing::warn!(lane = lane.as_str(), error = error.with_causes(), "a message stays until its lease runs out");
+        tracing::warn!(
+            lane = lane.as_str(),
+            error = error.with_causes(),
+            "a message stays until its lease runs out"
+        );
     }
 }

@@ -18,7 +18,10 @@ pub(super) const BATCH_MAX: usize = 10;
 
 /// Calls for one batch: SQS may take some messages of a call and not the others.
 const BATCH_TRIES_MAX: u32 = 4;
-const BATCH_RETRY: Growing = Growing { first_ms: 50, max_ms: 400 };
+const BATCH_RETRY: Growing = Growing {
+    first_ms: 50,
+    max_ms: 400,
+};
 
 const SEND: &str = "sqs:SendMessage";
 
@@ -28,14 +31,21 @@ impl SqsQueue {
     }
 
     pub(super) fn delayed(&self, envelope: Envelope, after_ms: u64) -> SendEntry {
-        SendEntry::after_ms(envelope, after_ms, self.clock.now(), self.settings.delay_max_s.min(DELAY_MAX_S))
+        SendEntry::after_ms(
+            envelope,
+            after_ms,
+            self.clock.now(),
+            self.settings.delay_max_s.min(DELAY_MAX_S),
+        )
     }
 
     /// Sends all, each to the queue of its lane. After an error some of them may have been sent.
     pub(super) async fn send_all(&self, messages: &[SendEntry]) -> Result<()> {
         for lane in Lane::ALL {
-            let of_lane: Vec<&SendEntry> =
-                messages.iter().filter(|message| message.envelope.job.lane() == lane).collect();
+            let of_lane: Vec<&SendEntry> = messages
+                .iter()
+                .filter(|message| message.envelope.job.lane() == lane)
+                .collect();
             for batch in of_lane.chunks(BATCH_MAX) {
                 let queue = self.queue(lane)?;
                 match batch {
@@ -61,7 +71,11 @@ impl SqsQueue {
     }
 
     async fn send_batch(&self, queue: Place<'_>, batch: &[&SendEntry]) -> Result<()> {
-        let mut left = batch.iter().enumerate().map(|(n, message)| entry(n, message)).collect::<Result<Vec<_>>>()?;
+        let mut left = batch
+            .iter()
+            .enumerate()
+            .map(|(n, message)| entry(n, message))
+            .collect::<Result<Vec<_>>>()?;
         for attempt in 0..BATCH_TRIES_MAX {
             if attempt > 0 {
                 let delay_ms = jittered_ms(BATCH_RETRY.delay_ms(attempt - 1), self.entropy.u64());
@@ -73,7 +87,11 @@ impl SqsQueue {
                 return Ok(());
             }
         }
-        let text = format!("{queue} did not take {} of {} jobs; they are tried again", left.len(), batch.len());
+        let text = format!(
+            "{queue} did not take {} of {} jobs; they are tried again",
+            left.len(),
+            batch.len()
+        );
         Err(Error::unavailable("queue_unavailable", text))
     }
 
@@ -139,36 +157,61 @@ mod tests {
     type Calls = Arc<Mutex<Vec<usize>>>;
 
     /// Takes the first message of a batch and puts the others off; or refuses all as malformed.
-    async fn take_one(State((calls, malformed)): State<(Calls, bool)>, Json(call): Json<Value>) -> Json<Value> {
+    async fn take_one(
+        State((calls, malformed)): State<(Calls, bool)>,
+        Json(call): Json<Value>,
+    ) -> Json<Value> {
         let entries = call["Entries"].as_array().unwrap();
         calls.lock().unwrap().push(entries.len());
-        let taken = |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"});
+        let taken =
+            |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"});
         let refused = |entry: &Value| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": malformed});
         let (first, rest) = entries.split_at(usize::from(!malformed));
-        let (taken, refused): (Vec<_>, Vec<_>) =
-            (first.iter().map(taken).collect(), rest.iter().map(refused).collect());
+        let (taken, refused): (Vec<_>, Vec<_>) = (
+            first.iter().map(taken).collect(),
+            rest.iter().map(refused).collect(),
+        );
         Json(json!({"Successful": taken, "Failed": refused}))
     }
 
     async fn send(jobs: usize, malformed: bool) -> (Result<()>, Vec<usize>) {
         let calls = Calls::default();
-        let router = Router::new().route("/", routing::post(take_one)).with_state((calls.clone(), malformed));
+        let router = Router::new()
+            .route("/", routing::post(take_one))
+            .with_state((calls.clone(), malformed));
         let router = router.layer(axum::middleware::map_request(as_json));
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let keys = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "test"));
         let settings = SqsSettings {
-            queues: QueueUrls { archive: Some(format!("{endpoint}/1/archive")), ..QueueUrls::default() },
+            queues: QueueUrls {
+                archive: Some(format!("{endpoint}/1/archive")),
+                ..QueueUrls::default()
+            },
             dead_letters: QueueUrls::default(),
             delay_max_s: DELAY_MAX_S,
             removal: Removal::Delete,
         };
         let client = AwsSettings::new("us-east-1", Some(endpoint), keys).sqs();
         let queue = SqsQueue::new(client, settings, Arc::new(SystemClock), Arc::new(NoEntropy));
-        let (tenant, task) = (TenantId::parse("acme").unwrap(), TaskId::parse(&"a".repeat(32)).unwrap());
+        let (tenant, task) = (
+            TenantId::parse("acme").unwrap(),
+            TaskId::parse(&"a".repeat(32)).unwrap(),
+        );
         let messages: Vec<SendEntry> = (0..jobs)
-            .map(|_| queue.outgoing(Job::Archive { tenant: tenant.clone(), task: task.clone() }, 0, 0))
+            .map(|_| {
+                queue.outgoing(
+                    Job::Archive {
+                        tenant: tenant.clone(),
+                        task: task.clone(),
+                    },
+                    0,
+                    0,
+                )
+            })
             .collect();
         let sent = queue.send_all(&messages).await;
         let calls = calls.lock().unwrap().clone();
@@ -178,7 +221,9 @@ mod tests {
     /// SQS's own content type is not one that axum takes for JSON.
     async fn as_json(mut request: axum::extract::Request) -> axum::extract::Request {
         let json = axum::http::HeaderValue::from_static("application/json");
-        request.headers_mut().insert(axum::http::header::CONTENT_TYPE, json);
+        request
+            .headers_mut()
+            .insert(axum::http::header::CONTENT_TYPE, json);
         request
     }
 
@@ -195,8 +240,14 @@ mod tests {
         let (sent, calls) = send(8, false).await;
 
         let error = sent.unwrap_err();
-        assert_eq!((error.kind, error.code), (Kind::Unavailable, "queue_unavailable"));
-        assert!(error.message.contains("did not take 4 of 8 jobs"), "{error}");
+        assert_eq!(
+            (error.kind, error.code),
+            (Kind::Unavailable, "queue_unavailable")
+        );
+        assert!(
+            error.message.contains("did not take 4 of 8 jobs"),
+            "{error}"
+        );
         assert_eq!(calls, [8, 7, 6, 5]);
     }
 
@@ -204,6 +255,9 @@ mod tests {
     async fn a_malformed_message_is_not_tried_again() {
         let (sent, calls) = send(2, true).await;
 
-        assert_eq!((sent.unwrap_err().code, calls), ("message_refused", vec![2]));
+        assert_eq!(
+            (sent.unwrap_err().code, calls),
+            ("message_refused", vec![2])
+        );
     }
 }

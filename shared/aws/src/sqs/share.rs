@@ -1,4 +1,5 @@
-//! What this process has in hand, and of whom. Other processes' hands are not known: between them SQS's own fair queues divide.
+//! What this process has in hand, and of whom. Other processes' hands are not known: between them
+//! SQS's own fair queues divide.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -7,8 +8,8 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::task::Lane;
 use fluxgate_core::time::Timestamp;
 
-/// Jobs of one tenant that one lane hands out at once, so that a tenant whose receiver never answers does not use up a process
-/// that works for all.
+/// Jobs of one tenant that one lane hands out at once, so that a tenant whose receiver never
+/// answers does not use up a process that works for all.
 const TENANT_IN_HAND_MAX: usize = 48;
 
 /// Receipt handle → end of its lease.
@@ -19,7 +20,14 @@ pub(super) struct Shares(Mutex<HashMap<(Lane, TenantId), Hand>>);
 
 impl Shares {
     /// Notes a lease until its end. False, and nothing is noted, when the tenant has its share.
-    pub(super) fn take(&self, lane: Lane, tenant: &TenantId, handle: &str, now: Timestamp, until: Timestamp) -> bool {
+    pub(super) fn take(
+        &self,
+        lane: Lane,
+        tenant: &TenantId,
+        handle: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> bool {
         let mut hands = self.lock();
         let hand = hands.entry((lane, tenant.clone())).or_default();
         hand.retain(|_, end| *end > now);
@@ -31,9 +39,18 @@ impl Shares {
     }
 
     /// True while the lease is in hand, as far as this process knows.
-    pub(super) fn holds(&self, lane: Lane, tenant: &TenantId, handle: &str, now: Timestamp) -> bool {
+    pub(super) fn holds(
+        &self,
+        lane: Lane,
+        tenant: &TenantId,
+        handle: &str,
+        now: Timestamp,
+    ) -> bool {
         let hands = self.lock();
-        hands.get(&(lane, tenant.clone())).and_then(|hand| hand.get(handle)).is_some_and(|end| *end > now)
+        hands
+            .get(&(lane, tenant.clone()))
+            .and_then(|hand| hand.get(handle))
+            .is_some_and(|end| *end > now)
     }
 
     pub(super) fn release(&self, lane: Lane, tenant: &TenantId, handle: &str) {
@@ -48,7 +65,9 @@ impl Shares {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(Lane, TenantId), Hand>> {
-        self.0.lock().expect("no code panics while it holds the shares")
+        self.0
+            .lock()
+            .expect("no code panics while it holds the shares")
     }
 }
 

@@ -15,7 +15,11 @@ const DENIALS: [&str; 2] = ["AccessDenied", "ValidationError"];
 /// The code of a role that STS refuses to hand out.
 pub(super) const DENIED: &str = "role_denied";
 
-pub(super) fn failed(error: &SdkError<AssumeRoleError>, role: &AssumedRole, bounds: RoleBounds) -> Failed {
+pub(super) fn failed(
+    error: &SdkError<AssumeRoleError>,
+    role: &AssumedRole,
+    bounds: RoleBounds,
+) -> Failed {
     if !DENIALS.contains(&code(error)) {
         return unavailable(role, cause(error), bounds);
     }
@@ -39,7 +43,17 @@ pub(super) fn unreadable(role: &AssumedRole, bounds: RoleBounds) -> Failed {
 }
 
 fn unavailable(role: &AssumedRole, cause: String, bounds: RoleBounds) -> Failed {
-    let message = format!("role '{}' could not be assumed, since AWS STS did not answer; it is tried again", role.arn);
+    let message = format!(
+        "role '{}' could not be assumed, since AWS STS did not answer; it is tried again",
+        role.arn
+    );
     let pause_ms = bounds.unavailable_pause_ms;
-    Failed { code: "role_unavailable", message, cause, temporary: true, fault: Fault::Ours, pause_ms }
+    Failed {
+        code: "role_unavailable",
+        message,
+        cause,
+        temporary: true,
+        fault: Fault::Ours,
+        pause_ms,
+    }
 }

@@ -56,20 +56,33 @@ pub struct StsRoles {
 
 impl StsRoles {
     pub fn new(settings: &AwsSettings, clock: Arc<dyn Clock>, bounds: RoleBounds) -> Self {
-        let kept = Kept::new(bounds.roles_max, clock, |keys, now| remaining_ms(keys, now) > 0);
-        Self { settings: settings.clone(), client: OnceLock::new(), kept, bounds }
+        let kept = Kept::new(bounds.roles_max, clock, |keys, now| {
+            remaining_ms(keys, now) > 0
+        });
+        Self {
+            settings: settings.clone(),
+            client: OnceLock::new(),
+            kept,
+            bounds,
+        }
     }
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| self.settings.sts())
     }
 
-    /// Keys that act in the role. Kind `Unavailable`: code `role_denied` when STS refuses, with a text that tells the tenant what
-    /// to look at, or `role_unavailable` when it did not answer.
+    /// Keys that act in the role. Kind `Unavailable`: code `role_denied` when STS refuses, with a
+    /// text that tells the tenant what to look at, or `role_unavailable` when it did not answer.
     pub async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
         let name = format!("{}\n{}", role.arn, role.external_id);
         let fresh = |keys: &Credentials, now| remaining_ms(keys, now) > self.bounds.renew_early_ms;
-        self.kept.get(&name, fresh, self.assume(role, tenant, Some(&role.external_id))).await
+        self.kept
+            .get(
+                &name,
+                fresh,
+                self.assume(role, tenant, Some(&role.external_id)),
+            )
+            .await
     }
 
     async fn assume(
@@ -85,20 +98,36 @@ impl StsRoles {
             .role_session_name(session_name(tenant))
             .set_external_id(external_id.map(str::to_owned))
             .duration_seconds(self.bounds.session_s);
-        let assumed = Box::pin(assume.send()).await.map_err(|error| failure::failed(&error, role, self.bounds))?;
-        assumed.credentials.and_then(keys).ok_or_else(|| failure::unreadable(role, self.bounds))
+        let assumed = Box::pin(assume.send())
+            .await
+            .map_err(|error| failure::failed(&error, role, self.bounds))?;
+        assumed
+            .credentials
+            .and_then(keys)
+            .ok_or_else(|| failure::unreadable(role, self.bounds))
     }
 }
 
-/// What the tenant sees in its CloudTrail. STS takes 64 characters, and a tenant's id has 48 at most.
+/// What the tenant sees in its CloudTrail. STS takes 64 characters, and a tenant's id has 48 at
+/// most.
 fn session_name(tenant: &TenantId) -> String {
     format!("fluxgate-{tenant}")
 }
 
 fn keys(keys: aws_sdk_sts::types::Credentials) -> Option<Credentials> {
     let expires = SystemTime::try_from(keys.expiration).ok()?;
-    let (access_key, secret_key, token) = (keys.access_key_id, keys.secret_access_key, keys.session_token);
-    Some(Credentials::new(access_key, secret_key, Some(token), Some(expires), "assumed role"))
+    let (access_key, secret_key, token) = (
+        keys.access_key_id,
+        keys.secret_access_key,
+        keys.session_token,
+    );
+    Some(Credentials::new(
+        access_key,
+        secret_key,
+        Some(token),
+        Some(expires),
+        "assumed role",
+    ))
 }
 
 fn remaining_ms(keys: &Credentials, now: Timestamp) -> u64 {

@@ -10,11 +10,13 @@ use crate::kept::Failed;
 /// Well formed and nobody's.
 const ANOTHER_EXTERNAL_ID: &str = "fluxgate-probe-of-another-external-id";
 
-/// What STS answered to three tries. A role is set up rightly when the first is `Ok` and both others are `Ok(true)`.
+/// What STS answered to three tries. A role is set up rightly when the first is `Ok` and both
+/// others are `Ok(true)`.
 #[derive(Debug)]
 pub struct RoleProbe {
     pub with_external_id: Result<()>,
-    /// `Ok(false)`: anybody whom the trust policy names may use the role. An error: STS did not answer.
+    /// `Ok(false)`: anybody whom the trust policy names may use the role. An error: STS did not
+    /// answer.
     pub without_external_id_refused: Result<bool>,
     pub with_another_external_id_refused: Result<bool>,
 }

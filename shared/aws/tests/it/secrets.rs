@@ -1,4 +1,5 @@
-//! Secrets: kept for minutes, read again when they no longer work, and clear about what is wrong with them.
+//! Secrets: kept for minutes, read again when they no longer work, and clear about what is wrong
+//! with them.
 
 use std::sync::Arc;
 
@@ -15,7 +16,11 @@ fn name() -> SecretName {
 }
 
 fn secrets(server: &SecretsServer, clock: &HeldClock) -> SecretsManagerSecrets {
-    SecretsManagerSecrets::new(&server.settings(), Arc::new(clock.clone()), SecretBounds::default())
+    SecretsManagerSecrets::new(
+        &server.settings(),
+        Arc::new(clock.clone()),
+        SecretBounds::default(),
+    )
 }
 
 #[tokio::test]
@@ -48,7 +53,10 @@ async fn a_rotated_secret_is_known_as_soon_as_the_old_one_is_refused() {
     clock.pass_s(30);
 
     for _ in 0..10 {
-        assert_eq!(secrets.refresh_now(&name()).await.unwrap().expose(), "sk-second");
+        assert_eq!(
+            secrets.refresh_now(&name()).await.unwrap().expose(),
+            "sk-second"
+        );
     }
     assert_eq!(secrets.get(&name()).await.unwrap().expose(), "sk-second");
     assert_eq!(server.calls(), 2);
@@ -74,7 +82,11 @@ async fn an_old_value_serves_while_secrets_manager_is_down() {
 #[tokio::test]
 async fn what_is_wrong_with_a_secret_is_said_by_its_name_and_worth_a_later_try() {
     let cases = [
-        (Some(Kept::Denied), "secret_denied", "secretsmanager:GetSecretValue"),
+        (
+            Some(Kept::Denied),
+            "secret_denied",
+            "secretsmanager:GetSecretValue",
+        ),
         (Some(Kept::Locked), "secret_denied", "kms:Decrypt"),
         (Some(Kept::Text(" \n")), "secret_empty", "plain text"),
         (Some(Kept::Binary), "secret_empty", "plain text"),
@@ -89,9 +101,20 @@ async fn what_is_wrong_with_a_secret_is_said_by_its_name_and_worth_a_later_try()
 
         let error = secrets(&server, &clock).get(&name()).await.unwrap_err();
 
-        assert_eq!((error.kind, error.retry, error.code), (Kind::Unavailable, Retry::Later, code), "{error}");
-        assert!(error.message.contains(NAME) && error.message.contains(remedy), "{error}");
-        assert!(!error.with_causes().contains("own words"), "{}", error.with_causes());
+        assert_eq!(
+            (error.kind, error.retry, error.code),
+            (Kind::Unavailable, Retry::Later, code),
+            "{error}"
+        );
+        assert!(
+            error.message.contains(NAME) && error.message.contains(remedy),
+            "{error}"
+        );
+        assert!(
+            !error.with_causes().contains("own words"),
+            "{}",
+            error.with_causes()
+        );
     }
 }
 
@@ -101,7 +124,10 @@ async fn a_secret_that_was_given_back_is_read_seconds_later() {
     let server = SecretsServer::start(NAME, Kept::Denied).await;
     let secrets = secrets(&server, &clock);
     for _ in 0..10 {
-        assert_eq!(secrets.get(&name()).await.unwrap_err().code, "secret_denied");
+        assert_eq!(
+            secrets.get(&name()).await.unwrap_err().code,
+            "secret_denied"
+        );
     }
     assert_eq!(server.calls(), 1);
 

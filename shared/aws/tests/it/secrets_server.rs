@@ -36,8 +36,13 @@ struct Shared {
 impl SecretsServer {
     pub(crate) async fn start(name: &str, kept: Kept) -> Self {
         let shared = Arc::new(Shared::default());
-        let router = Router::new().route("/", post(answer)).with_state(shared.clone());
-        let server = Self { serving: Serving::start(router).await, shared };
+        let router = Router::new()
+            .route("/", post(answer))
+            .with_state(shared.clone());
+        let server = Self {
+            serving: Serving::start(router).await,
+            shared,
+        };
         server.keep(name, kept);
         server
     }
@@ -47,7 +52,11 @@ impl SecretsServer {
     }
 
     pub(crate) fn keep(&self, name: &str, kept: Kept) {
-        self.shared.kept.lock().unwrap().insert(name.to_owned(), kept);
+        self.shared
+            .kept
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), kept);
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -55,16 +64,31 @@ impl SecretsServer {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: String,
+) -> (StatusCode, Json<Value>) {
     assert_eq!(headers["x-amz-target"], "secretsmanager.GetSecretValue");
     *shared.calls.lock().unwrap() += 1;
     let question: Value = serde_json::from_str(&body).unwrap();
     let name = question["SecretId"].as_str().unwrap();
     let kept = shared.kept.lock().unwrap().get(name).copied();
-    let refusal = |status, code: &str| (status, Json(json!({"__type": code, "Message": "AWS's own words"})));
+    let refusal = |status, code: &str| {
+        (
+            status,
+            Json(json!({"__type": code, "Message": "AWS's own words"})),
+        )
+    };
     match kept {
-        Some(Kept::Text(text)) => (StatusCode::OK, Json(json!({"Name": name, "SecretString": text}))),
-        Some(Kept::Binary) => (StatusCode::OK, Json(json!({"Name": name, "SecretBinary": "AAEC"}))),
+        Some(Kept::Text(text)) => (
+            StatusCode::OK,
+            Json(json!({"Name": name, "SecretString": text})),
+        ),
+        Some(Kept::Binary) => (
+            StatusCode::OK,
+            Json(json!({"Name": name, "SecretBinary": "AAEC"})),
+        ),
         Some(Kept::Denied) => refusal(StatusCode::BAD_REQUEST, "AccessDeniedException"),
         Some(Kept::Locked) => refusal(StatusCode::BAD_REQUEST, "DecryptionFailure"),
         Some(Kept::Down) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError"),

@@ -21,7 +21,11 @@ impl Serving {
 
     pub(crate) fn settings(&self) -> AwsSettings {
         let keys = Credentials::new("AKIDOWN", "own-secret", None, None, "test");
-        AwsSettings::new("eu-west-1", Some(format!("http://{}", self.addr)), SharedCredentialsProvider::new(keys))
+        AwsSettings::new(
+            "eu-west-1",
+            Some(format!("http://{}", self.addr)),
+            SharedCredentialsProvider::new(keys),
+        )
     }
 }
 

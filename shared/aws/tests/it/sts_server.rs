@@ -1,4 +1,5 @@
-//! An STS that refuses like AWS's: without the ExternalId that a role's trust policy demands there are no keys.
+//! An STS that refuses like AWS's: without the ExternalId that a role's trust policy demands there
+//! are no keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -38,8 +39,13 @@ impl StsServer {
             calls: Mutex::default(),
             down: Mutex::default(),
         });
-        let router = Router::new().route("/", post(answer)).with_state(shared.clone());
-        Self { serving: Serving::start(router).await, shared }
+        let router = Router::new()
+            .route("/", post(answer))
+            .with_state(shared.clone());
+        Self {
+            serving: Serving::start(router).await,
+            shared,
+        }
     }
 
     pub(crate) fn settings(&self) -> AwsSettings {
@@ -68,9 +74,16 @@ async fn answer(State(shared): State<Arc<Shared>>, Form(call): Form<Call>) -> (S
     }
     assert_eq!(call["Action"], "AssumeRole");
     let arn = &call["RoleArn"];
-    let trusted = shared.trusts.lock().unwrap().iter().any(|(trusted, demanded)| {
-        trusted == arn && demanded.is_none_or(|demanded| call.get("ExternalId").is_some_and(|id| id == demanded))
-    });
+    let trusted = shared
+        .trusts
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|(trusted, demanded)| {
+            trusted == arn
+                && demanded
+                    .is_none_or(|demanded| call.get("ExternalId").is_some_and(|id| id == demanded))
+        });
     if !trusted {
         return refusal(StatusCode::FORBIDDEN, "AccessDenied");
     }

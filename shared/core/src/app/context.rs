@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::base::bounds::Bounds;
 use crate::base::time::Timestamp;
-use crate::port::{AccountStore, Clock, DeliveryStore, EndpointStore, Entropy, Store, TaskStore, TenantStore};
+use crate::port::{
+    AccountStore, Clock, DeliveryStore, EndpointStore, Entropy, Store, TaskStore, TenantStore,
+};
 
 /// The ports of every role. A role keeps its own to itself.
 #[derive(Clone)]

@@ -32,12 +32,18 @@ impl Endpoints {
 
     /// Registers an endpoint, with a secret of its own.
     ///
-    /// Kind `Invalid`, naming the field, for an address that may not be called and an event that there is not; kind `Conflict` with
-    /// code `too_many_endpoints`.
+    /// Kind `Invalid`, naming the field, for an address that may not be called and an event that
+    /// there is not; kind `Conflict` with code `too_many_endpoints`.
     pub async fn create(&self, tenant: &TenantId, new: &NewEndpoint) -> Result<Endpoint> {
         let url = CallbackUrl::parse_new(&new.url).map_err(|error| error.field("url"))?;
-        self.guard.admit(Purpose::Callback, url.url()).map_err(|error| error.field("url"))?;
-        let event_types = new.event_types.iter().map(|text| event_type(text)).collect::<Result<_>>()?;
+        self.guard
+            .admit(Purpose::Callback, url.url())
+            .map_err(|error| error.field("url"))?;
+        let event_types = new
+            .event_types
+            .iter()
+            .map(|text| event_type(text))
+            .collect::<Result<_>>()?;
         let endpoints_max = self.context.bounds.endpoints_max;
         // The write decides; a tenant that is full is not worth a look-up.
         if self.context.endpoints().list(tenant).await?.len() >= endpoints_max {
@@ -58,7 +64,10 @@ impl Endpoints {
             enabled: true,
             created_at: now,
         };
-        self.context.endpoints().create(&endpoint, endpoints_max).await?;
+        self.context
+            .endpoints()
+            .create(&endpoint, endpoints_max)
+            .await?;
         Ok(endpoint)
     }
 
@@ -80,9 +89,15 @@ impl Endpoints {
 
 fn event_type(text: &str) -> Result<EventType> {
     let known = [EventType::TaskCompleted, EventType::TaskFailed];
-    known.into_iter().find(|event| event.as_str() == text).ok_or_else(|| {
-        let [completed, failed] = known.map(EventType::as_str);
-        let text = format!("'{}' is not an event type; there are {completed} and {failed}", echo(text));
-        Error::invalid("invalid_parameter", text).field("event_types")
-    })
+    known
+        .into_iter()
+        .find(|event| event.as_str() == text)
+        .ok_or_else(|| {
+            let [completed, failed] = known.map(EventType::as_str);
+            let text = format!(
+                "'{}' is not an event type; there are {completed} and {failed}",
+                echo(text)
+            );
+            Error::invalid("invalid_parameter", text).field("event_types")
+        })
 }

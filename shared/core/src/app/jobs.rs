@@ -1,4 +1,5 @@
-//! The queue as the roles use it: a job in hand is settled one way or another, whatever its work came to.
+//! The queue as the roles use it: a job in hand is settled one way or another, whatever its work
+//! came to.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ const PANIC_DELAY_MS: u64 = 60_000;
 /// Who works on jobs.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// Works on one job and settles its lease. An error is for the log: the job comes again when its lease runs out.
+    /// Works on one job and settles its lease. An error is for the log: the job comes again when
+    /// its lease runs out.
     async fn work(&self, lease: &Lease) -> Result<()>;
 
     /// Settles the lease of a job whose work panicked.
@@ -52,16 +54,25 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     pub(crate) fn new(context: &Context, queue: Arc<dyn Queue>) -> Self {
-        Self { context: context.clone(), queue }
+        Self {
+            context: context.clone(),
+            queue,
+        }
     }
 
     pub(crate) async fn receive(&self, lane: Lane, max: usize) -> Result<Vec<Lease>> {
-        self.queue.receive(lane, max, self.context.bounds.lease_ms).await
+        self.queue
+            .receive(lane, max, self.context.bounds.lease_ms)
+            .await
     }
 
     pub(crate) async fn send_at_once(&self, jobs: impl Iterator<Item = Job> + Send) -> Result<()> {
         let jobs: Vec<Delayed> = jobs.map(|job| Delayed { job, after_ms: 0 }).collect();
-        if jobs.is_empty() { Ok(()) } else { self.queue.send(&jobs).await }
+        if jobs.is_empty() {
+            Ok(())
+        } else {
+            self.queue.send(&jobs).await
+        }
     }
 
     pub(crate) async fn ack(&self, lease: &Lease) -> Result<()> {
@@ -80,11 +91,14 @@ impl Jobs {
     pub(crate) async fn settle(&self, lease: &Lease, outcome: Result<JobOutcome>) -> Result<()> {
         match outcome {
             Ok(JobOutcome::Done) => self.queue.ack(lease).await,
-            Ok(JobOutcome::AgainAfterMs(delay_ms)) => self.queue.again(lease, &lease.job, delay_ms).await,
+            Ok(JobOutcome::AgainAfterMs(delay_ms)) => {
+                self.queue.again(lease, &lease.job, delay_ms).await
+            }
             Err(error) if error.is(Reason::NoRecord) => self.queue.ack(lease).await,
             Err(error) => {
                 warn(lease, &error);
-                let delay_ms = self.jittered_ms(self.context.bounds.archive_retry.delay_ms(lease.failures));
+                let delay_ms =
+                    self.jittered_ms(self.context.bounds.archive_retry.delay_ms(lease.failures));
                 self.fail(lease, delay_ms, &error.to_string()).await
             }
         }
@@ -100,12 +114,22 @@ impl Jobs {
 
     /// Not this role's work, which is a defect of whoever handed it over.
     pub(crate) fn refuse(lease: &Lease) -> Result<()> {
-        let text = format!("a job of the {} lane came to a worker of another", lease.job.lane().as_str());
+        let text = format!(
+            "a job of the {} lane came to a worker of another",
+            lease.job.lane().as_str()
+        );
         Err(Error::internal("wrong_lane", text))
     }
 
     async fn fail(&self, lease: &Lease, delay_ms: u64, reason: &str) -> Result<()> {
-        self.queue.fail(lease, delay_ms, reason, self.context.bounds.job_failures_max).await
+        self.queue
+            .fail(
+                lease,
+                delay_ms,
+                reason,
+                self.context.bounds.job_failures_max,
+            )
+            .await
     }
 }
 

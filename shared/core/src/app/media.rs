@@ -1,5 +1,5 @@
-//! Pictures among the inputs: their addresses are named to be checked, files written inside the inputs handed to the provider's media
-//! store.
+//! Pictures among the inputs: their addresses are named to be checked, files written inside the
+//! inputs handed to the provider's media store.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,8 +13,8 @@ use crate::domain::provider::Model;
 use crate::domain::task::InputUpload;
 use crate::port::Purpose;
 
-/// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with kind `Invalid` or
-/// `TooLarge`, naming the field.
+/// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with
+/// kind `Invalid` or `TooLarge`, naming the field.
 pub(crate) fn files_in_one_form(
     bytes_max: usize,
     model: &Model,
@@ -22,9 +22,15 @@ pub(crate) fn files_in_one_form(
 ) -> Result<Map<String, Value>> {
     for name in model.media_fields() {
         for value in values_mut(inputs.get_mut(name)) {
-            let Some(text) = value.as_str().filter(|text| address(text).is_none()) else { continue };
+            let Some(text) = value.as_str().filter(|text| address(text).is_none()) else {
+                continue;
+            };
             let file = InputFile::read(text, bytes_max);
-            let file = if model.takes_pictures_alone(name) { file.and_then(InputFile::as_picture) } else { file };
+            let file = if model.takes_pictures_alone(name) {
+                file.and_then(InputFile::as_picture)
+            } else {
+                file
+            };
             let file = file.map_err(|error| error.field(name))?;
             *value = Value::String(file.data_uri());
         }
@@ -34,18 +40,34 @@ pub(crate) fn files_in_one_form(
 
 /// The addresses of pictures, each with its field. Asks nobody.
 pub(crate) fn media_addresses(model: &Model, inputs: &Map<String, Value>) -> Vec<Named> {
-    let fields = model.media_fields().flat_map(|name| texts(inputs.get(name)).map(move |text| (name, text)));
+    let fields = model
+        .media_fields()
+        .flat_map(|name| texts(inputs.get(name)).map(move |text| (name, text)));
     let named = |(name, text): (&str, &str)| {
-        Some(Named { field: name.to_owned(), purpose: Purpose::Input, url: address(text)? })
+        Some(Named {
+            field: name.to_owned(),
+            purpose: Purpose::Input,
+            url: address(text)?,
+        })
     };
     fields.filter_map(named).collect()
 }
 
-/// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it is.
-pub(crate) fn check_sizes(bytes_max: usize, model: &Model, inputs: &Map<String, Value>) -> Result<()> {
+/// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it
+/// is.
+pub(crate) fn check_sizes(
+    bytes_max: usize,
+    model: &Model,
+    inputs: &Map<String, Value>,
+) -> Result<()> {
     let media: Vec<&str> = model.media_fields().collect();
-    for (name, value) in inputs.iter().filter(|(name, _)| !media.contains(&name.as_str())) {
-        let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+    for (name, value) in inputs
+        .iter()
+        .filter(|(name, _)| !media.contains(&name.as_str()))
+    {
+        let bytes = value
+            .as_str()
+            .map_or_else(|| value.to_string().len(), str::len);
         if bytes > bytes_max {
             let text = format!("the parameter '{name}' holds {bytes} bytes; {bytes_max} are taken");
             return Err(Error::new(Kind::TooLarge, "parameter_too_large", text).field(name));
@@ -54,11 +76,15 @@ pub(crate) fn check_sizes(bytes_max: usize, model: &Model, inputs: &Map<String, 
     Ok(())
 }
 
-/// Puts the URLs of uploads where the files were, as in the POST that named them. What is left over is not replaced.
+/// Puts the URLs of uploads where the files were, as in the POST that named them. What is left over
+/// is not replaced.
 pub(crate) fn put_back(inputs: &mut Map<String, Value>, uploads: &[InputUpload]) {
     let mut by_field: BTreeMap<&str, VecDeque<&str>> = BTreeMap::new();
     for upload in uploads {
-        by_field.entry(&upload.field).or_default().push_back(&upload.url);
+        by_field
+            .entry(&upload.field)
+            .or_default()
+            .push_back(&upload.url);
     }
     for (field, mut urls) in by_field {
         for value in files_mut(inputs.get_mut(field)) {
@@ -78,15 +104,22 @@ pub(super) fn parse_inputs(inputs: &str) -> Value {
     serde_json::from_str(inputs).unwrap_or(Value::Null)
 }
 
-/// True when a stored input was replaced on its way to the provider, so that the provider's echo of it differs.
+/// True when a stored input was replaced on its way to the provider, so that the provider's echo of
+/// it differs.
 pub(crate) fn is_replaced(value: &Value) -> bool {
     texts(Some(value)).any(|text| text.starts_with("data:"))
 }
 
 /// An `http` or `https` URL. A file of megabytes is not read as one.
 fn address(text: &str) -> Option<Url> {
-    let is_http = text.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"));
-    is_http.then(|| Url::parse(text).ok()).flatten().filter(|url| matches!(url.scheme(), "http" | "https"))
+    let is_http = text
+        .trim_start()
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("http"));
+    is_http
+        .then(|| Url::parse(text).ok())
+        .flatten()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A value that is a list stands for what is in it.

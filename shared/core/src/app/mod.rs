@@ -1,5 +1,5 @@
-//! The use cases, a struct for each role that owns the ports of that role and no others. Each use case is safe to run twice and to
-//! lose anywhere.
+//! The use cases, a struct for each role that owns the ports of that role and no others. Each use
+//! case is safe to run twice and to lose anywhere.
 
 mod archiver;
 mod context;
@@ -29,8 +29,8 @@ pub use machine::Machine;
 pub use metering::{Exported, ExportedAll, Metering, UsageExport, UsageQuery};
 pub use notifier::Notifier;
 pub use operator::{
-    BooksFinding, Deletion, NewDestination, NewTenant, Operator, OperatorParts, PricesChange, PricesChanged,
-    PricesEdit, TenantChange, check_books, check_provider_account,
+    BooksFinding, Deletion, NewDestination, NewTenant, Operator, OperatorParts, PricesChange,
+    PricesChanged, PricesEdit, TenantChange, check_books, check_provider_account,
 };
 pub use receiver::Receiver;
 pub use sender::{Hooks, Sender};

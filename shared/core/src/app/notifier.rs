@@ -12,8 +12,8 @@ use crate::base::metric::count;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Job, Task};
 use crate::domain::webhook::{
-    Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, SignedHeaders, Target, bare_body, standard, standard_body,
-    v3,
+    Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, SignedHeaders, Target, bare_body,
+    standard, standard_body, v3,
 };
 use crate::port::{CallbackRequest, CallbackSender, Lease, Queue, SendOutcome};
 
@@ -28,7 +28,9 @@ pub struct Notifier {
 #[async_trait]
 impl Worker for Notifier {
     async fn work(&self, lease: &Lease) -> Result<()> {
-        let Job::Deliver { tenant, delivery } = &lease.job else { return Jobs::refuse(lease) };
+        let Job::Deliver { tenant, delivery } = &lease.job else {
+            return Jobs::refuse(lease);
+        };
         let outcome = self.deliver(tenant, delivery).await;
         self.jobs.settle(lease, outcome).await
     }
@@ -39,8 +41,18 @@ impl Worker for Notifier {
 }
 
 impl Notifier {
-    pub fn new(context: Context, queue: Arc<dyn Queue>, views: Views, callbacks: Arc<dyn CallbackSender>) -> Self {
-        Self { jobs: Jobs::new(&context, queue), context, views, callbacks }
+    pub fn new(
+        context: Context,
+        queue: Arc<dyn Queue>,
+        views: Views,
+        callbacks: Arc<dyn CallbackSender>,
+    ) -> Self {
+        Self {
+            jobs: Jobs::new(&context, queue),
+            context,
+            views,
+            callbacks,
+        }
     }
 
     /// Makes one attempt of a pending delivery; of any other it does nothing.
@@ -53,12 +65,18 @@ impl Notifier {
             Reach::Task => None,
             Reach::Endpoint(endpoint) => Some(*endpoint),
             Reach::Gone(state) => {
-                self.context.deliveries().update(&delivery.moved(state)).await?;
+                self.context
+                    .deliveries()
+                    .update(&delivery.moved(state))
+                    .await?;
                 return Ok(JobOutcome::Done);
             }
         };
         let Some(outgoing) = self.outgoing(&delivery, &task, endpoint.as_ref()).await? else {
-            self.context.deliveries().update(&delivery.moved(DeliveryState::Exhausted)).await?;
+            self.context
+                .deliveries()
+                .update(&delivery.moved(DeliveryState::Exhausted))
+                .await?;
             return Ok(JobOutcome::Done);
         };
         let started = self.context.now();
@@ -67,10 +85,13 @@ impl Notifier {
     }
 
     async fn endpoint_of(&self, delivery: &Delivery) -> Result<Reach> {
-        let Target::Endpoint(id) = &delivery.target else { return Ok(Reach::Task) };
+        let Target::Endpoint(id) = &delivery.target else {
+            return Ok(Reach::Task);
+        };
         let endpoints = &self.context.endpoints();
         let endpoint = match endpoints.get_eventual(&delivery.tenant, id).await {
-            // It may have been enabled a moment ago, and a held delivery waits for somebody to replay it.
+            // It may have been enabled a moment ago, and a held delivery waits for somebody to
+            // replay it.
             Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
             found => found,
         };
@@ -93,11 +114,18 @@ impl Notifier {
         let (url, headers, body) = match endpoint {
             Some(endpoint) => {
                 let body = standard_body(delivery.event, task, &prediction);
-                let headers = standard::sign(&endpoint.secrets, &delivery.message_id(), self.context.now(), &body)?;
+                let headers = standard::sign(
+                    &endpoint.secrets,
+                    &delivery.message_id(),
+                    self.context.now(),
+                    &body,
+                )?;
                 (endpoint.url.clone(), headers, body)
             }
             None => {
-                let Some(url) = task.callback.clone() else { return Ok(None) };
+                let Some(url) = task.callback.clone() else {
+                    return Ok(None);
+                };
                 let body = bare_body(&prediction);
                 let headers = self.sign_as_provider(delivery, &body).await?;
                 (url, headers, body)
@@ -109,17 +137,43 @@ impl Notifier {
     /// Every attempt says the same, byte for byte, unless its links would soon be dead.
     fn told_at(&self, delivery: &Delivery) -> Timestamp {
         let age_ms = self.context.now().since_ms(delivery.created_at);
-        if age_ms < self.context.bounds.presign_expires_ms / 2 { delivery.created_at } else { self.context.now() }
+        if age_ms < self.context.bounds.presign_expires_ms / 2 {
+            delivery.created_at
+        } else {
+            self.context.now()
+        }
     }
 
     async fn sign_as_provider(&self, delivery: &Delivery, body: &[u8]) -> Result<SignedHeaders> {
-        let secret = self.context.tenants().get_eventual(&delivery.tenant).await?.webhook_secret;
-        Ok(v3::sign(&secret, &delivery.message_id(), self.context.now(), body))
+        let secret = self
+            .context
+            .tenants()
+            .get_eventual(&delivery.tenant)
+            .await?
+            .webhook_secret;
+        Ok(v3::sign(
+            &secret,
+            &delivery.message_id(),
+            self.context.now(),
+            body,
+        ))
     }
 
-    fn request(&self, delivery: &Delivery, url: CallbackUrl, headers: SignedHeaders, body: Vec<u8>) -> CallbackRequest {
+    fn request(
+        &self,
+        delivery: &Delivery,
+        url: CallbackUrl,
+        headers: SignedHeaders,
+        body: Vec<u8>,
+    ) -> CallbackRequest {
         let tenant = delivery.tenant.clone();
-        CallbackRequest { tenant, url, headers, body, timeout_ms: self.context.bounds.callback_timeout_ms }
+        CallbackRequest {
+            tenant,
+            url,
+            headers,
+            body,
+            timeout_ms: self.context.bounds.callback_timeout_ms,
+        }
     }
 
     async fn conclude(
@@ -131,28 +185,54 @@ impl Notifier {
     ) -> Result<JobOutcome> {
         let attempt = attempt(outcome, started, self.context.now());
         let (state, after) = match outcome {
-            SendOutcome::Answered { status: 200..=299, .. } => (DeliveryState::Delivered, JobOutcome::Done),
+            SendOutcome::Answered {
+                status: 200..=299, ..
+            } => (DeliveryState::Delivered, JobOutcome::Done),
             SendOutcome::Answered { status: 410, .. } => {
-                let state = if endpoint.is_some() { DeliveryState::Held } else { DeliveryState::Exhausted };
+                let state = if endpoint.is_some() {
+                    DeliveryState::Held
+                } else {
+                    DeliveryState::Exhausted
+                };
                 self.disable(endpoint).await?;
                 (state, JobOutcome::Done)
             }
             other => self.next_try(delivery, other),
         };
-        self.context.deliveries().update(&delivery.attempted(attempt, state)).await?;
-        count!("CallbackAttempts", outcome = if state == DeliveryState::Delivered { "delivered" } else { "failed" });
+        self.context
+            .deliveries()
+            .update(&delivery.attempted(attempt, state))
+            .await?;
+        count!(
+            "CallbackAttempts",
+            outcome = if state == DeliveryState::Delivered {
+                "delivered"
+            } else {
+                "failed"
+            }
+        );
         Ok(after)
     }
 
     /// 410 Gone: the receiver wants no more of these.
     async fn disable(&self, endpoint: Option<Endpoint>) -> Result<()> {
-        let Some(endpoint) = endpoint else { return Ok(()) };
+        let Some(endpoint) = endpoint else {
+            return Ok(());
+        };
         tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, "an endpoint answered 410 and was disabled");
-        self.context.endpoints().disable(&endpoint.tenant, &endpoint.id).await
+        self.context
+            .endpoints()
+            .disable(&endpoint.tenant, &endpoint.id)
+            .await
     }
 
     fn next_try(&self, delivery: &Delivery, outcome: &SendOutcome) -> (DeliveryState, JobOutcome) {
-        let Some(delay_ms) = self.context.bounds.callback_schedule_ms.get(delivery.attempts.len()) else {
+        let Some(delay_ms) = self
+            .context
+            .bounds
+            .callback_schedule_ms
+            .get(delivery.attempts.len())
+        else {
             return (DeliveryState::Exhausted, JobOutcome::Done);
         };
         let asked_ms = match outcome {
@@ -175,9 +255,19 @@ enum Reach {
 
 fn attempt(outcome: &SendOutcome, at: Timestamp, now: Timestamp) -> Attempt {
     let (status, error) = match outcome {
-        SendOutcome::Answered { status, .. } if (200..300).contains(status) => (Some(*status), None),
-        SendOutcome::Answered { status, .. } => (Some(*status), Some(format!("the receiver answered {status}"))),
+        SendOutcome::Answered { status, .. } if (200..300).contains(status) => {
+            (Some(*status), None)
+        }
+        SendOutcome::Answered { status, .. } => (
+            Some(*status),
+            Some(format!("the receiver answered {status}")),
+        ),
         SendOutcome::Failed { reason } => (None, Some(reason.clone())),
     };
-    Attempt { at, duration_ms: now.since_ms(at), status, error }
+    Attempt {
+        at,
+        duration_ms: now.since_ms(at),
+        status,
+        error,
+    }
 }

@@ -20,8 +20,17 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    pub fn new(machine: Machine, secrets: Arc<dyn WebhookSecrets>, capability: CapabilityKey) -> Self {
-        Self { context: machine.context.clone(), machine, secrets, capability }
+    pub fn new(
+        machine: Machine,
+        secrets: Arc<dyn WebhookSecrets>,
+        capability: CapabilityKey,
+    ) -> Self {
+        Self {
+            context: machine.context.clone(),
+            machine,
+            secrets,
+            capability,
+        }
     }
 
     /// Whether a webhook's path was given out for this task.
@@ -41,32 +50,39 @@ impl Receiver {
     ) -> Result<()> {
         let secret = self.secrets.webhook_secret().await?;
         let signed = SignedHeaders::read(header);
-        let signed = signed.and_then(|headers| v3::verify(&secret, &headers, self.context.now(), body));
+        let signed =
+            signed.and_then(|headers| v3::verify(&secret, &headers, self.context.now(), body));
         if signed.is_err() {
             // The path was ours: most likely the provider signs with another secret than it tells.
             tracing::warn!(task.id = %task, tenant.id = %tenant, "a webhook with a bad signature was refused; the poll will find out");
         }
         signed?;
-        self.apply_signal(tenant, task, run(body)?.signal(Via::Webhook)).await
+        self.apply_signal(tenant, task, run(body)?.signal(Via::Webhook))
+            .await
     }
 
     /// Applies what a checked webhook says.
     pub async fn apply_signal(&self, tenant: &TenantId, id: &TaskId, news: Signal) -> Result<()> {
-        // What is over stays over, whose run it is stays so, and any other change of a late one is a conflict.
+        // What is over stays over, whose run it is stays so, and any other change of a late one is
+        // a conflict.
         let task = self.context.tasks().get_eventual(tenant, id).await?;
         match self.machine.signal(task.clone(), news.clone()).await {
             // An equal task was given this run by the provider's list; the operator shall know.
             Err(error) if error.is(Reason::RunClaimed) => {
-                self.machine.note_rejection(&task, Rejection::OtherRun, &news, self.context.now()).await
+                self.machine
+                    .note_rejection(&task, Rejection::OtherRun, &news, self.context.now())
+                    .await
             }
             outcome => outcome.map(drop),
         }
     }
 }
 
-/// Signed or not, what is no prediction is the sender's fault, and sending it again would change nothing.
+/// Signed or not, what is no prediction is the sender's fault, and sending it again would change
+/// nothing.
 fn run(body: &[u8]) -> Result<ProviderRun> {
     let value = json::value(body, JsonBounds::DOCUMENT)?;
-    ProviderRun::from_json(&value)
-        .map_err(|error| Error::invalid("webhook_unreadable", "the webhook's body is no prediction").source(error))
+    ProviderRun::from_json(&value).map_err(|error| {
+        Error::invalid("webhook_unreadable", "the webhook's body is no prediction").source(error)
+    })
 }

@@ -8,7 +8,8 @@ use crate::port::TaskStore;
 
 /// Tasks read at once.
 const PAGE: usize = 1_000;
-/// Ids sort by the clock of who made them: a task that is a little older than the month may lie among its first.
+/// Ids sort by the clock of who made them: a task that is a little older than the month may lie
+/// among its first.
 const CLOCKS_APART_MAX_MS: i64 = 3_600_000;
 
 /// Reads the month's tasks once, newest first, while they go on.
@@ -18,7 +19,9 @@ pub async fn tally(tasks: &dyn TaskStore, tenant: &TenantId, count: &Count) -> R
         let page = tasks.list(tenant, before.as_ref(), PAGE).await?;
         page.iter().for_each(|task| tally.add(task));
         match page.last() {
-            Some(last) if last.created_at.0 >= count.since.0 - CLOCKS_APART_MAX_MS => before = Some(last.id.clone()),
+            Some(last) if last.created_at.0 >= count.since.0 - CLOCKS_APART_MAX_MS => {
+                before = Some(last.id.clone())
+            }
             _ => return Ok(tally),
         }
     }

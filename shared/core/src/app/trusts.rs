@@ -22,7 +22,8 @@ impl Trusts {
         self.tenants.trusting(issuer).await
     }
 
-    /// Kind `NotFound` when there is none. May be a moment late about changes, never about whether there is such a tenant.
+    /// Kind `NotFound` when there is none. May be a moment late about changes, never about whether
+    /// there is such a tenant.
     pub async fn tenant(&self, id: &TenantId) -> Result<Tenant> {
         self.tenants.get_eventual(id).await
     }

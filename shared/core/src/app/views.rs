@@ -17,8 +17,8 @@ const LINK_STEP_MS: i64 = 3_600_000;
 pub enum OutputLinks {
     /// Signed by the bucket's own keys: for keys that outlive the link.
     Presigned(Arc<dyn LinkSigner>),
-    /// Signed by Fluxgate and redeemed at its own address for a fresh presigned URL: where the bucket's keys are a role's, whose
-    /// presigned URLs die with its session.
+    /// Signed by Fluxgate and redeemed at its own address for a fresh presigned URL: where the
+    /// bucket's keys are a role's, whose presigned URLs die with its session.
     Relayed(CapabilityKey),
 }
 
@@ -33,7 +33,11 @@ pub struct Views {
 impl Views {
     /// `base_url` is where tenants reach the API.
     pub fn new(context: Context, base_url: BaseUrl, links: OutputLinks) -> Self {
-        Self { context, base_url: Arc::new(base_url), links }
+        Self {
+            context,
+            base_url: Arc::new(base_url),
+            links,
+        }
     }
 
     pub(crate) fn base_url(&self) -> &BaseUrl {
@@ -42,15 +46,23 @@ impl Views {
 
     /// The same at each asking, its links valid from this moment on.
     pub(crate) async fn view_of(&self, task: &Task, from: Timestamp) -> Result<Prediction> {
-        let links = if task.state == State::Completed { self.output_links(task, from).await? } else { Vec::new() };
+        let links = if task.state == State::Completed {
+            self.output_links(task, from).await?
+        } else {
+            Vec::new()
+        };
         Ok(Prediction::of(task, links, self.base_url.as_str()))
     }
 
-    /// What downloads each output, in order: those that are with the provider alone by its own links.
+    /// What downloads each output, in order: those that are with the provider alone by its own
+    /// links.
     async fn output_links(&self, task: &Task, from: Timestamp) -> Result<Vec<String>> {
         let mut presigned = match &self.links {
             OutputLinks::Presigned(signer) if !task.outputs.is_empty() => {
-                let terms = LinkTerms { from: Some(from), ..LinkTerms::get(self.context.bounds.presign_expires_ms) };
+                let terms = LinkTerms {
+                    from: Some(from),
+                    ..LinkTerms::get(self.context.bounds.presign_expires_ms)
+                };
                 presigned(&self.context, &**signer, task, &task.outputs, terms).await?
             }
             OutputLinks::Presigned(_) | OutputLinks::Relayed(_) => Vec::new(),
@@ -59,14 +71,17 @@ impl Views {
         let link = |(n, produced)| match (produced, &self.links) {
             (Produced::AtProvider(link), _) => Some(link.url.clone()),
             (Produced::Archived(_), OutputLinks::Presigned(_)) => presigned.next(),
-            (Produced::Archived(_), OutputLinks::Relayed(key)) => Some(self.relayed(key, task, n, from)),
+            (Produced::Archived(_), OutputLinks::Relayed(key)) => {
+                Some(self.relayed(key, task, n, from))
+            }
         };
         Ok(task.produced().enumerate().filter_map(link).collect())
     }
 
     /// The same within an hour, so that it can be cached.
     fn relayed(&self, key: &CapabilityKey, task: &Task, n: usize, from: Timestamp) -> String {
-        let expires = from.plus_ms(self.context.bounds.presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
+        let expires =
+            from.plus_ms(self.context.bounds.presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
         let path = key.output_path(&task.tenant, &task.id, n, Timestamp(expires));
         format!("{}{path}", self.base_url.as_str())
     }
@@ -80,10 +95,18 @@ pub(crate) async fn presigned(
     outputs: &[Output],
     terms: LinkTerms,
 ) -> Result<Vec<String>> {
-    let destination = context.tenants().get_eventual(&task.tenant).await?.destination;
+    let destination = context
+        .tenants()
+        .get_eventual(&task.tenant)
+        .await?
+        .destination;
     let mut links = Vec::with_capacity(outputs.len());
     for output in outputs {
-        links.push(signer.presign(&task.tenant, &destination, output, terms).await?);
+        links.push(
+            signer
+                .presign(&task.tenant, &destination, output, terms)
+                .await?,
+        );
     }
     Ok(links)
 }

@@ -19,7 +19,11 @@ pub struct Workers {
 
 impl Workers {
     pub fn new(watcher: Watcher, archiver: Archiver, notifier: Notifier) -> Arc<Self> {
-        Arc::new(Self { watcher, archiver, notifier })
+        Arc::new(Self {
+            watcher,
+            archiver,
+            notifier,
+        })
     }
 
     /// Up to `max` due jobs of a lane, in hand.

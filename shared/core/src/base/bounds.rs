@@ -12,7 +12,8 @@ pub struct DenialTerms {
     pub span_ms: u64,
 }
 
-/// The limits of one installation. The defaults are what `--help` and `shared/docs/guides/settings.md` state.
+/// The limits of one installation. The defaults are what `--help` and
+/// `shared/docs/guides/settings.md` state.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// A request body of the tenant API other than an upload.
@@ -36,13 +37,15 @@ pub struct Bounds {
     pub output_bytes_max: u64,
     /// Outputs of one run.
     pub outputs_max: usize,
-    /// The outputs of one run as the provider names them, together: URLs, or the outputs themselves as `data:` URIs.
+    /// The outputs of one run as the provider names them, together: URLs, or the outputs themselves
+    /// as `data:` URIs.
     pub sources_bytes_max: usize,
     /// Fetching one output, whole.
     pub output_timeout_ms: u64,
     /// One submit POST; after it the answer is ambiguous.
     pub submit_timeout_ms: u64,
-    /// How long the pictures of a submit may take to be uploaded before its POST. It leaves after that, or not at all.
+    /// How long the pictures of a submit may take to be uploaded before its POST. It leaves after
+    /// that, or not at all.
     pub uploads_max_ms: u64,
     /// Any other call to the provider.
     pub provider_timeout_ms: u64,
@@ -50,7 +53,8 @@ pub struct Bounds {
     pub admitted_max_ms: u64,
     /// How long a task may wait in the fair queue for the provider's account.
     pub fair_queue_max_ms: u64,
-    /// How long an ambiguous submit may stay unresolved, when the provider's list cannot tell either.
+    /// How long an ambiguous submit may stay unresolved, when the provider's list cannot tell
+    /// either.
     pub unknown_max_ms: u64,
     /// When the provider's list has denied an ambiguous submit often and long enough.
     pub denial: DenialTerms,
@@ -62,13 +66,15 @@ pub struct Bounds {
     pub archive_grace_ms: u64,
     /// How long a copy that a tenant asked for again is tried; then it may ask once more.
     pub archive_again_ms: u64,
-    /// How long links to outputs may be dead although the provider, asked again, goes on naming such.
+    /// How long links to outputs may be dead although the provider, asked again, goes on naming
+    /// such.
     pub dead_link_max_ms: u64,
     /// How long the provider keeps outputs, from the end of their run.
     pub outputs_kept_ms: u64,
     /// After this long in `archiving` the archive job is sent again.
     pub archive_stall_ms: u64,
-    /// The watch while a run goes on. Slow when a webhook is expected, quick when polling is the only way.
+    /// The watch while a run goes on. Slow when a webhook is expected, quick when polling is the
+    /// only way.
     pub watch: Growing,
     /// A wake after a deferred or ambiguous submit.
     pub wake: Growing,
@@ -108,7 +114,10 @@ impl Default for Bounds {
             body_bytes_max: 16 * MIB,
             tenant_in_flight_bytes_max: 64 * MIB,
             in_flight_bytes_max: 256 * MIB,
-            request_rate: Rate { per_second: 100, burst: 1_000 },
+            request_rate: Rate {
+                per_second: 100,
+                burst: 1_000,
+            },
             input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
             addresses_max: 64,
@@ -124,7 +133,10 @@ impl Default for Bounds {
             admitted_max_ms: HOUR_MS,
             fair_queue_max_ms: DAY_MS,
             unknown_max_ms: HOUR_MS,
-            denial: DenialTerms { denials_min: 4, span_ms: 3 * MINUTE_MS },
+            denial: DenialTerms {
+                denials_min: 4,
+                span_ms: 3 * MINUTE_MS,
+            },
             run_max_ms: 6 * HOUR_MS,
             archive_max_ms: DAY_MS,
             archive_grace_ms: HOUR_MS,
@@ -132,9 +144,18 @@ impl Default for Bounds {
             dead_link_max_ms: 5 * MINUTE_MS,
             outputs_kept_ms: 7 * DAY_MS,
             archive_stall_ms: 5 * MINUTE_MS,
-            watch: Growing { first_ms: 15 * SECOND_MS, max_ms: 5 * MINUTE_MS },
-            wake: Growing { first_ms: SECOND_MS, max_ms: MINUTE_MS },
-            archive_retry: Growing { first_ms: SECOND_MS, max_ms: 5 * MINUTE_MS },
+            watch: Growing {
+                first_ms: 15 * SECOND_MS,
+                max_ms: 5 * MINUTE_MS,
+            },
+            wake: Growing {
+                first_ms: SECOND_MS,
+                max_ms: MINUTE_MS,
+            },
+            archive_retry: Growing {
+                first_ms: SECOND_MS,
+                max_ms: 5 * MINUTE_MS,
+            },
             callback_timeout_ms: 15 * SECOND_MS,
             callback_schedule_ms: crate::base::retry::CALLBACK_SCHEDULE_MS.to_vec(),
             retry_after_max_ms: HOUR_MS,
@@ -150,18 +171,28 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Without a public URL no webhook will come, so the watch is the only way and looks more often.
+    /// Without a public URL no webhook will come, so the watch is the only way and looks more
+    /// often.
     #[must_use]
     pub fn polling_only(mut self) -> Self {
-        self.watch = Growing { first_ms: SECOND_MS, max_ms: 15 * SECOND_MS };
+        self.watch = Growing {
+            first_ms: SECOND_MS,
+            max_ms: 15 * SECOND_MS,
+        };
         self
     }
 
     /// How long a task may live while everything runs.
     pub fn task_life_ms(&self) -> u64 {
         let archiving_ms = self.archive_max_ms.saturating_add(self.archive_grace_ms);
-        [self.fair_queue_max_ms, self.admitted_max_ms, self.unknown_max_ms, self.run_max_ms, archiving_ms]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        [
+            self.fair_queue_max_ms,
+            self.admitted_max_ms,
+            self.unknown_max_ms,
+            self.run_max_ms,
+            archiving_ms,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 }

@@ -11,7 +11,10 @@ pub struct Counted {
 
 /// The noun is given in the singular, and takes an `s`.
 pub fn counted(number: usize, noun: &'static str) -> Counted {
-    Counted { number: number as u64, noun }
+    Counted {
+        number: number as u64,
+        noun,
+    }
 }
 
 impl fmt::Display for Counted {
@@ -27,6 +30,9 @@ mod tests {
 
     #[test]
     fn one_is_singular_and_all_else_is_plural() {
-        assert_eq!([0, 1, 2].map(|number| counted(number, "task").to_string()), ["0 tasks", "1 task", "2 tasks"]);
+        assert_eq!(
+            [0, 1, 2].map(|number| counted(number, "task").to_string()),
+            ["0 tasks", "1 task", "2 tasks"]
+        );
     }
 }

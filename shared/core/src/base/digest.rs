@@ -34,8 +34,8 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
     running.finish()
 }
 
-/// Adds a JSON value to a digest: objects by sorted key, every part prefixed with its kind and length, so that two values
-/// digest alike only when they are equal.
+/// Adds a JSON value to a digest: objects by sorted key, every part prefixed with its kind and
+/// length, so that two values digest alike only when they are equal.
 pub fn update_json(running: &mut RunningSha256, value: &Value) {
     match value {
         Value::Object(map) => {
@@ -75,7 +75,10 @@ mod tests {
 
     #[test]
     fn equal_json_digests_alike_and_different_json_does_not() {
-        assert_eq!(of(&json!({"a": 1, "b": [true]})), of(&serde_json::from_str(r#"{"b":[true],"a":1}"#).unwrap()));
+        assert_eq!(
+            of(&json!({"a": 1, "b": [true]})),
+            of(&serde_json::from_str(r#"{"b":[true],"a":1}"#).unwrap())
+        );
         assert_ne!(of(&json!({"a": "1"})), of(&json!({"a": 1})));
         assert_ne!(of(&json!(["ab", "c"])), of(&json!(["a", "bc"])));
     }

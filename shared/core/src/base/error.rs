@@ -1,4 +1,5 @@
-//! The one error of Fluxgate: what went wrong, what the caller does next, and what the reader can do about it.
+//! The one error of Fluxgate: what went wrong, what the caller does next, and what the reader can
+//! do about it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -39,7 +40,8 @@ pub enum Kind {
     Internal,
 }
 
-/// What a caller within Fluxgate goes by where the kind does not tell enough. Codes and texts are for those outside.
+/// What a caller within Fluxgate goes by where the kind does not tell enough. Codes and texts are
+/// for those outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The stored version is not the one that the change was made from.
@@ -80,7 +82,8 @@ pub struct Error {
     pub retry: Retry,
     /// Stable, snake case, part of the API.
     pub code: &'static str,
-    /// Lower case, no full stop; names the subject and the remedy. Shown to callers, so it holds no secret.
+    /// Lower case, no full stop; names the subject and the remedy. Shown to callers, so it holds no
+    /// secret.
     pub message: String,
     /// The input field at fault, when there is one.
     pub field: Option<String>,
@@ -96,7 +99,16 @@ impl Error {
             Kind::Busy | Kind::Unavailable | Kind::Conflict => Retry::Later,
             _ => Retry::Never,
         };
-        Self { kind, retry, code, message: message.into(), field: None, fault: Fault::Ours, reason: None, source: None }
+        Self {
+            kind,
+            retry,
+            code,
+            message: message.into(),
+            field: None,
+            fault: Fault::Ours,
+            reason: None,
+            source: None,
+        }
     }
 
     pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
@@ -170,6 +182,8 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

@@ -72,7 +72,8 @@ text_id!(
 );
 
 text_id!(
-    /// One run. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the provider's ids look the same.
+    /// One run. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the provider's
+    /// ids look the same.
     TaskId,
     "a task id",
     is_hex32,
@@ -113,7 +114,8 @@ text_id!(
 );
 
 text_id!(
-    /// One event on its way to one place: the task's id and the number of the delivery among the task's.
+    /// One event on its way to one place: the task's id and the number of the delivery among the
+    /// task's.
     DeliveryId,
     "a delivery id",
     |text| text.split_once('-').is_some_and(|(task, n)| is_hex32(task) && is_delivery_number(n)),
@@ -124,15 +126,19 @@ impl DeliveryId {
     /// How many deliveries a task can have.
     pub const NUMBERS_MAX: usize = 10_000;
 
-    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries. `n` is below
-    /// [`Self::NUMBERS_MAX`].
+    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries.
+    /// `n` is below [`Self::NUMBERS_MAX`].
     pub fn of(task: &TaskId, n: usize) -> Self {
         Self(format!("{task}-{n:02}"))
     }
 
     /// Its number among the task's. Ids sort by it only below 100.
     pub fn number(&self) -> usize {
-        self.0.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or_default()
+        self.0
+            .rsplit('-')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or_default()
     }
 
     /// The task that the event is about.
@@ -174,7 +180,10 @@ fn is_delivery_number(n: &str) -> bool {
 }
 
 fn is_hex32(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    text.len() == 32
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// What an `Idempotency-Key` header may hold: 1 to 255 printable ASCII characters.
@@ -183,12 +192,16 @@ pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|b| (0x20..0x7f).contains(&b));
+        let valid =
+            (1..=255).contains(&text.len()) && text.bytes().all(|b| (0x20..0x7f).contains(&b));
         if valid {
             return Ok(Self(text.to_owned()));
         }
-        Err(Error::invalid("invalid_idempotency_key", "Idempotency-Key must be 1 to 255 printable ASCII characters")
-            .field("Idempotency-Key"))
+        Err(Error::invalid(
+            "invalid_idempotency_key",
+            "Idempotency-Key must be 1 to 255 printable ASCII characters",
+        )
+        .field("Idempotency-Key"))
     }
 
     pub fn as_str(&self) -> &str {
@@ -202,7 +215,17 @@ mod tests {
 
     #[test]
     fn a_tenant_id_that_could_escape_a_path_or_a_bucket_name_is_refused() {
-        for text in ["", "-a", "a-", "A", "a/b", "..", "a b", "é", &"a".repeat(49)] {
+        for text in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "a/b",
+            "..",
+            "a b",
+            "é",
+            &"a".repeat(49),
+        ] {
             assert!(TenantId::parse(text).is_err(), "{text:?}");
         }
         assert!(TenantId::parse("acme-2").is_ok());
@@ -220,7 +243,11 @@ mod tests {
             assert!(ids.insert(id));
         }
 
-        assert_eq!(DeliveryId::of(&task, 7).as_str(), format!("{task}-07"), "as it always was");
+        assert_eq!(
+            DeliveryId::of(&task, 7).as_str(),
+            format!("{task}-07"),
+            "as it always was"
+        );
         for n in ["", "7", "007", "0100", "10000", "-1", "x1"] {
             assert!(DeliveryId::parse(&format!("{task}-{n}")).is_err(), "{n:?}");
         }

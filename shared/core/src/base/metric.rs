@@ -1,6 +1,8 @@
-//! What is counted, as `tracing` events of one target: whoever runs the flows subscribes, adds up and publishes.
+//! What is counted, as `tracing` events of one target: whoever runs the flows subscribes, adds up
+//! and publishes.
 
-/// The target of every metric's event. Its fields are `name`, `value`, `unit` and at most one of `via`, `outcome`, `reason`.
+/// The target of every metric's event. Its fields are `name`, `value`, `unit` and at most one of
+/// `via`, `outcome`, `reason`.
 pub const TARGET: &str = "fluxgate.metric";
 
 /// Counts one of something, or adds a value to it.

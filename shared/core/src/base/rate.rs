@@ -44,7 +44,8 @@ pub struct RateDecision {
 }
 
 impl TokenBucket {
-    /// Takes one out. A refusal takes nothing, and a clock that jumps back empties the bucket at worst.
+    /// Takes one out. A refusal takes nothing, and a clock that jumps back empties the bucket at
+    /// worst.
     pub fn take(&mut self, rate: Rate, now: Timestamp) -> RateDecision {
         let (interval, capacity) = (rate.interval_us(), rate.capacity_us());
         let now = now.0.saturating_mul(1_000);
@@ -65,7 +66,11 @@ impl TokenBucket {
 impl RateDecision {
     fn of(missing_us: i64, rate: Rate) -> Self {
         let left = (rate.capacity_us() - missing_us) / rate.interval_us();
-        Self { refused_ms: None, remaining: u32::try_from(left).unwrap_or(0), reset_s: seconds(missing_us) }
+        Self {
+            refused_ms: None,
+            remaining: u32::try_from(left).unwrap_or(0),
+            reset_s: seconds(missing_us),
+        }
     }
 }
 
@@ -77,28 +82,54 @@ fn seconds(us: i64) -> u64 {
 mod tests {
     use super::*;
 
-    const RATE: Rate = Rate { per_second: 10, burst: 5 };
+    const RATE: Rate = Rate {
+        per_second: 10,
+        burst: 5,
+    };
 
     fn let_through(bucket: &mut TokenBucket, now_ms: impl IntoIterator<Item = i64>) -> usize {
-        now_ms.into_iter().filter(|now| bucket.take(RATE, Timestamp(*now)).refused_ms.is_none()).count()
+        now_ms
+            .into_iter()
+            .filter(|now| bucket.take(RATE, Timestamp(*now)).refused_ms.is_none())
+            .count()
     }
 
     #[test]
     fn a_burst_comes_at_once_and_then_the_rate() {
         let mut bucket = TokenBucket::default();
 
-        assert_eq!(let_through(&mut bucket, std::iter::repeat_n(1_000_000, 20)), 5);
-        assert_eq!(let_through(&mut bucket, (1_000_001..=1_001_000).step_by(1)), 10);
+        assert_eq!(
+            let_through(&mut bucket, std::iter::repeat_n(1_000_000, 20)),
+            5
+        );
+        assert_eq!(
+            let_through(&mut bucket, (1_000_001..=1_001_000).step_by(1)),
+            10
+        );
     }
 
     #[test]
     fn what_is_left_and_when_to_come_again_are_told() {
         let mut bucket = TokenBucket::default();
 
-        assert_eq!(bucket.take(RATE, Timestamp(0)), RateDecision { refused_ms: None, remaining: 4, reset_s: 1 });
+        assert_eq!(
+            bucket.take(RATE, Timestamp(0)),
+            RateDecision {
+                refused_ms: None,
+                remaining: 4,
+                reset_s: 1
+            }
+        );
         let_through(&mut bucket, [0; 4]);
         let refused = bucket.take(RATE, Timestamp(30));
-        assert_eq!(refused, RateDecision { refused_ms: Some(70), remaining: 0, reset_s: 1 });
+        assert_eq!(
+            refused,
+            RateDecision {
+                refused_ms: Some(70),
+                remaining: 0,
+                reset_s: 1
+            }
+        );
         assert_eq!(bucket.take(RATE, Timestamp(100)).refused_ms, None);
     }
 

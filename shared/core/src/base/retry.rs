@@ -2,7 +2,9 @@
 
 /// The callback schedule, in milliseconds: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
 /// Source: the example schedule of Standard Webhooks, which Svix uses.
-pub const CALLBACK_SCHEDULE_MS: [u64; 7] = [5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000];
+pub const CALLBACK_SCHEDULE_MS: [u64; 7] = [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000,
+];
 
 /// A delay that doubles from `first_ms` to `max_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,10 @@ mod tests {
 
     #[test]
     fn a_growing_delay_doubles_up_to_its_bound() {
-        let growing = Growing { first_ms: 100, max_ms: 1_000 };
+        let growing = Growing {
+            first_ms: 100,
+            max_ms: 1_000,
+        };
 
         let delays: Vec<u64> = (0..6).map(|round| growing.delay_ms(round)).collect();
 

@@ -17,7 +17,10 @@ impl Secret {
     /// A Standard Webhooks secret, `whsec_` and the base64 of 32 random bytes.
     pub fn webhook(random: [u8; 32]) -> Self {
         use base64::Engine as _;
-        Self::new(format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(random)))
+        Self::new(format!(
+            "whsec_{}",
+            base64::engine::general_purpose::STANDARD.encode(random)
+        ))
     }
 
     pub fn expose(&self) -> &str {

@@ -38,7 +38,9 @@ impl Timestamp {
 
     /// Reads RFC 3339 of any precision; `None` when it is not.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<Instant>().ok().map(|instant| Self(instant.as_millisecond()))
+        text.parse::<Instant>()
+            .ok()
+            .map(|instant| Self(instant.as_millisecond()))
     }
 
     pub(crate) fn instant(self) -> Instant {
@@ -56,6 +58,9 @@ mod tests {
 
         assert_eq!(timestamp.rfc3339(), "2026-08-25T00:49:21.479Z");
         assert_eq!(timestamp.date_path(), "2026/08/25");
-        assert_eq!(Timestamp::from_rfc3339("2026-08-25T00:49:21.479000123Z"), Some(timestamp));
+        assert_eq!(
+            Timestamp::from_rfc3339("2026-08-25T00:49:21.479000123Z"),
+            Some(timestamp)
+        );
     }
 }

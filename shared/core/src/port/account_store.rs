@@ -14,18 +14,25 @@ pub trait AccountStore: Send + Sync {
     /// The account; all zero for a tenant that never had any money.
     async fn account(&self, tenant: &TenantId) -> Result<Account>;
 
-    /// Adds money, the ledger's line and the entry that tells of it, at the entry's time, in one transaction. The same reference
-    /// again with the same amount changes nothing, tells of nothing and succeeds; with another amount it is a `Conflict` with
-    /// code `reference_used`.
-    async fn top_up(&self, tenant: &TenantId, amount: MicroUsd, reference: &str, entry: &AuditEntry)
-    -> Result<Account>;
+    /// Adds money, the ledger's line and the entry that tells of it, at the entry's time, in one
+    /// transaction. The same reference again with the same amount changes nothing, tells of nothing
+    /// and succeeds; with another amount it is a `Conflict` with code `reference_used`.
+    async fn top_up(
+        &self,
+        tenant: &TenantId,
+        amount: MicroUsd,
+        reference: &str,
+        entry: &AuditEntry,
+    ) -> Result<Account>;
 
-    /// Sets the monthly budget, or takes it away, and adds the entry that tells of it in one transaction; durable when it returns.
-    /// Fails as [`Account::set_budget`] does, and nothing is written.
+    /// Sets the monthly budget, or takes it away, and adds the entry that tells of it in one
+    /// transaction; durable when it returns. Fails as [`Account::set_budget`] does, and nothing is
+    /// written.
     ///
-    /// What was captured and what is held for tasks that were submitted this month counts, whatever begins and ends meanwhile:
-    /// they are read once when a budget is set where there was none, or in another time zone. From then on every
-    /// admission keeps to it: none that was decided by earlier terms is written later.
+    /// What was captured and what is held for tasks that were submitted this month counts, whatever
+    /// begins and ends meanwhile: they are read once when a budget is set where there was none, or
+    /// in another time zone. From then on every admission keeps to it: none that was decided by
+    /// earlier terms is written later.
     async fn set_budget(
         &self,
         tenant: &TenantId,
@@ -34,7 +41,8 @@ pub trait AccountStore: Send + Sync {
         entry: &AuditEntry,
     ) -> Result<Account>;
 
-    /// Counts the running month of a budget that a release set which counted from zero. Of any other it does nothing.
+    /// Counts the running month of a budget that a release set which counted from zero. Of any
+    /// other it does nothing.
     async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()>;
 
     /// The ledger, oldest first.

@@ -19,13 +19,17 @@ pub struct CallbackRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
     /// It answered, with this `Retry-After` if any.
-    Answered { status: u16, retry_after_ms: Option<u64> },
+    Answered {
+        status: u16,
+        retry_after_ms: Option<u64>,
+    },
     /// It did not; the text is safe to show.
     Failed { reason: String },
 }
 
 #[async_trait]
 pub trait CallbackSender: Send + Sync {
-    /// POSTs once, through the guard, following no redirect and reading a bounded part of the answer.
+    /// POSTs once, through the guard, following no redirect and reading a bounded part of the
+    /// answer.
     async fn send(&self, outgoing: CallbackRequest) -> SendOutcome;
 }

@@ -18,9 +18,15 @@ pub struct DestinationCheck {
 
 #[async_trait]
 pub trait Destinations: Send + Sync {
-    /// Makes the bucket where the installation keeps the buckets itself; does nothing elsewhere. Twice is as once.
+    /// Makes the bucket where the installation keeps the buckets itself; does nothing elsewhere.
+    /// Twice is as once.
     async fn prepare(&self, destination: &Destination) -> Result<()>;
 
-    /// Looks whether the destination can be used as it is now, and by this tenant alone. Writes nothing.
-    async fn probe(&self, tenant: &TenantId, destination: &Destination) -> Result<Vec<DestinationCheck>>;
+    /// Looks whether the destination can be used as it is now, and by this tenant alone. Writes
+    /// nothing.
+    async fn probe(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+    ) -> Result<Vec<DestinationCheck>>;
 }

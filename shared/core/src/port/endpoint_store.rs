@@ -38,16 +38,17 @@ impl EndpointList {
 
 #[async_trait]
 pub trait EndpointStore: Send + Sync {
-    /// Creates the endpoint. Kind `Conflict` with code `too_many_endpoints`, and nothing is written, when the tenant has as many
-    /// as it may have, or more: however many are created at once, it never has more and is never refused one before. Every
-    /// endpoint that is there counts, whoever wrote it and whether or not it can be read.
+    /// Creates the endpoint. Kind `Conflict` with code `too_many_endpoints`, and nothing is
+    /// written, when the tenant has as many as it may have, or more: however many are created at
+    /// once, it never has more and is never refused one before. Every endpoint that is there
+    /// counts, whoever wrote it and whether or not it can be read.
     async fn create(&self, endpoint: &Endpoint, endpoints_max: usize) -> Result<()>;
 
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
 
-    /// As `get`, for half the price where that counts: it may be a moment late about changes, never about whether there is such
-    /// an endpoint.
+    /// As `get`, for half the price where that counts: it may be a moment late about changes, never
+    /// about whether there is such an endpoint.
     async fn get_eventual(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
 
     /// The tenant's endpoints. One that cannot be read keeps no other from being listed.
@@ -56,6 +57,7 @@ pub trait EndpointStore: Send + Sync {
     /// Disables the endpoint if it is still there; one that was deleted meanwhile stays deleted.
     async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
 
-    /// Kind `NotFound` as in `get`. It makes room for one other. Deliveries already made keep their record.
+    /// Kind `NotFound` as in `get`. It makes room for one other. Deliveries already made keep their
+    /// record.
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
 }

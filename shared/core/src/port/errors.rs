@@ -26,7 +26,9 @@ pub fn timeline_grew() -> Error {
 
 /// Of a tenant.
 pub fn tenant_changed(id: &TenantId) -> Error {
-    version_moved(format!("tenant '{id}' was changed meanwhile; look at it and change it again"))
+    version_moved(format!(
+        "tenant '{id}' was changed meanwhile; look at it and change it again"
+    ))
 }
 
 /// Of how far an export of usage has come.
@@ -48,7 +50,8 @@ pub fn tenant_exists(id: &TenantId) -> Error {
 
 /// A top-up's reference that stands for another amount.
 pub fn reference_used(reference: &str, before: MicroUsd) -> Error {
-    let text = format!("the reference '{reference}' was used for a top-up of {before}; use a new one");
+    let text =
+        format!("the reference '{reference}' was used for a top-up of {before}; use a new one");
     Error::new(Kind::Conflict, "reference_used", text)
 }
 
@@ -69,5 +72,7 @@ pub fn no_such_endpoint() -> Error {
 }
 
 pub fn no_such_tenant(id: &TenantId) -> Error {
-    no_record(format!("there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"))
+    no_record(format!(
+        "there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"
+    ))
 }

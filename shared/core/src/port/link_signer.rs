@@ -29,14 +29,18 @@ pub enum LinkMethod {
 impl LinkTerms {
     /// A download.
     pub fn get(expires_ms: u64) -> Self {
-        Self { method: LinkMethod::Get, expires_ms, from: None }
+        Self {
+            method: LinkMethod::Get,
+            expires_ms,
+            from: None,
+        }
     }
 }
 
 #[async_trait]
 pub trait LinkSigner: Send + Sync {
-    /// A URL that reads the object for `expires_ms` by this method and no other, without asking the bucket; what a browser must not
-    /// open comes as an attachment, however it was stored.
+    /// A URL that reads the object for `expires_ms` by this method and no other, without asking the
+    /// bucket; what a browser must not open comes as an attachment, however it was stored.
     async fn presign(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,5 @@
-//! What the core needs of the world. Each sentence of a method's contract is a test of the suite that every adapter runs.
+//! What the core needs of the world. Each sentence of a method's contract is a test of the suite
+//! that every adapter runs.
 
 mod account_store;
 mod callback_sender;

@@ -24,7 +24,8 @@ pub struct NewObject {
     /// Checked by the store against what arrives, and kept in the object's metadata as hex.
     pub sha256: crate::base::digest::Sha256,
     pub content_type: String,
-    /// `attachment` for what a browser must not open by itself; kept with the object and sent with every download.
+    /// `attachment` for what a browser must not open by itself; kept with the object and sent with
+    /// every download.
     pub content_disposition: Option<&'static str>,
     /// What the provider called it, kept in the object's metadata; printable ASCII.
     pub provider_type: Option<String>,
@@ -48,7 +49,13 @@ impl Stored {
 
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
-    /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable` when the bucket cannot be
-    /// written now, kind `Forbidden` when it may not be. Type, disposition and the provider's type are kept with the object.
-    async fn put_new(&self, tenant: &TenantId, destination: &Destination, object: NewObject) -> Result<Stored>;
+    /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable`
+    /// when the bucket cannot be written now, kind `Forbidden` when it may not be. Type,
+    /// disposition and the provider's type are kept with the object.
+    async fn put_new(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+        object: NewObject,
+    ) -> Result<Stored>;
 }

@@ -12,9 +12,11 @@ use crate::domain::media::MediaKind;
 /// One output to be fetched. It has no `Debug`: its URL may be signed.
 #[derive(Clone, Copy)]
 pub struct OutputFetch<'a> {
-    /// Where the provider keeps it, or what holds it: a `data:` URI, base64, or a text that is the output itself.
+    /// Where the provider keeps it, or what holds it: a `data:` URI, base64, or a text that is the
+    /// output itself.
     pub url: &'a str,
-    /// What the model makes by the catalogue, where that is known; the extension in the URL's path says more.
+    /// What the model makes by the catalogue, where that is known; the extension in the URL's path
+    /// says more.
     pub promised: Option<MediaKind>,
     pub bytes_max: u64,
     /// The whole of it: look-ups, redirects and bytes.
@@ -34,7 +36,8 @@ pub struct Fetched {
     pub provider_type: Option<String>,
 }
 
-/// Why an output was not fetched: the sort says what to do next, the error says it in words that may be shown to a tenant.
+/// Why an output was not fetched: the sort says what to do next, the error says it in words that
+/// may be shown to a tenant.
 #[derive(Debug)]
 pub struct FetchFailure {
     pub sort: FetchFailureSort,
@@ -46,7 +49,8 @@ pub struct FetchFailure {
 pub enum FetchFailureSort {
     /// The link is dead: its server, or one that it led to, answered 401, 403, 404 or 410.
     Gone,
-    /// What stands in the link's place is no link: no URL, no readable `data:` URI, or a redirect that leads nowhere.
+    /// What stands in the link's place is no link: no URL, no readable `data:` URI, or a redirect
+    /// that leads nowhere.
     Unusable,
     /// The server answered with no bytes.
     Empty,
@@ -89,7 +93,7 @@ impl std::error::Error for FetchFailure {
 
 #[async_trait]
 pub trait OutputFetcher: Send + Sync {
-    /// Fetches one output through the guard, in one pass. Redirects are followed, each through the guard. Whatever comes is the
-    /// output, but for text where a file was promised.
+    /// Fetches one output through the guard, in one pass. Redirects are followed, each through the
+    /// guard. Whatever comes is the output, but for text where a file was promised.
     async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure>;
 }

@@ -50,7 +50,8 @@ pub enum PutOff {
     Unreachable,
     /// Too many requests.
     Busy,
-    /// Nothing can be submitted at all: the account, its key or the way there is at fault, which the operator has to mend.
+    /// Nothing can be submitted at all: the account, its key or the way there is at fault, which
+    /// the operator has to mend.
     Account,
 }
 
@@ -58,7 +59,9 @@ impl PutOff {
     /// A code and a sentence for the tenant. They say nothing of the operator's account.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Unreachable => "provider_unreachable: the model could not be reached; it is tried again",
+            Self::Unreachable => {
+                "provider_unreachable: the model could not be reached; it is tried again"
+            }
             Self::Busy => "provider_busy: the model has too much to do; it is tried again",
             Self::Account => {
                 "service_unavailable: the service cannot submit to the model at the moment; its operator has been told"
@@ -71,7 +74,8 @@ impl PutOff {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunList {
     pub runs: Vec<ProviderRun>,
-    /// Nothing of that time was left out: the list was read to its end, or past its beginning, and each of its items could be read.
+    /// Nothing of that time was left out: the list was read to its end, or past its beginning, and
+    /// each of its items could be read.
     pub whole: bool,
     /// What time it was for the provider when it answered, if it said so.
     pub told_at: Option<Timestamp>,
@@ -92,8 +96,14 @@ pub trait Provider: Send + Sync {
     /// `None` when the provider knows no such run.
     async fn result(&self, id: &RunId) -> Result<Option<ProviderRun>>;
 
-    /// The runs of a model created between two moments, with their inputs, newest first, at most so many pages.
-    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<RunList>;
+    /// The runs of a model created between two moments, with their inputs, newest first, at most so
+    /// many pages.
+    async fn runs_between(
+        &self,
+        model: &ModelId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<RunList>;
 
     /// The catalogue, at most a bounded time old; an outdated one rather than none.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;
@@ -104,6 +114,7 @@ pub trait Provider: Send + Sync {
     /// Puts a file into the provider's media store; the answer's `data` holds `download_url`.
     async fn upload(&self, upload: Upload) -> Result<Value>;
 
-    /// Asks for an upload ticket with the tenant's request; the answer's `data` names where to PUT the bytes.
+    /// Asks for an upload ticket with the tenant's request; the answer's `data` names where to PUT
+    /// the bytes.
     async fn upload_ticket(&self, request: &Value) -> Result<Value>;
 }

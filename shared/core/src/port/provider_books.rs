@@ -34,13 +34,14 @@ pub trait ProviderBooks: Send + Sync {
     /// Whether the provider takes our key, asked now.
     async fn check_account(&self) -> AccountCheck;
 
-    /// What was deducted in the window, each bill once. Kind `Invalid` with code `window_too_full` when there are more than can
-    /// be read at once.
+    /// What was deducted in the window, each bill once. Kind `Invalid` with code `window_too_full`
+    /// when there are more than can be read at once.
     async fn bills(&self, window: &Window) -> Result<Vec<Bill>>;
 
     /// What was deducted for these runs, whenever that was.
     async fn bills_of(&self, runs: &[RunId]) -> Result<Vec<Bill>>;
 
-    /// The runs made in the window, of any model, as long as the provider keeps them. Kind `Invalid` as in `bills`.
+    /// The runs made in the window, of any model, as long as the provider keeps them. Kind
+    /// `Invalid` as in `bills`.
     async fn runs(&self, window: &Window) -> Result<Vec<ListedRun>>;
 }

@@ -2,11 +2,17 @@
 
 use super::{AccountStore, DeliveryStore, EndpointStore, FairQueueStore, TaskStore, TenantStore};
 
-/// What shares transactions is one port, so that no wiring can mix two: a task, its hold, its deliveries and its slot lie in one
-/// database, or in one table.
-pub trait Store: TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore {}
+/// What shares transactions is one port, so that no wiring can mix two: a task, its hold, its
+/// deliveries and its slot lie in one database, or in one table.
+pub trait Store:
+    TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore
+{
+}
 
-impl<T> Store for T where T: TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore {}
+impl<T> Store for T where
+    T: TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore
+{
+}
 
 /// Its parts by name: several of them have a method of one name.
 impl dyn Store {

@@ -8,10 +8,12 @@ use crate::domain::metering::usage::UsageCursor;
 
 #[async_trait]
 pub trait UsageCursors: Send + Sync {
-    /// Where the export of the tenant's usage to this place stands; at the beginning when it was never saved.
+    /// Where the export of the tenant's usage to this place stands; at the beginning when it was
+    /// never saved.
     async fn cursor(&self, place: &str, tenant: &TenantId) -> Result<UsageCursor>;
 
-    /// Replaces the cursor; durable when it returns. Kind `Conflict` with code `version_conflict`, and nothing is written, unless
-    /// the stored version is one below the given.
-    async fn save_cursor(&self, place: &str, tenant: &TenantId, cursor: &UsageCursor) -> Result<()>;
+    /// Replaces the cursor; durable when it returns. Kind `Conflict` with code `version_conflict`,
+    /// and nothing is written, unless the stored version is one below the given.
+    async fn save_cursor(&self, place: &str, tenant: &TenantId, cursor: &UsageCursor)
+    -> Result<()>;
 }

@@ -13,8 +13,9 @@ use crate::domain::task::Task;
 /// Some usage events of one tenant.
 #[derive(Debug, Clone)]
 pub struct UsageBatch {
-    /// Says where and what it is: `{tenant}/{yyyy}/{mm}/{dd}/{first task}-{last task}-{digest}.jsonl`, of the UTC day of its last end.
-    /// A name stands for one content, also if a batch of the same first and last task is made again with one more between.
+    /// Says where and what it is: `{tenant}/{yyyy}/{mm}/{dd}/{first task}-{last
+    /// task}-{digest}.jsonl`, of the UTC day of its last end. A name stands for one content, also
+    /// if a batch of the same first and last task is made again with one more between.
     pub name: String,
     /// One JSON object a line, each ended by a newline.
     pub lines: Bytes,
@@ -23,19 +24,37 @@ pub struct UsageBatch {
 impl UsageBatch {
     /// The events of tasks in order, all of them charged. `None` when there are no tasks.
     pub fn of(tenant: &TenantId, tasks: &[&Task]) -> Result<Option<Self>> {
-        let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else { return Ok(None) };
+        let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else {
+            return Ok(None);
+        };
         let lines: String = tasks.iter().map(|task| line(task)).collect::<Result<_>>()?;
-        let ended = tasks.iter().map(|task| task.since).max().unwrap_or(last.since);
-        Ok(Some(Self { name: name(tenant, (&first.id, &last.id), ended, &lines), lines: lines.into() }))
+        let ended = tasks
+            .iter()
+            .map(|task| task.since)
+            .max()
+            .unwrap_or(last.since);
+        Ok(Some(Self {
+            name: name(tenant, (&first.id, &last.id), ended, &lines),
+            lines: lines.into(),
+        }))
     }
 }
 
-/// Digits of the digest in a name: enough to tell apart the few batches that share a first and a last task.
+/// Digits of the digest in a name: enough to tell apart the few batches that share a first and a
+/// last task.
 const DIGEST_BYTES: usize = 8;
 
-fn name(tenant: &TenantId, (first, last): (&TaskId, &TaskId), ended: Timestamp, lines: &str) -> String {
+fn name(
+    tenant: &TenantId,
+    (first, last): (&TaskId, &TaskId),
+    ended: Timestamp,
+    lines: &str,
+) -> String {
     let digest = hex::encode(&sha256(lines.as_bytes())[..DIGEST_BYTES]);
-    format!("{tenant}/{}/{first}-{last}-{digest}.jsonl", ended.date_path())
+    format!(
+        "{tenant}/{}/{first}-{last}-{digest}.jsonl",
+        ended.date_path()
+    )
 }
 
 #[async_trait]
@@ -67,15 +86,24 @@ mod tests {
             "{without} {with}"
         );
         assert_ne!(without, with);
-        assert_eq!(with, name(&[&one, &two, &three]), "the same events have the same name");
+        assert_eq!(
+            with,
+            name(&[&one, &two, &three]),
+            "the same events have the same name"
+        );
     }
 
     #[test]
     fn a_batch_lies_under_the_day_of_its_last_end() {
         let tenant = TenantId::parse("acme").unwrap();
-        let late = Task { since: Timestamp(1_787_618_961_479), ..task(1, State::Completed) };
+        let late = Task {
+            since: Timestamp(1_787_618_961_479),
+            ..task(1, State::Completed)
+        };
 
-        let batch = UsageBatch::of(&tenant, &[&late, &task(2, State::Completed)]).unwrap().unwrap();
+        let batch = UsageBatch::of(&tenant, &[&late, &task(2, State::Completed)])
+            .unwrap()
+            .unwrap();
 
         assert!(batch.name.starts_with("acme/2026/08/25/"), "{}", batch.name);
         assert_eq!(batch.lines.iter().filter(|byte| **byte == b'\n').count(), 2);

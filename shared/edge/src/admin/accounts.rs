@@ -60,14 +60,20 @@ pub(crate) async fn account(
     Ok(Json(view(&operator, &operator.account(&id).await?)))
 }
 
-/// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as well.
+/// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as
+/// well.
 pub(crate) async fn check(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
 ) -> Result<Json<CheckView>, Problem> {
     let findings = operator.check_books(&tenant_id(&id)?).await?;
-    let views = findings.into_iter().map(|finding| FindingView { code: finding.code, text: finding.text });
-    Ok(Json(CheckView { findings: views.collect() }))
+    let views = findings.into_iter().map(|finding| FindingView {
+        code: finding.code,
+        text: finding.text,
+    });
+    Ok(Json(CheckView {
+        findings: views.collect(),
+    }))
 }
 
 pub(crate) async fn top_up(
@@ -77,8 +83,11 @@ pub(crate) async fn top_up(
     body: RawBody,
 ) -> Result<Json<AccountView>, Problem> {
     let request: TopUpRequest = body.json().await?;
-    let amount = MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
-    let account = operator.top_up(&tenant_id(&id)?, amount, &request.reference, &actor).await?;
+    let amount =
+        MicroUsd::parse_usd(&request.amount_usd).map_err(|error| error.field("amount_usd"))?;
+    let account = operator
+        .top_up(&tenant_id(&id)?, amount, &request.reference, &actor)
+        .await?;
     Ok(Json(view(&operator, &account)))
 }
 

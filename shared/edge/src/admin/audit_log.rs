@@ -38,21 +38,57 @@ struct AuditView {
     detail: Value,
 }
 
-pub(crate) async fn list(State(operator): State<Arc<Operator>>, query: Query) -> Result<Json<AuditPage>, Problem> {
-    let before = query.text("before")?.map(AuditId::parse).transpose().map_err(|error| error.field("before"))?;
+pub(crate) async fn list(
+    State(operator): State<Arc<Operator>>,
+    query: Query,
+) -> Result<Json<AuditPage>, Problem> {
+    let before = query
+        .text("before")?
+        .map(AuditId::parse)
+        .transpose()
+        .map_err(|error| error.field("before"))?;
     let limit = query.text("limit")?.map_or(Ok(LIMIT), limit)?;
     let entries = operator.audit_log(before.as_ref(), limit).await?;
-    let next = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id.clone());
-    Ok(Json(AuditPage { entries: entries.into_iter().map(view).collect(), next }))
+    let next = entries
+        .last()
+        .filter(|_| entries.len() == limit)
+        .map(|entry| entry.id.clone());
+    Ok(Json(AuditPage {
+        entries: entries.into_iter().map(view).collect(),
+        next,
+    }))
 }
 
 fn limit(text: &str) -> Result<usize, Error> {
-    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    let bad = || Error::invalid("invalid_parameter", format!("'limit' must be 1 to {LIMIT_MAX}")).field("limit");
+    let limit = text
+        .parse()
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let bad = || {
+        Error::invalid(
+            "invalid_parameter",
+            format!("'limit' must be 1 to {LIMIT_MAX}"),
+        )
+        .field("limit")
+    };
     limit.ok_or_else(bad)
 }
 
 fn view(entry: AuditEntry) -> AuditView {
-    let AuditEntry { id, at, actor, action, tenant, detail } = entry;
-    AuditView { id, at: at.rfc3339(), actor, action, tenant, detail }
+    let AuditEntry {
+        id,
+        at,
+        actor,
+        action,
+        tenant,
+        detail,
+    } = entry;
+    AuditView {
+        id,
+        at: at.rfc3339(),
+        actor,
+        action,
+        tenant,
+        detail,
+    }
 }

@@ -51,8 +51,13 @@ fn prepaid() -> Payment {
 
 impl BudgetRequest {
     fn parse(&self) -> Result<Budget> {
-        let amount = |text: &str, field| MicroUsd::parse_usd(text).map_err(|error| error.field(field));
-        let cap = self.roll_over_cap_usd.as_deref().map(|cap| amount(cap, "roll_over_cap_usd")).transpose()?;
+        let amount =
+            |text: &str, field| MicroUsd::parse_usd(text).map_err(|error| error.field(field));
+        let cap = self
+            .roll_over_cap_usd
+            .as_deref()
+            .map(|cap| amount(cap, "roll_over_cap_usd"))
+            .transpose()?;
         let roll_over = match (&self.roll_over, cap) {
             (RollOverRequest::Unused, cap_micro_usd) => RollOver::Unused { cap_micro_usd },
             (RollOverRequest::None, None) => RollOver::None,
@@ -74,7 +79,9 @@ pub(crate) async fn get(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
 ) -> Result<Json<BudgetView>, Problem> {
-    Ok(Json(view(operator.budget(&tenant_id(&id)?).await?.as_ref())?))
+    Ok(Json(view(
+        operator.budget(&tenant_id(&id)?).await?.as_ref(),
+    )?))
 }
 
 pub(crate) async fn set(
@@ -84,7 +91,9 @@ pub(crate) async fn set(
     body: RawBody,
 ) -> Result<Json<BudgetView>, Problem> {
     let request: BudgetRequest = body.json().await?;
-    let month = operator.set_budget(&tenant_id(&id)?, Some(request.parse()?), &actor).await?;
+    let month = operator
+        .set_budget(&tenant_id(&id)?, Some(request.parse()?), &actor)
+        .await?;
     Ok(Json(view(month.as_ref())?))
 }
 

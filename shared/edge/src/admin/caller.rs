@@ -14,7 +14,18 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let nobody = || Error::new(Kind::Forbidden, "operator_unknown", "who calls is not known; nothing was changed");
-        parts.extensions.get::<Actor>().cloned().map(Self).ok_or_else(|| nobody().into())
+        let nobody = || {
+            Error::new(
+                Kind::Forbidden,
+                "operator_unknown",
+                "who calls is not known; nothing was changed",
+            )
+        };
+        parts
+            .extensions
+            .get::<Actor>()
+            .cloned()
+            .map(Self)
+            .ok_or_else(|| nobody().into())
     }
 }

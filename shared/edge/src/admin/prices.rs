@@ -48,7 +48,17 @@ pub(crate) async fn set(
 ) -> Answer {
     let terms: PriceBookTerms = body.document().await?;
     let version = terms.version;
-    change(&operator, &id, PricesEdit::Replace { book: terms.book(), version }, &query, &actor).await
+    change(
+        &operator,
+        &id,
+        PricesEdit::Replace {
+            book: terms.book(),
+            version,
+        },
+        &query,
+        &actor,
+    )
+    .await
 }
 
 /// What the body names; the rest stays.
@@ -62,10 +72,22 @@ pub(crate) async fn set_some(
     let terms: PriceBookTerms = body.document().await?;
     if terms.version.is_some() {
         let text = "single prices are set whatever the version; PUT a whole book for one";
-        return Err(Error::invalid("invalid_parameter", text).field("version").into());
+        return Err(Error::invalid("invalid_parameter", text)
+            .field("version")
+            .into());
     }
     let unlisted = terms.unlisted.map(Into::into);
-    change(&operator, &id, PricesEdit::Set { models: terms.prices(), unlisted }, &query, &actor).await
+    change(
+        &operator,
+        &id,
+        PricesEdit::Set {
+            models: terms.prices(),
+            unlisted,
+        },
+        &query,
+        &actor,
+    )
+    .await
 }
 
 pub(crate) async fn remove(
@@ -75,10 +97,23 @@ pub(crate) async fn remove(
     query: Query,
 ) -> Answer {
     let models = vec![ModelId::parse(&model).map_err(|error| error.field("model"))?];
-    change(&operator, &id, PricesEdit::Remove { models }, &query, &actor).await
+    change(
+        &operator,
+        &id,
+        PricesEdit::Remove { models },
+        &query,
+        &actor,
+    )
+    .await
 }
 
-async fn change(operator: &Operator, id: &str, edit: PricesEdit, query: &Query, actor: &Actor) -> Answer {
+async fn change(
+    operator: &Operator,
+    id: &str,
+    edit: PricesEdit,
+    query: &Query,
+    actor: &Actor,
+) -> Answer {
     let change = PricesChange {
         edit,
         allow_under_cost: query.flag("allow_under_cost")?,
@@ -86,5 +121,9 @@ async fn change(operator: &Operator, id: &str, edit: PricesEdit, query: &Query, 
     };
     let changed = operator.set_prices(&tenant_id(id)?, &change, actor).await?;
     let prices = PriceBookTerms::of(&changed.prices, changed.version);
-    Ok(Json(PricesView { prices, under_cost: changed.under_cost, costs_known: changed.costs_known }))
+    Ok(Json(PricesView {
+        prices,
+        under_cost: changed.under_cost,
+        costs_known: changed.costs_known,
+    }))
 }

@@ -10,6 +10,8 @@ use fluxgate_core::port::AccountCheck;
 use crate::error_reply::Problem;
 
 /// Asks the provider now.
-pub(crate) async fn check(State(operator): State<Arc<Operator>>) -> Result<Json<AccountCheck>, Problem> {
+pub(crate) async fn check(
+    State(operator): State<Arc<Operator>>,
+) -> Result<Json<AccountCheck>, Problem> {
     Ok(Json(operator.check_provider_account().await?))
 }

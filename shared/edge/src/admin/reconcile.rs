@@ -16,12 +16,16 @@ pub(crate) async fn reconcile(
     State(operator): State<Arc<Operator>>,
     query: Query,
 ) -> std::result::Result<Json<Value>, Problem> {
-    let report = operator.reconcile(day(&query, "from")?, day(&query, "to")?).await?;
+    let report = operator
+        .reconcile(day(&query, "from")?, day(&query, "to")?)
+        .await?;
     Ok(Json(report.to_json()))
 }
 
 fn day(query: &Query, name: &'static str) -> Result<Option<Day>> {
-    let Some(text) = query.text(name)? else { return Ok(None) };
+    let Some(text) = query.text(name)? else {
+        return Ok(None);
+    };
     let bad = || Error::invalid("invalid_day", "a day looks like 2026-11-01").field(name);
     Day::parse(text).map(Some).ok_or_else(bad)
 }

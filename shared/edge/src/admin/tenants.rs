@@ -45,7 +45,10 @@ struct DestinationRequest {
 
 impl DestinationRequest {
     fn parse(self) -> Result<NewDestination> {
-        let owner = self.bucket_owner.map(|id| AccountId::parse(&id)).transpose();
+        let owner = self
+            .bucket_owner
+            .map(|id| AccountId::parse(&id))
+            .transpose();
         Ok(NewDestination {
             bucket: self.bucket,
             prefix: self.prefix,
@@ -103,14 +106,25 @@ pub(crate) async fn create(
     };
     let tenant = operator.onboard(new, &actor).await?;
     let webhook_secret = Some(tenant.webhook_secret.expose().to_owned());
-    Ok((StatusCode::CREATED, Json(TenantView { webhook_secret, ..view(tenant) })))
+    Ok((
+        StatusCode::CREATED,
+        Json(TenantView {
+            webhook_secret,
+            ..view(tenant)
+        }),
+    ))
 }
 
 pub(crate) async fn list(State(operator): State<Arc<Operator>>) -> Answer<Vec<TenantView>> {
-    Ok(Json(operator.tenants().await?.into_iter().map(view).collect()))
+    Ok(Json(
+        operator.tenants().await?.into_iter().map(view).collect(),
+    ))
 }
 
-pub(crate) async fn get(State(operator): State<Arc<Operator>>, Path(id): Path<String>) -> Answer<TenantView> {
+pub(crate) async fn get(
+    State(operator): State<Arc<Operator>>,
+    Path(id): Path<String>,
+) -> Answer<TenantView> {
     Ok(Json(view(operator.tenant(&tenant_id(&id)?).await?)))
 }
 
@@ -121,10 +135,20 @@ pub(crate) async fn change(
     body: RawBody,
 ) -> Answer<TenantView> {
     let request: ChangeRequest = body.document().await?;
-    let destination = request.destination.map(DestinationRequest::parse).transpose()?;
+    let destination = request
+        .destination
+        .map(DestinationRequest::parse)
+        .transpose()?;
     let unarchived = unarchived(request.unarchived.as_deref())?;
-    let change = TenantChange { trust: request.trust, destination, limits: request.limits, unarchived };
-    Ok(Json(view(operator.change(&tenant_id(&id)?, change, &actor).await?)))
+    let change = TenantChange {
+        trust: request.trust,
+        destination,
+        limits: request.limits,
+        unarchived,
+    };
+    Ok(Json(view(
+        operator.change(&tenant_id(&id)?, change, &actor).await?,
+    )))
 }
 
 pub(crate) async fn suspend(
@@ -132,7 +156,9 @@ pub(crate) async fn suspend(
     Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> Answer<TenantView> {
-    Ok(Json(view(operator.suspend(&tenant_id(&id)?, &actor).await?)))
+    Ok(Json(view(
+        operator.suspend(&tenant_id(&id)?, &actor).await?,
+    )))
 }
 
 pub(crate) async fn resume(
@@ -149,12 +175,15 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
     query: Query,
 ) -> std::result::Result<StatusCode, Problem> {
-    let deletion = Deletion { forget_balance: query.flag("forget_balance")? };
+    let deletion = Deletion {
+        forget_balance: query.flag("forget_balance")?,
+    };
     operator.delete(&tenant_id(&id)?, deletion, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether outputs can be copied into the tenant's bucket, and nobody else's name will do for its role.
+/// Whether outputs can be copied into the tenant's bucket, and nobody else's name will do for its
+/// role.
 #[derive(Debug, Serialize)]
 pub(crate) struct ProbeView {
     passed: bool,
@@ -168,15 +197,26 @@ struct CheckView {
     text: String,
 }
 
-pub(crate) async fn probe(State(operator): State<Arc<Operator>>, Path(id): Path<String>) -> Answer<ProbeView> {
+pub(crate) async fn probe(
+    State(operator): State<Arc<Operator>>,
+    Path(id): Path<String>,
+) -> Answer<ProbeView> {
     let checks = operator.probe(&tenant_id(&id)?).await?;
     let passed = checks.iter().all(|check| check.passed);
-    let views = checks.into_iter().map(|check| CheckView { name: check.name, passed: check.passed, text: check.text });
-    Ok(Json(ProbeView { passed, checks: views.collect() }))
+    let views = checks.into_iter().map(|check| CheckView {
+        name: check.name,
+        passed: check.passed,
+        text: check.text,
+    });
+    Ok(Json(ProbeView {
+        passed,
+        checks: views.collect(),
+    }))
 }
 
 pub(super) fn tenant_id(text: &str) -> Result<TenantId> {
-    TenantId::parse(text).map_err(|_| Error::not_found(format!("there is no tenant '{}'", echo(text))))
+    TenantId::parse(text)
+        .map_err(|_| Error::not_found(format!("there is no tenant '{}'", echo(text))))
 }
 
 fn unarchived(text: Option<&str>) -> Result<Option<UnarchivedOutputs>> {
@@ -184,7 +224,11 @@ fn unarchived(text: Option<&str>) -> Result<Option<UnarchivedOutputs>> {
 }
 
 fn view(tenant: Tenant) -> TenantView {
-    let (role_arn, external_id) = tenant.destination.role.map(|role| (role.arn, role.external_id)).unzip();
+    let (role_arn, external_id) = tenant
+        .destination
+        .role
+        .map(|role| (role.arn, role.external_id))
+        .unzip();
     TenantView {
         id: tenant.id,
         created_at: tenant.created_at.rfc3339(),

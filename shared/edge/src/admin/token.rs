@@ -15,9 +15,14 @@ pub(crate) fn token_only(router: Router, operator: OperatorToken) -> Router {
     router.layer(from_fn_with_state(operator, refuse_strangers))
 }
 
-async fn refuse_strangers(State(operator): State<OperatorToken>, mut request: Request, next: Next) -> Response {
+async fn refuse_strangers(
+    State(operator): State<OperatorToken>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if !operator.is_borne_by(request.headers()) {
-        let text = "send the admin token as 'Authorization: Bearer'; 'fluxgate token --admin' prints it";
+        let text =
+            "send the admin token as 'Authorization: Bearer'; 'fluxgate token --admin' prints it";
         return Problem(Error::new(Kind::Unauthenticated, "admin_token", text)).into_response();
     }
     request.extensions_mut().insert(Actor::operator());

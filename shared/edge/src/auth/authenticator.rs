@@ -1,4 +1,5 @@
-//! The way of a token: taken apart, its trust found, its key found, verified, checked, its tenant looked up.
+//! The way of a token: taken apart, its trust found, its key found, verified, checked, its tenant
+//! looked up.
 
 use std::sync::Arc;
 
@@ -29,7 +30,12 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    pub fn new(tenants: Trusts, keys: Arc<dyn KeySetFetcher>, clock: Arc<dyn Clock>, bounds: AuthBounds) -> Self {
+    pub fn new(
+        tenants: Trusts,
+        keys: Arc<dyn KeySetFetcher>,
+        clock: Arc<dyn Clock>,
+        bounds: AuthBounds,
+    ) -> Self {
         let tenants = Arc::new(tenants);
         Self {
             trusts: TrustCache::new(Arc::clone(&tenants), Arc::clone(&clock), &bounds),
@@ -43,8 +49,8 @@ impl Authenticator {
 
     /// Takes the token alone, without `Bearer`; the empty text stands for none.
     ///
-    /// Kind `Unauthenticated` with a code `token_…` or `tenant_unknown`; kind `Unavailable` with code `key_set_unavailable` when
-    /// the issuer's keys cannot be had; the store's own errors.
+    /// Kind `Unauthenticated` with a code `token_…` or `tenant_unknown`; kind `Unavailable` with
+    /// code `key_set_unavailable` when the issuer's keys cannot be had; the store's own errors.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal> {
         if bearer.is_empty() {
             return Err(Refusal::Missing.into());
@@ -58,7 +64,8 @@ impl Authenticator {
             return Ok(principal);
         }
         let (principal, expires_at) = self.verify(bearer).await?;
-        self.verified.insert(digest, &principal, expires_at, self.clock.now());
+        self.verified
+            .insert(digest, &principal, expires_at, self.clock.now());
         Ok(principal)
     }
 
@@ -66,7 +73,10 @@ impl Authenticator {
         let token = Token::parse(bearer)?;
         let trusted = self.trusts.find(&token.claims).await?;
         self.keys.find(&trusted, &token).await?.verify(&token)?;
-        let expires_at = token.claims.check(&trusted.trust, self.clock.now(), self.bounds.leeway_s)?;
+        let expires_at =
+            token
+                .claims
+                .check(&trusted.trust, self.clock.now(), self.bounds.leeway_s)?;
         let tenant = self.tenant(&trusted.tenant).await?;
         let subject = token.claims.subject().map(str::to_owned);
         Ok((
@@ -82,9 +92,12 @@ impl Authenticator {
 
     /// A suspended tenant may read on: what it may not do is for the use cases to refuse.
     async fn tenant(&self, id: &TenantId) -> Result<Tenant> {
-        self.tenants.tenant(id).await.map_err(|error| match error.kind {
-            Kind::NotFound => Refusal::NoTenant.into(),
-            _ => error,
-        })
+        self.tenants
+            .tenant(id)
+            .await
+            .map_err(|error| match error.kind {
+                Kind::NotFound => Refusal::NoTenant.into(),
+                _ => error,
+            })
     }
 }

@@ -9,7 +9,8 @@ pub struct AuthBounds {
     pub leeway_s: u64,
     /// How long a fetched key set is used without asking again.
     pub key_set_ttl_ms: u64,
-    /// How long a key set is still used when its issuer does not answer. After it a withdrawn key is surely refused.
+    /// How long a key set is still used when its issuer does not answer. After it a withdrawn key
+    /// is surely refused.
     pub key_set_stale_ms: u64,
     /// Between two fetches that were made because a token named a key that is not in the set.
     pub key_refetch_min_ms: u64,
@@ -25,8 +26,8 @@ pub struct AuthBounds {
     pub issuers_max: usize,
     /// Verified tokens kept.
     pub token_cache_entries: usize,
-    /// How long a verified token is taken without verifying it again; so long may a deleted tenant read on
-    /// at most, and so long do its old limits count.
+    /// How long a verified token is taken without verifying it again; so long may a deleted tenant
+    /// read on at most, and so long do its old limits count.
     pub token_cache_ttl_ms: u64,
 }
 

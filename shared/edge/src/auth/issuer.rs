@@ -1,4 +1,5 @@
-//! The issuer of local mode: signs the tokens of `fluxgate token`, and publishes the key that they are verified with.
+//! The issuer of local mode: signs the tokens of `fluxgate token`, and publishes the key that they
+//! are verified with.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -34,15 +35,24 @@ pub struct TokenClaims {
 impl LocalIssuer {
     /// A new key, and the secret PKCS#8 document to keep it in.
     pub fn generate() -> (Self, Vec<u8>) {
-        let pair = Ed25519KeyPair::generate().expect("aws-lc stops the process when the system has no random bits");
-        let document = pair.to_pkcs8v1().expect("a key that was just made can be written");
-        (Self::new(&pair, document.as_ref()), document.as_ref().to_vec())
+        let pair = Ed25519KeyPair::generate()
+            .expect("aws-lc stops the process when the system has no random bits");
+        let document = pair
+            .to_pkcs8v1()
+            .expect("a key that was just made can be written");
+        (
+            Self::new(&pair, document.as_ref()),
+            document.as_ref().to_vec(),
+        )
     }
 
     /// Fails with kind `Invalid` when this is no Ed25519 key.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self> {
         let pair = Ed25519KeyPair::from_pkcs8(document).map_err(|_| {
-            Error::invalid("invalid_signing_key", "the token signing key is not a PKCS#8 document of an Ed25519 key")
+            Error::invalid(
+                "invalid_signing_key",
+                "the token signing key is not a PKCS#8 document of an Ed25519 key",
+            )
         })?;
         Ok(Self::new(&pair, document))
     }
@@ -55,15 +65,23 @@ impl LocalIssuer {
 
     /// Fails with kind `Internal` only: the key was read before.
     pub fn sign(&self, claims: &TokenClaims) -> Result<String> {
-        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        encode(&header, &claims.payload(), &self.signing)
-            .map_err(|error| Error::internal("token_not_signed", "the token could not be signed").source(error))
+        let header = Header {
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        encode(&header, &claims.payload(), &self.signing).map_err(|error| {
+            Error::internal("token_not_signed", "the token could not be signed").source(error)
+        })
     }
 
     fn new(pair: &Ed25519KeyPair, document: &[u8]) -> Self {
         let mut public = [0; 32];
         public.copy_from_slice(pair.public_key().as_ref());
-        Self { signing: EncodingKey::from_ed_der(document), public, kid: thumbprint(&public) }
+        Self {
+            signing: EncodingKey::from_ed_der(document),
+            public,
+            kid: thumbprint(&public),
+        }
     }
 }
 

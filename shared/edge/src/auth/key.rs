@@ -19,7 +19,8 @@ const ED25519_BYTES: usize = 32;
 
 pub(super) struct Key {
     pub(super) kid: Option<String>,
-    /// Pinned by the key's own type: a token cannot choose to have an RSA key read as an HMAC secret (RFC 8725, section 3.1).
+    /// Pinned by the key's own type: a token cannot choose to have an RSA key read as an HMAC
+    /// secret (RFC 8725, section 3.1).
     pub(super) algorithm: Algorithm,
     public: DecodingKey,
 }
@@ -46,7 +47,8 @@ struct Jwk {
 }
 
 impl Key {
-    /// `None` when the key is of no use here: another algorithm, for encryption, weak, or unreadable.
+    /// `None` when the key is of no use here: another algorithm, for encryption, weak, or
+    /// unreadable.
     pub(super) fn from_jwk(value: &Value) -> Option<Self> {
         let jwk: Jwk = json::of(value.clone()).ok()?;
         let (algorithm, name, public) = match (jwk.kty.as_str(), jwk.crv.as_str()) {
@@ -55,12 +57,21 @@ impl Key {
             ("OKP", "Ed25519") => (Algorithm::EdDSA, "EdDSA", ed25519(&jwk)?),
             _ => return None,
         };
-        jwk.verifies(name).then_some(Self { kid: jwk.kid, algorithm, public })
+        jwk.verifies(name).then_some(Self {
+            kid: jwk.kid,
+            algorithm,
+            public,
+        })
     }
 
     /// One refusal, whatever was wrong.
     pub(super) fn verify(&self, token: &Token<'_>) -> Result<(), Refusal> {
-        match verify(token.signature, token.signed.as_bytes(), &self.public, self.algorithm) {
+        match verify(
+            token.signature,
+            token.signed.as_bytes(),
+            &self.public,
+            self.algorithm,
+        ) {
             Ok(true) => Ok(()),
             _ => Err(Refusal::Signature),
         }
@@ -71,21 +82,29 @@ impl Jwk {
     fn verifies(&self, algorithm: &str) -> bool {
         self.alg.as_deref().is_none_or(|alg| alg == algorithm)
             && self.usage.as_deref().is_none_or(|usage| usage == "sig")
-            && self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
+            && self
+                .key_ops
+                .as_ref()
+                .is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
     }
 }
 
 fn rsa(jwk: &Jwk) -> Option<DecodingKey> {
     let (n, e) = (number(&jwk.n)?, number(&jwk.e)?);
-    // An exponent of one makes every padded text its own signature. Which others are sound, aws-lc decides.
-    let sound = rsa_key::weakness(&n).is_none() && rsa_key::bits(&n) <= RSA_BITS_MAX && !e.is_empty() && e != [1];
+    // An exponent of one makes every padded text its own signature. Which others are sound, aws-lc
+    // decides.
+    let sound = rsa_key::weakness(&n).is_none()
+        && rsa_key::bits(&n) <= RSA_BITS_MAX
+        && !e.is_empty()
+        && e != [1];
     sound.then(|| DecodingKey::from_rsa_raw_components(&n, &e))
 }
 
 fn p256(jwk: &Jwk) -> Option<DecodingKey> {
     let (x, y) = (bytes(&jwk.x)?, bytes(&jwk.y)?);
     let sized = x.len() == P256_COORDINATE_BYTES && y.len() == P256_COORDINATE_BYTES;
-    // SEC 1, section 2.3.3: an uncompressed point. That it lies on the curve is checked with each signature.
+    // SEC 1, section 2.3.3: an uncompressed point. That it lies on the curve is checked with each
+    // signature.
     sized.then(|| DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))
 }
 

@@ -1,4 +1,5 @@
-//! Key sets, fetched once for all who wait, kept for a while, and longer when their issuer does not answer.
+//! Key sets, fetched once for all who wait, kept for a while, and longer when their issuer does not
+//! answer.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,13 +27,26 @@ pub(super) struct KeyCache {
 }
 
 impl KeyCache {
-    pub(super) fn new(fetcher: Arc<dyn KeySetFetcher>, clock: Arc<dyn Clock>, bounds: &AuthBounds) -> Self {
-        Self { fetcher, clock, bounds: bounds.clone(), slots: Cache::new(bounds.key_sets_max) }
+    pub(super) fn new(
+        fetcher: Arc<dyn KeySetFetcher>,
+        clock: Arc<dyn Clock>,
+        bounds: &AuthBounds,
+    ) -> Self {
+        Self {
+            fetcher,
+            clock,
+            bounds: bounds.clone(),
+            slots: Cache::new(bounds.key_sets_max),
+        }
     }
 
-    /// The key that the token names, out of the keys of its own trust. An issuer that has just begun to use a new key is
-    /// asked once more.
-    pub(super) async fn find(&self, trusted: &Trusted, token: &Token<'_>) -> Result<Arc<Key>, Error> {
+    /// The key that the token names, out of the keys of its own trust. An issuer that has just
+    /// begun to use a new key is asked once more.
+    pub(super) async fn find(
+        &self,
+        trusted: &Trusted,
+        token: &Token<'_>,
+    ) -> Result<Arc<Key>, Error> {
         let slot = self.slot(trusted.key_set);
         let set = self.current(&slot, trusted).await?;
         match set.find(token.kid.as_deref(), token.algorithm) {
@@ -45,7 +59,9 @@ impl KeyCache {
     }
 
     fn slot(&self, id: Sha256) -> Arc<Slot> {
-        let slot = self.slots.get_or_insert_with(&id, || Ok::<_, Infallible>(Arc::new(Slot::default())));
+        let slot = self
+            .slots
+            .get_or_insert_with(&id, || Ok::<_, Infallible>(Arc::new(Slot::default())));
         slot.unwrap_or_else(|never| match never {})
     }
 
@@ -70,16 +86,26 @@ impl KeyCache {
         }
         let stale = self.stale(&known);
         if self.within(known.failed_at, self.bounds.key_retry_min_ms) {
-            return stale.ok_or_else(|| self.later(unavailable("the issuer's key set could not be fetched just now")));
+            return stale.ok_or_else(|| {
+                self.later(unavailable(
+                    "the issuer's key set could not be fetched just now",
+                ))
+            });
         }
-        self.fetch(slot, trusted).await.or_else(|error| stale.ok_or_else(|| self.later(error)))
+        self.fetch(slot, trusted)
+            .await
+            .or_else(|error| stale.ok_or_else(|| self.later(error)))
     }
 
-    /// A set fetched after `seen`, if one may be had. So many tokens with made-up keys cost the issuer one fetch in a while.
+    /// A set fetched after `seen`, if one may be had. So many tokens with made-up keys cost the
+    /// issuer one fetch in a while.
     async fn newer(&self, slot: &Slot, trusted: &Trusted, seen: Arc<KeySet>) -> Arc<KeySet> {
         let _fetching = slot.fetching.lock().await;
         let known = slot.known();
-        if let Some(loaded) = known.loaded.filter(|loaded| !Arc::ptr_eq(&loaded.set, &seen)) {
+        if let Some(loaded) = known
+            .loaded
+            .filter(|loaded| !Arc::ptr_eq(&loaded.set, &seen))
+        {
             return loaded.set;
         }
         if self.within(known.refetched_at, self.bounds.key_refetch_min_ms) {
@@ -122,7 +148,8 @@ impl KeyCache {
 
     fn aged(&self, known: &Known, ms_max: u64) -> Option<Arc<KeySet>> {
         let loaded = known.loaded.as_ref()?;
-        self.within(Some(loaded.at), ms_max).then(|| Arc::clone(&loaded.set))
+        self.within(Some(loaded.at), ms_max)
+            .then(|| Arc::clone(&loaded.set))
     }
 
     fn within(&self, since: Option<Timestamp>, ms: u64) -> bool {

@@ -18,18 +18,28 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517, section 5) and leaves out what is of no use, as it asks for. An answer that is no key set
-    /// at all is an error, so that it never takes the place of one that was.
+    /// Reads a JWK set (RFC 7517, section 5) and leaves out what is of no use, as it asks for. An
+    /// answer that is no key set at all is an error, so that it never takes the place of one that
+    /// was.
     pub(super) fn parse(value: &Value, keys_max: usize) -> Result<Self, Error> {
         let keys = value.get("keys").and_then(Value::as_array);
-        let keys = keys.ok_or_else(|| unavailable("the issuer's key set is not a JWK set with a list of 'keys'"))?;
+        let keys = keys.ok_or_else(|| {
+            unavailable("the issuer's key set is not a JWK set with a list of 'keys'")
+        })?;
         let keys = || keys.iter().take(keys_max);
         let weak = keys().filter(|key| weakness_of_jwk(key).is_some()).count();
-        Ok(Self { keys: keys().filter_map(Key::from_jwk).map(Arc::new).collect(), weak })
+        Ok(Self {
+            keys: keys().filter_map(Key::from_jwk).map(Arc::new).collect(),
+            weak,
+        })
     }
 
     /// The key of that name. A token that names none is taken only when there is no doubt.
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
+    pub(super) fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Key>, Refusal> {
         match kid {
             Some(kid) => self.named(kid, algorithm),
             None => self.only(algorithm),
@@ -38,7 +48,11 @@ impl KeySet {
 
     fn named(&self, kid: &str, algorithm: Algorithm) -> Result<Arc<Key>, Refusal> {
         let mut found = Err(Refusal::KeyUnknown);
-        for key in self.keys.iter().filter(|key| key.kid.as_deref() == Some(kid)) {
+        for key in self
+            .keys
+            .iter()
+            .filter(|key| key.kid.as_deref() == Some(kid))
+        {
             if key.algorithm == algorithm {
                 return Ok(Arc::clone(key));
             }

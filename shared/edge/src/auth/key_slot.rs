@@ -31,7 +31,10 @@ pub(super) struct Loaded {
 
 impl Slot {
     pub(super) fn known(&self) -> Known {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Known)) {
@@ -39,7 +42,12 @@ impl Slot {
     }
 
     pub(super) fn loaded(&self, set: Arc<KeySet>, at: Timestamp) -> Arc<KeySet> {
-        self.update(|known| known.loaded = Some(Loaded { set: Arc::clone(&set), at }));
+        self.update(|known| {
+            known.loaded = Some(Loaded {
+                set: Arc::clone(&set),
+                at,
+            })
+        });
         set
     }
 }

@@ -1,6 +1,7 @@
 //! JWT → Principal: whose token it is, by the trust of the tenants, and whether it still holds.
 //!
-//! Knows nothing of HTTP: the router takes the token out of its header, and turns the errors into answers.
+//! Knows nothing of HTTP: the router takes the token out of its header, and turns the errors into
+//! answers.
 
 mod authenticator;
 mod bounds;

@@ -27,7 +27,9 @@ impl Refusal {
     fn code(self) -> &'static str {
         match self {
             Self::Missing => "token_missing",
-            Self::TooLong | Self::Malformed | Self::Unreadable | Self::Header(_) => "token_malformed",
+            Self::TooLong | Self::Malformed | Self::Unreadable | Self::Header(_) => {
+                "token_malformed"
+            }
             Self::Algorithm => "token_algorithm",
             Self::IssuerUnknown => "token_issuer_unknown",
             Self::KeyUnknown => "token_key_unknown",
@@ -51,14 +53,18 @@ impl Refusal {
                 "the token's header and its claims must each be a JSON object in UTF-8 that names nothing twice and is of \
                  ordinary size"
             }
-            Self::Algorithm => "the token must be signed with RS256, ES256 or EdDSA, and with the algorithm of its key",
+            Self::Algorithm => {
+                "the token must be signed with RS256, ES256 or EdDSA, and with the algorithm of its key"
+            }
             Self::IssuerUnknown => {
                 "no tenant trusts the token's issuer; compare its 'iss' with the tenant's trust, byte for byte"
             }
             Self::KeyUnknown => "the issuer's key set holds no usable key of the token's 'kid'",
             Self::Signature => "the token's signature does not fit",
             Self::Expired => "the token has expired; get a new one from its issuer",
-            Self::NotYetValid => "the token is not valid yet; compare the issuer's clock with the time",
+            Self::NotYetValid => {
+                "the token is not valid yet; compare the issuer's clock with the time"
+            }
             Self::Audience => {
                 "the token is meant for someone else: its 'aud' does not hold the audience of the tenant's trust"
             }

@@ -21,29 +21,37 @@ pub(super) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// The algorithm is looked at first: `none` and the symmetric ones never come near a key or a tenant.
+    /// The algorithm is looked at first: `none` and the symmetric ones never come near a key or a
+    /// tenant.
     pub(super) fn parse(text: &'a str) -> Result<Self, Refusal> {
         let (signed, signature) = text.rsplit_once('.').ok_or(Refusal::Malformed)?;
         // A fourth part would leave a dot in the payload, which is no base64url.
         let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
         let header = object(header)?;
         let algorithm = header.get("alg").and_then(Value::as_str);
-        let algorithm =
-            algorithm.ok_or(Refusal::Header("the token's header must name its algorithm, the text 'alg'"))?;
+        let algorithm = algorithm.ok_or(Refusal::Header(
+            "the token's header must name its algorithm, the text 'alg'",
+        ))?;
         let algorithm = accepted(algorithm).ok_or(Refusal::Algorithm)?;
-        // It names extensions that must be understood; none is here, and an empty or a null one is no list of any (RFC 7515,
-        // section 4.1.11).
+        // It names extensions that must be understood; none is here, and an empty or a null one is
+        // no list of any (RFC 7515, section 4.1.11).
         if header.contains_key("crit") {
-            let text =
-                "the token's header has 'crit', and none of the extensions of JWS is understood here; issue it without";
+            let text = "the token's header has 'crit', and none of the extensions of JWS is understood here; issue it without";
             return Err(Refusal::Header(text));
         }
         let kid = kid(&header)?;
-        Ok(Self { algorithm, kid, claims: Claims::new(object(payload)?), signed, signature })
+        Ok(Self {
+            algorithm,
+            kid,
+            claims: Claims::new(object(payload)?),
+            signed,
+            signature,
+        })
     }
 }
 
-/// One algorithm for each kind of key. ES384 and PS256 would be sound, but each more is one more to keep apart.
+/// One algorithm for each kind of key. ES384 and PS256 would be sound, but each more is one more to
+/// keep apart.
 fn accepted(name: &str) -> Option<Algorithm> {
     match name {
         "RS256" => Some(Algorithm::RS256),
@@ -63,7 +71,9 @@ fn kid(header: &Map<String, Value>) -> Result<Option<String>, Refusal> {
 
 /// Each name once: of two claims of one name an issuer may have meant either.
 fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| Refusal::Malformed)?;
     match json::value(&bytes, JsonBounds::REQUEST) {
         Ok(Value::Object(object)) => Ok(object),
         _ => Err(Refusal::Unreadable),

@@ -1,4 +1,5 @@
-//! Which trust a token falls under. Remembers for a moment who trusts an issuer, and never that nobody does.
+//! Which trust a token falls under. Remembers for a moment who trusts an issuer, and never that
+//! nobody does.
 
 use std::sync::Arc;
 
@@ -39,13 +40,20 @@ pub(super) struct TrustCache {
 
 impl TrustCache {
     pub(super) fn new(tenants: Arc<Trusts>, clock: Arc<dyn Clock>, bounds: &AuthBounds) -> Self {
-        Self { tenants, clock, ttl_ms: bounds.trust_ttl_ms, by_issuer: Cache::new(bounds.issuers_max) }
+        Self {
+            tenants,
+            clock,
+            ttl_ms: bounds.trust_ttl_ms,
+            by_issuer: Cache::new(bounds.issuers_max),
+        }
     }
 
-    /// The one trust that the token falls under. What is remembered may only say yes: a tenant that another process added a
-    /// moment ago is found by asking the store again.
+    /// The one trust that the token falls under. What is remembered may only say yes: a tenant that
+    /// another process added a moment ago is found by asking the store again.
     pub(super) async fn find(&self, claims: &Claims) -> Result<Arc<Trusted>, Error> {
-        let issuer = claims.issuer().ok_or(Refusal::Claims("the token must name its issuer, the claim 'iss'"))?;
+        let issuer = claims.issuer().ok_or(Refusal::Claims(
+            "the token must name its issuer, the claim 'iss'",
+        ))?;
         if issuer.len() > Trust::ISSUER_BYTES_MAX {
             return Err(Refusal::IssuerUnknown.into());
         }
@@ -61,20 +69,36 @@ impl TrustCache {
     async fn read(&self, issuer: &str) -> Result<Arc<[Arc<Trusted>]>, Error> {
         let trusts = self.tenants.of_issuer(issuer).await?;
         // Byte for byte, whatever the store's collation does.
-        let ours = trusts.into_iter().filter(|(_, trust)| trust.issuer == issuer);
-        let all: Arc<[_]> = ours.map(|(tenant, trust)| Arc::new(Trusted::new(tenant, trust))).collect();
+        let ours = trusts
+            .into_iter()
+            .filter(|(_, trust)| trust.issuer == issuer);
+        let all: Arc<[_]> = ours
+            .map(|(tenant, trust)| Arc::new(Trusted::new(tenant, trust)))
+            .collect();
         if all.is_empty() {
             self.by_issuer.remove(issuer);
             return Err(Refusal::IssuerUnknown.into());
         }
-        self.by_issuer.insert(issuer.to_owned(), Known { all: Arc::clone(&all), read_at: self.clock.now() });
+        self.by_issuer.insert(
+            issuer.to_owned(),
+            Known {
+                all: Arc::clone(&all),
+                read_at: self.clock.now(),
+            },
+        );
         Ok(all)
     }
 }
 
 /// Two that match are none: which tenant pays must never be a guess.
 fn the_one(all: &[Arc<Trusted>], claims: &Claims) -> Result<Arc<Trusted>, Refusal> {
-    let matches = |trusted: &&Arc<Trusted>| trusted.trust.claim.as_ref().is_none_or(|claim| claims.hold(claim));
+    let matches = |trusted: &&Arc<Trusted>| {
+        trusted
+            .trust
+            .claim
+            .as_ref()
+            .is_none_or(|claim| claims.hold(claim))
+    };
     let mut matching = all.iter().filter(matches);
     match (matching.next(), matching.next()) {
         (Some(trusted), None) => Ok(Arc::clone(trusted)),
@@ -86,7 +110,11 @@ fn the_one(all: &[Arc<Trusted>], claims: &Claims) -> Result<Arc<Trusted>, Refusa
 impl Trusted {
     fn new(tenant: TenantId, trust: Trust) -> Self {
         let key_set = key_set_id(&trust);
-        Self { tenant, trust, key_set }
+        Self {
+            tenant,
+            trust,
+            key_set,
+        }
     }
 }
 

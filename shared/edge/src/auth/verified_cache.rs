@@ -21,7 +21,10 @@ pub(super) struct VerifiedCache {
 
 impl VerifiedCache {
     pub(super) fn new(bounds: &AuthBounds) -> Self {
-        Self { by_token: Cache::new(bounds.token_cache_entries), ttl_ms: bounds.token_cache_ttl_ms }
+        Self {
+            by_token: Cache::new(bounds.token_cache_entries),
+            ttl_ms: bounds.token_cache_ttl_ms,
+        }
     }
 
     pub(super) fn get(&self, token: &Sha256, now: Timestamp) -> Option<Principal> {
@@ -29,11 +32,24 @@ impl VerifiedCache {
         (now < verified.until).then_some(verified.principal)
     }
 
-    /// Never past the token's own end. The leeway does not count here: in it a token is verified each time.
-    pub(super) fn insert(&self, token: Sha256, principal: &Principal, expires_at: Timestamp, now: Timestamp) {
+    /// Never past the token's own end. The leeway does not count here: in it a token is verified
+    /// each time.
+    pub(super) fn insert(
+        &self,
+        token: Sha256,
+        principal: &Principal,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) {
         let until = expires_at.min(now.plus_ms(self.ttl_ms));
         if now < until {
-            self.by_token.insert(token, Verified { principal: principal.clone(), until });
+            self.by_token.insert(
+                token,
+                Verified {
+                    principal: principal.clone(),
+                    until,
+                },
+            );
         }
     }
 }

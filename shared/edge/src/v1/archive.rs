@@ -15,9 +15,10 @@ use crate::state::Edge;
 
 /// Archive a task's outputs again
 ///
-/// For a task that completed with `archived: false`: copies what is not in the bucket, once its bucket, policy, key or role is
-/// mended and while the model's provider keeps the outputs. The copy goes on after the answer; it costs nothing, and no callback
-/// is sent. Asking while a copy is under way begins no other.
+/// For a task that completed with `archived: false`: copies what is not in the bucket, once its
+/// bucket, policy, key or role is mended and while the model's provider keeps the outputs. The copy
+/// goes on after the answer; it costs nothing, and no callback is sent. Asking while a copy is
+/// under way begins no other.
 #[utoipa::path(
     post, path = "/v1/tasks/{id}/archive", tag = "tasks", operation_id = "archive",
     params(("id" = String, Path)),
@@ -35,8 +36,8 @@ pub(crate) async fn archive(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Prediction>), Problem> {
     principal.require(Scope::Submit)?;
-    let id =
-        TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let id = TaskId::parse(&id)
+        .map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
     let task = edge.gateway.copy_again(&principal.tenant, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(edge.gateway.view(&task).await?)))
 }

@@ -38,7 +38,8 @@ pub(crate) struct BudgetView {
     /// The most that is added.
     #[serde(skip_serializing_if = "Option::is_none")]
     roll_over_cap_micro_usd: Option<i64>,
-    /// `prepaid`: a run must fit the balance as well. `postpaid`: what is used is billed afterwards.
+    /// `prepaid`: a run must fit the balance as well. `postpaid`: what is used is billed
+    /// afterwards.
     payment: &'static str,
 }
 
@@ -82,9 +83,15 @@ pub(crate) fn no_budget() -> Error {
         (status = 404, description = "there is no budget", body = ProblemBody),
         (status = "4XX", body = ProblemBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn budget(State(edge): State<Edge>, Bearer(principal): Bearer) -> Result<Json<BudgetView>, Problem> {
+pub(crate) async fn budget(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+) -> Result<Json<BudgetView>, Problem> {
     principal.require(Scope::Billing)?;
     let allowance = edge.metering.budget(&principal.tenant).await?;
-    let view = allowance.as_ref().and_then(BudgetView::of).ok_or_else(no_budget)?;
+    let view = allowance
+        .as_ref()
+        .and_then(BudgetView::of)
+        .ok_or_else(no_budget)?;
     Ok(Json(view))
 }

@@ -60,9 +60,21 @@ pub(crate) async fn create(
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
     principal.require(Scope::Endpoints)?;
     let NewEndpointView { url, event_types } = body.json().await?;
-    let endpoint = edge.endpoints.create(&principal.tenant, &NewEndpoint { url, event_types }).await?;
-    let secret = endpoint.secrets.first().map(|secret| secret.expose().to_owned());
-    Ok((StatusCode::CREATED, Json(EndpointView { secret, ..view(&endpoint) })))
+    let endpoint = edge
+        .endpoints
+        .create(&principal.tenant, &NewEndpoint { url, event_types })
+        .await?;
+    let secret = endpoint
+        .secrets
+        .first()
+        .map(|secret| secret.expose().to_owned());
+    Ok((
+        StatusCode::CREATED,
+        Json(EndpointView {
+            secret,
+            ..view(&endpoint)
+        }),
+    ))
 }
 
 /// List the endpoints
@@ -75,7 +87,14 @@ pub(crate) async fn list(
     Bearer(principal): Bearer,
 ) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
     principal.require(Scope::Endpoints)?;
-    Ok(Json(edge.endpoints.list(&principal.tenant).await?.iter().map(view).collect()))
+    Ok(Json(
+        edge.endpoints
+            .list(&principal.tenant)
+            .await?
+            .iter()
+            .map(view)
+            .collect(),
+    ))
 }
 
 /// Read an endpoint
@@ -89,7 +108,10 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> std::result::Result<Json<EndpointView>, Problem> {
     principal.require(Scope::Endpoints)?;
-    let endpoint = edge.endpoints.get(&principal.tenant, &endpoint_id(&id)?).await?;
+    let endpoint = edge
+        .endpoints
+        .get(&principal.tenant, &endpoint_id(&id)?)
+        .await?;
     Ok(Json(view(&endpoint)))
 }
 
@@ -106,20 +128,27 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
 ) -> std::result::Result<StatusCode, Problem> {
     principal.require(Scope::Endpoints)?;
-    edge.endpoints.delete(&principal.tenant, &endpoint_id(&id)?).await?;
+    edge.endpoints
+        .delete(&principal.tenant, &endpoint_id(&id)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn endpoint_id(text: &str) -> Result<EndpointId> {
-    EndpointId::parse(text)
-        .map_err(|_| Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours"))
+    EndpointId::parse(text).map_err(|_| {
+        Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours")
+    })
 }
 
 fn view(endpoint: &Endpoint) -> EndpointView {
     EndpointView {
         id: endpoint.id.to_string(),
         url: endpoint.url.url().to_string(),
-        event_types: endpoint.event_types.iter().map(|event| event.as_str()).collect(),
+        event_types: endpoint
+            .event_types
+            .iter()
+            .map(|event| event.as_str())
+            .collect(),
         enabled: endpoint.enabled,
         created_at: endpoint.created_at.rfc3339(),
         secret: None,

@@ -24,7 +24,14 @@ pub(crate) struct HealthView {
 #[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", responses((status = 200, body = HealthView)))]
 pub(crate) async fn healthz(State(edge): State<Edge>, headers: HeaderMap) -> Json<HealthView> {
     let health = &edge.health;
-    let is_operator = health.operator.as_ref().is_some_and(|operator| operator.is_borne_by(&headers));
+    let is_operator = health
+        .operator
+        .as_ref()
+        .is_some_and(|operator| operator.is_borne_by(&headers));
     let setup = is_operator.then(|| health.setup.clone());
-    Json(HealthView { status: "ok", version: env!("CARGO_PKG_VERSION"), setup })
+    Json(HealthView {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        setup,
+    })
 }

@@ -20,13 +20,15 @@ use crate::state::Edge;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineView {
     id: String,
-    /// Fluxgate's own word, finer than the provider's: `admitted`, `submitting`, `unknown`, `submitted`, `archiving` or an end.
+    /// Fluxgate's own word, finer than the provider's: `admitted`, `submitting`, `unknown`,
+    /// `submitted`, `archiving` or an end.
     state: &'static str,
     /// `webhook`, `poll`, `submit` or `reconcile`: the path that brought the end.
     completed_by: Option<&'static str>,
     /// How often a submit to the model was begun.
     submits: u32,
-    /// In USD: what is held while it runs, and the most that is charged when it completes; fewer outputs than asked for cost less.
+    /// In USD: what is held while it runs, and the most that is charged when it completes; fewer
+    /// outputs than asked for cost less.
     price_usd: f64,
     /// Of a completed task: whether all of its outputs are in the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,8 +93,8 @@ pub(crate) async fn timeline(
     Path(id): Path<String>,
 ) -> Result<Json<TimelineView>, Problem> {
     principal.require(Scope::Read)?;
-    let id =
-        TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let id = TaskId::parse(&id)
+        .map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
     let timeline = edge.gateway.timeline(&principal.tenant, &id).await?;
     Ok(Json(view(&timeline)))
 }
@@ -107,8 +109,16 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
         price_usd: task.price.usd(),
         archived: (task.state == TaskState::Completed).then(|| task.links().is_empty()),
         unarchived: UnarchivedView::of(task),
-        steps: timeline.steps.iter().map(|step| step_view(step, timeline)).collect(),
-        deliveries: timeline.deliveries.iter().map(|delivery| delivery_view(delivery, timeline)).collect(),
+        steps: timeline
+            .steps
+            .iter()
+            .map(|step| step_view(step, timeline))
+            .collect(),
+        deliveries: timeline
+            .deliveries
+            .iter()
+            .map(|delivery| delivery_view(delivery, timeline))
+            .collect(),
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) struct UsageParams {
     to: Option<String>,
     /// `day`, `model` or `day,model`; both when left out.
     group_by: Option<String>,
-    /// `json` or `csv`; by the `Accept` header when left out, and JSON for a header that accepts neither.
+    /// `json` or `csv`; by the `Accept` header when left out, and JSON for a header that accepts
+    /// neither.
     format: Option<String>,
 }
 
@@ -73,15 +74,15 @@ pub(crate) struct UsageSums {
     charged_micro_usd: i64,
     /// The same in US dollars, as an exact decimal.
     charged_usd: String,
-    /// Of those that ended well, the ones that were charged with `archived: false`: the tenant's own side kept outputs out of its
-    /// bucket. A copy that was made later does not change it.
+    /// Of those that ended well, the ones that were charged with `archived: false`: the tenant's
+    /// own side kept outputs out of its bucket. A copy that was made later does not change it.
     unarchived: u64,
 }
 
 /// Read usage
 ///
-/// Sums of the tenant's tasks and of what they were charged. Charges are counted when the ledger has them: on the UTC day on which
-/// a task completed.
+/// Sums of the tenant's tasks and of what they were charged. Charges are counted when the ledger
+/// has them: on the UTC day on which a task completed.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage", operation_id = "usage", params(UsageParams),
     responses(
@@ -100,11 +101,17 @@ pub(crate) async fn usage(
     let params = UsageParams::of(&query)?;
     let grouping = params.grouping()?;
     let wants_csv = params.wants_csv(&headers)?;
-    let days = edge.metering.usage_of_days(&principal.tenant, params.from()?, params.to()?);
+    let days = edge
+        .metering
+        .usage_of_days(&principal.tenant, params.from()?, params.to()?);
     let (days, report) = days.await?;
     if wants_csv {
         let content_type = (CONTENT_TYPE, HeaderValue::from_static(CSV));
-        return Ok(([VARIES, content_type], csv(grouping, &report.grouped(grouping))).into_response());
+        return Ok((
+            [VARIES, content_type],
+            csv(grouping, &report.grouped(grouping)),
+        )
+            .into_response());
     }
     Ok(([VARIES], Json(view(days, grouping, &report))).into_response())
 }
@@ -113,14 +120,27 @@ impl UsageParams {
     fn of(query: &Query) -> Result<Self> {
         if let Some(name) = query.names().find(|name| !PARAMS.contains(name)) {
             let name = echo(name);
-            return Err(bad(&name, format!("there is no parameter '{name}'; there are {}", PARAMS.join(", "))));
+            return Err(bad(
+                &name,
+                format!(
+                    "there is no parameter '{name}'; there are {}",
+                    PARAMS.join(", ")
+                ),
+            ));
         }
         let text = |name| query.text(name).map(|text| text.map(str::to_owned));
-        Ok(Self { from: text("from")?, to: text("to")?, group_by: text("group_by")?, format: text("format")? })
+        Ok(Self {
+            from: text("from")?,
+            to: text("to")?,
+            group_by: text("group_by")?,
+            format: text("format")?,
+        })
     }
 
     fn grouping(&self) -> Result<Grouping> {
-        let Some(text) = &self.group_by else { return Ok(Grouping::DayAndModel) };
+        let Some(text) = &self.group_by else {
+            return Ok(Grouping::DayAndModel);
+        };
         Grouping::parse(text).map_err(|error| error.field("group_by"))
     }
 
@@ -134,7 +154,10 @@ impl UsageParams {
     }
 
     fn from(&self) -> Result<Option<Day>> {
-        self.from.as_deref().map(|text| day("from", text)).transpose()
+        self.from
+            .as_deref()
+            .map(|text| day("from", text))
+            .transpose()
     }
 
     fn to(&self) -> Result<Option<Day>> {
@@ -143,7 +166,8 @@ impl UsageParams {
 }
 
 fn day(field: &str, text: &str) -> Result<Day> {
-    Day::parse(text).ok_or_else(|| bad(field, format!("'{field}' must be a day such as 2026-11-01")))
+    Day::parse(text)
+        .ok_or_else(|| bad(field, format!("'{field}' must be a day such as 2026-11-01")))
 }
 
 fn bad(field: &str, text: String) -> Error {

@@ -13,8 +13,8 @@ use crate::state::Edge;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Balance {
-    /// What may still be spent, in USD: the smaller of the balance and what is left of the month's budget. What running tasks hold
-    /// is not in it.
+    /// What may still be spent, in USD: the smaller of the balance and what is left of the month's
+    /// budget. What running tasks hold is not in it.
     balance: f64,
 }
 
@@ -28,7 +28,9 @@ pub(crate) async fn balance(
     WaveSpeedBearer(principal): WaveSpeedBearer,
 ) -> Result<Json<Envelope<Balance>>, WaveSpeedError> {
     principal.require(Scope::Billing)?;
-    Ok(success(Balance { balance: edge.gateway.balance(&principal.tenant).await?.usd() }))
+    Ok(success(Balance {
+        balance: edge.gateway.balance(&principal.tenant).await?.usd(),
+    }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,5 +50,7 @@ pub(crate) async fn webhook_secret(
 ) -> Result<Json<Envelope<WebhookSecret>>, WaveSpeedError> {
     principal.require(Scope::Endpoints)?;
     let secret = edge.gateway.webhook_secret(&principal.tenant).await?;
-    Ok(success(WebhookSecret { secret: secret.expose().to_owned() }))
+    Ok(success(WebhookSecret {
+        secret: secret.expose().to_owned(),
+    }))
 }

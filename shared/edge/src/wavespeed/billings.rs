@@ -44,7 +44,10 @@ pub(crate) struct BillingRequest {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "it must be milliseconds of the Unix epoch, as text, or RFC 3339")]
+#[serde(
+    untagged,
+    expecting = "it must be milliseconds of the Unix epoch, as text, or RFC 3339"
+)]
 pub(crate) enum Moment {
     Text(String),
     Millis(i64),
@@ -105,7 +108,10 @@ pub(crate) async fn search(
     page::check(request.page, request.page_size)?;
     let window = window(&request)?;
     let mut charges = charges(&edge, &principal, &request, window).await?;
-    if request.sort.is_some_and(|sort| sort.to_ascii_lowercase().ends_with("asc")) {
+    if request
+        .sort
+        .is_some_and(|sort| sort.to_ascii_lowercase().ends_with("asc"))
+    {
         charges.reverse();
     }
     let skip = (request.page - 1) * request.page_size;
@@ -113,21 +119,42 @@ pub(crate) async fn search(
         page: request.page,
         total: charges.len(),
         has_more: skip + request.page_size < charges.len(),
-        items: charges.iter().skip(skip).take(request.page_size).map(item).collect(),
+        items: charges
+            .iter()
+            .skip(skip)
+            .take(request.page_size)
+            .map(item)
+            .collect(),
     }))
 }
 
 /// Newest first.
-async fn charges(edge: &Edge, principal: &Principal, request: &BillingRequest, window: Window) -> Result<Vec<Charge>> {
+async fn charges(
+    edge: &Edge,
+    principal: &Principal,
+    request: &BillingRequest,
+    window: Window,
+) -> Result<Vec<Charge>> {
     let tenant = &principal.tenant;
-    if request.billing_type.as_deref().is_some_and(|kind| !kind.is_empty() && kind != DEDUCT) {
+    if request
+        .billing_type
+        .as_deref()
+        .is_some_and(|kind| !kind.is_empty() && kind != DEDUCT)
+    {
         return Ok(Vec::new());
     }
-    let Some(ids) = request.prediction_uuids.as_deref().filter(|ids| !ids.is_empty()) else {
+    let Some(ids) = request
+        .prediction_uuids
+        .as_deref()
+        .filter(|ids| !ids.is_empty())
+    else {
         return edge.metering.charges(tenant, window).await;
     };
     if ids.len() > IDS_MAX {
-        return Err(page::bad("prediction_uuids", format!("'prediction_uuids' may name {IDS_MAX} runs at once")));
+        return Err(page::bad(
+            "prediction_uuids",
+            format!("'prediction_uuids' may name {IDS_MAX} runs at once"),
+        ));
     }
     // An id that cannot exist does not exist.
     let ids: Vec<TaskId> = ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect();
@@ -150,8 +177,16 @@ fn moment(field: &str, moment: Option<&Moment>) -> Result<Option<Timestamp>> {
         _ => return Ok(None),
     };
     let millis = text.parse().ok().map(Timestamp);
-    let bad = || page::bad(field, format!("'{field}' must be milliseconds of the Unix epoch, as text, or RFC 3339"));
-    millis.or_else(|| Timestamp::from_rfc3339(text)).map(Some).ok_or_else(bad)
+    let bad = || {
+        page::bad(
+            field,
+            format!("'{field}' must be milliseconds of the Unix epoch, as text, or RFC 3339"),
+        )
+    };
+    millis
+        .or_else(|| Timestamp::from_rfc3339(text))
+        .map(Some)
+        .ok_or_else(bad)
 }
 
 fn item(charge: &Charge) -> BillingItem {
@@ -163,7 +198,11 @@ fn item(charge: &Charge) -> BillingItem {
         price,
         created_at: charge.created_at.rfc3339(),
         updated_at: charge.updated_at.rfc3339(),
-        order: BillingOrder { uuid: charge.task.to_string(), state, price },
+        order: BillingOrder {
+            uuid: charge.task.to_string(),
+            state,
+            price,
+        },
         prediction: BilledPrediction {
             uuid: charge.task.to_string(),
             model_uuid: charge.model.to_string(),

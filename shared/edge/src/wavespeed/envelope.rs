@@ -21,5 +21,9 @@ pub(super) struct Envelope<T> {
 pub(super) struct WaveSpeedJson(pub(super) Value);
 
 pub(super) fn success<T>(data: T) -> Json<Envelope<T>> {
-    Json(Envelope { code: 200, message: "success", data })
+    Json(Envelope {
+        code: 200,
+        message: "success",
+        data,
+    })
 }

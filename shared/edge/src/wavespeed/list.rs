@@ -64,9 +64,14 @@ pub(crate) async fn list(
         limit: request.page_size,
     };
     let items = edge.gateway.list(&principal.tenant, &query).await?;
-    Ok(success(Page { page: request.page, items }))
+    Ok(success(Page {
+        page: request.page,
+        items,
+    }))
 }
 
 fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
-    text.filter(|text| !text.is_empty()).map(|text| page::moment(field, text)).transpose()
+    text.filter(|text| !text.is_empty())
+        .map(|text| page::moment(field, text))
+        .transpose()
 }

@@ -13,14 +13,22 @@ pub(super) fn check(page: usize, page_size: usize) -> Result<()> {
         return Err(bad("page", format!("'page' must be 1 to {PAGE_MAX}")));
     }
     if !(1..=PAGE_SIZE_MAX).contains(&page_size) {
-        return Err(bad("page_size", format!("'page_size' must be 1 to {PAGE_SIZE_MAX}")));
+        return Err(bad(
+            "page_size",
+            format!("'page_size' must be 1 to {PAGE_SIZE_MAX}"),
+        ));
     }
     Ok(())
 }
 
 /// Reads RFC 3339. Fails with kind `Invalid`, naming the parameter.
 pub(super) fn moment(field: &str, text: &str) -> Result<Timestamp> {
-    let text_is_bad = || bad(field, format!("'{field}' must be RFC 3339, such as 2026-08-25T00:49:21Z"));
+    let text_is_bad = || {
+        bad(
+            field,
+            format!("'{field}' must be RFC 3339, such as 2026-08-25T00:49:21Z"),
+        )
+    };
     Timestamp::from_rfc3339(text).ok_or_else(text_is_bad)
 }
 

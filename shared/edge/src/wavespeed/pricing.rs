@@ -22,7 +22,8 @@ const CURRENCY: &str = "USD";
 pub(crate) struct PriceRequest {
     /// As `/api/v3/models` lists it.
     model_id: String,
-    /// The inputs of the run; where some that drive the price are missing, the price is the least that it can be.
+    /// The inputs of the run; where some that drive the price are missing, the price is the least
+    /// that it can be.
     #[serde(default)]
     #[schema(value_type = Object)]
     inputs: Map<String, Value>,
@@ -59,7 +60,11 @@ pub(crate) async fn pricing(
     body: RawBody,
 ) -> std::result::Result<Json<Envelope<UnitPrice>>, WaveSpeedError> {
     let (model, price) = price_of(&edge, &principal, body).await?;
-    Ok(success(UnitPrice { model_id: model.into(), unit_price: price.usd(), currency: CURRENCY }))
+    Ok(success(UnitPrice {
+        model_id: model.into(),
+        unit_price: price.usd(),
+        currency: CURRENCY,
+    }))
 }
 
 /// Price a run, with discounts
@@ -74,15 +79,28 @@ pub(crate) async fn price(
 ) -> std::result::Result<Json<Envelope<DiscountedPrice>>, WaveSpeedError> {
     let (model, price) = price_of(&edge, &principal, body).await?;
     let price = price.usd();
-    Ok(success(DiscountedPrice { model_id: model.into(), price, discounted_price: price, currency: CURRENCY }))
+    Ok(success(DiscountedPrice {
+        model_id: model.into(),
+        price,
+        discounted_price: price,
+        currency: CURRENCY,
+    }))
 }
 
-async fn price_of(edge: &Edge, principal: &Principal, body: RawBody) -> Result<(ModelId, MicroUsd)> {
+async fn price_of(
+    edge: &Edge,
+    principal: &Principal,
+    body: RawBody,
+) -> Result<(ModelId, MicroUsd)> {
     principal.require(Scope::Billing)?;
     let request: PriceRequest = body.json().await?;
     // A model that cannot be does not exist.
-    let model = ModelId::parse(&request.model_id)
-        .map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message).field("model_id"))?;
-    let price = edge.gateway.price(&principal.tenant, &model, &request.inputs).await?;
+    let model = ModelId::parse(&request.model_id).map_err(|error| {
+        Error::new(Kind::NotFound, "unknown_model", error.message).field("model_id")
+    })?;
+    let price = edge
+        .gateway
+        .price(&principal.tenant, &model, &request.inputs)
+        .await?;
     Ok((model, price))
 }

@@ -37,7 +37,11 @@ pub(crate) async fn result(edge: State<Edge>, bearer: ProviderPoller, id: Path<S
     params(("id" = String, Path)),
     responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn result_short(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
+pub(crate) async fn result_short(
+    edge: State<Edge>,
+    bearer: ProviderPoller,
+    id: Path<String>,
+) -> Answer {
     read(edge, bearer, id).await
 }
 
@@ -47,17 +51,28 @@ pub(crate) async fn result_short(edge: State<Edge>, bearer: ProviderPoller, id: 
     params(("id" = String, Path)),
     responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn result_v2(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
+pub(crate) async fn result_v2(
+    edge: State<Edge>,
+    bearer: ProviderPoller,
+    id: Path<String>,
+) -> Answer {
     read(edge, bearer, id).await
 }
 
-async fn read(State(edge): State<Edge>, ProviderPoller(principal): ProviderPoller, Path(id): Path<String>) -> Answer {
+async fn read(
+    State(edge): State<Edge>,
+    ProviderPoller(principal): ProviderPoller,
+    Path(id): Path<String>,
+) -> Answer {
     principal.require(Scope::Read)?;
     // An id that cannot exist does not exist.
-    let id =
-        TaskId::parse(&id).map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let id = TaskId::parse(&id)
+        .map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
     let found = edge.gateway.prediction(&principal.tenant, &id).await;
-    if found.as_ref().is_err_and(|error| error.kind == Kind::NotFound) {
+    if found
+        .as_ref()
+        .is_err_and(|error| error.kind == Kind::NotFound)
+    {
         edge.throttle.missed(&principal);
     }
     Ok(success(found?))

@@ -28,27 +28,33 @@ use crate::state::Edge;
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SubmitQuery {
-    /// Where to POST the bare prediction at its end, signed in the provider's `v3` dialect with your own webhook secret.
+    /// Where to POST the bare prediction at its end, signed in the provider's `v3` dialect with
+    /// your own webhook secret.
     webhook: Option<String>,
 }
 
 impl SubmitQuery {
     /// Other parameters are the provider's clients' own and are let through.
     fn of(query: &Query) -> Result<Self> {
-        Ok(Self { webhook: query.text("webhook")?.map(str::to_owned) })
+        Ok(Self {
+            webhook: query.text("webhook")?.map(str::to_owned),
+        })
     }
 }
 
-/// The price that was fixed, in USD, goes before the prediction: the provider's shape has no place for it.
-type Answer = std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
+/// The price that was fixed, in USD, goes before the prediction: the provider's shape has no place
+/// for it.
+type Answer =
+    std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
 
 /// What the run costs the tenant, in USD, when all outputs come.
 pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd");
 
 /// Run a model
 ///
-/// The body is the model's inputs, as `/api/v3/models` declares them. The answer is 200 with the new prediction; an
-/// `Idempotency-Key` makes it safe to repeat: the same key and body give the same prediction, and at most one paid run.
+/// The body is the model's inputs, as `/api/v3/models` declares them. The answer is 200 with the
+/// new prediction; an `Idempotency-Key` makes it safe to repeat: the same key and body give the
+/// same prediction, and at most one paid run.
 #[utoipa::path(
     post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
     params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
@@ -94,7 +100,15 @@ pub(crate) async fn submit_three_segments(
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(edge, principal, &[owner, model, variant], &query, &headers, body).await
+    submit(
+        edge,
+        principal,
+        &[owner, model, variant],
+        &query,
+        &headers,
+        body,
+    )
+    .await
 }
 
 /// Run a version of a model's variant
@@ -112,7 +126,15 @@ pub(crate) async fn submit_four_segments(
     headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(edge, principal, &[owner, model, variant, version], &query, &headers, body).await
+    submit(
+        edge,
+        principal,
+        &[owner, model, variant, version],
+        &query,
+        &headers,
+        body,
+    )
+    .await
 }
 
 async fn submit(
@@ -131,22 +153,38 @@ async fn submit(
     let callback = callback(SubmitQuery::of(query)?.webhook, &mut inputs)?;
     let key = key(headers)?;
     let tenant = principal.tenant.clone();
-    let request = SubmitRequest { tenant: principal.tenant, model, inputs, callback, key };
+    let request = SubmitRequest {
+        tenant: principal.tenant,
+        model,
+        inputs,
+        callback,
+        key,
+    };
     let gateway = edge.gateway.clone();
     let running = run(counted, async move { gateway.submit(request).await });
-    let task = running.await.map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
+    let task = running
+        .await
+        .map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
     let price = [(PRICE, task.price.decimal())];
     if wait {
-        return Ok((price, success(sync_mode::wait(&edge, &tenant, &task.id).await?)));
+        return Ok((
+            price,
+            success(sync_mode::wait(&edge, &tenant, &task.id).await?),
+        ));
     }
     Ok((price, success(edge.gateway.view(&task).await?)))
 }
 
-/// Checking, digesting and decoding more than this is work for a thread of its own: meanwhile the others are to be answered.
+/// Checking, digesting and decoding more than this is work for a thread of its own: meanwhile the
+/// others are to be answered.
 const BESIDE_BYTES: usize = 512 * 1024;
 
-/// In a task of its own: a client that hangs up must not cut off a POST to the provider. The body counts as in flight until the end.
-fn run(counted: Counted, submit: impl Future<Output = Result<Task>> + Send + 'static) -> JoinHandle<Result<Task>> {
+/// In a task of its own: a client that hangs up must not cut off a POST to the provider. The body
+/// counts as in flight until the end.
+fn run(
+    counted: Counted,
+    submit: impl Future<Output = Result<Task>> + Send + 'static,
+) -> JoinHandle<Result<Task>> {
     let bytes = counted.bytes;
     let submit = async move {
         let _counted = counted;
@@ -160,13 +198,23 @@ fn run(counted: Counted, submit: impl Future<Output = Result<Task>> + Send + 'st
 }
 
 /// The first segments of the provider's fixed paths. No model's owner is called so.
-const FIXED: [&str; 8] = ["balance", "billings", "media", "model", "models", "predictions", "user", "webhook"];
+const FIXED: [&str; 8] = [
+    "balance",
+    "billings",
+    "media",
+    "model",
+    "models",
+    "predictions",
+    "user",
+    "webhook",
+];
 
 fn model(segments: &[String]) -> Result<ModelId> {
     if FIXED.contains(&segments[0].as_str()) {
         return Err(no_such_route(segments));
     }
-    ModelId::parse(&segments.join("/")).map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
+    ModelId::parse(&segments.join("/"))
+        .map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
 }
 
 /// A path that only looks like a model's, because submit takes whatever no other route takes.
@@ -177,7 +225,9 @@ fn no_such_route(segments: &[String]) -> Error {
             "a prediction is read by GET /api/v3/predictions/{id}/result, and all are listed by POST /api/v3/predictions; \
              a run that was submitted cannot be cancelled"
         }
-        "media" => "files are sent to POST /api/v3/media/upload/binary, or by a ticket of POST /api/v3/media/uploads",
+        "media" => {
+            "files are sent to POST /api/v3/media/upload/binary, or by a ticket of POST /api/v3/media/uploads"
+        }
         _ => "GET /openapi.json lists the routes",
     };
     Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
@@ -186,7 +236,9 @@ fn no_such_route(segments: &[String]) -> Error {
 /// Nothing but pictures makes inputs large.
 fn advised(mut error: Error) -> Error {
     if error.kind == Kind::TooLarge {
-        error.message.push_str(": upload the picture, and send its URL in its place");
+        error
+            .message
+            .push_str(": upload the picture, and send its URL in its place");
     }
     error
 }
@@ -196,8 +248,7 @@ fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
     if !sync_mode::take_flag(inputs, "enable_base64_output")? {
         return Ok(());
     }
-    let text =
-        "enable_base64_output is not offered: outputs are kept in your bucket; download the URL in 'outputs' instead";
+    let text = "enable_base64_output is not offered: outputs are kept in your bucket; download the URL in 'outputs' instead";
     Err(Error::invalid("unsupported_parameter", text).field("enable_base64_output"))
 }
 
@@ -211,11 +262,16 @@ fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Op
             return Err(Error::invalid("invalid_parameter", text).field("webhook_url"));
         }
     };
-    let Some(text) = query.or(field).filter(|text| !text.is_empty()) else { return Ok(None) };
-    CallbackUrl::parse_new(&text).map(Some).map_err(|error| error.field("webhook"))
+    let Some(text) = query.or(field).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    CallbackUrl::parse_new(&text)
+        .map(Some)
+        .map_err(|error| error.field("webhook"))
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
     let key = header::one(headers, "Idempotency-Key")?;
-    key.map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default())).transpose()
+    key.map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default()))
+        .transpose()
 }

@@ -9,7 +9,8 @@ use fluxgate_core::provider::Prediction;
 use fluxgate_core::{Error, Result};
 use serde_json::{Map, Value};
 
-/// Between the first two looks at a running task, and the longest between any two: a look may cost a read.
+/// Between the first two looks at a running task, and the longest between any two: a look may cost
+/// a read.
 const LOOK_FIRST: Duration = Duration::from_millis(100);
 const LOOK_MAX: Duration = Duration::from_millis(800);
 
@@ -28,8 +29,8 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<b
     }
 }
 
-/// The prediction at its end, or, at the bound or when the process is to stop, as it stands with the provider's code; the task
-/// goes on.
+/// The prediction at its end, or, at the bound or when the process is to stop, as it stands with
+/// the provider's code; the task goes on.
 pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
     let gateway = &edge.gateway;
     let bound = Duration::from_millis(gateway.bounds().sync_wait_max_ms);
@@ -46,7 +47,10 @@ pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<
             if matches!(prediction.status, "created" | "processing") {
                 prediction.status = "processing";
                 prediction.code = Some(SYNC_TIMED_OUT);
-                prediction.error = format!("Sync mode timed out; the task goes on: query {}", prediction.urls.get);
+                prediction.error = format!(
+                    "Sync mode timed out; the task goes on: query {}",
+                    prediction.urls.get
+                );
             }
             Ok(prediction)
         }

@@ -31,18 +31,24 @@ const FILENAME_CHARS_MAX: usize = 200;
 
 /// Ask for an upload ticket
 ///
-/// `{filename,size,content_type?}` gives `data.upload` (PUT the raw bytes there with exactly its headers, and without your token)
-/// and `data.download_url`.
+/// `{filename,size,content_type?}` gives `data.upload` (PUT the raw bytes there with exactly its
+/// headers, and without your token) and `data.download_url`.
 #[utoipa::path(
     post, path = "/api/v3/media/uploads", tag = "uploads", operation_id = "upload_ticket",
     request_body(content = Value, description = "{filename, size, content_type?}"),
     responses((status = 200, body = Envelope<WaveSpeedJson>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn ticket(State(edge): State<Edge>, bearer: WaveSpeedBearer, body: RawBody) -> Answer {
+pub(crate) async fn ticket(
+    State(edge): State<Edge>,
+    bearer: WaveSpeedBearer,
+    body: RawBody,
+) -> Answer {
     allowed(&edge, &bearer).await?;
     let request = Value::Object(body.object().await?.0);
     ticket_request::check(&request, edge.gateway.bounds().ticket_bytes_max)?;
-    Ok(success(WaveSpeedJson(edge.gateway.upload_ticket(&request).await?)))
+    Ok(success(WaveSpeedJson(
+        edge.gateway.upload_ticket(&request).await?,
+    )))
 }
 
 /// Upload a file
@@ -61,14 +67,21 @@ pub(crate) async fn binary(edge: State<Edge>, bearer: WaveSpeedBearer, multipart
     request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; others are passed over"),
     responses((status = 200, body = Envelope<WaveSpeedJson>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
-pub(crate) async fn binary_v2(edge: State<Edge>, bearer: WaveSpeedBearer, multipart: Form) -> Answer {
+pub(crate) async fn binary_v2(
+    edge: State<Edge>,
+    bearer: WaveSpeedBearer,
+    multipart: Form,
+) -> Answer {
     upload(edge, bearer, multipart).await
 }
 
 /// Uploads are for submits, so whoever may not submit may not upload.
 async fn allowed(edge: &Edge, WaveSpeedBearer(principal): &WaveSpeedBearer) -> Result<()> {
     principal.require(Scope::Submit)?;
-    edge.gateway.tenant_for_submit(&principal.tenant).await.map(drop)
+    edge.gateway
+        .tenant_for_submit(&principal.tenant)
+        .await
+        .map(drop)
 }
 
 async fn upload(State(edge): State<Edge>, bearer: WaveSpeedBearer, form: Form) -> Answer {
@@ -78,25 +91,37 @@ async fn upload(State(edge): State<Edge>, bearer: WaveSpeedBearer, form: Form) -
     let multipart = form.map_err(|_| missing())?;
     let bytes_max = edge.gateway.bounds().upload_bytes_max as u64;
     let (head, opened) = oneshot::channel();
-    // The field borrows the request, the upload must not: a task of its own pumps from one to the other, chunk by chunk.
+    // The field borrows the request, the upload must not: a task of its own pumps from one to the
+    // other, chunk by chunk.
     let pumping = tokio::spawn(pump(multipart, head, bytes_max));
-    let upload = opened.await.map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
+    let upload = opened
+        .await
+        .map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
     let uploaded = edge.gateway.upload(upload).await;
     // What was wrong with the tenant's side counts more than what the provider made of it.
     if let Ok(Err(cause)) = pumping.await {
         return Err(cause.into());
     }
-    Ok(success(WaveSpeedJson(uploaded.map_err(|error| match error.kind {
-        Kind::TooLarge => error.field(FILE),
-        _ => error,
-    })?)))
+    Ok(success(WaveSpeedJson(uploaded.map_err(
+        |error| match error.kind {
+            Kind::TooLarge => error.field(FILE),
+            _ => error,
+        },
+    )?)))
 }
 
-/// Hands on the first field named `file`; what stands before it is passed over. Fails with what was wrong with the tenant's side.
-async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, bytes_max: u64) -> Result<()> {
+/// Hands on the first field named `file`; what stands before it is passed over. Fails with what was
+/// wrong with the tenant's side.
+async fn pump(
+    mut multipart: Multipart,
+    head: oneshot::Sender<Result<Upload>>,
+    bytes_max: u64,
+) -> Result<()> {
     let whole = loop {
         let refused = match multipart.next_field().await {
-            Ok(Some(field)) if field.name() == Some(FILE) => break pump_file(field, head, bytes_max).await?,
+            Ok(Some(field)) if field.name() == Some(FILE) => {
+                break pump_file(field, head, bytes_max).await?;
+            }
             Ok(Some(_)) => continue,
             Ok(None) => missing(),
             Err(error) => broken(&error, bytes_max),
@@ -104,11 +129,19 @@ async fn pump(mut multipart: Multipart, head: oneshot::Sender<Result<Upload>>, b
         drop(head.send(Err(refused)));
         return Ok(());
     };
-    if whole { rest(multipart, bytes_max).await } else { Ok(()) }
+    if whole {
+        rest(multipart, bytes_max).await
+    } else {
+        Ok(())
+    }
 }
 
 /// True when all of the file was handed on.
-async fn pump_file(mut field: Field<'_>, head: oneshot::Sender<Result<Upload>>, bytes_max: u64) -> Result<bool> {
+async fn pump_file(
+    mut field: Field<'_>,
+    head: oneshot::Sender<Result<Upload>>,
+    bytes_max: u64,
+) -> Result<bool> {
     let filename = file_name(field.file_name().unwrap_or_default());
     let declared = field.content_type().map(str::to_owned);
     let mut next = field.chunk().await;
@@ -119,18 +152,34 @@ async fn pump_file(mut field: Field<'_>, head: oneshot::Sender<Result<Upload>>, 
         drop(head.send(Err(empty().field(FILE))));
         return Ok(false);
     }
-    let first = next.as_ref().ok().and_then(Option::as_ref).map(|bytes| &**bytes).unwrap_or_default();
+    let first = next
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .map(|bytes| &**bytes)
+        .unwrap_or_default();
     let content_type = content_type(declared, first);
     let (sender, receiver) = mpsc::channel::<Chunk>(4);
-    if head.send(Ok(Upload { filename, content_type, bytes: chunks(receiver) })).is_err() {
+    if head
+        .send(Ok(Upload {
+            filename,
+            content_type,
+            bytes: chunks(receiver),
+        }))
+        .is_err()
+    {
         return Ok(false);
     }
     loop {
         let (chunk, failed) = match next {
             Ok(None) => return Ok(true),
             Ok(Some(bytes)) => (Ok(bytes), None),
-            // The broken stream breaks the request to the provider: half a file is never taken for a whole one.
-            Err(error) => (Err(io::Error::other("the tenant's upload broke off")), Some(broken(&error, bytes_max))),
+            // The broken stream breaks the request to the provider: half a file is never taken for
+            // a whole one.
+            Err(error) => (
+                Err(io::Error::other("the tenant's upload broke off")),
+                Some(broken(&error, bytes_max)),
+            ),
         };
         let gone = sender.send(chunk).await.is_err();
         if let Some(error) = failed {
@@ -145,7 +194,11 @@ async fn pump_file(mut field: Field<'_>, head: oneshot::Sender<Result<Upload>>, 
 
 /// Reads what stands behind the file, so that its sender is not cut off before it hears the answer.
 async fn rest(mut multipart: Multipart, bytes_max: u64) -> Result<()> {
-    while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error, bytes_max))? {
+    while let Some(field) = multipart
+        .next_field()
+        .await
+        .map_err(|error| broken(&error, bytes_max))?
+    {
         if field.name() == Some(FILE) {
             let text = "one file is taken at a time; send each in an upload of its own";
             return Err(Error::invalid("invalid_parameter", text).field(FILE));
@@ -157,14 +210,26 @@ async fn rest(mut multipart: Multipart, bytes_max: u64) -> Result<()> {
 /// The last part of a path, as some clients send it; without signs that end a header.
 fn file_name(sent: &str) -> String {
     let name = sent.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|sign| !sign.is_control()).take(FILENAME_CHARS_MAX).collect();
-    if matches!(name.trim(), "" | "." | "..") { "upload".to_owned() } else { name }
+    let name: String = name
+        .chars()
+        .filter(|sign| !sign.is_control())
+        .take(FILENAME_CHARS_MAX)
+        .collect();
+    if matches!(name.trim(), "" | "." | "..") {
+        "upload".to_owned()
+    } else {
+        name
+    }
 }
 
 /// What the client says, unless it says nothing: then what the first bytes say.
 fn content_type(declared: Option<String>, first: &[u8]) -> String {
     let told = declared.filter(|declared| !declared.eq_ignore_ascii_case(OCTET_STREAM));
-    told.unwrap_or_else(|| sniff(&first[..first.len().min(HEAD_BYTES)]).content_type.to_owned())
+    told.unwrap_or_else(|| {
+        sniff(&first[..first.len().min(HEAD_BYTES)])
+            .content_type
+            .to_owned()
+    })
 }
 
 fn broken(error: &MultipartError, bytes_max: u64) -> Error {
@@ -174,26 +239,38 @@ fn broken(error: &MultipartError, bytes_max: u64) -> Error {
     if is_timeout(error) {
         return too_slow();
     }
-    Error::invalid("upload_broken", "the upload broke off before its end; send it again").field(FILE)
+    Error::invalid(
+        "upload_broken",
+        "the upload broke off before its end; send it again",
+    )
+    .field(FILE)
 }
 
 fn missing() -> Error {
-    Error::invalid("missing_parameter", "send the file as a multipart part named 'file'").field(FILE)
+    Error::invalid(
+        "missing_parameter",
+        "send the file as a multipart part named 'file'",
+    )
+    .field(FILE)
 }
 
 pub(super) fn empty() -> Error {
-    Error::invalid("invalid_upload", "the file is empty; send one that holds something")
+    Error::invalid(
+        "invalid_upload",
+        "the file is empty; send one that holds something",
+    )
 }
 
 fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
-    Box::pin(stream::unfold(
-        receiver,
-        |mut receiver| async move { receiver.recv().await.map(|chunk| (chunk, receiver)) },
-    ))
+    Box::pin(stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    }))
 }
 
 pub(super) fn too_large(bytes_max: u64) -> Error {
-    let text = format!("the file is over {bytes_max} bytes, the most that an upload may hold here; send a smaller one");
+    let text = format!(
+        "the file is over {bytes_max} bytes, the most that an upload may hold here; send a smaller one"
+    );
     Error::new(Kind::TooLarge, "upload_too_large", text).field("size")
 }
 
@@ -214,7 +291,10 @@ mod tests {
         ] {
             assert_eq!(file_name(sent), kept, "{sent:?}");
         }
-        assert_eq!(file_name(&"ü".repeat(999)).chars().count(), FILENAME_CHARS_MAX);
+        assert_eq!(
+            file_name(&"ü".repeat(999)).chars().count(),
+            FILENAME_CHARS_MAX
+        );
     }
 
     #[test]
@@ -227,7 +307,11 @@ mod tests {
             (None, b"\0\x01", OCTET_STREAM),
             (None, b"", OCTET_STREAM),
         ] {
-            assert_eq!(content_type(declared.map(str::to_owned), first), told, "{declared:?}");
+            assert_eq!(
+                content_type(declared.map(str::to_owned), first),
+                told,
+                "{declared:?}"
+            );
         }
     }
 }

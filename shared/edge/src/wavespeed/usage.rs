@@ -91,8 +91,15 @@ pub(crate) async fn stats(
 ) -> std::result::Result<Json<Envelope<UsageStats>>, WaveSpeedError> {
     principal.require(Scope::Billing)?;
     let request: UsageRequest = body.json().await?;
-    let model = request.model_uuid.as_deref().filter(|model| !model.is_empty());
-    let query = UsageQuery { tenant: &principal.tenant, window: window(&request)?, model };
+    let model = request
+        .model_uuid
+        .as_deref()
+        .filter(|model| !model.is_empty());
+    let query = UsageQuery {
+        tenant: &principal.tenant,
+        window: window(&request)?,
+        model,
+    };
     let report = edge.metering.usage(&query).await?;
     let models = edge.gateway.models(&principal.tenant).await?;
     Ok(success(UsageStats {
@@ -111,29 +118,43 @@ fn window(request: &UsageRequest) -> Result<Window> {
 fn per_model(report: &UsageReport, models: &[Value]) -> Vec<ModelUsage> {
     let groups = report.grouped(Grouping::Model).into_iter();
     let of = |model: fluxgate_core::id::ModelId, usage: fluxgate_core::metering::usage::Usage| {
-        let entry = models.iter().find(|entry| entry.get("model_id").and_then(Value::as_str) == Some(model.as_str()));
-        let last_used = report.last_used(&model).map(|moment| Day::of(moment).to_string());
+        let entry = models
+            .iter()
+            .find(|entry| entry.get("model_id").and_then(Value::as_str) == Some(model.as_str()));
+        let last_used = report
+            .last_used(&model)
+            .map(|moment| Day::of(moment).to_string());
         ModelUsage {
             model_type: text(entry, "type"),
-            unit_price: entry.and_then(|entry| entry.get("base_price")?.as_f64()).unwrap_or_default(),
+            unit_price: entry
+                .and_then(|entry| entry.get("base_price")?.as_f64())
+                .unwrap_or_default(),
             total_cost: usage.charged.usd(),
             total_count: usage.requests,
             last_used_date: last_used.unwrap_or_default(),
             model_uuid: model.into(),
         }
     };
-    groups.filter_map(|group| Some(of(group.model?, group.usage))).collect()
+    groups
+        .filter_map(|group| Some(of(group.model?, group.usage)))
+        .collect()
 }
 
 fn text(entry: Option<&Value>, name: &str) -> String {
-    entry.and_then(|entry| entry.get(name)?.as_str()).unwrap_or_default().to_owned()
+    entry
+        .and_then(|entry| entry.get(name)?.as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn daily(report: &UsageReport) -> Vec<DayUsage> {
     let mut days: BTreeMap<Day, Vec<DayModelUsage>> = BTreeMap::new();
     for ((day, model), usage) in report.rows() {
-        let model_usage =
-            DayModelUsage { model_uuid: model.to_string(), amount: usage.charged.usd(), count: usage.requests };
+        let model_usage = DayModelUsage {
+            model_uuid: model.to_string(),
+            amount: usage.charged.usd(),
+            count: usage.requests,
+        };
         days.entry(*day).or_default().push(model_usage);
     }
     let sums = report.grouped(Grouping::Day).into_iter();
@@ -143,10 +164,16 @@ fn daily(report: &UsageReport) -> Vec<DayUsage> {
         amount: amount.usd(),
         count,
     };
-    sums.filter_map(|group| Some((group.day?, group.usage.charged, group.usage.requests))).map(day).collect()
+    sums.filter_map(|group| Some((group.day?, group.usage.charged, group.usage.requests)))
+        .map(day)
+        .collect()
 }
 
 fn summary(report: &UsageReport) -> Summary {
     let total = report.total();
-    Summary { total_cost: total.charged.usd(), total_requests: total.requests, success_requests: total.completed }
+    Summary {
+        total_cost: total.charged.usd(),
+        total_requests: total.requests,
+        success_requests: total.completed,
+    }
 }

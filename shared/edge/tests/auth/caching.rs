@@ -42,7 +42,11 @@ async fn a_cached_token_stops_at_its_expiry() {
     world.advance_ms(4_999);
     assert_eq!(world.tenant(&token).await, "acme", "still cached");
     world.advance_ms(1);
-    assert_eq!(world.refused(&token).await, "tenant_unknown", "verified again, within the leeway");
+    assert_eq!(
+        world.refused(&token).await,
+        "tenant_unknown",
+        "verified again, within the leeway"
+    );
     world.advance_ms(30_000);
     assert_eq!(world.refused(&token).await, "token_expired");
 }
@@ -79,5 +83,8 @@ async fn a_cached_token_with_another_signature_is_another_token() {
     assert_eq!(world.tenant(&token).await, "acme");
     let (signed, _) = token.rsplit_once('.').unwrap();
 
-    assert_eq!(world.refused(&format!("{signed}.")).await, "token_signature");
+    assert_eq!(
+        world.refused(&format!("{signed}.")).await,
+        "token_signature"
+    );
 }

@@ -1,4 +1,5 @@
-//! An issuer on loopback whose documents change, which counts what is asked of it, and can be told to hesitate.
+//! An issuer on loopback whose documents change, which counts what is asked of it, and can be told
+//! to hesitate.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -39,7 +40,9 @@ impl IssuerServer {
             asked: watch::Sender::new(Vec::new()),
             hesitating: watch::Sender::new(false),
         });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&served));
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&served));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, served }
     }
@@ -53,11 +56,18 @@ impl IssuerServer {
     }
 
     pub(crate) fn serve_configuration(&self, issuer: &str) {
-        self.serve(CONFIGURATION, json!({"issuer": issuer, "jwks_uri": self.jwks_url()}));
+        self.serve(
+            CONFIGURATION,
+            json!({"issuer": issuer, "jwks_uri": self.jwks_url()}),
+        );
     }
 
     pub(crate) fn serve(&self, path: &str, document: Value) {
-        self.served.documents.lock().unwrap().insert(path.to_owned(), document);
+        self.served
+            .documents
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), document);
     }
 
     /// From now on every answer is a 404.
@@ -74,13 +84,25 @@ impl IssuerServer {
     }
 
     pub(crate) async fn asked_times(&self, times: usize) {
-        self.served.asked.subscribe().wait_for(|asked| asked.len() >= times).await.unwrap();
+        self.served
+            .asked
+            .subscribe()
+            .wait_for(|asked| asked.len() >= times)
+            .await
+            .unwrap();
     }
 }
 
 async fn answer(State(served): State<Arc<Served>>, uri: Uri) -> Response {
-    served.asked.send_modify(|asked| asked.push(uri.path().to_owned()));
-    served.hesitating.subscribe().wait_for(|hesitating| !hesitating).await.unwrap();
+    served
+        .asked
+        .send_modify(|asked| asked.push(uri.path().to_owned()));
+    served
+        .hesitating
+        .subscribe()
+        .wait_for(|hesitating| !hesitating)
+        .await
+        .unwrap();
     match served.documents.lock().unwrap().get(uri.path()) {
         Some(document) => Json(document.clone()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
@@ -100,7 +122,12 @@ impl PlainFetcher {
 impl KeySetFetcher for PlainFetcher {
     async fn get_json(&self, _: &TenantId, url: &Url) -> fluxgate_core::Result<Value> {
         let failed = |error: reqwest::Error| Error::unavailable("not_fetched", error.to_string());
-        let answer = self.0.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status);
+        let answer = self
+            .0
+            .get(url.clone())
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
         answer.map_err(failed)?.json().await.map_err(failed)
     }
 }

@@ -19,7 +19,9 @@ const MINUTE_MS: u64 = 60_000;
 async fn inline_keys_need_no_fetch() {
     let key = TestKey::ec("e");
     let world = World::new().await;
-    world.tenants.add("acme", world.trust(KeySource::Jwks(jwks(&[&key]))));
+    world
+        .tenants
+        .add("acme", world.trust(KeySource::Jwks(jwks(&[&key]))));
 
     assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme");
     assert_eq!(world.issuer.fetches(), 0);
@@ -44,9 +46,20 @@ async fn an_openid_issuer_may_end_in_a_slash() {
     let issuer = format!("{}/", world.issuer.url);
     world.issuer.serve_configuration(&issuer);
     world.issuer.serve_jwks(jwks(&[&key]));
-    world.tenants.add("acme", Trust { issuer: issuer.clone(), ..world.trust(KeySource::Oidc) });
+    world.tenants.add(
+        "acme",
+        Trust {
+            issuer: issuer.clone(),
+            ..world.trust(KeySource::Oidc)
+        },
+    );
 
-    assert_eq!(world.tenant(&key.token(&world.claims_with("iss", issuer))).await, "acme");
+    assert_eq!(
+        world
+            .tenant(&key.token(&world.claims_with("iss", issuer)))
+            .await,
+        "acme"
+    );
 }
 
 #[tokio::test]
@@ -56,12 +69,21 @@ async fn the_keys_of_one_openid_issuer_do_not_sign_for_another() {
     for (issuer, key, tenant) in [(&world.issuer, &ours, "acme"), (&other, &theirs, "bolt")] {
         issuer.serve_configuration(&issuer.url);
         issuer.serve_jwks(jwks(&[key]));
-        world.tenants.add(tenant, Trust { issuer: issuer.url.clone(), ..world.trust(KeySource::Oidc) });
+        world.tenants.add(
+            tenant,
+            Trust {
+                issuer: issuer.url.clone(),
+                ..world.trust(KeySource::Oidc)
+            },
+        );
     }
     let for_bolt = world.claims_with("iss", other.url.clone());
 
     assert_eq!(world.tenant(&ours.token(&world.claims())).await, "acme");
-    assert_eq!(world.refused(&ours.token(&for_bolt)).await, "token_signature");
+    assert_eq!(
+        world.refused(&ours.token(&for_bolt)).await,
+        "token_signature"
+    );
     assert_eq!(world.tenant(&theirs.token(&for_bolt)).await, "bolt");
 }
 
@@ -73,7 +95,10 @@ async fn a_configuration_that_names_another_issuer_is_not_believed() {
     world.issuer.serve_jwks(jwks(&[&key]));
     world.tenants.add("acme", world.trust(KeySource::Oidc));
 
-    assert_eq!(unavailable(&world, &key.token(&world.claims())).await, "key_set_unavailable");
+    assert_eq!(
+        unavailable(&world, &key.token(&world.claims())).await,
+        "key_set_unavailable"
+    );
     assert_eq!(world.issuer.fetches(), 1);
 }
 
@@ -86,7 +111,11 @@ async fn keys_that_cannot_be_fetched_are_no_fault_of_the_token() {
 
     assert_eq!(unavailable(&world, &token).await, "key_set_unavailable");
     assert_eq!(unavailable(&world, &token).await, "key_set_unavailable");
-    assert_eq!(world.issuer.fetches(), 1, "a fetch that has just failed is not tried again at once");
+    assert_eq!(
+        world.issuer.fetches(),
+        1,
+        "a fetch that has just failed is not tried again at once"
+    );
 
     world.issuer.serve_jwks(jwks(&[&key]));
     world.advance_ms(1_000);
@@ -100,7 +129,10 @@ async fn answers_that_are_no_key_set_are_unavailable() {
         let world = World::with_acme(&[&key]).await;
         world.issuer.serve_jwks(answer);
 
-        assert_eq!(unavailable(&world, &key.token(&world.claims())).await, "key_set_unavailable");
+        assert_eq!(
+            unavailable(&world, &key.token(&world.claims())).await,
+            "key_set_unavailable"
+        );
     }
 }
 
@@ -108,7 +140,9 @@ async fn answers_that_are_no_key_set_are_unavailable() {
 async fn many_who_wait_for_one_key_set_cost_one_fetch() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
-    let tokens: Vec<String> = (0..50).map(|n| key.token(&world.claims_with("jti", n))).collect();
+    let tokens: Vec<String> = (0..50)
+        .map(|n| key.token(&world.claims_with("jti", n)))
+        .collect();
 
     let answers = join_all(tokens.iter().map(|token| world.authenticate(token))).await;
 
@@ -122,7 +156,9 @@ async fn a_new_key_works_after_one_refetch() {
     let world = World::with_acme(&[&old]).await;
     assert_eq!(world.tenant(&old.token(&world.claims())).await, "acme");
     world.issuer.serve_jwks(jwks(&[&old, &new]));
-    let tokens: Vec<String> = (0..20).map(|n| new.token(&world.claims_with("jti", n))).collect();
+    let tokens: Vec<String> = (0..20)
+        .map(|n| new.token(&world.claims_with("jti", n)))
+        .collect();
 
     let answers = join_all(tokens.iter().map(|token| world.authenticate(token))).await;
 
@@ -137,11 +173,18 @@ async fn a_flood_of_unknown_keys_does_not_reach_the_issuer() {
     assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme");
     let flood = async |first: usize| {
         let named = |n: usize| json!({"alg": "EdDSA", "kid": format!("made-up-{n}")});
-        let tokens: Vec<_> = (first..first + 100).map(|n| unknown.token_with(&named(n), &world.claims())).collect();
+        let tokens: Vec<_> = (first..first + 100)
+            .map(|n| unknown.token_with(&named(n), &world.claims()))
+            .collect();
         join_all(tokens.iter().map(|token| world.refused(token))).await
     };
 
-    assert!(flood(0).await.iter().all(|code| *code == "token_key_unknown"));
+    assert!(
+        flood(0)
+            .await
+            .iter()
+            .all(|code| *code == "token_key_unknown")
+    );
     assert_eq!(world.issuer.fetches(), 2);
     world.advance_ms(29_999);
     flood(100).await;
@@ -158,8 +201,14 @@ async fn an_unknown_key_of_a_silent_issuer_is_unknown_and_spoils_no_known_one() 
     assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme");
     world.issuer.fall_silent();
 
-    assert_eq!(world.refused(&unknown.token(&world.claims())).await, "token_key_unknown");
-    assert_eq!(world.tenant(&key.token(&world.claims_with("jti", 2))).await, "acme");
+    assert_eq!(
+        world.refused(&unknown.token(&world.claims())).await,
+        "token_key_unknown"
+    );
+    assert_eq!(
+        world.tenant(&key.token(&world.claims_with("jti", 2))).await,
+        "acme"
+    );
     assert_eq!(world.issuer.fetches(), 2);
 }
 
@@ -208,7 +257,10 @@ async fn an_answer_that_is_no_key_set_does_not_replace_one_that_was() {
 async fn nobody_waits_for_a_slow_issuer_whose_keys_are_known() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
-    let (first, second) = (key.token(&world.claims()), key.token(&world.claims_with("jti", 2)));
+    let (first, second) = (
+        key.token(&world.claims()),
+        key.token(&world.claims_with("jti", 2)),
+    );
     assert_eq!(world.tenant(&first).await, "acme");
     world.advance_ms(11 * MINUTE_MS);
     world.issuer.hesitate(true);
@@ -221,8 +273,14 @@ async fn nobody_waits_for_a_slow_issuer_whose_keys_are_known() {
         tenant
     };
 
-    let both = timeout(Duration::from_secs(10), async { tokio::join!(asking, meanwhile) }).await;
-    assert_eq!(both.expect("one waited for the other"), ("acme".to_owned(), "acme".to_owned()));
+    let both = timeout(Duration::from_secs(10), async {
+        tokio::join!(asking, meanwhile)
+    })
+    .await;
+    assert_eq!(
+        both.expect("one waited for the other"),
+        ("acme".to_owned(), "acme".to_owned())
+    );
     assert_eq!(world.issuer.fetches(), 2);
 }
 
@@ -262,7 +320,12 @@ async fn callers_that_ask_for_unknown_keys_and_hang_up_do_not_reach_the_issuer_e
 
 #[tokio::test]
 async fn more_issuers_than_key_sets_are_kept_all_still_work() {
-    let world = World::bounded(AuthBounds { key_sets_max: 2, issuers_max: 2, ..AuthBounds::default() }).await;
+    let world = World::bounded(AuthBounds {
+        key_sets_max: 2,
+        issuers_max: 2,
+        ..AuthBounds::default()
+    })
+    .await;
     let key = TestKey::ed("d");
     world.issuer.serve_jwks(jwks(&[&key]));
     for n in 0..20 {

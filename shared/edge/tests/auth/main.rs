@@ -1,4 +1,5 @@
-//! Authentication through its public interface: real keys, real tokens, key sets from a real HTTP server, a clock that is held.
+//! Authentication through its public interface: real keys, real tokens, key sets from a real HTTP
+//! server, a clock that is held.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 

@@ -12,7 +12,10 @@ async fn a_token_of_each_accepted_algorithm_speaks_for_its_tenant() {
     let world = World::with_acme(&keys.each_ref()).await;
 
     for key in &keys {
-        let principal = world.authenticate(&key.token(&world.claims())).await.unwrap();
+        let principal = world
+            .authenticate(&key.token(&world.claims()))
+            .await
+            .unwrap();
 
         assert_eq!(
             (principal.tenant.as_str(), principal.subject.as_deref()),
@@ -28,8 +31,18 @@ async fn no_token_and_text_that_is_no_token_are_refused() {
     let world = World::with_acme(&[&TestKey::ed("d")]).await;
 
     assert_eq!(world.refused("").await, "token_missing");
-    for text in ["x", ".", "..", "a.b", "a.b.c", "a.b.c.d", "e30.e30.", "e30.e30.e30", "W10.W10.e30", "ünïcödé.a.b"]
-    {
+    for text in [
+        "x",
+        ".",
+        "..",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d",
+        "e30.e30.",
+        "e30.e30.e30",
+        "W10.W10.e30",
+        "ünïcödé.a.b",
+    ] {
         assert_eq!(world.refused(text).await, "token_malformed", "{text}");
     }
 }
@@ -46,7 +59,10 @@ async fn a_token_cut_at_any_dot_is_refused() {
     assert_eq!(world.refused(&token[..dots[1]]).await, "token_malformed");
     assert_eq!(world.refused(&token[..=dots[1]]).await, "token_signature");
     assert_eq!(world.refused(&token[dots[0]..]).await, "token_malformed");
-    assert_eq!(world.refused(&token[dots[0] + 1..]).await, "token_malformed");
+    assert_eq!(
+        world.refused(&token[dots[0] + 1..]).await,
+        "token_malformed"
+    );
 }
 
 #[tokio::test]
@@ -61,14 +77,24 @@ async fn a_token_over_the_size_bound_is_refused_and_one_below_it_is_not() {
 
 #[tokio::test]
 async fn a_signature_of_another_token_or_another_key_is_refused() {
-    for (key, other) in [(TestKey::ec("k"), TestKey::ec("k")), (TestKey::ed("k"), TestKey::ed("k"))] {
+    for (key, other) in [
+        (TestKey::ec("k"), TestKey::ec("k")),
+        (TestKey::ed("k"), TestKey::ed("k")),
+    ] {
         let world = World::with_acme(&[&key]).await;
         let token = key.token(&world.claims());
         let second = key.token(&world.claims_with("sub", "user-2"));
-        let swapped = format!("{}.{}", token.rsplit_once('.').unwrap().0, second.rsplit_once('.').unwrap().1);
+        let swapped = format!(
+            "{}.{}",
+            token.rsplit_once('.').unwrap().0,
+            second.rsplit_once('.').unwrap().1
+        );
 
         assert_eq!(world.refused(&swapped).await, "token_signature");
-        assert_eq!(world.refused(&other.token(&world.claims())).await, "token_signature");
+        assert_eq!(
+            world.refused(&other.token(&world.claims())).await,
+            "token_signature"
+        );
         assert_eq!(world.refused(&format!("{token}A")).await, "token_signature");
         assert_eq!(world.refused(&format!("{token}=")).await, "token_signature");
         assert_eq!(world.tenant(&token).await, "acme");
@@ -79,15 +105,26 @@ async fn a_signature_of_another_token_or_another_key_is_refused() {
 async fn algorithms_other_than_the_three_are_refused_before_any_key_or_tenant_is_looked_up() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
-    let others =
-        ["none", "None", "nOnE", "", "HS256", "HS384", "HS512", "PS256", "RS384", "RS512", "ES384", "ES512", "rs256"];
+    let others = [
+        "none", "None", "nOnE", "", "HS256", "HS384", "HS512", "PS256", "RS384", "RS512", "ES384",
+        "ES512", "rs256",
+    ];
 
     for alg in others {
         let header = json!({"alg": alg, "kid": "d"});
-        assert_eq!(world.refused(&key.token_with(&header, &world.claims())).await, "token_algorithm", "{alg}");
+        assert_eq!(
+            world
+                .refused(&key.token_with(&header, &world.claims()))
+                .await,
+            "token_algorithm",
+            "{alg}"
+        );
     }
     let unsigned = signing_input(&json!({"alg": "none"}), &world.claims());
-    assert_eq!(world.refused(&format!("{unsigned}.")).await, "token_algorithm");
+    assert_eq!(
+        world.refused(&format!("{unsigned}.")).await,
+        "token_algorithm"
+    );
     assert_eq!((world.tenants.reads(), world.issuer.fetches()), (0, 0));
 }
 
@@ -97,10 +134,22 @@ async fn a_token_signed_with_the_public_key_as_hmac_secret_is_refused() {
     let world = World::with_acme(&[&key]).await;
     let signed = |alg: &str| signing_input(&json!({"alg": alg, "kid": "r"}), &world.claims());
 
-    for secret in [key.public_der(), key.rsa_modulus(), key.jwk().to_string().into_bytes()] {
+    for secret in [
+        key.public_der(),
+        key.rsa_modulus(),
+        key.jwk().to_string().into_bytes(),
+    ] {
         for (alg, code) in [("HS256", "token_algorithm"), ("RS256", "token_signature")] {
-            let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), signed(alg).as_bytes());
-            assert_eq!(world.refused(&format!("{}.{}", signed(alg), base64url(mac))).await, code);
+            let mac = hmac::sign(
+                &hmac::Key::new(hmac::HMAC_SHA256, &secret),
+                signed(alg).as_bytes(),
+            );
+            assert_eq!(
+                world
+                    .refused(&format!("{}.{}", signed(alg), base64url(mac)))
+                    .await,
+                code
+            );
         }
     }
 }
@@ -111,9 +160,17 @@ async fn a_header_that_names_another_algorithm_than_its_key_is_refused() {
     let world = World::with_acme(&keys.each_ref()).await;
 
     for key in &keys {
-        for alg in ["RS256", "ES256", "EdDSA"].into_iter().filter(|alg| *alg != key.alg()) {
+        for alg in ["RS256", "ES256", "EdDSA"]
+            .into_iter()
+            .filter(|alg| *alg != key.alg())
+        {
             let token = key.token_with(&json!({"alg": alg, "kid": key.kid}), &world.claims());
-            assert_eq!(world.refused(&token).await, "token_algorithm", "{alg} on {}", key.alg());
+            assert_eq!(
+                world.refused(&token).await,
+                "token_algorithm",
+                "{alg} on {}",
+                key.alg()
+            );
         }
     }
 }
@@ -126,7 +183,12 @@ async fn keys_in_the_token_itself_count_for_nothing() {
     world.issuer.serve("/forged.json", jwks(&[&forged]));
     let header = json!({"alg": "EdDSA", "kid": "d", "jwk": forged.jwk(), "jku": elsewhere, "x5u": elsewhere});
 
-    assert_eq!(world.refused(&forged.token_with(&header, &world.claims())).await, "token_signature");
+    assert_eq!(
+        world
+            .refused(&forged.token_with(&header, &world.claims()))
+            .await,
+        "token_signature"
+    );
     assert_eq!(world.issuer.fetches(), 1);
 }
 
@@ -135,9 +197,21 @@ async fn a_header_that_asks_for_an_extension_to_be_understood_is_refused() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
 
-    for crit in [json!(["b64"]), json!([]), json!(null), json!("b64"), json!({})] {
+    for crit in [
+        json!(["b64"]),
+        json!([]),
+        json!(null),
+        json!("b64"),
+        json!({}),
+    ] {
         let header = json!({"alg": "EdDSA", "kid": "d", "crit": crit, "b64": false});
-        assert_eq!(world.refused(&key.token_with(&header, &world.claims())).await, "token_malformed", "{crit}");
+        assert_eq!(
+            world
+                .refused(&key.token_with(&header, &world.claims()))
+                .await,
+            "token_malformed",
+            "{crit}"
+        );
     }
 }
 
@@ -146,7 +220,10 @@ async fn a_header_that_asks_for_an_extension_to_be_understood_is_refused() {
 async fn a_header_and_claims_are_objects_that_name_everything_once() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
-    let (header, claims) = (json!({"alg": "EdDSA", "kid": "d"}).to_string(), world.claims().to_string());
+    let (header, claims) = (
+        json!({"alg": "EdDSA", "kid": "d"}).to_string(),
+        world.claims().to_string(),
+    );
     let twice = |text: &str, more: &str| format!("{{{more},{}", &text[1..]);
     let cases = [
         (r#"["EdDSA","d"]"#.to_owned(), claims.clone()),
@@ -156,12 +233,24 @@ async fn a_header_and_claims_are_objects_that_name_everything_once() {
         (header.clone(), twice(&claims, r#""sub":"another""#)),
         (header.clone(), twice(&claims, r#""exp":1"#)),
         (header.clone(), format!("[{claims}]")),
-        (header.clone(), format!("{{\"deep\":{}1{},{}", "[".repeat(70), "]".repeat(70), &claims[1..])),
+        (
+            header.clone(),
+            format!(
+                "{{\"deep\":{}1{},{}",
+                "[".repeat(70),
+                "]".repeat(70),
+                &claims[1..]
+            ),
+        ),
     ];
 
     assert_eq!(world.tenant(&key.token_of(&header, &claims)).await, "acme");
     for (header, claims) in cases {
-        assert_eq!(world.refused(&key.token_of(&header, &claims)).await, "token_malformed", "{header} {claims}");
+        assert_eq!(
+            world.refused(&key.token_of(&header, &claims)).await,
+            "token_malformed",
+            "{header} {claims}"
+        );
     }
 }
 
@@ -176,12 +265,22 @@ async fn a_token_of_three_good_parts_is_told_which_of_them_is_refused_and_why() 
         (r#"{"alg":"EdDSA","crit":["b64"]}"#, &claims, "'crit'"),
         (r#"{"kid":"d"}"#, &claims, "'alg'"),
         (r#"{"alg":"EdDSA","kid":7}"#, &claims, "'kid'"),
-        (r#"{"alg":"EdDSA","kid":"d"}"#, &twice, "names nothing twice"),
+        (
+            r#"{"alg":"EdDSA","kid":"d"}"#,
+            &twice,
+            "names nothing twice",
+        ),
     ] {
-        let error = world.authenticate(&key.token_of(header, claims)).await.unwrap_err();
+        let error = world
+            .authenticate(&key.token_of(header, claims))
+            .await
+            .unwrap_err();
         let text = error.message;
         assert_eq!(error.code, "token_malformed");
-        assert!(text.contains(told) && !text.contains("three parts"), "{header}: {text}");
+        assert!(
+            text.contains(told) && !text.contains("three parts"),
+            "{header}: {text}"
+        );
     }
 }
 
@@ -189,13 +288,27 @@ async fn a_token_of_three_good_parts_is_told_which_of_them_is_refused_and_why() 
 async fn an_issuer_that_nobody_trusts_is_refused() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
-    let near_misses = [format!("{}/", world.issuer.url), world.issuer.url.to_uppercase(), String::new()];
+    let near_misses = [
+        format!("{}/", world.issuer.url),
+        world.issuer.url.to_uppercase(),
+        String::new(),
+    ];
 
     for issuer in near_misses {
-        assert_eq!(world.refused(&key.token(&world.claims_with("iss", issuer))).await, "token_issuer_unknown");
+        assert_eq!(
+            world
+                .refused(&key.token(&world.claims_with("iss", issuer)))
+                .await,
+            "token_issuer_unknown"
+        );
     }
     for issuer in [json!(null), json!([world.issuer.url]), json!(7)] {
-        assert_eq!(world.refused(&key.token(&world.claims_with("iss", issuer))).await, "token_claims");
+        assert_eq!(
+            world
+                .refused(&key.token(&world.claims_with("iss", issuer)))
+                .await,
+            "token_claims"
+        );
     }
 }
 
@@ -205,8 +318,22 @@ async fn the_audience_must_hold_the_one_of_the_trust() {
     let world = World::with_acme(&[&key]).await;
     let with = |audience: Value| key.token(&world.claims_with("aud", audience));
 
-    assert_eq!(world.tenant(&with(json!(["https://other.example", crate::world::AUDIENCE]))).await, "acme");
-    for audience in [json!("https://other.example"), json!([]), json!(null), json!(["x"]), json!({"a": "b"})] {
+    assert_eq!(
+        world
+            .tenant(&with(json!([
+                "https://other.example",
+                crate::world::AUDIENCE
+            ])))
+            .await,
+        "acme"
+    );
+    for audience in [
+        json!("https://other.example"),
+        json!([]),
+        json!(null),
+        json!(["x"]),
+        json!({"a": "b"}),
+    ] {
         assert_eq!(world.refused(&with(audience)).await, "token_audience");
     }
 }
@@ -223,7 +350,10 @@ async fn a_token_holds_from_nbf_and_iat_until_exp_with_the_leeway_on_both_sides(
     assert_eq!(world.refused(&at("exp", 0)).await, "token_expired");
     for claim in ["nbf", "iat"] {
         assert_eq!(world.tenant(&at(claim, now + 30)).await, "acme");
-        assert_eq!(world.refused(&at(claim, now + 31)).await, "token_not_yet_valid");
+        assert_eq!(
+            world.refused(&at(claim, now + 31)).await,
+            "token_not_yet_valid"
+        );
     }
 }
 
@@ -237,25 +367,56 @@ async fn an_expiry_is_required_and_times_must_be_numbers() {
     assert_eq!(world.refused(&key.token(&without)).await, "token_claims");
     for value in [json!(null), json!("9999999999"), json!([9_999_999_999_u64])] {
         for claim in ["exp", "nbf", "iat"] {
-            assert_eq!(world.refused(&key.token(&world.claims_with(claim, value.clone()))).await, "token_claims");
+            assert_eq!(
+                world
+                    .refused(&key.token(&world.claims_with(claim, value.clone())))
+                    .await,
+                "token_claims"
+            );
         }
     }
-    for near in [json!(253_402_300_799_u64), json!(world.now_s() as f64 + 0.5)] {
-        assert_eq!(world.tenant(&key.token(&world.claims_with("exp", near))).await, "acme");
+    for near in [
+        json!(253_402_300_799_u64),
+        json!(world.now_s() as f64 + 0.5),
+    ] {
+        assert_eq!(
+            world
+                .tenant(&key.token(&world.claims_with("exp", near)))
+                .await,
+            "acme"
+        );
     }
     let milliseconds = json!(world.now().0);
-    let beyond = [json!(1e300), json!(-1), json!(-1e300), json!(u64::MAX), json!(253_402_300_800_u64), milliseconds];
+    let beyond = [
+        json!(1e300),
+        json!(-1),
+        json!(-1e300),
+        json!(u64::MAX),
+        json!(253_402_300_800_u64),
+        milliseconds,
+    ];
     for value in beyond {
         for claim in ["exp", "nbf", "iat"] {
             let token = key.token(&world.claims_with(claim, value.clone()));
-            assert_eq!(world.refused(&token).await, "token_claims", "{claim} {value}");
+            assert_eq!(
+                world.refused(&token).await,
+                "token_claims",
+                "{claim} {value}"
+            );
         }
     }
     // JSON has no such numbers; a parser may make infinity of the first.
     for text in ["1e999", "NaN", "Infinity"] {
-        let claims = world.claims_with("exp", "X").to_string().replace("\"X\"", text);
+        let claims = world
+            .claims_with("exp", "X")
+            .to_string()
+            .replace("\"X\"", text);
         let header = json!({"alg": "EdDSA", "kid": "d"}).to_string();
-        assert_eq!(world.refused(&key.token_of(&header, &claims)).await, "token_malformed", "{text}");
+        assert_eq!(
+            world.refused(&key.token_of(&header, &claims)).await,
+            "token_malformed",
+            "{text}"
+        );
     }
 }
 
@@ -265,7 +426,20 @@ async fn a_forged_token_learns_nothing_about_its_claims() {
     let world = World::with_acme(&[&key]).await;
     world.tenants.orphan("acme");
 
-    assert_eq!(world.refused(&forged.token(&world.claims_with("exp", 1))).await, "token_signature");
-    assert_eq!(world.refused(&forged.token(&world.claims_with("aud", "x"))).await, "token_signature");
-    assert_eq!(world.refused(&forged.token(&world.claims())).await, "token_signature");
+    assert_eq!(
+        world
+            .refused(&forged.token(&world.claims_with("exp", 1)))
+            .await,
+        "token_signature"
+    );
+    assert_eq!(
+        world
+            .refused(&forged.token(&world.claims_with("aud", "x")))
+            .await,
+        "token_signature"
+    );
+    assert_eq!(
+        world.refused(&forged.token(&world.claims())).await,
+        "token_signature"
+    );
 }

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,15 +31,24 @@ pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
 impl TestKey {
     pub(crate) fn rsa(kid: &'static str) -> Self {
         static PAIR: OnceLock<RsaKeyPair> = OnceLock::new();
-        Self { kid, pair: Pair::Rsa(PAIR.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap())) }
+        Self {
+            kid,
+            pair: Pair::Rsa(PAIR.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap())),
+        }
     }
 
     pub(crate) fn ec(kid: &'static str) -> Self {
-        Self { kid, pair: Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()) }
+        Self {
+            kid,
+            pair: Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()),
+        }
     }
 
     pub(crate) fn ed(kid: &'static str) -> Self {
-        Self { kid, pair: Pair::Ed(Ed25519KeyPair::generate().unwrap()) }
+        Self {
+            kid,
+            pair: Pair::Ed(Ed25519KeyPair::generate().unwrap()),
+        }
     }
 
     pub(crate) fn alg(&self) -> &'static str {
@@ -53,8 +63,13 @@ impl TestKey {
     pub(crate) fn jwk(&self) -> Value {
         match &self.pair {
             Pair::Rsa(pair) => {
-                let (n, e) =
-                    (self.rsa_modulus(), pair.public_key().exponent().big_endian_without_leading_zero().to_vec());
+                let (n, e) = (
+                    self.rsa_modulus(),
+                    pair.public_key()
+                        .exponent()
+                        .big_endian_without_leading_zero()
+                        .to_vec(),
+                );
                 json!({"kty": "RSA", "kid": self.kid, "n": base64url(n), "e": base64url(e)})
             }
             Pair::Ec(pair) => {
@@ -68,18 +83,28 @@ impl TestKey {
     }
 
     pub(crate) fn rsa_modulus(&self) -> Vec<u8> {
-        let Pair::Rsa(pair) = &self.pair else { panic!("not an RSA key") };
-        pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
+        let Pair::Rsa(pair) = &self.pair else {
+            panic!("not an RSA key")
+        };
+        pair.public_key()
+            .modulus()
+            .big_endian_without_leading_zero()
+            .to_vec()
     }
 
     /// The public key as it is found in a certificate: what a forger takes for an HMAC secret.
     pub(crate) fn public_der(&self) -> Vec<u8> {
-        let Pair::Rsa(pair) = &self.pair else { panic!("not an RSA key") };
+        let Pair::Rsa(pair) = &self.pair else {
+            panic!("not an RSA key")
+        };
         pair.public_key().as_ref().to_vec()
     }
 
     pub(crate) fn token(&self, claims: &Value) -> String {
-        self.token_with(&json!({"alg": self.alg(), "kid": self.kid, "typ": "JWT"}), claims)
+        self.token_with(
+            &json!({"alg": self.alg(), "kid": self.kid, "typ": "JWT"}),
+            claims,
+        )
     }
 
     /// Signed with this key's own algorithm, whatever the header says.
@@ -99,7 +124,8 @@ impl TestKey {
         match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                    .unwrap();
                 signature
             }
             Pair::Ec(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -109,7 +135,11 @@ impl TestKey {
 }
 
 pub(crate) fn signing_input(header: &Value, claims: &Value) -> String {
-    format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()))
+    format!(
+        "{}.{}",
+        base64url(header.to_string()),
+        base64url(claims.to_string())
+    )
 }
 
 pub(crate) fn jwks(keys: &[&TestKey]) -> Value {

@@ -23,7 +23,10 @@ pub(crate) struct TenantsInMemory {
 impl TenantsInMemory {
     pub(crate) fn add(&self, id: &str, trust: Trust) {
         let tenant = tenant(id, vec![trust]);
-        self.tenants.lock().unwrap().insert(tenant.id.clone(), tenant);
+        self.tenants
+            .lock()
+            .unwrap()
+            .insert(tenant.id.clone(), tenant);
     }
 
     pub(crate) fn suspend(&self, id: &str) {
@@ -35,7 +38,10 @@ impl TenantsInMemory {
     pub(crate) fn orphan(&self, id: &str) {
         let id = TenantId::parse(id).unwrap();
         let tenant = self.tenants.lock().unwrap().remove(&id).unwrap();
-        self.orphans.lock().unwrap().extend(tenant.trust.into_iter().map(|trust| (id.clone(), trust)));
+        self.orphans
+            .lock()
+            .unwrap()
+            .extend(tenant.trust.into_iter().map(|trust| (id.clone(), trust)));
     }
 
     /// How often `trusting` was asked.
@@ -50,7 +56,12 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         created_at: Timestamp(0),
         state: TenantState::Active,
         trust,
-        destination: Destination { bucket: "bucket".to_owned(), prefix: String::new(), role: None, bucket_owner: None },
+        destination: Destination {
+            bucket: "bucket".to_owned(),
+            prefix: String::new(),
+            role: None,
+            bucket_owner: None,
+        },
         webhook_secret: Secret::webhook([0; 32]),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
@@ -62,7 +73,10 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
 #[async_trait]
 impl TenantStore for TenantsInMemory {
     async fn create(&self, tenant: &Tenant, _: &AuditEntry) -> Result<()> {
-        self.tenants.lock().unwrap().insert(tenant.id.clone(), tenant.clone());
+        self.tenants
+            .lock()
+            .unwrap()
+            .insert(tenant.id.clone(), tenant.clone());
         Ok(())
     }
 
@@ -89,7 +103,12 @@ impl TenantStore for TenantsInMemory {
     }
 
     async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
-        self.tenants.lock().unwrap().get(id).cloned().ok_or_else(|| Error::not_found("no such tenant"))
+        self.tenants
+            .lock()
+            .unwrap()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| Error::not_found("no such tenant"))
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
@@ -103,10 +122,17 @@ impl TenantStore for TenantsInMemory {
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let tenants = self.tenants.lock().unwrap();
-        let living =
-            tenants.values().flat_map(|tenant| tenant.trust.iter().map(|trust| (tenant.id.clone(), trust.clone())));
+        let living = tenants.values().flat_map(|tenant| {
+            tenant
+                .trust
+                .iter()
+                .map(|trust| (tenant.id.clone(), trust.clone()))
+        });
         let all = living.chain(self.orphans.lock().unwrap().clone());
-        // As a database with a lenient collation might: the comparison that counts is the authenticator's.
-        Ok(all.filter(|(_, trust)| trust.issuer.eq_ignore_ascii_case(issuer)).collect())
+        // As a database with a lenient collation might: the comparison that counts is the
+        // authenticator's.
+        Ok(all
+            .filter(|(_, trust)| trust.issuer.eq_ignore_ascii_case(issuer))
+            .collect())
     }
 }

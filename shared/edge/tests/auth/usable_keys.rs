@@ -10,11 +10,21 @@ use crate::world::World;
 #[tokio::test]
 async fn keys_over_the_bound_of_one_set_are_ignored() {
     let (first, second) = (TestKey::ed("1"), TestKey::ed("2"));
-    let world = World::bounded(AuthBounds { key_set_keys_max: 1, ..AuthBounds::default() }).await;
-    world.tenants.add("acme", world.trust(KeySource::Jwks(jwks(&[&first, &second]))));
+    let world = World::bounded(AuthBounds {
+        key_set_keys_max: 1,
+        ..AuthBounds::default()
+    })
+    .await;
+    world.tenants.add(
+        "acme",
+        world.trust(KeySource::Jwks(jwks(&[&first, &second]))),
+    );
 
     assert_eq!(world.tenant(&first.token(&world.claims())).await, "acme");
-    assert_eq!(world.refused(&second.token(&world.claims())).await, "token_key_unknown");
+    assert_eq!(
+        world.refused(&second.token(&world.claims())).await,
+        "token_key_unknown"
+    );
 }
 
 #[tokio::test]
@@ -25,7 +35,10 @@ async fn a_token_without_a_kid_is_taken_only_when_one_key_can_be_meant() {
     let nameless = |world: &World| one.token_with(&json!({"alg": "EdDSA"}), &world.claims());
 
     assert_eq!(world.tenant(&nameless(&world)).await, "acme");
-    assert_eq!(ambiguous.refused(&nameless(&ambiguous)).await, "token_key_unknown");
+    assert_eq!(
+        ambiguous.refused(&nameless(&ambiguous)).await,
+        "token_key_unknown"
+    );
 }
 
 #[tokio::test]
@@ -33,8 +46,7 @@ async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
     let key = TestKey::ed("good");
     let rsa = TestKey::rsa("bad");
     let short = json!({"kty": "RSA", "kid": "bad", "n": base64url([0xff; 128]), "e": "AQAB"});
-    let padded_short =
-        json!({"kty": "RSA", "kid": "bad", "n": base64url([[0; 128], [0xff; 128]].concat()), "e": "AQAB"});
+    let padded_short = json!({"kty": "RSA", "kid": "bad", "n": base64url([[0; 128], [0xff; 128]].concat()), "e": "AQAB"});
     let with = |name: &str, value: Value| {
         let mut jwk = rsa.jwk();
         jwk[name] = value;
@@ -57,15 +69,37 @@ async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
         json!("bad"),
         json!({}),
         // The fields of a key, in the order in which a struct may hold them.
-        json!(["RSA", "", null, "bad", null, null, base64url(rsa.rsa_modulus()), "AQAB", "", ""]),
+        json!([
+            "RSA",
+            "",
+            null,
+            "bad",
+            null,
+            null,
+            base64url(rsa.rsa_modulus()),
+            "AQAB",
+            "",
+            ""
+        ]),
     ];
 
     for jwk in bad {
         let world = World::new().await;
-        world.tenants.add("acme", world.trust(KeySource::Jwks(json!({"keys": [jwk.clone(), key.jwk()]}))));
+        world.tenants.add(
+            "acme",
+            world.trust(KeySource::Jwks(json!({"keys": [jwk.clone(), key.jwk()]}))),
+        );
 
-        assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme", "{jwk}");
-        assert_eq!(world.refused(&rsa.token(&world.claims())).await, "token_key_unknown", "{jwk}");
+        assert_eq!(
+            world.tenant(&key.token(&world.claims())).await,
+            "acme",
+            "{jwk}"
+        );
+        assert_eq!(
+            world.refused(&rsa.token(&world.claims())).await,
+            "token_key_unknown",
+            "{jwk}"
+        );
     }
 }
 
@@ -75,7 +109,8 @@ const ROCA: &str = "-55adWADMLuqo1Ln2lFCi8lpZVZ9aM1UYBHAoG4-OqECzPrtA5YVMexj2Mks
     jr_dCpt9-UTJcdKloo8Dbl1rH7MS2pZWqI0DTwdbwx1m6RnShgURWz76gjPR8OgV10VxFCVghSxW8iel5b6Ag9GF2Y_EP9lRw1pa9_fisHrv98oFrxAg5CrM\
     PQ";
 
-/// Of a sound key that is not the token's the signature is told not to fit; a weak one is as if it were not there.
+/// Of a sound key that is not the token's the signature is told not to fit; a weak one is as if it
+/// were not there.
 #[tokio::test]
 async fn weak_keys_of_a_fetched_set_count_for_nothing() {
     let (signer, sound) = (TestKey::rsa("r"), TestKey::ed("good"));
@@ -83,15 +118,26 @@ async fn weak_keys_of_a_fetched_set_count_for_nothing() {
     let mut another = signer.rsa_modulus();
     another[255] ^= 2;
     let short = base64url([0xff; 255]);
-    for (modulus, code) in
-        [(ROCA, "token_key_unknown"), (short.as_str(), "token_key_unknown"), (&base64url(another), "token_signature")]
-    {
+    for (modulus, code) in [
+        (ROCA, "token_key_unknown"),
+        (short.as_str(), "token_key_unknown"),
+        (&base64url(another), "token_signature"),
+    ] {
         let world = World::new().await;
-        world.issuer.serve_jwks(json!({"keys": [of(modulus), sound.jwk()]}));
-        world.tenants.add("acme", world.trust(KeySource::JwksUrl(world.issuer.jwks_url())));
+        world
+            .issuer
+            .serve_jwks(json!({"keys": [of(modulus), sound.jwk()]}));
+        world.tenants.add(
+            "acme",
+            world.trust(KeySource::JwksUrl(world.issuer.jwks_url())),
+        );
 
         assert_eq!(world.tenant(&sound.token(&world.claims())).await, "acme");
-        assert_eq!(world.refused(&signer.token(&world.claims())).await, code, "{modulus}");
+        assert_eq!(
+            world.refused(&signer.token(&world.claims())).await,
+            code,
+            "{modulus}"
+        );
     }
 }
 
@@ -101,10 +147,16 @@ async fn a_key_that_says_what_it_is_for_and_one_with_a_padded_modulus_are_of_use
     let world = World::new().await;
     let mut jwk = key.jwk();
     jwk["n"] = json!(base64url([vec![0], key.rsa_modulus()].concat()));
-    for (name, value) in [("use", json!("sig")), ("alg", json!("RS256")), ("key_ops", json!(["verify"]))] {
+    for (name, value) in [
+        ("use", json!("sig")),
+        ("alg", json!("RS256")),
+        ("key_ops", json!(["verify"])),
+    ] {
         jwk[name] = value;
     }
-    world.tenants.add("acme", world.trust(KeySource::Jwks(json!({"keys": [jwk]}))));
+    world
+        .tenants
+        .add("acme", world.trust(KeySource::Jwks(json!({"keys": [jwk]}))));
 
     assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme");
 }

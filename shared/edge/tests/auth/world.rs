@@ -41,26 +41,50 @@ impl World {
     pub(crate) async fn bounded(bounds: AuthBounds) -> Self {
         let tenants = Arc::new(TenantsInMemory::default());
         let clock = Arc::new(HeldClock(AtomicI64::new(START_MS)));
-        let authenticator =
-            Authenticator::new(Trusts::new(tenants.clone()), Arc::new(PlainFetcher::new()), clock.clone(), bounds);
-        Self { authenticator, tenants, issuer: IssuerServer::start().await, clock }
+        let authenticator = Authenticator::new(
+            Trusts::new(tenants.clone()),
+            Arc::new(PlainFetcher::new()),
+            clock.clone(),
+            bounds,
+        );
+        Self {
+            authenticator,
+            tenants,
+            issuer: IssuerServer::start().await,
+            clock,
+        }
     }
 
     /// With the tenant `acme`, whose issuer serves these keys.
     pub(crate) async fn with_acme(keys: &[&TestKey]) -> Self {
         let world = Self::new().await;
         world.issuer.serve_jwks(jwks(keys));
-        world.tenants.add("acme", world.trust(KeySource::JwksUrl(world.issuer.jwks_url())));
+        world.tenants.add(
+            "acme",
+            world.trust(KeySource::JwksUrl(world.issuer.jwks_url())),
+        );
         world
     }
 
     pub(crate) fn trust(&self, keys: KeySource) -> Trust {
-        Trust { issuer: self.issuer.url.clone(), audience: AUDIENCE.to_owned(), keys, claim: None, scopes: None }
+        Trust {
+            issuer: self.issuer.url.clone(),
+            audience: AUDIENCE.to_owned(),
+            keys,
+            claim: None,
+            scopes: None,
+        }
     }
 
     pub(crate) fn trust_for(&self, keys: KeySource, name: &str, value: &str) -> Trust {
-        let claim = ClaimMatch { name: name.to_owned(), value: value.to_owned() };
-        Trust { claim: Some(claim), ..self.trust(keys) }
+        let claim = ClaimMatch {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        Trust {
+            claim: Some(claim),
+            ..self.trust(keys)
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -72,7 +96,9 @@ impl World {
     }
 
     pub(crate) fn advance_ms(&self, ms: u64) {
-        self.clock.0.fetch_add(i64::try_from(ms).unwrap(), Ordering::SeqCst);
+        self.clock
+            .0
+            .fetch_add(i64::try_from(ms).unwrap(), Ordering::SeqCst);
     }
 
     /// Claims that hold for an hour.
@@ -97,9 +123,15 @@ impl World {
 
     /// The code of a 401.
     pub(crate) async fn refused(&self, token: &str) -> &'static str {
-        let error = self.authenticate(token).await.expect_err("the token was taken");
+        let error = self
+            .authenticate(token)
+            .await
+            .expect_err("the token was taken");
         assert_eq!(error.kind, Kind::Unauthenticated, "{error}");
-        assert!(token.is_empty() || !error.to_string().contains(token), "the token is echoed");
+        assert!(
+            token.is_empty() || !error.to_string().contains(token),
+            "the token is echoed"
+        );
         error.code
     }
 }

@@ -1,8 +1,9 @@
-//! One request: handed to s3s and kept out of the logs, its answer opened to the pages that show a picture.
+//! One request: handed to s3s and kept out of the logs, its answer opened to the pages that show a
+//! picture.
 
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use s3s::service::S3Service;
@@ -10,7 +11,10 @@ use s3s::{Body, HttpError};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 
-pub(super) async fn answer(service: S3Service, request: Request<Body>) -> Result<Response<Body>, HttpError> {
+pub(super) async fn answer(
+    service: S3Service,
+    request: Request<Body>,
+) -> Result<Response<Body>, HttpError> {
     if request.method() == Method::OPTIONS {
         return Ok(preflight());
     }
@@ -21,22 +25,36 @@ pub(super) async fn answer(service: S3Service, request: Request<Body>) -> Result
         response = unlogged(&service, download).await?.map(|_| Body::empty());
     }
     if readable {
-        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response
+            .headers_mut()
+            .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         // A browser takes an object for what it was stored as, and for nothing else.
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     Ok(response)
 }
 
-/// s3s logs whole requests, `Authorization` and signed query included, and every 412 as an error: it gets no subscriber.
-async fn unlogged(service: &S3Service, request: Request<Body>) -> Result<Response<Body>, HttpError> {
-    service.call(request).with_subscriber(Dispatch::none()).await
+/// s3s logs whole requests, `Authorization` and signed query included, and every 412 as an error:
+/// it gets no subscriber.
+async fn unlogged(
+    service: &S3Service,
+    request: Request<Body>,
+) -> Result<Response<Body>, HttpError> {
+    service
+        .call(request)
+        .with_subscriber(Dispatch::none())
+        .await
 }
 
-/// Of a HEAD by a presigned URL, the GET that the URL may be for: whoever may download an object may ask what it is. S3 itself
-/// wants another URL for that, which nobody has who was given one.
+/// Of a HEAD by a presigned URL, the GET that the URL may be for: whoever may download an object
+/// may ask what it is. S3 itself wants another URL for that, which nobody has who was given one.
 fn download_of(request: &Request<Body>) -> Option<Request<Body>> {
-    let presigned = request.uri().query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    let presigned = request
+        .uri()
+        .query()
+        .is_some_and(|query| query.contains("X-Amz-Signature="));
     if request.method() != Method::HEAD || !presigned {
         return None;
     }
@@ -52,7 +70,10 @@ fn preflight() -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD"),
+    );
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
     response

@@ -46,12 +46,17 @@ impl Attributes {
 
     /// As S3 calls what came without one.
     pub(super) fn content_type(&self) -> String {
-        self.content_type.clone().unwrap_or_else(|| media::OCTET_STREAM.to_owned())
+        self.content_type
+            .clone()
+            .unwrap_or_else(|| media::OCTET_STREAM.to_owned())
     }
 
-    /// As it was stored. What a browser would run is never opened in this server's name, whoever laid it here.
+    /// As it was stored. What a browser would run is never opened in this server's name, whoever
+    /// laid it here.
     pub(super) fn disposition(&self) -> Option<String> {
-        let kept = || media::disposition(self.content_type.as_deref().unwrap_or_default()).map(str::to_owned);
+        let kept = || {
+            media::disposition(self.content_type.as_deref().unwrap_or_default()).map(str::to_owned)
+        };
         self.content_disposition.clone().or_else(kept)
     }
 

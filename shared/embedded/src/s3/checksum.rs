@@ -19,16 +19,26 @@ pub(super) struct Digested {
 
 impl Digests {
     pub(super) fn wanted(input: &PutObjectInput) -> Self {
-        let named = |name| input.checksum_algorithm.as_ref().is_some_and(|algorithm| algorithm.as_str() == name);
+        let named = |name| {
+            input
+                .checksum_algorithm
+                .as_ref()
+                .is_some_and(|algorithm| algorithm.as_str() == name)
+        };
         let wanted = |claimed: &Option<String>, name| claimed.is_some() || named(name);
         let checksums = ChecksumHasher {
             sha256: Some(Default::default()),
             sha1: wanted(&input.checksum_sha1, ChecksumAlgorithm::SHA1).then(Default::default),
             crc32: wanted(&input.checksum_crc32, ChecksumAlgorithm::CRC32).then(Default::default),
-            crc32c: wanted(&input.checksum_crc32c, ChecksumAlgorithm::CRC32C).then(Default::default),
-            crc64nvme: wanted(&input.checksum_crc64nvme, ChecksumAlgorithm::CRC64NVME).then(Default::default),
+            crc32c: wanted(&input.checksum_crc32c, ChecksumAlgorithm::CRC32C)
+                .then(Default::default),
+            crc64nvme: wanted(&input.checksum_crc64nvme, ChecksumAlgorithm::CRC64NVME)
+                .then(Default::default),
         };
-        Self { checksums, md5: input.content_md5.is_some().then(Md5::new) }
+        Self {
+            checksums,
+            md5: input.content_md5.is_some().then(Md5::new),
+        }
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
@@ -40,17 +50,26 @@ impl Digests {
 
     pub(super) fn finish(self) -> Digested {
         use base64::Engine as _;
-        let md5 = self.md5.map(|md5| base64::engine::general_purpose::STANDARD.encode(md5.finalize()));
-        Digested { checksum: self.checksums.finalize(), md5 }
+        let md5 = self
+            .md5
+            .map(|md5| base64::engine::general_purpose::STANDARD.encode(md5.finalize()));
+        Digested {
+            checksum: self.checksums.finalize(),
+            md5,
+        }
     }
 }
 
 impl Digested {
-    /// Whether every claim holds; one that was not computed does not. Claims after the body are known only now.
+    /// Whether every claim holds; one that was not computed does not. Claims after the body are
+    /// known only now.
     pub(super) fn holds(&self, input: &PutObjectInput, trailers: Option<&TrailingHeaders>) -> bool {
         let trailing = |name: &str| -> Option<String> {
-            trailers?
-                .read(|headers| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()))?
+            trailers?.read(|headers| {
+                headers
+                    .get(name)
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })?
         };
         let computed = &self.checksum;
         let claims = [
@@ -63,9 +82,17 @@ impl Digested {
             (trailing("x-amz-checksum-crc32"), &computed.checksum_crc32),
             (input.checksum_crc32c.clone(), &computed.checksum_crc32c),
             (trailing("x-amz-checksum-crc32c"), &computed.checksum_crc32c),
-            (input.checksum_crc64nvme.clone(), &computed.checksum_crc64nvme),
-            (trailing("x-amz-checksum-crc64nvme"), &computed.checksum_crc64nvme),
+            (
+                input.checksum_crc64nvme.clone(),
+                &computed.checksum_crc64nvme,
+            ),
+            (
+                trailing("x-amz-checksum-crc64nvme"),
+                &computed.checksum_crc64nvme,
+            ),
         ];
-        claims.iter().all(|(claimed, computed)| claimed.is_none() || claimed == *computed)
+        claims
+            .iter()
+            .all(|(claimed, computed)| claimed.is_none() || claimed == *computed)
     }
 }

@@ -18,8 +18,9 @@ pub(super) enum Committed {
     Taken,
 }
 
-/// Object and attributes are two files: the lock makes them one to all who write. It is held over a few renames, never over
-/// a sync. Who reads an object while it is replaced may see the attributes of the other; Fluxgate replaces none.
+/// Object and attributes are two files: the lock makes them one to all who write. It is held over a
+/// few renames, never over a sync. Who reads an object while it is replaced may see the attributes
+/// of the other; Fluxgate replaces none.
 #[derive(Default)]
 pub(super) struct CommitLock(Mutex<()>);
 
@@ -29,7 +30,8 @@ pub(super) struct Prepared {
     attributes: TempPath,
 }
 
-/// Blocks. What it wrote must be synced before it is published, so that after a power failure a visible object is a whole one.
+/// Blocks. What it wrote must be synced before it is published, so that after a power failure a
+/// visible object is a whole one.
 pub(super) fn prepare(
     folder: &Folder,
     place: &ObjectPath,
@@ -51,10 +53,16 @@ impl CommitLock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Blocks. The attributes go first, so that an object is never seen without them; a crash in between leaves attributes
-    /// of nothing, which the next upload replaces. It must be synced before it is told, also when the key was taken: whoever
-    /// hears so may rely on the object as much as its creator.
-    pub(super) fn publish(&self, place: &ObjectPath, prepared: Prepared, only_if_free: bool) -> io::Result<Committed> {
+    /// Blocks. The attributes go first, so that an object is never seen without them; a crash in
+    /// between leaves attributes of nothing, which the next upload replaces. It must be synced
+    /// before it is told, also when the key was taken: whoever hears so may rely on the object as
+    /// much as its creator.
+    pub(super) fn publish(
+        &self,
+        place: &ObjectPath,
+        prepared: Prepared,
+        only_if_free: bool,
+    ) -> io::Result<Committed> {
         let _held = self.hold();
         match std::fs::symlink_metadata(&place.object) {
             Ok(there) if there.is_dir() => return Err(ErrorKind::IsADirectory.into()),
@@ -87,9 +95,12 @@ fn write(folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
     Ok(file.into_temp_path())
 }
 
-/// Only what is missing is made, from the file upwards: the day's folder is there for all but the first of a day.
+/// Only what is missing is made, from the file upwards: the day's folder is there for all but the
+/// first of a day.
 fn make_parents(base: &Path, file: &Path) -> io::Result<()> {
-    let Some(parent) = file.parent().filter(|parent| *parent != base) else { return Ok(()) };
+    let Some(parent) = file.parent().filter(|parent| *parent != base) else {
+        return Ok(());
+    };
     match std::fs::create_dir(parent) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {

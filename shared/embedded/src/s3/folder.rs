@@ -1,4 +1,5 @@
-//! Where things lie: a bucket is a folder, an object a plain file in it, and what is known of the object a file apart.
+//! Where things lie: a bucket is a folder, an object a plain file in it, and what is known of the
+//! object a file apart.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -28,7 +29,9 @@ impl Folder {
     /// Creates what is missing, and removes what an interrupted upload left behind.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         create_private(root)?;
-        let folder = Self { root: root.canonicalize()? };
+        let folder = Self {
+            root: root.canonicalize()?,
+        };
         match std::fs::remove_dir_all(folder.incoming()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -38,7 +41,8 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Uploads are written here first, on the same file system as the buckets, so that a rename makes them visible whole.
+    /// Uploads are written here first, on the same file system as the buckets, so that a rename
+    /// makes them visible whole.
     pub(super) fn incoming(&self) -> PathBuf {
         self.root.join(PRIVATE).join("incoming")
     }
@@ -51,7 +55,8 @@ impl Folder {
         self.root.join(bucket).is_dir()
     }
 
-    /// `None` for a key that cannot be a file's path inside its bucket. The bucket's name is valid: s3s has checked it.
+    /// `None` for a key that cannot be a file's path inside its bucket. The bucket's name is valid:
+    /// s3s has checked it.
     pub(super) fn locate(&self, bucket: &str, key: &str) -> Option<ObjectPath> {
         if !key.split('/').all(is_name) {
             return None;
@@ -60,16 +65,25 @@ impl Folder {
         let name = format!("{}.json", hex::encode(digest::sha256(key.as_bytes())));
         let attributes = self.attributes().join(bucket).join(name);
         let bucket = self.root.join(bucket);
-        Some(ObjectPath { object: bucket.join(key), bucket, attributes })
+        Some(ObjectPath {
+            object: bucket.join(key),
+            bucket,
+            attributes,
+        })
     }
 }
 
 fn is_name(name: &str) -> bool {
     let odd = |byte: u8| byte == 0 || byte == b'\\';
-    !name.is_empty() && name != "." && name != ".." && name.len() <= NAME_BYTES_MAX && !name.bytes().any(odd)
+    !name.is_empty()
+        && name != "."
+        && name != ".."
+        && name.len() <= NAME_BYTES_MAX
+        && !name.bytes().any(odd)
 }
 
-/// Makes a bucket; one that exists is left alone. Any process may do so while a server runs over the folder.
+/// Makes a bucket; one that exists is left alone. Any process may do so while a server runs over
+/// the folder.
 pub fn create_bucket(root: &Path, name: &str) -> io::Result<()> {
     if !s3s::path::check_bucket_name(name) {
         let text = format!(
@@ -83,5 +97,8 @@ pub fn create_bucket(root: &Path, name: &str) -> io::Result<()> {
 
 /// Tenants' pictures are their owner's alone.
 fn create_private(root: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(root)
 }

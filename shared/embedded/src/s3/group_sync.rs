@@ -18,7 +18,9 @@ impl GroupSync {
     pub(super) fn start(folder: &Path) -> io::Result<Self> {
         let folder = File::open(folder)?;
         let (waiting, asked) = channel();
-        std::thread::Builder::new().name("s3-sync".to_owned()).spawn(move || serve(&folder, &asked))?;
+        std::thread::Builder::new()
+            .name("s3-sync".to_owned())
+            .spawn(move || serve(&folder, &asked))?;
         Ok(Self(waiting))
     }
 
@@ -26,7 +28,10 @@ impl GroupSync {
     pub(super) async fn sync(&self) -> io::Result<()> {
         let (answer, answered) = oneshot::channel();
         self.0.send(answer).map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?.map_err(io::Error::from_raw_os_error)
+        answered
+            .await
+            .map_err(|_| stopped())?
+            .map_err(io::Error::from_raw_os_error)
     }
 }
 

@@ -1,6 +1,8 @@
-//! The S3 server of one machine, in the process: s3s speaks the protocol and checks signatures, a folder keeps the objects.
+//! The S3 server of one machine, in the process: s3s speaks the protocol and checks signatures, a
+//! folder keeps the objects.
 //!
-//! Path-style addresses only; no multipart uploads, versions or access control lists. One server at a time over one folder.
+//! Path-style addresses only; no multipart uploads, versions or access control lists. One server at
+//! a time over one folder.
 
 mod answer;
 mod attributes;
@@ -45,7 +47,8 @@ pub struct S3Settings {
     pub access_key: String,
     pub secret_key: Secret,
     pub connections: ConnectionBounds,
-    /// Downloads at once from one bucket, so that one tenant's cannot take every connection; above it the answer is `SlowDown`.
+    /// Downloads at once from one bucket, so that one tenant's cannot take every connection; above
+    /// it the answer is `SlowDown`.
     pub downloads_per_bucket_max: usize,
 }
 
@@ -76,12 +79,14 @@ impl S3Server {
         format!("http://{}", self.addr())
     }
 
-    /// A way in without a connection, for this process alone: whatever others do to the listener, it is open.
+    /// A way in without a connection, for this process alone: whatever others do to the listener,
+    /// it is open.
     pub fn direct(&self) -> S3Direct {
         S3Direct(self.service.clone())
     }
 
-    /// Takes no more connections, lets running requests end within `STOP_TIMEOUT`, and closes what is left.
+    /// Takes no more connections, lets running requests end within `STOP_TIMEOUT`, and closes what
+    /// is left.
     pub async fn stop(self) {
         if !self.serving.stop(Instant::now() + STOP_TIMEOUT).await {
             tracing::warn!("some connections to the buckets did not end in time and were cut");
@@ -89,7 +94,8 @@ impl S3Server {
     }
 }
 
-/// The server as a function. It asks for the same signatures, and takes no place among the connections.
+/// The server as a function. It asks for the same signatures, and takes no place among the
+/// connections.
 #[derive(Debug, Clone)]
 pub struct S3Direct(S3Service);
 
@@ -106,8 +112,12 @@ impl S3Direct {
 
 fn service(settings: S3Settings) -> io::Result<S3Service> {
     let folder = Folder::open(&settings.root)?;
-    let mut builder = S3ServiceBuilder::new(FolderS3::new(folder, settings.downloads_per_bucket_max)?);
+    let mut builder =
+        S3ServiceBuilder::new(FolderS3::new(folder, settings.downloads_per_bucket_max)?);
     // With an auth and no access policy of its own, s3s refuses whatever is not signed.
-    builder.set_auth(SimpleAuth::from_single(settings.access_key, settings.secret_key.expose()));
+    builder.set_auth(SimpleAuth::from_single(
+        settings.access_key,
+        settings.secret_key.expose(),
+    ));
     Ok(builder.build())
 }

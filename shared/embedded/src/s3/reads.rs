@@ -1,6 +1,7 @@
 //! Downloads under way, counted by bucket: one tenant's take only a share of the connections.
 //!
-//! They are counted behind the signature, so that nobody can use up the share of a bucket that he may not read.
+//! They are counted behind the signature, so that nobody can use up the share of a bucket that he
+//! may not read.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -24,7 +25,10 @@ pub(super) struct Read {
 
 impl Reads {
     pub(super) fn new(per_bucket_max: usize) -> Self {
-        Self { per_bucket_max, by_bucket: Arc::default() }
+        Self {
+            per_bucket_max,
+            by_bucket: Arc::default(),
+        }
     }
 
     pub(super) fn begin(&self, bucket: &str) -> S3Result<Read> {
@@ -37,11 +41,16 @@ impl Reads {
             ));
         }
         *count += 1;
-        Ok(Read { reads: self.clone(), bucket: bucket.to_owned() })
+        Ok(Read {
+            reads: self.clone(),
+            bucket: bucket.to_owned(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
-        self.by_bucket.lock().expect("no code panics while it holds the lock")
+        self.by_bucket
+            .lock()
+            .expect("no code panics while it holds the lock")
     }
 }
 

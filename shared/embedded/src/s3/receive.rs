@@ -33,7 +33,11 @@ pub(super) enum Bytes {
     File(TempPath),
 }
 
-pub(super) async fn receive(folder: &Path, mut body: StreamingBlob, mut digests: Digests) -> S3Result<Received> {
+pub(super) async fn receive(
+    folder: &Path,
+    mut body: StreamingBlob,
+    mut digests: Digests,
+) -> S3Result<Received> {
     let mut memory = Vec::new();
     let mut file = None;
     let mut size = 0;
@@ -45,14 +49,21 @@ pub(super) async fn receive(folder: &Path, mut body: StreamingBlob, mut digests:
         digests.update(&bytes);
         memory.extend_from_slice(&bytes);
         if memory.len() > MEMORY_BYTES_MAX {
-            spill(folder, &mut file, &mut memory).await.map_err(S3Error::internal_error)?;
+            spill(folder, &mut file, &mut memory)
+                .await
+                .map_err(S3Error::internal_error)?;
         }
     }
     if file.is_some() {
-        spill(folder, &mut file, &mut memory).await.map_err(S3Error::internal_error)?;
+        spill(folder, &mut file, &mut memory)
+            .await
+            .map_err(S3Error::internal_error)?;
     }
     let bytes = file.map_or(Bytes::Memory(memory), |(_, path)| Bytes::File(path));
-    Ok(Received { bytes, digested: digests.finish() })
+    Ok(Received {
+        bytes,
+        digested: digests.finish(),
+    })
 }
 
 type Spilled = Option<(tokio::fs::File, TempPath)>;

@@ -1,7 +1,9 @@
-//! What s3s asks of the folder. Objects are written and read here; listings and buckets are left to s3s-fs.
+//! What s3s asks of the folder. Objects are written and read here; listings and buckets are left to
+//! s3s-fs.
 //!
-//! The PUT of s3s-fs is not used: of 16 conditional ones at once several win, a wrong checksum is noticed after the rename, the
-//! attributes follow later, and nothing is synced. Multipart uploads and copies, which have no better, stay off.
+//! The PUT of s3s-fs is not used: of 16 conditional ones at once several win, a wrong checksum is
+//! noticed after the rename, the attributes follow later, and nothing is synced. Multipart uploads
+//! and copies, which have no better, stay off.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -30,7 +32,8 @@ pub(super) struct FolderS3 {
     disk: GroupSync,
     listings: FileSystem,
     reads: Reads,
-    /// s3s runs without a subscriber; what this machine is to blame for is told to the one that was there at the start.
+    /// s3s runs without a subscriber; what this machine is to blame for is told to the one that was
+    /// there at the start.
     log: Dispatch,
 }
 
@@ -44,11 +47,19 @@ struct Opened {
 
 impl FolderS3 {
     pub(super) fn new(folder: Folder, downloads_per_bucket_max: usize) -> io::Result<Self> {
-        let listings = FileSystem::new(&folder.root).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let listings = FileSystem::new(&folder.root)
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
         let disk = GroupSync::start(&folder.incoming())?;
         let log = tracing::dispatcher::get_default(Dispatch::clone);
         let reads = Reads::new(downloads_per_bucket_max);
-        Ok(Self { folder: Arc::new(folder), lock: Arc::default(), disk, listings, reads, log })
+        Ok(Self {
+            folder: Arc::new(folder),
+            lock: Arc::default(),
+            disk,
+            listings,
+            reads,
+            log,
+        })
     }
 
     fn place(&self, bucket: &str, key: &str) -> S3Result<ObjectPath> {
@@ -60,13 +71,20 @@ impl FolderS3 {
 
     async fn open(&self, bucket: &str, key: &str) -> S3Result<Opened> {
         let place = self.place(bucket, key)?;
-        self.read(&place).await.map_err(|error| self.failed(error))?.ok_or_else(|| s3_error!(NoSuchKey))
+        self.read(&place)
+            .await
+            .map_err(|error| self.failed(error))?
+            .ok_or_else(|| s3_error!(NoSuchKey))
     }
 
     async fn read(&self, place: &ObjectPath) -> io::Result<Option<Opened>> {
         let file = match tokio::fs::File::open(&place.object).await {
             Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         let there = file.metadata().await?;
@@ -74,7 +92,12 @@ impl FolderS3 {
             return Ok(None);
         }
         let attributes = Attributes::load(&place.attributes).await?;
-        Ok(Some(Opened { file, bytes: there.len(), modified: there.modified()?.into(), attributes }))
+        Ok(Some(Opened {
+            file,
+            bytes: there.len(),
+            modified: there.modified()?.into(),
+            attributes,
+        }))
     }
 
     /// Runs what blocks, and tells the log of a failure that is not the client's.
@@ -83,8 +106,11 @@ impl FolderS3 {
         work: impl FnOnce(&Folder, &CommitLock) -> io::Result<T> + Send + 'static,
     ) -> S3Result<T> {
         let (folder, lock) = (Arc::clone(&self.folder), Arc::clone(&self.lock));
-        let done = tokio::task::spawn_blocking(move || work(&folder, &lock)).await.map_err(io::Error::other);
-        done.and_then(std::convert::identity).map_err(|error| self.failed(error))
+        let done = tokio::task::spawn_blocking(move || work(&folder, &lock))
+            .await
+            .map_err(io::Error::other);
+        done.and_then(std::convert::identity)
+            .map_err(|error| self.failed(error))
     }
 
     async fn synced(&self) -> S3Result<()> {
@@ -92,7 +118,10 @@ impl FolderS3 {
     }
 
     fn failed(&self, error: io::Error) -> S3Error {
-        if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename) {
+        if matches!(
+            error.kind(),
+            ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+        ) {
             return unfit_key();
         }
         self.tell(&error);
@@ -119,13 +148,19 @@ fn only_if_free(input: &PutObjectInput) -> S3Result<bool> {
     match (&input.if_match, &input.if_none_match) {
         (None, None) => Ok(false),
         (None, Some(condition)) if condition.is_any() => Ok(true),
-        _ => Err(s3_error!(NotImplemented, "the only condition of a PUT is 'If-None-Match: *'")),
+        _ => Err(s3_error!(
+            NotImplemented,
+            "the only condition of a PUT is 'If-None-Match: *'"
+        )),
     }
 }
 
 #[async_trait::async_trait]
 impl S3 for FolderS3 {
-    async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
         let (mut input, trailers) = (request.input, request.trailing_headers);
         let place = self.place(&input.bucket, &input.key)?;
         let only_if_free = only_if_free(&input)?;
@@ -144,32 +179,54 @@ impl S3 for FolderS3 {
         let e_tag = attributes.e_tag();
         let place = Arc::new(place);
         let (target, bytes) = (Arc::clone(&place), received.bytes);
-        let prepared = self.blocking(move |folder, _| prepare(folder, &target, bytes, &attributes)).await?;
+        let prepared = self
+            .blocking(move |folder, _| prepare(folder, &target, bytes, &attributes))
+            .await?;
         self.synced().await?;
-        let committed = self.blocking(move |_, lock| lock.publish(&place, prepared, only_if_free)).await?;
+        let committed = self
+            .blocking(move |_, lock| lock.publish(&place, prepared, only_if_free))
+            .await?;
         self.synced().await?;
         if committed == Committed::Taken {
             return Err(s3_error!(PreconditionFailed));
         }
         let checksum_sha256 = checksum.checksum_sha256;
-        Ok(S3Response::new(PutObjectOutput { e_tag, checksum_sha256, ..Default::default() }))
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag,
+            checksum_sha256,
+            ..Default::default()
+        }))
     }
 
-    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(
+        &self,
+        request: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
         let read = self.reads.begin(&input.bucket)?;
         let mut opened = self.open(&input.bucket, &input.key).await?;
-        let range = input.range.map(|range| range.check(opened.bytes)).transpose()?;
+        let range = input
+            .range
+            .map(|range| range.check(opened.bytes))
+            .transpose()?;
         let part = range.clone().unwrap_or(0..opened.bytes);
-        opened.file.seek(io::SeekFrom::Start(part.start)).await.map_err(|error| self.failed(error))?;
+        opened
+            .file
+            .seek(io::SeekFrom::Start(part.start))
+            .await
+            .map_err(|error| self.failed(error))?;
         let length = part.end - part.start;
         let e_tag = opened.attributes.e_tag();
         let known = opened.attributes;
         let asked = input.response_content_disposition;
         Ok(S3Response::new(GetObjectOutput {
-            body: Some(StreamingBlob::wrap(read.of(ReaderStream::with_capacity(opened.file.take(length), READ_BYTES)))),
+            body: Some(StreamingBlob::wrap(read.of(ReaderStream::with_capacity(
+                opened.file.take(length),
+                READ_BYTES,
+            )))),
             content_length: i64::try_from(length).ok(),
-            content_range: range.map(|range| format!("bytes {}-{}/{}", range.start, range.end - 1, opened.bytes)),
+            content_range: range
+                .map(|range| format!("bytes {}-{}/{}", range.start, range.end - 1, opened.bytes)),
             accept_ranges: Some("bytes".to_owned()),
             last_modified: Some(opened.modified),
             e_tag,
@@ -184,7 +241,10 @@ impl S3 for FolderS3 {
         }))
     }
 
-    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
         let opened = self.open(&request.input.bucket, &request.input.key).await?;
         let e_tag = opened.attributes.e_tag();
         let known = opened.attributes;
@@ -203,13 +263,19 @@ impl S3 for FolderS3 {
         }))
     }
 
-    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+    async fn delete_object(
+        &self,
+        request: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let place = self.place(&request.input.bucket, &request.input.key)?;
         self.blocking(move |_, lock| lock.remove(&place)).await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
-    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
+    async fn list_objects(
+        &self,
+        request: S3Request<ListObjectsInput>,
+    ) -> S3Result<S3Response<ListObjectsOutput>> {
         self.listings.list_objects(request).await
     }
 
@@ -220,15 +286,24 @@ impl S3 for FolderS3 {
         self.listings.list_objects_v2(request).await
     }
 
-    async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+    async fn list_buckets(
+        &self,
+        request: S3Request<ListBucketsInput>,
+    ) -> S3Result<S3Response<ListBucketsOutput>> {
         self.listings.list_buckets(request).await
     }
 
-    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+    async fn create_bucket(
+        &self,
+        request: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
         self.listings.create_bucket(request).await
     }
 
-    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+    async fn head_bucket(
+        &self,
+        request: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
         self.listings.head_bucket(request).await
     }
 

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::Tally;
-use fluxgate_core::money::{Account, Budget, Count, CountId, EntryKind, LedgerEntry, MicroUsd, Setting};
+use fluxgate_core::money::{
+    Account, Budget, Count, CountId, EntryKind, LedgerEntry, MicroUsd, Setting,
+};
 use fluxgate_core::port::AccountStore;
 use fluxgate_core::port::errors::reference_used;
 use fluxgate_core::tenant::AuditEntry;
@@ -17,7 +19,11 @@ use super::{SqliteStore, audit_log, money};
 #[async_trait]
 impl AccountStore for SqliteStore {
     async fn account(&self, tenant: &TenantId) -> Result<Account> {
-        money::whole(tenant, self.readers.row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?)
+        money::whole(
+            tenant,
+            self.readers
+                .row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?,
+        )
     }
 
     async fn top_up(
@@ -28,7 +34,8 @@ impl AccountStore for SqliteStore {
         entry: &AuditEntry,
     ) -> Result<Account> {
         let (tenant, reference, entry) = (tenant.clone(), reference.to_owned(), entry.clone());
-        self.write(move |write| top_up(write.connection, &tenant, amount, reference, &entry)).await
+        self.write(move |write| top_up(write.connection, &tenant, amount, reference, &entry))
+            .await
     }
 
     async fn set_budget(
@@ -40,18 +47,23 @@ impl AccountStore for SqliteStore {
     ) -> Result<Account> {
         let ids = |n| CountId::of(&entry.id, n);
         let (wish, entry) = (
-            move |account: Account, tally: Option<&Tally>| account.set_budget(budget.clone(), now, tally),
+            move |account: Account, tally: Option<&Tally>| {
+                account.set_budget(budget.clone(), now, tally)
+            },
             entry.clone(),
         );
         self.bring_into_force(tenant, ids, wish, Some(entry)).await
     }
 
     async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()> {
-        let wish = move |account: Account, tally: Option<&Tally>| account.recount_budget(now, tally);
+        let wish =
+            move |account: Account, tally: Option<&Tally>| account.recount_budget(now, tally);
         if let Setting::Ready(_) = wish(self.account(tenant).await?, None)? {
             return Ok(());
         }
-        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None).await.map(drop)
+        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None)
+            .await
+            .map(drop)
     }
 
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
@@ -60,7 +72,14 @@ impl AccountStore for SqliteStore {
             params![tenant.as_str()],
             money::entry_of,
         )?;
-        rows.into_iter().map(|(kind, entry)| Ok(LedgerEntry { kind: money::entry_kind(&kind)?, ..entry })).collect()
+        rows.into_iter()
+            .map(|(kind, entry)| {
+                Ok(LedgerEntry {
+                    kind: money::entry_kind(&kind)?,
+                    ..entry
+                })
+            })
+            .collect()
     }
 }
 
@@ -88,8 +107,18 @@ impl SqliteStore {
         let mut tally = None;
         for round in 0..ROUNDS_MAX {
             let (of, id, wish, entry) = (tenant.clone(), id(round), wish.clone(), entry.clone());
-            let step =
-                self.write(move |write| step(write.connection, &of, id, &wish, tally.as_ref(), entry.as_ref())).await;
+            let step = self
+                .write(move |write| {
+                    step(
+                        write.connection,
+                        &of,
+                        id,
+                        &wish,
+                        tally.as_ref(),
+                        entry.as_ref(),
+                    )
+                })
+                .await;
             let counted = match step {
                 Ok(Step::Done(account)) => return Ok(account),
                 Ok(Step::Counting(count)) => app::tally(self, tenant, &count).await,
@@ -105,7 +134,10 @@ impl SqliteStore {
                 }
             }
         }
-        Err(Error::unavailable("contention", "the month's tasks could not be counted; try again"))
+        Err(Error::unavailable(
+            "contention",
+            "the month's tasks could not be counted; try again",
+        ))
     }
 
     async fn drop_count(&self, tenant: &TenantId, id: CountId) -> Result<()> {
@@ -139,7 +171,9 @@ fn step(
     if let Some(count) = counting {
         return Ok(Step::Counting(count));
     }
-    entry.map(|entry| audit_log::add(connection, entry)).transpose()?;
+    entry
+        .map(|entry| audit_log::add(connection, entry))
+        .transpose()?;
     Ok(Step::Done(account))
 }
 
@@ -160,12 +194,25 @@ fn top_up(
     }
     let account = account.top_up(amount)?;
     money::write(connection, tenant, &account)?;
-    money::enter(connection, tenant, &LedgerEntry { kind: EntryKind::TopUp, reference, amount, at: entry.at })?;
+    money::enter(
+        connection,
+        tenant,
+        &LedgerEntry {
+            kind: EntryKind::TopUp,
+            reference,
+            amount,
+            at: entry.at,
+        },
+    )?;
     audit_log::add(connection, entry)?;
     Ok(account)
 }
 
-fn earlier(connection: &Connection, tenant: &TenantId, reference: &str) -> Result<Option<MicroUsd>> {
+fn earlier(
+    connection: &Connection,
+    tenant: &TenantId,
+    reference: &str,
+) -> Result<Option<MicroUsd>> {
     connection
         .query_row(
             "SELECT amount FROM ledger WHERE tenant = ?1 AND reference = ?2 AND kind = 'top_up'",

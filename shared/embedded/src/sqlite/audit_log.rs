@@ -11,12 +11,19 @@ use super::readers::Readers;
 pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
     let body = serde_json::to_string(entry).map_err(unwritable)?;
     connection
-        .execute("INSERT INTO audit_log (id, body) VALUES (?1, ?2)", params![entry.id.as_str(), body])
+        .execute(
+            "INSERT INTO audit_log (id, body) VALUES (?1, ?2)",
+            params![entry.id.as_str(), body],
+        )
         .map(drop)
         .map_err(database("write the audit log"))
 }
 
-pub(super) fn read(readers: &Readers, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
+pub(super) fn read(
+    readers: &Readers,
+    before: Option<&AuditId>,
+    limit: usize,
+) -> Result<Vec<AuditEntry>> {
     // Sorts after every id.
     let before = before.map_or("~", AuditId::as_str);
     let rows = readers.rows(
@@ -24,5 +31,7 @@ pub(super) fn read(readers: &Readers, before: Option<&AuditId>, limit: usize) ->
         params![before, i64::try_from(limit).unwrap_or(i64::MAX)],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
     )?;
-    rows.iter().map(|(id, body)| parsed(body, format_args!("entry '{id}' of the audit log"))).collect()
+    rows.iter()
+        .map(|(id, body)| parsed(body, format_args!("entry '{id}' of the audit log")))
+        .collect()
 }

@@ -16,7 +16,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(database("open the database"))?;
     restrict_to_owner(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open the database"))?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(database("open the database"))?;
     connection
         .execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192;
@@ -31,14 +33,18 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(database("open the database"))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open the database"))?;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(database("open the database"))?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(database("open the database"))?;
     connection.set_prepared_statement_cache_capacity(32);
     keep_plans(&connection)?;
     Ok(connection)
 }
 
-/// Without this SQLite plans some statements anew whenever their parameters change: measured, a fifth of the writer's time.
+/// Without this SQLite plans some statements anew whenever their parameters change: measured, a
+/// fifth of the writer's time.
 fn keep_plans(connection: &Connection) -> Result<()> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
@@ -49,6 +55,7 @@ fn keep_plans(connection: &Connection) -> Result<()> {
 /// Endpoint and webhook secrets lie in the file.
 fn restrict_to_owner(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-        .map_err(|error| Error::internal("data_folder", "the database file cannot be made private").source(error))
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|error| {
+        Error::internal("data_folder", "the database file cannot be made private").source(error)
+    })
 }

@@ -23,14 +23,16 @@ impl DeliveryStore for SqliteStore {
                 |row| row.get::<_, String>(0),
             )?
             .ok_or_else(no_such_delivery)?;
-        let delivery: Delivery = parsed(&body, format_args!("delivery '{id}' of tenant '{tenant}'"))?;
+        let delivery: Delivery =
+            parsed(&body, format_args!("delivery '{id}' of tenant '{tenant}'"))?;
         let task = TaskStore::get(self, tenant, &delivery.task).await?;
         Ok((delivery, task))
     }
 
     async fn update(&self, delivery: &Delivery) -> Result<()> {
         let delivery = delivery.clone();
-        self.write_soon(move |write| update(write.connection, &delivery)).await
+        self.write_soon(move |write| update(write.connection, &delivery))
+            .await
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
@@ -40,7 +42,9 @@ impl DeliveryStore for SqliteStore {
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
         )?;
         let what = |id: &str| format!("delivery '{id}' of tenant '{}'", task.tenant);
-        rows.iter().map(|(id, body)| parsed(body, what(id))).collect()
+        rows.iter()
+            .map(|(id, body)| parsed(body, what(id)))
+            .collect()
     }
 }
 
@@ -48,7 +52,9 @@ impl DeliveryStore for SqliteStore {
 pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
     connection
-        .prepare_cached("INSERT INTO deliveries (tenant, task, id, version, body) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .prepare_cached(
+            "INSERT INTO deliveries (tenant, task, id, version, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
         .and_then(|mut statement| {
             statement.execute(params![
                 delivery.tenant.as_str(),

@@ -26,7 +26,11 @@ impl EndpointStore for SqliteStore {
                     params![tenant.as_str(), id.as_str(), body, most],
                 )
                 .map_err(database("write an endpoint"))?;
-            if created == 1 { Ok(()) } else { Err(too_many_endpoints(endpoints_max)) }
+            if created == 1 {
+                Ok(())
+            } else {
+                Err(too_many_endpoints(endpoints_max))
+            }
         })
         .await
     }
@@ -81,9 +85,16 @@ impl EndpointStore for SqliteStore {
         self.write(move |write| {
             let deleted = write
                 .connection
-                .execute("DELETE FROM endpoints WHERE tenant = ?1 AND id = ?2", params![tenant.as_str(), id.as_str()])
+                .execute(
+                    "DELETE FROM endpoints WHERE tenant = ?1 AND id = ?2",
+                    params![tenant.as_str(), id.as_str()],
+                )
                 .map_err(database("delete an endpoint"))?;
-            if deleted == 1 { Ok(()) } else { Err(no_such_endpoint()) }
+            if deleted == 1 {
+                Ok(())
+            } else {
+                Err(no_such_endpoint())
+            }
         })
         .await
     }

@@ -10,26 +10,35 @@ use serde::de::DeserializeOwned;
 pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
         let (code, text) = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => ("disk_full", "the disk is full; free some space, nothing was lost"),
-            Some(ErrorCode::SystemIoFailure) => {
-                ("disk_failed", "the disk refuses to read or write; check its free space, its limits and its health")
-            }
+            Some(ErrorCode::DiskFull) => (
+                "disk_full",
+                "the disk is full; free some space, nothing was lost",
+            ),
+            Some(ErrorCode::SystemIoFailure) => (
+                "disk_failed",
+                "the disk refuses to read or write; check its free space, its limits and its health",
+            ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 ("database_busy", "another process holds the database")
             }
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                ("database_not_writable", "the data folder cannot be written; check its path and permissions")
-            }
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                ("database_corrupt", "the database file is damaged; restore it from a backup")
-            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
+                "database_not_writable",
+                "the data folder cannot be written; check its path and permissions",
+            ),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+                "database_corrupt",
+                "the database file is damaged; restore it from a backup",
+            ),
             _ => ("database", "the database failed"),
         };
-        Error::internal(code, format!("cannot {operation}: {text}")).retry(Retry::Later).source(error)
+        Error::internal(code, format!("cannot {operation}: {text}"))
+            .retry(Retry::Later)
+            .source(error)
     }
 }
 
-/// What is stored. Kind `Internal` with code `row_unreadable`, saying what it is, when it does not parse.
+/// What is stored. Kind `Internal` with code `row_unreadable`, saying what it is, when it does not
+/// parse.
 pub(super) fn parsed<T: DeserializeOwned>(body: &str, what: impl Display) -> Result<T> {
     serde_json::from_str(body).map_err(|error| {
         let text = format!("the stored {what} cannot be read; restore it from a backup");

@@ -13,7 +13,8 @@ use super::error::{database, parsed, unwritable};
 impl FairQueueStore for SqliteStore {
     async fn ask(&self, request: &FairQueueRequest) -> Result<FairQueueAnswer> {
         let request = request.clone();
-        self.write(move |write| answer(write.connection, &request)).await
+        self.write(move |write| answer(write.connection, &request))
+            .await
     }
 }
 
@@ -22,8 +23,10 @@ fn answer(connection: &Connection, request: &FairQueueRequest) -> Result<FairQue
         .prepare_cached("SELECT body FROM fair_queue WHERE n = 1")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
         .map_err(database("read the line"))?;
-    let mut line: FairQueue =
-        body.map_or_else(|| Ok(FairQueue::default()), |body| parsed(&body, "line for the provider's account"))?;
+    let mut line: FairQueue = body.map_or_else(
+        || Ok(FairQueue::default()),
+        |body| parsed(&body, "line for the provider's account"),
+    )?;
     let (answer, changed) = line.answer(request);
     if changed {
         let body = serde_json::to_string(&line).map_err(unwritable)?;

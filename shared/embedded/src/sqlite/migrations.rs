@@ -1,4 +1,5 @@
-//! What brings a database from each version to the next. `PRAGMA user_version` counts those that were run.
+//! What brings a database from each version to the next. `PRAGMA user_version` counts those that
+//! were run.
 
 use std::path::Path;
 
@@ -17,17 +18,21 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/5.sql"),
 ];
 
-/// Runs those that are missing, all or none. Two processes may start on one folder at once: what one
-/// of them did, the other finds done.
+/// Runs those that are missing, all or none. Two processes may start on one folder at once: what
+/// one of them did, the other finds done.
 ///
-/// Kind `Internal` with code `schema_version`, and nothing is changed, for a file of a later version.
-/// The same with code `schema_served` while a server of an older release runs on the folder, which
-/// the new tables would break.
+/// Kind `Internal` with code `schema_version`, and nothing is changed, for a file of a later
+/// version. The same with code `schema_served` while a server of an older release runs on the
+/// folder, which the new tables would break.
 pub(super) fn migrate(connection: &Connection, folder: &Path) -> Result<()> {
     if version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
-    let run = |sql: &str| connection.execute_batch(sql).map_err(database("bring the schema up to date"));
+    let run = |sql: &str| {
+        connection
+            .execute_batch(sql)
+            .map_err(database("bring the schema up to date"))
+    };
     run("BEGIN IMMEDIATE")?;
     let done = run_missing(connection, folder);
     run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
@@ -61,7 +66,9 @@ fn served(error: Error) -> Error {
 
 fn version(connection: &Connection) -> Result<usize> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
-    version.map(|version| version as usize).map_err(database("read the schema version"))
+    version
+        .map(|version| version as usize)
+        .map_err(database("read the schema version"))
 }
 
 #[cfg(test)]
@@ -74,7 +81,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let schema = MIGRATIONS[..version].concat();
         let connection = Connection::open(path(&folder)).unwrap();
-        connection.execute_batch(&format!("{schema} {rows} PRAGMA user_version={version};")).unwrap();
+        connection
+            .execute_batch(&format!("{schema} {rows} PRAGMA user_version={version};"))
+            .unwrap();
         folder
     }
 
@@ -89,9 +98,14 @@ mod tests {
     fn tables(path: &Path) -> Vec<String> {
         let connection = open_for_writing(path).unwrap();
         let mut sql = connection
-            .prepare("SELECT name || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+            .prepare(
+                "SELECT name || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
+            )
             .unwrap();
-        sql.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        sql.query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 
     #[test]
@@ -106,9 +120,16 @@ mod tests {
 
             assert_eq!(tables(&path(&folder)), tables(&path(&new)), "{version}");
             let again = open_for_writing(&path(&folder)).unwrap();
-            assert_eq!(number(&again, "SELECT count(*) FROM tenants WHERE id = 'acme'"), 1);
-            assert_eq!(number(&again, "SELECT count(*) FROM runs WHERE run = 'run-1'"), 1);
-            let account = "SELECT available * 100 + held * 10 + captured + credit + in_flight FROM accounts
+            assert_eq!(
+                number(&again, "SELECT count(*) FROM tenants WHERE id = 'acme'"),
+                1
+            );
+            assert_eq!(
+                number(&again, "SELECT count(*) FROM runs WHERE run = 'run-1'"),
+                1
+            );
+            let account =
+                "SELECT available * 100 + held * 10 + captured + credit + in_flight FROM accounts
                  WHERE allowance IS NULL";
             assert_eq!(number(&again, account), 123);
         }
@@ -122,19 +143,40 @@ mod tests {
         let error = open_for_writing(&path(&folder)).unwrap_err();
 
         assert_eq!(error.code, "schema_served");
-        assert_eq!(number(&Connection::open(path(&folder)).unwrap(), "PRAGMA user_version"), 4);
+        assert_eq!(
+            number(
+                &Connection::open(path(&folder)).unwrap(),
+                "PRAGMA user_version"
+            ),
+            4
+        );
         drop(lock);
-        assert_eq!(number(&open_for_writing(&path(&folder)).unwrap(), "PRAGMA user_version"), 5);
+        assert_eq!(
+            number(
+                &open_for_writing(&path(&folder)).unwrap(),
+                "PRAGMA user_version"
+            ),
+            5
+        );
     }
 
     #[test]
     fn a_file_of_a_later_version_is_refused_and_left_as_it_is() {
         let folder = file_of(0, "");
-        Connection::open(path(&folder)).unwrap().execute_batch("PRAGMA user_version=99;").unwrap();
+        Connection::open(path(&folder))
+            .unwrap()
+            .execute_batch("PRAGMA user_version=99;")
+            .unwrap();
 
         let error = open_for_writing(&path(&folder)).unwrap_err();
 
         assert_eq!(error.code, "schema_version");
-        assert_eq!(number(&Connection::open(path(&folder)).unwrap(), "PRAGMA user_version"), 99);
+        assert_eq!(
+            number(
+                &Connection::open(path(&folder)).unwrap(),
+                "PRAGMA user_version"
+            ),
+            99
+        );
     }
 }

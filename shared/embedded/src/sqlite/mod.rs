@@ -1,4 +1,5 @@
-//! Every store and the queue on one SQLite file: WAL, `synchronous=FULL`, one writer that groups commits.
+//! Every store and the queue on one SQLite file: WAL, `synchronous=FULL`, one writer that groups
+//! commits.
 
 mod account_store;
 mod audit_log;
@@ -33,8 +34,8 @@ use writer::{Hurry, Write, Writer};
 
 /// The database of one data folder. Implements every store port and the queue.
 ///
-/// Jobs are handed out by the one process that called [`SqliteStore::open`] for serving; other processes may open the same folder
-/// to administer tenants and money.
+/// Jobs are handed out by the one process that called [`SqliteStore::open`] for serving; other
+/// processes may open the same folder to administer tenants and money.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Arc<Writer>,
@@ -46,18 +47,24 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates `fluxgate.db` in the folder and loads the waiting jobs.
     ///
-    /// Fails with kind `Internal` and one line of text when the folder cannot be written, the disk is full, or the database is of
-    /// another version.
+    /// Fails with kind `Internal` and one line of text when the folder cannot be written, the disk
+    /// is full, or the database is of another version.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = folder.join("fluxgate.db");
         let connection = connection::open_for_writing(&path)?;
         let schedule = Arc::new(Schedule::load(&connection, clock.clone())?);
         let readers = Arc::new(Readers::new(path));
         let writer = Arc::new(Writer::start(connection, schedule.clone())?);
-        Ok(Self { writer, readers, schedule, clock })
+        Ok(Self {
+            writer,
+            readers,
+            schedule,
+            clock,
+        })
     }
 
-    /// How many transactions were committed since the start. Each is one fsync of the write-ahead log.
+    /// How many transactions were committed since the start. Each is one fsync of the write-ahead
+    /// log.
     pub fn commits(&self) -> u64 {
         self.writer.commits()
     }

@@ -33,15 +33,29 @@ pub(super) fn watch_key(tenant: &TenantId, task: &TaskId) -> String {
 }
 
 /// Writes a job's row; it is handed out after the commit.
-pub(super) fn put_job(write: &mut Write<'_>, job: &Job, due: Timestamp, failures: u32) -> Result<()> {
+pub(super) fn put_job(
+    write: &mut Write<'_>,
+    job: &Job,
+    due: Timestamp,
+    failures: u32,
+) -> Result<()> {
     let key = key(job);
     let body = serde_json::to_string(job).map_err(unwritable)?;
     write
         .connection
-        .prepare_cached("INSERT OR REPLACE INTO jobs (key, due_at, failures, body) VALUES (?1, ?2, ?3, ?4)")
+        .prepare_cached(
+            "INSERT OR REPLACE INTO jobs (key, due_at, failures, body) VALUES (?1, ?2, ?3, ?4)",
+        )
         .and_then(|mut statement| statement.execute(params![key, due.0, failures, body]))
         .map_err(database("write a job"))?;
-    write.after_commit(Effect::Due { key, entry: Entry { job: job.clone(), due, failures } });
+    write.after_commit(Effect::Due {
+        key,
+        entry: Entry {
+            job: job.clone(),
+            due,
+            failures,
+        },
+    });
     Ok(())
 }
 
@@ -61,20 +75,32 @@ fn bury(write: &mut Write<'_>, lease: &Lease, reason: &str) -> Result<()> {
     write
         .connection
         .prepare_cached("INSERT INTO dead_letters (lane, reason, body) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| statement.execute(params![lease.job.lane().as_str(), reason, body]))
+        .and_then(|mut statement| {
+            statement.execute(params![lease.job.lane().as_str(), reason, body])
+        })
         .map_err(database("write a dead letter"))?;
     remove_job(write, lease.handle.clone(), lease.job.lane())
 }
 
 impl SqliteStore {
-    /// Settles a lease in a transaction, unless it is outdated by then: its job was sent again, in this very commit perhaps.
+    /// Settles a lease in a transaction, unless it is outdated by then: its job was sent again, in
+    /// this very commit perhaps.
     async fn settle<F>(&self, lease: &Lease, work: F) -> Result<()>
     where
         F: FnOnce(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
     {
         let (schedule, lease) = (self.schedule.clone(), lease.clone());
-        let holds = move |write: &Write<'_>, lease: &Lease| schedule.holds(lease) && !write.has_sent(&lease.handle);
-        self.write_soon(move |write| if holds(write, &lease) { work(write, &lease) } else { Ok(()) }).await
+        let holds = move |write: &Write<'_>, lease: &Lease| {
+            schedule.holds(lease) && !write.has_sent(&lease.handle)
+        };
+        self.write_soon(move |write| {
+            if holds(write, &lease) {
+                work(write, &lease)
+            } else {
+                Ok(())
+            }
+        })
+        .await
     }
 }
 
@@ -82,8 +108,11 @@ impl SqliteStore {
 impl Queue for SqliteStore {
     async fn send(&self, jobs: &[Delayed]) -> Result<()> {
         let (jobs, now) = (jobs.to_vec(), self.clock.now());
-        self.write(move |write| jobs.iter().try_for_each(|job| put_job(write, &job.job, now.plus_ms(job.after_ms), 0)))
-            .await
+        self.write(move |write| {
+            jobs.iter()
+                .try_for_each(|job| put_job(write, &job.job, now.plus_ms(job.after_ms), 0))
+        })
+        .await
     }
 
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>> {
@@ -92,21 +121,37 @@ impl Queue for SqliteStore {
         if !leases.is_empty() {
             return Ok(leases);
         }
-        let wait_ms = self.schedule.next_in_ms(lane, now).unwrap_or(u64::MAX).clamp(1, RECEIVE_WAIT_MAX_MS);
-        drop(tokio::time::timeout(Duration::from_millis(wait_ms), self.schedule.changed(lane)).await);
+        let wait_ms = self
+            .schedule
+            .next_in_ms(lane, now)
+            .unwrap_or(u64::MAX)
+            .clamp(1, RECEIVE_WAIT_MAX_MS);
+        drop(
+            tokio::time::timeout(Duration::from_millis(wait_ms), self.schedule.changed(lane)).await,
+        );
         Ok(self.schedule.take(lane, max, self.clock.now(), lease_ms))
     }
 
     async fn ack(&self, lease: &Lease) -> Result<()> {
-        self.settle(lease, |write, lease| remove_job(write, lease.handle.clone(), lease.job.lane())).await
+        self.settle(lease, |write, lease| {
+            remove_job(write, lease.handle.clone(), lease.job.lane())
+        })
+        .await
     }
 
     async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()> {
         let (next, due) = (next.clone(), self.clock.now().plus_ms(after_ms));
-        self.settle(lease, move |write, _| put_job(write, &next, due, 0)).await
+        self.settle(lease, move |write, _| put_job(write, &next, due, 0))
+            .await
     }
 
-    async fn fail(&self, lease: &Lease, after_ms: u64, reason: &str, failures_max: u32) -> Result<()> {
+    async fn fail(
+        &self,
+        lease: &Lease,
+        after_ms: u64,
+        reason: &str,
+        failures_max: u32,
+    ) -> Result<()> {
         let (reason, due) = (reason.to_owned(), self.clock.now().plus_ms(after_ms));
         self.settle(lease, move |write, lease| {
             let failures = lease.failures + 1;
@@ -127,12 +172,19 @@ impl Queue for SqliteStore {
         )?;
         let letters = rows.len();
         let read = |(reason, body): (String, Option<String>)| {
-            Some(DeadLetter { job: serde_json::from_str(&body?).ok()?, reason })
+            Some(DeadLetter {
+                job: serde_json::from_str(&body?).ok()?,
+                reason,
+            })
         };
         let listed: Vec<DeadLetter> = rows.into_iter().filter_map(read).collect();
         if listed.len() < letters {
             let unreadable = letters - listed.len();
-            tracing::warn!(lane = lane.as_str(), unreadable, "dead letters that are no job are not listed");
+            tracing::warn!(
+                lane = lane.as_str(),
+                unreadable,
+                "dead letters that are no job are not listed"
+            );
         }
         Ok(listed)
     }

@@ -1,6 +1,7 @@
 //! Reading: a few connections, used where the caller stands.
 //!
-//! A read touches a handful of cached pages and takes microseconds, less than handing it to another thread would.
+//! A read touches a handful of cached pages and takes microseconds, less than handing it to another
+//! thread would.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -21,7 +22,10 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+        Self {
+            path,
+            idle: Mutex::new(Vec::new()),
+        }
     }
 
     /// The first row, if there is one.
@@ -31,7 +35,12 @@ impl Readers {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        self.with(|connection| connection.prepare_cached(sql)?.query_row(params, read).optional())
+        self.with(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_row(params, read)
+                .optional()
+        })
     }
 
     /// Every row.
@@ -41,7 +50,12 @@ impl Readers {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        self.with(|connection| connection.prepare_cached(sql)?.query_map(params, read)?.collect())
+        self.with(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map(params, read)?
+                .collect()
+        })
     }
 
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -59,6 +73,8 @@ impl Readers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().expect("no code panics while it holds the idle connections")
+        self.idle
+            .lock()
+            .expect("no code panics while it holds the idle connections")
     }
 }

@@ -20,8 +20,17 @@ impl TaskStore for SqliteStore {
         self.write(move |write| admit(write, &admission)).await
     }
 
-    async fn existing(&self, tenant: &TenantId, idempotency: &Idempotency, now: Timestamp) -> Result<Option<Task>> {
-        let found = self.readers.row(KEY, params![tenant.as_str(), idempotency.key.as_str(), now.0], key_of)?;
+    async fn existing(
+        &self,
+        tenant: &TenantId,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Task>> {
+        let found = self.readers.row(
+            KEY,
+            params![tenant.as_str(), idempotency.key.as_str(), now.0],
+            key_of,
+        )?;
         match owner(found, idempotency)? {
             Some(id) => self.get(tenant, &id).await.map(Some),
             None => Ok(None),
@@ -29,7 +38,11 @@ impl TaskStore for SqliteStore {
     }
 
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let body = self.readers.row(TASK, params![tenant.as_str(), id.as_str()], |row| row.get::<_, String>(0))?;
+        let body = self
+            .readers
+            .row(TASK, params![tenant.as_str(), id.as_str()], |row| {
+                row.get::<_, String>(0)
+            })?;
         parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)
     }
 
@@ -54,14 +67,21 @@ impl TaskStore for SqliteStore {
             State::Submitting | State::Submitted | State::Admitted | State::Unknown => {
                 self.write(move |write| apply(write, &change, now)).await
             }
-            _ => self.write_soon(move |write| apply(write, &change, now)).await,
+            _ => {
+                self.write_soon(move |write| apply(write, &change, now))
+                    .await
+            }
         }
     }
 
     async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
         let mut claimed = Vec::new();
         for run in runs {
-            let owner = self.readers.row("SELECT 1 FROM runs WHERE run = ?1", params![run.as_str()], |_| Ok(()))?;
+            let owner = self.readers.row(
+                "SELECT 1 FROM runs WHERE run = ?1",
+                params![run.as_str()],
+                |_| Ok(()),
+            )?;
             claimed.extend(owner.map(|()| run.clone()));
         }
         Ok(claimed)
@@ -71,7 +91,13 @@ impl TaskStore for SqliteStore {
         self.add_note(tenant, id, None, step).await
     }
 
-    async fn note_over(&self, tenant: &TenantId, id: &TaskId, lines: usize, step: &Step) -> Result<()> {
+    async fn note_over(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        lines: usize,
+        step: &Step,
+    ) -> Result<()> {
         self.add_note(tenant, id, Some(lines), step).await
     }
 
@@ -79,32 +105,61 @@ impl TaskStore for SqliteStore {
         timeline::read(&self.readers, tenant, id)
     }
 
-    async fn list(&self, tenant: &TenantId, before: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        before: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
         // 'g' sorts after every hexadecimal id.
         let before = before.map_or("g", TaskId::as_str);
         let rows = self.readers.rows(
             "SELECT id, body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-            params![tenant.as_str(), before, i64::try_from(limit).unwrap_or(i64::MAX)],
+            params![
+                tenant.as_str(),
+                before,
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ],
             id_and_body,
         )?;
-        rows.iter().map(|(id, body)| parse_task(tenant, id, body)).collect()
+        rows.iter()
+            .map(|(id, body)| parse_task(tenant, id, body))
+            .collect()
     }
 
-    async fn list_after(&self, tenant: &TenantId, after: Option<&TaskId>, limit: usize) -> Result<Vec<Task>> {
+    async fn list_after(
+        &self,
+        tenant: &TenantId,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
         let after = after.map_or("", TaskId::as_str);
         let rows = self.readers.rows(
             "SELECT id, body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-            params![tenant.as_str(), after, i64::try_from(limit).unwrap_or(i64::MAX)],
+            params![
+                tenant.as_str(),
+                after,
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ],
             id_and_body,
         )?;
-        rows.iter().map(|(id, body)| parse_task(tenant, id, body)).collect()
+        rows.iter()
+            .map(|(id, body)| parse_task(tenant, id, body))
+            .collect()
     }
 }
 
 impl SqliteStore {
-    async fn add_note(&self, tenant: &TenantId, id: &TaskId, over: Option<usize>, step: &Step) -> Result<()> {
+    async fn add_note(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        over: Option<usize>,
+        step: &Step,
+    ) -> Result<()> {
         let (tenant, id, step) = (tenant.clone(), id.clone(), step.clone());
-        self.write(move |write| timeline::add_note(write.connection, &tenant, &id, over, &step)).await
+        self.write(move |write| timeline::add_note(write.connection, &tenant, &id, over, &step))
+            .await
     }
 }
 
@@ -119,23 +174,42 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         remember_key(write.connection, task, idempotency)?;
     }
     let hold = money::hold(write.connection, task, &admission.hold_terms())?;
-    let task = &Task { hold, ..task.clone() };
+    let task = &Task {
+        hold,
+        ..task.clone()
+    };
     insert_task(write.connection, task)?;
     write
         .connection
         .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| statement.execute(params![task.tenant.as_str(), task.id.as_str(), admission.inputs]))
+        .and_then(|mut statement| {
+            statement.execute(params![
+                task.tenant.as_str(),
+                task.id.as_str(),
+                admission.inputs
+            ])
+        })
         .map_err(database("write inputs"))?;
     timeline::add(write.connection, task, &admission.steps)?;
-    let watch = Job::Watch { tenant: task.tenant.clone(), task: task.id.clone(), round: 0 };
-    put_job(write, &watch, task.created_at.plus_ms(admission.watch_after_ms), 0)?;
+    let watch = Job::Watch {
+        tenant: task.tenant.clone(),
+        task: task.id.clone(),
+        round: 0,
+    };
+    put_job(
+        write,
+        &watch,
+        task.created_at.plus_ms(admission.watch_after_ms),
+        0,
+    )?;
     if let Some(wake) = admission.wake() {
         put_job(write, &wake.job, task.created_at.plus_ms(wake.after_ms), 0)?;
     }
     Ok(Admitted::New(Box::new(task.clone())))
 }
 
-const KEY: &str = "SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3";
+const KEY: &str =
+    "SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3";
 
 fn key_of(row: &Row<'_>) -> rusqlite::Result<([u8; 32], String)> {
     Ok((row.get(0)?, row.get(1)?))
@@ -155,15 +229,25 @@ fn owner(found: Option<([u8; 32], String)>, idempotency: &Idempotency) -> Result
     }
 }
 
-fn existing(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<Option<Task>> {
+fn existing(
+    connection: &Connection,
+    task: &Task,
+    idempotency: &Idempotency,
+) -> Result<Option<Task>> {
     let found = connection
         .prepare_cached(KEY)
         .and_then(|mut statement| {
-            let key = params![task.tenant.as_str(), idempotency.key.as_str(), task.created_at.0];
+            let key = params![
+                task.tenant.as_str(),
+                idempotency.key.as_str(),
+                task.created_at.0
+            ];
             statement.query_row(key, key_of).optional()
         })
         .map_err(database("read an idempotency key"))?;
-    owner(found, idempotency)?.map(|id| read_task(connection, &task.tenant, &id)).transpose()
+    owner(found, idempotency)?
+        .map(|id| read_task(connection, &task.tenant, &id))
+        .transpose()
 }
 
 fn remember_key(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<()> {
@@ -189,7 +273,12 @@ fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO tasks (tenant, id, version, body) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut statement| {
-            statement.execute(params![task.tenant.as_str(), task.id.as_str(), version(task.version), body])
+            statement.execute(params![
+                task.tenant.as_str(),
+                task.id.as_str(),
+                version(task.version),
+                body
+            ])
         })
         .map(drop)
         .map_err(database("write a task"))
@@ -204,7 +293,14 @@ fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
     if let Some(settlement) = change.money {
         let hold = money::settle(write.connection, task, settlement)?;
         if hold != task.hold {
-            replace_task(write.connection, &Task { hold, ..task.clone() }, task.version)?;
+            replace_task(
+                write.connection,
+                &Task {
+                    hold,
+                    ..task.clone()
+                },
+                task.version,
+            )?;
         }
     }
     timeline::add(write.connection, task, &change.steps)?;
@@ -223,12 +319,25 @@ fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// A picture that came with the request has done its work, and of a task that nobody pays for nothing is kept.
+/// A picture that came with the request has done its work, and of a task that nobody pays for
+/// nothing is kept.
 fn drop_inputs(connection: &Connection, task: &Task) -> Result<()> {
-    let kept_bytes_max = if task.state == State::Completed { KEPT_INPUTS_BYTES_MAX } else { 0 };
+    let kept_bytes_max = if task.state == State::Completed {
+        KEPT_INPUTS_BYTES_MAX
+    } else {
+        0
+    };
     connection
-        .prepare_cached("UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2 AND length(body) > ?3")
-        .and_then(|mut statement| statement.execute(params![task.tenant.as_str(), task.id.as_str(), kept_bytes_max]))
+        .prepare_cached(
+            "UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2 AND length(body) > ?3",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                task.tenant.as_str(),
+                task.id.as_str(),
+                kept_bytes_max
+            ])
+        })
         .map(drop)
         .map_err(database("drop inputs"))
 }
@@ -236,7 +345,8 @@ fn drop_inputs(connection: &Connection, task: &Task) -> Result<()> {
 /// Inputs of a completed task up to this size are kept with it for good.
 const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
-/// The task as it is to be. What the account keeps for it is the store's own: an end may have changed that unseen.
+/// The task as it is to be. What the account keeps for it is the store's own: an end may have
+/// changed that unseen.
 fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
     let task = change.task.clone();
     if change.money.is_some() || !task.state.is_end() {
@@ -271,11 +381,19 @@ fn replace_task(connection: &Connection, task: &Task, over: u64) -> Result<()> {
 fn claim_run(connection: &Connection, task: &Task, run: &RunId) -> Result<()> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO runs (run, tenant, task) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| statement.execute(params![run.as_str(), task.tenant.as_str(), task.id.as_str()]))
+        .and_then(|mut statement| {
+            statement.execute(params![
+                run.as_str(),
+                task.tenant.as_str(),
+                task.id.as_str()
+            ])
+        })
         .map_err(database("claim a provider run"))?;
     let owner: (String, String) = connection
         .prepare_cached("SELECT tenant, task FROM runs WHERE run = ?1")
-        .and_then(|mut statement| statement.query_row(params![run.as_str()], |row| Ok((row.get(0)?, row.get(1)?))))
+        .and_then(|mut statement| {
+            statement.query_row(params![run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
         .map_err(database("claim a provider run"))?;
     if owner.0 == task.tenant.as_str() && owner.1 == task.id.as_str() {
         return Ok(());
@@ -287,7 +405,9 @@ fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<
     let body: Option<String> = connection
         .prepare_cached(TASK)
         .and_then(|mut statement| {
-            statement.query_row(params![tenant.as_str(), id.as_str()], |row| row.get(0)).optional()
+            statement
+                .query_row(params![tenant.as_str(), id.as_str()], |row| row.get(0))
+                .optional()
         })
         .map_err(database("read a task"))?;
     parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)

@@ -17,23 +17,30 @@ const WRITE: &str = "write a tenant";
 impl TenantStore for SqliteStore {
     async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
         let (tenant, entry) = (tenant.clone(), entry.clone());
-        self.write(move |write| create(write.connection, &tenant, &entry)).await
+        self.write(move |write| create(write.connection, &tenant, &entry))
+            .await
     }
 
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
         let (tenant, entry) = (tenant.clone(), entry.clone());
-        self.write(move |write| update(write.connection, &tenant, &entry)).await
+        self.write(move |write| update(write.connection, &tenant, &entry))
+            .await
     }
 
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
         let (id, entry) = (id.clone(), entry.clone());
-        self.write(move |write| delete(write.connection, &id, version, &entry)).await
+        self.write(move |write| delete(write.connection, &id, version, &entry))
+            .await
     }
 
     async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
         let body = self
             .readers
-            .row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get::<_, String>(0))?
+            .row(
+                "SELECT body FROM tenants WHERE id = ?1",
+                params![id.as_str()],
+                |row| row.get::<_, String>(0),
+            )?
             .ok_or_else(|| no_such_tenant(id))?;
         parse_tenant(id.as_str(), &body)
     }
@@ -43,25 +50,36 @@ impl TenantStore for SqliteStore {
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
-        let rows = self.readers.rows("SELECT id, body FROM tenants ORDER BY id", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
-        rows.iter().map(|(id, body)| parse_tenant(id, body)).collect()
+        let rows = self
+            .readers
+            .rows("SELECT id, body FROM tenants ORDER BY id", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+        rows.iter()
+            .map(|(id, body)| parse_tenant(id, body))
+            .collect()
     }
 
     async fn ids(&self) -> Result<Vec<TenantId>> {
-        let ids = self.readers.rows("SELECT id FROM tenants ORDER BY id", [], |row| row.get::<_, String>(0))?;
+        let ids = self
+            .readers
+            .rows("SELECT id FROM tenants ORDER BY id", [], |row| {
+                row.get::<_, String>(0)
+            })?;
         ids.iter().map(|id| TenantId::parse(id)).collect()
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
-        let rows = self.readers.rows(TRUSTING, params![issuer], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = self.readers.rows(TRUSTING, params![issuer], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
         Ok(rows.iter().filter_map(readable_trust).collect())
     }
 
     async fn record(&self, entry: &AuditEntry) -> Result<()> {
         let entry = entry.clone();
-        self.write(move |write| audit_log::add(write.connection, &entry)).await
+        self.write(move |write| audit_log::add(write.connection, &entry))
+            .await
     }
 
     async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
@@ -72,7 +90,10 @@ impl TenantStore for SqliteStore {
 fn create(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
     let body = serde_json::to_string(tenant).map_err(unwritable)?;
     let created = connection
-        .execute("INSERT OR IGNORE INTO tenants (id, body) VALUES (?1, ?2)", params![tenant.id.as_str(), body])
+        .execute(
+            "INSERT OR IGNORE INTO tenants (id, body) VALUES (?1, ?2)",
+            params![tenant.id.as_str(), body],
+        )
         .map_err(database(WRITE))?;
     if created == 0 {
         return Err(tenant_exists(&tenant.id));
@@ -85,7 +106,10 @@ fn update(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Resul
     check_version(connection, &tenant.id, tenant.version.saturating_sub(1))?;
     let body = serde_json::to_string(tenant).map_err(unwritable)?;
     connection
-        .execute("UPDATE tenants SET body = ?2 WHERE id = ?1", params![tenant.id.as_str(), body])
+        .execute(
+            "UPDATE tenants SET body = ?2 WHERE id = ?1",
+            params![tenant.id.as_str(), body],
+        )
         .map_err(database(WRITE))?;
     forget_trusts(connection, &tenant.id)?;
     index(connection, tenant)?;
@@ -94,14 +118,20 @@ fn update(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Resul
 
 fn delete(connection: &Connection, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
     check_version(connection, id, version)?;
-    connection.execute("DELETE FROM tenants WHERE id = ?1", params![id.as_str()]).map_err(database(WRITE))?;
+    connection
+        .execute("DELETE FROM tenants WHERE id = ?1", params![id.as_str()])
+        .map_err(database(WRITE))?;
     forget_trusts(connection, id)?;
     audit_log::add(connection, entry)
 }
 
 fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result<()> {
     let body: Option<String> = connection
-        .query_row("SELECT body FROM tenants WHERE id = ?1", params![id.as_str()], |row| row.get(0))
+        .query_row(
+            "SELECT body FROM tenants WHERE id = ?1",
+            params![id.as_str()],
+            |row| row.get(0),
+        )
         .optional()
         .map_err(database("read a tenant"))?;
     let stored = parse_tenant(id.as_str(), &body.ok_or_else(|| no_such_tenant(id))?)?;
@@ -114,14 +144,21 @@ fn check_version(connection: &Connection, id: &TenantId, version: u64) -> Result
 const TRUSTING: &str = "SELECT tenant, body FROM trusts WHERE issuer = ?1 ORDER BY tenant, n";
 
 fn trusting((tenant, body): &(String, String)) -> Result<(TenantId, Trust)> {
-    Ok((TenantId::parse(tenant)?, parsed(body, format_args!("trust of tenant '{tenant}'"))?))
+    Ok((
+        TenantId::parse(tenant)?,
+        parsed(body, format_args!("trust of tenant '{tenant}'"))?,
+    ))
 }
 
 /// One that cannot be read speaks for nobody; whoever else trusts the issuer is heard all the same.
 fn readable_trust(row: &(String, String)) -> Option<(TenantId, Trust)> {
     trusting(row)
         .inspect_err(|error| {
-            tracing::error!(tenant.id = row.0, error = error.with_causes(), "a trust is passed over; set it again");
+            tracing::error!(
+                tenant.id = row.0,
+                error = error.with_causes(),
+                "a trust is passed over; set it again"
+            );
         })
         .ok()
 }
@@ -136,7 +173,9 @@ fn check_issuers(connection: &Connection, tenant: &Tenant) -> Result<()> {
         let rows: Vec<(String, String)> = connection
             .prepare_cached(TRUSTING)
             .and_then(|mut statement| {
-                statement.query_map(params![issuer], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                statement
+                    .query_map(params![issuer], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
             })
             .map_err(database("read trusts"))?;
         let others: Vec<(TenantId, Trust)> = rows.iter().map(trusting).collect::<Result<_>>()?;
@@ -153,7 +192,12 @@ fn index(connection: &Connection, tenant: &Tenant) -> Result<()> {
         connection
             .execute(
                 "INSERT INTO trusts (issuer, tenant, n, body) VALUES (?1, ?2, ?3, ?4)",
-                params![trust.issuer, tenant.id.as_str(), i64::try_from(n).unwrap_or(i64::MAX), body],
+                params![
+                    trust.issuer,
+                    tenant.id.as_str(),
+                    i64::try_from(n).unwrap_or(i64::MAX),
+                    body
+                ],
             )
             .map_err(database(WRITE))?;
     }
@@ -161,6 +205,8 @@ fn index(connection: &Connection, tenant: &Tenant) -> Result<()> {
 }
 
 fn forget_trusts(connection: &Connection, id: &TenantId) -> Result<()> {
-    connection.execute("DELETE FROM trusts WHERE tenant = ?1", params![id.as_str()]).map_err(database(WRITE))?;
+    connection
+        .execute("DELETE FROM trusts WHERE tenant = ?1", params![id.as_str()])
+        .map_err(database(WRITE))?;
     Ok(())
 }

@@ -15,7 +15,15 @@ pub(super) fn read(readers: &Readers, tenant: &TenantId, task: &TaskId) -> Resul
         params![tenant.as_str(), task.as_str()],
         |row| row.get::<_, String>(0),
     )?;
-    bodies.iter().map(|body| parsed(body, format_args!("timeline of task '{task}' of tenant '{tenant}'"))).collect()
+    bodies
+        .iter()
+        .map(|body| {
+            parsed(
+                body,
+                format_args!("timeline of task '{task}' of tenant '{tenant}'"),
+            )
+        })
+        .collect()
 }
 
 /// Each line takes the place after the last.
@@ -38,7 +46,9 @@ pub(super) fn add_note(
 ) -> Result<()> {
     let lines: i64 = connection
         .prepare_cached("SELECT count(*) FROM steps WHERE tenant = ?1 AND task = ?2")
-        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
+        .and_then(|mut statement| {
+            statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0))
+        })
         .map_err(database("read the timeline"))?;
     let lines = usize::try_from(lines).unwrap_or(usize::MAX);
     if over.is_some_and(|over| over != lines) {
@@ -47,22 +57,38 @@ pub(super) fn add_note(
     if lines >= NOTED_STEPS_MAX {
         return Ok(());
     }
-    insert_step(connection, tenant, task, last_step(connection, tenant, task)? + 1, step)
+    insert_step(
+        connection,
+        tenant,
+        task,
+        last_step(connection, tenant, task)? + 1,
+        step,
+    )
 }
 
 /// Zero when there is none yet.
 fn last_step(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<i64> {
     connection
         .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")
-        .and_then(|mut statement| statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0)))
+        .and_then(|mut statement| {
+            statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0))
+        })
         .map_err(database("read the timeline"))
 }
 
-fn insert_step(connection: &Connection, tenant: &TenantId, task: &TaskId, n: i64, step: &Step) -> Result<()> {
+fn insert_step(
+    connection: &Connection,
+    tenant: &TenantId,
+    task: &TaskId,
+    n: i64,
+    step: &Step,
+) -> Result<()> {
     let body = serde_json::to_string(step).map_err(unwritable)?;
     connection
         .prepare_cached("INSERT INTO steps (tenant, task, n, body) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut statement| statement.execute(params![tenant.as_str(), task.as_str(), n, body]))
+        .and_then(|mut statement| {
+            statement.execute(params![tenant.as_str(), task.as_str(), n, body])
+        })
         .map(drop)
         .map_err(database("write the timeline"))
 }

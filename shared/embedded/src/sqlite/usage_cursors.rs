@@ -23,18 +23,33 @@ impl UsageCursors for SqliteStore {
         body.map_or_else(|| Ok(UsageCursor::default()), |body| parsed(&body, what))
     }
 
-    async fn save_cursor(&self, place: &str, tenant: &TenantId, cursor: &UsageCursor) -> Result<()> {
+    async fn save_cursor(
+        &self,
+        place: &str,
+        tenant: &TenantId,
+        cursor: &UsageCursor,
+    ) -> Result<()> {
         let (place, tenant, cursor) = (place.to_owned(), tenant.clone(), cursor.clone());
-        self.write(move |write| save(write.connection, &place, &tenant, &cursor)).await
+        self.write(move |write| save(write.connection, &place, &tenant, &cursor))
+            .await
     }
 }
 
-fn save(connection: &Connection, place: &str, tenant: &TenantId, cursor: &UsageCursor) -> Result<()> {
+fn save(
+    connection: &Connection,
+    place: &str,
+    tenant: &TenantId,
+    cursor: &UsageCursor,
+) -> Result<()> {
     let body = serde_json::to_string(cursor).map_err(unwritable)?;
     let version = i64::try_from(cursor.version).unwrap_or(i64::MAX);
     let sql = match version {
-        1 => "INSERT OR IGNORE INTO usage_cursors (place, tenant, version, body) VALUES (?1, ?2, ?3, ?4)",
-        _ => "UPDATE usage_cursors SET version = ?3, body = ?4 WHERE place = ?1 AND tenant = ?2 AND version = ?3 - 1",
+        1 => {
+            "INSERT OR IGNORE INTO usage_cursors (place, tenant, version, body) VALUES (?1, ?2, ?3, ?4)"
+        }
+        _ => {
+            "UPDATE usage_cursors SET version = ?3, body = ?4 WHERE place = ?1 AND tenant = ?2 AND version = ?3 - 1"
+        }
     };
     let saved = connection
         .execute(sql, params![place, tenant.as_str(), version, body])

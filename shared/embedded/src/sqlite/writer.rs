@@ -1,4 +1,5 @@
-//! The one writer. Whatever callers ask for while a commit is on its way goes into the next one together.
+//! The one writer. Whatever callers ask for while a commit is on its way goes into the next one
+//! together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,8 @@ const PATIENCE_STEP: Duration = Duration::from_micros(250);
 pub(super) enum Hurry {
     /// A tenant's request: the next commit.
     Now,
-    /// A step behind the scenes: the next commit, or two milliseconds. Many of them in one commit cost what one does.
+    /// A step behind the scenes: the next commit, or two milliseconds. Many of them in one commit
+    /// cost what one does.
     Soon,
 }
 
@@ -34,7 +36,8 @@ struct Request {
     work: Work,
 }
 
-/// What a request may touch: the open transaction, and what is to happen in memory once it is durable.
+/// What a request may touch: the open transaction, and what is to happen in memory once it is
+/// durable.
 pub(super) struct Write<'a> {
     pub(super) connection: &'a Connection,
     effects: &'a mut Vec<Effect>,
@@ -46,10 +49,15 @@ impl Write<'_> {
         self.effects.push(effect);
     }
 
-    /// True when an earlier request of this very commit sent the job of this key: the schedule does not know of it yet.
+    /// True when an earlier request of this very commit sent the job of this key: the schedule does
+    /// not know of it yet.
     pub(super) fn has_sent(&self, job: &str) -> bool {
         let of_job = |effect: &&Effect| effect.key() == job;
-        self.effects.iter().rev().find(of_job).is_some_and(|last| matches!(last, Effect::Due { .. }))
+        self.effects
+            .iter()
+            .rev()
+            .find(of_job)
+            .is_some_and(|last| matches!(last, Effect::Due { .. }))
     }
 }
 
@@ -70,7 +78,9 @@ impl Writer {
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || serve(&connection, receiver, &schedule, &counter))
-            .map_err(|error| Error::internal("thread", "the writer thread cannot be started").source(error))?;
+            .map_err(|error| {
+                Error::internal("thread", "the writer thread cannot be started").source(error)
+            })?;
         Ok(Self { requests, commits })
     }
 
@@ -78,8 +88,8 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` in a transaction and answers once it is on disk. When `work` fails, nothing of it is written; what other
-    /// callers asked for in the same group is.
+    /// Runs `work` in a transaction and answers once it is on disk. When `work` fails, nothing of
+    /// it is written; what other callers asked for in the same group is.
     pub(super) async fn run<T, F>(&self, hurry: Hurry, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -99,12 +109,20 @@ impl Writer {
             });
             (keep, reply)
         });
-        self.requests.send(Request { hurry, work: boxed }).await.map_err(|_| stopped())?;
+        self.requests
+            .send(Request { hurry, work: boxed })
+            .await
+            .map_err(|_| stopped())?;
         receiver.await.map_err(|_| stopped())?
     }
 }
 
-fn serve(connection: &Connection, mut requests: mpsc::Receiver<Request>, schedule: &Schedule, commits: &AtomicU64) {
+fn serve(
+    connection: &Connection,
+    mut requests: mpsc::Receiver<Request>,
+    schedule: &Schedule,
+    commits: &AtomicU64,
+) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
         gather(&mut requests, &mut group);
@@ -149,15 +167,22 @@ fn commit_group(
     replies: &mut Vec<Reply>,
 ) -> Result<()> {
     let run = |sql: &str| {
-        connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map_err(database("write"))
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.raw_execute())
+            .map_err(database("write"))
     };
     let begun = run("BEGIN IMMEDIATE");
     for Request { work, .. } in group.drain(..) {
         let before = effects.len();
-        // Without a transaction, or after SQLite rolled it back by itself, the savepoint opens one that is never kept.
+        // Without a transaction, or after SQLite rolled it back by itself, the savepoint opens one
+        // that is never kept.
         let in_group = begun.is_ok() && !connection.is_autocommit();
         let contained = run("SAVEPOINT request").is_ok();
-        let (keep, reply) = work(&mut Write { connection, effects });
+        let (keep, reply) = work(&mut Write {
+            connection,
+            effects,
+        });
         replies.push(reply);
         if !(in_group && contained && keep) {
             effects.truncate(before);

@@ -49,8 +49,8 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written =
-            Written::deserialize(deserializer).map_err(|_| D::Error::custom("not true, false or a number"))?;
+        let written = Written::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("not true, false or a number"))?;
         Ok(match written {
             Written::Switch(false) => Self::Off,
             Written::Switch(true) => Self::Always,

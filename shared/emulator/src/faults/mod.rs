@@ -50,11 +50,13 @@ pub struct Faults {
     pub nsfw: Fault,
     /// A run of several outputs ends well with one less, and is paid in full.
     pub fewer_outputs: Fault,
-    /// Predictions as other versions of the provider write them: fields under two names, ids and words in capitals, numbers as text.
+    /// Predictions as other versions of the provider write them: fields under two names, ids and
+    /// words in capitals, numbers as text.
     pub odd_answers: Fault,
     pub result_500: Fault,
     pub output_404: Fault,
-    /// The links of a webhook, of the submit's answer and of a list are dead (403); those of a result that is asked for are not.
+    /// The links of a webhook, of the submit's answer and of a list are dead (403); those of a
+    /// result that is asked for are not.
     pub stale_output_links: Fault,
     /// How many redirects lead to an output.
     pub output_redirects: u32,
@@ -62,22 +64,24 @@ pub struct Faults {
     pub empty_output: Fault,
     /// HTML where a picture should be, still called `image/jpeg`.
     pub wrong_output_type: Fault,
-    /// No pictures but one file of this kind: `"svg"`, `"glb"`, `"json"`, `"text"`, `"safetensors"`, `"mp4"`, `"mp3"`, `"new"`,
-    /// `"page"`.
+    /// No pictures but one file of this kind: `"svg"`, `"glb"`, `"json"`, `"text"`,
+    /// `"safetensors"`, `"mp4"`, `"mp3"`, `"new"`, `"page"`.
     pub odd_output: Option<OddOutput>,
     /// No download and no edit: one constant, tiny PNG a run. For benchmarks.
     pub tiny_output: Fault,
 }
 
 impl Faults {
-    /// Sets one fault from `NAME` or `NAME=VALUE`, the value as in JSON. Fails with what to write instead.
+    /// Sets one fault from `NAME` or `NAME=VALUE`, the value as in JSON. Fails with what to write
+    /// instead.
     pub fn set(&mut self, setting: &str) -> Result<(), String> {
         let (name, value) = setting.split_once('=').unwrap_or((setting, "true"));
-        let value: Value =
-            serde_json::from_str(value).map_err(|_| format!("'{value}' is not true, false or a number"))?;
+        let value: Value = serde_json::from_str(value)
+            .map_err(|_| format!("'{value}' is not true, false or a number"))?;
         let mut all = serde_json::to_value(&*self).map_err(|error| error.to_string())?;
         all[name] = value;
-        *self = serde_json::from_value(all).map_err(|error| format!("fault '{setting}': {error}"))?;
+        *self =
+            serde_json::from_value(all).map_err(|error| format!("fault '{setting}': {error}"))?;
         Ok(())
     }
 }

@@ -10,7 +10,9 @@ const HAZE: Rgb = [1.0, 0.93, 0.95];
 pub(super) fn dreamt(picture: &Canvas) -> Canvas {
     let soft = blurred_canvas(picture, 4.5 * picture.scale());
     let glow = blurred_canvas(picture, 22.0 * picture.scale());
-    let lit = soft.zip(&glow, |soft, glow| std::array::from_fn(|i| glowing(soft[i], glow[i])));
+    let lit = soft.zip(&glow, |soft, glow| {
+        std::array::from_fn(|i| glowing(soft[i], glow[i]))
+    });
     lit.map_at(|x, y, pixel: Rgb| {
         let haze = 0.06 + 0.16 * texture::corner(x, y, picture.width, picture.height);
         let pixel = saturated(pixel, 1.15);
@@ -19,5 +21,9 @@ pub(super) fn dreamt(picture: &Canvas) -> Canvas {
 }
 
 fn glowing(soft: f32, glow: f32) -> f32 {
-    mix(soft, contrasted(screened(soft, glow * glow * 0.8), 0.5), 0.8)
+    mix(
+        soft,
+        contrasted(screened(soft, glow * glow * 0.8), 0.5),
+        0.8,
+    )
 }

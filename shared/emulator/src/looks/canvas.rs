@@ -1,5 +1,5 @@
-//! The picture while it is worked on: red, green and blue from 0 to 1, as stored (not linear light).
-//! There is no transparency here: what shines through is white, as on a model's answer.
+//! The picture while it is worked on: red, green and blue from 0 to 1, as stored (not linear
+//! light). There is no transparency here: what shines through is white, as on a model's answer.
 
 use super::colour::{Rgb, mix_rgb};
 use super::grid::Grid;
@@ -12,7 +12,11 @@ const WHITE: Rgb = [1.0; 3];
 pub(super) fn from_image(picture: DynamicImage) -> Canvas {
     let picture: RgbaImage = picture.into_rgba8();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Grid { width, height, cells: picture.pixels().map(on_white).collect() }
+    Grid {
+        width,
+        height,
+        cells: picture.pixels().map(on_white).collect(),
+    }
 }
 
 pub(super) fn into_image(canvas: &Canvas) -> DynamicImage {
@@ -34,7 +38,11 @@ impl Canvas {
         let (left, top) = (x.floor(), y.floor());
         let (column, row) = (left as isize, top as isize);
         let upper = mix_rgb(self.at(column, row), self.at(column + 1, row), x - left);
-        let lower = mix_rgb(self.at(column, row + 1), self.at(column + 1, row + 1), x - left);
+        let lower = mix_rgb(
+            self.at(column, row + 1),
+            self.at(column + 1, row + 1),
+            x - left,
+        );
         mix_rgb(upper, lower, y - top)
     }
 }

@@ -7,7 +7,11 @@ pub(super) fn mix(from: f32, to: f32, share: f32) -> f32 {
 }
 
 pub(super) fn mix_rgb(from: Rgb, to: Rgb, share: f32) -> Rgb {
-    [mix(from[0], to[0], share), mix(from[1], to[1], share), mix(from[2], to[2], share)]
+    [
+        mix(from[0], to[0], share),
+        mix(from[1], to[1], share),
+        mix(from[2], to[2], share),
+    ]
 }
 
 /// 0 up to `low`, 1 from `high` on, an even slope between; falls when `low` is the greater.
@@ -37,7 +41,8 @@ pub(super) fn screened(below: f32, above: f32) -> f32 {
     1.0 - (1.0 - below) * (1.0 - above)
 }
 
-/// More or less pigment of the same colour (Bousseau et al. 2006): 1 keeps it, white and black stay.
+/// More or less pigment of the same colour (Bousseau et al. 2006): 1 keeps it, white and black
+/// stay.
 pub(super) fn pigmented(pixel: Rgb, density: f32) -> Rgb {
     pixel.map(|channel| (channel - (channel - channel * channel) * (density - 1.0)).clamp(0.0, 1.0))
 }

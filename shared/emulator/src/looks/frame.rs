@@ -20,20 +20,32 @@ pub(super) fn framed(picture: DynamicImage, aspect_ratio: Option<&str>) -> Dynam
 
 /// Width and height of a picture made from text; square when no ratio is given.
 pub(super) fn size_for_text(aspect_ratio: Option<&str>) -> (usize, usize) {
-    let (width, height) = largest_within(TEXT_SIDE_PX, TEXT_SIDE_PX, aspect_ratio.and_then(ratio_of).unwrap_or(1.0));
+    let (width, height) = largest_within(
+        TEXT_SIDE_PX,
+        TEXT_SIDE_PX,
+        aspect_ratio.and_then(ratio_of).unwrap_or(1.0),
+    );
     (width as usize, height as usize)
 }
 
 fn ratio_of(text: &str) -> Option<f64> {
     let (width, height) = text.trim().split_once(':')?;
-    let (width, height) = (width.trim().parse::<f64>().ok()?, height.trim().parse::<f64>().ok()?);
+    let (width, height) = (
+        width.trim().parse::<f64>().ok()?,
+        height.trim().parse::<f64>().ok()?,
+    );
     let ratio = width / height;
     (width > 0.0 && height > 0.0 && ratio.is_finite() && ratio > 0.0).then_some(ratio)
 }
 
 fn cropped(picture: &DynamicImage, ratio: f64) -> DynamicImage {
     let (width, height) = largest_within(picture.width(), picture.height(), ratio);
-    picture.crop_imm((picture.width() - width) / 2, (picture.height() - height) / 2, width, height)
+    picture.crop_imm(
+        (picture.width() - width) / 2,
+        (picture.height() - height) / 2,
+        width,
+        height,
+    )
 }
 
 fn largest_within(width: u32, height: u32, ratio: f64) -> (u32, u32) {

@@ -13,12 +13,20 @@ pub(super) type Plane = Grid<f32>;
 const REFERENCE_SIDE_PX: f32 = 800.0;
 
 impl<T: Copy> Grid<T> {
-    pub(super) fn from_fn(width: usize, height: usize, mut cell: impl FnMut(usize, usize) -> T) -> Self {
+    pub(super) fn from_fn(
+        width: usize,
+        height: usize,
+        mut cell: impl FnMut(usize, usize) -> T,
+    ) -> Self {
         let mut cells = Vec::with_capacity(width * height);
         for y in 0..height {
             cells.extend((0..width).map(|x| cell(x, y)));
         }
-        Self { width, height, cells }
+        Self {
+            width,
+            height,
+            cells,
+        }
     }
 
     /// The cell at a place; beyond the border, the nearest one.
@@ -34,20 +42,41 @@ impl<T: Copy> Grid<T> {
 
     pub(super) fn map<U: Copy>(&self, value: impl Fn(T) -> U) -> Grid<U> {
         let cells = self.cells.iter().map(|&cell| value(cell)).collect();
-        Grid { width: self.width, height: self.height, cells }
+        Grid {
+            width: self.width,
+            height: self.height,
+            cells,
+        }
     }
 
     pub(super) fn map_at<U: Copy>(&self, value: impl Fn(usize, usize, T) -> U) -> Grid<U> {
-        Grid::from_fn(self.width, self.height, |x, y| value(x, y, self.cells[y * self.width + x]))
+        Grid::from_fn(self.width, self.height, |x, y| {
+            value(x, y, self.cells[y * self.width + x])
+        })
     }
 
-    pub(super) fn zip<U: Copy, V: Copy>(&self, other: &Grid<U>, value: impl Fn(T, U) -> V) -> Grid<V> {
-        let cells = self.cells.iter().zip(&other.cells).map(|(&mine, &theirs)| value(mine, theirs)).collect();
-        Grid { width: self.width, height: self.height, cells }
+    pub(super) fn zip<U: Copy, V: Copy>(
+        &self,
+        other: &Grid<U>,
+        value: impl Fn(T, U) -> V,
+    ) -> Grid<V> {
+        let cells = self
+            .cells
+            .iter()
+            .zip(&other.cells)
+            .map(|(&mine, &theirs)| value(mine, theirs))
+            .collect();
+        Grid {
+            width: self.width,
+            height: self.height,
+            cells,
+        }
     }
 
     pub(super) fn transposed(&self) -> Self {
-        Self::from_fn(self.height, self.width, |x, y| self.cells[x * self.width + y])
+        Self::from_fn(self.height, self.width, |x, y| {
+            self.cells[x * self.width + y]
+        })
     }
 
     /// How many pixels one pixel of the reference picture takes here.

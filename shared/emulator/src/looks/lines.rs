@@ -1,4 +1,5 @@
-//! Ink lines where brightness changes: the extended difference of Gaussians (Winnemöller, Kyprianidis, Olsen 2012).
+//! Ink lines where brightness changes: the extended difference of Gaussians (Winnemöller,
+//! Kyprianidis, Olsen 2012).
 
 use super::gaussian::blurred;
 use super::grid::Plane;
@@ -19,6 +20,10 @@ pub(super) fn drawn(luma: &Plane, pen: &Pen) -> Plane {
     let (near, far) = (blurred(luma, pen.sigma), blurred(luma, pen.sigma * 1.6));
     near.zip(&far, |near, far| {
         let sharpened = near + pen.sharpness * (near - far);
-        if sharpened >= pen.threshold { 1.0 } else { 1.0 + (pen.steepness * (sharpened - pen.threshold)).tanh() }
+        if sharpened >= pen.threshold {
+            1.0
+        } else {
+            1.0 + (pen.steepness * (sharpened - pen.threshold)).tanh()
+        }
     })
 }

@@ -1,8 +1,10 @@
-//! Which look a prompt asks for. Keywords count from the start of a word only, so that neither "economical" is a comic
-//! nor Renoir a film noir; the first look in the list wins.
+//! Which look a prompt asks for. Keywords count from the start of a word only, so that neither
+//! "economical" is a comic nor Renoir a film noir; the first look in the list wins.
 
 use super::canvas::Canvas;
-use super::{blur, cartoon, monochrome, negative, oil, pixel_art, sepia, sketch, tone, watercolour, woodcut};
+use super::{
+    blur, cartoon, monochrome, negative, oil, pixel_art, sepia, sketch, tone, watercolour, woodcut,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
@@ -20,9 +22,27 @@ pub(super) enum Look {
 }
 
 const KEYWORDS: [(Look, &[&str]); 10] = [
-    (Look::Watercolour, &["watercolour", "watercolor", "water colour", "water color", "aquarelle"]),
+    (
+        Look::Watercolour,
+        &[
+            "watercolour",
+            "watercolor",
+            "water colour",
+            "water color",
+            "aquarelle",
+        ],
+    ),
     (Look::Sketch, &["sketch", "pencil", "drawing", "charcoal"]),
-    (Look::Monochrome, &["black and white", "monochrome", "grayscale", "greyscale", "noir"]),
+    (
+        Look::Monochrome,
+        &[
+            "black and white",
+            "monochrome",
+            "grayscale",
+            "greyscale",
+            "noir",
+        ],
+    ),
     (Look::PixelArt, &["pixel art", "pixelart", "8 bit", "8bit"]),
     (Look::Sepia, &["sepia", "vintage", "old photo"]),
     (Look::Woodcut, &["woodcut", "linocut", "engraving"]),
@@ -36,7 +56,10 @@ impl Look {
     pub(super) fn of_prompt(prompt: &str) -> Self {
         let words = words_of(prompt);
         let asks_for = |keyword: &&str| words.contains(&format!(" {keyword}"));
-        KEYWORDS.iter().find(|(_, keywords)| keywords.iter().any(asks_for)).map_or(Self::Tone, |(look, _)| *look)
+        KEYWORDS
+            .iter()
+            .find(|(_, keywords)| keywords.iter().any(asks_for))
+            .map_or(Self::Tone, |(look, _)| *look)
     }
 
     pub(super) fn applied_to(self, picture: &Canvas, seed: u64) -> Canvas {
@@ -56,12 +79,16 @@ impl Look {
     }
 }
 
-/// The prompt in lower case, one space before each word and nothing else between them: `" 8 bit pixel art"`.
+/// The prompt in lower case, one space before each word and nothing else between them: `" 8 bit
+/// pixel art"`.
 fn words_of(prompt: &str) -> String {
     let lower = prompt.to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).fold(String::new(), |mut text, word| {
-        text.push(' ');
-        text.push_str(word);
-        text
-    })
+    lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .fold(String::new(), |mut text, word| {
+            text.push(' ');
+            text.push_str(word);
+            text
+        })
 }

@@ -1,5 +1,6 @@
-//! Gives a picture another look, or makes one up from a text: what the emulator answers instead of a model.
-//! Plain arithmetic on pixels: the same prompt, seed and picture always give the same answer, and nothing is understood.
+//! Gives a picture another look, or makes one up from a text: what the emulator answers instead of
+//! a model. Plain arithmetic on pixels: the same prompt, seed and picture always give the same
+//! answer, and nothing is understood.
 
 mod abstract_art;
 mod blur;
@@ -53,7 +54,11 @@ pub(crate) fn edit(picture: DynamicImage, request: &EditRequest<'_>) -> DynamicI
     let original = canvas::from_image(frame::framed(picture, request.aspect_ratio));
     let seed = random::seed_of(request.prompt, request.seed);
     let looked = Look::of_prompt(request.prompt).applied_to(&original, seed);
-    canvas::into_image(&strength::blended(&original, &looked, request.guidance_scale))
+    canvas::into_image(&strength::blended(
+        &original,
+        &looked,
+        request.guidance_scale,
+    ))
 }
 
 pub(crate) fn from_text(request: &EditRequest<'_>) -> DynamicImage {

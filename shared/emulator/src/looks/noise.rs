@@ -8,10 +8,15 @@ pub(super) fn value(seed: u64, x: f32, y: f32) -> f32 {
     let (left, top) = (x.floor(), y.floor());
     let (across, down) = (eased(x - left), eased(y - top));
     let corner = |dx: i64, dy: i64| random::at(seed, left as i64 + dx, top as i64 + dy);
-    mix(mix(corner(0, 0), corner(1, 0), across), mix(corner(0, 1), corner(1, 1), across), down)
+    mix(
+        mix(corner(0, 0), corner(1, 0), across),
+        mix(corner(0, 1), corner(1, 1), across),
+        down,
+    )
 }
 
-/// Clouds: each octave twice as fine and half as strong, turned so that the lattices do not line up.
+/// Clouds: each octave twice as fine and half as strong, turned so that the lattices do not line
+/// up.
 pub(super) fn fractal(seed: u64, x: f32, y: f32, octaves: u64) -> f32 {
     let (mut x, mut y, mut share) = (x, y, 0.5);
     let (mut sum, mut total) = (0.0, 0.0);

@@ -1,5 +1,5 @@
-//! An oil painting: strokes laid along the forms, broad ones first and finer ones where detail asks for them,
-//! in thick paint that catches the light (after Hertzmann 1998).
+//! An oil painting: strokes laid along the forms, broad ones first and finer ones where detail asks
+//! for them, in thick paint that catches the light (after Hertzmann 1998).
 
 use super::canvas::Canvas;
 use super::colour::{Rgb, saturated};
@@ -20,7 +20,10 @@ pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
     let vivid = picture.map(|pixel| saturated(pixel, 1.3));
     let flow = flow::along(&blurred_canvas(picture, 1.5 * scale), 6.0 * scale, seed);
     let heights = picture.map(|_| 0.0);
-    let mut painting = Painting { colours: blurred_canvas(&vivid, 12.0 * scale), heights };
+    let mut painting = Painting {
+        colours: blurred_canvas(&vivid, 12.0 * scale),
+        heights,
+    };
     let mut random = SplitMix64::new(seed);
     for (layer, brush) in BRUSHES.iter().enumerate() {
         let radius = (brush * scale).max(1.0);
@@ -33,7 +36,13 @@ pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
 }
 
 /// Where to set the brush, in random order: everywhere, or only where the painting is still off.
-fn places(motif: &Canvas, so_far: &Canvas, radius: f32, everywhere: bool, random: &mut SplitMix64) -> Vec<(f32, f32)> {
+fn places(
+    motif: &Canvas,
+    so_far: &Canvas,
+    radius: f32,
+    everywhere: bool,
+    random: &mut SplitMix64,
+) -> Vec<(f32, f32)> {
     let error = blurred(&motif.zip(so_far, distance), 0.7 * radius);
     let step = 1.2 * radius;
     let count = |size: usize| (size as f32 / step).ceil() as usize;
@@ -50,13 +59,30 @@ fn places(motif: &Canvas, so_far: &Canvas, radius: f32, everywhere: bool, random
     places
 }
 
-fn stroke(motif: &Canvas, flow: &Plane, (x, y): (f32, f32), radius: f32, random: &mut SplitMix64) -> Stroke {
+fn stroke(
+    motif: &Canvas,
+    flow: &Plane,
+    (x, y): (f32, f32),
+    radius: f32,
+    random: &mut SplitMix64,
+) -> Stroke {
     let angle = flow.near(x, y) + random.between(-0.12, 0.12);
     let reach = radius * random.between(2.6, 4.0);
     let ahead = flow.near(x + reach * angle.cos(), y + reach * angle.sin());
     let shade = random.between(-0.035, 0.035);
-    let colour = motif.near(x, y).map(|channel| channel + shade + random.between(-0.02, 0.02));
-    Stroke { x, y, angle, radius, reach, bend: 0.5 * turned(ahead - angle) / reach, colour, seed: random.next() }
+    let colour = motif
+        .near(x, y)
+        .map(|channel| channel + shade + random.between(-0.02, 0.02));
+    Stroke {
+        x,
+        y,
+        angle,
+        radius,
+        reach,
+        bend: 0.5 * turned(ahead - angle) / reach,
+        colour,
+        seed: random.next(),
+    }
 }
 
 /// The smaller way round between two directions that have no sense.
@@ -65,7 +91,11 @@ fn turned(angle: f32) -> f32 {
 }
 
 fn distance(one: Rgb, other: Rgb) -> f32 {
-    one.iter().zip(&other).map(|(a, b)| (a - b).abs()).sum::<f32>() / 3.0
+    one.iter()
+        .zip(&other)
+        .map(|(a, b)| (a - b).abs())
+        .sum::<f32>()
+        / 3.0
 }
 
 /// Light from the upper left on the ridges of the paint.

@@ -1,4 +1,5 @@
-//! Oklab (Ottosson 2020): a colour space where equal steps look equal, so hues turn without a change in lightness.
+//! Oklab (Ottosson 2020): a colour space where equal steps look equal, so hues turn without a
+//! change in lightness.
 
 use super::colour::Rgb;
 
@@ -36,10 +37,18 @@ pub(super) fn from_hue(lightness: f32, chroma: f32, hue: f32) -> Lab {
 }
 
 fn linear(channel: f32) -> f32 {
-    if channel <= 0.040_45 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
+    if channel <= 0.040_45 {
+        channel / 12.92
+    } else {
+        ((channel + 0.055) / 1.055).powf(2.4)
+    }
 }
 
 fn encoded(light: f32) -> f32 {
     let light = light.clamp(0.0, 1.0);
-    if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
+    if light <= 0.003_130_8 {
+        light * 12.92
+    } else {
+        1.055 * light.powf(1.0 / 2.4) - 0.055
+    }
 }

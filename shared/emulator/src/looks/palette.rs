@@ -1,4 +1,5 @@
-//! The few colours that stand best for many: k-means, with its first guesses spread out by chance (k-means++).
+//! The few colours that stand best for many: k-means, with its first guesses spread out by chance
+//! (k-means++).
 
 use super::oklab::Lab;
 use super::random::SplitMix64;
@@ -27,9 +28,14 @@ pub(super) fn nearest(palette: &[Lab], colour: Lab) -> usize {
 
 /// Each next guess is likelier the farther it is from those before.
 fn spread(colours: &[Lab], count: usize, random: &mut SplitMix64) -> Vec<Lab> {
-    let Some(&first) = colours.get(random.below(colours.len())) else { return Vec::new() };
+    let Some(&first) = colours.get(random.below(colours.len())) else {
+        return Vec::new();
+    };
     let mut palette = vec![first];
-    let mut distances: Vec<f32> = colours.iter().map(|&colour| distance(first, colour)).collect();
+    let mut distances: Vec<f32> = colours
+        .iter()
+        .map(|&colour| distance(first, colour))
+        .collect();
     while palette.len() < count {
         let mut left = random.between(0.0, distances.iter().sum());
         let chosen = distances.iter().position(|distance| {
@@ -52,8 +58,13 @@ fn settled(colours: &[Lab], palette: &[Lab]) -> Vec<Lab> {
         *sum = std::array::from_fn(|i| sum[i] + colour[i]);
         *count += 1.0;
     }
-    let mean =
-        |(&(sum, count), &before): (&(Lab, f32), &Lab)| if count > 0.0 { sum.map(|part| part / count) } else { before };
+    let mean = |(&(sum, count), &before): (&(Lab, f32), &Lab)| {
+        if count > 0.0 {
+            sum.map(|part| part / count)
+        } else {
+            before
+        }
+    };
     sums.iter().zip(palette).map(mean).collect()
 }
 

@@ -1,5 +1,6 @@
-//! Chance that is the same every time: SplitMix64 (Steele, Lea, Flood 2014) and FNV-1a for the words of a prompt.
-//! The standard library's hashers are not used, for they may differ from run to run and from release to release.
+//! Chance that is the same every time: SplitMix64 (Steele, Lea, Flood 2014) and FNV-1a for the
+//! words of a prompt. The standard library's hashers are not used, for they may differ from run to
+//! run and from release to release.
 
 const GOLDEN_GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -39,7 +40,8 @@ pub(super) fn seed_of(prompt: &str, seed: u64) -> u64 {
 
 /// 0 to 1, fixed for a place on the lattice.
 pub(super) fn at(seed: u64, x: i64, y: i64) -> f32 {
-    let place = (x as u64).wrapping_mul(GOLDEN_GAMMA) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let place =
+        (x as u64).wrapping_mul(GOLDEN_GAMMA) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
     unit(scrambled(seed ^ place))
 }
 

@@ -20,14 +20,23 @@ pub(super) fn aged(picture: &Canvas, seed: u64) -> Canvas {
         let inset = texture::inset(x, y, picture.width, picture.height);
         let spread = 220.0 * scale;
         let stain = noise::fractal(seed, x as f32 / spread, y as f32 / spread, 4);
-        let value = faded(luma(pixel), texture::corner(x, y, picture.width, picture.height), stain);
+        let value = faded(
+            luma(pixel),
+            texture::corner(x, y, picture.width, picture.height),
+            stain,
+        );
         let value = value
             + 0.07 * texture::grain(seed ^ 2, x, y, 1.4 * scale)
             + damage(seed, x as f32 / scale, y as f32 / scale);
         let print = toned(value.clamp(0.0, 1.0));
-        let paper = PAPER
-            .map(|channel| channel - 0.10 * (stain - 0.4).max(0.0) - 0.02 * texture::tooth(seed, x, y, 2.0 * scale));
-        mix_rgb(paper, print, smoothstep(BORDER - 0.003, BORDER + 0.003, inset))
+        let paper = PAPER.map(|channel| {
+            channel - 0.10 * (stain - 0.4).max(0.0) - 0.02 * texture::tooth(seed, x, y, 2.0 * scale)
+        });
+        mix_rgb(
+            paper,
+            print,
+            smoothstep(BORDER - 0.003, BORDER + 0.003, inset),
+        )
     })
 }
 
@@ -36,10 +45,11 @@ fn faded(value: f32, corner: f32, stain: f32) -> f32 {
     print * (1.0 - 0.30 * corner * corner) + 0.16 * (stain - 0.5)
 }
 
-/// Light specks of dust and long, nearly upright scratches; places are in pixels of the reference picture.
+/// Light specks of dust and long, nearly upright scratches; places are in pixels of the reference
+/// picture.
 fn damage(seed: u64, x: f32, y: f32) -> f32 {
-    let speck =
-        smoothstep(0.965, 0.99, noise::value(seed ^ 3, x / 2.6, y / 2.6)) * noise::value(seed ^ 4, x / 60.0, y / 60.0);
+    let speck = smoothstep(0.965, 0.99, noise::value(seed ^ 3, x / 2.6, y / 2.6))
+        * noise::value(seed ^ 4, x / 60.0, y / 60.0);
     let lane = x + 5.0 * noise::value(seed ^ 5, x / 300.0, y / 90.0);
     let scratch = smoothstep(0.93, 0.99, noise::value(seed ^ 6, lane / 1.6, y / 900.0));
     let broken = smoothstep(0.62, 0.75, noise::value(seed ^ 7, lane / 18.0, y / 130.0));
@@ -47,5 +57,9 @@ fn damage(seed: u64, x: f32, y: f32) -> f32 {
 }
 
 fn toned(value: f32) -> Rgb {
-    if value < 0.5 { mix_rgb(SHADOW, MIDDLE, value * 2.0) } else { mix_rgb(MIDDLE, LIGHT, value * 2.0 - 1.0) }
+    if value < 0.5 {
+        mix_rgb(SHADOW, MIDDLE, value * 2.0)
+    } else {
+        mix_rgb(MIDDLE, LIGHT, value * 2.0 - 1.0)
+    }
 }

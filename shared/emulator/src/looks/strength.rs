@@ -13,7 +13,11 @@ const DEPTH_MAX: f64 = 0.7;
 
 /// Below the default scale the original shows through; above it the look's contrast deepens.
 pub(super) fn blended(original: &Canvas, looked: &Canvas, guidance_scale: f64) -> Canvas {
-    let guidance = if guidance_scale.is_nan() { GUIDANCE_DEFAULT } else { guidance_scale };
+    let guidance = if guidance_scale.is_nan() {
+        GUIDANCE_DEFAULT
+    } else {
+        guidance_scale
+    };
     let below = ((guidance - GUIDANCE_MIN) / (GUIDANCE_DEFAULT - GUIDANCE_MIN)).clamp(0.0, 1.0);
     let above = ((guidance - GUIDANCE_DEFAULT) / (GUIDANCE_MAX - GUIDANCE_DEFAULT)).clamp(0.0, 1.0);
     let share = (SHARE_MIN + (1.0 - SHARE_MIN) * below) as f32;

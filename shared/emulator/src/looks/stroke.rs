@@ -29,8 +29,10 @@ impl Painting {
     pub(super) fn add(&mut self, stroke: &Stroke) {
         let (sin, cos) = stroke.angle.sin_cos();
         let breadth = stroke.radius + stroke.bend.abs() * stroke.reach * stroke.reach;
-        let (wide, high) =
-            (sin.abs() * breadth + cos.abs() * stroke.reach, cos.abs() * breadth + sin.abs() * stroke.reach);
+        let (wide, high) = (
+            sin.abs() * breadth + cos.abs() * stroke.reach,
+            cos.abs() * breadth + sin.abs() * stroke.reach,
+        );
         for y in covered(stroke.y, high, self.colours.height) {
             for x in covered(stroke.x, wide, self.colours.width) {
                 self.touch(stroke, (sin, cos), x, y);
@@ -47,12 +49,15 @@ impl Painting {
             return;
         }
         let bristle = noise::value(stroke.seed, aside * 3.5 + 10.0, forward * 1.2 + 10.0);
-        let cover = smoothstep(1.0, 0.75, aside.abs()) * smoothstep(1.0, 0.55 + 0.4 * bristle, forward.abs());
+        let cover = smoothstep(1.0, 0.75, aside.abs())
+            * smoothstep(1.0, 0.55 + 0.4 * bristle, forward.abs());
         self.mix_in(y * self.colours.width + x, stroke, cover, bristle, aside);
     }
 
     fn mix_in(&mut self, cell: usize, stroke: &Stroke, cover: f32, bristle: f32, aside: f32) {
-        let streaked = stroke.colour.map(|channel| channel + 0.07 * (bristle - 0.5));
+        let streaked = stroke
+            .colour
+            .map(|channel| channel + 0.07 * (bristle - 0.5));
         let height = stroke.radius * (0.35 * bristle + 0.25 * aside * aside);
         self.colours.cells[cell] = mix_rgb(self.colours.cells[cell], streaked, cover);
         self.heights.cells[cell] = mix(self.heights.cells[cell], height, cover);

@@ -23,36 +23,77 @@ const UNSEEDED: [Look; 3] = [Look::Cartoon, Look::Blur, Look::Negative];
 
 fn scene(width: u32, height: u32) -> DynamicImage {
     let pixel = |x: u32, y: u32| {
-        let round = (x as f32 - width as f32 / 2.0).hypot(y as f32 - height as f32 / 2.0) < height as f32 / 3.0;
-        if round { Rgb([200, 60, 40]) } else { Rgb([(x * 255 / width) as u8, 120, (y * 255 / height) as u8]) }
+        let round = (x as f32 - width as f32 / 2.0).hypot(y as f32 - height as f32 / 2.0)
+            < height as f32 / 3.0;
+        if round {
+            Rgb([200, 60, 40])
+        } else {
+            Rgb([(x * 255 / width) as u8, 120, (y * 255 / height) as u8])
+        }
     };
     RgbImage::from_fn(width, height, pixel).into()
 }
 
 fn request(prompt: &str, seed: u64) -> EditRequest<'_> {
-    EditRequest { prompt, seed, guidance_scale: 3.5, aspect_ratio: None }
+    EditRequest {
+        prompt,
+        seed,
+        guidance_scale: 3.5,
+        aspect_ratio: None,
+    }
 }
 
 fn difference(one: &DynamicImage, other: &DynamicImage) -> f64 {
     assert_eq!(one.dimensions(), other.dimensions());
     let (one, other) = (one.to_rgb8().into_raw(), other.to_rgb8().into_raw());
-    one.iter().zip(&other).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / one.len() as f64
+    one.iter()
+        .zip(&other)
+        .map(|(a, b)| f64::from(a.abs_diff(*b)))
+        .sum::<f64>()
+        / one.len() as f64
 }
 
 #[test]
 fn each_keyword_picks_its_look() {
     let prompts = [
-        (Look::Watercolour, ["WATERCOLOR", "Watercolour!", "an aquarelle", "water-colour"]),
-        (Look::Sketch, ["sketchy", "in pencil", "a drawing", "charcoal"]),
-        (Look::Monochrome, ["black-and-white", "monochrome", "grayscale", "film noir"]),
-        (Look::PixelArt, ["pixel art", "pixel-art", "8-bit", "an 8 bit game"]),
-        (Look::Sepia, ["sepia", "Vintage", "an old photo", "old  photograph"]),
-        (Look::Woodcut, ["woodcut", "linocut", "an engraving", "woodcuts"]),
-        (Look::Oil, ["oil painting", "impasto", "by Van Gogh", "oil paintings"]),
+        (
+            Look::Watercolour,
+            ["WATERCOLOR", "Watercolour!", "an aquarelle", "water-colour"],
+        ),
+        (
+            Look::Sketch,
+            ["sketchy", "in pencil", "a drawing", "charcoal"],
+        ),
+        (
+            Look::Monochrome,
+            ["black-and-white", "monochrome", "grayscale", "film noir"],
+        ),
+        (
+            Look::PixelArt,
+            ["pixel art", "pixel-art", "8-bit", "an 8 bit game"],
+        ),
+        (
+            Look::Sepia,
+            ["sepia", "Vintage", "an old photo", "old  photograph"],
+        ),
+        (
+            Look::Woodcut,
+            ["woodcut", "linocut", "an engraving", "woodcuts"],
+        ),
+        (
+            Look::Oil,
+            ["oil painting", "impasto", "by Van Gogh", "oil paintings"],
+        ),
         (Look::Cartoon, ["cartoonish", "a comic", "anime", "comics"]),
         (Look::Blur, ["blur", "blurry", "dreamy", "blurred"]),
-        (Look::Negative, ["negative", "invert", "inverted", "a film negative"]),
-        (Look::Tone, ["", "by Renoir", "economical", "make it sunset"]),
+        (
+            Look::Negative,
+            ["negative", "invert", "inverted", "a film negative"],
+        ),
+        (
+            Look::Tone,
+            ["", "by Renoir", "economical", "make it sunset"],
+        ),
     ];
 
     for (look, words) in prompts {
@@ -64,7 +105,10 @@ fn each_keyword_picks_its_look() {
 
 #[test]
 fn the_first_look_in_the_list_wins() {
-    assert_eq!(Look::of_prompt("black and white pencil sketch"), Look::Sketch);
+    assert_eq!(
+        Look::of_prompt("black and white pencil sketch"),
+        Look::Sketch
+    );
     assert_eq!(Look::of_prompt("a vintage comic"), Look::Sepia);
 }
 
@@ -74,12 +118,21 @@ fn every_look_changes_the_picture_and_keeps_its_size() {
     for (prompt, look) in LOOKS {
         assert_eq!(Look::of_prompt(prompt), look);
         for guidance_scale in [1.0, 3.5, 20.0] {
-            let request = EditRequest { guidance_scale, ..request(prompt, 7) };
+            let request = EditRequest {
+                guidance_scale,
+                ..request(prompt, 7)
+            };
             let changed = difference(&edit(scene(90, 60), &request), &scene(90, 60));
-            assert!(changed > 2.0, "{look:?} at {guidance_scale} changed the scene by {changed} only");
+            assert!(
+                changed > 2.0,
+                "{look:?} at {guidance_scale} changed the scene by {changed} only"
+            );
         }
         let changed = difference(&edit(grey.clone(), &request(prompt, 7)), &grey);
-        assert!(changed > 0.5, "{look:?} changed plain grey by {changed} only");
+        assert!(
+            changed > 0.5,
+            "{look:?} changed plain grey by {changed} only"
+        );
     }
 }
 
@@ -96,9 +149,16 @@ fn the_same_request_gives_the_same_picture() {
 #[test]
 fn another_seed_changes_the_looks_that_have_chance_in_them() {
     for (prompt, look) in LOOKS {
-        let changed = difference(&edit(scene(90, 60), &request(prompt, 7)), &edit(scene(90, 60), &request(prompt, 8)));
+        let changed = difference(
+            &edit(scene(90, 60), &request(prompt, 7)),
+            &edit(scene(90, 60), &request(prompt, 8)),
+        );
 
-        assert_eq!(changed > 0.0, !UNSEEDED.contains(&look), "{look:?} changed by {changed}");
+        assert_eq!(
+            changed > 0.0,
+            !UNSEEDED.contains(&look),
+            "{look:?} changed by {changed}"
+        );
     }
 }
 
@@ -106,7 +166,16 @@ fn another_seed_changes_the_looks_that_have_chance_in_them() {
 fn a_stronger_guidance_goes_farther_from_the_original() {
     for (prompt, look) in LOOKS {
         let strengths = [1.0, 3.5].map(|guidance_scale| {
-            difference(&edit(scene(60, 40), &EditRequest { guidance_scale, ..request(prompt, 7) }), &scene(60, 40))
+            difference(
+                &edit(
+                    scene(60, 40),
+                    &EditRequest {
+                        guidance_scale,
+                        ..request(prompt, 7)
+                    },
+                ),
+                &scene(60, 40),
+            )
         });
 
         assert!(strengths[0] < strengths[1], "{look:?}: {strengths:?}");
@@ -115,23 +184,53 @@ fn a_stronger_guidance_goes_farther_from_the_original() {
 
 #[test]
 fn an_aspect_ratio_crops_the_middle() {
-    let sizes = [("1:1", 60, 60), ("16:9", 90, 51), ("9:16", 34, 60), ("3:2", 90, 60), ("21:9", 90, 39)];
+    let sizes = [
+        ("1:1", 60, 60),
+        ("16:9", 90, 51),
+        ("9:16", 34, 60),
+        ("3:2", 90, 60),
+        ("21:9", 90, 39),
+    ];
     for (ratio, width, height) in sizes {
-        let request = EditRequest { aspect_ratio: Some(ratio), ..request("negative", 7) };
+        let request = EditRequest {
+            aspect_ratio: Some(ratio),
+            ..request("negative", 7)
+        };
         let answer = edit(scene(90, 60), &request);
 
         let middle = scene(90, 60).crop_imm((90 - width) / 2, (60 - height) / 2, width, height);
-        assert_eq!(answer, edit(middle, &self::request("negative", 7)), "{ratio}");
+        assert_eq!(
+            answer,
+            edit(middle, &self::request("negative", 7)),
+            "{ratio}"
+        );
         assert_eq!(answer.dimensions(), (width, height), "{ratio}");
     }
 }
 
 #[test]
 fn what_is_no_ratio_keeps_the_shape() {
-    for ratio in ["", "match_input_image", "16", "0:1", "-1:1", "1:0", "NaN:1", "inf:1", "1:2:3"] {
-        let request = EditRequest { aspect_ratio: Some(ratio), ..request("negative", 7) };
+    for ratio in [
+        "",
+        "match_input_image",
+        "16",
+        "0:1",
+        "-1:1",
+        "1:0",
+        "NaN:1",
+        "inf:1",
+        "1:2:3",
+    ] {
+        let request = EditRequest {
+            aspect_ratio: Some(ratio),
+            ..request("negative", 7)
+        };
 
-        assert_eq!(edit(scene(90, 60), &request).dimensions(), (90, 60), "{ratio}");
+        assert_eq!(
+            edit(scene(90, 60), &request).dimensions(),
+            (90, 60),
+            "{ratio}"
+        );
     }
 }
 
@@ -156,7 +255,11 @@ fn tiny_and_narrow_pictures_get_every_look() {
 #[test]
 fn odd_numbers_in_a_request_do_no_harm() {
     for guidance_scale in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -3.0, 0.0, 1e9] {
-        let request = EditRequest { guidance_scale, aspect_ratio: Some("1e300:1"), ..request("sepia", u64::MAX) };
+        let request = EditRequest {
+            guidance_scale,
+            aspect_ratio: Some("1e300:1"),
+            ..request("sepia", u64::MAX)
+        };
 
         assert_eq!(edit(scene(30, 20), &request).dimensions(), (30, 1));
     }
@@ -166,15 +269,27 @@ fn odd_numbers_in_a_request_do_no_harm() {
 fn transparency_becomes_white() {
     let glass: DynamicImage = RgbaImage::from_pixel(4, 4, Rgba([9, 9, 9, 0])).into();
 
-    assert_eq!(edit(glass, &request("negative", 7)).to_rgb8().get_pixel(0, 0), &Rgb([0, 0, 0]));
+    assert_eq!(
+        edit(glass, &request("negative", 7))
+            .to_rgb8()
+            .get_pixel(0, 0),
+        &Rgb([0, 0, 0])
+    );
 }
 
 #[test]
 fn a_picture_from_text_has_the_asked_shape() {
-    let sizes =
-        [(None, (1024, 1024)), (Some("16:9"), (1024, 576)), (Some("1:2"), (512, 1024)), (Some("64:1"), (1024, 16))];
+    let sizes = [
+        (None, (1024, 1024)),
+        (Some("16:9"), (1024, 576)),
+        (Some("1:2"), (512, 1024)),
+        (Some("64:1"), (1024, 16)),
+    ];
     for (aspect_ratio, size) in sizes.into_iter().skip(1) {
-        let request = EditRequest { aspect_ratio, ..request("a fox", 7) };
+        let request = EditRequest {
+            aspect_ratio,
+            ..request("a fox", 7)
+        };
 
         assert_eq!(from_text(&request).dimensions(), size);
     }
@@ -183,7 +298,12 @@ fn a_picture_from_text_has_the_asked_shape() {
 
 #[test]
 fn a_picture_from_text_depends_on_words_and_seed_only() {
-    let thin = |prompt, seed| from_text(&EditRequest { aspect_ratio: Some("32:1"), ..request(prompt, seed) });
+    let thin = |prompt, seed| {
+        from_text(&EditRequest {
+            aspect_ratio: Some("32:1"),
+            ..request(prompt, seed)
+        })
+    };
 
     let fox = thin("a fox", 7);
 

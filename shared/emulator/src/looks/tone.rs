@@ -1,4 +1,5 @@
-//! The look for all other prompts: hues turned, contrast changed, shadows and lights tinted, all by the prompt's seed.
+//! The look for all other prompts: hues turned, contrast changed, shadows and lights tinted, all by
+//! the prompt's seed.
 
 use super::canvas::Canvas;
 use super::colour::{Rgb, contrasted, mix, smoothstep};
@@ -19,7 +20,8 @@ pub(super) fn graded(picture: &Canvas, seed: u64) -> Canvas {
     picture.map(|pixel| regraded(pixel, &grade))
 }
 
-/// Never a small ticket, which would pass for no edit at all; shadow and light tints face each other on the wheel.
+/// Never a small ticket, which would pass for no edit at all; shadow and light tints face each
+/// other on the wheel.
 fn grade_of(seed: u64) -> Grade {
     let mut random = SplitMix64::new(seed);
     let hue = random.between(0.0, TAU);
@@ -35,8 +37,13 @@ fn grade_of(seed: u64) -> Grade {
 fn regraded(pixel: Rgb, grade: &Grade) -> Rgb {
     let [lightness, a, b] = oklab::from_rgb(pixel);
     let (sin, cos) = grade.ticket.sin_cos();
-    let turned =
-        [contrasted(lightness, grade.contrast), (a * cos - b * sin) * grade.chroma, (a * sin + b * cos) * grade.chroma];
+    let turned = [
+        contrasted(lightness, grade.contrast),
+        (a * cos - b * sin) * grade.chroma,
+        (a * sin + b * cos) * grade.chroma,
+    ];
     let bright = smoothstep(0.15, 0.85, lightness);
-    oklab::into_rgb(std::array::from_fn(|i| turned[i] + mix(grade.shadow[i], grade.light[i], bright)))
+    oklab::into_rgb(std::array::from_fn(|i| {
+        turned[i] + mix(grade.shadow[i], grade.light[i], bright)
+    }))
 }

@@ -1,4 +1,5 @@
-//! Brightness made fit for looks that have ink and paper only: stretched, centred, and told apart from its surroundings.
+//! Brightness made fit for looks that have ink and paper only: stretched, centred, and told apart
+//! from its surroundings.
 
 use super::canvas::Canvas;
 use super::colour::luma;
@@ -13,11 +14,14 @@ const CLIPPED: f32 = 0.01;
 /// A picture with less range than this is flat on purpose.
 const RANGE_MIN: f32 = 0.1;
 
-/// The brightness of a picture from 0 to 1; `local` is how much a place counts against its surroundings.
+/// The brightness of a picture from 0 to 1; `local` is how much a place counts against its
+/// surroundings.
 pub(super) fn clear(picture: &Canvas, local: f32) -> Plane {
     let levelled = levelled(&picture.map(luma));
     let around = blurred(&levelled, 36.0 * picture.scale());
-    levelled.zip(&around, |value, around| (value + local * (value - around)).clamp(0.0, 1.0))
+    levelled.zip(&around, |value, around| {
+        (value + local * (value - around)).clamp(0.0, 1.0)
+    })
 }
 
 fn levelled(grey: &Plane) -> Plane {

@@ -20,10 +20,19 @@ pub(super) fn painted(picture: &Canvas, seed: u64) -> Canvas {
     washes.map_at(|x, y, pixel| {
         let place = (x as f32 / scale, y as f32 / scale);
         let tooth = texture::tooth(seed ^ 31, x, y, 2.4 * scale);
-        let density = density(seed, place) + 1.5 * rims.at(x as isize, y as isize) + 0.9 * (tooth - 0.5);
+        let density =
+            density(seed, place) + 1.5 * rims.at(x as isize, y as isize) + 0.9 * (tooth - 0.5);
         let wash = pigmented(thinned(pixel), density);
         let lit = mix_rgb(wash, PAPER, 0.10 * tooth);
-        mix_rgb(PAPER, lit, reach(seed, place, texture::inset(x, y, picture.width, picture.height)))
+        mix_rgb(
+            PAPER,
+            lit,
+            reach(
+                seed,
+                place,
+                texture::inset(x, y, picture.width, picture.height),
+            ),
+        )
     })
 }
 
@@ -35,14 +44,19 @@ fn wobbled(picture: &Canvas, seed: u64) -> Canvas {
         6.5 * scale * (noise::fractal(seed, x as f32 / span, y as f32 / span, 3) - 0.5)
     };
     Grid::from_fn(picture.width, picture.height, |x, y| {
-        picture.sample(x as f32 + waver(seed ^ 32, x, y), y as f32 + waver(seed ^ 33, x, y))
+        picture.sample(
+            x as f32 + waver(seed ^ 32, x, y),
+            y as f32 + waver(seed ^ 33, x, y),
+        )
     })
 }
 
 /// Where pigment gathers: just inside the border of a wash.
 fn rims(luma: &Plane) -> Plane {
     let around = blurred(luma, 3.0 * luma.scale());
-    luma.zip(&around, |value, around| smoothstep(0.0, 0.16, around - value))
+    luma.zip(&around, |value, around| {
+        smoothstep(0.0, 0.16, around - value)
+    })
 }
 
 /// High in key and clear in colour, as transparent paint is.

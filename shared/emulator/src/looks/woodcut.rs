@@ -1,4 +1,5 @@
-//! A woodcut: black ink on cream paper, tones cut as lines that bend over the forms and swell with the shadows.
+//! A woodcut: black ink on cream paper, tones cut as lines that bend over the forms and swell with
+//! the shadows.
 
 use super::canvas::Canvas;
 use super::colour::{Rgb, contrasted, luma, mix_rgb, smoothstep};
@@ -17,18 +18,36 @@ const PITCH: f32 = 6.0;
 pub(super) fn printed(picture: &Canvas, seed: u64) -> Canvas {
     let scale = picture.scale();
     let grey = picture.map(luma);
-    let tone = blurred(&tones::clear(picture, 0.7), 1.2 * scale).map(|value| contrasted(value, 0.55));
+    let tone =
+        blurred(&tones::clear(picture, 0.7), 1.2 * scale).map(|value| contrasted(value, 0.55));
     let form = blurred(&grey, 14.0 * scale);
-    let pen = Pen { sigma: (1.5 * scale).max(0.5), sharpness: 16.0, threshold: 0.10, steepness: 12.0 };
+    let pen = Pen {
+        sigma: (1.5 * scale).max(0.5),
+        sharpness: 16.0,
+        threshold: 0.10,
+        steepness: 12.0,
+    };
     let outlines = lines::drawn(&blurred(&grey, scale), &pen);
     let gleams = gleams(picture);
     let angle = SplitMix64::new(seed).between(-0.9, -0.35);
     tone.map_at(|x, y, tone| {
         let (column, row) = (x as isize, y as isize);
         let relief = 26.0 * form.at(column, row);
-        let paper = cut(seed, (x as f32 / scale, y as f32 / scale), angle, relief, tone);
+        let paper = cut(
+            seed,
+            (x as f32 / scale, y as f32 / scale),
+            angle,
+            relief,
+            tone,
+        );
         let worn = smoothstep(0.80, 0.90, texture::tooth(seed ^ 21, x, y, 2.0 * scale));
-        mix_rgb(INK, PAPER, (paper * outlines.at(column, row)).max(gleams.at(column, row)).max(0.7 * worn))
+        mix_rgb(
+            INK,
+            PAPER,
+            (paper * outlines.at(column, row))
+                .max(gleams.at(column, row))
+                .max(0.7 * worn),
+        )
     })
 }
 
@@ -37,7 +56,9 @@ fn gleams(picture: &Canvas) -> Plane {
     let scale = picture.scale();
     let tone = tones::clear(picture, 0.0);
     let (near, far) = (blurred(&tone, 1.6 * scale), blurred(&tone, 4.0 * scale));
-    near.zip(&far, |near, far| smoothstep(0.035, 0.055, near - far) * smoothstep(0.5, 0.4, far))
+    near.zip(&far, |near, far| {
+        smoothstep(0.035, 0.055, near - far) * smoothstep(0.5, 0.4, far)
+    })
 }
 
 /// 1 where the knife took the wood away.

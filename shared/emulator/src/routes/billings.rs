@@ -32,18 +32,30 @@ pub(super) async fn search(provider: Shared, body: Bytes) -> Result<Response, Re
     provider.count("billings");
     let search: Search = parse(&body)?;
     let page = Page::new(search.page, search.page_size)?;
-    let (start, end) = (millisecond(search.start_time.as_deref())?, millisecond(search.end_time.as_deref())?);
-    let mut runs = if is_deduct(search.billing_type.as_deref()) { candidates(&provider, &search) } else { Vec::new() };
+    let (start, end) = (
+        millisecond(search.start_time.as_deref())?,
+        millisecond(search.end_time.as_deref())?,
+    );
+    let mut runs = if is_deduct(search.billing_type.as_deref()) {
+        candidates(&provider, &search)
+    } else {
+        Vec::new()
+    };
     runs.retain(|run| {
         let at = run.created_at.as_millisecond();
         start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end)
     });
-    if search.sort.is_some_and(|sort| sort.to_ascii_lowercase().ends_with("asc")) {
+    if search
+        .sort
+        .is_some_and(|sort| sort.to_ascii_lowercase().ends_with("asc"))
+    {
         runs.reverse();
     }
     let (runs, total) = page.of(runs.into_iter());
     let items: Vec<Value> = runs.iter().map(|run| item(run)).collect();
-    Ok(success(json!({"page": page.number, "total": total, "has_more": page.has_more(total), "items": items})))
+    Ok(success(
+        json!({"page": page.number, "total": total, "has_more": page.has_more(total), "items": items}),
+    ))
 }
 
 /// The only kind there is: nobody tops up an emulator.
@@ -53,7 +65,11 @@ fn is_deduct(billing_type: Option<&str>) -> bool {
 
 /// Newest first.
 fn candidates(provider: &Provider, search: &Search) -> Vec<Arc<Run>> {
-    let Some(ids) = search.prediction_uuids.as_ref().filter(|ids| !ids.is_empty()) else {
+    let Some(ids) = search
+        .prediction_uuids
+        .as_ref()
+        .filter(|ids| !ids.is_empty())
+    else {
         return provider.runs.newest_first().collect();
     };
     let mut runs: Vec<Arc<Run>> = ids.iter().filter_map(|id| provider.runs.get(id)).collect();
@@ -63,8 +79,12 @@ fn candidates(provider: &Provider, search: &Search) -> Vec<Arc<Run>> {
 }
 
 fn millisecond(text: Option<&str>) -> Result<Option<i64>, Refusal> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| Refusal::invalid("start_time and end_time are milliseconds, as text"))
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    text.parse()
+        .map(Some)
+        .map_err(|_| Refusal::invalid("start_time and end_time are milliseconds, as text"))
 }
 
 fn item(run: &Run) -> Value {

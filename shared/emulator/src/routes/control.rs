@@ -15,12 +15,17 @@ pub(super) async fn faults(provider: Shared) -> Json<Faults> {
 
 /// Replaces all faults: what is not named is off.
 pub(super) async fn put_faults(provider: Shared, body: Bytes) -> Result<Json<Faults>, Refusal> {
-    let faults: Faults = serde_json::from_slice(&body).map_err(|error| Refusal::invalid(error.to_string()))?;
+    let faults: Faults =
+        serde_json::from_slice(&body).map_err(|error| Refusal::invalid(error.to_string()))?;
     provider.faults.replace(faults.clone());
     Ok(Json(faults))
 }
 
 pub(super) async fn runs(provider: Shared) -> Response {
-    let runs: Vec<RunRecord> = provider.runs.newest_first().map(|run| RunRecord::from(&*run)).collect();
+    let runs: Vec<RunRecord> = provider
+        .runs
+        .newest_first()
+        .map(|run| RunRecord::from(&*run))
+        .collect();
     Json(runs).into_response()
 }

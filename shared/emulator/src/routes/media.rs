@@ -32,53 +32,107 @@ struct TicketRequest {
 pub(super) async fn ticket(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
     provider.count("upload_ticket");
     let asked: TicketRequest = parse(&body)?;
-    if asked.size.is_some_and(|size| size > UPLOAD_BYTES_MAX as u64) {
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {UPLOAD_BYTES_MAX} bytes")));
+    if asked
+        .size
+        .is_some_and(|size| size > UPLOAD_BYTES_MAX as u64)
+    {
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("at most {UPLOAD_BYTES_MAX} bytes"),
+        ));
     }
-    let content_type = asked.content_type.filter(|kind| !kind.is_empty()).unwrap_or_else(|| UNTYPED.to_owned());
+    let content_type = asked
+        .content_type
+        .filter(|kind| !kind.is_empty())
+        .unwrap_or_else(|| UNTYPED.to_owned());
     let path = new_path(&asked.filename);
     let download_url = format!("{}/{path}", provider.base_url);
-    let token = provider.tickets.issue(Ticket { path, content_type: content_type.clone(), size: asked.size });
+    let token = provider.tickets.issue(Ticket {
+        path,
+        content_type: content_type.clone(),
+        size: asked.size,
+    });
     let url = format!("{}/uploads/{token}", provider.base_url);
     let upload = json!({"method": "PUT", "url": url, "headers": {"Content-Type": content_type}});
-    Ok(success(json!({"upload": upload, "download_url": download_url})))
+    Ok(success(
+        json!({"upload": upload, "download_url": download_url}),
+    ))
 }
 
 /// The other half of a ticket. The URL is the capability: no key.
-pub(super) async fn put(provider: Shared, Path(token): Path<String>, bytes: Bytes) -> Result<StatusCode, Refusal> {
+pub(super) async fn put(
+    provider: Shared,
+    Path(token): Path<String>,
+    bytes: Bytes,
+) -> Result<StatusCode, Refusal> {
     provider.count("upload_put");
     let ticket = provider.tickets.take(&token);
-    let ticket = ticket.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "the ticket is not known, or was used"))?;
+    let ticket = ticket.ok_or_else(|| {
+        Refusal::new(
+            StatusCode::FORBIDDEN,
+            "the ticket is not known, or was used",
+        )
+    })?;
     if ticket.size.is_some_and(|size| size != bytes.len() as u64) {
-        return Err(Refusal::invalid("the file has not the size that was announced"));
+        return Err(Refusal::invalid(
+            "the file has not the size that was announced",
+        ));
     }
-    provider.files.insert(ticket.path, File { bytes, content_type: ticket.content_type });
+    provider.files.insert(
+        ticket.path,
+        File {
+            bytes,
+            content_type: ticket.content_type,
+        },
+    );
     Ok(StatusCode::OK)
 }
 
-pub(super) async fn binary(State(provider): Shared, mut form: Multipart) -> Result<Response, Refusal> {
+pub(super) async fn binary(
+    State(provider): Shared,
+    mut form: Multipart,
+) -> Result<Response, Refusal> {
     provider.count("upload_binary");
     let late = provider.faults.value(|faults| faults.hang_upload_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
     let mut kept = None;
     // To the end, so that a client is not cut off while it sends what stands behind the file.
-    while let Some(field) = form.next_field().await.map_err(|error| unreadable(&error))? {
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|error| unreadable(&error))?
+    {
         if field.name() == Some("file") && kept.is_none() {
             kept = Some(keep(&provider, field).await?);
         }
     }
-    kept.map(success).ok_or_else(|| Refusal::invalid("the form has no field 'file'"))
+    kept.map(success)
+        .ok_or_else(|| Refusal::invalid("the form has no field 'file'"))
 }
 
 async fn keep(provider: &Provider, field: Field<'_>) -> Result<Value, Refusal> {
     // Some clients send a whole path.
-    let filename = field.file_name().and_then(|name| name.rsplit(['/', '\\']).next()).unwrap_or("file").to_owned();
+    let filename = field
+        .file_name()
+        .and_then(|name| name.rsplit(['/', '\\']).next())
+        .unwrap_or("file")
+        .to_owned();
     let content_type = field.content_type().unwrap_or(UNTYPED).to_owned();
     let bytes = field.bytes().await.map_err(|error| unreadable(&error))?;
     let (path, size) = (new_path(&filename), bytes.len());
     let download_url = format!("{}/{path}", provider.base_url);
-    let kind = content_type.split('/').next().unwrap_or_default().to_owned();
-    provider.files.insert(path, File { bytes, content_type });
+    let kind = content_type
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    provider.files.insert(
+        path,
+        File {
+            bytes,
+            content_type,
+        },
+    );
     Ok(json!({"type": kind, "download_url": download_url, "filename": filename, "size": size}))
 }
 
@@ -88,14 +142,23 @@ fn unreadable(error: &MultipartError) -> Refusal {
 
 /// A place of its own for a file, with what can stay of its name.
 fn new_path(filename: &str) -> String {
-    let safe = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
-    let name: String = filename.chars().filter(safe).take(FILENAME_BYTES_MAX).collect();
+    let safe = |character: &char| {
+        character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_')
+    };
+    let name: String = filename
+        .chars()
+        .filter(safe)
+        .take(FILENAME_BYTES_MAX)
+        .collect();
     let name = name.trim_start_matches('.');
     let name = if name.is_empty() { "file" } else { name };
     format!("media/{}/{name}", Uuid::now_v7().simple())
 }
 
-pub(super) async fn file(provider: Shared, Path((id, name)): Path<(String, String)>) -> Result<Response, Refusal> {
+pub(super) async fn file(
+    provider: Shared,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
     provider.count("media");
     let file = provider.file(&format!("media/{id}/{name}"));
     let file = file.ok_or_else(|| Refusal::not_found("there is no such file"))?;

@@ -35,7 +35,9 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
     v3().route_layer(key.clone())
         .merge(open())
         .fallback(async || Refusal::not_found("there is no such path"))
-        .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
+        })
         .layer(cors())
         .merge(control().route_layer(key))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -57,8 +59,14 @@ fn v3() -> Router<Arc<Provider>> {
         .route("/api/v3/user/usage_stats", post(usage::stats))
         .route("/api/v3/billings/search", post(billings::search))
         .route("/api/v3/media/uploads", post(media::ticket))
-        .route("/api/v3/media/upload/binary", post(media::binary).layer(upload_limit()))
-        .route("/api/v2/media/upload/binary", post(media::binary).layer(upload_limit()))
+        .route(
+            "/api/v3/media/upload/binary",
+            post(media::binary).layer(upload_limit()),
+        )
+        .route(
+            "/api/v2/media/upload/binary",
+            post(media::binary).layer(upload_limit()),
+        )
         .route("/api/v3/webhook/secret", get(account::webhook_secret))
 }
 
@@ -77,7 +85,10 @@ fn open() -> Router<Arc<Provider>> {
 /// The emulator's own routes, for whoever runs it and for no page in a browser.
 fn control() -> Router<Arc<Provider>> {
     Router::new()
-        .route("/_emulator/faults", get(control::faults).put(control::put_faults))
+        .route(
+            "/_emulator/faults",
+            get(control::faults).put(control::put_faults),
+        )
         .route("/_emulator/runs", get(control::runs))
 }
 
@@ -90,7 +101,9 @@ fn cors() -> CorsLayer {
         .expose_headers([HeaderName::from_static("x-fluxgate-emulator")])
 }
 
-/// A body that has to be there. `Content-Type` is not looked at, so that every client is understood.
+/// A body that has to be there. `Content-Type` is not looked at, so that every client is
+/// understood.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::invalid(format!("the body cannot be read: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::invalid(format!("the body cannot be read: {error}")))
 }

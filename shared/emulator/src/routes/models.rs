@@ -25,7 +25,9 @@ struct Quote {
 pub(super) async fn pricing(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
     provider.count("pricing");
     let (model, price) = quote(&body)?;
-    Ok(success(json!({"model_id": model.id, "unit_price": usd(price), "currency": "USD"})))
+    Ok(success(
+        json!({"model_id": model.id, "unit_price": usd(price), "currency": "USD"}),
+    ))
 }
 
 pub(super) async fn price(provider: Shared, body: Bytes) -> Result<Response, Refusal> {

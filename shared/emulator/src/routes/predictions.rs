@@ -33,12 +33,23 @@ pub(super) async fn list(provider: Shared, body: Bytes) -> Result<Response, Refu
     provider.count("list");
     let search: Search = parse(&body)?;
     let page = Page::new(search.page, search.page_size)?;
-    let not_too_old = |run: &Arc<Run>| search.created_after.is_none_or(|after| run.created_at >= after);
+    let not_too_old = |run: &Arc<Run>| {
+        search
+            .created_after
+            .is_none_or(|after| run.created_at >= after)
+    };
     let hidden = provider.faults.strike(|faults| &mut faults.list_hides);
-    let found = provider.runs.newest_first().take_while(not_too_old).filter(|run| !hidden && search.matches(run));
+    let found = provider
+        .runs
+        .newest_first()
+        .take_while(not_too_old)
+        .filter(|run| !hidden && search.matches(run));
     let (runs, total) = page.of(found);
     let with_inputs = search.include_inputs.unwrap_or(false);
-    let mut items: Vec<Value> = runs.iter().map(|run| item(&provider, run, with_inputs)).collect();
+    let mut items: Vec<Value> = runs
+        .iter()
+        .map(|run| item(&provider, run, with_inputs))
+        .collect();
     if provider.faults.strike(|faults| &mut faults.list_endless) {
         items.resize_with(page.size(), strange_item);
     }
@@ -49,24 +60,33 @@ pub(super) async fn list(provider: Shared, body: Bytes) -> Result<Response, Refu
 
 /// Of a model that nobody asked for.
 fn strange_item() -> Value {
-    let (id, created_at) = (Uuid::now_v7().simple().to_string(), format!("{:.3}", Timestamp::now()));
+    let (id, created_at) = (
+        Uuid::now_v7().simple().to_string(),
+        format!("{:.3}", Timestamp::now()),
+    );
     json!({"id": id, "model": "strangers/model", "status": "completed", "created_at": created_at, "outputs": []})
 }
 
 /// The `Date` of a clock that is wrong; a right one is written by the server.
 fn false_date(provider: &Provider) -> Option<(HeaderName, HeaderValue)> {
     let ahead = provider.clock_ahead();
-    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&(Timestamp::now() + ahead)).ok()?;
+    let date = DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&(Timestamp::now() + ahead))
+        .ok()?;
     (!ahead.is_zero()).then(|| HeaderValue::try_from(date).ok().map(|date| (DATE, date)))?
 }
 
 impl Search {
     fn matches(&self, run: &Run) -> bool {
         let wanted = |filter: &Option<String>, value: &str| {
-            filter.as_deref().is_none_or(|filter| filter.is_empty() || filter == value)
+            filter
+                .as_deref()
+                .is_none_or(|filter| filter.is_empty() || filter == value)
         };
         !run.is_deleted()
-            && self.created_before.is_none_or(|before| run.created_at <= before)
+            && self
+                .created_before
+                .is_none_or(|before| run.created_at <= before)
             && wanted(&self.model, &run.model.id)
             && wanted(&self.status, run.progress().status())
     }

@@ -13,12 +13,18 @@ use crate::run::prediction;
 pub(super) async fn result(provider: Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
     provider.count("result");
     if provider.faults.strike(|faults| &mut faults.result_500) {
-        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error (emulated)"));
+        return Err(Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal error (emulated)",
+        ));
     }
     let run = provider.runs.get(&id).filter(|run| !run.is_deleted());
     let run = run.ok_or_else(|| Refusal::not_found("there is no such prediction"))?;
     let mut prediction = prediction(&provider, &run);
-    if provider.faults.value(|faults| faults.stale_output_links.is_on()) {
+    if provider
+        .faults
+        .value(|faults| faults.stale_output_links.is_on())
+    {
         name_fresh_links(&mut prediction);
     }
     Ok(success(prediction))

@@ -36,7 +36,10 @@ pub(super) async fn submit(
     let (mut run, pictures) = read(&format!("{owner}/{model}"), asked, &body)?;
     run.created_at += provider.clock_ahead();
     if provider.balance_micro_usd() < run.price_micro_usd {
-        return Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "the balance does not cover this run"));
+        return Err(Refusal::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "the balance does not cover this run",
+        ));
     }
     let too_many = |_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many runs are under way");
     let created = prediction(&provider, &run);
@@ -46,28 +49,47 @@ pub(super) async fn submit(
 
 fn refuse_by_fault(provider: &Provider) -> Result<(), Refusal> {
     let faulty = provider.faults.value(|faults| faults.rate_limit_per_second);
-    let limit = if faulty > 0 { Some(faulty) } else { provider.config.rate_per_second_max };
+    let limit = if faulty > 0 {
+        Some(faulty)
+    } else {
+        provider.config.rate_per_second_max
+    };
     if limit.is_some_and(|limit| !provider.rate.admit(limit)) {
-        return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests, slow down"));
+        return Err(Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests, slow down",
+        ));
     }
-    if provider.faults.strike(|faults| &mut faults.error_500_before_accept) {
+    if provider
+        .faults
+        .strike(|faults| &mut faults.error_500_before_accept)
+    {
         return Err(broken());
     }
     if provider.faults.strike(|faults| &mut faults.model_forbidden) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "your plan does not cover this model (emulated)"));
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "your plan does not cover this model (emulated)",
+        ));
     }
     Ok(())
 }
 
 fn broken() -> Refusal {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error (emulated)")
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal error (emulated)",
+    )
 }
 
 fn read(model: &str, asked: Asked, body: &[u8]) -> Result<(Run, Vec<String>), Refusal> {
-    let model = catalogue::model(model).ok_or_else(|| Refusal::not_found(format!("there is no model '{model}'")))?;
-    let body: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
-    let webhook = asked.webhook.or_else(|| body.get("webhook_url")?.as_str().map(str::to_owned));
+    let model = catalogue::model(model)
+        .ok_or_else(|| Refusal::not_found(format!("there is no model '{model}'")))?;
+    let body: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
+    let webhook = asked
+        .webhook
+        .or_else(|| body.get("webhook_url")?.as_str().map(str::to_owned));
     let webhook = webhook.filter(|url| !url.is_empty());
     if webhook.as_deref().is_some_and(|url| !is_http(url)) {
         return Err(Refusal::invalid("the webhook is not an http or https URL"));
@@ -84,10 +106,16 @@ fn is_http(url: &str) -> bool {
 async fn answer(provider: &Provider, run: &Run, created: Value) -> Response {
     let late = provider.faults.value(|faults| faults.hang_after_accept_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
-    if provider.faults.strike(|faults| &mut faults.hang_up_after_accept) {
+    if provider
+        .faults
+        .strike(|faults| &mut faults.hang_up_after_accept)
+    {
         return HangUp.into_response();
     }
-    if provider.faults.strike(|faults| &mut faults.error_500_after_accept) {
+    if provider
+        .faults
+        .strike(|faults| &mut faults.error_500_after_accept)
+    {
         return broken().into_response();
     }
     if run.flag("enable_sync_mode") {
@@ -97,7 +125,9 @@ async fn answer(provider: &Provider, run: &Run, created: Value) -> Response {
 }
 
 async fn when_ended(provider: &Provider, run: &Run) -> Value {
-    let in_time = tokio::time::timeout(SYNC_WAIT_MAX, run.until_ended()).await.is_ok();
+    let in_time = tokio::time::timeout(SYNC_WAIT_MAX, run.until_ended())
+        .await
+        .is_ok();
     let mut data = prediction(provider, run);
     if !in_time {
         data["code"] = json!(5004);

@@ -48,12 +48,23 @@ pub(super) async fn stats(provider: Shared, body: Bytes) -> Result<Response, Ref
     let search: Search = parse(&body)?;
     let span = search.end_time.duration_since(search.start_time);
     if span.is_negative() || span > SPAN_MAX {
-        return Err(Refusal::invalid("end_time must follow start_time by at most 31 days"));
+        return Err(Refusal::invalid(
+            "end_time must follow start_time by at most 31 days",
+        ));
     }
     let mut usage = Usage::default();
-    let runs = provider.runs.newest_first().take_while(|run| run.created_at >= search.start_time);
-    let asked = |run: &Run| search.model_uuid.as_deref().is_none_or(|id| id.is_empty() || id == run.model.id);
-    runs.filter(|run| run.created_at <= search.end_time && asked(run)).for_each(|run| usage.add(&run));
+    let runs = provider
+        .runs
+        .newest_first()
+        .take_while(|run| run.created_at >= search.start_time);
+    let asked = |run: &Run| {
+        search
+            .model_uuid
+            .as_deref()
+            .is_none_or(|id| id.is_empty() || id == run.model.id)
+    };
+    runs.filter(|run| run.created_at <= search.end_time && asked(run))
+        .for_each(|run| usage.add(&run));
     Ok(success(usage.into_json()))
 }
 
@@ -62,12 +73,25 @@ impl Usage {
     fn add(&mut self, run: &Run) {
         let id = run.model.id.as_str();
         let by_model = self.by_model.entry(id);
-        let first = ModelUsage { model: run.model, sum: Sum::default(), last_used: run.created_at };
+        let first = ModelUsage {
+            model: run.model,
+            sum: Sum::default(),
+            last_used: run.created_at,
+        };
         by_model.or_insert(first).sum.add(run);
-        let day = self.by_day.entry(run.created_at.strftime("%Y-%m-%d").to_string()).or_default();
+        let day = self
+            .by_day
+            .entry(run.created_at.strftime("%Y-%m-%d").to_string())
+            .or_default();
         day.entry(id).or_default().add(run);
         self.total.add(run);
-        if matches!(run.progress(), Progress::Ended { outcome: RunOutcome::Completed { .. }, .. }) {
+        if matches!(
+            run.progress(),
+            Progress::Ended {
+                outcome: RunOutcome::Completed { .. },
+                ..
+            }
+        ) {
             self.succeeded += 1;
         }
     }

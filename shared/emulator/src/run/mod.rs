@@ -68,7 +68,11 @@ pub(crate) enum RunOutcome {
 pub(crate) type OutputName = String;
 
 impl Run {
-    pub(crate) fn new(model: &'static Model, inputs: Map<String, Value>, webhook: Option<String>) -> Self {
+    pub(crate) fn new(
+        model: &'static Model,
+        inputs: Map<String, Value>,
+        webhook: Option<String>,
+    ) -> Self {
         Self {
             id: Uuid::now_v7().simple().to_string(),
             price_micro_usd: model.price_micro_usd(&inputs),
@@ -91,7 +95,10 @@ impl Run {
     }
 
     pub(crate) fn end(&self, outcome: RunOutcome) {
-        *self.lock() = Progress::Ended { at: Timestamp::now(), outcome };
+        *self.lock() = Progress::Ended {
+            at: Timestamp::now(),
+            outcome,
+        };
         self.ended.notify_waiters();
     }
 
@@ -115,7 +122,10 @@ impl Run {
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.inputs.get(name).and_then(Value::as_bool).unwrap_or(false)
+        self.inputs
+            .get(name)
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
@@ -132,8 +142,14 @@ impl Progress {
         match self {
             Self::Created => "created",
             Self::Processing => "processing",
-            Self::Ended { outcome: RunOutcome::Completed { .. }, .. } => "completed",
-            Self::Ended { outcome: RunOutcome::Failed { .. }, .. } => "failed",
+            Self::Ended {
+                outcome: RunOutcome::Completed { .. },
+                ..
+            } => "completed",
+            Self::Ended {
+                outcome: RunOutcome::Failed { .. },
+                ..
+            } => "failed",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Pictures in and out: from a `data:` URI, the emulator's own files or elsewhere; decoded and encoded with bounds.
+//! Pictures in and out: from a `data:` URI, the emulator's own files or elsewhere; decoded and
+//! encoded with bounds.
 
 use std::io::Cursor;
 use std::time::Duration;
@@ -23,7 +24,8 @@ const JPEG_QUALITY: u8 = 92;
 #[derive(Debug)]
 pub(super) struct Unusable(pub(super) String);
 
-/// One text for every reason why there is no picture: whoever names an address is not to learn what lies there.
+/// One text for every reason why there is no picture: whoever names an address is not to learn what
+/// lies there.
 fn no_picture() -> Unusable {
     let text = "a picture cannot be had: give an upload, a data: URI, or an address that anybody may call and that does not \
                 redirect, of a picture of at most 50 MB and 64 megapixels";
@@ -31,12 +33,25 @@ fn no_picture() -> Unusable {
 }
 
 pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusable> {
-    if !url.trim_start().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) {
-        return inside(url).filter(|bytes| bytes.len() <= PICTURE_BYTES_MAX).ok_or_else(no_picture);
+    if !url
+        .trim_start()
+        .get(..4)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
+    {
+        return inside(url)
+            .filter(|bytes| bytes.len() <= PICTURE_BYTES_MAX)
+            .ok_or_else(no_picture);
     }
-    // Its own files come from memory: nobody is called for them, and the public address need not be reachable from here.
-    if let Some(path) = url.strip_prefix(provider.base_url.as_str()).and_then(|rest| rest.strip_prefix('/')) {
-        return provider.file(path).map(|file| file.bytes).ok_or_else(no_picture);
+    // Its own files come from memory: nobody is called for them, and the public address need not be
+    // reachable from here.
+    if let Some(path) = url
+        .strip_prefix(provider.base_url.as_str())
+        .and_then(|rest| rest.strip_prefix('/'))
+    {
+        return provider
+            .file(path)
+            .map(|file| file.bytes)
+            .ok_or_else(no_picture);
     }
     let fetched = tokio::time::timeout(FETCH_TIMEOUT, elsewhere(provider, url)).await;
     fetched.ok().flatten().ok_or_else(no_picture)
@@ -45,13 +60,17 @@ pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusa
 /// A `data:` URI, or base64 alone.
 fn inside(text: &str) -> Option<Bytes> {
     let bare = format!("data:;base64,{text}");
-    let uri = DataUrl::process(text).or_else(|_| DataUrl::process(&bare)).ok()?;
+    let uri = DataUrl::process(text)
+        .or_else(|_| DataUrl::process(&bare))
+        .ok()?;
     uri.decode_to_vec().ok().map(|(bytes, _)| bytes.into())
 }
 
 async fn elsewhere(provider: &Provider, url: &str) -> Option<Bytes> {
     let pictures = provider.config.pictures.as_ref()?;
-    pictures.fetch(Url::parse(url).ok()?, PICTURE_BYTES_MAX).await
+    pictures
+        .fetch(Url::parse(url).ok()?, PICTURE_BYTES_MAX)
+        .await
 }
 
 /// What is edited.
@@ -61,24 +80,39 @@ pub(super) struct Source {
     pub(super) stands_in_for: Option<&'static str>,
 }
 
-/// A picture in a format that the provider's models take and this emulator does not read has a stand-in.
+/// A picture in a format that the provider's models take and this emulator does not read has a
+/// stand-in.
 pub(super) fn decode(bytes: &[u8]) -> Result<Source, Unusable> {
     match unread_format(bytes) {
-        None => Ok(Source { picture: read(bytes)?, stands_in_for: None }),
-        format => Ok(Source { picture: read(DEMO_PHOTO)?, stands_in_for: format }),
+        None => Ok(Source {
+            picture: read(bytes)?,
+            stands_in_for: None,
+        }),
+        format => Ok(Source {
+            picture: read(DEMO_PHOTO)?,
+            stands_in_for: format,
+        }),
     }
 }
 
 fn unread_format(bytes: &[u8]) -> Option<&'static str> {
     match image::guess_format(bytes) {
-        Ok(format) => format.extensions_str().first().copied().filter(|_| !format.reading_enabled()),
+        Ok(format) => format
+            .extensions_str()
+            .first()
+            .copied()
+            .filter(|_| !format.reading_enabled()),
         // Pictures in the container of videos.
         Err(_) => (bytes.get(4..8) == Some(b"ftyp")).then_some("heic"),
     }
 }
 
 fn read(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
-    let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| no_picture());
+    let reader = || {
+        ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .map_err(|_| no_picture())
+    };
     // By its head alone: a few bytes can say that they are a picture of gigabytes.
     let (width, height) = reader()?.into_dimensions().map_err(|_| no_picture())?;
     if u64::from(width) * u64::from(height) > PIXELS_MAX {

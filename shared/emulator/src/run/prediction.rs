@@ -36,19 +36,36 @@ pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
 /// The same as other versions of the provider may write it.
 fn disguise(data: &mut Value, run: &Run) {
     data["id"] = json!(run.id.to_ascii_uppercase());
-    data["status"] = json!(data["status"].as_str().unwrap_or_default().to_ascii_uppercase());
+    data["status"] = json!(
+        data["status"]
+            .as_str()
+            .unwrap_or_default()
+            .to_ascii_uppercase()
+    );
     let ms = data["timings"]["inference"].to_string();
     data["timings"] = Value::Null;
-    for (one, other, value) in [("input", "inputs", echo(run)), ("executionTime", "execution_time", Value::String(ms))]
-    {
+    for (one, other, value) in [
+        ("input", "inputs", echo(run)),
+        ("executionTime", "execution_time", Value::String(ms)),
+    ] {
         data[one] = value.clone();
         data[other] = value;
     }
     let as_object = |url: &Value| json!({"url": url, "type": "image/jpeg"});
-    data["outputs"] = data["outputs"].as_array().into_iter().flatten().map(as_object).collect();
+    data["outputs"] = data["outputs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(as_object)
+        .collect();
     data["has_nsfw_contents"] = Value::Null;
     data["error"] = Value::Null;
-    data["created_at"] = json!(data["created_at"].as_str().unwrap_or_default().replace('Z', "+00:00"));
+    data["created_at"] = json!(
+        data["created_at"]
+            .as_str()
+            .unwrap_or_default()
+            .replace('Z', "+00:00")
+    );
 }
 
 /// The inputs as the provider echoes them: with the defaults.
@@ -60,12 +77,21 @@ pub(crate) fn echo(run: &Run) -> Value {
 
 fn add_outcome(data: &mut Value, provider: &Provider, run: &Run, outcome: RunOutcome) {
     match outcome {
-        RunOutcome::Completed { outputs, nsfw, stands_in_for } => {
+        RunOutcome::Completed {
+            outputs,
+            nsfw,
+            stands_in_for,
+        } => {
             if let Some(format) = stands_in_for {
-                data["emulator_note"] = json!(format!("edited a stand-in: the emulator does not read {format}"));
+                data["emulator_note"] = json!(format!(
+                    "edited a stand-in: the emulator does not read {format}"
+                ));
             }
             data["has_nsfw_contents"] = json!(vec![nsfw; outputs.len()]);
-            data["outputs"] = outputs.iter().map(|name| output(provider, run, name)).collect();
+            data["outputs"] = outputs
+                .iter()
+                .map(|name| output(provider, run, name))
+                .collect();
         }
         RunOutcome::Failed { code, error } => {
             data["code"] = json!(code);
@@ -76,7 +102,11 @@ fn add_outcome(data: &mut Value, provider: &Provider, run: &Run, outcome: RunOut
 
 fn output(provider: &Provider, run: &Run, name: &str) -> Value {
     let path = format!("outputs/{}/{name}", run.id);
-    match run.flag("enable_base64_output").then(|| provider.file(&path)).flatten() {
+    match run
+        .flag("enable_base64_output")
+        .then(|| provider.file(&path))
+        .flatten()
+    {
         Some(file) => Value::String(STANDARD.encode(&file.bytes)),
         None => Value::String(format!("{}/{path}", provider.base_url)),
     }

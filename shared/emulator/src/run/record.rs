@@ -18,7 +18,11 @@ pub struct RunRecord {
 
 impl From<&Run> for RunRecord {
     fn from(run: &Run) -> Self {
-        let status = if run.is_deleted() { "deleted" } else { run.progress().status() };
+        let status = if run.is_deleted() {
+            "deleted"
+        } else {
+            run.progress().status()
+        };
         Self {
             id: run.id.clone(),
             model: run.model.id.clone(),

@@ -27,7 +27,10 @@ pub(crate) struct Full;
 
 impl RunStore {
     pub(crate) fn new(runs_max: usize) -> Self {
-        Self { runs_max, runs: Mutex::default() }
+        Self {
+            runs_max,
+            runs: Mutex::default(),
+        }
     }
 
     pub(crate) fn insert(&self, run: Arc<Run>) -> Result<(), Full> {
@@ -63,7 +66,12 @@ impl RunStore {
     fn page(&self, before: Option<&str>) -> Vec<Arc<Run>> {
         let upper = before.map_or(Bound::Unbounded, Bound::Excluded);
         let runs = self.lock();
-        runs.by_id.range::<str, _>((Bound::Unbounded, upper)).rev().take(PAGE_MAX).map(|(_, run)| run.clone()).collect()
+        runs.by_id
+            .range::<str, _>((Bound::Unbounded, upper))
+            .rev()
+            .take(PAGE_MAX)
+            .map(|(_, run)| run.clone())
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Runs> {
@@ -101,7 +109,8 @@ mod tests {
     fn a_list_longer_than_one_page_is_whole_and_newest_first() {
         let store = RunStore::new(10_000);
         let runs: Vec<Arc<Run>> = (0..PAGE_MAX * 2 + 1).map(|_| run()).collect();
-        runs.iter().for_each(|run| store.insert(run.clone()).unwrap());
+        runs.iter()
+            .for_each(|run| store.insert(run.clone()).unwrap());
 
         let listed: Vec<String> = store.newest_first().map(|run| run.id.clone()).collect();
 

@@ -20,9 +20,15 @@ pub(super) async fn tell(provider: &Provider, run: &Run) {
     let message = Message {
         id: format!("evt_{}", Uuid::now_v7().simple()),
         body: prediction(provider, run).to_string().into(),
-        bad_signature: provider.faults.strike(|faults| &mut faults.webhook_bad_signature),
+        bad_signature: provider
+            .faults
+            .strike(|faults| &mut faults.webhook_bad_signature),
     };
-    let times = if provider.faults.strike(|faults| &mut faults.webhook_twice) { 2 } else { 1 };
+    let times = if provider.faults.strike(|faults| &mut faults.webhook_twice) {
+        2
+    } else {
+        1
+    };
     for _ in 0..times {
         deliver(provider, url, &message).await;
     }
@@ -46,15 +52,29 @@ async fn deliver(provider: &Provider, url: &str, message: &Message) {
 }
 
 async fn attempt(provider: &Provider, url: &str, message: &Message) -> bool {
-    let _permit = provider.posts.acquire().await.expect("the semaphore is never closed");
+    let _permit = provider
+        .posts
+        .acquire()
+        .await
+        .expect("the semaphore is never closed");
     let timestamp = Timestamp::now().as_second();
-    let mut signature = sign(&provider.config.webhook_secret, &message.id, timestamp, &message.body);
+    let mut signature = sign(
+        &provider.config.webhook_secret,
+        &message.id,
+        timestamp,
+        &message.body,
+    );
     if message.bad_signature {
         signature = format!("v3,{}", "0".repeat(64));
     }
-    let request =
-        provider.webhooks.post(url).header("content-type", "application/json").header("webhook-id", &message.id);
-    let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature);
+    let request = provider
+        .webhooks
+        .post(url)
+        .header("content-type", "application/json")
+        .header("webhook-id", &message.id);
+    let request = request
+        .header("webhook-timestamp", timestamp)
+        .header("webhook-signature", signature);
     match request.body(message.body.clone()).send().await {
         Ok(answer) if answer.status().is_success() => {
             provider.count("webhook_answered");

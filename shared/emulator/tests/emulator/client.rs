@@ -26,13 +26,22 @@ impl Client {
     }
 
     pub(crate) async fn of(config: EmulatorConfig) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
-        Self { emulator: Emulator::start(config).await.unwrap(), http }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(DEADLINE)
+            .build()
+            .unwrap();
+        Self {
+            emulator: Emulator::start(config).await.unwrap(),
+            http,
+        }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.emulator.base_url());
-        self.http.request(method, url).bearer_auth(self.emulator.api_key())
+        self.http
+            .request(method, url)
+            .bearer_auth(self.emulator.api_key())
     }
 
     /// The `data` of a successful answer.
@@ -41,11 +50,21 @@ impl Client {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
-        data(self.request(Method::POST, path).json(body).send().await.unwrap()).await
+        data(
+            self.request(Method::POST, path)
+                .json(body)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
     }
 
     pub(crate) async fn submit(&self, inputs: &Value) -> reqwest::Result<Response> {
-        self.request(Method::POST, &format!("/api/v3/{MAX}")).json(inputs).send().await
+        self.request(Method::POST, &format!("/api/v3/{MAX}"))
+            .json(inputs)
+            .send()
+            .await
     }
 
     /// Submits and polls to the end.
@@ -74,14 +93,21 @@ impl Client {
 
 pub(crate) fn quick() -> EmulatorConfig {
     let retry = vec![Duration::from_millis(10); 3];
-    EmulatorConfig { run_time: Duration::from_millis(20), webhook_retry: retry, ..EmulatorConfig::default() }
+    EmulatorConfig {
+        run_time: Duration::from_millis(20),
+        webhook_retry: retry,
+        ..EmulatorConfig::default()
+    }
 }
 
 async fn data(response: Response) -> Value {
     assert_eq!(response.headers()["x-fluxgate-emulator"], "1");
     let status = response.status();
     let mut envelope: Value = response.json().await.unwrap();
-    assert_eq!((status.as_u16(), &envelope["code"], &envelope["message"]), (200, &json!(200), &json!("success")));
+    assert_eq!(
+        (status.as_u16(), &envelope["code"], &envelope["message"]),
+        (200, &json!(200), &json!("success"))
+    );
     envelope["data"].take()
 }
 
@@ -95,7 +121,10 @@ pub(crate) fn picture() -> Vec<u8> {
 
 pub(crate) fn data_uri(bytes: &[u8]) -> String {
     use base64::Engine as _;
-    format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
+    format!(
+        "data:image/png;base64,{}",
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    )
 }
 
 /// Inputs of an edit that always gives the same picture.

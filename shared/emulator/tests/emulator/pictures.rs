@@ -33,13 +33,22 @@ impl PictureFetcher for Elsewhere {
 async fn client() -> (Client, Arc<Elsewhere>) {
     let elsewhere = Arc::new(Elsewhere::default());
     let pictures: Arc<dyn PictureFetcher> = elsewhere.clone();
-    (Client::of(EmulatorConfig { pictures: Some(pictures), ..quick() }).await, elsewhere)
+    (
+        Client::of(EmulatorConfig {
+            pictures: Some(pictures),
+            ..quick()
+        })
+        .await,
+        elsewhere,
+    )
 }
 
 /// A plain picture of this size.
 fn grey(width: u32, height: u32) -> Vec<u8> {
     let mut png = std::io::Cursor::new(Vec::new());
-    GrayImage::new(width, height).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    GrayImage::new(width, height)
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
     png.into_inner()
 }
 
@@ -47,7 +56,12 @@ fn grey(width: u32, height: u32) -> Vec<u8> {
 async fn a_picture_elsewhere_comes_by_the_way_that_the_emulator_was_given() {
     let (client, elsewhere) = client().await;
 
-    let ended = client.run(MAX, &json!({"prompt": "x", "image": "https://picture.example/a.png"})).await;
+    let ended = client
+        .run(
+            MAX,
+            &json!({"prompt": "x", "image": "https://picture.example/a.png"}),
+        )
+        .await;
 
     assert_eq!(ended["status"], "completed", "{}", ended["error"]);
     assert_eq!(*elsewhere.0.lock().unwrap(), ["picture.example"]);
@@ -73,13 +87,36 @@ async fn an_upload_is_read_and_not_fetched() {
     let (client, elsewhere) = client().await;
     let ticket = json!({"filename": "a.png", "size": picture().len(), "content_type": "image/png"});
     let ticket = client.post("/api/v3/media/uploads", &ticket).await;
-    client.http.put(ticket["upload"]["url"].as_str().unwrap()).body(picture()).send().await.unwrap();
+    client
+        .http
+        .put(ticket["upload"]["url"].as_str().unwrap())
+        .body(picture())
+        .send()
+        .await
+        .unwrap();
 
-    let ended = client.run(MAX, &json!({"prompt": "x", "image": ticket["download_url"]})).await;
-    let neighbour = client.run(MAX, &json!({"prompt": "x", "image": "http://127.0.0.1:9/media/a.png"})).await;
+    let ended = client
+        .run(
+            MAX,
+            &json!({"prompt": "x", "image": ticket["download_url"]}),
+        )
+        .await;
+    let neighbour = client
+        .run(
+            MAX,
+            &json!({"prompt": "x", "image": "http://127.0.0.1:9/media/a.png"}),
+        )
+        .await;
 
-    assert_eq!((&ended["status"], &neighbour["status"]), (&json!("completed"), &json!("failed")));
-    assert_eq!(elsewhere.0.lock().unwrap().len(), 1, "another port is elsewhere");
+    assert_eq!(
+        (&ended["status"], &neighbour["status"]),
+        (&json!("completed"), &json!("failed"))
+    );
+    assert_eq!(
+        elsewhere.0.lock().unwrap().len(),
+        1,
+        "another port is elsewhere"
+    );
 }
 
 /// An answer that told them apart would show whoever names an address what lies there.
@@ -101,8 +138,14 @@ async fn why_there_is_no_picture_is_not_told() {
 
     let mut errors = Vec::new();
     for image in &images {
-        let ended = client.run(MAX, &json!({"prompt": "x", "image": image})).await;
-        assert_eq!((&ended["status"], &ended["code"]), (&json!("failed"), &json!(1402)), "{image:.80}");
+        let ended = client
+            .run(MAX, &json!({"prompt": "x", "image": image}))
+            .await;
+        assert_eq!(
+            (&ended["status"], &ended["code"]),
+            (&json!("failed"), &json!(1402)),
+            "{image:.80}"
+        );
         errors.push(ended["error"].as_str().unwrap().to_owned());
     }
 

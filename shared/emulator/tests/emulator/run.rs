@@ -14,11 +14,21 @@ async fn a_run_ends_with_a_picture_that_differs_from_its_input() {
     let ended = client.ended(submitted["id"].as_str().unwrap()).await;
     let output = client.download(&ended["outputs"][0]).await;
 
-    assert_eq!((&submitted["status"], &ended["status"]), (&json!("created"), &json!("completed")));
+    assert_eq!(
+        (&submitted["status"], &ended["status"]),
+        (&json!("created"), &json!("completed"))
+    );
     assert_eq!(ended["has_nsfw_contents"], json!([false]));
-    assert!(ended["executionTime"].as_i64().unwrap() >= 20 && ended["timings"]["inference"].as_i64().unwrap() >= 20);
+    assert!(
+        ended["executionTime"].as_i64().unwrap() >= 20
+            && ended["timings"]["inference"].as_i64().unwrap() >= 20
+    );
     assert_eq!(output.headers()["content-type"], "image/jpeg");
-    let length: usize = output.headers()["content-length"].to_str().unwrap().parse().unwrap();
+    let length: usize = output.headers()["content-length"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let bytes = output.bytes().await.unwrap();
     assert_eq!(bytes.len(), length);
     assert_ne!(
@@ -34,11 +44,29 @@ async fn the_submit_answer_is_the_providers_prediction() {
     let data = client.post(&format!("/api/v3/{MAX}"), &inputs()).await;
 
     let id = data["id"].as_str().unwrap();
-    assert!(id.len() == 32 && id.chars().all(|digit| matches!(digit, '0'..='9' | 'a'..='f')), "{id}");
-    assert_eq!(data["urls"]["get"], format!("{}/api/v3/predictions/{id}/result", client.emulator.base_url()));
+    assert!(
+        id.len() == 32
+            && id
+                .chars()
+                .all(|digit| matches!(digit, '0'..='9' | 'a'..='f')),
+        "{id}"
+    );
+    assert_eq!(
+        data["urls"]["get"],
+        format!(
+            "{}/api/v3/predictions/{id}/result",
+            client.emulator.base_url()
+        )
+    );
     let created_at = data["created_at"].as_str().unwrap();
-    assert!(created_at.ends_with('Z') && created_at.len() == "2026-08-25T00:49:21.479Z".len(), "{created_at}");
-    assert_eq!((&data["model"], &data["outputs"], &data["error"]), (&json!(MAX), &json!([]), &json!("")));
+    assert!(
+        created_at.ends_with('Z') && created_at.len() == "2026-08-25T00:49:21.479Z".len(),
+        "{created_at}"
+    );
+    assert_eq!(
+        (&data["model"], &data["outputs"], &data["error"]),
+        (&json!(MAX), &json!([]), &json!(""))
+    );
 }
 
 #[tokio::test]
@@ -56,7 +84,13 @@ async fn the_same_seed_prompt_and_picture_give_the_same_output() {
 
 async fn output(client: &Client, inputs: Value) -> Vec<u8> {
     let ended = client.run(MAX, &inputs).await;
-    client.download(&ended["outputs"][0]).await.bytes().await.unwrap().to_vec()
+    client
+        .download(&ended["outputs"][0])
+        .await
+        .bytes()
+        .await
+        .unwrap()
+        .to_vec()
 }
 
 #[tokio::test]
@@ -66,7 +100,9 @@ async fn a_result_is_found_on_all_its_paths() {
     let id = ended["id"].as_str().unwrap();
 
     let newer = client.get(&format!("/api/v3/predictions/{id}")).await;
-    let legacy = client.get(&format!("/api/v2/predictions/{id}/result")).await;
+    let legacy = client
+        .get(&format!("/api/v2/predictions/{id}/result"))
+        .await;
 
     assert_eq!((&newer, &legacy), (&ended, &ended));
 }
@@ -74,12 +110,24 @@ async fn a_result_is_found_on_all_its_paths() {
 #[tokio::test]
 async fn a_model_may_take_several_pictures_or_none_or_make_many() {
     let client = Client::new().await;
-    let images = json!({"prompt": "as one", "images": [data_uri(&picture()), data_uri(DEMO_PHOTO)]});
+    let images =
+        json!({"prompt": "as one", "images": [data_uri(&picture()), data_uri(DEMO_PHOTO)]});
 
-    let multi = client.run("wavespeed-ai/flux-kontext-max/multi", &images).await;
-    let text = client.run("wavespeed-ai/flux-kontext-max/text-to-image", &json!({"prompt": "a bee"})).await;
-    let many =
-        client.run("wavespeed-ai/flux-dev", &json!({"prompt": "a bee", "num_images": 3, "size": "256*128"})).await;
+    let multi = client
+        .run("wavespeed-ai/flux-kontext-max/multi", &images)
+        .await;
+    let text = client
+        .run(
+            "wavespeed-ai/flux-kontext-max/text-to-image",
+            &json!({"prompt": "a bee"}),
+        )
+        .await;
+    let many = client
+        .run(
+            "wavespeed-ai/flux-dev",
+            &json!({"prompt": "a bee", "num_images": 3, "size": "256*128"}),
+        )
+        .await;
 
     let outputs = [multi, text, many].map(|ended| ended["outputs"].as_array().unwrap().len());
     assert_eq!(outputs, [1, 1, 3]);
@@ -106,7 +154,9 @@ async fn base64_output_is_the_picture_itself() {
     let ended = client.run(MAX, &inputs).await;
 
     let text = ended["outputs"][0].as_str().unwrap();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap();
     image::load_from_memory(&bytes).unwrap();
 }
 
@@ -115,10 +165,21 @@ async fn a_picture_that_is_not_there_fails_the_run() {
     let client = Client::new().await;
     let gone = format!("{}/media/none/none.png", client.emulator.base_url());
 
-    for image in [gone.as_str(), "http://127.0.0.1:9/a.png", "data:image/png;base64,bm8=", "not a url"] {
-        let ended = client.run(MAX, &json!({"prompt": "x", "image": image})).await;
+    for image in [
+        gone.as_str(),
+        "http://127.0.0.1:9/a.png",
+        "data:image/png;base64,bm8=",
+        "not a url",
+    ] {
+        let ended = client
+            .run(MAX, &json!({"prompt": "x", "image": image}))
+            .await;
 
-        assert_eq!((&ended["status"], &ended["code"]), (&json!("failed"), &json!(1402)), "{image}");
+        assert_eq!(
+            (&ended["status"], &ended["code"]),
+            (&json!("failed"), &json!(1402)),
+            "{image}"
+        );
         assert!(!ended["error"].as_str().unwrap().is_empty());
     }
 }
@@ -132,12 +193,25 @@ async fn a_picture_in_a_format_that_is_not_read_has_a_stand_in_and_the_answer_sa
         ("gif", b"GIF89a\x01\0\x01\0"),
         ("tiff", b"II*\0\x08\0\0\0"),
     ] {
-        let ended = client.run(MAX, &json!({"prompt": "x", "image": data_uri(bytes)})).await;
+        let ended = client
+            .run(MAX, &json!({"prompt": "x", "image": data_uri(bytes)}))
+            .await;
 
         assert_eq!(ended["status"], "completed", "{format}");
         let note = ended["emulator_note"].as_str().unwrap();
-        assert!(note.contains("stand-in") && note.ends_with(format), "{note}");
-        image::load_from_memory(&client.download(&ended["outputs"][0]).await.bytes().await.unwrap()).unwrap();
+        assert!(
+            note.contains("stand-in") && note.ends_with(format),
+            "{note}"
+        );
+        image::load_from_memory(
+            &client
+                .download(&ended["outputs"][0])
+                .await
+                .bytes()
+                .await
+                .unwrap(),
+        )
+        .unwrap();
     }
     assert_eq!(client.run(MAX, &inputs()).await.get("emulator_note"), None);
 }
@@ -148,10 +222,14 @@ async fn a_picture_may_be_base64_alone_or_a_data_uri_in_capitals() {
     let client = Client::new().await;
     let text = base64::engine::general_purpose::STANDARD.encode(picture());
 
-    for image in
-        [text.clone(), format!("DATA:IMAGE/PNG;BASE64,{text}"), format!("data:image/png;charset=utf-8;base64,{text}")]
-    {
-        let ended = client.run(MAX, &json!({"prompt": "x", "image": image})).await;
+    for image in [
+        text.clone(),
+        format!("DATA:IMAGE/PNG;BASE64,{text}"),
+        format!("data:image/png;charset=utf-8;base64,{text}"),
+    ] {
+        let ended = client
+            .run(MAX, &json!({"prompt": "x", "image": image}))
+            .await;
 
         assert_eq!(ended["status"], "completed", "{}", ended["error"]);
     }
@@ -176,10 +254,20 @@ async fn a_run_is_recorded_with_its_declared_inputs() {
     client.run(MAX, &inputs).await;
 
     let runs = client.emulator.runs();
-    let shown = client.request(Method::GET, "/_emulator/runs").send().await.unwrap().json::<Value>().await.unwrap();
+    let shown = client
+        .request(Method::GET, "/_emulator/runs")
+        .send()
+        .await
+        .unwrap()
+        .json::<Value>()
+        .await
+        .unwrap();
 
     assert_eq!(runs.len(), 1);
-    assert_eq!((runs[0].status.as_str(), runs[0].model.as_str()), ("completed", MAX));
+    assert_eq!(
+        (runs[0].status.as_str(), runs[0].model.as_str()),
+        ("completed", MAX)
+    );
     assert!(runs[0].inputs.get("surprise").is_none() && runs[0].inputs["seed"] == 7);
     assert_eq!(shown, json!(runs));
     assert_eq!(client.emulator.request_count("submit"), 1);

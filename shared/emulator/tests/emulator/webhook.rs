@@ -12,7 +12,9 @@ use crate::receiver::Receiver;
 const QUIET: Duration = Duration::from_millis(500);
 
 async fn run_with_webhook(client: &Client, receiver: &Receiver) -> Value {
-    client.run(&format!("{MAX}?webhook={}", receiver.url), &inputs()).await
+    client
+        .run(&format!("{MAX}?webhook={}", receiver.url), &inputs())
+        .await
 }
 
 #[tokio::test]
@@ -23,7 +25,10 @@ async fn the_webhook_is_the_signed_bare_prediction() {
     let ended = run_with_webhook(&client, &receiver).await;
     let arrival = receiver.next().await;
 
-    assert_eq!(serde_json::from_slice::<Value>(&arrival.body).unwrap(), ended);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&arrival.body).unwrap(),
+        ended
+    );
     assert!(arrival.header("webhook-id").starts_with("evt_"));
     assert!(arrival.is_signed_with(client.emulator.webhook_secret()));
     let secret = client.get("/api/v3/webhook/secret").await;
@@ -48,16 +53,26 @@ async fn a_webhook_that_is_not_taken_comes_again_under_the_same_id() {
     let mut receiver = Receiver::answering(&[500, 302]).await;
 
     run_with_webhook(&client, &receiver).await;
-    let arrivals = [receiver.next().await, receiver.next().await, receiver.next().await];
+    let arrivals = [
+        receiver.next().await,
+        receiver.next().await,
+        receiver.next().await,
+    ];
 
-    let ids = arrivals.each_ref().map(|arrival| arrival.header("webhook-id"));
+    let ids = arrivals
+        .each_ref()
+        .map(|arrival| arrival.header("webhook-id"));
     assert!(ids.iter().all(|id| *id == ids[0]));
     assert!(receiver.within(QUIET).await.is_none());
 }
 
 #[tokio::test]
 async fn a_failed_run_is_told_too() {
-    let client = Client::with(Faults { fail_task: Fault::Always, ..Faults::default() }).await;
+    let client = Client::with(Faults {
+        fail_task: Fault::Always,
+        ..Faults::default()
+    })
+    .await;
     let mut receiver = Receiver::answering(&[]).await;
 
     run_with_webhook(&client, &receiver).await;
@@ -68,7 +83,11 @@ async fn a_failed_run_is_told_too() {
 
 #[tokio::test]
 async fn a_lost_webhook_never_comes() {
-    let client = Client::with(Faults { webhook_lost: Fault::Times(1), ..Faults::default() }).await;
+    let client = Client::with(Faults {
+        webhook_lost: Fault::Times(1),
+        ..Faults::default()
+    })
+    .await;
     let mut receiver = Receiver::answering(&[]).await;
 
     let lost = run_with_webhook(&client, &receiver).await;
@@ -82,7 +101,11 @@ async fn a_lost_webhook_never_comes() {
 
 #[tokio::test]
 async fn a_webhook_sent_twice_has_one_id() {
-    let client = Client::with(Faults { webhook_twice: Fault::Always, ..Faults::default() }).await;
+    let client = Client::with(Faults {
+        webhook_twice: Fault::Always,
+        ..Faults::default()
+    })
+    .await;
     let mut receiver = Receiver::answering(&[]).await;
 
     run_with_webhook(&client, &receiver).await;
@@ -93,7 +116,11 @@ async fn a_webhook_sent_twice_has_one_id() {
 
 #[tokio::test]
 async fn a_late_webhook_comes_after_the_end_of_the_run() {
-    let client = Client::with(Faults { webhook_late_ms: 400, ..Faults::default() }).await;
+    let client = Client::with(Faults {
+        webhook_late_ms: 400,
+        ..Faults::default()
+    })
+    .await;
     let mut receiver = Receiver::answering(&[]).await;
 
     run_with_webhook(&client, &receiver).await;
@@ -104,10 +131,19 @@ async fn a_late_webhook_comes_after_the_end_of_the_run() {
 
 #[tokio::test]
 async fn a_bad_signature_does_not_verify() {
-    let client = Client::with(Faults { webhook_bad_signature: Fault::Always, ..Faults::default() }).await;
+    let client = Client::with(Faults {
+        webhook_bad_signature: Fault::Always,
+        ..Faults::default()
+    })
+    .await;
     let mut receiver = Receiver::answering(&[]).await;
 
     run_with_webhook(&client, &receiver).await;
 
-    assert!(!receiver.next().await.is_signed_with(client.emulator.webhook_secret()));
+    assert!(
+        !receiver
+            .next()
+            .await
+            .is_signed_with(client.emulator.webhook_secret())
+    );
 }

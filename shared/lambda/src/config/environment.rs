@@ -27,7 +27,10 @@ impl Environment {
     }
 
     fn from_fn(get: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { get: Box::new(get), read: RefCell::default() }
+        Self {
+            get: Box::new(get),
+            read: RefCell::default(),
+        }
     }
 
     /// The names of Fluxgate's own that were asked for so far, set or not.
@@ -45,7 +48,9 @@ impl Environment {
     }
 
     pub(crate) fn optional_url(&self, name: &'static str) -> Result<Option<Url>, InitError> {
-        self.optional(name).map(|text| parse(name, &text)).transpose()
+        self.optional(name)
+            .map(|text| parse(name, &text))
+            .transpose()
     }
 
     pub(crate) fn url(&self, name: &'static str) -> Result<Url, InitError> {
@@ -54,7 +59,9 @@ impl Environment {
 
     /// A whole number above zero.
     pub(crate) fn optional_count(&self, name: &'static str) -> Result<Option<u32>, InitError> {
-        let Some(text) = self.optional(name) else { return Ok(None) };
+        let Some(text) = self.optional(name) else {
+            return Ok(None);
+        };
         let count = text.parse().ok().filter(|count| *count > 0);
         count.map(Some).ok_or_else(|| {
             let text = format!("the environment variable {name} holds '{text}', which is no whole number above zero");
@@ -68,7 +75,9 @@ impl Environment {
     }
 
     fn value(&self, name: &str) -> Option<String> {
-        (self.get)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        (self.get)(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
     }
 }
 
@@ -79,7 +88,9 @@ fn missing(name: &str) -> InitError {
 fn parse(name: &str, text: &str) -> Result<Url, InitError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(InitError::new(format!("the environment variable {name} holds '{text}', which is no http(s) URL"))),
+        _ => Err(InitError::new(format!(
+            "the environment variable {name} holds '{text}', which is no http(s) URL"
+        ))),
     }
 }
 
@@ -94,7 +105,9 @@ mod tests {
     #[test]
     fn a_missing_and_an_empty_variable_are_named() {
         for value in ["", "  "] {
-            let error = environment("FLUXGATE_TABLE", value).required("FLUXGATE_TABLE").unwrap_err();
+            let error = environment("FLUXGATE_TABLE", value)
+                .required("FLUXGATE_TABLE")
+                .unwrap_err();
             assert_eq!(format!("{error:?}").lines().count(), 1);
             assert!(format!("{error:?}").contains("FLUXGATE_TABLE"));
         }
@@ -106,7 +119,10 @@ mod tests {
 
         let error = format!("{:?}", env.url("FLUXGATE_PROVIDER_URL").unwrap_err());
 
-        assert!(error.contains("FLUXGATE_PROVIDER_URL") && error.contains("'api.wavespeed.ai'"), "{error}");
+        assert!(
+            error.contains("FLUXGATE_PROVIDER_URL") && error.contains("'api.wavespeed.ai'"),
+            "{error}"
+        );
         assert_eq!(env.names(), BTreeSet::from(["FLUXGATE_PROVIDER_URL"]));
     }
 }

@@ -5,7 +5,8 @@ use fluxgate_core::task::Lane;
 use ipnet::IpNet;
 
 use super::{
-    Base, DeadLetters, Environment, Links, Provider, ProviderAccount, Queues, allow_net, capability_secret, capacity,
+    Base, DeadLetters, Environment, Links, Provider, ProviderAccount, Queues, allow_net,
+    capability_secret, capacity,
 };
 use crate::init::InitError;
 
@@ -142,13 +143,21 @@ impl SweeperConfig {
 
 impl ExportBucket {
     fn read(env: &Environment) -> Result<Option<Self>, InitError> {
-        let Some(bucket) = env.optional("FLUXGATE_USAGE_EXPORT_BUCKET") else { return Ok(None) };
-        Ok(Some(Self { bucket, prefix: env.required("FLUXGATE_USAGE_EXPORT_PREFIX")? }))
+        let Some(bucket) = env.optional("FLUXGATE_USAGE_EXPORT_BUCKET") else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            bucket,
+            prefix: env.required("FLUXGATE_USAGE_EXPORT_PREFIX")?,
+        }))
     }
 }
 
 impl AdminConfig {
     pub fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { base: Base::read(env)?, provider: ProviderAccount::read(env)? })
+        Ok(Self {
+            base: Base::read(env)?,
+            provider: ProviderAccount::read(env)?,
+        })
     }
 }

@@ -1,12 +1,13 @@
-//! What each function reads from its environment, and nothing else: `infra/template.yaml` sets exactly these names.
+//! What each function reads from its environment, and nothing else: `infra/template.yaml` sets
+//! exactly these names.
 
 mod environment;
 mod functions;
 
 pub use environment::Environment;
 pub use functions::{
-    AdminConfig, ArchiverConfig, ExportBucket, GatewayConfig, NotifierConfig, PollerConfig, ReceiverConfig,
-    SweeperConfig,
+    AdminConfig, ArchiverConfig, ExportBucket, GatewayConfig, NotifierConfig, PollerConfig,
+    ReceiverConfig, SweeperConfig,
 };
 
 use fluxgate_aws::sqs::QueueUrls;
@@ -73,7 +74,9 @@ impl Base {
     fn read(env: &Environment) -> Result<Self, InitError> {
         Ok(Self {
             table: env.required("FLUXGATE_TABLE")?,
-            log: env.optional("FLUXGATE_LOG").unwrap_or_else(|| "info".to_owned()),
+            log: env
+                .optional("FLUXGATE_LOG")
+                .unwrap_or_else(|| "info".to_owned()),
             aws: Aws::read(env)?,
         })
     }
@@ -105,9 +108,18 @@ impl DeadLetters {
     pub(crate) fn urls(&self) -> QueueUrls {
         let url = Some(self.url.clone());
         match self.lane {
-            Lane::Watch => QueueUrls { watch: url, ..QueueUrls::default() },
-            Lane::Archive => QueueUrls { archive: url, ..QueueUrls::default() },
-            Lane::Notify => QueueUrls { notify: url, ..QueueUrls::default() },
+            Lane::Watch => QueueUrls {
+                watch: url,
+                ..QueueUrls::default()
+            },
+            Lane::Archive => QueueUrls {
+                archive: url,
+                ..QueueUrls::default()
+            },
+            Lane::Notify => QueueUrls {
+                notify: url,
+                ..QueueUrls::default()
+            },
         }
     }
 
@@ -117,25 +129,37 @@ impl DeadLetters {
             Lane::Archive => "FLUXGATE_ARCHIVE_DEAD_LETTER_URL",
             Lane::Notify => "FLUXGATE_NOTIFY_DEAD_LETTER_URL",
         };
-        Ok(Self { lane, url: env.url(name)?.into() })
+        Ok(Self {
+            lane,
+            url: env.url(name)?.into(),
+        })
     }
 }
 
 impl ProviderAccount {
     fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { url: env.url("FLUXGATE_PROVIDER_URL")?, key_secret: env.required("FLUXGATE_PROVIDER_KEY_SECRET")? })
+        Ok(Self {
+            url: env.url("FLUXGATE_PROVIDER_URL")?,
+            key_secret: env.required("FLUXGATE_PROVIDER_KEY_SECRET")?,
+        })
     }
 }
 
 impl Provider {
     fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { account: ProviderAccount::read(env)?, public_url: env.optional_url("FLUXGATE_PUBLIC_URL")? })
+        Ok(Self {
+            account: ProviderAccount::read(env)?,
+            public_url: env.optional_url("FLUXGATE_PUBLIC_URL")?,
+        })
     }
 }
 
 impl Links {
     fn read(env: &Environment) -> Result<Self, InitError> {
-        Ok(Self { capability_secret: capability_secret(env)?, base_url: env.optional_url("FLUXGATE_BASE_URL")? })
+        Ok(Self {
+            capability_secret: capability_secret(env)?,
+            base_url: env.optional_url("FLUXGATE_BASE_URL")?,
+        })
     }
 }
 
@@ -147,11 +171,15 @@ fn capability_secret(env: &Environment) -> Result<String, InitError> {
 /// What the provider's account bears; `None`: no limits, and no line.
 fn capacity(env: &Environment) -> Result<Option<Capacity>, InitError> {
     let per_minute = env.optional_count("FLUXGATE_PROVIDER_RATE_PER_MINUTE")?;
-    Ok(Capacity::limited(per_minute, env.optional_count("FLUXGATE_PROVIDER_CONCURRENCY")?))
+    Ok(Capacity::limited(
+        per_minute,
+        env.optional_count("FLUXGATE_PROVIDER_CONCURRENCY")?,
+    ))
 }
 
 /// Networks that tenants' URLs may lead to although they are not public.
 fn allow_net(env: &Environment) -> Result<Vec<ipnet::IpNet>, InitError> {
     let text = env.optional("FLUXGATE_ALLOW_NET").unwrap_or_default();
-    fluxgate_outbound::networks(&text).map_err(|why| InitError::new(format!("FLUXGATE_ALLOW_NET: {why}")))
+    fluxgate_outbound::networks(&text)
+        .map_err(|why| InitError::new(format!("FLUXGATE_ALLOW_NET: {why}")))
 }

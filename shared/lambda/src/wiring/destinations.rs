@@ -1,4 +1,5 @@
-//! The tenants' destinations as the admin function sees them: their roles. What lies behind a role is the archiver's to touch.
+//! The tenants' destinations as the admin function sees them: their roles. What lies behind a role
+//! is the archiver's to touch.
 
 use async_trait::async_trait;
 use fluxgate_aws::sts::StsRoles;
@@ -16,20 +17,39 @@ impl Destinations for TenantRoles {
         Ok(())
     }
 
-    async fn probe(&self, tenant: &TenantId, destination: &Destination) -> Result<Vec<DestinationCheck>> {
+    async fn probe(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+    ) -> Result<Vec<DestinationCheck>> {
         let Some(role) = &destination.role else {
             let text = "the bucket is written with the archiver's own role, which this function does not have; there is \
                         nothing to look at here";
-            return Ok(vec![DestinationCheck { name: "no_role", passed: true, text: text.to_owned() }]);
+            return Ok(vec![DestinationCheck {
+                name: "no_role",
+                passed: true,
+                text: text.to_owned(),
+            }]);
         };
         let probe = self.0.probe(role, tenant).await;
         let with = match probe.with_external_id {
-            Ok(()) => (true, "the role can be assumed with the tenant's ExternalId".to_owned()),
+            Ok(()) => (
+                true,
+                "the role can be assumed with the tenant's ExternalId".to_owned(),
+            ),
             Err(error) => (false, error.message),
         };
         Ok(vec![
-            DestinationCheck { name: "role_assumable", passed: with.0, text: with.1 },
-            refusal("role_refused_without_external_id", "without an ExternalId", probe.without_external_id_refused),
+            DestinationCheck {
+                name: "role_assumable",
+                passed: with.0,
+                text: with.1,
+            },
+            refusal(
+                "role_refused_without_external_id",
+                "without an ExternalId",
+                probe.without_external_id_refused,
+            ),
             refusal(
                 "role_refused_with_another_external_id",
                 "with another ExternalId",

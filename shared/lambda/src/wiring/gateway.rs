@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use fluxgate_core::app::{Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender, Trusts};
+use fluxgate_core::app::{
+    Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender, Trusts,
+};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
@@ -23,24 +25,45 @@ use crate::init::InitError;
 const KEY_SET_BYTES_MAX: usize = 512 * 1024;
 const KEY_SET_TIMEOUT_MS: u64 = 5_000;
 
-/// The platform ends a process without saying so: nobody ever sends, and the sender must outlive everybody who listens.
+/// The platform ends a process without saying so: nobody ever sends, and the sender must outlive
+/// everybody who listens.
 static NEVER_STOPPING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
 /// The tenant API.
 pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
-    let GatewayConfig { base, queues, provider, links, allow_net, capacity } = GatewayConfig::read(env)?;
+    let GatewayConfig {
+        base,
+        queues,
+        provider,
+        links,
+        allow_net,
+        capacity,
+    } = GatewayConfig::read(env)?;
     let parts = Parts::unopened(base, queues.into(), None)?;
     let context = parts.context(bounds(provider.public_url.as_ref()));
     let guard = Arc::new(guard(allow_net)?);
-    let client = provider_client(&parts, &provider.account, context.bounds.provider_timeout_ms)?;
+    let client = provider_client(
+        &parts,
+        &provider.account,
+        context.bounds.provider_timeout_ms,
+    )?;
     let capability = parts.capability(&links.capability_secret);
-    let (table, capability, ()) = tokio::join!(parts.store.check_schema(), capability, warm(&client));
+    let (table, capability, ()) =
+        tokio::join!(parts.store.check_schema(), capability, warm(&client));
     table?;
     let capability = capability?;
-    let completion = if provider.public_url.is_some() { "webhook" } else { "poll" };
+    let completion = if provider.public_url.is_some() {
+        "webhook"
+    } else {
+        "poll"
+    };
     let hooks = hooks(provider.public_url, &capability);
     let gateway = Gateway::new(GatewayParts {
-        sender: Sender::new(Machine::new(context.clone(), capacity), Arc::new(client), hooks),
+        sender: Sender::new(
+            Machine::new(context.clone(), capacity),
+            Arc::new(client),
+            hooks,
+        ),
         views: views(context.clone(), links.base_url.as_ref(), capability.clone()),
         guard: guard.clone(),
         signer: Arc::new(downloads(&parts)),
@@ -51,27 +74,53 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(&parts, &guard)),
-        throttle: Arc::new(Throttle::new(Arc::new(SystemClock), context.bounds.request_rate)),
+        throttle: Arc::new(Throttle::new(
+            Arc::new(SystemClock),
+            context.bounds.request_rate,
+        )),
         in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
-        health: Arc::new(Health { setup: Setup { completion, settings: BTreeMap::new() }, operator: None }),
+        health: Arc::new(Health {
+            setup: Setup {
+                completion,
+                settings: BTreeMap::new(),
+            },
+            operator: None,
+        }),
         stopping: NEVER_STOPPING.subscribe(),
     })
 }
 
 /// What the provider calls.
 pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
-    let ReceiverConfig { base, queues, capability_secret, webhook_secret, capacity } = ReceiverConfig::read(env)?;
-    let (parts, capability) = Parts::open_with_capability(base, queues.into(), None, &capability_secret).await?;
+    let ReceiverConfig {
+        base,
+        queues,
+        capability_secret,
+        webhook_secret,
+        capacity,
+    } = ReceiverConfig::read(env)?;
+    let (parts, capability) =
+        Parts::open_with_capability(base, queues.into(), None, &capability_secret).await?;
     let webhook_secret = Arc::new(StoredSecret::named(&parts.secrets, &webhook_secret)?);
     let context = parts.context(bounds(None));
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
     let receiver = Receiver::new(Machine::new(context, capacity), webhook_secret, capability);
-    Ok(ReceiverEdge { receiver: Arc::new(receiver), in_flight })
+    Ok(ReceiverEdge {
+        receiver: Arc::new(receiver),
+        in_flight,
+    })
 }
 
 fn authenticator(parts: &Parts, guard: &Guard) -> Authenticator {
-    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(guard.client(Purpose::KeySet))));
-    Authenticator::new(Trusts::new(parts.store.clone()), keys, Arc::new(SystemClock), AuthBounds::default())
+    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(
+        guard.client(Purpose::KeySet),
+    )));
+    Authenticator::new(
+        Trusts::new(parts.store.clone()),
+        keys,
+        Arc::new(SystemClock),
+        AuthBounds::default(),
+    )
 }
 
 /// Token issuers are named by tenants, so their key sets are fetched through the guard.
@@ -79,7 +128,13 @@ struct GuardedKeySets(HttpJwksFetcher);
 
 #[async_trait]
 impl KeySetFetcher for GuardedKeySets {
-    async fn get_json(&self, tenant: &TenantId, url: &Url) -> fluxgate_core::Result<serde_json::Value> {
-        self.0.get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS).await
+    async fn get_json(
+        &self,
+        tenant: &TenantId,
+        url: &Url,
+    ) -> fluxgate_core::Result<serde_json::Value> {
+        self.0
+            .get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS)
+            .await
     }
 }

@@ -1,4 +1,5 @@
-//! What most functions share: the table, the queues, the secrets, the clock, and what is made of them.
+//! What most functions share: the table, the queues, the secrets, the clock, and what is made of
+//! them.
 
 use std::sync::Arc;
 
@@ -48,7 +49,8 @@ impl Parts {
         secret: &str,
     ) -> Result<(Self, CapabilityKey), InitError> {
         let parts = Self::unopened(base, queues, dead_letters)?;
-        let (table, capability) = tokio::join!(parts.store.check_schema(), parts.capability(secret));
+        let (table, capability) =
+            tokio::join!(parts.store.check_schema(), parts.capability(secret));
         table?;
         Ok((parts, capability?))
     }
@@ -64,7 +66,8 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Connected to nothing yet, for a function that checks the table while it asks for other things.
+    /// Connected to nothing yet, for a function that checks the table while it asks for other
+    /// things.
     pub(super) fn unopened(
         base: Base,
         queues: QueueUrls,
@@ -72,13 +75,29 @@ impl Parts {
     ) -> Result<Self, InitError> {
         log::start(&base.log)?;
         let from = base.aws;
-        let keys = Credentials::new(from.access_key, from.secret_key, from.session_token, None, "the function's role");
-        let aws = AwsSettings::new(from.region, from.endpoint, SharedCredentialsProvider::new(keys));
+        let keys = Credentials::new(
+            from.access_key,
+            from.secret_key,
+            from.session_token,
+            None,
+            "the function's role",
+        );
+        let aws = AwsSettings::new(
+            from.region,
+            from.endpoint,
+            SharedCredentialsProvider::new(keys),
+        );
         let table = Table::new(aws.dynamodb(), base.table);
         let queue = Arc::new(queue(&aws, table.clone(), queues, dead_letters));
         let store = Arc::new(DynamoStore::new(table, queue.clone()));
-        let secrets = SecretsManagerSecrets::new(&aws, Arc::new(SystemClock), SecretBounds::default());
-        Ok(Self { aws, store, queue, secrets: Arc::new(secrets) })
+        let secrets =
+            SecretsManagerSecrets::new(&aws, Arc::new(SystemClock), SecretBounds::default());
+        Ok(Self {
+            aws,
+            store,
+            queue,
+            secrets: Arc::new(secrets),
+        })
     }
 
     /// What every role has.
@@ -94,7 +113,8 @@ impl Parts {
     pub(super) async fn capability(&self, secret: &str) -> Result<CapabilityKey, InitError> {
         let secret = StoredSecret::named(&self.secrets, secret)?.get().await?;
         if secret.expose().len() < CAPABILITY_BYTES_MIN {
-            let text = format!("the capability secret has fewer than {CAPABILITY_BYTES_MIN} characters");
+            let text =
+                format!("the capability secret has fewer than {CAPABILITY_BYTES_MIN} characters");
             return Err(InitError::new(text));
         }
         Ok(CapabilityKey::new(sha256(secret.expose().as_bytes())))
@@ -106,17 +126,36 @@ const SOURCES_BYTES_MAX: usize = 64 * 1024;
 
 const CAPABILITY_BYTES_MIN: usize = 32;
 
-fn queue(aws: &AwsSettings, table: Table, queues: QueueUrls, dead_letters: Option<&DeadLetters>) -> SqsQueue {
+fn queue(
+    aws: &AwsSettings,
+    table: Table,
+    queues: QueueUrls,
+    dead_letters: Option<&DeadLetters>,
+) -> SqsQueue {
     let dead_letters = dead_letters.map(DeadLetters::urls).unwrap_or_default();
-    let settings = SqsSettings { queues, dead_letters, delay_max_s: DELAY_MAX_S, removal: Removal::ByRuntime };
+    let settings = SqsSettings {
+        queues,
+        dead_letters,
+        delay_max_s: DELAY_MAX_S,
+        removal: Removal::ByRuntime,
+    };
     let over_tasks = OverTasksInTable::new(table);
-    SqsQueue::new(aws.sqs(), settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
-        .with_over_tasks(Arc::new(over_tasks))
+    SqsQueue::new(
+        aws.sqs(),
+        settings,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    )
+    .with_over_tasks(Arc::new(over_tasks))
 }
 
 impl From<Queues> for QueueUrls {
     fn from(queues: Queues) -> Self {
-        Self { watch: Some(queues.watch), archive: Some(queues.archive), notify: Some(queues.notify) }
+        Self {
+            watch: Some(queues.watch),
+            archive: Some(queues.archive),
+            notify: Some(queues.notify),
+        }
     }
 }
 
@@ -128,7 +167,10 @@ pub(super) fn views(context: Context, base_url: Option<&Url>, capability: Capabi
 
 /// Where the provider reaches the receiver, if it does.
 pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Option<Hooks> {
-    public_url.map(|public_url| Hooks { public_url, capability: capability.clone() })
+    public_url.map(|public_url| Hooks {
+        public_url,
+        capability: capability.clone(),
+    })
 }
 
 /// What a Lambda can take: an event has 6 MB, and a file in it travels as base64.
@@ -139,5 +181,9 @@ pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
         sources_bytes_max: SOURCES_BYTES_MAX,
         ..Bounds::default()
     };
-    if public_url.is_some() { bounds } else { bounds.polling_only() }
+    if public_url.is_some() {
+        bounds
+    } else {
+        bounds.polling_only()
+    }
 }

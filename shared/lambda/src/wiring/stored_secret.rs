@@ -9,7 +9,8 @@ use fluxgate_core::port::WebhookSecrets;
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::ApiKey;
 
-/// Read when it is needed, so that a function starts, and its messages wait, while the secret is not there.
+/// Read when it is needed, so that a function starts, and its messages wait, while the secret is
+/// not there.
 #[derive(Clone)]
 pub(super) struct StoredSecret {
     secrets: Arc<SecretsManagerSecrets>,
@@ -19,7 +20,10 @@ pub(super) struct StoredSecret {
 impl StoredSecret {
     /// Fails for what cannot be a secret's name.
     pub(super) fn named(secrets: &Arc<SecretsManagerSecrets>, name: &str) -> Result<Self> {
-        Ok(Self { secrets: secrets.clone(), name: SecretName::parse(name)? })
+        Ok(Self {
+            secrets: secrets.clone(),
+            name: SecretName::parse(name)?,
+        })
     }
 
     pub(super) async fn get(&self) -> Result<Secret> {
@@ -35,12 +39,16 @@ impl ApiKey for StoredSecret {
 
     async fn refused(&self) {
         if let Err(error) = self.secrets.refresh_now(&self.name).await {
-            tracing::warn!(error = error.with_causes(), "the provider key was refused and could not be read again");
+            tracing::warn!(
+                error = error.with_causes(),
+                "the provider key was refused and could not be read again"
+            );
         }
     }
 }
 
-/// The receiver reads with what the provider signs from its own secret: it has no key for the provider.
+/// The receiver reads with what the provider signs from its own secret: it has no key for the
+/// provider.
 #[async_trait]
 impl WebhookSecrets for StoredSecret {
     async fn webhook_secret(&self) -> Result<Secret> {

@@ -8,9 +8,12 @@ use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Provider as _, SystemClock};
 use fluxgate_core::tenant::AssumedRole;
-use fluxgate_outbound::{Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient};
+use fluxgate_outbound::{
+    Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient,
+};
 use fluxgate_s3::{
-    Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, S3UsageSink,
+    Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings,
+    S3StoreSettings, S3UsageSink,
 };
 use ipnet::IpNet;
 
@@ -41,21 +44,31 @@ pub(super) fn provider_client(
     })?)
 }
 
-/// Opens the connection and fills the catalogue while nobody waits. What fails here fails again, with a reason, when it is needed.
+/// Opens the connection and fills the catalogue while nobody waits. What fails here fails again,
+/// with a reason, when it is needed.
 pub(super) async fn warm(provider: &WaveSpeedClient) {
     if let Err(error) = provider.catalogue().await {
-        tracing::warn!(error = error.with_causes(), "the catalogue could not be read yet");
+        tracing::warn!(
+            error = error.with_causes(),
+            "the catalogue could not be read yet"
+        );
     }
 }
 
 /// The tenants' buckets, in the tenants' roles.
 pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
-    S3ObjectStore::new(s3(parts, S3Limits::default())).with_roles(Arc::new(AssumedRoles(roles(parts))))
+    S3ObjectStore::new(s3(parts, S3Limits::default()))
+        .with_roles(Arc::new(AssumedRoles(roles(parts))))
 }
 
-/// The operator's bucket of usage events, as the function itself. A batch is small, and a sweep has other things to do.
+/// The operator's bucket of usage events, as the function itself. A batch is small, and a sweep has
+/// other things to do.
 pub(super) fn export_bucket(parts: &Parts, to: &ExportBucket) -> S3UsageSink {
-    let limits = S3Limits { attempt_timeout_ms: 10_000, operation_timeout_ms: 30_000, ..S3Limits::default() };
+    let limits = S3Limits {
+        attempt_timeout_ms: 10_000,
+        operation_timeout_ms: 30_000,
+        ..S3Limits::default()
+    };
     S3UsageSink::new(s3(parts, limits), &to.bucket, &to.prefix)
 }
 
@@ -78,7 +91,8 @@ pub(super) fn roles(parts: &Parts) -> StsRoles {
     StsRoles::new(&parts.aws, Arc::new(SystemClock), RoleBounds::default())
 }
 
-/// The tenants' buckets for a function that signs downloads: it may not write, and does not load what writes.
+/// The tenants' buckets for a function that signs downloads: it may not write, and does not load
+/// what writes.
 pub(super) fn downloads(parts: &Parts) -> S3Signer {
     let aws = &parts.aws;
     let settings = S3SignerSettings {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
-use fluxgate_core::app::{Archiver, Machine, Notifier, Operator, OperatorParts, Sender, Sweeper, UsageExport, Watcher};
+use fluxgate_core::app::{
+    Archiver, Machine, Notifier, Operator, OperatorParts, Sender, Sweeper, UsageExport, Watcher,
+};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::port::Purpose;
 use fluxgate_core::task::Lane;
@@ -13,54 +15,125 @@ use super::destinations::TenantRoles;
 use super::parts::{Parts, bounds, hooks, views};
 use super::ways_out::{buckets, export_bucket, guard, provider_client, roles};
 use crate::batch::Consumer;
-use crate::config::{AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig};
+use crate::config::{
+    AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig,
+};
 use crate::init::InitError;
 use crate::schedule::Schedule;
 
 /// Late submits, doubts to resolve, asking the provider.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
-    let PollerConfig { base, queues, dead_letters, provider, capability_secret, capacity } = PollerConfig::read(env)?;
-    let opened = Parts::open_with_capability(base, queues.into(), Some(&dead_letters), &capability_secret);
+    let PollerConfig {
+        base,
+        queues,
+        dead_letters,
+        provider,
+        capability_secret,
+        capacity,
+    } = PollerConfig::read(env)?;
+    let opened =
+        Parts::open_with_capability(base, queues.into(), Some(&dead_letters), &capability_secret);
     let (parts, capability) = opened.await?;
     let context = parts.context(bounds(provider.public_url.as_ref()));
-    let client = provider_client(&parts, &provider.account, context.bounds.provider_timeout_ms)?;
+    let client = provider_client(
+        &parts,
+        &provider.account,
+        context.bounds.provider_timeout_ms,
+    )?;
     let machine = Machine::new(context, capacity);
-    let sender = Sender::new(machine, Arc::new(client), hooks(provider.public_url, &capability));
+    let sender = Sender::new(
+        machine,
+        Arc::new(client),
+        hooks(provider.public_url, &capability),
+    );
     let worker = Arc::new(Watcher::new(sender, parts.queue.clone()));
-    Ok(Consumer { worker, queue: parts.queue, lane: Lane::Watch })
+    Ok(Consumer {
+        worker,
+        queue: parts.queue,
+        lane: Lane::Watch,
+    })
 }
 
 /// Copies outputs into the tenants' buckets.
 pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
-    let ArchiverConfig { base, queues, dead_letters, allow_net } = ArchiverConfig::read(env)?;
+    let ArchiverConfig {
+        base,
+        queues,
+        dead_letters,
+        allow_net,
+    } = ArchiverConfig::read(env)?;
     let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
-    let outputs = Arc::new(HttpOutputFetcher::new(guard(allow_net)?.client(Purpose::Output)));
+    let outputs = Arc::new(HttpOutputFetcher::new(
+        guard(allow_net)?.client(Purpose::Output),
+    ));
     let machine = Machine::new(parts.context(bounds(None)), None);
-    let worker = Arc::new(Archiver::new(machine, parts.queue.clone(), outputs, Arc::new(buckets(&parts))));
-    Ok(Consumer { worker, queue: parts.queue, lane: Lane::Archive })
+    let worker = Arc::new(Archiver::new(
+        machine,
+        parts.queue.clone(),
+        outputs,
+        Arc::new(buckets(&parts)),
+    ));
+    Ok(Consumer {
+        worker,
+        queue: parts.queue,
+        lane: Lane::Archive,
+    })
 }
 
 /// Signs and sends callbacks.
 pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
-    let NotifierConfig { base, queue, dead_letters, links, allow_net } = NotifierConfig::read(env)?;
-    let queues = QueueUrls { notify: Some(queue), ..QueueUrls::default() };
-    let opened = Parts::open_with_capability(base, queues, Some(&dead_letters), &links.capability_secret);
+    let NotifierConfig {
+        base,
+        queue,
+        dead_letters,
+        links,
+        allow_net,
+    } = NotifierConfig::read(env)?;
+    let queues = QueueUrls {
+        notify: Some(queue),
+        ..QueueUrls::default()
+    };
+    let opened =
+        Parts::open_with_capability(base, queues, Some(&dead_letters), &links.capability_secret);
     let (parts, capability) = opened.await?;
-    let callbacks = Arc::new(HttpCallbackSender::new(guard(allow_net)?.client(Purpose::Callback)));
+    let callbacks = Arc::new(HttpCallbackSender::new(
+        guard(allow_net)?.client(Purpose::Callback),
+    ));
     let context = parts.context(bounds(None));
     let views = views(context.clone(), links.base_url.as_ref(), capability);
-    let worker = Arc::new(Notifier::new(context, parts.queue.clone(), views, callbacks));
-    Ok(Consumer { worker, queue: parts.queue, lane: Lane::Notify })
+    let worker = Arc::new(Notifier::new(
+        context,
+        parts.queue.clone(),
+        views,
+        callbacks,
+    ));
+    Ok(Consumer {
+        worker,
+        queue: parts.queue,
+        lane: Lane::Notify,
+    })
 }
 
 /// Audits every tenant, and exports usage where a bucket is named.
 pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
-    let SweeperConfig { base, watch_queue, export } = SweeperConfig::read(env)?;
-    let queues = QueueUrls { watch: Some(watch_queue), ..QueueUrls::default() };
+    let SweeperConfig {
+        base,
+        watch_queue,
+        export,
+    } = SweeperConfig::read(env)?;
+    let queues = QueueUrls {
+        watch: Some(watch_queue),
+        ..QueueUrls::default()
+    };
     let parts = Parts::open(base, queues, None).await?;
     let context = parts.context(bounds(None));
-    let export =
-        export.map(|to| UsageExport::new(context.clone(), parts.store.clone(), Arc::new(export_bucket(&parts, &to))));
+    let export = export.map(|to| {
+        UsageExport::new(
+            context.clone(),
+            parts.store.clone(),
+            Arc::new(export_bucket(&parts, &to)),
+        )
+    });
     let sweeper = Sweeper::new(Machine::new(context.clone(), None), parts.queue.clone());
     Ok(Schedule { sweeper, export })
 }
@@ -69,7 +142,11 @@ pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
 pub async fn admin(env: &Environment) -> Result<Arc<Operator>, InitError> {
     let AdminConfig { base, provider } = AdminConfig::read(env)?;
     let parts = Parts::open(base, QueueUrls::default(), None).await?;
-    let provider = Arc::new(provider_client(&parts, &provider, bounds(None).provider_timeout_ms)?);
+    let provider = Arc::new(provider_client(
+        &parts,
+        &provider,
+        bounds(None).provider_timeout_ms,
+    )?);
     Ok(Arc::new(Operator::new(OperatorParts {
         context: parts.context(Bounds::default()),
         destinations: Arc::new(TenantRoles(roles(&parts))),

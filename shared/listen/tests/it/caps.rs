@@ -55,7 +55,10 @@ async fn hundreds_of_silent_connections_keep_nobody_out() {
 
     for from in 1..=4 {
         let mut client = Client::connect_from(from, server.addr()).await;
-        assert!(client.get("/").await.starts_with("HTTP/1.1 200"), "from {from}");
+        assert!(
+            client.get("/").await.starts_with("HTTP/1.1 200"),
+            "from {from}"
+        );
     }
 }
 
@@ -69,7 +72,10 @@ async fn where_every_place_is_taken_by_a_request_a_new_connection_is_503_until_o
     assert!(first.answer().await.starts_with("HTTP/1.1 200"));
     let mut new = Client::connect(server.addr()).await;
 
-    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(
+        refused.is_empty() || refused.starts_with("HTTP/1.1 503"),
+        "{refused}"
+    );
     assert!(new.get("/").await.starts_with("HTTP/1.1 200"));
 }
 
@@ -81,13 +87,21 @@ async fn one_address_cannot_take_every_place() {
     let refused = Client::connect_from(2, server.addr()).await.rest().await;
     let mut other = Client::connect_from(3, server.addr()).await;
 
-    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(
+        refused.is_empty() || refused.starts_with("HTTP/1.1 503"),
+        "{refused}"
+    );
     assert!(other.get("/").await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
 async fn a_request_may_be_held_and_an_answer_may_pause_for_longer_than_any_client_may() {
-    let bounds = ConnectionBounds { head_timeout_ms: 50, idle_timeout_ms: 50, stall_timeout_ms: 50, ..quick() };
+    let bounds = ConnectionBounds {
+        head_timeout_ms: 50,
+        idle_timeout_ms: 50,
+        stall_timeout_ms: 50,
+        ..quick()
+    };
     let mut server = Server::start(bounds);
     let mut held = held(&mut server, 1).await;
     // Silent connections that come and go meanwhile show that time has passed.

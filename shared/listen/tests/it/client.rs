@@ -20,7 +20,9 @@ impl Client {
     pub(crate) async fn connect_from(last: u8, addr: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
-        socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        socket
+            .bind(SocketAddr::from(([127, 0, 0, last], 0)))
+            .unwrap();
         Self(socket.connect(addr).await.unwrap())
     }
 
@@ -41,7 +43,8 @@ impl Client {
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> String {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n"))
+            .await;
         self.answer().await
     }
 
@@ -49,7 +52,9 @@ impl Client {
     pub(crate) async fn answer(&mut self) -> String {
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
-            let byte = tokio::time::timeout(DEADLINE, self.0.read_u8()).await.expect("an answer comes");
+            let byte = tokio::time::timeout(DEADLINE, self.0.read_u8())
+                .await
+                .expect("an answer comes");
             answer.push(byte.expect("the answer comes whole"));
         }
         String::from_utf8(answer).unwrap()

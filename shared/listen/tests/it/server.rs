@@ -25,7 +25,8 @@ struct Service {
     release: Arc<Notify>,
 }
 
-/// Times short enough for a test, and long enough for a loaded machine to be within them where it should.
+/// Times short enough for a test, and long enough for a loaded machine to be within them where it
+/// should.
 pub(crate) fn quick() -> ConnectionBounds {
     ConnectionBounds {
         open_max: 100,
@@ -42,10 +43,20 @@ impl Server {
     pub(crate) fn start(bounds: ConnectionBounds) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let release = Arc::new(Notify::new());
-        let service = Arc::new(Service { events: sender, release: release.clone() });
+        let service = Arc::new(Service {
+            events: sender,
+            release: release.clone(),
+        });
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let listening = Listening::start(listener, bounds, move |request| answer(service.clone(), request)).unwrap();
-        Self { listening, events, release }
+        let listening = Listening::start(listener, bounds, move |request| {
+            answer(service.clone(), request)
+        })
+        .unwrap();
+        Self {
+            listening,
+            events,
+            release,
+        }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -64,9 +75,12 @@ impl Server {
     }
 }
 
-/// `/held` is answered when it is released, `/body` when the body is there, `/endless` with a body that never ends, and
-/// everything else at once.
-async fn answer(service: Arc<Service>, request: Request<RequestBody>) -> Result<Response<Body>, BoxError> {
+/// `/held` is answered when it is released, `/body` when the body is there, `/endless` with a body
+/// that never ends, and everything else at once.
+async fn answer(
+    service: Arc<Service>,
+    request: Request<RequestBody>,
+) -> Result<Response<Body>, BoxError> {
     let path = request.uri().path().to_owned();
     let status = match path.as_str() {
         "/held" => {
@@ -78,17 +92,25 @@ async fn answer(service: Arc<Service>, request: Request<RequestBody>) -> Result<
         "/endless" => return Ok(Response::new(endless(service.events.clone()))),
         _ => StatusCode::OK,
     };
-    Ok(Response::builder().status(status).header("content-length", 0).body(Empty::new().boxed_unsync())?)
+    Ok(Response::builder()
+        .status(status)
+        .header("content-length", 0)
+        .body(Empty::new().boxed_unsync())?)
 }
 
 async fn read(service: &Service, request: Request<RequestBody>) -> StatusCode {
     match request.collect().await {
         Ok(body) => {
-            service.events.send(format!("read {} bytes", body.to_bytes().len())).unwrap();
+            service
+                .events
+                .send(format!("read {} bytes", body.to_bytes().len()))
+                .unwrap();
             StatusCode::OK
         }
         Err(error) => {
-            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            let kind = error
+                .downcast_ref::<std::io::Error>()
+                .map(std::io::Error::kind);
             service.events.send(format!("{kind:?}")).unwrap();
             StatusCode::REQUEST_TIMEOUT
         }

@@ -40,7 +40,10 @@ async fn what_does_not_end_in_time_is_cut() {
     held.send("GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert_eq!(server.event().await, "held");
 
-    let ended = server.listening.stop(Instant::now() + Duration::from_millis(50)).await;
+    let ended = server
+        .listening
+        .stop(Instant::now() + Duration::from_millis(50))
+        .await;
 
     assert!(!ended);
     assert_eq!(held.rest().await, "");

@@ -1,4 +1,5 @@
-//! Which addresses are global unicast. Source: IANA's special-purpose address registries for IPv4 and IPv6 (RFC 6890).
+//! Which addresses are global unicast. Source: IANA's special-purpose address registries for IPv4
+//! and IPv6 (RFC 6890).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -33,7 +34,8 @@ const REFUSED_V4: [Ipv4Net; 17] = [
     v4(255, 255, 255, 255, 32), // broadcast
 ];
 
-/// All that is handed out as global unicast in IPv6. Loopback, unique local, link-local, multicast and the rest lie outside.
+/// All that is handed out as global unicast in IPv6. Loopback, unique local, link-local, multicast
+/// and the rest lie outside.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
 /// What is not, inside it.
@@ -51,7 +53,9 @@ pub(super) fn is_global(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_global_v4(address),
         IpAddr::V6(address) if NAT64.contains(&address) => is_global_v4(last_32_bits(address)),
-        IpAddr::V6(address) => GLOBAL_V6.contains(&address) && !REFUSED_V6.iter().any(|net| net.contains(&address)),
+        IpAddr::V6(address) => {
+            GLOBAL_V6.contains(&address) && !REFUSED_V6.iter().any(|net| net.contains(&address))
+        }
     }
 }
 

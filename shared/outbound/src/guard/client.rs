@@ -1,4 +1,5 @@
-//! The HTTP client that can only reach what the guard allows: no redirects, no proxies, no cookies, no referer.
+//! The HTTP client that can only reach what the guard allows: no redirects, no proxies, no cookies,
+//! no referer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Receivers are many and each is called seldom: a few warm connections to each are enough.
 const POOL_IDLE_PER_HOST_MAX: usize = 128;
 
-/// What all guarded clients of an installation share: names, connections, and which addresses they may use.
+/// What all guarded clients of an installation share: names, connections, and which addresses they
+/// may use.
 pub(super) struct Connections {
     pub(super) names: Names,
     pins: Pins,
@@ -36,13 +38,20 @@ impl Connections {
     pub(super) fn new(roots: Roots, names: NameSettings) -> Result<Self> {
         let pins = Pins::default();
         let https = roots.trusted_by(builder(&pins, Way::Https).https_only(true));
-        // It never speaks TLS; without certificates it does not read the system's store a second time.
+        // It never speaks TLS; without certificates it does not read the system's store a second
+        // time.
         let http = builder(&pins, Way::Http).tls_certs_only([]);
-        Ok(Self { names: Names::new(names), pins, https: build(https)?, http: build(http)? })
+        Ok(Self {
+            names: Names::new(names),
+            pins,
+            https: build(https)?,
+            http: build(http)?,
+        })
     }
 }
 
-/// The guarded client for one purpose. Cheap to clone; the clients of one guard share their connections.
+/// The guarded client for one purpose. Cheap to clone; the clients of one guard share their
+/// connections.
 #[derive(Clone)]
 pub struct GuardedClient {
     pub(super) policy: Arc<GuardPolicy>,
@@ -51,13 +60,20 @@ pub struct GuardedClient {
 }
 
 impl GuardedClient {
-    /// Begins a request to what the provider names, unless its URL alone already forbids it. Fails with kind `Invalid`.
+    /// Begins a request to what the provider names, unless its URL alone already forbids it. Fails
+    /// with kind `Invalid`.
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<GuardedRequest> {
         self.begin(None, method, url)
     }
 
-    /// The same to what a tenant names: it is the tenant's look-ups that a slow name counts against.
-    pub(crate) fn request_of(&self, tenant: &TenantId, method: Method, url: Url) -> Result<GuardedRequest> {
+    /// The same to what a tenant names: it is the tenant's look-ups that a slow name counts
+    /// against.
+    pub(crate) fn request_of(
+        &self,
+        tenant: &TenantId,
+        method: Method,
+        url: Url,
+    ) -> Result<GuardedRequest> {
         self.begin(Some(tenant.clone()), method, url)
     }
 
@@ -68,19 +84,39 @@ impl GuardedClient {
             Way::Https => &self.connections.https,
             Way::Http => &self.connections.http,
         };
-        let asker = Asker { purpose: self.purpose, tenant };
+        let asker = Asker {
+            purpose: self.purpose,
+            tenant,
+        };
         let request = client.request(method, url.clone());
-        Ok(GuardedRequest { guarded: self.clone(), asker, way, url, request, timeout: None })
+        Ok(GuardedRequest {
+            guarded: self.clone(),
+            asker,
+            way,
+            url,
+            request,
+            timeout: None,
+        })
     }
 
-    /// The addresses that a connection for this request may use; `None` for an address written out, which was judged already.
+    /// The addresses that a connection for this request may use; `None` for an address written out,
+    /// which was judged already.
     async fn pin(&self, asker: &Asker, way: Way, url: &Url) -> Option<Pin> {
-        let Some(Host::Domain(name)) = url.host() else { return None };
+        let Some(Host::Domain(name)) = url.host() else {
+            return None;
+        };
         let pinned = match self.connections.names.look_up(asker, name).await {
-            Answer::Found(addresses) => match self.policy.judge(way, name, addresses.iter().copied()) {
-                Ok(()) => Pinned::To(addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect()),
-                Err(forbidden) => Pinned::Forbidden(forbidden),
-            },
+            Answer::Found(addresses) => {
+                match self.policy.judge(way, name, addresses.iter().copied()) {
+                    Ok(()) => Pinned::To(
+                        addresses
+                            .iter()
+                            .map(|address| SocketAddr::new(*address, 0))
+                            .collect(),
+                    ),
+                    Err(forbidden) => Pinned::Forbidden(forbidden),
+                }
+            }
             Answer::NoSuchName => Pinned::Unresolved(Unresolved::NoSuchName),
             Answer::Unanswered => Pinned::Unresolved(Unresolved::Unanswered),
         };
@@ -101,20 +137,29 @@ pub(crate) struct GuardedRequest {
 impl GuardedRequest {
     /// Headers and body. A time-out that is set here does not count the look-up.
     pub(crate) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
-        Self { request: build(self.request), ..self }
+        Self {
+            request: build(self.request),
+            ..self
+        }
     }
 
     /// For all of it: look-up, connection, answer and body.
     pub(crate) fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout: Some(timeout), ..self }
+        Self {
+            timeout: Some(timeout),
+            ..self
+        }
     }
 
-    /// A name that is forbidden or does not resolve is the cause of the error, unless there is a connection to it already.
+    /// A name that is forbidden or does not resolve is the cause of the error, unless there is a
+    /// connection to it already.
     pub(crate) async fn send(self) -> reqwest::Result<Response> {
         let end = self.timeout.map(|timeout| Instant::now() + timeout);
         let _pin = self.guarded.pin(&self.asker, self.way, &self.url).await;
         let request = match end {
-            Some(end) => self.request.timeout(end.saturating_duration_since(Instant::now())),
+            Some(end) => self
+                .request
+                .timeout(end.saturating_duration_since(Instant::now())),
             None => self.request,
         };
         request.send().await
@@ -128,12 +173,16 @@ pub(crate) fn refusal(error: &reqwest::Error) -> Option<Error> {
 
 fn builder(pins: &Pins, way: Way) -> ClientBuilder {
     Client::builder()
-        .dns_resolver(PinnedAddresses { pins: pins.clone(), way })
+        .dns_resolver(PinnedAddresses {
+            pins: pins.clone(),
+            way,
+        })
         .redirect(redirect::Policy::none())
         .retry(retry::never().max_retries_per_request(0))
         .no_proxy()
         .referer(false)
-        // One large file a connection and many hosts: HTTP/2 has nothing to offer here but its flow control.
+        // One large file a connection and many hosts: HTTP/2 has nothing to offer here but its flow
+        // control.
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)

@@ -1,5 +1,6 @@
-//! Keeps requests that tenants can steer away from the machine's own networks. Judged when a connection is made, on the
-//! addresses that it will use: judging names earlier only makes the refusal kinder.
+//! Keeps requests that tenants can steer away from the machine's own networks. Judged when a
+//! connection is made, on the addresses that it will use: judging names earlier only makes the
+//! refusal kinder.
 
 mod address;
 mod client;
@@ -34,19 +35,30 @@ impl Guard {
     /// Fails with kind `Internal` when this machine has no usable certificate store.
     pub fn new(policy: GuardPolicy, names: NameSettings) -> Result<Self> {
         let connections = Arc::new(Connections::new(policy.roots, names)?);
-        Ok(Self { policy: Arc::new(policy), connections })
+        Ok(Self {
+            policy: Arc::new(policy),
+            connections,
+        })
     }
 
-    /// The same guard, where the provider's own server is allowed as well: its outputs and uploads lie with it, wherever it is.
+    /// The same guard, where the provider's own server is allowed as well: its outputs and uploads
+    /// lie with it, wherever it is.
     pub fn with_provider(&self, provider: &Url) -> Self {
         let mut policy = GuardPolicy::clone(&self.policy);
         policy.allow_provider(provider);
-        Self { policy: Arc::new(policy), connections: Arc::clone(&self.connections) }
+        Self {
+            policy: Arc::new(policy),
+            connections: Arc::clone(&self.connections),
+        }
     }
 
     /// The client behind the guard for one purpose.
     pub fn client(&self, purpose: Purpose) -> GuardedClient {
-        GuardedClient { policy: Arc::clone(&self.policy), connections: Arc::clone(&self.connections), purpose }
+        GuardedClient {
+            policy: Arc::clone(&self.policy),
+            connections: Arc::clone(&self.connections),
+            purpose,
+        }
     }
 }
 
@@ -58,10 +70,19 @@ impl AddressGuard for Guard {
 
     async fn check(&self, tenant: &TenantId, purpose: Purpose, url: &Url) -> Result<()> {
         self.policy.admit(purpose, url)?;
-        let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
-        let asker = Asker { purpose, tenant: Some(tenant.clone()) };
+        let Some(Host::Domain(name)) = url.host() else {
+            return Ok(());
+        };
+        let asker = Asker {
+            purpose,
+            tenant: Some(tenant.clone()),
+        };
         match self.connections.names.look_up(&asker, name).await {
-            Answer::Found(addresses) => Ok(self.policy.judge(Way::of(url)?, name, addresses.iter().copied())?),
+            Answer::Found(addresses) => {
+                Ok(self
+                    .policy
+                    .judge(Way::of(url)?, name, addresses.iter().copied())?)
+            }
             // It may later; then it is judged when a connection is made.
             Answer::NoSuchName | Answer::Unanswered => Ok(()),
         }

@@ -1,5 +1,6 @@
-//! The addresses that requests under way may connect to, by name. A connection goes to an address that was judged for a request,
-//! and asks nobody again: a name that changes its mind in between (DNS rebinding) gains nothing.
+//! The addresses that requests under way may connect to, by name. A connection goes to an address
+//! that was judged for a request, and asks nobody again: a name that changes its mind in between
+//! (DNS rebinding) gains nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -61,17 +62,29 @@ impl Pins {
         let mut table = self.lock();
         let id = table.next;
         table.next += 1;
-        table.by_name.entry(key.clone()).or_default().push((id, pinned));
+        table
+            .by_name
+            .entry(key.clone())
+            .or_default()
+            .push((id, pinned));
         drop(table);
-        Pin { pins: self.clone(), key, id }
+        Pin {
+            pins: self.clone(),
+            key,
+            id,
+        }
     }
 
-    /// Connections belong to no request, so one of several pins is as good as another; but one that leads somewhere is better than
-    /// one that does not, whose tenant may only have waited too long behind its own names.
+    /// Connections belong to no request, so one of several pins is as good as another; but one that
+    /// leads somewhere is better than one that does not, whose tenant may only have waited too long
+    /// behind its own names.
     fn of(&self, way: Way, name: &str) -> Option<Pinned> {
         let table = self.lock();
         let pins = table.by_name.get(&(way, name.into()))?;
-        let usable = pins.iter().rev().find(|(_, pinned)| matches!(pinned, Pinned::To(_)));
+        let usable = pins
+            .iter()
+            .rev()
+            .find(|(_, pinned)| matches!(pinned, Pinned::To(_)));
         usable.or(pins.last()).map(|(_, pinned)| pinned.clone())
     }
 
@@ -83,7 +96,9 @@ impl Pins {
 impl Drop for Pin {
     fn drop(&mut self) {
         let mut table = self.pins.lock();
-        let Some(pins) = table.by_name.get_mut(&self.key) else { return };
+        let Some(pins) = table.by_name.get_mut(&self.key) else {
+            return;
+        };
         pins.retain(|(id, _)| *id != self.id);
         if pins.is_empty() {
             table.by_name.remove(&self.key);
@@ -91,7 +106,8 @@ impl Drop for Pin {
     }
 }
 
-/// A client's only source of addresses. A resolver is not told the scheme, so each scheme has a client of its own.
+/// A client's only source of addresses. A resolver is not told the scheme, so each scheme has a
+/// client of its own.
 pub(super) struct PinnedAddresses {
     pub(super) pins: Pins,
     pub(super) way: Way,
@@ -120,8 +136,15 @@ mod tests {
     const NAME: &str = "hooks.example";
 
     async fn resolved(pins: &Pins, way: Way) -> Option<Vec<SocketAddr>> {
-        let addresses = PinnedAddresses { pins: pins.clone(), way };
-        addresses.resolve(NAME.parse().unwrap()).await.ok().map(Iterator::collect)
+        let addresses = PinnedAddresses {
+            pins: pins.clone(),
+            way,
+        };
+        addresses
+            .resolve(NAME.parse().unwrap())
+            .await
+            .ok()
+            .map(Iterator::collect)
     }
 
     fn to(address: &str) -> Pinned {
@@ -133,7 +156,10 @@ mod tests {
         let pins = Pins::default();
 
         let pin = pins.pin(Way::Https, NAME, to("192.0.2.1:0"));
-        let during = (resolved(&pins, Way::Https).await, resolved(&pins, Way::Http).await);
+        let during = (
+            resolved(&pins, Way::Https).await,
+            resolved(&pins, Way::Http).await,
+        );
         drop(pin);
 
         assert_eq!(during, (Some(vec!["192.0.2.1:0".parse().unwrap()]), None));

@@ -21,14 +21,22 @@ pub struct GuardPolicy {
     provider: Option<Provider>,
 }
 
-/// Networks as an operator writes them, with commas between. Fails with the one that is none, and how one looks.
+/// Networks as an operator writes them, with commas between. Fails with the one that is none, and
+/// how one looks.
 pub fn networks(text: &str) -> std::result::Result<Vec<IpNet>, String> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let network = |part: &str| part.parse().map_err(|_| format!("'{part}' is no network such as 10.0.0.0/8"));
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    let network = |part: &str| {
+        part.parse()
+            .map_err(|_| format!("'{part}' is no network such as 10.0.0.0/8"))
+    };
     parts.map(network).collect()
 }
 
-/// The provider's own server, where the operator named it by its address: an emulator on this machine, mostly.
+/// The provider's own server, where the operator named it by its address: an emulator on this
+/// machine, mostly.
 #[derive(Debug, Clone)]
 struct Provider {
     server: SocketAddr,
@@ -48,7 +56,10 @@ impl Way {
         match url.scheme() {
             "https" => Ok(Self::Https),
             "http" => Ok(Self::Http),
-            _ => Err(Error::invalid("unsupported_scheme", "the URL must begin with https://")),
+            _ => Err(Error::invalid(
+                "unsupported_scheme",
+                "the URL must begin with https://",
+            )),
         }
     }
 }
@@ -60,7 +71,8 @@ pub(super) struct ForbiddenAddress {
     way: Way,
 }
 
-/// Names the host as the caller wrote it and never what it resolves to: that would map our network for whoever asks.
+/// Names the host as the caller wrote it and never what it resolves to: that would map our network
+/// for whoever asks.
 impl fmt::Display for ForbiddenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
@@ -89,19 +101,29 @@ impl From<ForbiddenAddress> for Error {
 
 impl GuardPolicy {
     pub fn allowing(allow: Vec<IpNet>) -> Self {
-        Self { allow, ..Self::default() }
+        Self {
+            allow,
+            ..Self::default()
+        }
     }
 
-    /// Allows the provider's server whatever its address, where the URL names it by one. Outputs may lie anywhere on it, and a
-    /// picture among the inputs where it keeps uploads. Callbacks and key sets have no business there, and nothing else on its
-    /// machine is allowed to anybody.
+    /// Allows the provider's server whatever its address, where the URL names it by one. Outputs
+    /// may lie anywhere on it, and a picture among the inputs where it keeps uploads. Callbacks and
+    /// key sets have no business there, and nothing else on its machine is allowed to anybody.
     pub(super) fn allow_provider(&mut self, url: &Url) {
         let base = url.path().trim_end_matches('/');
-        self.provider = server(url).map(|server| Provider { server, uploads: format!("{base}/media/") });
+        self.provider = server(url).map(|server| Provider {
+            server,
+            uploads: format!("{base}/media/"),
+        });
     }
 
     fn is_provider_s(&self, purpose: Purpose, url: &Url) -> bool {
-        let Some(provider) = self.provider.as_ref().filter(|provider| server(url) == Some(provider.server)) else {
+        let Some(provider) = self
+            .provider
+            .as_ref()
+            .filter(|provider| server(url) == Some(provider.server))
+        else {
             return false;
         };
         match purpose {
@@ -111,26 +133,37 @@ impl GuardPolicy {
         }
     }
 
-    /// Judges all of a URL that can be judged without asking anybody: the scheme, the port, and an address written out.
-    /// It must run before every request, since a client does not resolve, and so does not judge, an address written out.
+    /// Judges all of a URL that can be judged without asking anybody: the scheme, the port, and an
+    /// address written out. It must run before every request, since a client does not resolve, and
+    /// so does not judge, an address written out.
     pub(super) fn admit(&self, purpose: Purpose, url: &Url) -> Result<()> {
         let way = Way::of(url)?;
         if url.port() == Some(0) {
-            return Err(Error::invalid("invalid_port", "the URL must not name port 0"));
+            return Err(Error::invalid(
+                "invalid_port",
+                "the URL must not name port 0",
+            ));
         }
         if self.is_provider_s(purpose, url) {
             return Ok(());
         }
         match url.host() {
-            Some(Host::Ipv4(address)) => Ok(self.judge(way, &address.to_string(), [address.into()])?),
-            Some(Host::Ipv6(address)) => Ok(self.judge(way, &address.to_string(), [address.into()])?),
-            Some(Host::Domain(name)) if way == Way::Http && self.allow.is_empty() => Err(forbidden(way, name).into()),
+            Some(Host::Ipv4(address)) => {
+                Ok(self.judge(way, &address.to_string(), [address.into()])?)
+            }
+            Some(Host::Ipv6(address)) => {
+                Ok(self.judge(way, &address.to_string(), [address.into()])?)
+            }
+            Some(Host::Domain(name)) if way == Way::Http && self.allow.is_empty() => {
+                Err(forbidden(way, name).into())
+            }
             Some(Host::Domain(_)) => Ok(()),
             None => Err(Error::invalid("missing_host", "the URL must name a host")),
         }
     }
 
-    /// One forbidden address condemns them all: which one is used is decided later, by whoever answers first.
+    /// One forbidden address condemns them all: which one is used is decided later, by whoever
+    /// answers first.
     pub(super) fn judge(
         &self,
         way: Way,
@@ -148,7 +181,10 @@ impl GuardPolicy {
 
     fn permits(&self, way: Way, address: IpAddr) -> bool {
         let canonical = address.to_canonical();
-        let listed = self.allow.iter().any(|net| net.contains(&address) || net.contains(&canonical));
+        let listed = self
+            .allow
+            .iter()
+            .any(|net| net.contains(&address) || net.contains(&canonical));
         listed || (way == Way::Https && is_global(address))
     }
 }
@@ -164,14 +200,22 @@ fn server(url: &Url) -> Option<SocketAddr> {
 }
 
 fn forbidden(way: Way, host: &str) -> ForbiddenAddress {
-    ForbiddenAddress { host: host.to_owned(), way }
+    ForbiddenAddress {
+        host: host.to_owned(),
+        way,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PURPOSES: [Purpose; 4] = [Purpose::Callback, Purpose::Input, Purpose::Output, Purpose::KeySet];
+    const PURPOSES: [Purpose; 4] = [
+        Purpose::Callback,
+        Purpose::Input,
+        Purpose::Output,
+        Purpose::KeySet,
+    ];
 
     /// The same for every purpose.
     fn code(policy: &GuardPolicy, url: &str) -> Option<&'static str> {
@@ -181,7 +225,10 @@ mod tests {
     }
 
     fn code_for(policy: &GuardPolicy, purpose: Purpose, url: &str) -> Option<&'static str> {
-        policy.admit(purpose, &Url::parse(url).unwrap()).err().map(|error| error.code)
+        policy
+            .admit(purpose, &Url::parse(url).unwrap())
+            .err()
+            .map(|error| error.code)
     }
 
     fn allowing(net: &str) -> GuardPolicy {
@@ -212,7 +259,11 @@ mod tests {
             "2852039166",
             "[fd00:ec2::254]",
         ] {
-            assert_eq!(code(&GuardPolicy::default(), &format!("https://{host}/")), Some("forbidden_address"), "{host}");
+            assert_eq!(
+                code(&GuardPolicy::default(), &format!("https://{host}/")),
+                Some("forbidden_address"),
+                "{host}"
+            );
         }
     }
 
@@ -225,8 +276,14 @@ mod tests {
         assert_eq!(code(&policy, "https://127.0.0.1/"), None);
         assert_eq!(code(&policy, "http://8.8.8.8/"), Some("forbidden_address"));
         assert_eq!(code(&policy, "https://8.8.8.8/"), None);
-        assert_eq!(code(&policy, "https://10.0.0.1/"), Some("forbidden_address"));
-        assert_eq!(code(&GuardPolicy::default(), "http://hooks.example/"), Some("forbidden_address"));
+        assert_eq!(
+            code(&policy, "https://10.0.0.1/"),
+            Some("forbidden_address")
+        );
+        assert_eq!(
+            code(&GuardPolicy::default(), "http://hooks.example/"),
+            Some("forbidden_address")
+        );
     }
 
     #[test]
@@ -234,9 +291,20 @@ mod tests {
         let mut policy = GuardPolicy::default();
         policy.allow_provider(&Url::parse("http://127.0.0.1:4000").unwrap());
 
-        assert_eq!(code_for(&policy, Purpose::Output, "http://127.0.0.1:4000/outputs/1"), None);
-        for elsewhere in ["http://127.0.0.1:4001/", "http://127.0.0.2:4000/", "http://localhost:4000/"] {
-            assert_eq!(code(&policy, elsewhere), Some("forbidden_address"), "{elsewhere}");
+        assert_eq!(
+            code_for(&policy, Purpose::Output, "http://127.0.0.1:4000/outputs/1"),
+            None
+        );
+        for elsewhere in [
+            "http://127.0.0.1:4001/",
+            "http://127.0.0.2:4000/",
+            "http://localhost:4000/",
+        ] {
+            assert_eq!(
+                code(&policy, elsewhere),
+                Some("forbidden_address"),
+                "{elsewhere}"
+            );
         }
     }
 
@@ -246,13 +314,23 @@ mod tests {
         policy.allow_provider(&Url::parse("http://127.0.0.1:4000/provider/").unwrap());
         let allowed = |path: &str| {
             let url = format!("http://127.0.0.1:4000{path}");
-            PURPOSES.into_iter().filter(|purpose| code_for(&policy, *purpose, &url).is_none()).collect::<Vec<_>>()
+            PURPOSES
+                .into_iter()
+                .filter(|purpose| code_for(&policy, *purpose, &url).is_none())
+                .collect::<Vec<_>>()
         };
 
-        assert_eq!(allowed("/provider/media/1/photo.jpg"), [Purpose::Input, Purpose::Output]);
-        for path in
-            ["/", "/provider/outputs/1/0.jpg", "/provider/media/../_emulator/runs", "/provider/media", "/media/1/x"]
-        {
+        assert_eq!(
+            allowed("/provider/media/1/photo.jpg"),
+            [Purpose::Input, Purpose::Output]
+        );
+        for path in [
+            "/",
+            "/provider/outputs/1/0.jpg",
+            "/provider/media/../_emulator/runs",
+            "/provider/media",
+            "/media/1/x",
+        ] {
             assert_eq!(allowed(path), [Purpose::Output], "{path}");
         }
     }
@@ -262,27 +340,47 @@ mod tests {
         let mut policy = GuardPolicy::default();
         policy.allow_provider(&Url::parse("http://localhost:4000").unwrap());
 
-        assert_eq!(code(&policy, "http://127.0.0.1:4000/outputs/1"), Some("forbidden_address"));
-        assert_eq!(code(&policy, "http://localhost:4000/outputs/1"), Some("forbidden_address"));
+        assert_eq!(
+            code(&policy, "http://127.0.0.1:4000/outputs/1"),
+            Some("forbidden_address")
+        );
+        assert_eq!(
+            code(&policy, "http://localhost:4000/outputs/1"),
+            Some("forbidden_address")
+        );
     }
 
     #[test]
     fn an_allowed_ipv4_network_is_not_reached_through_nat64() {
-        assert_eq!(code(&allowing("10.0.0.0/8"), "https://[64:ff9b::a00:1]/"), Some("forbidden_address"));
+        assert_eq!(
+            code(&allowing("10.0.0.0/8"), "https://[64:ff9b::a00:1]/"),
+            Some("forbidden_address")
+        );
     }
 
     #[test]
     fn other_schemes_and_port_0_are_refused() {
-        assert_eq!(code(&GuardPolicy::default(), "ftp://example.com/"), Some("unsupported_scheme"));
-        assert_eq!(code(&GuardPolicy::default(), "file:///etc/passwd"), Some("unsupported_scheme"));
-        assert_eq!(code(&GuardPolicy::default(), "https://example.com:0/"), Some("invalid_port"));
+        assert_eq!(
+            code(&GuardPolicy::default(), "ftp://example.com/"),
+            Some("unsupported_scheme")
+        );
+        assert_eq!(
+            code(&GuardPolicy::default(), "file:///etc/passwd"),
+            Some("unsupported_scheme")
+        );
+        assert_eq!(
+            code(&GuardPolicy::default(), "https://example.com:0/"),
+            Some("invalid_port")
+        );
     }
 
     #[test]
     fn one_forbidden_address_condemns_a_name() {
         let addresses = ["8.8.8.8".parse().unwrap(), "10.0.0.1".parse().unwrap()];
 
-        let error = GuardPolicy::default().judge(Way::Https, "two-faced.example", addresses).unwrap_err();
+        let error = GuardPolicy::default()
+            .judge(Way::Https, "two-faced.example", addresses)
+            .unwrap_err();
 
         assert!(error.to_string().contains("two-faced.example"));
         assert!(error.to_string().contains("--allow-net"));

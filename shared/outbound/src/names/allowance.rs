@@ -1,4 +1,5 @@
-//! How many names may be looked up at once. Whoever names many that never answer waits for itself, and for nobody else.
+//! How many names may be looked up at once. Whoever names many that never answer waits for itself,
+//! and for nobody else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -16,7 +17,8 @@ const OF_NO_TENANT_MAX: usize = 16;
 /// Askers that are remembered before those who ask nothing any more are forgotten.
 const ASKERS_KEPT: usize = 64;
 
-/// At whose expense a name is looked up. Purposes count apart: a tenant whose callbacks lead nowhere can still be recognised.
+/// At whose expense a name is looked up. Purposes count apart: a tenant whose callbacks lead
+/// nowhere can still be recognised.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Asker {
     pub(crate) purpose: Purpose,
@@ -37,17 +39,24 @@ pub(super) struct Permit {
 
 impl Default for Allowances {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(LOOKUPS_MAX)), by_asker: Mutex::default() }
+        Self {
+            all: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+            by_asker: Mutex::default(),
+        }
     }
 }
 
 impl Allowances {
-    /// Waits for the asker's own look-ups first, so that it never stands in the common queue more often than it may ask.
+    /// Waits for the asker's own look-ups first, so that it never stands in the common queue more
+    /// often than it may ask.
     pub(super) async fn take(&self, asker: &Asker) -> Permit {
         const OPEN: &str = "the semaphores are never closed";
         let own = self.of(asker).acquire_owned().await.expect(OPEN);
         let all = Arc::clone(&self.all).acquire_owned().await.expect(OPEN);
-        Permit { _own: own, _all: all }
+        Permit {
+            _own: own,
+            _all: all,
+        }
     }
 
     fn of(&self, asker: &Asker) -> Arc<Semaphore> {
@@ -58,7 +67,11 @@ impl Allowances {
         if by_asker.len() >= ASKERS_KEPT {
             by_asker.retain(|_, own| own.strong_count() > 0);
         }
-        let own = Arc::new(Semaphore::new(if asker.tenant.is_some() { OF_TENANT_MAX } else { OF_NO_TENANT_MAX }));
+        let own = Arc::new(Semaphore::new(if asker.tenant.is_some() {
+            OF_TENANT_MAX
+        } else {
+            OF_NO_TENANT_MAX
+        }));
         by_asker.insert(asker.clone(), Arc::downgrade(&own));
         own
     }

@@ -1,5 +1,6 @@
-//! Answers kept for a while: found ones as long as their servers allow, the others for moments, so that a name that does not
-//! work is not asked for again at once and works soon after it was mended.
+//! Answers kept for a while: found ones as long as their servers allow, the others for moments, so
+//! that a name that does not work is not asked for again at once and works soon after it was
+//! mended.
 
 use std::time::Duration;
 
@@ -42,7 +43,13 @@ impl NameCache {
             Answer::Unanswered => UNANSWERED,
         };
         if !time.is_zero() {
-            self.0.insert(name.into(), Kept { answer: answered.answer.clone(), until: Instant::now() + time });
+            self.0.insert(
+                name.into(),
+                Kept {
+                    answer: answered.answer.clone(),
+                    until: Instant::now() + time,
+                },
+            );
         }
     }
 }

@@ -36,7 +36,14 @@ impl Flights {
             Entry::Vacant(place) => {
                 let (landing, waiting) = watch::channel(None);
                 place.insert(waiting.clone());
-                (Flight(waiting), Some(TakeOff { name, landing, flights: self.clone() }))
+                (
+                    Flight(waiting),
+                    Some(TakeOff {
+                        name,
+                        landing,
+                        flights: self.clone(),
+                    }),
+                )
             }
         }
     }

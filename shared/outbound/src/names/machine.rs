@@ -1,4 +1,5 @@
-//! What the machine says about names: `/etc/hosts` and `/etc/resolv.conf`, read at the first look-up and again when they changed.
+//! What the machine says about names: `/etc/hosts` and `/etc/resolv.conf`, read at the first
+//! look-up and again when they changed.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -34,7 +35,10 @@ pub(super) struct Machine {
 
 impl Watched {
     pub(super) fn new(servers: Vec<SocketAddr>) -> Self {
-        Self { servers, read: Mutex::default() }
+        Self {
+            servers,
+            read: Mutex::default(),
+        }
     }
 
     pub(super) fn current(&self) -> Arc<Machine> {
@@ -70,17 +74,25 @@ impl Machine {
             let _ = conf.parse(&mut line.as_bytes());
         }
         conf.finalize();
-        let search = conf.options.search.as_slice().iter().map(|suffix| suffix.to_string().to_ascii_lowercase());
+        let search = conf
+            .options
+            .search
+            .as_slice()
+            .iter()
+            .map(|suffix| suffix.to_string().to_ascii_lowercase());
         Self {
             servers: conf.servers.iter().map(|server| server.addr).collect(),
             hosts: parse_hosts(hosts),
-            search: search.filter(|suffix| !suffix.trim_matches('.').is_empty()).collect(),
+            search: search
+                .filter(|suffix| !suffix.trim_matches('.').is_empty())
+                .collect(),
             ndots: conf.options.ndots,
         }
     }
 
-    /// The addresses of a name that nobody is asked for: those of `/etc/hosts`, as in the C library, and of the names that have a
-    /// meaning of their own (RFC 6761, RFC 7686). An empty answer says that there is no such name.
+    /// The addresses of a name that nobody is asked for: those of `/etc/hosts`, as in the C
+    /// library, and of the names that have a meaning of their own (RFC 6761, RFC 7686). An empty
+    /// answer says that there is no such name.
     pub(super) fn own(&self, name: &str) -> Option<Vec<IpAddr>> {
         let name = name.trim_end_matches('.');
         if let Some(addresses) = self.hosts.get(name) {
@@ -93,8 +105,8 @@ impl Machine {
         }
     }
 
-    /// The names that this one may be short for, in the order in which they are asked. One with as many dots as `ndots` says is
-    /// not short for any.
+    /// The names that this one may be short for, in the order in which they are asked. One with as
+    /// many dots as `ndots` says is not short for any.
     pub(super) fn candidates(&self, name: &str) -> Vec<String> {
         if name.ends_with('.') || name.matches('.').count() >= self.ndots {
             return vec![name.to_owned()];
@@ -107,10 +119,19 @@ impl Machine {
 fn parse_hosts(text: &str) -> HashMap<String, Vec<IpAddr>> {
     let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::new();
     for line in text.lines() {
-        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
-        let Some(Ok(address)) = words.next().map(str::parse::<IpAddr>) else { continue };
+        let mut words = line
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
+        let Some(Ok(address)) = words.next().map(str::parse::<IpAddr>) else {
+            continue;
+        };
         for name in words {
-            hosts.entry(name.trim_end_matches('.').to_ascii_lowercase()).or_default().push(address);
+            hosts
+                .entry(name.trim_end_matches('.').to_ascii_lowercase())
+                .or_default()
+                .push(address);
         }
     }
     hosts
@@ -124,7 +145,10 @@ mod tests {
                                search Team.example example\noptions ndots:2 timeout:1\n";
 
     fn machine() -> Machine {
-        Machine::parse(RESOLV_CONF, "127.0.0.1 localhost\n10.1.2.3 Hooks.example hooks # the receiver\n")
+        Machine::parse(
+            RESOLV_CONF,
+            "127.0.0.1 localhost\n10.1.2.3 Hooks.example hooks # the receiver\n",
+        )
     }
 
     #[test]
@@ -132,12 +156,18 @@ mod tests {
         let servers = ["10.0.0.2:53", "[fd00::2]:53"].map(|server| server.parse().unwrap());
 
         assert_eq!(machine().servers, servers);
-        assert_eq!(Machine::parse("", "").servers, ["127.0.0.1:53".parse().unwrap()]);
+        assert_eq!(
+            Machine::parse("", "").servers,
+            ["127.0.0.1:53".parse().unwrap()]
+        );
     }
 
     #[test]
     fn a_short_name_is_searched_for_before_it_is_taken_as_it_is() {
-        assert_eq!(machine().candidates("a.b"), ["a.b.team.example", "a.b.example", "a.b"]);
+        assert_eq!(
+            machine().candidates("a.b"),
+            ["a.b.team.example", "a.b.example", "a.b"]
+        );
         assert_eq!(machine().candidates("receiver")[0], "receiver.team.example");
     }
 
@@ -145,20 +175,36 @@ mod tests {
     fn a_name_with_dots_enough_or_a_last_dot_is_taken_as_it_is() {
         assert_eq!(machine().candidates("a.b.c"), ["a.b.c"]);
         assert_eq!(machine().candidates("receiver."), ["receiver."]);
-        assert_eq!(Machine::parse("search example\noptions ndots:0", "").candidates("receiver"), ["receiver"]);
+        assert_eq!(
+            Machine::parse("search example\noptions ndots:0", "").candidates("receiver"),
+            ["receiver"]
+        );
     }
 
     #[test]
     fn nobody_is_asked_for_a_name_of_the_hosts_file_or_one_with_a_meaning_of_its_own() {
         let own = |name: &str| machine().own(name).map(|addresses| addresses.len());
 
-        assert_eq!(machine().own("hooks.example"), Some(vec!["10.1.2.3".parse().unwrap()]));
         assert_eq!(
-            (own("hooks"), own("localhost"), own("localhost."), own("a.localhost")),
+            machine().own("hooks.example"),
+            Some(vec!["10.1.2.3".parse().unwrap()])
+        );
+        assert_eq!(
+            (
+                own("hooks"),
+                own("localhost"),
+                own("localhost."),
+                own("a.localhost")
+            ),
             (Some(1), Some(1), Some(1), Some(2))
         );
         assert_eq!(
-            (own("x.invalid"), own("x.onion"), own("example"), own("notlocalhost")),
+            (
+                own("x.invalid"),
+                own("x.onion"),
+                own("example"),
+                own("notlocalhost")
+            ),
             (Some(0), Some(0), None, None)
         );
     }

@@ -1,5 +1,6 @@
-//! Names looked up on the way to what tenants and the provider name: each within moments, once for all who ask at the same time,
-//! kept for as long as the answer allows, and at the expense of whoever asks. Nothing here judges an address.
+//! Names looked up on the way to what tenants and the provider name: each within moments, once for
+//! all who ask at the same time, kept for as long as the answer allows, and at the expense of
+//! whoever asks. Nothing here judges an address.
 
 mod allowance;
 mod answer;
@@ -24,7 +25,8 @@ use system::System;
 /// Whom to ask, and for how long.
 #[derive(Debug, Clone)]
 pub struct NameSettings {
-    /// The DNS servers; none: those of `/etc/resolv.conf`. What `/etc/hosts` says comes before them either way.
+    /// The DNS servers; none: those of `/etc/resolv.conf`. What `/etc/hosts` says comes before them
+    /// either way.
     pub servers: Vec<SocketAddr>,
     /// One look-up, with all that it waits for.
     pub timeout: Duration,
@@ -32,7 +34,10 @@ pub struct NameSettings {
 
 impl Default for NameSettings {
     fn default() -> Self {
-        Self { servers: Vec::new(), timeout: Duration::from_secs(2) }
+        Self {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(2),
+        }
     }
 }
 
@@ -63,7 +68,9 @@ impl Names {
 
     /// The addresses of a name, or why there are none. Takes no longer than the time-out.
     pub(crate) async fn look_up(&self, asker: &Asker, name: &str) -> Answer {
-        tokio::time::timeout(self.0.timeout, self.answer(asker, name)).await.unwrap_or(Answer::Unanswered)
+        tokio::time::timeout(self.0.timeout, self.answer(asker, name))
+            .await
+            .unwrap_or(Answer::Unanswered)
     }
 
     /// What is known, or is being asked already, costs nobody anything.
@@ -82,9 +89,12 @@ impl Names {
         let (flight, take_off) = self.0.flights.join(name);
         if let Some(take_off) = take_off {
             let inner = Arc::clone(&self.0);
-            // On its own, so that whoever asked first may leave; its permit stays taken until the servers were given up.
+            // On its own, so that whoever asked first may leave; its permit stays taken until the
+            // servers were given up.
             tokio::spawn(async move {
-                let asked = tokio::time::timeout(inner.timeout, inner.system.look_up(take_off.name())).await;
+                let asked =
+                    tokio::time::timeout(inner.timeout, inner.system.look_up(take_off.name()))
+                        .await;
                 let answered = asked.unwrap_or_default();
                 inner.cache.keep(take_off.name(), &answered);
                 take_off.land(answered.answer);

@@ -1,4 +1,5 @@
-//! One question to the DNS servers: the first, and the next ones when it says nothing for a while or nothing of use.
+//! One question to the DNS servers: the first, and the next ones when it says nothing for a while
+//! or nothing of use.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,7 +28,10 @@ pub(super) struct Patience {
 impl Patience {
     /// For a look-up that takes this long in all.
     pub(super) fn within(time: Duration) -> Self {
-        Self { resend: time / 2, next: time / 4 }
+        Self {
+            resend: time / 2,
+            next: time / 4,
+        }
     }
 }
 
@@ -70,7 +74,11 @@ async fn one(server: SocketAddr, request: Request, patience: Patience) -> Option
     config.set_udp_payload_size(None);
     // A socket of its own for each packet, so that nobody can guess where an answer would be taken.
     let packets = dgram::Connection::with_config(UdpConnect::new(server), config);
-    let mut answer = packets.send_request(request.clone()).get_response().await.ok()?;
+    let mut answer = packets
+        .send_request(request.clone())
+        .get_response()
+        .await
+        .ok()?;
     if answer.header().tc() {
         answer = over_tcp(server, request).await?;
     }
@@ -79,7 +87,8 @@ async fn one(server: SocketAddr, request: Request, patience: Patience) -> Option
 
 async fn over_tcp(server: SocketAddr, request: Request) -> Option<Message<Bytes>> {
     let stream = TcpStream::connect(server).await.ok()?;
-    let (connection, transport) = stream::Connection::<Request, RequestMessageMulti<Vec<u8>>>::new(stream);
+    let (connection, transport) =
+        stream::Connection::<Request, RequestMessageMulti<Vec<u8>>>::new(stream);
     let mut asked = connection.send_request(request);
     tokio::select! {
         answer = asked.get_response() => answer.ok(),

@@ -1,4 +1,5 @@
-//! Looks a name up as this machine is set up to: `/etc/hosts` first, then the DNS servers, with their search list.
+//! Looks a name up as this machine is set up to: `/etc/hosts` first, then the DNS servers, with
+//! their search list.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr as _;
@@ -30,11 +31,15 @@ pub(super) struct System {
 impl System {
     /// Reads no file yet.
     pub(super) fn new(servers: Vec<SocketAddr>, time: Duration) -> Self {
-        Self { machine: Watched::new(servers), patience: Patience::within(time), grace: time / 4 }
+        Self {
+            machine: Watched::new(servers),
+            patience: Patience::within(time),
+            grace: time / 4,
+        }
     }
 
-    /// The caller bounds the time. The first name of the search list that has an address counts; that nobody answers for one of
-    /// them is worse than that there is none.
+    /// The caller bounds the time. The first name of the search list that has an address counts;
+    /// that nobody answers for one of them is worse than that there is none.
     pub(super) async fn look_up(&self, name: &str) -> Answered {
         let machine = self.machine.current();
         if let Some(addresses) = machine.own(name) {
@@ -43,7 +48,9 @@ impl System {
         }
         let mut worst = absent(ABSENT_TTL);
         for candidate in machine.candidates(name) {
-            let Ok(candidate) = Name::from_str(&candidate) else { continue };
+            let Ok(candidate) = Name::from_str(&candidate) else {
+                continue;
+            };
             let answered = self.addresses(&machine.servers, &candidate).await;
             match answered.answer {
                 Answer::Found(_) => return answered,
@@ -58,7 +65,11 @@ impl System {
     /// IPv4 and IPv6, asked for at once. IPv4 comes first, for every network speaks it.
     async fn addresses(&self, servers: &[SocketAddr], name: &Name<Vec<u8>>) -> Answered {
         let v4 = Box::pin(async { v4(ask(servers, name, Rtype::A, self.patience).await.as_ref()) });
-        let v6 = Box::pin(async { v6(ask(servers, name, Rtype::AAAA, self.patience).await.as_ref()) });
+        let v6 = Box::pin(async {
+            v6(ask(servers, name, Rtype::AAAA, self.patience)
+                .await
+                .as_ref())
+        });
         match select(v4, v6).await {
             Either::Left((v4, rest)) => merged(&v4, &self.rest(&v4, rest).await),
             Either::Right((v6, rest)) => merged(&self.rest(&v6, rest).await, &v6),
@@ -75,19 +86,37 @@ impl System {
 }
 
 fn v4(message: Option<&Message<Bytes>>) -> Answered {
-    let Some(message) = message else { return Answered::default() };
+    let Some(message) = message else {
+        return Answered::default();
+    };
     let name = message.canonical_name();
-    let records = message.answer().into_iter().flat_map(RecordSection::limit_to::<A>).flatten();
+    let records = message
+        .answer()
+        .into_iter()
+        .flat_map(RecordSection::limit_to::<A>)
+        .flatten();
     let own = records.filter(|record| Some(record.owner()) == name.as_ref());
-    read(message, own.map(|record| record.data().addr().into()).collect())
+    read(
+        message,
+        own.map(|record| record.data().addr().into()).collect(),
+    )
 }
 
 fn v6(message: Option<&Message<Bytes>>) -> Answered {
-    let Some(message) = message else { return Answered::default() };
+    let Some(message) = message else {
+        return Answered::default();
+    };
     let name = message.canonical_name();
-    let records = message.answer().into_iter().flat_map(RecordSection::limit_to::<Aaaa>).flatten();
+    let records = message
+        .answer()
+        .into_iter()
+        .flat_map(RecordSection::limit_to::<Aaaa>)
+        .flatten();
     let own = records.filter(|record| Some(record.owner()) == name.as_ref());
-    read(message, own.map(|record| record.data().addr().into()).collect())
+    read(
+        message,
+        own.map(|record| record.data().addr().into()).collect(),
+    )
 }
 
 /// With the time that all of the answer is good for, its aliases among it.
@@ -103,15 +132,23 @@ fn read(message: &Message<Bytes>, addresses: Vec<IpAddr>) -> Answered {
 /// RFC 2308, section 5.
 fn absent_ttl(message: &Message<Bytes>) -> Option<Duration> {
     let authority = message.authority().ok()?;
-    let soa = authority.limit_to::<Soa<ParsedName<_>>>().flatten().next()?;
-    Some(soa.ttl().into_duration().min(soa.data().minimum().into_duration()))
+    let soa = authority
+        .limit_to::<Soa<ParsedName<_>>>()
+        .flatten()
+        .next()?;
+    Some(
+        soa.ttl()
+            .into_duration()
+            .min(soa.data().minimum().into_duration()),
+    )
 }
 
 fn merged(v4: &Answered, v6: &Answered) -> Answered {
     match (&v4.answer, &v6.answer) {
-        (Answer::Found(four), Answer::Found(six)) => {
-            found(four.iter().chain(six.iter()).copied().collect(), v4.ttl.min(v6.ttl))
-        }
+        (Answer::Found(four), Answer::Found(six)) => found(
+            four.iter().chain(six.iter()).copied().collect(),
+            v4.ttl.min(v6.ttl),
+        ),
         (Answer::Found(_), _) => v4.clone(),
         (_, Answer::Found(_)) => v6.clone(),
         (Answer::NoSuchName, Answer::NoSuchName) => absent(v4.ttl.min(v6.ttl)),
@@ -121,9 +158,19 @@ fn merged(v4: &Answered, v6: &Answered) -> Answered {
 
 fn found(addresses: Vec<IpAddr>, ttl: Duration) -> Answered {
     let addresses: Arc<[IpAddr]> = addresses.into();
-    if addresses.is_empty() { absent(ttl) } else { Answered { answer: Answer::Found(addresses), ttl } }
+    if addresses.is_empty() {
+        absent(ttl)
+    } else {
+        Answered {
+            answer: Answer::Found(addresses),
+            ttl,
+        }
+    }
 }
 
 fn absent(ttl: Duration) -> Answered {
-    Answered { answer: Answer::NoSuchName, ttl }
+    Answered {
+        answer: Answer::NoSuchName,
+        ttl,
+    }
 }

@@ -10,17 +10,26 @@ use crate::guard::refusal;
 /// No answer, or no readable one.
 pub(super) fn failed(error: &reqwest::Error) -> FetchFailure {
     refusal(error).map_or_else(
-        || unavailable(Sort::Unavailable, &format!("cannot be fetched: its server {}", describe(error))),
+        || {
+            unavailable(
+                Sort::Unavailable,
+                &format!("cannot be fetched: its server {}", describe(error)),
+            )
+        },
         forbidden,
     )
 }
 
-/// An answer that is neither the output nor a redirect. What is wrong with a request stays wrong, unless it only came at the
-/// wrong time.
+/// An answer that is neither the output nor a redirect. What is wrong with a request stays wrong,
+/// unless it only came at the wrong time.
 pub(super) fn refused(status: StatusCode) -> FetchFailure {
     let number = status.as_u16();
-    let too_soon =
-        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    let too_soon = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ]
+    .contains(&status);
     if status.is_client_error() && !too_soon {
         let text = format!("the link to the output is dead: its server answered {number}");
         return FetchFailure::new(Sort::Gone, Error::unavailable("output_gone", text));
@@ -28,7 +37,10 @@ pub(super) fn refused(status: StatusCode) -> FetchFailure {
     if [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT].contains(&status) {
         return empty();
     }
-    unavailable(Sort::Unavailable, &format!("cannot be fetched: its server answered {number}"))
+    unavailable(
+        Sort::Unavailable,
+        &format!("cannot be fetched: its server answered {number}"),
+    )
 }
 
 pub(super) fn forbidden(error: Error) -> FetchFailure {
@@ -44,24 +56,39 @@ pub(super) fn broken_off() -> FetchFailure {
 }
 
 pub(super) fn empty() -> FetchFailure {
-    FetchFailure::new(Sort::Empty, Error::unavailable("output_empty", "the output has no bytes"))
+    FetchFailure::new(
+        Sort::Empty,
+        Error::unavailable("output_empty", "the output has no bytes"),
+    )
 }
 
 pub(super) fn too_large(bytes_max: u64) -> FetchFailure {
     let text = format!("the output is over {bytes_max} bytes");
-    FetchFailure::new(Sort::TooLarge, Error::new(Kind::TooLarge, "output_too_large", text))
+    FetchFailure::new(
+        Sort::TooLarge,
+        Error::new(Kind::TooLarge, "output_too_large", text),
+    )
 }
 
 pub(super) fn not_as_promised() -> FetchFailure {
     let text = "the output is text in place of the file that was promised";
-    FetchFailure::new(Sort::NotAsPromised, Error::unavailable("output_not_media", text))
+    FetchFailure::new(
+        Sort::NotAsPromised,
+        Error::unavailable("output_not_media", text),
+    )
 }
 
 pub(super) fn spool_failed(error: std::io::Error) -> FetchFailure {
     let text = "an output could not be put aside; free some space in the temporary directory";
-    FetchFailure::new(Sort::Local, Error::internal("spool_failed", text).source(error))
+    FetchFailure::new(
+        Sort::Local,
+        Error::internal("spool_failed", text).source(error),
+    )
 }
 
 fn unavailable(sort: Sort, what: &str) -> FetchFailure {
-    FetchFailure::new(sort, Error::unavailable("output_unavailable", format!("the output {what}")))
+    FetchFailure::new(
+        sort,
+        Error::unavailable("output_unavailable", format!("the output {what}")),
+    )
 }

@@ -1,4 +1,5 @@
-//! Outputs that come inside the provider's answer: a `data:` URI, base64, or a text that is the output itself.
+//! Outputs that come inside the provider's answer: a `data:` URI, base64, or a text that is the
+//! output itself.
 
 use std::borrow::Cow;
 
@@ -16,13 +17,24 @@ pub(super) struct Inline<'a> {
 }
 
 /// `None` for what is an address.
-pub(super) fn read(source: &str, makes: Option<MediaKind>, bytes_max: u64) -> Result<Option<Inline<'_>>, FetchFailure> {
+pub(super) fn read(
+    source: &str,
+    makes: Option<MediaKind>,
+    bytes_max: u64,
+) -> Result<Option<Inline<'_>>, FetchFailure> {
     let promise = Promise::of(source, makes);
     let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     if DataUri::is_one(source) {
-        let DataUri { declared, bytes } = DataUri::read(source, most).map_err(|why| unreadable(why, bytes_max))?;
-        let promise = declared.as_deref().map_or(promise, Promise::of_content_type);
-        return Ok(Some(Inline { bytes: bytes.into(), provider_type: declared, promise }));
+        let DataUri { declared, bytes } =
+            DataUri::read(source, most).map_err(|why| unreadable(why, bytes_max))?;
+        let promise = declared
+            .as_deref()
+            .map_or(promise, Promise::of_content_type);
+        return Ok(Some(Inline {
+            bytes: bytes.into(),
+            provider_type: declared,
+            promise,
+        }));
     }
     if is_address(source) {
         return Ok(None);
@@ -33,7 +45,11 @@ pub(super) fn read(source: &str, makes: Option<MediaKind>, bytes_max: u64) -> Re
         _ if source.len() > most => return Err(too_large(bytes_max)),
         _ => source.as_bytes().into(),
     };
-    Ok(Some(Inline { bytes, provider_type: None, promise }))
+    Ok(Some(Inline {
+        bytes,
+        provider_type: None,
+        promise,
+    }))
 }
 
 /// A scheme and a host in one word. A sentence may have a colon too.
@@ -45,12 +61,17 @@ fn is_address(source: &str) -> bool {
 /// A word may happen to be base64 as well: only what is surely a file is taken for one.
 fn is_file(bytes: &[u8]) -> bool {
     let family = sniff(&bytes[..bytes.len().min(HEAD_BYTES)]).family;
-    !matches!(family, Family::Unknown | Family::Text | Family::Json | Family::Markup)
+    !matches!(
+        family,
+        Family::Unknown | Family::Text | Family::Json | Family::Markup
+    )
 }
 
 fn unreadable(why: Unreadable, bytes_max: u64) -> FetchFailure {
     match why {
         Unreadable::TooLarge => too_large(bytes_max),
-        Unreadable::NoComma | Unreadable::BrokenBase64 => unusable("is a data: URI that cannot be read"),
+        Unreadable::NoComma | Unreadable::BrokenBase64 => {
+            unusable("is a data: URI that cannot be read")
+        }
     }
 }

@@ -41,17 +41,27 @@ impl OutputFetcher for HttpOutputFetcher {
 }
 
 async fn receive(mut response: Response, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
-    let OutputFetch { url, promised, bytes_max, .. } = output;
+    let OutputFetch {
+        url,
+        promised,
+        bytes_max,
+        ..
+    } = output;
     let announced = response.content_length();
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(too_large(bytes_max));
     }
-    let provider_type = response.headers().get(CONTENT_TYPE).and_then(|told| told.to_str().ok()).map(str::to_owned);
+    let provider_type = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|told| told.to_str().ok())
+        .map(str::to_owned);
     let mut pass = Pass::new(bytes_max, Promise::of(url, promised));
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         pass.take(&chunk).await?;
     }
-    // The client already fails on a short body; this is the second lock on a door that money goes through.
+    // The client already fails on a short body; this is the second lock on a door that money goes
+    // through.
     if announced.is_some_and(|length| length != pass.bytes()) {
         return Err(broken_off());
     }

@@ -49,7 +49,11 @@ impl Pass {
     }
 
     /// `source` is where it came from, as the provider named it.
-    pub(super) async fn finish(self, source: &str, provider_type: Option<String>) -> Result<Fetched, FetchFailure> {
+    pub(super) async fn finish(
+        self,
+        source: &str,
+        provider_type: Option<String>,
+    ) -> Result<Fetched, FetchFailure> {
         if self.bytes == 0 {
             return Err(empty());
         }
@@ -70,7 +74,8 @@ impl Pass {
     /// A large web page is refused at its beginning, not after the disk has seen all of it.
     fn sniff_early(&mut self, chunk: &[u8]) -> Result<(), FetchFailure> {
         let missing = HEAD_BYTES - self.head.len();
-        self.head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
+        self.head
+            .extend_from_slice(&chunk[..chunk.len().min(missing)]);
         if self.media_type.is_none() && self.head.len() == HEAD_BYTES {
             self.media_type = Some(promised(self.promise, &self.head)?);
         }
@@ -80,12 +85,20 @@ impl Pass {
 
 fn promised(promise: Promise, head: &[u8]) -> Result<MediaType, FetchFailure> {
     let found = sniff(head);
-    if promise.is_broken_by(found.family) { Err(not_as_promised()) } else { Ok(found) }
+    if promise.is_broken_by(found.family) {
+        Err(not_as_promised())
+    } else {
+        Ok(found)
+    }
 }
 
 /// What can stand in a header, bounded.
 fn noted(told: &str) -> Option<String> {
-    let told: String = told.chars().filter(|sign| matches!(sign, ' '..='~')).take(PROVIDER_TYPE_BYTES_MAX).collect();
+    let told: String = told
+        .chars()
+        .filter(|sign| matches!(sign, ' '..='~'))
+        .take(PROVIDER_TYPE_BYTES_MAX)
+        .collect();
     let told = told.trim();
     (!told.is_empty()).then(|| told.to_owned())
 }

@@ -16,7 +16,10 @@ const WRITE_BYTES: usize = 256 * 1024;
 
 pub(super) enum Spool {
     Memory(Vec<u8>),
-    File { file: BufWriter<File>, path: TempPath },
+    File {
+        file: BufWriter<File>,
+        path: TempPath,
+    },
 }
 
 impl Default for Spool {
@@ -28,7 +31,9 @@ impl Default for Spool {
 impl Spool {
     pub(super) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         match self {
-            Self::Memory(bytes) if bytes.len() + chunk.len() <= MEMORY_BYTES_MAX => bytes.extend_from_slice(chunk),
+            Self::Memory(bytes) if bytes.len() + chunk.len() <= MEMORY_BYTES_MAX => {
+                bytes.extend_from_slice(chunk)
+            }
             Self::Memory(bytes) => {
                 let (mut file, path) = create().await?;
                 file.write_all(&mem::take(bytes)).await?;
@@ -44,7 +49,8 @@ impl Spool {
         match self {
             Self::Memory(bytes) => Ok(ObjectBody::Memory(Bytes::from(bytes))),
             Self::File { mut file, path } => {
-                // A file's last write may still be on its way, and its error unseen, until it is flushed.
+                // A file's last write may still be on its way, and its error unseen, until it is
+                // flushed.
                 file.flush().await?;
                 Ok(ObjectBody::File(Box::new(path)))
             }
@@ -53,7 +59,12 @@ impl Spool {
 }
 
 async fn create() -> io::Result<(BufWriter<File>, TempPath)> {
-    let file = tokio::task::spawn_blocking(NamedTempFile::new).await.map_err(io::Error::other)??;
+    let file = tokio::task::spawn_blocking(NamedTempFile::new)
+        .await
+        .map_err(io::Error::other)??;
     let (file, path) = file.into_parts();
-    Ok((BufWriter::with_capacity(WRITE_BYTES, File::from_std(file)), path))
+    Ok((
+        BufWriter::with_capacity(WRITE_BYTES, File::from_std(file)),
+        path,
+    ))
 }

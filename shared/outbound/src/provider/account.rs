@@ -1,4 +1,5 @@
-//! Whether the provider takes our account at all: asked at the start, by `doctor`, and after a refusal that may be about one model alone.
+//! Whether the provider takes our account at all: asked at the start, by `doctor`, and after a
+//! refusal that may be about one model alone.
 
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::AccountCheck;
@@ -15,18 +16,30 @@ pub(super) async fn check(exchange: &Exchange) -> AccountCheck {
     };
     let response = match begun.request.send().await {
         Ok(response) => response,
-        Err(error) => return AccountCheck::Unreachable { why: describe(&error) },
+        Err(error) => {
+            return AccountCheck::Unreachable {
+                why: describe(&error),
+            };
+        }
     };
     match exchange.answer(response, &begun.key).await {
         Answer::Data(data) => {
             let usd = Fields::of(&data).and_then(|fields| fields.number(&["balance"]));
-            AccountCheck::Good { balance: usd.and_then(MicroUsd::from_usd) }
+            AccountCheck::Good {
+                balance: usd.and_then(MicroUsd::from_usd),
+            }
         }
-        Answer::Status(refusal) if matches!(refusal.status, 401..=403) => {
-            AccountCheck::Refused { status: refusal.status }
-        }
-        Answer::Status(refusal) => AccountCheck::Odd { why: format!("answers {}", refusal.status) },
-        Answer::Odd { code } => AccountCheck::Odd { why: format!("answers with the code {code}") },
-        Answer::Unreadable => AccountCheck::Odd { why: "answers something that cannot be read".to_owned() },
+        Answer::Status(refusal) if matches!(refusal.status, 401..=403) => AccountCheck::Refused {
+            status: refusal.status,
+        },
+        Answer::Status(refusal) => AccountCheck::Odd {
+            why: format!("answers {}", refusal.status),
+        },
+        Answer::Odd { code } => AccountCheck::Odd {
+            why: format!("answers with the code {code}"),
+        },
+        Answer::Unreadable => AccountCheck::Odd {
+            why: "answers something that cannot be read".to_owned(),
+        },
     }
 }

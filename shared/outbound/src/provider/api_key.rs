@@ -10,7 +10,8 @@ pub trait ApiKey: Send + Sync {
     /// The key as it is now. Kind `Unavailable` when it cannot be had.
     async fn current(&self) -> Result<Secret>;
 
-    /// The provider refused the key: it may have been rotated, so the next `current` should look again.
+    /// The provider refused the key: it may have been rotated, so the next `current` should look
+    /// again.
     async fn refused(&self) {}
 }
 

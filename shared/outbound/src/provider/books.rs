@@ -30,7 +30,10 @@ impl ProviderBooks for WaveSpeedClient {
         // Both ends as text, in milliseconds.
         let filter = json!({ "start_time": window.from.0.to_string(), "end_time": window.until.0.to_string() });
         let bills = bills(&self.exchange, &filter).await?;
-        Ok(bills.into_iter().filter(|bill| window.holds(bill.created_at)).collect())
+        Ok(bills
+            .into_iter()
+            .filter(|bill| window.holds(bill.created_at))
+            .collect())
     }
 
     async fn bills_of(&self, runs: &[RunId]) -> Result<Vec<Bill>> {
@@ -42,10 +45,21 @@ impl ProviderBooks for WaveSpeedClient {
         let mut runs = Vec::new();
         let mut known = BTreeSet::new();
         for item in items(&self.exchange, "/api/v3/predictions", &filter).await? {
-            let Ok(ProviderRun { id: run, created_at, .. }) = ProviderRun::from_json(&item) else { continue };
+            let Ok(ProviderRun {
+                id: run,
+                created_at,
+                ..
+            }) = ProviderRun::from_json(&item)
+            else {
+                continue;
+            };
             if created_at.is_none_or(|made| window.holds(made)) && known.insert(run.clone()) {
-                let model = Fields::of(&item).and_then(|fields| fields.text(&["model", "model_id", "model_uuid"]));
-                runs.push(ListedRun { run, model: model.unwrap_or_default() });
+                let model = Fields::of(&item)
+                    .and_then(|fields| fields.text(&["model", "model_id", "model_uuid"]));
+                runs.push(ListedRun {
+                    run,
+                    model: model.unwrap_or_default(),
+                });
             }
         }
         Ok(runs)
@@ -58,7 +72,11 @@ async fn bills(exchange: &Exchange, filter: &Value) -> Result<Vec<Bill>> {
     let mut known = BTreeSet::new();
     let bills = items(exchange, "/api/v3/billings/search", &filter).await?;
     // What is new between two pages moves the older ones on to the next.
-    Ok(bills.iter().filter_map(bill).filter(|bill| known.insert(bill.id.clone())).collect())
+    Ok(bills
+        .iter()
+        .filter_map(bill)
+        .filter(|bill| known.insert(bill.id.clone()))
+        .collect())
 }
 
 /// `None` for a line that is about no run.
@@ -66,7 +84,8 @@ fn bill(item: &Value) -> Option<Bill> {
     let fields = Fields::of(item)?;
     let prediction = fields.first(&["prediction"]).and_then(Fields::of);
     let run = prediction.and_then(|prediction| prediction.run_id(&["uuid", "id"]));
-    let model = prediction.and_then(|prediction| prediction.text(&["model_uuid", "model_id", "model"]));
+    let model =
+        prediction.and_then(|prediction| prediction.text(&["model_uuid", "model_id", "model"]));
     Some(Bill {
         id: fields.text(&["uuid", "id"]).unwrap_or_default(),
         run: run.or_else(|| fields.run_id(&["prediction_uuid", "prediction_id"]))?,
@@ -90,7 +109,9 @@ async fn items(exchange: &Exchange, path: &str, filter: &Value) -> Result<Vec<Va
             return Ok(all);
         }
     }
-    let text =
-        format!("the window holds more than {} of the provider's lines; ask for a shorter one", PAGES_MAX * PAGE_SIZE);
+    let text = format!(
+        "the window holds more than {} of the provider's lines; ask for a shorter one",
+        PAGES_MAX * PAGE_SIZE
+    );
     Err(Error::invalid("window_too_full", text))
 }

@@ -1,4 +1,5 @@
-//! A value asked for seldom and used often: kept for a while, refreshed by one caller at a time, outdated rather than missing.
+//! A value asked for seldom and used often: kept for a while, refreshed by one caller at a time,
+//! outdated rather than missing.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -8,7 +9,8 @@ use tokio::sync::Mutex;
 
 use super::unavailable;
 
-/// After a failed refresh nobody asks again for this long: callers in a queue must not each wait for their own time-out.
+/// After a failed refresh nobody asks again for this long: callers in a queue must not each wait
+/// for their own time-out.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Cached<T> {
@@ -25,7 +27,14 @@ struct Slot<T> {
 
 impl<T: Clone> Cached<T> {
     pub(super) fn new(ttl: Duration) -> Self {
-        Self { ttl, slot: RwLock::new(Slot { value: None, settled_until: None }), refreshing: Mutex::new(()) }
+        Self {
+            ttl,
+            slot: RwLock::new(Slot {
+                value: None,
+                settled_until: None,
+            }),
+            refreshing: Mutex::new(()),
+        }
     }
 
     /// The value, loaded when there is none or it is too old. Fails only when there is none at all.
@@ -54,7 +63,9 @@ impl<T: Clone> Cached<T> {
             Err(error) => {
                 let kept = self.kept();
                 self.settle(kept.clone(), PAUSE);
-                let Some(outdated) = kept else { return Err(error) };
+                let Some(outdated) = kept else {
+                    return Err(error);
+                };
                 tracing::warn!(%error, "could not refresh from the provider; going on with what is known");
                 Ok(outdated)
             }
@@ -64,16 +75,28 @@ impl<T: Clone> Cached<T> {
     fn settled(&self) -> Option<Result<T>> {
         let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
         slot.settled_until.filter(|until| Instant::now() < *until)?;
-        let failed = || unavailable("provider_unavailable", "failed to answer just now; try again in a moment");
+        let failed = || {
+            unavailable(
+                "provider_unavailable",
+                "failed to answer just now; try again in a moment",
+            )
+        };
         Some(slot.value.clone().ok_or_else(failed))
     }
 
     fn kept(&self) -> Option<T> {
-        self.slot.read().unwrap_or_else(PoisonError::into_inner).value.clone()
+        self.slot
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .value
+            .clone()
     }
 
     fn settle(&self, value: Option<T>, how_long: Duration) {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
-        *slot = Slot { value, settled_until: Some(Instant::now() + how_long) };
+        *slot = Slot {
+            value,
+            settled_until: Some(Instant::now() + how_long),
+        };
     }
 }

@@ -1,4 +1,5 @@
-//! The provider's envelope, `{"code":200,"message":"success","data":…}`, and what an HTTP answer says together with it.
+//! The provider's envelope, `{"code":200,"message":"success","data":…}`, and what an HTTP answer
+//! says together with it.
 
 use fluxgate_core::provider::lenient::{Fields, message, number, text};
 use reqwest::StatusCode;
@@ -20,30 +21,48 @@ impl Envelope {
     fn read(body: &[u8]) -> Option<Self> {
         let mut whole: Value = serde_json::from_slice(body).ok()?;
         if is_bare_prediction(&whole) {
-            return Some(Self { data: whole, ..Self::default() });
+            return Some(Self {
+                data: whole,
+                ..Self::default()
+            });
         }
         let fields = Fields::of(&whole)?;
         let code = fields.first(&["code"]).map(integer);
-        let message = fields.first(&["message", "msg"]).map(message).unwrap_or_default();
+        let message = fields
+            .first(&["message", "msg"])
+            .map(message)
+            .unwrap_or_default();
         let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
         // A code that is no number says nothing that anybody could go by.
-        Some(Self { code: code.map_or(Some(None), |code| code.map(Some))?, message, data })
+        Some(Self {
+            code: code.map_or(Some(None), |code| code.map(Some))?,
+            message,
+            data,
+        })
     }
 }
 
 /// The provider's webhooks come so; its answers so far do not.
 fn is_bare_prediction(value: &Value) -> bool {
-    let Some(fields) = Fields::of(value) else { return false };
+    let Some(fields) = Fields::of(value) else {
+        return false;
+    };
     let has = |names: &[&str]| fields.first(names).is_some();
     let id = fields.first(&["id"]).and_then(text);
-    id.is_some() && has(&["status"]) && has(&["outputs", "urls", "model"]) && !has(&["data", "message", "msg"])
+    id.is_some()
+        && has(&["status"])
+        && has(&["outputs", "urls", "model"])
+        && !has(&["data", "message", "msg"])
 }
 
 fn integer(value: &Value) -> Option<i64> {
-    number(value).filter(|number| number.fract() == 0.0).map(|number| number as i64)
+    number(value)
+        .filter(|number| number.fract() == 0.0)
+        .map(|number| number as i64)
 }
 
-/// An answer as first-party clients understand it: a `code` other than 200 inside a 200 is a failure too.
+/// An answer as first-party clients understand it: a `code` other than 200 inside a 200 is a
+/// failure too.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     Data(Value),
@@ -75,8 +94,15 @@ impl Answer {
         }
         match envelope {
             None => Self::Unreadable,
-            Some(Envelope { code: None | Some(200), data, .. }) if !data.is_null() => Self::Data(data),
-            Some(Envelope { code: None | Some(200), .. }) => Self::Unreadable,
+            Some(Envelope {
+                code: None | Some(200),
+                data,
+                ..
+            }) if !data.is_null() => Self::Data(data),
+            Some(Envelope {
+                code: None | Some(200),
+                ..
+            }) => Self::Unreadable,
             Some(envelope) => Self::of_code(&envelope),
         }
     }
@@ -95,20 +121,33 @@ impl Answer {
     fn of_code(envelope: &Envelope) -> Self {
         match envelope.code.map(u16::try_from) {
             Some(Ok(status @ 400..=499)) => Self::Status(Refusal::new(status, envelope)),
-            _ => Self::Odd { code: envelope.code.unwrap_or_default() },
+            _ => Self::Odd {
+                code: envelope.code.unwrap_or_default(),
+            },
         }
     }
 }
 
 impl Refusal {
     fn new(status: u16, envelope: &Envelope) -> Self {
-        let code = envelope.code.and_then(|code| u32::try_from(code).ok()).filter(|code| (1000..6000).contains(code));
-        Self { status, code, message: one_line(&envelope.message) }
+        let code = envelope
+            .code
+            .and_then(|code| u32::try_from(code).ok())
+            .filter(|code| (1000..6000).contains(code));
+        Self {
+            status,
+            code,
+            message: one_line(&envelope.message),
+        }
     }
 }
 
 fn one_line(text: &str) -> String {
-    let line = text.split(char::is_control).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    let line = text
+        .split(char::is_control)
+        .flat_map(str::split_whitespace)
+        .collect::<Vec<_>>()
+        .join(" ");
     line.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
@@ -121,26 +160,42 @@ mod tests {
     }
 
     fn refusal(status: u16, code: Option<u32>, message: &str) -> Answer {
-        Answer::Status(Refusal { status, code, message: message.to_owned() })
+        Answer::Status(Refusal {
+            status,
+            code,
+            message: message.to_owned(),
+        })
     }
 
     #[test]
     fn a_4xx_code_under_200_counts_as_that_status() {
-        assert_eq!(read(200, r#"{"code":429,"message":"slow down"}"#), refusal(429, None, "slow down"));
+        assert_eq!(
+            read(200, r#"{"code":429,"message":"slow down"}"#),
+            refusal(429, None, "slow down")
+        );
     }
 
     #[test]
     fn a_code_that_is_neither_200_nor_4xx_under_200_is_odd() {
         for code in [0, -1, 201, 302, 500, 1401, 70_000] {
-            assert_eq!(read(200, &format!(r#"{{"code":{code},"data":{{}}}}"#)), Answer::Odd { code });
+            assert_eq!(
+                read(200, &format!(r#"{{"code":{code},"data":{{}}}}"#)),
+                Answer::Odd { code }
+            );
         }
     }
 
     #[test]
     fn a_200_without_data_is_unreadable() {
-        for body in
-            ["", "<html>", "{}", r#"{"code":200,"data":null}"#, r#"{"code":"ok","data":{}}"#, "[]", r#"[200,"",{}]"#]
-        {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            r#"{"code":200,"data":null}"#,
+            r#"{"code":"ok","data":{}}"#,
+            "[]",
+            r#"[200,"",{}]"#,
+        ] {
             assert_eq!(read(200, body), Answer::Unreadable, "{body:?}");
         }
     }
@@ -149,23 +204,45 @@ mod tests {
     fn an_envelope_is_read_whatever_the_types_of_its_fields() {
         let id = || Answer::Data(serde_json::json!({"id": "a"}));
 
-        for code in [r#""code":200,"#, r#""code":"200","#, r#""code":200.0,"#, r#""code":null,"#, ""] {
-            assert_eq!(read(200, &format!(r#"{{{code}"message":{{"text":1}},"data":{{"id":"a"}}}}"#)), id(), "{code}");
+        for code in [
+            r#""code":200,"#,
+            r#""code":"200","#,
+            r#""code":200.0,"#,
+            r#""code":null,"#,
+            "",
+        ] {
+            assert_eq!(
+                read(
+                    200,
+                    &format!(r#"{{{code}"message":{{"text":1}},"data":{{"id":"a"}}}}"#)
+                ),
+                id(),
+                "{code}"
+            );
         }
         assert_eq!(
             read(400, r#"{"code":"1400","message":{"message":"no prompt"}}"#),
             refusal(400, Some(1400), "no prompt")
         );
-        assert_eq!(read(200, r#"{"code":"429","message":null}"#), refusal(429, None, ""));
+        assert_eq!(
+            read(200, r#"{"code":"429","message":null}"#),
+            refusal(429, None, "")
+        );
     }
 
     #[test]
     fn a_prediction_without_its_envelope_is_read_and_a_refusal_with_an_id_is_not_taken_for_one() {
         let bare = r#"{"id":"a","status":"created","outputs":[]}"#;
 
-        assert_eq!(read(200, bare), Answer::Data(serde_json::from_str(bare).unwrap()));
         assert_eq!(
-            read(200, r#"{"id":"request","status":"error","code":500,"message":"x"}"#),
+            read(200, bare),
+            Answer::Data(serde_json::from_str(bare).unwrap())
+        );
+        assert_eq!(
+            read(
+                200,
+                r#"{"id":"request","status":"error","code":500,"message":"x"}"#
+            ),
             Answer::Odd { code: 500 }
         );
     }
@@ -174,8 +251,17 @@ mod tests {
     fn a_provider_s_text_is_one_bounded_line() {
         let long = "x".repeat(999);
 
-        assert_eq!(read(400, r#"{"code":1400,"message":" a\n\tb\u0000c "}"#), refusal(400, Some(1400), "a b c"));
-        assert_eq!(read(400, &format!(r#"{{"message":"{long}"}}"#)), refusal(400, None, &long[..300]));
-        assert_eq!(read(502, "<html>bad gateway</html>"), refusal(502, None, ""));
+        assert_eq!(
+            read(400, r#"{"code":1400,"message":" a\n\tb\u0000c "}"#),
+            refusal(400, Some(1400), "a b c")
+        );
+        assert_eq!(
+            read(400, &format!(r#"{{"message":"{long}"}}"#)),
+            refusal(400, None, &long[..300])
+        );
+        assert_eq!(
+            read(502, "<html>bad gateway</html>"),
+            refusal(502, None, "")
+        );
     }
 }

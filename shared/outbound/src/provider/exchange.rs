@@ -1,4 +1,5 @@
-//! The client towards the provider, and the exchanges that may be repeated: everything but a submit.
+//! The client towards the provider, and the exchanges that may be repeated: everything but a
+//! submit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +23,12 @@ use crate::roots::Roots;
 
 /// A run that returns its pictures as base64 is the largest answer there is.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Below the submit's own time-out, so that a provider who cannot be reached is not mistaken for one who is slow.
+/// Below the submit's own time-out, so that a provider who cannot be reached is not mistaken for
+/// one who is slow.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than any server's or load balancer's patience: a request on a connection that the other side is just closing
-/// cannot be told from one that was taken, and so makes an ambiguous submit out of nothing.
+/// Shorter than any server's or load balancer's patience: a request on a connection that the other
+/// side is just closing cannot be told from one that was taken, and so makes an ambiguous submit
+/// out of nothing.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const POOL_IDLE_MAX: usize = 256;
 
@@ -39,11 +42,22 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(settings: ProviderSettings) -> Result<Self> {
-        let ProviderSettings { base_url, api_key, timeout_ms, roots, .. } = settings;
+        let ProviderSettings {
+            base_url,
+            api_key,
+            timeout_ms,
+            roots,
+            ..
+        } = settings;
         let client = client(roots)?;
         let mut base = String::from(base_url);
         base.truncate(base.trim_end_matches('/').len());
-        Ok(Self { client, api_key, base, timeout: Duration::from_millis(timeout_ms) })
+        Ok(Self {
+            client,
+            api_key,
+            base,
+            timeout: Duration::from_millis(timeout_ms),
+        })
     }
 
     /// A POST to this path, without body or time-out. Nothing is sent when the key cannot be had.
@@ -53,8 +67,13 @@ impl Exchange {
 
     async fn begin(&self, method: Method, path_and_query: &str) -> Result<Begun> {
         let key = self.api_key.current().await?;
-        let request = self.client.request(method, format!("{}{path_and_query}", self.base));
-        Ok(Begun { request: request.header(AUTHORIZATION, authorization(&key)?), key })
+        let request = self
+            .client
+            .request(method, format!("{}{path_and_query}", self.base));
+        Ok(Begun {
+            request: request.header(AUTHORIZATION, authorization(&key)?),
+            key,
+        })
     }
 
     /// A GET of this path.
@@ -74,19 +93,26 @@ impl Exchange {
     }
 
     /// The answer's `data`, and its `Date`.
-    pub(super) async fn post_dated(&self, path: &str, question: &Value) -> Result<(Value, Option<Timestamp>)> {
-        let exchanged = self.exchanged(self.begin_json(path, question).await?).await?;
+    pub(super) async fn post_dated(
+        &self,
+        path: &str,
+        question: &Value,
+    ) -> Result<(Value, Option<Timestamp>)> {
+        let exchanged = self
+            .exchanged(self.begin_json(path, question).await?)
+            .await?;
         let told_at = exchanged.told_at;
         Ok((exchanged.data()?, told_at))
     }
 
     /// As [`Self::post`], of what names a tenant's model or file.
     pub(super) async fn post_named(&self, path: &str, question: &Value) -> Result<Value> {
-        self.data_named(path, self.begin_json(path, question).await?).await
+        self.data_named(path, self.begin_json(path, question).await?)
+            .await
     }
 
-    /// The answer's `data`, of a request that names a tenant's model or file: a 403 may be about that alone, so the balance
-    /// decides. Then it is an error of kind `Forbidden`.
+    /// The answer's `data`, of a request that names a tenant's model or file: a 403 may be about
+    /// that alone, so the balance decides. Then it is an error of kind `Forbidden`.
     pub(super) async fn data_named(&self, what: &str, begun: Begun) -> Result<Value> {
         let exchanged = self.exchanged(begun).await?;
         if let Answer::Status(refusal @ Refusal { status: 403, .. }) = &exchanged.answer
@@ -101,15 +127,22 @@ impl Exchange {
 
     async fn begin_json(&self, path: &str, question: &Value) -> Result<Begun> {
         let begun = self.begin_post(path).await?;
-        let json =
-            |request: RequestBuilder| request.header(CONTENT_TYPE, "application/json").body(question.to_string());
+        let json = |request: RequestBuilder| {
+            request
+                .header(CONTENT_TYPE, "application/json")
+                .body(question.to_string())
+        };
         Ok(begun.with(|request| json(request).timeout(self.timeout)))
     }
 
     async fn exchanged(&self, begun: Begun) -> Result<Exchanged> {
         let response = begun.request.send().await.map_err(|error| failed(&error))?;
         let (retry_after, told_at) = (retry_after_ms(response.headers()), date(response.headers()));
-        Ok(Exchanged { answer: self.answer(response, &begun.key).await, retry_after, told_at })
+        Ok(Exchanged {
+            answer: self.answer(response, &begun.key).await,
+            retry_after,
+            told_at,
+        })
     }
 
     pub(super) async fn answer(&self, response: Response, key: &Secret) -> Answer {
@@ -148,19 +181,27 @@ pub(super) struct Begun {
 
 impl Begun {
     pub(super) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
-        Self { request: build(self.request), key: self.key }
+        Self {
+            request: build(self.request),
+            key: self.key,
+        }
     }
 }
 
 /// The `Date` of an answer, RFC 9110 section 6.6.1.
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let date = headers.get(DATE)?.to_str().ok()?;
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date.trim()).ok()?;
+    let date = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(date.trim())
+        .ok()?;
     Some(Timestamp(date.as_millisecond()))
 }
 
 pub(super) fn unreadable() -> Error {
-    unavailable("provider_unreadable", "answered something that cannot be read")
+    unavailable(
+        "provider_unreadable",
+        "answered something that cannot be read",
+    )
 }
 
 fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
@@ -172,8 +213,12 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
             Error::unavailable("service_unavailable", text)
         }
         404 => Error::not_found("the provider knows nothing of that name"),
-        429 => Error::new(Kind::Busy, "provider_busy", "the provider has too much to do; try again later")
-            .retry(retry_after.map_or(Retry::Later, Retry::AfterMs)),
+        429 => Error::new(
+            Kind::Busy,
+            "provider_busy",
+            "the provider has too much to do; try again later",
+        )
+        .retry(retry_after.map_or(Retry::Later, Retry::AfterMs)),
         413 => {
             let text = format!(
                 "the model's provider takes no more than its own bound allows, and refused this: {}",
@@ -189,7 +234,10 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
 /// The provider's words for a refusal, or ours when it gave none.
 pub(super) fn told(refusal: &Refusal) -> String {
     if refusal.message.is_empty() {
-        return format!("the provider refused the request with status {}", refusal.status);
+        return format!(
+            "the provider refused the request with status {}",
+            refusal.status
+        );
     }
     refusal.message.clone()
 }
@@ -198,14 +246,17 @@ fn failed(error: &reqwest::Error) -> Error {
     unavailable("provider_unavailable", &describe(error))
 }
 
-/// The retry policy is part of the contract of `submit`, which must send its POST at most once. Verified in the sources of
-/// reqwest 0.13.5, hyper-util 0.1.21 and hyper 1.12.0:
-/// - reqwest by default repeats a request on HTTP/2's GOAWAY and REFUSED_STREAM. There is no HTTP/2 here, and `never` with 0
-///   repeats refuses anyway (0 also spares the copy of each request that a policy keeps for its repeats).
-/// - hyper-util's pool (`retry_canceled_requests`, which reqwest leaves on) sends again only a request that hyper hands
-///   back, and over HTTP/1.1 hyper hands back only what its connection had not yet taken off the queue: not one byte of it
-///   was written. What was taken and then broke comes back as an error without the request.
-/// - redirects, which would repeat a POST on 307 and 308, are off; so are proxies, which may repeat what they like.
+/// The retry policy is part of the contract of `submit`, which must send its POST at most once.
+/// Verified in the sources of reqwest 0.13.5, hyper-util 0.1.21 and hyper 1.12.0:
+/// - reqwest by default repeats a request on HTTP/2's GOAWAY and REFUSED_STREAM. There is no HTTP/2
+///   here, and `never` with 0 repeats refuses anyway (0 also spares the copy of each request that a
+///   policy keeps for its repeats).
+/// - hyper-util's pool (`retry_canceled_requests`, which reqwest leaves on) sends again only a
+///   request that hyper hands back, and over HTTP/1.1 hyper hands back only what its connection had
+///   not yet taken off the queue: not one byte of it was written. What was taken and then broke
+///   comes back as an error without the request.
+/// - redirects, which would repeat a POST on 307 and 308, are off; so are proxies, which may repeat
+///   what they like.
 fn client(roots: Roots) -> Result<Client> {
     let builder = Client::builder()
         .http1_only()
@@ -224,7 +275,8 @@ fn client(roots: Roots) -> Result<Client> {
     })
 }
 
-/// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot stand in a header.
+/// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot stand in a
+/// header.
 pub fn check_api_key(api_key: &Secret) -> Result<()> {
     authorization(api_key).map(drop)
 }
@@ -232,7 +284,8 @@ pub fn check_api_key(api_key: &Secret) -> Result<()> {
 fn authorization(api_key: &Secret) -> Result<HeaderValue> {
     let bearer = format!("Bearer {}", api_key.expose());
     let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
-        let text = "the provider key holds characters that no header takes; look for a line break in it";
+        let text =
+            "the provider key holds characters that no header takes; look for a line break in it";
         Error::unavailable("invalid_provider_key", text)
     })?;
     bearer.set_sensitive(true);

@@ -14,8 +14,8 @@ const PAGE_SIZE: usize = 100;
 /// Two thousand runs of one model within the few minutes of a submit.
 const PAGES_MAX: usize = 20;
 
-/// The filters are asked of the provider and applied again here: a run of another model or another day must not be taken for
-/// the one that is looked for.
+/// The filters are asked of the provider and applied again here: a run of another model or another
+/// day must not be taken for the one that is looked for.
 pub(super) async fn runs_between(
     exchange: &Exchange,
     model: &ModelId,
@@ -26,12 +26,17 @@ pub(super) async fn runs_between(
     for page in 1..=PAGES_MAX {
         let (items, told_at) = items(exchange, model, (since, until), page).await?;
         let (asked, is_last) = (items.len(), items.len() < PAGE_SIZE);
-        let read: Vec<ProviderRun> = items.iter().filter_map(|item| ProviderRun::from_json(item).ok()).collect();
+        let read: Vec<ProviderRun> = items
+            .iter()
+            .filter_map(|item| ProviderRun::from_json(item).ok())
+            .collect();
         all_read &= read.len() == asked;
         let reached = read.iter().any(|run| is_older(run, since));
         list.told_at = told_at;
         list.runs.extend(
-            read.into_iter().filter(|run| !is_older(run, since) && !is_younger(run, until) && is_of(run, model)),
+            read.into_iter().filter(|run| {
+                !is_older(run, since) && !is_younger(run, until) && is_of(run, model)
+            }),
         );
         if is_last || reached {
             list.whole = all_read;
@@ -55,7 +60,9 @@ async fn items(
         "created_before": until.rfc3339(),
         "include_inputs": true,
     });
-    let (data, told_at) = exchange.post_dated("/api/v3/predictions", &question).await?;
+    let (data, told_at) = exchange
+        .post_dated("/api/v3/predictions", &question)
+        .await?;
     Ok((lenient::items(data).ok_or_else(unreadable)?, told_at))
 }
 

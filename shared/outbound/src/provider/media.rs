@@ -17,14 +17,23 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value> {
     let part = Part::stream(Body::wrap_stream(upload.bytes)).file_name(upload.filename);
     let part = part.mime_str(&upload.content_type).map_err(|_| {
-        Error::invalid("invalid_content_type", "the file's content type must be one such as image/png").field("file")
+        Error::invalid(
+            "invalid_content_type",
+            "the file's content type must be one such as image/png",
+        )
+        .field("file")
     })?;
     let form = Form::new().part("file", part);
     let begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
-    let answer =
-        exchange.data_named("uploads", begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT))).await?;
+    let answer = exchange
+        .data_named(
+            "uploads",
+            begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT)),
+        )
+        .await?;
     let url = Fields::of(&answer).and_then(|fields| fields.text(&["download_url", "url"]));
     let mut answer = answer;
-    answer["download_url"] = Value::String(url.filter(|url| !url.is_empty()).ok_or_else(unreadable)?);
+    answer["download_url"] =
+        Value::String(url.filter(|url| !url.is_empty()).ok_or_else(unreadable)?);
     Ok(answer)
 }

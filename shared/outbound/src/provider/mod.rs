@@ -1,4 +1,5 @@
-//! The provider's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never leaves this folder.
+//! The provider's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never
+//! leaves this folder.
 
 mod account;
 mod api_key;
@@ -66,13 +67,17 @@ impl WaveSpeedClient {
     }
 
     async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
-        let entries = lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
+        let entries =
+            lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
         Ok(Arc::new(Catalogue::from_entries(entries)))
     }
 
     async fn load_webhook_secret(&self) -> Result<Secret> {
         let data = self.exchange.get("/api/v3/webhook/secret").await?;
-        Fields::of(&data).and_then(|fields| fields.text(&["secret"])).map(Secret::new).ok_or_else(unreadable)
+        Fields::of(&data)
+            .and_then(|fields| fields.text(&["secret"]))
+            .map(Secret::new)
+            .ok_or_else(unreadable)
     }
 }
 
@@ -83,14 +88,23 @@ impl Provider for WaveSpeedClient {
     }
 
     async fn result(&self, id: &RunId) -> Result<Option<ProviderRun>> {
-        match self.exchange.get(&format!("/api/v3/predictions/{id}/result")).await {
+        match self
+            .exchange
+            .get(&format!("/api/v3/predictions/{id}/result"))
+            .await
+        {
             Ok(data) => ProviderRun::from_json(&data).map(Some),
             Err(error) if error.kind == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn runs_between(&self, model: &ModelId, since: Timestamp, until: Timestamp) -> Result<RunList> {
+    async fn runs_between(
+        &self,
+        model: &ModelId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<RunList> {
         listing::runs_between(&self.exchange, model, (since, until)).await
     }
 
@@ -100,8 +114,13 @@ impl Provider for WaveSpeedClient {
 
     async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
         let question = json!({ "model_id": model, "inputs": inputs });
-        let data = self.exchange.post_named("/api/v3/model/pricing", &question).await?;
-        let usd = Fields::of(&data).and_then(|fields| fields.number(&["unit_price"])).ok_or_else(unreadable)?;
+        let data = self
+            .exchange
+            .post_named("/api/v3/model/pricing", &question)
+            .await?;
+        let usd = Fields::of(&data)
+            .and_then(|fields| fields.number(&["unit_price"]))
+            .ok_or_else(unreadable)?;
         MicroUsd::from_usd(usd).ok_or_else(unreadable)
     }
 
@@ -110,7 +129,9 @@ impl Provider for WaveSpeedClient {
     }
 
     async fn upload_ticket(&self, request: &Value) -> Result<Value> {
-        self.exchange.post_named("/api/v3/media/uploads", request).await
+        self.exchange
+            .post_named("/api/v3/media/uploads", request)
+            .await
     }
 }
 
@@ -137,7 +158,8 @@ fn way_in_missing(what: &str) {
     );
 }
 
-/// Our account is good, and one thing is closed to it. The operator reads the provider's words, which may tell of the account.
+/// Our account is good, and one thing is closed to it. The operator reads the provider's words,
+/// which may tell of the account.
 fn forbidden(what: &str, told: &str) {
     tracing::error!(
         provider.subject = what,

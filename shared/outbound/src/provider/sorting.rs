@@ -1,5 +1,6 @@
-//! What can be said after a submit. Whatever does not prove that the POST was not taken is ambiguous: calling it refused would
-//! give a paid run away, calling it deferred would pay for a second one.
+//! What can be said after a submit. Whatever does not prove that the POST was not taken is
+//! ambiguous: calling it refused would give a paid run away, calling it deferred would pay for a
+//! second one.
 
 use fluxgate_core::port::{PutOff, SubmitAnswer, SubmitCall};
 use fluxgate_core::provider::ProviderRun;
@@ -17,11 +18,18 @@ const INPUT_CODES: std::ops::Range<u32> = 1_000..2_000;
 /// No answer came.
 pub(super) fn sort_failure(error: &reqwest::Error) -> SubmitAnswer {
     if error.is_connect() {
-        // Look-up, TCP or TLS: hyper-util says `connect` only before a request is given to a connection.
-        SubmitAnswer::Deferred { reason: PutOff::Unreachable, after_ms: None }
+        // Look-up, TCP or TLS: hyper-util says `connect` only before a request is given to a
+        // connection.
+        SubmitAnswer::Deferred {
+            reason: PutOff::Unreachable,
+            after_ms: None,
+        }
     } else if error.is_builder() {
         way_in_missing("the request could not be built");
-        SubmitAnswer::Deferred { reason: PutOff::Account, after_ms: None }
+        SubmitAnswer::Deferred {
+            reason: PutOff::Account,
+            after_ms: None,
+        }
     } else if error.is_timeout() {
         ambiguous("provider_timeout")
     } else {
@@ -29,7 +37,11 @@ pub(super) fn sort_failure(error: &reqwest::Error) -> SubmitAnswer {
     }
 }
 
-pub(super) fn sort_answer(answer: Answer, after_ms: Option<u64>, call: &SubmitCall<'_>) -> SubmitAnswer {
+pub(super) fn sort_answer(
+    answer: Answer,
+    after_ms: Option<u64>,
+    call: &SubmitCall<'_>,
+) -> SubmitAnswer {
     match answer {
         Answer::Data(data) => match ProviderRun::from_json(&data) {
             Ok(run) => SubmitAnswer::Accepted(run),
@@ -45,22 +57,33 @@ fn sort_status(refusal: &Refusal, after_ms: Option<u64>, call: &SubmitCall<'_>) 
     match refusal.status {
         300..=399 => {
             way_in_missing("the provider answers with a redirect");
-            SubmitAnswer::Deferred { reason: PutOff::Account, after_ms: None }
+            SubmitAnswer::Deferred {
+                reason: PutOff::Account,
+                after_ms: None,
+            }
         }
-        429 => SubmitAnswer::Deferred { reason: PutOff::Busy, after_ms },
+        429 => SubmitAnswer::Deferred {
+            reason: PutOff::Busy,
+            after_ms,
+        },
         401..=403 => {
             account_refused(refusal.status);
-            SubmitAnswer::Deferred { reason: PutOff::Account, after_ms }
+            SubmitAnswer::Deferred {
+                reason: PutOff::Account,
+                after_ms,
+            }
         }
         400 | 404 | 405 | 410 | 411 | 413 | 414 | 415 | 422 | 431 | 451 => {
             SubmitAnswer::Refused(failure(refusal, call))
         }
-        // 5xx, and what may be said by something in between while the provider works on: 408, 409, 425, 499.
+        // 5xx, and what may be said by something in between while the provider works on: 408, 409,
+        // 425, 499.
         status => ambiguous(&format!("provider_status_{status}")),
     }
 }
 
-/// A 403: with a good account it is about this model, or about these inputs where the provider's own number says so.
+/// A 403: with a good account it is about this model, or about these inputs where the provider's
+/// own number says so.
 pub(super) fn sort_forbidden(
     refusal: &Refusal,
     account_is_good: bool,
@@ -83,12 +106,18 @@ pub(super) fn sort_forbidden(
 }
 
 fn failure(refusal: &Refusal, call: &SubmitCall<'_>) -> Failure {
-    Failure::new(refusal.code.unwrap_or(INVALID_PARAMETER), "provider_refused", without_webhook(told(refusal), call))
+    Failure::new(
+        refusal.code.unwrap_or(INVALID_PARAMETER),
+        "provider_refused",
+        without_webhook(told(refusal), call),
+    )
 }
 
 /// A refusal may quote the webhook URL, which ends in a capability that tenants must not learn.
 fn without_webhook(text: String, call: &SubmitCall<'_>) -> String {
-    let capability = call.webhook.and_then(|webhook| webhook.path_segments()?.next_back());
+    let capability = call
+        .webhook
+        .and_then(|webhook| webhook.path_segments()?.next_back());
     match capability {
         Some(capability) if !capability.is_empty() && text.contains(capability) => {
             "the provider refused the gateway's webhook URL; tell the gateway's operator".to_owned()
@@ -98,5 +127,7 @@ fn without_webhook(text: String, call: &SubmitCall<'_>) -> String {
 }
 
 fn ambiguous(reason: &str) -> SubmitAnswer {
-    SubmitAnswer::Ambiguous { reason: reason.to_owned() }
+    SubmitAnswer::Ambiguous {
+        reason: reason.to_owned(),
+    }
 }

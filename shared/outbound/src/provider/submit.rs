@@ -19,7 +19,10 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
         // Nothing was sent.
         Err(error) => {
             way_in_missing(&error.with_causes());
-            return SubmitAnswer::Deferred { reason: PutOff::Account, after_ms: None };
+            return SubmitAnswer::Deferred {
+                reason: PutOff::Account,
+                after_ms: None,
+            };
         }
     };
     let request = begun
@@ -33,10 +36,16 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
     };
     let after_ms = retry_after_ms(response.headers());
     match exchange.answer(response, &begun.key).await {
-        // About the account, or about this model alone: an account that may see its balance is good.
+        // About the account, or about this model alone: an account that may see its balance is
+        // good.
         Answer::Status(refusal @ Refusal { status: 403, .. }) => {
             let account = account::check(exchange).await;
-            sort_forbidden(&refusal, matches!(account, AccountCheck::Good { .. }), after_ms, &call)
+            sort_forbidden(
+                &refusal,
+                matches!(account, AccountCheck::Good { .. }),
+                after_ms,
+                &call,
+            )
         }
         answer => sort_answer(answer, after_ms, &call),
     }
@@ -44,7 +53,9 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
 
 fn path_and_query(call: &SubmitCall<'_>) -> String {
     let path = format!("/api/v3/{}", call.model);
-    let Some(webhook) = call.webhook else { return path };
+    let Some(webhook) = call.webhook else {
+        return path;
+    };
     let encoded: String = form_urlencoded::byte_serialize(webhook.as_str().as_bytes()).collect();
     format!("{path}?webhook={encoded}")
 }

@@ -15,7 +15,8 @@ use futures::stream;
 use url::Url;
 
 use crate::servers::{
-    Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant,
+    Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard,
+    tenant,
 };
 
 fn outgoing(url: &Url) -> CallbackRequest {
@@ -33,11 +34,16 @@ fn outgoing(url: &Url) -> CallbackRequest {
 }
 
 async fn send(outgoing: CallbackRequest) -> SendOutcome {
-    HttpCallbackSender::new(loopback_guard().client(Purpose::Callback)).send(outgoing).await
+    HttpCallbackSender::new(loopback_guard().client(Purpose::Callback))
+        .send(outgoing)
+        .await
 }
 
 fn answered(status: u16) -> SendOutcome {
-    SendOutcome::Answered { status, retry_after_ms: None }
+    SendOutcome::Answered {
+        status,
+        retry_after_ms: None,
+    }
 }
 
 fn reason(outcome: SendOutcome) -> String {
@@ -51,16 +57,23 @@ fn reason(outcome: SendOutcome) -> String {
 async fn a_callback_is_one_signed_json_post() {
     let seen: Arc<Mutex<Vec<(HeaderMap, Bytes)>>> = Arc::default();
     let kept = Arc::clone(&seen);
-    let hook = move |headers: HeaderMap, body: Bytes| async move { kept.lock().unwrap().push((headers, body)) };
+    let hook = move |headers: HeaderMap, body: Bytes| async move {
+        kept.lock().unwrap().push((headers, body))
+    };
     let url = serve(Router::new().route("/hook", post(hook))).await;
 
     let outcome = send(outgoing(&url.join("/hook?token=1").unwrap())).await;
 
     assert_eq!(outcome, answered(200));
     let seen = seen.lock().unwrap();
-    let [(headers, body)] = &seen[..] else { panic!("{} posts", seen.len()) };
+    let [(headers, body)] = &seen[..] else {
+        panic!("{} posts", seen.len())
+    };
     assert_eq!(headers["content-type"], "application/json");
-    assert_eq!(headers["user-agent"], concat!("fluxgate/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        headers["user-agent"],
+        concat!("fluxgate/", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(headers["webhook-id"], "evt_1");
     assert_eq!(headers["webhook-timestamp"], "1760000000");
     assert_eq!(headers["webhook-signature"], "v1,AAAA v1,BBBB");
@@ -69,18 +82,43 @@ async fn a_callback_is_one_signed_json_post() {
 
 #[tokio::test]
 async fn a_receiver_s_status_and_retry_after_are_told() {
-    let busy = || async { (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "120")]) };
-    let past = || async { (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "Wed, 21 Oct 2015 07:28:00 GMT")]) };
+    let busy = || async {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(header::RETRY_AFTER, "120")],
+        )
+    };
+    let past = || async {
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, "Wed, 21 Oct 2015 07:28:00 GMT")],
+        )
+    };
     let gone = || async { StatusCode::GONE };
-    let router = Router::new().route("/busy", post(busy)).route("/past", post(past)).route("/gone", post(gone));
+    let router = Router::new()
+        .route("/busy", post(busy))
+        .route("/past", post(past))
+        .route("/gone", post(gone));
     let url = serve(router).await;
 
     let busy = send(outgoing(&url.join("/busy").unwrap())).await;
     let past = send(outgoing(&url.join("/past").unwrap())).await;
     let gone = send(outgoing(&url.join("/gone").unwrap())).await;
 
-    assert_eq!(busy, SendOutcome::Answered { status: 503, retry_after_ms: Some(120_000) });
-    assert_eq!(past, SendOutcome::Answered { status: 429, retry_after_ms: Some(0) });
+    assert_eq!(
+        busy,
+        SendOutcome::Answered {
+            status: 503,
+            retry_after_ms: Some(120_000)
+        }
+    );
+    assert_eq!(
+        past,
+        SendOutcome::Answered {
+            status: 429,
+            retry_after_ms: Some(0)
+        }
+    );
     assert_eq!(gone, answered(410));
 }
 
@@ -102,11 +140,17 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 
 #[tokio::test]
 async fn an_endless_answer_is_not_read_to_its_end() {
-    let endless =
-        || async { Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 16 * 1024]))) };
+    let endless = || async {
+        Body::from_stream(stream::repeat_with(|| {
+            Ok::<_, std::io::Error>(vec![b'x'; 16 * 1024])
+        }))
+    };
     let url = serve(Router::new().route("/hook", post(endless))).await;
 
-    let patient = CallbackRequest { timeout_ms: 3_600_000, ..outgoing(&url.join("/hook").unwrap()) };
+    let patient = CallbackRequest {
+        timeout_ms: 3_600_000,
+        ..outgoing(&url.join("/hook").unwrap())
+    };
     let outcome = tokio::time::timeout(Duration::from_secs(30), send(patient)).await;
 
     assert_eq!(outcome.unwrap(), answered(200));
@@ -119,7 +163,11 @@ async fn a_body_that_stalls_after_the_status_takes_nothing_back() {
 
     for (bytes, status) in [(start, 204), (stall, 200)] {
         let (url, _) = serve_bytes(Manners::SayAndStall(bytes)).await;
-        let outcome = send(CallbackRequest { timeout_ms: 300, ..outgoing(&url) }).await;
+        let outcome = send(CallbackRequest {
+            timeout_ms: 300,
+            ..outgoing(&url)
+        })
+        .await;
         assert_eq!(outcome, answered(status));
     }
 }
@@ -128,7 +176,11 @@ async fn a_body_that_stalls_after_the_status_takes_nothing_back() {
 async fn a_receiver_that_does_not_answer_in_time_failed() {
     let (url, posts) = serve_bytes(Manners::SayAndStall(Vec::new())).await;
 
-    let outcome = send(CallbackRequest { timeout_ms: 300, ..outgoing(&url) }).await;
+    let outcome = send(CallbackRequest {
+        timeout_ms: 300,
+        ..outgoing(&url)
+    })
+    .await;
 
     assert_eq!(reason(outcome), "the receiver did not answer in time");
     assert_eq!(posts.get(), 1);
@@ -143,11 +195,26 @@ async fn reasons_name_the_failure_and_nothing_of_the_url() {
     let no_name = Url::parse("http://no-such-name.invalid:80").unwrap();
 
     for (url, expected) in [
-        (nobody().await.join(secret).unwrap(), "the receiver refused the connection"),
-        (no_name.join(secret).unwrap(), "the receiver could not be reached: its name does not resolve"),
-        (hang_up.join(secret).unwrap(), "the receiver closed the connection without a readable answer"),
-        (nonsense.join(secret).unwrap(), "the receiver closed the connection without a readable answer"),
-        (at(&plain, "https://127.0.0.1", secret), "the receiver failed the TLS handshake"),
+        (
+            nobody().await.join(secret).unwrap(),
+            "the receiver refused the connection",
+        ),
+        (
+            no_name.join(secret).unwrap(),
+            "the receiver could not be reached: its name does not resolve",
+        ),
+        (
+            hang_up.join(secret).unwrap(),
+            "the receiver closed the connection without a readable answer",
+        ),
+        (
+            nonsense.join(secret).unwrap(),
+            "the receiver closed the connection without a readable answer",
+        ),
+        (
+            at(&plain, "https://127.0.0.1", secret),
+            "the receiver failed the TLS handshake",
+        ),
     ] {
         let reason = reason(send(outgoing(&url)).await);
         assert!(reason.starts_with(expected), "{reason}");

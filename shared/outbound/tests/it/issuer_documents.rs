@@ -10,20 +10,29 @@ use fluxgate_outbound::HttpJwksFetcher;
 use serde_json::json;
 use url::Url;
 
-use crate::servers::{Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant};
+use crate::servers::{
+    Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant,
+};
 
 async fn failure(url: &Url) -> (Kind, &'static str) {
     let fetcher = HttpJwksFetcher::new(loopback_guard().client(Purpose::KeySet));
-    let error = fetcher.get_json(&tenant(), url, 100, 300).await.unwrap_err();
+    let error = fetcher
+        .get_json(&tenant(), url, 100, 300)
+        .await
+        .unwrap_err();
     (error.kind, error.code)
 }
 
 #[tokio::test]
 async fn a_key_set_is_fetched_and_parsed() {
-    let url = serve(Router::new().route("/jwks", get(|| async { Json(json!({"keys": []})) }))).await;
+    let url =
+        serve(Router::new().route("/jwks", get(|| async { Json(json!({"keys": []})) }))).await;
     let fetcher = HttpJwksFetcher::new(loopback_guard().client(Purpose::KeySet));
 
-    let value = fetcher.get_json(&tenant(), &url.join("/jwks").unwrap(), 100, 5_000).await.unwrap();
+    let value = fetcher
+        .get_json(&tenant(), &url.join("/jwks").unwrap(), 100, 5_000)
+        .await
+        .unwrap();
 
     assert_eq!(value, json!({"keys": []}));
 }
@@ -33,11 +42,16 @@ async fn whatever_is_not_a_small_json_document_in_time_is_an_error() {
     let router = Router::new()
         .route("/page", get(|| async { "<html>" }))
         .route("/moved", get(|| async { Redirect::temporary("/page") }))
-        .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
+        .route(
+            "/broken",
+            get(|| async { StatusCode::INTERNAL_SERVER_ERROR }),
+        )
         .route("/large", get(|| async { Json("x".repeat(100)) }));
     let url = serve(router).await;
-    let (stalling, _) =
-        serve_bytes(Manners::SayAndStall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec())).await;
+    let (stalling, _) = serve_bytes(Manners::SayAndStall(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec(),
+    ))
+    .await;
 
     for url in [
         url.join("/page").unwrap(),
@@ -46,9 +60,16 @@ async fn whatever_is_not_a_small_json_document_in_time_is_an_error() {
         nobody().await,
         stalling,
     ] {
-        assert_eq!(failure(&url).await, (Kind::Unavailable, "issuer_unavailable"), "{url}");
+        assert_eq!(
+            failure(&url).await,
+            (Kind::Unavailable, "issuer_unavailable"),
+            "{url}"
+        );
     }
-    assert_eq!(failure(&url.join("/large").unwrap()).await, (Kind::TooLarge, "issuer_document_too_large"));
+    assert_eq!(
+        failure(&url.join("/large").unwrap()).await,
+        (Kind::TooLarge, "issuer_document_too_large")
+    );
 }
 
 #[tokio::test]
@@ -57,8 +78,15 @@ async fn an_issuer_at_a_forbidden_address_is_not_asked() {
     let fetcher = HttpJwksFetcher::new(strict_guard().client(Purpose::KeySet));
 
     for host in ["https://localhost", "https://127.0.0.1", "http://localhost"] {
-        let error = fetcher.get_json(&tenant(), &at(&url, host, "/jwks"), 100, 5_000).await.unwrap_err();
-        assert_eq!((error.kind, error.code), (Kind::Invalid, "forbidden_address"), "{host}");
+        let error = fetcher
+            .get_json(&tenant(), &at(&url, host, "/jwks"), 100, 5_000)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind, error.code),
+            (Kind::Invalid, "forbidden_address"),
+            "{host}"
+        );
     }
     assert_eq!(connections.get(), 0);
 }

@@ -9,13 +9,16 @@ use axum::response::Redirect;
 use axum::routing::get;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{
-    FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher, Purpose,
+    FetchFailure, FetchFailureSort as Sort, Fetched, ObjectBody, OutputFetch, OutputFetcher,
+    Purpose,
 };
 use fluxgate_outbound::HttpOutputFetcher;
 use futures::{FutureExt as _, stream};
 use url::Url;
 
-use crate::servers::{Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes, strict_guard};
+use crate::servers::{
+    Manners, at, http_answer, listen, loopback_guard, nobody, serve, serve_bytes, strict_guard,
+};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -31,8 +34,15 @@ async fn fetch(url: &str, bytes_max: u64) -> Result<Fetched, FetchFailure> {
 }
 
 async fn fetch_within(url: &str, bytes_max: u64, timeout_ms: u64) -> Result<Fetched, FetchFailure> {
-    let output = OutputFetch { url, promised: None, bytes_max, timeout_ms };
-    HttpOutputFetcher::new(loopback_guard().client(Purpose::Output)).fetch(output).await
+    let output = OutputFetch {
+        url,
+        promised: None,
+        bytes_max,
+        timeout_ms,
+    };
+    HttpOutputFetcher::new(loopback_guard().client(Purpose::Output))
+        .fetch(output)
+        .await
 }
 
 async fn failure(url: &str, bytes_max: u64) -> (Sort, &'static str) {
@@ -42,10 +52,16 @@ async fn failure(url: &str, bytes_max: u64) -> (Sort, &'static str) {
 
 async fn serve_bytes_in_pieces(bytes: Vec<u8>) -> Url {
     let pieces = move || async move {
-        let pieces: Vec<_> = bytes.chunks(10_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+        let pieces: Vec<_> = bytes
+            .chunks(10_000)
+            .map(|piece| Ok::<_, std::io::Error>(piece.to_vec()))
+            .collect();
         Body::from_stream(stream::iter(pieces))
     };
-    serve(Router::new().route("/out", get(pieces))).await.join("/out").unwrap()
+    serve(Router::new().route("/out", get(pieces)))
+        .await
+        .join("/out")
+        .unwrap()
 }
 
 #[tokio::test]
@@ -55,9 +71,14 @@ async fn a_small_output_is_digested_counted_and_sniffed_in_memory() {
     let named_jpeg = move || async move { ([(header::CONTENT_TYPE, "image/jpeg")], body) };
     let url = serve(Router::new().route("/out.jpg", get(named_jpeg))).await;
 
-    let fetched = fetch(url.join("/out.jpg").unwrap().as_str(), MIB).await.unwrap();
+    let fetched = fetch(url.join("/out.jpg").unwrap().as_str(), MIB)
+        .await
+        .unwrap();
 
-    assert_eq!((fetched.content_type, fetched.extension), ("image/png", "png"));
+    assert_eq!(
+        (fetched.content_type, fetched.extension),
+        ("image/png", "png")
+    );
     assert_eq!((fetched.bytes, fetched.sha256), (5_000, sha256(&bytes)));
     assert!(matches!(fetched.body, ObjectBody::Memory(kept) if kept == bytes));
 }
@@ -69,8 +90,13 @@ async fn a_large_output_lies_in_a_file_that_removes_itself() {
 
     let fetched = fetch(url.as_str(), 8 * MIB).await.unwrap();
 
-    assert_eq!((fetched.bytes, fetched.sha256), (bytes.len() as u64, sha256(&bytes)));
-    let ObjectBody::File(file) = fetched.body else { panic!("in memory") };
+    assert_eq!(
+        (fetched.bytes, fetched.sha256),
+        (bytes.len() as u64, sha256(&bytes))
+    );
+    let ObjectBody::File(file) = fetched.body else {
+        panic!("in memory")
+    };
     let path = (*file).as_ref().to_owned();
     assert!(std::fs::read(&path).unwrap() == bytes);
     drop(file);
@@ -90,20 +116,30 @@ async fn an_output_over_the_bound_is_too_large_with_and_without_a_content_length
     let announced = b"HTTP/1.1 200 OK\r\ncontent-length: 20001\r\n\r\n".to_vec();
     let (announcing, _) = serve_bytes(Manners::SayAndStall(announced)).await;
 
-    assert_eq!(failure(pieces.as_str(), 20_000).await, (Sort::TooLarge, "output_too_large"));
-    assert_eq!(failure(announcing.as_str(), 20_000).await, (Sort::TooLarge, "output_too_large"));
+    assert_eq!(
+        failure(pieces.as_str(), 20_000).await,
+        (Sort::TooLarge, "output_too_large")
+    );
+    assert_eq!(
+        failure(announcing.as_str(), 20_000).await,
+        (Sort::TooLarge, "output_too_large")
+    );
 }
 
 #[tokio::test]
 async fn an_output_that_ends_early_is_not_taken_for_whole() {
     let mut short = b"HTTP/1.1 200 OK\r\ncontent-length: 6000\r\n\r\n".to_vec();
     short.extend(png(5_000));
-    let mut no_last_chunk = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1388\r\n".to_vec();
+    let mut no_last_chunk =
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1388\r\n".to_vec();
     no_last_chunk.extend(png(5_000));
 
     for bytes in [short, no_last_chunk] {
         let (url, _) = serve_bytes(Manners::Say(bytes)).await;
-        assert_eq!(failure(url.as_str(), MIB).await, (Sort::Unavailable, "output_unavailable"));
+        assert_eq!(
+            failure(url.as_str(), MIB).await,
+            (Sort::Unavailable, "output_unavailable")
+        );
     }
 }
 
@@ -115,13 +151,22 @@ async fn an_output_that_comes_too_slowly_is_given_up() {
 
     let FetchFailure { sort, error } = fetch_within(url.as_str(), MIB, 300).await.err().unwrap();
 
-    assert_eq!((sort, error.code), (Sort::Unavailable, "output_unavailable"));
-    assert!(error.message.ends_with("did not answer in time"), "{}", error.message);
+    assert_eq!(
+        (sort, error.code),
+        (Sort::Unavailable, "output_unavailable")
+    );
+    assert!(
+        error.message.ends_with("did not answer in time"),
+        "{}",
+        error.message
+    );
 }
 
 #[tokio::test]
 async fn a_page_under_a_picture_s_name_is_refused() {
-    let excuse = |text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, "image/png")], text) });
+    let excuse = |text: &'static str| {
+        get(move || async move { ([(header::CONTENT_TYPE, "image/png")], text) })
+    };
     let router = Router::new()
         .route("/out.png", excuse("<!DOCTYPE html><html>expired</html>"))
         .route("/json.webp", excuse("{\"error\":\"expired\"}"))
@@ -141,16 +186,28 @@ async fn a_large_page_is_refused_before_it_has_ended() {
     let (url, _) = serve_bytes(Manners::SayAndStall(start)).await;
     let url = url.join("/out.png").unwrap();
 
-    assert_eq!(failure(url.as_str(), MIB).await, (Sort::NotAsPromised, "output_not_media"));
+    assert_eq!(
+        failure(url.as_str(), MIB).await,
+        (Sort::NotAsPromised, "output_not_media")
+    );
 }
 
 #[tokio::test]
 async fn an_output_without_bytes_is_told_apart() {
-    let no_content = serve(Router::new().route("/out", get(|| async { StatusCode::NO_CONTENT }))).await;
+    let no_content =
+        serve(Router::new().route("/out", get(|| async { StatusCode::NO_CONTENT }))).await;
     let (nothing, _) = serve_bytes(Manners::Say(http_answer("200 OK", "", ""))).await;
 
-    for url in [nothing, no_content.join("/out").unwrap(), Url::parse("data:image/png;base64,").unwrap()] {
-        assert_eq!(failure(url.as_str(), MIB).await, (Sort::Empty, "output_empty"), "{url}");
+    for url in [
+        nothing,
+        no_content.join("/out").unwrap(),
+        Url::parse("data:image/png;base64,").unwrap(),
+    ] {
+        assert_eq!(
+            failure(url.as_str(), MIB).await,
+            (Sort::Empty, "output_empty"),
+            "{url}"
+        );
     }
 }
 
@@ -160,7 +217,10 @@ async fn a_dead_link_is_told_from_a_server_in_trouble() {
     let dead = [400, 401, 403, 404, 410, 451];
     let troubled = [206, 408, 425, 429, 500, 502, 503, 504];
     let routes = dead.iter().chain(&troubled);
-    let url = serve(routes.fold(Router::new(), |all, n| all.route(&format!("/{n}"), status(*n)))).await;
+    let url = serve(routes.fold(Router::new(), |all, n| {
+        all.route(&format!("/{n}"), status(*n))
+    }))
+    .await;
 
     for n in dead {
         let failure = failure(url.join(&n.to_string()).unwrap().as_str(), MIB).await;
@@ -175,25 +235,50 @@ async fn a_dead_link_is_told_from_a_server_in_trouble() {
 /// `/5` leads over `/4`, `/3`, … to a picture.
 fn hops(most: usize) -> Router {
     let hop = |n: usize| get(move || async move { Redirect::temporary(&format!("/{}", n - 1)) });
-    (1..=most).fold(Router::new().route("/0", get(|| async { png(100) })), |all, n| all.route(&format!("/{n}"), hop(n)))
+    (1..=most).fold(
+        Router::new().route("/0", get(|| async { png(100) })),
+        |all, n| all.route(&format!("/{n}"), hop(n)),
+    )
 }
 
 #[tokio::test]
 async fn an_output_is_found_behind_up_to_five_redirects() {
     let url = serve(hops(6)).await;
 
-    assert_eq!(fetch(url.join("/1").unwrap().as_str(), MIB).await.unwrap().bytes, 100);
-    assert_eq!(fetch(url.join("/5").unwrap().as_str(), MIB).await.unwrap().bytes, 100);
-    assert_eq!(failure(url.join("/6").unwrap().as_str(), MIB).await, (Sort::Unusable, "output_unavailable"));
+    assert_eq!(
+        fetch(url.join("/1").unwrap().as_str(), MIB)
+            .await
+            .unwrap()
+            .bytes,
+        100
+    );
+    assert_eq!(
+        fetch(url.join("/5").unwrap().as_str(), MIB)
+            .await
+            .unwrap()
+            .bytes,
+        100
+    );
+    assert_eq!(
+        failure(url.join("/6").unwrap().as_str(), MIB).await,
+        (Sort::Unusable, "output_unavailable")
+    );
 }
 
 #[tokio::test]
 async fn every_kind_of_redirect_is_followed_and_one_to_nowhere_is_not() {
     let moved = |status: u16, to: &'static str| {
-        get(move || async move { (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, to)]) })
+        get(move || async move {
+            (
+                StatusCode::from_u16(status).unwrap(),
+                [(header::LOCATION, to)],
+            )
+        })
     };
     let kinds = [301, 302, 303, 307, 308];
-    let router = kinds.iter().fold(Router::new(), |all, n| all.route(&format!("/{n}"), moved(*n, "picture?a=1#b")));
+    let router = kinds.iter().fold(Router::new(), |all, n| {
+        all.route(&format!("/{n}"), moved(*n, "picture?a=1#b"))
+    });
     let router = router
         .route("/picture", get(|| async { png(100) }))
         .route("/silent", get(|| async { StatusCode::FOUND }))
@@ -202,47 +287,94 @@ async fn every_kind_of_redirect_is_followed_and_one_to_nowhere_is_not() {
     let url = serve(router).await;
 
     for n in kinds {
-        assert_eq!(fetch(url.join(&n.to_string()).unwrap().as_str(), MIB).await.unwrap().bytes, 100, "{n}");
+        assert_eq!(
+            fetch(url.join(&n.to_string()).unwrap().as_str(), MIB)
+                .await
+                .unwrap()
+                .bytes,
+            100,
+            "{n}"
+        );
     }
     for path in ["/silent", "/unreadable"] {
         let failure = failure(url.join(path).unwrap().as_str(), MIB).await;
         assert_eq!(failure, (Sort::Unusable, "output_unavailable"), "{path}");
     }
-    assert_eq!(failure(url.join("/choice").unwrap().as_str(), MIB).await.0, Sort::Unavailable);
+    assert_eq!(
+        failure(url.join("/choice").unwrap().as_str(), MIB).await.0,
+        Sort::Unavailable
+    );
 }
 
 #[tokio::test]
 async fn each_hop_is_judged_by_the_guard() {
     let (elsewhere, target) = listen().await;
-    let places =
-        ["https://10.0.0.1/", "http://169.254.169.254/latest", "http://8.8.8.8/", "file:///etc/passwd", "data:,a"];
+    let places = [
+        "https://10.0.0.1/",
+        "http://169.254.169.254/latest",
+        "http://8.8.8.8/",
+        "file:///etc/passwd",
+        "data:,a",
+    ];
     for place in places {
-        let url = serve(Router::new().route("/out", get(move || async move { Redirect::temporary(place) }))).await;
+        let url = serve(Router::new().route(
+            "/out",
+            get(move || async move { Redirect::temporary(place) }),
+        ))
+        .await;
 
         let failure = failure(url.join("/out").unwrap().as_str(), MIB).await;
 
         assert_eq!(failure.0, Sort::Forbidden, "{place}");
     }
     let to = target.to_string();
-    let url = serve(Router::new().route("/out", get(move || async move { Redirect::temporary(&to) }))).await;
-    let fetcher = HttpOutputFetcher::new(strict_guard().with_provider(&url).client(Purpose::Output));
+    let url =
+        serve(Router::new().route("/out", get(move || async move { Redirect::temporary(&to) })))
+            .await;
+    let fetcher =
+        HttpOutputFetcher::new(strict_guard().with_provider(&url).client(Purpose::Output));
     let out = url.join("/out").unwrap();
 
-    let output = OutputFetch { url: out.as_str(), promised: None, bytes_max: MIB, timeout_ms: 5_000 };
+    let output = OutputFetch {
+        url: out.as_str(),
+        promised: None,
+        bytes_max: MIB,
+        timeout_ms: 5_000,
+    };
     let failure = fetcher.fetch(output).await.err().unwrap();
 
-    assert_eq!((failure.sort, failure.error.code), (Sort::Forbidden, "forbidden_address"));
-    assert!(elsewhere.accept().now_or_never().is_none(), "the guard judged after the connection");
+    assert_eq!(
+        (failure.sort, failure.error.code),
+        (Sort::Forbidden, "forbidden_address")
+    );
+    assert!(
+        elsewhere.accept().now_or_never().is_none(),
+        "the guard judged after the connection"
+    );
 }
 
 #[tokio::test]
 async fn a_redirect_carries_no_credentials_and_no_referer() {
     let seen = |headers: HeaderMap| async move {
         let carried = [header::AUTHORIZATION, header::COOKIE, header::REFERER];
-        if carried.iter().any(|name| headers.contains_key(name)) { Err(StatusCode::BAD_REQUEST) } else { Ok(png(100)) }
+        if carried.iter().any(|name| headers.contains_key(name)) {
+            Err(StatusCode::BAD_REQUEST)
+        } else {
+            Ok(png(100))
+        }
     };
-    let leading = || async { ([(header::SET_COOKIE, "a=b")], Redirect::temporary("/target")) };
-    let url = serve(Router::new().route("/out", get(leading)).route("/target", get(seen))).await;
+    let leading = || async {
+        (
+            [(header::SET_COOKIE, "a=b")],
+            Redirect::temporary("/target"),
+        )
+    };
+    let url = serve(
+        Router::new()
+            .route("/out", get(leading))
+            .route("/target", get(seen)),
+    )
+    .await;
     let out = at(&url, "http://user:password@127.0.0.1", "/out");
 
     assert_eq!(fetch(out.as_str(), MIB).await.unwrap().bytes, 100);
@@ -256,42 +388,78 @@ async fn the_time_out_is_for_all_hops_together() {
             Redirect::temporary(to)
         })
     };
-    let url = serve(Router::new().route("/a", slow("/b")).route("/b", slow("/a"))).await;
+    let url = serve(
+        Router::new()
+            .route("/a", slow("/b"))
+            .route("/b", slow("/a")),
+    )
+    .await;
 
-    let failure = fetch_within(url.join("/a").unwrap().as_str(), MIB, 500).await.err().unwrap();
+    let failure = fetch_within(url.join("/a").unwrap().as_str(), MIB, 500)
+        .await
+        .err()
+        .unwrap();
 
-    assert!(failure.error.message.ends_with("did not answer in time"), "{}", failure.error.message);
+    assert!(
+        failure.error.message.ends_with("did not answer in time"),
+        "{}",
+        failure.error.message
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_makes_the_output_unavailable() {
-    assert_eq!(failure(nobody().await.as_str(), MIB).await, (Sort::Unavailable, "output_unavailable"));
+    assert_eq!(
+        failure(nobody().await.as_str(), MIB).await,
+        (Sort::Unavailable, "output_unavailable")
+    );
 }
 
 #[tokio::test]
 async fn a_failure_does_not_show_the_output_s_signed_url() {
-    let url = nobody().await.join("/secret-path?X-Amz-Signature=secret").unwrap();
+    let url = nobody()
+        .await
+        .join("/secret-path?X-Amz-Signature=secret")
+        .unwrap();
 
     let error = fetch(url.as_str(), MIB).await.err().unwrap();
 
-    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    assert!(
+        !format!("{error} {error:?}").contains("secret"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_data_uri_is_an_output_too() {
-    let fetched = fetch("data:text/html;base64,R0lGODlhAQABAA==", 10).await.unwrap();
+    let fetched = fetch("data:text/html;base64,R0lGODlhAQABAA==", 10)
+        .await
+        .unwrap();
 
-    assert_eq!((fetched.content_type, fetched.extension, fetched.bytes), ("image/gif", "gif", 10));
+    assert_eq!(
+        (fetched.content_type, fetched.extension, fetched.bytes),
+        ("image/gif", "gif", 10)
+    );
 }
 
 #[tokio::test]
 async fn a_data_uri_is_bounded_and_sniffed_like_any_other() {
     let page = "data:image/png;base64,PCFET0NUWVBFIGh0bWw+";
 
-    assert_eq!(failure("data:image/gif;base64,R0lGODlhAQABAA==", 9).await, (Sort::TooLarge, "output_too_large"));
-    assert_eq!(failure(page, MIB).await, (Sort::NotAsPromised, "output_not_media"));
+    assert_eq!(
+        failure("data:image/gif;base64,R0lGODlhAQABAA==", 9).await,
+        (Sort::TooLarge, "output_too_large")
+    );
+    assert_eq!(
+        failure(page, MIB).await,
+        (Sort::NotAsPromised, "output_not_media")
+    );
     for text in ["data:image/gif;base64", "data:image/gif;base64,***"] {
-        assert_eq!(failure(text, MIB).await, (Sort::Unusable, "output_unavailable"), "{text}");
+        assert_eq!(
+            failure(text, MIB).await,
+            (Sort::Unusable, "output_unavailable"),
+            "{text}"
+        );
     }
     for text in ["ftp://cdn.example/a.png", "s3://bucket/key"] {
         assert_eq!(failure(text, MIB).await.0, Sort::Forbidden, "{text}");

@@ -52,26 +52,46 @@ fn model() -> ModelId {
 async fn a_result_is_read_and_a_run_unknown_provider_is_none() {
     let result = |Path(id): Path<String>| async move {
         match id.as_str() {
-            "done" => {
-                Ok(success(json!({"id": "done", "status": "completed", "outputs": ["https://cdn.example/a.png"]})))
-            }
+            "done" => Ok(success(
+                json!({"id": "done", "status": "completed", "outputs": ["https://cdn.example/a.png"]}),
+            )),
             "lost" => Ok(Json(json!({"code": 404, "message": "no such prediction"}))),
             _ => Err(StatusCode::NOT_FOUND),
         }
     };
     let client = client(Router::new().route("/api/v3/predictions/{id}/result", get(result))).await;
 
-    let done = client.result(&RunId::parse("done").unwrap()).await.unwrap().unwrap();
+    let done = client
+        .result(&RunId::parse("done").unwrap())
+        .await
+        .unwrap()
+        .unwrap();
 
-    assert_eq!((done.status, done.outputs), (RunStatus::Completed, vec!["https://cdn.example/a.png".to_owned()]));
-    assert_eq!(client.result(&RunId::parse("gone").unwrap()).await.unwrap(), None);
-    assert_eq!(client.result(&RunId::parse("lost").unwrap()).await.unwrap(), None);
+    assert_eq!(
+        (done.status, done.outputs),
+        (
+            RunStatus::Completed,
+            vec!["https://cdn.example/a.png".to_owned()]
+        )
+    );
+    assert_eq!(
+        client.result(&RunId::parse("gone").unwrap()).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        client.result(&RunId::parse("lost").unwrap()).await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
 async fn failures_are_sorted_by_what_the_caller_does_next() {
     let result = |Path(status): Path<u16>| async move {
-        (StatusCode::from_u16(status).unwrap(), [("retry-after", "3")], r#"{"code":1,"message":"no \n sk-secret?"}"#)
+        (
+            StatusCode::from_u16(status).unwrap(),
+            [("retry-after", "3")],
+            r#"{"code":1,"message":"no \n sk-secret?"}"#,
+        )
     };
     let client = client(Router::new().route("/api/v3/predictions/{id}/result", get(result))).await;
 
@@ -83,7 +103,10 @@ async fn failures_are_sorted_by_what_the_caller_does_next() {
         ("500", Kind::Unavailable, Retry::Later),
         ("302", Kind::Unavailable, Retry::Later),
     ] {
-        let error = client.result(&RunId::parse(status).unwrap()).await.unwrap_err();
+        let error = client
+            .result(&RunId::parse(status).unwrap())
+            .await
+            .unwrap_err();
         assert_eq!((error.kind, error.retry), (kind, retry), "{status}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
@@ -93,10 +116,19 @@ async fn failures_are_sorted_by_what_the_caller_does_next() {
 async fn a_provider_that_is_away_is_unavailable_and_its_error_shows_nothing() {
     let client = client_keeping(nobody().await, 60_000);
 
-    let error = client.result(&RunId::parse("secret-id").unwrap()).await.unwrap_err();
+    let error = client
+        .result(&RunId::parse("secret-id").unwrap())
+        .await
+        .unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "provider_unavailable"));
-    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "provider_unavailable")
+    );
+    assert!(
+        !format!("{error} {error:?}").contains("secret"),
+        "{error:?}"
+    );
 }
 
 /// Run number `n` of a list, newest first, one a second.
@@ -112,17 +144,25 @@ async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
     let list = move |Json(question): Json<Value>| async move {
         let page = question["page"].as_i64().unwrap();
         kept.lock().unwrap().push(question);
-        let items: Vec<Value> = ((page - 1) * 100..runs.min(page * 100)).map(|n| listed(n, model().as_str())).collect();
+        let items: Vec<Value> = ((page - 1) * 100..runs.min(page * 100))
+            .map(|n| listed(n, model().as_str()))
+            .collect();
         success(json!({ "page": page, "items": items }))
     };
-    (client(Router::new().route("/api/v3/predictions", post(list))).await, asked)
+    (
+        client(Router::new().route("/api/v3/predictions", post(list))).await,
+        asked,
+    )
 }
 
 #[tokio::test]
 async fn runs_are_listed_page_by_page_with_their_inputs() {
     let (client, asked) = listing(150).await;
 
-    let list = client.runs_between(&model(), Timestamp(1_000), Timestamp(2_000_000_000_000)).await.unwrap();
+    let list = client
+        .runs_between(&model(), Timestamp(1_000), Timestamp(2_000_000_000_000))
+        .await
+        .unwrap();
 
     assert_eq!((list.runs.len(), list.whole), (150, true));
     assert_eq!(list.runs[149].inputs, Some(json!({"n": 149})));
@@ -143,24 +183,55 @@ async fn a_list_is_read_no_further_than_twenty_pages_and_no_further_than_asked()
     let (endless, asked_endless) = listing(10_000).await;
     let (dated, asked_dated) = listing(10_000).await;
 
-    let all = endless.runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000)).await.unwrap();
-    let recent =
-        dated.runs_between(&model(), Timestamp(1_760_000_000_000 - 9_000), Timestamp(2_000_000_000_000)).await.unwrap();
+    let all = endless
+        .runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000))
+        .await
+        .unwrap();
+    let recent = dated
+        .runs_between(
+            &model(),
+            Timestamp(1_760_000_000_000 - 9_000),
+            Timestamp(2_000_000_000_000),
+        )
+        .await
+        .unwrap();
 
-    assert_eq!((all.runs.len(), all.whole, asked_endless.lock().unwrap().len()), (2_000, false, 20));
-    assert_eq!((recent.runs.len(), recent.whole, asked_dated.lock().unwrap().len()), (10, true, 1));
+    assert_eq!(
+        (
+            all.runs.len(),
+            all.whole,
+            asked_endless.lock().unwrap().len()
+        ),
+        (2_000, false, 20)
+    );
+    assert_eq!(
+        (
+            recent.runs.len(),
+            recent.whole,
+            asked_dated.lock().unwrap().len()
+        ),
+        (10, true, 1)
+    );
 }
 
 #[tokio::test]
 async fn a_list_of_everything_is_narrowed_to_the_model_and_to_what_can_be_read() {
-    let items =
-        json!([listed(1, "other/model"), {"no": "id"}, listed(2, "wavespeed-ai/flux-kontext-max"), {"id": "bare"}]);
+    let items = json!([listed(1, "other/model"), {"no": "id"}, listed(2, "wavespeed-ai/flux-kontext-max"), {"id": "bare"}]);
     let list = move || async move { success(json!({ "items": items })) };
     let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
 
-    let list = client.runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000)).await.unwrap();
+    let list = client
+        .runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000))
+        .await
+        .unwrap();
 
-    assert_eq!(list.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run2", "bare"]);
+    assert_eq!(
+        list.runs
+            .iter()
+            .map(|run| run.id.as_str())
+            .collect::<Vec<_>>(),
+        ["run2", "bare"]
+    );
     assert!(!list.whole, "an item that cannot be read may be the one");
 }
 
@@ -169,12 +240,18 @@ async fn a_list_says_what_time_it_was_for_provider_if_that_can_be_read() {
     let dated = |date: &'static str| async move {
         let list = move || async move { ([("date", date)], success(json!({ "items": null }))) };
         let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
-        client.runs_between(&model(), Timestamp(0), Timestamp(1)).await.unwrap()
+        client
+            .runs_between(&model(), Timestamp(0), Timestamp(1))
+            .await
+            .unwrap()
     };
 
     let told = dated("Thu, 01 Jan 2026 00:01:30 GMT").await;
 
-    assert_eq!((told.told_at, told.whole), (Timestamp::from_rfc3339("2026-01-01T00:01:30Z"), true));
+    assert_eq!(
+        (told.told_at, told.whole),
+        (Timestamp::from_rfc3339("2026-01-01T00:01:30Z"), true)
+    );
     assert_eq!(dated("a moment ago").await.told_at, None);
 }
 
@@ -210,7 +287,10 @@ async fn an_outdated_catalogue_is_refreshed_and_used_when_it_cannot_be() {
             _ => Err(StatusCode::BAD_GATEWAY),
         }
     };
-    let client = client_keeping(serve(Router::new().route("/api/v3/models", get(models))).await, 0);
+    let client = client_keeping(
+        serve(Router::new().route("/api/v3/models", get(models))).await,
+        0,
+    );
 
     let mut lengths = Vec::new();
     for _ in 0..4 {
@@ -234,7 +314,11 @@ async fn without_any_catalogue_many_callers_share_a_failure() {
 
     let answers = futures::future::join_all((0..CALLERS).map(|_| client.catalogue())).await;
 
-    assert!(answers.into_iter().all(|answer| answer.err().unwrap().kind == Kind::Unavailable));
+    assert!(
+        answers
+            .into_iter()
+            .all(|answer| answer.err().unwrap().kind == Kind::Unavailable)
+    );
     assert!(asked.get() < CALLERS, "{} times", asked.get());
 }
 
@@ -257,35 +341,63 @@ async fn the_webhook_secret_is_kept() {
 #[tokio::test]
 async fn a_quote_is_what_provider_asks_for_these_inputs() {
     let price = |Json(question): Json<Value>| async move {
-        assert_eq!(question, json!({"model_id": "wavespeed-ai/flux-kontext-max", "inputs": {"num_images": 2}}));
+        assert_eq!(
+            question,
+            json!({"model_id": "wavespeed-ai/flux-kontext-max", "inputs": {"num_images": 2}})
+        );
         success(json!({"model_id": question["model_id"], "unit_price": "0.16", "currency": "USD"}))
     };
     let client = client(Router::new().route("/api/v3/model/pricing", post(price))).await;
     let inputs = Map::from_iter([("num_images".to_owned(), json!(2))]);
 
-    assert_eq!(client.quote(&model(), &inputs).await.unwrap(), MicroUsd(160_000));
+    assert_eq!(
+        client.quote(&model(), &inputs).await.unwrap(),
+        MicroUsd(160_000)
+    );
 }
 
 #[tokio::test]
 async fn a_quote_without_a_price_is_unreadable_and_not_free() {
-    for data in [json!({}), json!({"unit_price": null}), json!({"unit_price": -1}), json!({"unit_price": "a lot"})] {
-        let client = client(Router::new().route("/api/v3/model/pricing", post(move || async { success(data) }))).await;
+    for data in [
+        json!({}),
+        json!({"unit_price": null}),
+        json!({"unit_price": -1}),
+        json!({"unit_price": "a lot"}),
+    ] {
+        let client = client(Router::new().route(
+            "/api/v3/model/pricing",
+            post(move || async { success(data) }),
+        ))
+        .await;
         let error = client.quote(&model(), &Map::new()).await.unwrap_err();
-        assert_eq!((error.kind, error.code), (Kind::Unavailable, "provider_unreadable"));
+        assert_eq!(
+            (error.kind, error.code),
+            (Kind::Unavailable, "provider_unreadable")
+        );
     }
 }
 
 fn upload_of(content_type: &str) -> Upload {
-    let pieces = [Ok(Bytes::from_static(b"GIF89a")), Ok(Bytes::from_static(b"-rest"))];
+    let pieces = [
+        Ok(Bytes::from_static(b"GIF89a")),
+        Ok(Bytes::from_static(b"-rest")),
+    ];
     let (filename, content_type) = ("a \"b\".gif".to_owned(), content_type.to_owned());
-    Upload { filename, content_type, bytes: stream::iter(pieces).boxed() }
+    Upload {
+        filename,
+        content_type,
+        bytes: stream::iter(pieces).boxed(),
+    }
 }
 
 #[tokio::test]
 async fn an_upload_is_streamed_as_the_file_of_a_form() {
     let take = |mut form: Multipart| async move {
         let field = form.next_field().await.unwrap().unwrap();
-        assert_eq!((field.name(), field.content_type()), (Some("file"), Some("image/gif")));
+        assert_eq!(
+            (field.name(), field.content_type()),
+            (Some("file"), Some("image/gif"))
+        );
         assert!(field.file_name().unwrap().ends_with(".gif"));
         assert_eq!(&field.bytes().await.unwrap()[..], b"GIF89a-rest");
         success(json!({"download_url": "https://media.example/a.gif", "size": 11}))
@@ -296,19 +408,32 @@ async fn an_upload_is_streamed_as_the_file_of_a_form() {
     let error = client.upload(upload_of("not a type")).await.unwrap_err();
 
     assert_eq!(answer["download_url"], "https://media.example/a.gif");
-    assert_eq!((error.kind, error.code), (Kind::Invalid, "invalid_content_type"));
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Invalid, "invalid_content_type")
+    );
 }
 
 #[tokio::test]
 async fn an_upload_that_is_too_large_for_the_provider_is_told_as_its_bound() {
-    let refuse =
-        |_: Bytes| async { (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({"code": 413, "message": "at most 5 MB"}))) };
+    let refuse = |_: Bytes| async {
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Json(json!({"code": 413, "message": "at most 5 MB"})),
+        )
+    };
     let client = client(Router::new().route("/api/v3/media/upload/binary", post(refuse))).await;
 
     let error = client.upload(upload_of("image/gif")).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::TooLarge, "provider_refused"));
-    assert!(error.message.contains("the model's provider") && error.message.contains("at most 5 MB"), "{error}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::TooLarge, "provider_refused")
+    );
+    assert!(
+        error.message.contains("the model's provider") && error.message.contains("at most 5 MB"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -316,7 +441,10 @@ async fn an_upload_ticket_is_asked_for_with_the_tenant_s_request() {
     let ticket = |Json(question): Json<Value>| async move { success(json!({"asked": question})) };
     let client = client(Router::new().route("/api/v3/media/uploads", post(ticket))).await;
 
-    let answer = client.upload_ticket(&json!({"filename": "a.png", "size": 5})).await.unwrap();
+    let answer = client
+        .upload_ticket(&json!({"filename": "a.png", "size": 5}))
+        .await
+        .unwrap();
 
     assert_eq!(answer, json!({"asked": {"filename": "a.png", "size": 5}}));
 }
@@ -331,9 +459,17 @@ async fn a_key_that_no_header_takes_is_refused_and_nothing_is_sent() {
         roots: Roots::System,
     };
 
-    let error = WaveSpeedClient::new(settings).unwrap().catalogue().await.err().unwrap();
+    let error = WaveSpeedClient::new(settings)
+        .unwrap()
+        .catalogue()
+        .await
+        .err()
+        .unwrap();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "invalid_provider_key"));
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "invalid_provider_key")
+    );
     assert!(fluxgate_outbound::check_api_key(&Secret::new("sk-secret\n")).is_err());
     assert!(!format!("{error:?}").contains("secret"));
 }

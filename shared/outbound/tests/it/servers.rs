@@ -31,7 +31,9 @@ pub(crate) fn tenant() -> TenantId {
 
 /// A guard that lets the tests' own servers through.
 pub(crate) fn loopback_guard() -> Guard {
-    let allow = ["127.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()).to_vec();
+    let allow = ["127.0.0.0/8", "::1/128"]
+        .map(|net| net.parse().unwrap())
+        .to_vec();
     Guard::new(GuardPolicy::allowing(allow), NameSettings::default()).unwrap()
 }
 
@@ -114,7 +116,9 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> bool {
     loop {
         if let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"));
             let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
             if request.len() >= end + 4 + length {
                 return true;
@@ -128,7 +132,11 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> bool {
 }
 
 pub(crate) fn http_answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// The same place under another scheme or host.

@@ -15,10 +15,12 @@ use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use crate::servers::{
-    Count, Manners, at, http_answer, listen, nobody, read_request, serve, serve_bytes, serve_hang_ups,
+    Count, Manners, at, http_answer, listen, nobody, read_request, serve, serve_bytes,
+    serve_hang_ups,
 };
 
-const ACCEPTED: &str = r#"{"code":200,"message":"success","data":{"id":"0f3c","status":"created","outputs":[]}}"#;
+const ACCEPTED: &str =
+    r#"{"code":200,"message":"success","data":{"id":"0f3c","status":"created","outputs":[]}}"#;
 const WEBHOOK: &str = "https://gate.example/hooks/acme/0001/capability?a=b&c=d";
 
 pub(crate) fn client(base_url: Url) -> WaveSpeedClient {
@@ -36,7 +38,12 @@ pub(crate) fn client(base_url: Url) -> WaveSpeedClient {
 async fn submit_with(client: &WaveSpeedClient, timeout_ms: u64) -> SubmitAnswer {
     let model = ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap();
     let webhook = Url::parse(WEBHOOK).unwrap();
-    let call = SubmitCall { model: &model, inputs: r#"{"prompt": "x" }"#, webhook: Some(&webhook), timeout_ms };
+    let call = SubmitCall {
+        model: &model,
+        inputs: r#"{"prompt": "x" }"#,
+        webhook: Some(&webhook),
+        timeout_ms,
+    };
     client.submit(call).await
 }
 
@@ -94,16 +101,25 @@ async fn a_submit_carries_the_key_the_inputs_as_they_are_and_the_webhook() {
     assert_eq!(headers["authorization"], "Bearer sk-secret");
     assert_eq!(headers["content-type"], "application/json");
     assert_eq!(&body[..], br#"{"prompt": "x" }"#);
-    let query: Vec<_> = url::form_urlencoded::parse(uri.query().unwrap().as_bytes()).into_owned().collect();
+    let query: Vec<_> = url::form_urlencoded::parse(uri.query().unwrap().as_bytes())
+        .into_owned()
+        .collect();
     assert_eq!(query, [("webhook".to_owned(), WEBHOOK.to_owned())]);
 }
 
 #[tokio::test]
 async fn a_base_url_may_have_a_path_of_its_own() {
-    let url = serve(Router::new().route("/proxy/api/v3/{*model}", post(|| async { ACCEPTED }))).await;
+    let url =
+        serve(Router::new().route("/proxy/api/v3/{*model}", post(|| async { ACCEPTED }))).await;
 
     for path in ["/proxy", "/proxy/"] {
-        assert!(matches!(submit(url.join(path).unwrap()).await, SubmitAnswer::Accepted(_)), "{path}");
+        assert!(
+            matches!(
+                submit(url.join(path).unwrap()).await,
+                SubmitAnswer::Accepted(_)
+            ),
+            "{path}"
+        );
     }
 }
 
@@ -118,7 +134,11 @@ async fn a_submit_that_could_not_connect_is_deferred() {
         at(&plain, "https://127.0.0.1", ""),
         at(&hang_up, "https://127.0.0.1", ""),
     ] {
-        assert_eq!(deferred(submit(url.clone()).await), (PutOff::Unreachable, None), "{url}");
+        assert_eq!(
+            deferred(submit(url.clone()).await),
+            (PutOff::Unreachable, None),
+            "{url}"
+        );
     }
 }
 
@@ -127,8 +147,14 @@ async fn a_submit_whose_connection_breaks_is_ambiguous() {
     let (at_once, _) = serve_hang_ups().await;
     let (after_reading, posts) = serve_bytes(Manners::Say(Vec::new())).await;
 
-    assert_eq!(ambiguous(submit(at_once).await), "provider_connection_broken");
-    assert_eq!(ambiguous(submit(after_reading).await), "provider_connection_broken");
+    assert_eq!(
+        ambiguous(submit(at_once).await),
+        "provider_connection_broken"
+    );
+    assert_eq!(
+        ambiguous(submit(after_reading).await),
+        "provider_connection_broken"
+    );
     assert_eq!(posts.get(), 1);
 }
 
@@ -136,7 +162,10 @@ async fn a_submit_whose_connection_breaks_is_ambiguous() {
 async fn a_submit_without_an_answer_in_time_is_ambiguous() {
     let half = http_answer("200 OK", "", ACCEPTED)[..90].to_vec();
 
-    for (bytes, reason) in [(Vec::new(), "provider_timeout"), (half, "provider_unreadable")] {
+    for (bytes, reason) in [
+        (Vec::new(), "provider_timeout"),
+        (half, "provider_unreadable"),
+    ] {
         let (url, posts) = serve_bytes(Manners::SayAndStall(bytes)).await;
         assert_eq!(ambiguous(submit_with(&client(url), 300).await), reason);
         assert_eq!(posts.get(), 1);
@@ -154,26 +183,52 @@ async fn an_answer_that_breaks_off_is_ambiguous() {
 #[tokio::test]
 async fn a_server_s_error_is_ambiguous() {
     for status in [500, 502, 503, 504, 520, 408, 409, 425, 499] {
-        let answer = submit_to(&format!("{status} X"), "retry-after: 1\r\n", r#"{"code":500,"message":"x"}"#).await;
+        let answer = submit_to(
+            &format!("{status} X"),
+            "retry-after: 1\r\n",
+            r#"{"code":500,"message":"x"}"#,
+        )
+        .await;
         assert_eq!(ambiguous(answer), format!("provider_status_{status}"));
     }
 }
 
 #[tokio::test]
 async fn a_200_that_proves_nothing_is_ambiguous() {
-    for body in ["", "<html>", "{}", r#"{"code":200,"data":null}"#, r#"{"code":200,"data":{"status":"created"}}"#] {
-        assert_eq!(ambiguous(submit_to("200 OK", "", body).await), "provider_unreadable", "{body}");
+    for body in [
+        "",
+        "<html>",
+        "{}",
+        r#"{"code":200,"data":null}"#,
+        r#"{"code":200,"data":{"status":"created"}}"#,
+    ] {
+        assert_eq!(
+            ambiguous(submit_to("200 OK", "", body).await),
+            "provider_unreadable",
+            "{body}"
+        );
     }
     let odd = r#"{"code":500,"message":"x","data":{"id":"0f3c"}}"#;
-    assert_eq!(ambiguous(submit_to("200 OK", "", odd).await), "provider_code_500");
-    assert_eq!(ambiguous(submit_to("202 Accepted", "", "").await), "provider_unreadable");
+    assert_eq!(
+        ambiguous(submit_to("200 OK", "", odd).await),
+        "provider_code_500"
+    );
+    assert_eq!(
+        ambiguous(submit_to("202 Accepted", "", "").await),
+        "provider_unreadable"
+    );
 }
 
 #[tokio::test]
 async fn too_many_requests_defer_the_submit_for_as_long_as_provider_says() {
     let plain = submit_to("429 X", "", "").await;
     let dated = submit_to("429 X", "retry-after: 7\r\n", "").await;
-    let in_envelope = submit_to("200 OK", "retry-after: 2\r\n", r#"{"code":429,"message":"slow down"}"#).await;
+    let in_envelope = submit_to(
+        "200 OK",
+        "retry-after: 2\r\n",
+        r#"{"code":429,"message":"slow down"}"#,
+    )
+    .await;
 
     assert_eq!(deferred(plain), (PutOff::Busy, None));
     assert_eq!(deferred(dated), (PutOff::Busy, Some(7_000)));
@@ -183,7 +238,12 @@ async fn too_many_requests_defer_the_submit_for_as_long_as_provider_says() {
 #[tokio::test]
 async fn a_refused_account_defers_the_submit_without_blaming_the_tenant() {
     for status in [401, 402] {
-        let answer = submit_to(&format!("{status} X"), "", r#"{"code":401,"message":"bad key sk-secret"}"#).await;
+        let answer = submit_to(
+            &format!("{status} X"),
+            "",
+            r#"{"code":401,"message":"bad key sk-secret"}"#,
+        )
+        .await;
         assert_eq!(deferred(answer).0, PutOff::Account, "{status}");
     }
 }
@@ -202,14 +262,27 @@ async fn a_refused_request_is_refused_for_good_with_the_provider_s_words() {
         assert_eq!(failure, Failure::new(1401, "provider_refused", message));
     }
     let in_envelope = r#"{"code":422,"message":"guidance_scale is too high"}"#;
-    assert_eq!(refused(submit_to("200 OK", "", in_envelope).await).message, "guidance_scale is too high");
+    assert_eq!(
+        refused(submit_to("200 OK", "", in_envelope).await).message,
+        "guidance_scale is too high"
+    );
 }
 
 #[tokio::test]
 async fn a_refusal_that_quotes_the_key_loses_its_words() {
-    let failure = refused(submit_to("400 X", "", r#"{"code":400,"message":"no such key: sk-secret"}"#).await);
+    let failure = refused(
+        submit_to(
+            "400 X",
+            "",
+            r#"{"code":400,"message":"no such key: sk-secret"}"#,
+        )
+        .await,
+    );
 
-    assert_eq!(failure.message, "the provider refused the request with status 400");
+    assert_eq!(
+        failure.message,
+        "the provider refused the request with status 400"
+    );
 }
 
 #[tokio::test]
@@ -220,7 +293,11 @@ async fn a_refusal_that_quotes_the_webhook_does_not_hand_its_capability_to_the_t
 
     for body in [quoting, encoded] {
         let failure = refused(submit_to("400 X", "", &body).await);
-        assert!(!failure.message.contains("capability"), "{}", failure.message);
+        assert!(
+            !failure.message.contains("capability"),
+            "{}",
+            failure.message
+        );
     }
 }
 
@@ -232,7 +309,10 @@ async fn a_redirect_defers_the_submit_and_is_not_followed() {
         let target = move || async move { _ = counter.one_more() };
         let status = StatusCode::from_u16(status).unwrap();
         let router = Router::new()
-            .route("/api/v3/{*model}", post(move || async move { (status, [("location", "/target")]) }))
+            .route(
+                "/api/v3/{*model}",
+                post(move || async move { (status, [("location", "/target")]) }),
+            )
             .route("/target", post(target.clone()).get(target));
 
         let answer = submit(serve(router).await).await;
@@ -242,8 +322,9 @@ async fn a_redirect_defers_the_submit_and_is_not_followed() {
     }
 }
 
-/// The client pools connections, and its layers below repeat what they believe was never sent. Here the second POST on a
-/// pooled connection is read and then the connection breaks: it was sent, so it must not come a third time.
+/// The client pools connections, and its layers below repeat what they believe was never sent. Here
+/// the second POST on a pooled connection is read and then the connection breaks: it was sent, so
+/// it must not come a third time.
 #[tokio::test]
 async fn a_submit_that_breaks_on_a_reused_connection_is_not_sent_again() {
     let (listener, url) = listen().await;
@@ -256,7 +337,10 @@ async fn a_submit_that_breaks_on_a_reused_connection_is_not_sent_again() {
                 if counter.one_more() == 2 {
                     break;
                 }
-                stream.write_all(&http_answer("200 OK", "", ACCEPTED)).await.unwrap();
+                stream
+                    .write_all(&http_answer("200 OK", "", ACCEPTED))
+                    .await
+                    .unwrap();
             }
         }
     });
@@ -270,8 +354,9 @@ async fn a_submit_that_breaks_on_a_reused_connection_is_not_sent_again() {
     assert_eq!(posts.get(), 2);
 }
 
-/// A server that closes each connection right after its answer, without a word: every submit but the first races with a
-/// close. Which of them are lost is chance; that none is doubled, and none of those called deferred was read, is not.
+/// A server that closes each connection right after its answer, without a word: every submit but
+/// the first races with a close. Which of them are lost is chance; that none is doubled, and none
+/// of those called deferred was read, is not.
 #[tokio::test]
 async fn submits_that_race_with_a_closing_connection_are_never_doubled() {
     const SUBMITS: usize = 200;

@@ -1,4 +1,5 @@
-//! What every `ObjectStore` and `LinkSigner` promises, as plain functions over the port. An adapter runs them all with a bucket of its own.
+//! What every `ObjectStore` and `LinkSigner` promises, as plain functions over the port. An adapter
+//! runs them all with a bucket of its own.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkMethod, LinkSigner as _, LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored};
+use fluxgate_core::port::{
+    LinkMethod, LinkSigner as _, LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored,
+};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Kind, Retry};
@@ -26,7 +29,12 @@ pub(crate) fn tenant() -> TenantId {
 }
 
 pub(crate) fn destination(bucket: &str) -> Destination {
-    Destination { bucket: bucket.to_owned(), prefix: "flux".to_owned(), role: None, bucket_owner: None }
+    Destination {
+        bucket: bucket.to_owned(),
+        prefix: "flux".to_owned(),
+        role: None,
+        bucket_owner: None,
+    }
 }
 
 pub(crate) fn object(key: &str, bytes: &'static [u8]) -> NewObject {
@@ -52,7 +60,9 @@ impl AsRef<Path> for Spooled {
 
 impl Bench<'_> {
     pub(crate) async fn put(&self, object: NewObject) -> fluxgate_core::Result<Stored> {
-        self.store.put_new(&tenant(), &destination(&self.bucket), object).await
+        self.store
+            .put_new(&tenant(), &destination(&self.bucket), object)
+            .await
     }
 
     async fn presign(&self, output: &Output) -> String {
@@ -60,8 +70,15 @@ impl Bench<'_> {
     }
 
     async fn presign_for(&self, output: &Output, method: LinkMethod) -> String {
-        let link = LinkTerms { method, expires_ms: 60_000, from: None };
-        self.store.presign(&tenant(), &destination(&self.bucket), output, link).await.unwrap()
+        let link = LinkTerms {
+            method,
+            expires_ms: 60_000,
+            from: None,
+        };
+        self.store
+            .presign(&tenant(), &destination(&self.bucket), output, link)
+            .await
+            .unwrap()
     }
 
     async fn download(&self, output: &Output) -> reqwest::Response {
@@ -93,14 +110,28 @@ pub(crate) async fn a_taken_key_keeps_what_lies_there_and_says_what_it_is(bench:
     let stored = bench.put(second).await.unwrap();
 
     assert_eq!(stored, Stored::Existing(bench.output(KEY, b"first")));
-    assert_eq!(bench.download(&stored.output()).await.bytes().await.unwrap(), "first");
+    assert_eq!(
+        bench
+            .download(&stored.output())
+            .await
+            .bytes()
+            .await
+            .unwrap(),
+        "first"
+    );
 }
 
-pub(crate) async fn of_many_puts_at_once_one_creates_and_the_others_are_told_what_it_created(bench: Bench<'_>) {
+pub(crate) async fn of_many_puts_at_once_one_creates_and_the_others_are_told_what_it_created(
+    bench: Bench<'_>,
+) {
     const BODIES: [&[u8]; 4] = [b"a", b"bb", b"ccc", b"dddd"];
 
     let puts = (0..16).map(|n| bench.put(object(KEY, BODIES[n % 4])));
-    let all: Vec<Stored> = join_all(puts).await.into_iter().map(Result::unwrap).collect();
+    let all: Vec<Stored> = join_all(puts)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
 
     let created: Vec<&Output> = all
         .iter()
@@ -110,12 +141,17 @@ pub(crate) async fn of_many_puts_at_once_one_creates_and_the_others_are_told_wha
         })
         .collect();
     assert_eq!(created.len(), 1);
-    assert!(all.iter().all(|stored| stored.clone().output() == *created[0]));
+    assert!(
+        all.iter()
+            .all(|stored| stored.clone().output() == *created[0])
+    );
     let bytes = bench.download(created[0]).await.bytes().await.unwrap();
     assert_eq!(hex::encode(sha256(&bytes)), created[0].sha256);
 }
 
-pub(crate) async fn a_body_from_a_file_is_stored_like_one_from_memory_and_its_file_goes_away(bench: Bench<'_>) {
+pub(crate) async fn a_body_from_a_file_is_stored_like_one_from_memory_and_its_file_goes_away(
+    bench: Bench<'_>,
+) {
     let bytes = vec![7; 3 * 1024 * 1024];
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
@@ -130,12 +166,25 @@ pub(crate) async fn a_body_from_a_file_is_stored_like_one_from_memory_and_its_fi
     let stored = bench.put(from_file).await.unwrap();
 
     assert_eq!(stored, Stored::Created(bench.output(KEY, &bytes)));
-    assert_eq!(bench.download(&stored.output()).await.bytes().await.unwrap(), bytes);
+    assert_eq!(
+        bench
+            .download(&stored.output())
+            .await
+            .bytes()
+            .await
+            .unwrap(),
+        bytes
+    );
     assert!(!path.exists());
 }
 
-pub(crate) async fn bytes_other_than_their_digest_are_refused_and_leave_the_key_free(bench: Bench<'_>) {
-    let torn = NewObject { sha256: sha256(b"picture"), ..object(KEY, b"pictur\0") };
+pub(crate) async fn bytes_other_than_their_digest_are_refused_and_leave_the_key_free(
+    bench: Bench<'_>,
+) {
+    let torn = NewObject {
+        sha256: sha256(b"picture"),
+        ..object(KEY, b"pictur\0")
+    };
 
     let error = bench.put(torn).await.unwrap_err();
 
@@ -144,12 +193,21 @@ pub(crate) async fn bytes_other_than_their_digest_are_refused_and_leave_the_key_
     assert_eq!(stored, Stored::Created(bench.output(KEY, b"picture")));
 }
 
-pub(crate) async fn a_bucket_that_is_missing_is_unavailable_and_may_be_tried_later(bench: Bench<'_>) {
-    let missing = Bench { bucket: "nobodys-bucket".to_owned(), ..bench };
+pub(crate) async fn a_bucket_that_is_missing_is_unavailable_and_may_be_tried_later(
+    bench: Bench<'_>,
+) {
+    let missing = Bench {
+        bucket: "nobodys-bucket".to_owned(),
+        ..bench
+    };
 
     let error = missing.put(object(KEY, b"picture")).await.unwrap_err();
 
-    assert_eq!((error.kind, error.retry, error.code), (Kind::Unavailable, Retry::Later, "bucket_missing"), "{error}");
+    assert_eq!(
+        (error.kind, error.retry, error.code),
+        (Kind::Unavailable, Retry::Later, "bucket_missing"),
+        "{error}"
+    );
 }
 
 pub(crate) async fn a_presigned_url_downloads_the_object_as_what_it_is(bench: Bench<'_>) {
@@ -171,31 +229,50 @@ pub(crate) async fn what_a_browser_must_not_open_comes_as_an_attachment_with_the
     drawing.provider_type = Some("text/html; charset=utf-8".to_owned());
 
     let output = bench.put(drawing).await.unwrap().output();
-    let as_a_picture = Output { content_type: "image/png".to_owned(), ..output.clone() };
+    let as_a_picture = Output {
+        content_type: "image/png".to_owned(),
+        ..output.clone()
+    };
 
-    // By its link, and by one that was signed for something harmless: the object itself says so too.
+    // By its link, and by one that was signed for something harmless: the object itself says so
+    // too.
     for output in [&output, &as_a_picture] {
         let answer = bench.download(output).await;
         assert_eq!(answer.headers()["content-type"], "image/svg+xml");
         assert_eq!(answer.headers()["content-disposition"], "attachment");
-        assert_eq!(answer.headers()["x-amz-meta-provider-type"], "text/html; charset=utf-8");
+        assert_eq!(
+            answer.headers()["x-amz-meta-provider-type"],
+            "text/html; charset=utf-8"
+        );
     }
 }
 
 pub(crate) async fn a_picture_may_be_shown_where_it_lies(bench: Bench<'_>) {
     let output = bench.put(object(KEY, b"picture")).await.unwrap().output();
 
-    assert_eq!(bench.download(&output).await.headers().get("content-disposition"), None);
+    assert_eq!(
+        bench
+            .download(&output)
+            .await
+            .headers()
+            .get("content-disposition"),
+        None
+    );
 }
 
-pub(crate) async fn what_somebody_else_laid_at_the_key_comes_as_an_attachment_too(bench: Bench<'_>) {
+pub(crate) async fn what_somebody_else_laid_at_the_key_comes_as_an_attachment_too(
+    bench: Bench<'_>,
+) {
     let mut page = object(KEY, b"<p>");
     page.content_type = "text/html".to_owned();
     bench.put(page).await.unwrap();
 
     let stored = bench.put(object(KEY, b"picture")).await.unwrap();
 
-    assert_eq!(bench.download(&stored.output()).await.headers()["content-disposition"], "attachment");
+    assert_eq!(
+        bench.download(&stored.output()).await.headers()["content-disposition"],
+        "attachment"
+    );
 }
 
 pub(crate) async fn a_url_for_head_says_what_the_object_is_and_not_what_is_in_it(bench: Bench<'_>) {
@@ -206,24 +283,44 @@ pub(crate) async fn a_url_for_head_says_what_the_object_is_and_not_what_is_in_it
     let said = http.head(&url).send().await.unwrap();
     let read = http.get(&url).send().await.unwrap();
 
-    assert_eq!((said.status().as_u16(), said.headers()["content-length"].to_str().unwrap()), (200, "7"));
+    assert_eq!(
+        (
+            said.status().as_u16(),
+            said.headers()["content-length"].to_str().unwrap()
+        ),
+        (200, "7")
+    );
     assert_eq!(said.headers()["content-type"], "image/png");
     assert_eq!(read.status(), 403, "it was signed for HEAD");
 }
 
 pub(crate) async fn a_url_is_presigned_without_asking_the_bucket(bench: Bench<'_>) {
-    let output = Output { bucket: "nobodys-bucket".to_owned(), ..bench.output(KEY, b"picture") };
+    let output = Output {
+        bucket: "nobodys-bucket".to_owned(),
+        ..bench.output(KEY, b"picture")
+    };
 
     let url = bench.presign(&output).await;
 
-    assert!(url.contains("nobodys-bucket") && url.contains("X-Amz-Signature="), "{url}");
+    assert!(
+        url.contains("nobodys-bucket") && url.contains("X-Amz-Signature="),
+        "{url}"
+    );
 }
 
 pub(crate) async fn keys_with_signs_in_them_are_stored_and_presigned_as_they_are(bench: Bench<'_>) {
-    for key in ["flux/a b+c/0.png", "flux/ümlaut/%41/0.png", "flux/a=b&c?d#e/0.png"] {
+    for key in [
+        "flux/a b+c/0.png",
+        "flux/ümlaut/%41/0.png",
+        "flux/a=b&c?d#e/0.png",
+    ] {
         let output = bench.put(object(key, b"picture")).await.unwrap().output();
 
         assert_eq!(output.key, key);
-        assert_eq!(bench.download(&output).await.bytes().await.unwrap(), "picture", "{key}");
+        assert_eq!(
+            bench.download(&output).await.bytes().await.unwrap(),
+            "picture",
+            "{key}"
+        );
     }
 }

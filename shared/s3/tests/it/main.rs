@@ -1,4 +1,5 @@
-//! `S3ObjectStore`, and the sink of usage events: the contract against the in-process S3 server, and against a stub what that server never says.
+//! `S3ObjectStore`, and the sink of usage events: the contract against the in-process S3 server,
+//! and against a stub what that server never says.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 

@@ -1,4 +1,5 @@
-//! The contract against the in-process S3 server, and the answers of S3 that it never gives against a stub.
+//! The contract against the in-process S3 server, and the answers of S3 that it never gives against
+//! a stub.
 
 use fluxgate_core::port::{LinkSigner as _, LinkTerms, ObjectStore, Stored};
 use fluxgate_core::secret::Secret;
@@ -21,7 +22,10 @@ pub(crate) fn settings(endpoint: String) -> S3StoreSettings {
         credentials: fixed_keys("local", &Secret::new(SECRET)),
         force_path_style: true,
         http: None,
-        limits: S3Limits { attempts_max: 1, ..S3Limits::default() },
+        limits: S3Limits {
+            attempts_max: 1,
+            ..S3Limits::default()
+        },
     }
 }
 
@@ -68,7 +72,13 @@ contract! {
 }
 
 async fn put(store: &S3ObjectStore) -> fluxgate_core::Result<Stored> {
-    store.put_new(&tenant(), &destination("tenant-acme"), object(KEY, b"picture")).await
+    store
+        .put_new(
+            &tenant(),
+            &destination("tenant-acme"),
+            object(KEY, b"picture"),
+        )
+        .await
 }
 
 fn output() -> Output {
@@ -89,14 +99,38 @@ async fn a_put_is_conditional_carries_the_known_digest_and_signs_no_payload() {
     put(&store).await.unwrap();
 
     let request = &stub.requests()[0];
-    let headers: Vec<(&str, &str)> = request.lines().filter_map(|line| line.split_once(": ")).collect();
-    let of = |start: &str| headers.iter().filter(|(name, _)| name.starts_with(start)).copied().collect::<Vec<_>>();
-    assert!(request.starts_with(&format!("PUT /tenant-acme/{KEY}")), "{request}");
+    let headers: Vec<(&str, &str)> = request
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .collect();
+    let of = |start: &str| {
+        headers
+            .iter()
+            .filter(|(name, _)| name.starts_with(start))
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        request.starts_with(&format!("PUT /tenant-acme/{KEY}")),
+        "{request}"
+    );
     assert_eq!(of("if-none-match"), [("if-none-match", "*")]);
-    assert_eq!(of("x-amz-checksum"), [("x-amz-checksum-sha256", "LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc=")]);
-    assert_eq!(of("x-amz-meta")[0].1, hex::encode(fluxgate_core::digest::sha256(b"picture")));
+    assert_eq!(
+        of("x-amz-checksum"),
+        [(
+            "x-amz-checksum-sha256",
+            "LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc="
+        )]
+    );
+    assert_eq!(
+        of("x-amz-meta")[0].1,
+        hex::encode(fluxgate_core::digest::sha256(b"picture"))
+    );
     assert_eq!(of("content-length"), [("content-length", "7")]);
-    assert_eq!(of("x-amz-content-sha256"), [("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]);
+    assert_eq!(
+        of("x-amz-content-sha256"),
+        [("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]
+    );
     assert_eq!(of("x-amz-trailer"), []);
 }
 
@@ -106,11 +140,18 @@ async fn keys_of_ours_that_s3_does_not_take_are_no_fault_of_the_tenant() {
     let server = server(&folder);
     create_bucket(folder.path(), "tenant-acme").unwrap();
     let stranger = fixed_keys("local", &Secret::new("guess"));
-    let wrong = S3ObjectStore::new(S3StoreSettings { credentials: stranger, ..settings(server.endpoint()) });
+    let wrong = S3ObjectStore::new(S3StoreSettings {
+        credentials: stranger,
+        ..settings(server.endpoint())
+    });
 
     let error = put(&wrong).await.unwrap_err();
 
-    assert_eq!((error.kind, error.retry, error.fault), (Kind::Unavailable, Retry::Later, Fault::Ours), "{error}");
+    assert_eq!(
+        (error.kind, error.retry, error.fault),
+        (Kind::Unavailable, Retry::Later, Fault::Ours),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -121,10 +162,19 @@ async fn a_refusal_of_s3_says_the_bucket_and_neither_keys_nor_s3_s_own_words() {
 
     let error = put(&store).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code, error.fault), (Kind::Forbidden, "bucket_denied", Fault::Tenant));
-    assert!(error.to_string().contains("tenant-acme") && error.with_causes().contains("AccessDenied"), "{error}");
+    assert_eq!(
+        (error.kind, error.code, error.fault),
+        (Kind::Forbidden, "bucket_denied", Fault::Tenant)
+    );
+    assert!(
+        error.to_string().contains("tenant-acme") && error.with_causes().contains("AccessDenied"),
+        "{error}"
+    );
     for text in [error.with_causes(), format!("{error:?}")] {
-        assert!(!text.contains("Signature") && !text.contains(SECRET), "{text}");
+        assert!(
+            !text.contains("Signature") && !text.contains(SECRET),
+            "{text}"
+        );
     }
 }
 
@@ -135,21 +185,32 @@ async fn a_conflict_with_another_put_is_answered_by_what_that_one_wrote() {
     let stub = Stub::answering(["409 Conflict", conflict, there, "12345"]).await;
     let store = S3ObjectStore::new(settings(stub.endpoint()));
 
-    let Stored::Existing(output) = put(&store).await.unwrap() else { panic!("not there yet") };
+    let Stored::Existing(output) = put(&store).await.unwrap() else {
+        panic!("not there yet")
+    };
 
-    assert_eq!((output.sha256.as_str(), output.bytes, output.content_type.as_str()), ("abc", 5, "image/webp"));
+    assert_eq!(
+        (
+            output.sha256.as_str(),
+            output.bytes,
+            output.content_type.as_str()
+        ),
+        ("abc", 5, "image/webp")
+    );
 }
 
 #[tokio::test]
 async fn an_existing_object_without_metadata_is_known_by_the_checksum_that_s3_kept() {
-    let there =
-        "200 OK\r\nx-amz-checksum-sha256: LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc=\r\ncontent-type: image/png";
+    let there = "200 OK\r\nx-amz-checksum-sha256: LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc=\r\ncontent-type: image/png";
     let stub = Stub::answering(["412 Precondition Failed", "", there, "1234567"]).await;
     let store = S3ObjectStore::new(settings(stub.endpoint()));
 
     let stored = put(&store).await.unwrap().output();
 
-    assert_eq!(stored.sha256, hex::encode(fluxgate_core::digest::sha256(b"picture")));
+    assert_eq!(
+        stored.sha256,
+        hex::encode(fluxgate_core::digest::sha256(b"picture"))
+    );
 }
 
 #[tokio::test]
@@ -159,7 +220,11 @@ async fn an_existing_object_of_somebody_else_is_not_taken_for_an_output() {
 
     let error = put(&store).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "bucket_key_taken"), "{error}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "bucket_key_taken"),
+        "{error}"
+    );
     assert_eq!(error.fault, Fault::Tenant);
 }
 
@@ -167,9 +232,19 @@ async fn an_existing_object_of_somebody_else_is_not_taken_for_an_output() {
 async fn an_answer_that_was_lost_is_made_good_by_the_next_try() {
     let slow_down = "<Error><Code>SlowDown</Code></Error>";
     let there = "200 OK\r\nx-amz-meta-sha256: abc\r\ncontent-type: image/png";
-    let answers = ["503 Slow Down", slow_down, "412 Precondition Failed", "", there, "1234567"];
+    let answers = [
+        "503 Slow Down",
+        slow_down,
+        "412 Precondition Failed",
+        "",
+        there,
+        "1234567",
+    ];
     let stub = Stub::answering(answers).await;
-    let patient = S3StoreSettings { limits: S3Limits::default(), ..settings(stub.endpoint()) };
+    let patient = S3StoreSettings {
+        limits: S3Limits::default(),
+        ..settings(stub.endpoint())
+    };
     let store = S3ObjectStore::new(patient);
 
     let stored = put(&store).await.unwrap();
@@ -182,46 +257,89 @@ async fn an_answer_that_was_lost_is_made_good_by_the_next_try() {
 async fn an_s3_that_fails_or_is_not_there_is_unavailable_and_may_be_tried_later() {
     let stub = Stub::answering(["500 Internal Server Error", ""]).await;
     let failing = S3ObjectStore::new(settings(stub.endpoint()));
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let absent = S3ObjectStore::new(settings(format!("http://{nobody}")));
 
     for store in [failing, absent] {
         let error = put(&store).await.unwrap_err();
-        assert_eq!((error.kind, error.retry, error.code), (Kind::Unavailable, Retry::Later, "bucket_unavailable"));
+        assert_eq!(
+            (error.kind, error.retry, error.code),
+            (Kind::Unavailable, Retry::Later, "bucket_unavailable")
+        );
     }
 }
 
 #[tokio::test]
 async fn an_s3_that_never_answers_is_given_up() {
     let stub = Stub::silent().await;
-    let limits = S3Limits { attempt_timeout_ms: 50, attempts_max: 1, ..S3Limits::default() };
-    let store = S3ObjectStore::new(S3StoreSettings { limits, ..settings(stub.endpoint()) });
+    let limits = S3Limits {
+        attempt_timeout_ms: 50,
+        attempts_max: 1,
+        ..S3Limits::default()
+    };
+    let store = S3ObjectStore::new(S3StoreSettings {
+        limits,
+        ..settings(stub.endpoint())
+    });
 
     let error = put(&store).await.unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "bucket_unavailable"), "{error}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "bucket_unavailable"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_presigned_url_names_the_public_endpoint() {
     let public_endpoint = Some("https://pictures.example:8443".to_owned());
-    let settings = S3StoreSettings { public_endpoint, ..settings("http://127.0.0.1:1".to_owned()) };
+    let settings = S3StoreSettings {
+        public_endpoint,
+        ..settings("http://127.0.0.1:1".to_owned())
+    };
     let store = S3ObjectStore::new(settings);
 
-    let url = store.presign(&tenant(), &destination("tenant-acme"), &output(), LinkTerms::get(60_000)).await.unwrap();
+    let url = store
+        .presign(
+            &tenant(),
+            &destination("tenant-acme"),
+            &output(),
+            LinkTerms::get(60_000),
+        )
+        .await
+        .unwrap();
 
-    assert!(url.starts_with(&format!("https://pictures.example:8443/tenant-acme/{KEY}?")), "{url}");
+    assert!(
+        url.starts_with(&format!("https://pictures.example:8443/tenant-acme/{KEY}?")),
+        "{url}"
+    );
     assert!(!url.contains(SECRET));
 }
 
 #[tokio::test]
 async fn a_destination_with_a_role_is_refused_where_no_roles_are_assumed() {
     let store = S3ObjectStore::new(settings("http://127.0.0.1:1".to_owned()));
-    let role = AssumedRole { arn: "arn:aws:iam::1:role/x".to_owned(), external_id: "e".to_owned() };
-    let theirs = Destination { role: Some(role), ..destination("tenant-acme") };
+    let role = AssumedRole {
+        arn: "arn:aws:iam::1:role/x".to_owned(),
+        external_id: "e".to_owned(),
+    };
+    let theirs = Destination {
+        role: Some(role),
+        ..destination("tenant-acme")
+    };
 
-    let put = store.put_new(&tenant(), &theirs, object(KEY, b"picture")).await.unwrap_err();
-    let presign = store.presign(&tenant(), &theirs, &output(), LinkTerms::get(60_000)).await.unwrap_err();
+    let put = store
+        .put_new(&tenant(), &theirs, object(KEY, b"picture"))
+        .await
+        .unwrap_err();
+    let presign = store
+        .presign(&tenant(), &theirs, &output(), LinkTerms::get(60_000))
+        .await
+        .unwrap_err();
 
     assert_eq!((put.kind, put.code), (Kind::Internal, "role_unsupported"));
     assert_eq!(presign.code, "role_unsupported");

@@ -16,8 +16,10 @@ const BEGUN: [&str; 2] = [
     "200 OK",
     "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>its-upload</UploadId></InitiateMultipartUploadResult>",
 ];
-const COMPLETED: [&str; 2] =
-    ["200 OK", "<CompleteMultipartUploadResult><ETag>\"all\"</ETag></CompleteMultipartUploadResult>"];
+const COMPLETED: [&str; 2] = [
+    "200 OK",
+    "<CompleteMultipartUploadResult><ETag>\"all\"</ETag></CompleteMultipartUploadResult>",
+];
 const ABORTED: [&str; 2] = ["204 No Content", ""];
 
 fn part(etag: &'static str) -> [&'static str; 2] {
@@ -25,7 +27,12 @@ fn part(etag: &'static str) -> [&'static str; 2] {
 }
 
 fn limits() -> S3Limits {
-    S3Limits { attempts_max: 1, multipart_over_bytes: Some(6), part_bytes: 3, ..S3Limits::default() }
+    S3Limits {
+        attempts_max: 1,
+        multipart_over_bytes: Some(6),
+        part_bytes: 3,
+        ..S3Limits::default()
+    }
 }
 
 fn store(stub: &Stub) -> S3ObjectStore {
@@ -41,11 +48,19 @@ fn store(stub: &Stub) -> S3ObjectStore {
 }
 
 async fn put(store: &S3ObjectStore, object: NewObject) -> fluxgate_core::Result<Stored> {
-    store.put_new(&tenant(), &destination("tenant-acme"), object).await
+    store
+        .put_new(&tenant(), &destination("tenant-acme"), object)
+        .await
 }
 
 fn lines(stub: &Stub) -> Vec<String> {
-    let line = |request: &String| request.lines().next().unwrap().replace(&format!("/tenant-acme/{KEY}"), "");
+    let line = |request: &String| {
+        request
+            .lines()
+            .next()
+            .unwrap()
+            .replace(&format!("/tenant-acme/{KEY}"), "")
+    };
     stub.requests().iter().map(line).collect()
 }
 
@@ -55,7 +70,11 @@ fn has(request: &str, header: &str) -> bool {
 
 #[tokio::test]
 async fn an_object_over_the_bound_is_sent_in_parts_that_carry_their_digests() {
-    let parts = [part("200 OK\r\netag: \"1\""), part("200 OK\r\netag: \"2\""), part("200 OK\r\netag: \"3\"")];
+    let parts = [
+        part("200 OK\r\netag: \"1\""),
+        part("200 OK\r\netag: \"2\""),
+        part("200 OK\r\netag: \"3\""),
+    ];
     let [one, two, three] = parts;
     let stub = Stub::scripted(&[NOT_THERE, BEGUN, one, two, three, COMPLETED]).await;
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -69,20 +88,46 @@ async fn an_object_over_the_bound_is_sent_in_parts_that_carry_their_digests() {
 
     let stored = put(&store(&stub), from_file).await.unwrap();
 
-    assert!(matches!(&stored, Stored::Created(output) if output.sha256 == hex::encode(sha256(b"picture"))));
-    let requests = stub.requests();
-    assert!(requests[1].starts_with("POST ") && requests[1].contains("?uploads"), "{}", requests[1]);
-    assert!(has(&requests[1], &format!("x-amz-meta-sha256: {}", hex::encode(sha256(b"picture")))));
     assert!(
-        has(&requests[1], "content-disposition: attachment") && has(&requests[1], "x-amz-meta-provider-type: model/x")
+        matches!(&stored, Stored::Created(output) if output.sha256 == hex::encode(sha256(b"picture")))
     );
-    assert!(has(&requests[1], "x-amz-checksum-algorithm: SHA256") && has(&requests[1], "content-type: image/png"));
+    let requests = stub.requests();
+    assert!(
+        requests[1].starts_with("POST ") && requests[1].contains("?uploads"),
+        "{}",
+        requests[1]
+    );
+    assert!(has(
+        &requests[1],
+        &format!("x-amz-meta-sha256: {}", hex::encode(sha256(b"picture")))
+    ));
+    assert!(
+        has(&requests[1], "content-disposition: attachment")
+            && has(&requests[1], "x-amz-meta-provider-type: model/x")
+    );
+    assert!(
+        has(&requests[1], "x-amz-checksum-algorithm: SHA256")
+            && has(&requests[1], "content-type: image/png")
+    );
     for (request, bytes) in requests[2..5].iter().zip([3, 3, 1]) {
-        assert!(request.starts_with("PUT ") && request.contains("uploadId=its-upload"), "{request}");
-        assert!(has(request, &format!("content-length: {bytes}")) && request.contains("x-amz-checksum-sha256: "));
-        assert!(has(request, "x-amz-content-sha256: UNSIGNED-PAYLOAD"), "{request}");
+        assert!(
+            request.starts_with("PUT ") && request.contains("uploadId=its-upload"),
+            "{request}"
+        );
+        assert!(
+            has(request, &format!("content-length: {bytes}"))
+                && request.contains("x-amz-checksum-sha256: ")
+        );
+        assert!(
+            has(request, "x-amz-content-sha256: UNSIGNED-PAYLOAD"),
+            "{request}"
+        );
     }
-    assert!(requests[5].starts_with("POST ") && has(&requests[5], "if-none-match: *"), "{}", requests[5]);
+    assert!(
+        requests[5].starts_with("POST ") && has(&requests[5], "if-none-match: *"),
+        "{}",
+        requests[5]
+    );
     assert_eq!(requests.len(), 6);
 }
 
@@ -99,7 +144,10 @@ async fn a_small_object_is_sent_whole() {
 async fn a_large_object_that_is_there_already_is_not_sent() {
     let stub = Stub::scripted(&[["200 OK\r\nx-amz-meta-sha256: abc", ""]]).await;
 
-    let Stored::Existing(output) = put(&store(&stub), object(KEY, b"picture")).await.unwrap() else { panic!("sent") };
+    let Stored::Existing(output) = put(&store(&stub), object(KEY, b"picture")).await.unwrap()
+    else {
+        panic!("sent")
+    };
 
     assert_eq!(output.sha256, "abc");
 }
@@ -114,16 +162,25 @@ async fn one_who_was_first_meanwhile_is_told_and_the_parts_are_removed() {
     let stored = put(&store(&stub), object(KEY, b"picture")).await.unwrap();
 
     assert!(matches!(stored, Stored::Existing(output) if output.sha256 == "abc"));
-    assert!(lines(&stub)[6].starts_with("DELETE ") && lines(&stub)[6].contains("uploadId=its-upload"));
+    assert!(
+        lines(&stub)[6].starts_with("DELETE ") && lines(&stub)[6].contains("uploadId=its-upload")
+    );
 }
 
 #[tokio::test]
 async fn an_upload_that_fails_is_aborted_and_may_be_tried_later() {
-    let stub = Stub::scripted(&[NOT_THERE, BEGUN, ["500 Internal Server Error", ""], ABORTED]).await;
+    let stub =
+        Stub::scripted(&[NOT_THERE, BEGUN, ["500 Internal Server Error", ""], ABORTED]).await;
 
-    let error = put(&store(&stub), object(KEY, b"picture")).await.unwrap_err();
+    let error = put(&store(&stub), object(KEY, b"picture"))
+        .await
+        .unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "bucket_unavailable"), "{error}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "bucket_unavailable"),
+        "{error}"
+    );
     assert!(lines(&stub)[3].starts_with("DELETE "));
 }
 
@@ -131,7 +188,10 @@ async fn an_upload_that_fails_is_aborted_and_may_be_tried_later() {
 async fn bytes_other_than_their_digest_are_never_completed() {
     let ok = ["200 OK\r\netag: \"1\"", ""];
     let stub = Stub::scripted(&[NOT_THERE, BEGUN, ok, ok, ok, ABORTED]).await;
-    let torn = NewObject { sha256: sha256(b"picture"), ..object(KEY, b"pictur\0") };
+    let torn = NewObject {
+        sha256: sha256(b"picture"),
+        ..object(KEY, b"pictur\0")
+    };
 
     let error = put(&store(&stub), torn).await.unwrap_err();
 

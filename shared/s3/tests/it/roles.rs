@@ -11,7 +11,9 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Error, Fault, Kind, Result};
-use fluxgate_s3::{Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
+use fluxgate_s3::{
+    Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys,
+};
 
 use crate::contract::{KEY, destination, object, tenant};
 use crate::stub::Stub;
@@ -26,7 +28,10 @@ fn settings(endpoint: String) -> S3StoreSettings {
         credentials: fixed_keys("AKIDOWN", &Secret::new("own-secret")),
         force_path_style: true,
         http: None,
-        limits: S3Limits { attempts_max: 1, ..S3Limits::default() },
+        limits: S3Limits {
+            attempts_max: 1,
+            ..S3Limits::default()
+        },
     }
 }
 
@@ -40,13 +45,22 @@ struct Roles {
 #[async_trait]
 impl RoleCredentials for Roles {
     async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
-        self.asked.lock().unwrap().push((role.clone(), tenant.clone()));
+        self.asked
+            .lock()
+            .unwrap()
+            .push((role.clone(), tenant.clone()));
         if self.refusing {
             return Err(Error::unavailable("role_denied", "role cannot be assumed"));
         }
         let name = role.arn.rsplit('/').next().unwrap();
         let expires = SystemTime::now() + Duration::from_secs(600);
-        Ok(Credentials::new(format!("ASIA{name}"), "role-secret", Some(format!("token-{name}")), Some(expires), "test"))
+        Ok(Credentials::new(
+            format!("ASIA{name}"),
+            "role-secret",
+            Some(format!("token-{name}")),
+            Some(expires),
+            "test",
+        ))
     }
 }
 
@@ -55,12 +69,22 @@ fn store(stub: &Stub, roles: &Arc<Roles>) -> S3ObjectStore {
 }
 
 fn theirs(name: &str) -> Destination {
-    let role = AssumedRole { arn: format!("arn:aws:iam::210987654321:role/{name}"), external_id: "its-id".to_owned() };
-    Destination { role: Some(role), ..destination("tenant-acme") }
+    let role = AssumedRole {
+        arn: format!("arn:aws:iam::210987654321:role/{name}"),
+        external_id: "its-id".to_owned(),
+    };
+    Destination {
+        role: Some(role),
+        ..destination("tenant-acme")
+    }
 }
 
 fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
-    request.lines().filter_map(|line| line.split_once(": ")).find(|(known, _)| *known == name).map(|(_, value)| value)
+    request
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value)
 }
 
 fn output() -> Output {
@@ -80,7 +104,10 @@ async fn a_destination_with_a_role_is_written_with_the_role_s_keys_and_one_witho
     let store = store(&stub, &roles);
 
     for destination in [theirs("one"), destination("tenant-acme"), theirs("two")] {
-        store.put_new(&tenant(), &destination, object(KEY, b"picture")).await.unwrap();
+        store
+            .put_new(&tenant(), &destination, object(KEY, b"picture"))
+            .await
+            .unwrap();
     }
 
     let seen: Vec<_> = stub
@@ -88,8 +115,17 @@ async fn a_destination_with_a_role_is_written_with_the_role_s_keys_and_one_witho
         .iter()
         .map(|request| {
             let authorization = header(request, "authorization").unwrap();
-            let key = authorization.split_once("Credential=").unwrap().1.split('/').next().unwrap();
-            (key.to_owned(), header(request, "x-amz-security-token").map(str::to_owned))
+            let key = authorization
+                .split_once("Credential=")
+                .unwrap()
+                .1
+                .split('/')
+                .next()
+                .unwrap();
+            (
+                key.to_owned(),
+                header(request, "x-amz-security-token").map(str::to_owned),
+            )
         })
         .collect();
     let token = |name: &str| Some(name.to_owned());
@@ -102,24 +138,54 @@ async fn a_destination_with_a_role_is_written_with_the_role_s_keys_and_one_witho
         ]
     );
     let asked = roles.asked.lock().unwrap();
-    assert_eq!((asked.len(), asked[0].0.external_id.as_str(), &asked[0].1), (2, "its-id", &tenant()));
+    assert_eq!(
+        (asked.len(), asked[0].0.external_id.as_str(), &asked[0].1),
+        (2, "its-id", &tenant())
+    );
 }
 
 #[tokio::test]
 async fn a_bucket_must_belong_to_the_role_s_account_or_the_one_that_was_set() {
     let there = "200 OK\r\nx-amz-meta-sha256: abc";
-    let stub = Stub::answering(["412 Precondition Failed", "", there, "", "200 OK", "", "200 OK", ""]).await;
+    let stub = Stub::answering([
+        "412 Precondition Failed",
+        "",
+        there,
+        "",
+        "200 OK",
+        "",
+        "200 OK",
+        "",
+    ])
+    .await;
     let store = store(&stub, &Arc::new(Roles::default()));
     let set = Some(AccountId::parse("123456789012").unwrap());
 
-    let named = Destination { bucket_owner: set, ..destination("tenant-acme") };
+    let named = Destination {
+        bucket_owner: set,
+        ..destination("tenant-acme")
+    };
     for destination in [theirs("one"), named, destination("tenant-acme")] {
-        store.put_new(&tenant(), &destination, object(KEY, b"picture")).await.unwrap();
+        store
+            .put_new(&tenant(), &destination, object(KEY, b"picture"))
+            .await
+            .unwrap();
     }
 
     let requests = stub.requests();
-    let owners: Vec<_> = requests.iter().map(|request| header(request, "x-amz-expected-bucket-owner")).collect();
-    assert_eq!(owners, [Some("210987654321"), Some("210987654321"), Some("123456789012"), None]);
+    let owners: Vec<_> = requests
+        .iter()
+        .map(|request| header(request, "x-amz-expected-bucket-owner"))
+        .collect();
+    assert_eq!(
+        owners,
+        [
+            Some("210987654321"),
+            Some("210987654321"),
+            Some("123456789012"),
+            None
+        ]
+    );
 }
 
 #[tokio::test]
@@ -127,41 +193,140 @@ async fn a_bucket_that_refuses_says_whose_it_must_be() {
     let stub = Stub::answering(["403 Forbidden", REFUSED]).await;
     let store = store(&stub, &Arc::new(Roles::default()));
 
-    let error = store.put_new(&tenant(), &theirs("one"), object(KEY, b"picture")).await.unwrap_err();
+    let error = store
+        .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
+        .await
+        .unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Forbidden, "bucket_denied"), "{error}");
-    assert!(error.message.contains("the role") && error.message.contains("210987654321"), "{error}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Forbidden, "bucket_denied"),
+        "{error}"
+    );
+    assert!(
+        error.message.contains("the role") && error.message.contains("210987654321"),
+        "{error}"
+    );
 }
 
-/// Whoever is at fault pays for what was made and cannot be put: what the tenant can mend is the tenant's.
+/// Whoever is at fault pays for what was made and cannot be put: what the tenant can mend is the
+/// tenant's.
 #[tokio::test]
-async fn refusals_of_the_bucket_its_policy_and_its_key_are_the_tenant_s_fault_and_all_others_ours() {
+async fn refusals_of_the_bucket_its_policy_and_its_key_are_the_tenant_s_fault_and_all_others_ours()
+{
     let cases = [
-        ("404 Not Found", "NoSuchBucket", "bucket_missing", Fault::Tenant),
-        ("301 Moved Permanently", "PermanentRedirect", "bucket_elsewhere", Fault::Tenant),
-        ("403 Forbidden", "AccessDenied", "bucket_denied", Fault::Tenant),
-        ("403 Forbidden", "AllAccessDisabled", "bucket_denied", Fault::Tenant),
-        ("400 Bad Request", "KMS.DisabledException", "bucket_key_unusable", Fault::Tenant),
-        ("400 Bad Request", "KMS.KMSInvalidStateException", "bucket_key_unusable", Fault::Tenant),
-        ("400 Bad Request", "KMS.NotFoundException", "bucket_key_unusable", Fault::Tenant),
-        ("400 Bad Request", "KMS.ThrottlingException", "bucket_unavailable", Fault::Ours),
-        ("403 Forbidden", "ExpiredToken", "bucket_unavailable", Fault::Ours),
-        ("403 Forbidden", "InvalidAccessKeyId", "bucket_unavailable", Fault::Ours),
-        ("403 Forbidden", "RequestTimeTooSkewed", "bucket_unavailable", Fault::Ours),
-        ("403 Forbidden", "SignatureDoesNotMatch", "bucket_unavailable", Fault::Ours),
-        ("400 Bad Request", "BadDigest", "bucket_unavailable", Fault::Ours),
-        ("429 Too Many Requests", "TooManyRequests", "bucket_unavailable", Fault::Ours),
-        ("500 Internal Server Error", "InternalError", "bucket_unavailable", Fault::Ours),
-        ("503 Slow Down", "SlowDown", "bucket_unavailable", Fault::Ours),
+        (
+            "404 Not Found",
+            "NoSuchBucket",
+            "bucket_missing",
+            Fault::Tenant,
+        ),
+        (
+            "301 Moved Permanently",
+            "PermanentRedirect",
+            "bucket_elsewhere",
+            Fault::Tenant,
+        ),
+        (
+            "403 Forbidden",
+            "AccessDenied",
+            "bucket_denied",
+            Fault::Tenant,
+        ),
+        (
+            "403 Forbidden",
+            "AllAccessDisabled",
+            "bucket_denied",
+            Fault::Tenant,
+        ),
+        (
+            "400 Bad Request",
+            "KMS.DisabledException",
+            "bucket_key_unusable",
+            Fault::Tenant,
+        ),
+        (
+            "400 Bad Request",
+            "KMS.KMSInvalidStateException",
+            "bucket_key_unusable",
+            Fault::Tenant,
+        ),
+        (
+            "400 Bad Request",
+            "KMS.NotFoundException",
+            "bucket_key_unusable",
+            Fault::Tenant,
+        ),
+        (
+            "400 Bad Request",
+            "KMS.ThrottlingException",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "403 Forbidden",
+            "ExpiredToken",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "403 Forbidden",
+            "InvalidAccessKeyId",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "403 Forbidden",
+            "RequestTimeTooSkewed",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "403 Forbidden",
+            "SignatureDoesNotMatch",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "400 Bad Request",
+            "BadDigest",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "429 Too Many Requests",
+            "TooManyRequests",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "500 Internal Server Error",
+            "InternalError",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
+        (
+            "503 Slow Down",
+            "SlowDown",
+            "bucket_unavailable",
+            Fault::Ours,
+        ),
     ];
     for (status, s3_code, code, fault) in cases {
         let body = format!("<Error><Code>{s3_code}</Code><Message>no</Message></Error>");
         let stub = Stub::answering([status, body.leak()]).await;
         let store = store(&stub, &Arc::new(Roles::default()));
 
-        let error = store.put_new(&tenant(), &theirs("one"), object(KEY, b"picture")).await.unwrap_err();
+        let error = store
+            .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
+            .await
+            .unwrap_err();
 
-        assert_eq!((error.code, error.fault), (code, fault), "{status} {s3_code}");
+        assert_eq!(
+            (error.code, error.fault),
+            (code, fault),
+            "{status} {s3_code}"
+        );
     }
 }
 
@@ -171,19 +336,35 @@ async fn a_bucket_of_another_region_is_said_to_be_one() {
     let stub = Stub::answering(["301 Moved Permanently", body]).await;
     let store = store(&stub, &Arc::new(Roles::default()));
 
-    let error = store.put_new(&tenant(), &theirs("one"), object(KEY, b"picture")).await.unwrap_err();
+    let error = store
+        .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
+        .await
+        .unwrap_err();
 
-    assert_eq!((error.kind, error.code), (Kind::Unavailable, "bucket_elsewhere"), "{error}");
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "bucket_elsewhere"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_role_that_cannot_be_assumed_leaves_the_bucket_alone() {
     let stub = Stub::answering(["200 OK", ""]).await;
-    let roles = Arc::new(Roles { refusing: true, ..Roles::default() });
+    let roles = Arc::new(Roles {
+        refusing: true,
+        ..Roles::default()
+    });
     let store = store(&stub, &roles);
 
-    let put = store.put_new(&tenant(), &theirs("one"), object(KEY, b"picture")).await.unwrap_err();
-    let presign = store.presign(&tenant(), &theirs("one"), &output(), LinkTerms::get(60_000)).await.unwrap_err();
+    let put = store
+        .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
+        .await
+        .unwrap_err();
+    let presign = store
+        .presign(&tenant(), &theirs("one"), &output(), LinkTerms::get(60_000))
+        .await
+        .unwrap_err();
 
     assert_eq!((put.kind, put.code), (Kind::Unavailable, "role_denied"));
     assert_eq!(presign.code, "role_denied");
@@ -195,11 +376,33 @@ async fn a_url_is_presigned_in_the_role_and_lives_no_longer_than_its_keys() {
     let stub = Stub::silent().await;
     let store = store(&stub, &Arc::new(Roles::default()));
 
-    let url =
-        store.presign(&tenant(), &theirs("one"), &output(), LinkTerms::get(7 * 24 * 3_600_000 - 60_000)).await.unwrap();
+    let url = store
+        .presign(
+            &tenant(),
+            &theirs("one"),
+            &output(),
+            LinkTerms::get(7 * 24 * 3_600_000 - 60_000),
+        )
+        .await
+        .unwrap();
 
-    assert!(url.contains("X-Amz-Credential=ASIAone") && url.contains("X-Amz-Security-Token=token-one"), "{url}");
-    assert!(!url.contains("expected-bucket-owner") && !url.contains("role-secret"), "{url}");
-    let expires = url.split_once("X-Amz-Expires=").unwrap().1.split('&').next().unwrap();
-    assert!((599..=660).contains(&expires.parse::<u64>().unwrap()), "{url}");
+    assert!(
+        url.contains("X-Amz-Credential=ASIAone") && url.contains("X-Amz-Security-Token=token-one"),
+        "{url}"
+    );
+    assert!(
+        !url.contains("expected-bucket-owner") && !url.contains("role-secret"),
+        "{url}"
+    );
+    let expires = url
+        .split_once("X-Amz-Expires=")
+        .unwrap()
+        .1
+        .split('&')
+        .next()
+        .unwrap();
+    assert!(
+        (599..=660).contains(&expires.parse::<u64>().unwrap()),
+        "{url}"
+    );
 }

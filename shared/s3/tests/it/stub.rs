@@ -16,7 +16,10 @@ pub(crate) struct Stub {
 impl Stub {
     /// Status lines, further headers included, and bodies by turns.
     pub(crate) async fn answering<const N: usize>(answers: [&'static str; N]) -> Self {
-        let pairs: Vec<_> = answers.chunks(2).map(|answer| [answer[0], answer[1]]).collect();
+        let pairs: Vec<_> = answers
+            .chunks(2)
+            .map(|answer| [answer[0], answer[1]])
+            .collect();
         Self::scripted(&pairs).await
     }
 
@@ -34,7 +37,11 @@ impl Stub {
                 heads.lock().unwrap().push(head);
             }
         });
-        Self { addr, requests, serving }
+        Self {
+            addr,
+            requests,
+            serving,
+        }
     }
 
     /// Accepts and says nothing.
@@ -47,7 +54,11 @@ impl Stub {
                 open.push(accepted);
             }
         });
-        Self { addr, requests: Arc::default(), serving }
+        Self {
+            addr,
+            requests: Arc::default(),
+            serving,
+        }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -71,11 +82,17 @@ async fn exchange(stream: TcpStream, status: &str, body: &str) -> String {
     let mut length = 0;
     while stream.read_line(&mut head).await.unwrap() > 2 {
         let line = head.lines().last().unwrap_or_default().to_owned();
-        length = line.strip_prefix("content-length: ").and_then(|length| length.parse().ok()).unwrap_or(length);
+        length = line
+            .strip_prefix("content-length: ")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(length);
     }
     let mut request = vec![0; length];
     stream.read_exact(&mut request).await.unwrap();
-    let mut answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     if !head.starts_with("HEAD") {
         answer.push_str(body);
     }

@@ -7,7 +7,10 @@ use crate::object_store::settings;
 use crate::stub::Stub;
 
 fn batch() -> UsageBatch {
-    UsageBatch { name: "acme/2026/11/22/a-b-0123.jsonl".to_owned(), lines: "{}\n{}\n".into() }
+    UsageBatch {
+        name: "acme/2026/11/22/a-b-0123.jsonl".to_owned(),
+        lines: "{}\n{}\n".into(),
+    }
 }
 
 #[tokio::test]
@@ -22,9 +25,13 @@ async fn a_batch_that_comes_again_is_put_again_under_its_name() {
     let heads = stub.requests();
     assert_eq!(heads.len(), 2);
     for head in heads {
-        assert!(head.starts_with("PUT /billing/usage/fluxgate/acme/2026/11/22/a-b-0123.jsonl"), "{head}");
         assert!(
-            head.contains("content-type: application/x-ndjson") && head.contains("x-amz-checksum-sha256: "),
+            head.starts_with("PUT /billing/usage/fluxgate/acme/2026/11/22/a-b-0123.jsonl"),
+            "{head}"
+        );
+        assert!(
+            head.contains("content-type: application/x-ndjson")
+                && head.contains("x-amz-checksum-sha256: "),
             "{head}"
         );
         assert!(!head.contains("if-none-match"), "{head}");
@@ -43,5 +50,8 @@ async fn a_bucket_that_refuses_is_an_error_that_names_it() {
         assert_eq!(error.code, code);
         assert!(error.message.contains("billing"), "{error}");
     }
-    assert!(stub.requests()[0].starts_with("PUT /billing/acme/"), "no prefix, no slash");
+    assert!(
+        stub.requests()[0].starts_with("PUT /billing/acme/"),
+        "no prefix, no slash"
+    );
 }

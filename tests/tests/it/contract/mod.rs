@@ -1,4 +1,5 @@
-//! The contract suites, on every adapter. A behaviour is added to the one list below, and so to all of them.
+//! The contract suites, on every adapter. A behaviour is added to the one list below, and so to all
+//! of them.
 
 macro_rules! on_stores {
     ($($suite:ident: $($behaviour:ident)+;)+) => {$(

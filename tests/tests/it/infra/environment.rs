@@ -1,9 +1,11 @@
-//! What the template gives each function to read, and what becomes of a function that was given something wrong.
+//! What the template gives each function to read, and what becomes of a function that was given
+//! something wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxgate_lambda::config::{
-    AdminConfig, ArchiverConfig, GatewayConfig, NotifierConfig, PollerConfig, ReceiverConfig, SweeperConfig,
+    AdminConfig, ArchiverConfig, GatewayConfig, NotifierConfig, PollerConfig, ReceiverConfig,
+    SweeperConfig,
 };
 use fluxgate_lambda::{Environment, InitError, wiring};
 
@@ -52,7 +54,8 @@ fn a_variable_that_is_missing_or_empty_is_named_in_one_line_unless_it_is_optiona
                 let configured = configure(name, &Environment::of(variables));
 
                 if OPTIONAL.contains(&variable.as_str()) {
-                    configured.unwrap_or_else(|error| panic!("{name} without {variable}: {error:?}"));
+                    configured
+                        .unwrap_or_else(|error| panic!("{name} without {variable}: {error:?}"));
                 } else {
                     assert_one_line_about(&variable, configured.err(), name);
                 }
@@ -66,11 +69,22 @@ fn a_malformed_url_network_or_limit_is_named_and_shown_in_one_line() {
     for name in FUNCTIONS {
         for variable in given(name) {
             let malformed: &[&str] = match variable.as_str() {
-                "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => &["0", "-1", "2.5", "ten"],
-                "FLUXGATE_ALLOW_NET" => &["10.0.0.0/33", "intranet", "10.0.0.0/8;fd00::/8", "10.0.0.0/8,x"],
-                url if url.ends_with("_URL") => {
-                    &["api.wavespeed.ai", "ftp://a", "https://", "/hooks", "arn:aws:sqs:a:1:q"]
+                "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => {
+                    &["0", "-1", "2.5", "ten"]
                 }
+                "FLUXGATE_ALLOW_NET" => &[
+                    "10.0.0.0/33",
+                    "intranet",
+                    "10.0.0.0/8;fd00::/8",
+                    "10.0.0.0/8,x",
+                ],
+                url if url.ends_with("_URL") => &[
+                    "api.wavespeed.ai",
+                    "ftp://a",
+                    "https://",
+                    "/hooks",
+                    "arn:aws:sqs:a:1:q",
+                ],
                 _ => &[],
             };
             for value in malformed {
@@ -90,7 +104,10 @@ async fn a_malformed_log_filter_stops_every_function_before_it_calls_anybody() {
     for name in FUNCTIONS {
         let mut variables = plausible(name);
         variables.insert("FLUXGATE_LOG".to_owned(), "fluxgate_core=loud".to_owned());
-        variables.insert("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned());
+        variables.insert(
+            "AWS_ENDPOINT_URL".to_owned(),
+            "http://127.0.0.1:9".to_owned(),
+        );
 
         let error = wire(name, &Environment::of(variables)).await;
 
@@ -99,14 +116,22 @@ async fn a_malformed_log_filter_stops_every_function_before_it_calls_anybody() {
 }
 
 fn assert_one_line_about(variable: &str, error: Option<InitError>, what: &str) {
-    let line = format!("{:?}", error.unwrap_or_else(|| panic!("{what}: {variable} was taken")));
+    let line = format!(
+        "{:?}",
+        error.unwrap_or_else(|| panic!("{what}: {variable} was taken"))
+    );
     assert!(line.contains(variable), "{what}: {line}");
     assert_eq!(line.lines().count(), 1, "{what}: {line}");
 }
 
 /// The names that the template sets.
 fn given(name: &str) -> BTreeSet<String> {
-    function(name)["Environment"]["Variables"].as_object().unwrap().keys().cloned().collect()
+    function(name)["Environment"]["Variables"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
 }
 
 /// The same with values as they would be on AWS, and what the platform adds.
@@ -123,7 +148,9 @@ fn plausible(name: &str) -> Variables {
         _ => "fluxgate/name",
     };
     let names = given(name).into_iter().chain(PLATFORM.map(str::to_owned));
-    names.map(|name| (name.clone(), value(&name).to_owned())).collect()
+    names
+        .map(|name| (name.clone(), value(&name).to_owned()))
+        .collect()
 }
 
 fn configure(name: &str, env: &Environment) -> Result<(), InitError> {

@@ -1,4 +1,5 @@
-//! The template against the code: what one says of the other is asserted here, so that neither changes alone.
+//! The template against the code: what one says of the other is asserted here, so that neither
+//! changes alone.
 
 mod documented;
 mod environment;
@@ -16,15 +17,22 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-const FUNCTIONS: [&str; 7] = ["gateway", "receiver", "poller", "archiver", "notifier", "sweeper", "admin"];
+const FUNCTIONS: [&str; 7] = [
+    "gateway", "receiver", "poller", "archiver", "notifier", "sweeper", "admin",
+];
 
-/// Every action that a function's role allows on anything, as in an IAM policy. What is allowed only under a condition of the
-/// template, as writing buckets of the installation's own, is among them.
+/// Every action that a function's role allows on anything, as in an IAM policy. What is allowed
+/// only under a condition of the template, as writing buckets of the installation's own, is among
+/// them.
 pub(crate) fn allowed_actions(function: &str) -> BTreeSet<String> {
-    roles::statements(function).iter().flat_map(roles::Statement::actions).collect()
+    roles::statements(function)
+        .iter()
+        .flat_map(roles::Statement::actions)
+        .collect()
 }
 
-/// The template as CloudFormation sees it, with numbers in place of the parameters that are numbers.
+/// The template as CloudFormation sees it, with numbers in place of the parameters that are
+/// numbers.
 fn template() -> &'static Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -35,7 +43,10 @@ fn template() -> &'static Value {
 
 /// The parameters as they are written, numbers among them.
 fn parameters() -> Map<String, Value> {
-    written("infra/template.yaml")["Parameters"].as_object().unwrap().clone()
+    written("infra/template.yaml")["Parameters"]
+        .as_object()
+        .unwrap()
+        .clone()
 }
 
 /// A template that is CloudFormation already, or the parts of one that are.
@@ -48,12 +59,19 @@ fn written(path: &str) -> Value {
 fn python(arguments: &[&str]) -> Value {
     let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
     let output = Command::new(python).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn read(path: &str) -> String {
@@ -84,8 +102,10 @@ fn resource(name: &str) -> &'static Value {
 /// The resources of one type with their names.
 fn resources(kind: &str) -> Vec<(&'static str, &'static Value)> {
     let all = template()["Resources"].as_object().unwrap().iter();
-    let found: Vec<_> =
-        all.filter(|(_, it)| it["Type"] == kind).map(|(name, it)| (name.as_str(), &it["Properties"])).collect();
+    let found: Vec<_> = all
+        .filter(|(_, it)| it["Type"] == kind)
+        .map(|(name, it)| (name.as_str(), &it["Properties"]))
+        .collect();
     assert!(!found.is_empty(), "the template has no {kind}");
     found
 }
@@ -102,18 +122,28 @@ fn capital(name: &str) -> String {
 /// The resource that a `Ref` or a `GetAtt` names.
 fn named(reference: &Value) -> Option<&str> {
     let attribute = &reference["Fn::GetAtt"];
-    reference["Ref"].as_str().or_else(|| attribute[0].as_str()).or_else(|| attribute.as_str()?.split('.').next())
+    reference["Ref"]
+        .as_str()
+        .or_else(|| attribute[0].as_str())
+        .or_else(|| attribute.as_str()?.split('.').next())
 }
 
 /// One value or a list of them, as a list.
 fn list(value: &Value) -> Vec<&Value> {
-    value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
+    value
+        .as_array()
+        .map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a text: {value}"))
+        .to_owned()
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("not a number: {value}"))
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("not a number: {value}"))
 }

@@ -14,14 +14,20 @@ fn every_metric_that_is_looked_at_is_counted_and_every_one_counted_is_looked_at(
     let counted = counted();
 
     let mut shown = BTreeSet::new();
-    let dashboard: Value = serde_json::from_str(&text(&resource("Dashboard")["DashboardBody"]["Fn::Sub"])).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&text(&resource("Dashboard")["DashboardBody"]["Fn::Sub"])).unwrap();
     for widget in list(&dashboard["widgets"]) {
-        shown.extend(list(&widget["properties"]["metrics"]).into_iter().filter_map(own_metric));
+        shown.extend(
+            list(&widget["properties"]["metrics"])
+                .into_iter()
+                .filter_map(own_metric),
+        );
     }
 
     assert_eq!(shown, counted);
-    for (alarm, properties) in
-        resources("AWS::CloudWatch::Alarm").iter().filter(|(_, it)| it["Namespace"] == "Fluxgate")
+    for (alarm, properties) in resources("AWS::CloudWatch::Alarm")
+        .iter()
+        .filter(|(_, it)| it["Namespace"] == "Fluxgate")
     {
         assert!(
             counted.contains(&(text(&properties["MetricName"]), None)),
@@ -34,37 +40,63 @@ fn every_metric_that_is_looked_at_is_counted_and_every_one_counted_is_looked_at(
 #[test]
 fn each_function_and_each_queue_of_dead_letters_has_its_alarms() {
     let alarms = resources("AWS::CloudWatch::Alarm");
-    let watched: BTreeSet<String> =
-        alarms.iter().filter_map(|(_, it)| it.get("Dimensions")).map(Value::to_string).collect();
+    let watched: BTreeSet<String> = alarms
+        .iter()
+        .filter_map(|(_, it)| it.get("Dimensions"))
+        .map(Value::to_string)
+        .collect();
     let watches = |name: &str| alarms.iter().any(|(alarm, _)| *alarm == name);
 
     for name in FUNCTIONS.map(super::capital) {
-        assert!(watches(&format!("{name}ErrorsAlarm")) && watches(&format!("{name}ThrottlesAlarm")), "{name}");
+        assert!(
+            watches(&format!("{name}ErrorsAlarm")) && watches(&format!("{name}ThrottlesAlarm")),
+            "{name}"
+        );
     }
     for lane in ["Watch", "Archive", "Notify"] {
-        assert!(watched.iter().any(|it| it.contains(&format!("\"{lane}DeadLetters\""))), "{lane}: {watched:?}");
+        assert!(
+            watched
+                .iter()
+                .any(|it| it.contains(&format!("\"{lane}DeadLetters\""))),
+            "{lane}: {watched:?}"
+        );
     }
 }
 
 /// What the core's two macros name.
 fn counted() -> BTreeSet<Metric> {
     let code = sources("shared/core/src");
-    let calls = ["count!(\"", "measure!(\""].into_iter().flat_map(|call| code.split(call).skip(1));
+    let calls = ["count!(\"", "measure!(\""]
+        .into_iter()
+        .flat_map(|call| code.split(call).skip(1));
     calls
         .map(|rest| {
             let (name, rest) = rest.split_once('"').unwrap();
-            let label = rest.strip_prefix(", ").and_then(|rest| rest.split_once(" = ")).map(|(label, _)| label);
-            (name.to_owned(), label.filter(|label| label.bytes().all(|b| b.is_ascii_lowercase())).map(str::to_owned))
+            let label = rest
+                .strip_prefix(", ")
+                .and_then(|rest| rest.split_once(" = "))
+                .map(|(label, _)| label);
+            (
+                name.to_owned(),
+                label
+                    .filter(|label| label.bytes().all(|b| b.is_ascii_lowercase()))
+                    .map(str::to_owned),
+            )
         })
         .collect()
 }
 
-/// The metric of one line of a widget: `["Fluxgate","Submits"]`, or a search `{Fluxgate,via} MetricName="Completions"`.
+/// The metric of one line of a widget: `["Fluxgate","Submits"]`, or a search `{Fluxgate,via}
+/// MetricName="Completions"`.
 fn own_metric(line: &Value) -> Option<Metric> {
     if line[0] == "Fluxgate" {
         return Some((text(&line[1]), None));
     }
-    let (dimension, rest) = line[0]["expression"].as_str()?.split_once("{Fluxgate,")?.1.split_once('}')?;
+    let (dimension, rest) = line[0]["expression"]
+        .as_str()?
+        .split_once("{Fluxgate,")?
+        .1
+        .split_once('}')?;
     let name = rest.split('"').nth(1)?;
     Some((name.to_owned(), Some(dimension.to_owned())))
 }

@@ -4,10 +4,14 @@ use fluxgate_core::bounds::Bounds;
 
 use super::{capital, function, list, named, number, parameters, resource, resources, text};
 
-const CONSUMERS: [(&str, &str); 3] = [("watch", "poller"), ("archive", "archiver"), ("notify", "notifier")];
+const CONSUMERS: [(&str, &str); 3] = [
+    ("watch", "poller"),
+    ("archive", "archiver"),
+    ("notify", "notifier"),
+];
 
-/// What AWS asks for, so that a message does not come to a second function while the first one is throttled.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+/// What AWS asks for, so that a message does not come to a second function while the first one is
+/// throttled. <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const VISIBILITY_TIMEOUTS_MIN: u64 = 6;
 
 #[test]
@@ -17,21 +21,42 @@ fn each_lane_has_one_consumer_which_reports_the_messages_that_failed() {
     assert_eq!(mappings.len(), CONSUMERS.len());
     for (lane, consumer) in CONSUMERS {
         let queue = format!("{}Queue", capital(lane));
-        let (_, mapping) = mappings.iter().find(|(_, it)| named(&it["EventSourceArn"]) == Some(&queue)).unwrap();
-        assert_eq!(named(&mapping["FunctionName"]), Some(capital(consumer).as_str()));
-        assert_eq!(mapping["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]));
+        let (_, mapping) = mappings
+            .iter()
+            .find(|(_, it)| named(&it["EventSourceArn"]) == Some(&queue))
+            .unwrap();
+        assert_eq!(
+            named(&mapping["FunctionName"]),
+            Some(capital(consumer).as_str())
+        );
+        assert_eq!(
+            mapping["FunctionResponseTypes"],
+            serde_json::json!(["ReportBatchItemFailures"])
+        );
         assert!(number(&mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2);
         let concurrency = &parameters()[&format!("{}Concurrency", capital(consumer))];
-        assert_eq!((number(&concurrency["MinValue"]), number(&concurrency["MaxValue"])), (2, 1_000), "what AWS takes");
+        assert_eq!(
+            (
+                number(&concurrency["MinValue"]),
+                number(&concurrency["MaxValue"])
+            ),
+            (2, 1_000),
+            "what AWS takes"
+        );
     }
 }
 
-/// By default Lambda ends a chain of messages in which one function comes up 16 times, as a job that waits for hours does.
+/// By default Lambda ends a chain of messages in which one function comes up 16 times, as a job
+/// that waits for hours does.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 #[test]
 fn a_consumer_may_send_to_the_queue_that_wakes_it_as_often_as_a_job_waits() {
     for (_, consumer) in CONSUMERS {
-        assert_eq!(text(&function(consumer)["RecursiveLoop"]), "Allow", "{consumer}");
+        assert_eq!(
+            text(&function(consumer)["RecursiveLoop"]),
+            "Allow",
+            "{consumer}"
+        );
     }
 }
 
@@ -42,25 +67,44 @@ fn a_message_is_hidden_for_six_times_as_long_as_its_function_may_take() {
 
         let timeout_s = number(&function(consumer)["Timeout"]);
 
-        assert!(number(&queue["VisibilityTimeout"]) >= VISIBILITY_TIMEOUTS_MIN * timeout_s, "{lane}");
+        assert!(
+            number(&queue["VisibilityTimeout"]) >= VISIBILITY_TIMEOUTS_MIN * timeout_s,
+            "{lane}"
+        );
     }
 }
 
 #[test]
 fn a_lanes_messages_end_in_its_own_dead_letters_long_after_the_code_would_have_given_them_up() {
     for (lane, _) in CONSUMERS {
-        let (queue, letters) = (format!("{}Queue", capital(lane)), format!("{}DeadLetters", capital(lane)));
+        let (queue, letters) = (
+            format!("{}Queue", capital(lane)),
+            format!("{}DeadLetters", capital(lane)),
+        );
         let (queue, redrive) = (resource(&queue), &resource(&queue)["RedrivePolicy"]);
 
-        assert_eq!(queue["QueueName"]["Fn::Sub"], format!("${{AWS::StackName}}-{lane}"));
-        assert_eq!(named(&redrive["deadLetterTargetArn"]), Some(letters.as_str()));
-        assert!(number(&redrive["maxReceiveCount"]) > u64::from(Bounds::default().job_failures_max));
+        assert_eq!(
+            queue["QueueName"]["Fn::Sub"],
+            format!("${{AWS::StackName}}-{lane}")
+        );
+        assert_eq!(
+            named(&redrive["deadLetterTargetArn"]),
+            Some(letters.as_str())
+        );
+        assert!(
+            number(&redrive["maxReceiveCount"]) > u64::from(Bounds::default().job_failures_max)
+        );
         let letters = resource(&letters);
-        assert_eq!(letters["QueueName"]["Fn::Sub"], format!("${{AWS::StackName}}-{lane}-dead-letters"));
+        assert_eq!(
+            letters["QueueName"]["Fn::Sub"],
+            format!("${{AWS::StackName}}-{lane}-dead-letters")
+        );
         let sources = list(&letters["RedriveAllowPolicy"]["sourceQueueArns"]);
         assert_eq!(sources.len(), 1, "{lane}");
         assert!(text(&sources[0]["Fn::Sub"]).ends_with(&format!(":${{AWS::StackName}}-{lane}")));
         // A message that SQS moves keeps the age that it had.
-        assert!(number(&letters["MessageRetentionPeriod"]) > number(&queue["MessageRetentionPeriod"]));
+        assert!(
+            number(&letters["MessageRetentionPeriod"]) > number(&queue["MessageRetentionPeriod"])
+        );
     }
 }

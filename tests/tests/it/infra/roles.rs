@@ -4,17 +4,33 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{FUNCTIONS, allowed_actions, capital, function, list, named, resource, resources, sources, template, text};
+use super::{
+    FUNCTIONS, allowed_actions, capital, function, list, named, resource, resources, sources,
+    template, text,
+};
 
 /// Resources that are more than one thing, by the statement's name.
 const PATTERNS: [(&str, &str); 4] = [
-    ("TenantRoles", "roles in tenants' accounts: the operator's parameter says which"),
-    ("OwnBuckets", "objects in buckets of this account whose name the operator's parameter says"),
-    ("UsageExport", "objects under the prefix that the operator's parameters name"),
-    ("Secrets", "Secrets Manager ends every ARN in six characters of its own"),
+    (
+        "TenantRoles",
+        "roles in tenants' accounts: the operator's parameter says which",
+    ),
+    (
+        "OwnBuckets",
+        "objects in buckets of this account whose name the operator's parameter says",
+    ),
+    (
+        "UsageExport",
+        "objects under the prefix that the operator's parameters name",
+    ),
+    (
+        "Secrets",
+        "Secrets Manager ends every ARN in six characters of its own",
+    ),
 ];
 
-/// Calls of the SDK on the table, with the action that authorises each. A transaction is authorised by those of its items.
+/// Calls of the SDK on the table, with the action that authorises each. A transaction is authorised
+/// by those of its items.
 const TABLE_CALLS: [(&str, &str); 9] = [
     (".get_item()", "dynamodb:GetItem"),
     (".batch_get_item()", "dynamodb:BatchGetItem"),
@@ -43,7 +59,11 @@ pub(super) const OBJECT_CALLS: [(&str, &str); 10] = [
 ];
 
 /// What an event source does with its function's role.
-const CONSUME: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+const CONSUME: [&str; 3] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+];
 
 /// One statement of a role.
 pub(super) struct Statement(&'static Value);
@@ -54,7 +74,10 @@ impl Statement {
         let mapped = actions["Fn::FindInMap"]
             .as_array()
             .map(|path| &template()["Mappings"][text(&path[0])][text(&path[1])][text(&path[2])]);
-        list(mapped.unwrap_or(actions)).into_iter().map(text).collect()
+        list(mapped.unwrap_or(actions))
+            .into_iter()
+            .map(text)
+            .collect()
     }
 
     fn sid(&self) -> &'static str {
@@ -71,12 +94,22 @@ pub(super) fn statements(function: &str) -> Vec<Statement> {
     let policies = list(&resource(&format!("{}Role", capital(function)))["Policies"]);
     assert_eq!(policies.len(), 1, "{function}");
     let parts = list(&policies[0]["PolicyDocument"]["Statement"]).into_iter();
-    parts.map(|part| Statement(if part["Fn::If"].is_array() { &part["Fn::If"][1] } else { part })).collect()
+    parts
+        .map(|part| {
+            Statement(if part["Fn::If"].is_array() {
+                &part["Fn::If"][1]
+            } else {
+                part
+            })
+        })
+        .collect()
 }
 
 /// The names of what a role may do this with.
 fn allowed(function: &str, action: &str) -> BTreeSet<String> {
-    let allowing = statements(function).into_iter().filter(|statement| statement.actions().contains(action));
+    let allowing = statements(function)
+        .into_iter()
+        .filter(|statement| statement.actions().contains(action));
     let names = allowing
         .flat_map(|statement| statement.resources())
         .map(|it| named(it).map_or_else(|| text(&it["Fn::Sub"]), str::to_owned));
@@ -89,9 +122,17 @@ fn each_function_has_a_role_of_its_own_that_lambda_alone_takes_on() {
     for name in FUNCTIONS {
         let role = resource(&format!("{}Role", capital(name)));
         let trust = json!([{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }]);
-        assert_eq!(role["AssumeRolePolicyDocument"]["Statement"], trust, "{name}");
+        assert_eq!(
+            role["AssumeRolePolicyDocument"]["Statement"], trust,
+            "{name}"
+        );
         assert!(role.get("ManagedPolicyArns").is_none(), "{name}");
-        assert!(statements(name).iter().all(|statement| statement.0["Effect"] == "Allow"), "{name}");
+        assert!(
+            statements(name)
+                .iter()
+                .all(|statement| statement.0["Effect"] == "Allow"),
+            "{name}"
+        );
     }
 }
 
@@ -100,12 +141,18 @@ fn no_action_is_a_pattern_and_no_resource_without_a_reason() {
     for name in FUNCTIONS {
         for statement in statements(name) {
             let (sid, actions) = (statement.sid(), statement.actions());
-            assert!(actions.iter().all(|action| !action.contains('*')), "{name} {sid}: {actions:?}");
+            assert!(
+                actions.iter().all(|action| !action.contains('*')),
+                "{name} {sid}: {actions:?}"
+            );
             for it in statement.resources() {
-                let is_pattern =
-                    it.to_string().contains(['*', '?']) || named(it).is_some_and(|name| name.ends_with("Pattern"));
+                let is_pattern = it.to_string().contains(['*', '?'])
+                    || named(it).is_some_and(|name| name.ends_with("Pattern"));
                 let has_reason = PATTERNS.iter().any(|(allowed, _)| *allowed == sid);
-                assert!(it != "*" && (!is_pattern || has_reason), "{name} {sid}: {it}");
+                assert!(
+                    it != "*" && (!is_pattern || has_reason),
+                    "{name} {sid}: {it}"
+                );
             }
         }
     }
@@ -116,20 +163,37 @@ fn each_function_logs_to_its_own_group_and_calls_one_table() {
     for name in FUNCTIONS {
         let logs = BTreeSet::from([format!("{}Logs", capital(name))]);
         assert_eq!(allowed(name, "logs:PutLogEvents"), logs);
-        assert_eq!(named(&function(name)["LoggingConfig"]["LogGroup"]), logs.first().map(String::as_str));
-        for action in allowed_actions(name).iter().filter(|action| action.starts_with("dynamodb:")) {
-            assert_eq!(allowed(name, action), BTreeSet::from(["Table".to_owned()]), "{name} {action}");
+        assert_eq!(
+            named(&function(name)["LoggingConfig"]["LogGroup"]),
+            logs.first().map(String::as_str)
+        );
+        for action in allowed_actions(name)
+            .iter()
+            .filter(|action| action.starts_with("dynamodb:"))
+        {
+            assert_eq!(
+                allowed(name, action),
+                BTreeSet::from(["Table".to_owned()]),
+                "{name} {action}"
+            );
         }
     }
 }
 
-/// Which of these each function calls is asserted where functions run; this is that none is allowed for nothing.
+/// Which of these each function calls is asserted where functions run; this is that none is allowed
+/// for nothing.
 #[test]
 fn what_the_roles_together_may_do_with_the_table_is_what_the_adapter_calls() {
     let code = sources("shared/aws/src/dynamodb");
 
-    let called = TABLE_CALLS.iter().filter(|(call, _)| code.contains(call)).map(|(_, action)| (*action).to_owned());
-    let roles = FUNCTIONS.into_iter().flat_map(allowed_actions).filter(|action| action.starts_with("dynamodb:"));
+    let called = TABLE_CALLS
+        .iter()
+        .filter(|(call, _)| code.contains(call))
+        .map(|(_, action)| (*action).to_owned());
+    let roles = FUNCTIONS
+        .into_iter()
+        .flat_map(allowed_actions)
+        .filter(|action| action.starts_with("dynamodb:"));
 
     assert_eq!(roles.collect::<BTreeSet<_>>(), called.collect());
 }
@@ -138,17 +202,25 @@ fn what_the_roles_together_may_do_with_the_table_is_what_the_adapter_calls() {
 fn a_function_sends_to_the_queues_that_it_is_told_of_and_consumes_its_own() {
     let sources = resources("AWS::Lambda::EventSourceMapping");
     for name in FUNCTIONS {
-        let told = given(name, |variable| variable.ends_with("_QUEUE_URL") || variable.ends_with("_DEAD_LETTER_URL"));
+        let told = given(name, |variable| {
+            variable.ends_with("_QUEUE_URL") || variable.ends_with("_DEAD_LETTER_URL")
+        });
         assert_eq!(allowed(name, "sqs:SendMessage"), told, "{name}");
 
-        let own = sources.iter().filter(|(_, source)| named(&source["FunctionName"]) == Some(&capital(name)));
-        let own: BTreeSet<String> =
-            own.filter_map(|(_, source)| named(&source["EventSourceArn"])).map(str::to_owned).collect();
+        let own = sources
+            .iter()
+            .filter(|(_, source)| named(&source["FunctionName"]) == Some(&capital(name)));
+        let own: BTreeSet<String> = own
+            .filter_map(|(_, source)| named(&source["EventSourceArn"]))
+            .map(str::to_owned)
+            .collect();
         for action in CONSUME {
             assert_eq!(allowed(name, action), own, "{name} {action}");
         }
         let others = |action: &String| {
-            action.starts_with("sqs:") && action != "sqs:SendMessage" && !CONSUME.contains(&action.as_str())
+            action.starts_with("sqs:")
+                && action != "sqs:SendMessage"
+                && !CONSUME.contains(&action.as_str())
         };
         assert!(!allowed_actions(name).iter().any(others), "{name}");
     }
@@ -164,69 +236,129 @@ fn a_function_reads_the_secrets_that_it_is_told_of() {
         let names: BTreeSet<String> = read.iter().map(|arn| secret_name(arn)).collect();
         assert_eq!(names, told, "{name}");
     }
-    assert_eq!(readers("ProviderKeySecretName"), ["gateway", "poller", "admin"]);
+    assert_eq!(
+        readers("ProviderKeySecretName"),
+        ["gateway", "poller", "admin"]
+    );
     assert_eq!(readers("WebhookSecretName"), ["receiver"]);
-    assert_eq!(readers("CapabilitySecret"), ["gateway", "receiver", "poller", "notifier"]);
+    assert_eq!(
+        readers("CapabilitySecret"),
+        ["gateway", "receiver", "poller", "notifier"]
+    );
 }
 
 #[test]
-fn tenants_buckets_are_for_the_gateway_and_the_archiver_alone_and_the_admin_may_only_probe_their_roles() {
+fn tenants_buckets_are_for_the_gateway_and_the_archiver_alone_and_the_admin_may_only_probe_their_roles()
+ {
     for name in FUNCTIONS {
-        let services: BTreeSet<String> =
-            allowed_actions(name).iter().map(|action| action.split_once(':').unwrap().0.to_owned()).collect();
+        let services: BTreeSet<String> = allowed_actions(name)
+            .iter()
+            .map(|action| action.split_once(':').unwrap().0.to_owned())
+            .collect();
         let known = ["logs", "dynamodb", "sqs", "secretsmanager", "sts", "s3"];
-        assert!(services.iter().all(|service| known.contains(&service.as_str())), "{name}: {services:?}");
+        assert!(
+            services
+                .iter()
+                .all(|service| known.contains(&service.as_str())),
+            "{name}: {services:?}"
+        );
 
         let reaches_tenants = matches!(name, "gateway" | "archiver");
         let assumes_roles = reaches_tenants || name == "admin";
         let writes_objects = reaches_tenants || name == "sweeper";
-        assert_eq!([services.contains("sts"), services.contains("s3")], [assumes_roles, writes_objects], "{name}");
+        assert_eq!(
+            [services.contains("sts"), services.contains("s3")],
+            [assumes_roles, writes_objects],
+            "{name}"
+        );
         if assumes_roles {
-            assert_eq!(allowed(name, "sts:AssumeRole"), BTreeSet::from(["TenantRolePattern".to_owned()]));
+            assert_eq!(
+                allowed(name, "sts:AssumeRole"),
+                BTreeSet::from(["TenantRolePattern".to_owned()])
+            );
         }
         if reaches_tenants {
-            let own = statements(name).into_iter().find(|statement| statement.sid() == "OwnBuckets").unwrap();
+            let own = statements(name)
+                .into_iter()
+                .find(|statement| statement.sid() == "OwnBuckets")
+                .unwrap();
             assert_eq!(
                 own.0["Condition"],
                 json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } })
             );
         }
     }
-    let objects =
-        |name| allowed_actions(name).into_iter().filter(|action| action.starts_with("s3:")).collect::<Vec<_>>();
+    let objects = |name| {
+        allowed_actions(name)
+            .into_iter()
+            .filter(|action| action.starts_with("s3:"))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(objects("gateway"), ["s3:GetObject"]);
-    assert_eq!(objects("archiver"), ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]);
+    assert_eq!(
+        objects("archiver"),
+        ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    );
 }
 
 /// Whoever bills reads what lies there; the sweeper cannot.
 #[test]
 fn the_sweeper_puts_usage_into_its_bucket_under_its_prefix_and_does_nothing_else_with_it() {
-    let export = statements("sweeper").into_iter().find(|statement| statement.sid() == "UsageExport").unwrap();
+    let export = statements("sweeper")
+        .into_iter()
+        .find(|statement| statement.sid() == "UsageExport")
+        .unwrap();
 
-    assert_eq!(export.actions(), BTreeSet::from(["s3:PutObject".to_owned()]));
+    assert_eq!(
+        export.actions(),
+        BTreeSet::from(["s3:PutObject".to_owned()])
+    );
     let objects = "arn:${AWS::Partition}:s3:::${UsageExportBucket}/${UsageExportPrefix}/*";
     assert_eq!(export.resources(), [&json!({ "Fn::Sub": objects })]);
-    assert_eq!(export.0["Condition"], json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } }));
-    let all = allowed_actions("sweeper").into_iter().filter(|action| action.starts_with("s3:"));
+    assert_eq!(
+        export.0["Condition"],
+        json!({ "StringEquals": { "s3:ResourceAccount": { "Ref": "AWS::AccountId" } } })
+    );
+    let all = allowed_actions("sweeper")
+        .into_iter()
+        .filter(|action| action.starts_with("s3:"));
     assert_eq!(all.collect::<Vec<_>>(), ["s3:PutObject"]);
-    let told = given("sweeper", |variable| variable.starts_with("FLUXGATE_USAGE_EXPORT_"));
-    assert_eq!(told, ["UsageExportBucket", "UsageExportPrefix"].map(str::to_owned).into());
+    let told = given("sweeper", |variable| {
+        variable.starts_with("FLUXGATE_USAGE_EXPORT_")
+    });
+    assert_eq!(
+        told,
+        ["UsageExportBucket", "UsageExportPrefix"]
+            .map(str::to_owned)
+            .into()
+    );
 }
 
 /// The resources and parameters that a function's environment names.
 fn given(name: &str, wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
-    let variables = function(name)["Environment"]["Variables"].as_object().unwrap().iter();
-    variables.filter(|(variable, _)| wanted(variable)).map(|(_, value)| named(value).unwrap().to_owned()).collect()
+    let variables = function(name)["Environment"]["Variables"]
+        .as_object()
+        .unwrap()
+        .iter();
+    variables
+        .filter(|(variable, _)| wanted(variable))
+        .map(|(_, value)| named(value).unwrap().to_owned())
+        .collect()
 }
 
 /// The resource or parameter in an ARN such as `arn:…:secret:${Name}-??????`.
 fn secret_name(arn: &str) -> String {
-    let name = arn.rsplit_once("secret:${").and_then(|(_, rest)| rest.strip_suffix("}-??????"));
+    let name = arn
+        .rsplit_once("secret:${")
+        .and_then(|(_, rest)| rest.strip_suffix("}-??????"));
     name.unwrap_or(arn).to_owned()
 }
 
 fn readers(secret: &str) -> Vec<&'static str> {
-    let reads =
-        |name: &&str| allowed(name, "secretsmanager:GetSecretValue").iter().any(|arn| secret_name(arn) == secret);
+    let reads = |name: &&str| {
+        allowed(name, "secretsmanager:GetSecretValue")
+            .iter()
+            .any(|arn| secret_name(arn) == secret)
+    };
     FUNCTIONS.into_iter().filter(reads).collect()
 }

@@ -24,16 +24,25 @@ impl Process {
     fn start(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
         let program = std::env::current_exe().context("this program's own path is not known")?;
         let mut command = Command::new(program);
-        command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self(command.spawn().with_context(|| format!("'fluxgate {}' cannot be started", args.join(" ")))?))
+        command
+            .args(args)
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Ok(Self(command.spawn().with_context(|| {
+            format!("'fluxgate {}' cannot be started", args.join(" "))
+        })?))
     }
 
     /// The most memory it ever held, in MB, as the kernel counts it (`VmHWM`).
     pub(super) fn memory_mb(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))
             .context("peak memory is only known on Linux")?;
-        let line =
-            status.lines().find(|line| line.starts_with("VmHWM:")).context("the kernel does not tell peak memory")?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .context("the kernel does not tell peak memory")?;
         let kib: f64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
         Ok(kib / 1024.0)
     }
@@ -56,8 +65,17 @@ impl Provider {
     pub(super) async fn start(run_time: Duration) -> Result<Self> {
         let listen = free_address()?.to_string();
         let run_time = run_time.as_millis().to_string();
-        let args =
-            ["emulator", "--listen", &listen, "--key", KEY, "--run-time-ms", &run_time, "--fault", "tiny_output"];
+        let args = [
+            "emulator",
+            "--listen",
+            &listen,
+            "--key",
+            KEY,
+            "--run-time-ms",
+            &run_time,
+            "--fault",
+            "tiny_output",
+        ];
         let child = Process::start(&args, &[])?;
         let url = format!("http://{listen}");
         until_answering(&format!("{url}/api/v3/models")).await?;
@@ -77,7 +95,16 @@ pub(super) struct Proxy {
 impl Proxy {
     pub(super) async fn start(provider: &Provider) -> Result<Self> {
         let listen = free_address()?.to_string();
-        let child = Process::start(&["bench-proxy", "--listen", &listen, "--provider", &provider.url], &[])?;
+        let child = Process::start(
+            &[
+                "bench-proxy",
+                "--listen",
+                &listen,
+                "--provider",
+                &provider.url,
+            ],
+            &[],
+        )?;
         let url = format!("http://{listen}");
         until_answering(&format!("{url}/api/v3/models")).await?;
         Ok(Self { url, child })
@@ -96,11 +123,23 @@ impl Gateway {
     pub(super) async fn start(data: &Path, provider: &Provider, balance: &str) -> Result<Self> {
         let folder = DataFolder::open(data)?;
         let tenant = TenantId::parse("bench")?;
-        folder.add_tenant(&tenant, MicroUsd::parse_usd(balance)?).await?;
+        folder
+            .add_tenant(&tenant, MicroUsd::parse_usd(balance)?)
+            .await?;
         // What is measured is the gateway, not the limit.
-        let limits = Limits { requests_per_second: Some(Limits::RATE_MAX), burst: None, ..Limits::default() };
-        let change = TenantChange { limits: Some(limits), ..TenantChange::default() };
-        folder.operator(None).change(&tenant, change, &Actor::cli()).await?;
+        let limits = Limits {
+            requests_per_second: Some(Limits::RATE_MAX),
+            burst: None,
+            ..Limits::default()
+        };
+        let change = TenantChange {
+            limits: Some(limits),
+            ..TenantChange::default()
+        };
+        folder
+            .operator(None)
+            .change(&tenant, change, &Actor::cli())
+            .await?;
         let token = folder.token(&tenant, 86_400_000).await?;
         drop(folder);
         let listen = free_address()?.to_string();
@@ -125,18 +164,35 @@ impl Gateway {
         ];
         let child = Process::start(&args, &[("WAVESPEED_API_KEY", KEY)])?;
         until_answering(&format!("{url}/healthz")).await?;
-        Ok(Self { url, token, child, http: reqwest::Client::builder().no_proxy().build()? })
+        Ok(Self {
+            url,
+            token,
+            child,
+            http: reqwest::Client::builder().no_proxy().build()?,
+        })
     }
 
     pub(super) async fn commits(&self) -> Result<u64> {
-        let text = self.http.get(format!("{}/metrics", self.url)).send().await?.text().await?;
-        let line = text.lines().find_map(|line| line.strip_prefix("fluxgate_commits_total "));
-        Ok(line.context("the gateway does not tell its commits")?.trim().parse()?)
+        let text = self
+            .http
+            .get(format!("{}/metrics", self.url))
+            .send()
+            .await?
+            .text()
+            .await?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("fluxgate_commits_total "));
+        Ok(line
+            .context("the gateway does not tell its commits")?
+            .trim()
+            .parse()?)
     }
 }
 
 fn free_address() -> Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("there is no free port on loopback")?;
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .context("there is no free port on loopback")?;
     Ok(listener.local_addr()?)
 }
 

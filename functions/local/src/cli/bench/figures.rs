@@ -18,11 +18,25 @@ impl Figures {
             return print::line(self.json());
         }
         let proxy = self.proxied.per_second;
-        print::line("| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |")?;
+        print::line(
+            "| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |",
+        )?;
         print::line("|---|---|---|---|---|---|---|")?;
-        row(&format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"), &self.proxied, proxy)?;
-        row(&format!("durable submit, c={SUBMIT_CONNECTIONS}"), &self.submitted, proxy)?;
-        row(&format!("whole task, c={TASK_CONNECTIONS}"), &self.tasks, proxy)?;
+        row(
+            &format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"),
+            &self.proxied,
+            proxy,
+        )?;
+        row(
+            &format!("durable submit, c={SUBMIT_CONNECTIONS}"),
+            &self.submitted,
+            proxy,
+        )?;
+        row(
+            &format!("whole task, c={TASK_CONNECTIONS}"),
+            &self.tasks,
+            proxy,
+        )?;
         print::line(
             "\nA commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback.",
         )

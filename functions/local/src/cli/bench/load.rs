@@ -53,10 +53,16 @@ impl Load {
         duration: Duration,
         callbacks: &Callbacks,
     ) -> Result<Measured> {
-        self.drive(tasks, duration, Some(callbacks.waiting.clone())).await
+        self.drive(tasks, duration, Some(callbacks.waiting.clone()))
+            .await
     }
 
-    async fn drive(&self, connections: usize, duration: Duration, waiting: Option<Waiting>) -> Result<Measured> {
+    async fn drive(
+        &self,
+        connections: usize,
+        duration: Duration,
+        waiting: Option<Waiting>,
+    ) -> Result<Measured> {
         let http = reqwest::Client::builder()
             .pool_max_idle_per_host(connections)
             .tcp_nodelay(true)
@@ -85,14 +91,24 @@ impl Load {
             .body(self.body.clone());
         let response = request.send().await.context("a request broke off")?;
         if response.status() != 200 {
-            bail!("a request was answered {}: {}", response.status(), response.text().await.unwrap_or_default());
+            bail!(
+                "a request was answered {}: {}",
+                response.status(),
+                response.text().await.unwrap_or_default()
+            );
         }
-        let answer: Answer = serde_json::from_slice(&response.bytes().await?).context("an answer could not be read")?;
+        let answer: Answer = serde_json::from_slice(&response.bytes().await?)
+            .context("an answer could not be read")?;
         Ok(answer.data.id)
     }
 }
 
-async fn lane(load: Load, http: reqwest::Client, deadline: Instant, waiting: Option<Waiting>) -> Result<Vec<Duration>> {
+async fn lane(
+    load: Load,
+    http: reqwest::Client,
+    deadline: Instant,
+    waiting: Option<Waiting>,
+) -> Result<Vec<Duration>> {
     let mut latencies = Vec::new();
     while Instant::now() < deadline {
         let started = Instant::now();
@@ -107,7 +123,9 @@ async fn lane(load: Load, http: reqwest::Client, deadline: Instant, waiting: Opt
 
 async fn told(waiting: &Waiting, id: String) -> Result<()> {
     let receiver = {
-        let mut waiting = waiting.lock().expect("no code panics while it holds the map");
+        let mut waiting = waiting
+            .lock()
+            .expect("no code panics while it holds the map");
         match waiting.remove(&id) {
             Some(Told::Already) => return Ok(()),
             _ => {
@@ -119,7 +137,12 @@ async fn told(waiting: &Waiting, id: String) -> Result<()> {
     };
     let outcome = tokio::time::timeout(TASK_MAX, receiver).await;
     outcome
-        .with_context(|| format!("task {id} was not announced within {} s", TASK_MAX.as_secs()))?
+        .with_context(|| {
+            format!(
+                "task {id} was not announced within {} s",
+                TASK_MAX.as_secs()
+            )
+        })?
         .context("the receiver ended")
 }
 
@@ -144,10 +167,14 @@ struct Event {
 
 impl Callbacks {
     pub(super) async fn start() -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("the receiver cannot listen")?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .context("the receiver cannot listen")?;
         let addr = listener.local_addr()?;
         let waiting = Waiting::default();
-        let router = Router::new().route("/events", post(receive)).with_state(waiting.clone());
+        let router = Router::new()
+            .route("/events", post(receive))
+            .with_state(waiting.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         Ok(Self { addr, waiting })
     }
@@ -158,8 +185,12 @@ impl Callbacks {
 }
 
 async fn receive(State(waiting): State<Waiting>, body: Bytes) -> StatusCode {
-    let Ok(event) = serde_json::from_slice::<Event>(&body) else { return StatusCode::BAD_REQUEST };
-    let mut waiting = waiting.lock().expect("no code panics while it holds the map");
+    let Ok(event) = serde_json::from_slice::<Event>(&body) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let mut waiting = waiting
+        .lock()
+        .expect("no code panics while it holds the map");
     match waiting.remove(&event.data.id) {
         Some(Told::Waiting(sender)) => drop(sender.send(())),
         _ => drop(waiting.insert(event.data.id, Told::Already)),

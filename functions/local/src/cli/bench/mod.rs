@@ -1,6 +1,8 @@
-//! `fluxgate bench`: this build beside a bare reverse proxy to the same provider double, in one run.
+//! `fluxgate bench`: this build beside a bare reverse proxy to the same provider double, in one
+//! run.
 //!
-//! Every part is a process of its own, as it would be: the provider, proxy, gateway. The load comes from this one.
+//! Every part is a process of its own, as it would be: the provider, proxy, gateway. The load comes
+//! from this one.
 
 mod children;
 mod figures;
@@ -34,7 +36,8 @@ pub(super) struct BenchArgs {
     /// How long each measurement lasts, in seconds
     #[arg(long, default_value = "10", value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// Where the gateways keep their data; put it on the disk that is to be measured [default: the folder for temporary files]
+    /// Where the gateways keep their data; put it on the disk that is to be measured [default: the
+    /// folder for temporary files]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Print one JSON object instead of a table
@@ -51,7 +54,12 @@ pub(super) async fn run(args: BenchArgs) -> Result<()> {
     let duration = Duration::from_secs(args.seconds);
     let (proxied, submitted) = Box::pin(submits(folder.path(), duration)).await?;
     let tasks = Box::pin(whole_tasks(folder.path(), duration)).await?;
-    Figures { proxied, submitted, tasks }.print(args.json)
+    Figures {
+        proxied,
+        submitted,
+        tasks,
+    }
+    .print(args.json)
 }
 
 /// What one measurement gave.
@@ -68,7 +76,8 @@ fn inputs() -> Value {
     json!({ "prompt": "dunes at dusk, oil on canvas", "aspect_ratio": "16:9", "seed": 7 })
 }
 
-/// The same submit to the proxy and to the gateway, one after the other; runs last longer than the measurement.
+/// The same submit to the proxy and to the gateway, one after the other; runs last longer than the
+/// measurement.
 async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measured, Measured)> {
     let provider = Provider::start(Duration::from_secs(86_400)).await?;
     let proxy = children::Proxy::start(&provider).await?;
@@ -76,34 +85,65 @@ async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measur
         "measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections",
         duration.as_secs()
     ));
-    let load = Load { url: proxy.url.clone(), token: provider.key(), model: MODEL, body: inputs().to_string() };
+    let load = Load {
+        url: proxy.url.clone(),
+        token: provider.key(),
+        model: MODEL,
+        body: inputs().to_string(),
+    };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
-    let proxied = load.run(SUBMIT_CONNECTIONS, duration).await?.with_memory(proxy.child.memory_mb()?);
+    let proxied = load
+        .run(SUBMIT_CONNECTIONS, duration)
+        .await?
+        .with_memory(proxy.child.memory_mb()?);
     drop(proxy);
 
     let gateway = Gateway::start(&folder.join("submits"), &provider, BALANCE_USD).await?;
-    let load =
-        Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
+    let load = Load {
+        url: gateway.url.clone(),
+        token: gateway.token.clone(),
+        model: MODEL,
+        body: inputs().to_string(),
+    };
     load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
     let before = gateway.commits().await?;
     let submitted = load.run(SUBMIT_CONNECTIONS, duration).await?;
     let commits = gateway.commits().await? - before;
-    Ok((proxied, Measured { commits, ..submitted.with_memory(gateway.child.memory_mb()?) }))
+    Ok((
+        proxied,
+        Measured {
+            commits,
+            ..submitted.with_memory(gateway.child.memory_mb()?)
+        },
+    ))
 }
 
-/// Submit, webhook, copy, capture, callback: as many in flight as there are connections, a task counted at its callback.
+/// Submit, webhook, copy, capture, callback: as many in flight as there are connections, a task
+/// counted at its callback.
 async fn whole_tasks(folder: &std::path::Path, duration: Duration) -> Result<Measured> {
     let provider = Provider::start(Duration::ZERO).await?;
     let gateway = Gateway::start(&folder.join("tasks"), &provider, BALANCE_USD).await?;
     let callbacks = load::Callbacks::start().await?;
     let client = TenantClient::new(&gateway.url, gateway.token.clone())?;
     client.create_endpoint(&callbacks.url()).await?;
-    print::note(format_args!("measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight", duration.as_secs()));
-    let load =
-        Load { url: gateway.url.clone(), token: gateway.token.clone(), model: MODEL, body: inputs().to_string() };
+    print::note(format_args!(
+        "measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight",
+        duration.as_secs()
+    ));
+    let load = Load {
+        url: gateway.url.clone(),
+        token: gateway.token.clone(),
+        model: MODEL,
+        body: inputs().to_string(),
+    };
     let before = gateway.commits().await?;
-    let measured = load.run_until_told(TASK_CONNECTIONS, duration, &callbacks).await?;
+    let measured = load
+        .run_until_told(TASK_CONNECTIONS, duration, &callbacks)
+        .await?;
     let commits = gateway.commits().await? - before;
     ensure!(measured.count > 0, "no task was completed");
-    Ok(Measured { commits, ..measured.with_memory(gateway.child.memory_mb()?) })
+    Ok(Measured {
+        commits,
+        ..measured.with_memory(gateway.child.memory_mb()?)
+    })
 }

@@ -1,4 +1,5 @@
-//! A bare reverse proxy on hyper: no token, no check, no store. What the gateway's submit is measured against.
+//! A bare reverse proxy on hyper: no token, no check, no store. What the gateway's submit is
+//! measured against.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -30,7 +31,9 @@ pub(crate) async fn run(args: ProxyArgs) -> Result<()> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client: Provider = Client::builder(TokioExecutor::new()).build(connector);
-    let listener = TcpListener::bind(args.listen).await.context("the proxy cannot listen")?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .context("the proxy cannot listen")?;
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(connection(stream, client.clone(), args.provider.clone()));
@@ -42,7 +45,11 @@ async fn connection(stream: TcpStream, client: Provider, provider: String) {
     drop(stream.set_nodelay(true));
     let service = service_fn(|request| forward(client.clone(), provider.clone(), request));
     // A client that hangs up is no news.
-    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    drop(
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .await,
+    );
 }
 
 async fn forward(
@@ -50,8 +57,13 @@ async fn forward(
     provider: String,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let Ok(uri) = format!("{provider}{path}").parse::<Uri>() else { return Ok(bad_gateway()) };
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    let Ok(uri) = format!("{provider}{path}").parse::<Uri>() else {
+        return Ok(bad_gateway());
+    };
     *request.uri_mut() = uri;
     request.headers_mut().remove(hyper::header::HOST);
     match client.request(request).await {

@@ -1,4 +1,5 @@
-//! `fluxgate demo`: one photograph through everything, in one process, with every promise checked on the way.
+//! `fluxgate demo`: one photograph through everything, in one process, with every promise checked
+//! on the way.
 
 mod receiver;
 mod report;
@@ -33,7 +34,8 @@ pub(super) struct DemoArgs {
     /// The picture: a file, or an https URL [default: the photograph that comes with Fluxgate]
     #[arg(long, value_name = "FILE|URL")]
     image: Option<String>,
-    /// What to make of it; the emulator knows watercolour, sketch, black and white, pixel art, sepia, woodcut and more
+    /// What to make of it; the emulator knows watercolour, sketch, black and white, pixel art,
+    /// sepia, woodcut and more
     #[arg(long, default_value = "make it a watercolour painting")]
     prompt: String,
     /// Print one JSON object on stdout and nothing else
@@ -48,7 +50,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<()> {
     logging::start("warn")?;
     let data = data_folder(args.data.as_deref())?;
     let pictures = data.join("pictures");
-    std::fs::create_dir_all(&pictures).with_context(|| format!("the folder {} cannot be made", pictures.display()))?;
+    std::fs::create_dir_all(&pictures)
+        .with_context(|| format!("the folder {} cannot be made", pictures.display()))?;
     let bar = progress::line(args.json);
     bar.set_message("starting gateway, workers, S3 server and emulator");
     let server = Server::start(settings(&data)).await?;
@@ -63,7 +66,9 @@ fn data_folder(given: Option<&Path>) -> Result<PathBuf> {
         Some(path) => Ok(path.to_owned()),
         None => {
             let folder = tempfile::Builder::new().prefix("fluxgate-demo-").tempdir();
-            Ok(folder.context("no folder for temporary files can be made")?.keep())
+            Ok(folder
+                .context("no folder for temporary files can be made")?
+                .keep())
         }
     }
 }
@@ -74,17 +79,37 @@ fn settings(data: &Path) -> Settings {
         data: data.to_owned(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         provider: Some("emulator".to_owned()),
-        allow_net: vec!["127.0.0.0/8".parse().expect("a network"), "::1/128".parse().expect("a network")],
+        allow_net: vec![
+            "127.0.0.0/8".parse().expect("a network"),
+            "::1/128".parse().expect("a network"),
+        ],
         ..Settings::default()
     }
 }
 
-async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar) -> Result<DemoReport> {
+async fn show(
+    server: &Server,
+    args: &DemoArgs,
+    folder: &Path,
+    bar: &ProgressBar,
+) -> Result<DemoReport> {
     let tenant = TenantId::parse("demo")?;
-    if server.folder().operator(None).tenant(&tenant).await.is_err() {
-        server.folder().add_tenant(&tenant, MicroUsd(5_000_000)).await?;
+    if server
+        .folder()
+        .operator(None)
+        .tenant(&tenant)
+        .await
+        .is_err()
+    {
+        server
+            .folder()
+            .add_tenant(&tenant, MicroUsd(5_000_000))
+            .await?;
     }
-    let client = TenantClient::new(&server.base_url(), server.folder().token(&tenant, 3_600_000).await?)?;
+    let client = TenantClient::new(
+        &server.base_url(),
+        server.folder().token(&tenant, 3_600_000).await?,
+    )?;
     let receiver = Receiver::start().await?;
     let endpoint = client.create_endpoint(&receiver.url()).await?;
     receiver.expect_secret(&text(&endpoint, "secret")?)?;
@@ -94,9 +119,13 @@ async fn show(server: &Server, args: &DemoArgs, folder: &Path, bar: &ProgressBar
     let (url, original) = before_picture(&client, args.image.as_deref()).await?;
     bar.set_message("submitting");
     let key = SystemEntropy.id32(SystemClock.now());
-    let submitted = client.submit(MODEL, &json!({ "prompt": args.prompt, "image": url }), &key).await?;
+    let submitted = client
+        .submit(MODEL, &json!({ "prompt": args.prompt, "image": url }), &key)
+        .await?;
     let id = text(&submitted, "id")?;
-    let prediction = progress::until_end(&client, &id, WAIT, bar).await?.completed()?;
+    let prediction = progress::until_end(&client, &id, WAIT, bar)
+        .await?
+        .completed()?;
     bar.set_message(format!("task {id}: completed, waiting for the callback"));
     let callback = receiver.verified_event(&id, WAIT).await?;
     client.delete_endpoint(&text(&endpoint, "id")?).await?;
@@ -112,14 +141,21 @@ async fn before_picture(client: &TenantClient, image: Option<&str>) -> Result<(S
     match image {
         None => {
             let photo = fluxgate_emulator::DEMO_PHOTO.to_vec();
-            Ok((client.upload("photo.jpg".to_owned(), photo.clone()).await?, photo))
+            Ok((
+                client.upload("photo.jpg".to_owned(), photo.clone()).await?,
+                photo,
+            ))
         }
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok((
             url.to_owned(),
-            client.download(url).await.with_context(|| format!("the picture {url} cannot be read"))?,
+            client
+                .download(url)
+                .await
+                .with_context(|| format!("the picture {url} cannot be read"))?,
         )),
         Some(file) => {
-            let bytes = std::fs::read(file).with_context(|| format!("the picture {file} cannot be read"))?;
+            let bytes = std::fs::read(file)
+                .with_context(|| format!("the picture {file} cannot be read"))?;
             Ok((super::edit::picture(client, file).await?, bytes))
         }
     }
@@ -133,11 +169,26 @@ struct Pictures {
 
 impl Pictures {
     /// Downloads the output as a tenant would, and checks it against the digest it was told.
-    async fn save(client: &TenantClient, prediction: &Value, id: &str, folder: &Path, original: &[u8]) -> Result<Self> {
-        let link = prediction.pointer("/outputs/0").and_then(Value::as_str).context("the task has no output")?;
-        let told = prediction.pointer("/objects/0/sha256").and_then(Value::as_str).unwrap_or_default();
+    async fn save(
+        client: &TenantClient,
+        prediction: &Value,
+        id: &str,
+        folder: &Path,
+        original: &[u8],
+    ) -> Result<Self> {
+        let link = prediction
+            .pointer("/outputs/0")
+            .and_then(Value::as_str)
+            .context("the task has no output")?;
+        let told = prediction
+            .pointer("/objects/0/sha256")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let bytes = client.download(link).await?;
-        ensure!(hex::encode(sha256(&bytes)) == told, "the output does not have the SHA-256 that was told");
+        ensure!(
+            hex::encode(sha256(&bytes)) == told,
+            "the output does not have the SHA-256 that was told"
+        );
         ensure!(bytes != original, "the output is the input");
         let save = |name: String, bytes: &[u8]| -> Result<PathBuf> {
             let path = std::path::absolute(folder.join(name))?;

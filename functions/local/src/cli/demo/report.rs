@@ -46,10 +46,21 @@ impl DemoReport {
         callback: &Callback,
         timeline: &Value,
     ) -> Result<Self> {
-        let told = prediction.get("charged_usd").and_then(Value::as_f64).unwrap_or_default();
+        let told = prediction
+            .get("charged_usd")
+            .and_then(Value::as_f64)
+            .unwrap_or_default();
         let charged_usd = (charged_usd * 1e6).round() / 1e6;
-        ensure!(charged_usd == told && told > 0.0, "the balance fell by ${charged_usd}, but ${told} was told");
-        let object = |name: &str| text(prediction.pointer("/objects/0").unwrap_or(&Value::Null), name);
+        ensure!(
+            charged_usd == told && told > 0.0,
+            "the balance fell by ${charged_usd}, but ${told} was told"
+        );
+        let object = |name: &str| {
+            text(
+                prediction.pointer("/objects/0").unwrap_or(&Value::Null),
+                name,
+            )
+        };
         Ok(Self {
             task_id: text(prediction, "id")?,
             before: pictures.before.display().to_string(),
@@ -58,7 +69,10 @@ impl DemoReport {
             sha256: object("sha256")?,
             completed_by: text(timeline, "completed_by")?,
             charged_usd,
-            callback: CallbackReport { verified: true, attempts: callback.attempts },
+            callback: CallbackReport {
+                verified: true,
+                attempts: callback.attempts,
+            },
             timeline: lines(timeline),
         })
     }
@@ -80,26 +94,51 @@ impl Display for DemoReport {
         writeln!(f, "sha256     {}", self.sha256)?;
         writeln!(f, "completed  by {}", self.completed_by)?;
         writeln!(f, "charged    ${}", self.charged_usd)?;
-        writeln!(f, "callback   signature verified, {} attempt(s)", self.callback.attempts)?;
+        writeln!(
+            f,
+            "callback   signature verified, {} attempt(s)",
+            self.callback.attempts
+        )?;
         writeln!(f, "timeline")?;
         for line in &self.timeline {
-            writeln!(f, "  {:>7} ms  {} {}", line.ms, line.step, line.via.as_deref().unwrap_or_default())?;
+            writeln!(
+                f,
+                "  {:>7} ms  {} {}",
+                line.ms,
+                line.step,
+                line.via.as_deref().unwrap_or_default()
+            )?;
         }
-        writeln!(f, "The model was the bundled emulator: it edits real pixels, but it is not flux-kontext-max.")
+        writeln!(
+            f,
+            "The model was the bundled emulator: it edits real pixels, but it is not flux-kontext-max."
+        )
     }
 }
 
 /// Steps and callback attempts, by time.
 fn lines(timeline: &Value) -> Vec<Line> {
-    let array = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let array = |value: &Value, name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     let ms = |value: &Value| value.get("ms").and_then(Value::as_u64).unwrap_or_default();
     let steps = array(timeline, "steps").into_iter().map(|step| Line {
         step: text(&step, "name").unwrap_or_default(),
         ms: ms(&step),
         via: text(&step, "via").ok(),
     });
-    let attempts = array(timeline, "deliveries").into_iter().flat_map(|delivery| array(&delivery, "attempts"));
-    let callbacks = attempts.map(|attempt| Line { step: "callback".to_owned(), ms: ms(&attempt), via: None });
+    let attempts = array(timeline, "deliveries")
+        .into_iter()
+        .flat_map(|delivery| array(&delivery, "attempts"));
+    let callbacks = attempts.map(|attempt| Line {
+        step: "callback".to_owned(),
+        ms: ms(&attempt),
+        via: None,
+    });
     let mut lines: Vec<Line> = steps.chain(callbacks).collect();
     lines.sort_by_key(|line| line.ms);
     lines

@@ -17,7 +17,8 @@ use crate::folder::DataFolder;
 
 #[derive(Args)]
 pub(super) struct ExportArgs {
-    /// The file that the events are added to; what it was given before is remembered in the data folder
+    /// The file that the events are added to; what it was given before is remembered in the data
+    /// folder
     #[arg(long = "to", value_name = "FILE")]
     file: PathBuf,
     /// One tenant, also a deleted one [default: all there are and were]
@@ -33,15 +34,24 @@ pub(super) struct ExportArgs {
 pub(super) async fn run(args: ExportArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
     let sink = Arc::new(FileUsageSink::open(&args.file)?);
-    let export = UsageExport::new(folder.context(Bounds::default()), Arc::new(folder.store), sink);
+    let export = UsageExport::new(
+        folder.context(Bounds::default()),
+        Arc::new(folder.store),
+        sink,
+    );
     let mut tenants = export.tenants(Timestamp(0)).await?;
     if let Some(tenant) = &args.tenant {
         tenants.retain(|known| known == tenant);
         if tenants.is_empty() {
-            bail!("there is no tenant '{tenant}', and was none; 'fluxgate tenants list' shows those there are");
+            bail!(
+                "there is no tenant '{tenant}', and was none; 'fluxgate tenants list' shows those there are"
+            );
         }
     }
-    let mut sum = Exported { complete: true, ..Exported::default() };
+    let mut sum = Exported {
+        complete: true,
+        ..Exported::default()
+    };
     for tenant in &tenants {
         if args.restart {
             export.restart(tenant).await?;
@@ -52,8 +62,16 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
         sum.complete &= exported.complete;
     }
     if !sum.complete {
-        print::note("there is more to tell: too many tasks still run or are minutes old; export again in ten minutes");
+        print::note(
+            "there is more to tell: too many tasks still run or are minutes old; export again in ten minutes",
+        );
     }
-    let Exported { events, charged, .. } = sum;
-    print::line(format_args!("added {} to {}; they come to {charged}", counted(events, "event"), args.file.display()))
+    let Exported {
+        events, charged, ..
+    } = sum;
+    print::line(format_args!(
+        "added {} to {}; they come to {charged}",
+        counted(events, "event"),
+        args.file.display()
+    ))
 }

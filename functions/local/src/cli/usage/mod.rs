@@ -48,11 +48,17 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     if let Some(UsageCommand::Export(args)) = args.command {
         return export::run(args).await;
     }
-    let tenant = args.tenant.context("name the tenant whose usage to sum up")?;
+    let tenant = args
+        .tenant
+        .context("name the tenant whose usage to sum up")?;
     let folder = DataFolder::open_existing(&args.folder.data)?;
     folder.operator(None).check_known(&tenant).await?;
-    let bounds = Settings::load(None, serde_json::json!({}))?.bounds.bounds(true);
-    let (_, report) = Metering::new(folder.context(bounds)).usage_of_days(&tenant, args.from, args.to).await?;
+    let bounds = Settings::load(None, serde_json::json!({}))?
+        .bounds
+        .bounds(true);
+    let (_, report) = Metering::new(folder.context(bounds))
+        .usage_of_days(&tenant, args.from, args.to)
+        .await?;
     if args.csv {
         return print::text(csv(args.group_by, &report.grouped(args.group_by)));
     }
@@ -61,14 +67,26 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
 
 fn table(grouping: Grouping, report: &UsageReport) -> String {
     let groups = report.grouped(grouping).into_iter().map(|group| {
-        let keys = [group.day.map(|day| day.to_string()), group.model.map(|model| model.to_string())];
-        line(&keys.into_iter().flatten().collect::<Vec<_>>().join("  "), &group.usage)
+        let keys = [
+            group.day.map(|day| day.to_string()),
+            group.model.map(|model| model.to_string()),
+        ];
+        line(
+            &keys.into_iter().flatten().collect::<Vec<_>>().join("  "),
+            &group.usage,
+        )
     });
     groups.chain([line("total", &report.total())]).collect()
 }
 
 fn line(key: &str, usage: &Usage) -> String {
-    let Usage { requests, completed, failed, charged, unarchived } = usage;
+    let Usage {
+        requests,
+        completed,
+        failed,
+        charged,
+        unarchived,
+    } = usage;
     let charged = charged.to_string();
     format!(
         "{key:<52}  requests {requests:>6}  completed {completed:>6}  failed {failed:>5}  unarchived {unarchived:>4}  charged {charged:>12}\n"

@@ -1,5 +1,5 @@
-//! Copies what a run produced into the tenant's bucket. Only then is the run paid and told, unless the tenant's own side is what
-//! keeps its outputs out.
+//! Copies what a run produced into the tenant's bucket. Only then is the run paid and told, unless
+//! the tenant's own side is what keeps its outputs out.
 
 mod refusal;
 
@@ -34,7 +34,9 @@ pub struct Archiver {
 #[async_trait]
 impl Worker for Archiver {
     async fn work(&self, lease: &Lease) -> Result<()> {
-        let Job::Archive { tenant, task } = &lease.job else { return Jobs::refuse(lease) };
+        let Job::Archive { tenant, task } = &lease.job else {
+            return Jobs::refuse(lease);
+        };
         let outcome = self.archive(tenant, task).await.map(|()| JobOutcome::Done);
         self.jobs.settle(lease, outcome).await
     }
@@ -52,45 +54,77 @@ impl Archiver {
         objects: Arc<dyn ObjectStore>,
     ) -> Self {
         let jobs = Jobs::new(&machine.context, queue);
-        Self { context: machine.context.clone(), machine, jobs, outputs, objects }
+        Self {
+            context: machine.context.clone(),
+            machine,
+            jobs,
+            outputs,
+            objects,
+        }
     }
 
-    /// Archives the outputs of a task that is `archiving`, or that completed without some of them; of any other task it does nothing.
+    /// Archives the outputs of a task that is `archiving`, or that completed without some of them;
+    /// of any other task it does nothing.
     ///
     /// Copying twice is harmless: the put is conditional, and what lies there is what is told.
     pub async fn archive(&self, tenant: &TenantId, id: &TaskId) -> Result<()> {
-        let Some(task) = self.to_archive(tenant, id).await? else { return Ok(()) };
+        let Some(task) = self.to_archive(tenant, id).await? else {
+            return Ok(());
+        };
         if task.outputs_made() > self.context.bounds.outputs_max {
-            let text =
-                format!("the run has {} outputs, more than {}", task.outputs_made(), self.context.bounds.outputs_max);
-            return self.machine.end_outputs(task, "output_refused", &text).await.map(drop);
+            let text = format!(
+                "the run has {} outputs, more than {}",
+                task.outputs_made(),
+                self.context.bounds.outputs_max
+            );
+            return self
+                .machine
+                .end_outputs(task, "output_refused", &text)
+                .await
+                .map(drop);
         }
         let (copies, refusals) = self.copy_missing(&task).await?;
         if refusals.is_empty() {
-            return self.machine.signal(task.clone(), all_copied(&task, copies)).await.map(drop);
+            return self
+                .machine
+                .signal(task.clone(), all_copied(&task, copies))
+                .await
+                .map(drop);
         }
         let task = match copies.is_empty() {
             true => task,
-            false => self.machine.signal(task, Signal::Copied { copies }).await?.task(),
+            false => self
+                .machine
+                .signal(task, Signal::Copied { copies })
+                .await?
+                .task(),
         };
         self.refused(task, refusals).await
     }
 
-    /// The task, if outputs of it are to be copied. The job comes right after the change that made it, which a get_eventual may not show
-    /// yet.
+    /// The task, if outputs of it are to be copied. The job comes right after the change that made
+    /// it, which a get_eventual may not show yet.
     async fn to_archive(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
         let can_be_copied = |task: &Task| !task.to_copy().is_empty() && !task.waits_for_links();
         let mut task = self.context.tasks().get_eventual(tenant, id).await?;
         if !can_be_copied(&task) {
             task = self.context.tasks().get(tenant, id).await?;
         }
-        let expired = task.unarchived.as_ref().is_some_and(|unarchived| unarchived.expires_at <= self.context.now());
+        let expired = task
+            .unarchived
+            .as_ref()
+            .is_some_and(|unarchived| unarchived.expires_at <= self.context.now());
         Ok((can_be_copied(&task) && !expired).then_some(task))
     }
 
     /// What was copied now, and why the rest was not.
     async fn copy_missing(&self, task: &Task) -> Result<(Vec<Copied>, Vec<Refusal>)> {
-        let destination = self.context.tenants().get_eventual(&task.tenant).await?.destination;
+        let destination = self
+            .context
+            .tenants()
+            .get_eventual(&task.tenant)
+            .await?
+            .destination;
         let missing = task.to_copy();
         let copying = missing.into_iter().map(|(n, source)| {
             let copied = self.copy(task, &destination, n, source);
@@ -108,9 +142,23 @@ impl Archiver {
         Ok((copies, refusals))
     }
 
-    async fn copy(&self, task: &Task, to: &Destination, n: usize, source: &str) -> Result<Output, Refusal> {
-        let (bytes_max, timeout_ms) = (self.context.bounds.output_bytes_max, self.context.bounds.output_timeout_ms);
-        let fetch = OutputFetch { url: source, promised: task.makes, bytes_max, timeout_ms };
+    async fn copy(
+        &self,
+        task: &Task,
+        to: &Destination,
+        n: usize,
+        source: &str,
+    ) -> Result<Output, Refusal> {
+        let (bytes_max, timeout_ms) = (
+            self.context.bounds.output_bytes_max,
+            self.context.bounds.output_timeout_ms,
+        );
+        let fetch = OutputFetch {
+            url: source,
+            promised: task.makes,
+            bytes_max,
+            timeout_ms,
+        };
         let fetched = self.outputs.fetch(fetch).await?;
         let object = NewObject {
             key: to.key(task.created_at, task.id.as_str(), n, fetched.extension),
@@ -121,7 +169,11 @@ impl Archiver {
             content_disposition: media::disposition(fetched.content_type),
             provider_type: fetched.provider_type,
         };
-        Ok(self.objects.put_new(&task.tenant, to, object).await?.output())
+        Ok(self
+            .objects
+            .put_new(&task.tenant, to, object)
+            .await?
+            .output())
     }
 }
 
@@ -132,5 +184,7 @@ fn all_copied(task: &Task, copies: Vec<Copied>) -> Signal {
     }
     let mut all: Vec<Copied> = task.copied.iter().cloned().chain(copies).collect();
     all.sort_by_key(|copy| copy.n);
-    Signal::Archived { outputs: all.into_iter().map(|copy| copy.output).collect() }
+    Signal::Archived {
+        outputs: all.into_iter().map(|copy| copy.output).collect(),
+    }
 }

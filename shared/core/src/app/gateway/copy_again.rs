@@ -6,33 +6,49 @@ use crate::base::id::{TaskId, TenantId};
 use crate::domain::task::{Signal, State, Task, Unarchived};
 
 impl Gateway {
-    /// Begins another copy of what the task's bucket lacks, and does nothing while one is under way. It moves no money and tells
-    /// nobody.
+    /// Begins another copy of what the task's bucket lacks, and does nothing while one is under
+    /// way. It moves no money and tells nobody.
     ///
-    /// Kind `NotFound` for foreign and unknown ids alike; kind `Conflict`, code `nothing_to_archive`, for a task without such
-    /// outputs; kind `Gone`, code `outputs_expired`, when the provider has them no more.
+    /// Kind `NotFound` for foreign and unknown ids alike; kind `Conflict`, code
+    /// `nothing_to_archive`, for a task without such outputs; kind `Gone`, code `outputs_expired`,
+    /// when the provider has them no more.
     pub async fn copy_again(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         let task = self.context.tasks().get(tenant, id).await?;
         let asked_at = self.unarchived(&task)?.asked_at;
-        let is_under_way = |asked| self.context.now().since_ms(asked) < self.context.bounds.archive_again_ms;
+        let is_under_way =
+            |asked| self.context.now().since_ms(asked) < self.context.bounds.archive_again_ms;
         if asked_at.is_some_and(is_under_way) {
             return Ok(task);
         }
-        Ok(self.machine.signal(task, Signal::ArchiveAsked { over: asked_at }).await?.task())
+        Ok(self
+            .machine
+            .signal(task, Signal::ArchiveAsked { over: asked_at })
+            .await?
+            .task())
     }
 
     fn unarchived<'a>(&self, task: &'a Task) -> Result<&'a Unarchived> {
-        let unarchived = task.unarchived.as_ref().filter(|unarchived| !unarchived.links.is_empty());
-        let nothing = |text| Err(Error::new(Kind::Conflict, "nothing_to_archive", text).retry(Retry::Never));
+        let unarchived = task
+            .unarchived
+            .as_ref()
+            .filter(|unarchived| !unarchived.links.is_empty());
+        let nothing =
+            |text| Err(Error::new(Kind::Conflict, "nothing_to_archive", text).retry(Retry::Never));
         match (task.state, unarchived) {
             (State::Completed, Some(unarchived)) if unarchived.expires_at <= self.context.now() => {
                 let expired = unarchived.expires_at.rfc3339();
-                let text = format!("the provider has these outputs no more, since {expired}; submit the task again");
+                let text = format!(
+                    "the provider has these outputs no more, since {expired}; submit the task again"
+                );
                 Err(Error::new(Kind::Gone, "outputs_expired", text))
             }
             (State::Completed, Some(unarchived)) => Ok(unarchived),
-            (State::Completed, None) => nothing("every output of this task is in the bucket already"),
-            (state, _) if state.is_end() => nothing("this task ended without outputs, and was not charged"),
+            (State::Completed, None) => {
+                nothing("every output of this task is in the bucket already")
+            }
+            (state, _) if state.is_end() => {
+                nothing("this task ended without outputs, and was not charged")
+            }
             _ => nothing("this task is not over yet; its outputs are copied by themselves"),
         }
     }

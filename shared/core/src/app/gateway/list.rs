@@ -29,8 +29,13 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn wants(&self, task: &Task) -> bool {
-        self.model.as_deref().is_none_or(|model| model == task.model.as_str())
-            && self.status.as_deref().is_none_or(|status| status == task.state.status())
+        self.model
+            .as_deref()
+            .is_none_or(|model| model == task.model.as_str())
+            && self
+                .status
+                .as_deref()
+                .is_none_or(|status| status == task.state.status())
             && self.until.is_none_or(|until| task.created_at <= until)
     }
 }
@@ -42,8 +47,14 @@ impl Gateway {
         let mut items = Vec::new();
         let mut before = query.until.map(|until| TaskId::lowest_at(until.plus_ms(1)));
         for _ in 0..SCAN_MAX / PAGE_TASKS {
-            let tasks = self.context.tasks().list(tenant, before.as_ref(), PAGE_TASKS).await?;
-            let Some(last) = tasks.last() else { return Ok(items) };
+            let tasks = self
+                .context
+                .tasks()
+                .list(tenant, before.as_ref(), PAGE_TASKS)
+                .await?;
+            let Some(last) = tasks.last() else {
+                return Ok(items);
+            };
             before = Some(last.id.clone());
             for task in &tasks {
                 if query.from.is_some_and(|from| task.created_at < from) {

@@ -47,9 +47,24 @@ pub struct GatewayParts {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { sender, views, guard, signer, capability } = parts;
+        let GatewayParts {
+            sender,
+            views,
+            guard,
+            signer,
+            capability,
+        } = parts;
         let (machine, provider) = (sender.machine.clone(), sender.provider.clone());
-        Self { context: machine.context.clone(), machine, sender, provider, views, guard, signer, capability }
+        Self {
+            context: machine.context.clone(),
+            machine,
+            sender,
+            provider,
+            views,
+            guard,
+            signer,
+            capability,
+        }
     }
 
     pub fn bounds(&self) -> &Bounds {

@@ -18,11 +18,18 @@ pub(super) struct Quote {
 }
 
 impl Gateway {
-    /// What a run with these inputs costs the tenant; a floor where inputs that drive the price are missing.
+    /// What a run with these inputs costs the tenant; a floor where inputs that drive the price are
+    /// missing.
     ///
-    /// Kinds `NotFound` (no such model), `Forbidden` (the tenant may not use it), `TooLarge` (an input, naming it), `Invalid`
-    /// (the provider refuses to price the inputs), `Unavailable` (the catalogue or the quote cannot be had).
-    pub async fn price(&self, tenant: &TenantId, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
+    /// Kinds `NotFound` (no such model), `Forbidden` (the tenant may not use it), `TooLarge` (an
+    /// input, naming it), `Invalid` (the provider refuses to price the inputs), `Unavailable` (the
+    /// catalogue or the quote cannot be had).
+    pub async fn price(
+        &self,
+        tenant: &TenantId,
+        model: &ModelId,
+        inputs: &Map<String, Value>,
+    ) -> Result<MicroUsd> {
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(model)?;
         check_sizes(self.context.bounds.input_bytes_max, model, inputs)?;
@@ -30,11 +37,23 @@ impl Gateway {
         Ok(self.quote(&book, model, inputs).await?.price)
     }
 
-    pub(super) async fn quote(&self, book: &PriceBook, model: &Model, inputs: &Map<String, Value>) -> Result<Quote> {
+    pub(super) async fn quote(
+        &self,
+        book: &PriceBook,
+        model: &Model,
+        inputs: &Map<String, Value>,
+    ) -> Result<Quote> {
         // A model that the tenant may not use is refused before anybody is asked what it costs.
         book.price(&model.id, MicroUsd::ZERO)?;
-        let cost = if model.needs_quote { self.provider.quote(&model.id, inputs).await? } else { model.base_price };
-        Ok(Quote { cost, price: book.price(&model.id, cost)? })
+        let cost = if model.needs_quote {
+            self.provider.quote(&model.id, inputs).await?
+        } else {
+            model.base_price
+        };
+        Ok(Quote {
+            cost,
+            price: book.price(&model.id, cost)?,
+        })
     }
 
     /// The catalogue's entries of the models that the tenant may use, at its prices.

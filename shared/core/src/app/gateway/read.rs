@@ -27,12 +27,17 @@ impl TaskTimeline {
         let task = context.tasks().get(tenant, id).await?;
         let steps = context.tasks().timeline(tenant, id).await?;
         let deliveries = context.deliveries().of_task(&task).await?;
-        Ok(Self { task, steps, deliveries })
+        Ok(Self {
+            task,
+            steps,
+            deliveries,
+        })
     }
 }
 
 impl Gateway {
-    /// The task in the provider's words, its outputs as URLs that download. Kind `NotFound` for foreign and unknown ids alike.
+    /// The task in the provider's words, its outputs as URLs that download. Kind `NotFound` for
+    /// foreign and unknown ids alike.
     pub async fn prediction(&self, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
         let task = self.context.tasks().get(tenant, id).await?;
         self.view(&task).await
@@ -41,7 +46,11 @@ impl Gateway {
     /// The same once the task is over; `None` before. Kind `NotFound` as in [`Self::prediction`].
     pub async fn ended(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Prediction>> {
         let task = self.context.tasks().get(tenant, id).await?;
-        if task.state.is_end() { self.view(&task).await.map(Some) } else { Ok(None) }
+        if task.state.is_end() {
+            self.view(&task).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A task at hand in the provider's words.
@@ -49,10 +58,12 @@ impl Gateway {
         self.views.view_of(task, self.context.now()).await
     }
 
-    /// The presigned URL that a relayed link stands for, for a request of this method; the provider's own of an output that is not in
-    /// the bucket. Kind `NotFound` for a link that was never given out, or has expired.
+    /// The presigned URL that a relayed link stands for, for a request of this method; the
+    /// provider's own of an output that is not in the bucket. Kind `NotFound` for a link that was
+    /// never given out, or has expired.
     pub async fn redeem(&self, link: &OutputLink<'_>, method: LinkMethod) -> Result<String> {
-        let unknown = || Error::not_found("this link is not valid any more; ask for the task's result again");
+        let unknown =
+            || Error::not_found("this link is not valid any more; ask for the task's result again");
         if !self.capability.verify_output(link) || link.expires < self.context.now() {
             return Err(unknown());
         }
@@ -61,7 +72,11 @@ impl Gateway {
             Produced::AtProvider(link) => return Ok(link.url.clone()),
             Produced::Archived(output) => output,
         };
-        let terms = LinkTerms { method, expires_ms: REDEEMED_EXPIRES_MS, from: None };
+        let terms = LinkTerms {
+            method,
+            expires_ms: REDEEMED_EXPIRES_MS,
+            from: None,
+        };
         let outputs = std::slice::from_ref(output);
         let urls = presigned(&self.context, &*self.signer, &task, outputs, terms).await?;
         urls.into_iter().next().ok_or_else(unknown)

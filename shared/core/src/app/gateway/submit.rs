@@ -34,13 +34,19 @@ pub struct SubmitRequest {
 impl Gateway {
     /// Admits a task and sends it to the provider, answering with the task as it then stands.
     ///
-    /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`, `model_not_allowed`), `NotFound` (no such
-    /// model), `Invalid` (an input, naming the field, or a forbidden address), `InsufficientFunds` (`insufficient_funds`,
-    /// `budget_exhausted`), `Busy` (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request whose key is known answers with the task that the key stands for.
+    /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`,
+    /// `model_not_allowed`), `NotFound` (no such model), `Invalid` (an input, naming the field, or
+    /// a forbidden address), `InsufficientFunds` (`insufficient_funds`, `budget_exhausted`), `Busy`
+    /// (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request
+    /// whose key is known answers with the task that the key stands for.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
         if let Some(idempotency) = &idempotency
-            && let Some(task) = self.context.tasks().existing(&request.tenant, idempotency, self.context.now()).await?
+            && let Some(task) = self
+                .context
+                .tasks()
+                .existing(&request.tenant, idempotency, self.context.now())
+                .await?
         {
             return Ok(task);
         }
@@ -59,9 +65,20 @@ impl Gateway {
         let outputs_asked = outputs_asked(model, &inputs);
         let (weight, makes) = (tenant.limits.weight(), model.makes);
         let (tenant, model) = (request.tenant, request.model);
-        let new = NewTaskParts { tenant, model, callback: request.callback, price, cost, outputs_asked, makes };
+        let new = NewTaskParts {
+            tenant,
+            model,
+            callback: request.callback,
+            price,
+            cost,
+            outputs_asked,
+            makes,
+        };
         let place = self.machine.join_fair_queue(&new.tenant, weight).await?;
-        let admission = Admission { tasks_in_flight_max, ..self.admission(new, inputs, idempotency, place)? };
+        let admission = Admission {
+            tasks_in_flight_max,
+            ..self.admission(new, inputs, idempotency, place)?
+        };
         let (tenant, ticket) = (admission.task.tenant.clone(), admission.task.ticket);
         let inputs = admission.inputs.clone();
         let admitted = self.context.tasks().admit(admission).await;
@@ -72,25 +89,40 @@ impl Gateway {
             Admitted::Existing(task) => Ok(*task),
             Admitted::New(task) => {
                 count!("Submits");
-                if task.state == State::Admitted { Ok(*task) } else { self.sender.send(*task, &inputs).await }
+                if task.state == State::Admitted {
+                    Ok(*task)
+                } else {
+                    self.sender.send(*task, &inputs).await
+                }
             }
         }
     }
 
-    /// The tenant, if it may begin anything now: whoever was deleted or suspended a moment ago may still have a token.
+    /// The tenant, if it may begin anything now: whoever was deleted or suspended a moment ago may
+    /// still have a token.
     ///
-    /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code `tenant_suspended`.
+    /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code
+    /// `tenant_suspended`.
     pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
-        let tenant = self.context.tenants().get_eventual(id).await.map_err(|error| match error.kind {
-            Kind::NotFound => Error::new(Kind::Unauthenticated, "tenant_unknown", "the token's tenant is no more"),
-            _ => error,
-        })?;
+        let tenant =
+            self.context
+                .tenants()
+                .get_eventual(id)
+                .await
+                .map_err(|error| match error.kind {
+                    Kind::NotFound => Error::new(
+                        Kind::Unauthenticated,
+                        "tenant_unknown",
+                        "the token's tenant is no more",
+                    ),
+                    _ => error,
+                })?;
         tenant.may_submit()?;
         Ok(tenant)
     }
 
-    /// The task is written as `submitting` at once: the POST follows, and one commit is spared. One that must wait for its ticket is
-    /// written as such, and a wake looks for it.
+    /// The task is written as `submitting` at once: the POST follows, and one commit is spared. One
+    /// that must wait for its ticket is written as such, and a wake looks for it.
     fn admission(
         &self,
         new: NewTaskParts,
@@ -113,8 +145,9 @@ impl Gateway {
             now,
         );
         let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
-        let started = transition(&task, signal, now)
-            .map_err(|rejected| Error::internal("transition", "a new task cannot be submitted").source(rejected))?;
+        let started = transition(&task, signal, now).map_err(|rejected| {
+            Error::internal("transition", "a new task cannot be submitted").source(rejected)
+        })?;
         let mut steps = vec![Step::new(now, "admitted").detail(format!("{} held", task.price))];
         steps.extend(started.steps);
         Ok(Admission {
@@ -123,15 +156,25 @@ impl Gateway {
             inputs: Value::Object(inputs).to_string(),
             idempotency,
             tasks_in_flight_max: None,
-            watch_after_ms: jittered_ms(self.context.bounds.watch.delay_ms(0), self.context.entropy.u64()),
+            watch_after_ms: jittered_ms(
+                self.context.bounds.watch.delay_ms(0),
+                self.context.entropy.u64(),
+            ),
             wake_after_ms: place.and_then(|place| place.check_after_ms),
         })
     }
 
     fn idempotency(&self, request: &SubmitRequest) -> Option<Idempotency> {
         let key = request.key.clone()?;
-        let expires_at = self.context.now().plus_ms(self.context.bounds.idempotency_kept_ms);
-        Some(Idempotency { key, request: digest(request), expires_at })
+        let expires_at = self
+            .context
+            .now()
+            .plus_ms(self.context.bounds.idempotency_kept_ms);
+        Some(Idempotency {
+            key,
+            request: digest(request),
+            expires_at,
+        })
     }
 }
 
@@ -148,16 +191,26 @@ struct NewTaskParts {
 /// The input that says how many outputs are wanted, where a model has it.
 const OUTPUTS_INPUT: &str = "num_images";
 
-/// How many outputs the price is for. A model whose price does not depend on the number is paid for as a whole.
+/// How many outputs the price is for. A model whose price does not depend on the number is paid for
+/// as a whole.
 fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
-    let asked = inputs.get(OUTPUTS_INPUT).and_then(Value::as_u64).filter(|_| model.needs_quote);
-    asked.and_then(|asked| u32::try_from(asked).ok()).unwrap_or(1).max(1)
+    let asked = inputs
+        .get(OUTPUTS_INPUT)
+        .and_then(Value::as_u64)
+        .filter(|_| model.needs_quote);
+    asked
+        .and_then(|asked| u32::try_from(asked).ok())
+        .unwrap_or(1)
+        .max(1)
 }
 
 /// What makes two requests the same: model, inputs and callback.
 fn digest(request: &SubmitRequest) -> Sha256 {
     let mut running = RunningSha256::default();
-    let callback = request.callback.as_ref().map_or("", |callback| callback.url().as_str());
+    let callback = request
+        .callback
+        .as_ref()
+        .map_or("", |callback| callback.url().as_str());
     for part in [request.model.as_str(), callback] {
         running.update(format!("{};{part}", part.len()).as_bytes());
     }

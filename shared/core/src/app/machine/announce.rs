@@ -1,5 +1,5 @@
-//! Telling of an end. It is written with the end where that is possible; whatever is in its way is never in the way of the end, and
-//! the watch tells later.
+//! Telling of an end. It is written with the end where that is possible; whatever is in its way is
+//! never in the way of the end, and the watch tells later.
 
 use super::Machine;
 use crate::base::error::{Kind, Result};
@@ -8,16 +8,24 @@ use crate::base::time::Timestamp;
 use crate::domain::task::{Change, Signal, Task};
 use crate::domain::webhook::{Delivery, DeliveryState, Target};
 
-/// Places that hear of one event. A tenant may have far fewer endpoints; an older release could be made to take more.
+/// Places that hear of one event. A tenant may have far fewer endpoints; an older release could be
+/// made to take more.
 const DELIVERIES_MAX: usize = 1_000;
 
 impl Machine {
     /// Adds the events of an end that is about to be written, or that was written without them.
-    pub(crate) async fn announce(&self, before: &Task, change: &mut Change, now: Timestamp) -> Result<()> {
+    pub(crate) async fn announce(
+        &self,
+        before: &Task,
+        change: &mut Change,
+        now: Timestamp,
+    ) -> Result<()> {
         let ends = !before.state.is_end() && change.task.state.is_end();
         if ends {
             match self.deliveries_of(&change.task, &[], now).await {
-                Ok(deliveries) => deliveries.into_iter().for_each(|delivery| change.deliver(delivery)),
+                Ok(deliveries) => deliveries
+                    .into_iter()
+                    .for_each(|delivery| change.deliver(delivery)),
                 Err(error) => {
                     let (task, error) = (&change.task, error.with_causes());
                     tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "an end is told later");
@@ -27,7 +35,9 @@ impl Machine {
         } else if before.untold && !change.task.untold {
             let there = self.context.deliveries().of_task(before).await?;
             let missing = self.deliveries_of(before, &there, now).await?;
-            missing.into_iter().for_each(|delivery| change.deliver(delivery));
+            missing
+                .into_iter()
+                .for_each(|delivery| change.deliver(delivery));
         }
         Ok(())
     }
@@ -35,7 +45,8 @@ impl Machine {
     /// Writes a change; if it is an end that cannot be written with its events, without them.
     pub(crate) async fn write(&self, before: &Task, change: &mut Change) -> Result<()> {
         match self.context.tasks().apply(change).await {
-            // Who is late reads the task again, and what does not answer would not answer to a smaller change either.
+            // Who is late reads the task again, and what does not answer would not answer to a
+            // smaller change either.
             Err(error)
                 if !matches!(error.kind, Kind::Conflict | Kind::Unavailable)
                     && !before.state.is_end()
@@ -55,25 +66,58 @@ impl Machine {
         Ok(self.signal(task, Signal::Announced).await?.task())
     }
 
-    /// A delivery for each place that wants to hear of this end and has none yet. A disabled endpoint's are held, not dropped, and
-    /// so are those of one that cannot be read.
-    async fn deliveries_of(&self, task: &Task, there: &[Delivery], now: Timestamp) -> Result<Vec<Delivery>> {
-        let Some(event) = task.state.event() else { return Ok(Vec::new()) };
+    /// A delivery for each place that wants to hear of this end and has none yet. A disabled
+    /// endpoint's are held, not dropped, and so are those of one that cannot be read.
+    async fn deliveries_of(
+        &self,
+        task: &Task,
+        there: &[Delivery],
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>> {
+        let Some(event) = task.state.event() else {
+            return Ok(Vec::new());
+        };
         let listed = self.context.endpoints().list(&task.tenant).await?;
-        let callback = task.callback.is_some().then_some((Target::TaskCallback, DeliveryState::Pending));
-        let wanting = listed.endpoints.into_iter().filter(|endpoint| endpoint.wants(event)).map(|endpoint| {
-            let state = if endpoint.enabled { DeliveryState::Pending } else { DeliveryState::Held };
-            (Target::Endpoint(endpoint.id), state)
-        });
-        let unreadable = listed.unreadable.into_iter().map(|id| (Target::Endpoint(id), DeliveryState::Held));
-        let mut places: Vec<(Target, DeliveryState)> = callback.into_iter().chain(wanting).chain(unreadable).collect();
+        let callback = task
+            .callback
+            .is_some()
+            .then_some((Target::TaskCallback, DeliveryState::Pending));
+        let wanting = listed
+            .endpoints
+            .into_iter()
+            .filter(|endpoint| endpoint.wants(event))
+            .map(|endpoint| {
+                let state = if endpoint.enabled {
+                    DeliveryState::Pending
+                } else {
+                    DeliveryState::Held
+                };
+                (Target::Endpoint(endpoint.id), state)
+            });
+        let unreadable = listed
+            .unreadable
+            .into_iter()
+            .map(|id| (Target::Endpoint(id), DeliveryState::Held));
+        let mut places: Vec<(Target, DeliveryState)> = callback
+            .into_iter()
+            .chain(wanting)
+            .chain(unreadable)
+            .collect();
         if places.len() > DELIVERIES_MAX {
             let places = places.len();
             tracing::error!(task.id = %task.id, tenant.id = %task.tenant, places, "more endpoints than can be told of one event");
         }
         places.truncate(DELIVERIES_MAX);
-        places.retain(|(place, _)| !there.iter().any(|known| known.event == event && known.target == *place));
-        let first = there.iter().map(|known| known.id.number() + 1).max().unwrap_or(0);
+        places.retain(|(place, _)| {
+            !there
+                .iter()
+                .any(|known| known.event == event && known.target == *place)
+        });
+        let first = there
+            .iter()
+            .map(|known| known.id.number() + 1)
+            .max()
+            .unwrap_or(0);
         let numbered = (first..DeliveryId::NUMBERS_MAX).zip(places);
         Ok(numbered
             .map(|(n, (target, state))| Delivery {

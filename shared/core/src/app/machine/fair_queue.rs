@@ -1,4 +1,5 @@
-//! Standing in line for the provider's account. Where it is not limited there is no line, and nothing here asks anybody.
+//! Standing in line for the provider's account. Where it is not limited there is no line, and
+//! nothing here asks anybody.
 
 use super::Machine;
 use crate::base::error::{Error, Result};
@@ -16,24 +17,41 @@ pub(crate) struct Entry {
 impl Entry {
     /// What has happened to the task.
     pub(crate) fn signal(&self) -> Signal {
-        if self.ticket.waits() { Signal::Queued(self.ticket) } else { Signal::SlotGranted(self.ticket) }
+        if self.ticket.waits() {
+            Signal::Queued(self.ticket)
+        } else {
+            Signal::SlotGranted(self.ticket)
+        }
     }
 }
 
 impl Machine {
     /// A place for a new task, or its ticket. `None` where there is no line.
-    pub(crate) async fn join_fair_queue(&self, tenant: &TenantId, weight: u32) -> Result<Option<Entry>> {
-        let question = FairQueueQuestion::Enter { tenant: tenant.clone(), weight };
+    pub(crate) async fn join_fair_queue(
+        &self,
+        tenant: &TenantId,
+        weight: u32,
+    ) -> Result<Option<Entry>> {
+        let question = FairQueueQuestion::Enter {
+            tenant: tenant.clone(),
+            weight,
+        };
         self.ask_fair_queue(question).await?.map(place).transpose()
     }
 
     /// Gives a place or a slot back. What is lost here a recount finds.
     pub(crate) async fn leave_fair_queue(&self, tenant: &TenantId, ticket: Ticket, unused: bool) {
-        let holds_slot = self.capacity.is_some_and(|capacity| capacity.concurrency.is_some());
+        let holds_slot = self
+            .capacity
+            .is_some_and(|capacity| capacity.concurrency.is_some());
         if !(holds_slot || unused || ticket.waits()) {
             return;
         }
-        let question = FairQueueQuestion::Leave { tenant: tenant.clone(), ticket, unused };
+        let question = FairQueueQuestion::Leave {
+            tenant: tenant.clone(),
+            ticket,
+            unused,
+        };
         if let Err(error) = self.ask_fair_queue(question).await {
             let error = error.with_causes();
             tracing::warn!(tenant.id = %tenant, error, "a slot of the provider's account stays taken until it is recounted");
@@ -46,17 +64,43 @@ impl Machine {
         limited && task.ticket.is_none_or(|ticket| ticket.waits())
     }
 
-    pub(crate) async fn ask_fair_queue(&self, question: FairQueueQuestion) -> Result<Option<FairQueueAnswer>> {
-        let Some(capacity) = self.capacity else { return Ok(None) };
-        let request = FairQueueRequest { now: self.context.now(), capacity, question };
-        self.context.store.fair_queue().ask(&request).await.map(Some)
+    pub(crate) async fn ask_fair_queue(
+        &self,
+        question: FairQueueQuestion,
+    ) -> Result<Option<FairQueueAnswer>> {
+        let Some(capacity) = self.capacity else {
+            return Ok(None);
+        };
+        let request = FairQueueRequest {
+            now: self.context.now(),
+            capacity,
+            question,
+        };
+        self.context
+            .store
+            .fair_queue()
+            .ask(&request)
+            .await
+            .map(Some)
     }
 }
 
 pub(crate) fn place(answer: FairQueueAnswer) -> Result<Entry> {
     match answer {
-        FairQueueAnswer::Taken(ticket) => Ok(Entry { ticket, check_after_ms: None }),
-        FairQueueAnswer::Waits { ticket, check_after_ms } => Ok(Entry { ticket, check_after_ms: Some(check_after_ms) }),
-        FairQueueAnswer::Done => Err(Error::internal("line", "the line answered another question")),
+        FairQueueAnswer::Taken(ticket) => Ok(Entry {
+            ticket,
+            check_after_ms: None,
+        }),
+        FairQueueAnswer::Waits {
+            ticket,
+            check_after_ms,
+        } => Ok(Entry {
+            ticket,
+            check_after_ms: Some(check_after_ms),
+        }),
+        FairQueueAnswer::Done => Err(Error::internal(
+            "line",
+            "the line answered another question",
+        )),
     }
 }

@@ -13,14 +13,22 @@ impl Machine {
     /// Ends what cannot be had, whoever found out. A task that is completed keeps its charge.
     pub(crate) async fn end_outputs(&self, task: Task, reason: &str, text: &str) -> Result<Task> {
         tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "outputs cannot be had");
-        let charged = if task.state.is_end() { "they were charged, as they were made" } else { "nothing was charged" };
+        let charged = if task.state.is_end() {
+            "they were charged, as they were made"
+        } else {
+            "nothing was charged"
+        };
         let failure = Failure::new(5000, reason, format!("{text}; {charged}"));
-        Ok(self.signal(task, Signal::OutputsGone(failure)).await?.task())
+        Ok(self
+            .signal(task, Signal::OutputsGone(failure))
+            .await?
+            .task())
     }
 
     /// True when the links have failed for so long that the next ones will.
     pub(crate) fn is_dead_for_long(&self, task: &Task) -> bool {
         let dead_ms = |since| self.context.now().since_ms(since);
-        task.stale.is_some_and(|stale| dead_ms(stale.since) >= self.context.bounds.dead_link_max_ms)
+        task.stale
+            .is_some_and(|stale| dead_ms(stale.since) >= self.context.bounds.dead_link_max_ms)
     }
 }

@@ -1,5 +1,5 @@
-//! The state machine over the store: brings a signal to a task, tells of its end, and gives its slot back. Every role that changes
-//! tasks is built from one.
+//! The state machine over the store: brings a signal to a task, tells of its end, and gives its
+//! slot back. Every role that changes tasks is built from one.
 
 mod announce;
 mod fair_queue;
@@ -21,8 +21,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// `capacity` is what the provider's account bears; `None`: whatever tenants ask of it. Who neither submits nor learns of a
-    /// run's end needs none.
+    /// `capacity` is what the provider's account bears; `None`: whatever tenants ask of it. Who
+    /// neither submits nor learns of a run's end needs none.
     pub fn new(context: Context, capacity: Option<Capacity>) -> Self {
         Self { context, capacity }
     }

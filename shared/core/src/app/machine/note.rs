@@ -16,15 +16,27 @@ impl Machine {
         enough: impl Fn(&[Step]) -> bool + Send,
     ) -> Result<bool> {
         for _ in 0..ROUNDS_MAX {
-            let timeline = self.context.tasks().timeline(&task.tenant, &task.id).await?;
+            let timeline = self
+                .context
+                .tasks()
+                .timeline(&task.tenant, &task.id)
+                .await?;
             if enough(&timeline) {
                 return Ok(false);
             }
-            match self.context.tasks().note_over(&task.tenant, &task.id, timeline.len(), step).await {
+            match self
+                .context
+                .tasks()
+                .note_over(&task.tenant, &task.id, timeline.len(), step)
+                .await
+            {
                 Err(error) if error.is(Reason::VersionMoved) => {}
                 noted => return noted.map(|()| true),
             }
         }
-        Err(Error::unavailable("contention", "the task's timeline keeps growing; try again"))
+        Err(Error::unavailable(
+            "contention",
+            "the task's timeline keeps growing; try again",
+        ))
     }
 }

@@ -1,4 +1,5 @@
-//! Bringing one signal home: transition, the event's deliveries, compare-and-swap, again if the task moved meanwhile.
+//! Bringing one signal home: transition, the event's deliveries, compare-and-swap, again if the
+//! task moved meanwhile.
 
 use super::Machine;
 use crate::base::error::{Error, Reason, Result};
@@ -34,11 +35,20 @@ fn observe(before: &Task, after: &Task) {
     }
     match (after.state, &after.failure) {
         (State::Completed, _) => {
-            count!("Completions", via = after.completed_by.map_or("none", Via::as_str));
-            measure!("ArchiveLatency", "Milliseconds", after.since.since_ms(before.since));
+            count!(
+                "Completions",
+                via = after.completed_by.map_or("none", Via::as_str)
+            );
+            measure!(
+                "ArchiveLatency",
+                "Milliseconds",
+                after.since.since_ms(before.since)
+            );
             measure!("CapturedMicroUsd", "None", after.charged.0);
         }
-        (state, Some(failure)) if state.is_end() => count!("Failures", reason = failure.reason.as_str()),
+        (state, Some(failure)) if state.is_end() => {
+            count!("Failures", reason = failure.reason.as_str())
+        }
         _ => {}
     }
 }
@@ -52,7 +62,8 @@ impl Machine {
                 Ok(change) if change.is_duplicate() => return Ok(SignalOutcome::Unchanged(task)),
                 Ok(change) => change,
                 Err(rejected) => {
-                    self.note_rejection(&task, rejected.rejection, &signal, now).await?;
+                    self.note_rejection(&task, rejected.rejection, &signal, now)
+                        .await?;
                     return Ok(SignalOutcome::Unchanged(task));
                 }
             };
@@ -80,7 +91,10 @@ impl Machine {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::unavailable("contention", "the task keeps changing; try again"))
+        Err(Error::unavailable(
+            "contention",
+            "the task keeps changing; try again",
+        ))
     }
 
     /// What waits for the provider is looked at sooner than the watch would.
@@ -91,23 +105,39 @@ impl Machine {
             _ if task.waits_for_links() => self.links_delay_ms(task),
             _ => return,
         };
-        // Upwards only: the provider's wish is a minimum, and many tasks put off together must not come back together.
+        // Upwards only: the provider's wish is a minimum, and many tasks put off together must not
+        // come back together.
         let delay_ms = delay_ms + self.context.entropy.u64() % (delay_ms / 5 + 1);
-        let wake = Job::Wake { tenant: task.tenant.clone(), task: task.id.clone(), version: task.version, round: 0 };
+        let wake = Job::Wake {
+            tenant: task.tenant.clone(),
+            task: task.id.clone(),
+            version: task.version,
+            round: 0,
+        };
         change.wake(wake, delay_ms);
     }
 
-    /// A submit that was put off or is in doubt waits longer each time, and at least until the provider asked for it.
+    /// A submit that was put off or is in doubt waits longer each time, and at least until the
+    /// provider asked for it.
     fn submit_delay_ms(&self, task: &Task, signal: &Signal) -> u64 {
         let asked_ms = match signal {
-            Signal::SubmitDeferred { after_ms, .. } => {
-                after_ms.unwrap_or(0).min(self.context.bounds.retry_after_max_ms)
-            }
+            Signal::SubmitDeferred { after_ms, .. } => after_ms
+                .unwrap_or(0)
+                .min(self.context.bounds.retry_after_max_ms),
             _ => 0,
         };
-        let again_ms = self.context.bounds.wake.delay_ms(task.submits.saturating_sub(1));
+        let again_ms = self
+            .context
+            .bounds
+            .wake
+            .delay_ms(task.submits.saturating_sub(1));
         match signal {
-            Signal::Denied { .. } => self.context.bounds.denial.check_after_ms().min(self.context.bounds.wake.max_ms),
+            Signal::Denied { .. } => self
+                .context
+                .bounds
+                .denial
+                .check_after_ms()
+                .min(self.context.bounds.wake.max_ms),
             _ => again_ms.max(asked_ms),
         }
     }
@@ -115,7 +145,9 @@ impl Machine {
     /// Fresh links are asked for at once, and again with growing patience.
     fn links_delay_ms(&self, task: &Task) -> u64 {
         let asked_before = task.stale.map_or(0, |stale| stale.asks.saturating_sub(1));
-        asked_before.checked_sub(1).map_or(0, |round| self.context.bounds.wake.delay_ms(round))
+        asked_before
+            .checked_sub(1)
+            .map_or(0, |round| self.context.bounds.wake.delay_ms(round))
     }
 
     /// An orphan is written down for the operator, once.
@@ -133,8 +165,11 @@ impl Machine {
             _ => return Ok(()),
         };
         let step = Step::new(now, ORPHANED).detail(format!("{ORPHANED_RUN}{run}"));
-        let is_known =
-            |timeline: &[Step]| timeline.iter().any(|known| known.name == step.name && known.detail == step.detail);
+        let is_known = |timeline: &[Step]| {
+            timeline
+                .iter()
+                .any(|known| known.name == step.name && known.detail == step.detail)
+        };
         if self.note_unless(task, &step, is_known).await? {
             tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, provider.id = %run, "a provider run is orphaned");
         }
@@ -142,7 +177,8 @@ impl Machine {
     }
 }
 
-/// The line of a timeline that names a run which came too late, or which another task had been given.
+/// The line of a timeline that names a run which came too late, or which another task had been
+/// given.
 const ORPHANED: &str = "orphaned";
 const ORPHANED_RUN: &str = "provider run ";
 

@@ -1,4 +1,5 @@
-//! Exports usage: an event for each charged task, at least once, always with the same id and the same bytes.
+//! Exports usage: an event for each charged task, at least once, always with the same id and the
+//! same bytes.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::port::{UsageBatch, UsageCursors, UsageSink};
 const PAGE_TASKS: usize = 500;
 /// Audit entries read at once.
 const PAGE_ENTRIES: usize = 200;
-/// A task's id is made before the task is written. No task is written later than this after its id was made, clocks that differ
-/// included: a submit may take half a minute, a gateway one.
+/// A task's id is made before the task is written. No task is written later than this after its id
+/// was made, clocks that differ included: a submit may take half a minute, a gateway one.
 const SETTLE_MS: u64 = 10 * 60_000;
 
 /// For how long a deleted tenant is still asked for charges that were not exported.
@@ -36,8 +37,8 @@ pub struct Exported {
     pub events: usize,
     /// What the events say was charged.
     pub charged: MicroUsd,
-    /// False when the next export has more to tell although nothing happens meanwhile: the time was up, or so many tasks run
-    /// that it waits for some to end.
+    /// False when the next export has more to tell although nothing happens meanwhile: the time was
+    /// up, or so many tasks run that it waits for some to end.
     pub complete: bool,
 }
 
@@ -51,11 +52,15 @@ pub struct ExportedAll {
 
 impl UsageExport {
     pub fn new(context: Context, cursors: Arc<dyn UsageCursors>, sink: Arc<dyn UsageSink>) -> Self {
-        Self { context, cursors, sink }
+        Self {
+            context,
+            cursors,
+            sink,
+        }
     }
 
-    /// Exports everybody's usage in half of the time that there is until this moment: the sweep wants the rest. What one tenant's
-    /// export meets keeps no other from its own.
+    /// Exports everybody's usage in half of the time that there is until this moment: the sweep
+    /// wants the rest. What one tenant's export meets keeps no other from its own.
     pub async fn export_all(&self, until: Timestamp) -> Result<ExportedAll> {
         let now = self.context.now();
         let half = now.plus_ms(until.since_ms(now) / 2);
@@ -76,7 +81,8 @@ impl UsageExport {
         Ok(all)
     }
 
-    /// Whose usage may be exported, by id: the tenants there are, and those that were deleted since, whose books stay.
+    /// Whose usage may be exported, by id: the tenants there are, and those that were deleted
+    /// since, whose books stay.
     pub async fn tenants(&self, deleted_since: Timestamp) -> Result<Vec<TenantId>> {
         let mut tenants: Vec<TenantId> = self.context.tenants().ids().await?;
         tenants.extend(self.deleted_since(deleted_since).await?);
@@ -88,11 +94,19 @@ impl UsageExport {
     async fn deleted_since(&self, since: Timestamp) -> Result<Vec<TenantId>> {
         let (mut deleted, mut before): (Vec<TenantId>, Option<AuditId>) = (Vec::new(), None);
         loop {
-            let page = self.context.tenants().audit_log(before.as_ref(), PAGE_ENTRIES).await?;
-            let Some(last) = page.last() else { return Ok(deleted) };
+            let page = self
+                .context
+                .tenants()
+                .audit_log(before.as_ref(), PAGE_ENTRIES)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(deleted);
+            };
             before = Some(last.id.clone());
             let is_over = last.at < since;
-            let deletions = page.into_iter().filter(|it| it.action == AuditAction::TenantDeleted && it.at >= since);
+            let deletions = page
+                .into_iter()
+                .filter(|it| it.action == AuditAction::TenantDeleted && it.at >= since);
             deleted.extend(deletions.filter_map(|entry| entry.tenant));
             if is_over {
                 return Ok(deleted);
@@ -100,8 +114,9 @@ impl UsageExport {
         }
     }
 
-    /// Tells the sink of what it does not know yet, and begins no batch after `until`. Where it stands is saved after each batch, so
-    /// that whatever ends it, the next export goes on there. Several at once cost repetitions and lose nothing.
+    /// Tells the sink of what it does not know yet, and begins no batch after `until`. Where it
+    /// stands is saved after each batch, so that whatever ends it, the next export goes on there.
+    /// Several at once cost repetitions and lose nothing.
     pub async fn export(&self, tenant: &TenantId, until: Timestamp) -> Result<Exported> {
         let mut exported = Exported::default();
         while self.context.now() < until {
@@ -109,7 +124,12 @@ impl UsageExport {
                 // Another export was faster: on from where it is.
                 Err(error) if error.kind == Kind::Conflict => {}
                 Err(error) => return Err(error),
-                Ok(complete) => return Ok(Exported { complete, ..exported }),
+                Ok(complete) => {
+                    return Ok(Exported {
+                        complete,
+                        ..exported
+                    });
+                }
             }
         }
         Ok(exported)
@@ -117,13 +137,28 @@ impl UsageExport {
 
     /// Forgets what was told: the next export tells everything again.
     pub async fn restart(&self, tenant: &TenantId) -> Result<()> {
-        let version = self.cursors.cursor(self.sink.place(), tenant).await?.version + 1;
-        let cursor = UsageCursor { version, ..UsageCursor::default() };
-        self.cursors.save_cursor(self.sink.place(), tenant, &cursor).await
+        let version = self
+            .cursors
+            .cursor(self.sink.place(), tenant)
+            .await?
+            .version
+            + 1;
+        let cursor = UsageCursor {
+            version,
+            ..UsageCursor::default()
+        };
+        self.cursors
+            .save_cursor(self.sink.place(), tenant, &cursor)
+            .await
     }
 
     /// From the stored cursor to the youngest task. False when it did not come so far.
-    async fn go_on(&self, tenant: &TenantId, until: Timestamp, exported: &mut Exported) -> Result<bool> {
+    async fn go_on(
+        &self,
+        tenant: &TenantId,
+        until: Timestamp,
+        exported: &mut Exported,
+    ) -> Result<bool> {
         let mut cursor = self.cursors.cursor(self.sink.place(), tenant).await?;
         let open: Vec<TaskId> = cursor.open.iter().cloned().collect();
         for ids in open.chunks(PAGE_TASKS) {
@@ -134,13 +169,20 @@ impl UsageExport {
             let look = cursor.look_at_open(&tasks);
             cursor = self.tell(tenant, &cursor, look, exported).await?;
         }
-        // Ids are made by the clock: after one that was set back, new tasks lie before what was read through.
+        // Ids are made by the clock: after one that was set back, new tasks lie before what was
+        // read through.
         cursor.through = cursor.through.min(Some(self.settled()));
         let mut after = cursor.through.clone();
         while self.context.now() < until {
             let settled = self.settled();
-            let page = self.context.tasks().list_after(tenant, after.as_ref(), PAGE_TASKS).await?;
-            let Some(last) = page.last() else { return Ok(true) };
+            let page = self
+                .context
+                .tasks()
+                .list_after(tenant, after.as_ref(), PAGE_TASKS)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
             let look = cursor.look_at_next(&page, &settled);
             let (is_full, is_last) = (look.full, page.len() < PAGE_TASKS);
             cursor = self.tell(tenant, &cursor, look, exported).await?;
@@ -187,13 +229,25 @@ impl UsageExport {
         if look.cursor == *cursor {
             return Ok(look.cursor);
         }
-        let next = UsageCursor { version: cursor.version + 1, ..look.cursor };
-        self.cursors.save_cursor(self.sink.place(), tenant, &next).await?;
+        let next = UsageCursor {
+            version: cursor.version + 1,
+            ..look.cursor
+        };
+        self.cursors
+            .save_cursor(self.sink.place(), tenant, &next)
+            .await?;
         Ok(next)
     }
 }
 
-fn tell(tenant: &TenantId, Exported { events, charged, complete }: Exported) {
+fn tell(
+    tenant: &TenantId,
+    Exported {
+        events,
+        charged,
+        complete,
+    }: Exported,
+) {
     if events > 0 {
         tracing::info!(tenant.id = %tenant, events, %charged, "usage was exported");
     }

@@ -19,8 +19,9 @@ use crate::port::TaskStore;
 
 /// Tasks read at once.
 const PAGE_TASKS: usize = 1_000;
-/// No run is charged later than this after it was asked for, even if nothing ran for days in between: what it made is gone
-/// the provider after seven days, and a day is left for what comes before and after.
+/// No run is charged later than this after it was asked for, even if nothing ran for days in
+/// between: what it made is gone the provider after seven days, and a day is left for what comes
+/// before and after.
 const LIFE_MAX_MS: u64 = 8 * 86_400_000;
 /// How many times as many tasks may have been made in that time before a window as in the window.
 const EARLIER_TIMES: usize = 10;
@@ -53,14 +54,22 @@ pub(crate) async fn each_task(
     let mut before = TaskId::lowest_at(span.made.until.plus_ms(1));
     loop {
         let page = tasks.list(tenant, Some(&before), PAGE_TASKS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
         before = last.id.clone();
         for task in &page {
             if task.created_at < span.made.from {
                 return Ok(());
             }
-            let left = if task.created_at < span.from { &mut earlier } else { &mut within };
-            *left = left.checked_sub(1).ok_or_else(|| too_full(most, task.created_at < span.from))?;
+            let left = if task.created_at < span.from {
+                &mut earlier
+            } else {
+                &mut within
+            };
+            *left = left
+                .checked_sub(1)
+                .ok_or_else(|| too_full(most, task.created_at < span.from))?;
             show(task);
         }
     }
@@ -73,7 +82,10 @@ fn too_full(most: usize, earlier: bool) -> Error {
             "more than {most} from before the window could have ended in it; the operator can raise usage_tasks_max"
         )
     } else {
-        format!("the window holds more than {}; ask for a shorter one", counted(most, "task"))
+        format!(
+            "the window holds more than {}; ask for a shorter one",
+            counted(most, "task")
+        )
     };
     Error::invalid("window_too_full", text)
 }
@@ -96,27 +108,44 @@ impl Metering {
         to: Option<Day>,
     ) -> Result<(Days, UsageReport)> {
         let days = Days::named(from, to, self.context.now());
-        let report = self.usage(&UsageQuery { tenant, window: days.window()?, model: None }).await?;
+        let report = self
+            .usage(&UsageQuery {
+                tenant,
+                window: days.window()?,
+                model: None,
+            })
+            .await?;
         Ok((days, report))
     }
 
     /// The budget in force with the month as it stands now; `None` for a tenant without.
     pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
-        Ok(self.context.accounts().account(tenant).await?.budget_at(self.context.now()))
+        Ok(self
+            .context
+            .accounts()
+            .account(tenant)
+            .await?
+            .budget_at(self.context.now()))
     }
 
-    /// The usage of a window: requests by when they were made, ends and charges by when they happened, so that the charges are the
-    /// ledger's captures of the same window.
+    /// The usage of a window: requests by when they were made, ends and charges by when they
+    /// happened, so that the charges are the ledger's captures of the same window.
     ///
-    /// Kind `Invalid`, code `window_too_full`, when the window holds more than [`Bounds::usage_tasks_max`] tasks, or the life of a
-    /// task before it ten times as many.
+    /// Kind `Invalid`, code `window_too_full`, when the window holds more than
+    /// [`Bounds::usage_tasks_max`] tasks, or the life of a task before it ten times as many.
     pub async fn usage(&self, query: &UsageQuery<'_>) -> Result<UsageReport> {
         let mut report = UsageReport::default();
         let bounds = &self.context.bounds;
         let life_ms = i64::try_from(LIFE_MAX_MS.max(bounds.task_life_ms())).unwrap_or(i64::MAX);
         // A task that ends in the window may have begun before it.
-        let made = Window { from: Timestamp(query.window.from.0.saturating_sub(life_ms)), until: query.window.until };
-        let span = Span { made, from: query.window.from };
+        let made = Window {
+            from: Timestamp(query.window.from.0.saturating_sub(life_ms)),
+            until: query.window.until,
+        };
+        let span = Span {
+            made,
+            from: query.window.from,
+        };
         each_task(self.context.tasks(), bounds, query.tenant, span, |task| {
             if query.model.is_none_or(|model| model == task.model.as_str()) {
                 report.count(task, &query.window);
@@ -126,13 +155,22 @@ impl Metering {
         Ok(report)
     }
 
-    /// What was charged and what is held for the tasks that were made in the window, newest first. Kind `Invalid` as in
-    /// [`Self::usage`].
+    /// What was charged and what is held for the tasks that were made in the window, newest first.
+    /// Kind `Invalid` as in [`Self::usage`].
     pub async fn charges(&self, tenant: &TenantId, made: Window) -> Result<Vec<Charge>> {
         let mut charges = Vec::new();
-        let span = Span { made, from: made.from };
-        each_task(self.context.tasks(), &self.context.bounds, tenant, span, |task| charges.extend(Charge::of(task)))
-            .await?;
+        let span = Span {
+            made,
+            from: made.from,
+        };
+        each_task(
+            self.context.tasks(),
+            &self.context.bounds,
+            tenant,
+            span,
+            |task| charges.extend(Charge::of(task)),
+        )
+        .await?;
         Ok(charges)
     }
 

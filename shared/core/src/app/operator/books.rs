@@ -37,7 +37,8 @@ impl Operator {
     }
 }
 
-/// Checks one tenant's books, also those of a tenant that was deleted. No finding means that they are right.
+/// Checks one tenant's books, also those of a tenant that was deleted. No finding means that they
+/// are right.
 ///
 /// Kind `Conflict` with code `books_moving` when the account moved during each reading.
 pub async fn check_books(
@@ -47,15 +48,20 @@ pub async fn check_books(
 ) -> Result<Vec<BooksFinding>> {
     let mut before: Option<Vec<BooksFinding>> = None;
     for _ in 0..READINGS_MAX {
-        let Some(books) = settled_books(accounts, tasks, tenant).await? else { continue };
+        let Some(books) = settled_books(accounts, tasks, tenant).await? else {
+            continue;
+        };
         let findings = books.findings();
-        // A task that began and ended within the reading looks wrong once, never twice in the same way.
+        // A task that began and ended within the reading looks wrong once, never twice in the same
+        // way.
         if findings.is_empty() || before.as_ref() == Some(&findings) {
             return Ok(findings);
         }
         before = Some(findings);
     }
-    let text = format!("the account of '{tenant}' moved all the time; check again when fewer of its tasks run");
+    let text = format!(
+        "the account of '{tenant}' moved all the time; check again when fewer of its tasks run"
+    );
     Err(Error::new(Kind::Conflict, "books_moving", text))
 }
 
@@ -78,7 +84,11 @@ async fn settled_books(
         }
     }
     let settled = accounts.account(tenant).await? == account;
-    Ok(settled.then_some(TenantBooks { account, ledger, tasks }))
+    Ok(settled.then_some(TenantBooks {
+        account,
+        ledger,
+        tasks,
+    }))
 }
 
 impl TenantBooks {
@@ -91,56 +101,136 @@ impl TenantBooks {
     }
 
     fn sums(&self) -> Vec<BooksFinding> {
-        let Account { available, held, captured, credit, .. } = self.account;
+        let Account {
+            available,
+            held,
+            captured,
+            credit,
+            ..
+        } = self.account;
         let there = sum([available, held, captured]);
         let paid = self.entered(EntryKind::TopUp) + sum([credit]);
         let lent = self.entered(EntryKind::Credit);
         let (live_lent, charged_lent) = self.of(|task| task.hold.on_credit);
         let checks = [
-            ("total", "available, held and captured", there, "topped up and lent", paid),
-            ("held", "held", sum([held]), "the price of the tasks that run", self.of(|_| true).0),
-            ("captured", "captured", sum([captured]), "captured in the ledger", self.entered(EntryKind::Capture)),
-            ("credit", "lent", sum([credit]), "lent in the ledger and to tasks that run", lent + live_lent),
-            ("credit_captured", "lent in the ledger", lent, "charged on credit", charged_lent),
+            (
+                "total",
+                "available, held and captured",
+                there,
+                "topped up and lent",
+                paid,
+            ),
+            (
+                "held",
+                "held",
+                sum([held]),
+                "the price of the tasks that run",
+                self.of(|_| true).0,
+            ),
+            (
+                "captured",
+                "captured",
+                sum([captured]),
+                "captured in the ledger",
+                self.entered(EntryKind::Capture),
+            ),
+            (
+                "credit",
+                "lent",
+                sum([credit]),
+                "lent in the ledger and to tasks that run",
+                lent + live_lent,
+            ),
+            (
+                "credit_captured",
+                "lent in the ledger",
+                lent,
+                "charged on credit",
+                charged_lent,
+            ),
         ];
-        let wrong = checks.into_iter().filter(|(_, _, is, _, must_be)| is != must_be);
+        let wrong = checks
+            .into_iter()
+            .filter(|(_, _, is, _, must_be)| is != must_be);
         wrong
-            .map(|(code, what, is, of, must_be)| finding(code, format!("{what}: {}; {of}: {}", usd(is), usd(must_be))))
+            .map(|(code, what, is, of, must_be)| {
+                finding(code, format!("{what}: {}; {of}: {}", usd(is), usd(must_be)))
+            })
             .collect()
     }
 
     /// What of the tasks is live, by price, and what they were charged.
     fn of(&self, which: impl Fn(&Task) -> bool) -> (i128, i128) {
-        let (live, over): (Vec<&Task>, Vec<&Task>) =
-            self.tasks.iter().filter(|task| which(task)).partition(|task| !task.state.is_end());
-        (sum(live.iter().map(|task| task.price)), sum(over.iter().map(|task| task.charged)))
+        let (live, over): (Vec<&Task>, Vec<&Task>) = self
+            .tasks
+            .iter()
+            .filter(|task| which(task))
+            .partition(|task| !task.state.is_end());
+        (
+            sum(live.iter().map(|task| task.price)),
+            sum(over.iter().map(|task| task.charged)),
+        )
     }
 
     fn in_flight(&self) -> Vec<BooksFinding> {
-        let counted = self.tasks.iter().filter(|task| task.hold.counted && !task.state.is_end()).count();
+        let counted = self
+            .tasks
+            .iter()
+            .filter(|task| task.hold.counted && !task.state.is_end())
+            .count();
         let there = self.account.in_flight;
         if u32::try_from(counted) == Ok(there) {
             return Vec::new();
         }
-        vec![finding("in_flight", format!("in flight: {there}; tasks that run and were counted: {counted}"))]
+        vec![finding(
+            "in_flight",
+            format!("in flight: {there}; tasks that run and were counted: {counted}"),
+        )]
     }
 
     /// What the running month counts is what its tasks are, and fits the budget.
     fn month(&self) -> Vec<BooksFinding> {
-        let Some(allowance) = &self.account.allowance else { return Vec::new() };
+        let Some(allowance) = &self.account.allowance else {
+            return Vec::new();
+        };
         let (held, spent) = self.of(|task| allowance.takes(&task.hold, task.created_at));
         let checks = [
-            ("budget_held", "held", allowance.held, "the price of its tasks that run", held),
-            ("budget_spent", "spent", allowance.spent, "charged for its tasks", spent),
+            (
+                "budget_held",
+                "held",
+                allowance.held,
+                "the price of its tasks that run",
+                held,
+            ),
+            (
+                "budget_spent",
+                "spent",
+                allowance.spent,
+                "charged for its tasks",
+                spent,
+            ),
         ];
-        let wrong = checks.into_iter().filter(|(_, _, is, _, must_be)| sum([*is]) != *must_be);
+        let wrong = checks
+            .into_iter()
+            .filter(|(_, _, is, _, must_be)| sum([*is]) != *must_be);
         let mut findings: Vec<BooksFinding> = wrong
             .map(|(code, what, is, of, must_be)| {
-                finding(code, format!("{what} in {}: {is}; {of}: {}", allowance.month, usd(must_be)))
+                finding(
+                    code,
+                    format!(
+                        "{what} in {}: {is}; {of}: {}",
+                        allowance.month,
+                        usd(must_be)
+                    ),
+                )
             })
             .collect();
         if allowance.left() < MicroUsd::ZERO {
-            let text = format!("{} of the budget of {} is left", allowance.left(), allowance.month);
+            let text = format!(
+                "{} of the budget of {} is left",
+                allowance.left(),
+                allowance.month
+            );
             findings.push(finding("budget_overspent", text));
         }
         findings
@@ -149,13 +239,24 @@ impl TenantBooks {
     /// Every completed task is captured once, with what it was charged; no other task is.
     fn captures(&self) -> Vec<BooksFinding> {
         let mut captures: BTreeMap<&str, Vec<MicroUsd>> = BTreeMap::new();
-        for entry in self.ledger.iter().filter(|entry| entry.kind == EntryKind::Capture) {
-            captures.entry(&entry.reference).or_default().push(entry.amount);
+        for entry in self
+            .ledger
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Capture)
+        {
+            captures
+                .entry(&entry.reference)
+                .or_default()
+                .push(entry.amount);
         }
         let mut findings = Vec::new();
         for task in &self.tasks {
             let captured = captures.remove(task.id.as_str()).unwrap_or_default();
-            let charged = if task.state == State::Completed { task.charged } else { MicroUsd::ZERO };
+            let charged = if task.state == State::Completed {
+                task.charged
+            } else {
+                MicroUsd::ZERO
+            };
             let code = match captured[..] {
                 [] if charged == MicroUsd::ZERO => continue,
                 [amount] if amount == charged => continue,
@@ -165,17 +266,30 @@ impl TenantBooks {
                 _ => "captured_twice",
             };
             let (id, state, sum) = (&task.id, task.state.as_str(), usd(sum(captured)));
-            findings.push(finding(code, format!("task {id} is {state}, charged {charged} and captured {sum}")));
+            findings.push(finding(
+                code,
+                format!("task {id} is {state}, charged {charged} and captured {sum}"),
+            ));
         }
         let orphans = captures.into_iter().map(|(reference, amounts)| {
-            finding("captured_for_nothing", format!("{} captured for {reference}, which is no task", usd(sum(amounts))))
+            finding(
+                "captured_for_nothing",
+                format!(
+                    "{} captured for {reference}, which is no task",
+                    usd(sum(amounts))
+                ),
+            )
         });
         findings.extend(orphans);
         findings
     }
 
     fn entered(&self, kind: EntryKind) -> i128 {
-        sum(self.ledger.iter().filter(|entry| entry.kind == kind).map(|entry| entry.amount))
+        sum(self
+            .ledger
+            .iter()
+            .filter(|entry| entry.kind == kind)
+            .map(|entry| entry.amount))
     }
 }
 
@@ -189,7 +303,10 @@ fn sum(amounts: impl IntoIterator<Item = MicroUsd>) -> i128 {
 }
 
 fn usd(micros: i128) -> String {
-    i64::try_from(micros).map_or_else(|_| format!("{micros} micro-USD"), |micros| MicroUsd(micros).to_string())
+    i64::try_from(micros).map_or_else(
+        |_| format!("{micros} micro-USD"),
+        |micros| MicroUsd(micros).to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -211,12 +328,25 @@ mod tests {
             makes: None,
             callback: None,
         };
-        let hold = Hold { counted: true, ..Hold::default() };
-        Task { state, hold, charged: MicroUsd(charged), ..Task::admitted(new, Timestamp(0)) }
+        let hold = Hold {
+            counted: true,
+            ..Hold::default()
+        };
+        Task {
+            state,
+            hold,
+            charged: MicroUsd(charged),
+            ..Task::admitted(new, Timestamp(0))
+        }
     }
 
     fn entry(kind: EntryKind, reference: &str, amount: i64) -> LedgerEntry {
-        LedgerEntry { kind, reference: reference.to_owned(), amount: MicroUsd(amount), at: Timestamp(0) }
+        LedgerEntry {
+            kind,
+            reference: reference.to_owned(),
+            amount: MicroUsd(amount),
+            at: Timestamp(0),
+        }
     }
 
     fn capture(n: u8) -> LedgerEntry {
@@ -246,11 +376,19 @@ mod tests {
     fn postpaid() -> TenantBooks {
         let mut books = sound();
         for n in [0, 2] {
-            books.tasks[n].hold = Hold { on_credit: true, period: Some(4), counted: true, ..Hold::default() };
+            books.tasks[n].hold = Hold {
+                on_credit: true,
+                period: Some(4),
+                counted: true,
+                ..Hold::default()
+            };
         }
         books.account.available = MicroUsd(90);
         books.account.credit = MicroUsd(20);
-        books.ledger.push(LedgerEntry { kind: EntryKind::Credit, ..capture(1) });
+        books.ledger.push(LedgerEntry {
+            kind: EntryKind::Credit,
+            ..capture(1)
+        });
         books.account.allowance = Some(Allowance {
             budget: Some(Budget {
                 limit_micro_usd: MicroUsd(30),
@@ -282,18 +420,39 @@ mod tests {
         }
 
         assert_eq!(postpaid().findings(), []);
-        assert_eq!(with(|books| books.account.credit = MicroUsd(21)), ["total", "credit"]);
-        assert_eq!(with(|books| drop(books.ledger.pop())), ["credit", "credit_captured"]);
+        assert_eq!(
+            with(|books| books.account.credit = MicroUsd(21)),
+            ["total", "credit"]
+        );
+        assert_eq!(
+            with(|books| drop(books.ledger.pop())),
+            ["credit", "credit_captured"]
+        );
         assert_eq!(with(|books| books.account.in_flight = 2), ["in_flight"]);
-        assert_eq!(with(|books| month(books).held = MicroUsd(9)), ["budget_held"]);
-        assert_eq!(with(|books| month(books).spent = MicroUsd(11)), ["budget_spent"]);
-        assert_eq!(with(|books| books.tasks[0].hold.period = Some(3)), ["budget_spent"]);
-        let low = |books: &mut TenantBooks| month(books).budget.as_mut().unwrap().limit_micro_usd = MicroUsd(19);
+        assert_eq!(
+            with(|books| month(books).held = MicroUsd(9)),
+            ["budget_held"]
+        );
+        assert_eq!(
+            with(|books| month(books).spent = MicroUsd(11)),
+            ["budget_spent"]
+        );
+        assert_eq!(
+            with(|books| books.tasks[0].hold.period = Some(3)),
+            ["budget_spent"]
+        );
+        let low = |books: &mut TenantBooks| {
+            month(books).budget.as_mut().unwrap().limit_micro_usd = MicroUsd(19)
+        };
         assert_eq!(with(low), ["budget_overspent"]);
     }
 
     fn codes(books: &TenantBooks) -> Vec<&'static str> {
-        books.findings().iter().map(|finding| finding.code).collect()
+        books
+            .findings()
+            .iter()
+            .map(|finding| finding.code)
+            .collect()
     }
 
     #[test]
@@ -309,12 +468,33 @@ mod tests {
             codes(&books)
         };
 
-        assert_eq!(with(|books| books.account.available = MicroUsd(69)), ["total"]);
-        assert_eq!(with(|books| books.tasks[2].state = State::Timeout), ["held", "in_flight"]);
-        assert_eq!(with(|books| drop(books.ledger.pop())), ["captured", "not_captured"]);
-        assert_eq!(with(|books| books.ledger.push(capture(2))), ["captured", "captured_twice"]);
-        assert_eq!(with(|books| books.ledger.push(capture(4))), ["captured", "captured_unfinished"]);
-        assert_eq!(with(|books| books.ledger.push(capture(5))), ["captured", "captured_for_nothing"]);
-        assert_eq!(with(|books| books.tasks[0].charged = MicroUsd(9)), ["captured_wrongly"]);
+        assert_eq!(
+            with(|books| books.account.available = MicroUsd(69)),
+            ["total"]
+        );
+        assert_eq!(
+            with(|books| books.tasks[2].state = State::Timeout),
+            ["held", "in_flight"]
+        );
+        assert_eq!(
+            with(|books| drop(books.ledger.pop())),
+            ["captured", "not_captured"]
+        );
+        assert_eq!(
+            with(|books| books.ledger.push(capture(2))),
+            ["captured", "captured_twice"]
+        );
+        assert_eq!(
+            with(|books| books.ledger.push(capture(4))),
+            ["captured", "captured_unfinished"]
+        );
+        assert_eq!(
+            with(|books| books.ledger.push(capture(5))),
+            ["captured", "captured_for_nothing"]
+        );
+        assert_eq!(
+            with(|books| books.tasks[0].charged = MicroUsd(9)),
+            ["captured_wrongly"]
+        );
     }
 }

@@ -12,13 +12,19 @@ impl Operator {
     /// The budget in force with the month as it stands now; `None` for a tenant without.
     pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
         self.context.tenants().get(tenant).await?;
-        Ok(self.context.accounts().account(tenant).await?.budget_at(self.now()))
+        Ok(self
+            .context
+            .accounts()
+            .account(tenant)
+            .await?
+            .budget_at(self.now()))
     }
 
     /// Sets the budget of runs that are submitted from now on, or takes it away.
     ///
-    /// Kind `Invalid` with code `invalid_budget`, naming the field; kind `Conflict` with code `budget_below_use` for less than what
-    /// is held and captured this month. Nothing is written then.
+    /// Kind `Invalid` with code `invalid_budget`, naming the field; kind `Conflict` with code
+    /// `budget_below_use` for less than what is held and captured this month. Nothing is written
+    /// then.
     pub async fn set_budget(
         &self,
         tenant: &TenantId,
@@ -27,7 +33,17 @@ impl Operator {
     ) -> Result<Option<Allowance>> {
         self.context.tenants().get(tenant).await?;
         let now = self.now();
-        let entry = self.entry(actor, AuditAction::BudgetChanged, tenant, json!({ "budget": budget }));
-        Ok(self.context.accounts().set_budget(tenant, budget, now, &entry).await?.budget_at(now))
+        let entry = self.entry(
+            actor,
+            AuditAction::BudgetChanged,
+            tenant,
+            json!({ "budget": budget }),
+        );
+        Ok(self
+            .context
+            .accounts()
+            .set_budget(tenant, budget, now, &entry)
+            .await?
+            .budget_at(now))
     }
 }

@@ -26,13 +26,18 @@ impl Operator {
         self.context.tenants().ids().await
     }
 
-    /// Fails with kind `NotFound` unless there is such a tenant, or was one that left money or tasks.
+    /// Fails with kind `NotFound` unless there is such a tenant, or was one that left money or
+    /// tasks.
     pub async fn check_known(&self, id: &TenantId) -> Result<()> {
         match self.context.tenants().get_eventual(id).await {
             Err(error) if error.kind == Kind::NotFound => {
                 let left_money = self.account(id).await? != Account::default();
                 let left_tasks = !self.tasks(id, 1).await?.is_empty();
-                if left_money || left_tasks { Ok(()) } else { Err(error) }
+                if left_money || left_tasks {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
             found => found.map(drop),
         }
@@ -64,13 +69,20 @@ impl Operator {
     }
 
     /// The audit log, newest first, older than `before` when given.
-    pub async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
+    pub async fn audit_log(
+        &self,
+        before: Option<&AuditId>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>> {
         self.context.tenants().audit_log(before, limit).await
     }
 
-    /// Whether the tenant's destination can be used as it is now. Kind `NotFound` when there is no such tenant.
+    /// Whether the tenant's destination can be used as it is now. Kind `NotFound` when there is no
+    /// such tenant.
     pub async fn probe(&self, id: &TenantId) -> Result<Vec<DestinationCheck>> {
         let tenant = self.tenant(id).await?;
-        self.destinations.probe(&tenant.id, &tenant.destination).await
+        self.destinations
+            .probe(&tenant.id, &tenant.destination)
+            .await
     }
 }

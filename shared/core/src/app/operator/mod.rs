@@ -1,5 +1,5 @@
-//! The operator's use cases: tenants, their prices and their money, and whether the books agree. Each change leaves an entry in
-//! the audit log.
+//! The operator's use cases: tenants, their prices and their money, and whether the books agree.
+//! Each change leaves an entry in the audit log.
 
 mod books;
 mod budget;
@@ -51,14 +51,19 @@ pub struct OperatorParts {
     pub provider_books: Option<Arc<dyn ProviderBooks>>,
 }
 
-/// Keeps the audit entries of one process in the order of their changes: ids sort by the millisecond, and no two share one.
+/// Keeps the audit entries of one process in the order of their changes: ids sort by the
+/// millisecond, and no two share one.
 #[derive(Debug, Default)]
 struct EntryOrder(AtomicI64);
 
 impl EntryOrder {
     fn moment(&self, now: Timestamp) -> Timestamp {
         let next = |last: i64| now.0.max(last.saturating_add(1));
-        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        let last = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                Some(next(last))
+            });
         Timestamp(last.map_or(now.0, next))
     }
 }
@@ -70,29 +75,57 @@ pub async fn check_provider_account(books: &dyn ProviderBooks) -> AccountCheck {
 
 impl Operator {
     pub fn new(parts: OperatorParts) -> Self {
-        let OperatorParts { context, destinations, provider, provider_books } = parts;
-        Self { context, destinations, provider, provider_books, entry_order: EntryOrder::default() }
+        let OperatorParts {
+            context,
+            destinations,
+            provider,
+            provider_books,
+        } = parts;
+        Self {
+            context,
+            destinations,
+            provider,
+            provider_books,
+            entry_order: EntryOrder::default(),
+        }
     }
 
     fn now(&self) -> Timestamp {
         self.context.now()
     }
 
-    /// Whether the provider takes our key, asked now. Kind `Unavailable` with code `provider_unknown` where nobody knows the provider.
+    /// Whether the provider takes our key, asked now. Kind `Unavailable` with code
+    /// `provider_unknown` where nobody knows the provider.
     pub async fn check_provider_account(&self) -> Result<AccountCheck> {
         Ok(check_provider_account(self.provider_books()?).await)
     }
 
     fn provider_books(&self) -> Result<&dyn ProviderBooks> {
         self.provider_books.as_deref().ok_or_else(|| {
-            Error::unavailable("provider_unknown", "this process has no key for the provider, which has to be asked")
+            Error::unavailable(
+                "provider_unknown",
+                "this process has no key for the provider, which has to be asked",
+            )
         })
     }
 
-    fn entry(&self, actor: &Actor, action: AuditAction, tenant: &TenantId, detail: Value) -> AuditEntry {
+    fn entry(
+        &self,
+        actor: &Actor,
+        action: AuditAction,
+        tenant: &TenantId,
+        detail: Value,
+    ) -> AuditEntry {
         let at = self.now();
         let id = self.context.entropy.audit_id(self.entry_order.moment(at));
-        AuditEntry { id, at, actor: actor.clone(), action, tenant: Some(tenant.clone()), detail }
+        AuditEntry {
+            id,
+            at,
+            actor: actor.clone(),
+            action,
+            tenant: Some(tenant.clone()),
+            detail,
+        }
     }
 }
 

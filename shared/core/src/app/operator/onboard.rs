@@ -7,7 +7,9 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::id::TenantId;
 use crate::base::secret::Secret;
 use crate::domain::money::{Account, PriceBook};
-use crate::domain::tenant::{Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs};
+use crate::domain::tenant::{
+    Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs,
+};
 
 /// What an operator says of a new tenant.
 #[derive(Debug)]
@@ -22,9 +24,10 @@ pub struct NewTenant {
 impl Operator {
     /// Creates a tenant with a webhook secret and, when it names a role, an ExternalId of its own.
     ///
-    /// Kind `Invalid`, naming the field, for what cannot work; kind `Conflict` for a name that is taken (`tenant_exists`) or was
-    /// a deleted tenant's (`tenant_name_used`), and for an issuer whose tokens could mean another tenant as well
-    /// (`issuer_ambiguous`). Nothing is written then.
+    /// Kind `Invalid`, naming the field, for what cannot work; kind `Conflict` for a name that is
+    /// taken (`tenant_exists`) or was a deleted tenant's (`tenant_name_used`), and for an issuer
+    /// whose tokens could mean another tenant as well (`issuer_ambiguous`). Nothing is written
+    /// then.
     pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Tenant> {
         new.limits.check()?;
         let destination = new.destination.made(None, &*self.context.entropy)?;
@@ -64,14 +67,19 @@ impl Operator {
         if unused {
             return Ok(());
         }
-        let text = format!("'{id}' was a tenant before, and its books are kept; choose another name");
+        let text =
+            format!("'{id}' was a tenant before, and its books are kept; choose another name");
         Err(Error::new(Kind::Conflict, "tenant_name_used", text).field("id"))
     }
 }
 
 /// A tenant as the audit log tells it: no keys, and no ExternalId.
 pub(super) fn told(tenant: &Tenant) -> Value {
-    let issuers: Vec<&str> = tenant.trust.iter().map(|trust| trust.issuer.as_str()).collect();
+    let issuers: Vec<&str> = tenant
+        .trust
+        .iter()
+        .map(|trust| trust.issuer.as_str())
+        .collect();
     let destination = &tenant.destination;
     json!({
         "issuers": issuers, "bucket": destination.bucket, "prefix": destination.prefix,

@@ -27,9 +27,15 @@ pub struct PricesChange {
 #[derive(Debug, Clone)]
 pub enum PricesEdit {
     /// Another book in place of the whole one; with a version only if the tenant still has that.
-    Replace { book: PriceBook, version: Option<u64> },
+    Replace {
+        book: PriceBook,
+        version: Option<u64>,
+    },
     /// These prices. All others stay.
-    Set { models: BTreeMap<ModelId, Price>, unlisted: Option<Unlisted> },
+    Set {
+        models: BTreeMap<ModelId, Price>,
+        unlisted: Option<Unlisted>,
+    },
     /// No price of these models' own: they are sold as those that are not listed.
     Remove { models: Vec<ModelId> },
 }
@@ -40,7 +46,8 @@ pub struct PricesChanged {
     pub prices: PriceBook,
     /// The tenant's version with these prices.
     pub version: u64,
-    /// The models that are sold under cost now, because that was allowed; `unlisted` stands for all that the book does not list.
+    /// The models that are sold under cost now, because that was allowed; `unlisted` stands for all
+    /// that the book does not list.
     pub under_cost: Vec<String>,
     /// False: what models cost is not known here, so that only the terms of the prices were judged.
     pub costs_known: bool,
@@ -52,22 +59,36 @@ const NAMES_MAX: usize = 10;
 const TRIES_MAX: usize = 16;
 
 impl Operator {
-    /// Sets the prices of runs that are submitted from now on; a run that was submitted keeps its own. What is said of single
-    /// models is done to the book as it is then, so that of two changes at once neither undoes the other.
+    /// Sets the prices of runs that are submitted from now on; a run that was submitted keeps its
+    /// own. What is said of single models is done to the book as it is then, so that of two changes
+    /// at once neither undoes the other.
     ///
-    /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have; `unknown_model`, naming those that may
-    /// be meant, for a new model that the provider does not list; `under_cost`, naming the models, for prices below cost. The last
-    /// two may be allowed. Kind `Unavailable` with code `costs_unknown` for prices that cannot be checked against cost, which
-    /// may be allowed too. Kind `NotFound` with code `price_not_listed` for removing a price that is not there; kind `Unavailable`
-    /// with code `catalogue_unknown` when nobody can say whether there is a new model; kind `Conflict` with code
-    /// `version_conflict` when the tenant is not at the version that a whole book is for. Nothing is written then.
-    pub async fn set_prices(&self, id: &TenantId, change: &PricesChange, actor: &Actor) -> Result<PricesChanged> {
+    /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have;
+    /// `unknown_model`, naming those that may be meant, for a new model that the provider does not
+    /// list; `under_cost`, naming the models, for prices below cost. The last two may be allowed.
+    /// Kind `Unavailable` with code `costs_unknown` for prices that cannot be checked against cost,
+    /// which may be allowed too. Kind `NotFound` with code `price_not_listed` for removing a price
+    /// that is not there; kind `Unavailable` with code `catalogue_unknown` when nobody can say
+    /// whether there is a new model; kind `Conflict` with code `version_conflict` when the tenant
+    /// is not at the version that a whole book is for. Nothing is written then.
+    pub async fn set_prices(
+        &self,
+        id: &TenantId,
+        change: &PricesChange,
+        actor: &Actor,
+    ) -> Result<PricesChanged> {
         let catalogue = self.catalogue().await;
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.try_set_prices(id, change, catalogue.as_deref(), actor).await {
-                Err(error) if error.is(Reason::VersionMoved) && change.edit.can_be_repeated() && tries < TRIES_MAX => {}
+            match self
+                .try_set_prices(id, change, catalogue.as_deref(), actor)
+                .await
+            {
+                Err(error)
+                    if error.is(Reason::VersionMoved)
+                        && change.edit.can_be_repeated()
+                        && tries < TRIES_MAX => {}
                 outcome => return outcome,
             }
         }
@@ -85,7 +106,13 @@ impl Operator {
         let prices = change.edit.of(&before, tenant.version)?;
         prices.check()?;
         if !change.allow_unknown_models {
-            check_known(prices.models.keys().filter(|model| !before.models.contains_key(model)), catalogue)?;
+            check_known(
+                prices
+                    .models
+                    .keys()
+                    .filter(|model| !before.models.contains_key(model)),
+                catalogue,
+            )?;
         }
         if !change.allow_under_cost {
             refuse_under_cost(&change.edit.judged(&prices, catalogue))?;
@@ -98,18 +125,33 @@ impl Operator {
             tenant.prices = prices;
             tenant.version += 1;
             let detail = told(&before, &tenant.prices, &under_cost);
-            self.context.tenants().update(&tenant, &self.entry(actor, AuditAction::PricesChanged, id, detail)).await?;
+            self.context
+                .tenants()
+                .update(
+                    &tenant,
+                    &self.entry(actor, AuditAction::PricesChanged, id, detail),
+                )
+                .await?;
         }
         let (prices, version) = (tenant.prices, tenant.version);
-        Ok(PricesChanged { prices, version, under_cost, costs_known: catalogue.is_some() })
+        Ok(PricesChanged {
+            prices,
+            version,
+            under_cost,
+            costs_known: catalogue.is_some(),
+        })
     }
 
-    /// What the provider asks is worth knowing, and not worth keeping an operator from changing prices.
+    /// What the provider asks is worth knowing, and not worth keeping an operator from changing
+    /// prices.
     async fn catalogue(&self) -> Option<Arc<Catalogue>> {
         match self.provider.as_ref()?.catalogue().await {
             Ok(catalogue) => Some(catalogue),
             Err(error) => {
-                tracing::warn!(error = error.with_causes(), "prices are judged without knowing what models cost");
+                tracing::warn!(
+                    error = error.with_causes(),
+                    "prices are judged without knowing what models cost"
+                );
                 None
             }
         }
@@ -126,7 +168,10 @@ impl PricesEdit {
     fn of(&self, before: &PriceBook, version: u64) -> Result<PriceBook> {
         let mut book = before.clone();
         match self {
-            Self::Replace { book, version: wanted } => {
+            Self::Replace {
+                book,
+                version: wanted,
+            } => {
                 if let Some(wanted) = wanted.filter(|wanted| *wanted != version) {
                     let text = format!(
                         "the prices are for version {wanted} of the tenant, which is at {version}: somebody changed it meanwhile; \
@@ -137,12 +182,15 @@ impl PricesEdit {
                 return Ok(book.clone());
             }
             Self::Set { models, unlisted } => {
-                book.models.extend(models.iter().map(|(model, price)| (model.clone(), *price)));
+                book.models
+                    .extend(models.iter().map(|(model, price)| (model.clone(), *price)));
                 book.unlisted = unlisted.unwrap_or(book.unlisted);
             }
             Self::Remove { models } => {
                 for model in models {
-                    book.models.remove(model).ok_or_else(|| not_listed(model, before))?;
+                    book.models
+                        .remove(model)
+                        .ok_or_else(|| not_listed(model, before))?;
                 }
             }
         }
@@ -164,9 +212,15 @@ impl PricesEdit {
             Self::Remove { models } => {
                 let cost = |model: &ModelId| Some(catalogue?.model(model).ok()?.base_price);
                 let is_under = |model: &&ModelId| {
-                    cost(model).is_some_and(|cost| prices.price(model, cost).is_ok_and(|price| price < cost))
+                    cost(model).is_some_and(|cost| {
+                        prices.price(model, cost).is_ok_and(|price| price < cost)
+                    })
                 };
-                models.iter().filter(is_under).map(ToString::to_string).collect()
+                models
+                    .iter()
+                    .filter(is_under)
+                    .map(ToString::to_string)
+                    .collect()
             }
         }
     }
@@ -174,22 +228,40 @@ impl PricesEdit {
 
 fn not_listed(model: &ModelId, book: &PriceBook) -> Error {
     let listed: Vec<String> = book.models.keys().map(ToString::to_string).collect();
-    let there = if listed.is_empty() { "no model".to_owned() } else { named(&listed) };
+    let there = if listed.is_empty() {
+        "no model".to_owned()
+    } else {
+        named(&listed)
+    };
     let text = format!("the price book lists no '{model}'; it lists {there}");
     Error::new(Kind::NotFound, "price_not_listed", text).field(model.to_string())
 }
 
-fn check_known<'a>(models: impl Iterator<Item = &'a ModelId>, catalogue: Option<&Catalogue>) -> Result<()> {
-    let mut unknown = models.filter(|model| catalogue.is_none_or(|catalogue| catalogue.model(model).is_err()));
-    let Some(model) = unknown.next() else { return Ok(()) };
+fn check_known<'a>(
+    models: impl Iterator<Item = &'a ModelId>,
+    catalogue: Option<&Catalogue>,
+) -> Result<()> {
+    let mut unknown =
+        models.filter(|model| catalogue.is_none_or(|catalogue| catalogue.model(model).is_err()));
+    let Some(model) = unknown.next() else {
+        return Ok(());
+    };
     let Some(catalogue) = catalogue else {
         let text = format!(
             "whether the provider has a model '{model}' could not be asked; try again later, or set it anyway with force=true"
         );
         return Err(Error::unavailable("catalogue_unknown", text).field(model.to_string()));
     };
-    let near: Vec<String> = catalogue.near(model).into_iter().map(|near| format!("'{near}'")).collect();
-    let meant = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+    let near: Vec<String> = catalogue
+        .near(model)
+        .into_iter()
+        .map(|near| format!("'{near}'"))
+        .collect();
+    let meant = if near.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", near.join(" or "))
+    };
     let more = match unknown.count() {
         0 => String::new(),
         more => format!(", and {more} more of these models are not listed"),
@@ -201,23 +273,41 @@ fn check_known<'a>(models: impl Iterator<Item = &'a ModelId>, catalogue: Option<
 }
 
 fn refuse_under_cost(names: &[String]) -> Result<()> {
-    let Some(first) = names.first() else { return Ok(()) };
-    let text =
-        format!("{} would be sold under cost; raise the price, or set it with allow_under_cost=true", named(names));
+    let Some(first) = names.first() else {
+        return Ok(());
+    };
+    let text = format!(
+        "{} would be sold under cost; raise the price, or set it with allow_under_cost=true",
+        named(names)
+    );
     Err(Error::invalid("under_cost", text).field(first.clone()))
 }
 
 /// Of the prices that change, one that what a run costs has to judge.
 fn refuse_unjudged(before: &PriceBook, after: &PriceBook) -> Result<()> {
-    let listed = after.models.iter().filter(|(model, price)| before.models.get(*model) != Some(*price));
+    let listed = after
+        .models
+        .iter()
+        .filter(|(model, price)| before.models.get(*model) != Some(*price));
     let listed = listed.map(|(model, price)| (model.as_str(), *price));
-    let removed = before.models.keys().filter(|model| !after.models.contains_key(*model)).map(ModelId::as_str);
+    let removed = before
+        .models
+        .keys()
+        .filter(|model| !after.models.contains_key(*model))
+        .map(ModelId::as_str);
     let unlisted = (after.unlisted != before.unlisted).then_some(UNLISTED);
-    let unlisted = removed.chain(unlisted).filter_map(|name| match after.unlisted {
-        Unlisted::Price(price) => Some((name, price)),
-        Unlisted::Refuse => None,
-    });
-    let Some((name, _)) = listed.chain(unlisted).find(|(_, price)| price.may_be_under_cost()) else { return Ok(()) };
+    let unlisted = removed
+        .chain(unlisted)
+        .filter_map(|name| match after.unlisted {
+            Unlisted::Price(price) => Some((name, price)),
+            Unlisted::Refuse => None,
+        });
+    let Some((name, _)) = listed
+        .chain(unlisted)
+        .find(|(_, price)| price.may_be_under_cost())
+    else {
+        return Ok(());
+    };
     let text = format!(
         "provider costs are unavailable, so the price of {name} cannot be checked against them; try again later, or set it \
          anyway with allow_under_cost=true"
@@ -232,7 +322,8 @@ fn under_cost(prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> 
         let mut models = catalogue.into_iter().flat_map(Catalogue::models);
         models.any(|model| {
             let price = prices.price(&model.id, model.base_price);
-            !prices.models.contains_key(&model.id) && price.is_ok_and(|price| price < model.base_price)
+            !prices.models.contains_key(&model.id)
+                && price.is_ok_and(|price| price < model.base_price)
         })
     };
     if !names.iter().any(|name| name == UNLISTED) && unlisted_under() {
@@ -246,9 +337,17 @@ const UNLISTED: &str = "unlisted";
 
 /// For the audit log: what is different, and what there is now.
 fn told(before: &PriceBook, after: &PriceBook, under_cost: &[String]) -> Value {
-    let changed = after.models.iter().filter(|(model, price)| before.models.get(*model) != Some(*price));
-    let set: BTreeMap<&ModelId, PriceTerms> = changed.map(|(model, price)| (model, PriceTerms(*price))).collect();
-    let gone = before.models.keys().filter(|model| !after.models.contains_key(*model));
+    let changed = after
+        .models
+        .iter()
+        .filter(|(model, price)| before.models.get(*model) != Some(*price));
+    let set: BTreeMap<&ModelId, PriceTerms> = changed
+        .map(|(model, price)| (model, PriceTerms(*price)))
+        .collect();
+    let gone = before
+        .models
+        .keys()
+        .filter(|model| !after.models.contains_key(*model));
     let removed: Vec<String> = gone.map(ToString::to_string).collect();
     json!({
         "set": set.iter().take(NAMES_MAX).collect::<BTreeMap<_, _>>(), "set_count": set.len(),
@@ -258,7 +357,12 @@ fn told(before: &PriceBook, after: &PriceBook, under_cost: &[String]) -> Value {
 }
 
 fn named(models: &[String]) -> String {
-    let first = models.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let first = models
+        .iter()
+        .take(NAMES_MAX)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     match models.len().saturating_sub(NAMES_MAX) {
         0 => first,
         more => format!("{first} and {more} more"),

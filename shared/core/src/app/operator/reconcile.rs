@@ -14,7 +14,8 @@ use crate::domain::task::{State, Task};
 use crate::domain::tenant::AuditAction;
 use crate::port::ProviderBooks;
 
-/// How long after its task was made a run may begin: as long as a task may wait for the provider, and some more.
+/// How long after its task was made a run may begin: as long as a task may wait for the provider,
+/// and some more.
 const BEGINS_WITHIN_MS: i64 = 2 * 86_400_000;
 /// Runs asked for at once; the provider's own limit of a page.
 const RUNS_AT_ONCE: usize = 100;
@@ -36,11 +37,12 @@ struct Ours {
 }
 
 impl Operator {
-    /// Compares what tenants were charged with what the provider deducted on these days; where they are not named, on the last
-    /// seven. Changes nothing.
+    /// Compares what tenants were charged with what the provider deducted on these days; where they
+    /// are not named, on the last seven. Changes nothing.
     ///
-    /// Kind `Unavailable` with code `provider_unknown` where nobody knows the provider, or as the provider's API fails; kind `Invalid`
-    /// with code `window_too_full`, when there is more than can be compared at once.
+    /// Kind `Unavailable` with code `provider_unknown` where nobody knows the provider, or as the
+    /// provider's API fails; kind `Invalid` with code `window_too_full`, when there is more than
+    /// can be compared at once.
     pub async fn reconcile(&self, from: Option<Day>, to: Option<Day>) -> Result<ReconcileReport> {
         let window = last_days(from, to, self.now()).window()?;
         let provider = self.provider_books()?;
@@ -49,18 +51,46 @@ impl Operator {
         let ours = self.ours(window).await?;
         let unbilled = unbilled(provider, &bills, &ours.charged).await?;
         let given_up = self.given_up(&ours.unresolved).await?;
-        let Ours { sold, in_doubt, unsent, .. } = ours;
-        Ok(compare(window, &Books { bills, runs, sold, unbilled, given_up, in_doubt, unsent }))
+        let Ours {
+            sold,
+            in_doubt,
+            unsent,
+            ..
+        } = ours;
+        Ok(compare(
+            window,
+            &Books {
+                bills,
+                runs,
+                sold,
+                unbilled,
+                given_up,
+                in_doubt,
+                unsent,
+            },
+        ))
     }
 
     async fn ours(&self, window: Window) -> Result<Ours> {
         let mut ours = Ours::default();
         let from = window.from.0.saturating_sub(BEGINS_WITHIN_MS);
-        let made = Window { from: crate::base::time::Timestamp(from), until: window.until };
+        let made = Window {
+            from: crate::base::time::Timestamp(from),
+            until: window.until,
+        };
         for tenant in self.everybody().await? {
             let show = |task: &Task| ours.add(task, window);
-            each_task(self.context.tasks(), &self.context.bounds, &tenant, Span { made, from: window.from }, show)
-                .await?;
+            each_task(
+                self.context.tasks(),
+                &self.context.bounds,
+                &tenant,
+                Span {
+                    made,
+                    from: window.from,
+                },
+                show,
+            )
+            .await?;
         }
         Ok(ours)
     }
@@ -70,16 +100,27 @@ impl Operator {
         let mut all: BTreeSet<TenantId> = self.context.tenants().ids().await?.into_iter().collect();
         let mut before: Option<AuditId> = None;
         loop {
-            let entries = self.context.tenants().audit_log(before.as_ref(), ENTRIES).await?;
-            let Some(last) = entries.last() else { return Ok(all) };
+            let entries = self
+                .context
+                .tenants()
+                .audit_log(before.as_ref(), ENTRIES)
+                .await?;
+            let Some(last) = entries.last() else {
+                return Ok(all);
+            };
             before = Some(last.id.clone());
-            let deleted = entries.into_iter().filter(|entry| entry.action == AuditAction::TenantDeleted);
+            let deleted = entries
+                .into_iter()
+                .filter(|entry| entry.action == AuditAction::TenantDeleted);
             all.extend(deleted.filter_map(|entry| entry.tenant));
         }
     }
 
     /// The runs that turned out to be those of tasks which had been given up.
-    async fn given_up(&self, tasks: &[(TenantId, TaskId)]) -> Result<BTreeMap<RunId, (TenantId, TaskId)>> {
+    async fn given_up(
+        &self,
+        tasks: &[(TenantId, TaskId)],
+    ) -> Result<BTreeMap<RunId, (TenantId, TaskId)>> {
         let mut runs = BTreeMap::new();
         for (tenant, task) in tasks {
             let steps = self.context.tasks().timeline(tenant, task).await?;
@@ -111,9 +152,17 @@ impl Ours {
 }
 
 /// The runs for which the provider has no bill, neither in the window nor at its edges.
-async fn unbilled(provider: &dyn ProviderBooks, bills: &[Bill], charged: &[RunId]) -> Result<BTreeSet<RunId>> {
+async fn unbilled(
+    provider: &dyn ProviderBooks,
+    bills: &[Bill],
+    charged: &[RunId],
+) -> Result<BTreeSet<RunId>> {
     let billed: BTreeSet<&RunId> = bills.iter().map(|bill| &bill.run).collect();
-    let mut missing: BTreeSet<RunId> = charged.iter().filter(|run| !billed.contains(run)).cloned().collect();
+    let mut missing: BTreeSet<RunId> = charged
+        .iter()
+        .filter(|run| !billed.contains(run))
+        .cloned()
+        .collect();
     let asked: Vec<RunId> = missing.iter().cloned().collect();
     for runs in asked.chunks(RUNS_AT_ONCE) {
         for bill in provider.bills_of(runs).await? {

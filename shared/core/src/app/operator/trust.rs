@@ -1,4 +1,5 @@
-//! Whom a tenant may trust: what can work at all, and what no token can mistake for another tenant's.
+//! Whom a tenant may trust: what can work at all, and what no token can mistake for another
+//! tenant's.
 
 use serde_json::Value;
 
@@ -13,16 +14,21 @@ use crate::domain::webhook::CallbackUrl;
 const TRUSTS_MAX: usize = 16;
 
 impl Operator {
-    /// Kind `Invalid` for what cannot work, kind `Conflict` with code `issuer_ambiguous` for an issuer whose tokens could mean
-    /// another tenant as well.
+    /// Kind `Invalid` for what cannot work, kind `Conflict` with code `issuer_ambiguous` for an
+    /// issuer whose tokens could mean another tenant as well.
     pub(super) async fn check_trust(&self, tenant: &TenantId, trusts: &[Trust]) -> Result<()> {
         if trusts.is_empty() || trusts.len() > TRUSTS_MAX {
-            return Err(invalid(format!("name 1 to {TRUSTS_MAX} issuers whose tokens speak for the tenant")));
+            return Err(invalid(format!(
+                "name 1 to {TRUSTS_MAX} issuers whose tokens speak for the tenant"
+            )));
         }
         for (n, trust) in trusts.iter().enumerate() {
             check_issuer(trust)?;
             check_scopes(trust)?;
-            if trusts[..n].iter().any(|other| other.issuer == trust.issuer && !trust.told_apart(other)) {
+            if trusts[..n]
+                .iter()
+                .any(|other| other.issuer == trust.issuer && !trust.told_apart(other))
+            {
                 let text = "is named twice; name it once, or give each a claim of one name with different values";
                 return Err(invalid(format!("the issuer '{}' {text}", trust.issuer)));
             }
@@ -40,18 +46,25 @@ fn check_issuer(trust: &Trust) -> Result<()> {
         return bad("a trust names an issuer and an audience");
     }
     if trust.issuer.len() > Trust::ISSUER_BYTES_MAX {
-        return bad(&format!("an issuer has at most {} bytes", Trust::ISSUER_BYTES_MAX));
+        return bad(&format!(
+            "an issuer has at most {} bytes",
+            Trust::ISSUER_BYTES_MAX
+        ));
     }
-    if trust.claim.as_ref().is_some_and(|claim| claim.name.is_empty() || claim.value.is_empty()) {
+    if trust
+        .claim
+        .as_ref()
+        .is_some_and(|claim| claim.name.is_empty() || claim.value.is_empty())
+    {
         return bad("the claim that tells the tenant has a name and a value");
     }
     match &trust.keys {
-        KeySource::Oidc if !is_web_address(&trust.issuer) => {
-            bad("an issuer that is no URL cannot be asked for its keys; name a jwks_url or give the jwks")
-        }
-        KeySource::JwksUrl(url) if !is_web_address(url) => {
-            bad("the jwks_url must be an absolute https URL that names a host, without user name and password")
-        }
+        KeySource::Oidc if !is_web_address(&trust.issuer) => bad(
+            "an issuer that is no URL cannot be asked for its keys; name a jwks_url or give the jwks",
+        ),
+        KeySource::JwksUrl(url) if !is_web_address(url) => bad(
+            "the jwks_url must be an absolute https URL that names a host, without user name and password",
+        ),
         KeySource::Jwks(set) => match set.get("keys").and_then(Value::as_array) {
             Some(keys) => keys.iter().try_for_each(check_key),
             None => bad("the jwks is no key set: it has no array 'keys' (RFC 7517)"),
@@ -64,8 +77,14 @@ fn check_issuer(trust: &Trust) -> Result<()> {
 fn check_key(key: &Value) -> Result<()> {
     match weakness_of_jwk(key) {
         Some(weakness) => {
-            let kid = key.get("kid").and_then(Value::as_str).unwrap_or("without a kid");
-            Err(Error::invalid("weak_key", format!("the key '{kid}' {}", weakness.text())).field("trust"))
+            let kid = key
+                .get("kid")
+                .and_then(Value::as_str)
+                .unwrap_or("without a kid");
+            Err(
+                Error::invalid("weak_key", format!("the key '{kid}' {}", weakness.text()))
+                    .field("trust"),
+            )
         }
         None => Ok(()),
     }

@@ -1,4 +1,5 @@
-//! The POST itself, for the gateway at once and for the poller later. A task reaches it only by `SubmitStarted`.
+//! The POST itself, for the gateway at once and for the poller later. A task reaches it only by
+//! `SubmitStarted`.
 
 use super::Sender;
 use super::upload::Uploaded;
@@ -28,11 +29,18 @@ impl Sender {
                 let signal = self.post_in_time(&task, inputs, 0).await;
                 (task, signal)
             }
-            // Which URLs the POST names is written first: by them its run can be found, should the answer be lost.
+            // Which URLs the POST names is written first: by them its run can be found, should the
+            // answer be lost.
             Ok(Some(Uploaded { inputs, uploads })) => {
-                match self.machine.signal(task, Signal::InputsUploaded { uploads }).await? {
+                match self
+                    .machine
+                    .signal(task, Signal::InputsUploaded { uploads })
+                    .await?
+                {
                     SignalOutcome::Changed(task) if task.state == State::Submitting => {
-                        let signal = self.post_in_time(&task, &inputs, self.context.bounds.uploads_max_ms).await;
+                        let signal = self
+                            .post_in_time(&task, &inputs, self.context.bounds.uploads_max_ms)
+                            .await;
                         (task, signal)
                     }
                     moved_on => return Ok(moved_on.task()),
@@ -42,21 +50,29 @@ impl Sender {
         };
         match self.machine.signal(task.clone(), signal).await {
             Ok(outcome) => Ok(outcome.task()),
-            // Another task took this run by the provider's list: this one's stays in doubt until its webhook.
+            // Another task took this run by the provider's list: this one's stays in doubt until
+            // its webhook.
             Err(error) if error.is(Reason::RunClaimed) => {
                 let reason = "the provider run was claimed by an equal task".to_owned();
-                Ok(self.machine.signal(task, Signal::SubmitAmbiguous { reason }).await?.task())
+                Ok(self
+                    .machine
+                    .signal(task, Signal::SubmitAmbiguous { reason })
+                    .await?
+                    .task())
             }
             Err(error) => Err(error),
         }
     }
 
-    /// A process that was stopped meanwhile must not send what others may have given up: past that moment the run would be looked
-    /// for in vain.
+    /// A process that was stopped meanwhile must not send what others may have given up: past that
+    /// moment the run would be looked for in vain.
     async fn post_in_time(&self, task: &Task, inputs: &str, uploads_ms: u64) -> Signal {
         if self.submit_remaining_ms(task.since.plus_ms(uploads_ms)) == 0 {
             let reason = "the submit was held up and did not leave".to_owned();
-            return Signal::SubmitDeferred { reason, after_ms: None };
+            return Signal::SubmitDeferred {
+                reason,
+                after_ms: None,
+            };
         }
         self.post(task, inputs).await
     }
@@ -76,7 +92,10 @@ impl Sender {
                 if reason == PutOff::Account {
                     count!("AccountRefusals");
                 }
-                Signal::SubmitDeferred { reason: reason.text().to_owned(), after_ms }
+                Signal::SubmitDeferred {
+                    reason: reason.text().to_owned(),
+                    after_ms,
+                }
             }
             SubmitAnswer::Ambiguous { reason } => {
                 tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "a submit is in doubt");
@@ -88,13 +107,19 @@ impl Sender {
     fn hook_url(&self, task: &Task) -> Option<url::Url> {
         let hooks = self.hooks.as_ref()?;
         let path = hooks.capability.hook_path(&task.tenant, &task.id);
-        url::Url::parse(&format!("{}{path}", hooks.public_url.as_str().trim_end_matches('/'))).ok()
+        url::Url::parse(&format!(
+            "{}{path}",
+            hooks.public_url.as_str().trim_end_matches('/')
+        ))
+        .ok()
     }
 
     /// How long the POST of a task that is `submitting` since then may still be on its way.
     pub(crate) fn submit_remaining_ms(&self, since: Timestamp) -> u64 {
         let timeout_ms = self.context.bounds.submit_timeout_ms;
-        since.plus_ms(timeout_ms + SUBMIT_GRACE_MS.min(timeout_ms)).since_ms(self.context.now())
+        since
+            .plus_ms(timeout_ms + SUBMIT_GRACE_MS.min(timeout_ms))
+            .since_ms(self.context.now())
     }
 
     /// A late submit: the intent is written first, then the POST leaves.
@@ -109,7 +134,9 @@ impl Sender {
     pub(crate) async fn start(&self, task: Task, intent: Signal) -> Result<Started> {
         let inputs = self.context.tasks().inputs(&task.tenant, &task.id).await?;
         Ok(match self.machine.signal(task, intent).await? {
-            SignalOutcome::Changed(task) if task.state == State::Submitting => Started::Now(Box::new(task), inputs),
+            SignalOutcome::Changed(task) if task.state == State::Submitting => {
+                Started::Now(Box::new(task), inputs)
+            }
             other => Started::NotNow(Box::new(other.task())),
         })
     }
@@ -118,10 +145,15 @@ impl Sender {
 /// Nothing left for the model: whether the file is to blame decides.
 fn not_uploaded(error: Error) -> Signal {
     match error.kind {
-        Kind::Invalid | Kind::TooLarge => Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message)),
+        Kind::Invalid | Kind::TooLarge => {
+            Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
+        }
         Kind::Forbidden => Signal::SubmitRefused(Failure::new(1401, error.code, error.message)),
         _ => Signal::SubmitDeferred {
-            reason: format!("{}: a picture could not be uploaded; it is tried again", error.code),
+            reason: format!(
+                "{}: a picture could not be uploaded; it is tried again",
+                error.code
+            ),
             after_ms: None,
         },
     }

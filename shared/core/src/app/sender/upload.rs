@@ -11,7 +11,8 @@ use crate::domain::task::{InputUpload, Task};
 use crate::port::Upload;
 
 impl Sender {
-    /// The inputs with every file inside them replaced by the URL of its upload; `None` when there is none to replace.
+    /// The inputs with every file inside them replaced by the URL of its upload; `None` when there
+    /// is none to replace.
     pub(super) async fn uploaded(&self, task: &Task, inputs: &str) -> Result<Option<Uploaded>> {
         if !inputs.contains("\"data:") {
             return Ok(None);
@@ -22,11 +23,17 @@ impl Sender {
         for name in catalogue.model(&task.model)?.media_fields() {
             for value in files_mut(parsed.get_mut(name)) {
                 let url = self.upload(value.as_str().unwrap_or_default()).await?;
-                uploads.push(InputUpload { field: name.to_owned(), url: url.clone() });
+                uploads.push(InputUpload {
+                    field: name.to_owned(),
+                    url: url.clone(),
+                });
                 *value = Value::String(url);
             }
         }
-        Ok(Some(Uploaded { inputs: parsed.to_string(), uploads }))
+        Ok(Some(Uploaded {
+            inputs: parsed.to_string(),
+            uploads,
+        }))
     }
 
     /// The URL of the file that is written in this text.
@@ -40,8 +47,12 @@ impl Sender {
         };
         let answer = self.provider.upload(upload).await?;
         let url = answer.get("download_url").and_then(Value::as_str);
-        url.map(str::to_owned)
-            .ok_or_else(|| Error::unavailable("upload_unreadable", "the provider's upload answer names no URL"))
+        url.map(str::to_owned).ok_or_else(|| {
+            Error::unavailable(
+                "upload_unreadable",
+                "the provider's upload answer names no URL",
+            )
+        })
     }
 }
 

@@ -20,22 +20,28 @@ pub struct Swept {
 }
 
 impl Sweeper {
-    /// Sweeps every tenant, and frees the slots that none of their tasks holds. What one tenant's sweep meets keeps no other from its
-    /// own.
+    /// Sweeps every tenant, and frees the slots that none of their tasks holds. What one tenant's
+    /// sweep meets keeps no other from its own.
     pub async fn sweep_all(&self, until: Timestamp) -> Result<Swept> {
         let mut tenants = self.context.tenants().ids().await?;
         // Where the time is not enough for all it shall not always be the same who are left out.
         let first = self.context.entropy.u64() as usize % tenants.len().max(1);
         tenants.rotate_left(first);
         let begun = self.context.now();
-        let mut swept = Swept { tenants: tenants.len(), ..Swept::default() };
+        let mut swept = Swept {
+            tenants: tenants.len(),
+            ..Swept::default()
+        };
         let mut slots: BTreeMap<u64, u32> = BTreeMap::new();
         for tenant in &tenants {
             match self.sweep(tenant, until).await {
                 Ok(found) => {
                     swept.live += found.live;
                     swept.stuck += found.stuck.len();
-                    found.slots.iter().for_each(|(period, count)| *slots.entry(*period).or_default() += count);
+                    found
+                        .slots
+                        .iter()
+                        .for_each(|(period, count)| *slots.entry(*period).or_default() += count);
                     report(tenant, &found);
                 }
                 Err(error) => {
@@ -51,13 +57,17 @@ impl Sweeper {
         Ok(swept)
     }
 
-    /// What a start looks for: tasks that nobody moves, whatever kept them. Copies that were under way are begun again.
+    /// What a start looks for: tasks that nobody moves, whatever kept them. Copies that were under
+    /// way are begun again.
     pub async fn recover(&self) {
         let tenants = match self.context.tenants().ids().await {
             Ok(tenants) => tenants,
             Err(error) => {
                 let error = error.with_causes();
-                tracing::error!(error, "the tenants cannot be listed; stuck tasks wait for the next start");
+                tracing::error!(
+                    error,
+                    "the tenants cannot be listed; stuck tasks wait for the next start"
+                );
                 return;
             }
         };

@@ -1,4 +1,5 @@
-//! Looks over all tenants for what should not be there: tasks that nobody moves, money and slots held for no task.
+//! Looks over all tenants for what should not be there: tasks that nobody moves, money and slots
+//! held for no task.
 
 mod all;
 mod slots;
@@ -22,6 +23,10 @@ pub struct Sweeper {
 
 impl Sweeper {
     pub fn new(machine: Machine, queue: Arc<dyn Queue>) -> Self {
-        Self { context: machine.context.clone(), jobs: Jobs::new(&machine.context, queue), machine }
+        Self {
+            context: machine.context.clone(),
+            jobs: Jobs::new(&machine.context, queue),
+            machine,
+        }
     }
 }

@@ -9,10 +9,16 @@ use crate::domain::fair_queue::{Capacity, FairQueueQuestion, FairQueueRequest, s
 use crate::domain::task::{State, Task};
 
 impl Sweeper {
-    /// Frees the slots that no task holds, as after a crash. `found` are those that tasks hold, by the period in which they were taken,
-    /// as read from `begun` on. What was taken shortly before may not have been written yet, and is left for the next time.
-    pub(super) async fn recount_slots(&self, found: BTreeMap<u64, u32>, begun: Timestamp) -> Result<()> {
-        self.recount(found, slot_period(begun).saturating_sub(1)).await
+    /// Frees the slots that no task holds, as after a crash. `found` are those that tasks hold, by
+    /// the period in which they were taken, as read from `begun` on. What was taken shortly before
+    /// may not have been written yet, and is left for the next time.
+    pub(super) async fn recount_slots(
+        &self,
+        found: BTreeMap<u64, u32>,
+        begun: Timestamp,
+    ) -> Result<()> {
+        self.recount(found, slot_period(begun).saturating_sub(1))
+            .await
     }
 
     /// The same at the start of a process that is the only one: nobody takes a slot meanwhile.
@@ -31,19 +37,28 @@ impl Sweeper {
                     return Ok(());
                 }
             };
-            live.iter().filter_map(held_period).for_each(|period| *found.entry(period).or_default() += 1);
+            live.iter()
+                .filter_map(held_period)
+                .for_each(|period| *found.entry(period).or_default() += 1);
         }
         self.recount(found, u64::MAX).await
     }
 
     async fn recount(&self, found: BTreeMap<u64, u32>, until: u64) -> Result<()> {
         // Whoever counts need not know the limits.
-        let capacity = self.machine.capacity.unwrap_or(Capacity { per_minute: None, concurrency: None });
+        let capacity = self.machine.capacity.unwrap_or(Capacity {
+            per_minute: None,
+            concurrency: None,
+        });
         let question = FairQueueQuestion::Recount { found, until };
         self.context
             .store
             .fair_queue()
-            .ask(&FairQueueRequest { now: self.context.now(), capacity, question })
+            .ask(&FairQueueRequest {
+                now: self.context.now(),
+                capacity,
+                question,
+            })
             .await
             .map(drop)
     }
@@ -52,5 +67,8 @@ impl Sweeper {
 /// The period in which a live task took the slot that it holds, if it holds one.
 pub(super) fn held_period(task: &Task) -> Option<u64> {
     let holds = !task.state.is_end() && task.state != State::Archiving;
-    task.ticket.filter(|_| holds).and_then(|ticket| ticket.taken_at).map(slot_period)
+    task.ticket
+        .filter(|_| holds)
+        .and_then(|ticket| ticket.taken_at)
+        .map(slot_period)
 }

@@ -26,18 +26,24 @@ pub(super) struct Advanced {
 
 impl From<Task> for Advanced {
     fn from(task: Task) -> Self {
-        Self { task, check_after_ms: None }
+        Self {
+            task,
+            check_after_ms: None,
+        }
     }
 }
 
 impl Watcher {
     /// Takes the next step of a task.
     pub(super) async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Advanced> {
-        // From a late one it takes a step that is void, or none that matters, and the watch comes again.
+        // From a late one it takes a step that is void, or none that matters, and the watch comes
+        // again.
         let task = self.context.tasks().get_eventual(tenant, id).await?;
         if self.machine.waits_in_line(&task) {
             // The line would keep a place for one that has left it.
-            return self.take_step(self.context.tasks().get(tenant, id).await?).await;
+            return self
+                .take_step(self.context.tasks().get(tenant, id).await?)
+                .await;
         }
         self.take_step(task).await
     }
@@ -67,44 +73,69 @@ impl Watcher {
     }
 
     async fn submit_late_or_give_up(&self, task: Task) -> Result<Task> {
-        if self.context.now().since_ms(self.ready_since(&task)) < self.context.bounds.admitted_max_ms {
+        if self.context.now().since_ms(self.ready_since(&task))
+            < self.context.bounds.admitted_max_ms
+        {
             return self.sender.send_late(task).await;
         }
         let text = "the model did not take the task in time; nothing was charged, submit it again";
-        self.machine.give_up(task, Failure::new(5003, "submit_timeout", text)).await
+        self.machine
+            .give_up(task, Failure::new(5003, "submit_timeout", text))
+            .await
     }
 
-    /// Since when nothing but the provider keeps the task. One that stands in a line that is no more may go from now on.
+    /// Since when nothing but the provider keeps the task. One that stands in a line that is no
+    /// more may go from now on.
     fn ready_since(&self, task: &Task) -> Timestamp {
         match task.ticket {
             Some(ticket) if ticket.waits() && task.submits == 0 => self.context.now(),
-            ticket => ticket.and_then(|ticket| ticket.taken_at).unwrap_or(task.created_at),
+            ticket => ticket
+                .and_then(|ticket| ticket.taken_at)
+                .unwrap_or(task.created_at),
         }
     }
 
-    /// A submit that should long have been answered was cut off, by a crash most likely: nobody knows whether it left.
+    /// A submit that should long have been answered was cut off, by a crash most likely: nobody
+    /// knows whether it left.
     async fn doubt(&self, task: Task) -> Result<Task> {
         if self.sender.submit_remaining_ms(task.since) > 0 {
             return Ok(task);
         }
         let reason = "the submit was cut off".to_owned();
-        Ok(self.machine.signal(task, Signal::SubmitAmbiguous { reason }).await?.task())
+        Ok(self
+            .machine
+            .signal(task, Signal::SubmitAmbiguous { reason })
+            .await?
+            .task())
     }
 
     async fn poll(&self, task: Task) -> Result<Task> {
-        let Some(provider) = task.run.clone() else { return Ok(task) };
+        let Some(provider) = task.run.clone() else {
+            return Ok(task);
+        };
         let overdue = self.context.now().since_ms(task.since) >= self.context.bounds.run_max_ms;
         match self.provider.result(&provider).await {
             Ok(Some(run)) => {
-                let told = match self.machine.signal(task.clone(), run.signal(Via::Poll)).await {
+                let told = match self
+                    .machine
+                    .signal(task.clone(), run.signal(Via::Poll))
+                    .await
+                {
                     Err(error) if !overdue => return Err(error),
                     told => told.map_or(task, SignalOutcome::task),
                 };
-                if told.state == State::Submitted && overdue { self.run_timed_out(told).await } else { Ok(told) }
+                if told.state == State::Submitted && overdue {
+                    self.run_timed_out(told).await
+                } else {
+                    Ok(told)
+                }
             }
             Ok(None) if overdue || self.is_lost(&task).await? => {
-                let text = "the model no longer knows this run; nothing was charged, submit it again";
-                self.machine.give_up(task, Failure::new(5000, "provider_lost", text)).await
+                let text =
+                    "the model no longer knows this run; nothing was charged, submit it again";
+                self.machine
+                    .give_up(task, Failure::new(5000, "provider_lost", text))
+                    .await
             }
             Ok(None) => Ok(task),
             Err(_) if overdue => self.run_timed_out(task).await,
@@ -114,45 +145,72 @@ impl Watcher {
 
     async fn run_timed_out(&self, task: Task) -> Result<Task> {
         let text = "the model did not finish in time; nothing was charged";
-        self.machine.give_up(task, Failure::new(5004, "model_timeout", text)).await
+        self.machine
+            .give_up(task, Failure::new(5004, "model_timeout", text))
+            .await
     }
 
-    /// Writes down that the provider does not know the run, and tells whether it has not for so long that it never will.
+    /// Writes down that the provider does not know the run, and tells whether it has not for so
+    /// long that it never will.
     async fn is_lost(&self, task: &Task) -> Result<bool> {
         let now = self.context.now();
-        let timeline = self.context.tasks().timeline(&task.tenant, &task.id).await?;
+        let timeline = self
+            .context
+            .tasks()
+            .timeline(&task.tenant, &task.id)
+            .await?;
         let missing: Vec<Timestamp> = timeline
             .iter()
             .filter(|step| [MISSING, MISSING_ONCE].contains(&step.name.as_str()))
             .map(|step| step.at)
             .chain([now])
             .collect();
-        self.context.tasks().note(&task.tenant, &task.id, &Step::new(now, MISSING).via(Via::Poll)).await?;
+        self.context
+            .tasks()
+            .note(
+                &task.tenant,
+                &task.id,
+                &Step::new(now, MISSING).via(Via::Poll),
+            )
+            .await?;
         Ok(unbroken_ms(&missing, self.context.bounds.watch.max_ms * 2) >= LOST_MAX_MS)
     }
 
     /// The archiver does the rest: at the bound it tries once more and decides.
     async fn see_to_outputs(&self, task: Task) -> Result<Task> {
-        let (age_ms, max_ms) = (self.context.now().since_ms(task.since), self.context.bounds.archive_max_ms);
+        let (age_ms, max_ms) = (
+            self.context.now().since_ms(task.since),
+            self.context.bounds.archive_max_ms,
+        );
         if age_ms >= max_ms.saturating_add(self.context.bounds.archive_grace_ms) {
             let text = "the outputs could not be had in time; nothing was charged, submit it again";
-            return self.machine.give_up(task, Failure::new(5000, "archive_failed", text)).await;
+            return self
+                .machine
+                .give_up(task, Failure::new(5000, "archive_failed", text))
+                .await;
         }
         if task.waits_for_links() {
             return self.ask_for_links(task).await;
         }
         if age_ms >= max_ms
-            || is_nudge_due(age_ms, self.context.bounds.archive_stall_ms, self.context.bounds.watch.max_ms)
+            || is_nudge_due(
+                age_ms,
+                self.context.bounds.archive_stall_ms,
+                self.context.bounds.watch.max_ms,
+            )
         {
-            let job = Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() };
+            let job = Job::Archive {
+                tenant: task.tenant.clone(),
+                task: task.id.clone(),
+            };
             self.jobs.send_at_once([job].into_iter()).await?;
         }
         Ok(task)
     }
 }
 
-/// True about once for each doubling of the age from the stall on, then once an hour: each nudge is a job with tries of its own,
-/// and where jobs cannot be replaced they would pile up.
+/// True about once for each doubling of the age from the stall on, then once an hour: each nudge is
+/// a job with tries of its own, and where jobs cannot be replaced they would pile up.
 fn is_nudge_due(age_ms: u64, stall_ms: u64, watch_max_ms: u64) -> bool {
     let mut step_ms = stall_ms.max(1);
     if age_ms < step_ms {
@@ -167,8 +225,12 @@ fn is_nudge_due(age_ms: u64, stall_ms: u64, watch_max_ms: u64) -> bool {
 
 /// How long the newest sightings go back without a gap over `gap_max_ms`. Oldest first.
 fn unbroken_ms(sightings: &[Timestamp], gap_max_ms: u64) -> u64 {
-    let Some(newest) = sightings.last() else { return 0 };
-    let breaks = sightings.windows(2).rposition(|pair| pair[1].since_ms(pair[0]) > gap_max_ms);
+    let Some(newest) = sightings.last() else {
+        return 0;
+    };
+    let breaks = sightings
+        .windows(2)
+        .rposition(|pair| pair[1].since_ms(pair[0]) > gap_max_ms);
     newest.since_ms(sightings[breaks.map_or(0, |index| index + 1)])
 }
 
@@ -179,16 +241,26 @@ mod tests {
     #[test]
     fn a_stalled_copy_is_nudged_soon_and_then_about_hourly() {
         let minute = 60_000;
-        let due: Vec<u64> = (0..24 * 60 / 5).filter(|n| is_nudge_due(n * 5 * minute, 5 * minute, 5 * minute)).collect();
+        let due: Vec<u64> = (0..24 * 60 / 5)
+            .filter(|n| is_nudge_due(n * 5 * minute, 5 * minute, 5 * minute))
+            .collect();
 
         assert_eq!(due[..4], [1, 2, 3, 4]);
         assert!((24..60).contains(&due.len()), "{} nudges a day", due.len());
-        assert!(due.windows(2).all(|pair| pair[1] - pair[0] <= 17), "{due:?}");
+        assert!(
+            due.windows(2).all(|pair| pair[1] - pair[0] <= 17),
+            "{due:?}"
+        );
     }
 
     #[test]
     fn sightings_with_a_gap_between_them_do_not_add_up() {
-        let at = |minutes: &[i64]| minutes.iter().map(|minute| Timestamp(minute * 60_000)).collect::<Vec<_>>();
+        let at = |minutes: &[i64]| {
+            minutes
+                .iter()
+                .map(|minute| Timestamp(minute * 60_000))
+                .collect::<Vec<_>>()
+        };
 
         assert_eq!(unbroken_ms(&at(&[0, 5, 10]), 600_000), 600_000);
         assert_eq!(unbroken_ms(&at(&[0, 60, 65]), 600_000), 300_000);

@@ -12,8 +12,7 @@ impl Watcher {
     /// Submits a waiting task if its ticket has come.
     pub(super) async fn look_in_line(&self, task: Task) -> Result<Advanced> {
         if self.context.now().since_ms(task.created_at) >= self.context.bounds.fair_queue_max_ms {
-            let text =
-                "the model's account was too busy to take the task in time; nothing was charged, submit it again";
+            let text = "the model's account was too busy to take the task in time; nothing was charged, submit it again";
             return self
                 .machine
                 .give_up(task, Failure::new(5003, "fair_queue_timeout", text))
@@ -21,21 +20,47 @@ impl Watcher {
                 .map(Advanced::from);
         }
         let question = match task.ticket {
-            Some(ticket) => FairQueueQuestion::Check { tenant: task.tenant.clone(), ticket },
+            Some(ticket) => FairQueueQuestion::Check {
+                tenant: task.tenant.clone(),
+                ticket,
+            },
             // It was admitted before the account had limits.
             None => {
-                let weight = self.context.tenants().get_eventual(&task.tenant).await?.limits.weight();
-                FairQueueQuestion::Enter { tenant: task.tenant.clone(), weight }
+                let weight = self
+                    .context
+                    .tenants()
+                    .get_eventual(&task.tenant)
+                    .await?
+                    .limits
+                    .weight();
+                FairQueueQuestion::Enter {
+                    tenant: task.tenant.clone(),
+                    weight,
+                }
             }
         };
-        let Some(answer) = self.machine.ask_fair_queue(question).await? else { return Ok(task.into()) };
-        let Entry { ticket, check_after_ms } = place(answer)?;
+        let Some(answer) = self.machine.ask_fair_queue(question).await? else {
+            return Ok(task.into());
+        };
+        let Entry {
+            ticket,
+            check_after_ms,
+        } = place(answer)?;
         if !ticket.waits() {
             return self.send_in_turn(task, ticket).await.map(Advanced::from);
         }
-        let task =
-            if task.ticket.is_none() { self.machine.signal(task, Signal::Queued(ticket)).await?.task() } else { task };
-        Ok(Advanced { task, check_after_ms })
+        let task = if task.ticket.is_none() {
+            self.machine
+                .signal(task, Signal::Queued(ticket))
+                .await?
+                .task()
+        } else {
+            task
+        };
+        Ok(Advanced {
+            task,
+            check_after_ms,
+        })
     }
 
     async fn send_in_turn(&self, task: Task, ticket: Ticket) -> Result<Task> {

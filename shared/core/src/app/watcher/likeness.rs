@@ -1,4 +1,5 @@
-//! Whether a run in the provider's list is the one that a task had asked for, by the inputs that the provider echoes.
+//! Whether a run in the provider's list is the one that a task had asked for, by the inputs that
+//! the provider echoes.
 
 use serde_json::{Map, Value};
 
@@ -10,54 +11,84 @@ use crate::domain::task::InputUpload;
 pub(super) struct Sought {
     /// Those that were sent as they are.
     inputs: Map<String, Value>,
-    /// All are known as they were sent: a file inside an input became an upload, whose URL may not be known.
+    /// All are known as they were sent: a file inside an input became an upload, whose URL may not
+    /// be known.
     whole: bool,
 }
 
 impl Sought {
     pub(super) fn of(inputs: Value, uploads: &[InputUpload]) -> Self {
-        let Value::Object(mut inputs) = inputs else { return Self { inputs: Map::new(), whole: false } };
+        let Value::Object(mut inputs) = inputs else {
+            return Self {
+                inputs: Map::new(),
+                whole: false,
+            };
+        };
         put_back(&mut inputs, uploads);
         let before = inputs.len();
-        let inputs: Map<String, Value> = inputs.into_iter().filter(|(_, value)| !is_replaced(value)).collect();
-        Self { whole: inputs.len() == before, inputs }
+        let inputs: Map<String, Value> = inputs
+            .into_iter()
+            .filter(|(_, value)| !is_replaced(value))
+            .collect();
+        Self {
+            whole: inputs.len() == before,
+            inputs,
+        }
     }
 
     pub(super) fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// The run was asked for with these inputs. Never so where one was replaced: another tenant's with the same prompt would look
-    /// alike.
+    /// The run was asked for with these inputs. Never so where one was replaced: another tenant's
+    /// with the same prompt would look alike.
     pub(super) fn is(&self, run: &ProviderRun) -> bool {
         let same = |theirs: &Value| {
-            let equal = |(name, value): (&String, &Value)| theirs.get(name).is_some_and(|echo| same_value(value, echo));
+            let equal = |(name, value): (&String, &Value)| {
+                theirs.get(name).is_some_and(|echo| same_value(value, echo))
+            };
             self.inputs.iter().all(equal)
         };
         self.whole && run.inputs.as_ref().is_some_and(same)
     }
 
-    /// The run may be the one, as far as its plain texts tell. The provider may echo the rest in its own way: -1 as the seed that it
-    /// drew, a picture's URL as that of its own copy; or it may echo nothing.
+    /// The run may be the one, as far as its plain texts tell. The provider may echo the rest in
+    /// its own way: -1 as the seed that it drew, a picture's URL as that of its own copy; or it may
+    /// echo nothing.
     pub(super) fn may_be(&self, run: &ProviderRun) -> bool {
-        let Some(theirs) = run.inputs.as_ref().and_then(Value::as_object) else { return true };
-        let texts = self.inputs.iter().filter_map(|(name, value)| Some((name, plain_text(value)?)));
-        let mut echoed = texts.filter_map(|(name, text)| Some((text, plain_text(theirs.get(name)?)?)));
+        let Some(theirs) = run.inputs.as_ref().and_then(Value::as_object) else {
+            return true;
+        };
+        let texts = self
+            .inputs
+            .iter()
+            .filter_map(|(name, value)| Some((name, plain_text(value)?)));
+        let mut echoed =
+            texts.filter_map(|(name, text)| Some((text, plain_text(theirs.get(name)?)?)));
         echoed.all(|(text, echo)| text == echo)
     }
 }
 
 fn plain_text(value: &Value) -> Option<&str> {
     let text = value.as_str()?.trim();
-    (!["http://", "https://", "data:"].iter().any(|scheme| text.starts_with(scheme))).then_some(text)
+    (!["http://", "https://", "data:"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme)))
+    .then_some(text)
 }
 
 /// A provider may write 4.0 back as 4.
 fn same_value(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
-        (Value::Number(ours), Value::Number(theirs)) => ours == theirs || ours.as_f64() == theirs.as_f64(),
+        (Value::Number(ours), Value::Number(theirs)) => {
+            ours == theirs || ours.as_f64() == theirs.as_f64()
+        }
         (Value::Array(ours), Value::Array(theirs)) => {
-            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| same_value(ours, theirs))
+            ours.len() == theirs.len()
+                && ours
+                    .iter()
+                    .zip(theirs)
+                    .all(|(ours, theirs)| same_value(ours, theirs))
         }
         _ => ours == theirs,
     }
@@ -77,7 +108,9 @@ mod tests {
     fn an_echo_may_add_defaults_and_write_numbers_its_own_way_and_nothing_else() {
         let ours = Sought::of(json!({ "prompt": "x", "guidance_scale": 4.0 }), &[]);
 
-        assert!(ours.is(&run(&json!({ "prompt": "x", "guidance_scale": 4, "seed": -1 }))));
+        assert!(ours.is(&run(
+            &json!({ "prompt": "x", "guidance_scale": 4, "seed": -1 })
+        )));
         assert!(!ours.is(&run(&json!({ "prompt": "y", "guidance_scale": 4 }))));
         assert!(!ours.is(&run(&json!({ "guidance_scale": 4 }))));
         assert!(!ours.is(&run(&json!(null))));
@@ -85,7 +118,10 @@ mod tests {
 
     #[test]
     fn a_run_whose_texts_are_the_same_may_be_the_one_whatever_became_of_the_rest() {
-        let ours = Sought::of(json!({ "prompt": "x", "seed": -1, "image": "https://a.example/1.png" }), &[]);
+        let ours = Sought::of(
+            json!({ "prompt": "x", "seed": -1, "image": "https://a.example/1.png" }),
+            &[],
+        );
 
         for echo in [
             json!({ "prompt": " x ", "seed": 4_711, "image": "https://cdn.example/copy.png" }),
@@ -94,12 +130,17 @@ mod tests {
         ] {
             assert!(ours.may_be(&run(&echo)), "{echo}");
         }
-        assert!(!ours.may_be(&run(&json!({ "prompt": "y", "seed": -1, "image": "https://a.example/1.png" }))));
+        assert!(!ours.may_be(&run(
+            &json!({ "prompt": "y", "seed": -1, "image": "https://a.example/1.png" })
+        )));
     }
 
     #[test]
     fn inputs_that_were_replaced_prove_nothing_and_the_others_may_deny() {
-        let ours = Sought::of(json!({ "prompt": "x", "image": "data:image/png;base64,AAAA" }), &[]);
+        let ours = Sought::of(
+            json!({ "prompt": "x", "image": "data:image/png;base64,AAAA" }),
+            &[],
+        );
         let theirs = run(&json!({ "prompt": "x", "image": "https://cdn.example/upload.png" }));
 
         assert!(!ours.is_whole() && !ours.is(&theirs) && ours.may_be(&theirs));
@@ -108,11 +149,19 @@ mod tests {
 
     #[test]
     fn a_run_of_an_upload_that_is_known_is_told_from_all_others() {
-        let upload = |url: &str| InputUpload { field: "images".to_owned(), url: url.to_owned() };
+        let upload = |url: &str| InputUpload {
+            field: "images".to_owned(),
+            url: url.to_owned(),
+        };
         let inputs = json!({ "prompt": "x", "images": ["data:image/png;base64,AAAA", "https://a.example/1.png", "data:image/png;base64,BBBB"] });
-        let uploads = [upload("https://cdn.example/1.png"), upload("https://cdn.example/2.png")];
+        let uploads = [
+            upload("https://cdn.example/1.png"),
+            upload("https://cdn.example/2.png"),
+        ];
         let theirs = |last: &str| {
-            run(&json!({ "prompt": "x", "images": ["https://cdn.example/1.png", "https://a.example/1.png", last] }))
+            run(
+                &json!({ "prompt": "x", "images": ["https://cdn.example/1.png", "https://a.example/1.png", last] }),
+            )
         };
 
         let ours = Sought::of(inputs.clone(), &uploads);
@@ -126,6 +175,9 @@ mod tests {
     fn a_task_whose_inputs_are_gone_may_be_any_run() {
         let gone = Sought::of(Value::Null, &[]);
 
-        assert!(!gone.is(&run(&json!({ "prompt": "x" }))) && gone.may_be(&run(&json!({ "prompt": "x" }))));
+        assert!(
+            !gone.is(&run(&json!({ "prompt": "x" })))
+                && gone.may_be(&run(&json!({ "prompt": "x" })))
+        );
     }
 }

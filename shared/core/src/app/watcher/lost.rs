@@ -9,16 +9,21 @@ use crate::domain::webhook::{Delivery, DeliveryState};
 const UNTRIED_MAX_MS: u64 = 60_000;
 
 impl Watcher {
-    /// Sends the jobs of deliveries that nobody has tried for a while: where jobs are sent after the change that makes them, a
-    /// crash between loses them. Answers when to look again, if some are too young to tell.
+    /// Sends the jobs of deliveries that nobody has tried for a while: where jobs are sent after
+    /// the change that makes them, a crash between loses them. Answers when to look again, if some
+    /// are too young to tell.
     pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
         let deliveries = self.context.deliveries().of_task(task).await?;
-        let untried = |delivery: &&Delivery| delivery.state == DeliveryState::Pending && delivery.attempts.is_empty();
-        let (lost, young): (Vec<&Delivery>, Vec<&Delivery>) = deliveries
-            .iter()
-            .filter(untried)
-            .partition(|delivery| self.context.now().since_ms(delivery.created_at) >= UNTRIED_MAX_MS);
-        self.jobs.send_at_once(lost.into_iter().map(Delivery::job)).await?;
+        let untried = |delivery: &&Delivery| {
+            delivery.state == DeliveryState::Pending && delivery.attempts.is_empty()
+        };
+        let (lost, young): (Vec<&Delivery>, Vec<&Delivery>) =
+            deliveries.iter().filter(untried).partition(|delivery| {
+                self.context.now().since_ms(delivery.created_at) >= UNTRIED_MAX_MS
+            });
+        self.jobs
+            .send_at_once(lost.into_iter().map(Delivery::job))
+            .await?;
         Ok((!young.is_empty()).then_some(UNTRIED_MAX_MS))
     }
 }

@@ -1,4 +1,5 @@
-//! Looks at where a task stands and takes its next step: late submits, doubts, asking the provider, giving up.
+//! Looks at where a task stands and takes its next step: late submits, doubts, asking the provider,
+//! giving up.
 
 mod advance;
 mod fresh_links;
@@ -27,6 +28,12 @@ impl Watcher {
     pub fn new(sender: Sender, queue: Arc<dyn Queue>) -> Self {
         let (machine, provider) = (sender.machine.clone(), sender.provider.clone());
         let jobs = Jobs::new(&machine.context, queue);
-        Self { context: machine.context.clone(), machine, sender, provider, jobs }
+        Self {
+            context: machine.context.clone(),
+            machine,
+            sender,
+            provider,
+            jobs,
+        }
     }
 }

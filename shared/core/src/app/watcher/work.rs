@@ -14,11 +14,20 @@ use crate::port::Lease;
 impl Worker for Watcher {
     async fn work(&self, lease: &Lease) -> Result<()> {
         match &lease.job {
-            Job::Watch { tenant, task, round } => {
+            Job::Watch {
+                tenant,
+                task,
+                round,
+            } => {
                 let advanced = self.advance(tenant, task).await;
                 self.after_watch(lease, *round, advanced).await
             }
-            Job::Wake { tenant, task, version, round } => {
+            Job::Wake {
+                tenant,
+                task,
+                version,
+                round,
+            } => {
                 let advanced = match self.context.tasks().get(tenant, task).await {
                     Ok(task) if task.version == *version => self.take_step(task).await,
                     Err(error) if error.kind != Kind::NotFound => Err(error),
@@ -37,12 +46,25 @@ impl Worker for Watcher {
 }
 
 impl Watcher {
-    /// The watch goes on until its task is over and its events are on their way, whatever went wrong before.
-    async fn after_watch(&self, lease: &Lease, round: u32, advanced: Result<Advanced>) -> Result<()> {
+    /// The watch goes on until its task is over and its events are on their way, whatever went
+    /// wrong before.
+    async fn after_watch(
+        &self,
+        lease: &Lease,
+        round: u32,
+        advanced: Result<Advanced>,
+    ) -> Result<()> {
         let delay_ms = match &advanced {
-            // A wake looks for the turn; the watch is there in case it was lost, and counts its rounds from the submit on.
-            Ok(Advanced { check_after_ms: Some(_), .. }) => {
-                return self.jobs.again(lease, &first_round(&lease.job), CHECK_MAX_MS).await;
+            // A wake looks for the turn; the watch is there in case it was lost, and counts its
+            // rounds from the submit on.
+            Ok(Advanced {
+                check_after_ms: Some(_),
+                ..
+            }) => {
+                return self
+                    .jobs
+                    .again(lease, &first_round(&lease.job), CHECK_MAX_MS)
+                    .await;
             }
             Ok(Advanced { task, .. }) if task.state.is_end() && !task.untold => {
                 match self.resend_lost_deliveries(task).await? {
@@ -58,7 +80,9 @@ impl Watcher {
             }
         };
         let delay_ms = self.jobs.jittered_ms(delay_ms);
-        self.jobs.again(lease, &next_round(&lease.job), delay_ms).await
+        self.jobs
+            .again(lease, &next_round(&lease.job), delay_ms)
+            .await
     }
 
     fn watch_delay_ms(&self, task: &Task, round: u32) -> u64 {
@@ -69,39 +93,90 @@ impl Watcher {
         }
     }
 
-    /// A wake that moved nothing tries again; one that did has been followed by whatever the change brought.
-    async fn after_wake(&self, lease: &Lease, version: u64, round: u32, advanced: Result<Advanced>) -> Result<()> {
+    /// A wake that moved nothing tries again; one that did has been followed by whatever the change
+    /// brought.
+    async fn after_wake(
+        &self,
+        lease: &Lease,
+        version: u64,
+        round: u32,
+        advanced: Result<Advanced>,
+    ) -> Result<()> {
         match &advanced {
-            Ok(Advanced { task, .. }) if task.version != version => return self.jobs.ack(lease).await,
-            Ok(Advanced { check_after_ms: Some(delay_ms), .. }) => {
-                return self.jobs.again(lease, &first_round(&lease.job), *delay_ms).await;
+            Ok(Advanced { task, .. }) if task.version != version => {
+                return self.jobs.ack(lease).await;
+            }
+            Ok(Advanced {
+                check_after_ms: Some(delay_ms),
+                ..
+            }) => {
+                return self
+                    .jobs
+                    .again(lease, &first_round(&lease.job), *delay_ms)
+                    .await;
             }
             // Nothing more will happen to it.
-            Ok(Advanced { task, .. }) if task.state.is_end() && !task.untold && !task.waits_for_links() => {
+            Ok(Advanced { task, .. })
+                if task.state.is_end() && !task.untold && !task.waits_for_links() =>
+            {
                 return self.jobs.ack(lease).await;
             }
             Ok(_) => {}
             Err(error) => warn(lease, error),
         }
-        let delay_ms = self.jobs.jittered_ms(self.context.bounds.wake.delay_ms(round + 1));
-        self.jobs.again(lease, &next_round(&lease.job), delay_ms).await
+        let delay_ms = self
+            .jobs
+            .jittered_ms(self.context.bounds.wake.delay_ms(round + 1));
+        self.jobs
+            .again(lease, &next_round(&lease.job), delay_ms)
+            .await
     }
 }
 
 fn first_round(job: &Job) -> Job {
     match job.clone() {
-        Job::Watch { tenant, task, .. } => Job::Watch { tenant, task, round: 0 },
-        Job::Wake { tenant, task, version, .. } => Job::Wake { tenant, task, version, round: 0 },
+        Job::Watch { tenant, task, .. } => Job::Watch {
+            tenant,
+            task,
+            round: 0,
+        },
+        Job::Wake {
+            tenant,
+            task,
+            version,
+            ..
+        } => Job::Wake {
+            tenant,
+            task,
+            version,
+            round: 0,
+        },
         other => other,
     }
 }
 
 fn next_round(job: &Job) -> Job {
     match job.clone() {
-        Job::Watch { tenant, task, round } => Job::Watch { tenant, task, round: round.saturating_add(1) },
-        Job::Wake { tenant, task, version, round } => {
-            Job::Wake { tenant, task, version, round: round.saturating_add(1) }
-        }
+        Job::Watch {
+            tenant,
+            task,
+            round,
+        } => Job::Watch {
+            tenant,
+            task,
+            round: round.saturating_add(1),
+        },
+        Job::Wake {
+            tenant,
+            task,
+            version,
+            round,
+        } => Job::Wake {
+            tenant,
+            task,
+            version,
+            round: round.saturating_add(1),
+        },
         other => other,
     }
 }

@@ -27,13 +27,25 @@ struct State {
 }
 
 pub(super) fn read(bytes: &[u8], bounds: JsonBounds) -> Result<Value> {
-    let mut state = State { bounds, keys: 0, items: 0, field: None, refused: None };
+    let mut state = State {
+        bounds,
+        keys: 0,
+        items: 0,
+        field: None,
+        refused: None,
+    };
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = json.deserialize_any(Node { state: &mut state, level: 0 }).and_then(|value| json.end().map(|()| value));
+    let read = json
+        .deserialize_any(Node {
+            state: &mut state,
+            level: 0,
+        })
+        .and_then(|value| json.end().map(|()| value));
     read.map_err(|error| state.error(bytes, &error))
 }
 
-/// What is wrong with the encoding, if that is it. JSON is UTF-8, and no text of it begins with a NUL or has one behind its first sign.
+/// What is wrong with the encoding, if that is it. JSON is UTF-8, and no text of it begins with a
+/// NUL or has one behind its first sign.
 fn encoding_fault(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Some("begins with a byte order mark; write UTF-8 without one");
@@ -42,7 +54,9 @@ fn encoding_fault(bytes: &[u8]) -> Option<&'static str> {
     if is_utf_16 || bytes.iter().take(2).any(|byte| *byte == 0) {
         return Some("seems to be UTF-16 or UTF-32; write UTF-8 without a byte order mark");
     }
-    std::str::from_utf8(bytes).err().map(|_| "is not UTF-8; write UTF-8 without a byte order mark")
+    std::str::from_utf8(bytes)
+        .err()
+        .map(|_| "is not UTF-8; write UTF-8 without a byte order mark")
 }
 
 impl State {
@@ -52,17 +66,27 @@ impl State {
     }
 
     fn error(self, bytes: &[u8], error: &serde_json::Error) -> Error {
-        let JsonBounds { keys_max, items_max, levels_max } = self.bounds;
-        let too_complex = |what: String| Error::invalid("json_too_complex", format!("the JSON has more than {what}"));
+        let JsonBounds {
+            keys_max,
+            items_max,
+            levels_max,
+        } = self.bounds;
+        let too_complex = |what: String| {
+            Error::invalid("json_too_complex", format!("the JSON has more than {what}"))
+        };
         let error = match self.refused {
             Some(Refused::Keys) => too_complex(format!("{keys_max} names in its objects")),
             Some(Refused::Items) => too_complex(format!("{items_max} items in its arrays")),
-            Some(Refused::Levels) => too_complex(format!("{levels_max} levels of objects and arrays")),
-            Some(Refused::Twice(name)) => {
-                Error::invalid("invalid_json", format!("the JSON names '{}' twice in one object", echo(&name)))
+            Some(Refused::Levels) => {
+                too_complex(format!("{levels_max} levels of objects and arrays"))
             }
+            Some(Refused::Twice(name)) => Error::invalid(
+                "invalid_json",
+                format!("the JSON names '{}' twice in one object", echo(&name)),
+            ),
             None => {
-                let why = encoding_fault(bytes).map_or_else(|| format!("cannot be read: {error}"), str::to_owned);
+                let why = encoding_fault(bytes)
+                    .map_or_else(|| format!("cannot be read: {error}"), str::to_owned);
                 return Error::invalid("invalid_json", format!("the JSON {why}"));
             }
         };
@@ -89,14 +113,20 @@ impl Node<'_> {
     }
 
     fn inner(&mut self) -> Node<'_> {
-        Node { state: self.state, level: self.level }
+        Node {
+            state: self.state,
+            level: self.level,
+        }
     }
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -125,7 +155,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number is out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> std::result::Result<Value, E> {
@@ -136,7 +168,10 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::String(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> std::result::Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(
+        mut self,
+        mut array: A,
+    ) -> std::result::Result<Value, A::Error> {
         self.enter()?;
         let mut items = Vec::new();
         while let Some(item) = array.next_element_seed(self.inner())? {
@@ -149,7 +184,10 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::Array(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> std::result::Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(
+        mut self,
+        mut object: A,
+    ) -> std::result::Result<Value, A::Error> {
         self.enter()?;
         let mut members = Map::new();
         while let Some(name) = object.next_key::<String>()? {

@@ -1,4 +1,5 @@
-//! JSON from outside: bounded while it is read, no name twice in an object, and an object wherever one is meant.
+//! JSON from outside: bounded while it is read, no name twice in an object, and an object wherever
+//! one is meant.
 //!
 //! What Fluxgate wrote itself is read by serde alone.
 
@@ -11,7 +12,8 @@ use serde_json::Value;
 
 use crate::base::error::Result;
 
-/// How much JSON is read before the rest is refused. A tree of small parts takes a hundred times its text in memory.
+/// How much JSON is read before the rest is refused. A tree of small parts takes a hundred times
+/// its text in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonBounds {
     /// Names in all objects together.
@@ -24,19 +26,30 @@ pub struct JsonBounds {
 
 impl JsonBounds {
     /// What callers send, and what tokens hold: far more than any model takes.
-    pub const REQUEST: Self = Self { keys_max: 1_000, items_max: 10_000, levels_max: 64 };
-    /// What the operator, the provider or an issuer gives: key sets, trusts, price books, predictions.
-    pub const DOCUMENT: Self = Self { keys_max: 50_000, items_max: 50_000, levels_max: 64 };
+    pub const REQUEST: Self = Self {
+        keys_max: 1_000,
+        items_max: 10_000,
+        levels_max: 64,
+    };
+    /// What the operator, the provider or an issuer gives: key sets, trusts, price books,
+    /// predictions.
+    pub const DOCUMENT: Self = Self {
+        keys_max: 50_000,
+        items_max: 50_000,
+        levels_max: 64,
+    };
 }
 
-/// Reads any JSON. Fails with kind `Invalid`, code `json_too_complex` naming the bound, or code `invalid_json` for what is no JSON
-/// or names something twice; both name the first-level field where they met it.
+/// Reads any JSON. Fails with kind `Invalid`, code `json_too_complex` naming the bound, or code
+/// `invalid_json` for what is no JSON or names something twice; both name the first-level field
+/// where they met it.
 pub fn value(bytes: &[u8], bounds: JsonBounds) -> Result<Value> {
     bounded::read(bytes, bounds)
 }
 
-/// Reads what is meant, as [`value`] does; what it derives from serde may be written as objects alone. Where it is something else
-/// the error says where, with code `invalid_json` and the field's place, such as `trust[0].keys`.
+/// Reads what is meant, as [`value`] does; what it derives from serde may be written as objects
+/// alone. Where it is something else the error says where, with code `invalid_json` and the field's
+/// place, such as `trust[0].keys`.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], bounds: JsonBounds) -> Result<T> {
     of(value(bytes, bounds)?)
 }
@@ -55,7 +68,11 @@ mod tests {
 
     use super::*;
 
-    const SMALL: JsonBounds = JsonBounds { keys_max: 4, items_max: 5, levels_max: 3 };
+    const SMALL: JsonBounds = JsonBounds {
+        keys_max: 4,
+        items_max: 5,
+        levels_max: 3,
+    };
 
     fn refused(text: &str) -> (&'static str, Option<String>) {
         let error = value(text.as_bytes(), SMALL).unwrap_err();
@@ -68,7 +85,10 @@ mod tests {
 
         let read = value(text.as_bytes(), SMALL).unwrap();
 
-        assert_eq!(read, json!({"a": [1, -2, 3.5, "x", null], "b": {"c": true}, "d": "é\n"}));
+        assert_eq!(
+            read,
+            json!({"a": [1, -2, 3.5, "x", null], "b": {"c": true}, "d": "é\n"})
+        );
         for plain in ["null", "7", "\"x\"", "[]"] {
             assert_eq!(value(plain.as_bytes(), SMALL).unwrap().to_string(), plain);
         }
@@ -78,7 +98,10 @@ mod tests {
     fn one_more_than_a_bound_allows_is_refused_by_the_bound_s_name_and_the_field_s() {
         let too_complex = |field: &str| ("json_too_complex", Some(field.to_owned()));
 
-        assert_eq!(refused(r#"{"a":1,"b":{"c":1,"d":1,"e":1}}"#), too_complex("b"));
+        assert_eq!(
+            refused(r#"{"a":1,"b":{"c":1,"d":1,"e":1}}"#),
+            too_complex("b")
+        );
         assert_eq!(refused(r#"{"a":[1,2,3],"b":[1,2,3]}"#), too_complex("b"));
         assert_eq!(refused(r#"{"a":[[[]]]}"#), too_complex("a"));
         let error = value(r#"{"a":[[[]]]}"#.as_bytes(), SMALL).unwrap_err();
@@ -88,7 +111,10 @@ mod tests {
     /// Before the end is reached: what follows the bound may be anything, and however long.
     #[test]
     fn a_bound_is_met_while_reading() {
-        assert_eq!(refused(r#"{"a":[1,2,3,4,5,6 and no JSON at all"#).0, "json_too_complex");
+        assert_eq!(
+            refused(r#"{"a":[1,2,3,4,5,6 and no JSON at all"#).0,
+            "json_too_complex"
+        );
     }
 
     #[test]
@@ -102,7 +128,15 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused() {
-        for text in ["", "{", "{\"a\":}", "1 2", "{\"a\":1e999}", "\u{0}", "{a:1}"] {
+        for text in [
+            "",
+            "{",
+            "{\"a\":}",
+            "1 2",
+            "{\"a\":1e999}",
+            "\u{0}",
+            "{a:1}",
+        ] {
             assert_eq!(refused(text).0, "invalid_json", "{text:?}");
         }
     }
@@ -117,13 +151,21 @@ mod tests {
             format!(r#"{{"name":"x","kind":"{long}"}}"#),
         ] {
             let error = order(&text).unwrap_err();
-            assert!(error.message.len() + error.field.unwrap_or_default().len() < 400, "{}", error.message);
+            assert!(
+                error.message.len() + error.field.unwrap_or_default().len() < 400,
+                "{}",
+                error.message
+            );
         }
     }
 
     #[test]
     fn what_is_not_utf_8_is_told_so() {
-        let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let utf_16 = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        };
         for (bytes, told) in [
             ([b"\xef\xbb\xbf", &b"{}"[..]].concat(), "byte order mark"),
             ([b"\xff\xfe".to_vec(), utf_16("{}")].concat(), "UTF-16"),
@@ -133,7 +175,11 @@ mod tests {
             (b"{\"a\":}".to_vec(), "line 1 column 6"),
         ] {
             let error = value(&bytes, SMALL).unwrap_err();
-            assert!(error.code == "invalid_json" && error.message.contains(told), "{bytes:?}: {}", error.message);
+            assert!(
+                error.code == "invalid_json" && error.message.contains(told),
+                "{bytes:?}: {}",
+                error.message
+            );
         }
     }
 
@@ -179,8 +225,14 @@ mod tests {
             "kind":{"boxed":{"part":{"size":3}}},"rest":[{"any":["thing"]}]}"#;
 
         assert_eq!(order(text).unwrap(), serde_json::from_str(text).unwrap());
-        assert_eq!(order(r#"{"name":"x","kind":{"link":"y"}}"#).unwrap().kind, Kind::Link("y".to_owned()));
-        assert_eq!(order(r#"{"name":"x","kind":"plain"}"#).unwrap().kind, Kind::Plain);
+        assert_eq!(
+            order(r#"{"name":"x","kind":{"link":"y"}}"#).unwrap().kind,
+            Kind::Link("y".to_owned())
+        );
+        assert_eq!(
+            order(r#"{"name":"x","kind":"plain"}"#).unwrap().kind,
+            Kind::Plain
+        );
     }
 
     #[test]
@@ -198,30 +250,78 @@ mod tests {
             let error = order(text).unwrap_err();
             assert_eq!(error.code, "invalid_json", "{text}");
         }
-        assert!(serde_json::from_str::<Order>(as_arrays[1]).is_ok(), "serde itself takes an array for an object");
-        assert!(order(as_arrays[2]).unwrap_err().message.contains("parts[0]"), "the error says where");
+        assert!(
+            serde_json::from_str::<Order>(as_arrays[1]).is_ok(),
+            "serde itself takes an array for an object"
+        );
+        assert!(
+            order(as_arrays[2])
+                .unwrap_err()
+                .message
+                .contains("parts[0]"),
+            "the error says where"
+        );
     }
 
     #[test]
     fn what_is_unknown_missing_or_of_another_type_is_refused_by_its_name() {
         for (text, field, told) in [
             ("{}", "name", "the JSON lacks 'name', which must be given"),
-            (r#"{"name":"x","parts":[{"size":1},{}]}"#, "parts[1].size", "the JSON lacks 'parts[1].size'"),
-            (r#"{"name":"x","by_name":{"a":{}}}"#, "by_name.a.size", "the JSON lacks 'by_name.a.size'"),
-            (r#"{"name":"x","odd":1}"#, "odd", "must be one of name, count, parts, by_name, kind, rest"),
-            (r#"{"name":7}"#, "name", "'name' in the JSON is a number, and must be a text"),
-            (r#"{"name":"x","count":"2"}"#, "count", "'count' in the JSON is a text, and must be a whole number"),
+            (
+                r#"{"name":"x","parts":[{"size":1},{}]}"#,
+                "parts[1].size",
+                "the JSON lacks 'parts[1].size'",
+            ),
+            (
+                r#"{"name":"x","by_name":{"a":{}}}"#,
+                "by_name.a.size",
+                "the JSON lacks 'by_name.a.size'",
+            ),
+            (
+                r#"{"name":"x","odd":1}"#,
+                "odd",
+                "must be one of name, count, parts, by_name, kind, rest",
+            ),
+            (
+                r#"{"name":7}"#,
+                "name",
+                "'name' in the JSON is a number, and must be a text",
+            ),
+            (
+                r#"{"name":"x","count":"2"}"#,
+                "count",
+                "'count' in the JSON is a text, and must be a whole number",
+            ),
             (r#"{"name":"x","count":-1}"#, "count", "'count' in the JSON"),
-            (r#"{"name":"x","parts":null}"#, "parts", "'parts' in the JSON is null, and must be an array"),
-            (r#"{"name":"x","kind":"odd"}"#, "kind", "must be one of plain, link, boxed"),
-            (r#"{"name":"x","kind":{"link":"y","plain":1}}"#, "kind", "'kind' in the JSON"),
+            (
+                r#"{"name":"x","parts":null}"#,
+                "parts",
+                "'parts' in the JSON is null, and must be an array",
+            ),
+            (
+                r#"{"name":"x","kind":"odd"}"#,
+                "kind",
+                "must be one of plain, link, boxed",
+            ),
+            (
+                r#"{"name":"x","kind":{"link":"y","plain":1}}"#,
+                "kind",
+                "'kind' in the JSON",
+            ),
         ] {
             let error = order(text).unwrap_err();
 
-            assert_eq!((error.code, error.field.as_deref()), ("invalid_json", Some(field)), "{text}");
+            assert_eq!(
+                (error.code, error.field.as_deref()),
+                ("invalid_json", Some(field)),
+                "{text}"
+            );
             assert!(error.message.contains(told), "{text}: {}", error.message);
         }
         let whole = order("[]").unwrap_err();
-        assert_eq!((whole.field, whole.message.as_str()), (None, "the JSON is an array, and must be an object"));
+        assert_eq!(
+            (whole.field, whole.message.as_str()),
+            (None, "the JSON is an array, and must be an object")
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! A tree to what is meant. serde takes an array for a struct, its fields in order, past `deny_unknown_fields`; here it is an error.
+//! A tree to what is meant. serde takes an array for a struct, its fields in order, past
+//! `deny_unknown_fields`; here it is an error.
 
 use serde::de::value::{SeqAccessDeserializer, StringDeserializer};
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, IntoDeserializer as _, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, IntoDeserializer as _,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::{Number, Value};
@@ -24,16 +25,30 @@ impl<'de> Deserializer<'de> for Strict {
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Number(number) => visit_number(&number, visitor),
             Value::String(text) => visitor.visit_string(text),
-            Value::Array(items) => visitor.visit_seq(Items { items: items.into_iter(), n: 0 }),
-            Value::Object(members) => visitor.visit_map(Members { members: members.into_iter(), next: None }),
+            Value::Array(items) => visitor.visit_seq(Items {
+                items: items.into_iter(),
+                n: 0,
+            }),
+            Value::Object(members) => visitor.visit_map(Members {
+                members: members.into_iter(),
+                next: None,
+            }),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.0.is_null() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -53,12 +68,21 @@ impl<'de> Deserializer<'de> for Strict {
         visitor: V,
     ) -> Result<V::Value> {
         match self.0 {
-            Value::String(name) => visitor.visit_enum(Variant { name, content: None }),
+            Value::String(name) => visitor.visit_enum(Variant {
+                name,
+                content: None,
+            }),
             Value::Object(members) => {
                 let mut members = members.into_iter();
                 match (members.next(), members.next()) {
-                    (Some((name, content)), None) => visitor.visit_enum(Variant { name, content: Some(content) }),
-                    _ => Err(Unfit::invalid_length(members.len() + 2, &"an object of one name")),
+                    (Some((name, content)), None) => visitor.visit_enum(Variant {
+                        name,
+                        content: Some(content),
+                    }),
+                    _ => Err(Unfit::invalid_length(
+                        members.len() + 2,
+                        &"an object of one name",
+                    )),
                 }
             }
             other => Err(unexpected(&other, &"a text, or an object of one name")),
@@ -109,9 +133,13 @@ impl<'de> SeqAccess<'de> for Items {
     type Error = Unfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let Some(item) = self.items.next() else { return Ok(None) };
+        let Some(item) = self.items.next() else {
+            return Ok(None);
+        };
         self.n += 1;
-        seed.deserialize(Strict(item)).map(Some).map_err(|unfit| unfit.within_item(self.n - 1))
+        seed.deserialize(Strict(item))
+            .map(Some)
+            .map_err(|unfit| unfit.within_item(self.n - 1))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -129,14 +157,20 @@ impl<'de> MapAccess<'de> for Members {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         self.next = self.members.next();
-        let Some((name, _)) = &self.next else { return Ok(None) };
+        let Some((name, _)) = &self.next else {
+            return Ok(None);
+        };
         let name: StringDeserializer<Unfit> = name.clone().into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        let (name, value) = self.next.take().ok_or_else(|| Unfit::custom("a value without its name"))?;
-        seed.deserialize(Strict(value)).map_err(|unfit| unfit.within(&name))
+        let (name, value) = self
+            .next
+            .take()
+            .ok_or_else(|| Unfit::custom("a value without its name"))?;
+        seed.deserialize(Strict(value))
+            .map_err(|unfit| unfit.within(&name))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -164,7 +198,9 @@ struct Content(Option<Value>);
 
 impl Content {
     fn some(self) -> Result<Strict> {
-        self.0.map(Strict).ok_or_else(|| Unfit::invalid_type(Unexpected::UnitVariant, &"an object of one name"))
+        self.0
+            .map(Strict)
+            .ok_or_else(|| Unfit::invalid_type(Unexpected::UnitVariant, &"an object of one name"))
     }
 }
 
@@ -184,14 +220,20 @@ impl<'de> VariantAccess<'de> for Content {
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {
         match self.some()?.0 {
-            Value::Array(items) => {
-                SeqAccessDeserializer::new(Items { items: items.into_iter(), n: 0 }).deserialize_any(visitor)
-            }
+            Value::Array(items) => SeqAccessDeserializer::new(Items {
+                items: items.into_iter(),
+                n: 0,
+            })
+            .deserialize_any(visitor),
             other => Err(unexpected(&other, &"an array")),
         }
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
         self.some()?.object(visitor)
     }
 }

@@ -1,4 +1,5 @@
-//! Why a tree is not what is meant, and where: in words for people, and as the field's name for programs.
+//! Why a tree is not what is meant, and where: in words for people, and as the field's name for
+//! programs.
 
 use std::fmt;
 
@@ -43,13 +44,21 @@ impl Unfit {
     }
 
     fn at(place: &str, why: Why) -> Self {
-        Self { place: echo(place), why }
+        Self {
+            place: echo(place),
+            why,
+        }
     }
 
-    /// Kind `Invalid`, code `invalid_json`, naming the field unless it is the whole that does not fit.
+    /// Kind `Invalid`, code `invalid_json`, naming the field unless it is the whole that does not
+    /// fit.
     pub(super) fn error(self) -> Error {
         let error = Error::invalid("invalid_json", self.to_string());
-        if self.place.is_empty() { error } else { error.field(self.place) }
+        if self.place.is_empty() {
+            error
+        } else {
+            error.field(self.place)
+        }
     }
 }
 
@@ -58,14 +67,23 @@ impl fmt::Display for Unfit {
         let Self { place, why } = self;
         match (why, place.as_str()) {
             (Why::Missing, place) => write!(f, "the JSON lacks '{place}', which must be given"),
-            (Why::Unknown([]), place) => write!(f, "the JSON names '{place}', and nothing is taken there"),
+            (Why::Unknown([]), place) => {
+                write!(f, "the JSON names '{place}', and nothing is taken there")
+            }
             (Why::Unknown(known), place) => {
-                write!(f, "the JSON names '{place}', which is not known; it must be one of {}", known.join(", "))
+                write!(
+                    f,
+                    "the JSON names '{place}', which is not known; it must be one of {}",
+                    known.join(", ")
+                )
             }
             (Why::Mistyped(why), "") => write!(f, "the JSON is {why}"),
             (Why::Mistyped(why), place) => write!(f, "'{place}' in the JSON is {why}"),
             (Why::Other(why), "") => write!(f, "the JSON is not what is expected here: {why}"),
-            (Why::Other(why), place) => write!(f, "'{place}' in the JSON is not what is expected here: {why}"),
+            (Why::Other(why), place) => write!(
+                f,
+                "'{place}' in the JSON is not what is expected here: {why}"
+            ),
         }
     }
 }
@@ -79,12 +97,26 @@ impl SerdeError for Unfit {
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let expected = expected.to_string();
-        Self::at("", Why::Mistyped(format!("{}, and must be {}", Found(found), plain(&expected))))
+        Self::at(
+            "",
+            Why::Mistyped(format!(
+                "{}, and must be {}",
+                Found(found),
+                plain(&expected)
+            )),
+        )
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let expected = expected.to_string();
-        Self::at("", Why::Mistyped(format!("{} that is not taken, and must be {}", Found(found), plain(&expected))))
+        Self::at(
+            "",
+            Why::Mistyped(format!(
+                "{} that is not taken, and must be {}",
+                Found(found),
+                plain(&expected)
+            )),
+        )
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -92,7 +124,14 @@ impl SerdeError for Unfit {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::at("", Why::Mistyped(format!("'{}', and must be one of {}", echo(variant), expected.join(", "))))
+        Self::at(
+            "",
+            Why::Mistyped(format!(
+                "'{}', and must be one of {}",
+                echo(variant),
+                expected.join(", ")
+            )),
+        )
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -14,10 +14,14 @@ pub struct Capacity {
 impl Capacity {
     /// `None` when nothing is limited, so that there is no line at all.
     pub fn limited(per_minute: Option<u32>, concurrency: Option<u32>) -> Option<Self> {
-        (per_minute.is_some() || concurrency.is_some()).then_some(Self { per_minute, concurrency })
+        (per_minute.is_some() || concurrency.is_some()).then_some(Self {
+            per_minute,
+            concurrency,
+        })
     }
 
-    /// Submits that may leave at once after a rest: as many as the rate allows in a second, and one at least.
+    /// Submits that may leave at once after a rest: as many as the rate allows in a second, and one
+    /// at least.
     pub fn burst(&self) -> u64 {
         u64::from(self.per_minute.unwrap_or(0)).div_ceil(60).max(1)
     }

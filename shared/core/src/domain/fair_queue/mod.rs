@@ -1,7 +1,8 @@
-//! The line for the provider's account: whose task is submitted next. Start-time fair queueing by the tenants' weights.
+//! The line for the provider's account: whose task is submitted next. Start-time fair queueing by
+//! the tenants' weights.
 //!
-//! Pure: the time comes in with each question. It keeps tickets, not tasks, so that what it knows of a tenant hardly grows with
-//! the tenant's backlog, and one small item holds it all.
+//! Pure: the time comes in with each question. It keeps tickets, not tasks, so that what it knows
+//! of a tenant hardly grows with the tenant's backlog, and one small item holds it all.
 
 mod capacity;
 mod estimate;

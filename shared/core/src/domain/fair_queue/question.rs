@@ -22,9 +22,17 @@ pub enum FairQueueQuestion {
     /// A waiting task asks whether its ticket has come.
     Check { tenant: TenantId, ticket: Ticket },
     /// A task gives back its slot, or its place. `unused`: nothing was submitted for it.
-    Leave { tenant: TenantId, ticket: Ticket, unused: bool },
-    /// The slots that tasks were found to hold, by period: what is counted beyond them before the period `until` is free.
-    Recount { found: BTreeMap<u64, u32>, until: u64 },
+    Leave {
+        tenant: TenantId,
+        ticket: Ticket,
+        unused: bool,
+    },
+    /// The slots that tasks were found to hold, by period: what is counted beyond them before the
+    /// period `until` is free.
+    Recount {
+        found: BTreeMap<u64, u32>,
+        until: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +48,10 @@ pub enum FairQueueAnswer {
 impl FairQueue {
     /// Answers, and tells whether the line is another than before and must be written.
     pub fn answer(&mut self, request: &FairQueueRequest) -> (FairQueueAnswer, bool) {
-        let at = At { now: request.now, capacity: request.capacity };
+        let at = At {
+            now: request.now,
+            capacity: request.capacity,
+        };
         match &request.question {
             FairQueueQuestion::Enter { tenant, weight } => {
                 let ticket = self.enter(tenant, *weight, at);
@@ -50,17 +61,26 @@ impl FairQueue {
                 let (ticket, changed) = self.check(tenant, *ticket, at);
                 (self.tell(tenant, ticket, at), changed)
             }
-            FairQueueQuestion::Leave { tenant, ticket, unused } => {
+            FairQueueQuestion::Leave {
+                tenant,
+                ticket,
+                unused,
+            } => {
                 self.leave(tenant, *ticket, *unused, at);
                 (FairQueueAnswer::Done, true)
             }
-            FairQueueQuestion::Recount { found, until } => (FairQueueAnswer::Done, self.recount(found, *until)),
+            FairQueueQuestion::Recount { found, until } => {
+                (FairQueueAnswer::Done, self.recount(found, *until))
+            }
         }
     }
 
     fn tell(&self, tenant: &TenantId, ticket: Ticket, at: At) -> FairQueueAnswer {
         match ticket.waits() {
-            true => FairQueueAnswer::Waits { ticket, check_after_ms: self.check_after_ms(tenant, ticket, at) },
+            true => FairQueueAnswer::Waits {
+                ticket,
+                check_after_ms: self.check_after_ms(tenant, ticket, at),
+            },
             false => FairQueueAnswer::Taken(ticket),
         }
     }

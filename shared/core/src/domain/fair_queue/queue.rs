@@ -6,15 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 
-/// One task's service, in virtual time at weight 1: 720,720 is divisible by every weight up to 16, and few tenants have another.
+/// One task's service, in virtual time at weight 1: 720,720 is divisible by every weight up to 16,
+/// and few tenants have another.
 const SERVICE: u64 = 720_720_000;
 
-/// Stored by single letters: DynamoDB bills every write of the line by its kilobytes, and holds 400 of them.
+/// Stored by single letters: DynamoDB bills every write of the line by its kilobytes, and holds 400
+/// of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Queue {
     #[serde(rename = "w")]
     pub(super) weight: u32,
-    /// The start tag of its next call: no two queues that both wait drift apart by more than one service of each.
+    /// The start tag of its next call: no two queues that both wait drift apart by more than one
+    /// service of each.
     #[serde(rename = "t")]
     pub(super) tag: u64,
     /// The next ticket to be called; all before it were.
@@ -37,7 +40,15 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(first_ticket: u64, weight: u32, tag: u64) -> Self {
         let (called, back, gone) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { weight: weight.max(1), tag, head: first_ticket, next: first_ticket, called, back, gone }
+        Self {
+            weight: weight.max(1),
+            tag,
+            head: first_ticket,
+            next: first_ticket,
+            called,
+            back,
+            gone,
+        }
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -55,7 +66,8 @@ impl Queue {
         self.next - 1
     }
 
-    /// Lets a ticket wait again that was called in vain, or that an earlier line gave out. False when it waits or is called anyway.
+    /// Lets a ticket wait again that was called in vain, or that an earlier line gave out. False
+    /// when it waits or is called anyway.
     pub(super) fn come_back(&mut self, ticket: u64, tag: u64) -> bool {
         let waits = (self.head..self.next).contains(&ticket) && !self.gone.contains(&ticket);
         if waits || self.called.contains_key(&ticket) || self.back.contains(&ticket) {

@@ -13,17 +13,29 @@ const SUBMIT: u64 = 60_000;
 impl FairQueue {
     pub(super) fn has_room(&self, capacity: Capacity) -> bool {
         let has_credit = self.credit.is_none_or(|credit| credit.parts >= SUBMIT);
-        has_credit && capacity.concurrency.is_none_or(|most| self.in_use() < u64::from(most))
+        has_credit
+            && capacity
+                .concurrency
+                .is_none_or(|most| self.in_use() < u64::from(most))
     }
 
     /// Slots that are taken or kept for called tickets.
     pub(super) fn in_use(&self) -> u64 {
         let taken: u64 = self.slots.values().copied().map(u64::from).sum();
-        taken + self.queues.values().map(|queue| queue.called.len() as u64).sum::<u64>()
+        taken
+            + self
+                .queues
+                .values()
+                .map(|queue| queue.called.len() as u64)
+                .sum::<u64>()
     }
 
     pub(super) fn spend(&mut self, capacity: Capacity) {
-        if let Some(credit) = self.credit.as_mut().filter(|_| capacity.per_minute.is_some()) {
+        if let Some(credit) = self
+            .credit
+            .as_mut()
+            .filter(|_| capacity.per_minute.is_some())
+        {
             credit.parts = credit.parts.saturating_sub(SUBMIT);
         }
     }
@@ -35,17 +47,26 @@ impl FairQueue {
         }
     }
 
-    /// What time alone brings: credit, and slots whose tasks did not come or are long over. True when the clock was set back, which must
-    /// be written down, else the time until it is where it was would bring nothing.
+    /// What time alone brings: credit, and slots whose tasks did not come or are long over. True
+    /// when the clock was set back, which must be written down, else the time until it is where it
+    /// was would bring nothing.
     pub(super) fn refresh(&mut self, At { now, capacity }: At) -> bool {
         let was_set_back = |at: Timestamp| at.since_ms(now) > SKEW_MAX_MS;
         let mut set_back = self.credit.is_some_and(|credit| was_set_back(credit.at));
         self.credit = capacity.per_minute.map(|rate| {
             let full = capacity.burst() * SUBMIT;
-            let Some(Credit { parts, at }) = self.credit else { return Credit { parts: full, at: now } };
+            let Some(Credit { parts, at }) = self.credit else {
+                return Credit {
+                    parts: full,
+                    at: now,
+                };
+            };
             let earned = now.since_ms(at).saturating_mul(u64::from(rate));
             let at = if was_set_back(at) { now } else { at.max(now) };
-            Credit { parts: parts.saturating_add(earned).min(full), at }
+            Credit {
+                parts: parts.saturating_add(earned).min(full),
+                at,
+            }
         });
         for queue in self.queues.values_mut() {
             queue.called.retain(|_, at| {

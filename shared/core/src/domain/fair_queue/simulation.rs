@@ -1,4 +1,5 @@
-//! Tasks that stand in the line as the flow does, in virtual time: each sleeps as long as it is told and looks again.
+//! Tasks that stand in the line as the flow does, in virtual time: each sleeps as long as it is
+//! told and looks again.
 
 use std::collections::BTreeMap;
 
@@ -44,11 +45,26 @@ impl Simulation {
         let (started, calls) = (Vec::new(), Vec::new());
         let (asleep, running, submitted) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let line = FairQueue::default();
-        Self { line, capacity, now: 1_000_000, run_ms, started, calls, asleep, running, submitted, sequence: 0 }
+        Self {
+            line,
+            capacity,
+            now: 1_000_000,
+            run_ms,
+            started,
+            calls,
+            asleep,
+            running,
+            submitted,
+            sequence: 0,
+        }
     }
 
     pub(super) fn ask(&mut self, question: FairQueueQuestion) -> FairQueueAnswer {
-        let request = FairQueueRequest { now: Timestamp(self.now), capacity: self.capacity, question };
+        let request = FairQueueRequest {
+            now: Timestamp(self.now),
+            capacity: self.capacity,
+            question,
+        };
         // As a store does it: what need not be written is lost.
         let mut line = self.line.clone();
         let (answer, changed) = line.answer(&request);
@@ -63,7 +79,10 @@ impl Simulation {
             let n = self.submitted.entry(tenant.clone()).or_default();
             *n += 1;
             let n = *n - 1;
-            let answer = self.ask(FairQueueQuestion::Enter { tenant: tenant.clone(), weight });
+            let answer = self.ask(FairQueueQuestion::Enter {
+                tenant: tenant.clone(),
+                weight,
+            });
             self.told(tenant, n, answer);
         }
     }
@@ -73,12 +92,29 @@ impl Simulation {
         match answer {
             FairQueueAnswer::Taken(ticket) => {
                 self.check_order(tenant, n);
-                self.started.push(Started { tenant: tenant.clone(), n, at: self.now });
-                self.running.insert((self.now + self.run_ms, self.sequence), (tenant.clone(), ticket));
+                self.started.push(Started {
+                    tenant: tenant.clone(),
+                    n,
+                    at: self.now,
+                });
+                self.running.insert(
+                    (self.now + self.run_ms, self.sequence),
+                    (tenant.clone(), ticket),
+                );
             }
-            FairQueueAnswer::Waits { ticket, check_after_ms } => {
+            FairQueueAnswer::Waits {
+                ticket,
+                check_after_ms,
+            } => {
                 let due = self.now + i64::try_from(check_after_ms).unwrap();
-                self.asleep.insert((due, self.sequence), Asleep { tenant: tenant.clone(), n, ticket });
+                self.asleep.insert(
+                    (due, self.sequence),
+                    Asleep {
+                        tenant: tenant.clone(),
+                        n,
+                        ticket,
+                    },
+                );
             }
             FairQueueAnswer::Done => panic!("an answer to another question"),
         }
@@ -87,17 +123,37 @@ impl Simulation {
 
     /// Nobody goes while an earlier task of its tenant has not been called.
     fn check_order(&self, tenant: &TenantId, n: usize) {
-        let earlier = self.asleep.values().filter(|it| it.tenant == *tenant && it.n < n);
-        let mut called = earlier.map(|it| self.line.queues[tenant].called.contains_key(&it.ticket.number));
-        assert!(called.all(|called| called), "task {n} of {tenant} overtook another");
+        let earlier = self
+            .asleep
+            .values()
+            .filter(|it| it.tenant == *tenant && it.n < n);
+        let mut called = earlier.map(|it| {
+            self.line.queues[tenant]
+                .called
+                .contains_key(&it.ticket.number)
+        });
+        assert!(
+            called.all(|called| called),
+            "task {n} of {tenant} overtook another"
+        );
     }
 
     fn check(&mut self) {
         if let Some(most) = self.capacity.concurrency {
-            assert!(self.running.len() <= most as usize, "{} run at once", self.running.len());
+            assert!(
+                self.running.len() <= most as usize,
+                "{} run at once",
+                self.running.len()
+            );
         }
-        let called: usize = self.line.queues.values().map(|queue| queue.called.len()).sum();
-        self.calls.push((self.now, (self.started.len() + called) as u64));
+        let called: usize = self
+            .line
+            .queues
+            .values()
+            .map(|queue| queue.called.len())
+            .sum();
+        self.calls
+            .push((self.now, (self.started.len() + called) as u64));
     }
 
     /// Lets the next thing happen. False when nothing will.
@@ -108,12 +164,19 @@ impl Simulation {
             (Some(end), wake) if wake.is_none_or(|wake| end.0 <= wake.0) => {
                 let (tenant, ticket) = self.running.remove(&end).unwrap();
                 self.now = end.0;
-                self.ask(FairQueueQuestion::Leave { tenant, ticket, unused: false });
+                self.ask(FairQueueQuestion::Leave {
+                    tenant,
+                    ticket,
+                    unused: false,
+                });
             }
             (_, Some(wake)) => {
                 let Asleep { tenant, n, ticket } = self.asleep.remove(&wake).unwrap();
                 self.now = self.now.max(wake.0);
-                let answer = self.ask(FairQueueQuestion::Check { tenant: tenant.clone(), ticket });
+                let answer = self.ask(FairQueueQuestion::Check {
+                    tenant: tenant.clone(),
+                    ticket,
+                });
                 self.told(&tenant, n, answer);
             }
             (_, None) => return false,
@@ -136,12 +199,22 @@ impl Simulation {
     }
 
     pub(super) fn position(&self, tenant: &TenantId, n: usize) -> Option<usize> {
-        self.started.iter().position(|started| started.tenant == *tenant && started.n == n)
+        self.started
+            .iter()
+            .position(|started| started.tenant == *tenant && started.n == n)
     }
 
     /// A wake that nobody will have.
     pub(super) fn forget_sleepers(&mut self, tenant: &TenantId) -> Vec<Ticket> {
-        let gone: Vec<_> = self.asleep.iter().filter(|(_, it)| it.tenant == *tenant).map(|(key, _)| *key).collect();
-        gone.iter().filter_map(|key| self.asleep.remove(key)).map(|asleep| asleep.ticket).collect()
+        let gone: Vec<_> = self
+            .asleep
+            .iter()
+            .filter(|(_, it)| it.tenant == *tenant)
+            .map(|(key, _)| *key)
+            .collect();
+        gone.iter()
+            .filter_map(|key| self.asleep.remove(key))
+            .map(|asleep| asleep.ticket)
+            .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! A file inside a text: a `data:` URI (RFC 2397, read as browsers read it), or base64 without its head.
+//! A file inside a text: a `data:` URI (RFC 2397, read as browsers read it), or base64 without its
+//! head.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,8 @@ use data_url::forgiving_base64::DecodeError;
 /// What a text holds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DataUri {
-    /// What its writer called it, in lower case and without parameters; `None` when left out, and for plain text, which stands for that.
+    /// What its writer called it, in lower case and without parameters; `None` when left out, and
+    /// for plain text, which stands for that.
     pub declared: Option<String>,
     pub bytes: Vec<u8>,
 }
@@ -25,10 +27,13 @@ pub enum Unreadable {
 impl DataUri {
     /// True for `data:` in whatever case.
     pub fn is_one(text: &str) -> bool {
-        text.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+        text.trim_start()
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
     }
 
-    /// Line breaks, missing padding, percent-encoding and the URL-safe alphabet are read. Never holds more than `bytes_max`.
+    /// Line breaks, missing padding, percent-encoding and the URL-safe alphabet are read. Never
+    /// holds more than `bytes_max`.
     pub fn read(text: &str, bytes_max: usize) -> Result<Self, Unreadable> {
         let (_, body) = text.split_once(',').ok_or(Unreadable::NoComma)?;
         match Self::read_as_it_is(text, bytes_max) {
@@ -64,7 +69,8 @@ impl DataUri {
             DecodeError::WriteError(()) => Unreadable::TooLarge,
         })?;
         let mime = uri.mime_type();
-        let declared = (!mime.matches("text", "plain")).then(|| format!("{}/{}", mime.type_, mime.subtype));
+        let declared =
+            (!mime.matches("text", "plain")).then(|| format!("{}/{}", mime.type_, mime.subtype));
         Ok(Self { declared, bytes })
     }
 }
@@ -99,29 +105,57 @@ mod tests {
             assert!(DataUri::is_one(text), "{text:?}");
         }
         assert_eq!(read("data:;base64,aGk="), Ok((None, b"hi".to_vec())));
-        assert_eq!(read("data:image/svg+xml;base64,aGk="), Ok((Some("image/svg+xml".to_owned()), b"hi".to_vec())));
+        assert_eq!(
+            read("data:image/svg+xml;base64,aGk="),
+            Ok((Some("image/svg+xml".to_owned()), b"hi".to_vec()))
+        );
     }
 
     #[test]
     fn what_is_no_data_uri_is_refused() {
         assert_eq!(read("data:image/png;base64"), Err(Unreadable::NoComma));
         for body in ["@@@@", "aGk=x", "a", "****"] {
-            assert_eq!(read(&format!("data:image/png;base64,{body}")), Err(Unreadable::BrokenBase64), "{body}");
+            assert_eq!(
+                read(&format!("data:image/png;base64,{body}")),
+                Err(Unreadable::BrokenBase64),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn the_bound_holds_for_what_is_decoded() {
-        assert_eq!(DataUri::read("data:;base64,aGVs\n\n\n\nbG8=", 5).unwrap().bytes, b"hello");
-        assert_eq!(DataUri::read("data:;base64,aGVsbG8=", 4), Err(Unreadable::TooLarge));
+        assert_eq!(
+            DataUri::read("data:;base64,aGVs\n\n\n\nbG8=", 5)
+                .unwrap()
+                .bytes,
+            b"hello"
+        );
+        assert_eq!(
+            DataUri::read("data:;base64,aGVsbG8=", 4),
+            Err(Unreadable::TooLarge)
+        );
         assert_eq!(DataUri::read_bare("aGVsbG8=", 4), Err(Unreadable::TooLarge));
     }
 
     #[test]
     fn base64_needs_no_head_and_a_url_is_none() {
-        assert_eq!(DataUri::read_bare("aGVs\nbG8_Pg", 100).unwrap().bytes, b"hello?>");
-        for text in ["https://a.example/x", "blob:x", "aGk=,aGk=", "aGk%3D", "aGk=x"] {
-            assert_eq!(DataUri::read_bare(text, 100), Err(Unreadable::BrokenBase64), "{text}");
+        assert_eq!(
+            DataUri::read_bare("aGVs\nbG8_Pg", 100).unwrap().bytes,
+            b"hello?>"
+        );
+        for text in [
+            "https://a.example/x",
+            "blob:x",
+            "aGk=,aGk=",
+            "aGk%3D",
+            "aGk=x",
+        ] {
+            assert_eq!(
+                DataUri::read_bare(text, 100),
+                Err(Unreadable::BrokenBase64),
+                "{text}"
+            );
         }
     }
 }

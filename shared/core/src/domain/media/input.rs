@@ -16,15 +16,21 @@ pub struct InputFile {
 }
 
 impl InputFile {
-    /// Reads a `data:` URI or base64 alone. Fails with kind `Invalid`, and with kind `TooLarge` over `bytes_max`.
+    /// Reads a `data:` URI or base64 alone. Fails with kind `Invalid`, and with kind `TooLarge`
+    /// over `bytes_max`.
     pub fn read(text: &str, bytes_max: usize) -> Result<Self> {
         let is_uri = DataUri::is_one(text);
-        let read = if is_uri { DataUri::read(text, bytes_max) } else { DataUri::read_bare(text, bytes_max) };
+        let read = if is_uri {
+            DataUri::read(text, bytes_max)
+        } else {
+            DataUri::read_bare(text, bytes_max)
+        };
         match read {
             Ok(read) => Self::of(read).map_err(|error| if is_uri { error } else { not_media() }),
             Err(Unreadable::TooLarge) => {
-                let text =
-                    format!("the file in it holds more than {bytes_max} bytes; upload it and send its URL instead");
+                let text = format!(
+                    "the file in it holds more than {bytes_max} bytes; upload it and send its URL instead"
+                );
                 Err(Error::new(Kind::TooLarge, "data_uri_too_large", text))
             }
             Err(Unreadable::NoComma) => Err(invalid("has no comma")),
@@ -36,26 +42,36 @@ impl InputFile {
     fn of(DataUri { declared, bytes }: DataUri) -> Result<Self> {
         let found = sniff(&bytes[..bytes.len().min(HEAD_BYTES)]);
         let content_type = match found.family {
-            Family::Text | Family::Json | Family::Markup => return Err(invalid("holds text, not a picture")),
+            Family::Text | Family::Json | Family::Markup => {
+                return Err(invalid("holds text, not a picture"));
+            }
             Family::Unknown => {
                 let is_media = |name: &String| super::is_inline(name) && !bytes.is_empty();
-                declared.filter(is_media).ok_or_else(|| invalid("holds nothing that is known to be a picture"))?
+                declared
+                    .filter(is_media)
+                    .ok_or_else(|| invalid("holds nothing that is known to be a picture"))?
             }
             Family::Picture | Family::Drawing | Family::Video | Family::Sound | Family::Other => {
                 found.content_type.to_owned()
             }
         };
-        Ok(Self { content_type, extension: found.extension, bytes })
+        Ok(Self {
+            content_type,
+            extension: found.extension,
+            bytes,
+        })
     }
 
-    /// The same where pictures alone are taken. Fails with kind `Invalid` for what is surely none: a document, an archive, a
-    /// program, a sound. Videos pass, for a picture in a container of a brand that nobody here knows looks like one.
+    /// The same where pictures alone are taken. Fails with kind `Invalid` for what is surely none:
+    /// a document, an archive, a program, a sound. Videos pass, for a picture in a container of a
+    /// brand that nobody here knows looks like one.
     pub fn as_picture(self) -> Result<Self> {
         let head = &self.bytes[..self.bytes.len().min(HEAD_BYTES)];
         match sniff(head).family {
-            Family::Other | Family::Sound => {
-                Err(invalid(&format!("holds a file of the type {}, not a picture", self.content_type)))
-            }
+            Family::Other | Family::Sound => Err(invalid(&format!(
+                "holds a file of the type {}, not a picture",
+                self.content_type
+            ))),
             Family::Unknown if is_program(head) => Err(invalid("holds a program, not a picture")),
             _ => Ok(self),
         }
@@ -63,12 +79,19 @@ impl InputFile {
 
     /// In the one form that inputs are kept in.
     pub fn data_uri(&self) -> String {
-        format!("data:{};base64,{}", self.content_type, STANDARD.encode(&self.bytes))
+        format!(
+            "data:{};base64,{}",
+            self.content_type,
+            STANDARD.encode(&self.bytes)
+        )
     }
 }
 
 fn invalid(why: &str) -> Error {
-    Error::invalid("invalid_data_uri", format!("the data: URI {why}; it must look like data:image/png;base64,…"))
+    Error::invalid(
+        "invalid_data_uri",
+        format!("the data: URI {why}; it must look like data:image/png;base64,…"),
+    )
 }
 
 fn not_media() -> Error {
@@ -82,11 +105,12 @@ fn not_media() -> Error {
 mod tests {
     use super::*;
 
-    const PNG: &str =
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
     fn code(text: &str) -> &'static str {
-        InputFile::read(text, 1_000).expect_err("the test expects an error").code
+        InputFile::read(text, 1_000)
+            .expect_err("the test expects an error")
+            .code
     }
 
     #[test]
@@ -99,7 +123,10 @@ mod tests {
         ] {
             let file = InputFile::read(&text, 1_000).unwrap();
 
-            assert_eq!((file.content_type.as_str(), file.extension), ("image/png", "png"));
+            assert_eq!(
+                (file.content_type.as_str(), file.extension),
+                ("image/png", "png")
+            );
             assert_eq!(file.data_uri(), format!("data:image/png;base64,{PNG}"));
         }
     }
@@ -108,27 +135,52 @@ mod tests {
     fn a_picture_that_nobody_here_knows_keeps_the_name_that_it_was_given() {
         let file = InputFile::read("data:image/x-new;charset=a/b;base64,AAECAwQ=", 1_000).unwrap();
 
-        assert_eq!((file.content_type.as_str(), file.extension), ("image/x-new", "bin"));
+        assert_eq!(
+            (file.content_type.as_str(), file.extension),
+            ("image/x-new", "bin")
+        );
     }
 
     #[test]
     fn text_and_nothing_are_no_pictures() {
-        for text in ["data:text/html;base64,PGI+", "data:image/png;base64,aGVsbG8=", "data:image/png;base64,"] {
+        for text in [
+            "data:text/html;base64,PGI+",
+            "data:image/png;base64,aGVsbG8=",
+            "data:image/png;base64,",
+        ] {
             assert_eq!(code(text), "invalid_data_uri", "{text}");
         }
-        for text in ["data:", "data:image/png;base64,@@@@", "data:application/x-new;base64,AAECAwQ="] {
+        for text in [
+            "data:",
+            "data:image/png;base64,@@@@",
+            "data:application/x-new;base64,AAECAwQ=",
+        ] {
             assert_eq!(code(text), "invalid_data_uri", "{text}");
         }
-        for text in ["not a url", "ftp://files.example/a.png", "/home/me/a.png", "aGVsbG8=", "AAECAwQ="] {
+        for text in [
+            "not a url",
+            "ftp://files.example/a.png",
+            "/home/me/a.png",
+            "aGVsbG8=",
+            "AAECAwQ=",
+        ] {
             assert_eq!(code(text), "invalid_parameter", "{text}");
         }
-        assert_eq!(InputFile::read(PNG, 10).expect_err("it is larger").kind, Kind::TooLarge);
+        assert_eq!(
+            InputFile::read(PNG, 10).expect_err("it is larger").kind,
+            Kind::TooLarge
+        );
     }
 
     #[test]
     fn what_is_surely_no_picture_is_refused_where_pictures_alone_are_taken() {
         let read = |declared: &str, bytes: &[u8]| {
-            InputFile::read(&format!("data:{declared};base64,{}", STANDARD.encode(bytes)), 1_000).unwrap().as_picture()
+            InputFile::read(
+                &format!("data:{declared};base64,{}", STANDARD.encode(bytes)),
+                1_000,
+            )
+            .unwrap()
+            .as_picture()
         };
         let elf = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 60]].concat();
 
@@ -140,11 +192,18 @@ mod tests {
             ("image/png", &elf),
             ("image/png", b"MZ\x90\0\x03\0\0\0"),
         ] {
-            assert_eq!(read(declared, bytes).unwrap_err().code, "invalid_data_uri", "{declared} {bytes:?}");
+            assert_eq!(
+                read(declared, bytes).unwrap_err().code,
+                "invalid_data_uri",
+                "{declared} {bytes:?}"
+            );
         }
         for (declared, bytes) in [
             ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice()),
-            ("image/svg+xml", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+            (
+                "image/svg+xml",
+                b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+            ),
             ("image/heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
             ("image/x-next-year", b"\0\0\0\x18ftypzzzz\0\0\0\0mif1zzzz"),
             ("image/x-new", b"\0\x01\x02\x03"),

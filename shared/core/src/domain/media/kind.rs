@@ -21,10 +21,14 @@ const ENDINGS: [(&str, MediaKind); 6] = [
 ];
 
 impl MediaKind {
-    /// By a catalogue entry's `type`, such as `image-to-image`. `None` where that says nothing, or names text, 3D models or weights.
+    /// By a catalogue entry's `type`, such as `image-to-image`. `None` where that says nothing, or
+    /// names text, 3D models or weights.
     pub fn of_model_type(model_type: &str) -> Option<Self> {
         let model_type = model_type.trim().to_ascii_lowercase();
-        ENDINGS.iter().find(|(ending, _)| model_type.ends_with(ending)).map(|(_, kind)| *kind)
+        ENDINGS
+            .iter()
+            .find(|(ending, _)| model_type.ends_with(ending))
+            .map(|(_, kind)| *kind)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Files: what they are by their bytes, whether a browser may show them, and those that are written inside a text.
+//! Files: what they are by their bytes, whether a browser may show them, and those that are written
+//! inside a text.
 
 mod data_uri;
 mod input;
@@ -21,10 +22,15 @@ pub const OCTET_STREAM: &str = "application/octet-stream";
 /// What a browser keeps as a file and never opens as a page.
 pub const ATTACHMENT: &str = "attachment";
 
-/// True for what a browser may show by itself: raster pictures, videos and sounds. A page or a drawing (SVG) would run scripts in
-/// the name of whoever serves it.
+/// True for what a browser may show by itself: raster pictures, videos and sounds. A page or a
+/// drawing (SVG) would run scripts in the name of whoever serves it.
 pub fn is_inline(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let of_a_kind = |kind: &str| essence.starts_with(kind);
     (of_a_kind("image/") || of_a_kind("video/") || of_a_kind("audio/")) && !essence.ends_with("xml")
 }
@@ -40,7 +46,13 @@ mod tests {
 
     #[test]
     fn pictures_videos_and_sounds_are_shown_and_all_else_is_an_attachment() {
-        for shown in ["image/png", "IMAGE/JPEG", "image/avif", "video/mp4; codecs=avc1", "audio/mpeg"] {
+        for shown in [
+            "image/png",
+            "IMAGE/JPEG",
+            "image/avif",
+            "video/mp4; codecs=avc1",
+            "audio/mpeg",
+        ] {
             assert_eq!(disposition(shown), None, "{shown}");
         }
         for kept in [

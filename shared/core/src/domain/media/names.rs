@@ -6,8 +6,8 @@ use super::{Family, MediaType, sniff};
 
 /// Extensions whose files are text.
 pub(super) const TEXTS: [&str; 22] = [
-    "txt", "text", "md", "json", "jsonl", "ndjson", "geojson", "csv", "tsv", "srt", "vtt", "ass", "lrc", "yaml", "yml",
-    "toml", "log", "gltf", "rtf", "ps", "pem", "sh",
+    "txt", "text", "md", "json", "jsonl", "ndjson", "geojson", "csv", "tsv", "srt", "vtt", "ass",
+    "lrc", "yaml", "yml", "toml", "log", "gltf", "rtf", "ps", "pem", "sh",
 ];
 /// Extensions whose files begin as a page does.
 pub(super) const MARKUPS: [&str; 5] = ["html", "htm", "xhtml", "xml", "dae"];
@@ -15,19 +15,23 @@ pub(super) const MARKUPS: [&str; 5] = ["html", "htm", "xhtml", "xml", "dae"];
 pub(super) const EITHER: [&str; 7] = ["obj", "mtl", "ply", "stl", "pcd", "usd", "cube"];
 /// Extensions whose files are no text, beside those that the bytes tell.
 pub(super) const BYTES: [&str; 22] = [
-    "jpeg", "jfif", "heic", "tiff", "exr", "hdr", "mpeg", "3gp", "oga", "ogv", "weba", "fbx", "usdz", "splat", "spz",
-    "bin", "ckpt", "pt", "pth", "npy", "npz", "tgz",
+    "jpeg", "jfif", "heic", "tiff", "exr", "hdr", "mpeg", "3gp", "oga", "ogv", "weba", "fbx",
+    "usdz", "splat", "spz", "bin", "ckpt", "pt", "pth", "npy", "npz", "tgz",
 ];
 
 /// Of the last part of an address's path: short, and of letters and digits.
 pub(super) fn extension(source: &str) -> Option<String> {
-    let url = Url::parse(source).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let url = Url::parse(source)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let (_, extension) = url.path().rsplit('/').next()?.rsplit_once('.')?;
-    let is_one = (1..=11).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_one = (1..=11).contains(&extension.len())
+        && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_one.then(|| extension.to_ascii_lowercase())
 }
 
-/// What the key of a file ends with: told by its bytes; where they leave it open, by its address, of the extensions known here.
+/// What the key of a file ends with: told by its bytes; where they leave it open, by its address,
+/// of the extensions known here.
 pub fn key_extension(source: &str, found: &MediaType) -> &'static str {
     let open: &[&[&'static str]] = match found.family {
         Family::Unknown => &[&BYTES, &EITHER],
@@ -41,7 +45,9 @@ pub fn key_extension(source: &str, found: &MediaType) -> &'static str {
         | Family::Markup => &[],
     };
     let known = open.iter().copied().flatten().copied();
-    let named = || extension(source).and_then(|extension| known.into_iter().find(|known| *known == extension));
+    let named = || {
+        extension(source).and_then(|extension| known.into_iter().find(|known| *known == extension))
+    };
     named().unwrap_or(found.extension)
 }
 

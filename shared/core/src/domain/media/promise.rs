@@ -1,5 +1,6 @@
-//! What the provider let us expect of an output. A server that has lost a file often answers 200 with a page that says so; where a
-//! file of another kind was promised, that page is not the output.
+//! What the provider let us expect of an output. A server that has lost a file often answers 200
+//! with a page that says so; where a file of another kind was promised, that page is not the
+//! output.
 
 use super::names::{EITHER, MARKUPS, TEXTS, extension, is_of_bytes};
 use super::{Family, MediaKind, is_inline};
@@ -21,13 +22,25 @@ pub enum Promise {
 impl Promise {
     /// By the extension of its address, else by what its model makes.
     pub fn of(source: &str, made: Option<MediaKind>) -> Self {
-        let of_model = || if made.is_some() { Self::Bytes } else { Self::Nothing };
-        extension(source).and_then(|extension| Self::of_extension(&extension)).unwrap_or_else(of_model)
+        let of_model = || {
+            if made.is_some() {
+                Self::Bytes
+            } else {
+                Self::Nothing
+            }
+        };
+        extension(source)
+            .and_then(|extension| Self::of_extension(&extension))
+            .unwrap_or_else(of_model)
     }
 
     /// Of a file inside a text, by what its writer called it.
     pub fn of_content_type(content_type: &str) -> Self {
-        if is_inline(content_type) { Self::Bytes } else { Self::Nothing }
+        if is_inline(content_type) {
+            Self::Bytes
+        } else {
+            Self::Nothing
+        }
     }
 
     /// `None` for an extension that says nothing, or whose files may be text or not.
@@ -44,7 +57,8 @@ impl Promise {
     /// True when what came is text in place of the file that was promised.
     pub fn is_broken_by(self, found: Family) -> bool {
         match (self, found) {
-            (Self::Bytes, Family::Text | Family::Json | Family::Markup) | (Self::Text, Family::Markup) => true,
+            (Self::Bytes, Family::Text | Family::Json | Family::Markup)
+            | (Self::Text, Family::Markup) => true,
             (Self::Nothing | Self::Markup | Self::Text | Self::Bytes, _) => false,
         }
     }
@@ -59,22 +73,62 @@ mod tests {
         let image = MediaKind::of_model_type("image-to-image");
         for (source, made, promised) in [
             ("https://cdn.example/a/out.png", None, Promise::Bytes),
-            ("https://cdn.example/a/out.PNG?X-Amz-Signature=a.txt", None, Promise::Bytes),
-            ("https://cdn.example/lora.safetensors", MediaKind::of_model_type("training"), Promise::Bytes),
+            (
+                "https://cdn.example/a/out.PNG?X-Amz-Signature=a.txt",
+                None,
+                Promise::Bytes,
+            ),
+            (
+                "https://cdn.example/lora.safetensors",
+                MediaKind::of_model_type("training"),
+                Promise::Bytes,
+            ),
             ("https://cdn.example/out.json", image, Promise::Text),
             ("https://cdn.example/out.svg", None, Promise::Bytes),
             ("https://cdn.example/page.html", image, Promise::Markup),
-            ("https://cdn.example/mesh.glb", MediaKind::of_model_type("image-to-3d"), Promise::Bytes),
-            ("https://cdn.example/mesh.obj", MediaKind::of_model_type("image-to-3d"), Promise::Nothing),
+            (
+                "https://cdn.example/mesh.glb",
+                MediaKind::of_model_type("image-to-3d"),
+                Promise::Bytes,
+            ),
+            (
+                "https://cdn.example/mesh.obj",
+                MediaKind::of_model_type("image-to-3d"),
+                Promise::Nothing,
+            ),
             ("https://cdn.example/download.php", None, Promise::Nothing),
             ("https://cdn.example/download.php", image, Promise::Bytes),
             ("https://cdn.example/out", image, Promise::Bytes),
-            ("https://cdn.example/v1.2/out", MediaKind::of_model_type("text-to-video"), Promise::Bytes),
-            ("https://cdn.example/out", MediaKind::of_model_type("text-to-audio"), Promise::Bytes),
-            ("https://cdn.example/out", MediaKind::of_model_type("image-to-text"), Promise::Nothing),
-            ("https://cdn.example/out", MediaKind::of_model_type("image-to-3d"), Promise::Nothing),
-            ("https://cdn.example/out", MediaKind::of_model_type("training"), Promise::Nothing),
-            ("https://cdn.example/out", MediaKind::of_model_type("image-captioning"), Promise::Nothing),
+            (
+                "https://cdn.example/v1.2/out",
+                MediaKind::of_model_type("text-to-video"),
+                Promise::Bytes,
+            ),
+            (
+                "https://cdn.example/out",
+                MediaKind::of_model_type("text-to-audio"),
+                Promise::Bytes,
+            ),
+            (
+                "https://cdn.example/out",
+                MediaKind::of_model_type("image-to-text"),
+                Promise::Nothing,
+            ),
+            (
+                "https://cdn.example/out",
+                MediaKind::of_model_type("image-to-3d"),
+                Promise::Nothing,
+            ),
+            (
+                "https://cdn.example/out",
+                MediaKind::of_model_type("training"),
+                Promise::Nothing,
+            ),
+            (
+                "https://cdn.example/out",
+                MediaKind::of_model_type("image-captioning"),
+                Promise::Nothing,
+            ),
             ("https://cdn.example/out", None, Promise::Nothing),
             ("https://cdn.example/out.a-b", image, Promise::Bytes),
             ("a cup.", image, Promise::Bytes),
@@ -98,7 +152,11 @@ mod tests {
             (Promise::Markup, Family::Markup, false),
             (Promise::Nothing, Family::Markup, false),
         ] {
-            assert_eq!(promised.is_broken_by(found), broken, "{promised:?} {found:?}");
+            assert_eq!(
+                promised.is_broken_by(found),
+                broken,
+                "{promised:?} {found:?}"
+            );
         }
     }
 }

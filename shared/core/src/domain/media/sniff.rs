@@ -1,4 +1,5 @@
-//! What a file is by its first bytes, whatever its server or its name calls it. Most is known by the crate `infer`.
+//! What a file is by its first bytes, whatever its server or its name calls it. Most is known by
+//! the crate `infer`.
 
 use std::sync::LazyLock;
 
@@ -38,8 +39,16 @@ pub enum Family {
     Unknown,
 }
 
-const fn media_type(content_type: &'static str, extension: &'static str, family: Family) -> MediaType {
-    MediaType { content_type, extension, family }
+const fn media_type(
+    content_type: &'static str,
+    extension: &'static str,
+    family: Family,
+) -> MediaType {
+    MediaType {
+        content_type,
+        extension,
+        family,
+    }
 }
 
 const UNKNOWN: MediaType = media_type(OCTET_STREAM, "bin", Family::Unknown);
@@ -76,15 +85,21 @@ pub fn sniff(head: &[u8]) -> MediaType {
     found.map_or(UNKNOWN, of_bytes)
 }
 
-/// True for what a machine would run. Such a file is [`Family::Unknown`], for it is kept as bytes like any other.
+/// True for what a machine would run. Such a file is [`Family::Unknown`], for it is kept as bytes
+/// like any other.
 pub(super) fn is_program(head: &[u8]) -> bool {
-    infer::app::is_elf(head) || infer::app::is_exe(head) || infer::app::is_wasm(head) || infer::app::is_java(head)
+    infer::app::is_elf(head)
+        || infer::app::is_exe(head)
+        || infer::app::is_wasm(head)
+        || infer::app::is_java(head)
 }
 
 fn of_bytes(found: Type) -> MediaType {
     let known = |family| media_type(found.mime_type(), found.extension(), family);
     match found.matcher_type() {
-        MatcherType::Archive | MatcherType::Doc | MatcherType::Book | MatcherType::Font => known(Family::Other),
+        MatcherType::Archive | MatcherType::Doc | MatcherType::Book | MatcherType::Font => {
+            known(Family::Other)
+        }
         MatcherType::App | MatcherType::Text => UNKNOWN,
         MatcherType::Image | MatcherType::Video | MatcherType::Audio | MatcherType::Custom => {
             known(match found.mime_type().split('/').next() {
@@ -136,7 +151,10 @@ mod tests {
         assert_eq!(told(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), ("image/png", "png"));
         assert_eq!(told(b"RIFF\x24\0\0\0WEBPVP8 "), ("image/webp", "webp"));
         assert_eq!(told(b"GIF89a\x01\0\x01\0"), ("image/gif", "gif"));
-        assert_eq!(told(b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41"), ("video/mp4", "mp4"));
+        assert_eq!(
+            told(b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41"),
+            ("video/mp4", "mp4")
+        );
         assert_eq!(told(b"ID3\x03\0\0\0\0\0\0"), ("audio/mpeg", "mp3"));
         assert_eq!(told(b"RIFF\x24\0\0\0WAVEfmt "), ("audio/x-wav", "wav"));
     }
@@ -150,30 +168,43 @@ mod tests {
             told(&head)
         };
 
-        for brand in
-            ["iso7", "iso8", "iso9", "isoa", "hvc1", "hev1", "cmfc", "cmfs", "XAVC", "3gp5", "3g2a", "dby1", "zzzz"]
-        {
+        for brand in [
+            "iso7", "iso8", "iso9", "isoa", "hvc1", "hev1", "cmfc", "cmfs", "XAVC", "3gp5", "3g2a",
+            "dby1", "zzzz",
+        ] {
             assert_eq!(of_brand(brand), ("video/mp4", "mp4"), "{brand}");
         }
-        for brand in ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "mif2", "msf1"] {
+        for brand in [
+            "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "mif2", "msf1",
+        ] {
             assert_eq!(of_brand(brand), ("image/heif", "heif"), "{brand}");
         }
         assert_eq!(of_brand("avif"), ("image/avif", "avif"));
         assert_eq!(of_brand("qt  "), ("video/quicktime", "mov"));
         assert_eq!(of_brand("M4A "), ("audio/m4a", "m4a"));
-        assert_eq!(told(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif\0\0\0\x08meta"), ("image/avif", "avif"));
+        assert_eq!(
+            told(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif\0\0\0\x08meta"),
+            ("image/avif", "avif")
+        );
     }
 
     #[test]
     fn sound_without_a_tag_is_told_by_its_frame_and_other_sync_words_are_not_taken_for_it() {
-        for head in
-            [&b"\xff\xfa\x90\x64\0\0"[..], b"\xff\xfb\x90\x64\0\0", b"\xff\xf3\x40\xc4\0\0", b"\xff\xe3\x18\xc4\0\0"]
-        {
+        for head in [
+            &b"\xff\xfa\x90\x64\0\0"[..],
+            b"\xff\xfb\x90\x64\0\0",
+            b"\xff\xf3\x40\xc4\0\0",
+            b"\xff\xe3\x18\xc4\0\0",
+        ] {
             assert_eq!(told(head), ("audio/mpeg", "mp3"), "{head:?}");
         }
         assert_eq!(told(b"\xff\xf1\x50\x80\0\x1f").0, "audio/aac");
-        for head in [&b"\xff\xea\x90\x64\0\0"[..], b"\xff\xe3\xf8\xc4\0\0", b"\xff\xe3\x1c\xc4\0\0", b"\xff\xfe<\0h\0"]
-        {
+        for head in [
+            &b"\xff\xea\x90\x64\0\0"[..],
+            b"\xff\xe3\xf8\xc4\0\0",
+            b"\xff\xe3\x1c\xc4\0\0",
+            b"\xff\xfe<\0h\0",
+        ] {
             assert_eq!(told(head), (OCTET_STREAM, "bin"), "{head:?}");
         }
     }
@@ -193,7 +224,8 @@ mod tests {
         }
     }
 
-    /// A header of 2815 bytes begins as JPEG XL does, one of 64511 as MP3, one of 19778 as BMP, one of 4606279 as GIF.
+    /// A header of 2815 bytes begins as JPEG XL does, one of 64511 as MP3, one of 19778 as BMP, one
+    /// of 4606279 as GIF.
     #[test]
     fn the_length_that_weights_begin_with_is_not_taken_for_another_file_s_first_bytes() {
         for length in [2_815_u64, 64_511, 19_778, 4_606_279, 40_223] {
@@ -206,15 +238,32 @@ mod tests {
 
     #[test]
     fn text_is_text_whatever_letters_it_begins_with() {
-        for text in
-            ["Eine rote Tasse.", "BMW cars", "GIF of a cat", "ID3 tags", "MAC and cheese", "{oops", "#!/bin/sh", "%!"]
-        {
-            assert_eq!(told(text.as_bytes()), ("text/plain; charset=utf-8", "txt"), "{text}");
+        for text in [
+            "Eine rote Tasse.",
+            "BMW cars",
+            "GIF of a cat",
+            "ID3 tags",
+            "MAC and cheese",
+            "{oops",
+            "#!/bin/sh",
+            "%!",
+        ] {
+            assert_eq!(
+                told(text.as_bytes()),
+                ("text/plain; charset=utf-8", "txt"),
+                "{text}"
+            );
         }
         for json in ["{\"caption\":\"a cup\"}", "\u{feff} [1,\n2]", "[]"] {
-            assert_eq!(told(json.as_bytes()), ("application/json", "json"), "{json}");
+            assert_eq!(
+                told(json.as_bytes()),
+                ("application/json", "json"),
+                "{json}"
+            );
         }
-        let long = |start: &str| format!("{start}{}", "ü".repeat(HEAD_BYTES)).into_bytes()[..HEAD_BYTES].to_vec();
+        let long = |start: &str| {
+            format!("{start}{}", "ü".repeat(HEAD_BYTES)).into_bytes()[..HEAD_BYTES].to_vec()
+        };
         assert_eq!(told(&long("{\"caption\":\"")).0, "application/json");
         assert_eq!(told(&long("x")).0, "text/plain; charset=utf-8");
     }
@@ -227,7 +276,11 @@ mod tests {
             "<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"x.dtd\" [ <!ENTITY a \"b>\"> ]><svg\n",
             "<svg:svg xmlns:svg=\"x\">",
         ] {
-            assert_eq!(told(drawing.as_bytes()), ("image/svg+xml", "svg"), "{drawing}");
+            assert_eq!(
+                told(drawing.as_bytes()),
+                ("image/svg+xml", "svg"),
+                "{drawing}"
+            );
         }
         for page in [
             "<!doctype html><title>x</title>",

@@ -4,8 +4,8 @@ use crate::domain::money::{MicroUsd, Tally};
 use crate::domain::task::Task;
 
 impl Tally {
-    /// Adds a task as it stands at any moment since the count began. One that began in it is in the count already; one that ended
-    /// in it ran when it began.
+    /// Adds a task as it stands at any moment since the count began. One that began in it is in the
+    /// count already; one that ended in it ran when it began.
     pub fn add(&mut self, task: &Task) {
         if task.created_at < self.since || task.hold.began_in == Some(self.count) {
             return;

@@ -1,4 +1,5 @@
-//! A tenant's account: `available + held + captured` only changes by a top-up, and by what is lent to a postpaid tenant.
+//! A tenant's account: `available + held + captured` only changes by a top-up, and by what is lent
+//! to a postpaid tenant.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +11,15 @@ use crate::counted;
 /// When a task may have made room for another.
 const ROOM_AFTER_MS: u64 = 5_000;
 
-/// What a tenant may still spend, what its running tasks have reserved, and what its finished tasks have cost.
+/// What a tenant may still spend, what its running tasks have reserved, and what its finished tasks
+/// have cost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Account {
     pub available: MicroUsd,
     pub held: MicroUsd,
     pub captured: MicroUsd,
-    /// What of `held` and `captured` was not paid before: lent to a postpaid tenant, and billed afterwards.
+    /// What of `held` and `captured` was not paid before: lent to a postpaid tenant, and billed
+    /// afterwards.
     #[serde(default)]
     pub credit: MicroUsd,
     /// Tasks that are not over and were counted when they began: see [`Hold::counted`].
@@ -30,7 +33,12 @@ pub struct Account {
 impl Account {
     /// All that is here. Top-ups stay below half of what fits, and no budget lends the other half.
     pub fn total(&self) -> MicroUsd {
-        MicroUsd(self.available.0.saturating_add(self.held.0).saturating_add(self.captured.0))
+        MicroUsd(
+            self.available
+                .0
+                .saturating_add(self.held.0)
+                .saturating_add(self.captured.0),
+        )
     }
 
     /// All that was ever put in.
@@ -40,10 +48,14 @@ impl Account {
 
     /// The budget in force, with its month as it stands at this moment.
     pub fn budget_at(&self, now: Timestamp) -> Option<Allowance> {
-        self.allowance.clone().map(|allowance| allowance.at(now)).filter(|allowance| allowance.budget.is_some())
+        self.allowance
+            .clone()
+            .map(|allowance| allowance.at(now))
+            .filter(|allowance| allowance.budget.is_some())
     }
 
-    /// What a run may cost at most: the smaller of what the balance and what the month's budget leave.
+    /// What a run may cost at most: the smaller of what the balance and what the month's budget
+    /// leave.
     pub fn spendable(&self, now: Timestamp) -> MicroUsd {
         match self.budget_at(now) {
             None => self.available,
@@ -53,7 +65,10 @@ impl Account {
     }
 
     pub fn is_postpaid(&self) -> bool {
-        let budget = self.allowance.as_ref().and_then(|allowance| allowance.budget.as_ref());
+        let budget = self
+            .allowance
+            .as_ref()
+            .and_then(|allowance| allowance.budget.as_ref());
         budget.is_some_and(|budget| budget.payment == Payment::Postpaid)
     }
 
@@ -62,31 +77,47 @@ impl Account {
 
     /// Fails with kind `Invalid` when the amount is not positive or the account would overflow.
     pub fn top_up(self, amount: MicroUsd) -> Result<Self, Error> {
-        let paid_in = self.paid_in().checked_add(amount).filter(|paid_in| *paid_in <= Self::PAID_IN_MAX);
+        let paid_in = self
+            .paid_in()
+            .checked_add(amount)
+            .filter(|paid_in| *paid_in <= Self::PAID_IN_MAX);
         if amount.0 <= 0 || paid_in.is_none() {
             let text = "a top-up must be positive and keep the account below 4.6 trillion USD";
             return Err(Error::invalid("invalid_amount", text));
         }
-        Ok(Self { available: MicroUsd(self.available.0 + amount.0), ..self })
+        Ok(Self {
+            available: MicroUsd(self.available.0 + amount.0),
+            ..self
+        })
     }
 
     /// Reserves what a task asks for, and says what the task is to bear.
     ///
-    /// Fails with kind `Busy`, code `too_many_tasks`, over the limit of tasks in flight; with kind `InsufficientFunds`, saying what
-    /// is left and what it would cost: code `budget_exhausted` over the month's budget, `insufficient_funds` over the balance.
+    /// Fails with kind `Busy`, code `too_many_tasks`, over the limit of tasks in flight; with kind
+    /// `InsufficientFunds`, saying what is left and what it would cost: code `budget_exhausted`
+    /// over the month's budget, `insufficient_funds` over the balance.
     pub fn hold(self, terms: &HoldTerms) -> Result<(Self, Hold)> {
         if terms.price.0 < 0 {
-            return Err(Error::internal("negative_price", "a price below zero reached the account"));
+            return Err(Error::internal(
+                "negative_price",
+                "a price below zero reached the account",
+            ));
         }
         let mut next = self.counted(terms)?;
-        let mut hold = Hold { counted: terms.counts(), ..Hold::default() };
+        let mut hold = Hold {
+            counted: terms.counts(),
+            ..Hold::default()
+        };
         if terms.price == MicroUsd::ZERO {
             return Ok((next, hold));
         }
         if let Some(allowance) = next.allowance.take() {
             let allowance = allowance.hold(terms.price, terms.at)?;
             hold.period = allowance.budget.is_some().then_some(allowance.period);
-            hold.began_in = allowance.count.filter(|count| count.takes(terms.at)).map(|count| count.id);
+            hold.began_in = allowance
+                .count
+                .filter(|count| count.takes(terms.at))
+                .map(|count| count.id);
             next.allowance = Some(allowance);
         }
         hold.on_credit = next.is_postpaid();
@@ -96,7 +127,11 @@ impl Account {
         } else if next.available < terms.price {
             let (price, left) = (terms.price, next.available);
             let text = format!("this run costs {price} and {left} is left; top up the account");
-            return Err(Error::new(Kind::InsufficientFunds, "insufficient_funds", text));
+            return Err(Error::new(
+                Kind::InsufficientFunds,
+                "insufficient_funds",
+                text,
+            ));
         } else {
             next.available = MicroUsd(next.available.0 - terms.price.0);
         }
@@ -111,23 +146,46 @@ impl Account {
                 "{} under way, of {most} at most; the end of one makes room",
                 counted(self.in_flight as usize, "task")
             );
-            return Err(Error::new(Kind::Busy, "too_many_tasks", text).retry(Retry::AfterMs(ROOM_AFTER_MS)));
+            return Err(
+                Error::new(Kind::Busy, "too_many_tasks", text).retry(Retry::AfterMs(ROOM_AFTER_MS))
+            );
         }
-        Ok(Self { in_flight: self.in_flight + u32::from(terms.counts()), ..self })
+        Ok(Self {
+            in_flight: self.in_flight + u32::from(terms.counts()),
+            ..self
+        })
     }
 
-    /// Turns a hold into a charge and gives the rest back. A hold that is not there is a defect, never a negative balance.
-    pub fn settle(self, settlement: Settlement, hold: &Hold, submitted_at: Timestamp) -> Result<Self, Error> {
-        let whole = settlement.capture.checked_add(settlement.release).ok_or_else(overflow)?;
+    /// Turns a hold into a charge and gives the rest back. A hold that is not there is a defect,
+    /// never a negative balance.
+    pub fn settle(
+        self,
+        settlement: Settlement,
+        hold: &Hold,
+        submitted_at: Timestamp,
+    ) -> Result<Self, Error> {
+        let whole = settlement
+            .capture
+            .checked_add(settlement.release)
+            .ok_or_else(overflow)?;
         let sane = settlement.capture.0 >= 0 && settlement.release.0 >= 0 && whole <= self.held;
-        if !sane || self.in_flight < u32::from(hold.counted) || (hold.on_credit && settlement.release > self.credit) {
+        if !sane
+            || self.in_flight < u32::from(hold.counted)
+            || (hold.on_credit && settlement.release > self.credit)
+        {
             let (held, tasks) = (self.held, counted(self.in_flight as usize, "task"));
             let text = format!("no hold of {whole} to settle, only {held} is held for {tasks}");
             return Err(Error::internal("hold_missing", text));
         }
-        let (returned, repaid) =
-            if hold.on_credit { (MicroUsd::ZERO, settlement.release) } else { (settlement.release, MicroUsd::ZERO) };
-        let allowance = self.allowance.map(|allowance| allowance.settle(settlement, hold, submitted_at)).transpose()?;
+        let (returned, repaid) = if hold.on_credit {
+            (MicroUsd::ZERO, settlement.release)
+        } else {
+            (settlement.release, MicroUsd::ZERO)
+        };
+        let allowance = self
+            .allowance
+            .map(|allowance| allowance.settle(settlement, hold, submitted_at))
+            .transpose()?;
         Ok(Self {
             available: MicroUsd(self.available.0 + returned.0),
             held: MicroUsd(self.held.0 - whole.0),
@@ -140,17 +198,24 @@ impl Account {
 
     /// What a task that ends now is to remember: it may have ended in a count.
     pub fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
-        self.allowance.as_ref().map_or(hold, |allowance| allowance.hold_at_end(hold, submitted_at))
+        self.allowance
+            .as_ref()
+            .map_or(hold, |allowance| allowance.hold_at_end(hold, submitted_at))
     }
 
     /// The count that is under way.
     pub fn count(&self) -> Option<Count> {
-        self.allowance.as_ref().and_then(|allowance| allowance.count)
+        self.allowance
+            .as_ref()
+            .and_then(|allowance| allowance.count)
     }
 }
 
 fn overflow() -> Error {
-    Error::internal("amount_overflow", "an amount does not fit 64 bits of micro-USD")
+    Error::internal(
+        "amount_overflow",
+        "an amount does not fit 64 bits of micro-USD",
+    )
 }
 
 #[cfg(test)]
@@ -158,7 +223,11 @@ mod tests {
     use super::*;
 
     fn terms(price: i64, tasks_in_flight_max: Option<u32>) -> HoldTerms {
-        HoldTerms { price: MicroUsd(price), tasks_in_flight_max, at: Timestamp(0) }
+        HoldTerms {
+            price: MicroUsd(price),
+            tasks_in_flight_max,
+            at: Timestamp(0),
+        }
     }
 
     #[test]
@@ -168,11 +237,22 @@ mod tests {
         let (held, hold) = account.hold(&terms(60, None)).unwrap();
         let settled = held
             .clone()
-            .settle(Settlement { capture: MicroUsd(40), release: MicroUsd(20) }, &hold, Timestamp(0))
+            .settle(
+                Settlement {
+                    capture: MicroUsd(40),
+                    release: MicroUsd(20),
+                },
+                &hold,
+                Timestamp(0),
+            )
             .unwrap();
 
         assert_eq!((held.total(), held.in_flight), (MicroUsd(100), 1));
-        let left = Account { available: MicroUsd(60), captured: MicroUsd(40), ..Account::default() };
+        let left = Account {
+            available: MicroUsd(60),
+            captured: MicroUsd(40),
+            ..Account::default()
+        };
         assert_eq!(settled, left);
     }
 
@@ -182,11 +262,21 @@ mod tests {
 
         let refused = account.clone().hold(&terms(101, None)).unwrap_err();
 
-        assert_eq!((refused.kind, refused.code), (Kind::InsufficientFunds, "insufficient_funds"));
+        assert_eq!(
+            (refused.kind, refused.code),
+            (Kind::InsufficientFunds, "insufficient_funds")
+        );
         let hold = Hold::default();
-        let settle = |capture, hold| account.clone().settle(Settlement::capture(MicroUsd(capture)), hold, Timestamp(0));
+        let settle = |capture, hold| {
+            account
+                .clone()
+                .settle(Settlement::capture(MicroUsd(capture)), hold, Timestamp(0))
+        };
         assert_eq!(settle(1, &hold).unwrap_err().code, "hold_missing");
-        let hold = Hold { counted: true, ..hold };
+        let hold = Hold {
+            counted: true,
+            ..hold
+        };
         assert_eq!(settle(0, &hold).unwrap_err().code, "hold_missing");
     }
 
@@ -194,8 +284,17 @@ mod tests {
     fn a_top_up_keeps_half_of_what_fits_for_credit() {
         let account = Account::default().top_up(Account::PAID_IN_MAX).unwrap();
 
-        assert_eq!(account.top_up(MicroUsd(1)).unwrap_err().code, "invalid_amount");
-        assert_eq!(Account::default().top_up(MicroUsd(i64::MAX)).unwrap_err().code, "invalid_amount");
+        assert_eq!(
+            account.top_up(MicroUsd(1)).unwrap_err().code,
+            "invalid_amount"
+        );
+        assert_eq!(
+            Account::default()
+                .top_up(MicroUsd(i64::MAX))
+                .unwrap_err()
+                .code,
+            "invalid_amount"
+        );
     }
 
     #[test]
@@ -203,11 +302,16 @@ mod tests {
         let (one, hold) = Account::default().hold(&terms(0, Some(1))).unwrap();
 
         let refused = one.clone().hold(&terms(0, Some(1))).unwrap_err();
-        let none = one.settle(Settlement::capture(MicroUsd::ZERO), &hold, Timestamp(0)).unwrap();
+        let none = one
+            .settle(Settlement::capture(MicroUsd::ZERO), &hold, Timestamp(0))
+            .unwrap();
 
         assert_eq!((refused.kind, refused.code), (Kind::Busy, "too_many_tasks"));
         assert_eq!(refused.retry, Retry::AfterMs(5_000));
-        assert!(refused.message.contains("1 task under way, of 1 at most"), "{refused}");
+        assert!(
+            refused.message.contains("1 task under way, of 1 at most"),
+            "{refused}"
+        );
         assert_eq!(none, Account::default());
         assert!(none.hold(&terms(0, Some(1))).is_ok());
     }

@@ -12,16 +12,29 @@ const NOVEMBER: &str = "2026-11-22T12:00:00Z";
 const DECEMBER: &str = "2026-12-03T12:00:00Z";
 
 fn budget(limit: i64, roll_over: RollOver, payment: Payment) -> Budget {
-    Budget { limit_micro_usd: MicroUsd(limit), time_zone: Zone::parse("Europe/Berlin").unwrap(), roll_over, payment }
+    Budget {
+        limit_micro_usd: MicroUsd(limit),
+        time_zone: Zone::parse("Europe/Berlin").unwrap(),
+        roll_over,
+        payment,
+    }
 }
 
 fn unused(cap: Option<i64>) -> RollOver {
-    RollOver::Unused { cap_micro_usd: cap.map(MicroUsd) }
+    RollOver::Unused {
+        cap_micro_usd: cap.map(MicroUsd),
+    }
 }
 
 /// An account with 1,000 paid in and this budget, set in November.
 fn account(budget: Budget) -> Account {
-    set(Account::default().top_up(MicroUsd(1_000)).unwrap(), Some(budget), NOVEMBER, USED_NOTHING).unwrap()
+    set(
+        Account::default().top_up(MicroUsd(1_000)).unwrap(),
+        Some(budget),
+        NOVEMBER,
+        USED_NOTHING,
+    )
+    .unwrap()
 }
 
 /// Held and captured.
@@ -29,13 +42,25 @@ type Used = (i64, i64);
 const USED_NOTHING: Used = (0, 0);
 
 /// The account with this budget. If the month's tasks are counted for it, they have used so much.
-fn set(account: Account, budget: Option<Budget>, moment: &str, used: Used) -> crate::base::error::Result<Account> {
-    match account.clone().set_budget(budget.clone(), at(moment), None)? {
+fn set(
+    account: Account,
+    budget: Option<Budget>,
+    moment: &str,
+    used: Used,
+) -> crate::base::error::Result<Account> {
+    match account
+        .clone()
+        .set_budget(budget.clone(), at(moment), None)?
+    {
         Setting::Ready(account) => Ok(account),
         Setting::Count(plan) => {
             let counting = account.begin_count(CountId(7), &plan);
             let tally = Tally::of(&counting.count().unwrap());
-            let tally = Tally { held: MicroUsd(used.0), spent: MicroUsd(used.1), ..tally };
+            let tally = Tally {
+                held: MicroUsd(used.0),
+                spent: MicroUsd(used.1),
+                ..tally
+            };
             match counting.set_budget(budget, at(moment), Some(&tally))? {
                 Setting::Ready(account) => Ok(account),
                 Setting::Count(plan) => panic!("{plan:?} was counted already"),
@@ -45,12 +70,18 @@ fn set(account: Account, budget: Option<Budget>, moment: &str, used: Used) -> cr
 }
 
 fn hold(account: Account, price: i64, moment: &str) -> crate::base::error::Result<(Account, Hold)> {
-    account.hold(&HoldTerms { price: MicroUsd(price), tasks_in_flight_max: None, at: at(moment) })
+    account.hold(&HoldTerms {
+        price: MicroUsd(price),
+        tasks_in_flight_max: None,
+        at: at(moment),
+    })
 }
 
 fn spend(account: Account, price: i64, moment: &str) -> Account {
     let (account, held) = hold(account, price, moment).unwrap();
-    account.settle(Settlement::capture(MicroUsd(price)), &held, at(moment)).unwrap()
+    account
+        .settle(Settlement::capture(MicroUsd(price)), &held, at(moment))
+        .unwrap()
 }
 
 /// Month, carried over, left.
@@ -67,12 +98,22 @@ fn a_run_must_fit_both_the_balance_and_the_month_s_budget() {
     let over_budget = hold(small.clone(), 101, NOVEMBER).unwrap_err();
     let over_balance = hold(large.clone(), 1_001, NOVEMBER).unwrap_err();
 
-    assert_eq!((over_budget.kind, over_budget.code), (Kind::InsufficientFunds, "budget_exhausted"));
-    for told in ["costs $0.000101", "$0.0001 of the month's budget of $0.0001 is left", "2026-11-30T23:00:00.000Z"] {
+    assert_eq!(
+        (over_budget.kind, over_budget.code),
+        (Kind::InsufficientFunds, "budget_exhausted")
+    );
+    for told in [
+        "costs $0.000101",
+        "$0.0001 of the month's budget of $0.0001 is left",
+        "2026-11-30T23:00:00.000Z",
+    ] {
         assert!(over_budget.message.contains(told), "{over_budget}");
     }
     assert_eq!(over_balance.code, "insufficient_funds");
-    assert_eq!((small.spendable(at(NOVEMBER)), large.spendable(at(NOVEMBER))), (MicroUsd(100), MicroUsd(1_000)));
+    assert_eq!(
+        (small.spendable(at(NOVEMBER)), large.spendable(at(NOVEMBER))),
+        (MicroUsd(100), MicroUsd(1_000))
+    );
 }
 
 #[test]
@@ -80,21 +121,46 @@ fn a_postpaid_tenant_spends_its_budget_and_not_its_balance() {
     let account = account(budget(100, RollOver::None, Payment::Postpaid));
 
     let (held, of_task) = hold(account, 100, NOVEMBER).unwrap();
-    let partly = Settlement { capture: MicroUsd(70), release: MicroUsd(30) };
+    let partly = Settlement {
+        capture: MicroUsd(70),
+        release: MicroUsd(30),
+    };
     let settled = held.clone().settle(partly, &of_task, at(NOVEMBER)).unwrap();
 
-    assert_eq!((held.available, held.held, held.credit), (MicroUsd(1_000), MicroUsd(100), MicroUsd(100)));
-    assert_eq!((settled.available, settled.captured, settled.credit), (MicroUsd(1_000), MicroUsd(70), MicroUsd(70)));
-    assert_eq!((held.paid_in(), settled.paid_in()), (MicroUsd(1_000), MicroUsd(1_000)));
+    assert_eq!(
+        (held.available, held.held, held.credit),
+        (MicroUsd(1_000), MicroUsd(100), MicroUsd(100))
+    );
+    assert_eq!(
+        (settled.available, settled.captured, settled.credit),
+        (MicroUsd(1_000), MicroUsd(70), MicroUsd(70))
+    );
+    assert_eq!(
+        (held.paid_in(), settled.paid_in()),
+        (MicroUsd(1_000), MicroUsd(1_000))
+    );
     assert_eq!(settled.spendable(at(NOVEMBER)), MicroUsd(30));
 }
 
 #[test]
 fn a_hold_of_a_postpaid_tenant_that_became_prepaid_is_settled_as_it_was_made() {
-    let (held, of_task) = hold(account(budget(100, RollOver::None, Payment::Postpaid)), 60, NOVEMBER).unwrap();
+    let (held, of_task) = hold(
+        account(budget(100, RollOver::None, Payment::Postpaid)),
+        60,
+        NOVEMBER,
+    )
+    .unwrap();
 
-    let prepaid = set(held, Some(budget(100, RollOver::None, Payment::Prepaid)), NOVEMBER, USED_NOTHING).unwrap();
-    let settled = prepaid.settle(Settlement::release(MicroUsd(60)), &of_task, at(NOVEMBER)).unwrap();
+    let prepaid = set(
+        held,
+        Some(budget(100, RollOver::None, Payment::Prepaid)),
+        NOVEMBER,
+        USED_NOTHING,
+    )
+    .unwrap();
+    let settled = prepaid
+        .settle(Settlement::release(MicroUsd(60)), &of_task, at(NOVEMBER))
+        .unwrap();
 
     assert_eq!(
         (settled.available, settled.credit, settled.paid_in()),
@@ -111,11 +177,24 @@ fn a_new_month_brings_the_budget_again_and_what_the_roll_over_allows() {
         // More than one month can leave over.
         (unused(Some(130)), 60, 130),
     ] {
-        let account = spend(account(budget(100, roll_over, Payment::Prepaid)), 40, NOVEMBER);
+        let account = spend(
+            account(budget(100, roll_over, Payment::Prepaid)),
+            40,
+            NOVEMBER,
+        );
 
-        assert_eq!(month(&account, "2026-11-30T22:59:59.999Z"), ("2026-11".to_owned(), 0, 60));
-        assert_eq!(month(&account, "2026-11-30T23:00:00Z"), ("2026-12".to_owned(), december, 100 + december));
-        assert_eq!(month(&account, "2027-02-01T00:00:00Z"), ("2027-02".to_owned(), february, 100 + february));
+        assert_eq!(
+            month(&account, "2026-11-30T22:59:59.999Z"),
+            ("2026-11".to_owned(), 0, 60)
+        );
+        assert_eq!(
+            month(&account, "2026-11-30T23:00:00Z"),
+            ("2026-12".to_owned(), december, 100 + december)
+        );
+        assert_eq!(
+            month(&account, "2027-02-01T00:00:00Z"),
+            ("2027-02".to_owned(), february, 100 + february)
+        );
     }
 }
 
@@ -133,11 +212,29 @@ fn months_that_nobody_used_carry_over_as_if_each_had_been_looked_at() {
 
 #[test]
 fn an_end_after_its_month_changes_no_other_month() {
-    let (account, of_november) = hold(account(budget(100, unused(None), Payment::Prepaid)), 60, NOVEMBER).unwrap();
+    let (account, of_november) = hold(
+        account(budget(100, unused(None), Payment::Prepaid)),
+        60,
+        NOVEMBER,
+    )
+    .unwrap();
     let (account, of_december) = hold(account, 10, DECEMBER).unwrap();
 
-    let released = account.settle(Settlement::release(MicroUsd(60)), &of_november, at(NOVEMBER)).unwrap();
-    let captured = released.clone().settle(Settlement::capture(MicroUsd(10)), &of_december, at(DECEMBER)).unwrap();
+    let released = account
+        .settle(
+            Settlement::release(MicroUsd(60)),
+            &of_november,
+            at(NOVEMBER),
+        )
+        .unwrap();
+    let captured = released
+        .clone()
+        .settle(
+            Settlement::capture(MicroUsd(10)),
+            &of_december,
+            at(DECEMBER),
+        )
+        .unwrap();
 
     assert_eq!((of_november.period, of_december.period), (Some(1), Some(2)));
     assert_eq!(month(&released, DECEMBER), ("2026-12".to_owned(), 40, 130));
@@ -147,12 +244,19 @@ fn an_end_after_its_month_changes_no_other_month() {
 
 #[test]
 fn a_clock_that_goes_back_finds_the_month_that_had_begun() {
-    let account = spend(account(budget(100, RollOver::None, Payment::Prepaid)), 100, DECEMBER);
+    let account = spend(
+        account(budget(100, RollOver::None, Payment::Prepaid)),
+        100,
+        DECEMBER,
+    );
 
     let back = hold(account.clone(), 1, NOVEMBER).unwrap_err();
     let on = hold(account.clone(), 1, DECEMBER).unwrap_err();
 
-    assert_eq!((back.code, on.code), ("budget_exhausted", "budget_exhausted"));
+    assert_eq!(
+        (back.code, on.code),
+        ("budget_exhausted", "budget_exhausted")
+    );
     assert_eq!(month(&account, NOVEMBER), ("2026-12".to_owned(), 0, 0));
     assert!(hold(account, 1, "2027-01-01T00:00:00Z").is_ok());
 }
@@ -171,21 +275,43 @@ fn a_clock_that_was_years_ahead_is_mended_by_setting_the_budget_again() {
 
 #[test]
 fn a_time_zone_that_is_behind_begins_no_month_twice() {
-    let zone = |name| Budget { time_zone: Zone::parse(name).unwrap(), ..budget(100, RollOver::None, Payment::Prepaid) };
+    let zone = |name| Budget {
+        time_zone: Zone::parse(name).unwrap(),
+        ..budget(100, RollOver::None, Payment::Prepaid)
+    };
     let moment = "2026-11-30T12:00:00Z";
     let account = Account::default().top_up(MicroUsd(1_000)).unwrap();
-    let account = set(account, Some(zone("Pacific/Kiritimati")), moment, USED_NOTHING).unwrap();
+    let account = set(
+        account,
+        Some(zone("Pacific/Kiritimati")),
+        moment,
+        USED_NOTHING,
+    )
+    .unwrap();
     let account = spend(account, 100, moment);
 
-    let behind = set(account, Some(zone("America/St_Johns")), moment, USED_NOTHING).unwrap();
+    let behind = set(
+        account,
+        Some(zone("America/St_Johns")),
+        moment,
+        USED_NOTHING,
+    )
+    .unwrap();
 
     assert_eq!(month(&behind, moment), ("2026-12".to_owned(), 0, 0));
-    assert_eq!(behind.budget_at(at(moment)).unwrap().resets_at(), at("2027-01-01T03:30:00Z"));
+    assert_eq!(
+        behind.budget_at(at(moment)).unwrap().resets_at(),
+        at("2027-01-01T03:30:00Z")
+    );
 }
 
 #[test]
 fn a_budget_below_what_is_used_is_refused_and_says_what_would_do() {
-    let account = spend(account(budget(100, RollOver::None, Payment::Prepaid)), 30, NOVEMBER);
+    let account = spend(
+        account(budget(100, RollOver::None, Payment::Prepaid)),
+        30,
+        NOVEMBER,
+    );
     let (account, _) = hold(account, 25, NOVEMBER).unwrap();
 
     let limit = |limit| Some(budget(limit, RollOver::None, Payment::Prepaid));
@@ -198,7 +324,11 @@ fn a_budget_below_what_is_used_is_refused_and_says_what_would_do() {
         (refused.kind, refused.code, refused.field.as_deref()),
         (Kind::Conflict, "budget_below_use", Some("limit_usd"))
     );
-    for told in ["$0.00003 of 2026-11 is captured and $0.000025 held", "at least $0.000055", "suspend the tenant"] {
+    for told in [
+        "$0.00003 of 2026-11 is captured and $0.000025 held",
+        "at least $0.000055",
+        "suspend the tenant",
+    ] {
         assert!(refused.message.contains(told), "{refused}");
     }
     assert_eq!(month(&exact, NOVEMBER), ("2026-11".to_owned(), 0, 0));
@@ -208,22 +338,43 @@ fn a_budget_below_what_is_used_is_refused_and_says_what_would_do() {
 #[test]
 fn a_budget_taken_away_and_set_again_is_not_a_second_one() {
     let terms = budget(100, unused(None), Payment::Prepaid);
-    let (account, of_task) = hold(spend(account(terms.clone()), 60, NOVEMBER), 15, NOVEMBER).unwrap();
+    let (account, of_task) =
+        hold(spend(account(terms.clone()), 60, NOVEMBER), 15, NOVEMBER).unwrap();
 
     let without = set(account, None, NOVEMBER, USED_NOTHING).unwrap();
-    assert_eq!((without.budget_at(at(NOVEMBER)), without.spendable(at(NOVEMBER))), (None, MicroUsd(925)));
+    assert_eq!(
+        (
+            without.budget_at(at(NOVEMBER)),
+            without.spendable(at(NOVEMBER))
+        ),
+        (None, MicroUsd(925))
+    );
     let (without, unlimited) = hold(without, 500, NOVEMBER).unwrap();
-    let without = without.settle(Settlement::release(MicroUsd(15)), &of_task, at(NOVEMBER)).unwrap();
+    let without = without
+        .settle(Settlement::release(MicroUsd(15)), &of_task, at(NOVEMBER))
+        .unwrap();
     // The 500 that run, and the 60 from before.
     let refused = set(without.clone(), Some(terms.clone()), NOVEMBER, (500, 60)).unwrap_err();
-    let larger = Budget { limit_micro_usd: MicroUsd(600), ..terms.clone() };
+    let larger = Budget {
+        limit_micro_usd: MicroUsd(600),
+        ..terms.clone()
+    };
     let again = set(without.clone(), Some(larger), NOVEMBER, (500, 60)).unwrap();
-    let settled = again.clone().settle(Settlement::capture(MicroUsd(500)), &unlimited, at(NOVEMBER)).unwrap();
+    let settled = again
+        .clone()
+        .settle(Settlement::capture(MicroUsd(500)), &unlimited, at(NOVEMBER))
+        .unwrap();
     let later = set(without, Some(terms), DECEMBER, USED_NOTHING).unwrap();
 
     assert_eq!((unlimited.period, refused.code), (None, "budget_below_use"));
     assert_eq!(month(&again, NOVEMBER), ("2026-11".to_owned(), 0, 40));
-    assert_eq!((settled.allowance.clone().unwrap().spent, month(&settled, NOVEMBER).2), (MicroUsd(560), 40));
+    assert_eq!(
+        (
+            settled.allowance.clone().unwrap().spent,
+            month(&settled, NOVEMBER).2
+        ),
+        (MicroUsd(560), 40)
+    );
     assert_eq!(month(&later, DECEMBER), ("2026-12".to_owned(), 0, 100));
 }
 
@@ -238,15 +389,25 @@ fn terms_that_no_month_could_have_are_refused_by_name() {
     ] {
         let terms = budget(limit, roll_over, Payment::Prepaid);
         let refused = set(Account::default(), Some(terms), NOVEMBER, USED_NOTHING).unwrap_err();
-        assert_eq!((refused.code, refused.field.as_deref()), ("invalid_budget", Some(field)));
+        assert_eq!(
+            (refused.code, refused.field.as_deref()),
+            ("invalid_budget", Some(field))
+        );
     }
 }
 
 #[test]
 fn centuries_of_unused_months_overflow_nothing() {
-    let account = account(budget(1_000_000_000_000_000, unused(None), Payment::Postpaid));
+    let account = account(budget(
+        1_000_000_000_000_000,
+        unused(None),
+        Payment::Postpaid,
+    ));
 
     let (_, carried, left) = month(&account, "9999-12-01T12:00:00Z");
 
-    assert_eq!((carried, left), (1_000_000_000_000_000_000, 1_001_000_000_000_000_000));
+    assert_eq!(
+        (carried, left),
+        (1_000_000_000_000_000_000, 1_001_000_000_000_000_000)
+    );
 }

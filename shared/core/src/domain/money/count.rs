@@ -1,8 +1,9 @@
 //! Counting what the tasks of a month have used, for a budget that is set while they run.
 //!
-//! A count begins in the account before the tasks are read, and the budget is written after. What is held and settled between the
-//! two is added to the count by the same write that holds or settles it, and such a task remembers that it was; so each task is
-//! found once, whenever it is read.
+//! A count begins in the account before the tasks are read, and the budget is written after. What
+//! is held and settled between the two is added to the count by the same write that holds or
+//! settles it, and such a task remembers that it was; so each task is found once, whenever it is
+//! read.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,12 @@ pub struct CountPlan {
 
 impl Count {
     pub(super) fn begun(id: CountId, plan: &CountPlan) -> Self {
-        Self { id, since: plan.since, held: MicroUsd::ZERO, spent: MicroUsd::ZERO }
+        Self {
+            id,
+            since: plan.since,
+            held: MicroUsd::ZERO,
+            spent: MicroUsd::ZERO,
+        }
     }
 
     /// True for a task that counts.
@@ -47,7 +53,10 @@ impl Count {
     /// What a task that ends now is to remember.
     pub(super) fn remembered(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
         if self.takes(submitted_at) && hold.began_in != Some(self.id) {
-            return Hold { ended_in: Some(self.id), ..hold };
+            return Hold {
+                ended_in: Some(self.id),
+                ..hold
+            };
         }
         hold
     }
@@ -65,6 +74,11 @@ pub struct Tally {
 impl Tally {
     /// Nothing was read yet.
     pub fn of(count: &Count) -> Self {
-        Self { count: count.id, since: count.since, held: MicroUsd::ZERO, spent: MicroUsd::ZERO }
+        Self {
+            count: count.id,
+            since: count.since,
+            held: MicroUsd::ZERO,
+            spent: MicroUsd::ZERO,
+        }
     }
 }

@@ -10,10 +10,14 @@ use crate::base::id::AuditId;
 pub struct CountId(pub u64);
 
 impl CountId {
-    /// Of the `n`th count of one change. The first half of an entry's id tells the time, the rest is random.
+    /// Of the `n`th count of one change. The first half of an entry's id tells the time, the rest
+    /// is random.
     pub fn of(entry: &AuditId, n: u32) -> Self {
         // 60 bits: no store's number is too small for it.
-        let random = entry.as_str().get(17..).and_then(|rest| u64::from_str_radix(rest, 16).ok());
+        let random = entry
+            .as_str()
+            .get(17..)
+            .and_then(|rest| u64::from_str_radix(rest, 16).ok());
         Self(random.unwrap_or_default() + u64::from(n))
     }
 }

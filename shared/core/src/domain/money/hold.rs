@@ -31,7 +31,8 @@ pub struct Hold {
     /// The period of the budget that the task belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<u64>,
-    /// The task is one of those in flight. One without a price is only counted when there was a limit: it is not worth a write.
+    /// The task is one of those in flight. One without a price is only counted when there was a
+    /// limit: it is not worth a write.
     #[serde(skip_serializing_if = "is_false")]
     pub counted: bool,
     /// The count of the month's tasks that was under way when the task began, and has it.

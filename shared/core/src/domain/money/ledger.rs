@@ -29,7 +29,8 @@ impl EntryKind {
     }
 }
 
-/// One movement. `(tenant, reference, kind)` is unique: a second entry of the kind for the same task cannot be written.
+/// One movement. `(tenant, reference, kind)` is unique: a second entry of the kind for the same
+/// task cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     pub kind: EntryKind,

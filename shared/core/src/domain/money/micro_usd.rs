@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 use crate::base::error::Error;
 
 /// An amount in millionths of a US dollar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct MicroUsd(pub i64);
 
 impl MicroUsd {
     pub const ZERO: Self = Self(0);
 
-    /// From a provider's JSON number in USD, rounded to the nearest micro-dollar. `None` when negative, not finite or too large.
+    /// From a provider's JSON number in USD, rounded to the nearest micro-dollar. `None` when
+    /// negative, not finite or too large.
     pub fn from_usd(usd: f64) -> Option<Self> {
         let micros = (usd * 1e6).round();
         // 2^53: above it an f64 no longer holds every integer.
-        (usd.is_finite() && (0.0..=9_007_199_254_740_992.0).contains(&micros)).then_some(Self(micros as i64))
+        (usd.is_finite() && (0.0..=9_007_199_254_740_992.0).contains(&micros))
+            .then_some(Self(micros as i64))
     }
 
     /// As a JSON number for the provider's shapes, where amounts are USD.
@@ -31,7 +35,9 @@ impl MicroUsd {
         let bad = || {
             Error::invalid(
                 "invalid_amount",
-                format!("'{text}' is not an amount in USD such as 25 or 0.08, with at most 6 decimals"),
+                format!(
+                    "'{text}' is not an amount in USD such as 25 or 0.08, with at most 6 decimals"
+                ),
             )
         };
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -41,7 +47,9 @@ impl MicroUsd {
         }
         let whole: i64 = whole.parse().map_err(|_| bad())?;
         let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| bad())?;
-        let micros = whole.checked_mul(1_000_000).and_then(|micros| micros.checked_add(fraction));
+        let micros = whole
+            .checked_mul(1_000_000)
+            .and_then(|micros| micros.checked_add(fraction));
         micros.map(Self).ok_or_else(bad)
     }
 
@@ -70,7 +78,11 @@ impl MicroUsd {
 impl fmt::Display for MicroUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        write!(f, "{sign}${}", Self::unsigned_decimal(self.0.unsigned_abs()))
+        write!(
+            f,
+            "{sign}${}",
+            Self::unsigned_decimal(self.0.unsigned_abs())
+        )
     }
 }
 
@@ -81,7 +93,10 @@ mod tests {
     #[test]
     fn amounts_are_read_and_written_exactly() {
         assert_eq!(MicroUsd::parse_usd("0.08").unwrap(), MicroUsd(80_000));
-        assert_eq!(MicroUsd::parse_usd("41.200001").unwrap(), MicroUsd(41_200_001));
+        assert_eq!(
+            MicroUsd::parse_usd("41.200001").unwrap(),
+            MicroUsd(41_200_001)
+        );
         assert_eq!(MicroUsd(80_000).to_string(), "$0.08");
         assert_eq!(MicroUsd(12_000).to_string(), "$0.012");
         assert_eq!(MicroUsd(41_200_000).to_string(), "$41.20");

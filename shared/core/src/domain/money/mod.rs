@@ -1,4 +1,5 @@
-//! Money in integer micro-USD: an account with its monthly budget, what moves on it, and the append-only ledger.
+//! Money in integer micro-USD: an account with its monthly budget, what moves on it, and the
+//! append-only ledger.
 
 mod account;
 mod budget;

@@ -39,10 +39,18 @@ impl Zone {
 
     /// The first moment of the month there; the end of time for a month that no calendar has.
     pub fn begins(&self, month: Month) -> Timestamp {
-        let first = i8::try_from(month.0 % 12 + 1).ok().zip(i16::try_from(month.0 / 12).ok());
-        let first = first.filter(|(_, year)| *year <= 9999).map(|(month, year)| date(year, month, 1));
-        let begins = first.and_then(|day| day.to_zoned(self.0.clone()).ok()).and_then(|day| day.start_of_day().ok());
-        begins.map_or(Timestamp(i64::MAX), |begins| Timestamp(begins.timestamp().as_millisecond()))
+        let first = i8::try_from(month.0 % 12 + 1)
+            .ok()
+            .zip(i16::try_from(month.0 / 12).ok());
+        let first = first
+            .filter(|(_, year)| *year <= 9999)
+            .map(|(month, year)| date(year, month, 1));
+        let begins = first
+            .and_then(|day| day.to_zoned(self.0.clone()).ok())
+            .and_then(|day| day.start_of_day().ok());
+        begins.map_or(Timestamp(i64::MAX), |begins| {
+            Timestamp(begins.timestamp().as_millisecond())
+        })
     }
 }
 
@@ -82,7 +90,10 @@ pub struct Month(u32);
 impl Month {
     /// Out-of-range years and months are clamped.
     fn new(year: i16, month: i8) -> Self {
-        let (year, month) = (u32::try_from(year).unwrap_or(0), u32::try_from(month - 1).unwrap_or(0));
+        let (year, month) = (
+            u32::try_from(year).unwrap_or(0),
+            u32::try_from(month - 1).unwrap_or(0),
+        );
         Self(year * 12 + month.min(11))
     }
 
@@ -107,10 +118,15 @@ impl FromStr for Month {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let parts = text.split_once('-').and_then(|(year, month)| Some((year.parse().ok()?, month.parse().ok()?)));
+        let parts = text
+            .split_once('-')
+            .and_then(|(year, month)| Some((year.parse().ok()?, month.parse().ok()?)));
         match parts {
             Some((year @ 0..=9999, month @ 1..=12)) => Ok(Self::new(year, month)),
-            _ => Err(Error::invalid("invalid_month", format!("'{text}' is no month such as 2026-11"))),
+            _ => Err(Error::invalid(
+                "invalid_month",
+                format!("'{text}' is no month such as 2026-11"),
+            )),
         }
     }
 }
@@ -134,42 +150,87 @@ mod tests {
     use super::*;
 
     fn begins(zone: &str, month: &str) -> String {
-        Zone::parse(zone).unwrap().begins(month.parse().unwrap()).rfc3339()
+        Zone::parse(zone)
+            .unwrap()
+            .begins(month.parse().unwrap())
+            .rfc3339()
     }
 
     fn month_at(zone: &str, moment: &str) -> String {
-        Zone::parse(zone).unwrap().month_at(Timestamp::from_rfc3339(moment).unwrap()).to_string()
+        Zone::parse(zone)
+            .unwrap()
+            .month_at(Timestamp::from_rfc3339(moment).unwrap())
+            .to_string()
     }
 
     #[test]
     fn a_month_begins_at_midnight_of_its_zone_in_summer_and_in_winter() {
-        assert_eq!(begins("Europe/Berlin", "2026-03"), "2026-02-28T23:00:00.000Z");
-        assert_eq!(begins("Europe/Berlin", "2026-04"), "2026-03-31T22:00:00.000Z");
-        assert_eq!(begins("Europe/Berlin", "2026-11"), "2026-10-31T23:00:00.000Z");
+        assert_eq!(
+            begins("Europe/Berlin", "2026-03"),
+            "2026-02-28T23:00:00.000Z"
+        );
+        assert_eq!(
+            begins("Europe/Berlin", "2026-04"),
+            "2026-03-31T22:00:00.000Z"
+        );
+        assert_eq!(
+            begins("Europe/Berlin", "2026-11"),
+            "2026-10-31T23:00:00.000Z"
+        );
         // Summer time ends there on this very day, two hours later.
-        assert_eq!(begins("America/St_Johns", "2026-11"), "2026-11-01T02:30:00.000Z");
-        assert_eq!(begins("America/St_Johns", "2026-12"), "2026-12-01T03:30:00.000Z");
-        assert_eq!(begins("Pacific/Kiritimati", "2026-11"), "2026-10-31T10:00:00.000Z");
+        assert_eq!(
+            begins("America/St_Johns", "2026-11"),
+            "2026-11-01T02:30:00.000Z"
+        );
+        assert_eq!(
+            begins("America/St_Johns", "2026-12"),
+            "2026-12-01T03:30:00.000Z"
+        );
+        assert_eq!(
+            begins("Pacific/Kiritimati", "2026-11"),
+            "2026-10-31T10:00:00.000Z"
+        );
         assert_eq!(begins("UTC", "2027-01"), "2027-01-01T00:00:00.000Z");
     }
 
     #[test]
     fn a_february_has_29_days_in_a_leap_year() {
-        assert_eq!(begins("Pacific/Kiritimati", "2028-03"), "2028-02-29T10:00:00.000Z");
-        assert_eq!(month_at("Pacific/Kiritimati", "2028-02-29T09:59:59.999Z"), "2028-02");
-        assert_eq!(month_at("Pacific/Kiritimati", "2027-02-28T10:00:00Z"), "2027-03");
-        assert_eq!(month_at("America/St_Johns", "2028-03-01T03:29:59.999Z"), "2028-02");
+        assert_eq!(
+            begins("Pacific/Kiritimati", "2028-03"),
+            "2028-02-29T10:00:00.000Z"
+        );
+        assert_eq!(
+            month_at("Pacific/Kiritimati", "2028-02-29T09:59:59.999Z"),
+            "2028-02"
+        );
+        assert_eq!(
+            month_at("Pacific/Kiritimati", "2027-02-28T10:00:00Z"),
+            "2027-03"
+        );
+        assert_eq!(
+            month_at("America/St_Johns", "2028-03-01T03:29:59.999Z"),
+            "2028-02"
+        );
     }
 
     #[test]
     fn a_midnight_that_the_clocks_jump_over_begins_its_month_late() {
         // Summer time began in Asunción on 1 October 2023 at midnight.
-        assert_eq!(begins("America/Asuncion", "2023-10"), "2023-10-01T04:00:00.000Z");
+        assert_eq!(
+            begins("America/Asuncion", "2023-10"),
+            "2023-10-01T04:00:00.000Z"
+        );
     }
 
     #[test]
     fn the_last_millisecond_and_the_first_are_of_different_months_everywhere() {
-        for zone in ["Europe/Berlin", "America/St_Johns", "Pacific/Kiritimati", "America/Asuncion", "UTC"] {
+        for zone in [
+            "Europe/Berlin",
+            "America/St_Johns",
+            "Pacific/Kiritimati",
+            "America/Asuncion",
+            "UTC",
+        ] {
             let zone = Zone::parse(zone).unwrap();
             let mut month: Month = "2026-01".parse().unwrap();
             for _ in 0..60 {
@@ -183,9 +244,18 @@ mod tests {
 
     #[test]
     fn names_and_months_that_there_are_not_are_refused() {
-        assert_eq!(Zone::parse("Europe/Atlantis").unwrap_err().code, "invalid_time_zone");
-        assert_eq!(Zone::parse("europe/berlin").unwrap().name(), "Europe/Berlin");
-        assert_eq!(serde_json::to_string(&Zone::parse("UTC").unwrap()).unwrap(), r#""UTC""#);
+        assert_eq!(
+            Zone::parse("Europe/Atlantis").unwrap_err().code,
+            "invalid_time_zone"
+        );
+        assert_eq!(
+            Zone::parse("europe/berlin").unwrap().name(),
+            "Europe/Berlin"
+        );
+        assert_eq!(
+            serde_json::to_string(&Zone::parse("UTC").unwrap()).unwrap(),
+            r#""UTC""#
+        );
         for text in ["2026-13", "2026-00", "2026", "-1-01", "2026-1x"] {
             assert!(text.parse::<Month>().is_err(), "{text}");
         }
@@ -195,8 +265,15 @@ mod tests {
     fn a_clock_at_the_end_of_time_breaks_nothing() {
         let zone = Zone::parse("Pacific/Kiritimati").unwrap();
 
-        assert_eq!(zone.begins("9999-12".parse::<Month>().unwrap().next()), Timestamp(i64::MAX));
+        assert_eq!(
+            zone.begins("9999-12".parse::<Month>().unwrap().next()),
+            Timestamp(i64::MAX)
+        );
         assert!(zone.month_at(Timestamp(i64::MAX)) <= zone.month_at(Timestamp(0)));
-        assert!(zone.month_at(Timestamp(-99_999_999_999_999)).to_string().starts_with("0000-"));
+        assert!(
+            zone.month_at(Timestamp(-99_999_999_999_999))
+                .to_string()
+                .starts_with("0000-")
+        );
     }
 }

@@ -59,19 +59,23 @@ fn at_cost() -> Unlisted {
 impl Default for PriceBook {
     /// Every model at what the provider asks.
     fn default() -> Self {
-        Self { models: BTreeMap::new(), unlisted: at_cost() }
+        Self {
+            models: BTreeMap::new(),
+            unlisted: at_cost(),
+        }
     }
 }
 
 impl PriceBook {
-    /// The price of a run that costs this much at the provider. Kind `Forbidden`, code `model_not_allowed`, for a model that the tenant
-    /// may not use.
+    /// The price of a run that costs this much at the provider. Kind `Forbidden`, code
+    /// `model_not_allowed`, for a model that the tenant may not use.
     pub fn price(&self, model: &ModelId, cost: MicroUsd) -> Result<MicroUsd> {
         match (self.models.get(model), self.unlisted) {
             (Some(price), _) => price.of(cost),
             (None, Unlisted::Price(price)) => price.of(cost),
             (None, Unlisted::Refuse) => {
-                let text = format!("this account may not use the model '{model}'; ask its operator");
+                let text =
+                    format!("this account may not use the model '{model}'; ask its operator");
                 Err(Error::new(Kind::Forbidden, "model_not_allowed", text))
             }
         }
@@ -88,14 +92,22 @@ impl PriceBook {
             Unlisted::Price(price) => Some(("unlisted", price)),
             Unlisted::Refuse => None,
         };
-        let listed = self.models.iter().map(|(model, price)| (model.as_str(), price));
-        listed.chain(unlisted).try_for_each(|(name, price)| price.check().map_err(|error| error.field(name)))
+        let listed = self
+            .models
+            .iter()
+            .map(|(model, price)| (model.as_str(), price));
+        listed
+            .chain(unlisted)
+            .try_for_each(|(name, price)| price.check().map_err(|error| error.field(name)))
     }
 
-    /// The models, and `unlisted`, that would sell a run under what it costs, as far as their terms alone tell; `cost` knows what
-    /// a listed model's run costs at least.
+    /// The models, and `unlisted`, that would sell a run under what it costs, as far as their terms
+    /// alone tell; `cost` knows what a listed model's run costs at least.
     pub fn under_cost(&self, cost: impl Fn(&ModelId) -> Option<MicroUsd>) -> Vec<String> {
-        let listed = self.models.iter().filter(|(model, price)| price.is_under(cost(model)));
+        let listed = self
+            .models
+            .iter()
+            .filter(|(model, price)| price.is_under(cost(model)));
         let mut names: Vec<String> = listed.map(|(model, _)| model.to_string()).collect();
         if matches!(self.unlisted, Unlisted::Price(price) if price.is_under(None)) {
             names.push("unlisted".to_owned());
@@ -106,18 +118,30 @@ impl PriceBook {
 
 impl Price {
     /// What the provider asks, no more and no less.
-    pub const AT_COST: Self = Self::Markup { basis_points: 10_000, floor_micro_usd: None, cap_micro_usd: None };
+    pub const AT_COST: Self = Self::Markup {
+        basis_points: 10_000,
+        floor_micro_usd: None,
+        cap_micro_usd: None,
+    };
 
     /// Rounded up to the micro-dollar. Kind `Internal` when it does not fit.
     pub fn of(&self, cost: MicroUsd) -> Result<MicroUsd> {
         match *self {
             Self::Fixed { micro_usd } => Ok(micro_usd),
-            Self::Markup { basis_points, floor_micro_usd, cap_micro_usd } => {
+            Self::Markup {
+                basis_points,
+                floor_micro_usd,
+                cap_micro_usd,
+            } => {
                 let exact = i128::from(cost.0) * i128::from(basis_points);
                 let rounded = (exact + BASIS - 1).div_euclid(BASIS);
-                let price = i64::try_from(rounded).ok().map(MicroUsd).filter(|price| *price <= PRICE_MAX);
-                let price =
-                    price.ok_or_else(|| Error::internal("price_overflow", "the price of this run is absurd"))?;
+                let price = i64::try_from(rounded)
+                    .ok()
+                    .map(MicroUsd)
+                    .filter(|price| *price <= PRICE_MAX);
+                let price = price.ok_or_else(|| {
+                    Error::internal("price_overflow", "the price of this run is absurd")
+                })?;
                 let price = floor_micro_usd.map_or(price, |floor| price.max(floor));
                 Ok(cap_micro_usd.map_or(price, |cap| price.min(cap)))
             }
@@ -128,18 +152,28 @@ impl Price {
         let bad = |text: &str| Err(Error::invalid("invalid_price", text));
         let amounts = match *self {
             Self::Fixed { micro_usd } => [Some(micro_usd), None],
-            Self::Markup { floor_micro_usd, cap_micro_usd, .. } => [floor_micro_usd, cap_micro_usd],
+            Self::Markup {
+                floor_micro_usd,
+                cap_micro_usd,
+                ..
+            } => [floor_micro_usd, cap_micro_usd],
         };
-        if amounts.into_iter().flatten().any(|amount| amount < MicroUsd::ZERO || amount > PRICE_MAX) {
+        if amounts
+            .into_iter()
+            .flatten()
+            .any(|amount| amount < MicroUsd::ZERO || amount > PRICE_MAX)
+        {
             return bad("a price is between 0 and 1,000,000,000,000 micro-USD, a million dollars");
         }
         match *self {
             Self::Markup { basis_points, .. } if basis_points > BASIS_POINTS_MAX => {
                 bad("a markup has at most 1,000,000 basis points; 12,000 is cost plus 20 %")
             }
-            Self::Markup { floor_micro_usd: Some(floor), cap_micro_usd: Some(cap), .. } if floor > cap => {
-                bad("the floor is above the cap")
-            }
+            Self::Markup {
+                floor_micro_usd: Some(floor),
+                cap_micro_usd: Some(cap),
+                ..
+            } if floor > cap => bad("the floor is above the cap"),
             _ => Ok(()),
         }
     }
@@ -148,17 +182,24 @@ impl Price {
     pub fn may_be_under_cost(&self) -> bool {
         match *self {
             Self::Fixed { .. } => true,
-            Self::Markup { basis_points, cap_micro_usd, .. } => {
-                i128::from(basis_points) < BASIS || cap_micro_usd.is_some()
-            }
+            Self::Markup {
+                basis_points,
+                cap_micro_usd,
+                ..
+            } => i128::from(basis_points) < BASIS || cap_micro_usd.is_some(),
         }
     }
 
     fn is_under(&self, cost: Option<MicroUsd>) -> bool {
         match (*self, cost) {
-            (Self::Markup { basis_points, floor_micro_usd, .. }, None) => {
-                i128::from(basis_points) < BASIS && floor_micro_usd.is_none()
-            }
+            (
+                Self::Markup {
+                    basis_points,
+                    floor_micro_usd,
+                    ..
+                },
+                None,
+            ) => i128::from(basis_points) < BASIS && floor_micro_usd.is_none(),
             (_, Some(cost)) => self.of(cost).is_ok_and(|price| price < cost),
             (Self::Fixed { .. }, None) => false,
         }
@@ -171,50 +212,115 @@ mod tests {
 
     fn markup(basis_points: u32, floor: Option<i64>, cap: Option<i64>) -> Price {
         let (floor_micro_usd, cap_micro_usd) = (floor.map(MicroUsd), cap.map(MicroUsd));
-        Price::Markup { basis_points, floor_micro_usd, cap_micro_usd }
+        Price::Markup {
+            basis_points,
+            floor_micro_usd,
+            cap_micro_usd,
+        }
     }
 
     #[test]
     fn a_markup_is_rounded_up_and_kept_within_its_bounds() {
-        assert_eq!(markup(12_000, None, None).of(MicroUsd(80_000)).unwrap(), MicroUsd(96_000));
-        assert_eq!(markup(10_001, None, None).of(MicroUsd(1)).unwrap(), MicroUsd(2));
-        assert_eq!(markup(12_000, Some(100_000), None).of(MicroUsd(80_000)).unwrap(), MicroUsd(100_000));
-        assert_eq!(markup(12_000, None, Some(90_000)).of(MicroUsd(80_000)).unwrap(), MicroUsd(90_000));
-        assert_eq!(Price::AT_COST.of(MicroUsd(80_000)).unwrap(), MicroUsd(80_000));
-        assert_eq!(markup(1_000_000, None, None).of(MicroUsd(i64::MAX)).unwrap_err().code, "price_overflow");
+        assert_eq!(
+            markup(12_000, None, None).of(MicroUsd(80_000)).unwrap(),
+            MicroUsd(96_000)
+        );
+        assert_eq!(
+            markup(10_001, None, None).of(MicroUsd(1)).unwrap(),
+            MicroUsd(2)
+        );
+        assert_eq!(
+            markup(12_000, Some(100_000), None)
+                .of(MicroUsd(80_000))
+                .unwrap(),
+            MicroUsd(100_000)
+        );
+        assert_eq!(
+            markup(12_000, None, Some(90_000))
+                .of(MicroUsd(80_000))
+                .unwrap(),
+            MicroUsd(90_000)
+        );
+        assert_eq!(
+            Price::AT_COST.of(MicroUsd(80_000)).unwrap(),
+            MicroUsd(80_000)
+        );
+        assert_eq!(
+            markup(1_000_000, None, None)
+                .of(MicroUsd(i64::MAX))
+                .unwrap_err()
+                .code,
+            "price_overflow"
+        );
     }
 
     #[test]
     fn a_model_that_is_not_listed_has_the_default_or_is_refused() {
-        let (listed, other) = (ModelId::parse("a/listed").unwrap(), ModelId::parse("a/other").unwrap());
-        let models = BTreeMap::from([(listed.clone(), Price::Fixed { micro_usd: MicroUsd(5) })]);
-        let open = PriceBook { models: models.clone(), ..PriceBook::default() };
-        let closed = PriceBook { models, unlisted: Unlisted::Refuse };
+        let (listed, other) = (
+            ModelId::parse("a/listed").unwrap(),
+            ModelId::parse("a/other").unwrap(),
+        );
+        let models = BTreeMap::from([(
+            listed.clone(),
+            Price::Fixed {
+                micro_usd: MicroUsd(5),
+            },
+        )]);
+        let open = PriceBook {
+            models: models.clone(),
+            ..PriceBook::default()
+        };
+        let closed = PriceBook {
+            models,
+            unlisted: Unlisted::Refuse,
+        };
 
         assert_eq!(open.price(&listed, MicroUsd(9)).unwrap(), MicroUsd(5));
         assert_eq!(open.price(&other, MicroUsd(9)).unwrap(), MicroUsd(9));
-        assert_eq!(closed.price(&other, MicroUsd(9)).unwrap_err().code, "model_not_allowed");
+        assert_eq!(
+            closed.price(&other, MicroUsd(9)).unwrap_err().code,
+            "model_not_allowed"
+        );
         assert!(closed.allows(&listed) && !closed.allows(&other));
     }
 
     #[test]
     fn prices_that_no_run_may_have_are_refused_and_those_under_cost_are_told() {
-        let book = |price| PriceBook { unlisted: Unlisted::Price(price), ..PriceBook::default() };
+        let book = |price| PriceBook {
+            unlisted: Unlisted::Price(price),
+            ..PriceBook::default()
+        };
         for bad in [
-            Price::Fixed { micro_usd: MicroUsd(-1) },
-            Price::Fixed { micro_usd: MicroUsd(i64::MAX) },
+            Price::Fixed {
+                micro_usd: MicroUsd(-1),
+            },
+            Price::Fixed {
+                micro_usd: MicroUsd(i64::MAX),
+            },
             markup(2_000_000, None, None),
             markup(10_000, Some(2), Some(1)),
             markup(10_000, Some(-2), None),
         ] {
-            assert_eq!(book(bad).check().unwrap_err().code, "invalid_price", "{bad:?}");
+            assert_eq!(
+                book(bad).check().unwrap_err().code,
+                "invalid_price",
+                "{bad:?}"
+            );
         }
         assert!(book(Price::AT_COST).check().is_ok());
-        assert_eq!(book(markup(9_000, None, None)).under_cost(|_| None), ["unlisted"]);
+        assert_eq!(
+            book(markup(9_000, None, None)).under_cost(|_| None),
+            ["unlisted"]
+        );
         assert!(book(Price::AT_COST).under_cost(|_| None).is_empty());
         let model = ModelId::parse("a/b").unwrap();
         let fixed = PriceBook {
-            models: BTreeMap::from([(model, Price::Fixed { micro_usd: MicroUsd(7) })]),
+            models: BTreeMap::from([(
+                model,
+                Price::Fixed {
+                    micro_usd: MicroUsd(7),
+                },
+            )]),
             ..PriceBook::default()
         };
         assert_eq!(fixed.under_cost(|_| Some(MicroUsd(8))), ["a/b"]);

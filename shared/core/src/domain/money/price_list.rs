@@ -1,4 +1,5 @@
-//! The catalogue as one tenant sees it: the models it may use, at its own prices, without a word of what they cost at the provider.
+//! The catalogue as one tenant sees it: the models it may use, at its own prices, without a word of
+//! what they cost at the provider.
 
 use serde_json::{Map, Value, json};
 
@@ -6,12 +7,17 @@ use crate::base::id::ModelId;
 use crate::domain::money::{Price, PriceBook, Unlisted};
 use crate::domain::provider::Catalogue;
 
-/// Stands for a formula that would tell the provider's own prices: what a run costs is then told by a quote alone.
+/// Stands for a formula that would tell the provider's own prices: what a run costs is then told by
+/// a quote alone.
 const BY_QUOTE: &str = "quote";
 
 /// The entries of the models that can be run and that the book allows, in the provider's order.
 pub fn entries(catalogue: &Catalogue, book: &PriceBook) -> Vec<Value> {
-    catalogue.raw().iter().filter_map(|entry| priced(catalogue, book, entry)).collect()
+    catalogue
+        .raw()
+        .iter()
+        .filter_map(|entry| priced(catalogue, book, entry))
+        .collect()
 }
 
 fn priced(catalogue: &Catalogue, book: &PriceBook, entry: &Value) -> Option<Value> {
@@ -58,7 +64,9 @@ fn holds_an_amount(text: &str) -> bool {
 }
 
 fn tells_a_price(name: &str) -> bool {
-    ["price", "pricing", "cost", "discount"].iter().any(|word| name.contains(word))
+    ["price", "pricing", "cost", "discount"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -77,33 +85,56 @@ mod tests {
     }
 
     fn listed(price: Price, unlisted: Unlisted) -> Vec<Value> {
-        let entries_ =
-            vec![entry("a/one", "unit_price * num_images"), entry("a/two", "0.08 * n"), json!({"model_id": "odd"})];
+        let entries_ = vec![
+            entry("a/one", "unit_price * num_images"),
+            entry("a/two", "0.08 * n"),
+            json!({"model_id": "odd"}),
+        ];
         let models = BTreeMap::from([(ModelId::parse("a/one").unwrap(), price)]);
-        entries(&Catalogue::from_entries(entries_), &PriceBook { models, unlisted })
+        entries(
+            &Catalogue::from_entries(entries_),
+            &PriceBook { models, unlisted },
+        )
     }
 
     #[test]
     fn a_tenant_sees_its_own_prices_and_none_of_the_provider_s() {
         let shown = listed(
-            Price::Markup { basis_points: 15_000, floor_micro_usd: None, cap_micro_usd: None },
+            Price::Markup {
+                basis_points: 15_000,
+                floor_micro_usd: None,
+                cap_micro_usd: None,
+            },
             Unlisted::Refuse,
         );
 
         assert_eq!(shown.len(), 1);
-        let expected =
-            json!({"model_id": "a/one", "base_price": 0.12, "formula": "unit_price * num_images", "discount_rate": 0});
+        let expected = json!({"model_id": "a/one", "base_price": 0.12, "formula": "unit_price * num_images", "discount_rate": 0});
         for (name, value) in expected.as_object().unwrap() {
             assert_eq!(&shown[0][name], value);
         }
-        assert_eq!((&shown[0]["discounted_price"], &shown[0]["pricing"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&shown[0]["discounted_price"], &shown[0]["pricing"]),
+            (&Value::Null, &Value::Null)
+        );
     }
 
     #[test]
     fn a_formula_is_shown_only_where_it_holds_and_tells_no_amount() {
-        let shown = listed(Price::Fixed { micro_usd: MicroUsd(50_000) }, Unlisted::Price(Price::AT_COST));
+        let shown = listed(
+            Price::Fixed {
+                micro_usd: MicroUsd(50_000),
+            },
+            Unlisted::Price(Price::AT_COST),
+        );
 
-        assert_eq!((&shown[0]["base_price"], &shown[0]["formula"]), (&json!(0.05), &json!("")));
-        assert_eq!((&shown[1]["base_price"], &shown[1]["formula"]), (&json!(0.08), &json!(BY_QUOTE)));
+        assert_eq!(
+            (&shown[0]["base_price"], &shown[0]["formula"]),
+            (&json!(0.05), &json!(""))
+        );
+        assert_eq!(
+            (&shown[1]["base_price"], &shown[1]["formula"]),
+            (&json!(0.08), &json!(BY_QUOTE))
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Prices as people write and read them: amounts in USD and markups in percent, exact decimals as text. What is stored, micro-USD
-//! and basis points, is read as well.
+//! Prices as people write and read them: amounts in USD and markups in percent, exact decimals as
+//! text. What is stored, micro-USD and basis points, is read as well.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::base::id::ModelId;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceBookTerms {
-    /// The version of the tenant that has it. A whole book that is given back with it is refused when somebody changed the tenant
-    /// meanwhile.
+    /// The version of the tenant that has it. A whole book that is given back with it is refused
+    /// when somebody changed the tenant meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
     #[serde(default)]
@@ -23,7 +23,8 @@ pub struct PriceBookTerms {
     pub unlisted: Option<UnlistedTerms>,
 }
 
-/// One price: `{"fixed": {"usd": "0.06"}}` or `{"markup": {"percent": "20", "floor_usd": "0.05", "cap_usd": "0.20"}}`.
+/// One price: `{"fixed": {"usd": "0.06"}}` or `{"markup": {"percent": "20", "floor_usd": "0.05",
+/// "cap_usd": "0.20"}}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "PriceForm", into = "PriceForm")]
 pub struct PriceTerms(pub Price);
@@ -39,18 +40,34 @@ pub enum UnlistedTerms {
 impl PriceBookTerms {
     /// All of a book.
     pub fn of(book: &PriceBook, version: u64) -> Self {
-        let models = book.models.iter().map(|(model, price)| (model.clone(), PriceTerms(*price)));
-        Self { version: Some(version), models: models.collect(), unlisted: Some(book.unlisted.into()) }
+        let models = book
+            .models
+            .iter()
+            .map(|(model, price)| (model.clone(), PriceTerms(*price)));
+        Self {
+            version: Some(version),
+            models: models.collect(),
+            unlisted: Some(book.unlisted.into()),
+        }
     }
 
     pub fn prices(self) -> BTreeMap<ModelId, Price> {
-        self.models.into_iter().map(|(model, price)| (model, price.0)).collect()
+        self.models
+            .into_iter()
+            .map(|(model, price)| (model, price.0))
+            .collect()
     }
 
-    /// As a whole book: what it does not list costs what the provider asks, unless it says otherwise.
+    /// As a whole book: what it does not list costs what the provider asks, unless it says
+    /// otherwise.
     pub fn book(self) -> PriceBook {
-        let unlisted = self.unlisted.map_or(Unlisted::Price(Price::AT_COST), Unlisted::from);
-        PriceBook { models: self.prices(), unlisted }
+        let unlisted = self
+            .unlisted
+            .map_or(Unlisted::Price(Price::AT_COST), Unlisted::from);
+        PriceBook {
+            models: self.prices(),
+            unlisted,
+        }
     }
 }
 
@@ -72,13 +89,18 @@ impl From<UnlistedTerms> for Unlisted {
     }
 }
 
-/// What the provider asks and so much percent more, such as `20`, `12.5` or `-10`, as basis points. Kind `Invalid`.
+/// What the provider asks and so much percent more, such as `20`, `12.5` or `-10`, as basis points.
+/// Kind `Invalid`.
 pub fn parse_percent(text: &str) -> Result<u32> {
     let bad = || {
-        let text = format!("'{text}' is no percentage of -100 to 9900 with at most 2 decimals, such as 20 or 12.5");
+        let text = format!(
+            "'{text}' is no percentage of -100 to 9900 with at most 2 decimals, such as 20 or 12.5"
+        );
         Error::invalid("invalid_price", text)
     };
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or((1, text), |digits| (-1, digits));
     // An amount is read exactly, to a millionth.
     let millionths = MicroUsd::parse_usd(digits).map_err(|_| bad())?.0;
     if millionths % 10_000 != 0 {
@@ -91,7 +113,10 @@ fn percent(basis_points: u32) -> String {
     let hundredths = i64::from(basis_points) - 10_000;
     let sign = if hundredths < 0 { "-" } else { "" };
     let exact = format!("{}.{:02}", hundredths.abs() / 100, hundredths.abs() % 100);
-    format!("{sign}{}", exact.trim_end_matches('0').trim_end_matches('.'))
+    format!(
+        "{sign}{}",
+        exact.trim_end_matches('0').trim_end_matches('.')
+    )
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -130,10 +155,15 @@ struct MarkupForm {
 impl From<PriceTerms> for PriceForm {
     fn from(PriceTerms(price): PriceTerms) -> Self {
         match price {
-            Price::Fixed { micro_usd } => {
-                Self::Fixed(FixedForm { usd: Some(micro_usd.decimal()), ..FixedForm::default() })
-            }
-            Price::Markup { basis_points, floor_micro_usd, cap_micro_usd } => Self::Markup(MarkupForm {
+            Price::Fixed { micro_usd } => Self::Fixed(FixedForm {
+                usd: Some(micro_usd.decimal()),
+                ..FixedForm::default()
+            }),
+            Price::Markup {
+                basis_points,
+                floor_micro_usd,
+                cap_micro_usd,
+            } => Self::Markup(MarkupForm {
                 percent: Some(percent(basis_points)),
                 floor_usd: floor_micro_usd.map(MicroUsd::decimal),
                 cap_usd: cap_micro_usd.map(MicroUsd::decimal),
@@ -151,14 +181,26 @@ impl TryFrom<PriceForm> for PriceTerms {
         Ok(Self(match form {
             PriceForm::Fixed(form) => {
                 let micro_usd = one("usd", form.usd, form.micro_usd, MicroUsd::parse_usd)?;
-                Price::Fixed { micro_usd: micro_usd.ok_or_else(|| missing("usd"))? }
+                Price::Fixed {
+                    micro_usd: micro_usd.ok_or_else(|| missing("usd"))?,
+                }
             }
             PriceForm::Markup(form) => {
                 let basis_points = one("percent", form.percent, form.basis_points, parse_percent)?;
                 Price::Markup {
                     basis_points: basis_points.ok_or_else(|| missing("percent"))?,
-                    floor_micro_usd: one("floor_usd", form.floor_usd, form.floor_micro_usd, MicroUsd::parse_usd)?,
-                    cap_micro_usd: one("cap_usd", form.cap_usd, form.cap_micro_usd, MicroUsd::parse_usd)?,
+                    floor_micro_usd: one(
+                        "floor_usd",
+                        form.floor_usd,
+                        form.floor_micro_usd,
+                        MicroUsd::parse_usd,
+                    )?,
+                    cap_micro_usd: one(
+                        "cap_usd",
+                        form.cap_usd,
+                        form.cap_micro_usd,
+                        MicroUsd::parse_usd,
+                    )?,
                 }
             }
         }))
@@ -174,7 +216,9 @@ fn one<T>(
 ) -> std::result::Result<Option<T>, String> {
     match (text, stored) {
         (Some(_), Some(_)) => Err(format!("'{name}' is given twice, in two units")),
-        (Some(text), None) => parse(&text).map(Some).map_err(|error| format!("'{name}': {}", error.message)),
+        (Some(text), None) => parse(&text)
+            .map(Some)
+            .map_err(|error| format!("'{name}': {}", error.message)),
         (None, stored) => Ok(stored),
     }
 }
@@ -186,12 +230,21 @@ mod tests {
     use super::*;
 
     fn read(price: Value) -> std::result::Result<Price, String> {
-        serde_json::from_value::<PriceTerms>(price).map(|terms| terms.0).map_err(|error| error.to_string())
+        serde_json::from_value::<PriceTerms>(price)
+            .map(|terms| terms.0)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_percentage_is_read_and_written_exactly() {
-        let exact = [("20", 12_000), ("12.5", 11_250), ("0.01", 10_001), ("-10", 9_000), ("-100", 0), ("0", 10_000)];
+        let exact = [
+            ("20", 12_000),
+            ("12.5", 11_250),
+            ("0.01", 10_001),
+            ("-10", 9_000),
+            ("-100", 0),
+            ("0", 10_000),
+        ];
         for (text, basis_points) in exact {
             assert_eq!(parse_percent(text).unwrap(), basis_points, "{text}");
             assert_eq!(percent(basis_points), text);
@@ -208,14 +261,30 @@ mod tests {
             floor_micro_usd: Some(MicroUsd(50_000)),
             cap_micro_usd: Some(MicroUsd(200_000)),
         };
-        let fixed = Price::Fixed { micro_usd: MicroUsd(80_001) };
+        let fixed = Price::Fixed {
+            micro_usd: MicroUsd(80_001),
+        };
 
-        let markup_terms = json!({ "markup": { "percent": "12.5", "floor_usd": "0.05", "cap_usd": "0.20" } });
-        assert_eq!(serde_json::to_value(PriceTerms(markup)).unwrap(), markup_terms);
-        assert_eq!(serde_json::to_value(PriceTerms(fixed)).unwrap(), json!({ "fixed": { "usd": "0.080001" } }));
+        let markup_terms =
+            json!({ "markup": { "percent": "12.5", "floor_usd": "0.05", "cap_usd": "0.20" } });
+        assert_eq!(
+            serde_json::to_value(PriceTerms(markup)).unwrap(),
+            markup_terms
+        );
+        assert_eq!(
+            serde_json::to_value(PriceTerms(fixed)).unwrap(),
+            json!({ "fixed": { "usd": "0.080001" } })
+        );
         for price in [markup, fixed] {
-            assert_eq!(read(serde_json::to_value(PriceTerms(price)).unwrap()), Ok(price));
-            assert_eq!(read(serde_json::to_value(price).unwrap()), Ok(price), "as it is stored");
+            assert_eq!(
+                read(serde_json::to_value(PriceTerms(price)).unwrap()),
+                Ok(price)
+            );
+            assert_eq!(
+                read(serde_json::to_value(price).unwrap()),
+                Ok(price),
+                "as it is stored"
+            );
         }
     }
 
@@ -223,10 +292,22 @@ mod tests {
     fn a_price_that_is_none_says_why() {
         for (price, wanted) in [
             (json!({ "fixed": {} }), "a price names 'usd'"),
-            (json!({ "markup": { "floor_usd": "1" } }), "a price names 'percent'"),
-            (json!({ "fixed": { "usd": "0.08", "micro_usd": 80_000 } }), "given twice"),
-            (json!({ "fixed": { "usd": "x" } }), "'usd': 'x' is not an amount"),
-            (json!({ "markup": { "percent": "x" } }), "'percent': 'x' is no percentage"),
+            (
+                json!({ "markup": { "floor_usd": "1" } }),
+                "a price names 'percent'",
+            ),
+            (
+                json!({ "fixed": { "usd": "0.08", "micro_usd": 80_000 } }),
+                "given twice",
+            ),
+            (
+                json!({ "fixed": { "usd": "x" } }),
+                "'usd': 'x' is not an amount",
+            ),
+            (
+                json!({ "markup": { "percent": "x" } }),
+                "'percent': 'x' is no percentage",
+            ),
             (json!({ "fixed": { "usd": 0.08 } }), "expected a string"),
             (json!({ "fixed": { "eur": "1" } }), "unknown field"),
         ] {

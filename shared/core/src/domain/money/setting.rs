@@ -1,4 +1,5 @@
-//! How a budget comes into force, and goes. Where its month is not counted yet, the month's tasks are counted first.
+//! How a budget comes into force, and goes. Where its month is not counted yet, the month's tasks
+//! are counted first.
 
 use super::{Account, Allowance, Budget, Count, CountId, CountPlan, MicroUsd, Month, Tally};
 use crate::base::error::{Error, Kind, Result};
@@ -14,15 +15,22 @@ pub enum Setting {
 }
 
 impl Account {
-    /// Sets the monthly budget, or takes it away. What was held and captured this month for tasks that were submitted in it counts.
+    /// Sets the monthly budget, or takes it away. What was held and captured this month for tasks
+    /// that were submitted in it counts.
     ///
-    /// Kind `Invalid` with code `invalid_budget` for terms that no month could have; kind `Conflict` with code `budget_below_use`
-    /// for less than what is held and captured this month.
-    pub fn set_budget(self, budget: Option<Budget>, now: Timestamp, tally: Option<&Tally>) -> Result<Setting> {
+    /// Kind `Invalid` with code `invalid_budget` for terms that no month could have; kind
+    /// `Conflict` with code `budget_below_use` for less than what is held and captured this month.
+    pub fn set_budget(
+        self,
+        budget: Option<Budget>,
+        now: Timestamp,
+        tally: Option<&Tally>,
+    ) -> Result<Setting> {
         self.wish(Wish::Set(budget), now, tally)
     }
 
-    /// Counts the month for a budget that a release set which did not. It may turn out to be overspent: then nothing is left.
+    /// Counts the month for a budget that a release set which did not. It may turn out to be
+    /// overspent: then nothing is left.
     pub fn recount_budget(self, now: Timestamp, tally: Option<&Tally>) -> Result<Setting> {
         self.wish(Wish::Recount, now, tally)
     }
@@ -32,23 +40,39 @@ impl Account {
             let allowance = wish.without_count(self.allowance, now)?;
             return Ok(Setting::Ready(Self { allowance, ..self }));
         };
-        let found =
-            self.count().zip(tally).filter(|(count, tally)| count.id == tally.count && count.since == plan.since);
-        let Some((count, tally)) = found else { return Ok(Setting::Count(plan)) };
-        let used = (MicroUsd(count.held.0 + tally.held.0), MicroUsd(count.spent.0 + tally.spent.0));
+        let found = self
+            .count()
+            .zip(tally)
+            .filter(|(count, tally)| count.id == tally.count && count.since == plan.since);
+        let Some((count, tally)) = found else {
+            return Ok(Setting::Count(plan));
+        };
+        let used = (
+            MicroUsd(count.held.0 + tally.held.0),
+            MicroUsd(count.spent.0 + tally.spent.0),
+        );
         let allowance = wish.counted(self.allowance, now, &plan, used)?;
-        Ok(Setting::Ready(Self { allowance: Some(allowance), ..self }))
+        Ok(Setting::Ready(Self {
+            allowance: Some(allowance),
+            ..self
+        }))
     }
 
-    /// Begins a count. One of the same tasks that is under way goes on instead: it has seen all that moved since.
+    /// Begins a count. One of the same tasks that is under way goes on instead: it has seen all
+    /// that moved since.
     #[must_use]
     pub fn begin_count(self, id: CountId, plan: &CountPlan) -> Self {
         if self.count().is_some_and(|count| count.since == plan.since) {
             return self;
         }
-        let mut allowance = self.allowance.unwrap_or_else(|| Allowance::none(plan.month));
+        let mut allowance = self
+            .allowance
+            .unwrap_or_else(|| Allowance::none(plan.month));
         allowance.count = Some(Count::begun(id, plan));
-        Self { allowance: Some(allowance), ..self }
+        Self {
+            allowance: Some(allowance),
+            ..self
+        }
     }
 
     /// Gives a count up, and leaves all else as it is.
@@ -57,8 +81,14 @@ impl Account {
         if self.count().is_none_or(|count| count.id != id) {
             return self;
         }
-        let allowance = self.allowance.map(|allowance| Allowance { count: None, ..allowance });
-        Self { allowance: allowance.filter(|allowance| !allowance.is_none()), ..self }
+        let allowance = self.allowance.map(|allowance| Allowance {
+            count: None,
+            ..allowance
+        });
+        Self {
+            allowance: allowance.filter(|allowance| !allowance.is_none()),
+            ..self
+        }
     }
 }
 
@@ -107,19 +137,32 @@ impl Wish {
             Self::Set(budget) => budget,
             Self::Recount => before.budget.clone(),
         };
-        let budget = budget.ok_or_else(|| Error::internal("budget", "a count for no budget came to its end"))?;
+        let budget = budget
+            .ok_or_else(|| Error::internal("budget", "a count for no budget came to its end"))?;
         let period = before.period + 1;
         let carried = before.carried_into(plan.month, &budget, now);
-        let there = Allowance { period, carried, held, spent, since: Some(plan.since), ..Allowance::none(plan.month) };
+        let there = Allowance {
+            period,
+            carried,
+            held,
+            spent,
+            since: Some(plan.since),
+            ..Allowance::none(plan.month)
+        };
         if !is_recount {
             there.check_use(&budget)?;
         }
-        Ok(Allowance { budget: Some(budget), counted: true, ..there })
+        Ok(Allowance {
+            budget: Some(budget),
+            counted: true,
+            ..there
+        })
     }
 }
 
 impl Allowance {
-    /// Kind `Conflict` with code `budget_below_use` for a budget that is less than what is held and captured this month.
+    /// Kind `Conflict` with code `budget_below_use` for a budget that is less than what is held and
+    /// captured this month.
     fn check_use(&self, budget: &Budget) -> Result<()> {
         let used = MicroUsd(self.held.0 + self.spent.0);
         let least = MicroUsd(used.0 - self.carried.0);
@@ -133,11 +176,17 @@ impl Allowance {
         Err(Error::new(Kind::Conflict, "budget_below_use", text).field("limit_usd"))
     }
 
-    /// What is to be counted before these terms are in force: nothing when they count the same tasks as those that are.
+    /// What is to be counted before these terms are in force: nothing when they count the same
+    /// tasks as those that are.
     fn plan(before: Option<&Self>, budget: &Budget, now: Timestamp) -> Option<CountPlan> {
         let month = budget.time_zone.month_at(now);
-        let plan = CountPlan { month, since: budget.time_zone.begins(month) };
-        let Some(there) = before.map(|before| before.clone().at(now)) else { return Some(plan) };
+        let plan = CountPlan {
+            month,
+            since: budget.time_zone.begins(month),
+        };
+        let Some(there) = before.map(|before| before.clone().at(now)) else {
+            return Some(plan);
+        };
         match &there.budget {
             // No month begins twice: what was counted of the one ahead stays counted.
             Some(_) if there.month > month => None,
@@ -154,7 +203,11 @@ impl Allowance {
             (_, 0) => carried,
             (None, _) => MicroUsd::ZERO,
             (Some(_), months) => {
-                let there = Self { budget: Some(budget.clone()), carried, ..there };
+                let there = Self {
+                    budget: Some(budget.clone()),
+                    carried,
+                    ..there
+                };
                 budget.carried(there.left().max(MicroUsd::ZERO), months)
             }
         }
@@ -170,15 +223,27 @@ impl Allowance {
         }
         there.carried = budget.still_carried(there.carried);
         there.check_use(&budget)?;
-        Ok(Self { budget: Some(budget), ..there })
+        Ok(Self {
+            budget: Some(budget),
+            ..there
+        })
     }
 
-    /// Takes the budget away. A later one begins by counting, so nothing that was counted is of any use.
+    /// Takes the budget away. A later one begins by counting, so nothing that was counted is of any
+    /// use.
     fn taken_away(self, now: Timestamp) -> Option<Self> {
         let there = self.at(now);
         if there.budget.is_none() {
-            return Some(Self { count: None, ..there }).filter(|there| !there.is_none());
+            return Some(Self {
+                count: None,
+                ..there
+            })
+            .filter(|there| !there.is_none());
         }
-        Some(Self { period: there.period + 1, carried: there.carried, ..Self::none(there.month) })
+        Some(Self {
+            period: there.period + 1,
+            carried: there.carried,
+            ..Self::none(there.month)
+        })
     }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::MicroUsd;
 
-/// What a change of a task does to the tenant's account. `capture + release` is the task's whole hold.
+/// What a change of a task does to the tenant's account. `capture + release` is the task's whole
+/// hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     pub capture: MicroUsd,
@@ -13,11 +14,14 @@ pub struct Settlement {
 
 impl Settlement {
     pub fn capture(amount: MicroUsd) -> Self {
-        Self { capture: amount, release: MicroUsd::ZERO }
+        Self {
+            capture: amount,
+            release: MicroUsd::ZERO,
+        }
     }
 
-    /// Charges for the outputs that came of those that were asked for, rounded up to the micro-dollar, and never more than the
-    /// price; the rest goes back.
+    /// Charges for the outputs that came of those that were asked for, rounded up to the
+    /// micro-dollar, and never more than the price; the rest goes back.
     pub fn partial(price: MicroUsd, came: usize, asked: u32) -> Self {
         let (came, asked) = (came as i128, i128::from(asked.max(1)));
         if came >= asked {
@@ -26,11 +30,17 @@ impl Settlement {
         let share = (i128::from(price.0) * came + asked - 1).div_euclid(asked);
         // It is at most the price, which fits.
         let capture = MicroUsd(i64::try_from(share).unwrap_or(price.0).clamp(0, price.0));
-        Self { capture, release: MicroUsd(price.0 - capture.0) }
+        Self {
+            capture,
+            release: MicroUsd(price.0 - capture.0),
+        }
     }
 
     pub fn release(amount: MicroUsd) -> Self {
-        Self { capture: MicroUsd::ZERO, release: amount }
+        Self {
+            capture: MicroUsd::ZERO,
+            release: amount,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-//! The provider's JSON as it comes: a field under any of its names, numbers and flags as text, ids in capitals, nulls as nothing.
+//! The provider's JSON as it comes: a field under any of its names, numbers and flags as text, ids
+//! in capitals, nulls as nothing.
 //!
-//! Everything that reads the provider's answers, webhooks, lists and bills reads them by this. What an answer means is not decided here.
+//! Everything that reads the provider's answers, webhooks, lists and bills reads them by this. What
+//! an answer means is not decided here.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -9,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::base::id::RunId;
 use crate::base::time::Timestamp;
 
-/// Below it a number that stands for a time counts seconds, from it on milliseconds: the year 5138, and 1973.
+/// Below it a number that stands for a time counts seconds, from it on milliseconds: the year 5138,
+/// and 1973.
 const MILLISECONDS_FROM: f64 = 1e11;
 /// The names under which lists come.
 const LIST_NAMES: [&str; 4] = ["items", "predictions", "results", "list"];
@@ -26,13 +29,23 @@ impl<'a> Fields<'a> {
 
     /// The first of these fields that is there and not null.
     pub fn first(self, names: &[&str]) -> Option<&'a Value> {
-        names.iter().filter_map(|name| self.0.get(*name)).find(|value| !value.is_null())
+        names
+            .iter()
+            .filter_map(|name| self.0.get(*name))
+            .find(|value| !value.is_null())
     }
 
     /// The first of these fields that holds something, else the first that is there.
     pub fn fullest(self, names: &[&str]) -> Option<&'a Value> {
-        let there = || names.iter().filter_map(|name| self.0.get(*name)).filter(|value| !value.is_null());
-        there().find(|value| !is_empty(value)).or_else(|| there().next())
+        let there = || {
+            names
+                .iter()
+                .filter_map(|name| self.0.get(*name))
+                .filter(|value| !value.is_null())
+        };
+        there()
+            .find(|value| !is_empty(value))
+            .or_else(|| there().next())
     }
 
     pub fn text(self, names: &[&str]) -> Option<String> {
@@ -63,7 +76,9 @@ pub fn text(value: &Value) -> Option<String> {
 
 /// A finite number, or a text that is one.
 pub fn number(value: &Value) -> Option<f64> {
-    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    let number = value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim().parse().ok())?;
     number.is_finite().then_some(number)
 }
 
@@ -77,15 +92,24 @@ pub fn flag(value: &Value) -> Option<bool> {
     value.as_bool().or_else(|| of_text(&text(value)?))
 }
 
-/// RFC 3339 with any offset and precision, the same without an offset (then UTC), or seconds or milliseconds since 1970.
+/// RFC 3339 with any offset and precision, the same without an offset (then UTC), or seconds or
+/// milliseconds since 1970.
 pub fn time(value: &Value) -> Option<Timestamp> {
     if let Some(number) = number(value) {
-        let millis = if number.abs() < MILLISECONDS_FROM { number * 1_000.0 } else { number };
+        let millis = if number.abs() < MILLISECONDS_FROM {
+            number * 1_000.0
+        } else {
+            number
+        };
         return Some(Timestamp(millis as i64));
     }
     let text = value.as_str()?.trim();
     Timestamp::from_rfc3339(text).or_else(|| {
-        let zoned = text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?;
+        let zoned = text
+            .parse::<DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()?;
         Some(Timestamp(zoned.timestamp().as_millisecond()))
     })
 }
@@ -93,15 +117,23 @@ pub fn time(value: &Value) -> Option<Timestamp> {
 /// A run's id. Hexadecimal ones are documented in small letters, so capitals name the same run.
 pub fn run_id(value: &Value) -> Option<RunId> {
     let id = text(value)?;
-    let is_hex = id.bytes().filter(|byte| *byte != b'-').all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = id
+        .bytes()
+        .filter(|byte| *byte != b'-')
+        .all(|byte| byte.is_ascii_hexdigit());
     let is_uuid = is_hex && matches!((id.len(), id.matches('-').count()), (32, 0) | (36, 4));
     RunId::parse(&if is_uuid { id.to_ascii_lowercase() } else { id }).ok()
 }
 
-/// The items of a list, bare or under the name that it has; an empty one may come as null. `None` for what is no list.
+/// The items of a list, bare or under the name that it has; an empty one may come as null. `None`
+/// for what is no list.
 pub fn items(data: Value) -> Option<Vec<Value>> {
     let Value::Object(mut fields) = data else {
-        return if let Value::Array(items) = data { Some(items) } else { None };
+        return if let Value::Array(items) = data {
+            Some(items)
+        } else {
+            None
+        };
     };
     match LIST_NAMES.iter().find_map(|name| fields.remove(*name))? {
         Value::Array(items) => Some(items),
@@ -117,7 +149,12 @@ pub fn message(value: &Value) -> String {
             .and_then(|fields| fields.first(&["message", "msg", "error", "detail"]))
             .map(message)
             .unwrap_or_default(),
-        Value::Array(parts) => parts.iter().map(message).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "),
+        Value::Array(parts) => parts
+            .iter()
+            .map(message)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("; "),
         _ => text(value).unwrap_or_default(),
     }
 }
@@ -153,7 +190,13 @@ mod tests {
         ] {
             assert_eq!(time(&value), at, "{value}");
         }
-        for value in [json!(null), json!(""), json!("yesterday"), json!([]), json!(true)] {
+        for value in [
+            json!(null),
+            json!(""),
+            json!("yesterday"),
+            json!([]),
+            json!(true),
+        ] {
             assert_eq!(time(&value), None, "{value}");
         }
     }
@@ -163,10 +206,19 @@ mod tests {
         let id = |text: &str| run_id(&json!(text)).map(String::from);
 
         assert_eq!(id(&"0F3C".repeat(8)), Some("0f3c".repeat(8)));
-        assert_eq!(id(&format!(" {} ", "0f3c".repeat(8))), Some("0f3c".repeat(8)));
-        assert_eq!(id("0F3C0F3C-0F3C-0F3C-0F3C-0F3C0F3C0F3C").as_deref(), Some("0f3c0f3c-0f3c-0f3c-0f3c-0f3c0f3c0f3c"));
+        assert_eq!(
+            id(&format!(" {} ", "0f3c".repeat(8))),
+            Some("0f3c".repeat(8))
+        );
+        assert_eq!(
+            id("0F3C0F3C-0F3C-0F3C-0F3C-0F3C0F3C0F3C").as_deref(),
+            Some("0f3c0f3c-0f3c-0f3c-0f3c-0f3c0f3c0f3c")
+        );
         assert_eq!(id("Run_Abc").as_deref(), Some("Run_Abc"));
-        assert_eq!((id(""), run_id(&json!(null)), run_id(&json!({}))), (None, None, None));
+        assert_eq!(
+            (id(""), run_id(&json!(null)), run_id(&json!({}))),
+            (None, None, None)
+        );
         assert_eq!(run_id(&json!(17)).map(String::from).as_deref(), Some("17"));
     }
 
@@ -175,7 +227,10 @@ mod tests {
         let value = json!({ "input": {}, "inputs": { "prompt": "a" }, "none": null, "n": "12" });
         let fields = Fields::of(&value).unwrap();
 
-        assert_eq!(fields.fullest(&["input", "inputs"]), Some(&json!({ "prompt": "a" })));
+        assert_eq!(
+            fields.fullest(&["input", "inputs"]),
+            Some(&json!({ "prompt": "a" }))
+        );
         assert_eq!(fields.fullest(&["input"]), Some(&json!({})));
         assert_eq!(fields.first(&["none"]), None);
         assert_eq!(fields.number(&["none", "n"]), Some(12.0));
@@ -186,6 +241,13 @@ mod tests {
         assert_eq!(items(json!([1])), Some(vec![json!(1)]));
         assert_eq!(items(json!({ "items": [1] })), Some(vec![json!(1)]));
         assert_eq!(items(json!({ "items": null })), Some(vec![]));
-        assert_eq!((items(json!({})), items(json!("x")), items(json!({ "items": 7 }))), (None, None, None));
+        assert_eq!(
+            (
+                items(json!({})),
+                items(json!("x")),
+                items(json!({ "items": 7 }))
+            ),
+            (None, None, None)
+        );
     }
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Produced, State, Task};
 
-/// The provider's prediction object with Fluxgate's own additions at the end, which provider clients ignore.
+/// The provider's prediction object with Fluxgate's own additions at the end, which provider
+/// clients ignore.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Prediction {
     pub id: String,
@@ -55,7 +56,8 @@ pub struct Timings {
 /// One output where the tenant keeps it, or is to keep it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ObjectView {
-    /// False for an output that is not in the bucket: it has a link in `outputs`, until it expires, and nothing else here.
+    /// False for an output that is not in the bucket: it has a link in `outputs`, until it expires,
+    /// and nothing else here.
     pub archived: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_uri: Option<String>,
@@ -83,23 +85,36 @@ pub struct UnarchivedView {
 }
 
 impl Prediction {
-    /// `links` stand for the task's outputs, in order; `base_url` is where tenants reach this gateway.
+    /// `links` stand for the task's outputs, in order; `base_url` is where tenants reach this
+    /// gateway.
     pub fn of(task: &Task, links: Vec<String>, base_url: &str) -> Self {
         let failure = task.failure.as_ref();
-        let expires_at = task.unarchived.as_ref().map(|unarchived| unarchived.expires_at);
+        let expires_at = task
+            .unarchived
+            .as_ref()
+            .map(|unarchived| unarchived.expires_at);
         Self {
             id: task.id.to_string(),
             model: task.model.to_string(),
             outputs: links,
-            urls: PredictionUrls { get: format!("{base_url}/api/v3/predictions/{}/result", task.id) },
+            urls: PredictionUrls {
+                get: format!("{base_url}/api/v3/predictions/{}/result", task.id),
+            },
             has_nsfw_contents: task.nsfw.clone(),
             status: task.state.status(),
             created_at: task.created_at.rfc3339(),
-            error: failure.map(|failure| failure.message.clone()).unwrap_or_default(),
+            error: failure
+                .map(|failure| failure.message.clone())
+                .unwrap_or_default(),
             code: failure.map(|failure| failure.code),
-            timings: Timings { inference: task.inference_ms.unwrap_or(0) },
+            timings: Timings {
+                inference: task.inference_ms.unwrap_or(0),
+            },
             reason: failure.map(|failure| failure.reason.clone()),
-            objects: task.produced().map(|produced| ObjectView::of(produced, expires_at)).collect(),
+            objects: task
+                .produced()
+                .map(|produced| ObjectView::of(produced, expires_at))
+                .collect(),
             archived: (task.state == State::Completed).then(|| task.links().is_empty()),
             unarchived: UnarchivedView::of(task),
             charged_usd: (task.state == State::Completed).then(|| task.charged.usd()),
@@ -112,7 +127,10 @@ impl ObjectView {
         let output = match produced {
             Produced::Archived(output) => output,
             Produced::AtProvider(_) => {
-                return Self { expires_at: expires_at.map(Timestamp::rfc3339), ..Self::default() };
+                return Self {
+                    expires_at: expires_at.map(Timestamp::rfc3339),
+                    ..Self::default()
+                };
             }
         };
         Self {
@@ -129,7 +147,10 @@ impl ObjectView {
 impl UnarchivedView {
     /// `None` once all outputs are in the bucket.
     pub fn of(task: &Task) -> Option<Self> {
-        let unarchived = task.unarchived.as_ref().filter(|unarchived| !unarchived.links.is_empty())?;
+        let unarchived = task
+            .unarchived
+            .as_ref()
+            .filter(|unarchived| !unarchived.links.is_empty())?;
         Some(Self {
             reason: unarchived.reason.clone(),
             message: unarchived.message.clone(),

@@ -25,7 +25,8 @@ pub struct ProviderRun {
     pub created_at: Option<Timestamp>,
     pub error: String,
     pub code: Option<u32>,
-    /// What the bundled emulator says of a run that it could only imitate; the provider says nothing of the kind.
+    /// What the bundled emulator says of a run that it could only imitate; the provider says
+    /// nothing of the kind.
     pub note: Option<String>,
     /// Present in lists asked for with `include_inputs`.
     pub inputs: Option<Value>,
@@ -39,22 +40,39 @@ pub enum RunStatus {
 }
 
 impl ProviderRun {
-    /// Reads a prediction object, all of whose fields but the id may be absent, null, of another type or under an older name.
-    /// Fails with kind `Unavailable`: what cannot be read is asked for again.
+    /// Reads a prediction object, all of whose fields but the id may be absent, null, of another
+    /// type or under an older name. Fails with kind `Unavailable`: what cannot be read is asked for
+    /// again.
     pub fn from_json(value: &Value) -> Result<Self, Error> {
         let fields = prediction(value).ok_or_else(unreadable)?;
         let id = fields.run_id(&ID_NAMES).ok_or_else(unreadable)?;
         Ok(Self {
             id,
-            model: fields.text(&["model", "model_id", "model_uuid"]).and_then(|model| ModelId::parse(&model).ok()),
+            model: fields
+                .text(&["model", "model_id", "model_uuid"])
+                .and_then(|model| ModelId::parse(&model).ok()),
             status: status(&fields.text(&["status"]).unwrap_or_default()),
-            outputs: fields.fullest(&["outputs", "output"]).map(outputs).unwrap_or_default(),
-            nsfw: fields.first(&["has_nsfw_contents", "has_nsfw_content"]).map(flags).unwrap_or_default(),
+            outputs: fields
+                .fullest(&["outputs", "output"])
+                .map(outputs)
+                .unwrap_or_default(),
+            nsfw: fields
+                .first(&["has_nsfw_contents", "has_nsfw_content"])
+                .map(flags)
+                .unwrap_or_default(),
             inference_ms: inference_ms(fields),
             created_at: fields.time(&["created_at", "createdAt"]),
-            error: fields.first(&["error"]).map(lenient::message).unwrap_or_default(),
-            code: fields.number(&["code"]).and_then(|code| u32::try_from(code as i64).ok()),
-            note: fields.text(&["emulator_note"]).map(|note| one_line(&note)).filter(|note| !note.is_empty()),
+            error: fields
+                .first(&["error"])
+                .map(lenient::message)
+                .unwrap_or_default(),
+            code: fields
+                .number(&["code"])
+                .and_then(|code| u32::try_from(code as i64).ok()),
+            note: fields
+                .text(&["emulator_note"])
+                .map(|note| one_line(&note))
+                .filter(|note| !note.is_empty()),
             inputs: fields.fullest(&["input", "inputs"]).cloned(),
         })
     }
@@ -81,9 +99,12 @@ impl ProviderRun {
                 inference_ms: self.inference_ms,
                 note: self.note,
             }),
-            RunStatus::Ended(end) => {
-                Signal::RunFailed { failure: failure(self.code, &self.error), run: self.id, via, end }
-            }
+            RunStatus::Ended(end) => Signal::RunFailed {
+                failure: failure(self.code, &self.error),
+                run: self.id,
+                via,
+                end,
+            },
         }
     }
 }
@@ -123,17 +144,27 @@ pub fn failure(code: Option<u32>, error: &str) -> Failure {
         _ => "model_failed",
     };
     let text = one_line(error);
-    let message = if text.trim().is_empty() { "the model failed without giving a reason".to_owned() } else { text };
+    let message = if text.trim().is_empty() {
+        "the model failed without giving a reason".to_owned()
+    } else {
+        text
+    };
     Failure::new(code, reason, message)
 }
 
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(500)
+        .collect()
 }
 
 fn flags(value: &Value) -> Vec<bool> {
     let flag = |value: &Value| lenient::flag(value).unwrap_or(false);
-    value.as_array().map_or_else(|| vec![flag(value)], |flags| flags.iter().map(flag).collect())
+    value.as_array().map_or_else(
+        || vec![flag(value)],
+        |flags| flags.iter().map(flag).collect(),
+    )
 }
 
 fn inference_ms(fields: Fields<'_>) -> Option<u64> {
@@ -144,5 +175,8 @@ fn inference_ms(fields: Fields<'_>) -> Option<u64> {
 }
 
 fn unreadable() -> Error {
-    Error::unavailable("provider_unreadable", "the provider's prediction could not be read")
+    Error::unavailable(
+        "provider_unreadable",
+        "the provider's prediction could not be read",
+    )
 }

@@ -1,4 +1,5 @@
-//! What a store writes whole, in one transaction: a task's next state, its money, its jobs and its deliveries.
+//! What a store writes whole, in one transaction: a task's next state, its money, its jobs and its
+//! deliveries.
 
 use super::Task;
 use super::step::Step;
@@ -18,7 +19,8 @@ pub struct Change {
     pub money: Option<Settlement>,
     /// New lines of the timeline.
     pub steps: Vec<Step>,
-    /// Wake-ups. The watch is not among them: it exists from admission until the end is written and told.
+    /// Wake-ups. The watch is not among them: it exists from admission until the end is written and
+    /// told.
     pub jobs: Vec<Delayed>,
     /// Events on their way out.
     pub deliveries: Vec<Delivery>,
@@ -30,8 +32,8 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub run: RunId,
-    /// The provider said itself that the run is this task's, by its answer or by the webhook that only this task has. A run found in
-    /// the provider's list is only likely to be.
+    /// The provider said itself that the run is this task's, by its answer or by the webhook that
+    /// only this task has. A run found in the provider's list is only likely to be.
     pub proven: bool,
 }
 
@@ -63,13 +65,24 @@ impl Change {
         self.deliveries.clear();
         self.jobs.retain(|job| job.job.lane() != Lane::Notify);
         self.task.untold = true;
-        let Task { tenant, id, version, .. } = &self.task;
-        let wake = Job::Wake { tenant: tenant.clone(), task: id.clone(), version: *version, round: 0 };
+        let Task {
+            tenant,
+            id,
+            version,
+            ..
+        } = &self.task;
+        let wake = Job::Wake {
+            tenant: tenant.clone(),
+            task: id.clone(),
+            version: *version,
+            round: 0,
+        };
         self.wake(wake, wake_after_ms);
     }
 }
 
-/// A new task with all that comes to exist with it: the hold, the cold inputs, the idempotency key and the watch.
+/// A new task with all that comes to exist with it: the hold, the cold inputs, the idempotency key
+/// and the watch.
 #[derive(Debug, Clone)]
 pub struct Admission {
     /// The task at version 1.
@@ -88,16 +101,32 @@ pub struct Admission {
 
 impl Admission {
     pub fn wake(&self) -> Option<Delayed> {
-        let Task { tenant, id, version, .. } = &self.task;
-        let job = Job::Wake { tenant: tenant.clone(), task: id.clone(), version: *version, round: 0 };
+        let Task {
+            tenant,
+            id,
+            version,
+            ..
+        } = &self.task;
+        let job = Job::Wake {
+            tenant: tenant.clone(),
+            task: id.clone(),
+            version: *version,
+            round: 0,
+        };
         self.wake_after_ms.map(|after_ms| Delayed { job, after_ms })
     }
 }
 
 impl Admission {
     pub fn hold_terms(&self) -> HoldTerms {
-        let Task { price, created_at, .. } = self.task;
-        HoldTerms { price, tasks_in_flight_max: self.tasks_in_flight_max, at: created_at }
+        let Task {
+            price, created_at, ..
+        } = self.task;
+        HoldTerms {
+            price,
+            tasks_in_flight_max: self.tasks_in_flight_max,
+            at: created_at,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The part of the machine that is about outputs: copied, not to be had, fetched by fresh links, or left with the provider.
+//! The part of the machine that is about outputs: copied, not to be had, fetched by fresh links, or
+//! left with the provider.
 
 use super::change::Change;
 use super::moves::{change, duplicate, moved, only_from, rejected, released};
@@ -12,7 +13,11 @@ use crate::counted;
 use crate::domain::money::{MicroUsd, Settlement};
 use crate::domain::task::Job;
 
-pub(super) fn archived(task: &Task, outputs: Vec<Output>, now: Timestamp) -> Result<Change, Rejected> {
+pub(super) fn archived(
+    task: &Task,
+    outputs: Vec<Output>,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     if task.state == State::Completed && task.outputs == outputs {
         return Ok(duplicate(task));
     }
@@ -27,10 +32,14 @@ pub(super) fn archived(task: &Task, outputs: Vec<Output>, now: Timestamp) -> Res
     if settlement.release > MicroUsd::ZERO {
         step = step.detail(share(task, settlement));
     }
-    Ok(Change { money: Some(settlement), ..change(next, step) })
+    Ok(Change {
+        money: Some(settlement),
+        ..change(next, step)
+    })
 }
 
-/// Outputs that came into the bucket although not all of their task did. Of a task that is completed already they move no money.
+/// Outputs that came into the bucket although not all of their task did. Of a task that is
+/// completed already they move no money.
 pub(super) fn copied(task: &Task, copies: Vec<Copied>, now: Timestamp) -> Result<Change, Rejected> {
     copying(task)?;
     let mut next = stays(task);
@@ -40,7 +49,11 @@ pub(super) fn copied(task: &Task, copies: Vec<Copied>, now: Timestamp) -> Result
     if left == before {
         return Ok(duplicate(task));
     }
-    let name = if task.state == State::Archiving { "copied" } else { "archived_again" };
+    let name = if task.state == State::Archiving {
+        "copied"
+    } else {
+        "archived_again"
+    };
     let step = Step::new(now, name).detail(format!("{} in the bucket, {left} not", before - left));
     if left == 0 {
         next.stale = None;
@@ -48,7 +61,8 @@ pub(super) fn copied(task: &Task, copies: Vec<Copied>, now: Timestamp) -> Result
     Ok(change(next, step))
 }
 
-/// What the provider made is paid for: the task completes with what is in the bucket, and with links for the rest.
+/// What the provider made is paid for: the task completes with what is in the bucket, and with
+/// links for the rest.
 pub(super) fn abandoned(
     task: &Task,
     fault: Failure,
@@ -58,8 +72,14 @@ pub(super) fn abandoned(
     only_from(task, &[State::Archiving])?;
     copying(task)?;
     let (mut next, settlement) = completed(task, now);
-    let links: Vec<ProviderLink> =
-        task.to_copy().into_iter().map(|(n, url)| ProviderLink { n, url: url.to_owned() }).collect();
+    let links: Vec<ProviderLink> = task
+        .to_copy()
+        .into_iter()
+        .map(|(n, url)| ProviderLink {
+            n,
+            url: url.to_owned(),
+        })
+        .collect();
     next.outputs = in_order(task.copied.clone());
     let mut text = format!(
         "{}: {}; {} of {} left with the provider until {}",
@@ -73,12 +93,26 @@ pub(super) fn abandoned(
         text = format!("{text}; {}", share(task, settlement));
     }
     let (reason, message) = (fault.reason, fault.message);
-    next.unarchived = Some(Unarchived { reason, message, links, expires_at, asked_at: None });
-    Ok(Change { money: Some(settlement), ..change(next, Step::new(now, "archive_abandoned").detail(text)) })
+    next.unarchived = Some(Unarchived {
+        reason,
+        message,
+        links,
+        expires_at,
+        asked_at: None,
+    });
+    Ok(Change {
+        money: Some(settlement),
+        ..change(next, Step::new(now, "archive_abandoned").detail(text))
+    })
 }
 
-/// `over` is when the tenant had asked before, so that of several who ask at once one begins a copy.
-pub(super) fn archive_asked(task: &Task, over: Option<Timestamp>, now: Timestamp) -> Result<Change, Rejected> {
+/// `over` is when the tenant had asked before, so that of several who ask at once one begins a
+/// copy.
+pub(super) fn archive_asked(
+    task: &Task,
+    over: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     only_from(task, &[State::Completed])?;
     copying(task)?;
     let mut next = stays(task);
@@ -91,29 +125,55 @@ pub(super) fn archive_asked(task: &Task, over: Option<Timestamp>, now: Timestamp
     Ok(change)
 }
 
-/// `again`: the links that failed are those that the provider named last, and the trouble is the same.
-pub(super) fn links_failed(task: &Task, again: bool, reason: String, now: Timestamp) -> Result<Change, Rejected> {
+/// `again`: the links that failed are those that the provider named last, and the trouble is the
+/// same.
+pub(super) fn links_failed(
+    task: &Task,
+    again: bool,
+    reason: String,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     copying(task)?;
     if task.waits_for_links() {
         return Ok(duplicate(task));
     }
     let mut next = stays(task);
-    let before = task.stale.filter(|_| again).unwrap_or(StaleLinks { since: now, asks: 0, fresh_at: None });
-    next.stale = Some(StaleLinks { asks: before.asks + 1, fresh_at: None, ..before });
+    let before = task.stale.filter(|_| again).unwrap_or(StaleLinks {
+        since: now,
+        asks: 0,
+        fresh_at: None,
+    });
+    next.stale = Some(StaleLinks {
+        asks: before.asks + 1,
+        fresh_at: None,
+        ..before
+    });
     Ok(change(next, Step::new(now, "links_failed").detail(reason)))
 }
 
 /// `sources` are all of the run's outputs, those that were copied before included.
-pub(super) fn refreshed(task: &Task, sources: Vec<String>, now: Timestamp) -> Result<Change, Rejected> {
+pub(super) fn refreshed(
+    task: &Task,
+    sources: Vec<String>,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     copying(task)?;
-    let Some(stale) = task.stale.filter(|_| task.waits_for_links()) else { return Ok(duplicate(task)) };
+    let Some(stale) = task.stale.filter(|_| task.waits_for_links()) else {
+        return Ok(duplicate(task));
+    };
     if sources.len() != task.outputs_made() {
         return Err(rejected(task, Rejection::NotNow));
     }
     let mut next = stays(task);
-    next.stale = Some(StaleLinks { fresh_at: Some(now), ..stale });
+    next.stale = Some(StaleLinks {
+        fresh_at: Some(now),
+        ..stale
+    });
     match &mut next.unarchived {
-        Some(unarchived) => unarchived.links.iter_mut().for_each(|link| link.url = sources[link.n].clone()),
+        Some(unarchived) => unarchived
+            .links
+            .iter_mut()
+            .for_each(|link| link.url = sources[link.n].clone()),
         None => next.sources = sources,
     }
     let mut change = change(next, Step::new(now, "links_refreshed"));
@@ -121,8 +181,13 @@ pub(super) fn refreshed(task: &Task, sources: Vec<String>, now: Timestamp) -> Re
     Ok(change)
 }
 
-/// Outputs that nobody can have any more. A task that is completed keeps its charge: it had its links.
-pub(super) fn outputs_gone(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
+/// Outputs that nobody can have any more. A task that is completed keeps its charge: it had its
+/// links.
+pub(super) fn outputs_gone(
+    task: &Task,
+    failure: Failure,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     copying(task)?;
     let step = Step::new(now, "outputs_gone");
     if task.state == State::Archiving {
@@ -133,17 +198,28 @@ pub(super) fn outputs_gone(task: &Task, failure: Failure, now: Timestamp) -> Res
     if let Some(unarchived) = &mut next.unarchived {
         unarchived.expires_at = unarchived.expires_at.min(now);
     }
-    Ok(change(next, step.detail(format!("{}: {}", failure.reason, failure.message))))
+    Ok(change(
+        next,
+        step.detail(format!("{}: {}", failure.reason, failure.message)),
+    ))
 }
 
 /// Refuses what has nothing to be copied.
 fn copying(task: &Task) -> Result<(), Rejected> {
-    if task.to_copy().is_empty() { Err(rejected(task, Rejection::NotNow)) } else { Ok(()) }
+    if task.to_copy().is_empty() {
+        Err(rejected(task, Rejection::NotNow))
+    } else {
+        Ok(())
+    }
 }
 
-/// The same state, entered when it was: the end of a task has one moment, whatever becomes of its outputs afterwards.
+/// The same state, entered when it was: the end of a task has one moment, whatever becomes of its
+/// outputs afterwards.
 fn stays(task: &Task) -> Task {
-    Task { version: task.version + 1, ..task.clone() }
+    Task {
+        version: task.version + 1,
+        ..task.clone()
+    }
 }
 
 fn completed(task: &Task, now: Timestamp) -> (Task, Settlement) {
@@ -155,8 +231,14 @@ fn completed(task: &Task, now: Timestamp) -> (Task, Settlement) {
 }
 
 fn share(task: &Task, settlement: Settlement) -> String {
-    let (came, asked) = (task.sources.len(), counted(task.outputs_asked as usize, "output"));
-    format!("{came} of {asked}: {} charged, {} released", settlement.capture, settlement.release)
+    let (came, asked) = (
+        task.sources.len(),
+        counted(task.outputs_asked as usize, "output"),
+    );
+    format!(
+        "{came} of {asked}: {} charged, {} released",
+        settlement.capture, settlement.release
+    )
 }
 
 /// Puts a copy where it belongs, once.
@@ -168,13 +250,22 @@ fn keep(task: &mut Task, copy: Copied) {
         task.copied.push(copy);
         return;
     };
-    let links_before = unarchived.links.iter().filter(|link| link.n < copy.n).count();
+    let links_before = unarchived
+        .links
+        .iter()
+        .filter(|link| link.n < copy.n)
+        .count();
     unarchived.links.retain(|link| link.n != copy.n);
-    task.outputs.insert((copy.n - links_before).min(task.outputs.len()), copy.output);
+    task.outputs
+        .insert((copy.n - links_before).min(task.outputs.len()), copy.output);
 }
 
 fn all(outputs: Vec<Output>) -> Vec<Copied> {
-    outputs.into_iter().enumerate().map(|(n, output)| Copied { n, output }).collect()
+    outputs
+        .into_iter()
+        .enumerate()
+        .map(|(n, output)| Copied { n, output })
+        .collect()
 }
 
 fn in_order(mut copies: Vec<Copied>) -> Vec<Output> {
@@ -183,5 +274,8 @@ fn in_order(mut copies: Vec<Copied>) -> Vec<Output> {
 }
 
 fn archive_job(task: &Task) -> Job {
-    Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() }
+    Job::Archive {
+        tenant: task.tenant.clone(),
+        task: task.id.clone(),
+    }
 }

@@ -1,4 +1,5 @@
-//! A submit of which nobody knows whether it was taken, and how often the provider's list has denied it.
+//! A submit of which nobody knows whether it was taken, and how often the provider's list has
+//! denied it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use crate::base::time::Timestamp;
 pub struct Doubt {
     /// When the submit was begun: its run cannot be older.
     pub begun: Timestamp,
-    /// Looks at the provider's list, read whole after the POST had timed out, that did not show the run.
+    /// Looks at the provider's list, read whole after the POST had timed out, that did not show the
+    /// run.
     #[serde(default)]
     pub denials: u32,
     /// The first of them; `begun` while there is none.
@@ -21,15 +23,29 @@ pub struct Doubt {
 
 impl Doubt {
     pub fn since(begun: Timestamp) -> Self {
-        Self { begun, denials: 0, first: begun, last: begun }
+        Self {
+            begun,
+            denials: 0,
+            first: begun,
+            last: begun,
+        }
     }
 
     /// The same after one more denial; `None` so soon after the last one that it says nothing new.
     pub fn denied(self, now: Timestamp, gap_ms: u64) -> Option<Self> {
         if self.denials == 0 {
-            return Some(Self { denials: 1, first: now, last: now, ..self });
+            return Some(Self {
+                denials: 1,
+                first: now,
+                last: now,
+                ..self
+            });
         }
-        (now.since_ms(self.last) >= gap_ms).then(|| Self { denials: self.denials.saturating_add(1), last: now, ..self })
+        (now.since_ms(self.last) >= gap_ms).then(|| Self {
+            denials: self.denials.saturating_add(1),
+            last: now,
+            ..self
+        })
     }
 
     /// Whether the run surely does not exist.
@@ -39,7 +55,8 @@ impl Doubt {
 }
 
 impl DenialTerms {
-    /// Denials closer together than this count as one: as many as are needed then take half the span at least.
+    /// Denials closer together than this count as one: as many as are needed then take half the
+    /// span at least.
     pub fn gap_ms(self) -> u64 {
         self.check_after_ms() / 2
     }
@@ -54,12 +71,18 @@ impl DenialTerms {
 mod tests {
     use super::*;
 
-    const TERMS: DenialTerms = DenialTerms { denials_min: 4, span_ms: 180_000 };
+    const TERMS: DenialTerms = DenialTerms {
+        denials_min: 4,
+        span_ms: 180_000,
+    };
 
     /// The doubt after looks at these seconds.
     fn after(seconds: &[i64]) -> Doubt {
-        let look =
-            |doubt: Doubt, second: &i64| doubt.denied(Timestamp(second * 1_000), TERMS.gap_ms()).unwrap_or(doubt);
+        let look = |doubt: Doubt, second: &i64| {
+            doubt
+                .denied(Timestamp(second * 1_000), TERMS.gap_ms())
+                .unwrap_or(doubt)
+        };
         seconds.iter().fold(Doubt::since(Timestamp(0)), look)
     }
 

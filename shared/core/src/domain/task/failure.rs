@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Why a task did not complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The provider's numbers where it gave one (1402: media could not be fetched), else Fluxgate's in the provider's ranges.
+    /// The provider's numbers where it gave one (1402: media could not be fetched), else Fluxgate's
+    /// in the provider's ranges.
     pub code: u32,
     /// Stable and snake case.
     pub reason: String,
@@ -15,6 +16,10 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(code: u32, reason: &str, message: impl Into<String>) -> Self {
-        Self { code, reason: reason.to_owned(), message: message.into() }
+        Self {
+            code,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
     }
 }

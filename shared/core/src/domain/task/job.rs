@@ -8,14 +8,28 @@ use crate::base::id::{DeliveryId, TaskId, TenantId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Every task that is not over has exactly one. It calls `advance` on a growing delay and dies with the task.
-    Watch { tenant: TenantId, task: TaskId, round: u32 },
-    /// Calls `advance` sooner than the watch would; dies when the task has moved on from the version it was sent for.
-    Wake { tenant: TenantId, task: TaskId, version: u64, round: u32 },
+    /// Every task that is not over has exactly one. It calls `advance` on a growing delay and dies
+    /// with the task.
+    Watch {
+        tenant: TenantId,
+        task: TaskId,
+        round: u32,
+    },
+    /// Calls `advance` sooner than the watch would; dies when the task has moved on from the
+    /// version it was sent for.
+    Wake {
+        tenant: TenantId,
+        task: TaskId,
+        version: u64,
+        round: u32,
+    },
     /// Copies the outputs of a finished run.
     Archive { tenant: TenantId, task: TaskId },
     /// Sends one event to one endpoint.
-    Deliver { tenant: TenantId, delivery: DeliveryId },
+    Deliver {
+        tenant: TenantId,
+        delivery: DeliveryId,
+    },
 }
 
 impl Job {

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 /// The public address of the tenant API, without a trailing `/`.
 ///
-/// A function behind a URL that its platform chose learns it from the first request; everything else is told at the start.
+/// A function behind a URL that its platform chose learns it from the first request; everything
+/// else is told at the start.
 #[derive(Debug, Default)]
 pub struct BaseUrl(OnceLock<String>);
 
@@ -39,6 +40,9 @@ mod tests {
         base.learn("https://elsewhere.example");
 
         assert_eq!(base.as_str(), "https://gateway.example");
-        assert_eq!(BaseUrl::fixed("http://127.0.0.1:8080").as_str(), "http://127.0.0.1:8080");
+        assert_eq!(
+            BaseUrl::fixed("http://127.0.0.1:8080").as_str(),
+            "http://127.0.0.1:8080"
+        );
     }
 }

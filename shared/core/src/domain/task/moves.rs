@@ -16,16 +16,34 @@ pub(super) fn only_from(task: &Task, states: &[State]) -> Result<(), Rejected> {
 }
 
 pub(super) fn rejected(task: &Task, rejection: Rejection) -> Rejected {
-    Rejected { state: task.state, rejection }
+    Rejected {
+        state: task.state,
+        rejection,
+    }
 }
 
-/// A run that is over takes no part of the provider's account, and a task that is over has nothing on its way into the bucket.
+/// A run that is over takes no part of the provider's account, and a task that is over has nothing
+/// on its way into the bucket.
 pub(super) fn moved(task: &Task, state: State, now: Timestamp) -> Task {
-    let ticket = task.ticket.filter(|_| !state.is_end() && state != State::Archiving);
+    let ticket = task
+        .ticket
+        .filter(|_| !state.is_end() && state != State::Archiving);
     let doubt = task.doubt.filter(|_| state == State::Unknown);
     // From one POST to the next they are others.
-    let uploads = if state == State::Unknown { task.uploads.clone() } else { Vec::new() };
-    let mut next = Task { version: task.version + 1, state, since: now, ticket, doubt, uploads, ..task.clone() };
+    let uploads = if state == State::Unknown {
+        task.uploads.clone()
+    } else {
+        Vec::new()
+    };
+    let mut next = Task {
+        version: task.version + 1,
+        state,
+        since: now,
+        ticket,
+        doubt,
+        uploads,
+        ..task.clone()
+    };
     if state.is_end() {
         next.copied = Vec::new();
         next.stale = None;
@@ -46,10 +64,24 @@ pub(super) fn released(task: &Task, end: State, failure: Failure, step: Step) ->
 
 pub(super) fn change(task: Task, step: Step) -> Change {
     let (jobs, deliveries) = (Vec::new(), Vec::new());
-    Change { task, money: None, steps: vec![step], jobs, deliveries, claim: None }
+    Change {
+        task,
+        money: None,
+        steps: vec![step],
+        jobs,
+        deliveries,
+        claim: None,
+    }
 }
 
 pub(super) fn duplicate(task: &Task) -> Change {
     let (steps, jobs, deliveries) = (Vec::new(), Vec::new(), Vec::new());
-    Change { task: task.clone(), money: None, steps, jobs, deliveries, claim: None }
+    Change {
+        task: task.clone(),
+        money: None,
+        steps,
+        jobs,
+        deliveries,
+        claim: None,
+    }
 }

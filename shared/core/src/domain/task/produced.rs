@@ -24,15 +24,22 @@ impl Task {
 
     /// The outputs of a completed task that are with the provider alone.
     pub fn links(&self) -> &[ProviderLink] {
-        self.unarchived.as_ref().map_or(&[], |unarchived| &unarchived.links)
+        self.unarchived
+            .as_ref()
+            .map_or(&[], |unarchived| &unarchived.links)
     }
 
     /// How many outputs the run made.
     pub fn outputs_made(&self) -> usize {
-        if self.state == State::Archiving { self.sources.len() } else { self.outputs.len() + self.links().len() }
+        if self.state == State::Archiving {
+            self.sources.len()
+        } else {
+            self.outputs.len() + self.links().len()
+        }
     }
 
-    /// What is still to be copied, with its place in the run's outputs: of a finished run, and of a task that completed without.
+    /// What is still to be copied, with its place in the run's outputs: of a finished run, and of a
+    /// task that completed without.
     pub fn to_copy(&self) -> Vec<(usize, &str)> {
         match self.state {
             State::Archiving => {
@@ -40,7 +47,11 @@ impl Task {
                 let sources = self.sources.iter().map(String::as_str).enumerate();
                 sources.filter(|(n, _)| is_missing(*n)).collect()
             }
-            State::Completed => self.links().iter().map(|link| (link.n, link.url.as_str())).collect(),
+            State::Completed => self
+                .links()
+                .iter()
+                .map(|link| (link.n, link.url.as_str()))
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -59,12 +70,22 @@ mod tests {
     use crate::domain::metering::usage::cursor::tests::task;
 
     fn output(key: &str) -> Output {
-        let (bucket, sha256, content_type) = ("b".to_owned(), String::new(), "image/png".to_owned());
-        Output { bucket, key: key.to_owned(), sha256, bytes: 1, content_type }
+        let (bucket, sha256, content_type) =
+            ("b".to_owned(), String::new(), "image/png".to_owned());
+        Output {
+            bucket,
+            key: key.to_owned(),
+            sha256,
+            bytes: 1,
+            content_type,
+        }
     }
 
     fn link(n: usize) -> ProviderLink {
-        ProviderLink { n, url: format!("https://cdn.example/{n}") }
+        ProviderLink {
+            n,
+            url: format!("https://cdn.example/{n}"),
+        }
     }
 
     #[test]
@@ -76,8 +97,11 @@ mod tests {
             expires_at: Timestamp(9),
             asked_at: None,
         };
-        let mixed =
-            Task { outputs: vec![output("1"), output("3")], unarchived: Some(unarchived), ..task(1, State::Completed) };
+        let mixed = Task {
+            outputs: vec![output("1"), output("3")],
+            unarchived: Some(unarchived),
+            ..task(1, State::Completed)
+        };
 
         let names: Vec<String> = mixed
             .produced()
@@ -87,19 +111,35 @@ mod tests {
             })
             .collect();
 
-        assert_eq!(names, ["https://cdn.example/0", "1", "https://cdn.example/2", "3"]);
-        assert_eq!(mixed.to_copy(), [(0, "https://cdn.example/0"), (2, "https://cdn.example/2")]);
+        assert_eq!(
+            names,
+            ["https://cdn.example/0", "1", "https://cdn.example/2", "3"]
+        );
+        assert_eq!(
+            mixed.to_copy(),
+            [(0, "https://cdn.example/0"), (2, "https://cdn.example/2")]
+        );
     }
 
     #[test]
     fn what_was_copied_before_is_not_to_be_copied() {
         let archiving = Task {
             sources: ["a", "b", "c"].map(str::to_owned).into(),
-            copied: vec![Copied { n: 1, output: output("1") }],
+            copied: vec![Copied {
+                n: 1,
+                output: output("1"),
+            }],
             ..task(1, State::Archiving)
         };
 
         assert_eq!(archiving.to_copy(), [(0, "a"), (2, "c")]);
-        assert_eq!(Task { state: State::Failed, ..archiving }.to_copy(), []);
+        assert_eq!(
+            Task {
+                state: State::Failed,
+                ..archiving
+            }
+            .to_copy(),
+            []
+        );
     }
 }

@@ -10,7 +10,8 @@ use crate::domain::media::MediaKind;
 use crate::domain::money::{Hold, MicroUsd};
 use crate::domain::webhook::{CallbackUrl, Delivery, DeliveryState, EventType, Target};
 
-/// One run asked for; the provider calls it a prediction. This is the hot row: inputs and timeline lie elsewhere.
+/// One run asked for; the provider calls it a prediction. This is the hot row: inputs and timeline
+/// lie elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub tenant: TenantId,
@@ -45,7 +46,8 @@ pub struct Task {
     /// How often a submit was begun.
     #[serde(default)]
     pub submits: u32,
-    /// Its ticket in the fair queue for the provider's account, then its slot, until the run is over; only where the account is limited. Earlier releases wrote it as `turn`.
+    /// Its ticket in the fair queue for the provider's account, then its slot, until the run is
+    /// over; only where the account is limited. Earlier releases wrote it as `turn`.
     #[serde(default, skip_serializing_if = "Option::is_none", alias = "turn")]
     pub ticket: Option<Ticket>,
     /// What the POST that is under way names in place of files, until its run is known.
@@ -54,7 +56,8 @@ pub struct Task {
     /// Only while nobody knows whether the submit was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// Where the provider keeps what it produced, until it is archived. Nobody is shown them before the task is charged.
+    /// Where the provider keeps what it produced, until it is archived. Nobody is shown them before
+    /// the task is charged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
     /// What of it lies in the bucket already, while it is archived.
@@ -63,7 +66,8 @@ pub struct Task {
     /// Links that stopped working before what is behind them was copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<StaleLinks>,
-    /// What lies in the bucket of a task that completed: all of its outputs, but for those of `unarchived`.
+    /// What lies in the bucket of a task that completed: all of its outputs, but for those of
+    /// `unarchived`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +84,8 @@ pub struct Task {
     /// The drop-in callback given at submit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
-    /// It is over, and its events could not be written with its end: the watch goes on until they are.
+    /// It is over, and its events could not be written with its end: the watch goes on until they
+    /// are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
 }
@@ -103,7 +108,8 @@ fn one_output() -> u32 {
 }
 
 impl Task {
-    /// A task that is admitted and nothing more. Version 0 is never stored: the first change makes it 1.
+    /// A task that is admitted and nothing more. Version 0 is never stored: the first change makes
+    /// it 1.
     pub fn admitted(new: NewTask, now: Timestamp) -> Self {
         Self {
             tenant: new.tenant,
@@ -139,7 +145,13 @@ impl Task {
     }
 
     /// An event of it that waits for its first attempt.
-    pub fn delivery(&self, id: DeliveryId, event: EventType, target: Target, now: Timestamp) -> Delivery {
+    pub fn delivery(
+        &self,
+        id: DeliveryId,
+        event: EventType,
+        target: Target,
+        now: Timestamp,
+    ) -> Delivery {
         Delivery {
             tenant: self.tenant.clone(),
             id,

@@ -19,28 +19,42 @@ pub enum Signal {
     Queued(Ticket),
     /// Its ticket has come, and a POST is about to leave.
     SlotGranted(Ticket),
-    /// The files written inside the inputs lie with the provider. Written before the POST names them, so that its run can be told.
+    /// The files written inside the inputs lie with the provider. Written before the POST names
+    /// them, so that its run can be told.
     InputsUploaded { uploads: Vec<InputUpload> },
     /// The provider surely did not take the POST, and may take the next one.
-    SubmitDeferred { reason: String, after_ms: Option<u64> },
+    SubmitDeferred {
+        reason: String,
+        after_ms: Option<u64>,
+    },
     /// The provider surely did not take the POST, and never will.
     SubmitRefused(Failure),
     /// Nobody can say whether the provider took the POST.
     SubmitAmbiguous { reason: String },
-    /// Provider's list, read whole after the POST had timed out, does not show the run. Two within this time count once.
+    /// Provider's list, read whole after the POST had timed out, does not show the run. Two within
+    /// this time count once.
     Denied { gap_ms: u64 },
     /// The run exists.
     Accepted { run: RunId, via: Via },
     /// The run is over and has outputs.
     Finished(Finished),
     /// The run is over without outputs.
-    RunFailed { run: RunId, via: Via, end: RunEnd, failure: Failure },
+    RunFailed {
+        run: RunId,
+        via: Via,
+        end: RunEnd,
+        failure: Failure,
+    },
     /// Every output lies in the tenant's bucket.
     Archived { outputs: Vec<Output> },
     /// Some of what was missing there lies in the tenant's bucket now.
     Copied { copies: Vec<Copied> },
-    /// The tenant's own side kept outputs out of its bucket for too long; the provider keeps them until then.
-    ArchiveAbandoned { fault: Failure, expires_at: Timestamp },
+    /// The tenant's own side kept outputs out of its bucket for too long; the provider keeps them
+    /// until then.
+    ArchiveAbandoned {
+        fault: Failure,
+        expires_at: Timestamp,
+    },
     /// The tenant asks for another copy of what is not in its bucket.
     ArchiveAsked { over: Option<Timestamp> },
     /// The provider's links do not lead to the outputs.
@@ -58,27 +72,37 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Outputs that come within the answer, as `data:` URIs, may be more than a store keeps of a task: such a run has failed, for
-    /// it could be written nowhere and so never end.
+    /// Outputs that come within the answer, as `data:` URIs, may be more than a store keeps of a
+    /// task: such a run has failed, for it could be written nowhere and so never end.
     #[must_use]
     pub fn within(self, sources_bytes_max: usize) -> Self {
-        let too_many = |sources: &[String]| sources.iter().map(String::len).sum::<usize>() > sources_bytes_max;
+        let too_many =
+            |sources: &[String]| sources.iter().map(String::len).sum::<usize>() > sources_bytes_max;
         let failure = || {
             let text = "the model sent its outputs within its answer, and more of them than can be taken there";
             Failure::new(5000, "outputs_inline", text)
         };
         match self {
-            Self::Finished(Finished { run, via, sources, .. }) if too_many(&sources) => {
-                Self::RunFailed { run, via, end: RunEnd::Failed, failure: failure() }
-            }
+            Self::Finished(Finished {
+                run, via, sources, ..
+            }) if too_many(&sources) => Self::RunFailed {
+                run,
+                via,
+                end: RunEnd::Failed,
+                failure: failure(),
+            },
             Self::Refreshed { sources } if too_many(&sources) => Self::OutputsGone(failure()),
             signal => signal,
         }
     }
 
-    /// True when it judges the very version that it was made from: once the task has changed, it says nothing.
+    /// True when it judges the very version that it was made from: once the task has changed, it
+    /// says nothing.
     pub fn is_of_one_version(&self) -> bool {
-        matches!(self, Self::ArchiveAbandoned { .. } | Self::LinksFailed { .. } | Self::OutputsGone(_))
+        matches!(
+            self,
+            Self::ArchiveAbandoned { .. } | Self::LinksFailed { .. } | Self::OutputsGone(_)
+        )
     }
 }
 
@@ -123,7 +147,8 @@ pub struct Rejected {
 pub enum Rejection {
     /// The signal makes no sense here, or no longer does.
     NotNow,
-    /// A run ended, or exists, after Fluxgate had given it up: the operator's reconcile report wants it.
+    /// A run ended, or exists, after Fluxgate had given it up: the operator's reconcile report
+    /// wants it.
     Orphan,
     /// The task already belongs to another provider run.
     OtherRun,
@@ -136,7 +161,11 @@ impl fmt::Display for Rejected {
             Rejection::Orphan => "came after the task was given up",
             Rejection::OtherRun => "belongs to another provider run",
         };
-        write!(f, "the signal {why} while the task is {}", self.state.as_str())
+        write!(
+            f,
+            "the signal {why} while the task is {}",
+            self.state.as_str()
+        )
     }
 }
 

@@ -8,7 +8,8 @@ use crate::domain::webhook::EventType;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Accepted and paid for by a hold; nothing was sent to the provider, or what was sent was surely not taken.
+    /// Accepted and paid for by a hold; nothing was sent to the provider, or what was sent was
+    /// surely not taken.
     Admitted,
     /// A submit is on its way, or a crash cut it off.
     Submitting,
@@ -38,7 +39,10 @@ impl State {
     ];
 
     pub fn is_end(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout
+        )
     }
 
     /// The event that this end is; `None` while the task runs.

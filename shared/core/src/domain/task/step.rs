@@ -28,7 +28,8 @@ impl Via {
     }
 }
 
-/// Steps of one task up to which notes are added. Those of its changes are few, and always have room.
+/// Steps of one task up to which notes are added. Those of its changes are few, and always have
+/// room.
 pub const NOTED_STEPS_MAX: usize = 500;
 
 /// One step of a task, kept for `/v1/tasks/{id}/timeline`.
@@ -45,7 +46,12 @@ pub struct Step {
 
 impl Step {
     pub fn new(at: Timestamp, name: &str) -> Self {
-        Self { at, name: name.to_owned(), via: None, detail: None }
+        Self {
+            at,
+            name: name.to_owned(),
+            via: None,
+            detail: None,
+        }
     }
 
     #[must_use]

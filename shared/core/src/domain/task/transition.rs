@@ -14,8 +14,9 @@ use crate::domain::task::Job;
 
 /// Applies one signal to a task.
 ///
-/// A duplicate gives the same task again and an empty change; a signal that does not apply gives [`Rejected`]. A run that is
-/// proven to exist is always taken over a task that was not yet settled: the capability in its webhook is the proof.
+/// A duplicate gives the same task again and an empty change; a signal that does not apply gives
+/// [`Rejected`]. A run that is proven to exist is always taken over a task that was not yet
+/// settled: the capability in its webhook is the proof.
 pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change, Rejected> {
     match signal {
         Signal::SubmitStarted => submit_started(task, task.ticket, now),
@@ -28,10 +29,26 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::Denied { gap_ms } => denied(task, gap_ms, now),
         Signal::Accepted { run, via } => accepted(task, run, via, now),
         Signal::Finished(finished) => self::finished(task, finished, now),
-        Signal::RunFailed { run, via, end, failure } => provider_failed(task, Ending { run, via, end, failure }, now),
+        Signal::RunFailed {
+            run,
+            via,
+            end,
+            failure,
+        } => provider_failed(
+            task,
+            Ending {
+                run,
+                via,
+                end,
+                failure,
+            },
+            now,
+        ),
         Signal::Archived { outputs } => copying::archived(task, outputs, now),
         Signal::Copied { copies } => copying::copied(task, copies, now),
-        Signal::ArchiveAbandoned { fault, expires_at } => copying::abandoned(task, fault, expires_at, now),
+        Signal::ArchiveAbandoned { fault, expires_at } => {
+            copying::abandoned(task, fault, expires_at, now)
+        }
         Signal::ArchiveAsked { over } => copying::archive_asked(task, over, now),
         Signal::LinksFailed { again, reason } => copying::links_failed(task, again, reason, now),
         Signal::Refreshed { sources } => copying::refreshed(task, sources, now),
@@ -58,21 +75,38 @@ fn submit_started(task: &Task, ticket: Option<Ticket>, now: Timestamp) -> Result
 }
 
 /// The same submit goes on: `since` stays.
-fn inputs_uploaded(task: &Task, uploads: Vec<InputUpload>, now: Timestamp) -> Result<Change, Rejected> {
+fn inputs_uploaded(
+    task: &Task,
+    uploads: Vec<InputUpload>,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     only_from(task, &[State::Submitting])?;
-    let next = Task { version: task.version + 1, uploads, ..task.clone() };
+    let next = Task {
+        version: task.version + 1,
+        uploads,
+        ..task.clone()
+    };
     Ok(change(next, Step::new(now, "inputs_uploaded")))
 }
 
-/// Also from `unknown`: a definite answer that came late is still definite, and from `unknown` no other POST can have left.
+/// Also from `unknown`: a definite answer that came late is still definite, and from `unknown` no
+/// other POST can have left.
 fn submit_deferred(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Submitting, State::Unknown])?;
-    Ok(change(moved(task, State::Admitted, now), Step::new(now, "submit_deferred").detail(reason)))
+    Ok(change(
+        moved(task, State::Admitted, now),
+        Step::new(now, "submit_deferred").detail(reason),
+    ))
 }
 
 fn submit_refused(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Submitting, State::Unknown])?;
-    Ok(released(task, State::Failed, failure, Step::new(now, "submit_refused")))
+    Ok(released(
+        task,
+        State::Failed,
+        failure,
+        Step::new(now, "submit_refused"),
+    ))
 }
 
 fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
@@ -82,15 +116,24 @@ fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Chang
     only_from(task, &[State::Submitting])?;
     let mut next = moved(task, State::Unknown, now);
     next.doubt = Some(Doubt::since(task.since));
-    Ok(change(next, Step::new(now, "submit_ambiguous").detail(reason)))
+    Ok(change(
+        next,
+        Step::new(now, "submit_ambiguous").detail(reason),
+    ))
 }
 
 /// The doubt grows older, it is not a new one: `since` stays.
 fn denied(task: &Task, gap_ms: u64, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Unknown])?;
     let doubt = task.doubt.unwrap_or_else(|| Doubt::since(task.created_at));
-    let Some(doubt) = doubt.denied(now, gap_ms) else { return Ok(duplicate(task)) };
-    let next = Task { version: task.version + 1, doubt: Some(doubt), ..task.clone() };
+    let Some(doubt) = doubt.denied(now, gap_ms) else {
+        return Ok(duplicate(task));
+    };
+    let next = Task {
+        version: task.version + 1,
+        doubt: Some(doubt),
+        ..task.clone()
+    };
     Ok(change(next, Step::new(now, "not_listed").via(Via::Resolve)))
 }
 
@@ -98,7 +141,10 @@ fn accepted(task: &Task, run: RunId, via: Via, now: Timestamp) -> Result<Change,
     if let Some(answer) = already_known(task, &run) {
         return answer;
     }
-    let mut change = change(moved(task, State::Submitted, now), Step::new(now, "accepted").via(via));
+    let mut change = change(
+        moved(task, State::Submitted, now),
+        Step::new(now, "accepted").via(via),
+    );
     name_run(&mut change, run, via);
     Ok(change)
 }
@@ -112,10 +158,19 @@ fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, R
     next.nsfw = finished.nsfw;
     next.inference_ms = finished.inference_ms;
     next.completed_by = Some(finished.via);
-    let step = Step { detail: finished.note, ..Step::new(now, "finished").via(finished.via) };
+    let step = Step {
+        detail: finished.note,
+        ..Step::new(now, "finished").via(finished.via)
+    };
     let mut change = change(next, step);
     name_run(&mut change, finished.run, finished.via);
-    change.wake(Job::Archive { tenant: task.tenant.clone(), task: task.id.clone() }, 0);
+    change.wake(
+        Job::Archive {
+            tenant: task.tenant.clone(),
+            task: task.id.clone(),
+        },
+        0,
+    );
     Ok(change)
 }
 
@@ -137,9 +192,18 @@ fn provider_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change
     Ok(change)
 }
 
-/// Only what no POST can be in flight for may be given up; `Submitting` must become `Unknown` first.
+/// Only what no POST can be in flight for may be given up; `Submitting` must become `Unknown`
+/// first.
 fn gave_up(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
-    only_from(task, &[State::Admitted, State::Unknown, State::Submitted, State::Archiving])?;
+    only_from(
+        task,
+        &[
+            State::Admitted,
+            State::Unknown,
+            State::Submitted,
+            State::Archiving,
+        ],
+    )?;
     let end = match task.state {
         State::Admitted | State::Submitted => State::Timeout,
         _ => State::Failed,
@@ -152,8 +216,17 @@ fn cancel(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
         return Ok(duplicate(task));
     }
     only_from(task, &[State::Admitted])?;
-    let failure = Failure::new(1499, "cancelled", "the task was cancelled before it was sent to the model");
-    Ok(released(task, State::Cancelled, failure, Step::new(now, "cancelled")))
+    let failure = Failure::new(
+        1499,
+        "cancelled",
+        "the task was cancelled before it was sent to the model",
+    );
+    Ok(released(
+        task,
+        State::Cancelled,
+        failure,
+        Step::new(now, "cancelled"),
+    ))
 }
 
 /// The end stays what it was, and when it was.
@@ -164,11 +237,16 @@ fn announced(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     if !task.untold {
         return Ok(duplicate(task));
     }
-    let next = Task { version: task.version + 1, untold: false, ..task.clone() };
+    let next = Task {
+        version: task.version + 1,
+        untold: false,
+        ..task.clone()
+    };
     Ok(change(next, Step::new(now, "announced")))
 }
 
-/// `Some` when the existence of this run is no news: the same run again, another run, or a task that is over.
+/// `Some` when the existence of this run is no news: the same run again, another run, or a task
+/// that is over.
 fn already_known(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
     match &task.run {
         Some(known) if known == run => Some(Ok(duplicate(task))),
@@ -178,7 +256,8 @@ fn already_known(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
     }
 }
 
-/// `Some` when the end of this run is no news. A task that was given up while its run went on makes the run an orphan.
+/// `Some` when the end of this run is no news. A task that was given up while its run went on makes
+/// the run an orphan.
 fn already_over(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
     let other_run = task.run.as_ref().is_some_and(|known| known != run);
     let told = task.completed_by.is_some();
@@ -193,7 +272,10 @@ fn already_over(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
 /// The task's run, claimed when it is named for the first time.
 fn name_run(change: &mut Change, run: RunId, via: Via) {
     if change.task.run.is_none() {
-        change.claim = Some(Claim { run: run.clone(), proven: via != Via::Resolve });
+        change.claim = Some(Claim {
+            run: run.clone(),
+            proven: via != Via::Resolve,
+        });
     }
     change.task.run = Some(run);
 }

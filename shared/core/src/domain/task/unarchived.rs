@@ -1,4 +1,5 @@
-//! Outputs on their way into the bucket, and those that did not get there although they were paid for.
+//! Outputs on their way into the bucket, and those that did not get there although they were paid
+//! for.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +22,11 @@ pub struct ProviderLink {
     pub url: String,
 }
 
-/// Outputs of a completed task that the tenant's own side kept out of its bucket. The provider made them, so they were charged.
+/// Outputs of a completed task that the tenant's own side kept out of its bucket. The provider made
+/// them, so they were charged.
 ///
-/// It stays for good, with no links once all are copied after all: it tells how the task was charged.
+/// It stays for good, with no links once all are copied after all: it tells how the task was
+/// charged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unarchived {
     /// What stood in the way last: stable, snake case.

@@ -18,7 +18,8 @@ pub struct Limits {
     /// Tasks that are not over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_in_flight: Option<u32>,
-    /// The tenant's share of the provider's account, against those of the tenants that wait at the same time; 1 when left out.
+    /// The tenant's share of the provider's account, against those of the tenants that wait at the
+    /// same time; 1 when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
 }
@@ -27,10 +28,15 @@ impl Limits {
     pub const RATE_MAX: u32 = 100_000;
     pub const WEIGHT_MAX: u32 = 1_000;
 
-    /// Kind `Invalid` with code `invalid_limit`, naming the field, for a limit that nothing could pass or that is out of bounds.
+    /// Kind `Invalid` with code `invalid_limit`, naming the field, for a limit that nothing could
+    /// pass or that is out of bounds.
     pub fn check(&self) -> Result<()> {
         let fields = [
-            ("requests_per_second", self.requests_per_second, Self::RATE_MAX),
+            (
+                "requests_per_second",
+                self.requests_per_second,
+                Self::RATE_MAX,
+            ),
             ("burst", self.burst, Self::RATE_MAX),
             ("tasks_in_flight", self.tasks_in_flight, u32::MAX),
             ("weight", self.weight, Self::WEIGHT_MAX),
@@ -53,7 +59,10 @@ impl Limits {
     /// How often requests may come; `None` when they are not limited.
     pub fn rate(&self) -> Option<Rate> {
         let per_second = self.requests_per_second?;
-        Some(Rate { per_second, burst: self.burst.unwrap_or(per_second) })
+        Some(Rate {
+            per_second,
+            burst: self.burst.unwrap_or(per_second),
+        })
     }
 
     pub fn weight(&self) -> u32 {
@@ -67,11 +76,44 @@ mod tests {
 
     #[test]
     fn a_limit_of_nothing_and_a_burst_without_a_rate_are_refused_by_name() {
-        let refused = |limits: Limits| limits.check().unwrap_err().field.unwrap_or_default().to_string();
+        let refused = |limits: Limits| {
+            limits
+                .check()
+                .unwrap_err()
+                .field
+                .unwrap_or_default()
+                .to_string()
+        };
 
-        assert_eq!(refused(Limits { tasks_in_flight: Some(0), ..Limits::default() }), "tasks_in_flight");
-        assert_eq!(refused(Limits { burst: Some(5), ..Limits::default() }), "burst");
-        assert_eq!(refused(Limits { weight: Some(1_001), ..Limits::default() }), "weight");
-        assert!(Limits { requests_per_second: Some(5), burst: Some(9), ..Limits::default() }.check().is_ok());
+        assert_eq!(
+            refused(Limits {
+                tasks_in_flight: Some(0),
+                ..Limits::default()
+            }),
+            "tasks_in_flight"
+        );
+        assert_eq!(
+            refused(Limits {
+                burst: Some(5),
+                ..Limits::default()
+            }),
+            "burst"
+        );
+        assert_eq!(
+            refused(Limits {
+                weight: Some(1_001),
+                ..Limits::default()
+            }),
+            "weight"
+        );
+        assert!(
+            Limits {
+                requests_per_second: Some(5),
+                burst: Some(9),
+                ..Limits::default()
+            }
+            .check()
+            .is_ok()
+        );
     }
 }

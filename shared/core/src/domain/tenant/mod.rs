@@ -10,5 +10,6 @@ pub use audit_log::{Actor, AuditAction, AuditEntry};
 pub use limits::Limits;
 pub use principal::{Principal, Scope};
 pub use record::{
-    AssumedRole, ClaimMatch, Destination, KeySource, ScopeMapping, Tenant, TenantState, Trust, UnarchivedOutputs,
+    AssumedRole, ClaimMatch, Destination, KeySource, ScopeMapping, Tenant, TenantState, Trust,
+    UnarchivedOutputs,
 };

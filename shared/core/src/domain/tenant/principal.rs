@@ -52,7 +52,10 @@ impl Principal {
         if self.scopes.contains(&scope) {
             return Ok(());
         }
-        let text = format!("this token may not be used for this; it needs the scope '{}'", scope.as_str());
+        let text = format!(
+            "this token may not be used for this; it needs the scope '{}'",
+            scope.as_str()
+        );
         Err(Error::new(Kind::Forbidden, "scope_missing", text))
     }
 }

@@ -6,9 +6,11 @@ use super::EventType;
 use crate::domain::provider::Prediction;
 use crate::domain::task::Task;
 
-/// The Standard Webhooks body: `{type,timestamp,data}`, `data` being the prediction with the objects and the charge.
+/// The Standard Webhooks body: `{type,timestamp,data}`, `data` being the prediction with the
+/// objects and the charge.
 pub fn standard_body(event: EventType, task: &Task, prediction: &Prediction) -> Vec<u8> {
-    let body = json!({ "type": event.as_str(), "timestamp": task.since.rfc3339(), "data": prediction });
+    let body =
+        json!({ "type": event.as_str(), "timestamp": task.since.rfc3339(), "data": prediction });
     body.to_string().into_bytes()
 }
 

@@ -7,7 +7,8 @@ use url::{Host, Url};
 
 use crate::base::error::Error;
 
-/// An absolute http or https URL with a host and without credentials. Whether its address is allowed is the guard's to say.
+/// An absolute http or https URL with a host and without credentials. Whether its address is
+/// allowed is the guard's to say.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallbackUrl(Url);
@@ -18,7 +19,8 @@ impl CallbackUrl {
 
     /// Fails with kind `Invalid` and the reason.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
+        let bad =
+            |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
         if text.len() > Self::BYTES_MAX {
             return Err(bad("is longer than 2048 bytes"));
         }
@@ -27,22 +29,30 @@ impl CallbackUrl {
             return Err(bad("must begin with https:// or http:// and name a host"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(bad("must not carry a user name or password; put a secret into its query instead"));
+            return Err(bad(
+                "must not carry a user name or password; put a secret into its query instead",
+            ));
         }
         Ok(Self(url))
     }
 
-    /// The same of one that is given now: calls to it must be possible as well. What was taken before is read by [`Self::parse`].
-    /// Fails with kind `Invalid` and the reason.
+    /// The same of one that is given now: calls to it must be possible as well. What was taken
+    /// before is read by [`Self::parse`]. Fails with kind `Invalid` and the reason.
     pub fn parse_new(text: &str) -> Result<Self, Error> {
-        let bad = |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
+        let bad =
+            |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
         // They would be left out without a word.
         if text.contains(char::is_control) {
-            return Err(bad("holds control characters; percent-encode them, or leave them out"));
+            return Err(bad(
+                "holds control characters; percent-encode them, or leave them out",
+            ));
         }
         let given = Self::parse(text)?;
         // As in browsers, `https:///x` and `https:x` would be taken for the host x.
-        let rest = text.trim_start().get(given.0.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        let rest = text
+            .trim_start()
+            .get(given.0.scheme().len()..)
+            .and_then(|rest| rest.strip_prefix("://"));
         if rest.is_none_or(|rest| rest.starts_with(['/', '\\'])) {
             return Err(bad("must begin with https:// or http:// and name a host"));
         }
@@ -50,9 +60,9 @@ impl CallbackUrl {
             return Err(bad("names the port 0, on which nobody can listen"));
         }
         match given.0.host() {
-            Some(Host::Domain(name)) if !is_host_name(name) => {
-                Err(bad("names a host that cannot be: labels of 1 to 63 letters, digits and inner hyphens, 253 in all"))
-            }
+            Some(Host::Domain(name)) if !is_host_name(name) => Err(bad(
+                "names a host that cannot be: labels of 1 to 63 letters, digits and inner hyphens, 253 in all",
+            )),
             _ => Ok(given),
         }
     }
@@ -62,12 +72,16 @@ impl CallbackUrl {
     }
 }
 
-/// RFC 1123, section 2.1, with the underscores that some name servers have, and the dot at the end that DNS allows.
+/// RFC 1123, section 2.1, with the underscores that some name servers have, and the dot at the end
+/// that DNS allows.
 fn is_host_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        (1..=63).contains(&label.len()) && label.bytes().all(fits) && !label.starts_with('-') && !label.ends_with('-')
+        (1..=63).contains(&label.len())
+            && label.bytes().all(fits)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     name.len() <= 253 && name.split('.').all(is_label)
 }
@@ -75,7 +89,11 @@ fn is_host_name(name: &str) -> bool {
 /// Only the origin: the path and query of a callback may hold the tenant's secrets.
 impl fmt::Debug for CallbackUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallbackUrl({}/…)", self.0.origin().ascii_serialization())
+        write!(
+            f,
+            "CallbackUrl({}/…)",
+            self.0.origin().ascii_serialization()
+        )
     }
 }
 
@@ -99,7 +117,15 @@ mod tests {
     #[test]
     fn a_callback_url_is_absolute_plain_and_without_credentials() {
         assert!(CallbackUrl::parse("https://hooks.example/x?y=1").is_ok());
-        for text in ["", "/x", "ftp://a/b", "https://u:p@a/b", "https://u@a/b", "mailto:a@b.c", "file:///etc/passwd"] {
+        for text in [
+            "",
+            "/x",
+            "ftp://a/b",
+            "https://u:p@a/b",
+            "https://u@a/b",
+            "mailto:a@b.c",
+            "file:///etc/passwd",
+        ] {
             assert!(CallbackUrl::parse(text).is_err(), "{text:?}");
         }
     }

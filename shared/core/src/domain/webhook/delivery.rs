@@ -70,10 +70,14 @@ pub struct Attempt {
 impl Delivery {
     /// The job that carries it.
     pub fn job(&self) -> Job {
-        Job::Deliver { tenant: self.tenant.clone(), delivery: self.id.clone() }
+        Job::Deliver {
+            tenant: self.tenant.clone(),
+            delivery: self.id.clone(),
+        }
     }
 
-    /// The `webhook-id`: the same for every attempt and every endpoint, so that receivers can deduplicate.
+    /// The `webhook-id`: the same for every attempt and every endpoint, so that receivers can
+    /// deduplicate.
     pub fn message_id(&self) -> String {
         format!("evt_{}", self.task)
     }
@@ -91,6 +95,10 @@ impl Delivery {
     /// The delivery in another state, without an attempt.
     #[must_use]
     pub fn moved(&self, state: DeliveryState) -> Self {
-        Self { version: self.version + 1, state, ..self.clone() }
+        Self {
+            version: self.version + 1,
+            state,
+            ..self.clone()
+        }
     }
 }

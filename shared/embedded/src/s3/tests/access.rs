@@ -6,7 +6,11 @@ use super::*;
 
 async fn presigned(running: &Running, started: Duration, expires: Duration) -> String {
     let start = SystemTime::now() - started;
-    let config = PresigningConfig::builder().start_time(start).expires_in(expires).build().unwrap();
+    let config = PresigningConfig::builder()
+        .start_time(start)
+        .expires_in(expires)
+        .build()
+        .unwrap();
     let get = running.client.get_object().bucket(BUCKET).key("a.png");
     get.presigned(config).await.unwrap().uri().to_owned()
 }
@@ -24,10 +28,13 @@ async fn a_request_without_a_signature_is_refused_whatever_it_asks() {
         http.get(format!("{endpoint}/{BUCKET}")),
         http.get(format!("{endpoint}/{BUCKET}/a.png")),
         http.head(format!("{endpoint}/{BUCKET}/a.png")),
-        http.put(format!("{endpoint}/{BUCKET}/b.png")).body("picture"),
+        http.put(format!("{endpoint}/{BUCKET}/b.png"))
+            .body("picture"),
         http.put(format!("{endpoint}/another")),
         http.delete(format!("{endpoint}/{BUCKET}/a.png")),
-        http.post(format!("{endpoint}/{BUCKET}")).header("content-type", "multipart/form-data; boundary=b").body(form),
+        http.post(format!("{endpoint}/{BUCKET}"))
+            .header("content-type", "multipart/form-data; boundary=b")
+            .body(form),
     ];
     for request in requests {
         let request = request.build().unwrap();
@@ -83,9 +90,22 @@ async fn a_presigned_url_that_has_expired_or_was_changed_downloads_nothing() {
     for bad in [expired, other_key, longer, unsigned] {
         assert_ne!(bad, url);
         let answer = reqwest::get(&bad).await.unwrap();
-        assert!(answer.status().is_client_error(), "{bad}: {}", answer.status());
+        assert!(
+            answer.status().is_client_error(),
+            "{bad}: {}",
+            answer.status()
+        );
     }
-    let put = reqwest::Client::new().put(&url).body("mine").send().await.unwrap();
-    assert_eq!(put.status(), 403, "a URL for a download is not one for an upload");
+    let put = reqwest::Client::new()
+        .put(&url)
+        .body("mine")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        put.status(),
+        403,
+        "a URL for a download is not one for an upload"
+    );
     assert_eq!(running.get(BUCKET, "a.png").await.unwrap(), b"picture");
 }

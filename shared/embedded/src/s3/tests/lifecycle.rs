@@ -9,7 +9,9 @@ use super::*;
 async fn a_server_that_stops_takes_a_running_upload_to_its_end_and_nothing_new() {
     let running = running().await;
     let (addr, path) = (running.server.addr(), upload_path(&running, "a.png").await);
-    let head = format!("PUT {path} HTTP/1.1\r\nhost: {addr}\r\nexpect: 100-continue\r\ncontent-length: 7\r\n\r\n");
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: {addr}\r\nexpect: 100-continue\r\ncontent-length: 7\r\n\r\n"
+    );
     let mut upload = TcpStream::connect(addr).await.unwrap();
     upload.write_all(head.as_bytes()).await.unwrap();
     let mut more = [0; 25];
@@ -24,7 +26,10 @@ async fn a_server_that_stops_takes_a_running_upload_to_its_end_and_nothing_new()
 
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(TcpStream::connect(addr).await.is_err());
-    assert_eq!(std::fs::read(running.folder.path().join(BUCKET).join("a.png")).unwrap(), b"picture");
+    assert_eq!(
+        std::fs::read(running.folder.path().join(BUCKET).join("a.png")).unwrap(),
+        b"picture"
+    );
 }
 
 #[tokio::test]
@@ -40,5 +45,8 @@ async fn a_port_that_is_taken_is_an_error() {
         downloads_per_bucket_max: 2,
     });
 
-    assert_eq!(second.err().map(|error| error.kind()), Some(std::io::ErrorKind::AddrInUse));
+    assert_eq!(
+        second.err().map(|error| error.kind()),
+        Some(std::io::ErrorKind::AddrInUse)
+    );
 }

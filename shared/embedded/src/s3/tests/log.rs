@@ -33,36 +33,63 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-// One thread: the subscriber of the test is the server's too. No client of AWS while it listens: that one logs a lot.
+// One thread: the subscriber of the test is the server's too. No client of AWS while it listens:
+// that one logs a lot.
 #[tokio::test]
 async fn a_request_leaves_nothing_in_the_log_but_what_this_machine_is_to_blame_for() {
     let folder = tempfile::tempdir().unwrap();
     let lines = Lines::default();
     let writer = lines.clone();
-    let log: Dispatch = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(writer).finish().into();
+    let log: Dispatch = tracing_subscriber::fmt()
+        .with_max_level(Level::TRACE)
+        .with_writer(writer)
+        .finish()
+        .into();
     let listening = set_default(&log);
     let server = start(&folder);
     drop(listening);
     create_bucket(folder.path(), BUCKET).unwrap();
     let client = client(&server, "local", "local-secret");
-    let running = Running { folder, server, client };
+    let running = Running {
+        folder,
+        server,
+        client,
+    };
     let path = upload_path(&running, "a.png").await;
 
     let _listening = set_default(&log);
     assert!(put(&running, &path).await.contains(" 200 OK"));
-    assert!(put(&running, &path.replace("a.png", "b.png")).await.contains(" 403 Forbidden"));
+    assert!(
+        put(&running, &path.replace("a.png", "b.png"))
+            .await
+            .contains(" 403 Forbidden")
+    );
     std::fs::remove_dir_all(running.folder.path().join(".fluxgate/incoming")).unwrap();
-    assert!(put(&running, &path).await.contains(" 500 Internal Server Error"));
+    assert!(
+        put(&running, &path)
+            .await
+            .contains(" 500 Internal Server Error")
+    );
 
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(lines.matches("the s3 folder could not be read or written").count(), 1, "{lines}");
-    assert!(!lines.contains("X-Amz-") && !lines.contains("local-secret") && !lines.contains(".png"), "{lines}");
+    assert_eq!(
+        lines
+            .matches("the s3 folder could not be read or written")
+            .count(),
+        1,
+        "{lines}"
+    );
+    assert!(
+        !lines.contains("X-Amz-") && !lines.contains("local-secret") && !lines.contains(".png"),
+        "{lines}"
+    );
 }
 
 async fn put(running: &Running, path: &str) -> String {
     let addr = running.server.addr();
-    let request =
-        format!("PUT {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-length: 7\r\n\r\npicture");
+    let request = format!(
+        "PUT {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-length: 7\r\n\r\npicture"
+    );
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -35,7 +35,11 @@ async fn running() -> Running {
     let server = start(&folder);
     create_bucket(folder.path(), BUCKET).unwrap();
     let client = client(&server, "local", "local-secret");
-    Running { folder, server, client }
+    Running {
+        folder,
+        server,
+        client,
+    }
 }
 
 fn start(folder: &TempDir) -> S3Server {
@@ -63,12 +67,27 @@ fn client(server: &S3Server, access_key: &str, secret_key: &str) -> Client {
 
 impl Running {
     async fn put(&self, key: &str, bytes: &'static [u8]) {
-        let put = self.client.put_object().bucket(BUCKET).key(key).content_type("image/png");
-        put.body(ByteStream::from_static(bytes)).send().await.unwrap();
+        let put = self
+            .client
+            .put_object()
+            .bucket(BUCKET)
+            .key(key)
+            .content_type("image/png");
+        put.body(ByteStream::from_static(bytes))
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Vec<u8>, String> {
-        match self.client.get_object().bucket(bucket).key(key).send().await {
+        match self
+            .client
+            .get_object()
+            .bucket(bucket)
+            .key(key)
+            .send()
+            .await
+        {
             Ok(object) => Ok(object.body.collect().await.unwrap().to_vec()),
             Err(error) => Err(code(&error)),
         }
@@ -78,12 +97,24 @@ impl Running {
 /// A URL for one upload, without the server's address in front, to be used by hand.
 async fn upload_path(running: &Running, key: &str) -> String {
     let expires = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
-    let put = running.client.put_object().bucket(BUCKET).key(key).presigned(expires).await.unwrap();
-    put.uri().strip_prefix(&running.server.endpoint()).unwrap().to_owned()
+    let put = running
+        .client
+        .put_object()
+        .bucket(BUCKET)
+        .key(key)
+        .presigned(expires)
+        .await
+        .unwrap();
+    put.uri()
+        .strip_prefix(&running.server.endpoint())
+        .unwrap()
+        .to_owned()
 }
 
 /// S3's code of a refusal, or all that is known of a failure.
 fn code<E: ProvideErrorMetadata + std::fmt::Debug>(error: &SdkError<E>) -> String {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code);
     code.map_or_else(|| format!("{error:?}"), str::to_owned)
 }

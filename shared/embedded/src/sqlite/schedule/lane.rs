@@ -1,5 +1,5 @@
-//! The jobs of one lane: later, due or in hand. Each is in exactly one of these places, so that nothing outdated is left behind by
-//! a job that is sent again or gone.
+//! The jobs of one lane: later, due or in hand. Each is in exactly one of these places, so that
+//! nothing outdated is left behind by a job that is sent again or gone.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +19,11 @@ struct JobState {
 enum JobPlace {
     Later,
     Due,
-    InHand { pool: Pool, since: Timestamp, until: Timestamp },
+    InHand {
+        pool: Pool,
+        since: Timestamp,
+        until: Timestamp,
+    },
 }
 
 impl JobState {
@@ -44,7 +48,12 @@ pub(super) struct Lane {
 impl Lane {
     /// For so many jobs in hand at once.
     pub(super) fn new(in_hand_max: usize) -> Self {
-        Self { slots: HashMap::new(), timers: BTreeMap::new(), turns: Turns::new(in_hand_max), receipts: 0 }
+        Self {
+            slots: HashMap::new(),
+            timers: BTreeMap::new(),
+            turns: Turns::new(in_hand_max),
+            receipts: 0,
+        }
     }
 
     /// A job that waits, in place of the one of the same key.
@@ -52,12 +61,21 @@ impl Lane {
         self.remove(&key, now);
         let receipt = self.next_receipt();
         self.timers.insert((entry.due, receipt), key.clone());
-        self.slots.insert(key, JobState { entry, receipt, place: JobPlace::Later });
+        self.slots.insert(
+            key,
+            JobState {
+                entry,
+                receipt,
+                place: JobPlace::Later,
+            },
+        );
     }
 
     /// Removes a job, and what it held.
     pub(super) fn remove(&mut self, key: &str, now: Timestamp) {
-        let Some(slot) = self.slots.remove(key) else { return };
+        let Some(slot) = self.slots.remove(key) else {
+            return;
+        };
         if let Some(timer) = slot.timer() {
             self.timers.remove(&timer);
         }
@@ -65,7 +83,10 @@ impl Lane {
         match slot.place {
             JobPlace::Later => {}
             JobPlace::Due => self.turns.withdraw(tenant, (slot.entry.due, slot.receipt)),
-            JobPlace::InHand { pool, since, until } => self.turns.release(tenant, pool, now.min(until).since_ms(since)),
+            JobPlace::InHand { pool, since, until } => {
+                self.turns
+                    .release(tenant, pool, now.min(until).since_ms(since))
+            }
         }
     }
 
@@ -77,16 +98,30 @@ impl Lane {
             && let Some((key, pool)) = self.turns.next()
         {
             let until = now.plus_ms(lease_ms);
-            leases.extend(self.lease(key, JobPlace::InHand { pool, since: now, until }, until));
+            leases.extend(self.lease(
+                key,
+                JobPlace::InHand {
+                    pool,
+                    since: now,
+                    until,
+                },
+                until,
+            ));
         }
         leases
     }
 
     /// What became due, or comes again because its lease ran out, waits for its tenant's turn.
     fn ripen(&mut self, now: Timestamp) {
-        while let Some(timer) = self.timers.first_entry().filter(|timer| timer.key().0 <= now) {
+        while let Some(timer) = self
+            .timers
+            .first_entry()
+            .filter(|timer| timer.key().0 <= now)
+        {
             let key = timer.remove();
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let Some(slot) = self.slots.get_mut(&key) else {
+                continue;
+            };
             let tenant = slot.entry.job.tenant();
             if let JobPlace::InHand { pool, since, until } = slot.place {
                 self.turns.release(tenant, pool, until.since_ms(since));
@@ -103,12 +138,19 @@ impl Lane {
         slot.place = in_hand;
         self.timers.insert((until, receipt), key.clone());
         let (job, failures) = (slot.entry.job.clone(), slot.entry.failures);
-        Some(Lease { job, handle: key, receipt, failures })
+        Some(Lease {
+            job,
+            handle: key,
+            receipt,
+            failures,
+        })
     }
 
     /// True while the lease is the newest receipt of a job that still exists.
     pub(super) fn holds(&self, lease: &Lease) -> bool {
-        self.slots.get(&lease.handle).is_some_and(|slot| slot.receipt == lease.receipt)
+        self.slots
+            .get(&lease.handle)
+            .is_some_and(|slot| slot.receipt == lease.receipt)
     }
 
     /// Milliseconds until something may be taken; `None` when nothing waits but for a change.
@@ -116,7 +158,9 @@ impl Lane {
         if self.turns.is_ready() {
             return Some(0);
         }
-        self.timers.first_key_value().map(|((at, _), _)| at.since_ms(now))
+        self.timers
+            .first_key_value()
+            .map(|((at, _), _)| at.since_ms(now))
     }
 
     fn next_receipt(&mut self) -> u64 {

@@ -1,4 +1,5 @@
-//! Reading the waiting jobs at the start. A row that is no job becomes a dead letter: it must not keep all the others waiting.
+//! Reading the waiting jobs at the start. A row that is no job becomes a dead letter: it must not
+//! keep all the others waiting.
 
 use fluxgate_core::Result;
 use fluxgate_core::task::Lane;
@@ -9,8 +10,9 @@ use super::super::error::database;
 use super::{Effect, Entry};
 
 pub(super) fn waiting(connection: &Connection) -> Result<Vec<Effect>> {
-    let mut statement =
-        connection.prepare("SELECT key, due_at, failures, body FROM jobs").map_err(database("load the queue"))?;
+    let mut statement = connection
+        .prepare("SELECT key, due_at, failures, body FROM jobs")
+        .map_err(database("load the queue"))?;
     let mut rows = statement.query([]).map_err(database("load the queue"))?;
     let (mut jobs, mut unreadable) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next().map_err(database("load the queue"))? {
@@ -21,8 +23,13 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<Effect>> {
         }
     }
     for (key, reason) in unreadable {
-        tracing::error!(job = key, reason, "a stored job cannot be read and is a dead letter now");
-        bury(connection, &key, &format!("unreadable: {reason}")).map_err(database("write a dead letter"))?;
+        tracing::error!(
+            job = key,
+            reason,
+            "a stored job cannot be read and is a dead letter now"
+        );
+        bury(connection, &key, &format!("unreadable: {reason}"))
+            .map_err(database("write a dead letter"))?;
     }
     Ok(jobs)
 }
@@ -31,7 +38,11 @@ fn entry(row: &rusqlite::Row<'_>) -> std::result::Result<Entry, String> {
     let read = || Ok((row.get(1)?, row.get(2)?, row.get::<_, String>(3)?));
     let (due, failures, body) = read().map_err(|error: rusqlite::Error| error.to_string())?;
     let job = serde_json::from_str(&body).map_err(|error| error.to_string())?;
-    Ok(Entry { job, due: Timestamp(due), failures })
+    Ok(Entry {
+        job,
+        due: Timestamp(due),
+        failures,
+    })
 }
 
 fn bury(connection: &Connection, key: &str, reason: &str) -> rusqlite::Result<()> {

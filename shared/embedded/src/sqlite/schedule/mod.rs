@@ -1,4 +1,5 @@
-//! Which job is due when, and which is in hand. Lives in memory; the rows in `jobs` are the truth and are loaded at the start.
+//! Which job is due when, and which is in hand. Lives in memory; the rows in `jobs` are the truth
+//! and are loaded at the start.
 
 mod lane;
 mod load;
@@ -15,7 +16,8 @@ use fluxgate_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
-/// Jobs of one lane that are in hand at once. Callbacks mostly wait for receivers, so there are many.
+/// Jobs of one lane that are in hand at once. Callbacks mostly wait for receivers, so there are
+/// many.
 pub const fn in_hand_max(lane: Lane) -> usize {
     match lane {
         Lane::Watch | Lane::Archive => 112,
@@ -52,7 +54,10 @@ struct LaneQueue {
 
 impl LaneQueue {
     fn of(lane: Lane) -> Self {
-        Self { jobs: Mutex::new(lane::Lane::new(in_hand_max(lane))), changed: Notify::new() }
+        Self {
+            jobs: Mutex::new(lane::Lane::new(in_hand_max(lane))),
+            changed: Notify::new(),
+        }
     }
 }
 
@@ -63,7 +68,10 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn load(connection: &Connection, clock: Arc<dyn Clock>) -> Result<Self> {
-        let schedule = Self { lanes: Lane::ALL.map(LaneQueue::of), clock };
+        let schedule = Self {
+            lanes: Lane::ALL.map(LaneQueue::of),
+            clock,
+        };
         schedule.apply(load::waiting(connection)?);
         Ok(schedule)
     }
@@ -116,6 +124,9 @@ impl Schedule {
     }
 
     fn lock(&self, lane: Lane) -> MutexGuard<'_, lane::Lane> {
-        self.queue(lane).jobs.lock().expect("no code panics while it holds the schedule")
+        self.queue(lane)
+            .jobs
+            .lock()
+            .expect("no code panics while it holds the schedule")
     }
 }

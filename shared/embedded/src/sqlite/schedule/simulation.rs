@@ -16,7 +16,14 @@ const STEP_MS: u64 = 10;
 
 fn entry(tenant: &TenantId, n: u64, due: u64) -> Entry {
     let task = TaskId::parse(&format!("{n:032x}")).unwrap();
-    Entry { job: Job::Archive { tenant: tenant.clone(), task }, due: at(due), failures: 0 }
+    Entry {
+        job: Job::Archive {
+            tenant: tenant.clone(),
+            task,
+        },
+        due: at(due),
+        failures: 0,
+    }
 }
 
 fn at(ms: u64) -> Timestamp {
@@ -24,7 +31,9 @@ fn at(ms: u64) -> Timestamp {
 }
 
 fn tenants(kind: &str, count: usize) -> Vec<TenantId> {
-    (0..count).map(|n| TenantId::parse(&format!("{kind}{n}")).unwrap()).collect()
+    (0..count)
+        .map(|n| TenantId::parse(&format!("{kind}{n}")).unwrap())
+        .collect()
 }
 
 /// Workers who take whatever there is, and hold a job for as long as its tenant makes it last.
@@ -41,25 +50,38 @@ struct Workers {
 impl Workers {
     fn new() -> Self {
         let (in_hand, waiting, waits) = (BTreeMap::new(), HashMap::new(), HashMap::new());
-        Self { lane: Lane::new(SLOTS), now: 0, sent: 0, in_hand, waiting, waits }
+        Self {
+            lane: Lane::new(SLOTS),
+            now: 0,
+            sent: 0,
+            in_hand,
+            waiting,
+            waits,
+        }
     }
 
     fn send(&mut self, tenant: &TenantId) {
         self.sent += 1;
         let key = format!("{tenant}/{}", self.sent);
         self.waiting.insert(key.clone(), self.now);
-        self.lane.put(key, entry(tenant, self.sent, self.now), at(self.now));
+        self.lane
+            .put(key, entry(tenant, self.sent, self.now), at(self.now));
     }
 
     /// One step: what is done is gone, and what there is room for is taken.
     fn step(&mut self, job_ms: impl Fn(&TenantId) -> u64) {
-        while let Some(done) = self.in_hand.first_entry().filter(|done| done.key().0 <= self.now) {
+        while let Some(done) = self
+            .in_hand
+            .first_entry()
+            .filter(|done| done.key().0 <= self.now)
+        {
             self.lane.remove(&done.remove().handle, at(self.now));
         }
         for lease in self.lane.take(SLOTS, at(self.now), LEASE_MS) {
             let tenant = lease.job.tenant().clone();
             let waited = self.now - self.waiting.remove(&lease.handle).unwrap();
-            self.in_hand.insert((self.now + job_ms(&tenant), lease.receipt), lease);
+            self.in_hand
+                .insert((self.now + job_ms(&tenant), lease.receipt), lease);
             self.waits.entry(tenant).or_default().push(waited);
         }
         assert!(self.in_hand.len() <= SLOTS);
@@ -67,9 +89,20 @@ impl Workers {
     }
 
     fn longest_wait(&self, of: impl Fn(&TenantId) -> bool) -> u64 {
-        let taken = self.waits.iter().filter(|(tenant, _)| of(tenant)).flat_map(|(_, waits)| waits).copied();
-        let left = self.waiting.iter().filter(|(key, _)| of(&TenantId::parse(key.split('/').next().unwrap()).unwrap()));
-        taken.chain(left.map(|(_, sent)| self.now - sent)).max().unwrap_or(0)
+        let taken = self
+            .waits
+            .iter()
+            .filter(|(tenant, _)| of(tenant))
+            .flat_map(|(_, waits)| waits)
+            .copied();
+        let left = self
+            .waiting
+            .iter()
+            .filter(|(key, _)| of(&TenantId::parse(key.split('/').next().unwrap()).unwrap()));
+        taken
+            .chain(left.map(|(_, sent)| self.now - sent))
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -102,7 +135,11 @@ fn a_tenant_does_not_wait_for_the_slots_of_tenants_whose_receivers_never_answer(
             workers.step(job_ms);
         }
 
-        assert_eq!(workers.longest_wait(|tenant| !is_hole(tenant)), 0, "beside {holes}");
+        assert_eq!(
+            workers.longest_wait(|tenant| !is_hole(tenant)),
+            0,
+            "beside {holes}"
+        );
     }
 }
 
@@ -120,7 +157,11 @@ fn nor_of_more_such_tenants_than_there_are_slots() {
             workers.step(job_ms);
         }
 
-        assert_eq!(workers.longest_wait(|tenant| !is_hole(tenant)), 0, "beside {holes}");
+        assert_eq!(
+            workers.longest_wait(|tenant| !is_hole(tenant)),
+            0,
+            "beside {holes}"
+        );
     }
 }
 
@@ -144,7 +185,10 @@ fn tenants_that_all_have_too_much_to_do_get_the_same_slot_time_and_none_is_left_
     let (least, most) = (of_slow.iter().min().unwrap(), of_slow.iter().max().unwrap());
     assert!(most - least <= 30_000, "from {least} to {most} ms");
     // What a slow one has in hand is charged when it is over.
-    assert!(quick.iter().all(|tenant| used(tenant) + 30_000 >= *most), "a quick tenant got less than a slow one");
+    assert!(
+        quick.iter().all(|tenant| used(tenant) + 30_000 >= *most),
+        "a quick tenant got less than a slow one"
+    );
 }
 
 #[test]
@@ -154,7 +198,10 @@ fn a_tenant_alone_has_half_of_the_shared_slots_and_less_as_others_come() {
         workers.step(job_ms);
         let all = tenants("hole", count);
         let of = |tenant: &TenantId| workers.lane.turns().in_hand_of(tenant);
-        (all.iter().map(of).min().unwrap(), all.iter().map(of).max().unwrap())
+        (
+            all.iter().map(of).min().unwrap(),
+            all.iter().map(of).max().unwrap(),
+        )
     };
 
     // 56 shared slots: n tenants have a (n + 1)th each, rounded up for who came first.
@@ -183,7 +230,8 @@ fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() 
         let mut random = Random(seed);
         let all = tenants("t", 20);
         let mut lane = Lane::new(SLOTS);
-        let (mut jobs, mut held): (HashSet<String>, Vec<(Lease, u64)>) = (HashSet::new(), Vec::new());
+        let (mut jobs, mut held): (HashSet<String>, Vec<(Lease, u64)>) =
+            (HashSet::new(), Vec::new());
         let mut now = 1_000;
         for _ in 0..3_000 {
             let n = random.below(120);
@@ -191,7 +239,11 @@ fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() 
             let key = format!("archive/{tenant}/{n}");
             match random.below(10) {
                 0..=3 => {
-                    lane.put(key.clone(), entry(tenant, n, now + random.below(3_000)), at(now));
+                    lane.put(
+                        key.clone(),
+                        entry(tenant, n, now + random.below(3_000)),
+                        at(now),
+                    );
                     jobs.insert(key);
                 }
                 4 => {
@@ -199,7 +251,8 @@ fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() 
                     jobs.remove(&key);
                 }
                 5..=6 => {
-                    let leases = lane.take(usize::try_from(random.below(8)).unwrap(), at(now), 1_000);
+                    let leases =
+                        lane.take(usize::try_from(random.below(8)).unwrap(), at(now), 1_000);
                     held.extend(leases.into_iter().map(|lease| (lease, now + 1_000)));
                 }
                 7..=8 if !held.is_empty() => {
@@ -212,11 +265,22 @@ fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() 
                 }
                 _ => now += random.below(700),
             }
-            let current: Vec<&str> =
-                held.iter().filter(|(lease, _)| lane.holds(lease)).map(|(lease, _)| lease.handle.as_str()).collect();
-            assert_eq!(current.iter().collect::<HashSet<_>>().len(), current.len(), "a job is in two hands");
+            let current: Vec<&str> = held
+                .iter()
+                .filter(|(lease, _)| lane.holds(lease))
+                .map(|(lease, _)| lease.handle.as_str())
+                .collect();
+            assert_eq!(
+                current.iter().collect::<HashSet<_>>().len(),
+                current.len(),
+                "a job is in two hands"
+            );
             let (slots, timers, due, known) = lane.size();
-            assert_eq!((slots, timers + due), (jobs.len(), jobs.len()), "each job is in one place");
+            assert_eq!(
+                (slots, timers + due),
+                (jobs.len(), jobs.len()),
+                "each job is in one place"
+            );
             assert!(known <= all.len());
         }
         // Whoever held something is gone: after the leases everything is handed out, once each.
@@ -224,7 +288,11 @@ fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() 
         let mut left = jobs;
         while !left.is_empty() {
             let leases = lane.take(8, at(now), 60_000);
-            assert!(!leases.is_empty(), "{} jobs are never handed out", left.len());
+            assert!(
+                !leases.is_empty(),
+                "{} jobs are never handed out",
+                left.len()
+            );
             for lease in leases {
                 assert!(left.remove(&lease.handle), "{} came twice", lease.handle);
                 lane.remove(&lease.handle, at(now));
@@ -243,7 +311,11 @@ fn of_one_tenant_the_oldest_due_comes_first() {
         lane.put(n.to_string(), entry(tenant, n, due), at(0));
     }
 
-    let order: Vec<String> = lane.take(SLOTS, at(500), LEASE_MS).into_iter().map(|lease| lease.handle).collect();
+    let order: Vec<String> = lane
+        .take(SLOTS, at(500), LEASE_MS)
+        .into_iter()
+        .map(|lease| lease.handle)
+        .collect();
 
     assert_eq!(order, ["2", "3", "1"]);
     assert_eq!(lane.next_in_ms(at(500)), Some(8_500));

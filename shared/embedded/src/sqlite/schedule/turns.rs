@@ -1,6 +1,7 @@
-//! Whose job is next in a lane. Whoever has the fewest jobs in hand goes first, and of those the tenant that has used the least
-//! slot time; a few slots are kept for those whose jobs are quick. So a tenant whose receivers never answer waits for its own
-//! slots, and nobody waits for them with it.
+//! Whose job is next in a lane. Whoever has the fewest jobs in hand goes first, and of those the
+//! tenant that has used the least slot time; a few slots are kept for those whose jobs are quick.
+//! So a tenant whose receivers never answer waits for its own slots, and nobody waits for them with
+//! it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,8 +11,8 @@ use fluxgate_core::time::Timestamp;
 /// Due, and the receipt, which tells jobs apart that are due at the same time.
 pub(super) type When = (Timestamp, u64);
 
-/// One in so many slots of a lane is kept for tenants that have none in hand and whose last job was quick: also in a lane full of
-/// tenants whose jobs are slow they are served at once.
+/// One in so many slots of a lane is kept for tenants that have none in hand and whose last job was
+/// quick: also in a lane full of tenants whose jobs are slow they are served at once.
 const KEPT_OF: usize = 8;
 
 /// A job that held its slot for no longer than this was quick.
@@ -71,10 +72,12 @@ impl Share {
     }
 }
 
-/// The turns of one lane. Every step costs the logarithm of what waits; what is known of a tenant without jobs is a few words.
+/// The turns of one lane. Every step costs the logarithm of what waits; what is known of a tenant
+/// without jobs is a few words.
 ///
-/// Slot time is shared as in start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): a tenant that was idle begins where
-/// the lane's clock stands, so that neither its rest nor its old use counts.
+/// Slot time is shared as in start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): a
+/// tenant that was idle begins where the lane's clock stands, so that neither its rest nor its old
+/// use counts.
 pub(super) struct Turns {
     shared: Slots,
     kept: Slots,
@@ -124,9 +127,12 @@ impl Turns {
         self.place(tenant);
     }
 
-    /// The job whose turn it is, now in hand. `None`: nothing is due, or the slots that are free are not for those that wait.
+    /// The job whose turn it is, now in hand. `None`: nothing is due, or the slots that are free
+    /// are not for those that wait.
     pub(super) fn next(&mut self) -> Option<(String, Pool)> {
-        let (tenant, pool) = self.whose_turn().map(|(tenant, pool)| (tenant.clone(), pool))?;
+        let (tenant, pool) = self
+            .whose_turn()
+            .map(|(tenant, pool)| (tenant.clone(), pool))?;
         let share = self.tenants.get_mut(&tenant)?;
         let (_, key) = share.due.pop_first()?;
         share.in_hand += 1;
@@ -153,14 +159,17 @@ impl Turns {
         self.whose_turn().is_some()
     }
 
-    /// A tenant may have as many in hand as are free, so that shares shrink as tenants come: the first in order has the fewest,
-    /// and when it may not, nobody may.
+    /// A tenant may have as many in hand as are free, so that shares shrink as tenants come: the
+    /// first in order has the fewest, and when it may not, nobody may.
     fn whose_turn(&self) -> Option<(&TenantId, Pool)> {
         let ((in_hand, ..), first) = self.order.first_key_value()?;
         if *in_hand < self.shared.free() {
             return Some((first, Pool::Shared));
         }
-        let (_, quick) = self.quick.first_key_value().filter(|_| self.kept.free() > 0)?;
+        let (_, quick) = self
+            .quick
+            .first_key_value()
+            .filter(|_| self.kept.free() > 0)?;
         Some((quick, Pool::Kept))
     }
 
@@ -171,12 +180,19 @@ impl Turns {
         }
     }
 
-    /// Puts a tenant where it now belongs. Who need not move keeps its place, however often jobs are added.
+    /// Puts a tenant where it now belongs. Who need not move keeps its place, however often jobs
+    /// are added.
     fn place(&mut self, tenant: &TenantId) {
-        let Some(share) = self.tenants.get_mut(tenant) else { return };
+        let Some(share) = self.tenants.get_mut(tenant) else {
+            return;
+        };
         let waits = !share.due.is_empty();
         match share.place {
-            Some((in_hand, used_ms, _)) if waits && (in_hand, used_ms) == (share.in_hand, share.used_ms) => return,
+            Some((in_hand, used_ms, _))
+                if waits && (in_hand, used_ms) == (share.in_hand, share.used_ms) =>
+            {
+                return;
+            }
             Some(place) => {
                 self.order.remove(&place);
                 self.quick.remove(&place);
@@ -197,13 +213,15 @@ impl Turns {
         }
     }
 
-    /// An idle tenant's use is known until the lane's clock has passed it. Looking for those costs each tenant a step in all.
+    /// An idle tenant's use is known until the lane's clock has passed it. Looking for those costs
+    /// each tenant a step in all.
     fn forget(&mut self) {
         if self.tenants.len() < self.look_at {
             return;
         }
         let clock_ms = self.clock_ms;
-        self.tenants.retain(|_, share| !share.is_forgettable(clock_ms));
+        self.tenants
+            .retain(|_, share| !share.is_forgettable(clock_ms));
         self.look_at = (self.tenants.len() * 2).max(TENANTS_MIN);
     }
 
@@ -220,6 +238,9 @@ impl Turns {
     /// What memory is used for: due jobs and known tenants.
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize) {
-        (self.tenants.values().map(|share| share.due.len()).sum(), self.tenants.len())
+        (
+            self.tenants.values().map(|share| share.due.len()).sum(),
+            self.tenants.len(),
+        )
     }
 }

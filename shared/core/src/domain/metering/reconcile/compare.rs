@@ -51,11 +51,14 @@ pub struct Books {
     pub runs: Vec<ListedRun>,
     /// Our tasks with runs, those of the window and those before it whose run may lie in it.
     pub sold: Vec<Sold>,
-    /// Runs of charged tasks that were made in the window, for which the provider has no bill at all.
+    /// Runs of charged tasks that were made in the window, for which the provider has no bill at
+    /// all.
     pub unbilled: BTreeSet<RunId>,
-    /// Tasks that were given up before anybody knew their run, by the run that turned out to be theirs.
+    /// Tasks that were given up before anybody knew their run, by the run that turned out to be
+    /// theirs.
     pub given_up: BTreeMap<RunId, (TenantId, TaskId)>,
-    /// How many tasks of a model were sent and wait to learn their run: so many of nobody's runs may be theirs.
+    /// How many tasks of a model were sent and wait to learn their run: so many of nobody's runs
+    /// may be theirs.
     pub in_doubt: BTreeMap<ModelId, u64>,
     /// How many tasks of the window wait to be sent.
     pub unsent: u64,
@@ -93,11 +96,17 @@ pub fn compare(window: Window, books: &Books) -> ReconcileReport {
 /// Tasks that go on: those of the window, and older ones that were billed in it.
 fn open(books: &Books, bills: &BTreeMap<&RunId, Vec<&Bill>>) -> u64 {
     let counts = |sold: &&Sold| !sold.over && (sold.in_window || bills.contains_key(&sold.run));
-    books.sold.iter().filter(counts).count() as u64 + books.in_doubt.values().sum::<u64>() + books.unsent
+    books.sold.iter().filter(counts).count() as u64
+        + books.in_doubt.values().sum::<u64>()
+        + books.unsent
 }
 
 fn sum(bills: &[&Bill]) -> MicroUsd {
-    MicroUsd(bills.iter().fold(0, |sum, bill| sum.saturating_add(bill.price.0)))
+    MicroUsd(
+        bills
+            .iter()
+            .fold(0, |sum, bill| sum.saturating_add(bill.price.0)),
+    )
 }
 
 /// The report while it is made.
@@ -110,17 +119,31 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn new(given_up: &'a BTreeMap<RunId, (TenantId, TaskId)>, in_doubt: BTreeMap<ModelId, u64>) -> Self {
-        let totals = Totals { in_doubt: in_doubt.values().sum(), ..Totals::default() };
-        Self { margins: BTreeMap::new(), totals, findings: Vec::new(), given_up, in_doubt }
+    fn new(
+        given_up: &'a BTreeMap<RunId, (TenantId, TaskId)>,
+        in_doubt: BTreeMap<ModelId, u64>,
+    ) -> Self {
+        let totals = Totals {
+            in_doubt: in_doubt.values().sum(),
+            ..Totals::default()
+        };
+        Self {
+            margins: BTreeMap::new(),
+            totals,
+            findings: Vec::new(),
+            given_up,
+            in_doubt,
+        }
     }
 
     fn owned(&mut self, sold: &'a Sold, bills: &[&Bill]) {
         let billed = sum(bills);
         self.count(sold, billed);
         if bills.len() > 1 {
-            let text =
-                format!("the provider deducted {} times for this run; ask the provider for the rest", bills.len());
+            let text = format!(
+                "the provider deducted {} times for this run; ask the provider for the rest",
+                bills.len()
+            );
             self.find(FindingCode::BilledTwice, sold, billed, text);
         } else if billed != sold.quoted {
             let text = format!(
@@ -129,9 +152,14 @@ impl<'a> Tally<'a> {
             );
             self.find(FindingCode::PriceDrift, sold, billed, text);
         }
-        if sold.over && billed > MicroUsd::ZERO && sold.charged == MicroUsd::ZERO && sold.price > MicroUsd::ZERO {
-            let text =
-                format!("the provider deducted {billed} and the tenant was charged nothing; its timeline says why");
+        if sold.over
+            && billed > MicroUsd::ZERO
+            && sold.charged == MicroUsd::ZERO
+            && sold.price > MicroUsd::ZERO
+        {
+            let text = format!(
+                "the provider deducted {billed} and the tenant was charged nothing; its timeline says why"
+            );
             self.find(FindingCode::NotCharged, sold, billed, text);
         }
     }
@@ -146,7 +174,10 @@ impl<'a> Tally<'a> {
         } else {
             ", nor does it list it: it has forgotten the run, or is not the one that ran it"
         };
-        let text = format!("the tenant was charged {} and the provider has no bill for the run{why}", sold.charged);
+        let text = format!(
+            "the tenant was charged {} and the provider has no bill for the run{why}",
+            sold.charged
+        );
         self.find(FindingCode::NotBilled, sold, MicroUsd::ZERO, text);
     }
 
@@ -178,20 +209,25 @@ impl<'a> Tally<'a> {
 
     /// Whether a task of the model still waits to learn its run; each explains one.
     fn may_be_in_doubt(&mut self, model: &str) -> bool {
-        let waiting = ModelId::parse(model).ok().and_then(|model| self.in_doubt.get_mut(&model));
+        let waiting = ModelId::parse(model)
+            .ok()
+            .and_then(|model| self.in_doubt.get_mut(&model));
         waiting.is_some_and(|left| left.checked_sub(1).map(|fewer| *left = fewer).is_some())
     }
 
     fn count(&mut self, sold: &'a Sold, billed: MicroUsd) {
-        let margin = self.margins.entry((&sold.tenant, &sold.model)).or_insert_with(|| Margin {
-            tenant: sold.tenant.clone(),
-            model: sold.model.clone(),
-            runs: 0,
-            charged_runs: 0,
-            billed: MicroUsd::ZERO,
-            charged: MicroUsd::ZERO,
-            margin: MicroUsd::ZERO,
-        });
+        let margin = self
+            .margins
+            .entry((&sold.tenant, &sold.model))
+            .or_insert_with(|| Margin {
+                tenant: sold.tenant.clone(),
+                model: sold.model.clone(),
+                runs: 0,
+                charged_runs: 0,
+                billed: MicroUsd::ZERO,
+                charged: MicroUsd::ZERO,
+                margin: MicroUsd::ZERO,
+            });
         margin.runs += 1;
         margin.charged_runs += u64::from(sold.charged > MicroUsd::ZERO);
         margin.billed = plus(margin.billed, billed);
@@ -216,7 +252,8 @@ impl<'a> Tally<'a> {
     }
 
     fn report(mut self, window: Window, bills: usize) -> ReconcileReport {
-        self.findings.sort_by(|one, other| (one.code, &one.run).cmp(&(other.code, &other.run)));
+        self.findings
+            .sort_by(|one, other| (one.code, &one.run).cmp(&(other.code, &other.run)));
         self.totals.bills = bills as u64;
         let earned = minus(self.totals.charged, self.totals.unbilled);
         self.totals.margin = minus(earned, self.totals.billed);
@@ -242,7 +279,10 @@ mod tests {
     use super::*;
     use crate::base::time::Timestamp;
 
-    const WINDOW: Window = Window { from: Timestamp(0), until: Timestamp(1_000) };
+    const WINDOW: Window = Window {
+        from: Timestamp(0),
+        until: Timestamp(1_000),
+    };
 
     fn run(text: &str) -> RunId {
         RunId::parse(text).unwrap()
@@ -250,7 +290,13 @@ mod tests {
 
     fn bill(of: &str, price: i64) -> Bill {
         let id = format!("bill-{of}-{price}");
-        Bill { id, run: run(of), model: "a/b".to_owned(), price: MicroUsd(price), created_at: Timestamp(1) }
+        Bill {
+            id,
+            run: run(of),
+            model: "a/b".to_owned(),
+            price: MicroUsd(price),
+            created_at: Timestamp(1),
+        }
     }
 
     fn sold(of: &str, charged: i64) -> Sold {
@@ -268,7 +314,11 @@ mod tests {
     }
 
     fn codes(report: &ReconcileReport) -> Vec<(&'static str, &str)> {
-        report.findings.iter().map(|finding| (finding.code.as_str(), finding.run.as_str())).collect()
+        report
+            .findings
+            .iter()
+            .map(|finding| (finding.code.as_str(), finding.run.as_str()))
+            .collect()
     }
 
     #[test]
@@ -282,9 +332,22 @@ mod tests {
         let report = compare(WINDOW, &books);
 
         assert_eq!(codes(&report), []);
-        assert_eq!((report.margins[0].runs, report.margins[0].charged_runs), (2, 2));
-        let Totals { bills, tasks, billed, charged, margin, .. } = report.totals;
-        assert_eq!((bills, tasks, billed.0, charged.0, margin.0), (2, 2, 160, 200, 40));
+        assert_eq!(
+            (report.margins[0].runs, report.margins[0].charged_runs),
+            (2, 2)
+        );
+        let Totals {
+            bills,
+            tasks,
+            billed,
+            charged,
+            margin,
+            ..
+        } = report.totals;
+        assert_eq!(
+            (bills, tasks, billed.0, charged.0, margin.0),
+            (2, 2, 160, 200, 40)
+        );
     }
 
     #[test]
@@ -298,12 +361,23 @@ mod tests {
         let report = compare(WINDOW, &books);
 
         assert_eq!(codes(&report), [("orphan", "two")]);
-        assert_eq!((report.totals.open, report.totals.orphaned.0, report.totals.billed.0), (1, 80, 160));
+        assert_eq!(
+            (
+                report.totals.open,
+                report.totals.orphaned.0,
+                report.totals.billed.0
+            ),
+            (1, 80, 160)
+        );
     }
 
     #[test]
     fn each_difference_is_found_and_named() {
-        let going_on = Sold { over: false, charged: MicroUsd::ZERO, ..sold("goes-on", 0) };
+        let going_on = Sold {
+            over: false,
+            charged: MicroUsd::ZERO,
+            ..sold("goes-on", 0)
+        };
         let books = Books {
             bills: vec![
                 bill("drift", 81),
@@ -313,12 +387,26 @@ mod tests {
                 bill("lost", 80),
                 bill("goes-on", 80),
             ],
-            runs: ["listed", "unbilled"].map(|it| ListedRun { run: run(it), model: String::new() }).into(),
-            sold: vec![sold("drift", 100), sold("twice", 100), sold("free", 0), sold("unbilled", 100), going_on],
+            runs: ["listed", "unbilled"]
+                .map(|it| ListedRun {
+                    run: run(it),
+                    model: String::new(),
+                })
+                .into(),
+            sold: vec![
+                sold("drift", 100),
+                sold("twice", 100),
+                sold("free", 0),
+                sold("unbilled", 100),
+                going_on,
+            ],
             unbilled: BTreeSet::from([run("unbilled")]),
             given_up: BTreeMap::from([(
                 run("lost"),
-                (TenantId::parse("acme").unwrap(), TaskId::parse(&"1".repeat(32)).unwrap()),
+                (
+                    TenantId::parse("acme").unwrap(),
+                    TaskId::parse(&"1".repeat(32)).unwrap(),
+                ),
             )]),
             ..Books::default()
         };
@@ -334,10 +422,20 @@ mod tests {
             ("not_billed", "unbilled"),
         ];
         assert_eq!(codes(&report), wanted);
-        assert_eq!(report.findings[1].task.as_ref().unwrap().as_str(), "1".repeat(32));
+        assert_eq!(
+            report.findings[1].task.as_ref().unwrap().as_str(),
+            "1".repeat(32)
+        );
         assert_eq!((report.totals.orphaned.0, report.totals.open), (80, 1));
         assert_eq!(report.totals.billed.0, 81 + 159 + 80 + 80 + 80);
-        assert_eq!((report.totals.charged.0, report.totals.unbilled.0, report.totals.forgotten), (300, 100, 0));
+        assert_eq!(
+            (
+                report.totals.charged.0,
+                report.totals.unbilled.0,
+                report.totals.forgotten
+            ),
+            (300, 100, 0)
+        );
     }
 
     #[test]
@@ -351,20 +449,53 @@ mod tests {
 
         let report = compare(WINDOW, &books);
 
-        assert_eq!(codes(&report), [("not_billed", "forgotten"), ("not_billed", "too")]);
-        assert!(report.findings[0].text.contains("forgotten the run"), "{}", report.findings[0].text);
-        let Totals { tasks, charged, unbilled, margin, forgotten, .. } = report.totals;
-        assert_eq!((tasks, charged.0, unbilled.0, margin.0, forgotten), (3, 250, 150, 20, 2));
-        assert_eq!(report.margins.iter().map(|line| line.margin.0).sum::<i64>(), margin.0, "the lines agree");
+        assert_eq!(
+            codes(&report),
+            [("not_billed", "forgotten"), ("not_billed", "too")]
+        );
+        assert!(
+            report.findings[0].text.contains("forgotten the run"),
+            "{}",
+            report.findings[0].text
+        );
+        let Totals {
+            tasks,
+            charged,
+            unbilled,
+            margin,
+            forgotten,
+            ..
+        } = report.totals;
+        assert_eq!(
+            (tasks, charged.0, unbilled.0, margin.0, forgotten),
+            (3, 250, 150, 20, 2)
+        );
+        assert_eq!(
+            report.margins.iter().map(|line| line.margin.0).sum::<i64>(),
+            margin.0,
+            "the lines agree"
+        );
     }
 
     #[test]
     fn whoever_goes_on_is_counted_whatever_the_provider_knows_of_it() {
-        let open = |of: &str| Sold { over: false, charged: MicroUsd::ZERO, ..sold(of, 0) };
-        let earlier = |of: &str| Sold { in_window: false, ..open(of) };
+        let open = |of: &str| Sold {
+            over: false,
+            charged: MicroUsd::ZERO,
+            ..sold(of, 0)
+        };
+        let earlier = |of: &str| Sold {
+            in_window: false,
+            ..open(of)
+        };
         let books = Books {
             bills: vec![bill("billed", 80), bill("earlier-billed", 80)],
-            sold: vec![open("billed"), open("not-yet"), earlier("earlier-billed"), earlier("earlier")],
+            sold: vec![
+                open("billed"),
+                open("not-yet"),
+                earlier("earlier-billed"),
+                earlier("earlier"),
+            ],
             in_doubt: BTreeMap::from([(ModelId::parse("a/b").unwrap(), 2)]),
             unsent: 3,
             ..Books::default()

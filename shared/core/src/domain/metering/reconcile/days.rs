@@ -10,5 +10,8 @@ const DAYS_DEFAULT: u32 = 7;
 /// The days to compare: where they are not named, the last seven.
 pub fn last_days(from: Option<Day>, to: Option<Day>, now: Timestamp) -> Days {
     let to = to.unwrap_or_else(|| Day::of(now));
-    Days { from: from.unwrap_or_else(|| to.minus(DAYS_DEFAULT - 1)), to }
+    Days {
+        from: from.unwrap_or_else(|| to.minus(DAYS_DEFAULT - 1)),
+        to,
+    }
 }

@@ -1,4 +1,5 @@
-//! Our captures against the provider's bills: what differs, what nobody owns, and what was earned. Pure; reading is done elsewhere.
+//! Our captures against the provider's bills: what differs, what nobody owns, and what was earned.
+//! Pure; reading is done elsewhere.
 
 mod bill;
 mod compare;

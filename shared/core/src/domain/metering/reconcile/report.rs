@@ -48,15 +48,17 @@ pub struct Margin {
     pub margin: MicroUsd,
 }
 
-/// The whole window. `billed` is the margins' and the orphans'; `charged` is the ledger's captures of the runs that were compared.
-/// `margin` is the sum of the margins less what was billed for runs of nobody's: what no bill stands against is not earned yet.
+/// The whole window. `billed` is the margins' and the orphans'; `charged` is the ledger's captures
+/// of the runs that were compared. `margin` is the sum of the margins less what was billed for runs
+/// of nobody's: what no bill stands against is not earned yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     pub bills: u64,
     pub tasks: u64,
     /// Tasks that still go on.
     pub open: u64,
-    /// Of them those that were sent and know no run yet: nobody can say whether the provider took them.
+    /// Of them those that were sent and know no run yet: nobody can say whether the provider took
+    /// them.
     pub in_doubt: u64,
     /// Charged runs of which the provider knows nothing: no bill, no line of its list.
     pub forgotten: u64,

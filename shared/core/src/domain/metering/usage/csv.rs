@@ -2,21 +2,44 @@
 
 use super::{Grouping, UsageGroup};
 
-const SUMS: [&str; 6] = ["requests", "completed", "failed", "charged_micro_usd", "charged_usd", "unarchived"];
+const SUMS: [&str; 6] = [
+    "requests",
+    "completed",
+    "failed",
+    "charged_micro_usd",
+    "charged_usd",
+    "unarchived",
+];
 
 /// A header line and one line for each group, each ended by CRLF.
 pub fn csv(grouping: Grouping, groups: &[UsageGroup]) -> String {
-    let header = grouping.names().iter().chain(&SUMS).map(|name| (*name).to_owned()).collect();
+    let header = grouping
+        .names()
+        .iter()
+        .chain(&SUMS)
+        .map(|name| (*name).to_owned())
+        .collect();
     let lines = std::iter::once(header).chain(groups.iter().map(fields));
     lines.map(|fields: Vec<String>| line(&fields)).collect()
 }
 
 fn fields(group: &UsageGroup) -> Vec<String> {
     let usage = &group.usage;
-    let keys = [group.day.map(|day| day.to_string()), group.model.as_ref().map(ToString::to_string)];
+    let keys = [
+        group.day.map(|day| day.to_string()),
+        group.model.as_ref().map(ToString::to_string),
+    ];
     let counts = [usage.requests, usage.completed, usage.failed].map(|count| count.to_string());
-    let charged = [usage.charged.0.to_string(), usage.charged.decimal(), usage.unarchived.to_string()];
-    keys.into_iter().flatten().chain(counts).chain(charged).collect()
+    let charged = [
+        usage.charged.0.to_string(),
+        usage.charged.decimal(),
+        usage.unarchived.to_string(),
+    ];
+    keys.into_iter()
+        .flatten()
+        .chain(counts)
+        .chain(charged)
+        .collect()
 }
 
 fn line(fields: &[String]) -> String {
@@ -43,15 +66,34 @@ mod tests {
 
     #[test]
     fn each_group_is_a_line_with_exact_amounts() {
-        let usage = Usage { requests: 3, completed: 2, failed: 1, charged: MicroUsd(160_001), unarchived: 1 };
+        let usage = Usage {
+            requests: 3,
+            completed: 2,
+            failed: 1,
+            charged: MicroUsd(160_001),
+            unarchived: 1,
+        };
         let day = Day::parse("2026-11-22");
-        let both = UsageGroup { day, model: ModelId::parse("a/b").ok(), usage };
-        let by_day = UsageGroup { model: None, ..both.clone() };
+        let both = UsageGroup {
+            day,
+            model: ModelId::parse("a/b").ok(),
+            usage,
+        };
+        let by_day = UsageGroup {
+            model: None,
+            ..both.clone()
+        };
 
         let sums = "requests,completed,failed,charged_micro_usd,charged_usd,unarchived\r\n";
         let text = csv(Grouping::DayAndModel, &[both]);
-        assert_eq!(text, format!("day,model,{sums}2026-11-22,a/b,3,2,1,160001,0.160001,1\r\n"));
-        assert_eq!(csv(Grouping::Day, &[by_day]), format!("day,{sums}2026-11-22,3,2,1,160001,0.160001,1\r\n"));
+        assert_eq!(
+            text,
+            format!("day,model,{sums}2026-11-22,a/b,3,2,1,160001,0.160001,1\r\n")
+        );
+        assert_eq!(
+            csv(Grouping::Day, &[by_day]),
+            format!("day,{sums}2026-11-22,3,2,1,160001,0.160001,1\r\n")
+        );
         assert_eq!(csv(Grouping::Model, &[]), format!("model,{sums}"));
     }
 
@@ -59,6 +101,9 @@ mod tests {
     fn a_field_that_holds_a_separator_is_quoted() {
         let fields = ["plain", "a,b", "say \"x\"", "two\r\nlines", ""].map(str::to_owned);
 
-        assert_eq!(line(&fields), "plain,\"a,b\",\"say \"\"x\"\"\",\"two\r\nlines\",\r\n");
+        assert_eq!(
+            line(&fields),
+            "plain,\"a,b\",\"say \"\"x\"\"\",\"two\r\nlines\",\r\n"
+        );
     }
 }

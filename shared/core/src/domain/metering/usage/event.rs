@@ -1,4 +1,5 @@
-//! The charge of one task as a CloudEvent, for whoever bills: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>.
+//! The charge of one task as a CloudEvent, for whoever bills:
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>.
 
 use serde::Serialize;
 
@@ -12,7 +13,8 @@ pub const EVENT_TYPE: &str = "fluxgate.usage.v1";
 /// What every line begins with, so that a line that was cut off is known for one.
 pub const LINE_START: &str = r#"{"specversion":"1.0","id":""#;
 
-/// Structured mode, JSON. The fields are written in this order: a task's line is the same, byte for byte, whenever it is made.
+/// Structured mode, JSON. The fields are written in this order: a task's line is the same, byte for
+/// byte, whenever it is made.
 #[derive(Serialize)]
 struct UsageEvent<'a> {
     specversion: &'static str,
@@ -43,8 +45,8 @@ struct UsageData<'a> {
     completed_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_run: Option<&'a RunId>,
-    /// False where the tenant's own side kept outputs out of its bucket when the task was charged; else left out. A copy that was
-    /// made later does not change it.
+    /// False where the tenant's own side kept outputs out of its bucket when the task was charged;
+    /// else left out. A copy that was made later does not change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     archived: Option<bool>,
     /// Why: stable, snake case.
@@ -81,10 +83,15 @@ pub(crate) fn line(task: &Task) -> Result<String> {
             completed_at,
             provider_run: task.run.as_ref(),
             archived: task.unarchived.as_ref().map(|_| false),
-            unarchived_reason: task.unarchived.as_ref().map(|unarchived| unarchived.reason.as_str()),
+            unarchived_reason: task
+                .unarchived
+                .as_ref()
+                .map(|unarchived| unarchived.reason.as_str()),
         },
     };
-    let unwritable = |error| Error::internal("event_unwritable", "a usage event cannot be written").source(error);
+    let unwritable = |error| {
+        Error::internal("event_unwritable", "a usage event cannot be written").source(error)
+    };
     Ok(serde_json::to_string(&event).map_err(unwritable)? + "\n")
 }
 
@@ -137,24 +144,49 @@ mod tests {
                 expires_at: Timestamp(9),
                 asked_at: None,
             };
-            line(&Task { unarchived: Some(unarchived), outputs, ..task(7, State::Completed) }).unwrap()
+            line(&Task {
+                unarchived: Some(unarchived),
+                outputs,
+                ..task(7, State::Completed)
+            })
+            .unwrap()
         };
         let text = |text: &str| text.to_owned();
-        let output =
-            Output { bucket: text("b"), key: text("k"), sha256: text(""), bytes: 1, content_type: text("image/png") };
+        let output = Output {
+            bucket: text("b"),
+            key: text("k"),
+            sha256: text(""),
+            bytes: 1,
+            content_type: text("image/png"),
+        };
 
-        let without = told(vec![ProviderLink { n: 0, url: text("https://cdn.example/0") }], Vec::new());
+        let without = told(
+            vec![ProviderLink {
+                n: 0,
+                url: text("https://cdn.example/0"),
+            }],
+            Vec::new(),
+        );
         let with = told(Vec::new(), vec![output]);
 
         assert_eq!(without, with);
-        assert!(with.ends_with("\"archived\":false,\"unarchived_reason\":\"role_denied\"}}\n"), "{with}");
+        assert!(
+            with.ends_with("\"archived\":false,\"unarchived_reason\":\"role_denied\"}}\n"),
+            "{with}"
+        );
         assert!(with.contains("\"outputs\":1,"), "{with}");
     }
 
     #[test]
     fn what_did_not_complete_is_not_charged() {
-        let charged = [State::Completed, State::Failed, State::Cancelled, State::Timeout, State::Archiving]
-            .map(|state| is_charged(&task(1, state)));
+        let charged = [
+            State::Completed,
+            State::Failed,
+            State::Cancelled,
+            State::Timeout,
+            State::Archiving,
+        ]
+        .map(|state| is_charged(&task(1, state)));
 
         assert_eq!(charged, [true, false, false, false, false]);
     }

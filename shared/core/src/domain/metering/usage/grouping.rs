@@ -22,7 +22,10 @@ impl Grouping {
             "day" => Ok(Self::Day),
             "model" => Ok(Self::Model),
             "day,model" | "model,day" => Ok(Self::DayAndModel),
-            _ => Err(Error::invalid("invalid_parameter", "usage is grouped by 'day', 'model' or 'day,model'")),
+            _ => Err(Error::invalid(
+                "invalid_parameter",
+                "usage is grouped by 'day', 'model' or 'day,model'",
+            )),
         }
     }
 
@@ -56,6 +59,8 @@ impl UsageReport {
             };
             sums.entry(group).or_default().add(usage);
         }
-        sums.into_iter().map(|((day, model), usage)| UsageGroup { day, model, usage }).collect()
+        sums.into_iter()
+            .map(|((day, model), usage)| UsageGroup { day, model, usage })
+            .collect()
     }
 }

@@ -1,5 +1,6 @@
-//! What a tenant used: runs and charges, by day and by model. A request counts on the day it was made; an end, and what it
-//! charged, on the day of the end, as in the ledger. Days are UTC. And what of it is exported: an event for each charge.
+//! What a tenant used: runs and charges, by day and by model. A request counts on the day it was
+//! made; an end, and what it charged, on the day of the end, as in the ledger. Days are UTC. And
+//! what of it is exported: an event for each charge.
 
 mod csv;
 pub(crate) mod cursor;

@@ -20,7 +20,8 @@ pub struct Usage {
     pub failed: u64,
     /// What was captured.
     pub charged: MicroUsd,
-    /// Of those that ended well, the ones that were charged although the tenant's own side kept outputs out of its bucket.
+    /// Of those that ended well, the ones that were charged although the tenant's own side kept
+    /// outputs out of its bucket.
     pub unarchived: u64,
 }
 
@@ -62,9 +63,14 @@ impl UsageReport {
     }
 
     fn row(&mut self, task: &Task, at: Timestamp) -> &mut Usage {
-        let last_used = self.last_used.entry(task.model.clone()).or_insert(task.created_at);
+        let last_used = self
+            .last_used
+            .entry(task.model.clone())
+            .or_insert(task.created_at);
         *last_used = task.created_at.max(*last_used);
-        self.rows.entry((Day::of(at), task.model.clone())).or_default()
+        self.rows
+            .entry((Day::of(at), task.model.clone()))
+            .or_default()
     }
 
     /// By day and model, the oldest day first.
@@ -95,8 +101,13 @@ mod tests {
         let window = Window::of_days_at_most(1, day.first(), day.last()).unwrap();
 
         assert!(window.holds(day.first()) && window.holds(day.last()));
-        assert!(!window.holds(Timestamp(day.last().0 + 1)) && !window.holds(Timestamp(day.first().0 - 1)));
-        let code = |from: Timestamp, until: Timestamp| Window::of_days_at_most(1, from, until).unwrap_err().code;
+        assert!(
+            !window.holds(Timestamp(day.last().0 + 1))
+                && !window.holds(Timestamp(day.first().0 - 1))
+        );
+        let code = |from: Timestamp, until: Timestamp| {
+            Window::of_days_at_most(1, from, until).unwrap_err().code
+        };
         assert_eq!(code(day.last(), day.first()), "invalid_window");
         assert_eq!(code(day.minus(1).first(), day.last()), "window_too_long");
     }

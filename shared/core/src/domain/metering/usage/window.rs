@@ -14,7 +14,10 @@ impl Window {
     /// Fails with kind `Invalid` when it ends before it begins, or is longer than this many days.
     pub fn of_days_at_most(days_max: u32, from: Timestamp, until: Timestamp) -> Result<Self> {
         if until < from {
-            return Err(Error::invalid("invalid_window", "the window ends before it begins"));
+            return Err(Error::invalid(
+                "invalid_window",
+                "the window ends before it begins",
+            ));
         }
         if until.since_ms(from) > u64::from(days_max) * 86_400_000 {
             let text = format!("the window is longer than {days_max} days; ask for less at once");

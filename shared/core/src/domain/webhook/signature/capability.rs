@@ -24,7 +24,8 @@ impl CapabilityKey {
 
     pub fn verify(&self, tenant: &TenantId, task: &TaskId, token: &str) -> bool {
         let expected = self.token(tenant, task);
-        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), token.as_bytes()).is_ok()
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), token.as_bytes())
+            .is_ok()
     }
 
     /// The path under the public URL at which the provider tells the end of this task.
@@ -33,20 +34,45 @@ impl CapabilityKey {
     }
 
     /// The path under the base URL that gives out one output of a task until it expires.
-    pub fn output_path(&self, tenant: &TenantId, task: &TaskId, n: usize, expires: Timestamp) -> String {
-        let token = self.output_token(&OutputLink { tenant, task, n, expires, token: "" });
+    pub fn output_path(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        n: usize,
+        expires: Timestamp,
+    ) -> String {
+        let token = self.output_token(&OutputLink {
+            tenant,
+            task,
+            n,
+            expires,
+            token: "",
+        });
         format!("/outputs/{tenant}/{task}/{n}/{}/{token}", expires.0)
     }
 
     /// True for a link of [`Self::output_path`], expired or not.
     pub fn verify_output(&self, link: &OutputLink<'_>) -> bool {
         let expected = self.output_token(link);
-        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), link.token.as_bytes()).is_ok()
+        aws_lc_rs::constant_time::verify_slices_are_equal(
+            expected.as_bytes(),
+            link.token.as_bytes(),
+        )
+        .is_ok()
     }
 
     fn output_token(&self, link: &OutputLink<'_>) -> String {
-        let OutputLink { tenant, task, n, expires, .. } = link;
-        let message = format!("fluxgate output capability 1/{tenant}/{task}/{n}/{}", expires.0);
+        let OutputLink {
+            tenant,
+            task,
+            n,
+            expires,
+            ..
+        } = link;
+        let message = format!(
+            "fluxgate output capability 1/{tenant}/{task}/{n}/{}",
+            expires.0
+        );
         hex::encode(&hmac::sign(&self.0, message.as_bytes()).as_ref()[..16])
     }
 }
@@ -73,8 +99,14 @@ mod tests {
     #[test]
     fn a_token_opens_one_task_of_one_tenant() {
         let key = CapabilityKey::new([7; 32]);
-        let (acme, other) = (TenantId::parse("acme").unwrap(), TenantId::parse("other").unwrap());
-        let (task, next) = (TaskId::parse(&"0".repeat(32)).unwrap(), TaskId::parse(&"1".repeat(32)).unwrap());
+        let (acme, other) = (
+            TenantId::parse("acme").unwrap(),
+            TenantId::parse("other").unwrap(),
+        );
+        let (task, next) = (
+            TaskId::parse(&"0".repeat(32)).unwrap(),
+            TaskId::parse(&"1".repeat(32)).unwrap(),
+        );
 
         let token = key.token(&acme, &task);
 
@@ -87,10 +119,19 @@ mod tests {
     #[test]
     fn a_link_opens_one_output_until_its_time_and_a_hook_s_token_opens_none() {
         let key = CapabilityKey::new([7; 32]);
-        let (acme, task) = (TenantId::parse("acme").unwrap(), TaskId::parse(&"0".repeat(32)).unwrap());
+        let (acme, task) = (
+            TenantId::parse("acme").unwrap(),
+            TaskId::parse(&"0".repeat(32)).unwrap(),
+        );
         let path = key.output_path(&acme, &task, 0, Timestamp(5));
         let token = path.rsplit('/').next().unwrap();
-        let link = |n, expires, token| OutputLink { tenant: &acme, task: &task, n, expires: Timestamp(expires), token };
+        let link = |n, expires, token| OutputLink {
+            tenant: &acme,
+            task: &task,
+            n,
+            expires: Timestamp(expires),
+            token,
+        };
 
         assert!(key.verify_output(&link(0, 5, token)));
         assert!(!key.verify_output(&link(1, 5, token)));

@@ -1,4 +1,5 @@
-//! What is signed, in and out: the provider's `v3` dialect, Standard Webhooks, and the capability in a webhook URL.
+//! What is signed, in and out: the provider's `v3` dialect, Standard Webhooks, and the capability
+//! in a webhook URL.
 
 mod capability;
 pub mod standard;
@@ -22,18 +23,25 @@ pub struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// Kind `Unauthenticated`, code `invalid_webhook_signature`, when one of them is missing, sent twice or not what it should be.
+    /// Kind `Unauthenticated`, code `invalid_webhook_signature`, when one of them is missing, sent
+    /// twice or not what it should be.
     pub fn read<'a>(header: impl Fn(&str) -> Result<Option<&'a str>>) -> Result<Self> {
-        let refused = |text: String| Error::new(Kind::Unauthenticated, "invalid_webhook_signature", text);
+        let refused =
+            |text: String| Error::new(Kind::Unauthenticated, "invalid_webhook_signature", text);
         let text = |name: &str| {
             let missing = || refused(format!("the header {name} is missing"));
             let value = header(name).map_err(|error| refused(error.message))?;
             value.map(str::to_owned).ok_or_else(missing)
         };
         let timestamp = text("webhook-timestamp")?;
-        let timestamp =
-            timestamp.parse().map_err(|_| refused("the header webhook-timestamp is not a number".to_owned()))?;
-        Ok(Self { id: text("webhook-id")?, timestamp, signature: text("webhook-signature")? })
+        let timestamp = timestamp
+            .parse()
+            .map_err(|_| refused("the header webhook-timestamp is not a number".to_owned()))?;
+        Ok(Self {
+            id: text("webhook-id")?,
+            timestamp,
+            signature: text("webhook-signature")?,
+        })
     }
 }
 

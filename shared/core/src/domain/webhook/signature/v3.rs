@@ -1,4 +1,5 @@
-//! The provider's dialect: `v3,` and hex; the key is the text after `whsec_`, not its base64 decoding.
+//! The provider's dialect: `v3,` and hex; the key is the text after `whsec_`, not its base64
+//! decoding.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
@@ -13,11 +14,20 @@ pub const TOLERANCE_S: i64 = 300;
 pub fn sign(secret: &Secret, id: &str, now: Timestamp, body: &[u8]) -> SignedHeaders {
     let tag = mac(key(secret), id, now.seconds(), body);
     let signature = format!("v3,{}", hex::encode(tag.as_ref()));
-    SignedHeaders { id: id.to_owned(), timestamp: now.seconds(), signature }
+    SignedHeaders {
+        id: id.to_owned(),
+        timestamp: now.seconds(),
+        signature,
+    }
 }
 
 /// Fails with kind `Unauthenticated`, and does not say what was wrong with the signature.
-pub fn verify(secret: &Secret, headers: &SignedHeaders, now: Timestamp, body: &[u8]) -> Result<(), Error> {
+pub fn verify(
+    secret: &Secret,
+    headers: &SignedHeaders,
+    now: Timestamp,
+    body: &[u8],
+) -> Result<(), Error> {
     if now.seconds().abs_diff(headers.timestamp) > TOLERANCE_S.unsigned_abs() {
         return Err(refused());
     }
@@ -31,11 +41,19 @@ pub fn verify(secret: &Secret, headers: &SignedHeaders, now: Timestamp, body: &[
 }
 
 fn refused() -> Error {
-    Error::new(Kind::Unauthenticated, "invalid_webhook_signature", "the webhook's signature or timestamp is not valid")
+    Error::new(
+        Kind::Unauthenticated,
+        "invalid_webhook_signature",
+        "the webhook's signature or timestamp is not valid",
+    )
 }
 
 fn key(secret: &Secret) -> &[u8] {
-    secret.expose().strip_prefix("whsec_").unwrap_or_else(|| secret.expose()).as_bytes()
+    secret
+        .expose()
+        .strip_prefix("whsec_")
+        .unwrap_or_else(|| secret.expose())
+        .as_bytes()
 }
 
 #[cfg(test)]
@@ -53,14 +71,20 @@ mod tests {
     fn a_signature_is_the_one_of_the_contract_s_vector() {
         let headers = sign(&secret(), "evt_01", NOW, BODY);
 
-        assert_eq!(headers.signature, "v3,caadfa86d78eeadcdbdfd8ee53f9e4f5f797455838570a11478d6d2865f53b43");
+        assert_eq!(
+            headers.signature,
+            "v3,caadfa86d78eeadcdbdfd8ee53f9e4f5f797455838570a11478d6d2865f53b43"
+        );
         assert!(verify(&secret(), &headers, NOW, BODY).is_ok());
     }
 
     #[test]
     fn a_changed_body_a_changed_id_another_secret_and_an_old_timestamp_are_refused() {
         let headers = sign(&secret(), "evt_01", NOW, BODY);
-        let other_id = SignedHeaders { id: "evt_02".to_owned(), ..headers.clone() };
+        let other_id = SignedHeaders {
+            id: "evt_02".to_owned(),
+            ..headers.clone()
+        };
 
         assert!(verify(&secret(), &headers, NOW, b"{}").is_err());
         assert!(verify(&secret(), &other_id, NOW, BODY).is_err());
