@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use fluxgate_aws::AwsSettings;
-use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
+use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::sqs::{QueueUrls, SqsQueue, SqsSettings};
 use fluxgate_core::port::SystemClock;
 use fluxgate_local::folder::SystemEntropy;
@@ -52,14 +52,14 @@ impl AwsStores {
     }
 
     async fn connected(aws: &AwsSettings, queues: SqsSettings) -> Self {
-        let over_tasks = OverTasksInTable::new(Table::new(aws.dynamodb(), TABLE));
+        let ended_tasks = EndedTasksInTable::new(Table::new(aws.dynamodb(), TABLE));
         let queue = SqsQueue::new(
             aws.sqs(),
             queues.clone(),
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),
         );
-        let queue = Arc::new(queue.with_over_tasks(Arc::new(over_tasks)));
+        let queue = Arc::new(queue.with_ended_tasks(Arc::new(ended_tasks)));
         let store = DynamoStore::open(aws.dynamodb(), TABLE, queue.clone())
             .await
             .expect("the table is there");

@@ -1,4 +1,4 @@
-//! A DNS server on loopback that answers as it is told: with addresses, with a truncated answer,
+//! A DNS server on loopback that answers as configured: with addresses, with a truncated answer,
 //! late, or not at all.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -109,7 +109,7 @@ impl DnsServer {
             .ipv6_is_silent = true;
     }
 
-    /// While it holds, it listens and says nothing.
+    /// While held, it listens and does not answer.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
     }
@@ -123,7 +123,7 @@ impl DnsServer {
             .count()
     }
 
-    /// How many of the names were asked for that are never answered.
+    /// How many of the unanswered names were asked for.
     pub fn silent_names(&self) -> usize {
         let book = self.lock();
         let silent = book

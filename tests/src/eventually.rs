@@ -1,4 +1,4 @@
-//! Waiting for what must come, without sleeping for a guess.
+//! Polls for a condition until a deadline, in place of sleeps.
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! A way to AWS on which answers get lost and transactions lose to others, and which counts what
-//! AWS would bill: a real server between the adapter and ministack.
+//! A proxy between the adapter and ministack: it loses answers, makes transactions conflict, and
+//! counts what AWS would bill.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,12 +19,11 @@ use crate::Ministack;
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// AWS does what it was asked, and nobody hears of it.
+    /// AWS carries out the call, and its answer is lost.
     AnswerLost,
     /// Another transaction writes the same item: AWS does nothing.
     Conflict,
-    /// The next read that need not be consistent is answered by somebody who has heard of nothing
-    /// since it was last asked the same.
+    /// The next eventually consistent read gets the answer that the same read got before.
     Late,
     /// The call waits on its way until [`FaultyAws::let_go`].
     Held,
@@ -37,15 +36,15 @@ struct Way {
     faults: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
     write_units: Arc<AtomicU64>,
     contention: Arc<Contention>,
-    /// What inconsistent reads were answered last, by what was asked.
+    /// The last answer of each eventually consistent read.
     seen: Arc<Mutex<Vec<(Value, Bytes)>>>,
     /// One permit for each held call that may go on.
     let_go: Arc<Semaphore>,
     holding: Arc<AtomicU64>,
 }
 
-/// Items that transactions under way are about; who wants one of them meanwhile loses, as on AWS
-/// and not on ministack.
+/// Items of transactions in progress. Another transaction on one of them conflicts, as on AWS and
+/// not on ministack.
 #[derive(Default)]
 struct Contention {
     is_on: AtomicBool,
@@ -53,7 +52,7 @@ struct Contention {
     conflicts: AtomicU64,
 }
 
-/// The way, and what will happen on it.
+/// The proxy and its planned faults.
 pub struct FaultyAws {
     pub aws: AwsSettings,
     way: Way,
@@ -100,7 +99,7 @@ impl FaultyAws {
         self.way.contention.is_on.store(true, Ordering::Relaxed);
     }
 
-    /// How many transactions lost to others because of it.
+    /// How many transactions conflicted because of it.
     pub fn conflicts(&self) -> u64 {
         self.way.contention.conflicts.load(Ordering::Relaxed)
     }
@@ -272,7 +271,7 @@ fn conflict(headers: &HeaderMap) -> Response {
     (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
 }
 
-/// What a replica answers that has not heard of any item.
+/// The answer of a replica that has no items yet.
 fn nothing(operation: &str) -> Bytes {
     let answer = match operation {
         "GetItem" => json!({}),

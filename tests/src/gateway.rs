@@ -27,7 +27,7 @@ pub struct GatewayOptions {
     pub run_time: Duration,
     pub bounds: BoundsSettings,
     pub connections: ConnectionSettings,
-    /// What the provider's account is said to bear.
+    /// The provider account's limit of concurrent runs.
     pub rate_per_minute: Option<u32>,
     pub concurrency: Option<u32>,
 }
@@ -151,7 +151,7 @@ impl Gateway {
         .await;
     }
 
-    /// Whoever bears the admin token.
+    /// A caller with the admin token.
     pub fn operator(&self) -> TestOperator {
         TestOperator::new(
             &self.server.base_url(),
@@ -165,7 +165,7 @@ impl Gateway {
     }
 }
 
-/// A quick provider that tries its webhooks again at once.
+/// A fast provider that retries its webhooks at once.
 pub fn emulator_config() -> EmulatorConfig {
     let millis = std::time::Duration::from_millis;
     EmulatorConfig {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use fluxgate_core::port::{Clock, SystemClock};
 use fluxgate_core::time::Timestamp;
 
-/// Stands still but for what the test lets pass. Clones are the same clock.
+/// Moves only when the test moves it. Clones share the time.
 #[derive(Clone)]
 pub struct HeldClock(Arc<AtomicI64>);
 

@@ -93,7 +93,7 @@ pub fn new_tenant(name: &str, trust: &[Value]) -> Value {
     json!({ "id": name, "trust": trust, "destination": { "bucket": format!("fluxgate-{name}") } })
 }
 
-/// Somebody whose tokens a tenant may trust.
+/// An issuer whose tokens a tenant may trust.
 pub struct TestIssuer {
     pub url: String,
     key: LocalIssuer,
@@ -137,7 +137,7 @@ impl TestIssuer {
         self.key.sign(&claims).expect("the claims can be signed")
     }
 
-    /// A tenant's caller with a token that has this claim.
+    /// A caller with a token that has this claim.
     pub fn caller(&self, tenant: &str, base_url: &str, claim: Option<(&str, &str)>) -> TestTenant {
         TestTenant::new(
             TenantId::parse(tenant).expect("a valid name"),

@@ -182,7 +182,7 @@ impl FluxgateProcess {
 
 impl Drop for FluxgateProcess {
     fn drop(&mut self) {
-        // Already over is what a test wants most of the time.
+        // Most tests have ended it already.
         if matches!(self.0.try_wait(), Ok(None)) {
             drop(self.0.kill());
             drop(self.0.wait());

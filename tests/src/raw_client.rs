@@ -1,4 +1,4 @@
-//! A client that does only what it is told, for whatever no HTTP library would do.
+//! A client at the level of bytes, for requests that no HTTP library would send.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl RawClient {
             .expect("the server takes it");
     }
 
-    /// Waits for an answer's first byte, and leaves it where it is.
+    /// Waits for an answer's first byte without consuming it.
     pub async fn answer_begins(&self) {
         let peeked = tokio::time::timeout(DEADLINE, self.0.peek(&mut [0])).await;
         assert_eq!(

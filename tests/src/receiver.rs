@@ -1,4 +1,4 @@
-//! A tenant's receiver: records what comes, and answers as it is told.
+//! A tenant's receiver: records requests, and answers as the test sets it.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -37,7 +37,7 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// Those over these stores, cut off from everybody else.
+    /// The roles over these stores, without any network.
     pub fn over(stores: &Stores) -> Self {
         let context = Context {
             store: stores.store.clone(),
@@ -93,7 +93,7 @@ impl Roles {
         Sweeper::new(self.machine(), self.queue.clone())
     }
 
-    /// Has whoever a job is for work on it.
+    /// Runs the role that handles this job.
     pub async fn work(&self, lease: &Lease) -> Result<()> {
         match lease.job.lane() {
             Lane::Watch => self.watcher().work(lease).await,
@@ -123,7 +123,7 @@ fn capability() -> CapabilityKey {
     CapabilityKey::new([7; 32])
 }
 
-/// Whatever leads out of here is closed, by our own fault.
+/// Every outbound call fails, as our own fault.
 struct NoWayOut;
 
 fn closed() -> Error {

@@ -1,19 +1,19 @@
-//! How many connections each listener bears, and how long a client may keep one waiting.
+//! How many connections each listener accepts, and how long a client may stall one.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 
 use fluxgate_listen::ConnectionBounds;
 use serde::{Deserialize, Serialize};
 
-/// The settings' table `[connections]`. What is not set follows from the files that the process may
-/// open, or from the defaults of [`ConnectionBounds`].
+/// The settings table `[connections]`. Values left out follow from the number of files that the
+/// process may open, or from the defaults of [`ConnectionBounds`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionSettings {
-    /// To the API; the buckets have half as many, the emulator a quarter.
+    /// Connections to the API; the buckets get half as many, the emulator a quarter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_max: Option<NonZeroUsize>,
-    /// From one address, likewise.
+    /// The same, from one address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_per_address_max: Option<NonZeroUsize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,39 +28,39 @@ pub struct ConnectionSettings {
     pub body_timeout_ms: Option<NonZeroU64>,
 }
 
-/// What each of the three listeners bears.
+/// The bounds of each of the three listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listeners {
     pub(crate) api: ConnectionBounds,
     pub(crate) buckets: ConnectionBounds,
     pub(crate) emulator: ConnectionBounds,
-    /// Of the buckets' connections, those that may download from one bucket.
+    /// How many of the buckets' connections may download from one bucket.
     pub(crate) downloads_per_bucket_max: usize,
 }
 
-/// However many files may be open, memory is to be had for this many connections.
+/// At most this many connections, even if more files may be open: they also need memory.
 const OPEN_MAX: usize = 10_000;
-/// However few files may be open.
+/// At least this many connections, even if fewer files may be open.
 const OPEN_LEAST: usize = 16;
-/// Files for everything but the listeners: the database, callbacks, outputs on their way.
+/// Files for everything but the listeners: the database, callbacks, outputs in transit.
 const OWN_FILES_MAX: u64 = 1_024;
 
 impl ConnectionSettings {
-    /// For a process that may open this many files.
+    /// The bounds for a process that may open this many files.
     pub(crate) fn listeners(&self, files: u64) -> Listeners {
         let most = open_max(files);
         let open_max = self.open_max.map_or(most, NonZeroUsize::get);
         if open_max > most {
             tracing::warn!(
                 open_max,
-                "connections.open_max is too much for a process that may open {files} files: raise that limit (ulimit -n)"
+                "connections.open_max is too high for a process that may open {files} files: raise that limit (ulimit -n)"
             );
         }
-        let bounds = |share: usize| {
-            let open_max = (open_max / share).max(1);
+        let bounds = |divisor: usize| {
+            let open_max = (open_max / divisor).max(1);
             let of_one = self
                 .open_per_address_max
-                .map_or(open_max / 2, |most| most.get() / share);
+                .map_or(open_max / 2, |most| most.get() / divisor);
             self.with(open_max, of_one.clamp(1, open_max))
         };
         let (api, buckets, emulator) = (bounds(1), bounds(2), bounds(4));
@@ -89,9 +89,9 @@ impl ConnectionSettings {
     }
 }
 
-/// A connection to the API may need another to the provider, and one to a bucket a file: two files
-/// for each of `n` connections to the API, two for each of `n / 2` to the buckets, and one for each
-/// of `n / 4` to the emulator.
+/// A connection to the API may need another one to the provider, and one to a bucket may need a
+/// file: two files for each of `n` connections to the API, two for each of `n / 2` to the buckets,
+/// and one for each of `n / 4` to the emulator.
 fn open_max(files: u64) -> usize {
     let files = files - OWN_FILES_MAX.min(files / 4);
     usize::try_from(files * 4 / 13)

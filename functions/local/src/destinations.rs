@@ -1,4 +1,4 @@
-//! The tenants' buckets of one machine: folders, which nobody else can make.
+//! The tenants' buckets in local mode: folders, which only this process creates.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,10 @@ pub struct BucketFolders(pub PathBuf);
 
 #[async_trait]
 impl Destinations for BucketFolders {
-    /// Kind `Invalid` for a role: there is nobody here who could be asked for it.
+    /// Kind `Invalid` if the destination has a role: local mode has no STS to assume it.
     async fn prepare(&self, destination: &Destination) -> Result<()> {
         if destination.role.is_some() {
-            let text = "buckets on this machine have no roles; leave the role out, or install Fluxgate on AWS";
+            let text = "local buckets have no roles; leave out the role, or deploy Fluxgate on AWS";
             return Err(Error::invalid("invalid_role", text).field("role_arn"));
         }
         fluxgate_embedded::s3::create_bucket(&self.0, &destination.bucket).map_err(|error| {
@@ -24,7 +24,7 @@ impl Destinations for BucketFolders {
                 std::io::ErrorKind::InvalidInput => {
                     Error::invalid("invalid_bucket", error.to_string()).field("bucket")
                 }
-                _ => Error::internal("data_folder", "the bucket's folder cannot be made")
+                _ => Error::internal("data_folder", "cannot create the bucket's folder")
                     .source(error),
             }
         })
@@ -40,10 +40,10 @@ impl Destinations for BucketFolders {
             .metadata()
             .is_ok_and(|found| found.is_dir() && !found.permissions().readonly());
         let text = if writable {
-            format!("s3://{} is there and can be written", destination.bucket)
+            format!("s3://{} exists and is writable", destination.bucket)
         } else {
             format!(
-                "s3://{} has no folder that can be written; set the destination again",
+                "s3://{} has no writable folder; set the destination again",
                 destination.bucket
             )
         };

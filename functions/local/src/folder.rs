@@ -1,5 +1,8 @@
-//! The data folder of one installation: the database, the buckets, and the secrets made at its
-//! first use.
+//! The data folder of one installation: the database, the buckets, and the secrets, which are
+//! generated on first use.
+
+mod notes;
+mod reader;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,59 +11,42 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fluxgate_core::bounds::Bounds;
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::port::{Entropy, SystemClock};
+pub use fluxgate_core::port::SystemEntropy;
+use fluxgate_core::port::{Entropy as _, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use crate::private;
+use notes::bounds_of_commands;
+pub use notes::{NotedProvider, noted_provider, noted_server};
+pub use reader::FolderReader;
 
 /// The `iss` of tokens that `fluxgate token` prints.
 pub const LOCAL_ISSUER: &str = "urn:fluxgate:local";
 /// Their `aud`.
 pub const LOCAL_AUDIENCE: &str = "fluxgate";
-/// The claim that names the tenant in them.
+/// The claim in them that names the tenant.
 pub const TENANT_CLAIM: &str = "tenant";
 
-/// An opened data folder. Several processes may open one; only one may serve it.
+/// An open data folder. Several processes may have it open; only one may serve it.
 pub struct DataFolder {
     pub path: PathBuf,
     pub store: SqliteStore,
     pub secrets: FolderSecrets,
+    pub(crate) bounds: Arc<Bounds>,
 }
 
-/// The provider of the process that serves a folder, for the commands that call it.
-#[derive(Serialize, Deserialize)]
-pub struct NotedProvider {
-    pub base_url: String,
-    /// Of the emulator, new at each start. A real provider's is kept in no file.
-    pub api_key: Option<Secret>,
-}
-
-impl NotedProvider {
-    /// With the key that is noted, else with this one.
-    pub fn with_key(self, key: Option<Secret>) -> Result<(Url, Secret)> {
-        let missing = || {
-            format!(
-                "the server of this data folder uses {}: set WAVESPEED_API_KEY as it has it, to have that asked",
-                self.base_url
-            )
-        };
-        let key = self.api_key.or(key).with_context(missing)?;
-        Ok((Url::parse(&self.base_url)?, key))
-    }
-}
-
-/// What is secret in a folder, made once.
+/// The secrets of a folder, generated once.
 pub struct FolderSecrets {
     pub issuer: LocalIssuer,
     pub capability: [u8; 32],
     pub s3_access_key: String,
     pub s3_secret_key: Secret,
-    /// Whoever bears it may call the admin API.
+    /// Grants access to the admin API.
     pub admin_token: Secret,
 }
 
@@ -72,99 +58,61 @@ struct SecretsFile {
     s3_secret_key: Secret,
 }
 
-/// The kernel's random bits.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes).expect("the kernel gives random bits");
-    }
-}
-
 impl DataFolder {
-    /// Opens or creates the folder. Fails with one line that names it.
+    /// Opens or creates the folder, with the bounds of whoever serves it. Fails with one line that
+    /// names it.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, bounds_of_commands(path)?)
+    }
+
+    /// Opens or creates the folder with these bounds, whatever was noted.
+    pub fn open_with(path: &Path, bounds: Bounds) -> Result<Self> {
         private::folder(path)
-            .with_context(|| format!("the data folder {} cannot be created", path.display()))?;
+            .with_context(|| format!("cannot create the data folder {}", path.display()))?;
         let secrets = FolderSecrets::open(path)?;
         let store = SqliteStore::open(path, Arc::new(SystemClock))
-            .with_context(|| format!("the data folder {} cannot be opened", path.display()))?;
+            .with_context(|| format!("cannot open the data folder {}", path.display()))?;
         Ok(Self {
             path: path.to_owned(),
             store,
             secrets,
+            bounds: Arc::new(bounds),
         })
     }
 
-    /// Opens a folder that must be there already, so that a mistyped path is not taken for a new
-    /// installation.
+    /// Opens a folder that must exist, so that a mistyped path is not taken for a new installation.
     pub fn open_existing(path: &Path) -> Result<Self> {
-        if !path.join("fluxgate.db").is_file() {
-            anyhow::bail!(
-                "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add'",
-                path.display()
-            );
-        }
+        check_is_one(path)?;
         Self::open(path)
-    }
-
-    /// Writes down which provider the serving process calls.
-    pub fn note_provider(&self, provider: &NotedProvider) -> Result<()> {
-        self.note(EMULATOR, None)?;
-        self.note(PROVIDER, Some(&serde_json::to_string(provider)?))
-    }
-
-    /// Writes down where the serving process listens, for the commands that call it; or that none
-    /// does any more.
-    pub fn note_server(&self, base_url: Option<&str>) -> Result<()> {
-        self.note(SERVER, base_url)
-    }
-
-    fn note(&self, name: &str, text: Option<&str>) -> Result<()> {
-        let path = self.path.join(name);
-        let noted = match text {
-            Some(text) => private::write(&path, text),
-            None => std::fs::remove_file(&path).or_else(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            }),
-        };
-        noted.with_context(|| format!("{} cannot be written", path.display()))
-    }
-
-    /// The provider of the process that serves this folder, or did last; its emulator may be gone.
-    pub fn noted_provider(&self) -> Option<NotedProvider> {
-        let text = std::fs::read_to_string(self.path.join(PROVIDER)).ok()?;
-        json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
     }
 
     /// Where the buckets lie.
     pub fn buckets(&self) -> PathBuf {
-        self.path.join("s3")
+        buckets(&self.path)
     }
 }
 
-/// Where the process that serves this folder listens, or the last one that was killed did.
-pub fn noted_server(folder: &Path) -> Option<String> {
-    std::fs::read_to_string(folder.join(SERVER))
-        .ok()
-        .map(|url| url.trim().to_owned())
+/// Where the buckets of a folder lie.
+pub(crate) fn buckets(folder: &Path) -> PathBuf {
+    folder.join("s3")
 }
-
-/// The file that says which provider is called.
-const PROVIDER: &str = "provider.json";
-/// Its name while it was for the emulator alone.
-const EMULATOR: &str = "emulator.json";
-/// The file that names the server's address.
-const SERVER: &str = "server-url";
 
 /// The file of the admin token: apart from the other secrets, so that deleting it makes a new one
 /// and nothing else.
 const ADMIN_TOKEN: &str = "admin-token";
 
+fn check_is_one(path: &Path) -> Result<()> {
+    anyhow::ensure!(
+        path.join("fluxgate.db").is_file(),
+        "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add'",
+        path.display()
+    );
+    Ok(())
+}
+
 impl FolderSecrets {
-    fn open(folder: &Path) -> Result<Self> {
+    /// Those of a folder that is there; what is missing is made.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("secrets.json");
         let damaged = || format!("{} is damaged; restore it from a backup", path.display());
         let text = made_once(folder, "secrets.json", Self::fresh)?;
@@ -173,7 +121,7 @@ impl FolderSecrets {
         let admin_token = made_once(folder, ADMIN_TOKEN, || Ok(format!("fga_{}\n", random(32))))?;
         if admin_token.trim().is_empty() {
             anyhow::bail!(
-                "{} is empty; delete it, and a new one is made",
+                "{} is empty; delete it to have a new one created",
                 folder.join(ADMIN_TOKEN).display()
             );
         }
@@ -202,18 +150,18 @@ impl FolderSecrets {
     }
 }
 
-/// The text of a private file that is made at its first use.
+/// The content of a private file that is created on first use.
 fn made_once(folder: &Path, name: &str, make: impl FnOnce() -> Result<String>) -> Result<String> {
     let path = folder.join(name);
     if !path.exists() {
         create(folder, &path, &make()?)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Written beside and linked into place whole: of two processes at once, the second finds the first
-/// one's.
+/// Written to a temporary file and linked into place: if two processes race, the second reads the
+/// file of the first.
 fn create(folder: &Path, path: &Path, text: &str) -> Result<()> {
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     temporary.write_all(text.as_bytes())?;

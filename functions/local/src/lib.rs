@@ -1,4 +1,4 @@
-//! Every function of Fluxgate in one process, and the command around it.
+//! Every function of Fluxgate in one process, and the command-line interface.
 
 #![warn(clippy::print_stderr)]
 #![cfg_attr(

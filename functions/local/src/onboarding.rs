@@ -1,5 +1,6 @@
-//! Making a tenant that works at once, and the tokens that speak for it.
+//! Creating a tenant that works at once, and tokens for it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -7,44 +8,37 @@ use fluxgate_core::app::{Context, NewDestination, NewTenant, Operator, OperatorP
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _, Provider, ProviderBooks, SystemClock};
+use fluxgate_core::port::{
+    Clock as _, Ids as _, Provider, ProviderBooks, SystemClock, SystemEntropy,
+};
 use fluxgate_core::tenant::{
     Actor, ClaimMatch, KeySource, Limits, Tenant, Trust, UnarchivedOutputs,
 };
 use fluxgate_edge::auth::TokenClaims;
+use fluxgate_embedded::SqliteStore;
 use fluxgate_outbound::WaveSpeedClient;
 
 use crate::destinations::BucketFolders;
-use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER, SystemEntropy, TENANT_CLAIM};
+use crate::folder::{
+    DataFolder, FolderReader, FolderSecrets, LOCAL_AUDIENCE, LOCAL_ISSUER, TENANT_CLAIM, buckets,
+};
 
-/// The reference of the money a tenant starts with.
+/// The reference of a tenant's starting balance.
 const FIRST_TOP_UP: &str = "tenants-add";
 
 impl DataFolder {
     /// What every role has, on this folder.
-    pub fn context(&self, bounds: Bounds) -> Context {
-        Context {
-            store: Arc::new(self.store.clone()),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
-            bounds: Arc::new(bounds),
-        }
+    pub fn context(&self) -> Context {
+        context(&self.store, &self.bounds)
     }
 
-    /// The operator's use cases on this folder.
+    /// The operator's use cases for this folder.
     pub fn operator(&self, provider: Option<Arc<WaveSpeedClient>>) -> Operator {
-        Operator::new(OperatorParts {
-            context: self.context(Bounds::default()),
-            destinations: Arc::new(BucketFolders(self.buckets())),
-            provider: provider
-                .clone()
-                .map(|provider| -> Arc<dyn Provider> { provider }),
-            provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
-        })
+        operator(self.context(), &self.path, provider)
     }
 
-    /// Makes a tenant with a bucket, trust in the local issuer, and a balance. Fails when the name
-    /// is taken or not valid.
+    /// Creates a tenant with a bucket, trust in the local issuer, and a balance. Fails if the name
+    /// is taken or invalid.
     pub async fn add_tenant(&self, id: &TenantId, balance: MicroUsd) -> Result<Tenant> {
         let operator = self.operator(None);
         let tenant = operator.onboard(self.new_tenant(id), &Actor::cli()).await?;
@@ -82,24 +76,65 @@ impl DataFolder {
         }
     }
 
-    /// A token of the local issuer that speaks for the tenant. Kind `NotFound` when there is no
-    /// such tenant.
+    /// A token of the local issuer for the tenant. Kind `NotFound` if there is no such tenant.
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
         let tenant = self.operator(None).tenant(id).await?;
-        let now = SystemClock.now();
-        let claims = TokenClaims {
-            iss: LOCAL_ISSUER.to_owned(),
-            aud: LOCAL_AUDIENCE.to_owned(),
-            sub: format!("local:{}", tenant.id),
-            claim: Some(ClaimMatch {
-                name: TENANT_CLAIM.to_owned(),
-                value: tenant.id.to_string(),
-            }),
-            iat: now,
-            nbf: now,
-            exp: now.plus_ms(lifetime_ms),
-            jti: SystemEntropy.id32(now),
-        };
-        Ok(self.secrets.issuer.sign(&claims)?)
+        Ok(self.secrets.issuer.sign(&claims(&tenant.id, lifetime_ms))?)
+    }
+}
+
+impl FolderReader {
+    /// What every role has, as far as it reads.
+    pub fn context(&self) -> Context {
+        context(&self.store, &self.bounds)
+    }
+
+    /// The operator's use cases that change nothing.
+    pub fn operator(&self, provider: Option<Arc<WaveSpeedClient>>) -> Operator {
+        operator(self.context(), &self.path, provider)
+    }
+
+    /// As [`DataFolder::token`].
+    pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
+        let tenant = self.operator(None).tenant(id).await?;
+        let secrets = FolderSecrets::open(&self.path)?;
+        Ok(secrets.issuer.sign(&claims(&tenant.id, lifetime_ms))?)
+    }
+}
+
+fn context(store: &SqliteStore, bounds: &Arc<Bounds>) -> Context {
+    Context {
+        store: Arc::new(store.clone()),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        bounds: bounds.clone(),
+    }
+}
+
+fn operator(context: Context, folder: &Path, provider: Option<Arc<WaveSpeedClient>>) -> Operator {
+    Operator::new(OperatorParts {
+        context,
+        destinations: Arc::new(BucketFolders(buckets(folder))),
+        provider: provider
+            .clone()
+            .map(|provider| -> Arc<dyn Provider> { provider }),
+        provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
+    })
+}
+
+fn claims(tenant: &TenantId, lifetime_ms: u64) -> TokenClaims {
+    let now = SystemClock.now();
+    TokenClaims {
+        iss: LOCAL_ISSUER.to_owned(),
+        aud: LOCAL_AUDIENCE.to_owned(),
+        sub: format!("local:{tenant}"),
+        claim: Some(ClaimMatch {
+            name: TENANT_CLAIM.to_owned(),
+            value: tenant.to_string(),
+        }),
+        iat: now,
+        nbf: now,
+        exp: now.plus_ms(lifetime_ms),
+        jti: SystemEntropy.id32(now),
     }
 }

@@ -1,5 +1,5 @@
-//! How the emulator reaches pictures that lie elsewhere: through the guard, as everything that a
-//! tenant names.
+//! How the emulator fetches remote pictures: through the guard, like everything that a tenant
+//! names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const TIMEOUT_MS: u64 = 10_000;
 
 struct GuardedPictures(HttpPictureFetcher);
 
-/// The emulator's own uploads are not fetched, so it needs no address that others may not call.
+/// The emulator's own uploads are not fetched, so it needs no exception from the guard.
 pub(crate) fn through(guard: &Guard) -> Arc<dyn PictureFetcher> {
     Arc::new(GuardedPictures(HttpPictureFetcher::new(
         guard.client(Purpose::Input),
@@ -30,7 +30,10 @@ impl PictureFetcher for GuardedPictures {
             .map(|fetched| {
                 fetched
                     .inspect_err(|error| {
-                        tracing::info!(error = error.with_causes(), "the emulator has no picture")
+                        tracing::info!(
+                            error = error.with_causes(),
+                            "the emulator could not fetch a picture"
+                        )
                     })
                     .ok()
             })

@@ -1,21 +1,23 @@
-//! What lies in a data folder is its owner's alone: secrets, tenants' webhooks, pictures.
+//! Only the owner may read a data folder: it holds secrets, tenants' webhooks and pictures.
 
-use std::fs::{OpenOptions, Permissions};
+use std::fs::Permissions;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 /// What Fluxgate itself puts into the folder. Anything else there is somebody else's to say.
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "fluxgate.db",
     "fluxgate.db-wal",
     "fluxgate.db-shm",
     "secrets.json",
     "admin-token",
+    "bounds.json",
+    "provider.json",
     "emulator.json",
-    // Of an older release.
+    // From an older release.
     "emulator-url",
     "server-url",
     "serve.lock",
@@ -24,13 +26,13 @@ const FOLDERS: [&str; 1] = ["s3"];
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// Everybody but the owner.
+/// The permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 
-/// Creates the folder, or takes from others what they may do with one that is there.
+/// Creates the folder, or removes other users' permissions from an existing one.
 ///
-/// One that also holds something else, as `/tmp`, keeps its mode: only what is put into it is
-/// private.
+/// A folder that also holds other files, such as `/tmp`, keeps its mode: only Fluxgate's files in
+/// it are private.
 pub(crate) fn folder(path: &Path) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -62,27 +64,25 @@ fn mend(path: &Path, mode: u32) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         metadata => metadata?,
     };
-    // What a link leads to was put elsewhere on purpose.
+    // The target of a link was put elsewhere on purpose.
     if metadata.is_symlink() || metadata.permissions().mode() & OTHERS == 0 {
         return Ok(());
     }
     std::fs::set_permissions(path, Permissions::from_mode(mode)).with_context(|| {
         format!(
-            "{} is open to others and cannot be closed; run 'chmod {mode:o}' on it as its owner",
+            "other users can access {} and its mode cannot be changed; run 'chmod {mode:o}' on it as its owner",
             path.display()
         )
     })?;
-    tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others could read this; now its owner alone can");
+    tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "other users could read this; now only its owner can");
     Ok(())
 }
 
-/// Writes a file that its owner alone can read.
+/// Writes a file that its owner alone can read. Whoever reads it finds the old text or the new one.
 pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(FILE_MODE)
-        .open(path)?;
-    file.write_all(text.as_bytes())
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }

@@ -1,9 +1,9 @@
-//! Names of earlier releases, for whoever still writes them.
+//! Names from earlier releases, so that an error can give the new one.
 
-/// What flags, variables and settings were called, and are called now.
+/// Former and current parts of flags, variables and settings.
 const RENAMED: [(&str, &str); 2] = [("upstream", "provider"), ("UPSTREAM", "PROVIDER")];
 
-/// The name of today, where this one is of yesterday.
+/// The current name, if this is a former one.
 pub(crate) fn renamed(name: &str) -> Option<String> {
     let (before, now) = RENAMED.iter().find(|(before, _)| name.contains(before))?;
     Some(name.replace(before, now))

@@ -1,6 +1,7 @@
-//! What an operator sets: flags over environment over one TOML file over defaults. Unknown keys are
-//! errors.
+//! The operator's settings: flags override the environment, which overrides one TOML file, which
+//! overrides the defaults. Unknown keys are errors.
 
+mod bounds;
 mod dns_server;
 
 use std::net::SocketAddr;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use fluxgate_core::bounds::Bounds;
 use fluxgate_core::fair_queue::Capacity;
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::NameSettings;
@@ -21,9 +21,10 @@ use url::Url;
 use crate::connections::ConnectionSettings;
 use crate::renamed::renamed;
 use crate::values;
+pub use bounds::{BoundsSettings, NotedBounds};
 pub use dns_server::{DnsServer, name_settings};
 
-/// Variables with our prefix that are no settings of `serve`.
+/// Variables with our prefix that are not settings of `serve`.
 const ELSEWHERE: [&str; 2] = ["config", "token"];
 
 /// The provider's own address.
@@ -46,21 +47,21 @@ pub struct Settings {
         deserialize_with = "values::read_optional_address"
     )]
     pub s3_listen: Option<SocketAddr>,
-    /// How tenants reach the API, when not by its address.
+    /// The URL by which tenants reach the API, if not its address.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "values::read_optional_url"
     )]
     pub base_url: Option<Url>,
-    /// How tenants reach the S3 server, when not by its address.
+    /// The URL by which tenants reach the S3 server, if not its address.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "values::read_optional_url"
     )]
     pub s3_public_url: Option<Url>,
-    /// How the provider reaches the receiver; without it completions come by polling.
+    /// The URL that the provider sends webhooks to; without it Fluxgate polls for completions.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -70,30 +71,30 @@ pub struct Settings {
     /// `emulator`, or the provider's base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// Submits a minute that the provider's account allows, for all tenants together.
+    /// Submits per minute that the provider's account allows, for all tenants together.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "values::read_optional_count"
     )]
     pub provider_rate_per_minute: Option<NonZeroU32>,
-    /// Runs at once that the provider's account allows, for all tenants together.
+    /// Concurrent runs that the provider's account allows, for all tenants together.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "values::read_optional_count"
     )]
     pub provider_concurrency: Option<NonZeroU32>,
-    /// Networks that callbacks, pictures and outputs may lie in although they are not public.
+    /// Non-public networks that callbacks, pictures and outputs may use.
     #[serde(default, deserialize_with = "values::read_networks")]
     pub allow_net: Vec<IpNet>,
-    /// The DNS servers that names of tenants and of the provider's outputs are asked of; none:
-    /// those of `/etc/resolv.conf`.
+    /// The DNS servers for names from tenants and for the provider's outputs; if empty, those in
+    /// `/etc/resolv.conf`.
     #[serde(default, deserialize_with = "values::read_dns_servers")]
     pub dns_server: Vec<DnsServer>,
-    /// What is logged, in the syntax of tracing's `EnvFilter`.
+    /// The log filter, in the syntax of tracing's `EnvFilter`.
     pub log: String,
-    /// How long a stop may take, in milliseconds.
+    /// How long shutdown may take, in milliseconds.
     pub stop_max_ms: u64,
     #[serde(default)]
     pub bounds: BoundsSettings,
@@ -127,139 +128,6 @@ impl Default for Settings {
     }
 }
 
-/// The bounds that can be set; the rest keep the defaults of [`Bounds`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BoundsSettings {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body_bytes_max: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant_in_flight_bytes_max: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_flight_bytes_max: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests_per_second: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub burst: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upload_bytes_max: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_bytes_max: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sources_bytes_max: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_timeout_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub submit_timeout_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uploads_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub denials_min: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub denials_span_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fair_queue_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub archive_stall_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub archive_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub archive_again_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_link_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outputs_kept_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub watch_first_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub watch_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wake_first_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wake_max_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub callback_timeout_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub callback_schedule_ms: Option<Vec<u64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage_tasks_max: Option<usize>,
-}
-
-impl BoundsSettings {
-    /// Fails for a bound of nothing, which nothing would pass.
-    fn check(&self) -> Result<()> {
-        let bounds = serde_json::to_value(self).context("the bounds cannot be read")?;
-        let mut bounds = bounds.as_object().into_iter().flatten();
-        match bounds.find(|(_, value)| value.as_u64() == Some(0)) {
-            Some((name, _)) => {
-                bail!(
-                    "the bound '{name}' is 0, and nothing could pass it; write at least 1, or leave it out for its default"
-                )
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The bounds in force, with a quicker watch where polling is the only way.
-    pub fn bounds(&self, webhooks: bool) -> Bounds {
-        let mut bounds = if webhooks {
-            Bounds::default()
-        } else {
-            Bounds::default().polling_only()
-        };
-        set(&mut bounds.body_bytes_max, self.body_bytes_max);
-        set(
-            &mut bounds.tenant_in_flight_bytes_max,
-            self.tenant_in_flight_bytes_max,
-        );
-        set(&mut bounds.in_flight_bytes_max, self.in_flight_bytes_max);
-        set(
-            &mut bounds.request_rate.per_second,
-            self.requests_per_second,
-        );
-        set(&mut bounds.request_rate.burst, self.burst);
-        set(&mut bounds.upload_bytes_max, self.upload_bytes_max);
-        // One setting for both: nothing on this machine makes them differ.
-        set(
-            &mut bounds.ticket_bytes_max,
-            self.upload_bytes_max.map(|bytes| bytes as u64),
-        );
-        set(&mut bounds.output_bytes_max, self.output_bytes_max);
-        set(&mut bounds.sources_bytes_max, self.sources_bytes_max);
-        set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
-        set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
-        set(&mut bounds.uploads_max_ms, self.uploads_max_ms);
-        set(&mut bounds.unknown_max_ms, self.unknown_max_ms);
-        set(&mut bounds.denial.denials_min, self.denials_min);
-        set(&mut bounds.denial.span_ms, self.denials_span_ms);
-        set(&mut bounds.fair_queue_max_ms, self.fair_queue_max_ms);
-        set(&mut bounds.archive_stall_ms, self.archive_stall_ms);
-        set(&mut bounds.archive_max_ms, self.archive_max_ms);
-        set(&mut bounds.archive_again_ms, self.archive_again_ms);
-        set(&mut bounds.dead_link_max_ms, self.dead_link_max_ms);
-        set(&mut bounds.outputs_kept_ms, self.outputs_kept_ms);
-        set(&mut bounds.watch.first_ms, self.watch_first_ms);
-        set(&mut bounds.watch.max_ms, self.watch_max_ms);
-        set(&mut bounds.wake.first_ms, self.wake_first_ms);
-        set(&mut bounds.wake.max_ms, self.wake_max_ms);
-        set(&mut bounds.callback_timeout_ms, self.callback_timeout_ms);
-        set(
-            &mut bounds.callback_schedule_ms,
-            self.callback_schedule_ms.clone(),
-        );
-        set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
-        bounds
-    }
-}
-
-fn set<T>(bound: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *bound = value;
-    }
-}
-
 /// Where the model runs.
 #[derive(Debug, Clone)]
 pub enum ProviderChoice {
@@ -272,7 +140,7 @@ pub enum ProviderChoice {
 }
 
 impl Settings {
-    /// Merges defaults, the file, the environment and the flags that were given.
+    /// Merges the defaults, the file, the environment and the given flags.
     pub fn load(file: Option<&Path>, flags: impl Serialize) -> Result<Self> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(file) = file {
@@ -287,12 +155,12 @@ impl Settings {
         let figment = figment
             .merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__"))
             .merge(Serialized::globals(flags));
-        // serde takes a list for a struct, its fields in order.
+        // serde would accept a list for a struct, with its fields in order.
         if figment
             .find_value("bounds")
             .is_ok_and(|bounds| bounds.as_dict().is_none())
         {
-            bail!("the settings are not valid: 'bounds' is a table of names and values");
+            bail!("the settings are not valid: 'bounds' must be a table of names and values");
         }
         let settings: Self = figment.extract().map_err(one_line)?;
         settings.bounds.check()?;
@@ -306,7 +174,7 @@ impl Settings {
         })
     }
 
-    /// Fails when the provider is asked for without its key.
+    /// Fails if the provider is configured without its key.
     pub fn provider(&self) -> Result<ProviderChoice> {
         match (self.provider.as_deref(), self.provider_key.clone()) {
             (Some("emulator"), _) | (None, None) => Ok(ProviderChoice::Emulator),
@@ -321,10 +189,20 @@ impl Settings {
                 )
             }
             (None, Some(key)) => {
-                let url = Url::parse(PROVIDER_URL).expect("the provider's URL is one");
+                let url = Url::parse(PROVIDER_URL).expect("the provider's URL is valid");
                 Ok(ProviderChoice::Remote { url, key })
             }
         }
+    }
+
+    /// The bounds as the commands beside the server are to have them. Completions come by webhook
+    /// where the provider reaches the receiver, or is the emulator in this process.
+    pub fn noted_bounds(&self) -> Result<NotedBounds> {
+        let is_emulator = matches!(self.provider()?, ProviderChoice::Emulator);
+        Ok(NotedBounds {
+            webhooks: self.public_url.is_some() || is_emulator,
+            bounds: self.bounds.clone(),
+        })
     }
 
     /// How names are looked up.
@@ -332,7 +210,7 @@ impl Settings {
         name_settings(&self.dns_server)
     }
 
-    /// What the provider's account bears; `None`: no limits, and no line.
+    /// The limits of the provider's account; `None`: no limits, and no fair queue.
     pub fn capacity(&self) -> Option<Capacity> {
         Capacity::limited(
             self.provider_rate_per_minute.map(NonZeroU32::get),
@@ -340,7 +218,7 @@ impl Settings {
         )
     }
 
-    /// The settings by name for the operator's `/healthz`: neither paths nor anything secret.
+    /// The settings by name for the operator's `/healthz`, without paths or secrets.
     pub fn public_names(&self) -> std::collections::BTreeMap<String, String> {
         let text = |url: &Option<Url>| {
             url.as_ref().map_or_else(
@@ -376,7 +254,7 @@ impl Settings {
         .collect()
     }
 
-    /// Without the user name and password that a URL may carry.
+    /// Without the user name and password that a URL may contain.
     fn provider_name(&self) -> String {
         match self.provider.as_deref() {
             None => "not set".to_owned(),
@@ -399,7 +277,7 @@ impl Settings {
     }
 }
 
-/// What is wrong, where, in one line.
+/// All errors in one line: what is wrong, and where.
 fn one_line(error: figment::Error) -> anyhow::Error {
     let text: Vec<String> = error.into_iter().map(|error| told(&error)).collect();
     anyhow::anyhow!("the settings are not valid: {}", text.join("; "))

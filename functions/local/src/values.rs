@@ -1,4 +1,4 @@
-//! Settings as people write them: what is nearly right is refused with what to write instead.
+//! Settings as people write them: a near miss is refused with what to write instead.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,26 +18,24 @@ pub fn http_url(text: &str) -> Result<Url> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ if Url::parse(&format!("http://{text}")).is_ok() && !text.contains("://") => {
-            bail!(
-                "'{text}' has no scheme; write http://{text}, or https://{text} where TLS is spoken"
-            )
+            bail!("'{text}' has no scheme; write http://{text}, or https://{text} if it speaks TLS")
         }
         _ => bail!(
-            "'{text}' is no URL of a web server; it begins with http:// or https:// and names a host"
+            "'{text}' is not the URL of a web server; it must begin with http:// or https:// and name a host"
         ),
     }
 }
 
-/// A day of UTC.
+/// A day in UTC.
 pub fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
 }
 
-/// A whole number that may be left out, and is not zero.
+/// An optional whole number that is not zero.
 pub fn count(text: &str) -> Result<NonZeroU32> {
     text.parse().map_err(|_| {
         anyhow!(
-            "'{text}' is no count; write a whole number from 1 on, or leave it out for no limit"
+            "'{text}' is not a count; write a whole number of at least 1, or leave it out for no limit"
         )
     })
 }
@@ -54,7 +52,7 @@ pub(crate) fn read_optional_address<'de, D: Deserializer<'de>>(
         .transpose()
 }
 
-/// One text with commas between, as in a variable, or a list of such.
+/// One string separated by commas, as in a variable, or a list of such strings.
 #[derive(serde::Deserialize)]
 #[serde(untagged)]
 enum Texts {

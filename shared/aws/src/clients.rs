@@ -1,5 +1,5 @@
-//! The SDK's clients, made from settings alone: nothing is read from the environment. Bounds are
-//! the same for all of them.
+//! The SDK's clients, configured from settings only: nothing is read from the environment. All have
+//! the same bounds.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 
 use crate::http;
 
-/// One try of one call.
+/// One attempt of one call.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// All tries of one call.
+/// All attempts of one call.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
-/// Tries of one call, the first included. Only what is safe is tried again: throttling, 5xx, broken
-/// connections. A transaction that lost to another is none of these: its store decides.
+/// Attempts of one call, including the first. Only safe cases are retried: throttling, 5xx, broken
+/// connections. A transaction that lost to another is not retried here: its store decides.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// Which AWS, and as whom. Clients made from clones of one value share its connections.
+/// Which AWS endpoint and credentials. Clients made from clones of one value share its connections.
 #[derive(Debug, Clone)]
 pub struct AwsSettings {
     pub region: String,
-    /// `None`: AWS's own of the region, for each service its own.
+    /// `None`: AWS's own endpoint of the region for each service.
     pub endpoint: Option<String>,
     pub credentials: SharedCredentialsProvider,
     /// From [`http::client`].
@@ -47,7 +47,7 @@ macro_rules! client {
 }
 
 impl AwsSettings {
-    /// With a connection pool of its own.
+    /// Has its own connection pool.
     pub fn new(
         region: impl Into<String>,
         endpoint: Option<String>,

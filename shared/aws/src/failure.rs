@@ -1,12 +1,12 @@
-//! What an SDK's error says for the log: AWS's status and code when it answered, else why there was
-//! no answer. Never AWS's message, which may repeat what it was sent.
+//! How an SDK error appears in the log: AWS's status and code if it answered, or else why there was
+//! no response. Never AWS's message, which may repeat request data.
 
 use std::error::Error as StdError;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-/// AWS's code, empty when there was no answer. All SDKs share the two types, whichever of them
-/// names them.
+/// AWS's error code; empty if there was no response. All SDKs share the two types, so this works
+/// for each of them.
 pub(crate) fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> &str {
     error
         .as_service_error()

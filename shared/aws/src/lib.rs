@@ -1,7 +1,7 @@
 //! Fluxgate's ports on AWS: the table (DynamoDB), the queues (SQS), tenants' roles (STS) and
 //! secrets (Secrets Manager).
 //!
-//! The buckets are not here: S3 has one adapter, `fluxgate-s3`, because one machine speaks S3 too.
+//! The buckets are not here: S3 has one adapter, `fluxgate-s3`, because local mode uses S3 too.
 
 #![cfg_attr(
     test,
@@ -12,7 +12,6 @@ mod clients;
 pub mod dynamodb;
 mod failure;
 pub mod http;
-mod kept;
 pub mod secrets;
 pub mod sqs;
 pub mod sts;

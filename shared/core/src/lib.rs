@@ -1,8 +1,7 @@
-//! The nouns, the state machine, the money, the signatures, the ports and the use cases of
-//! Fluxgate, in four rooms: each may use those before it, and none after it.
+//! Fluxgate's domain types, state machine, money, signatures, ports and use cases, in four rooms:
+//! each may use those before it, but none after it.
 //!
-//! No IO, no clock, no environment and no randomness live here: everything of that kind comes in
-//! through a [`port`].
+//! No IO, clock, environment or randomness here: all of that comes in through a [`port`].
 
 #![cfg_attr(
     test,
@@ -20,5 +19,5 @@ pub mod port;
 pub use base::counted::{Counted, counted};
 pub use base::echo::echo;
 pub use base::error::{Error, Fault, Kind, Reason, Result, Retry};
-pub use base::{bounds, day, digest, error, id, json, metric, rate, retry, secret, time};
+pub use base::{bounds, day, digest, error, id, json, metric, nearest, rate, retry, secret, time};
 pub use domain::{fair_queue, media, metering, money, provider, task, tenant, webhook};

@@ -1,14 +1,14 @@
-//! Which of the media types on offer a request would rather have: `Accept`, by RFC 9110, 12.5.1.
+//! Content negotiation with `Accept` (RFC 9110, 12.5.1).
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use mediatype::names::Q;
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams as _};
 
-/// The place among the offers of the one that the request prefers; `None` when it accepts none of
-/// them. For each offer the most specific range counts. Between offers of one quality the more
-/// specific range decides, then the order of the request, then ours. A request that says nothing,
-/// or nothing that can be read, takes the first.
+/// The index of the preferred offer; `None` if the request accepts none of them. For each offer the
+/// most specific range counts. Between offers of equal quality the more specific range decides,
+/// then the order in the request, then our order. A request without a readable `Accept` header gets
+/// the first offer.
 pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> Option<usize> {
     let texts: Vec<&str> = headers
         .get_all(ACCEPT)
@@ -40,7 +40,7 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// `None` for a quality that is none.
+    /// `None` for an invalid quality.
     fn of(media: MediaType<'a>) -> Option<Self> {
         let Some(text) = media.get_param(Q) else {
             return Some(Self {
@@ -59,7 +59,7 @@ impl<'a> Range<'a> {
         })
     }
 
-    /// How closely it names the offer; `None` when it does not.
+    /// How specifically the range matches the offer; `None` if it does not.
     fn specificity(&self, offer: &MediaType<'_>) -> Option<usize> {
         let (range, any) = (&self.media, |name: Name<'_>| name.as_str() == "*");
         let same = |a: Name<'_>, b: Name<'_>| a.as_str().eq_ignore_ascii_case(b.as_str());
@@ -79,8 +79,8 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Of one offer: its quality, by the range that names it most closely, how closely, and where that
-/// range stands.
+/// For one offer: its quality according to its most specific range, how specific that is, and the
+/// position of that range.
 fn quality(ranges: &[Range<'_>], offer: &MediaType<'_>) -> Option<(u16, usize, usize)> {
     let matching = ranges.iter().enumerate().filter_map(|(order, range)| {
         Some((

@@ -1,4 +1,4 @@
-//! The `Authorization` header, made into a principal before a handler runs.
+//! Turns the `Authorization` header into a principal before a handler runs.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -15,11 +15,11 @@ use crate::state::Edge;
 /// The principal of a request on the provider's paths.
 pub(crate) struct WaveSpeedBearer(pub(crate) Principal);
 
-/// The principal of a request for a task's result, on the provider's paths: `…/{id}` or
+/// The principal of a request for a task's result on the provider's paths: `…/{id}` or
 /// `…/{id}/result`.
 pub(crate) struct ProviderPoller(pub(crate) Principal);
 
-/// The principal of a request elsewhere.
+/// The principal of a request on any other path.
 pub(crate) struct Bearer(pub(crate) Principal);
 
 impl FromRequestParts<Edge> for WaveSpeedBearer {
@@ -75,7 +75,7 @@ async fn counted(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
     Ok(principal)
 }
 
-/// Also notes on whose account a body may be read.
+/// Also records whose quota the body counts against.
 async fn principal(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
     let principal = edge
         .authenticator
@@ -87,7 +87,7 @@ async fn principal(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
     Ok(principal)
 }
 
-/// The one bearer's token. Of two headers another server on the way may have checked the other.
+/// The only bearer token. With two headers, a server in front may have checked the other one.
 pub(crate) fn token(headers: &HeaderMap) -> Result<&str> {
     let refused = |code, text: &str| Error::new(Kind::Unauthenticated, code, text);
     let missing = || {
@@ -101,7 +101,7 @@ pub(crate) fn token(headers: &HeaderMap) -> Result<&str> {
     if all.next().is_some() {
         return Err(refused(
             "token_repeated",
-            "send one 'Authorization' header; these are several",
+            "send only one 'Authorization' header",
         ));
     }
     let (scheme, token) = header

@@ -1,4 +1,4 @@
-//! Request bodies: bounded, counted while they are in memory, and JSON as it is meant.
+//! Request bodies: bounded, counted while in memory, and parsed as strict JSON.
 
 use std::io;
 use std::sync::Arc;
@@ -15,19 +15,18 @@ use serde_json::{Map, Value};
 
 use crate::in_flight::{BytesInFlight, Payer, Room};
 
-/// The largest body of a route, set as its extension.
+/// The maximum body size of a route, set as a route extension.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyBytesMax(pub(crate) usize);
 
-/// A route that sets none takes no more than this.
+/// The maximum for routes that do not set one.
 const BYTES_MAX: usize = 64 * 1024;
-/// Room for a body that does not say how long it is grows by this at least.
+/// Minimum step by which the room for a body of unknown length grows.
 const STEP_BYTES: usize = 16 * 1024;
-/// Reading more JSON than this is work for a thread of its own: meanwhile the others are to be
-/// answered.
+/// JSON larger than this is parsed on a separate thread, so that other requests are not delayed.
 const READ_BESIDE_BYTES: usize = 128 * 1024;
 
-/// The whole body. Whose it is was found out before: nobody unknown gets room for one.
+/// The whole body. The caller was authenticated before: unknown callers get no room for a body.
 pub(crate) struct RawBody(Result<Whole>);
 
 struct Whole {
@@ -48,7 +47,7 @@ impl RawBody {
         self.0.map(|whole| whole.bytes)
     }
 
-    /// An object, and the room that it takes for as long as it is in memory.
+    /// The JSON object, with the room that it counts against while it is in memory.
     pub(crate) async fn object(self) -> Result<(Map<String, Value>, Counted)> {
         let Whole { bytes, room } = self.0?;
         let counted = Counted {
@@ -69,14 +68,14 @@ impl RawBody {
         parsed(bytes, |bytes| json::read(bytes, JsonBounds::REQUEST)).await
     }
 
-    /// What an operator sends: key sets and price books may be long.
+    /// A document from an operator, such as a key set or a price book, which may be long.
     pub(crate) async fn document<T: DeserializeOwned + Send + 'static>(self) -> Result<T> {
         let Whole { bytes, room: _room } = self.0?;
         parsed(bytes, |bytes| json::read(bytes, JsonBounds::DOCUMENT)).await
     }
 }
 
-/// How large a body was; while this lives it counts as in flight.
+/// The size of a body, counted as in flight while this value lives.
 pub(crate) struct Counted {
     pub(crate) bytes: usize,
     _room: Option<Room>,
@@ -107,7 +106,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Copies what comes: pieces kept as they are would each keep the buffer that they were read into.
+/// Copies the received chunks: kept as they are, each would retain the buffer it was read into.
 async fn collect(
     body: Body,
     announced: usize,
@@ -116,7 +115,7 @@ async fn collect(
 ) -> Result<Bytes> {
     let mut pieces = body.into_data_stream();
     let mut counted = announced;
-    // Not touched before they are written to, these bytes take no memory yet.
+    // Memory that was not written to is not committed yet.
     let mut bytes = Vec::with_capacity(announced);
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| broken(&error))?;
@@ -144,14 +143,14 @@ async fn parsed<T: Send + 'static>(bytes: Bytes, parse: fn(&[u8]) -> Result<T>) 
         return parse(&bytes);
     }
     let parsing = tokio::task::spawn_blocking(move || parse(&bytes));
-    parsing
-        .await
-        .map_err(|error| Error::internal("panic", "the body could not be read").source(error))?
+    parsing.await.map_err(|error| {
+        Error::internal("panic", "the body could not be processed").source(error)
+    })?
 }
 
 fn too_large(bytes_max: usize) -> Error {
     let text = format!(
-        "the body is larger than the {bytes_max} bytes that are taken here; send a smaller one"
+        "the body is larger than {bytes_max} bytes, the maximum for this path; send a smaller one"
     );
     Error::new(Kind::TooLarge, "body_too_large", text)
 }
@@ -160,13 +159,10 @@ fn broken(error: &axum::Error) -> Error {
     if is_timeout(error) {
         return too_slow();
     }
-    Error::invalid(
-        "body_unreadable",
-        "the body broke off before its end; send it again",
-    )
+    Error::invalid("body_unreadable", "the body ended early; send it again")
 }
 
-/// Whether the server gave the client up; it says so by this kind.
+/// Whether the server timed out the client, which it reports with this error kind.
 pub(crate) fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     causes.any(|error| {
@@ -180,6 +176,6 @@ pub(crate) fn too_slow() -> Error {
     Error::new(
         Kind::TooSlow,
         "body_too_slow",
-        "the body came too slowly; send it again by a faster connection",
+        "the body arrived too slowly; send it again over a faster connection",
     )
 }

@@ -1,5 +1,5 @@
-//! How a body is written: as it is, and JSON in UTF-8. What is written otherwise is refused before
-//! it is read.
+//! Accepts only uncompressed bodies, and JSON only in UTF-8. Anything else is refused before it is
+//! read.
 
 use axum::extract::Request;
 use axum::http::header::CONTENT_ENCODING;
@@ -14,7 +14,7 @@ use mediatype::{MediaType, ReadParams as _};
 use crate::error_reply::routing_reply;
 use crate::header;
 
-/// UTF-8, and what is a part of it.
+/// UTF-8 and its subsets.
 const CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
 
 pub(crate) async fn check(request: Request, next: Next) -> Response {
@@ -32,12 +32,11 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
     }
 }
 
-/// Why the body is not read, if it is not. Fails with kind `Invalid` for headers that contradict
-/// each other.
+/// The reason for refusing the body, if any. Fails with kind `Invalid` for contradictory headers.
 fn refusal(headers: &HeaderMap) -> Result<Option<Error>> {
     if is_encoded(headers) {
         let text =
-            "bodies are read as they are; send this one without 'Content-Encoding', not compressed";
+            "compressed bodies are not supported; send it uncompressed, without 'Content-Encoding'";
         return Ok(Some(
             Error::invalid("unsupported_content_encoding", text).field("Content-Encoding"),
         ));
@@ -45,7 +44,7 @@ fn refusal(headers: &HeaderMap) -> Result<Option<Error>> {
     let content_type = header::one(headers, "Content-Type")?.and_then(|value| value.to_str().ok());
     Ok(content_type.and_then(foreign_charset).map(|charset| {
         let text = format!(
-            "JSON is read as UTF-8, and this one is said to be '{}'; send UTF-8",
+            "JSON must be in UTF-8, but the 'Content-Type' says '{}'; send UTF-8",
             echo(&charset)
         );
         Error::invalid("unsupported_charset", text).field("Content-Type")

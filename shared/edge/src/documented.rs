@@ -1,6 +1,6 @@
-//! Routes and what the OpenAPI document says of them, from one list, so that they cannot drift. The
-//! routes are made at once, the document when somebody asks for it: with all its schemas it is most
-//! of what a router costs, and a start need not wait for it.
+//! Routes and their OpenAPI descriptions from one list, so that they cannot diverge. The routes are
+//! built at once, the document on its first request: with all its schemas it is most of the cost of
+//! a router, and startup need not wait for it.
 
 use axum::Extension;
 use axum::Router;
@@ -11,7 +11,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use crate::body::BodyBytesMax;
 use crate::state::Edge;
 
-/// Handlers under one path.
+/// The handlers under one path.
 #[derive(Clone, Copy)]
 pub(crate) struct DocumentedRoutes {
     pub(crate) routed: fn(Router<Edge>) -> Router<Edge>,
@@ -19,6 +19,9 @@ pub(crate) struct DocumentedRoutes {
 }
 
 /// Of handlers under `#[utoipa::path]`: where they are found, and on demand what is said of them.
+///
+/// `@path` is an arm of `utoipa_axum::routes!` that is not public API, and the only way to a path
+/// without the document of its operation; the workspace pins the crate.
 macro_rules! routes {
     ($($($part:ident)::+),+ $(,)?) => {
         $crate::documented::DocumentedRoutes {
@@ -28,7 +31,9 @@ macro_rules! routes {
                     let path = utoipa_axum::routes!(@path [path()] of $($part)::+);
                     let methods = utoipa_axum::routes!(@path [methods()] of $($part)::+);
                     let on = axum::routing::MethodRouter::new();
-                    let on = methods.iter().fold(on, |on, method| on.on(method.to_method_filter(), $($part)::+));
+                    let on = methods
+                        .iter()
+                        .fold(on, |on, method| on.on(method.to_method_filter(), $($part)::+));
                     let router = router.route(&path, on);
                 )+
                 router
@@ -39,7 +44,7 @@ macro_rules! routes {
 }
 pub(crate) use routes;
 
-/// A router that knows how to describe itself.
+/// A router that can describe itself.
 #[derive(Default)]
 pub(crate) struct DocumentedRouter {
     router: Router<Edge>,
@@ -74,7 +79,7 @@ impl DocumentedRouter {
         }
     }
 
-    /// The routes, and what completes a document with all of them.
+    /// The routes, and a function that adds all of them to a document.
     pub(crate) fn into_parts(
         self,
     ) -> (
@@ -90,5 +95,36 @@ impl DocumentedRouter {
                 .into_openapi()
         };
         (self.router, complete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::MethodRouter;
+    use utoipa_axum::PathItemExt;
+
+    mod probe {
+        #[utoipa::path(get, path = "/probe/{id}", responses((status = 204)))]
+        pub(super) async fn look() -> axum::http::StatusCode {
+            axum::http::StatusCode::NO_CONTENT
+        }
+    }
+
+    /// When this fails, or does not compile, after an update of utoipa-axum: its `routes!` no longer
+    /// has the arm `@path`. See what it has in its place; else make the router from the public form
+    /// of `routes!`, which builds the whole document at each start.
+    #[test]
+    fn a_path_and_its_methods_are_told_without_their_document() {
+        let path: String = utoipa_axum::routes!(@path [path()] of probe::look);
+        let methods = utoipa_axum::routes!(@path [methods()] of probe::look);
+        let (_, document, _): utoipa_axum::router::UtoipaMethodRouter<()> =
+            utoipa_axum::routes!(probe::look);
+
+        assert_eq!(path, "/probe/{id}");
+        assert_eq!(document.paths.keys().collect::<Vec<_>>(), [&path]);
+        assert_eq!(methods.len(), 1);
+        let filters: Vec<_> = methods.iter().map(PathItemExt::to_method_filter).collect();
+        assert_eq!(filters, [axum::routing::MethodFilter::GET]);
+        let _: MethodRouter = MethodRouter::new().on(filters[0], probe::look);
     }
 }

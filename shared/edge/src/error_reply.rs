@@ -1,4 +1,4 @@
-//! The one place where errors become status codes and bodies.
+//! The only place where errors become status codes and bodies.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -7,10 +7,10 @@ use fluxgate_core::{Error, Kind, Retry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An error on the provider's paths: its envelope.
+/// An error on the provider's paths, sent in the provider's envelope.
 pub(crate) struct WaveSpeedError(pub(crate) Error);
 
-/// An error elsewhere: RFC 9457.
+/// An error on any other path, sent as RFC 9457.
 pub(crate) struct Problem(pub(crate) Error);
 
 impl From<Error> for WaveSpeedError {
@@ -25,17 +25,17 @@ impl From<Error> for Problem {
     }
 }
 
-/// The provider's error envelope. There is never a key named `error` at the top: one provider
-/// client takes it for a failure anywhere.
+/// The provider's error envelope. It never has a top-level key `error`: one provider client treats
+/// that as a failure anywhere.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WaveSpeedErrorBody {
-    /// Repeats the HTTP status.
+    /// The HTTP status again.
     code: u16,
-    /// What went wrong and how to mend it.
+    /// What went wrong and how to fix it.
     message: String,
-    /// Stable, for programs.
+    /// Stable, machine-readable.
     error_code: &'static str,
-    /// The input at fault, if one is.
+    /// The input at fault, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
 }
@@ -47,9 +47,9 @@ pub(crate) struct ProblemBody {
     kind: &'static str,
     title: &'static str,
     status: u16,
-    /// What went wrong and how to mend it.
+    /// What went wrong and how to fix it.
     detail: String,
-    /// Stable, for programs.
+    /// Stable, machine-readable.
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
@@ -87,7 +87,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// An error of what both APIs have, in the words of the one that the path belongs to.
+/// An error in parts shared by both APIs, sent in the format of the path's API.
 pub(crate) struct RoutingError {
     is_providers: bool,
     error: Error,
@@ -120,8 +120,7 @@ fn is_providers(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
-/// The answer to a path or a method that does not exist, in the words of the API that the path
-/// belongs to.
+/// The answer for an unknown path or method, in the format of the path's API.
 pub(crate) fn routing_reply(path: &str, error: Error, status: StatusCode) -> Response {
     if is_providers(path) {
         provider_reply(error, status)
@@ -157,20 +156,20 @@ fn problem_reply(error: Error, status: StatusCode) -> Response {
     with_headers(response, status, error.retry)
 }
 
-/// Here every error is handled, so here it is logged, once; what the caller did wrong is the
-/// caller's to read.
+/// The only place that logs request errors, once each. Callers' mistakes are not logged as errors;
+/// the answer tells the caller.
 fn log(error: &Error, status: StatusCode) {
     if status.is_server_error() {
         tracing::error!(
             http.status = status.as_u16(),
             error = error.with_causes(),
-            "a request failed"
+            "request failed"
         );
     } else {
         tracing::debug!(
             http.status = status.as_u16(),
             code = error.code,
-            "a request was refused"
+            "request refused"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Bytes of requests that are in memory: bounded for each tenant and for all of them together, in
-//! this process.
+//! Bytes of requests held in memory: bounded per tenant and for all tenants together, in this
+//! process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,19 +8,19 @@ use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::{Error, Kind, Result, Retry};
 
-/// What a running upload has room for: it passes through in pieces, and is never whole in memory.
+/// Counted for a running upload: it is streamed in chunks and never held in memory as a whole.
 pub(crate) const UPLOAD_BYTES: usize = 1024 * 1024;
-/// Who has no more than this in flight may use the last quarter of the room, which large bodies
-/// leave free.
+/// Tenants with no more than this in flight may use the last quarter of the room, which large
+/// bodies leave free.
 const SMALL_BYTES: usize = 1024 * 1024;
-/// Bodies go as fast as they came.
+/// `Retry-After`: bodies leave memory as fast as they came.
 const AGAIN_AFTER_MS: u64 = 1_000;
 
-/// Who has how many bytes in flight.
+/// The number of bytes in flight per payer.
 pub struct BytesInFlight {
     tenant_bytes_max: usize,
     bytes_max: usize,
-    /// Of those, what tenants may take that have more than `SMALL_BYTES`.
+    /// The part available to tenants that have more than `SMALL_BYTES` in flight.
     large_bytes_max: usize,
     held: Mutex<Held>,
 }
@@ -31,15 +31,15 @@ struct Held {
     by_payer: HashMap<Payer, usize>,
 }
 
-/// On whose account a body is read.
+/// Whose quota a body counts against.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Payer {
     Tenant(TenantId),
-    /// The provider's webhooks. They have as much room as a tenant, and no tenant can take it.
+    /// The provider's webhooks. They have as much room as a tenant, which no tenant can use.
     Provider,
 }
 
-/// Room for some bytes, given back when it is dropped.
+/// Room for some bytes, released when dropped.
 pub(crate) struct Room {
     of: Arc<BytesInFlight>,
     payer: Payer,
@@ -47,7 +47,7 @@ pub(crate) struct Room {
 }
 
 impl BytesInFlight {
-    /// One body of the largest kind always has room.
+    /// A single body of the maximum size always fits.
     pub fn new(bounds: &Bounds) -> Self {
         let tenant_bytes_max = bounds
             .tenant_in_flight_bytes_max
@@ -65,7 +65,7 @@ impl BytesInFlight {
         }
     }
 
-    /// No room yet.
+    /// An empty reservation.
     pub(crate) fn room(self: &Arc<Self>, payer: Payer) -> Room {
         Room {
             of: self.clone(),
@@ -80,8 +80,8 @@ impl BytesInFlight {
 }
 
 impl Room {
-    /// Takes more. Kind `Busy` with code `too_many_bytes` when this tenant has too much in flight,
-    /// kind `Unavailable` with code `too_busy` when all tenants together have.
+    /// Reserves more. Kind `Busy` with code `too_many_bytes` if this tenant has too much in flight,
+    /// kind `Unavailable` with code `too_busy` if all tenants together do.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<()> {
         let mut held = self.of.lock();
         let of_payer = held.by_payer.get(&self.payer).copied().unwrap_or(0);
@@ -125,13 +125,13 @@ impl Drop for Room {
 
 fn too_many(bytes_max: usize) -> Error {
     let text = format!(
-        "the requests that are under way hold more than {bytes_max} bytes; send fewer large ones at once, or upload pictures and send their URLs"
+        "your concurrent requests exceed {bytes_max} bytes in total; send fewer large requests at once, or upload pictures and send their URLs"
     );
     Error::new(Kind::Busy, "too_many_bytes", text).retry(Retry::AfterMs(AGAIN_AFTER_MS))
 }
 
 fn too_busy() -> Error {
-    let text = "this gateway holds as many bytes of requests as it can; try again in a moment";
+    let text = "the gateway's memory for requests is full; try again in a moment";
     Error::unavailable("too_busy", text).retry(Retry::AfterMs(AGAIN_AFTER_MS))
 }
 

@@ -1,5 +1,4 @@
-//! HTTP: routers from which the OpenAPI document is generated, tokens to principals, errors to
-//! status codes.
+//! HTTP: routers that generate the OpenAPI document, tokens to principals, errors to status codes.
 
 mod accept;
 mod admin;

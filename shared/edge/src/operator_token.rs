@@ -1,4 +1,4 @@
-//! The operator's token, where there is no IAM.
+//! The operator's token, for installations without IAM.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::HeaderMap;
@@ -7,7 +7,7 @@ use fluxgate_core::secret::Secret;
 
 use crate::bearer::token;
 
-/// Known by its digest alone.
+/// Stored only as a digest.
 #[derive(Clone)]
 pub struct OperatorToken(Sha256);
 
@@ -16,8 +16,7 @@ impl OperatorToken {
         Self(sha256(token.expose().as_bytes()))
     }
 
-    /// Digests are compared, in constant time, so that neither the token nor its length can be felt
-    /// out.
+    /// Compares digests in constant time, so that neither the token nor its length can be probed.
     pub(crate) fn is_borne_by(&self, headers: &HeaderMap) -> bool {
         token(headers)
             .is_ok_and(|token| verify_slices_are_equal(&sha256(token.as_bytes()), &self.0).is_ok())

@@ -1,4 +1,4 @@
-//! `/outputs/…`: a link that Fluxgate signed, redeemed for a fresh URL of the tenant's bucket.
+//! `/outputs/…`: redeems a link signed by Fluxgate for a fresh URL in the tenant's bucket.
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, LOCATION};
@@ -16,12 +16,12 @@ use crate::state::Edge;
 
 pub(crate) const PATH: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
 
-/// Its parts, as texts.
+/// The link's parts, as strings.
 type Link = (String, String, String, String, String);
 
-/// The link itself is the credential, as a presigned URL is: 302 to where the bytes are, 404 for
-/// whatever was never given out. Who asks by HEAD is sent to a URL for HEAD: a presigned URL is for
-/// one method.
+/// The link itself is the credential, like a presigned URL: 302 to the bytes, 404 for any link that
+/// was never issued. A HEAD request is redirected to a URL for HEAD, because a presigned URL is
+/// valid for one method.
 pub(crate) async fn redeem(
     State(edge): State<Edge>,
     method: Method,

@@ -1,5 +1,5 @@
-//! The parameters of a path, in place of axum's: what is wrong with them is said in the words of
-//! the API that the path belongs to.
+//! Path parameters, replacing axum's extractor: errors are reported in the format of the path's
+//! API.
 
 use axum::extract::FromRequestParts;
 use axum::extract::path::ErrorKind;
@@ -17,7 +17,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = RoutingError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RoutingError> {
-        #[expect(clippy::disallowed_types, reason = "this is what stands in its place")]
+        #[expect(clippy::disallowed_types, reason = "this is its replacement")]
         let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         read.map(|path| Self(path.0))
             .map_err(|rejection| RoutingError::new(&parts.uri, refusal(rejection)))
@@ -29,9 +29,9 @@ fn refusal(rejection: PathRejection) -> Error {
         && let ErrorKind::InvalidUtf8InPathParam { key } = failed.kind()
     {
         let text = format!(
-            "'{key}' in the path is not UTF-8; write each of its bytes that is no letter or digit as %xx"
+            "'{key}' in the path is not valid UTF-8; percent-encode every byte that is not a letter or digit"
         );
         return Error::invalid("invalid_path", text).field(key.trim_start_matches('*'));
     }
-    Error::internal("path", "the path could not be read").source(rejection)
+    Error::internal("path", "the path could not be parsed").source(rejection)
 }

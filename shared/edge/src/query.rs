@@ -1,13 +1,14 @@
-//! The query of a request, read by name.
+//! Query parameters, read by name.
 
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::nearest::nearest;
+use fluxgate_core::{Error, Result, echo};
 
-/// In the order of the request. A parameter is judged when it is asked for: others may be the
-/// client's own.
+/// In the order of the request. A parameter is validated only when it is read, because others may
+/// belong to the client.
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl<S: Sync> FromRequestParts<S> for Query {
@@ -19,7 +20,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(
             url::form_urlencoded::parse(text.as_bytes())
                 .into_owned()
@@ -27,12 +28,26 @@ impl Query {
         )
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+    /// Fails with kind `Invalid` for a parameter that is none of these, which might be one of them
+    /// misspelt, and names the nearest.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
+        let mut names = self.0.iter().map(|(name, _)| name.as_str());
+        let Some(unknown) = names.find(|name| !known.contains(name)) else {
+            return Ok(());
+        };
+        let name = echo(unknown);
+        let instead = match (nearest(unknown, known.iter().copied()).first(), known) {
+            (Some(near), _) => format!("write '{near}' if that is meant"),
+            (None, []) => "this route takes none".to_owned(),
+            (None, _) => format!("there are {}", known.join(", ")),
+        };
+        Err(bad(
+            &name,
+            format!("there is no parameter '{name}'; {instead}"),
+        ))
     }
 
-    /// Fails with kind `Invalid` when it is given more than once: which of them is meant is not
-    /// ours to choose.
+    /// Fails with kind `Invalid` if the parameter is repeated: we cannot know which one is meant.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
         let mut all = self
             .0
@@ -46,22 +61,22 @@ impl Query {
                 format!("'{name}' is given more than once; give it once"),
             ));
         }
-        // What is no UTF-8 is decoded to this sign.
+        // The decoder replaces invalid UTF-8 with this character.
         if text.is_some_and(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
             return Err(bad(
                 name,
-                format!("'{name}' is not UTF-8; percent-encode it"),
+                format!("'{name}' is not valid UTF-8; percent-encode it"),
             ));
         }
         Ok(text)
     }
 
-    /// False when it is left out. Fails with kind `Invalid`.
+    /// False if the parameter is absent. Fails with kind `Invalid`.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.text(name)? {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(bad(name, format!("'{name}' is true or false"))),
+            Some(_) => Err(bad(name, format!("'{name}' must be true or false"))),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the provider calls at the end of a run. The path proves which task, the signature proves
-//! who.
+//! The provider's webhook at the end of a run. The path proves which task it is about, the
+//! signature proves the sender.
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -14,11 +14,11 @@ use crate::in_flight::Payer;
 use crate::path::Path;
 use crate::state::ReceiverEdge;
 
-/// The largest webhook that is read.
+/// Maximum size of a webhook's body.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Answers 200 for news and for what is known already: the provider is to stop telling. A bad
-/// signature changes nothing, the watch will ask the provider itself.
+/// Answers 200 for new and known results alike, so that the provider stops sending. A bad signature
+/// changes nothing; the watch will poll the provider.
 pub(crate) async fn receive(
     State(edge): State<ReceiverEdge>,
     Capability { tenant, task }: Capability,
@@ -32,7 +32,8 @@ pub(crate) async fn receive(
     Ok(StatusCode::OK)
 }
 
-/// The task that the path proves. Checked before the body is read: strangers get no room for one.
+/// The task proven by the path. Checked before the body is read, so that strangers get no room for
+/// one.
 pub(crate) struct Capability {
     tenant: TenantId,
     task: TaskId,
@@ -60,7 +61,7 @@ impl Capability {
     }
 }
 
-/// A path that was never given out is not found, whatever is wrong with it.
+/// A path that was never issued is a 404, whatever else is wrong with it.
 fn unknown() -> Error {
     Error::not_found("there is no such webhook")
 }

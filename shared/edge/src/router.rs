@@ -1,4 +1,4 @@
-//! The routers, and the OpenAPI document they are.
+//! The routers, and the OpenAPI document generated from them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -30,10 +30,10 @@ use crate::{admin, body_form, outputs, receiver, throttle, v1, wavespeed};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// Everything tenants call.
+/// The tenants' API.
 pub fn api_router(edge: Edge) -> Router {
     let (router, complete) = routes(edge.gateway.bounds()).into_parts();
-    // Made at the first request for it: a function that starts has tenants to answer.
+    // Built on the first request for it, so that a starting function can serve tenants at once.
     let document = Arc::new(LazyLock::new(move || {
         serde_json::to_value(complete(document())).unwrap_or_default()
     }));
@@ -44,7 +44,7 @@ pub fn api_router(edge: Edge) -> Router {
             get(move || std::future::ready(Json(Value::clone(&document)))),
         )
         .route(outputs::PATH, get(outputs::redeem))
-        // Else it were taken for a prediction's id.
+        // Otherwise it would be taken for a prediction's id.
         .route("/api/v3/predictions/delete", any(deletion))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -66,7 +66,7 @@ pub fn api_router(edge: Edge) -> Router {
     observed(router).with_state(edge)
 }
 
-/// What the provider calls.
+/// The provider's webhooks.
 pub fn receiver_router(edge: ReceiverEdge) -> Router {
     let router = Router::new()
         .route("/hooks/{tenant}/{task}/{token}", post(receiver::receive))
@@ -78,8 +78,8 @@ pub fn receiver_router(edge: ReceiverEdge) -> Router {
     observed(router).with_state(edge)
 }
 
-/// What the operator calls. Whoever serves it decides who is one, and sets the [`Actor`] on the
-/// request.
+/// The operator's API. Whoever serves it must authenticate the operator and set the [`Actor`] on
+/// the request.
 ///
 /// [`Actor`]: fluxgate_core::tenant::Actor
 pub fn admin_router(operator: Arc<Operator>) -> Router {
@@ -89,8 +89,8 @@ pub fn admin_router(operator: Arc<Operator>) -> Router {
     observed(router).with_state(operator)
 }
 
-/// The same for one process that serves tenants as well: to be merged with their router, and only
-/// for who bears the token.
+/// As [`admin_router`], for a process that also serves tenants: to be merged with their router, and
+/// accessible only with the token.
 pub fn admin_router_with_token(operator: Arc<Operator>, token: OperatorToken) -> Router {
     let router = admin::router()
         .method_not_allowed_fallback(wrong_method)
@@ -115,21 +115,30 @@ fn document() -> OpenApi {
         .build()
 }
 
-/// Request ids, traces and a net under panics, around everything.
+/// Adds request ids, tracing and a panic handler around everything.
 fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<axum::body::Body>| {
-        let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let id = request
+            .headers()
+            .get(&REQUEST_ID)
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default();
         // The path alone: a query may hold a callback URL, and some paths end in a capability.
-        tracing::debug_span!("request", http.method = %request.method(), http.path = safe_path(request.uri()), request.id = id)
+        tracing::debug_span!(
+            "request",
+            http.method = %request.method(),
+            http.path = safe_path(request.uri()),
+            request.id = id
+        )
     });
     let net = CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
         Problem(Error::internal(
             "panic",
-            "internal error; read what became of it before you send it again",
+            "internal error; the request may or may not have taken effect, so check before you send it again",
         ))
         .into_response()
     });
-    // The outermost first; as one layer, which is put around each route once.
+    // Outermost first; combined into one layer, which is applied to each route once.
     router.layer((
         MapRequestLayer::new(fit_request_id),
         SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
@@ -139,8 +148,8 @@ fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     ))
 }
 
-/// A client's id is taken if there is one, short and printable: it goes into the log and back. Else
-/// it gets one from us.
+/// Keeps the client's request id if there is exactly one and it is short and printable, because it
+/// goes into logs and the answer. Otherwise generates one.
 fn fit_request_id(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
     let fits = |id: &HeaderValue| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
@@ -166,11 +175,11 @@ fn safe_path(uri: &Uri) -> &str {
 }
 
 async fn unknown_path(uri: Uri) -> Response {
-    let error = Error::not_found("there is nothing here; /openapi.json lists every path");
+    let error = Error::not_found("this path does not exist; /openapi.json lists all paths");
     routing_reply(uri.path(), error, StatusCode::NOT_FOUND)
 }
 
-/// The provider's path.
+/// DELETE on the provider's path.
 async fn deletion(uri: Uri) -> Response {
     routing_reply(
         uri.path(),
@@ -180,7 +189,7 @@ async fn deletion(uri: Uri) -> Response {
 }
 
 const NO_DELETION: &str =
-    "deleting predictions is not offered; outputs lie in your bucket, where you may delete them";
+    "deleting predictions is not supported; you can delete the outputs in your bucket";
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
     if method == Method::DELETE && uri.path().starts_with("/api/v3/predictions") {
@@ -189,7 +198,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Response {
     }
     let error = Error::invalid(
         "method_not_allowed",
-        "this path takes another method; see /openapi.json",
+        "this path does not support this method; see /openapi.json",
     );
     routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -1,4 +1,4 @@
-//! What the handlers of each router may use.
+//! The state of each router's handlers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::in_flight::BytesInFlight;
 use crate::operator_token::OperatorToken;
 use crate::throttle::Throttle;
 
-/// The state behind the tenants' router.
+/// The state of the tenants' router.
 #[derive(Clone)]
 pub struct Edge {
     pub gateway: Arc<Gateway>,
@@ -23,30 +23,30 @@ pub struct Edge {
     pub throttle: Arc<Throttle>,
     pub in_flight: Arc<BytesInFlight>,
     pub health: Arc<Health>,
-    /// Becomes true when the process is to stop: whoever waits is answered at once.
+    /// Becomes true when the process shuts down: waiting requests are then answered at once.
     pub stopping: watch::Receiver<bool>,
 }
 
-/// The state behind the provider's router.
+/// The state of the provider's router.
 #[derive(Clone)]
 pub struct ReceiverEdge {
     pub receiver: Arc<Receiver>,
     pub in_flight: Arc<BytesInFlight>,
 }
 
-/// What `/healthz` may tell, and whom.
+/// What `/healthz` reveals, and to whom.
 #[derive(Clone)]
 pub struct Health {
     pub setup: Setup,
-    /// Who bears it is told how the process is set; without one nobody is.
+    /// The holder of this token is told how the process is configured; without a token nobody is.
     pub operator: Option<OperatorToken>,
 }
 
-/// How the process is set.
+/// How the process is configured.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Setup {
-    /// `webhook` when the provider can reach the receiver, else `poll`.
+    /// `webhook` if the provider can reach the receiver, otherwise `poll`.
     pub completion: &'static str,
-    /// The settings in force, by name; secrets and local paths are left out.
+    /// The settings in force, by name; secrets and local paths are omitted.
     pub settings: BTreeMap<String, String>,
 }

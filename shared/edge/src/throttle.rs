@@ -1,4 +1,4 @@
-//! How often a tenant may ask, counted by this process alone, and the headers that say so.
+//! Rate limits per tenant, counted by this process only, and the headers that report them.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -13,12 +13,12 @@ use fluxgate_core::tenant::Principal;
 use fluxgate_core::{Error, Kind, Result, Retry, counted};
 use quick_cache::sync::Cache;
 
-/// Tenants, twice, and tasks that are polled, whose buckets are kept; a bucket that was dropped
-/// begins full again.
+/// Maximum number of buckets kept: for tenants, twice, and for polled tasks; a bucket that was
+/// evicted starts full again.
 const TENANTS_MAX: usize = 10_000;
 const POLLED_MAX: usize = 100_000;
 
-/// A result may be asked for once a second without counting, give or take a client's timer.
+/// Reading a result once a second does not count, with some tolerance for the client's timer.
 const POLL: Rate = Rate {
     per_second: 1,
     burst: 3,
@@ -30,18 +30,18 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 
 type Buckets<K> = Cache<K, Arc<Mutex<TokenBucket>>>;
 
-/// The buckets of the tenants.
+/// The tenants' buckets.
 pub struct Throttle {
     clock: Arc<dyn Clock>,
-    /// Of a tenant that has no limit of its own.
+    /// For tenants without a limit of their own.
     default: Rate,
     tenants: Buckets<TenantId>,
     polled: Buckets<(TenantId, TaskId)>,
-    /// Looks at what there is not, which would else be free in any number.
+    /// Reads of unknown ids, which would otherwise be unlimited.
     missed: Buckets<TenantId>,
 }
 
-/// What a request's answer is to say of the tenant's limit, once it is known.
+/// The tenant's limit as reported in the answer, once it is known.
 #[derive(Clone, Default)]
 pub(crate) struct RateReport(Arc<OnceLock<(Rate, RateDecision)>>);
 
@@ -61,7 +61,7 @@ impl Throttle {
         principal.limits.rate().unwrap_or(self.default)
     }
 
-    /// Counts one request. Kind `Busy` with code `rate_limited` when there were too many.
+    /// Counts one request. Kind `Busy` with code `rate_limited` if there were too many.
     pub(crate) fn request(&self, principal: &Principal, report: Option<&RateReport>) -> Result<()> {
         let rate = self.rate(principal);
         let taken = self.take(&self.tenants, &principal.tenant, rate);
@@ -73,9 +73,9 @@ impl Throttle {
             .map_or(Ok(()), |after_ms| Err(refusal(rate, after_ms)))
     }
 
-    /// Counts one look at a task, which is a request only when the last one was less than a second
-    /// ago, and only of a tenant with a limit of its own. Who looked at what there is not more
-    /// often than it may ask is refused too.
+    /// Counts one read of a task's result. It counts as a request only if the last read was less
+    /// than a second ago, and only for a tenant with a limit of its own. A tenant that reads
+    /// unknown ids faster than its limit is refused too.
     pub(crate) fn poll(
         &self,
         principal: &Principal,
@@ -98,7 +98,7 @@ impl Throttle {
         }
     }
 
-    /// Counts a look at what there is not.
+    /// Counts a read of an unknown id.
     pub(crate) fn missed(&self, principal: &Principal) {
         self.take(&self.missed, &principal.tenant, self.rate(principal));
     }
@@ -119,7 +119,7 @@ impl Throttle {
     }
 }
 
-/// A copy, from which taking takes nothing.
+/// Peeks at the bucket without taking a token.
 fn left_in(bucket: &Mutex<TokenBucket>) -> TokenBucket {
     *bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -127,13 +127,13 @@ fn left_in(bucket: &Mutex<TokenBucket>) -> TokenBucket {
 fn refusal(rate: Rate, after_ms: u64) -> Error {
     let Rate { per_second, burst } = rate;
     let text = format!(
-        "these are more than {} a second, {burst} at once; slow down, or ask the operator for a higher limit",
+        "you sent more than {} a second ({burst} at once); slow down, or ask the operator for a higher limit",
         counted(per_second as usize, "request"),
     );
     Error::new(Kind::Busy, "rate_limited", text).retry(Retry::AfterMs(after_ms))
 }
 
-/// Adds the headers to whatever was answered.
+/// Adds the headers to every answer.
 pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
     let report = RateReport::default();
     request.extensions_mut().insert(report.clone());

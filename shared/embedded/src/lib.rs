@@ -1,5 +1,5 @@
-//! Fluxgate's adapters for one machine: SQLite stores with a durable queue, an S3 server in the
-//! process, and a file of usage events.
+//! Fluxgate's adapters for local mode: SQLite stores with a durable queue, an in-process S3 server,
+//! and a file of usage events.
 
 #![cfg_attr(
     test,

@@ -1,4 +1,4 @@
-//! Usage events as lines of one file, which grows at its end.
+//! Usage events as lines of one append-only file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -9,11 +9,11 @@ use fluxgate_core::metering::usage::LINE_START;
 use fluxgate_core::port::{UsageBatch, UsageSink};
 use fluxgate_core::{Error, Result};
 
-/// A line has about half a kilobyte.
+/// A line has about 500 bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// [`UsageSink`] on a file. Several processes may write it: each batch is written under the file's
-/// lock, and whatever a crash left of a line is cut off before.
+/// [`UsageSink`] on a file. Several processes may write it: each batch is appended under the file's
+/// lock, after truncating a line that a crash left incomplete.
 #[derive(Debug)]
 pub struct FileUsageSink {
     path: PathBuf,
@@ -21,12 +21,12 @@ pub struct FileUsageSink {
 }
 
 impl FileUsageSink {
-    /// Makes the file when there is none. Kind `Invalid` when it is no regular file, or cannot be
-    /// one.
+    /// Creates the file if there is none. Kind `Invalid` if it is not a regular file, or cannot be
+    /// created.
     pub fn open(path: &Path) -> Result<Self> {
         let unusable = |error| {
             let text = format!(
-                "{} cannot be written; name a file in a folder that exists",
+                "cannot write {}; name a file in a folder that exists",
                 path.display()
             );
             Error::invalid("export_file", text).source(error)
@@ -35,10 +35,10 @@ impl FileUsageSink {
         if !file.metadata().map_err(unusable)?.is_file() {
             return Err(Error::invalid(
                 "export_file",
-                format!("{} is no regular file; name one", path.display()),
+                format!("{} is not a regular file; name one", path.display()),
             ));
         }
-        // Progress is filed under the one name that the file has by whatever way it was named.
+        // Progress is stored under the canonical path, whatever path was given.
         let path = path.canonicalize().map_err(unusable)?;
         Ok(Self {
             place: format!("file:{}", path.display()),
@@ -57,7 +57,11 @@ impl UsageSink for FileUsageSink {
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || append(&path, &batch.lines)).await;
         written.map_err(|error| {
-            Error::internal("export_file", "the writing of an export ended early").source(error)
+            Error::internal(
+                "export_file",
+                "the task that writes the export stopped early",
+            )
+            .source(error)
         })?
     }
 }
@@ -71,11 +75,11 @@ fn open(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// On disk when it returns. The lock goes with the file.
+/// On disk when it returns. The lock is released with the file.
 fn append(path: &Path, lines: &[u8]) -> Result<()> {
     let failed = |error| {
         let text = format!(
-            "{} cannot be written; look at its permissions and the disk's free space",
+            "cannot write {}; check its permissions and the disk's free space",
             path.display()
         );
         Error::unavailable("export_file", text).source(error)
@@ -86,7 +90,7 @@ fn append(path: &Path, lines: &[u8]) -> Result<()> {
     let torn = torn(&mut file, bytes).map_err(failed)?;
     if !is_ours(&torn) {
         let text = format!(
-            "{} ends in what is no usage event; name another file",
+            "the last line of {} is not a usage event; name another file",
             path.display()
         );
         return Err(Error::invalid("export_file_foreign", text));
@@ -97,7 +101,7 @@ fn append(path: &Path, lines: &[u8]) -> Result<()> {
     file.write_all(lines).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     match path.parent().filter(|_| bytes == 0) {
-        // A new file's name is on disk only with its folder.
+        // A new file's name is durable only once its folder is synced.
         Some(folder) => File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(failed),
@@ -105,7 +109,7 @@ fn append(path: &Path, lines: &[u8]) -> Result<()> {
     }
 }
 
-/// What follows the last newline, as far back as a line may reach.
+/// What follows the last newline, as far back as a line can reach.
 fn torn(file: &mut File, bytes: u64) -> std::io::Result<Vec<u8>> {
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(bytes.saturating_sub(LINE_BYTES_MAX)))?;
@@ -117,7 +121,7 @@ fn torn(file: &mut File, bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(tail.split_off(whole))
 }
 
-/// True for the beginning of one of our lines, however short: nothing else is ever cut off.
+/// True for the start of one of our lines, however short: nothing else is ever truncated.
 fn is_ours(torn: &[u8]) -> bool {
     let start = LINE_START.as_bytes();
     torn.starts_with(start) || start.starts_with(torn)

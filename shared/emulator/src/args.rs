@@ -1,4 +1,4 @@
-//! The emulator as a command of its own.
+//! The emulator as a separate command.
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -19,19 +19,19 @@ pub struct EmulatorArgs {
     #[arg(long, value_name = "ADDR:PORT", value_parser = fluxgate_listen::listen_address, default_value = "127.0.0.1:8790")]
     pub listen: SocketAddr,
 
-    /// How others reach it, when that is not the address it listens on
+    /// The URL by which others reach it, if not its listen address
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
 
-    /// The API key that clients must send [default: a new one at each start]
+    /// The API key that clients must send [default: generated at each start]
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
 
-    /// The secret that signs webhooks, whsec_… [default: a new one at each start]
+    /// The secret that signs webhooks, whsec_… [default: generated at each start]
     #[arg(long, value_name = "SECRET")]
     pub webhook_secret: Option<String>,
 
-    /// How long a run takes at least, in milliseconds
+    /// Minimum duration of a run, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 300)]
     pub run_time_ms: u64,
 
@@ -39,14 +39,14 @@ pub struct EmulatorArgs {
     #[arg(long, value_name = "N")]
     pub rate_per_second_max: Option<u32>,
 
-    /// What goes wrong: NAME for always, NAME=3 for the next three times, NAME=VALUE for a value;
+    /// A fault to inject: NAME for always, NAME=3 for the next three times, NAME=VALUE for a value;
     /// repeatable
     #[arg(long = "fault", value_name = "NAME[=VALUE]")]
     pub faults: Vec<String>,
 }
 
-/// Serves until `shutdown` ends, and fetches pictures that lie elsewhere as it is told. Fails when
-/// the address cannot be listened on or a fault is not known.
+/// Serves until `shutdown` completes, and fetches remote pictures with `pictures`. Fails if it
+/// cannot listen on the address or a fault is unknown.
 pub async fn run(
     args: EmulatorArgs,
     pictures: Arc<dyn PictureFetcher>,
@@ -58,7 +58,7 @@ pub async fn run(
         ..args.config()?
     })
     .await?;
-    // Nobody reads it when it cannot be written.
+    // A failure to write to stderr is ignored.
     drop(announce(&emulator));
     shutdown.await;
     emulator.stop().await;
@@ -92,7 +92,7 @@ fn announce(emulator: &Emulator) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     writeln!(
         stderr,
-        "An emulator of the provider's API. It edits pixels by rule; it is not the model."
+        "An emulator of the provider's API. It edits pixels by fixed rules; it is not the model."
     )?;
     writeln!(stderr, "  base URL        {url}")?;
     writeln!(stderr, "  API key         {}", emulator.api_key())?;

@@ -1,4 +1,5 @@
-//! The models the emulator knows: the provider's catalogue format, read once from `catalogue.json`.
+//! The models that the emulator knows, in the provider's catalogue format, read once from
+//! `catalogue.json`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -32,7 +33,7 @@ static MODELS: LazyLock<HashMap<&'static str, Model>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The bare array.
+/// The catalogue as a bare array.
 pub(crate) fn entries() -> Value {
     Value::Array(ENTRIES.clone())
 }
@@ -62,7 +63,7 @@ impl Model {
         }
     }
 
-    /// How many pictures a run with these inputs makes.
+    /// The number of pictures that a run with these inputs produces.
     pub(crate) fn pictures(&self, inputs: &Map<String, Value>) -> u64 {
         inputs
             .get("num_images")

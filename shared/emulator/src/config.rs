@@ -1,4 +1,4 @@
-//! What an emulator is started with.
+//! The configuration of an emulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,21 +9,20 @@ use fluxgate_listen::ConnectionBounds;
 use crate::faults::Faults;
 use crate::pictures::PictureFetcher;
 
-/// Defaults suit tests: any free loopback port, secrets of its own, a quick run, nothing broken.
+/// The defaults suit tests: any free loopback port, generated secrets, a quick run, no faults.
 #[derive(Debug, Clone)]
 pub struct EmulatorConfig {
     pub listen: SocketAddr,
     pub connections: ConnectionBounds,
-    /// How others reach it, when that is not `http://{listen}`.
+    /// The URL by which others reach it, if not `http://{listen}`.
     pub public_url: Option<String>,
-    /// Opens the API and the emulator's own routes.
+    /// The key for the API and for the emulator's own routes.
     pub api_key: String,
-    /// The way to pictures that lie elsewhere; none: uploads and pictures inside the inputs are all
-    /// there is.
+    /// How to fetch remote pictures; `None`: only uploads and pictures inside the inputs work.
     pub pictures: Option<Arc<dyn PictureFetcher>>,
-    /// `whsec_…`; what follows the prefix is the key, as ASCII bytes.
+    /// `whsec_…`; the text after the prefix is the key, as ASCII bytes.
     pub webhook_secret: String,
-    /// How long a run takes at least.
+    /// Minimum duration of a run.
     pub run_time: Duration,
     pub faults: Faults,
     pub balance_micro_usd: i64,
@@ -51,9 +50,9 @@ impl Default for EmulatorConfig {
     }
 }
 
-/// A secret that nobody else's emulator has.
+/// A secret unique to this emulator.
 fn random() -> String {
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the kernel gives random bits");
+    aws_lc_rs::rand::fill(&mut bytes).expect("the kernel provides random bits");
     hex::encode(bytes)
 }

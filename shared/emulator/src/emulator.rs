@@ -1,4 +1,4 @@
-//! A running emulator, as tests and local mode hold it.
+//! A running emulator, as tests and local mode use it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use crate::routes::router;
 use crate::run::RunRecord;
 use crate::serve::answer;
 
-/// How long the connections have to finish their answers at the end.
+/// How long connections may take to finish their responses on shutdown.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// Stops when dropped; `stop` also waits for the answers under way.
+/// Stops when dropped; `stop` also waits for responses in progress.
 pub struct Emulator {
     provider: Arc<Provider>,
     serving: Listening,
@@ -27,7 +27,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Fails when the address cannot be listened on.
+    /// Fails if it cannot listen on the address.
     pub async fn start(config: EmulatorConfig) -> io::Result<Self> {
         let listener = fluxgate_listen::bind(config.listen)?;
         let addr = listener.local_addr()?;
@@ -58,7 +58,7 @@ impl Emulator {
         self.serving.addr()
     }
 
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub fn base_url(&self) -> String {
         self.provider.base_url.clone()
     }
@@ -75,12 +75,12 @@ impl Emulator {
         self.provider.faults.replace(faults);
     }
 
-    /// What is left of the faults: counted ones have been consumed.
+    /// The remaining faults: counted ones have been used up.
     pub fn faults(&self) -> Faults {
         self.provider.faults.get()
     }
 
-    /// Newest first, deleted ones included.
+    /// Newest first, including deleted ones.
     pub fn runs(&self) -> Vec<RunRecord> {
         self.provider
             .runs
@@ -89,7 +89,7 @@ impl Emulator {
             .collect()
     }
 
-    /// The most runs that were under way at once.
+    /// The highest number of concurrent runs so far.
     pub fn runs_at_once(&self) -> usize {
         self.provider.under_way.most()
     }
@@ -99,10 +99,10 @@ impl Emulator {
         self.provider.counted(what)
     }
 
-    /// Runs under way are abandoned; answers under way have two seconds.
+    /// Abandons running runs; responses in progress get two seconds.
     pub async fn stop(self) {
         drop(self.stop);
-        // Whoever has not finished by then is cut off.
+        // Connections that have not finished by then are closed.
         let _ = self.serving.stop(Instant::now() + STOP_WAIT_MAX).await;
     }
 }

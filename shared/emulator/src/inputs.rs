@@ -1,4 +1,4 @@
-//! What a submit may say: the declared inputs of a model, checked against its schema; the rest is
+//! What a submit may contain: the model's declared inputs, checked against its schema; the rest is
 //! dropped.
 
 use serde_json::{Map, Value, json};
@@ -6,34 +6,34 @@ use serde_json::{Map, Value, json};
 use crate::catalogue::Model;
 use crate::reply::Refusal;
 
-/// A longer text, which can only be a file, is not kept with the run.
+/// A longer text, which can only be a file, is not declared with the run.
 const KEPT_TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Checked inputs, and the pictures to work from in full.
+/// Checked inputs, and the source pictures in full.
 pub(crate) struct Inputs {
-    pub(crate) kept: Map<String, Value>,
+    pub(crate) declared: Map<String, Value>,
     pub(crate) pictures: Vec<String>,
 }
 
 pub(crate) fn parse(model: &Model, body: Map<String, Value>) -> Result<Inputs, Refusal> {
-    let mut kept = body;
-    kept.retain(|name, value| !value.is_null() && model.properties.contains_key(name));
+    let mut declared = body;
+    declared.retain(|name, value| !value.is_null() && model.properties.contains_key(name));
     if let Some(name) = model
         .required
         .iter()
-        .find(|name| is_missing(kept.get(*name)))
+        .find(|name| is_missing(declared.get(*name)))
     {
         return Err(Refusal::invalid(format!(
             "the parameter '{name}' is required"
         )));
     }
-    for (name, value) in &kept {
+    for (name, value) in &declared {
         check(value, &model.properties[name])
             .map_err(|why| Refusal::invalid(format!("the parameter '{name}' {why}")))?;
     }
-    let pictures = pictures(&kept);
-    kept.values_mut().for_each(shorten);
-    Ok(Inputs { kept, pictures })
+    let pictures = pictures(&declared);
+    declared.values_mut().for_each(shorten);
+    Ok(Inputs { declared, pictures })
 }
 
 fn is_missing(value: Option<&Value>) -> bool {
@@ -78,7 +78,7 @@ fn check_range(value: &Value, property: &Value) -> Result<(), String> {
     let too_large = property[most].as_f64().is_some_and(|limit| size > limit);
     if too_small || too_large {
         return Err(format!(
-            "must lie between {} and {}",
+            "must be between {} and {}",
             property[least], property[most]
         ));
     }
@@ -103,7 +103,7 @@ fn shorten(value: &mut Value) {
     match value {
         Value::String(text) if text.len() > KEPT_TEXT_BYTES_MAX => {
             let length = text.len();
-            // The head of a `data:` URI says what it was.
+            // The start of a `data:` URI shows what it was.
             text.truncate(
                 text.get(..256)
                     .and_then(|head| head.find(','))

@@ -1,5 +1,5 @@
-//! The provider's API on one machine, with faults to order. It edits real pixels and never pretends
-//! to be the model.
+//! The provider's API on one machine, with faults on request. It edits real pixels and never
+//! pretends to be the model.
 
 #![cfg_attr(
     test,
@@ -12,8 +12,8 @@ mod config;
 mod emulator;
 mod faults;
 mod file_store;
+mod filters;
 mod inputs;
-mod looks;
 mod money;
 mod page;
 mod pictures;
@@ -33,5 +33,5 @@ pub use faults::{Fault, Faults};
 pub use pictures::PictureFetcher;
 pub use run::{OddOutput, RunRecord};
 
-/// A picture to try things with.
+/// A picture to try things out with.
 pub const DEMO_PHOTO: &[u8] = include_bytes!("../assets/photo.jpg");

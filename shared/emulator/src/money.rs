@@ -1,4 +1,4 @@
-//! Micro-dollars as the provider writes them: a JSON number of dollars.
+//! Money as the provider writes it: a JSON number of dollars, converted from micro-USD.
 
 use serde_json::{Value, json};
 

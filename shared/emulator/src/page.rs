@@ -6,7 +6,7 @@ const PAGE_SIZE_DEFAULT: usize = 20;
 const PAGE_SIZE_MAX: usize = 100;
 
 pub(crate) struct Page {
-    /// Counts from 1.
+    /// Starts at 1.
     pub(crate) number: usize,
     size: usize,
 }
@@ -19,13 +19,13 @@ impl Page {
         };
         if page.number == 0 || page.size == 0 || page.size > PAGE_SIZE_MAX {
             return Err(Refusal::invalid(format!(
-                "page counts from 1, page_size goes from 1 to {PAGE_SIZE_MAX}"
+                "page starts at 1, page_size must be from 1 to {PAGE_SIZE_MAX}"
             )));
         }
         Ok(page)
     }
 
-    /// The items on this page, and how many there are on all.
+    /// The items on this page, and their total number on all pages.
     pub(crate) fn of<T>(&self, all: impl Iterator<Item = T>) -> (Vec<T>, usize) {
         let from = (self.number - 1).saturating_mul(self.size);
         let mut items = Vec::new();

@@ -1,5 +1,5 @@
-//! The way to pictures that lie elsewhere. The emulator has none of its own: whoever starts it says
-//! whom it may call.
+//! Fetching remote pictures. The emulator has no HTTP client for that: whoever starts it decides
+//! what it may call.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use url::Url;
 
-/// Fetches pictures that runs name by their address.
+/// Fetches pictures that runs name by URL.
 pub trait PictureFetcher: fmt::Debug + Send + Sync {
-    /// The whole body of a 200 of at most so many bytes, following no redirect; `None` for whatever
-    /// else happens.
+    /// The complete body of a 200 with at most `bytes_max` bytes, without following redirects;
+    /// otherwise `None`.
     fn fetch(&self, url: Url, bytes_max: usize) -> BoxFuture<'_, Option<Bytes>>;
 }

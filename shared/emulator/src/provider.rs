@@ -1,4 +1,4 @@
-//! The imitated provider: everything its routes and runs share.
+//! The emulated provider: everything that its routes and runs share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +26,7 @@ const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Provider {
     pub(crate) config: EmulatorConfig,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub(crate) base_url: String,
     pub(crate) faults: LiveFaults,
     pub(crate) runs: RunStore,
@@ -34,11 +34,11 @@ pub(crate) struct Provider {
     pub(crate) tickets: Tickets,
     pub(crate) rate: Rate,
     pub(crate) webhooks: reqwest::Client,
-    /// One permit a picture held in memory, from its download to its edit.
+    /// One permit per picture held in memory, from its download to its edit.
     pub(crate) pictures: Semaphore,
-    /// One permit a core.
+    /// One permit per core.
     pub(crate) edits: Semaphore,
-    /// One permit a webhook being sent.
+    /// One permit per webhook being sent.
     pub(crate) posts: Semaphore,
     pub(crate) stop: CancellationToken,
     spent_micro_usd: AtomicI64,
@@ -49,7 +49,7 @@ pub(crate) struct Provider {
 impl Provider {
     pub(crate) fn new(config: EmulatorConfig, base_url: String, stop: CancellationToken) -> Self {
         let cores = available_parallelism().map_or(2, std::num::NonZero::get);
-        // A receiver on this machine is the usual case: no proxy between.
+        // The receiver is usually on this machine, so no proxy is used.
         let webhooks = reqwest::Client::builder()
             .tcp_nodelay(true)
             .redirect(Policy::none())
@@ -75,7 +75,7 @@ impl Provider {
         }
     }
 
-    /// Takes a run: from here on it is paid.
+    /// Accepts a run: from here on it is charged.
     pub(crate) fn accept(
         self: &Arc<Self>,
         run: Run,
@@ -95,7 +95,7 @@ impl Provider {
         self.config.balance_micro_usd - self.spent_micro_usd.load(Ordering::Relaxed)
     }
 
-    /// How wrong its clock is, by a fault.
+    /// How far its clock is off, by a fault.
     pub(crate) fn clock_ahead(&self) -> Duration {
         Duration::from_millis(self.faults.value(|faults| faults.clock_ahead_ms))
     }
@@ -129,5 +129,5 @@ impl Provider {
     }
 }
 
-/// What `tiny_output` answers: one grey pixel.
+/// The output under `tiny_output`: one grey pixel.
 const TINY_PNG: &[u8] = include_bytes!("../assets/tiny.png");

@@ -1,4 +1,4 @@
-//! Counts submits within each second of the process.
+//! Counts submits in each second since the process started.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
@@ -15,7 +15,7 @@ struct Window {
 }
 
 impl Rate {
-    /// Whether one more fits into this second.
+    /// Whether one more is allowed in this second.
     pub(crate) fn admit(&self, per_second_max: u32) -> bool {
         let second = START.elapsed().as_secs();
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);

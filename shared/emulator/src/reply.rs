@@ -23,7 +23,8 @@ pub(crate) fn success(data: Value) -> Response {
     Json(envelope).into_response()
 }
 
-/// A refusal. The envelope never has a top-level `error`: one client takes its presence as failure.
+/// A refusal. The envelope never has a top-level `error`, because one client treats its presence as
+/// a failure.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! Answers requests, unless a fault says that the connection is to break without an answer.
+//! Answers requests, unless a fault says to drop the connection without a response.
 
 use std::convert::Infallible;
 use std::io;
@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use fluxgate_listen::RequestBody;
 use tower::ServiceExt as _;
 
-/// Says in a response's extensions that the connection is to be dropped instead.
+/// A response extension that says to drop the connection instead.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HangUp;
 
@@ -22,7 +22,7 @@ impl IntoResponse for HangUp {
     }
 }
 
-/// An error makes the listener drop the connection without a word.
+/// An error makes the listener drop the connection without a response.
 pub(crate) async fn answer(
     router: Router,
     request: Request<RequestBody>,

@@ -1,4 +1,4 @@
-//! The provider's `v3` webhook signature, which looks like Standard Webhooks and is not.
+//! The provider's `v3` webhook signature, which looks like Standard Webhooks but is not.
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 

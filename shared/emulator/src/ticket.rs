@@ -1,4 +1,4 @@
-//! Upload tickets: a URL that lets one file in, once, without a key.
+//! Upload tickets: a URL that accepts one file, once, without a key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 const TICKETS_MAX: usize = 10_000;
 
-/// What the client said it will send, and where that will be found.
+/// What the client announced, and where the file will be available.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     pub(crate) path: String,

@@ -1,4 +1,4 @@
-//! A batch of queue messages: each is worked on by itself, and only those that failed come again.
+//! A batch of queue messages: each is processed separately, and only failed ones are redelivered.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,14 +15,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::emf;
 use crate::init::InitError;
 
-/// One lane's consumer: poller, archiver or notifier.
+/// The consumer of one lane: poller, archiver or notifier.
 pub struct Consumer {
     pub worker: Arc<dyn Worker>,
     pub queue: Arc<SqsQueue>,
     pub lane: Lane,
 }
 
-/// Works on batches until the platform ends the process.
+/// Processes batches until the platform ends the process.
 pub async fn serve(consumer: Consumer) -> Result<(), InitError> {
     let consumer = &consumer;
     let handle = |event: LambdaEvent<SqsEvent>| async move {
@@ -34,7 +34,7 @@ pub async fn serve(consumer: Consumer) -> Result<(), InitError> {
     Ok(lambda_runtime::run(service_fn(handle)).await?)
 }
 
-/// How long a batch may take, so that there is time left to answer.
+/// How long a batch may take, so that there is time left to report its result.
 fn remaining(deadline: SystemTime) -> Duration {
     deadline
         .duration_since(SystemTime::now())
@@ -45,7 +45,7 @@ fn remaining(deadline: SystemTime) -> Duration {
 const ANSWER_TIME: Duration = Duration::from_secs(3);
 
 impl Consumer {
-    /// The messages that must come again. The platform deletes the others.
+    /// Returns the messages to be redelivered. The platform deletes the others.
     pub async fn work(&self, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         let worked = join_all(
             event
@@ -64,15 +64,15 @@ impl Consumer {
         let why = match timeout_at(deadline, self.settle(message)).await {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.with_causes(),
-            // Without this the platform would end the function, and the messages that are done
-            // would come again too.
-            Err(_) => "the function's time is over".to_owned(),
+            // Without this the platform would time out the function, and the messages that are done
+            // would be redelivered too.
+            Err(_) => "the function ran out of time".to_owned(),
         };
         tracing::error!(
             lane = self.lane.as_str(),
             message.id = id,
             error = why,
-            "a message comes again"
+            "a message failed and will be redelivered"
         );
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = id;

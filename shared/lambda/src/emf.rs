@@ -1,88 +1,183 @@
-//! The core's metric events, added up over one invocation and printed in CloudWatch's embedded
-//! metric format.
+//! The core's metrics, added up over one invocation and printed in CloudWatch's embedded metric
+//! format.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use fluxgate_core::metric::TARGET;
+use fluxgate_core::metric::{self, Metric};
 use fluxgate_core::port::{Clock as _, SystemClock};
+use metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
+};
 use serde_json::{Map, Value, json};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
 
 const NAMESPACE: &str = "Fluxgate";
-/// Values of one metric in one line, by the specification.
+/// The maximum number of values for one metric in one line, according to the specification.
 const VALUES_MAX: usize = 100;
 
-/// A dimension's name and value; none for metrics that have no dimension.
-type Dimension = Option<(&'static str, String)>;
+/// What a metric is called on CloudWatch; alarms and dashboards go by this name.
+#[derive(Debug)]
+pub struct CloudWatchMetric {
+    pub metric: &'static Metric,
+    pub name: &'static str,
+    unit: &'static str,
+    /// In one unit of the core's.
+    per_unit: f64,
+}
 
-/// What one metric came to.
+const fn as_it_is(
+    metric: &'static Metric,
+    name: &'static str,
+    unit: &'static str,
+) -> CloudWatchMetric {
+    CloudWatchMetric {
+        metric,
+        name,
+        unit,
+        per_unit: 1.0,
+    }
+}
+
+/// Every metric of the core.
+pub static CLOUDWATCH_METRICS: [CloudWatchMetric; metric::ALL.len()] = [
+    as_it_is(&metric::SUBMITS, "Submits", "Count"),
+    as_it_is(&metric::ACCOUNT_REFUSALS, "AccountRefusals", "Count"),
+    as_it_is(&metric::COMPLETIONS, "Completions", "Count"),
+    as_it_is(&metric::FAILURES, "Failures", "Count"),
+    CloudWatchMetric {
+        metric: &metric::ARCHIVE_DURATION,
+        name: "ArchiveLatency",
+        unit: "Milliseconds",
+        per_unit: 1_000.0,
+    },
+    as_it_is(&metric::CAPTURED, "CapturedMicroUsd", "None"),
+    as_it_is(&metric::CALLBACK_ATTEMPTS, "CallbackAttempts", "Count"),
+    as_it_is(&metric::HELD, "HeldMicroUsd", "None"),
+    as_it_is(&metric::STUCK_TASKS, "StuckTasks", "Count"),
+    as_it_is(
+        &metric::HELD_WITHOUT_TASK,
+        "HeldWithoutTaskMicroUsd",
+        "None",
+    ),
+];
+
+/// A dimension's name and value; none for metrics that have no dimension.
+type Dimension = Option<(String, String)>;
+
+/// The aggregate of one metric.
 struct Sum {
-    unit: String,
-    /// A count is added up; what was measured is kept one by one.
+    unit: &'static str,
     values: Vec<i64>,
 }
 
+type Sums = BTreeMap<&'static str, Sum>;
+
 /// The metrics of the invocation so far.
-static PENDING: Mutex<BTreeMap<Dimension, BTreeMap<String, Sum>>> = Mutex::new(BTreeMap::new());
+static PENDING: Mutex<BTreeMap<Dimension, Sums>> = Mutex::new(BTreeMap::new());
 
 /// Collects what [`flush`] prints.
-pub(crate) struct MetricLayer;
+pub(crate) struct EmfRecorder;
 
-impl<S: Subscriber> Layer<S> for MetricLayer {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() != TARGET {
-            return;
-        }
-        let mut metric = Metric::default();
-        event.record(&mut metric);
-        let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = pending
-            .entry(metric.dimension)
-            .or_default()
-            .entry(metric.name);
-        let sum = sum.or_insert_with(|| Sum {
-            unit: metric.unit.clone(),
-            values: Vec::new(),
-        });
-        match (metric.unit.as_str(), sum.values.first_mut()) {
-            ("Count", Some(total)) => *total += metric.value,
-            _ => sum.values.push(metric.value),
-        }
+impl Recorder for EmfRecorder {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Pending::of(key).map_or_else(Counter::noop, |pending| {
+            Counter::from_arc(Arc::new(pending))
+        })
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Pending::of(key).map_or_else(Gauge::noop, |pending| Gauge::from_arc(Arc::new(pending)))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        let pending = Pending::of(key);
+        pending.map_or_else(Histogram::noop, |pending| {
+            Histogram::from_arc(Arc::new(pending))
+        })
     }
 }
 
-#[derive(Default)]
-struct Metric {
-    name: String,
-    unit: String,
-    value: i64,
+/// One metric under one dimension.
+struct Pending {
+    metric: &'static CloudWatchMetric,
     dimension: Dimension,
 }
 
-impl Visit for Metric {
-    fn record_i64(&mut self, _: &Field, value: i64) {
-        self.value = value;
+impl Pending {
+    /// `None` for metrics that are not the core's.
+    fn of(key: &Key) -> Option<Self> {
+        let metric = CLOUDWATCH_METRICS
+            .iter()
+            .find(|known| known.metric.name == key.name())?;
+        let label = key.labels().next();
+        let dimension = label.map(|label| (label.key().to_owned(), label.value().to_owned()));
+        Some(Self { metric, dimension })
     }
 
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "name" => self.name = value.to_owned(),
-            "unit" => self.unit = value.to_owned(),
-            label => self.dimension = Some((label, value.to_owned())),
-        }
+    fn record(&self, change: impl FnOnce(&mut Vec<i64>)) {
+        let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = pending.entry(self.dimension.clone()).or_default();
+        let sum = sums.entry(self.metric.name).or_insert_with(|| Sum {
+            unit: self.metric.unit,
+            values: Vec::new(),
+        });
+        change(&mut sum.values);
     }
 
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+    /// CloudWatch takes integers and fractions; all of ours are integers there.
+    fn scaled(&self, value: f64) -> i64 {
+        (value * self.metric.per_unit).round() as i64
+    }
 }
 
-/// Prints what was collected since the last time, one line for each dimension.
+/// Adds up.
+impl CounterFn for Pending {
+    fn increment(&self, value: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.record(|values| match values.first_mut() {
+            Some(total) => *total = total.saturating_add(value),
+            None => values.push(value),
+        });
+    }
+
+    fn absolute(&self, value: u64) {
+        self.record(|values| *values = vec![i64::try_from(value).unwrap_or(i64::MAX)]);
+    }
+}
+
+/// Tells the last value.
+impl GaugeFn for Pending {
+    fn increment(&self, value: f64) {
+        let change = self.scaled(value);
+        self.record(|values| *values = vec![values.first().map_or(change, |last| last + change)]);
+    }
+
+    fn decrement(&self, value: f64) {
+        GaugeFn::increment(self, -value);
+    }
+
+    fn set(&self, value: f64) {
+        self.record(|values| *values = vec![self.scaled(value)]);
+    }
+}
+
+/// Keeps what was measured one by one.
+impl HistogramFn for Pending {
+    fn record(&self, value: f64) {
+        Pending::record(self, |values| values.push(self.scaled(value)));
+    }
+}
+
+/// Prints what was collected since the last flush, one line per dimension.
 #[expect(
     clippy::print_stdout,
     reason = "CloudWatch reads metrics from the function's standard output"
@@ -98,7 +193,7 @@ pub(crate) fn flush() {
 
 /// As many lines as the metric with the most values needs: CloudWatch drops one that holds more of
 /// them than it takes, without a word.
-fn lines(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Vec<Value> {
+fn lines(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Vec<Value> {
     let parts = sums
         .values()
         .map(|sum| sum.values.len().div_ceil(VALUES_MAX))
@@ -109,18 +204,18 @@ fn lines(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Vec
             sum.values
                 .chunks(VALUES_MAX)
                 .nth(n)
-                .map(|values| (sum.unit.clone(), values.to_vec()))
+                .map(|values| (sum.unit, values.to_vec()))
         };
-        let sums = sums.iter().filter_map(|(name, sum)| {
-            of(sum).map(|(unit, values)| (name.clone(), Sum { unit, values }))
-        });
+        let sums = sums
+            .iter()
+            .filter_map(|(name, sum)| of(sum).map(|(unit, values)| (*name, Sum { unit, values })));
         line(dimension, &sums.collect(), at_ms)
     };
     (0..parts).map(part).collect()
 }
 
-fn line(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Value {
-    let names: Vec<&str> = dimension.iter().map(|(name, _)| *name).collect();
+fn line(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Value {
+    let names: Vec<&str> = dimension.iter().map(|(name, _)| name.as_str()).collect();
     let metrics: Vec<Value> = sums
         .iter()
         .map(|(name, sum)| json!({ "Name": name, "Unit": sum.unit }))
@@ -134,7 +229,7 @@ fn line(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Valu
     line.extend(
         dimension
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))),
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str()))),
     );
     line.extend(sums.iter().map(|(name, sum)| {
         let value = if let [one] = sum.values[..] {
@@ -142,26 +237,27 @@ fn line(dimension: &Dimension, sums: &BTreeMap<String, Sum>, at_ms: i64) -> Valu
         } else {
             Value::from(sum.values.clone())
         };
-        (name.clone(), value)
+        ((*name).to_owned(), value)
     }));
     Value::Object(line)
 }
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::layer::SubscriberExt as _;
+    use metrics::{counter, gauge, histogram, with_local_recorder};
 
     use super::*;
 
     #[test]
-    fn counts_are_added_up_and_measurements_are_kept() {
-        let subscriber = tracing_subscriber::registry().with(MetricLayer);
-        tracing::subscriber::with_default(subscriber, || {
-            for latency in [3_i64, 5] {
-                tracing::info!(target: TARGET, name = "Completions", value = 1_i64, unit = "Count", via = "webhook");
-                tracing::info!(target: TARGET, name = "ArchiveLatency", value = latency, unit = "Milliseconds");
+    fn counts_are_added_up_gauges_tell_their_last_value_and_measurements_are_kept() {
+        with_local_recorder(&EmfRecorder, || {
+            for seconds in [0.003, 0.005] {
+                counter!(metric::COMPLETIONS.name, "via" => "webhook").increment(1);
+                counter!(metric::CAPTURED.name).increment(80_000);
+                histogram!(metric::ARCHIVE_DURATION.name).record(seconds);
+                gauge!(metric::STUCK_TASKS.name).set(seconds * 1_000.0);
             }
-            tracing::info!("not a metric");
+            counter!("of_somebody_else").increment(1);
         });
 
         let pending = std::mem::take(&mut *PENDING.lock().unwrap());
@@ -173,10 +269,29 @@ mod tests {
         assert_eq!(
             lines,
             [
-                json!({ "_aws": { "Timestamp": 7, "CloudWatchMetrics": [{ "Namespace": "Fluxgate", "Dimensions": [[]],
-                    "Metrics": [{ "Name": "ArchiveLatency", "Unit": "Milliseconds" }] }] }, "ArchiveLatency": [3, 5] }),
-                json!({ "_aws": { "Timestamp": 7, "CloudWatchMetrics": [{ "Namespace": "Fluxgate", "Dimensions": [["via"]],
-                    "Metrics": [{ "Name": "Completions", "Unit": "Count" }] }] }, "via": "webhook", "Completions": 2 }),
+                json!({
+                    "_aws": { "Timestamp": 7, "CloudWatchMetrics": [{
+                        "Namespace": "Fluxgate",
+                        "Dimensions": [[]],
+                        "Metrics": [
+                            { "Name": "ArchiveLatency", "Unit": "Milliseconds" },
+                            { "Name": "CapturedMicroUsd", "Unit": "None" },
+                            { "Name": "StuckTasks", "Unit": "Count" },
+                        ],
+                    }] },
+                    "ArchiveLatency": [3, 5],
+                    "CapturedMicroUsd": 160_000,
+                    "StuckTasks": 5,
+                }),
+                json!({
+                    "_aws": { "Timestamp": 7, "CloudWatchMetrics": [{
+                        "Namespace": "Fluxgate",
+                        "Dimensions": [["via"]],
+                        "Metrics": [{ "Name": "Completions", "Unit": "Count" }],
+                    }] },
+                    "via": "webhook",
+                    "Completions": 2,
+                }),
             ]
         );
     }
@@ -184,14 +299,8 @@ mod tests {
     #[test]
     fn a_metric_of_many_values_is_told_in_lines_that_cloudwatch_takes() {
         let (held, stuck): (Vec<i64>, _) = ((1..=201).collect(), vec![0]);
-        let sum = |unit: &str, values| Sum {
-            unit: unit.to_owned(),
-            values,
-        };
-        let sums = BTreeMap::from([
-            ("Held".to_owned(), sum("None", held)),
-            ("Stuck".to_owned(), sum("Count", stuck)),
-        ]);
+        let sum = |unit, values| Sum { unit, values };
+        let sums = BTreeMap::from([("Held", sum("None", held)), ("Stuck", sum("Count", stuck))]);
 
         let lines = lines(&None, &sums, 7);
 

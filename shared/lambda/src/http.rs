@@ -20,13 +20,13 @@ pub async fn serve(router: Router) -> Result<(), InitError> {
     Ok(lambda_http::run(router.layer(from_fn(publish_metrics))).await?)
 }
 
-/// A router that learns from its first request where tenants reach it, unless it was told.
+/// A router that learns its public URL from the first request, unless the URL is configured.
 pub fn learning_base_url(router: Router, gateway: Arc<Gateway>) -> Router {
     router.layer(from_fn_with_state(gateway, learn))
 }
 
-/// A router for callers that the platform has authenticated with IAM, and whose ARN the audit log
-/// tells. It refuses all others, should its URL ever be deployed without that.
+/// A router for callers that the platform has authenticated with IAM; their ARN goes into the audit
+/// log. It refuses all others, in case its URL is ever deployed without IAM.
 pub fn iam_only(router: Router) -> Router {
     router.layer(from_fn(refuse_strangers))
 }
@@ -38,7 +38,7 @@ async fn publish_metrics(request: Request, next: Next) -> Response {
 }
 
 async fn learn(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
-    // The platform's own word, not the Host header, which a caller may choose.
+    // The platform's own value, not the Host header, which the caller controls.
     if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref()
         && let Some(domain) = &context.domain_name
     {
@@ -55,10 +55,12 @@ async fn refuse_strangers(mut request: Request, next: Next) -> Response {
         _ => None,
     };
     let Some(caller) = caller else {
-        tracing::error!("the admin API was called without IAM; set AuthType AWS_IAM on its URL");
+        tracing::error!(
+            "a call to the admin API without IAM was refused; set AuthType AWS_IAM on its URL"
+        );
         return StatusCode::FORBIDDEN.into_response();
     };
-    // Of what the platform tells, the ARN says most.
+    // The ARN is the most specific identity that the platform reports.
     let name = [&caller.user_arn, &caller.user_id, &caller.account_id]
         .into_iter()
         .find_map(Option::as_deref);

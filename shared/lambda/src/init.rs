@@ -1,8 +1,8 @@
-//! Why a function could not start, in one line for its log.
+//! Why a function could not start, as one line for its log.
 
 use std::fmt;
 
-/// Returned by a `main`: the runtime prints it with `Debug`, so that is the one line.
+/// Returned by a `main`: the runtime prints it with `Debug`, which is that one line.
 pub struct InitError(String);
 
 impl InitError {
@@ -23,7 +23,7 @@ impl From<fluxgate_core::Error> for InitError {
     }
 }
 
-/// The runtime itself ended.
+/// The runtime itself failed.
 impl From<lambda_runtime::Error> for InitError {
     fn from(error: lambda_runtime::Error) -> Self {
         Self(error.to_string())

@@ -1,7 +1,7 @@
-//! What the seven Lambda functions are made of: their environment, their wiring, and the three ways
-//! they are woken.
+//! What the seven Lambda functions share: their environment, their wiring, and the three ways they
+//! are invoked.
 //!
-//! A function is its wiring and one of [`http`], [`batch`] and [`schedule`]; nothing here decides
+//! A function is its wiring plus one of [`http`], [`batch`] and [`schedule`]; nothing here decides
 //! anything about a task.
 
 #![cfg_attr(
@@ -19,4 +19,5 @@ pub mod schedule;
 pub mod wiring;
 
 pub use config::Environment;
+pub use emf::{CLOUDWATCH_METRICS, CloudWatchMetric};
 pub use init::InitError;

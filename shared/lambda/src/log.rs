@@ -5,11 +5,11 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::emf::MetricLayer;
+use crate::emf::EmfRecorder;
 use crate::init::InitError;
 
-/// These log whole requests when asked to talk more, signed URLs and tokens included: they are
-/// never asked.
+/// At debug level these crates log whole requests, with signed URLs and tokens, so they are always
+/// kept quiet.
 const QUIET: [&str; 10] = [
     "aws_sdk_dynamodb",
     "aws_sdk_s3",
@@ -23,31 +23,24 @@ const QUIET: [&str; 10] = [
     "reqwest",
 ];
 
-/// Begins to log what the filter lets through, and to collect metrics.
+/// Starts logging what the filter lets through, and collecting metrics.
 pub(crate) fn start(filter: &str) -> Result<(), InitError> {
     let bad = |_| {
         let text = format!(
-            "FLUXGATE_LOG: '{filter}' is no log filter; use 'info' or 'warn,fluxgate_core=debug'"
+            "FLUXGATE_LOG: '{filter}' is not a log filter; use 'info' or 'warn,fluxgate_core=debug'"
         );
         InitError::new(text)
     };
     let targets: Targets = filter.parse().map_err(bad)?;
     let targets = targets
         .with_targets(QUIET.map(|target| (target, LevelFilter::WARN)))
-        .with_target("lambda_runtime", LevelFilter::WARN)
-        .with_target(fluxgate_core::metric::TARGET, LevelFilter::OFF);
+        .with_target("lambda_runtime", LevelFilter::WARN);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .without_time()
         .with_filter(targets);
-    let metrics = MetricLayer
-        .with_filter(Targets::new().with_target(fluxgate_core::metric::TARGET, LevelFilter::INFO));
     // Already started: in a test that wires several functions in one process.
-    drop(
-        tracing_subscriber::registry()
-            .with(lines)
-            .with(metrics)
-            .try_init(),
-    );
+    drop(tracing_subscriber::registry().with(lines).try_init());
+    drop(metrics::set_global_recorder(EmfRecorder));
     Ok(())
 }

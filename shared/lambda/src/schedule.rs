@@ -1,4 +1,4 @@
-//! The sweeper: looks over every tenant now and then, says what it found, and exports usage.
+//! The sweeper: audits every tenant on a schedule, logs what it found, and exports usage.
 
 use fluxgate_core::app::{ExportedAll, Sweeper, UsageExport};
 use fluxgate_core::counted;
@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use crate::emf;
 use crate::init::InitError;
 
-/// The end of an invocation that is left for what is under way: a page of tasks, a batch into the
-/// bucket.
+/// The time reserved at the end of an invocation for work in progress: a page of tasks, a batch for
+/// the bucket.
 const RESERVE_MS: i64 = 60_000;
 
-/// What the schedule wakes.
+/// What a scheduled invocation runs.
 pub struct Schedule {
     pub(crate) sweeper: Sweeper,
     /// `None`: usage is not exported.
     pub(crate) export: Option<UsageExport>,
 }
 
-/// Sweeps whenever the schedule says so, until the platform ends the process.
+/// Sweeps on each scheduled event, until the platform ends the process.
 pub async fn serve(schedule: Schedule) -> Result<(), InitError> {
     let schedule = &schedule;
     let handle = |event: LambdaEvent<Value>| async move {
@@ -35,7 +35,7 @@ pub async fn serve(schedule: Schedule) -> Result<(), InitError> {
 }
 
 impl Schedule {
-    /// What one tenant's audit or export meets does not keep the others from theirs, but fails the
+    /// An error in one tenant's audit or export does not stop the other tenants', but fails the
     /// invocation.
     async fn sweep(&self, until: Timestamp) -> Result<Value, lambda_runtime::Error> {
         let exported = match &self.export {

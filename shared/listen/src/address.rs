@@ -1,9 +1,9 @@
-//! Where to listen, as people write it.
+//! Listen addresses, as people write them.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
-/// `ADDRESS:PORT`, or `NAME:PORT`, whose name is looked up now. What is neither is refused with
+/// `ADDRESS:PORT`, or `NAME:PORT`, where the name is resolved now. Anything else is refused with
 /// what to write instead.
 pub fn listen_address(text: &str) -> io::Result<SocketAddr> {
     if let Ok(address) = text.parse() {
@@ -17,11 +17,13 @@ pub fn listen_address(text: &str) -> io::Result<SocketAddr> {
     let found = (name, port).to_socket_addrs().map_err(|error| {
         io::Error::new(
             error.kind(),
-            format!("'{name}' has no address; write one, such as 127.0.0.1:{port} ({error})"),
+            format!(
+                "'{name}' cannot be resolved; write an address, such as 127.0.0.1:{port} ({error})"
+            ),
         )
     })?;
     let found: Vec<SocketAddr> = found.collect();
-    // A name with both, such as localhost, is mostly called over IPv4.
+    // A name with both IPv4 and IPv6 addresses, such as localhost, is mostly called over IPv4.
     found
         .iter()
         .find(|address| address.is_ipv4())
@@ -32,7 +34,7 @@ pub fn listen_address(text: &str) -> io::Result<SocketAddr> {
 
 fn bad(text: &str) -> io::Error {
     let text = format!(
-        "'{text}' is no address to listen on; write ADDRESS:PORT, such as 127.0.0.1:8080, or 0.0.0.0:8080 for every network"
+        "'{text}' is not a listen address; write ADDRESS:PORT, such as 127.0.0.1:8080, or 0.0.0.0:8080 for every network"
     );
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }

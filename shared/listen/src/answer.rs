@@ -1,4 +1,4 @@
-//! What a listener calls for each request.
+//! The handler that a listener calls for each request.
 
 use std::error::Error;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::body::RequestBody;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a connection is dropped. Of one type whatever the cause, for the compiler loses the lifetime
-/// of a boxed one.
+/// Why a connection is dropped. A concrete type whatever the cause, because the compiler loses the
+/// lifetime of a boxed one.
 #[derive(Debug)]
 pub(crate) struct Broken(pub(crate) BoxError);
 
@@ -29,7 +29,8 @@ impl Error for Broken {
     }
 }
 
-/// Any async function from a request to a response. An error drops the connection without a word.
+/// Any async function from a request to a response. An error drops the connection without a
+/// response.
 pub trait Answer: Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
 

@@ -1,4 +1,4 @@
-//! Bodies on their way: a request's within its time, and a response's that tells when it is over.
+//! Bodies in transit: a request's, within its time limit, and a response's, which reports its end.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::connection::{Connection, InHand};
 use crate::patience::Patience;
 
 /// A request's body. It fails with [`io::ErrorKind::TimedOut`] when the client is too slow; time in
-/// which nobody asks for more of it is not the client's.
+/// which the handler does not poll it does not count.
 #[derive(Debug)]
 pub struct RequestBody {
     incoming: Incoming,
@@ -61,7 +61,7 @@ impl Body for RequestBody {
                 Poll::Ready(ended.map(|failed| failed.map_err(Into::into)))
             }
             Poll::Pending => {
-                ready!(body.patience.poll_over(cx));
+                ready!(body.patience.poll_end(cx));
                 let text = "the client sends its body too slowly";
                 Poll::Ready(Some(Err(
                     io::Error::new(io::ErrorKind::TimedOut, text).into()
@@ -79,7 +79,7 @@ impl Body for RequestBody {
     }
 }
 
-/// A response's body, with which the request is in hand.
+/// A response's body, which keeps its request in progress until the end.
 pub(crate) struct ResponseBody<B> {
     content: Content<B>,
     _in_hand: InHand,
@@ -87,7 +87,7 @@ pub(crate) struct ResponseBody<B> {
 
 enum Content<B> {
     Answer(B),
-    /// A text of this listener's own, until it is sent.
+    /// The listener's own response text, until it is sent.
     Refusal(Option<&'static str>),
 }
 

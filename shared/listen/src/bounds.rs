@@ -1,24 +1,25 @@
-//! What one listener bears.
+//! The bounds of one listener.
 
 use std::time::Duration;
 
-/// How many connections, and how long a client may keep one waiting. Defaults suit a listener of
-/// its own.
+/// How many connections, and how long a client may stall one. The defaults suit a listener that is
+/// alone in its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionBounds {
-    /// Connections at once. One more takes the place of the one that has waited longest for a
-    /// request; when every one has a request in hand, it is refused.
+    /// Concurrent connections. One more replaces the connection that has been waiting longest for a
+    /// request; if every connection has a request in progress, it is refused.
     pub open_max: usize,
-    /// The same from one address. A network of 64 bits counts as one address of IPv6, since whoever
-    /// has one has all of it.
+    /// The same, per address. For IPv6 a /64 network counts as one address, because its owner has
+    /// all of it.
     pub open_per_address_max: usize,
-    /// A request's first line and its headers; above it the answer is 431.
+    /// A request line and its headers; a larger head gets 431.
     pub head_bytes_max: usize,
-    /// For a whole head: from the connection's begin, and for later requests from their first byte.
+    /// For a complete head: from the start of the connection, and for later requests from their
+    /// first byte.
     pub head_timeout_ms: u64,
-    /// Between an answer and the next request's first byte.
+    /// Between a response and the first byte of the next request.
     pub idle_timeout_ms: u64,
-    /// How long a client may let us wait inside a body, its own or ours. Bytes win the time back at
+    /// How long a client may stall a body, its own or ours. Bytes restore the allowance at
     /// `bytes_per_second_min`.
     pub stall_timeout_ms: u64,
     pub bytes_per_second_min: u64,
@@ -33,8 +34,8 @@ impl Default for ConnectionBounds {
             open_per_address_max: 512,
             head_bytes_max: 32 * 1024,
             head_timeout_ms: 20_000,
-            // Above the 60 s of AWS's and other load balancers, which else meet connections that
-            // have just been closed.
+            // Longer than the 60 s of AWS's and other load balancers, which would otherwise reuse
+            // connections that were just closed.
             idle_timeout_ms: 75_000,
             stall_timeout_ms: 30_000,
             bytes_per_second_min: 1_024,

@@ -1,5 +1,6 @@
-//! A connection's socket as hyper uses it: tells when a client begins to speak and when it has its
-//! whole answer, gives up one that does not read, and closes so that an early answer arrives.
+//! A connection's socket as hyper uses it: reports when a client starts to send and when it has its
+//! complete response, drops a client that does not read, and closes so that an early response
+//! arrives.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -48,10 +49,10 @@ impl ClientIo {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                ready!(self.patience.poll_over(cx));
+                ready!(self.patience.poll_end(cx));
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    "the client reads its answer too slowly",
+                    "the client read its response too slowly",
                 )))
             }
         }
@@ -67,7 +68,7 @@ impl Read for ClientIo {
         let client = self.get_mut();
         let read = Pin::new(&mut client.stream).poll_read(cx, buf);
         if read.is_ready() {
-            client.connection.heard();
+            client.connection.received();
         }
         read
     }
@@ -98,7 +99,7 @@ impl Write for ClientIo {
         client.written(cx, written)
     }
 
-    /// hyper flushes when all of its own buffer is written.
+    /// hyper flushes once its own buffer is fully written.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let client = self.get_mut();
         let flushed = Pin::new(&mut client.stream).poll_flush(cx);
@@ -116,6 +117,6 @@ impl Write for ClientIo {
         let linger = client
             .linger
             .get_or_insert_with(|| Linger::new(client.connection.left_unread()));
-        linger.poll_over(client.stream.inner_mut(), cx).map(Ok)
+        linger.poll_end(client.stream.inner_mut(), cx).map(Ok)
     }
 }

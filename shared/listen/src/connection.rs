@@ -18,30 +18,30 @@ use crate::malformed;
 use crate::peer::Peer;
 use crate::registry::Registry;
 
-/// Of hyper's buffers, each of which grows up to it.
+/// The limit for each of hyper's buffers.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// What the registry knows of a connection. All of it changes under the registry's lock, but for
-/// `head_since_ms` and `answered`.
+/// What the registry knows about a connection. Everything except `head_since_ms` and `answered`
+/// changes under the registry's lock.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) registry: Arc<Registry>,
     pub(crate) peer: Peer,
     pub(crate) cut: AbortHandle,
-    /// Its place among those that wait for a request; 0 while one is in hand.
+    /// Its place among the connections that wait for a request; 0 while a request is in progress.
     pub(crate) ticket: AtomicU64,
     pub(crate) waiting_since_ms: AtomicU64,
     /// 0 before the first byte of a head.
     pub(crate) head_since_ms: AtomicU64,
     pub(crate) counted: AtomicBool,
-    /// The answer has been handed over to hyper, whole.
+    /// The whole response has been handed to hyper.
     answered: AtomicBool,
-    /// A request was answered before its body was read.
+    /// A request was answered before its body was read completely.
     unread: AtomicBool,
 }
 
 impl Connection {
-    /// One that waits for its first request.
+    /// A connection that waits for its first request.
     pub(crate) fn new(registry: Arc<Registry>, peer: Peer, cut: AbortHandle) -> Self {
         Self {
             registry,
@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// Bytes came.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn received(&self) {
         let is_first = self.ticket.load(Ordering::Relaxed) != 0
             && self.head_since_ms.load(Ordering::Relaxed) == 0;
         if is_first {
@@ -66,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Nobody will read the rest of this body.
+    /// The rest of this request's body will not be read.
     pub(crate) fn leaves_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
@@ -75,7 +75,7 @@ impl Connection {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Whatever hyper was given is with the client, as far as we can know.
+    /// As far as we can know, the client has everything that hyper was given.
     pub(crate) fn flushed(self: &Arc<Self>) {
         if self.answered.swap(false, Ordering::Relaxed) {
             self.registry.waits(self);
@@ -83,12 +83,12 @@ impl Connection {
     }
 }
 
-/// Held by a request from its head to the last byte of its answer's body.
+/// Held by a request from its head to the last byte of its response body.
 #[derive(Debug)]
 pub(crate) struct InHand(Arc<Connection>);
 
 impl InHand {
-    /// `None`: the connection has just been given up.
+    /// `None`: the connection has just been dropped.
     fn begin(connection: &Arc<Connection>) -> Option<Self> {
         connection.unread.store(false, Ordering::Relaxed);
         connection
@@ -104,16 +104,16 @@ impl Drop for InHand {
     }
 }
 
-/// Serves until either side ends it.
+/// Serves until either side ends the connection.
 pub(crate) async fn serve<A: Answer>(
     stream: TcpStream,
     connection: Arc<Connection>,
     answer: Arc<A>,
     phase: watch::Receiver<Phase>,
 ) {
-    // Only latency suffers without it.
+    // Without it only latency suffers.
     let _ = stream.set_nodelay(true);
-    // Until its first byte a connection is this task and no more: hyper's buffers take 16 KiB.
+    // Until its first byte a connection is only this task: hyper's buffers take 16 KiB.
     if stream.peek(&mut [0]).await.is_ok() {
         Box::pin(requests(stream, connection, answer, phase)).await;
     }
@@ -137,7 +137,7 @@ async fn requests<A: Answer>(
             };
             (in_hand, answered)
         });
-        // In a box of its own: a connection that waits for a request has no room for one.
+        // Boxed, so that a connection waiting for a request does not reserve space for it.
         Box::pin(async move {
             match begun {
                 Some((in_hand, Ok(answered))) => match answered.await {
@@ -147,7 +147,9 @@ async fn requests<A: Answer>(
                 Some((in_hand, Err(refusal))) => {
                     Ok(refusal.map(|text| ResponseBody::refusal(text, in_hand)))
                 }
-                None => Err(Broken("it was given up as its request came".into())),
+                None => Err(Broken(
+                    "the connection was dropped just as its request arrived".into(),
+                )),
             }
         })
     });
@@ -155,7 +157,7 @@ async fn requests<A: Answer>(
         http1::Builder::new()
             .max_header_size(bounds.head_bytes_max)
             .max_buf_size(BUFFER_BYTES_MAX.max(bounds.head_bytes_max))
-            // The registry looks after heads, with one timer for all.
+            // The registry watches head time-outs, with one timer for all connections.
             .header_read_timeout(None)
             .serve_connection(io, service)
     );
@@ -174,8 +176,8 @@ async fn requests<A: Answer>(
     }
 }
 
-/// Ends when the listener has come so far, or is gone.
+/// Returns when the listener has reached this phase, or is gone.
 pub(crate) async fn until(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    // An error means that it was dropped.
+    // An error means that the listener was dropped.
     drop(phase.wait_for(|phase| *phase >= wanted).await);
 }

@@ -1,8 +1,8 @@
-//! One server loop for every listener: HTTP/1.1 over TCP, with a bound on whatever a client may
-//! hold or let us wait for.
+//! One server loop for every listener: HTTP/1.1 over TCP, with a bound on everything that a client
+//! can hold or stall.
 //!
-//! hyper speaks the protocol; here are the connections: how many, from whom, for how long, and how
-//! they end. It knows none of Fluxgate's other crates.
+//! hyper speaks the protocol; this crate manages the connections: how many, from whom, for how
+//! long, and how they end. It depends on none of Fluxgate's other crates.
 
 #![cfg_attr(
     test,

@@ -1,5 +1,6 @@
-//! The end of a connection whose client still sends: what was answered before a body was read would
-//! be lost in the reset that unread bytes cause. So what comes is dropped for a while.
+//! Closing a connection while the client still sends: unread bytes cause a reset, in which a
+//! response sent before the body was read would be lost. So incoming bytes are read and dropped for
+//! a while.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -11,12 +12,12 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 const LINGER_MAX: Duration = Duration::from_secs(5);
-/// A body of the largest kind that the API takes by default.
+/// The default limit of the API's largest kind of body.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const PIECE_BYTES: usize = 16 * 1024;
 
 pub(crate) struct Linger {
-    /// Whether more is known to come; else only what is there already counts.
+    /// Whether more is known to be coming; if not, only bytes that have already arrived matter.
     expects_more: bool,
     bytes: usize,
     timer: Pin<Box<Sleep>>,
@@ -32,7 +33,7 @@ impl Linger {
     }
 
     /// Ready when nothing comes any more, or too much, or for too long.
-    pub(crate) fn poll_over(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_end(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut piece = [0; PIECE_BYTES];
         while self.bytes < LINGER_BYTES_MAX {
             let mut piece = ReadBuf::new(&mut piece);

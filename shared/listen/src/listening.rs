@@ -1,4 +1,4 @@
-//! A listener at work: accepts, looks after those who wait, and stops.
+//! A running listener: accepts connections, enforces their time-outs, and stops.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -18,41 +18,40 @@ use crate::connection::{serve, until};
 use crate::peer::Peer;
 use crate::registry::{Registry, TurnedAway};
 
-/// Connections that the system may hold for us until we accept them; it takes less where it allows
-/// less.
+/// Connections that the kernel may queue until we accept them; the system's own limit may be lower.
 const BACKLOG: u32 = 4_096;
-/// After a failed accept, which is mostly a lack of file descriptors.
+/// Pause after a failed accept, which usually means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Between two lines of the log about connections that were turned away.
+/// Interval between two log lines about refused connections.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// How far a listener has come, in this order.
+/// The phases of a listener, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
-    /// Requests in hand are answered; nothing else is.
+    /// Requests in progress are finished; nothing new is accepted.
     Stopping,
     Cut,
 }
 
-/// Listens on an address of TCP.
+/// Binds a TCP listener.
 pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() {
         TcpSocket::new_v4()
     } else {
         TcpSocket::new_v6()
     }?;
-    // A restart need not wait for the connections of the one before.
+    // A restart need not wait for connections of the previous process.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
 
-/// A listener that serves. Dropping it cuts every connection.
+/// A running listener. Dropping it closes every connection.
 #[derive(Debug)]
 pub struct Listening {
     addr: SocketAddr,
@@ -94,11 +93,11 @@ impl Listening {
         self.addr
     }
 
-    /// Accepts no more, closes whoever has no request in hand, and waits for the rest. What is left
-    /// at the deadline is cut; then the answer is false.
+    /// Stops accepting, closes connections without a request in progress, and waits for the others.
+    /// Returns false if some had to be closed at the deadline.
     pub async fn stop(mut self, deadline: Instant) -> bool {
         self.phase.send_replace(Phase::Stopping);
-        // It ends at once, and a panic in it has been reported.
+        // It ends at once; a panic in it has already been reported.
         let _ = (&mut self.accepting).await;
         self.registry.cut_waiting();
         self.connections.close();
@@ -126,8 +125,8 @@ struct Accepting<A> {
 impl<A: Answer> Accepting<A> {
     async fn run(self, listener: TcpListener) {
         let mut phase = self.phase.clone();
-        let mut look = tokio::time::interval(self.registry.look_every());
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut check = tokio::time::interval(self.registry.check_every());
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = Instant::now();
         loop {
             tokio::select! {
@@ -136,7 +135,7 @@ impl<A: Answer> Accepting<A> {
                     Ok((stream, from)) => self.accepted(stream, from),
                     Err(error) => self.not_accepted(&error).await,
                 },
-                now = look.tick() => {
+                now = check.tick() => {
                     self.registry.cut_late(self.registry.now_ms());
                     if now.duration_since(told) >= TELL_EVERY {
                         told = now;
@@ -159,7 +158,7 @@ impl<A: Answer> Accepting<A> {
     }
 
     async fn not_accepted(&self, error: &io::Error) {
-        tracing::warn!(%error, listen = %self.addr, "a connection could not be accepted");
+        tracing::warn!(%error, listen = %self.addr, "cannot accept a connection; will retry");
         self.registry.shed_oldest();
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
@@ -172,15 +171,15 @@ impl<A: Answer> Accepting<A> {
                 connections.refused = turned_away.refused,
                 connections.open_max = self.registry.bounds.open_max,
                 connections.open_per_address_max = self.registry.bounds.open_per_address_max,
-                "more connections came than may be open: idle ones were closed for them, or they were refused",
+                "too many connections: idle ones were closed to make room, or new ones were refused",
             );
         }
     }
 }
 
-/// Says so, if the socket takes it at once, and closes.
+/// Sends a 503, if the socket accepts it at once, and closes.
 fn refuse(stream: TcpStream) {
-    // tokio's socket would not write before it was found to be writable.
+    // tokio's socket does not write until it has been polled as writable.
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write_all(REFUSAL);
     }

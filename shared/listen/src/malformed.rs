@@ -1,9 +1,10 @@
-//! Heads that two servers may read differently: refused here, before anybody acts on them.
+//! Request heads that two servers could parse differently: refused here, before anything acts on
+//! them.
 
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 
-/// What is wrong with a head that hyper has taken, as the whole answer; `None` when nothing is.
+/// What is wrong with a head that hyper accepted, as a complete response; `None` if it is fine.
 pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response<&'static str>> {
     let (status, text) = fault(request.version(), request.headers())?;
     let mut response = Response::new(text);
@@ -19,24 +20,21 @@ pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response<&'static str>>
 }
 
 fn fault(version: Version, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
-    // RFC 9112, section 3.2. HTTP/1.0 knew no Host.
+    // RFC 9112, section 3.2. HTTP/1.0 had no Host header.
     match headers.get_all(HOST).iter().count() {
         1 => {}
         0 if version < Version::HTTP_11 => {}
         0 => {
             return Some((
                 StatusCode::BAD_REQUEST,
-                "a request of HTTP/1.1 must have a Host header\n",
+                "an HTTP/1.1 request must have a Host header\n",
             ));
         }
         _ => {
-            return Some((
-                StatusCode::BAD_REQUEST,
-                "send one Host header; these are several\n",
-            ));
+            return Some((StatusCode::BAD_REQUEST, "send exactly one Host header\n"));
         }
     }
-    // RFC 9112, section 6.1: hyper reads the last coding alone.
+    // RFC 9112, section 6.1: hyper only looks at the last coding.
     let codings = headers
         .get_all(TRANSFER_ENCODING)
         .iter()
@@ -50,7 +48,7 @@ fn fault(version: Version, headers: &HeaderMap) -> Option<(StatusCode, &'static 
         && codings.next().is_none();
     (!is_read).then_some((
         StatusCode::NOT_IMPLEMENTED,
-        "of the transfer codings only 'chunked' is read, alone\n",
+        "the only supported transfer coding is 'chunked', by itself\n",
     ))
 }
 

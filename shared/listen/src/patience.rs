@@ -1,4 +1,4 @@
-//! How long a client may let us wait inside a body.
+//! How long a client may stall a body.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -9,8 +9,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::bounds::ConnectionBounds;
 
-/// Credit that waiting uses up and bytes win back. It never grows above what it began with, so that
-/// who was fast at first cannot be slow for long.
+/// An allowance that waiting uses up and bytes restore. It never exceeds its initial value, so a
+/// client that was fast at first cannot be slow for long.
 #[derive(Debug)]
 struct Pace {
     credit: Duration,
@@ -31,7 +31,7 @@ impl Pace {
         }
     }
 
-    /// The client lets us wait; until when it may.
+    /// The client is stalling; returns the deadline.
     fn waits(&mut self, now: Instant) -> Instant {
         *self.waiting_since.get_or_insert(now) + self.credit
     }
@@ -49,7 +49,7 @@ impl Pace {
     }
 }
 
-/// A pace with the timer that ends it. The timer is made when there is something to wait for.
+/// A pace and the timer that enforces it. The timer is created when there is something to wait for.
 #[derive(Debug)]
 pub(crate) struct Patience {
     pace: Pace,
@@ -58,7 +58,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// For a whole body that must be there in time, too.
+    /// For a whole body, which also has a deadline.
     pub(crate) fn for_body(bounds: &ConnectionBounds) -> Self {
         Self {
             until: Some(Instant::now() + bounds.body_timeout()),
@@ -66,7 +66,7 @@ impl Patience {
         }
     }
 
-    /// For stalls alone.
+    /// For stalls only.
     pub(crate) fn for_stalls(bounds: &ConnectionBounds) -> Self {
         Self {
             pace: Pace::new(bounds),
@@ -76,7 +76,7 @@ impl Patience {
     }
 
     /// To be asked whenever the client lets us wait. Ready when it has done so for too long.
-    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let end = self.pace.waits(Instant::now());
         let end = self.until.map_or(end, |until| until.min(end));
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
@@ -105,14 +105,14 @@ mod tests {
         })
     }
 
-    /// After how many seconds a client that sends this much every second is given up.
+    /// After how many seconds a client is dropped if it sends this much every second.
     fn given_up_after(mut pace: Pace, bytes: usize) -> Option<u32> {
         let start = Instant::now();
         (0..100).find(|second| {
             let now = start + SECOND * *second;
-            let over = pace.waits(now) < now + SECOND;
+            let has_passed = pace.waits(now) < now + SECOND;
             pace.moved(now + SECOND, bytes);
-            over
+            has_passed
         })
     }
 

@@ -1,8 +1,8 @@
-//! Whom a connection is counted for.
+//! The address that a connection is counted under.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address, or the network of 64 bits around it.
+/// An IPv4 address, or the /64 network of an IPv6 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Peer(IpAddr);
 

@@ -1,4 +1,5 @@
-//! Who is connected: the caps, whose place is given to whom, and who has waited too long.
+//! The open connections: the caps, which connection is closed to make room, and which have waited
+//! too long.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,7 +13,7 @@ use crate::bounds::ConnectionBounds;
 use crate::connection::Connection;
 use crate::peer::Peer;
 
-/// The order in which connections began to wait.
+/// The order in which connections started to wait.
 type Ticket = u64;
 
 /// The connections of one listener.
@@ -27,23 +28,23 @@ pub(crate) struct Registry {
 struct Open {
     count: usize,
     by_peer: HashMap<Peer, usize>,
-    /// Those without a request in hand, oldest first, and the same by peer.
+    /// Connections without a request in progress, oldest first, overall and per peer.
     waiting: BTreeMap<Ticket, Arc<Connection>>,
     waiting_by_peer: BTreeSet<(Peer, Ticket)>,
     last_ticket: Ticket,
     turned_away: TurnedAway,
 }
 
-/// What the caps did.
+/// Counts of what the caps did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TurnedAway {
-    /// Lost their place to another while they waited for a request.
+    /// Closed to make room while they waited for a request.
     pub(crate) shed: usize,
-    /// Not let in.
+    /// Refused.
     pub(crate) refused: usize,
 }
 
-/// An open connection; dropped with it.
+/// An open connection; removed from the registry when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Admitted(pub(crate) Arc<Connection>);
 
@@ -69,7 +70,7 @@ impl Registry {
             .saturating_add(1)
     }
 
-    /// `None`: there is no place for it.
+    /// `None`: there is no room for it.
     pub(crate) fn admit(self: &Arc<Self>, peer: Peer, cut: AbortHandle) -> Option<Admitted> {
         let mut open = self.lock();
         let has_place = if open
@@ -91,12 +92,12 @@ impl Registry {
         connection.counted.store(true, Relaxed);
         let now_ms = self.now_ms();
         open.waits(&connection, now_ms);
-        // The head of the first request is due from the beginning.
+        // The head of the first request is due from the start.
         connection.head_since_ms.store(now_ms, Relaxed);
         Some(Admitted(connection))
     }
 
-    /// A request's head is there. False when the connection has just been given up.
+    /// A request's head has arrived. Returns false if the connection has just been dropped.
     pub(crate) fn begins(&self, connection: &Connection) -> bool {
         let mut open = self.lock();
         let is_open = connection.counted.load(Relaxed);
@@ -104,7 +105,7 @@ impl Registry {
         is_open
     }
 
-    /// An answer is out; the connection waits for the next request.
+    /// A response has been sent; the connection waits for the next request.
     pub(crate) fn waits(&self, connection: &Arc<Connection>) {
         let mut open = self.lock();
         if connection.counted.load(Relaxed) {
@@ -112,12 +113,12 @@ impl Registry {
         }
     }
 
-    /// Gives the oldest waiting connection up, whoever's it is.
+    /// Drops the connection that has waited longest, whatever its peer.
     pub(crate) fn shed_oldest(&self) {
         self.lock().shed_oldest();
     }
 
-    /// Gives up whoever waits for a request.
+    /// Drops all connections that wait for a request.
     pub(crate) fn cut_waiting(&self) {
         let mut open = self.lock();
         while let Some((_, connection)) = open.waiting.first_key_value() {
@@ -126,7 +127,7 @@ impl Registry {
         }
     }
 
-    /// Gives up whoever is late with a head, or idle for too long.
+    /// Drops connections that are late with a head, or idle for too long.
     pub(crate) fn cut_late(&self, now_ms: u64) {
         let mut open = self.lock();
         let late: Vec<_> = open
@@ -139,13 +140,13 @@ impl Registry {
     }
 
     /// How often to look for those.
-    pub(crate) fn look_every(&self) -> Duration {
+    pub(crate) fn check_every(&self) -> Duration {
         const OFTEN_ENOUGH: Duration = Duration::from_secs(1);
         let quarter = self.bounds.head_timeout().min(self.bounds.idle_timeout()) / 4;
         quarter.clamp(Duration::from_millis(5), OFTEN_ENOUGH)
     }
 
-    /// Since the last time that somebody asked.
+    /// The counts since the last call.
     pub(crate) fn take_turned_away(&self) -> TurnedAway {
         std::mem::take(&mut self.lock().turned_away)
     }
@@ -343,7 +344,7 @@ mod tests {
         for connection in [&idle, &dripping] {
             registry.waits(&connection.0);
         }
-        dripping.0.heard();
+        dripping.0.received();
         let all = [&silent, &idle, &dripping, &busy];
 
         // Of the head's 20 s and the pause's 75 s.

@@ -1,9 +1,9 @@
-//! Reading an answer into memory, but not more of it than agreed.
+//! Reads a response into memory, up to an agreed size.
 
 use bytes::BytesMut;
 use reqwest::Response;
 
-/// An announced length is believed, and memory taken for it, up to here.
+/// Up to this size an announced length is trusted and memory is allocated for it.
 const TRUSTED_BYTES_MAX: usize = 64 * 1024;
 
 /// Why a body was not read to its end.
@@ -13,7 +13,7 @@ pub(crate) enum Unread {
     Broken(reqwest::Error),
 }
 
-/// The whole body, when it is at most this long.
+/// The whole body, if it has at most `bytes_max` bytes.
 pub(crate) async fn read(mut response: Response, bytes_max: usize) -> Result<BytesMut, Unread> {
     let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
     if announced > bytes_max {

@@ -1,5 +1,5 @@
-//! Sends one signed callback through the guard. When to try again, and what a status means, is the
-//! core's to say.
+//! Sends one signed callback through the guard. The core decides when to retry and what a status
+//! means.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::failure::describe;
 use crate::guard::{GuardedClient, GuardedRequest, refusal};
 use crate::retry_after::retry_after_ms;
 
-/// So much of an answer is read, so that the connection can be used again; a longer answer costs
-/// its connection.
+/// At most this much of a response is read so that the connection can be reused; with a longer
+/// response the connection is closed.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// [`CallbackSender`] over HTTP.
@@ -70,8 +70,8 @@ impl CallbackSender for HttpCallbackSender {
     }
 }
 
-/// The status is the answer. A body that stalls or breaks after it, within the same time-out, takes
-/// nothing back.
+/// The status decides. A body that stalls or breaks off later, within the same time-out, does not
+/// change the result.
 async fn answered(response: Response) -> SendOutcome {
     let status = response.status().as_u16();
     let retry_after_ms = retry_after_ms(response.headers());

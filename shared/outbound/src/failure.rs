@@ -1,4 +1,4 @@
-//! Why an exchange failed, in words that may be shown to a tenant: no URL, no header, no body, no
+//! Why a request failed, in words that may be shown to a tenant: without URL, headers, body or
 //! address.
 
 use std::error::Error as StdError;
@@ -8,7 +8,7 @@ use crate::guard::Unresolved;
 
 const TLS_TEXT_CHARS_MAX: usize = 160;
 
-/// The first cause of this type, however deep.
+/// The first cause of this type in the chain.
 pub(crate) fn cause<'a, T: StdError + 'static>(
     error: &'a (dyn StdError + 'static),
 ) -> Option<&'a T> {
@@ -22,13 +22,13 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
         return unreachable_because(error);
     }
     let text = if error.is_builder() {
-        "could not be asked: the request is not valid"
+        "could not be called: the request is invalid"
     } else if error.is_timeout() {
         "did not answer in time"
     } else if error.is_body() || error.is_decode() {
-        "broke off its answer"
+        "closed the connection in the middle of its response"
     } else {
-        "closed the connection without a readable answer"
+        "closed the connection without a readable response"
     };
     text.to_owned()
 }
@@ -42,17 +42,18 @@ fn unreachable_because(error: &reqwest::Error) -> String {
         _ if error.is_dns() => "could not be reached: its name does not resolve",
         _ if error.is_timeout() => "could not be reached in time",
         Some(io::ErrorKind::ConnectionRefused) => "refused the connection",
-        // rustls reports its own errors as invalid data; an expired certificate is worth naming.
+        // rustls reports its own errors as invalid data; an expired certificate is worth
+        // mentioning.
         Some(io::ErrorKind::InvalidData) => return tls_failure(io),
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
-            "closed the connection while it was made"
+            "closed the connection while it was being established"
         }
         _ => "could not be reached",
     };
     text.to_owned()
 }
 
-/// hyper-rustls wraps one `io::Error` into another, and `source` leads past what is wrapped.
+/// hyper-rustls wraps one `io::Error` in another, and `source` skips the wrapped one.
 fn innermost(error: &io::Error) -> &io::Error {
     std::iter::successors(Some(error), |error| (*error).get_ref()?.downcast_ref())
         .last()

@@ -1,8 +1,8 @@
-//! The ways out over HTTP: callbacks, outputs, key sets, and the provider's API.
+//! Outbound HTTP: callbacks, outputs, key sets, and the provider's API.
 //!
-//! What a tenant or the provider names goes through the one guarded client; the provider's API
-//! itself is named by the operator and has a client of its own. Nothing here decides what an answer
-//! means for a task: that is the core's.
+//! URLs from tenants or the provider go through the one guarded client; the provider's API is
+//! configured by the operator and has its own client. Nothing here decides what a response means
+//! for a task: that is the core's job.
 
 #![cfg_attr(
     test,
@@ -13,7 +13,7 @@ mod body;
 mod callback;
 mod failure;
 mod guard;
-mod jwks;
+mod key_sets;
 mod names;
 mod output;
 mod picture;
@@ -23,12 +23,12 @@ mod roots;
 
 pub use callback::HttpCallbackSender;
 pub use guard::{Guard, GuardPolicy, GuardedClient, networks};
-pub use jwks::HttpJwksFetcher;
+pub use key_sets::{HttpKeySetFetcher, KeySetBounds};
 pub use names::NameSettings;
 pub use output::HttpOutputFetcher;
 pub use picture::HttpPictureFetcher;
 pub use provider::{ApiKey, ProviderSettings, WaveSpeedClient, check_api_key};
 pub use roots::Roots;
 
-/// What every request calls itself.
+/// The `User-Agent` of every request.
 const USER_AGENT: &str = concat!("fluxgate/", env!("CARGO_PKG_VERSION"));

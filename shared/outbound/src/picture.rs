@@ -1,5 +1,5 @@
-//! Fetches a picture among the inputs, for an emulator that stands in the provider's place:
-//! whatever address a tenant named.
+//! Fetches an input picture for an emulator that stands in for the provider, from whatever address
+//! a tenant named.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::body::{Unread, read};
 use crate::failure::describe;
 use crate::guard::{GuardedClient, refusal};
 
-/// Fetches through the guard, and follows no redirect.
+/// Fetches through the guard, and follows no redirects.
 pub struct HttpPictureFetcher {
     client: GuardedClient,
 }
@@ -22,8 +22,8 @@ impl HttpPictureFetcher {
         Self { client }
     }
 
-    /// GETs one picture. Kind `Invalid` for a forbidden address, `TooLarge` over `bytes_max`, else
-    /// `Unavailable` for whatever is not a 200 with all its bytes within `timeout_ms`.
+    /// GETs one picture. Kind `Invalid` for a forbidden address, `TooLarge` over `bytes_max`,
+    /// otherwise `Unavailable` for anything but a 200 with the complete body within `timeout_ms`.
     pub async fn get(&self, url: Url, bytes_max: usize, timeout_ms: u64) -> Result<Bytes> {
         let request = self
             .client

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// How long to wait from now, in milliseconds; zero for a date that has passed, `None` without a
+/// How long to wait from now, in milliseconds; zero for a date in the past, `None` without a
 /// readable header.
 pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     parse(

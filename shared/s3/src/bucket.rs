@@ -1,5 +1,4 @@
-//! One tenant's bucket as one operation sees it: its name, whose it must be, and as whom it is
-//! used.
+//! One tenant's bucket for one operation: its name, its expected owner, and the caller.
 
 use aws_sdk_s3::Client;
 use fluxgate_core::tenant::Destination;

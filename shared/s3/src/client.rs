@@ -1,4 +1,4 @@
-//! The SDK's client, made from settings alone: nothing is read from the environment.
+//! The SDK's client, configured from settings only: nothing is read from the environment.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use aws_sdk_s3::config::{
 
 use super::{S3Limits, S3StoreSettings};
 
-/// One that reads and writes.
+/// A client for reading and writing.
 pub(super) fn client(settings: S3StoreSettings) -> Client {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -22,7 +22,7 @@ pub(super) fn client(settings: S3StoreSettings) -> Client {
         .retry_config(
             RetryConfig::standard().with_max_attempts(settings.limits.attempts_max.max(1)),
         )
-        // The digest of every object is known before its put: the SDK need not compute another.
+        // The digest of every object is known before its put, so the SDK need not compute one.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     config.set_endpoint_url(settings.endpoint);

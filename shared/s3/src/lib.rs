@@ -1,5 +1,5 @@
 //! The tenants' buckets over S3: conditional puts that the server verifies, and presigned URLs. One
-//! adapter for AWS and for one machine, which speaks S3 to itself.
+//! adapter for AWS and for local mode, which has its own S3 server.
 
 #![cfg_attr(
     test,
@@ -34,43 +34,45 @@ pub use usage_sink::S3UsageSink;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Which S3, and as whom.
+/// Which S3, and with which keys.
 #[derive(Debug, Clone)]
 pub struct S3StoreSettings {
-    /// `None`: AWS's own of the region.
+    /// `None`: AWS's endpoint for the region.
     pub endpoint: Option<String>,
-    /// Under which name tenants reach it, for presigned URLs; `None`: under the same.
+    /// The endpoint in presigned URLs, as tenants reach it; `None`: the same.
     pub public_endpoint: Option<String>,
     pub region: String,
-    /// Fluxgate's own, for destinations without a role.
+    /// Fluxgate's own keys, for destinations without a role.
     pub credentials: SharedCredentialsProvider,
-    /// `endpoint/bucket/key` in place of `bucket.endpoint/key`.
+    /// Path-style addressing: `endpoint/bucket/key` instead of `bucket.endpoint/key`.
     pub force_path_style: bool,
-    /// `None`: one that trusts the system's certificates.
+    /// `None`: a client that trusts the system's certificates.
     pub http: Option<SharedHttpClient>,
     pub limits: S3Limits,
 }
 
-/// How long S3 is waited for, how often it is asked, and in what pieces it is sent.
+/// Time-outs, retries and part sizes.
 #[derive(Debug, Clone, Copy)]
 pub struct S3Limits {
     pub connect_timeout_ms: u64,
-    /// One try, the bytes included.
+    /// One attempt, including the transfer.
     pub attempt_timeout_ms: u64,
-    /// All tries of one operation.
+    /// All attempts of one operation.
     pub operation_timeout_ms: u64,
-    /// Tries of one operation, the first included; at least 1.
+    /// Attempts of one operation, including the first; at least 1.
     pub attempts_max: u32,
-    /// An object over this size is sent in parts. `None`: never, for an S3 that knows no parts.
+    /// An object over this size is sent in parts. `None`: never, for an S3 server without
+    /// multipart.
     pub multipart_over_bytes: Option<u64>,
-    /// One part, held in memory while it is sent. S3 takes no less than 5 MiB.
+    /// The size of a part, which is held in memory while it is sent. S3's minimum is 5 MiB.
     pub part_bytes: u64,
     /// All parts of one object together.
     pub multipart_timeout_ms: u64,
 }
 
 impl Default for S3Limits {
-    /// Together below a job's lease of five minutes: a put and the look at what was there before.
+    /// The sum stays below a job's lease of five minutes: a put and the check for an existing
+    /// object.
     fn default() -> Self {
         Self {
             connect_timeout_ms: 3_000,
@@ -86,14 +88,14 @@ impl Default for S3Limits {
 
 /// [`ObjectStore`] and [`LinkSigner`] on S3.
 pub struct S3ObjectStore {
-    /// Reads and writes.
+    /// The client for reads and writes.
     client: Client,
     signer: S3Signer,
     limits: S3Limits,
 }
 
 impl S3ObjectStore {
-    /// Connects to nothing yet. A destination with a role is refused with code `role_unsupported`.
+    /// Does not connect yet. A destination with a role is refused with code `role_unsupported`.
     pub fn new(settings: S3StoreSettings) -> Self {
         let limits = settings.limits;
         let signer = S3Signer::new(S3SignerSettings {
@@ -112,7 +114,7 @@ impl S3ObjectStore {
         }
     }
 
-    /// One that assumes tenants' roles.
+    /// A store that assumes tenants' roles.
     #[must_use]
     pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
         Self {

@@ -1,9 +1,9 @@
-//! The conditional put of a large object, in parts, of which one at a time is in memory. S3 checks
-//! each part by its SHA-256; the whole is digested on the way, since S3 has no SHA-256 of an object
-//! that came in parts.
+//! The conditional put of a large object in parts, of which one at a time is in memory. S3 verifies
+//! the SHA-256 of each part; the SHA-256 of the whole is computed on the way, because S3 has none
+//! for an object that was sent in parts.
 //!
-//! An upload that was cut off leaves parts behind that nobody sees and everybody pays: a bucket's
-//! lifecycle rule removes them.
+//! An interrupted upload leaves parts behind that are invisible but billed: a lifecycle rule of the
+//! bucket removes them.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::bucket::Bucket;
 use super::put::{created, existing, length, metadata, unreadable};
 use super::refusal::{Refusal, refusal, unavailable};
 
-/// The most that S3 takes.
+/// S3's limit.
 const PARTS_MAX: u64 = 10_000;
 
 pub(super) async fn put_new(
@@ -30,8 +30,8 @@ pub(super) async fn put_new(
     object: NewObject,
     limits: S3Limits,
 ) -> Result<Stored> {
-    // Something large is not sent only to hear that it is there. A look that is refused says
-    // nothing: writing decides.
+    // Check first, so that a large object is not sent only to learn that it exists already. If the
+    // check is refused, that means nothing: the write decides.
     match existing(bucket, object.key.clone()).await {
         Ok(found) => return Ok(Stored::Existing(found)),
         Err(error) if error.is(Reason::KeyTaken) => return Err(error),
@@ -86,7 +86,7 @@ impl<'a> Upload<'a> {
         })
     }
 
-    /// All parts, one after the other, and the end that makes them an object.
+    /// Sends all parts in order, then completes the upload.
     async fn send(&self, object: &NewObject, part_bytes: u64) -> Result<(), Refusal> {
         let part_bytes = part_bytes.max(object.bytes.div_ceil(PARTS_MAX)).max(1);
         let mut source = Source::open(&object.body).await?;
@@ -101,7 +101,7 @@ impl<'a> Upload<'a> {
         }
         if whole.finish() != object.sha256 {
             return Err(unavailable(self.bucket)
-                .source("the bytes sent are not those that were digested")
+                .source("the bytes sent do not match the digest")
                 .into());
         }
         self.complete(parts).await
@@ -154,7 +154,7 @@ impl<'a> Upload<'a> {
         completed.map(drop).map_err(|error| refusal(&error, bucket))
     }
 
-    /// As well as may be: what remains is removed by the bucket's lifecycle rule.
+    /// Best effort: what remains is removed by the bucket's lifecycle rule.
     async fn abort(&self) {
         let bucket = self.bucket;
         let abort = bucket
@@ -169,7 +169,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Where the parts are cut from.
+/// Where the parts are read from.
 enum Source {
     Memory(Bytes),
     File(File),
@@ -186,11 +186,13 @@ impl Source {
         }
     }
 
-    /// The next `bytes`, which must be there.
+    /// The next `bytes`; fails if there are fewer.
     async fn next(&mut self, bytes: u64) -> Result<Bytes> {
         let bytes = usize::try_from(bytes).map_err(unreadable)?;
         match self {
-            Self::Memory(rest) if rest.len() < bytes => Err(unreadable("the bytes end too soon")),
+            Self::Memory(rest) if rest.len() < bytes => {
+                Err(unreadable("the body is shorter than expected"))
+            }
             Self::Memory(rest) => Ok(rest.split_to(bytes)),
             Self::File(file) => {
                 let mut part = vec![0; bytes];

@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fluxgate_core::{Error, Result};
 
-/// URLs are dated back to the start of their minute, so that one asked for again and again stays
-/// the same and can be cached.
+/// URLs are dated back to the start of their minute, so that repeated requests get the same URL,
+/// which can be cached.
 const STEP_S: u64 = 60;
-/// The longest that SigV4 allows.
+/// SigV4's limit.
 const EXPIRES_MAX_S: u64 = 7 * 24 * 60 * 60;
 
-/// From when a URL works, and how long.
+/// The start and duration of a URL's validity.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Validity {
     pub(super) start: SystemTime,
@@ -18,8 +18,8 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// For at least as long as asked, and a minute longer at most; but never beyond the keys that
-    /// sign.
+    /// At least as long as requested, and at most a minute longer; never longer than the signing
+    /// keys are valid.
     pub(super) fn of(
         expires_ms: u64,
         now: SystemTime,
@@ -29,7 +29,7 @@ impl Validity {
         if expires_s > EXPIRES_MAX_S {
             return Err(Error::invalid(
                 "presign_too_long",
-                "a presigned URL works for 7 days at most",
+                "a presigned URL is valid for at most 7 days",
             ));
         }
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -43,10 +43,7 @@ impl Validity {
 }
 
 pub(super) fn unsigned() -> Error {
-    Error::internal(
-        "presign_failed",
-        "a URL could not be signed; look at the S3 settings",
-    )
+    Error::internal("presign_failed", "cannot sign a URL; check the S3 settings")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The conditional put, and the look at what was there before.
+//! The conditional put, and the check of an object that exists already.
 
 use std::collections::HashMap;
 
@@ -15,9 +15,9 @@ use fluxgate_core::{Error, Fault, Reason, Result};
 use super::bucket::Bucket;
 use super::refusal::{Refusal, refusal};
 
-/// The name of the digest in an object's metadata.
+/// The metadata name of the digest.
 pub(super) const SHA256: &str = "sha256";
-/// What the provider called the file, in an object's metadata.
+/// The metadata name of the content type that the provider gave.
 const PROVIDER_TYPE: &str = "provider-type";
 
 pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
@@ -25,7 +25,7 @@ pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<St
         .await?
         .if_none_match("*")
         .customize();
-    // The checksum already binds the bytes; signing them would digest them once more.
+    // The checksum already covers the bytes; signing the payload would hash them a second time.
     match Box::pin(bucket.caller.does(put.disable_payload_signing()).send()).await {
         Ok(_) => Ok(Stored::Created(created(bucket.name, object))),
         Err(error) => match refusal(&error, bucket) {
@@ -35,8 +35,8 @@ pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<St
     }
 }
 
-/// For a key that stands for its bytes: what lies there can only be the same, and is written over.
-/// So the caller needs no right to look at it.
+/// For a key that is derived from the bytes: an existing object can only be identical, and is
+/// overwritten. So the caller needs no permission to read it.
 pub(super) async fn put_named(bucket: &Bucket<'_>, object: &NewObject) -> Result<()> {
     let put = request(bucket, object)
         .await?
@@ -84,7 +84,7 @@ async fn body(body: &ObjectBody) -> Result<ByteStream> {
 }
 
 pub(super) fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    let text = "a fetched output could not be read back; look at the disk";
+    let text = "cannot read back a fetched output; check the disk";
     Error::internal("output_file_unreadable", text).source(cause)
 }
 
@@ -103,7 +103,7 @@ pub(super) fn created(bucket: &str, object: NewObject) -> Output {
     }
 }
 
-/// What lies at the key.
+/// The object that exists at the key.
 pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output> {
     let head = bucket
         .client
@@ -116,16 +116,17 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
     let head = Box::pin(bucket.caller.does(head).send())
         .await
         .map_err(|error| match refusal(&error, bucket) {
-            // The put said taken, the look says something else: whatever it is, it is in motion.
+            // The put was refused because the key exists, and now it does not: something else is
+            // changing it.
             Refusal::Taken => Error::unavailable(
                 "bucket_unavailable",
-                format!("bucket '{}' contradicts itself", bucket.name),
+                format!("bucket '{}' gives inconsistent answers", bucket.name),
             ),
             Refusal::Failed(error) => error,
         })?;
     let Some(sha256) = digest(&head) else {
         let text = format!(
-            "another object without a SHA-256 lies at '{key}' in bucket '{}'; move it away",
+            "another object, without a SHA-256, exists at '{key}' in bucket '{}'; move it away",
             bucket.name
         );
         return Err(Error::unavailable("bucket_key_taken", text)
@@ -147,7 +148,7 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
     })
 }
 
-/// From the metadata, else from the checksum that S3 keeps of a single put by itself.
+/// From the metadata, or else from the checksum that S3 keeps for a single put.
 fn digest(head: &HeadObjectOutput) -> Option<String> {
     let noted = head
         .metadata()

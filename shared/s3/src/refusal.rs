@@ -1,5 +1,5 @@
-//! What S3's errors mean for the caller. Texts name the bucket and S3's own code, never a URL, a
-//! key pair or S3's message.
+//! What S3's errors mean for the caller. Messages contain the bucket and S3's error code, never a
+//! URL, keys or S3's own message.
 
 use std::error::Error as StdError;
 
@@ -8,15 +8,15 @@ use fluxgate_core::{Error, Fault, Kind};
 
 use super::bucket::Bucket;
 
-/// Why an operation did not go through.
+/// Why an operation failed.
 pub(super) enum Refusal {
-    /// The condition did not hold: something lies at the key, or is just being written there.
+    /// The condition failed: an object exists at the key, or is being written there right now.
     Taken,
     Failed(Error),
 }
 
 impl Refusal {
-    /// Where no condition was set, so that none can have failed.
+    /// For operations without a condition, where it cannot have failed.
     pub(super) fn error(self, bucket: &Bucket<'_>) -> Error {
         match self {
             Self::Taken => unavailable(bucket),
@@ -58,8 +58,8 @@ where
     }
 }
 
-/// Refusals of the keys that signed, or of this machine's clock: they were made by Fluxgate or by
-/// STS, and the tenant has no part in them.
+/// Errors about the signing keys or this machine's clock: Fluxgate or STS made them, so they are
+/// not the tenant's fault.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 const OWN_KEYS: [&str; 7] = [
     "ExpiredToken",
@@ -71,8 +71,8 @@ const OWN_KEYS: [&str; 7] = [
     "TokenRefreshRequired",
 ];
 
-/// The bucket encrypts with a key of the tenant's which is disabled, deleted or of another region.
-/// What KMS says of its own state passes.
+/// The bucket is encrypted with a key of the tenant's that is disabled, deleted or in another
+/// region. KMS errors about its own state are transient.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors>
 fn is_of_key(code: &str) -> bool {
     let of_kms = code
@@ -106,7 +106,7 @@ fn missing(bucket: &Bucket<'_>) -> Error {
 
 fn elsewhere(bucket: &Bucket<'_>) -> Error {
     let text = format!(
-        "bucket '{}' is in another region than Fluxgate; name one in Fluxgate's region",
+        "bucket '{}' is in another region than Fluxgate; use a bucket in Fluxgate's region",
         bucket.name
     );
     Error::unavailable("bucket_elsewhere", text).fault(Fault::Tenant)
@@ -125,13 +125,13 @@ fn denied(bucket: &Bucket<'_>) -> Error {
 
 pub(super) fn unavailable(bucket: &Bucket<'_>) -> Error {
     let text = format!(
-        "bucket '{}' could not be reached or written; it is tried again",
+        "bucket '{}' could not be reached or written; will retry",
         bucket.name
     );
     Error::unavailable("bucket_unavailable", text)
 }
 
-/// S3's status and code when it answered, else why there was no answer.
+/// S3's status and code if it answered, or else why there was no response.
 fn cause<E: StdError + 'static>(error: &SdkError<E>, status: Option<u16>, code: &str) -> String {
     if let Some(status) = status {
         return format!("status {status} {code}").trim_end().to_owned();

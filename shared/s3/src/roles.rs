@@ -1,4 +1,4 @@
-//! As whom a tenant's bucket is used: as Fluxgate itself, or in the tenant's role.
+//! Whose credentials a tenant's bucket is accessed with: Fluxgate's own, or the tenant's role.
 
 use async_trait::async_trait;
 use aws_sdk_s3::client::customize::CustomizableOperation;
@@ -8,16 +8,16 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Error, Result};
 
-/// Assumes tenants' roles. Asked before each operation, so it keeps what it was given for as long
-/// as that is good.
+/// Assumes tenants' roles. Called before each operation, so implementations cache credentials while
+/// they are valid.
 #[async_trait]
 pub trait RoleCredentials: Send + Sync {
-    /// Keys that act in the role. Kind `Unavailable` when it cannot be assumed now; the text tells
-    /// the tenant what to look at.
+    /// Credentials for the role. Kind `Unavailable` if it cannot be assumed now; the message tells
+    /// the tenant what to check.
     async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials>;
 }
 
-/// Keys that never expire, for an S3 that hands out such.
+/// Keys that never expire, for an S3 server that issues such keys.
 pub fn fixed_keys(access_key: &str, secret_key: &Secret) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new(
         access_key,
@@ -28,9 +28,9 @@ pub fn fixed_keys(access_key: &str, secret_key: &Secret) -> SharedCredentialsPro
     ))
 }
 
-/// As whom one operation is done.
+/// The identity for one operation.
 pub(super) struct Caller {
-    /// `None`: as Fluxgate itself.
+    /// `None`: Fluxgate itself.
     role: Option<Credentials>,
 }
 
@@ -52,7 +52,7 @@ impl Caller {
         Ok(Self { role })
     }
 
-    /// The role's keys for this one operation; the client's own stay as they are.
+    /// Uses the role's keys for this one operation; the client's own keys are unchanged.
     pub(super) fn does<T, E, B>(
         &self,
         operation: CustomizableOperation<T, E, B>,
@@ -70,18 +70,18 @@ impl Caller {
         self.role.as_ref()
     }
 
-    /// For errors' texts.
+    /// For error messages.
     pub(super) fn name(&self) -> &'static str {
         self.role.as_ref().map_or("Fluxgate", |_| "the role")
     }
 
-    /// When the keys stop working, and with them whatever they signed.
+    /// When the keys expire, and with them everything they signed.
     pub(super) fn expires(&self) -> Option<std::time::SystemTime> {
         self.role.as_ref()?.expiry()
     }
 }
 
 fn unsupported() -> Error {
-    let text = "this installation assumes no roles; leave `role` out of the destination and let the bucket admit its own keys";
+    let text = "this installation does not assume roles; leave `role` out of the destination and let the bucket accept Fluxgate's own keys";
     Error::internal("role_unsupported", text)
 }

@@ -1,5 +1,5 @@
-//! Signs downloads with SigV4 alone, asking nobody: whoever only signs need not load the client
-//! that reads and writes.
+//! Signs downloads with SigV4, without any request: a function that only signs need not load the
+//! client that reads and writes.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -25,7 +25,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::presign::{Validity, unsigned};
 use super::roles::{Caller, RoleCredentials};
 
-/// A key's `/` stay; all else that is not unreserved is encoded, as SigV4 wants it.
+/// Keeps a key's `/`; encodes everything else that is not unreserved, as SigV4 requires.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -33,24 +33,23 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// Which S3, and as whom.
+/// Which S3, and with which keys.
 #[derive(Debug, Clone)]
 pub struct S3SignerSettings {
-    /// Under which name tenants reach it; `None`: AWS's own of the region.
+    /// The endpoint by which tenants reach it; `None`: AWS's endpoint for the region.
     pub endpoint: Option<String>,
     pub region: String,
-    /// Fluxgate's own, for destinations without a role.
+    /// Fluxgate's own keys, for destinations without a role.
     pub credentials: SharedCredentialsProvider,
-    /// `endpoint/bucket/key` in place of `bucket.endpoint/key`.
+    /// Path-style addressing: `endpoint/bucket/key` instead of `bucket.endpoint/key`.
     pub force_path_style: bool,
 }
 
-/// Makes the URLs of [`S3ObjectStore`](crate::S3ObjectStore), which are those that the SDK would
-/// make.
+/// Makes the URLs of [`S3ObjectStore`](crate::S3ObjectStore), identical to those of the SDK.
 pub struct S3Signer {
     settings: S3SignerSettings,
-    /// The SDK's own knowledge of AWS's partitions and of what a bucket's name makes of a host.
-    /// Read at the first link.
+    /// The SDK's rules for AWS's partitions and for turning a bucket's name into a host. Loaded at
+    /// the first link.
     endpoints: LazyLock<DefaultResolver>,
     roles: Option<Arc<dyn RoleCredentials>>,
 }
@@ -65,7 +64,7 @@ impl S3Signer {
         }
     }
 
-    /// One that assumes tenants' roles.
+    /// A signer that assumes tenants' roles.
     #[must_use]
     pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
         Self {
@@ -82,7 +81,8 @@ impl S3Signer {
         Caller::of(self.roles.as_deref(), destination, tenant).await
     }
 
-    /// The bucket's owner is not demanded: that is a header, which nobody who follows a link sends.
+    /// The bucket's owner is not checked: that takes a header, which nobody who follows a link
+    /// sends.
     async fn signed(
         &self,
         output: &Output,
@@ -91,12 +91,12 @@ impl S3Signer {
         keys: Credentials,
     ) -> Result<String> {
         let key = utf8_percent_encode(&output.key, KEY);
-        // As the SDK has it: a GET names its operation, for which there are several. Whoever stored
-        // the object: nothing that a browser would run is opened in the bucket's name.
+        // As the SDK does: a GET names its operation, because there are several. Whoever stored the
+        // object, nothing that a browser would execute may be opened in the bucket's origin.
         let (method, addition) = match (method, disposition(&output.content_type)) {
-            (LinkMethod::Get, Some(kept)) => (
+            (LinkMethod::Get, Some(disposition)) => (
                 http::Method::GET,
-                format!("?x-id=GetObject&response-content-disposition={kept}"),
+                format!("?x-id=GetObject&response-content-disposition={disposition}"),
             ),
             (LinkMethod::Get, None) => (http::Method::GET, "?x-id=GetObject".to_owned()),
             (LinkMethod::Head, _) => (http::Method::HEAD, String::new()),
@@ -137,14 +137,14 @@ impl S3Signer {
             .resolve_endpoint(&params)
             .await
             .map_err(|error| unsigned().source(error))?;
-        // A directory bucket is read with the keys of a session, which only S3 hands out.
+        // A directory bucket is read with session keys, which only S3 issues.
         if endpoint
             .auth_schemes()
             .iter()
             .any(|scheme| scheme.name() == "sigv4-s3express")
         {
             let text = format!(
-                "'{bucket}' is a directory bucket, whose objects have no links; use a general purpose bucket"
+                "'{bucket}' is a directory bucket, whose objects cannot be linked; use a general purpose bucket"
             );
             return Err(Error::invalid("presign_unsupported", text));
         }
@@ -154,8 +154,8 @@ impl S3Signer {
 
 #[async_trait]
 impl LinkSigner for S3Signer {
-    /// A URL that reads the output, by the method asked, for at least as long as asked. Signed in a
-    /// role it dies with the role's keys, however long it was asked to work: within the hour.
+    /// A URL that reads the output with the given method, for at least as long as requested. A URL
+    /// signed in a role expires with the role's keys, whatever was requested: within the hour.
     async fn presign(
         &self,
         tenant: &TenantId,
@@ -182,7 +182,7 @@ impl LinkSigner for S3Signer {
     }
 }
 
-/// S3 takes a path as it is sent, and a link carries all of its signature.
+/// S3 takes the path as it was sent, and a link carries its whole signature in the query.
 fn query(validity: Validity) -> SigningSettings {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;

@@ -1,4 +1,4 @@
-//! Usage events as objects of the operator's bucket, one for each batch.
+//! Usage events as objects in the operator's bucket, one object per batch.
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -13,7 +13,7 @@ use super::{S3StoreSettings, client, put};
 
 const CONTENT_TYPE: &str = "application/x-ndjson";
 
-/// [`UsageSink`] on S3. It needs the right to put, and no other: a batch's name stands for its
+/// [`UsageSink`] on S3. It only needs permission to put objects: a batch's name is derived from its
 /// bytes.
 pub struct S3UsageSink {
     client: Client,
@@ -22,7 +22,7 @@ pub struct S3UsageSink {
 }
 
 impl S3UsageSink {
-    /// Connects to nothing yet. The prefix has no slash at either end; empty: none.
+    /// Does not connect yet. The prefix has no leading or trailing slash; empty: none.
     pub fn new(settings: S3StoreSettings, bucket: &str, prefix: &str) -> Self {
         let client = client::client(settings);
         let (place, bucket, prefix) = (

@@ -1,5 +1,4 @@
-//! What the functions ask of AWS, written down on its way: who, which operation, and what AWS would
-//! bill for it.
+//! A proxy that records each call to AWS: the function, the operation and what AWS would bill.
 
 mod units;
 
@@ -26,11 +25,11 @@ pub struct AwsCall {
     pub status: u16,
     pub read_units: ReadUnits,
     pub write_units: WriteUnits,
-    /// It sends a message with a group, for which SQS asks more.
+    /// It sends a message with a group; SQS charges more for that.
     pub is_fair: bool,
 }
 
-/// The book of all calls. Clones write into the same one.
+/// The record of all calls. Clones share it.
 #[derive(Clone)]
 pub struct AwsCalls {
     ministack: String,

@@ -37,7 +37,7 @@ pub async fn a_top_up_with_the_same_reference_counts_once(stores: Stores) {
         (EntryKind::TopUp, MicroUsd(5))
     );
     let told = stores.logged(&tenant).await;
-    assert_eq!(told.len(), 1, "what added nothing is not told of");
+    assert_eq!(told.len(), 1, "a top-up that added nothing is not logged");
     assert_eq!(
         (told[0].action, told[0].at),
         (AuditAction::AccountToppedUp, ledger[0].at)

@@ -1,4 +1,4 @@
-//! The contract of `FairQueueStore`: whoever asks, the answers are those of one line.
+//! The contract of `FairQueueStore`: all callers share one queue.
 
 use std::collections::BTreeMap;
 
@@ -123,7 +123,7 @@ pub async fn a_line_is_kept_from_one_question_to_the_next(stores: Stores) {
     ];
     let other = waiting(stores.join_fair_queue(&second).await);
 
-    // Whoever held the two slots is no more.
+    // The holders of the two slots are gone.
     stores
         .ask_fair_queue(FairQueueQuestion::Recount {
             found: BTreeMap::new(),

@@ -51,7 +51,7 @@ pub async fn a_task_too_many_is_refused_until_another_is_over(stores: Stores) {
         (Kind::Busy, "too_many_tasks", Retry::AfterMs(5_000))
     );
     assert!(
-        error.message.contains("2 tasks under way, of 2 at most"),
+        error.message.contains("2 tasks in flight, the limit is 2"),
         "{error}"
     );
     assert_eq!(in_flight(&stores, &tenant).await, 1);

@@ -157,7 +157,7 @@ pub async fn a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason(st
     assert_eq!(dead.reason, "the bucket is gone");
 }
 
-/// Every job of the tenant that can be had at once.
+/// Every job of the tenant that can be received at once.
 async fn all_in_hand(stores: &Stores, tenant: &TenantId) -> Vec<Lease> {
     let mut all = Vec::new();
     loop {
@@ -184,7 +184,7 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
 
     assert!(
         in_hand.len() < 300,
-        "a tenant was handed everything at once"
+        "one tenant received all its jobs at once"
     );
     assert_eq!(receive_of(&stores, Lane::Notify, &one).await.len(), 1);
     let mut done = in_hand.len();
@@ -199,7 +199,7 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
     }
 }
 
-/// Takes jobs of these tenants, and settles none, until there is nothing to be had.
+/// Receives jobs of these tenants and settles none, until nothing more comes.
 async fn hold_all_there_is(stores: &Stores, lane: Lane, tenants: &[TenantId]) -> usize {
     let mut held = 0;
     loop {
@@ -208,7 +208,7 @@ async fn hold_all_there_is(stores: &Stores, lane: Lane, tenants: &[TenantId]) ->
             leases
                 .iter()
                 .all(|lease| tenants.contains(lease.job.tenant())),
-            "a job of a stranger"
+            "a job of another tenant"
         );
         if leases.is_empty() {
             return held;
@@ -255,12 +255,12 @@ pub async fn tenants_that_settle_nothing_leave_room_for_another_in_every_lane(st
     }
 }
 
-/// A task that needs its copy again asks for it while the job that found out is being settled, as
-/// when a link was refreshed.
+/// A task may send its copy job again while the older copy job is still being settled, as after a
+/// link was refreshed.
 pub async fn a_job_sent_again_while_its_older_self_is_settled_comes_again(stores: Stores) {
     let tenant = fresh_tenant();
     let job = archive(&tenant);
-    // What keeps the store busy, so that the two after it come into one commit.
+    // Keeps the store busy, so that the next two writes share one commit.
     let another = archive(&fresh_tenant());
     send(&stores, &job, 0).await;
     for _ in 0..20 {
@@ -280,8 +280,7 @@ pub async fn a_job_sent_again_while_its_older_self_is_settled_comes_again(stores
     }
 }
 
-/// Sending a job again replaces it; what it replaced must not use up the turn of those that wait
-/// behind it.
+/// Sending a job again replaces it. The replaced job must not use up a turn in the queue.
 pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stores: Stores) {
     let tenant = fresh_tenant();
     let deliver = |_| Job::Deliver {

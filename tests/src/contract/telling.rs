@@ -10,7 +10,7 @@ use super::endpoint_store::{ENDPOINTS_MAX, endpoint};
 use super::{PRICE, Stores, fresh_run};
 use crate::Roles;
 
-/// News that a run came to nothing.
+/// The signal that a run failed.
 pub fn run_failed() -> Signal {
     let failure = Failure::new(1500, "model_failed", "text");
     Signal::RunFailed {
@@ -37,7 +37,7 @@ pub fn watch(task: &Task) -> Lease {
 }
 
 impl Stores {
-    /// The task as it stands now, and the places that it is told to.
+    /// The task as stored, and its deliveries.
     pub async fn told(&self, task: &Task) -> (Task, Vec<(Target, DeliveryState)>) {
         let task = self
             .tasks
@@ -58,7 +58,7 @@ impl Stores {
         )
     }
 
-    /// Nothing is held any more, and everything was given back.
+    /// The hold is released in full.
     pub async fn assert_released(&self, tenant: &TenantId) {
         let account = self
             .accounts

@@ -128,7 +128,7 @@ pub async fn a_tenant_is_created_once_and_read_back(stores: Stores) {
     assert_eq!(
         stores.logged(&id).await.len(),
         1,
-        "what was not done is not logged"
+        "only changes that were made are logged"
     );
 }
 

@@ -8,21 +8,21 @@ use fluxgate_core::app::{Context, Exported, UsageExport};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::metering::usage::UsageCursor;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _, UsageSink as _};
+use fluxgate_core::port::{Clock as _, UsageSink as _};
 use fluxgate_core::task::{Copied, Failure, Signal, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::FileUsageSink;
-use fluxgate_local::folder::SystemEntropy;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::tenant_store::{entry, tenant_named};
-use super::{PRICE, Stores, admission, archived, now, output};
+use super::{PRICE, Stores, archived, output};
 use crate::Roles;
 use crate::held_clock::HeldClock;
 
-/// After this no other task can appear behind those that were seen.
+/// After this time no older task can appear.
 pub(super) const SETTLE_MS: i64 = 10 * 60_000;
+
 const FOR_EVER: Timestamp = Timestamp(i64::MAX);
 
 /// An export into a file of its own.
@@ -63,8 +63,7 @@ impl World {
         self.export.export(tenant, FOR_EVER).await.unwrap()
     }
 
-    /// As if the process had ended after the sink took what was new, and before that was
-    /// remembered.
+    /// As if the process had died after the sink took the events and before the cursor was saved.
     pub(super) async fn export_and_forget(&self, tenant: &TenantId) {
         let before = self.cursor(tenant).await;
         self.export(tenant).await;
@@ -93,7 +92,7 @@ impl World {
             .collect()
     }
 
-    fn ids(&self) -> Vec<TaskId> {
+    pub(super) fn ids(&self) -> Vec<TaskId> {
         self.lines().iter().map(|line| id(line)).collect()
     }
 
@@ -186,73 +185,6 @@ pub async fn a_charge_without_outputs_in_the_bucket_says_so_with_the_same_bytes_
     );
 }
 
-pub async fn a_task_that_completes_after_younger_ones_were_told_is_told(stores: Stores) {
-    let world = World::over(stores);
-    let tenant = world.stores.funded(9).await;
-    let slow = world.stores.archiving(&tenant).await;
-    let quick = world.completed(&tenant).await;
-    world.clock.pass_ms(SETTLE_MS + 60_000);
-
-    world.export(&tenant).await;
-    let cursor = world.cursor(&tenant).await;
-    world.stores.signal(&slow, archived()).await;
-    world.export(&tenant).await;
-
-    assert_eq!(
-        (cursor.through, cursor.open),
-        (Some(quick.id.clone()), BTreeSet::from([slow.id.clone()]))
-    );
-    assert_eq!(world.ids(), [quick.id, slow.id]);
-    assert_eq!(world.cursor(&tenant).await.open, BTreeSet::new());
-}
-
-pub async fn what_was_made_after_the_clock_was_set_back_is_told(stores: Stores) {
-    let world = World::over(stores);
-    let tenant = world.stores.funded(9).await;
-    let before = world.completed(&tenant).await;
-    world.clock.pass_ms(SETTLE_MS + 60_000);
-    world.export(&tenant).await;
-    assert_eq!(world.cursor(&tenant).await.through, Some(before.id.clone()));
-
-    world.clock.pass_ms(-(SETTLE_MS + 60_000));
-    let mut after = admission(&tenant);
-    after.task.id = SystemEntropy.task_id(Timestamp(now().0 - 5_000));
-    let task = after.task.clone();
-    world.stores.tasks.admit(after).await.unwrap();
-    let task = world
-        .stores
-        .signal(&task, super::finished(super::fresh_run()))
-        .await;
-    let task = world.stores.signal(&task, archived()).await;
-    world.export(&tenant).await;
-
-    assert_eq!(
-        BTreeSet::from_iter(world.ids()),
-        BTreeSet::from([before.id, task.id])
-    );
-}
-
-pub async fn a_task_that_is_written_after_younger_ones_were_told_is_told(stores: Stores) {
-    let world = World::over(stores);
-    let tenant = world.stores.funded(9).await;
-    let mut late = admission(&tenant);
-    late.task.id = SystemEntropy.task_id(Timestamp(now().0 - SETTLE_MS / 2));
-    let young = world.completed(&tenant).await;
-    world.clock.pass_ms(SETTLE_MS / 4);
-
-    world.export(&tenant).await;
-    let late_task = late.task.clone();
-    world.stores.tasks.admit(late).await.unwrap();
-    let late_task = world
-        .stores
-        .signal(&late_task, super::finished(super::fresh_run()))
-        .await;
-    let late_task = world.stores.signal(&late_task, archived()).await;
-    world.export(&tenant).await;
-
-    assert_eq!(world.ids(), [young.id, late_task.id]);
-}
-
 pub async fn an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none(
     stores: Stores,
 ) {
@@ -277,7 +209,7 @@ pub async fn what_the_sink_did_not_take_is_told_later(stores: Stores) {
     let world = World::over(stores);
     let tenant = world.stores.funded(1).await;
     let task = world.completed(&tenant).await;
-    // The sink takes nothing into a file that is not its own.
+    // The sink does not write to a file that it did not create.
     std::fs::write(&world.file, "notes").unwrap();
 
     let error = world.export.export(&tenant, FOR_EVER).await.unwrap_err();
@@ -315,7 +247,7 @@ pub async fn several_exports_at_once_lose_nothing(stores: Stores) {
         assert_eq!(
             world.export(&tenant).await.events,
             0,
-            "what one told the others know"
+            "each charge is exported once"
         );
         world.clock.pass_ms(SETTLE_MS / 2);
     }
@@ -396,8 +328,8 @@ pub async fn a_tenant_is_exported_after_its_deletion(stores: Stores) {
     assert_eq!(world.export(&tenant).await.events, 1);
 }
 
-/// More tasks than are read at once, of which every seventh still runs: for a store that makes so
-/// many in a moment.
+/// More tasks than one page holds; every seventh still runs. Only for a store that creates so many
+/// quickly.
 pub async fn many_pages_are_told_each_charge_once(stores: Stores) {
     let world = World::over(stores);
     let tenant = world.stores.funded(1_300).await;

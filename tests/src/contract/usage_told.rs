@@ -1,4 +1,4 @@
-//! Whatever happens to tasks and exports, in whatever order: what is told is what was charged.
+//! Tasks and exports in any order: the exported events are exactly what was charged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,8 @@ pub fn events() -> impl Strategy<Value = Event> {
     let task = || any::<u8>().prop_map(usize::from);
     prop_oneof![
         3 => (1..SETTLE_MS).prop_map(|ms| Event::Pass { ms }),
-        5 => (prop_oneof![0..50_i64, 0..SETTLE_MS], 0..90_000_i64).prop_map(|(late_ms, price)| Event::Submit { late_ms, price }),
+        5 => (prop_oneof![0..50_i64, 0..SETTLE_MS], 0..90_000_i64)
+            .prop_map(|(late_ms, price)| Event::Submit { late_ms, price }),
         5 => task().prop_map(|task| Event::Complete { task }),
         1 => task().prop_map(|task| Event::Fail { task }),
         4 => proptest::strategy::Just(Event::Export),
@@ -137,7 +138,7 @@ impl Told {
         );
         assert!(
             told.values().all(|lines| lines.len() == 1),
-            "one text an event: {told:?}"
+            "the same event always has the same text: {told:?}"
         );
         let charged = told
             .values()

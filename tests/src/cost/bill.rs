@@ -251,7 +251,7 @@ impl Bill<'_> {
         }
         writeln!(
             f,
-            "Assumed of one invocation:{}.\n",
+            "Assumed for one invocation:{}.\n",
             text.trim_end_matches(',')
         )
     }
@@ -326,7 +326,7 @@ impl fmt::Display for Bill<'_> {
     }
 }
 
-/// Whole numbers as such, others with what matters of them.
+/// Whole numbers as they are, others rounded to their significant digits.
 fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -141,8 +141,8 @@ impl Counts {
     }
 }
 
-/// Secrets and credentials are kept by a process and read again every few minutes, however many
-/// tasks there are.
+/// A process caches secrets and credentials and reads them again every few minutes, whatever the
+/// number of tasks.
 fn is_of_a_task(call: &AwsCall) -> bool {
     FUNCTIONS.contains(&call.function.as_str())
         && !call.action.starts_with("secretsmanager:")

@@ -74,7 +74,7 @@ impl Workload {
             run_time: RUN_TIME,
             ..emulator_config()
         };
-        // One that was hidden for moments might come twice on a slow machine.
+        // With a short visibility timeout a message might come twice on a slow machine.
         let options = StackOptions {
             emulator,
             event_sources: false,
@@ -107,8 +107,8 @@ impl Workload {
     /// Runs this many tasks to the end of their watches, each with an `Idempotency-Key` or none
     /// with one.
     ///
-    /// The watches, due some 15 s after the submit, are let in when all tasks are over: else the
-    /// load of this machine decided whether one finds its task at work.
+    /// The watches, due some 15 s after the submit, are let in when all tasks are over: otherwise
+    /// the machine's load would decide whether a watch finds its task still running.
     pub async fn run(&self, tasks: usize, traffic: Traffic, with_keys: bool) -> Counts {
         self.stack.calls.clear();
         let mark = Mark::of(&self.stack);

@@ -27,14 +27,14 @@ pub struct EventSource {
 /// What the platform did; its requests to SQS are billed to the queue's owner.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Polled {
-    /// Without those that brought nothing.
+    /// Without empty receives.
     pub receives: usize,
     pub messages: usize,
     pub batches: usize,
     /// Each of a batch.
     pub deletes: usize,
-    /// Receives and deletes of messages of which one at least named a group, for which SQS asks
-    /// more.
+    /// Receives and deletes with at least one message that names a group; SQS charges more for
+    /// them.
     pub fair: usize,
 }
 

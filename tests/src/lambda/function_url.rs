@@ -24,7 +24,7 @@ pub struct FunctionUrl {
     addr: SocketAddr,
 }
 
-/// Whom the platform says the caller is.
+/// The caller that the platform reports.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum AuthType {
     None,
@@ -39,7 +39,7 @@ struct Front {
 }
 
 impl FunctionUrl {
-    /// Binds a port before there is a function, since other functions are told the URL.
+    /// Binds a port before the function starts, because other functions need the URL.
     pub async fn reserve() -> (TcpListener, Self) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
-/// What came of one invocation.
+/// The result of one invocation.
 pub(super) type Outcome = Result<Value, String>;
 
 /// An event on its way to a process.
@@ -99,7 +99,7 @@ impl RuntimeApi {
         }
     }
 
-    /// What a process had in hand when it ended has failed.
+    /// An event fails when its process ends before it answers.
     pub(super) fn fail_running(&self) {
         self.state.running.lock().unwrap().clear();
     }
@@ -160,7 +160,7 @@ async fn error(
 }
 
 fn conclude(state: &Shared, id: &str, outcome: Outcome) -> StatusCode {
-    // One that nobody waits for any more has timed out.
+    // An invocation without a waiting caller has timed out.
     if let Some(answer) = state.running.lock().unwrap().remove(id) {
         drop(answer.send(outcome));
     }

@@ -24,7 +24,7 @@ fn account(status: u16) -> Faults {
     }
 }
 
-/// None of this is a tenant's business.
+/// A tenant must not see any of this.
 fn says_nothing_of_the_account(text: &str) -> bool {
     let text = text.to_lowercase();
     ![
@@ -40,7 +40,7 @@ fn says_nothing_of_the_account(text: &str) -> bool {
     .any(|word| text.contains(word))
 }
 
-/// Why the task's submit was put off, once it was.
+/// Why the task's submit was deferred.
 async fn put_off(tenant: &TestTenant, task: &str) -> String {
     eventually("a submit put off", || async {
         let timeline = tenant.timeline(task).await;
@@ -216,7 +216,7 @@ async fn doctor_says_that_the_provider_takes_the_key() {
 
     let told = String::from_utf8(checked.stdout).unwrap();
     assert!(
-        checked.status.success() && told.contains("takes the key; its balance is $"),
+        checked.status.success() && told.contains("accepts the key; the balance is $"),
         "{told}"
     );
 }

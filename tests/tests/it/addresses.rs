@@ -1,5 +1,5 @@
-//! Where a tenant's URLs may lead, and what asking costs others: every purpose, every shape of an
-//! address, through the API.
+//! Which addresses a tenant's URLs may reach: every purpose and every form of an address, through
+//! the API.
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
@@ -305,14 +305,14 @@ async fn a_submit_names_64_addresses_at_most_with_its_callback_among_them() {
     for over in [pictures, callback] {
         assert_eq!(
             over.text("/message"),
-            "the request names 65 addresses; 64 are taken"
+            "the request names 65 addresses; at most 64 are allowed"
         );
     }
     assert_eq!(as_many.status, 200, "{:?}", as_many.body);
     server.stop().await;
 }
 
-/// Before, eight such names at once held up everybody's look-ups.
+/// Eight such names at once used to block all look-ups.
 #[tokio::test]
 async fn names_that_never_answer_make_no_other_tenant_s_callback_fail() {
     let dns = DnsServer::start().await;

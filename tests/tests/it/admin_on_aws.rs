@@ -3,7 +3,7 @@
 
 use fluxgate_tests::lambda::CALLER;
 use fluxgate_tests::tenant::MODEL;
-use fluxgate_tests::{Stack, eventually};
+use fluxgate_tests::{Stack, TestTenant, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -12,46 +12,41 @@ fn role(name: &str, prefix: &str) -> Value {
     json!({ "destination": { "bucket": "fluxgate-test-acme", "prefix": prefix, "role_arn": arn } })
 }
 
+const ACME: &str = "/admin/v1/tenants/acme";
+
 #[tokio::test]
 async fn the_operator_s_changes_count_and_tell_whose_they_are() {
     let stack = Stack::start().await;
     let tenant = stack.tenant("acme", "1").await;
-    let inputs = tenant.inputs().await;
 
-    let first = stack
+    each_role_keeps_its_external_id(&stack).await;
+    a_suspension_reaches_the_gateway(&stack, &tenant).await;
+    prices_are_checked_and_neither_change_loses_the_other(&stack).await;
+    let deleted = stack
         .admin_call(
-            Method::PATCH,
-            "/admin/v1/tenants/acme",
-            &role("fluxgate-a", ""),
+            Method::DELETE,
+            &format!("{ACME}?forget_balance=true"),
+            &json!({}),
         )
         .await;
-    let same = stack
-        .admin_call(
-            Method::PATCH,
-            "/admin/v1/tenants/acme",
-            &role("fluxgate-a", "p"),
-        )
-        .await;
-    let other = stack
-        .admin_call(
-            Method::PATCH,
-            "/admin/v1/tenants/acme",
-            &role("fluxgate-b", "p"),
-        )
-        .await;
+
+    assert_eq!(deleted.0, 204, "{deleted:?}");
+    every_change_names_its_caller(&stack).await;
+}
+
+async fn each_role_keeps_its_external_id(stack: &Stack) {
+    let change =
+        async |role: Value| -> (u16, Value) { stack.admin_call(Method::PATCH, ACME, &role).await };
+
+    let first = change(role("fluxgate-a", "")).await;
+    let same = change(role("fluxgate-a", "p")).await;
+    let other = change(role("fluxgate-b", "p")).await;
     let probe = stack
-        .admin("/admin/v1/tenants/acme/destination/probe", &json!({}))
-        .await;
-    let suspended = stack
-        .admin("/admin/v1/tenants/acme/suspend", &json!({}))
+        .admin(&format!("{ACME}/destination/probe"), &json!({}))
         .await;
 
     let external_id = |answer: &(u16, Value)| answer.1["external_id"].as_str().unwrap().to_owned();
-    assert_eq!(
-        (first.0, same.0, other.0, suspended.0),
-        (200, 200, 200, 200),
-        "{first:?}"
-    );
+    assert_eq!((first.0, same.0, other.0), (200, 200, 200), "{first:?}");
     assert_eq!(external_id(&first), external_id(&same));
     assert_ne!(external_id(&first), external_id(&other));
     let names: Vec<&str> = probe.1["checks"]
@@ -66,48 +61,47 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
         "role_refused_with_another_external_id",
     ];
     assert_eq!((probe.0, names), (200, checks.to_vec()));
-    eventually("the suspension to be felt", || async {
+}
+
+async fn a_suspension_reaches_the_gateway(stack: &Stack, tenant: &TestTenant) {
+    let inputs = tenant.inputs().await;
+
+    let suspended = stack.admin(&format!("{ACME}/suspend"), &json!({})).await;
+
+    assert_eq!(suspended.0, 200, "{suspended:?}");
+    eventually("the suspension to reach the gateway", || async {
         let refused = tenant.post(&format!("/api/v3/{MODEL}"), &inputs).await;
         (refused.text("/error_code") == "tenant_suspended").then_some(())
     })
     .await;
     assert_eq!(tenant.get("/api/v3/balance").await.status, 200);
+}
 
+async fn prices_are_checked_and_neither_change_loses_the_other(stack: &Stack) {
+    let path = format!("{ACME}/prices");
+    let forced = format!("{path}?force=true");
     let prices = json!({ "unlisted": { "price": { "markup": { "basis_points": 9_000 } } } });
-    let under_cost = stack
-        .admin_call(Method::PUT, "/admin/v1/tenants/acme/prices", &prices)
-        .await;
+    let under_cost = stack.admin_call(Method::PUT, &path, &prices).await;
     assert_eq!(
         (under_cost.0, &under_cost.1["code"]),
         (400, &json!("under_cost"))
     );
     let price = |model: &str| json!({ "models": { model: { "fixed": { "usd": "1" } } } });
     let (one, other) = (price("new/one"), price("new/other"));
-    let set = |prices| {
-        stack.admin_call(
-            Method::PATCH,
-            "/admin/v1/tenants/acme/prices?force=true",
-            prices,
-        )
-    };
+    let set = |prices| stack.admin_call(Method::PATCH, &forced, prices);
+
     let set = tokio::join!(set(&one), set(&other));
+
     assert_eq!((set.0.0, set.1.0), (200, 200), "{set:?}");
-    let book = stack
-        .admin_call(Method::GET, "/admin/v1/tenants/acme/prices", &Value::Null)
-        .await;
+    let book = stack.admin_call(Method::GET, &path, &Value::Null).await;
     assert_eq!(
         book.1["models"].as_object().unwrap().len(),
         2,
-        "neither lost the other's: {book:?}"
+        "both changes are in the price book: {book:?}"
     );
-    let deleted = stack
-        .admin_call(
-            Method::DELETE,
-            "/admin/v1/tenants/acme?forget_balance=true",
-            &json!({}),
-        )
-        .await;
-    assert_eq!(deleted.0, 204, "{deleted:?}");
+}
+
+async fn every_change_names_its_caller(stack: &Stack) {
     let audit = stack
         .admin_call(Method::GET, "/admin/v1/audit", &Value::Null)
         .await;
@@ -116,7 +110,7 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
         .iter()
         .map(|entry| entry["action"].as_str().unwrap())
         .collect();
-    let told = [
+    let newest_first = [
         "tenant.deleted",
         "prices.changed",
         "prices.changed",
@@ -124,11 +118,10 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
         "tenant.changed",
         "tenant.changed",
         "tenant.changed",
+        "account.topped_up",
+        "tenant.created",
     ];
-    assert_eq!(
-        actions,
-        [&told[..], &["account.topped_up", "tenant.created"]].concat()
-    );
+    assert_eq!(actions, newest_first);
     assert!(
         entries.iter().all(|entry| entry["actor"] == CALLER),
         "{entries:?}"

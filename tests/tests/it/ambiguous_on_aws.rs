@@ -1,5 +1,4 @@
-//! Submits of which nobody knows at first whether they were taken, on AWS: one paid run, one
-//! capture, no second POST.
+//! Submits in doubt on AWS: one paid run, one capture, no second POST.
 
 use std::sync::Arc;
 
@@ -54,7 +53,7 @@ struct Doubtful {
 async fn submit(stack: &Stack, name: &'static str, faults: Faults) -> Doubtful {
     let tenant = stack.tenant(name, "1").await;
     let mut inputs = tenant.inputs().await;
-    // Alike inputs could be taken for each other's.
+    // Runs with equal inputs could be mixed up.
     inputs["prompt"] = name.into();
     if name == WITH_A_FILE {
         use base64::Engine as _;
@@ -160,7 +159,7 @@ async fn without_the_webhook_the_run_is_found_in_the_provider_s_list() {
     );
 }
 
-/// What takes minutes in production, in moments.
+/// Bounds of moments instead of minutes.
 fn quick() -> Bounds {
     Bounds {
         submit_timeout_ms: 300,
@@ -180,7 +179,7 @@ fn quick() -> Bounds {
     }
 }
 
-/// The poller on these stores, before this provider.
+/// The poller on these stores, with this provider.
 fn poller(stores: &Stores, emulator: &Emulator) -> Watcher {
     let provider = Arc::new(provider(&emulator.base_url(), emulator.api_key()));
     let roles = Roles::over(stores);

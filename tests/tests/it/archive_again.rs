@@ -1,4 +1,4 @@
-//! Copies that a tenant asks for after it has mended its bucket.
+//! Copies that a tenant requests after it has repaired its bucket.
 
 use fluxgate_local::settings::BoundsSettings;
 use fluxgate_tests::gateway::quick;

@@ -1,5 +1,5 @@
-//! Buckets that resist: the tenant sees why while it can still be mended. What the provider made is
-//! paid for when it was not.
+//! Buckets that refuse outputs: the tenant sees why while it can still mend it, and is charged when
+//! it does not.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use fluxgate_tests::gateway::quick;
 use fluxgate_tests::{Gateway, GatewayOptions, HiddenBucket, LiveReceiver, TestTenant, eventually};
 use serde_json::{Value, json};
 
-/// Outputs resist for a moment only.
+/// Outputs are refused for a moment only.
 async fn hurried() -> Gateway {
     let bounds = BoundsSettings {
         archive_max_ms: Some(2_000),
@@ -246,7 +246,7 @@ async fn submit_two(gateway: &Gateway, tenant: &TestTenant) -> (String, Vec<Path
     (answer.text("/data/id"), blocking)
 }
 
-/// Runs that take long enough for a file to be laid in their outputs' way.
+/// Runs that take long enough for a file to be put at the key of their outputs.
 async fn unhurried() -> Gateway {
     let bounds = BoundsSettings {
         archive_max_ms: Some(2_500),

@@ -7,7 +7,7 @@ use fluxgate_tests::gateway::emulator_config;
 use fluxgate_tests::{LiveReceiver, Stack, StackOptions, TestTenant, eventually};
 use serde_json::json;
 
-/// Lets a task have been archiving for longer than it may.
+/// Backdates a task, so that it has been archiving for too long.
 async fn age(stack: &Stack, tenant: &TestTenant, task: &str) {
     let key = |text: String| AttributeValue::S(text);
     let since = now().0 - 25 * 3_600_000;
@@ -90,7 +90,7 @@ async fn a_tenant_without_its_bucket_pays_gets_the_provider_s_links_and_later_it
     assert_eq!(receiver.about(&task, 1).await.len(), 1);
 }
 
-/// The archiver has neither the provider's key nor its address: it is the poller that asks.
+/// The archiver has neither the provider's key nor its address: so the poller asks for new links.
 #[tokio::test]
 async fn a_dead_link_is_fetched_by_a_fresh_one_that_the_poller_asks_for() {
     let faults = Faults {

@@ -1,4 +1,5 @@
-//! What is wrong is said, with where and how to mend it; nothing is held and nothing is sent.
+//! Bad input is refused with what is wrong, where, and how to mend it; nothing is held and nothing
+//! is sent.
 
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
@@ -58,7 +59,7 @@ async fn a_wrong_parameter_is_400_and_names_the_field() {
         );
         assert!(
             answer.body.get("error").is_none(),
-            "a provider client takes a key named 'error' amiss"
+            "the provider's clients treat a key named 'error' as a failure"
         );
     }
     nothing_happened(&gateway, &tenant).await;
@@ -285,7 +286,7 @@ async fn deleting_predictions_is_not_offered_and_says_so_however_it_is_asked_for
         assert!(
             answer
                 .text("/message")
-                .contains("deleting predictions is not offered"),
+                .contains("deleting predictions is not supported"),
             "{:?}",
             answer.body
         );

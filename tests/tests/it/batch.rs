@@ -1,4 +1,4 @@
-//! A consumer's batch when one of its messages meets a defect.
+//! A consumer's batch when the handling of one message panics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use fluxgate_tests::contract::{Stores, archived, now};
 use fluxgate_tests::{AwsStores, Ministack, Roles};
 use tokio::time::Instant;
 
-/// A defect in the flesh: it sends nothing to one of the tenants and panics.
+/// A sender that panics for one of the tenants.
 struct Saboteur;
 
 #[async_trait]

@@ -24,7 +24,7 @@ async fn slow() -> Gateway {
     .await
 }
 
-/// Without what the calendar decides.
+/// Without the fields that depend on the date.
 fn undated(mut budget: Value) -> Value {
     for name in ["month", "resets_at"] {
         assert!(budget[name].is_string(), "{budget}");
@@ -126,20 +126,9 @@ async fn a_postpaid_tenant_without_a_balance_spends_what_is_billed_afterwards() 
     );
 }
 
-#[tokio::test]
-async fn a_budget_that_cannot_be_is_refused_by_name_and_nothing_changes() {
-    let gateway = slow().await;
-    let (operator, tenant) = (gateway.operator(), gateway.tenant("acme", "5").await);
-    operator
-        .put("/tenants/acme/budget", &json!({ "limit_usd": "1" }))
-        .await;
-    let running = tenant.submit(&tenant.inputs().await).await;
-    let before = (
-        operator.get("/tenants/acme/budget").await.body,
-        operator.audit().await,
-    );
-
-    for (terms, status, code, field) in [
+/// With the status, the code and the field of the refusal.
+fn refused_terms() -> Vec<(Value, u16, &'static str, &'static str)> {
+    vec![
         (
             json!({ "limit_usd": "0.079999" }),
             409,
@@ -176,7 +165,23 @@ async fn a_budget_that_cannot_be_is_refused_by_name_and_nothing_changes() {
             "invalid_budget",
             "roll_over_cap_usd",
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn a_budget_that_cannot_be_is_refused_by_name_and_nothing_changes() {
+    let gateway = slow().await;
+    let (operator, tenant) = (gateway.operator(), gateway.tenant("acme", "5").await);
+    operator
+        .put("/tenants/acme/budget", &json!({ "limit_usd": "1" }))
+        .await;
+    let running = tenant.submit(&tenant.inputs().await).await;
+    let before = (
+        operator.get("/tenants/acme/budget").await.body,
+        operator.audit().await,
+    );
+
+    for (terms, status, code, field) in refused_terms() {
         let refused = operator.put("/tenants/acme/budget", &terms).await;
         assert_eq!(
             (refused.status.as_u16(), refused.text("/code").as_str()),
@@ -257,7 +262,7 @@ async fn a_task_too_many_is_told_to_come_again_and_the_end_of_one_makes_room() {
     assert!(
         refused
             .text("/message")
-            .contains("2 tasks under way, of 2 at most"),
+            .contains("2 tasks in flight, the limit is 2"),
         "{:?}",
         refused.body
     );

@@ -48,8 +48,8 @@ fn runs(account: &Account) -> (i64, i64) {
     (month.spent.0 / PRICE.0, month.held.0 / PRICE.0)
 }
 
-/// Runs that go on while a budget is set, of which one call waits on its way: some end, some begin,
-/// and of those some end.
+/// Runs while a budget is set and one of its calls is held: some end, some begin, and some of those
+/// end.
 async fn set_while_runs_begin_and_end(held: &'static str) -> (Bed, TenantId) {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(20).await;
@@ -109,8 +109,8 @@ async fn what_begins_and_ends_before_the_count_begins_counts_once() {
     set_while_runs_begin_and_end("UpdateItem").await;
 }
 
-/// As after a crash of who set it: the next one goes on with the count, and nothing is lost or
-/// doubled.
+/// As after a crash during the count: the next call continues it, and no run is lost or counted
+/// twice.
 #[tokio::test]
 async fn a_count_that_was_cut_off_is_no_limit_and_is_finished_by_the_next() {
     let bed = Bed::start().await;

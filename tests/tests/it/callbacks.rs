@@ -1,4 +1,4 @@
-//! Signed callbacks, and what becomes of them when the receiver does not want to.
+//! Signed callbacks, and their retries when the receiver refuses them.
 
 use fluxgate_tests::{Gateway, LiveReceiver, eventually};
 use serde_json::Value;
@@ -32,10 +32,7 @@ async fn a_failing_receiver_is_tried_again_with_the_same_id_and_a_fresh_signatur
     for received in &tries {
         verifier.verify(&received.body, &received.headers).unwrap();
         assert_eq!(received.header("webhook-id"), tries[0].header("webhook-id"));
-        assert_eq!(
-            received.body, tries[0].body,
-            "one id, and two things that are told"
-        );
+        assert_eq!(received.body, tries[0].body, "two events have the same id");
         let stamped: i64 = received.header("webhook-timestamp").parse().unwrap();
         assert!(
             (received.at_ms / 1000 - stamped).abs() <= 2,

@@ -1,5 +1,5 @@
-//! Bodies as real clients send them: pictures inside the inputs in every way of writing, and what
-//! is no picture.
+//! Bodies as real clients send them: pictures inside the inputs in every notation, and inputs that
+//! are no picture.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -71,7 +71,7 @@ async fn a_picture_inside_the_inputs_is_taken_however_it_is_written() {
     ];
 
     for (way, image) in ways {
-        // The list is not the model's; the same client sends it along.
+        // The model has no such list; the same client sends it too.
         let task = tenant
             .submit(&json!({ "prompt": "sepia", "image": image, "images": [image] }))
             .await;

@@ -1,4 +1,4 @@
-//! Neither a balance nor a budget is ever overspent, however many ask at once.
+//! Concurrent submits overspend neither a balance nor a budget.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -267,8 +267,8 @@ async fn a_hundred_submits_at_once_pass_through_one_account_on_dynamodb_within_b
                 assert!(matches!(admitted, Admitted::New(_)));
                 accepted += 1;
             }
-            // On a machine that is too slow for it the bound of time ends the tries, and the caller
-            // is told to come again.
+            // On a machine that is too slow for it the time limit ends the tries, and the caller
+            // gets a 503 to retry.
             Err(error) => assert_eq!(error.kind, Kind::Unavailable, "{error}"),
         }
     }

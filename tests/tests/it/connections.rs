@@ -1,5 +1,4 @@
-//! Clients that connect and mean no good: they cost little, for a short time, and nobody else
-//! notices.
+//! Hostile connections: they cost little, for a short time, and other clients are served.
 
 use std::fs::OpenOptions;
 use std::num::{NonZeroU64, NonZeroUsize};

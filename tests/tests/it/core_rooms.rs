@@ -98,7 +98,7 @@ fn no_two_files_of_the_core_import_each_other_however_far_around() {
         imports.values().map(BTreeSet::len).sum::<usize>() > 200,
         "the imports were not read"
     );
-    // Who imports nothing that is left, or is imported by nobody, is in no circle.
+    // A file without remaining imports or importers is in no cycle.
     loop {
         let used: BTreeSet<&str> = imports.values().flatten().copied().collect();
         let is_done =
@@ -119,8 +119,8 @@ fn no_two_files_of_the_core_import_each_other_however_far_around() {
     assert!(imports.is_empty(), "these import each other: {imports:#?}");
 }
 
-/// Every path that begins with `crate`, `super` or `self`, those of a `pub use` aside: that is a
-/// shop window, not a need.
+/// Every path that begins with `crate`, `super` or `self`, except in a `pub use`, which re-exports
+/// and is no dependency.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut rest = String::new();
@@ -185,7 +185,7 @@ fn expand(tree: &str, before: &[String], found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// Where the thing that a path names is written, behind whatever shop windows.
+/// The file that defines what a path names, behind any re-exports.
 fn file_of<'a>(
     path: &[String],
     from: &[String],

@@ -1,5 +1,5 @@
-//! What a task may ask of AWS. All of it is paid for by every task, so none of it may grow unseen;
-//! `infra/cost` tells the price.
+//! The AWS calls of one task. Every task pays for them, so a test pins them; `infra/cost` prints
+//! the price.
 
 use std::collections::BTreeMap;
 

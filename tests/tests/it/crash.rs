@@ -118,7 +118,7 @@ async fn whatever_a_sigkill_interrupts_goes_on_by_itself_and_nothing_is_lost_or_
     process.kill();
 }
 
-/// One try, as a client makes it that does not care whether the answer comes.
+/// One try of a client that ignores a lost answer.
 async fn try_submit(tenant: &TestTenant, inputs: &Value, key: &str) {
     let request = tenant
         .http()
@@ -162,7 +162,7 @@ async fn check(tenant: &TestTenant, receiver: &LiveReceiver, tasks: &BTreeSet<&S
     );
 }
 
-/// The provider's list told so, or could not while an equal run was nobody's.
+/// The provider's list showed no run, or could not decide because an equal run had no task.
 fn is_unsent(prediction: &Value) -> bool {
     matches!(
         prediction["reason"].as_str(),

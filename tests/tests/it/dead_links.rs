@@ -1,5 +1,5 @@
-//! Links of the provider that do not lead to the outputs: the provider is asked for others, and
-//! what nobody has ends soon.
+//! Links of the provider that do not lead to the outputs: the provider is asked for new links, and
+//! a task without any ends soon.
 
 use fluxgate_emulator::{Fault, Faults, OddOutput};
 use fluxgate_local::settings::BoundsSettings;
@@ -57,7 +57,7 @@ impl Outcome {
     }
 }
 
-/// The watch would come after minutes: it is the dead link itself that has the provider asked.
+/// The watch would come after minutes: the dead link itself triggers the question to the provider.
 #[tokio::test]
 async fn a_dead_link_is_fetched_by_a_fresh_one_at_once() {
     let outcome = outcome(
@@ -172,13 +172,16 @@ async fn a_run_that_the_provider_has_forgotten_ends_its_task_soon() {
         (&json!("failed"), &json!("output_gone"))
     );
     assert!(
-        prediction["error"].as_str().unwrap().contains("any more"),
+        prediction["error"]
+            .as_str()
+            .unwrap()
+            .contains("no longer has"),
         "{prediction}"
     );
     assert_eq!(tenant.balance_usd().await, 1.0);
 }
 
-/// Whoever asks the provider in vain asks again: nothing is given up because it does not answer.
+/// A question that the provider does not answer is asked again: no task is given up for it.
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_asked_again_for_links() {
     let bounds = BoundsSettings {

@@ -89,7 +89,7 @@ fn a_picture_that_is_not_there_is_one_clear_line() {
         said.lines()
             .last()
             .unwrap()
-            .contains("the picture /nowhere/x.png cannot be read"),
+            .contains("cannot read the picture /nowhere/x.png"),
         "{said}"
     );
     assert!(output.stdout.is_empty());

@@ -202,7 +202,7 @@ fn every_setting_of_serve_is_on_the_page_of_settings() {
     assert_eq!(listed("# Settings", "\n## "), flags);
     assert_eq!(
         listed("\n## Bounds", "\n## "),
-        fields("settings.rs", "BoundsSettings")
+        fields("settings/bounds.rs", "BoundsSettings")
     );
     assert_eq!(
         listed("\n## Connections", "\n## "),

@@ -1,5 +1,7 @@
-//! Submits of which nobody knows whether they reached the provider: its list shows the run, or
-//! denies it within moments.
+//! Submits in doubt: the provider's list shows the run, or its absence ends the doubt within
+//! moments.
+
+use std::net::SocketAddr;
 
 use fluxgate_emulator::{DEMO_PHOTO, Emulator, Fault, Faults};
 use fluxgate_local::settings::BoundsSettings;
@@ -99,8 +101,36 @@ async fn a_submit_that_the_list_denies_ends_and_its_key_goes_on_naming_it() {
     }
 }
 
-/// The pictures of a request are uploaded after the task was written: there a SIGKILL strikes
-/// before the POST for sure.
+fn settings(
+    data: &str,
+    listen: &SocketAddr,
+    s3_listen: &SocketAddr,
+    public_url: Option<&str>,
+    emulator: &Emulator,
+) -> String {
+    let public_url = public_url.map_or_else(String::new, |url| format!("public_url = \"{url}\"\n"));
+    format!(
+        "data = \"{data}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\n{public_url}\
+         provider = \"{}\"\nallow_net = [\"127.0.0.0/8\"]\n[bounds]\nsubmit_timeout_ms = 1000\n\
+         uploads_max_ms = 500\ndenials_min = 3\ndenials_span_ms = 1000\nwatch_first_ms = 300\n\
+         watch_max_ms = 1000\nwake_first_ms = 200\nwake_max_ms = 500\n",
+        emulator.base_url()
+    )
+}
+
+/// A submit whose answer is never read.
+async fn submit_unheard(caller: TestTenant) {
+    let request = caller
+        .http()
+        .post(caller.url("/api/v3/wavespeed-ai/flux-kontext-max"))
+        .bearer_auth(&caller.token)
+        .header("Idempotency-Key", "k")
+        .json(&inline("x"));
+    drop(request.send().await);
+}
+
+/// The pictures of a request are uploaded after the task was written: a SIGKILL during the upload
+/// is certain to come before the POST.
 #[tokio::test]
 async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() {
     for webhooks in [true, false] {
@@ -108,11 +138,6 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
         let folder = tempfile::tempdir().unwrap();
         let (listen, s3_listen) = (free_address(), free_address());
         let base_url = format!("http://{listen}");
-        let public_url = if webhooks {
-            format!("public_url = \"{base_url}\"\n")
-        } else {
-            String::new()
-        };
         let data = folder.path().join("data").to_str().unwrap().to_owned();
         let config = folder
             .path()
@@ -120,12 +145,8 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
             .to_str()
             .unwrap()
             .to_owned();
-        let text = format!(
-            "data = \"{data}\"\nlisten = \"{listen}\"\ns3_listen = \"{s3_listen}\"\n{public_url}provider = \"{}\"\n\
-             allow_net = [\"127.0.0.0/8\"]\n[bounds]\nsubmit_timeout_ms = 1000\nuploads_max_ms = 500\ndenials_min = 3\n\
-             denials_span_ms = 1000\nwatch_first_ms = 300\nwatch_max_ms = 1000\nwake_first_ms = 200\nwake_max_ms = 500\n",
-            emulator.base_url()
-        );
+        let public_url = webhooks.then_some(base_url.as_str());
+        let text = settings(&data, &listen, &s3_listen, public_url, &emulator);
         std::fs::write(&config, text).unwrap();
         assert!(
             process::run(&["tenants", "add", "acme", "--balance", "1", "--data", &data])
@@ -145,20 +166,7 @@ async fn a_task_cut_off_before_its_post_ends_within_moments_of_the_next_start() 
             hang_upload_ms: 600_000,
             ..Faults::default()
         });
-        let caller = tenant.clone();
-        let submit = tokio::spawn(async move {
-            let request = caller
-                .http()
-                .post(caller.url("/api/v3/wavespeed-ai/flux-kontext-max"));
-            drop(
-                request
-                    .bearer_auth(&caller.token)
-                    .header("Idempotency-Key", "k")
-                    .json(&inline("x"))
-                    .send()
-                    .await,
-            );
-        });
+        let submit = tokio::spawn(submit_unheard(tenant.clone()));
         eventually("the upload", || async {
             (emulator.request_count("upload_binary") > 0).then_some(())
         })
@@ -269,8 +277,7 @@ async fn a_list_that_was_not_read_whole_or_is_of_another_clock_denies_nothing() 
     }
 }
 
-/// What became of a picture's URL nobody knows, so every run with the same prompt that is nobody's
-/// could be the one.
+/// The picture's URL is unknown, so any unclaimed run with the same prompt may be the one.
 #[tokio::test]
 async fn where_a_picture_was_uploaded_only_runs_with_other_texts_or_of_other_tasks_deny() {
     let (gateway, tenant) = gateway(true, endless()).await;

@@ -1,4 +1,4 @@
-//! Where inputs lie on DynamoDB, and what those cost that nobody pays for.
+//! Where inputs are stored on DynamoDB, and what the inputs of unpaid tasks cost.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Kind;

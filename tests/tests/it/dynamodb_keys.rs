@@ -1,10 +1,10 @@
-//! An idempotency key on DynamoDB, whose item is written before its task: what a crash between
-//! leaves, and who comes late.
+//! An idempotency key on DynamoDB, whose item is written before its task: crashes between the two
+//! writes, and requests that come late.
 
 use std::collections::BTreeSet;
 
-use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
-use fluxgate_aws::sqs::OverTasks as _;
+use fluxgate_aws::dynamodb::{EndedTasksInTable, Table};
+use fluxgate_aws::sqs::EndedTasks as _;
 use fluxgate_core::id::{IdempotencyKey, TenantId};
 use fluxgate_core::money::{MicroUsd, Payment};
 use fluxgate_core::port::{AccountStore as _, Admitted, TaskStore as _};
@@ -96,7 +96,7 @@ async fn a_key_whose_task_was_never_written_passes_to_whoever_comes_with_it() {
     }
 }
 
-/// What lies in the place of a task that was never written is no task to anybody.
+/// The placeholder of a task that was never written is not shown as a task.
 async fn is_nowhere(bed: &Bed, gone: &Task, only: &Task) {
     let (tenant, store) = (&gone.tenant, bed.store());
     let not_found = |found: Result<(), Error>| assert_eq!(found.unwrap_err().kind, Kind::NotFound);
@@ -124,7 +124,7 @@ async fn is_nowhere(bed: &Bed, gone: &Task, only: &Task) {
         holds,
         BTreeSet::from(["first".to_owned(), only.id.to_string()])
     );
-    let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
+    let over = EndedTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
     assert!(
         over.is_over(tenant, &gone.id).await.unwrap(),
         "its watch would go on for ever"

@@ -1,5 +1,5 @@
-//! Reads for half the price are answered by a replica that may not have heard of the last write
-//! yet. It may cost a second read or a moment, never an answer that is wrong.
+//! Eventually consistent reads may miss the last write. That may cost a second read or a moment,
+//! never a wrong answer.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
@@ -19,7 +19,7 @@ use super::batch::roles;
 use super::dynamodb::Bed;
 
 impl Bed {
-    /// Whose every read goes the faulty way.
+    /// Every read goes through the faulty proxy.
     fn by_late_reads(&self) -> Roles {
         roles(&self.by_faulty, &self.ministack, self.direct.queues.clone()).0
     }
@@ -135,7 +135,7 @@ async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
     assert_eq!(
         (late, bed.faulty.left()),
         (vec![delivery], 0),
-        "a moment late about attempts alone"
+        "only the attempts may be a moment late"
     );
     assert_eq!(
         bed.by_faulty.deliveries.of_task(&task).await.unwrap(),
@@ -210,11 +210,11 @@ async fn a_wake_takes_the_step_of_the_version_that_it_was_sent_for() {
             .unwrap()
             .version,
         task.version,
-        "nobody submitted it"
+        "it was not submitted"
     );
 }
 
-/// A bound that passed while nobody knew better takes nothing from a run that is there by now.
+/// A time limit that passed on a late read does not end a task whose run exists by now.
 #[tokio::test]
 async fn a_run_that_finished_a_moment_ago_is_not_given_up() {
     let bed = Bed::start().await;

@@ -1,4 +1,5 @@
-//! The emulator inside `serve`: whom it calls for a tenant's picture, and who may order its faults.
+//! The emulator inside `serve`: which hosts it calls for a tenant's picture, and who may set its
+//! faults.
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;

@@ -1,5 +1,5 @@
-//! How many endpoints a tenant may have, whoever asks how often at once, and what more of them once
-//! broke.
+//! The limit of endpoints per tenant, under concurrent requests, and a tenant of an older release
+//! that is over it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::dynamodb::Bed;
 
-/// What a tenant could be made to have by asking often at once.
+/// As many as concurrent requests could once create.
 const ASKED: usize = 300;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +87,7 @@ async fn on_dynamodb_too_who_loses_to_others_is_refused_only_when_the_last_place
         .filter(|error| error.code != "too_many_endpoints")
         .collect();
     assert!(others.is_empty(), "{others:?}");
-    assert!(bed.faulty.conflicts() > 0, "nobody met anybody");
+    assert!(bed.faulty.conflicts() > 0, "no transactions conflicted");
 }
 
 #[tokio::test]
@@ -193,15 +193,15 @@ async fn hurt(data: &Path, receiver: &LiveReceiver) -> (TenantId, Task, Task) {
     (tenant, old.task, young)
 }
 
-/// More tasks after it than an audit reads at once, all of them over and long ago; and nobody
-/// watches it any more.
+/// More tasks after it than one page of the audit, all ended long ago; and its watch is gone.
 fn many_since(data: &Path, task: &Task) {
     let connection = Connection::open(data.join("fluxgate.db")).unwrap();
     connection
         .execute(
             "WITH RECURSIVE many (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 1100)
              INSERT INTO tasks (tenant, id, version, body)
-             SELECT tenant, printf('e%031x', n), 9, json_set(body, '$.id', printf('e%031x', n), '$.state', 'failed')
+             SELECT tenant, printf('e%031x', n), 9,
+                    json_set(body, '$.id', printf('e%031x', n), '$.state', 'failed')
              FROM tasks, many WHERE tasks.id = ?1",
             params![task.id.as_str()],
         )

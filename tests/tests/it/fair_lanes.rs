@@ -25,7 +25,7 @@ async fn troubled(gateway: &Gateway, name: &str, hole: &BlackHole) -> TestTenant
 
 #[tokio::test]
 async fn a_callback_does_not_wait_for_those_of_tenants_whose_receivers_never_answer() {
-    // Longer than the test may take: whoever waits for one of those waits too long.
+    // Longer than the test may take: waiting for one of these callbacks fails it.
     let bounds = BoundsSettings {
         callback_timeout_ms: Some(600_000),
         ..quick()

@@ -1,4 +1,4 @@
-//! The line on AWS: one item that gateway, poller and receiver share.
+//! The fair queue on AWS: one item that gateway, poller and receiver share.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What lies in a data folder is its owner's alone, also in a folder that was there before.
+//! Only the owner can read a data folder, also one that existed before.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,7 +47,7 @@ fn a_data_folder_that_others_could_read_is_closed_to_them() {
     }
 }
 
-/// Whoever names `/tmp` by mistake does not lock everybody out of it.
+/// `/tmp` as the data folder by mistake keeps its mode.
 #[test]
 fn a_folder_of_somebody_else_keeps_its_mode_and_what_is_put_into_it_is_private() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What one tenant sends takes its own room in memory and nobody else's, and no thread from those
-//! who are answered.
+//! One tenant's bodies use that tenant's share of memory alone, and block no thread of other
+//! requests.
 
 use std::time::{Duration, Instant};
 
@@ -135,7 +135,7 @@ async fn bodies_of_many_tenants_have_a_bound_together_and_webhooks_come_through(
     assert_eq!(health.status(), 200);
 }
 
-/// What does not say how long it is is counted as it comes.
+/// A body without a length is counted as it arrives.
 #[tokio::test]
 async fn a_body_in_chunks_takes_room_as_it_comes() {
     let gateway = narrow().await;
@@ -200,8 +200,8 @@ async fn a_large_body_does_not_keep_others_from_being_answered() {
         started.elapsed()
     };
 
-    // Where reading keeps the others waiting it does so in every round; a machine that is busy with
-    // something else, in some.
+    // If parsing blocks other requests, every round is slow; on a busy machine only some rounds
+    // are.
     let mut rounds = Vec::new();
     for _ in 0..8 {
         let mut slowest_look = Duration::ZERO;

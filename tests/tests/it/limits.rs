@@ -1,4 +1,4 @@
-//! How often a tenant may ask.
+//! Rate limits of tenants.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 const BURST: usize = 5;
 const ASKED: usize = 60;
 
-/// A tenant that may ask once a second, and a few times at once.
+/// A tenant with one request a second and a small burst.
 async fn limited(gateway: &Gateway, name: &str) -> TestTenant {
     let tenant = gateway.tenant(name, "1").await;
     let limits = json!({ "limits": { "requests_per_second": 1, "burst": BURST } });
@@ -29,7 +29,7 @@ async fn limited(gateway: &Gateway, name: &str) -> TestTenant {
     tenant
 }
 
-/// Asks many times at once.
+/// Sends many requests at once.
 async fn many(tenant: &TestTenant, path: &str) -> Vec<Answer> {
     let mut asking = JoinSet::new();
     for _ in 0..ASKED {
@@ -98,8 +98,8 @@ async fn more_requests_than_the_limit_are_429_and_told_when_to_come_again() {
     );
 }
 
-/// Without a limit of its own a tenant has the installation's, which no honest client meets and an
-/// operator can change.
+/// A tenant without its own limit has the installation's, which ordinary clients do not reach and
+/// an operator can change.
 #[tokio::test]
 async fn a_tenant_without_a_limit_has_the_default_one_and_looks_at_results_do_not_count() {
     let bounds = BoundsSettings {
@@ -161,8 +161,7 @@ async fn looking_at_a_result_once_a_second_is_not_counted() {
     let tenant = gateway.tenant("acme", "1").await;
     let task = tenant.submit(&tenant.inputs().await).await;
     tenant.ended(&task).await;
-    // Known as it was before for some seconds more, so a tenant that is limited from the start
-    // takes its place.
+    // The cached limit lasts some seconds, so this uses a tenant that is limited from the start.
     let limited = limited(&gateway, "limited").await;
     many(&limited, BALANCE).await;
 
@@ -205,7 +204,7 @@ async fn looking_at_what_is_not_there_is_as_limited_as_asking() {
         "{missed} of {ASKED} were looked for, {most} may"
     );
     assert_eq!(refused, ASKED - missed);
-    // Another spelling of an id is no free look either: it counts as a request.
+    // A look under another spelling of an id counts as a request.
     let odd = limited.get("/api/v3/predictions/%30/result").await;
     assert!(!header(&odd, "ratelimit").is_empty(), "{:?}", odd.headers);
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// Longer than any test may take: what waits for it is stuck.
+/// Longer than any test may take: a caller that waits for it hangs.
 const FOR_EVER: Duration = Duration::from_secs(600);
 
 fn guard_asking(servers: Vec<SocketAddr>, timeout: Duration, allow: &str) -> Arc<Guard> {
@@ -161,7 +161,7 @@ async fn whoever_asks_for_a_name_that_is_being_asked_for_waits_for_the_same_answ
     assert_eq!(dns.asked("hooks.example"), 1);
 }
 
-/// The permit of whoever leaves is not lost, and neither is the answer.
+/// A caller that leaves loses neither its permit nor the answer for the others.
 #[tokio::test]
 async fn a_look_up_goes_on_without_the_one_who_began_it() {
     let dns = DnsServer::start().await;
@@ -282,8 +282,7 @@ async fn a_server_that_says_nothing_of_one_family_does_not_hide_the_other() {
     assert_eq!(error.code, "forbidden_address");
 }
 
-/// DNS rebinding: each time the name is asked for it says something else, and nothing of it may be
-/// kept.
+/// DNS rebinding: each look-up gives another address, and none may be cached.
 #[tokio::test]
 async fn a_connection_goes_to_the_address_that_was_judged() {
     let dns = DnsServer::start().await;
@@ -297,7 +296,7 @@ async fn a_connection_goes_to_the_address_that_was_judged() {
     let admitted = tokio::select! {
         accepted = allowed.accept() => accepted.is_ok(),
         _ = fetch(&guard, &url) => false,
-        _ = forbidden.accept() => panic!("nobody judged the address that was called"),
+        _ = forbidden.accept() => panic!("the address was called without a check"),
     };
     dns.set_in_turn("two-faced.example", &["127.0.0.2", "127.0.0.1"], 0);
     let refused = tokio::select! {

@@ -1,6 +1,6 @@
 //! The document and the routes are one thing.
 
-use fluxgate_tests::Gateway;
+use fluxgate_tests::{Gateway, TestTenant};
 use serde_json::Value;
 
 #[tokio::test]
@@ -62,12 +62,12 @@ async fn health(gateway: &Gateway, token: Option<&str>) -> Value {
     request.send().await.unwrap().json().await.unwrap()
 }
 
-#[tokio::test]
-async fn head_is_answered_wherever_get_is() {
-    let gateway = Gateway::start().await;
-    let tenant = gateway.tenant("acme", "1").await;
-    let task = tenant.submit(&tenant.inputs().await).await;
-    tenant.ended(&task).await;
+/// The path and the token of each route that answers GET.
+async fn routes_with_get(
+    gateway: &Gateway,
+    tenant: &TestTenant,
+    task: &str,
+) -> Vec<(String, String)> {
     let document: Value = gateway
         .http()
         .get(gateway.url("/openapi.json"))
@@ -82,7 +82,7 @@ async fn head_is_answered_wherever_get_is() {
         .unwrap()
         .iter()
         .filter(|(_, operations)| operations.get("get").is_some());
-    let of_tenants = got.map(|(path, _)| (path.replace("{id}", &task), tenant.token.clone()));
+    let of_tenants = got.map(|(path, _)| (path.replace("{id}", task), tenant.token.clone()));
     let admin = gateway
         .server
         .folder()
@@ -100,8 +100,17 @@ async fn head_is_answered_wherever_get_is() {
     ]
     .map(|path| (format!("/admin/v1/{path}"), admin.clone()));
     let of_all = ["/openapi.json", "/metrics"].map(|path| (path.to_owned(), String::new()));
+    of_tenants.chain(of_operators).chain(of_all).collect()
+}
 
-    for (path, token) in of_tenants.chain(of_operators).chain(of_all) {
+#[tokio::test]
+async fn head_is_answered_wherever_get_is() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    tenant.ended(&task).await;
+
+    for (path, token) in routes_with_get(&gateway, &tenant, &task).await {
         let get = gateway
             .http()
             .get(gateway.url(&path))

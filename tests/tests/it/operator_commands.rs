@@ -1,5 +1,5 @@
-//! The operator's commands: whom they ask, what they tell of tenants, and what they refuse to
-//! guess.
+//! The operator's commands: which server they ask, what they show of tenants, and what they refuse
+//! to guess.
 
 use fluxgate_emulator::Emulator;
 use fluxgate_tests::gateway::{emulator_config, free_address};
@@ -26,7 +26,7 @@ fn why(args: &[&str], data: &str) -> String {
     said(&output)
 }
 
-/// A gateway before a provider that is no emulator to it, with this key.
+/// A gateway that takes the emulator for a real provider, with this key.
 async fn served_elsewhere(
     provider: &str,
     key: &str,
@@ -89,15 +89,15 @@ async fn a_price_of_which_nobody_knows_whether_it_is_under_cost_is_not_set_by_it
         ],
         data,
     );
-    // Cost and more is over cost, whatever that is; so is what the book does not list, at cost.
+    // A markup of zero or more is never under cost, whatever the cost is.
     told(&["prices", "set", "acme", "--markup", &dearer], data);
     let none = told(&["prices", "remove", "acme", MODEL], data);
-    assert!(!none.contains("may use no model"), "{none}");
+    assert!(!none.contains("cannot use any model"), "{none}");
     let none = told(&["prices", "set", "acme", "--only-listed"], data);
-    assert!(none.contains("may use no model now"), "{none}");
+    assert!(none.contains("cannot use any model now"), "{none}");
 }
 
-/// No other: its catalogue and its bills would be those of other runs.
+/// No other provider: its catalogue and its bills would be of other runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_ask_the_provider_of_the_server_that_serves_the_folder() {
     let emulator = Emulator::start(emulator_config()).await.unwrap();
@@ -120,7 +120,7 @@ async fn commands_ask_the_provider_of_the_server_that_serves_the_folder() {
     );
     assert!(asked.status.success(), "{}", said(&asked));
     assert!(
-        !judged.status.success() && said(&judged).contains("would be sold under cost"),
+        !judged.status.success() && said(&judged).contains("would be sold below cost"),
         "{}",
         said(&judged)
     );
@@ -133,7 +133,7 @@ async fn doctor_asks_the_running_gateway_how_its_key_is_taken() {
 
     for (key, healthy, wanted) in [
         ("a-wrong-key", false, "refuses the key (401)"),
-        (good.as_str(), true, "takes the key; its balance is $"),
+        (good.as_str(), true, "accepts the key; the balance is $"),
     ] {
         let (_folder, data, _process) = served_elsewhere(&emulator.base_url(), key).await;
         // Without the key, which only the gateway has.
@@ -175,7 +175,7 @@ async fn doctor_tells_a_bucket_server_from_a_gateway() {
 
     let text = String::from_utf8(checked.stdout).unwrap();
     assert!(
-        !checked.status.success() && text.contains("it looks like a bucket server"),
+        !checked.status.success() && text.contains("it looks like the S3 server"),
         "{text}"
     );
 }

@@ -1,5 +1,5 @@
-//! What the provider sends: who signs it well and writes it badly hears that it is at fault, and is
-//! not asked to send it again.
+//! What the provider sends: a well-signed webhook with a bad body is refused for good, so that it
+//! is not sent again.
 
 use fluxgate_core::id::TaskId;
 use fluxgate_core::port::{Clock as _, SystemClock};
@@ -28,7 +28,7 @@ async fn send(gateway: &Gateway, tenant: &TestTenant, task: &str, body: &str) ->
 
 #[tokio::test]
 async fn a_signed_webhook_that_cannot_be_read_is_400_and_changes_nothing() {
-    // Nothing else tells of the run meanwhile.
+    // Nothing else reports the run in the meantime.
     let run_time = std::time::Duration::from_secs(600);
     let gateway = Gateway::with(GatewayOptions {
         run_time,

@@ -136,7 +136,7 @@ fn quick_start(folder: &Path, readme: &Readme, programs: &[&str]) -> String {
         .to_owned()
 }
 
-/// Starts a receiver, which takes no forgery and tells of the next edit's callback.
+/// Starts a receiver, which refuses a forged callback and prints the next edit's callback.
 async fn check_receiver(folder: &Path, program: &str, file: &str, address: &str, secret: &str) {
     let log = folder.join(format!("{file}.log"));
     let mut command = Command::new(program);

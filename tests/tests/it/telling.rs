@@ -1,9 +1,8 @@
-//! Telling never keeps an end from being written: what is in its way delays the events, and nothing
-//! else.
+//! Events never block the end of a task: a fault while they are written delays the events alone.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
-use fluxgate_aws::sqs::OverTasks as _;
+use fluxgate_aws::dynamodb::{EndedTasksInTable, Table};
+use fluxgate_aws::sqs::EndedTasks as _;
 use fluxgate_core::id::EndpointId;
 use fluxgate_core::task::{State, Task};
 use fluxgate_core::webhook::{Attempt, DeliveryState, Target};
@@ -21,7 +20,7 @@ fn unreadable_id() -> EndpointId {
     EndpointId::parse(&"f".repeat(32)).unwrap()
 }
 
-/// A database, and a way to write into it what no release of today would.
+/// A database, into which the test writes rows that no current release writes.
 fn on_sqlite() -> (Stores, Connection, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let stores = Stores::on_sqlite(folder.path());
@@ -108,7 +107,7 @@ async fn a_delivery_that_cannot_be_written_with_the_end_follows_by_the_watch() {
     let tenant = stores.funded(1).await;
     let endpoint = stores.endpoint(&tenant).await.unwrap();
     let task = stores.admitted(&tenant).await;
-    // Something of this name is there already.
+    // A row of this id exists already.
     let taken = format!("{}-00", task.id);
     connection
         .execute(
@@ -124,7 +123,7 @@ async fn a_delivery_that_cannot_be_written_with_the_end_follows_by_the_watch() {
         .await
         .unwrap();
     let ended = untold(&stores, &task).await;
-    // As long as it is there, nothing is told, and nothing is lost.
+    // While the row exists, no event is sent and none is lost.
     roles.work(&watch(&task)).await.unwrap();
     assert_eq!(untold(&stores, &task).await, ended);
     connection
@@ -154,7 +153,7 @@ async fn endpoints_that_cannot_be_listed_are_told_by_the_watch() {
     let tenant = bed.stores.funded(1).await;
     let endpoint = bed.stores.endpoint(&tenant).await.unwrap();
     let task = bed.stores.admitted(&tenant).await;
-    let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
+    let over = EndedTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
     let roles = Roles::over(&bed.by_faulty);
 
     // As often as the SDK asks.
@@ -252,7 +251,7 @@ async fn a_task_whose_deliveries_share_an_id_is_over_once_each_id_was_tried() {
         .send()
         .await
         .unwrap();
-    let over = OverTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
+    let over = EndedTasksInTable::new(Table::new(bed.ministack.aws().dynamodb(), TABLE));
 
     assert!(!over.is_over(&tenant, &task.id).await.unwrap());
     let (ended, _) = bed.stores.told(&task).await;

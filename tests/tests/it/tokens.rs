@@ -1,13 +1,14 @@
-//! Who may call: every bad token is 401 with a reason, and nothing else of it is told.
+//! Authentication: every bad token is a 401 with a reason that shows nothing of the token.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::tenant::ClaimMatch;
+use fluxgate_core::time::Timestamp;
 use fluxgate_edge::auth::{LocalIssuer, TokenClaims};
 use fluxgate_local::folder::{LOCAL_AUDIENCE, LOCAL_ISSUER, TENANT_CLAIM};
-use fluxgate_tests::Gateway;
+use fluxgate_tests::{Gateway, TestTenant};
 use serde_json::json;
 
 fn claims() -> TokenClaims {
@@ -39,90 +40,65 @@ fn forged(
     format!("{signed}.{signature}")
 }
 
-#[tokio::test]
-async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
-    let gateway = Gateway::start().await;
-    let tenant = gateway.tenant("acme", "1").await;
-    let issuer = &gateway.server.folder().secrets.issuer;
-    let other = LocalIssuer::generate().0;
-    let ms = |ms: i64| fluxgate_core::time::Timestamp(SystemClock.now().0 + ms);
-    let good = issuer.sign(&claims()).unwrap();
-    let payload = json!({ "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE, "tenant": "acme", "exp": ms(60_000).seconds() });
-    let kid = issuer.jwks()["keys"][0]["kid"].clone();
-    let secret = issuer.jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
-    let hmac_by_public_key = |signed: &str| {
-        hmac::sign(
-            &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
-            signed.as_bytes(),
-        )
-        .as_ref()
-        .to_vec()
+fn in_ms(ms: i64) -> Timestamp {
+    Timestamp(SystemClock.now().0 + ms)
+}
+
+/// Signed by the issuer, with one claim wrong.
+fn with_bad_claims(issuer: &LocalIssuer) -> Vec<(String, &'static str)> {
+    let iss = |iss: String| TokenClaims { iss, ..claims() };
+    let expired = TokenClaims {
+        exp: in_ms(-120_000),
+        ..claims()
+    };
+    let early = TokenClaims {
+        nbf: in_ms(120_000),
+        ..claims()
+    };
+    let for_another = TokenClaims {
+        aud: "another".to_owned(),
+        ..claims()
+    };
+    let of_nobody = TokenClaims {
+        claim: None,
+        ..claims()
     };
     let cases = [
+        (expired, "token_expired"),
+        (early, "token_not_yet_valid"),
         (
-            issuer
-                .sign(&TokenClaims {
-                    exp: ms(-120_000),
-                    ..claims()
-                })
-                .unwrap(),
-            "token_expired",
-        ),
-        (
-            issuer
-                .sign(&TokenClaims {
-                    nbf: ms(120_000),
-                    ..claims()
-                })
-                .unwrap(),
-            "token_not_yet_valid",
-        ),
-        (
-            issuer
-                .sign(&TokenClaims {
-                    iss: "https://elsewhere.example".to_owned(),
-                    ..claims()
-                })
-                .unwrap(),
+            iss("https://elsewhere.example".to_owned()),
             "token_issuer_unknown",
         ),
-        (
-            issuer
-                .sign(&TokenClaims {
-                    iss: "i".repeat(3_000),
-                    ..claims()
-                })
-                .unwrap(),
-            "token_issuer_unknown",
-        ),
-        (
-            issuer
-                .sign(&TokenClaims {
-                    aud: "another".to_owned(),
-                    ..claims()
-                })
-                .unwrap(),
-            "token_audience",
-        ),
-        (
-            issuer
-                .sign(&TokenClaims {
-                    claim: None,
-                    ..claims()
-                })
-                .unwrap(),
-            "tenant_unknown",
-        ),
+        (iss("i".repeat(3_000)), "token_issuer_unknown"),
+        (for_another, "token_audience"),
+        (of_nobody, "tenant_unknown"),
+    ];
+    cases
+        .map(|(claims, code)| (issuer.sign(&claims).unwrap(), code))
+        .into()
+}
+
+/// Without a signature of the issuer, or with a part of one.
+fn with_bad_signatures(issuer: &LocalIssuer) -> Vec<(String, &'static str)> {
+    let good = issuer.sign(&claims()).unwrap();
+    let exp = in_ms(60_000).seconds();
+    let payload =
+        json!({ "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE, "tenant": "acme", "exp": exp });
+    let key = &issuer.jwks()["keys"][0];
+    let public_key = key["x"].as_str().unwrap().to_owned();
+    let hmac_by_public_key = |signed: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, public_key.as_bytes());
+        hmac::sign(&key, signed.as_bytes()).as_ref().to_vec()
+    };
+    let by_hmac = json!({ "alg": "HS256", "kid": key["kid"] });
+    vec![
         (
             forged(&json!({ "alg": "none" }), &payload, |_| Vec::new()),
             "token_algorithm",
         ),
         (
-            forged(
-                &json!({ "alg": "HS256", "kid": kid }),
-                &payload,
-                hmac_by_public_key,
-            ),
+            forged(&by_hmac, &payload, hmac_by_public_key),
             "token_algorithm",
         ),
         (good[..good.len() - 4].to_owned(), "token_signature"),
@@ -131,44 +107,41 @@ async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
             "token_malformed",
         ),
         ("not-a-token".to_owned(), "token_malformed"),
-    ];
+    ]
+}
 
-    for (token, code) in &cases {
-        let answer = fluxgate_tests::TestTenant::new(
-            tenant.id.clone(),
-            &gateway.server.base_url(),
-            token.clone(),
-        )
-        .post("/api/v3/wavespeed-ai/flux-kontext-max", &json!({}))
-        .await;
+#[tokio::test]
+async fn every_bad_token_is_401_with_its_reason_and_nothing_is_sent() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let issuer = &gateway.server.folder().secrets.issuer;
+    let caller =
+        |token: String| TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), token);
+
+    for (token, code) in [with_bad_claims(issuer), with_bad_signatures(issuer)].concat() {
+        let answer = caller(token.clone())
+            .post("/api/v3/wavespeed-ai/flux-kontext-max", &json!({}))
+            .await;
         assert_eq!(
             (answer.status.as_u16(), answer.text("/error_code").as_str()),
-            (401, *code),
+            (401, code),
             "{:?}",
             answer.body
         );
         assert!(!answer.body.to_string().contains(token.as_str()));
     }
-    let by_stranger = other.sign(&claims()).unwrap();
-    let answer =
-        fluxgate_tests::TestTenant::new(tenant.id.clone(), &gateway.server.base_url(), by_stranger)
-            .get("/api/v3/balance")
-            .await;
+    let by_stranger = LocalIssuer::generate().0.sign(&claims()).unwrap();
+    let answer = caller(by_stranger).get("/api/v3/balance").await;
     assert_eq!(answer.status, 401);
-    let unknown = issuer.sign(&TokenClaims {
+    let of_nobody = TokenClaims {
         claim: Some(ClaimMatch {
             name: TENANT_CLAIM.to_owned(),
             value: "nobody".to_owned(),
         }),
         ..claims()
-    });
-    let answer = fluxgate_tests::TestTenant::new(
-        tenant.id.clone(),
-        &gateway.server.base_url(),
-        unknown.unwrap(),
-    )
-    .get("/v1/endpoints")
-    .await;
+    };
+    let unknown = issuer.sign(&of_nobody).unwrap();
+    let answer = caller(unknown).get("/v1/endpoints").await;
     assert_eq!(
         (answer.status.as_u16(), answer.text("/code").as_str()),
         (401, "tenant_unknown")

@@ -1,4 +1,4 @@
-//! What commands do when nobody reads what they say, or it cannot be written.
+//! Commands whose output is not read or cannot be written.
 
 use std::fs::OpenOptions;
 use std::process::{Output, Stdio};
@@ -54,7 +54,7 @@ fn a_command_whose_reader_has_gone_ends_quietly_as_other_tools_do() {
         drop(reader);
         let output = run_into(&args, writer);
 
-        // What a shell says of a process that SIGPIPE ended.
+        // The exit code of a shell for a process that SIGPIPE ended.
         assert_eq!(
             (output.status.code(), said(&output).as_str()),
             (Some(141), ""),
@@ -79,9 +79,7 @@ fn a_result_that_cannot_be_written_is_one_clear_line() {
             "{args:?}: {said}"
         );
         assert!(
-            said.starts_with(
-                "fluxgate: the result cannot be written to standard output: No space left"
-            ),
+            said.starts_with("fluxgate: cannot write the result to standard output: No space left"),
             "{said}"
         );
     }

@@ -1,5 +1,5 @@
-//! A data folder with rows that no release can read: whatever wrote them, everybody else goes on,
-//! and what to mend is said.
+//! A data folder with rows that no release can read: other tenants are served, and the error says
+//! what to mend.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -149,7 +149,7 @@ async fn books_that_cannot_be_read_are_named_and_keep_no_others_from_being_check
     }
 }
 
-/// A tenant whose record is spoilt is still one of those that there are.
+/// A tenant with an unreadable record is still listed.
 #[tokio::test]
 async fn a_tenant_that_cannot_be_read_keeps_nobody_else_s_tasks_from_being_looked_over() {
     let (_folder, data) = spoilt("UPDATE tenants SET body = 'x' WHERE id = 'acme'");

@@ -125,7 +125,7 @@ async fn an_empty_file_is_no_upload() {
     );
 }
 
-/// Whatever it is: archives to train with are uploaded like pictures.
+/// Any file type: training archives are uploaded like pictures.
 #[tokio::test]
 async fn an_upload_passes_up_to_the_gateway_s_own_bound_which_is_the_one_that_is_told() {
     let gateway = Gateway::start().await;
@@ -160,7 +160,8 @@ async fn an_upload_passes_up_to_the_gateway_s_own_bound_which_is_the_one_that_is
             (413, "upload_too_large")
         );
         assert!(
-            over.text("/message").contains("over 104857600 bytes"),
+            over.text("/message")
+                .contains("larger than 104857600 bytes"),
             "{:?}",
             over.body
         );
@@ -212,12 +213,10 @@ async fn an_upload_over_the_bound_is_413_and_one_that_is_no_form_is_400() {
     );
 }
 
-#[tokio::test]
-async fn a_form_may_hold_other_fields_before_and_after_its_file() {
-    let gateway = Gateway::start().await;
-    let tenant = gateway.tenant("acme", "1").await;
+/// By the name under which the file is stored.
+fn forms_with_one_file() -> Vec<(&'static str, Form)> {
     let photo = || Part::bytes(fluxgate_emulator::DEMO_PHOTO.to_vec());
-    let forms = [
+    vec![
         (
             "photo.jpg",
             Form::new()
@@ -255,9 +254,15 @@ async fn a_form_may_hold_other_fields_before_and_after_its_file() {
                     .unwrap(),
             ),
         ),
-    ];
+    ]
+}
 
-    for (name, form) in forms {
+#[tokio::test]
+async fn a_form_may_hold_other_fields_before_and_after_its_file() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+
+    for (name, form) in forms_with_one_file() {
         let answer = upload(&tenant, form).await;
 
         assert_eq!(
@@ -269,7 +274,7 @@ async fn a_form_may_hold_other_fields_before_and_after_its_file() {
             "{:?}",
             answer.body
         );
-        // Where the client said nothing, the bytes said it.
+        // The type comes from the bytes when the client named none.
         assert_eq!(
             (
                 answer.text("/data/type").as_str(),

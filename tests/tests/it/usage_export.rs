@@ -71,7 +71,7 @@ async fn captured(gateway: &Gateway, tenant: &TenantId) -> BTreeMap<String, i64>
         .collect()
 }
 
-/// What the events of one tenant tell, by task.
+/// The charges in the events of one tenant, by task.
 fn told(events: &[Value], tenant: &TestTenant) -> BTreeMap<String, i64> {
     let own = events
         .iter()
@@ -178,7 +178,7 @@ async fn one_tenant_may_be_exported_alone_and_each_file_has_its_own_progress() {
     assert_eq!(
         export.added(&[]),
         1,
-        "the other's alone is new to this file"
+        "only the other tenant's event is new in this file"
     );
     let subjects: BTreeSet<String> = export
         .events()
@@ -188,7 +188,7 @@ async fn one_tenant_may_be_exported_alone_and_each_file_has_its_own_progress() {
     assert_eq!(subjects, ["one".to_owned(), "other".to_owned()].into());
     let (_, said) = export.run(&export.folder.path().join("second.jsonl"), &[]);
     assert!(said.starts_with("added 2 events to "), "{said}");
-    assert!(said.ends_with("they come to $0.16\n"), "{said}");
+    assert!(said.ends_with("they total $0.16\n"), "{said}");
 }
 
 #[tokio::test]

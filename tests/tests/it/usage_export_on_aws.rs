@@ -138,7 +138,7 @@ async fn a_bucket_that_is_missing_fails_the_sweep_and_nothing_is_lost() {
         "{failed}"
     );
     assert!(
-        log.contains("a tenant's usage could not be exported")
+        log.contains("could not export a tenant's usage")
             && log.contains("bucket 'billing' does not exist"),
         "{log}"
     );

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use fluxgate_aws::dynamodb::{OverTasksInTable, Table};
-use fluxgate_aws::sqs::OverTasks as _;
+use fluxgate_aws::dynamodb::{EndedTasksInTable, Table};
+use fluxgate_aws::sqs::EndedTasks as _;
 use fluxgate_core::port::{Admitted, Queue as _};
 use fluxgate_core::task::{Admission, Job, Lane};
 use fluxgate_tests::aws_stores::TABLE;
@@ -21,7 +21,7 @@ async fn a_task_that_a_late_read_does_not_know_yet_is_not_over() {
     let tenant = bed.stores.funded(1).await;
     let admission = admission(&tenant);
     let id = admission.task.id.clone();
-    let over = OverTasksInTable::new(Table::new(bed.faulty.aws.dynamodb(), TABLE));
+    let over = EndedTasksInTable::new(Table::new(bed.faulty.aws.dynamodb(), TABLE));
     assert!(
         over.is_over(&tenant, &id).await.unwrap(),
         "there is no such task"

@@ -1,4 +1,4 @@
-//! Which gateway a command calls, and as whom.
+//! Which gateway a command calls, and as which tenant.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use fluxgate_core::id::TenantId;
 
 use super::FolderArgs;
 use crate::client::TenantClient;
-use crate::folder::{DataFolder, noted_server};
+use crate::folder::noted_server;
 use crate::values::http_url;
 
-/// Where 'serve' listens unless it is told otherwise.
+/// Where `serve` listens by default.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
-/// Of a token for one command.
+/// Lifetime of the token made for one command.
 const TOKEN_MS: u64 = 3_600_000;
 
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub(super) struct AccessArgs {
     /// The tenant to speak for, with a token of the local issuer
     #[arg(long)]
     tenant: Option<TenantId>,
-    /// A token of your own issuer instead [env: FLUXGATE_TOKEN, where no --tenant is named]
+    /// A token of your own issuer instead [env: FLUXGATE_TOKEN, if no --tenant is given]
     #[arg(long, conflicts_with = "tenant")]
     token: Option<String>,
     /// The gateway [default: where the server of the data folder listens, else
@@ -36,9 +36,8 @@ impl AccessArgs {
     pub(super) async fn client(&self) -> Result<TenantClient> {
         let token = match &self.tenant {
             Some(tenant) => {
-                DataFolder::open_existing(&self.folder.data)?
-                    .token(tenant, TOKEN_MS)
-                    .await?
+                let folder = self.folder.reader()?;
+                folder.token(tenant, TOKEN_MS).await?
             }
             None => self
                 .own_token()
@@ -54,12 +53,12 @@ impl AccessArgs {
             .filter(|token| !token.trim().is_empty())
     }
 
-    /// Only the server of the folder takes the folder's tokens.
+    /// Only the server that serves this folder accepts the folder's tokens.
     fn gateway(&self) -> Result<String> {
         let data = &self.folder.data;
         if self.url.is_none() && self.tenant.is_some() && noted_server(data).is_none() {
             bail!(
-                "no server serves {}: start one with 'fluxgate serve --data {}', or name another with --url",
+                "no server is serving {}: start one with 'fluxgate serve --data {}', or name one with --url",
                 data.display(),
                 quoted(&data.to_string_lossy())
             );
@@ -82,7 +81,7 @@ impl AccessArgs {
         }
     }
 
-    /// How to find a task whose name never arrived.
+    /// How to find a task whose id never arrived.
     pub(super) fn list_command(&self) -> String {
         match &self.tenant {
             Some(tenant) => format!(
@@ -94,7 +93,7 @@ impl AccessArgs {
     }
 }
 
-/// The gateway that was named, else the one that serves the folder.
+/// The named gateway, or else the one that serves the folder.
 pub(super) fn gateway_url(named: Option<&str>, data: &Path) -> String {
     named
         .map(str::to_owned)
@@ -102,12 +101,12 @@ pub(super) fn gateway_url(named: Option<&str>, data: &Path) -> String {
         .unwrap_or_else(|| DEFAULT_URL.to_owned())
 }
 
-/// Any http or https URL, as it was written.
+/// Any http or https URL, kept as it was written.
 pub(super) fn written_url(text: &str) -> Result<String> {
     http_url(text).map(|_| text.to_owned())
 }
 
-/// As a shell takes it.
+/// Quoted for a shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

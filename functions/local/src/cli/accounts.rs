@@ -10,7 +10,6 @@ use fluxgate_core::tenant::Actor;
 
 use super::budget::{self, BudgetArgs};
 use super::{FolderArgs, print};
-use crate::folder::DataFolder;
 
 #[derive(Args)]
 pub(super) struct AccountsArgs {
@@ -22,28 +21,28 @@ pub(super) struct AccountsArgs {
 enum AccountsCommand {
     /// Show what a tenant may spend, what its running tasks hold, and what it was charged
     Show {
-        /// The tenant, also a deleted one
+        /// The tenant; a deleted one works too
         name: TenantId,
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Add money, once for each reference
+    /// Add money, once per reference
     TopUp {
         name: TenantId,
         /// An amount such as 25 or 0.08
         #[arg(value_name = "USD", allow_hyphen_values = true, value_parser = MicroUsd::parse_usd)]
         amount: MicroUsd,
-        /// Your own, such as an invoice's number; the same again adds nothing
+        /// Your own reference, such as an invoice number; the same reference again adds nothing
         #[arg(long)]
         reference: String,
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Set a monthly budget, take it away, or show it
+    /// Set, remove or show a monthly budget
     Budget(Box<BudgetArgs>),
-    /// Check that account, ledger and tasks agree; exit code 1 when they do not
+    /// Check that account, ledger and tasks agree; exits with 1 if they do not
     Check {
-        /// One tenant, also a deleted one [default: all there are]
+        /// One tenant, or a deleted one [default: all tenants]
         name: Option<TenantId>,
         #[command(flatten)]
         folder: FolderArgs,
@@ -53,9 +52,8 @@ enum AccountsCommand {
 pub(super) async fn run(args: AccountsArgs) -> Result<()> {
     match args.command {
         AccountsCommand::Show { name, folder } => {
-            let folder = DataFolder::open_existing(&folder.data)?;
-            folder.operator(None).check_known(&name).await?;
-            let operator = folder.operator(None);
+            let operator = folder.reader()?.operator(None);
+            operator.check_known(&name).await?;
             let account = operator.account(&name).await?;
             print::line(line(&name, &account))?;
             operator
@@ -68,7 +66,7 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
             reference,
             folder,
         } => {
-            let operator = operator(&folder)?;
+            let operator = folder.operator()?;
             let before = operator.account(&name).await?;
             let account = operator
                 .top_up(&name, amount, &reference, &Actor::cli())
@@ -81,12 +79,10 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
             print::line(line(&name, &account))
         }
         AccountsCommand::Budget(args) => print::line(budget::run(*args).await?),
-        AccountsCommand::Check { name, folder } => check(&operator(&folder)?, name).await,
+        AccountsCommand::Check { name, folder } => {
+            check(&folder.reader()?.operator(None), name).await
+        }
     }
-}
-
-pub(super) fn operator(folder: &FolderArgs) -> Result<Operator> {
-    Ok(DataFolder::open_existing(&folder.data)?.operator(None))
 }
 
 async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
@@ -96,7 +92,7 @@ async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
     };
     let mut findings = 0;
     for name in &names {
-        // What keeps one tenant's books from being read keeps no other's.
+        // A tenant whose books cannot be read must not keep the others' from being checked.
         let found = operator.check_books(name).await.unwrap_or_else(|error| {
             vec![BooksFinding {
                 code: "unreadable",
@@ -110,7 +106,7 @@ async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
     }
     if findings > 0 {
         let (findings, tenants) = (counted(findings, "finding"), counted(names.len(), "tenant"));
-        bail!("{findings} in the books of {tenants}; the ledger says what moved");
+        bail!("{findings} in the books of {tenants}; the ledger shows each movement");
     }
     match names.len() {
         1 => print::line("the books of 1 tenant are right"),

@@ -7,30 +7,29 @@ use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone}
 use fluxgate_core::tenant::Actor;
 
 use super::FolderArgs;
-use super::accounts::operator;
 
 #[derive(Args)]
 pub(super) struct BudgetArgs {
     name: TenantId,
-    /// What may be spent in a month, such as 500
+    /// The most that may be spent in a month, such as 500
     #[arg(long, value_name = "USD", value_parser = MicroUsd::parse_usd)]
     limit: Option<MicroUsd>,
-    /// Whose midnight begins a month, by its IANA name; a new budget has UTC
+    /// The time zone whose midnight starts a month, by its IANA name; default for a new budget: UTC
     #[arg(long, value_name = "ZONE", value_parser = Zone::parse)]
     time_zone: Option<Zone>,
-    /// Whether what a month leaves over is added to the next one's; a new budget has 'none'
+    /// Whether what is unspent is added to the next month; default for a new budget: 'none'
     #[arg(long, value_enum)]
     roll_over: Option<RollOverRule>,
-    /// At most this much of it
+    /// The most that is rolled over
     #[arg(long, value_name = "USD", value_parser = MicroUsd::parse_usd)]
     roll_over_cap: Option<MicroUsd>,
-    /// The balance is not needed and not touched: what is used is billed afterwards
+    /// Ignore the balance: usage is billed afterwards
     #[arg(long)]
     postpaid: bool,
-    /// A run must fit the balance as well, as with a new budget
+    /// A run must fit the balance as well; this is the default for a new budget
     #[arg(long, conflicts_with = "postpaid")]
     prepaid: bool,
-    /// Take the budget away
+    /// Remove the budget
     #[arg(long, conflicts_with_all = ["limit", "time_zone", "roll_over", "roll_over_cap", "postpaid", "prepaid"])]
     none: bool,
     #[command(flatten)]
@@ -43,9 +42,13 @@ enum RollOverRule {
     Unused,
 }
 
-/// What is left out stays as it is; when all is, the budget is shown.
+/// Options left out keep their values; with no options, the budget is shown.
 pub(super) async fn run(args: BudgetArgs) -> Result<String> {
-    let operator = operator(&args.folder)?;
+    let operator = if args.changes_something() || args.none {
+        args.folder.operator()?
+    } else {
+        args.folder.reader()?.operator(None)
+    };
     let now = operator.budget(&args.name).await?;
     let month = if args.none {
         operator.set_budget(&args.name, None, &Actor::cli()).await?
@@ -76,7 +79,7 @@ impl BudgetArgs {
 
     fn budget(&self, now: Option<Budget>) -> Result<Budget> {
         let limit = self.limit.or(now.as_ref().map(|now| now.limit_micro_usd));
-        let limit_micro_usd = limit.context("there is no budget yet; begin one with --limit")?;
+        let limit_micro_usd = limit.context("there is no budget yet; create one with --limit")?;
         let roll_over = self.roll_over(now.as_ref().map_or(RollOver::None, |now| now.roll_over))?;
         let payment = match (self.postpaid, self.prepaid) {
             (true, _) => Payment::Postpaid,
@@ -110,7 +113,9 @@ impl BudgetArgs {
                 cap_micro_usd: cap.or(cap_now),
             }),
             (false, None) => Ok(RollOver::None),
-            (false, Some(_)) => bail!("a cap bounds nothing without --roll-over unused; give both"),
+            (false, Some(_)) => {
+                bail!("--roll-over-cap has no effect without --roll-over unused; give both")
+            }
         }
     }
 }

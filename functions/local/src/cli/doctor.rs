@@ -1,4 +1,4 @@
-//! `fluxgate doctor`: what would keep this machine from serving, and what to do about it.
+//! `fluxgate doctor`: what would keep this machine from serving, and how to fix it.
 
 use std::time::{Duration, Instant};
 
@@ -14,18 +14,18 @@ use url::{Host, Url};
 use super::access::{gateway_url, written_url};
 use super::{FolderArgs, print, provider_check};
 use crate::client::{NothingAnswers, foreign, unanswered};
-use crate::folder::DataFolder;
+use crate::folder::FolderSecrets;
 use crate::server::named_provider;
 use crate::settings::Settings;
 
-/// The gateway may have to ask the provider first.
+/// Generous, because the gateway may have to ask the provider first.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     folder: FolderArgs,
-    /// The gateway to look for [default: where the server of the data folder listens, else
+    /// The gateway to check [default: where the server of the data folder listens, else
     /// http://127.0.0.1:8080]
     #[arg(long, value_name = "URL", value_parser = written_url)]
     url: Option<String>,
@@ -63,9 +63,9 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
 
 async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let path = &args.folder.data;
-    let folder = DataFolder::open_existing(path)?;
+    let folder = args.folder.reader()?;
     let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
-    let served = FolderLock::acquire(path).is_err();
+    let served = FolderLock::is_held(path);
     let state = if served {
         "being served"
     } else {
@@ -74,16 +74,16 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
     Ok(format!("{} opens, {tenants}, {state}", path.display()))
 }
 
-/// Everything rests on fsync: a disk that takes long for one is slow for all.
+/// Every commit waits for fsync, so a disk with slow fsync slows everything down.
 fn disk(args: &DoctorArgs) -> Result<String> {
     use std::io::Write as _;
     let started = Instant::now();
     let mut file = tempfile::tempfile_in(&args.folder.data)
-        .context("no file can be written into the data folder")?;
+        .context("cannot write a file in the data folder")?;
     for _ in 0..10 {
         file.write_all(&[0; 4096])
             .and_then(|()| file.sync_data())
-            .context("the disk refuses to sync")?;
+            .context("fsync failed on the disk")?;
     }
     Ok(format!(
         "one fsync takes about {} µs",
@@ -111,14 +111,14 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
         shown("status"),
         shown("version")
     );
-    // What is more, only the operator of that gateway is told.
+    // Only the operator of that gateway sees more than this.
     Ok(match health.get("completion").and_then(Value::as_str) {
         Some(completion) => format!("{answers}, completion by {completion}"),
         None => answers,
     })
 }
 
-/// What the gateway says of itself; `None` when nothing answers.
+/// What the gateway reports about itself; `None` when nothing answers.
 async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
     let response = match call(args, "/healthz").await {
         Ok(response) => response,
@@ -135,7 +135,7 @@ async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
         .ok_or_else(|| foreign(&args.url(), status, &headers))
 }
 
-/// How the provider takes the running gateway's key; `None` from a gateway of another folder.
+/// What the provider says about the running gateway's key; `None` for a gateway of another folder.
 async fn provider_of_gateway(args: &DoctorArgs) -> Result<Option<AccountCheck>> {
     let response = call(args, "/admin/v1/provider").await?;
     if !response.status().is_success() {
@@ -144,7 +144,7 @@ async fn provider_of_gateway(args: &DoctorArgs) -> Result<Option<AccountCheck>> 
     let told = response
         .json()
         .await
-        .context("the running gateway does not say how the provider takes its key")?;
+        .context("the running gateway does not report whether the provider accepts its key")?;
     Ok(Some(told))
 }
 
@@ -165,7 +165,7 @@ async fn call(args: &DoctorArgs, path: &str) -> Result<reqwest::Response> {
         .map_err(|error| unanswered(&base_url, &error))
 }
 
-/// The folder's own, for a gateway on this machine: it is nobody else's to see.
+/// The folder's own admin token, sent only to a gateway on this machine: nobody else may see it.
 fn admin_token(args: &DoctorArgs) -> Option<Secret> {
     let url = Url::parse(&args.url()).ok()?;
     let is_here = match url.host()? {
@@ -173,14 +173,12 @@ fn admin_token(args: &DoctorArgs) -> Option<Secret> {
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     };
-    let folder = is_here
-        .then(|| DataFolder::open_existing(&args.folder.data).ok())
-        .flatten()?;
-    Some(folder.secrets.admin_token)
+    let folder = is_here.then(|| args.folder.reader().ok()).flatten()?;
+    Some(FolderSecrets::open(&folder.path).ok()?.admin_token)
 }
 
-/// The provider is asked whether it takes the key: of the gateway that runs, else the one that
-/// would be used from here.
+/// Checks that the provider accepts the key: that of the running gateway, else the one that this
+/// command's settings name.
 async fn provider(args: &DoctorArgs) -> Result<String> {
     let settings = Settings::load(None, serde_json::json!({}))?;
     let health = health(args).await.ok().flatten();
@@ -197,9 +195,9 @@ async fn provider(args: &DoctorArgs) -> Result<String> {
         return provider_check::check(&name, &provider).await;
     }
     Ok(match health {
-        None => "the bundled emulator; set WAVESPEED_API_KEY to use and to check the provider".to_owned(),
+        None => "the bundled emulator; set WAVESPEED_API_KEY to use and check the real provider".to_owned(),
         Some(_) => {
-            "the running gateway is of another data folder and does not say; name that one with --data".to_owned()
+            "not checked: the running gateway belongs to another data folder; name that folder with --data".to_owned()
         }
     })
 }

@@ -13,13 +13,13 @@ use super::signals::{Stopped, stop_signal};
 
 #[derive(Args)]
 pub(super) struct DownloadArgs {
-    /// The task, by the id that 'edit' and 'tasks' say
+    /// The task, by the id that 'edit' and 'tasks' print
     task: TaskId,
     #[command(flatten)]
     access: AccessArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// How long to wait for a task that is not finished, in seconds
+    /// How long to wait for an unfinished task, in seconds
     #[arg(long, default_value = "0", value_name = "S")]
     wait: u64,
 }
@@ -49,7 +49,7 @@ async fn download(args: &DownloadArgs) -> Result<()> {
     let prediction = match end {
         end @ progress::End::Running(_) => end
             .completed()
-            .context("there is nothing to fetch yet; --wait S waits so many seconds for it")?,
+            .context("there is nothing to fetch yet; --wait S waits up to S seconds for it")?,
         end => end.completed()?,
     };
     print_paths(&args.output.save(&client, &prediction).await?)

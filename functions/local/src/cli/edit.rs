@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -17,20 +17,19 @@ use super::print;
 use super::progress::{self, End};
 use super::signals::{Stopped, stop_signal};
 use crate::client::{BrokenOff, TenantClient, text};
-use crate::folder::SystemEntropy;
 
-/// The model this product began with.
+/// The default model.
 pub(super) const MODEL: &str = "wavespeed-ai/flux-kontext-max";
 
 #[derive(Args)]
 pub(super) struct EditArgs {
     /// The picture: a file, or an https URL
     image: String,
-    /// What to make of it
+    /// What to do with it
     prompt: String,
     #[command(flatten)]
     access: AccessArgs,
-    /// Any model of the catalogue that takes 'image' and 'prompt'
+    /// Any model in the catalogue that takes 'image' and 'prompt'
     #[arg(long, default_value = MODEL)]
     model: String,
     /// The same seed, prompt and picture give the same result
@@ -38,12 +37,12 @@ pub(super) struct EditArgs {
     seed: Option<i64>,
     #[command(flatten)]
     output: OutputArgs,
-    /// How long to wait, in seconds; the task goes on in any case
+    /// How long to wait, in seconds; the task continues in any case
     #[arg(long, default_value = "300", value_name = "S")]
     wait: u64,
 }
 
-/// How far an edit has come, for whoever stops it.
+/// How far an edit has got, for the message when it is stopped.
 #[derive(Default)]
 struct Stage {
     submitting: AtomicBool,
@@ -82,7 +81,7 @@ async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Resul
     let submitted = client.submit(&args.model, inputs, &key).await;
     let submitted = submitted.map_err(|error| match error.is::<BrokenOff>() {
         true => anyhow!(
-            "{error:#}; if the task was taken, '{}' lists it",
+            "{error:#}; if the task was accepted, '{}' lists it",
             args.access.list_command()
         ),
         false => error,
@@ -90,7 +89,7 @@ async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Resul
     text(&submitted, "id")
 }
 
-/// From here on the run is paid for: whatever fails, its outputs can still be had.
+/// From here on the run is paid for: whatever fails, its outputs can still be fetched.
 async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &ProgressBar) -> Result<()> {
     let later = |error: anyhow::Error| {
         anyhow!(
@@ -115,12 +114,12 @@ impl Stage {
     fn stopped(&self, access: &AccessArgs) -> String {
         match self.task.get() {
             Some(id) => format!(
-                "stopped; task {id} goes on: '{}' fetches its outputs",
+                "stopped; task {id} continues: '{}' fetches its outputs",
                 access.download_command(id)
             ),
             None if self.submitting.load(Ordering::Relaxed) => {
                 format!(
-                    "stopped while submitting; if the task was taken, '{}' lists it",
+                    "stopped while submitting; if the task was accepted, '{}' lists it",
                     access.list_command()
                 )
             }
@@ -129,13 +128,12 @@ impl Stage {
     }
 }
 
-/// A URL goes as it is, a file is uploaded first.
+/// A URL is passed on as it is; a file is uploaded first.
 pub(super) async fn picture(client: &TenantClient, image: &str) -> Result<String> {
     if image.starts_with("https://") || image.starts_with("http://") {
         return Ok(image.to_owned());
     }
-    let bytes =
-        std::fs::read(image).with_context(|| format!("the picture {image} cannot be read"))?;
+    let bytes = std::fs::read(image).with_context(|| format!("cannot read the picture {image}"))?;
     let name = Path::new(image)
         .file_name()
         .map_or("picture".into(), |name| name.to_string_lossy().into_owned());

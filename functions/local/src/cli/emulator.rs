@@ -1,4 +1,4 @@
-//! `fluxgate emulator`: the provider's double on its own.
+//! `fluxgate emulator`: the emulator of the provider on its own.
 
 use anyhow::Result;
 use clap::Args;
@@ -14,12 +14,11 @@ use crate::settings::{DnsServer, name_settings};
 pub(super) struct EmulatorCommand {
     #[command(flatten)]
     emulator: EmulatorArgs,
-    /// A network that pictures may lie in although it is not public, such as 127.0.0.0/8;
-    /// repeatable, or with commas between
+    /// A non-public network that pictures may be fetched from, such as 127.0.0.0/8; repeatable, or
+    /// separated by commas
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     allow_net: Vec<IpNet>,
-    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable, or with
-    /// commas between
+    /// A DNS server to use instead of those in /etc/resolv.conf; repeatable, or separated by commas
     #[arg(long, value_name = "ADDR[:PORT]", value_delimiter = ',')]
     dns_server: Vec<DnsServer>,
 }

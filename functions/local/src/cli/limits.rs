@@ -1,28 +1,28 @@
-//! The limits of a tenant as arguments.
+//! A tenant's limits as arguments.
 
 use anyhow::{Result, anyhow};
 use clap::Args;
 use fluxgate_core::tenant::Limits;
 
-/// What is left out stays as it is.
+/// Limits left out keep their values.
 #[derive(Args)]
 #[command(next_help_heading = "Limits, each a number or 'none'")]
 pub(super) struct LimitsArgs {
-    /// Requests a second on average; looking at a result once a second is not counted
+    /// Requests per second on average; polling a result once a second is not counted
     #[arg(long, value_name = "N", value_parser = limit)]
     requests_per_second: Option<Limit>,
-    /// Requests that may come at once after a rest; 'none' for as many as come in a second
+    /// Requests that may come at once after a pause; 'none' for one second's worth
     #[arg(long, value_name = "N", value_parser = limit)]
     burst: Option<Limit>,
-    /// Tasks that are not over
+    /// Tasks in flight
     #[arg(long, value_name = "N", value_parser = limit)]
     tasks_in_flight: Option<Limit>,
-    /// The share of the provider's account while others wait as well; 'none' for 1
+    /// The share of the provider's account while other tenants wait too; 'none' for 1
     #[arg(long, value_name = "N", value_parser = limit)]
     weight: Option<Limit>,
 }
 
-/// `None` is no limit.
+/// `None` means no limit.
 #[derive(Debug, Clone, Copy)]
 struct Limit(Option<u32>);
 

@@ -6,27 +6,27 @@ use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
 
 /// These log whole requests when asked to talk more, signed URLs and tokens included: they are
-/// never asked. Metrics are for those who publish them.
+/// never asked.
 const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_http_client=warn,aws_smithy_runtime=warn,\
-    aws_smithy_runtime_api=warn,fluxgate.metric=off,h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=warn,s3s_fs=warn";
+    aws_smithy_runtime_api=warn,h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=warn,s3s_fs=warn";
 
-/// Begins to log what the filter lets through: for people on a terminal, as JSON elsewhere. Fails
-/// when the filter is none.
+/// Starts logging what the filter lets through: readable text on a terminal, JSON elsewhere. Fails
+/// if the filter is invalid.
 pub(super) fn start(filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).with_context(|| {
-        format!("'{filter}' is no log filter; use 'info', or 'warn,fluxgate_core=debug'")
+        format!("'{filter}' is not a log filter; use 'info' or 'warn,fluxgate_core=debug'")
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    // It would tell of a stderr that cannot be written on stderr, and panic.
+    // Otherwise the subscriber would report on stderr that stderr cannot be written, and panic.
     let builder = builder.log_internal_errors(false);
     let started = if std::io::stderr().is_terminal() {
         builder.try_init()
     } else {
         builder.json().try_init()
     };
-    // Already started: in a test that runs several commands in one process.
+    // Already started: a test may run several commands in one process.
     drop(started);
     Ok(())
 }

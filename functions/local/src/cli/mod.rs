@@ -32,6 +32,9 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use fluxgate_core::app::Operator;
+
+use crate::folder::{DataFolder, FolderReader};
 use crate::renamed::renamed;
 use print::OutputFailed;
 use signals::Stopped;
@@ -47,7 +50,7 @@ use signals::Stopped;
     max_term_width = 110,
     after_help = "\
 Try it:
-  fluxgate demo                       one picture through everything, in one process
+  fluxgate demo                       one picture through the whole system, in one process
 
 Run it:
   fluxgate serve --data ./data        (in one terminal)
@@ -55,8 +58,9 @@ Run it:
   fluxgate token acme --data ./data   prints a token for the Authorization header
   fluxgate edit photo.jpg 'make it a watercolour' --tenant acme --data ./data
 
-Settings: every flag of 'serve' is also FLUXGATE_<NAME> in the environment and a key of the TOML file given with --config;
-flags win over environment over file. The provider's key is read from WAVESPEED_API_KEY alone."
+Settings: every flag of 'serve' is also FLUXGATE_<NAME> in the environment and a key of the \
+TOML file given with --config;
+flags override the environment, which overrides the file. The provider's key is only read from WAVESPEED_API_KEY."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -65,13 +69,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Send one photograph through everything and show what happened
+    /// Send one photograph through the whole system and show what happened
     Demo(demo::DemoArgs),
     /// Run the gateway, its workers and the S3 server in this process
     Serve(Box<serve::ServeArgs>),
-    /// Run the emulator of the provider's API alone
+    /// Run only the emulator of the provider's API
     Emulator(Box<emulator::EmulatorCommand>),
-    /// Make, list, show, change, suspend and delete tenants
+    /// Create, list, show, change, suspend and delete tenants
     Tenants(tenants::TenantsArgs),
     /// Show and set what a tenant pays for a run
     Prices(prices::PricesArgs),
@@ -85,24 +89,24 @@ enum Command {
     Download(Box<download::DownloadArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
-    /// Sum up what a tenant used and was charged, by day and model; export what was charged
+    /// Sum up what a tenant used and was charged, by day and model; export charges
     Usage(usage::UsageArgs),
-    /// Compare what tenants were charged with the provider's bills; exit code 1 when something
+    /// Compare what tenants were charged with the provider's bills; exits with 1 if anything
     /// differs
     Reconcile(reconcile::ReconcileArgs),
     /// Check this machine and a data folder
     Doctor(doctor::DoctorArgs),
     /// Measure this build against a bare reverse proxy, side by side
     Bench(bench::BenchArgs),
-    /// The bare reverse proxy that the benchmark compares with
+    /// The bare reverse proxy that the benchmark is compared with
     #[command(hide = true)]
     BenchProxy(bench::ProxyArgs),
 }
 
-/// Threads for file operations, and for looking up the names that the operator set.
+/// Threads for file operations, and for resolving the names that the operator configured.
 const BLOCKING_THREADS_MAX: usize = 16;
 
-/// Where an installation keeps everything.
+/// Where an installation keeps its data.
 #[derive(Args, Clone)]
 struct FolderArgs {
     /// The data folder of the installation
@@ -113,6 +117,18 @@ struct FolderArgs {
         value_name = "DIR"
     )]
     data: PathBuf,
+}
+
+impl FolderArgs {
+    /// The operator's use cases on the folder.
+    fn operator(&self) -> Result<Operator> {
+        Ok(DataFolder::open_existing(&self.data)?.operator(None))
+    }
+
+    /// The folder for a command that changes nothing.
+    fn reader(&self) -> Result<FolderReader> {
+        FolderReader::open(&self.data)
+    }
 }
 
 /// The whole program: exit code 0 when it did what was asked, 1 with one clear line on stderr when
@@ -127,7 +143,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// A number below zero is a value, and whoever reads it says what is wrong with it.
+/// Takes a negative number as a value, so that its parser can say what is wrong with it.
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let options = |arg: clap::Arg| {
         let takes_one = arg.get_long().is_some() && arg.get_action().takes_values();
@@ -142,7 +158,7 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
         .mut_subcommands(with_negative_numbers)
 }
 
-/// Help and version are results; the rest says what is wrong with the command line.
+/// Help and version go to stdout; errors in the command line go to stderr.
 fn shown(error: &clap::Error) -> ExitCode {
     let printed = error.print().and_then(|()| std::io::stdout().flush());
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
@@ -161,7 +177,7 @@ fn shown(error: &clap::Error) -> ExitCode {
 impl Cli {
     fn run(self) -> ExitCode {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        // Each brings a stack and heaps of its own; what runs there is short.
+        // Each thread has its own stack and heap; what runs there is short.
         let builder = builder
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS_MAX);
@@ -172,7 +188,7 @@ impl Cli {
             }
         };
         let outcome = runtime.block_on(self.command.run());
-        // A blocking read of a terminal or a stuck lookup must not keep the process.
+        // A blocking read from a terminal or a stuck DNS look-up must not keep the process alive.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
@@ -203,7 +219,7 @@ impl Command {
     }
 }
 
-/// The causes in one line, outermost first. Nobody is told that nobody reads.
+/// The causes in one line, outermost first. Prints nothing if the reader of stdout has gone.
 fn failed(error: &anyhow::Error) -> ExitCode {
     if error
         .downcast_ref::<OutputFailed>()

@@ -1,5 +1,5 @@
-//! A task's outputs as files of this machine. What can be checked is checked before anything is
-//! spent, and a file is there whole or not at all.
+//! A task's outputs as local files. Everything that can be checked is checked before any money is
+//! spent; a file is written completely or not at all.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -14,25 +14,25 @@ use serde_json::Value;
 use super::print;
 use crate::client::{TenantClient, text};
 
-/// Written to see whether a picture could be.
+/// Size of the probe file, to test whether a picture could be written.
 const PROBE_BYTES: usize = 1024 * 1024;
-/// Of a file's extension.
+/// Longest file extension.
 const EXTENSION_BYTES_MAX: usize = 12;
 
-/// Where outputs are to go.
+/// Where outputs go.
 #[derive(Args)]
 pub(super) struct OutputArgs {
-    /// Where to put the output, '-' for standard output; of several each has its number before the
+    /// Where to put the output, '-' for standard output; several outputs get a number before the
     /// extension [default: named after the task, in this folder]
     #[arg(long, value_name = "FILE", value_parser = out)]
     out: Option<PathBuf>,
-    /// Overwrite a file that is there already
+    /// Overwrite a file that exists already
     #[arg(long)]
     force: bool,
 }
 
 impl OutputArgs {
-    /// Fails when an output could not be written there now.
+    /// Fails if an output could not be written there now.
     pub(super) fn check(&self) -> Result<()> {
         let Some(out) = &self.out else {
             return check_folder(Path::new("."));
@@ -47,7 +47,7 @@ impl OutputArgs {
         let folder = folder_of(out);
         if !folder.is_dir() {
             bail!(
-                "the folder {} does not exist; make it first, or name another file with --out",
+                "the folder {} does not exist; create it first, or name another file with --out",
                 folder.display()
             );
         }
@@ -63,7 +63,7 @@ impl OutputArgs {
         check_folder(folder)
     }
 
-    /// Downloads all outputs of a completed task; the answer is where they are.
+    /// Downloads all outputs of a completed task and returns their paths.
     pub(super) async fn save(
         &self,
         client: &TenantClient,
@@ -96,8 +96,8 @@ impl OutputArgs {
         let (urls, objects) = (list("outputs"), list("objects"));
         ensure!(!urls.is_empty(), "the task has no output");
         let file = |(n, url): (usize, &Value)| {
-            let url = url.as_str().context("an output is no URL")?.to_owned();
-            // Only when every output has an object does one belong to the other.
+            let url = url.as_str().context("an output is not a URL")?.to_owned();
+            // Outputs and objects correspond only when every output has an object.
             let object = objects.get(n).filter(|_| objects.len() == urls.len());
             let told = |name: &str| {
                 object
@@ -135,7 +135,7 @@ impl OutputArgs {
 
     async fn fetch(&self, client: &TenantClient, file: &OutputFile) -> Result<()> {
         let unwritable =
-            |error: io::Error| anyhow!("{} cannot be written: {error}", file.path.display());
+            |error: io::Error| anyhow!("cannot write {}: {error}", file.path.display());
         if is_device(&file.path) {
             let mut device = OpenOptions::new()
                 .write(true)
@@ -144,12 +144,12 @@ impl OutputArgs {
             client.download_into(&file.url, &mut device).await?;
             return Ok(());
         }
-        // What a link leads to is replaced, and the link stays.
+        // If the path is a link, its target is replaced and the link stays.
         let path = file
             .path
             .canonicalize()
             .unwrap_or_else(|_| file.path.clone());
-        // As any other new file: the umask decides who may read it.
+        // Like any other new file, it gets the permissions that the umask allows.
         let permissions = Permissions::from_mode(0o666);
         let beside = tempfile::Builder::new()
             .prefix(".fluxgate-")
@@ -162,7 +162,7 @@ impl OutputArgs {
         if let Some(told) = &file.sha256 {
             ensure!(
                 hex::encode(digest) == *told,
-                "the output does not have the SHA-256 that was told; nothing was saved"
+                "the output does not match the SHA-256 in the prediction; nothing was saved"
             );
         }
         beside.as_file().sync_all().map_err(unwritable)?;
@@ -181,7 +181,7 @@ impl OutputArgs {
     }
 }
 
-/// What `-` stands for.
+/// What `-` means.
 const STDOUT: &str = "/dev/stdout";
 
 #[expect(clippy::unnecessary_wraps, reason = "clap's value parsers may fail")]
@@ -189,25 +189,25 @@ fn out(text: &str) -> Result<PathBuf> {
     Ok(PathBuf::from(if text == "-" { STDOUT } else { text }))
 }
 
-/// Where they are, on standard output unless that is where they went.
+/// The paths of the saved files, on standard output unless the outputs went there.
 pub(super) fn print_paths(saved: &[PathBuf]) -> Result<()> {
     let files = saved.iter().filter(|path| *path != Path::new(STDOUT));
     files.map(|path| path.display()).try_for_each(print::line)
 }
 
-const TAKEN: &str = "is there already; name another file with --out, or overwrite it with --force";
+const TAKEN: &str = "exists already; name another file with --out, or overwrite it with --force";
 
-/// One output and where it goes.
+/// One output and its destination.
 struct OutputFile {
     path: PathBuf,
-    /// What it is, by the object's own name.
+    /// Its type, from the object's own name.
     extension: String,
     url: String,
     sha256: Option<String>,
 }
 
 impl OutputFile {
-    /// A word to whoever named the file as something else. It is never converted.
+    /// A note if the file was named as another type. Files are never converted.
     fn misnamed(&self) -> Option<String> {
         let named = self.path.extension()?.to_str()?;
         let kind = |extension: &str| match extension.to_ascii_lowercase().as_str() {
@@ -218,11 +218,11 @@ impl OutputFile {
         let is_other = self.extension != "bin" && kind(named) != kind(&self.extension);
         let (path, is) = (self.path.display(), &self.extension);
         is_other
-            .then(|| format!("{path} holds what the model made, which is .{is} and not .{named}"))
+            .then(|| format!("{path} contains the model's output, which is .{is}, not .{named}"))
     }
 }
 
-/// Also a pipe: what is no regular file is written as it stands, and never replaced.
+/// Also true for a pipe: anything but a regular file is written in place, never replaced.
 fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
@@ -239,13 +239,13 @@ fn check_folder(folder: &Path) -> Result<()> {
     probed.map_err(|error| {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         anyhow!(
-            "no picture can be written into {}: {error}; name a file elsewhere with --out",
+            "cannot write a picture into {}: {error}; name a file elsewhere with --out",
             folder.display()
         )
     })
 }
 
-/// Of an object's address or a URL, and nothing that could lead elsewhere.
+/// The extension in an object's address or a URL, or nothing if it could lead to another path.
 fn extension(address: &str) -> &str {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
@@ -288,7 +288,7 @@ mod tests {
             paths(Some("a/after.jpg"), &objects),
             ["a/after-0.jpg", "a/after-1.jpg"]
         );
-        // One of two has an object, and nobody says which.
+        // Only one of the two has an object, and nothing says which.
         assert_eq!(
             paths(None, &json!([objects[0]])),
             [format!("{id}-0.png"), format!("{id}-1.bin")]

@@ -30,34 +30,34 @@ enum PricesCommand {
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Set the prices that are named, and leave all others as they are
+    /// Set the given prices and leave all others unchanged
     Set(Box<SetArgs>),
-    /// Remove models' own prices, so that they are sold as models that are not listed
+    /// Remove models' own prices, so that the price for unlisted models applies
     Remove(Box<RemoveArgs>),
 }
 
 #[derive(Args)]
 struct SetArgs {
     name: TenantId,
-    /// The same price for every run of a model; repeatable
+    /// A fixed price for every run of a model; repeatable
     #[arg(long, value_name = "MODEL=USD", value_parser = fixed)]
     fixed: Vec<(ModelId, Price)>,
-    /// What the provider asks for a run of a model and so much more, such as 20 or 12.5; repeatable
+    /// The provider's price for a model plus this percentage, such as 20 or 12.5; repeatable
     #[arg(long, value_name = "MODEL=PERCENT", value_parser = markup)]
     markup: Vec<(ModelId, Price)>,
-    /// The same for every model that is not listed
+    /// The same for every unlisted model
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = percent)]
     default_markup: Option<Price>,
-    /// Models that are not listed may not be used
+    /// Refuse unlisted models
     #[arg(long, conflicts_with = "default_markup")]
     only_listed: bool,
-    /// A price book as JSON, as 'show' prints it, in place of the whole one
+    /// A price book as JSON, as 'show' prints it, which replaces the whole book
     #[arg(long, value_name = "JSON", conflicts_with_all = ["fixed", "markup", "default_markup", "only_listed"])]
     file: Option<PathBuf>,
-    /// Although the provider's catalogue does not list a model, or not yet
+    /// Allow models that the provider's catalogue does not list, or not yet
     #[arg(long)]
     force: bool,
-    /// Although runs would be sold for less than they cost
+    /// Allow prices under the provider's cost
     #[arg(long)]
     allow_under_cost: bool,
     #[command(flatten)]
@@ -70,10 +70,10 @@ struct RemoveArgs {
     /// The models, such as wavespeed-ai/flux-kontext-max
     #[arg(required_unless_present = "all", value_name = "MODEL", value_parser = ModelId::parse)]
     models: Vec<ModelId>,
-    /// The whole book: every model at what the provider asks
+    /// The whole book: every model then costs what the provider charges
     #[arg(long, conflicts_with = "models")]
     all: bool,
-    /// Although runs would be sold for less than they cost
+    /// Allow prices under the provider's cost
     #[arg(long)]
     allow_under_cost: bool,
     #[command(flatten)]
@@ -83,8 +83,7 @@ struct RemoveArgs {
 pub(super) async fn run(args: PricesArgs) -> Result<()> {
     match args.command {
         PricesCommand::Show { name, folder } => {
-            let folder = DataFolder::open_existing(&folder.data)?;
-            let tenant = folder.operator(None).tenant(&name).await?;
+            let tenant = folder.reader()?.operator(None).tenant(&name).await?;
             show(&tenant.prices, tenant.version)
         }
         PricesCommand::Set(args) => {
@@ -119,7 +118,11 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
 async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
     // Prices that need no answer of the provider are set without it.
-    let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?);
+    let provider = provider_of(
+        &folder.path,
+        &folder.bounds,
+        &Settings::load(None, serde_json::json!({}))?,
+    );
     let unknown = provider.as_ref().err().map(|error| format!("{error:#}"));
     let operator = folder.operator(provider.ok());
     let changed = operator.set_prices(name, change, &Actor::cli()).await;
@@ -132,19 +135,17 @@ async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> R
     }
     if changed.prices.models.is_empty() && changed.prices.unlisted == Unlisted::Refuse {
         print::note(format_args!(
-            "{name} may use no model now: its book lists none, and refuses what it does not list"
+            "{name} cannot use any model now: its price book lists none and refuses unlisted models"
         ));
     }
     show(&changed.prices, changed.version)
 }
 
 fn show(prices: &PriceBook, version: u64) -> Result<()> {
-    print::line(serde_json::to_string_pretty(&PriceBookTerms::of(
-        prices, version,
-    ))?)
+    print::json(&PriceBookTerms::of(prices, version))
 }
 
-/// The flags as they are called here, and why the provider could not be asked.
+/// The error with the command's flags, and why the provider could not be asked.
 fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Error {
     let text = error
         .message
@@ -163,9 +164,9 @@ impl SetArgs {
     fn edit(&self) -> Result<PricesEdit> {
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path)
-                .with_context(|| format!("{} cannot be read", path.display()))?;
+                .with_context(|| format!("cannot read {}", path.display()))?;
             let terms: PriceBookTerms = json::read(text.as_bytes(), JsonBounds::DOCUMENT)
-                .with_context(|| format!("{} is no price book", path.display()))?;
+                .with_context(|| format!("{} is not a price book", path.display()))?;
             let version = terms.version;
             return Ok(PricesEdit::Replace {
                 book: terms.book(),
@@ -175,7 +176,7 @@ impl SetArgs {
         let mut models = BTreeMap::new();
         for (model, price) in self.fixed.iter().chain(&self.markup) {
             if models.insert(model.clone(), *price).is_some() {
-                bail!("'{model}' is given two prices; give one");
+                bail!("'{model}' has two prices; give one");
             }
         }
         let unlisted = self

@@ -1,18 +1,19 @@
-//! What commands say: results on stdout, all else on stderr. A reader who has gone and a full disk
-//! are failures, not panics.
+//! Output of commands: results on stdout, everything else on stderr. A closed pipe and a full disk
+//! are errors, not panics.
 
 use std::fmt::{self, Arguments, Display};
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Result;
+use serde::Serialize;
 
-/// Standard output could not be written. How a process that SIGPIPE ends looks to a shell is told
-/// by [`OutputFailed::is_unread`].
+/// Standard output could not be written. [`OutputFailed::is_unread`] tells whether the process
+/// should exit like one that SIGPIPE ended.
 #[derive(Debug)]
 pub(super) struct OutputFailed(io::Error);
 
 impl OutputFailed {
-    /// True when whoever read the output has gone, as `head` does after its lines.
+    /// True when the reader of the output has gone, such as `head` after its last line.
     pub(super) fn is_unread(&self) -> bool {
         self.0.kind() == ErrorKind::BrokenPipe
     }
@@ -20,11 +21,7 @@ impl OutputFailed {
 
 impl Display for OutputFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the result cannot be written to standard output: {}",
-            self.0
-        )
+        write!(f, "cannot write the result to standard output: {}", self.0)
     }
 }
 
@@ -41,12 +38,17 @@ pub(super) fn line(text: impl Display) -> Result<()> {
     written(format_args!("{text}\n"))
 }
 
+/// A result as JSON for people and programs alike.
+pub(super) fn json(value: &impl Serialize) -> Result<()> {
+    line(serde_json::to_string_pretty(value)?)
+}
+
 /// A result that has its line ends already.
 pub(super) fn text(text: impl Display) -> Result<()> {
     written(format_args!("{text}"))
 }
 
-/// One line for whoever watches. Nobody does when it cannot be written.
+/// One line on stderr for whoever is watching. A failed write is ignored.
 pub(super) fn note(text: impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }

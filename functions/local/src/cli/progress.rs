@@ -1,4 +1,4 @@
-//! Waiting for a task where somebody can see it.
+//! Waiting for a task, with visible progress.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,20 @@ use serde_json::Value;
 use crate::client::{TenantClient, text};
 
 /// Between two looks at a task.
-const LOOK_EVERY: Duration = Duration::from_millis(150);
+const POLL_EVERY: Duration = Duration::from_millis(150);
 
-/// Where a task stood when nobody looked any more.
+/// The state of a task when polling stopped.
 pub(super) enum End {
     Completed(Value),
     /// Why there is no output.
     Failed(String),
-    /// It goes on; so it was last.
+    /// Still running; its last status.
     Running(String),
 }
 
 impl End {
-    /// The prediction of a task that completed. Fails with the reason of one that did not, or has
-    /// not yet.
+    /// The prediction of a completed task. Fails with the reason if it did not complete, or not
+    /// yet.
     pub(super) fn completed(self) -> Result<Value> {
         match self {
             Self::Completed(prediction) => Ok(prediction),
@@ -31,7 +31,7 @@ impl End {
     }
 }
 
-/// A line that moves on a terminal and is silent elsewhere.
+/// A spinner on a terminal; silent elsewhere.
 pub(super) fn line(quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
@@ -45,7 +45,7 @@ pub(super) fn line(quiet: bool) -> ProgressBar {
     bar
 }
 
-/// Looks at the task until it ends or `within` passes.
+/// Polls the task until it ends or `within` has passed.
 pub(super) async fn until_end(
     client: &TenantClient,
     id: &str,
@@ -60,11 +60,11 @@ pub(super) async fn until_end(
         match status.as_str() {
             "completed" => return Ok(End::Completed(prediction)),
             "created" | "processing" if Instant::now() < deadline => {
-                tokio::time::sleep(LOOK_EVERY).await
+                tokio::time::sleep(POLL_EVERY).await
             }
             "created" | "processing" => {
                 return Ok(End::Running(format!(
-                    "task {id} is still {status}; it goes on"
+                    "task {id} is still {status} and continues"
                 )));
             }
             ended => {

@@ -1,26 +1,26 @@
-//! Whether the provider takes the key, for `serve` at its start and for `doctor`: what is wrong,
-//! and how to mend it.
+//! Checks that the provider accepts the key, for `serve` at start-up and for `doctor`: what is
+//! wrong, and how to fix it.
 
 use anyhow::{Result, bail};
 use fluxgate_core::app::check_provider_account;
 use fluxgate_core::port::AccountCheck;
 use fluxgate_outbound::WaveSpeedClient;
 
-/// Asks the provider once. The client bounds how long that takes.
+/// Asks the provider once; the client bounds how long that takes.
 pub(super) async fn check(name: &str, provider: &WaveSpeedClient) -> Result<String> {
     told(name, check_provider_account(provider).await)
 }
 
-/// In words, as an error unless the key is good.
+/// The result in words, as an error unless the key is good.
 pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
     match check {
         AccountCheck::Good {
             balance: Some(balance),
-        } => Ok(format!("{name} takes the key; its balance is {balance}")),
-        AccountCheck::Good { balance: None } => Ok(format!("{name} takes the key")),
+        } => Ok(format!("{name} accepts the key; the balance is {balance}")),
+        AccountCheck::Good { balance: None } => Ok(format!("{name} accepts the key")),
         AccountCheck::Refused { status: 401 } => {
             bail!(
-                "{name} refuses the key (401): set WAVESPEED_API_KEY to one that is valid there, or set --provider to where this one is"
+                "{name} refuses the key (401): set WAVESPEED_API_KEY to a key that is valid there, or set --provider to the provider of this key"
             )
         }
         AccountCheck::Refused { status: 402 } => {
@@ -28,7 +28,7 @@ pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
         }
         AccountCheck::Refused { status } => {
             bail!(
-                "{name} forbids the account its API ({status}): look at the account and at the rights of the key at the provider"
+                "{name} denies the account access to its API ({status}): check the account and the key's permissions at the provider"
             )
         }
         AccountCheck::Unreachable { why } => {
@@ -36,9 +36,7 @@ pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
         }
         AccountCheck::NoKey { why } => bail!("the key in WAVESPEED_API_KEY cannot be used: {why}"),
         AccountCheck::Odd { why } => {
-            bail!(
-                "{name} {why}, which the provider's API does not: check --provider, or try again later"
-            )
+            bail!("{name} {why}, which is unexpected: check --provider, or try again later")
         }
     }
 }

@@ -7,20 +7,19 @@ use fluxgate_core::day::Day;
 use fluxgate_core::metering::reconcile::{Margin, ReconcileReport};
 
 use super::{FolderArgs, print};
-use crate::folder::DataFolder;
 use crate::server::provider_of;
 use crate::settings::Settings;
 use crate::values::day;
 
 #[derive(Args)]
 pub(super) struct ReconcileArgs {
-    /// The first day, such as 2026-11-01, in UTC [default: 6 days before the last one]
+    /// The first day in UTC, such as 2026-11-01 [default: 6 days before the last one]
     #[arg(long, value_name = "DAY", value_parser = day)]
     from: Option<Day>,
     /// The last day [default: today]
     #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<Day>,
-    /// Print the report as JSON, as `GET /admin/v1/reconcile` answers
+    /// Print the report as JSON, like `GET /admin/v1/reconcile`
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -28,21 +27,22 @@ pub(super) struct ReconcileArgs {
 }
 
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
-    let folder = DataFolder::open_existing(&args.folder.data)?;
-    let provider = provider_of(&folder, &Settings::load(None, serde_json::json!({}))?)?;
+    let folder = args.folder.reader()?;
+    let settings = Settings::load(None, serde_json::json!({}))?;
+    let provider = provider_of(&folder.path, &folder.bounds, &settings)?;
     let report = folder
         .operator(Some(provider))
         .reconcile(args.from, args.to)
         .await?;
     if args.json {
-        print::line(serde_json::to_string_pretty(&report.to_json())?)?;
+        print::json(&report.to_json())?;
     } else {
         table(&report)?;
     }
     match report.findings.len() {
         0 => Ok(()),
-        1 => bail!("1 finding; it says what it means"),
-        findings => bail!("{findings} findings; each says what it means"),
+        1 => bail!("1 finding; see its explanation above"),
+        findings => bail!("{findings} findings; see their explanations above"),
     }
 }
 
@@ -68,7 +68,7 @@ fn table(report: &ReconcileReport) -> Result<()> {
     }
     let totals = &report.totals;
     print::line(format_args!(
-        "{} of {}, {} of it for nobody's runs; {} charged {}, {} of it without a bill; margin {}; \
+        "{} of {}, {} of it for runs of no task; {} charged {}, {} of it without a bill; margin {}; \
          {} still open, {} of them in doubt",
         counted(totals.bills as usize, "bill"),
         totals.billed,
@@ -82,8 +82,8 @@ fn table(report: &ReconcileReport) -> Result<()> {
     ))?;
     if totals.forgotten > 0 {
         print::line(format_args!(
-            "the provider knows nothing of {} of the charged runs: the emulator forgets its runs when it stops; of another \
-             provider see whether FLUXGATE_PROVIDER and WAVESPEED_API_KEY name the one that ran them",
+            "the provider does not know {} of the charged runs: the emulator forgets its runs when it stops; for another \
+             provider, check that FLUXGATE_PROVIDER and WAVESPEED_API_KEY name the one that ran them",
             totals.forgotten
         ))?;
     }

@@ -19,16 +19,16 @@ use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
-    /// A TOML file of settings; its keys are these flags with '_' for '-', and tables [bounds] and
-    /// [connections]
+    /// A TOML file of settings; its keys are these flags with '_' for '-', plus the tables [bounds]
+    /// and [connections]
     #[arg(long, env = "FLUXGATE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
 }
 
-/// What was given on the command line; the rest is left to the environment, the file and the
-/// defaults.
+/// The flags given on the command line; everything else comes from the environment, the file and
+/// the defaults.
 #[derive(Args, Serialize)]
 struct Flags {
     /// The data folder: database, keys, buckets [default: fluxgate-data]
@@ -43,48 +43,47 @@ struct Flags {
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_listen: Option<SocketAddr>,
-    /// How tenants reach the API, if not by its address
+    /// The URL by which tenants reach the API, if not its address
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     base_url: Option<Url>,
-    /// How tenants reach the S3 server, if not by its address
+    /// The URL by which tenants reach the S3 server, if not its address
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_public_url: Option<Url>,
-    /// How the provider reaches this process with webhooks; without it completions come by polling
+    /// The URL that the provider sends webhooks to; without it Fluxgate polls for completions
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<Url>,
-    /// 'emulator', or the provider's base URL [default: the provider when WAVESPEED_API_KEY is set,
+    /// 'emulator', or the provider's base URL [default: the provider if WAVESPEED_API_KEY is set,
     /// else the emulator]
     #[arg(long, value_name = "emulator|URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
-    /// Submits a minute that the provider's account allows; more wait in the fair queue, by their
-    /// tenants' weights [default: no limit]
+    /// Submits per minute that the provider's account allows; more wait in the fair queue, by
+    /// tenant weight [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_rate_per_minute: Option<NonZeroU32>,
-    /// Runs at once that the provider's account allows; more wait in the fair queue, by their
-    /// tenants' weights [default: no limit]
+    /// Concurrent runs that the provider's account allows; more wait in the fair queue, by tenant
+    /// weight [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_concurrency: Option<NonZeroU32>,
-    /// A network that callbacks, pictures and outputs may lie in although it is not public;
-    /// repeatable, or with commas between
+    /// A non-public network that callbacks, pictures and outputs may use; repeatable, or separated
+    /// by commas
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow_net: Vec<IpNet>,
-    /// A DNS server to look names up with instead of those of /etc/resolv.conf; repeatable, or with
-    /// commas between
+    /// A DNS server to use instead of those in /etc/resolv.conf; repeatable, or separated by commas
     #[arg(long, value_name = "ADDR[:PORT]", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dns_server: Vec<DnsServer>,
-    /// What is logged, such as 'info' or 'fluxgate_core=debug' [default: info]
+    /// The log filter, such as 'info' or 'fluxgate_core=debug' [default: info]
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
-    /// How long a stop may take, in milliseconds [default: 10000]
+    /// How long shutdown may take, in milliseconds [default: 10000]
     #[arg(long, value_name = "MS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_max_ms: Option<u64>,
@@ -105,34 +104,34 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     ));
     if let Some(emulator) = server.emulator() {
         print::note(
-            "the provider is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the provider",
+            "the provider is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the real provider",
         );
         let (url, key) = (emulator.base_url(), emulator.api_key());
         print::note(format_args!(
-            "break it on purpose: PUT {url}/_emulator/faults with 'Authorization: Bearer {key}'"
+            "to inject faults: PUT {url}/_emulator/faults with 'Authorization: Bearer {key}'"
         ));
     }
     if unreachable {
         print::note(
-            "URLs in answers name this machine as 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url",
+            "URLs in responses use 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url",
         );
     }
     if let Some((name, provider)) = provider {
         tokio::spawn(async move { tell_of_provider(&name, &provider).await });
     }
     stop_signal().await;
-    print::note("stopping: no more is accepted, what is in hand is finished");
+    print::note("stopping: nothing new is accepted; work in progress is finished");
     server.stop().await;
     Ok(())
 }
 
-/// The server goes on either way: tasks wait until the provider takes them.
+/// The server runs either way: tasks wait until the provider accepts them.
 async fn tell_of_provider(name: &str, provider: &WaveSpeedClient) {
     match provider_check::check(name, provider).await {
         Ok(text) => print::note(text),
         Err(error) => {
             print::note(format_args!(
-                "WARNING: {error:#}. Until then tasks wait, and nothing is submitted."
+                "WARNING: {error:#}. Until this is fixed, tasks wait and nothing is submitted."
             ));
         }
     }

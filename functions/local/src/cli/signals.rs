@@ -1,13 +1,13 @@
-//! The signals that end a command, and the exit codes by which a shell knows them.
+//! The signals that end a command, and their conventional exit codes.
 
 use std::fmt::{self, Display};
 
-/// Of a process that SIGPIPE ended, as it ends others.
+/// The exit code of a process that SIGPIPE ended.
 pub(super) const UNREAD_EXIT_CODE: u8 = 128 + 13;
 const INTERRUPT_EXIT_CODE: u8 = 128 + 2;
 const TERMINATE_EXIT_CODE: u8 = 128 + 15;
 
-/// What asked the command to end.
+/// What asked the command to stop.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stop {
     /// Ctrl-C.
@@ -15,7 +15,7 @@ pub(super) enum Stop {
     Terminate,
 }
 
-/// A command that was ended before its time, with what that means for what it had begun.
+/// A command that was stopped early, with what that means for the work it had begun.
 #[derive(Debug)]
 pub(super) struct Stopped {
     pub(super) stop: Stop,

@@ -8,15 +8,14 @@ use fluxgate_core::task::{Produced, State, Task};
 use fluxgate_core::webhook::Target;
 
 use super::{FolderArgs, print};
-use crate::folder::DataFolder;
 
 #[derive(Args)]
 pub(super) struct TasksArgs {
-    /// Whose tasks; also a deleted tenant's
+    /// The tenant; a deleted one works too
     tenant: TenantId,
-    /// One task: shows its timeline
+    /// A task whose timeline to show
     task: Option<TaskId>,
-    /// How many of the newest
+    /// How many of the newest tasks to list
     #[arg(long, default_value = "20", value_name = "N")]
     limit: usize,
     #[command(flatten)]
@@ -24,8 +23,7 @@ pub(super) struct TasksArgs {
 }
 
 pub(super) async fn run(args: TasksArgs) -> Result<()> {
-    let folder = DataFolder::open_existing(&args.folder.data)?;
-    let operator = folder.operator(None);
+    let operator = args.folder.reader()?.operator(None);
     operator.check_known(&args.tenant).await?;
     match &args.task {
         Some(task) => timeline(&operator, &args.tenant, task).await,
@@ -89,13 +87,13 @@ fn place(task: &Task) -> String {
     match task.produced().next() {
         Some(Produced::Archived(output)) => output.s3_uri(),
         Some(Produced::AtProvider(_)) => {
-            "not in the bucket; its result links to the provider".to_owned()
+            "not in the bucket; the result links to the provider".to_owned()
         }
         None => String::new(),
     }
 }
 
-/// What the task cost; a task that did not complete cost nothing.
+/// What the task cost; nothing unless it completed.
 fn charged(task: &Task) -> String {
     if task.state == State::Completed {
         task.charged.to_string()

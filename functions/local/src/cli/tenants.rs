@@ -24,26 +24,26 @@ pub(super) struct TenantsArgs {
 
 #[derive(Subcommand)]
 enum TenantsCommand {
-    /// Make a tenant that works at once, also while 'serve' runs on the same folder
+    /// Create a tenant that works at once, even while 'serve' runs on the same folder
     Add {
         /// 1 to 48 of a-z, 0-9 and '-'
         name: TenantId,
-        /// What it may spend, in USD
+        /// Its starting balance, in USD
         #[arg(long, default_value = "10", value_name = "USD", allow_hyphen_values = true, value_parser = MicroUsd::parse_usd)]
         balance: MicroUsd,
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// List the tenants with what they may still spend
+    /// List the tenants with their available balance
     List {
         #[command(flatten)]
         folder: FolderArgs,
     },
     /// Show one tenant as JSON
     Show(OneTenant),
-    /// Change whom a tenant trusts, where its outputs go, or what it may take
+    /// Change whom a tenant trusts, where its outputs go, or its limits
     Change(ChangeArgs),
-    /// Let a tenant begin nothing new; what runs finishes, and it may still read
+    /// Stop a tenant from starting anything new; running tasks finish, and it may still read
     Suspend(OneTenant),
     /// End a suspension
     Resume(OneTenant),
@@ -51,7 +51,7 @@ enum TenantsCommand {
     Delete {
         #[command(flatten)]
         tenant: OneTenant,
-        /// Although it has money left to spend
+        /// Delete it even if it has money left
         #[arg(long)]
         forget_balance: bool,
     },
@@ -68,18 +68,18 @@ struct OneTenant {
 struct ChangeArgs {
     #[command(flatten)]
     tenant: OneTenant,
-    /// A JSON file with the issuers it is to trust, in place of all it trusted: [{issuer, audience,
+    /// A JSON file with the issuers to trust, which replaces the current ones: [{issuer, audience,
     /// keys, claim?, scopes?}]
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// The bucket of later outputs
+    /// The bucket for future outputs
     #[arg(long)]
     bucket: Option<String>,
-    /// What later outputs' keys begin with; '' for nothing
+    /// Prefix of the keys of future outputs; '' for none
     #[arg(long)]
     prefix: Option<String>,
-    /// A finished run whose outputs its own bucket or role refuses for a day: 'charge' it and give
-    /// it the provider's links, or 'release' the hold and fail the task
+    /// For a finished run whose outputs its own bucket or role refuses for a day: 'charge' it and
+    /// return the provider's links, or 'release' the hold and fail the task
     #[arg(long, value_name = "WHAT", value_parser = UnarchivedOutputs::parse)]
     unarchived: Option<UnarchivedOutputs>,
     #[command(flatten)]
@@ -97,13 +97,13 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
         TenantsCommand::Show(OneTenant { name, folder }) => show(&name, &folder).await,
         TenantsCommand::Change(args) => change(args).await,
         TenantsCommand::Suspend(OneTenant { name, folder }) => {
-            operator(&folder)?.suspend(&name, &Actor::cli()).await?;
+            folder.operator()?.suspend(&name, &Actor::cli()).await?;
             print::line(format_args!(
-                "tenant {name} may begin nothing new; what runs finishes"
+                "tenant {name} cannot start anything new; running tasks finish"
             ))
         }
         TenantsCommand::Resume(OneTenant { name, folder }) => {
-            operator(&folder)?.resume(&name, &Actor::cli()).await?;
+            folder.operator()?.resume(&name, &Actor::cli()).await?;
             print::line(format_args!("tenant {name} may submit again"))
         }
         TenantsCommand::Delete {
@@ -111,7 +111,8 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
             forget_balance,
         } => {
             let deletion = Deletion { forget_balance };
-            operator(&folder)?
+            folder
+                .operator()?
                 .delete(&name, deletion, &Actor::cli())
                 .await?;
             print::line(format_args!(
@@ -136,7 +137,7 @@ async fn add(name: &TenantId, balance: MicroUsd, folder: &FolderArgs) -> Result<
 }
 
 async fn list(folder: &FolderArgs) -> Result<()> {
-    let operator = operator(folder)?;
+    let operator = folder.reader()?.operator(None);
     for tenant in operator.tenants().await? {
         let account = operator.account(&tenant.id).await?;
         print::line(format_args!(
@@ -152,7 +153,7 @@ async fn list(folder: &FolderArgs) -> Result<()> {
     Ok(())
 }
 
-/// What keeps it from spending, beside its balance.
+/// What keeps it from spending, besides its balance.
 fn remarks(tenant: &Tenant, account: &Account) -> String {
     let state = if tenant.state == TenantState::Suspended {
         "  suspended"
@@ -170,18 +171,13 @@ fn remarks(tenant: &Tenant, account: &Account) -> String {
 }
 
 async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {
-    let operator = operator(folder)?;
-    let shown = view(&operator, &operator.tenant(name).await?).await?;
-    print::line(serde_json::to_string_pretty(&shown)?)
-}
-
-fn operator(folder: &FolderArgs) -> Result<Operator> {
-    Ok(DataFolder::open_existing(&folder.data)?.operator(None))
+    let operator = folder.reader()?.operator(None);
+    print::json(&view(&operator, &operator.tenant(name).await?).await?)
 }
 
 async fn change(args: ChangeArgs) -> Result<()> {
     let OneTenant { name, folder } = args.tenant;
-    let operator = operator(&folder)?;
+    let operator = folder.operator()?;
     let now = operator.tenant(&name).await?;
     let limits = args.limits.of(now.limits);
     let now = now.destination;
@@ -215,10 +211,10 @@ async fn change(args: ChangeArgs) -> Result<()> {
 }
 
 fn trust(path: &Path) -> Result<Vec<Trust>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     json::read(text.as_bytes(), JsonBounds::DOCUMENT)
-        .with_context(|| format!("{} is no JSON list of trusts", path.display()))
+        .with_context(|| format!("{} is not a JSON list of trusts", path.display()))
 }
 
 /// Everything but the secrets.

@@ -5,14 +5,14 @@ use clap::Args;
 use fluxgate_core::id::TenantId;
 
 use super::{FolderArgs, print};
-use crate::folder::DataFolder;
+use crate::folder::FolderSecrets;
 
 #[derive(Args)]
 pub(super) struct TokenArgs {
-    /// The tenant that the token is to speak for
+    /// The tenant that the token is for
     #[arg(required_unless_present = "admin")]
     tenant: Option<TenantId>,
-    /// The installation's own admin token instead, for /admin/v1; it does not expire
+    /// Print the installation's admin token instead, for /admin/v1; it does not expire
     #[arg(long, conflicts_with_all = ["tenant", "hours"])]
     admin: bool,
     /// How long it is valid, in hours
@@ -23,10 +23,13 @@ pub(super) struct TokenArgs {
 }
 
 pub(super) async fn run(args: TokenArgs) -> Result<()> {
-    let folder = DataFolder::open_existing(&args.folder.data)?;
+    let folder = args.folder.reader()?;
     let token = match &args.tenant {
         Some(tenant) => folder.token(tenant, args.hours * 3_600_000).await?,
-        None => folder.secrets.admin_token.expose().to_owned(),
+        None => FolderSecrets::open(&folder.path)?
+            .admin_token
+            .expose()
+            .to_owned(),
     };
     print::line(token)
 }

@@ -1,4 +1,4 @@
-//! A tenant's client of the gateway: what `edit`, `download`, `demo` and `bench` call.
+//! A tenant's client for the gateway, used by `edit`, `download`, `demo` and `bench`.
 
 mod trouble;
 
@@ -21,9 +21,9 @@ pub struct TenantClient {
     token: String,
 }
 
-/// Any single call.
+/// For any single call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// An output, which may be large; one that stalls is given up much sooner.
+/// For an output, which may be large; a stalled download is aborted much sooner.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 impl TenantClient {
@@ -35,7 +35,7 @@ impl TenantClient {
             .tcp_nodelay(true)
             .no_proxy()
             .build()
-            .context("the HTTP client cannot be made")?;
+            .context("cannot build the HTTP client")?;
         Ok(Self {
             http,
             base_url: without_api(base_url),
@@ -43,7 +43,7 @@ impl TenantClient {
         })
     }
 
-    /// Uploads a file; the answer is the URL that the model may fetch.
+    /// Uploads a file and returns the URL that the model may fetch.
     pub async fn upload(&self, filename: String, bytes: Vec<u8>) -> Result<String> {
         let form = Form::new().part("file", Part::bytes(bytes).file_name(filename));
         let request = self
@@ -57,8 +57,8 @@ impl TenantClient {
         text(&data, "download_url")
     }
 
-    /// Submits a run; the answer is the prediction. An answer that was lost is asked for once more:
-    /// under one key there is one run.
+    /// Submits a run and returns the prediction. If the response is lost, the submit is sent once
+    /// more: one key means one run.
     pub async fn submit(&self, model: &str, inputs: &Value, key: &str) -> Result<Value> {
         let url = self.url(&format!("/api/v3/{model}"));
         let submit = || {
@@ -98,7 +98,7 @@ impl TenantClient {
             .context("the balance is not a number")
     }
 
-    /// Registers an endpoint; the answer holds its id and secret.
+    /// Registers an endpoint; the result has its id and secret.
     pub async fn create_endpoint(&self, url: &str) -> Result<Value> {
         let request = self
             .http
@@ -118,28 +118,25 @@ impl TenantClient {
         Ok(())
     }
 
-    /// Downloads what an output URL names; the URL is all the proof it needs.
+    /// Downloads an output by its URL; the URL is the credential.
     pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.download_into(url, &mut bytes).await?;
         Ok(bytes)
     }
 
-    /// The same, written as it comes; the answer is the digest of what was written.
+    /// The same, streamed into `into`; returns the digest of what was written.
     pub async fn download_into(&self, url: &str, into: &mut impl Write) -> Result<Sha256> {
         let request = self.http.get(url).timeout(DOWNLOAD_TIMEOUT);
-        let mut response = request
-            .send()
-            .await
-            .context("the download could not be made")?;
+        let mut response = request.send().await.context("the download failed")?;
         if !response.status().is_success() {
-            bail!("the download was answered {}", response.status());
+            bail!("the download failed with HTTP status {}", response.status());
         }
         let mut digest = RunningSha256::default();
         while let Some(bytes) = response.chunk().await.context("the download broke off")? {
             digest.update(&bytes);
             into.write_all(&bytes)
-                .context("the disk refuses the output")?;
+                .context("cannot write the output to disk")?;
         }
         Ok(digest.finish())
     }
@@ -178,7 +175,7 @@ impl TenantClient {
     }
 }
 
-/// Clients of the provider know its base URL with the path that all calls begin with.
+/// Also accepts a base URL that ends in the `/api/…` path, as the provider's clients have it.
 fn without_api(base_url: &str) -> String {
     let base_url = base_url.trim_end_matches('/');
     base_url
@@ -187,11 +184,11 @@ fn without_api(base_url: &str) -> String {
         .to_owned()
 }
 
-/// A text of a JSON object that must be there.
+/// A string field of a JSON object; fails if it is missing.
 pub fn text(value: &Value, name: &str) -> Result<String> {
     value
         .get(name)
         .and_then(Value::as_str)
         .map(str::to_owned)
-        .with_context(|| format!("the answer holds no '{name}'"))
+        .with_context(|| format!("the response has no '{name}'"))
 }

@@ -1,4 +1,4 @@
-//! Why a call came to no answer of a gateway, and how to mend it.
+//! Why a call got no response from a gateway, and how to fix it.
 
 use std::error::Error;
 use std::fmt::{self, Display};
@@ -7,7 +7,7 @@ use std::io;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-/// The call was sent and its answer is lost: whether it did anything is not known.
+/// The call was sent and its response was lost: whether it had any effect is unknown.
 #[derive(Debug)]
 pub struct BrokenOff(String);
 
@@ -19,7 +19,7 @@ impl Display for BrokenOff {
 
 impl Error for BrokenOff {}
 
-/// Nobody listens there.
+/// Nothing is listening there.
 #[derive(Debug)]
 pub struct NothingAnswers(String);
 
@@ -35,7 +35,7 @@ impl Display for NothingAnswers {
 
 impl Error for NothingAnswers {}
 
-/// A call that was not answered.
+/// The error of a call that got no response.
 pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
     if let Some(why) = causes(error).find_map(|cause| tls_trouble(base_url, cause)) {
         return anyhow::anyhow!(why);
@@ -53,7 +53,7 @@ pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
     };
     if causes(error).any(is_parse) {
         return anyhow::anyhow!(
-            "what answers at {base_url} does not speak HTTP; where it speaks TLS, write https://"
+            "the server at {base_url} does not speak HTTP; if it speaks TLS, write https://"
         );
     }
     let cause = causes(error)
@@ -67,19 +67,19 @@ fn tls_trouble(base_url: &str, cause: &(dyn Error + 'static)) -> Option<String> 
         rustls::Error::InvalidMessage(_) => {
             let plain = base_url.replacen("https://", "http://", 1);
             Some(format!(
-                "what answers at {base_url} speaks no TLS; write {plain}"
+                "the server at {base_url} does not speak TLS; write {plain}"
             ))
         }
         rustls::Error::InvalidCertificate(why) => Some(format!(
             "the certificate of {base_url} is not trusted by this machine: {why:?}"
         )),
         other => Some(format!(
-            "no TLS connection to {base_url} can be made: {other}"
+            "cannot make a TLS connection to {base_url}: {other}"
         )),
     }
 }
 
-/// An error and what it comes from. An [`io::Error`] stands for the one that it wraps.
+/// An error and its causes. An [`io::Error`] is replaced by the error that it wraps.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(Some(error as &(dyn Error + 'static)), |error| cause(*error))
 }
@@ -94,8 +94,8 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
-/// An answer that no gateway gives: by something else, or by what stands before a gateway that is
-/// in trouble.
+/// A response that no gateway would give: from something else, or from a proxy in front of a
+/// gateway that is failing.
 pub fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyhow::Error {
     let content_type = headers
         .get(CONTENT_TYPE)
@@ -103,18 +103,18 @@ pub fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyho
         .unwrap_or("no content type");
     if status.is_server_error() {
         return BrokenOff(format!(
-            "{base_url} answered HTTP {} and no reason; try again later",
+            "{base_url} answered HTTP {} without a reason; try again later",
             status.as_u16()
         ))
         .into();
     }
     let hint = if content_type.contains("xml") || headers.contains_key("x-amz-request-id") {
-        "it looks like a bucket server: the API is at the first of the two addresses that 'fluxgate serve' says"
+        "it looks like the S3 server: the API is at the first of the two addresses that 'fluxgate serve' prints"
     } else {
-        "give the address that 'fluxgate serve' says, or the stack's GatewayUrl"
+        "use the address that 'fluxgate serve' prints, or the stack's GatewayUrl"
     };
     anyhow::anyhow!(
-        "what answers at {base_url} is no Fluxgate (HTTP {}, {content_type}); {hint}",
+        "the server at {base_url} is not Fluxgate (HTTP {}, {content_type}); {hint}",
         status.as_u16()
     )
 }

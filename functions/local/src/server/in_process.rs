@@ -1,5 +1,5 @@
-//! The SDK's requests to the buckets of this process, without a connection: what strangers do to
-//! the buckets' listener keeps no archiving waiting.
+//! The SDK's requests to this process's buckets, without a connection: clients that fill the
+//! buckets' listener cannot delay archiving.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -37,7 +37,8 @@ async fn exchange(buckets: S3Direct, request: HttpRequest) -> Result<HttpRespons
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// What a client makes of a request on its way: the name goes into `Host`, the path stays.
+/// What an HTTP client does to a request before sending it: the authority goes into `Host`, the
+/// path stays.
 fn as_received(mut request: Request<SdkBody>) -> http::Result<Request<SdkBody>> {
     let uri = request.uri().clone();
     if let Some(authority) = uri.authority() {

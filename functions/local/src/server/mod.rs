@@ -1,5 +1,5 @@
 //! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the
-//! S3 server and, if asked for, the emulator.
+//! S3 server and, if configured, the emulator.
 
 mod in_process;
 mod metrics;
@@ -7,6 +7,7 @@ mod pump;
 mod wiring;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,46 +22,49 @@ use fluxgate_embedded::sqlite::FolderLock;
 use fluxgate_emulator::{Emulator, EmulatorConfig};
 use fluxgate_listen::{Listening, RequestBody};
 use fluxgate_outbound::{Guard, GuardPolicy, WaveSpeedClient};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::connections::Listeners;
-use crate::folder::{DataFolder, NotedProvider};
+use crate::folder::{DataFolder, NotedProvider, noted_provider};
 use crate::pictures;
 use crate::settings::{ProviderChoice, Settings};
 use pump::Pump;
 
-/// A running gateway. Dropping it leaves everything to be taken up by the next one, as a crash
-/// does.
+/// A running gateway. Dropping it is like a crash: the next start resumes everything.
 pub struct Server {
     folder: DataFolder,
     stop: watch::Sender<bool>,
     serving: Listening,
     pump: Pump,
     recovery: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
     s3: S3Server,
     emulator: Option<Emulator>,
     stop_max: Duration,
     _lock: FolderLock,
 }
 
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    fluxgate_listen::bind(address).with_context(|| {
+        format!("cannot listen on {address}; choose another address with --listen")
+    })
+}
+
 impl Server {
-    /// Opens the folder, binds the ports and begins to serve. Fails with one line that says which
-    /// of them is not to be had.
+    /// Opens the folder, binds the ports and starts serving. The error is one line that says what
+    /// failed.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let folder = DataFolder::open(&settings.data)?;
+        let bounds = settings.noted_bounds()?;
+        let folder = DataFolder::open_with(&settings.data, bounds.in_force())?;
         let lock = FolderLock::acquire(&settings.data)?;
         let listeners = settings
             .connections
             .listeners(fluxgate_listen::raise_file_limit());
-        let listener = fluxgate_listen::bind(settings.listen).with_context(|| {
-            format!(
-                "cannot listen on {}; choose another address with --listen",
-                settings.listen
-            )
-        })?;
+        let listener = bind(settings.listen)?;
         let addr = listener.local_addr()?;
         let s3 = start_s3(&settings, &folder, &listeners)?;
         let guard = Guard::new(
@@ -68,6 +72,7 @@ impl Server {
             settings.names(),
         )?;
         let emulator = start_emulator(&settings, &listeners, &guard).await?;
+        folder.note_bounds(&bounds)?;
         folder.note_provider(&provider_note(&settings, emulator.as_ref())?)?;
         folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
         let (stop, stopped) = watch::channel(false);
@@ -80,6 +85,8 @@ impl Server {
             emulator: emulator.as_ref(),
             stopping: stopped,
         })?;
+        let metrics_router = metrics::router(folder.store.clone());
+        let upkeep = tokio::spawn(metrics::keep_up());
         roles.sweeper.recount_all_slots().await?;
         let pump = Pump::start(&roles.workers);
         let sweeper = roles.sweeper;
@@ -87,7 +94,7 @@ impl Server {
         let provider = wiring::provider(
             &settings,
             emulator.as_ref(),
-            Bounds::default().provider_timeout_ms,
+            folder.bounds.provider_timeout_ms,
         )?;
         let operator = Arc::new(folder.operator(Some(Arc::new(provider))));
         let router = fluxgate_edge::api_router(roles.edge)
@@ -96,7 +103,7 @@ impl Server {
                 operator,
                 OperatorToken::new(&folder.secrets.admin_token),
             ))
-            .merge(metrics::router(folder.store.clone()));
+            .merge(metrics_router);
         let serving = Listening::start(
             listener,
             listeners.api,
@@ -109,6 +116,7 @@ impl Server {
             serving,
             pump,
             recovery,
+            upkeep,
             s3,
             emulator,
             stop_max,
@@ -128,22 +136,23 @@ impl Server {
         &self.folder
     }
 
-    /// The emulator in this process, when there is one.
+    /// The emulator in this process, if there is one.
     pub fn emulator(&self) -> Option<&Emulator> {
         self.emulator.as_ref()
     }
 
-    /// Accepts no more, finishes what is in hand within the bound, and leaves the rest to the next
-    /// start.
+    /// Stops accepting, finishes what is in progress within the bound, and leaves the rest to the
+    /// next start.
     pub async fn stop(self) {
         let deadline = Instant::now() + self.stop_max;
         self.stop.send_replace(true);
         self.recovery.abort();
+        self.upkeep.abort();
         if !self.serving.stop(deadline).await {
-            tracing::warn!("some connections did not end in time and were cut");
+            tracing::warn!("some connections did not finish in time and were closed");
         }
         self.pump.stop(deadline).await;
-        // Neither holds anything that must not be cut.
+        // Both can be aborted safely.
         let rest = async {
             self.s3.stop().await;
             if let Some(emulator) = self.emulator {
@@ -152,26 +161,26 @@ impl Server {
         };
         drop(tokio::time::timeout_at(deadline.max(Instant::now() + REST_MIN), rest).await);
         if let Err(error) = self.folder.note_server(None) {
-            tracing::warn!(error = %error, "where this process listened is still written in the data folder");
+            tracing::warn!(error = %error, "cannot remove this server's address from the data folder; commands may try to call it");
         }
     }
 }
 
-/// The provider for a command that runs apart from the server: the one that FLUXGATE_PROVIDER
-/// names, else that of the server which serves the folder now, else the one that the key alone
-/// stands for.
+/// The provider for a command that runs apart from the server: the one in FLUXGATE_PROVIDER, else
+/// that of the server that now serves the folder, else the one implied by the key.
 pub(crate) fn provider_of(
-    folder: &DataFolder,
+    folder: &Path,
+    bounds: &Bounds,
     settings: &Settings,
 ) -> Result<Arc<WaveSpeedClient>> {
-    let is_served = FolderLock::acquire(&folder.path).is_err();
-    let noted = folder.noted_provider().filter(|_| is_served);
+    let is_served = FolderLock::is_held(folder);
+    let noted = noted_provider(folder).filter(|_| is_served);
     let provider = match (settings.provider.is_some(), noted) {
         (false, Some(noted)) => noted.with_key(settings.provider_key.clone())?,
         (_, noted) => match settings.provider()? {
             ProviderChoice::Remote { url, key } => (url, key),
             ProviderChoice::Emulator => {
-                let text = "the emulator runs within 'fluxgate serve': start that first, or name the provider in FLUXGATE_PROVIDER";
+                let text = "the emulator runs inside 'fluxgate serve': start that first, or set FLUXGATE_PROVIDER to a provider";
                 noted
                     .filter(|noted| noted.api_key.is_some())
                     .context(text)?
@@ -181,11 +190,11 @@ pub(crate) fn provider_of(
     };
     Ok(Arc::new(wiring::provider_client(
         provider,
-        Bounds::default().provider_timeout_ms,
+        bounds.provider_timeout_ms,
     )?))
 }
 
-/// The provider that the settings name, and how to call it in a text; `None` for the emulator.
+/// The provider in the settings, and its name for messages; `None` for the emulator.
 pub(crate) fn named_provider(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
     let ProviderChoice::Remote { url, key } = settings.provider()? else {
         return Ok(None);
@@ -193,11 +202,11 @@ pub(crate) fn named_provider(settings: &Settings) -> Result<Option<(String, Wave
     let name = url.origin().ascii_serialization();
     Ok(Some((
         name,
-        wiring::provider_client((url, key), Bounds::default().provider_timeout_ms)?,
+        wiring::provider_client((url, key), settings.bounds.bounds(true).provider_timeout_ms)?,
     )))
 }
 
-/// What the buckets and the emulator get in any case.
+/// The minimum that the buckets and the emulator get.
 const REST_MIN: Duration = Duration::from_millis(200);
 
 fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> Result<S3Server> {
@@ -211,11 +220,13 @@ fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> 
         downloads_per_bucket_max: listeners.downloads_per_bucket_max,
     })
     .with_context(|| {
-        format!("cannot serve the buckets on {listen}; choose another address with --s3-listen")
+        format!(
+            "cannot listen for the buckets on {listen}; choose another address with --s3-listen"
+        )
     })
 }
 
-/// It calls nobody whom a tenant's callback could not call.
+/// It can only reach addresses that a tenant's callback could reach.
 async fn start_emulator(
     settings: &Settings,
     listeners: &Listeners,
@@ -231,7 +242,7 @@ async fn start_emulator(
             Ok(Some(
                 Emulator::start(config)
                     .await
-                    .context("the emulator cannot start")?,
+                    .context("cannot start the emulator")?,
             ))
         }
         ProviderChoice::Remote { .. } => Ok(None),
@@ -252,7 +263,7 @@ fn provider_note(settings: &Settings, emulator: Option<&Emulator>) -> Result<Not
     })
 }
 
-/// An address that a client on this machine can call: a wildcard is not one.
+/// An address that a client on this machine can connect to, in place of a wildcard address.
 fn reachable(addr: SocketAddr) -> SocketAddr {
     match addr {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => {

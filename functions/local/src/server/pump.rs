@@ -1,4 +1,4 @@
-//! The queue's consumers: poller, archiver and notifier side by side, each with a bound of its own.
+//! The queue's consumers: poller, archiver and notifier side by side, each with its own bound.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Jobs taken from the queue at once.
+/// Jobs per receive.
 const RECEIVE_MAX: usize = 32;
-/// After an error of the queue itself.
+/// Pause after an error of the queue itself.
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Pump {
@@ -31,8 +31,8 @@ impl Pump {
         Self { stop, lanes }
     }
 
-    /// Takes no more jobs and waits for those in hand. What does not end in time is received again
-    /// after the next start.
+    /// Stops taking jobs and waits for those in progress. Jobs that do not finish in time are
+    /// received again after the next start.
     pub(super) async fn stop(mut self, deadline: Instant) {
         self.stop.send_replace(true);
         let ended = tokio::time::timeout_at(deadline, async {
@@ -40,7 +40,7 @@ impl Pump {
         })
         .await;
         if ended.is_err() {
-            tracing::warn!("some jobs did not end in time; they go on after the next start");
+            tracing::warn!("some jobs did not finish in time; they run again after the next start");
         }
     }
 }
@@ -65,7 +65,7 @@ async fn consume(workers: Arc<Workers>, lane: Lane, mut stopped: watch::Receiver
     while in_hand.join_next().await.is_some() {}
 }
 
-/// Jobs, each with the room that was kept for it. A job taken without room would only run down its
+/// Receives jobs, each with a reserved place. A job received without a place would only use up its
 /// lease.
 async fn receive(
     workers: &Workers,
@@ -85,7 +85,7 @@ async fn receive(
             tracing::error!(
                 lane = lane.as_str(),
                 error = error.with_causes(),
-                "the queue cannot be read"
+                "cannot receive jobs from the queue; will retry"
             );
             tokio::time::sleep(PAUSE).await;
             Vec::new()
@@ -99,7 +99,7 @@ async fn work(workers: &Workers, lease: Lease) {
         tracing::error!(
             lane = lease.job.lane().as_str(),
             error = error.with_causes(),
-            "a job could not be settled"
+            "a job could not be settled; it runs again after its lease"
         );
     }
 }

@@ -1,26 +1,24 @@
-//! Which adapter stands behind which port.
+//! Which adapter implements which port.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
-use async_trait::async_trait;
 use fluxgate_core::app::{
     Archiver, Context, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering, Notifier,
     OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
 };
-use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
-use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
+use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, ReceiverEdge, Setup, Throttle};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    Guard, HttpCallbackSender, HttpJwksFetcher, HttpOutputFetcher, ProviderSettings, Roots,
-    WaveSpeedClient, check_api_key,
+    Guard, HttpCallbackSender, HttpKeySetFetcher, HttpOutputFetcher, KeySetBounds,
+    ProviderSettings, Roots, WaveSpeedClient, check_api_key,
 };
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 use tokio::sync::watch;
@@ -30,12 +28,9 @@ use super::{in_process, reachable};
 use crate::folder::DataFolder;
 use crate::settings::Settings;
 
-/// A key set or a discovery document is small.
-const KEY_SET_BYTES_MAX: usize = 512 * 1024;
-const KEY_SET_TIMEOUT_MS: u64 = 5_000;
 const CATALOGUE_TTL_MS: u64 = 300_000;
 
-/// What has been started already.
+/// The parts that have already been started.
 pub(super) struct Parts<'a> {
     pub(super) settings: &'a Settings,
     pub(super) folder: &'a DataFolder,
@@ -46,7 +41,7 @@ pub(super) struct Parts<'a> {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-/// Everybody whom one process is.
+/// Every role of this process.
 pub(super) struct Roles {
     pub(super) edge: Edge,
     pub(super) receiver: ReceiverEdge,
@@ -58,13 +53,11 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     let own_url = format!("http://{}", reachable(parts.addr));
     let public_url = match (&parts.settings.public_url, parts.emulator) {
         (Some(url), _) => Some(url.clone()),
-        // The emulator lives here too and reaches the receiver by its address.
+        // The emulator runs in this process too and reaches the receiver by its address.
         (None, Some(_)) => Some(Url::parse(&own_url)?),
         (None, None) => None,
     };
-    let context = parts
-        .folder
-        .context(parts.settings.bounds.bounds(public_url.is_some()));
+    let context = parts.folder.context();
     let capability = CapabilityKey::new(parts.folder.secrets.capability);
     let guard = Arc::new(guard(parts)?);
     let objects = Arc::new(objects(parts));
@@ -93,43 +86,52 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
         OutputLinks::Presigned(objects.clone()),
     );
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
-    let receiver = Receiver::new(machine.clone(), provider, capability.clone());
     let gateway = Gateway::new(GatewayParts {
         sender: sender.clone(),
         views: views.clone(),
         guard: guard.clone(),
         signer: objects.clone(),
-        capability,
+        capability: capability.clone(),
     });
     Ok(Roles {
-        sweeper: Sweeper::new(machine.clone(), Arc::new(parts.folder.store.clone())),
-        workers: workers(
+        edge: edge(
             parts,
-            context.clone(),
-            machine,
-            sender,
-            views,
+            &context,
+            gateway,
             &guard,
-            objects,
+            in_flight.clone(),
+            webhooks,
         ),
         receiver: ReceiverEdge {
-            receiver: Arc::new(receiver),
-            in_flight: in_flight.clone(),
-        },
-        edge: Edge {
-            gateway: Arc::new(gateway),
-            endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
-            metering: Arc::new(Metering::new(context.clone())),
-            authenticator: Arc::new(authenticator(parts, &guard)),
-            throttle: Arc::new(Throttle::new(
-                Arc::new(SystemClock),
-                context.bounds.request_rate,
-            )),
+            receiver: Arc::new(Receiver::new(machine.clone(), provider, capability)),
             in_flight,
-            health: Arc::new(health(parts, webhooks)),
-            stopping: parts.stopping.clone(),
         },
+        sweeper: Sweeper::new(machine.clone(), Arc::new(parts.folder.store.clone())),
+        workers: workers(parts, context, machine, sender, views, &guard, objects),
     })
+}
+
+fn edge(
+    parts: &Parts<'_>,
+    context: &Context,
+    gateway: Gateway,
+    guard: &Arc<Guard>,
+    in_flight: Arc<BytesInFlight>,
+    webhooks: bool,
+) -> Edge {
+    Edge {
+        gateway: Arc::new(gateway),
+        endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
+        metering: Arc::new(Metering::new(context.clone())),
+        authenticator: Arc::new(authenticator(parts, guard)),
+        throttle: Arc::new(Throttle::new(
+            Arc::new(SystemClock),
+            context.bounds.request_rate,
+        )),
+        in_flight,
+        health: Arc::new(health(parts, webhooks)),
+        stopping: parts.stopping.clone(),
+    }
 }
 
 fn workers(
@@ -152,15 +154,13 @@ fn workers(
 }
 
 fn authenticator(parts: &Parts<'_>, guard: &Guard) -> Authenticator {
-    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(
-        guard.client(Purpose::KeySet),
-    )));
-    let trusts = Trusts::new(Arc::new(parts.folder.store.clone()));
-    Authenticator::new(trusts, keys, Arc::new(SystemClock), AuthBounds::default())
+    let keys = HttpKeySetFetcher::new(guard.client(Purpose::KeySet), KeySetBounds::default());
+    let trusts = Trusts::new(Arc::new(parts.folder.store.clone()), Arc::new(keys));
+    Authenticator::new(trusts, Arc::new(SystemClock), AuthBounds::default())
 }
 
-/// A provider that the operator named by its address may be called there, for its outputs and
-/// uploads lie with it.
+/// A provider that the operator named by its address may be called there, because its outputs and
+/// uploads are there.
 fn guard(parts: &Parts<'_>) -> Result<Guard> {
     let named = parts
         .settings
@@ -191,7 +191,7 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
         credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
         force_path_style: true,
         http: Some(in_process::http_client(parts.s3.direct())),
-        // The in-process server takes whole objects only.
+        // The in-process server accepts whole objects only.
         limits: S3Limits {
             multipart_over_bytes: None,
             ..S3Limits::default()
@@ -199,7 +199,7 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
     })
 }
 
-/// The client of the emulator, when there is one, else of the provider that the settings name.
+/// The emulator's client, if there is an emulator, else that of the configured provider.
 pub(super) fn provider(
     settings: &Settings,
     emulator: Option<&Emulator>,
@@ -210,7 +210,7 @@ pub(super) fn provider(
     provider_client(provider, timeout_ms)
 }
 
-/// The client of whoever is called there, with this key.
+/// A client for the provider at this address, with this key.
 pub(super) fn provider_client(
     (base_url, api_key): (Url, Secret),
     timeout_ms: u64,
@@ -239,21 +239,5 @@ fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
             settings,
         },
         operator: Some(OperatorToken::new(&parts.folder.secrets.admin_token)),
-    }
-}
-
-/// Token issuers are named by tenants, so their key sets are fetched through the guard.
-struct GuardedKeySets(HttpJwksFetcher);
-
-#[async_trait]
-impl KeySetFetcher for GuardedKeySets {
-    async fn get_json(
-        &self,
-        tenant: &TenantId,
-        url: &Url,
-    ) -> fluxgate_core::Result<serde_json::Value> {
-        self.0
-            .get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS)
-            .await
     }
 }

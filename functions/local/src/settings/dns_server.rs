@@ -1,4 +1,4 @@
-//! One DNS server, as an operator writes it: an address, with a port or without.
+//! One DNS server, as an operator writes it: an address, with or without a port.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -7,14 +7,15 @@ use std::str::FromStr;
 use fluxgate_outbound::NameSettings;
 use serde::{Deserialize, Serialize};
 
-/// Port 53 unless another is named.
+/// Port 53 unless another is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DnsServer(pub SocketAddr);
 
 const PORT: u16 = 53;
 
-/// Names looked up by these; by the machine's own when there are none.
+/// Settings that resolve names through these servers, or through the machine's own if there are
+/// none.
 pub fn name_settings(servers: &[DnsServer]) -> NameSettings {
     NameSettings {
         servers: servers.iter().map(|server| server.0).collect(),
@@ -32,7 +33,7 @@ impl FromStr for DnsServer {
         let server = bare.or_else(|_| text.parse());
         server
             .map(Self)
-            .map_err(|_| format!("'{text}' is no address such as 10.0.0.2 or [fd00::2]:5353"))
+            .map_err(|_| format!("'{text}' is not an address such as 10.0.0.2 or [fd00::2]:5353"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Accounts: the one item that all tasks of a tenant write, and the only file that knows how.
+//! Accounts: the one item that all tasks of a tenant write. Only this file knows how.
 
 use async_trait::async_trait;
 use fluxgate_core::id::TenantId;
@@ -24,13 +24,13 @@ use super::{DynamoStore, allowance, tenant_store};
 const AVAILABLE: &str = "available";
 const HELD: &str = "held";
 const CAPTURED: &str = "captured";
-/// All that was ever put in. Only a top-up changes it, so that it can keep the sum of the others
-/// from overflowing.
+/// Everything ever paid in. Only a top-up changes it, so its bound keeps the sum of the others from
+/// overflowing.
 const TOTAL: &str = "total";
 const CREDIT: &str = "credit";
 const IN_FLIGHT: &str = "in_flight";
 
-/// How often a budget is set anew over what moved meanwhile.
+/// How often setting a budget is retried after concurrent changes.
 const ROUNDS_MAX: u32 = 24;
 
 #[async_trait]
@@ -110,7 +110,7 @@ impl AccountStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Does what is wished of a budget, once its month's tasks are counted if they have to be.
+    /// Puts a budget into force, after counting the month's tasks if necessary.
     async fn bring_into_force(
         &self,
         tenant: &TenantId,
@@ -154,8 +154,8 @@ impl DynamoStore {
         self.give_up_count(tenant, tally, contention()).await
     }
 
-    /// Leaves no count behind of a budget that cannot be set. One that stays in spite of that does
-    /// no harm.
+    /// Removes the count of a budget that cannot be set. One that stays behind in spite of this is
+    /// harmless.
     async fn give_up_count(
         &self,
         tenant: &TenantId,
@@ -183,7 +183,7 @@ impl DynamoStore {
     }
 
     /// The account of a tenant that is believed to have a budget: its hold depends on what the
-    /// month has left. For all others the hold itself asks.
+    /// month has left. For all others the hold's own condition is enough.
     pub(super) async fn known_account(&self, tenant: &TenantId) -> Result<Option<Account>> {
         if !self.budgeted.has(tenant) {
             return Ok(None);
@@ -221,7 +221,7 @@ impl DynamoStore {
     }
 }
 
-/// Makes the account if it is not there, and changes nothing in it.
+/// Creates the account if it does not exist, and changes nothing in an existing one.
 fn there(tenant: &TenantId) -> Write {
     let amounts = [AVAILABLE, HELD, CAPTURED, TOTAL];
     amounts
@@ -251,11 +251,11 @@ fn too_much(account: &Item, amount: MicroUsd) -> Error {
     }
 }
 
-/// Reserves what a task asks for: the write, unless the account keeps nothing for the task, and
-/// what the task is to bear.
+/// Holds the task's price: returns the write, unless the account keeps nothing for the task, and
+/// the hold to store with the task.
 ///
-/// Of an account that is not known it is supposed that it has the money and no budget; the table
-/// knows better. Of one that is known it fails as [`Account::hold`] does.
+/// An unknown account is assumed to have the money and no budget; the write's condition checks
+/// that. For a known account this fails as [`Account::hold`] does.
 pub(super) fn hold(
     tenant: &TenantId,
     terms: &HoldTerms,
@@ -293,7 +293,7 @@ pub(super) fn hold(
     Ok((Some(write.increase(HELD, price)), hold))
 }
 
-/// Ends the hold of a task. `None` when the account kept nothing for it.
+/// Ends a task's hold. `None` if the account kept nothing for it.
 pub(super) fn settle(
     task: &Task,
     settlement: Settlement,
@@ -307,7 +307,7 @@ pub(super) fn settle(
     if whole == MicroUsd::ZERO && !hold.counted {
         return Ok(None);
     }
-    // Refuses what no account can settle: amounts below zero or too large.
+    // Refuses amounts that no account can settle: below zero or too large.
     let supposed = Account {
         held: whole,
         credit: whole,
@@ -339,8 +339,8 @@ pub(super) fn settle(
     ))
 }
 
-/// How to settle what was refused: by the budget as it was found. Fails when that is no reason for
-/// the refusal: a defect.
+/// How to settle after a refusal: with the budget as it was found. If the budget does not explain
+/// the refusal, that is a bug, and this fails.
 pub(super) fn settle_refused(
     account: &Item,
     task: &Task,
@@ -359,7 +359,8 @@ pub(super) fn settle_refused(
     ))
 }
 
-/// All zero for an account that is not there. One that never had money may only count tasks.
+/// All zero for an account that does not exist. An account that never had money may only count
+/// tasks.
 fn account_of(item: &Item) -> Result<Account> {
     let reader = Reader(item);
     let amount = |name| Ok::<_, Error>(MicroUsd(reader.optional_number(name)?.unwrap_or(0)));

@@ -16,17 +16,18 @@ use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, account, inputs, step_item, task_item};
 
-/// How often an admission is tried again when what refused it is gone a moment later.
+/// How often an admission is retried when the cause of a refusal may be gone a moment later.
 const ROUNDS_MAX: u32 = 8;
-/// Sixteen times what reading the account costs.
+/// From this size on, writing the inputs costs at least sixteen times as much as reading the
+/// account.
 const LOOK_FIRST_BYTES: usize = 16 * 1024;
-/// What no admission takes unless the account is fought over.
+/// Longer than any admission takes unless there is heavy contention on the account.
 const LONG: Duration = Duration::from_secs(1);
 
 impl DynamoStore {
     pub(super) async fn admit_task(&self, admission: &Admission) -> Result<Admitted> {
         let task = &admission.task;
-        // Of an admission that is refused the watch finds no task, and dies.
+        // If the admission is refused, the watch finds no task and ends.
         let watch = Job::Watch {
             tenant: task.tenant.clone(),
             task: task.id.clone(),
@@ -42,7 +43,7 @@ impl DynamoStore {
         let mut known = self.account_before(admission).await?;
         let hopeless =
             account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()).is_err();
-        // Of what will be refused nothing is written that would cost its bytes.
+        // Nothing that costs by its size is written if the admission will be refused.
         let item = if hopeless {
             Item::new()
         } else {
@@ -89,8 +90,8 @@ impl DynamoStore {
         Err(contention())
     }
 
-    /// The account, where it must be known before: of a tenant with a budget, and for inputs that
-    /// cost more to write than a look.
+    /// The account, if it must be known first: for a tenant with a budget, and for inputs that cost
+    /// more to write than the account costs to read.
     async fn account_before(&self, admission: &Admission) -> Result<Option<Account>> {
         let tenant = &admission.task.tenant;
         if admission.inputs.len() < LOOK_FIRST_BYTES {
@@ -104,8 +105,8 @@ impl DynamoStore {
         self.seen_account(tenant, &item).map(Some)
     }
 
-    /// After an admission that took long: its watch may have come before the task was there, and
-    /// died.
+    /// Sends the watch again after a slow admission: the first one may have come before the task
+    /// was written, and ended.
     async fn watch_anew(&self, task: &Task, took: Duration, watch_after_ms: u64) {
         if took >= Duration::from_millis(watch_after_ms).max(LONG) {
             let job = Job::Watch {
@@ -124,7 +125,7 @@ impl DynamoStore {
         }
     }
 
-    /// The task's item, its inputs within it or already written beside it.
+    /// The task's item, with its inputs inside or already written next to it.
     async fn with_inputs(&self, admission: &Admission) -> Result<Item> {
         let task = &admission.task;
         let mut item = task_item::to_item(task, step_item::to_attributes(&admission.steps)?)?;
@@ -137,8 +138,8 @@ impl DynamoStore {
         Ok(item)
     }
 
-    /// What is there in the task's place already: its own earlier try, or the void of one that was
-    /// overtaken.
+    /// What already exists at the task's key: this call's earlier attempt, or a void because
+    /// another request took the key over.
     async fn answer_earlier(&self, admission: &Admission, earlier: &Item) -> Result<Admitted> {
         let task = &admission.task;
         match &admission.idempotency {
@@ -149,8 +150,8 @@ impl DynamoStore {
         }
     }
 
-    /// The account cannot bear the task. Unless a transaction has already told that nothing is in
-    /// the task's place, it is asked.
+    /// The account cannot cover the task. Checks whether something exists at the task's key, unless
+    /// a transaction has already shown that there is nothing.
     async fn refuse(&self, admission: &Admission, round: u32, error: Error) -> Result<Admitted> {
         let task = &admission.task;
         if round == 0
@@ -165,8 +166,8 @@ impl DynamoStore {
     }
 }
 
-/// An id is made for one admission: who finds it taken finds its own earlier try, whose answer was
-/// lost. If the task has moved on since, it must not be sent once more.
+/// An id belongs to one admission: if it is taken, that was this call's earlier attempt, whose
+/// response was lost. If the task has moved on since, it must not be sent again.
 fn ours(task: &Task, earlier: &Item) -> Result<Admitted> {
     let earlier = Box::new(task_item::from_item(&task.tenant, earlier)?);
     let as_admitted = Task {

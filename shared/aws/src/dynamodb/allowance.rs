@@ -1,5 +1,5 @@
-//! The monthly budget within the account's item: its terms as JSON, its month in attributes that
-//! conditions can speak of.
+//! The monthly budget in the account's item: its terms as JSON, its month in attributes that
+//! conditions can use.
 
 use fluxgate_core::money::{Allowance, Count, CountId, Hold, MicroUsd, Settlement};
 use fluxgate_core::time::Timestamp;
@@ -11,40 +11,40 @@ use super::attribute::{Item, Reader, number, text};
 use super::json_item::{from_text, to_text};
 use super::write::Write;
 
-/// The terms; left out once the budget was taken away.
+/// The terms; absent after the budget was removed.
 const BUDGET: &str = "budget";
 const PERIOD: &str = "period";
 const MONTH: &str = "month";
 const CARRIED: &str = "carried";
 const MONTH_HELD: &str = "month_held";
 const SPENT: &str = "spent";
-/// `limit + carried - month_held - spent`: conditions cannot add.
+/// `limit + carried - month_held - spent`, stored because conditions cannot add.
 const LEFT: &str = "left";
 const SINCE: &str = "budget_since";
 const COUNTED: &str = "counted";
-/// The id of the count that is under way.
+/// The id of the running count.
 const COUNT: &str = "count";
 const COUNT_SINCE: &str = "count_since";
 const COUNT_HELD: &str = "count_held";
 const COUNT_SPENT: &str = "count_spent";
 
-/// Nobody may take money past a budget that he does not know of, or past a count.
+/// Conditions for a write that does not know of a budget or a count: it must fail if there is one.
 pub(super) const NO_BUDGET: &str = "attribute_not_exists(#budget)";
 pub(super) const NO_COUNT: &str = "attribute_not_exists(#count)";
-/// No task without a period is of the running one.
+/// A task without a period does not belong to the running one.
 const NO_SINCE: &str = "attribute_not_exists(#budget_since)";
 
-/// What of a budget is believed when a task ends.
+/// What a task's end assumes about the budget.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Believed {
-    /// That the period of its hold is still running and nothing is counted.
+    /// That the period of its hold is still running and no count is running.
     ByHold,
-    /// What was read.
+    /// The budget as it was read.
     Seen(Option<Allowance>),
 }
 
 impl Believed {
-    /// The count that the task is to remember at its end, unless it began in it.
+    /// The count to record in the task at its end, unless the task began in it.
     pub(super) fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
         match self {
             Self::Seen(Some(allowance)) => allowance.hold_at_end(hold, submitted_at),
@@ -52,7 +52,7 @@ impl Believed {
         }
     }
 
-    /// True when the account of this budget settles otherwise.
+    /// True if the account with this budget settles differently.
     pub(super) fn differs(&self, allowance: Option<&Allowance>) -> bool {
         let standing =
             |allowance: &Allowance| (allowance.period, allowance.count.map(|count| count.id));
@@ -101,8 +101,8 @@ fn count_from_item(reader: Reader<'_>) -> Result<Option<Count>> {
     }))
 }
 
-/// Moves from one state of the budget to the next that a hold of this price brought; only while it
-/// still is as it was read, as far as that matters.
+/// Moves the budget to the state after a hold of this price; only if it is still as it was read, as
+/// far as that matters.
 pub(super) fn hold(
     write: Write,
     before: &Allowance,
@@ -139,8 +139,7 @@ fn while_counting(write: Write, count: Option<&Count>) -> Write {
     }
 }
 
-/// Ends a hold where it counts: in the running period, in a count that is under way, in both or in
-/// none.
+/// Ends a hold where it counts: in the running period, in a running count, in both or in neither.
 pub(super) fn settle(
     write: Write,
     believed: &Believed,
@@ -184,7 +183,7 @@ pub(super) fn settle(
     }
 }
 
-/// Writes the whole of it over what was read.
+/// Replaces the whole budget, conditional on what was read.
 pub(super) fn replace(
     write: Write,
     before: Option<&Allowance>,
@@ -223,7 +222,7 @@ pub(super) fn replace(
         }))
 }
 
-/// Each attribute, `None` where there is to be none.
+/// Every attribute; `None` for those to be absent.
 fn attributes(
     allowance: Option<&Allowance>,
 ) -> Result<[(&'static str, Option<AttributeValue>); 13]> {

@@ -1,5 +1,5 @@
-//! Applying a change: alone when only the task changes, together with the account when its hold
-//! ends.
+//! Applying a change: a single write if only the task changes, a transaction with the account if
+//! its hold ends.
 
 use fluxgate_core::port::errors::{run_claimed, task_changed};
 use fluxgate_core::task::{Change, Claim, Delayed, Task};
@@ -12,7 +12,7 @@ use super::transact::{CallMark, WriteOutcome};
 use super::write::Write;
 use super::{DynamoStore, account, task_item};
 
-/// The provider lists and keeps a run for seven days; after that nobody can name it by mistake.
+/// The provider lists and keeps a run for seven days; after that nobody can claim it by mistake.
 const RUN_KEPT_S: i64 = 9 * 86_400;
 
 impl DynamoStore {
@@ -22,8 +22,8 @@ impl DynamoStore {
         let mut writes = vec![task_item::update(change, mark)?];
         let claim = change.claim.as_ref().map(|claim| claim_run(change, claim));
         let run = match (claim, &change.claim) {
-            // The run is this task's whatever becomes of the change, so it may be claimed before,
-            // which costs half.
+            // The run is this task's whatever becomes of the change, so it can be claimed first,
+            // which costs half as much.
             (Some(write), Some(Claim { proven: true, .. })) => {
                 if let WriteOutcome::Refused(_) = self.table.write(&[write]).await? {
                     return Err(run_claimed());
@@ -32,7 +32,7 @@ impl DynamoStore {
             }
             (write, _) => push(&mut writes, write),
         };
-        // First as if the month that the task belongs to were still running.
+        // First assume that the month of the task's hold is still running.
         let (mut believed, others) = (Believed::ByHold, writes.len());
         loop {
             writes.truncate(others);
@@ -59,7 +59,7 @@ impl DynamoStore {
                 refusal(settlement),
                 change.money,
             ) {
-                // An earlier try of this very call, whose answer was lost.
+                // An earlier attempt of this call, whose response was lost.
                 (Some(task), ..) if task_item::was_written_by(task, mark) => break,
                 (Some(_), ..) => return Err(task_changed()),
                 (_, Some(_), ..) => return Err(run_claimed()),
@@ -78,7 +78,7 @@ impl DynamoStore {
         Ok(())
     }
 
-    /// What is lost here is found by the watch.
+    /// Jobs that are lost here are found by the watch.
     pub(super) async fn send_jobs(&self, task: &Task, jobs: &[Delayed]) {
         if jobs.is_empty() {
             return;
@@ -86,13 +86,13 @@ impl DynamoStore {
         if let Err(error) = self.queue.send(jobs).await {
             tracing::warn!(
                 task.id = %task.id, tenant.id = %task.tenant, error = error.with_causes(),
-                "a change's jobs could not be sent; the watch will see to them"
+                "the jobs of a change could not be sent; the task's watch will send them"
             );
         }
     }
 }
 
-/// Where in the transaction it is.
+/// Its position in the transaction.
 fn push(writes: &mut Vec<Write>, write: Option<Write>) -> Option<usize> {
     writes.push(write?);
     Some(writes.len() - 1)

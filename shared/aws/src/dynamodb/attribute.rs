@@ -1,4 +1,4 @@
-//! Attributes of an item: reading them with an error that names what is wrong, and counting their
+//! Attributes of an item: reads them with an error that names the faulty one, and counts their
 //! bytes as DynamoDB bills them.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub(super) fn bytes(bytes: impl Into<Vec<u8>>) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
 
-/// One of the core's words, such as a state, as its own serialisation spells it.
+/// One of the core's enum values, such as a state, as serde spells it.
 pub(super) fn word(word: &impl Serialize) -> Result<AttributeValue> {
     match serde_json::to_value(word) {
         Ok(serde_json::Value::String(word)) => Ok(text(word)),
@@ -38,8 +38,8 @@ pub(super) fn word(word: &impl Serialize) -> Result<AttributeValue> {
     }
 }
 
-/// Reads the attributes of one item. Those it does not ask for are of a later release and none of
-/// its business.
+/// Reads the attributes of one item. It ignores attributes that it does not ask for: a later
+/// release may have added them.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a Item);
 
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
             .map_err(|_| unreadable(name))
     }
 
-    /// Empty when there is none.
+    /// Empty if there is none.
     pub(super) fn list_or_empty(self, name: &str) -> Result<&'a [AttributeValue]> {
         if self.0.contains_key(name) {
             self.list(name)
@@ -138,7 +138,7 @@ pub(super) fn item_bytes(item: &Item) -> usize {
         .sum()
 }
 
-/// What a list or a map costs beside its content, and each of its elements.
+/// The overhead of a list or a map, and of each of its elements.
 const CONTAINER_BYTES: usize = 3;
 const ELEMENT_BYTES: usize = 1;
 
@@ -159,7 +159,7 @@ fn value_bytes(value: &AttributeValue) -> usize {
     }
 }
 
-/// One byte for two significant digits, one more, and one for a sign.
+/// One byte per two significant digits, plus one, plus one for a sign.
 fn number_bytes(number: &str) -> usize {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let significant = digits.trim_matches('0').len().max(1);

@@ -1,12 +1,12 @@
-//! Which tenants were seen to have a budget. Only a hint, which spares them a hold that would be
-//! refused: what counts is in the table.
+//! Which tenants were seen to have a budget. Only a hint that saves them a hold that would be
+//! refused: the table decides.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fluxgate_core::id::TenantId;
 
-/// Tenants kept in mind; then it begins anew.
+/// Tenants that are remembered; then the set is cleared.
 const TENANTS_MAX: usize = 10_000;
 
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
-//! Deliveries. One that nobody has tried yet lies within its task's item, where it costs no write
-//! of its own, as a list `[n, target, event, state, created_at]`. From its first attempt on it is
-//! an item, and that is the one that counts.
+//! Deliveries. Before its first attempt a delivery is stored in its task's item, where it costs no
+//! write of its own, as a list `[n, target, event, state, created_at]`. From its first attempt on
+//! it has its own item, which then takes precedence.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use super::json_item;
 
 pub(super) const DELIVERIES: &str = "deliveries";
 
-/// Stands for [`Target::TaskCallback`]; an endpoint's id is hexadecimal.
+/// Represents [`Target::TaskCallback`]; an endpoint's id is hexadecimal.
 const TASK_CALLBACK: &str = "task_callback";
 
 pub(super) fn to_attributes(deliveries: &[Delivery]) -> Result<Vec<AttributeValue>> {
@@ -47,8 +47,8 @@ fn to_attribute(delivery: &Delivery) -> Result<AttributeValue> {
     ]))
 }
 
-/// The deliveries within a task's item, in the order of their ids. Of those that share an id, which
-/// an older release could write, the first counts.
+/// The deliveries in a task's item, ordered by id. If several have the same id, as an older release
+/// could write, the first one counts.
 pub(super) fn from_task_item(
     tenant: &TenantId,
     task: &TaskId,
@@ -89,7 +89,7 @@ fn from_attribute(tenant: &TenantId, task: &TaskId, delivery: &AttributeValue) -
     })
 }
 
-/// A delivery that was tried.
+/// A delivery with at least one attempt.
 pub(super) fn to_item(delivery: &Delivery) -> Result<Item> {
     json_item::to_item(delivery)
 }

@@ -1,5 +1,4 @@
-//! Deliveries: within their task's item until somebody tries them, in one of their own from then
-//! on.
+//! Deliveries: stored in their task's item until their first attempt, then in their own item.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -24,7 +23,7 @@ impl DeliveryStore for DynamoStore {
         let keys = [Key::delivery(tenant, id), Key::task(tenant, &id.task())];
         let found = match in_items(tenant, id, &self.table.get_all_eventual(&keys).await?)? {
             Some(found) if found.0.state == DeliveryState::Pending => Some(found),
-            // A moment later it may be there, or no longer held.
+            // It may exist a moment later, or no longer be held.
             _ => in_items(tenant, id, &self.table.get_all(&keys).await?)?,
         };
         found.ok_or_else(no_such_delivery)
@@ -43,7 +42,7 @@ impl DeliveryStore for DynamoStore {
         };
         match self.table.write(&[write]).await? {
             WriteOutcome::Written => Ok(()),
-            // An earlier try of this very call, whose answer was lost.
+            // An earlier attempt of this call, whose response was lost.
             WriteOutcome::Refused(found)
                 if found
                     .iter()
@@ -90,7 +89,7 @@ impl DeliveryStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// The task's item, not older than the task at hand.
+    /// The task's item, at least as new as the given task.
     async fn item_of(&self, task: &Task) -> Result<Item> {
         let key = Key::task(&task.tenant, &task.id);
         let found = self
@@ -108,7 +107,7 @@ impl DynamoStore {
     }
 }
 
-/// The delivery in its own item or in its task's, with the task.
+/// The delivery from its own item or its task's item, with the task.
 fn in_items(
     tenant: &TenantId,
     id: &DeliveryId,

@@ -22,8 +22,8 @@ use super::{DynamoStore, json_item};
 const TAKEN: &str = "taken";
 const VERSION: &str = "version";
 
-/// How long one creation tries. Of hundreds that come at once only the first few write; the others
-/// find the last place taken.
+/// How long one creation keeps trying. Of hundreds of concurrent creations only the first few
+/// write; the others find that no place is left.
 const CREATING_MAX: Duration = Duration::from_secs(15);
 
 #[async_trait]
@@ -103,8 +103,9 @@ impl EndpointStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// False when it was refused, or for lack of room or time. Who loses to others looks before the
-    /// next try: with the last place taken there is nothing to fight for.
+    /// Returns false if the write was refused, or for lack of room or time. After losing to another
+    /// writer it checks for room before the next attempt: without a place left there is nothing to
+    /// compete for.
     async fn write_while_there_is_room(
         &self,
         tenant: &TenantId,
@@ -139,13 +140,12 @@ impl DynamoStore {
     }
 }
 
-/// How many endpoints were created since they were last counted, together with those that were
-/// there then: as many as there are, or more, because a deletion does not ask here. Whoever finds
-/// every place taken counts again.
+/// How many endpoints existed at the last count or were created since: at least as many as exist,
+/// because deletions are not counted here. A creation that finds no place left counts again.
 struct Places {
     /// `None` before the first count.
     taken: Option<u64>,
-    /// Changes with everything that is written here.
+    /// Changes with every write to this item.
     version: u64,
 }
 
@@ -159,7 +159,7 @@ impl Places {
         )
     }
 
-    /// A moment late, for half the price.
+    /// An eventually consistent read, at half the price.
     async fn get_eventual(table: &Table, tenant: &TenantId) -> Result<Self> {
         Self::from_item(
             &table
@@ -178,7 +178,7 @@ impl Places {
         })
     }
 
-    /// Takes one of the places, of which there are `most`.
+    /// Takes one of `most` places.
     fn take(&self, tenant: &TenantId, most: u64) -> Write {
         let taken = Write::update(Key::endpoints(tenant))
             .when("#taken < :most")
@@ -188,7 +188,7 @@ impl Places {
             .increase(VERSION, number(1))
     }
 
-    /// What was counted after this was read, unless somebody took a place meanwhile.
+    /// Stores a new count, unless somebody took a place since this was read.
     fn recounted(&self, tenant: &TenantId, there: u64) -> Write {
         let counted = Write::update(Key::endpoints(tenant));
         let counted = match self.taken {

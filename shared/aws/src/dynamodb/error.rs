@@ -1,4 +1,4 @@
-//! DynamoDB's errors in the core's words.
+//! DynamoDB's errors as core errors.
 
 use std::error::Error as StdError;
 
@@ -7,7 +7,7 @@ use fluxgate_core::Error;
 
 use crate::failure::{cause, code};
 
-/// What the store was refused. `action` is IAM's word for the call, so that a missing permission
+/// The error of a failed call. `action` is the IAM action of the call, so that a missing permission
 /// can be named.
 pub(super) fn table_error<E>(table: &str, action: &str, error: &SdkError<E>) -> Error
 where
@@ -46,8 +46,8 @@ where
     failed.source(cause(error))
 }
 
-/// Others write the same item, or the table has no room for this moment; nothing was written, and
-/// the same call may succeed soon.
+/// Others are writing the same item, or the table is throttled; nothing was written, and the same
+/// call may succeed soon.
 pub(super) fn is_contention(code: &str) -> bool {
     matches!(
         code,
@@ -56,14 +56,14 @@ pub(super) fn is_contention(code: &str) -> bool {
             | "ThrottlingException"
             | "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
-            // The reasons of a cancelled transaction have names of their own.
+            // The reasons of a cancelled transaction have different names.
             | "TransactionConflict"
             | "ThrottlingError"
             | "ProvisionedThroughputExceeded"
     )
 }
 
-/// Kept losing to others for as long as it is worth trying.
+/// Lost to other writers for as long as retrying makes sense.
 pub(super) fn contention() -> Error {
     Error::unavailable(
         "contention",

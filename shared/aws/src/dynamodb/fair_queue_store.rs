@@ -1,5 +1,5 @@
-//! The line for the provider's account: one item, written over the version that it was read at.
-//! Where the account has no limits nobody asks, and there is none.
+//! The fair queue for the provider's account: one item, written conditionally on the version that
+//! was read. Without limits on the account it is never used.
 
 use async_trait::async_trait;
 use fluxgate_core::fair_queue::{FairQueue, FairQueueAnswer, FairQueueRequest};
@@ -13,11 +13,11 @@ use super::key::Key;
 use super::transact::{CallMark, WriteOutcome, backoff};
 use super::write::Write;
 
-/// How often a question is asked anew because somebody else's was answered in between.
+/// How often a request is retried because another one was written in between.
 const ATTEMPTS_MAX: u32 = 24;
 
 const VERSION: &str = "version";
-/// As JSON: half the bytes of native attributes, and every write is billed by them.
+/// As JSON: half the size of native attributes, and every write is billed by size.
 const LINE: &str = "line";
 const MARK: &str = "mark";
 
@@ -47,7 +47,7 @@ impl DynamoStore {
         Ok((line, Reader(&item).number(VERSION)?))
     }
 
-    /// False when it is no longer of this version.
+    /// Returns false if the version has changed.
     async fn write_line(&self, line: &FairQueue, version: u64) -> Result<bool> {
         let mark = bytes(CallMark::fresh().as_bytes());
         let body = serde_json::to_string(line).map_err(|error| {
@@ -67,7 +67,7 @@ impl DynamoStore {
         };
         Ok(match self.table.write(&[write]).await? {
             WriteOutcome::Written => true,
-            // An earlier try of this very call, whose answer was lost.
+            // An earlier attempt of this call, whose response was lost.
             WriteOutcome::Refused(found) => found
                 .iter()
                 .flatten()

@@ -1,9 +1,9 @@
-//! What an `Idempotency-Key` stands for. Its item is put alone, before the transaction that admits
-//! the task, because within it it would cost double.
+//! Which task an `Idempotency-Key` belongs to. Its item is written before the transaction that
+//! admits the task, because inside it would cost twice as much.
 //!
-//! A task with a key is only written after the key's item has named it, and the key of a task that
-//! was never written passes on together with a void in that task's place. So whoever crashes or
-//! comes late, a key has one task at most.
+//! A task with a key is only written after the key's item names it. The key of a task that was
+//! never written is handed over together with a void at that task's key. So whoever crashes or
+//! comes late, a key has at most one task.
 
 use std::time::Duration;
 
@@ -19,22 +19,21 @@ use super::transact::WriteOutcome;
 use super::write::Write;
 use super::{DynamoStore, task_item};
 
-/// How often a key is asked for when it changes hands meanwhile.
+/// How often a key is read again when it is handed over in the meantime.
 const ROUNDS_MAX: usize = 4;
-/// How often, and how long apart, the task that a key names is looked for: who has put the key is
-/// most likely about to write it.
+/// How often, and at what interval, to look for the task that a key names: its writer is most
+/// likely about to write it.
 const LOOKS_MAX: usize = 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 const REQUEST: &str = "request";
 const TASK: &str = "task";
-/// When the key may be used afresh. The TTL attribute counts in seconds, and DynamoDB takes its
-/// time.
+/// When the key may be used again. The TTL attribute is in seconds, and DynamoDB deletes late.
 const EXPIRES_MS: &str = "expires_ms";
 
 impl DynamoStore {
-    /// Makes the key stand for a task that is about to be written. `Some` is the task for which it
-    /// stands already.
+    /// Reserves the key for a task that is about to be written. `Some` is the task that already has
+    /// it.
     pub(super) async fn take_key(
         &self,
         task: &Task,
@@ -50,7 +49,7 @@ impl DynamoStore {
             };
             let found = found.into_iter().flatten().next().unwrap_or_default();
             let named = named(&found)?;
-            // An earlier try of this call, whose answer was lost.
+            // An earlier attempt of this call, whose response was lost.
             if named == task.id {
                 return Ok(None);
             }
@@ -64,7 +63,7 @@ impl DynamoStore {
         Err(contention())
     }
 
-    /// The task that the key stands for. It may be a moment late: [`Self::take_key`] decides.
+    /// The task of this key. May be stale: [`Self::take_key`] decides.
     pub(super) async fn existing_task(
         &self,
         tenant: &TenantId,
@@ -87,8 +86,8 @@ impl DynamoStore {
             .transpose()
     }
 
-    /// The task for which the key stands now that it was taken from this one, in whose place there
-    /// is a void.
+    /// The task that has the key now, after it was taken from this task, at whose key there is a
+    /// void.
     pub(super) async fn overtaken(&self, task: &Task, idempotency: &Idempotency) -> Result<Task> {
         let found = self
             .table
@@ -101,20 +100,20 @@ impl DynamoStore {
         }
     }
 
-    /// Gives the key back when its task was refused. One that stays is taken over by whoever comes
-    /// with it.
+    /// Releases the key of a refused task. If that fails, the next request with this key takes it
+    /// over.
     pub(super) async fn release_key(&self, task: &Task, idempotency: &Idempotency) {
         let key = Key::idempotency(&task.tenant, &idempotency.key);
         let delete = Write::delete(key)
             .when("#task = :task")
             .with(":task", text(task.id.as_str()));
         if let Err(error) = self.table.write(&[delete]).await {
-            tracing::warn!(tenant.id = %task.tenant, error = error.with_causes(), "the key of a refused task stays for now");
+            tracing::warn!(tenant.id = %task.tenant, error = error.with_causes(), "an Idempotency-Key of a refused task was not released; the next request with it takes it over");
         }
     }
 
-    /// Takes the key from a task that was never written and, by the void, never will be. False when
-    /// that is no longer so.
+    /// Takes the key from a task that was never written and, because of the void, never will be.
+    /// Returns false if that is no longer true.
     async fn take_over(
         &self,
         task: &Task,
@@ -167,7 +166,7 @@ fn put(task: &Task, idempotency: &Idempotency) -> Write {
     Write::put(Key::idempotency(&task.tenant, &idempotency.key), item)
 }
 
-/// For DynamoDB, in seconds.
+/// For DynamoDB's TTL, in seconds.
 fn expires_at(idempotency: &Idempotency) -> i64 {
     idempotency.expires_at.seconds() + 1
 }
@@ -176,7 +175,7 @@ fn named(found: &Item) -> Result<TaskId> {
     TaskId::parse(Reader(found).text(TASK)?)
 }
 
-/// The task that the key stands for, unless it stands for another request.
+/// The task of the key, unless the key belongs to another request.
 fn owned(owner: Task, found: &Item, idempotency: &Idempotency) -> Result<Task> {
     if Reader(found).bytes(REQUEST)? == idempotency.request {
         return Ok(owner);

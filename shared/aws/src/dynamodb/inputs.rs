@@ -1,8 +1,8 @@
-//! Inputs too large for their task's item, written once in items of their own before the task is.
+//! Inputs too large for their task's item, written to their own items before the task.
 //!
-//! Nobody deletes them: deleting costs as much as writing, and DynamoDB removes for nothing what is
-//! past its `expires_at`. Until then large ones, and those of a task that did not complete, are
-//! kept, but no longer told, once their task is over.
+//! They are not deleted: that costs as much as writing, and DynamoDB removes items past their
+//! `expires_at` for free. Until then large inputs, and those of a task that did not complete, are
+//! kept, but no longer returned once their task has ended.
 
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::task::{Admission, State, Task};
@@ -14,20 +14,20 @@ use super::table::Table;
 use super::task_item::{INPUTS, INPUTS_PARTS};
 use super::write::Write;
 
-/// One item holds 400 KB at most. Inputs of more than one part count as large.
+/// An item is limited to 400 KB. Inputs of more than one part count as large.
 const PART_BYTES_MAX: usize = 256 * 1024;
 
 /// Inputs are needed until the submit is no longer in doubt, a few hours at most.
 const KEPT_S: i64 = 8 * 86_400;
-/// Large ones cost by the day.
+/// Large inputs cost storage by the day.
 const LARGE_KEPT_S: i64 = 2 * 86_400;
 
-/// What a task without large inputs answers once its inputs are gone.
+/// Returned once the inputs of a task without large inputs are gone.
 const EMPTY: &str = "{}";
 
 const BODY: &str = "body";
 
-/// Answers with the number of parts.
+/// Returns the number of parts.
 pub(super) async fn write(table: &Table, admission: &Admission) -> Result<usize> {
     let task = &admission.task;
     let parts = split(&admission.inputs);
@@ -62,7 +62,7 @@ fn split(mut inputs: &str) -> Vec<&str> {
     parts
 }
 
-/// The inputs of the task of this item.
+/// The inputs of the task in this item.
 pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<String> {
     if task.state.is_end() && task.state != State::Completed {
         return Ok(EMPTY.to_owned());
@@ -80,7 +80,7 @@ pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<Stri
         None if task.state.is_end() => Ok(EMPTY.to_owned()),
         None => Err(Error::internal(
             "inputs_missing",
-            "the inputs of a task that is not over are gone",
+            "the inputs of a running task are missing",
         )),
     }
 }

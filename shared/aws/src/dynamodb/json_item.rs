@@ -1,5 +1,4 @@
-//! Nouns of few items and many parts, as their own serialisation spells them, in DynamoDB's native
-//! types.
+//! Types with few items and many fields, in their serde form as DynamoDB's native types.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::{Error, Result};
@@ -25,16 +24,16 @@ pub(super) fn to_item(noun: &impl Serialize) -> Result<Item> {
     }
 }
 
-/// Ignores attributes that the noun does not have; the error names one that is missing.
+/// Ignores attributes that the type does not have; the error names a missing one.
 pub(super) fn from_item<T: DeserializeOwned>(item: &Item) -> Result<T> {
     serde_json::from_value(Value::Object(to_map(item))).map_err(|error| {
-        // The text of serde's errors holds names of fields and kinds of values; of a custom type it
-        // may hold the value, so it stays in the log.
+        // The text of serde's errors has field names and kinds of values; for a custom type it may
+        // contain the value, so it only goes into the log.
         Error::internal("row_unreadable", "a stored item cannot be read").source(error)
     })
 }
 
-/// The same as one text, which conditions can compare.
+/// The same as one string, which conditions can compare.
 pub(super) fn to_text(noun: &impl Serialize) -> Result<String> {
     serde_json::to_string(noun).map_err(|error| {
         Error::internal("row_unwritable", "an item cannot be written").source(error)
@@ -75,7 +74,7 @@ fn to_json(attribute: &AttributeValue) -> Value {
         AttributeValue::S(text) => Value::String(text.clone()),
         AttributeValue::L(values) => Value::Array(values.iter().map(to_json).collect()),
         AttributeValue::M(map) => Value::Object(to_map(map)),
-        // What these nouns are never written with.
+        // These types are never written with any other attribute type.
         _ => Value::Null,
     }
 }

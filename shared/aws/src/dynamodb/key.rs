@@ -1,6 +1,6 @@
-//! The layout of the one table: what lies under which key. A tenant's things lie together; what
-//! belongs to no tenant lies apart, and so do cold inputs, whose megabytes would use up the write
-//! limit of their tenant's partition.
+//! The layout of the one table: which key holds what. A tenant's items share a partition. Items
+//! that belong to no tenant have their own partitions, and so do cold inputs, whose megabytes would
+//! use up the write limit of their tenant's partition.
 
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::{AuditId, DeliveryId, EndpointId, IdempotencyKey, RunId, TaskId, TenantId};
@@ -21,7 +21,7 @@ const DELIVERY_PREFIX: &str = "DELIVERY#";
 /// The partition that lists the tenants by id.
 pub(super) const TENANTS: &str = "TENANTS";
 
-/// The partition of the audit log, by the ids of its entries. An operator's changes are few.
+/// The partition of the audit log, sorted by the ids of its entries. Operators make few changes.
 pub(super) const AUDIT: &str = "AUDIT";
 
 /// The key of one item.
@@ -80,12 +80,12 @@ impl Key {
         Self::of(tenant, format!("{ENDPOINT_PREFIX}{id}"))
     }
 
-    /// How many endpoints there are. Sorts outside of them.
+    /// The count of endpoints. Its sort key is outside the range of the endpoints.
     pub(super) fn endpoints(tenant: &TenantId) -> Self {
         Self::of(tenant, "ENDPOINTS")
     }
 
-    /// How far the export of the tenant's usage to one place has come.
+    /// How far the export of the tenant's usage to one destination has got.
     pub(super) fn usage_cursor(place: &str, tenant: &TenantId) -> Self {
         Self::of(
             tenant,
@@ -97,7 +97,7 @@ impl Key {
         Self::of(tenant, "TENANT")
     }
 
-    /// The tenant's line in the list of tenants.
+    /// The tenant's entry in the list of tenants.
     pub(super) fn listed(tenant: &TenantId) -> Self {
         Self {
             pk: TENANTS.to_owned(),
@@ -113,8 +113,8 @@ impl Key {
         }
     }
 
-    /// Counts the changes of who trusts the issuer. In a partition of its own, for in the issuer's
-    /// there are trusts alone.
+    /// Counts the changes to the set of tenants that trust the issuer. It has its own partition,
+    /// because the issuer's partition holds only trusts.
     pub(super) fn trusted(issuer: &str) -> Self {
         Self {
             pk: format!("TRUSTED#{issuer}"),
@@ -143,7 +143,7 @@ impl Key {
         }
     }
 
-    /// The line for the provider's account.
+    /// The fair queue for the provider's account.
     pub(super) fn line() -> Self {
         Self {
             pk: "FLUXGATE".to_owned(),

@@ -1,5 +1,5 @@
-//! The ledger has no items of its own: a top-up's item is its entry, and a task's item tells its
-//! hold and how that ended, so that no task can be captured twice.
+//! The ledger has no items of its own: a top-up's item is its entry, and a task's item has its hold
+//! and how that ended, so that no task can be captured twice.
 
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;

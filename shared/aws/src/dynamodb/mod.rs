@@ -1,6 +1,6 @@
-//! Every store on one DynamoDB table. Written for few and small writes: DynamoDB bills each begun
-//! kilobyte, and double what is in a transaction. The layout is in `key.rs`, a task's item in
-//! `task_item.rs`.
+//! Every store in one DynamoDB table, designed for few and small writes: DynamoDB bills each
+//! started kilobyte, and twice as much in a transaction. The layout is in `key.rs`, a task's item
+//! in `task_item.rs`.
 
 mod account;
 mod admit;
@@ -10,6 +10,7 @@ mod attribute;
 mod budgeted;
 mod delivery_item;
 mod delivery_store;
+mod ended;
 mod endpoint_store;
 mod error;
 mod fair_queue_store;
@@ -19,9 +20,9 @@ mod json_item;
 mod key;
 mod ledger;
 mod output_attributes;
-mod over;
 mod schema;
 mod step_item;
+mod submit_attributes;
 mod table;
 mod task_item;
 #[cfg(test)]
@@ -39,12 +40,12 @@ use aws_sdk_dynamodb::Client;
 use fluxgate_core::Result;
 use fluxgate_core::port::Queue;
 
+pub use ended::EndedTasksInTable;
 pub use key::{EXPIRES_AT, PK, SK};
-pub use over::OverTasksInTable;
 pub use table::Table;
 
-/// Implements every store port. Jobs go to the queue that it is given: the watch before a task is
-/// written, all others after.
+/// Implements every store port. Jobs go to the given queue: the watch before a task is written, all
+/// others after.
 #[derive(Clone)]
 pub struct DynamoStore {
     table: Table,
@@ -59,7 +60,7 @@ impl fmt::Debug for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Connects to nothing yet.
+    /// Does not connect yet.
     pub fn new(table: Table, queue: Arc<dyn Queue>) -> Self {
         Self {
             table,
@@ -68,7 +69,8 @@ impl DynamoStore {
         }
     }
 
-    /// As `new`, once the table is known to be of this release: see [`DynamoStore::check_schema`].
+    /// Like `new`, once the table is known to have this release's schema: see
+    /// [`DynamoStore::check_schema`].
     pub async fn open(
         client: Client,
         table: impl Into<String>,

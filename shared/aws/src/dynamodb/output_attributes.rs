@@ -7,7 +7,7 @@ use fluxgate_core::time::Timestamp;
 
 use super::attribute::{Item, Reader, bytes, number, number_of, text};
 
-/// Which output of the run, in the map of one that was copied before the others.
+/// The index of an output that was copied before the others.
 const N: &str = "n";
 
 pub(super) fn of_output(output: &Output) -> AttributeValue {
@@ -18,7 +18,7 @@ fn output_map(output: &Output) -> Item {
     Item::from([
         ("bucket".to_owned(), text(&output.bucket)),
         ("key".to_owned(), text(&output.key)),
-        // Half of what the hexadecimal form takes.
+        // Half the size of the hexadecimal form.
         (
             "sha256".to_owned(),
             hex::decode(&output.sha256).map_or_else(|_| text(&output.sha256), bytes),
@@ -56,7 +56,8 @@ pub(super) fn to_copied(copied: &AttributeValue) -> Option<Copied> {
     })
 }
 
-/// Since when, how often fresh ones were asked for, and when such came, if they did.
+/// Since when links are stale, how often fresh ones were requested, and when they came, if they
+/// did.
 pub(super) fn of_stale(stale: StaleLinks) -> AttributeValue {
     let fresh_at = stale.fresh_at.map(|at| number(at.0));
     AttributeValue::L(

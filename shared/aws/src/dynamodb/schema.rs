@@ -1,4 +1,4 @@
-//! The version of the table's layout, written by whoever uses the table first.
+//! The version of the table's layout, written by the first function that uses the table.
 
 use fluxgate_core::{Error, Result};
 
@@ -8,14 +8,15 @@ use super::key::Key;
 use super::transact::WriteOutcome;
 use super::write::Write;
 
-/// The version this code reads and writes. A change that an older release cannot read raises it.
+/// The version that this code reads and writes. It is raised by a change that an older release
+/// cannot read.
 const SCHEMA_VERSION: i64 = 1;
 
 const VERSION: &str = "version";
 
 impl DynamoStore {
-    /// Fails with kind `Internal` when the table is missing or of another version, `Unavailable`
-    /// when it does not answer.
+    /// Fails with kind `Internal` if the table is missing or has another version, with
+    /// `Unavailable` if it does not answer.
     pub async fn check_schema(&self) -> Result<()> {
         if let Some(marker) = self.table.get(&Key::schema()).await? {
             return self.check_marker(&marker);
@@ -24,7 +25,7 @@ impl DynamoStore {
         let write = Write::put(Key::schema(), marker).when("attribute_not_exists(#pk)");
         match self.table.write(&[write]).await? {
             WriteOutcome::Written => Ok(()),
-            // Another function was first.
+            // Another function wrote it first.
             WriteOutcome::Refused(found) => {
                 self.check_marker(&found.into_iter().flatten().next().unwrap_or_default())
             }

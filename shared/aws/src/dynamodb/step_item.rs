@@ -1,5 +1,5 @@
-//! One step of a timeline as a list `[at, name, via, detail]`: within a task's item names would
-//! weigh more than what they name.
+//! One timeline step as a list `[at, name, via, detail]`: in a task's item, field names would take
+//! more space than their values.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Result;
@@ -10,7 +10,7 @@ use super::attribute::{number, number_of, text, unreadable, word, word_of};
 
 pub(super) const STEPS: &str = "steps";
 
-/// What is absent at the end is left out.
+/// Trailing absent fields are left out.
 pub(super) fn to_attributes(steps: &[Step]) -> Result<Vec<AttributeValue>> {
     steps.iter().map(to_attribute).collect()
 }

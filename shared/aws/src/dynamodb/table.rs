@@ -1,4 +1,4 @@
-//! The one table, and reading it.
+//! The one table, and reads from it.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use super::key::{Key, PK, SK};
 use super::transact::backoff;
 use super::write::names_in;
 
-/// What DynamoDB takes in one batch.
+/// DynamoDB's limit for one batch.
 const BATCH_KEYS_MAX: usize = 100;
-/// How often the keys that a batch left out are asked for again.
+/// How often the keys that a batch left out are requested again.
 const BATCH_ATTEMPTS_MAX: u32 = 8;
 
 /// A table of partition key `pk`, sort key `sk` (both strings) and TTL attribute `expires_at`.
@@ -31,7 +31,7 @@ impl fmt::Debug for Table {
     }
 }
 
-/// Items of one partition whose sort key lies between two, both included.
+/// Items of one partition whose sort keys are between two keys, both included.
 pub(super) struct Range<'a> {
     pub(super) pk: String,
     pub(super) from: String,
@@ -39,26 +39,25 @@ pub(super) struct Range<'a> {
     pub(super) newest_first: bool,
     /// Stops after this many.
     pub(super) limit: usize,
-    /// The attributes wanted, `#a, #b`; all when `None`.
+    /// The attributes to return, as `#a, #b`; all if `None`.
     pub(super) projection: Option<&'a str>,
-    /// What an item must fulfil to count.
+    /// The filter that an item must match to count.
     pub(super) filter: Option<&'a str>,
-    /// Whether it must be as it is after every write that was answered. A moment late it is half
-    /// the price.
+    /// Whether the read is strongly consistent. An eventually consistent read costs half as much.
     pub(super) consistent: bool,
 }
 
 impl Range<'_> {
-    /// All items of a partition whose sort keys are ids or begin with one.
+    /// All items of a partition whose sort keys are ids or start with one.
     pub(super) fn whole(pk: String) -> Self {
-        // DynamoDB takes no empty key; '!' sorts before every character of an id.
+        // DynamoDB does not accept an empty key; '!' sorts before every character of an id.
         Self {
             from: "!".to_owned(),
             ..Self::prefixed(pk, "")
         }
     }
 
-    /// All items whose sort key begins with the prefix, in order.
+    /// All items whose sort key starts with the prefix, in order.
     pub(super) fn prefixed(pk: String, prefix: &str) -> Self {
         // '~' sorts after every character of an id or a digest.
         let (from, to) = (prefix.to_owned(), format!("{prefix}~"));
@@ -76,7 +75,7 @@ impl Range<'_> {
 }
 
 impl Table {
-    /// Connects to nothing yet.
+    /// Does not connect yet.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -91,12 +90,12 @@ impl Table {
         table_error(&self.name, action, error)
     }
 
-    /// The item as it is after every write that was answered.
+    /// The item, strongly consistent.
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Item>> {
         self.get_item(key, true, None).await
     }
 
-    /// The item as it is or was a moment ago, at half the price.
+    /// The item, eventually consistent, at half the price.
     pub(super) async fn get_eventual(
         &self,
         key: &Key,
@@ -105,7 +104,7 @@ impl Table {
         self.get_item(key, false, projection).await
     }
 
-    /// As [`Self::get_eventual`], but never late about whether there is such an item.
+    /// Like [`Self::get_eventual`], but never stale about whether the item exists.
     pub(super) async fn get_eventual_or_get(
         &self,
         key: &Key,
@@ -175,12 +174,12 @@ impl Table {
         }
     }
 
-    /// Those of the items that there are, in no order. A key may not be there twice.
+    /// The items that exist, in no particular order. The keys must be distinct.
     pub(super) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
         self.get_batches(keys, true).await
     }
 
-    /// As [`Self::get_all`], each item as it is or was a moment ago, at half the price.
+    /// Like [`Self::get_all`], eventually consistent, at half the price.
     pub(super) async fn get_all_eventual(&self, keys: &[Key]) -> Result<Vec<Item>> {
         self.get_batches(keys, false).await
     }
@@ -203,7 +202,7 @@ impl Table {
         Ok(found)
     }
 
-    /// Answers with the keys that the batch left out.
+    /// Returns the keys that the batch left out.
     async fn get_batch(
         &self,
         keys: Vec<Item>,
@@ -229,14 +228,14 @@ impl Table {
     }
 }
 
-/// The sort key of an item that was read whole.
+/// The sort key of an item that was read in full.
 pub(super) fn sort_key(item: &Item) -> Option<&str> {
     item.get(SK)
         .and_then(|value| value.as_s().ok())
         .map(String::as_str)
 }
 
-/// The partition key of an item that was read whole.
+/// The partition key of an item that was read in full.
 pub(super) fn partition_key(item: &Item) -> Option<&str> {
     item.get(PK)
         .and_then(|value| value.as_s().ok())

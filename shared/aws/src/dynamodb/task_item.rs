@@ -1,63 +1,59 @@
 //! A task as one item: the task, its timeline, its untried deliveries, its small inputs, and its
-//! lines of the ledger.
+//! ledger lines.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::fair_queue::Ticket;
 use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
-use fluxgate_core::task::{Change, Doubt, Failure, InputUpload, State, Task};
+use fluxgate_core::task::{Change, State, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::CallbackUrl;
 use fluxgate_core::{Error, Result};
 
-use super::attribute::{
-    Item, Reader, bytes, item_bytes, number, number_of, text, unreadable, word,
-};
+use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::CallMark;
 use super::write::Write;
-use super::{delivery_item, output_attributes, step_item};
+use super::{delivery_item, output_attributes, step_item, submit_attributes};
 
-/// DynamoDB bills writes by the begun kilobyte.
+/// DynamoDB bills writes by the started kilobyte.
 pub(super) const HOT_BYTES_MAX: usize = 1024;
-/// What the rest of an ordinary life adds to an item: the run, one output, four steps, an end and
-/// one delivery.
+/// How much an ordinary task's item still grows: the run, one output, four steps, an end and one
+/// delivery.
 const GROWTH_BYTES: usize = 520;
 
-/// What the account keeps for a task, at most; it is known only after the inputs were put in their
-/// place.
+/// The most that the hold adds; it is known only after the place of the inputs was chosen.
 const HOLD_BYTES: usize = 30;
 
 pub(super) const INPUTS: &str = "inputs";
-/// In how many items of their own the inputs lie, when they are not here.
+/// The number of separate items that hold the inputs, if they are not in this item.
 pub(super) const INPUTS_PARTS: &str = "inputs_parts";
-/// Which call wrote this version.
+/// The call that wrote this version.
 const MARK: &str = "mark";
 
-/// In place of a task that was announced by its idempotency key and never written: who comes late
-/// with it finds this.
+/// Takes the place of a task that its idempotency key named but that was never written: a late
+/// writer finds this.
 const VOID: &str = "void";
-/// Conditions on the item under a task's key.
+/// Conditions on the item at a task's key.
 pub(super) const IS_VOID_OR_ABSENT: &str = "attribute_not_exists(#pk) OR attribute_exists(#void)";
 pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 
-/// What the account paid for the task, and what it got back. They stand in the version of the end,
-/// whose `since` is their time.
+/// What was captured for the task, and what was released. Both belong to the version of the task's
+/// end, whose `since` is their time.
 const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
-/// Left out unless the end is still to be told.
+/// Absent unless the end still has to be announced.
 pub(super) const UNTOLD: &str = "untold";
-/// Left out when it is one.
+/// Absent if it is one.
 const OUTPUTS_ASKED: &str = "outputs_asked";
 const MAKES: &str = "makes";
-/// What the account keeps for the task. Each is left out when it keeps nothing.
+/// The account's hold for the task. Each attribute is absent if there is none.
 const ON_CREDIT: &str = "credit";
 const PERIOD: &str = "period";
 const COUNTED: &str = "counted";
 const BEGAN_IN: &str = "began_in";
 const ENDED_IN: &str = "ended_in";
 
-/// What the item of a new task is made of.
+/// The initial item of a new task.
 pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     let mut item = Item::from([
         ("version".to_owned(), number(task.version)),
@@ -84,7 +80,7 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     Ok(item)
 }
 
-/// What keeps a task from being written until this many seconds since 1970.
+/// Keeps a task from being written until this many seconds since 1970.
 pub(super) fn void(expires_at: i64) -> Item {
     Item::from([
         (VOID.to_owned(), AttributeValue::Bool(true)),
@@ -96,7 +92,7 @@ pub(super) fn is_void(item: &Item) -> bool {
     item.contains_key(VOID)
 }
 
-/// The attributes of what the account keeps for a task.
+/// The attributes of the account's hold for a task.
 pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)> {
     let flag = |name: &str, is: bool| is.then(|| (name.to_owned(), AttributeValue::Bool(true)));
     let period = hold
@@ -118,7 +114,7 @@ pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)
     .flatten()
 }
 
-/// True when the inputs may lie within the item without making its later writes cost double.
+/// True if the inputs fit into the item without doubling the cost of its later writes.
 pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
     let name_bytes = INPUTS.len();
     item_bytes(item)
@@ -130,8 +126,8 @@ pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
         <= HOT_BYTES_MAX
 }
 
-/// What a change does to the item; of its money only what the item says. Notes that come meanwhile
-/// stay.
+/// The update of an item for a change; only the money attributes of the item itself. Notes that
+/// were added in the meantime are kept.
 pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
     let task = &change.task;
     let mut write = Write::update(Key::task(&task.tenant, &task.id))
@@ -160,12 +156,12 @@ pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
     Ok(write)
 }
 
-/// True when this call wrote the item as it stands, and only the answer was lost.
+/// True if this call wrote the item in its present version, and only the response was lost.
 pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
     item.get(MARK) == Some(&bytes(mark.as_bytes()))
 }
 
-/// The attributes that a change may change; `None` where there is none.
+/// The attributes that a change may change; `None` for those to be absent.
 fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]> {
     let list =
         |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
@@ -173,12 +169,17 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
         ("state", Some(word(&task.state)?)),
         ("since", Some(number(task.since.0))),
         ("submits", Some(number(task.submits))),
-        ("ticket", task.ticket.map(ticket_to_attribute)),
+        ("ticket", task.ticket.map(submit_attributes::of_ticket)),
         (
             "uploads",
-            list(task.uploads.iter().map(upload_to_attribute).collect()),
+            list(
+                task.uploads
+                    .iter()
+                    .map(submit_attributes::of_upload)
+                    .collect(),
+            ),
         ),
-        ("doubt", task.doubt.map(doubt_to_attribute)),
+        ("doubt", task.doubt.map(submit_attributes::of_doubt)),
         ("run", task.run.as_ref().map(|run| text(run.as_str()))),
         ("sources", list(task.sources.iter().map(text).collect())),
         (
@@ -216,7 +217,10 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
             ),
         ),
         ("inference_ms", task.inference_ms.map(number)),
-        ("failure", task.failure.as_ref().map(failure_to_attribute)),
+        (
+            "failure",
+            task.failure.as_ref().map(submit_attributes::of_failure),
+        ),
         (
             "completed_by",
             task.completed_by.as_ref().map(word).transpose()?,
@@ -225,34 +229,6 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
     ])
 }
 
-/// Ticket, weight, and when the ticket was taken, if it was.
-fn ticket_to_attribute(ticket: Ticket) -> AttributeValue {
-    let taken_at = ticket.taken_at.map(|at| number(at.0));
-    AttributeValue::L(
-        [number(ticket.number), number(ticket.weight)]
-            .into_iter()
-            .chain(taken_at)
-            .collect(),
-    )
-}
-
-fn ticket_from_attribute(ticket: &AttributeValue) -> Result<Ticket> {
-    let parts = ticket.as_l().map_err(|_| unreadable("ticket"))?;
-    let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
-    let ticket = part(0)
-        .and_then(|ticket| u64::try_from(ticket).ok())
-        .ok_or_else(|| unreadable("ticket"))?;
-    let weight = part(1)
-        .and_then(|weight| u32::try_from(weight).ok())
-        .ok_or_else(|| unreadable("ticket"))?;
-    Ok(Ticket {
-        number: ticket,
-        weight,
-        taken_at: part(2).map(Timestamp),
-    })
-}
-
-/// When it began; then, if there were any, how many denials, the first and the last.
 /// Earlier releases wrote it as `upstream`.
 fn run_of(reader: Reader<'_>) -> Result<Option<RunId>> {
     let text = match reader.optional_text("run")? {
@@ -260,53 +236,6 @@ fn run_of(reader: Reader<'_>) -> Result<Option<RunId>> {
         None => reader.optional_text("upstream")?,
     };
     text.map(RunId::parse).transpose()
-}
-
-fn upload_to_attribute(upload: &InputUpload) -> AttributeValue {
-    AttributeValue::L(vec![text(&upload.field), text(&upload.url)])
-}
-
-fn upload_from_attribute(upload: &AttributeValue) -> Option<InputUpload> {
-    let parts = upload.as_l().ok()?;
-    let part = |n: usize| parts.get(n)?.as_s().ok().cloned();
-    Some(InputUpload {
-        field: part(0)?,
-        url: part(1)?,
-    })
-}
-
-fn doubt_to_attribute(doubt: Doubt) -> AttributeValue {
-    let denials = [
-        number(doubt.denials),
-        number(doubt.first.0),
-        number(doubt.last.0),
-    ];
-    let denials = denials.into_iter().filter(|_| doubt.denials > 0);
-    AttributeValue::L([number(doubt.begun.0)].into_iter().chain(denials).collect())
-}
-
-fn doubt_from_attribute(doubt: &AttributeValue) -> Result<Doubt> {
-    let parts = doubt.as_l().map_err(|_| unreadable("doubt"))?;
-    let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
-    let begun = Timestamp(part(0).ok_or_else(|| unreadable("doubt"))?);
-    let denials = part(1)
-        .and_then(|denials| u32::try_from(denials).ok())
-        .unwrap_or(0);
-    let at = |n| part(n).map_or(begun, Timestamp);
-    Ok(Doubt {
-        begun,
-        denials,
-        first: at(2),
-        last: at(3),
-    })
-}
-
-fn failure_to_attribute(failure: &Failure) -> AttributeValue {
-    AttributeValue::M(Item::from([
-        ("code".to_owned(), number(failure.code)),
-        ("reason".to_owned(), text(&failure.reason)),
-        ("message".to_owned(), text(&failure.message)),
-    ]))
 }
 
 pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
@@ -336,10 +265,13 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         ticket: item
             .get("ticket")
             .or_else(|| item.get("turn"))
-            .map(ticket_from_attribute)
+            .map(submit_attributes::to_ticket)
             .transpose()?,
-        uploads: read_list(reader, "uploads", upload_from_attribute)?,
-        doubt: item.get("doubt").map(doubt_from_attribute).transpose()?,
+        uploads: read_list(reader, "uploads", submit_attributes::to_upload)?,
+        doubt: item
+            .get("doubt")
+            .map(submit_attributes::to_doubt)
+            .transpose()?,
         sources: read_list(reader, "sources", |source| source.as_s().ok().cloned())?,
         copied: read_list(reader, "copied", output_attributes::to_copied)?,
         stale: read_one(reader, "stale", output_attributes::to_stale)?,
@@ -349,7 +281,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         inference_ms: reader.optional_number("inference_ms")?,
         failure: item
             .get("failure")
-            .map(failure_from_attribute)
+            .map(submit_attributes::to_failure)
             .transpose()?,
         completed_by: reader.optional_word("completed_by")?,
         callback: reader
@@ -360,7 +292,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
     })
 }
 
-/// The sort key says it; an attribute would say it twice.
+/// It is in the sort key; an attribute would duplicate it.
 pub(super) fn task_id(item: &Item) -> Result<TaskId> {
     let id = Reader(item)
         .text(SK)?
@@ -393,24 +325,11 @@ fn read_one<T>(
         .transpose()
 }
 
-fn failure_from_attribute(failure: &AttributeValue) -> Result<Failure> {
-    let reader = Reader(failure.as_m().map_err(|_| unreadable("failure"))?);
-    let (reason, message) = (
-        reader.text("reason")?.to_owned(),
-        reader.text("message")?.to_owned(),
-    );
-    Ok(Failure {
-        code: reader.number("code")?,
-        reason,
-        message,
-    })
-}
-
 /// The task's movements on the account.
 pub(super) struct Movements {
     pub(super) hold: (MicroUsd, Timestamp),
     pub(super) on_credit: bool,
-    /// What was captured and what was released at the end.
+    /// What was captured and released at the end.
     pub(super) settled: Option<(Settlement, Timestamp)>,
 }
 

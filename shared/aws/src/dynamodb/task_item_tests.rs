@@ -1,4 +1,5 @@
-//! The codec of a task's item, there and back, and its size at the end of an ordinary run.
+//! The codec of a task's item in both directions, and the item's size at the end of an ordinary
+//! run.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, RunId, TaskId, TenantId};
@@ -93,7 +94,7 @@ fn full() -> Task {
     }
 }
 
-/// With every output of its run in another place.
+/// A task whose outputs are all outside the bucket.
 fn unarchived() -> Task {
     let task = completed();
     let unarchived = Unarchived {
@@ -210,7 +211,7 @@ fn ordinary() -> Item {
     item
 }
 
-/// The inputs that the item of a new task takes.
+/// The size of inputs that fit into the item of a new task.
 fn inputs_held() -> usize {
     let task = minimal();
     let steps = step_item::to_attributes(&[

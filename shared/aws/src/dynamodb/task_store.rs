@@ -1,4 +1,4 @@
-//! Tasks: reading, notes, and the way to admission and change.
+//! Tasks: reads, notes, and the entry points to admission and change.
 
 use std::collections::{HashMap, HashSet};
 
@@ -66,11 +66,11 @@ impl TaskStore for DynamoStore {
 
     async fn note(&self, tenant: &TenantId, id: &TaskId, step: &Step) -> Result<()> {
         let found = self.append_note(tenant, id, None, step).await?;
-        // A timeline that is full takes no more.
+        // A full timeline takes no more.
         found.map_or(Ok(()), |found| a_task(Some(found)).map(drop))
     }
 
-    async fn note_over(
+    async fn note_at_length(
         &self,
         tenant: &TenantId,
         id: &TaskId,
@@ -99,7 +99,7 @@ impl TaskStore for DynamoStore {
         before: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>> {
-        // 'g' sorts after every hexadecimal id; `before` itself is in the range, hence one more.
+        // 'g' sorts after every hexadecimal id; the range includes `before` itself, hence one more.
         let upto = before.map_or("g", TaskId::as_str);
         let items = self
             .table
@@ -124,7 +124,7 @@ impl TaskStore for DynamoStore {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>> {
-        // `after` itself is in the range, hence one more.
+        // The range includes `after` itself, hence one more.
         let items = self
             .table
             .query(Range {
@@ -143,12 +143,12 @@ impl TaskStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// The item as it stands, when it refuses the line.
+    /// Returns the existing item if it refuses the line.
     async fn append_note(
         &self,
         tenant: &TenantId,
         id: &TaskId,
-        over: Option<usize>,
+        lines: Option<usize>,
         step: &Step,
     ) -> Result<Option<Item>> {
         let steps = step_item::to_attributes(std::slice::from_ref(step))?;
@@ -156,7 +156,7 @@ impl DynamoStore {
             .when("attribute_exists(#version) AND size(#steps) < :most")
             .with(":most", number(NOTED_STEPS_MAX as u64))
             .append(step_item::STEPS, steps);
-        if let Some(lines) = over {
+        if let Some(lines) = lines {
             note = note
                 .and("size(#steps) = :lines")
                 .with(":lines", number(lines as u64));
@@ -174,7 +174,7 @@ impl DynamoStore {
     }
 }
 
-/// What lies under a task's key, if it is a task.
+/// The item at a task's key, if it is a task.
 fn a_task(found: Option<Item>) -> Result<Item> {
     found
         .filter(|item| !item.is_empty() && !task_item::is_void(item))

@@ -1,6 +1,6 @@
-//! Tenants, the list of them, whom they trust, and the log of who changed them. A tenant's record
-//! lies with its tasks: the list holds names alone, so that what every task reads is not all in one
-//! partition.
+//! Tenants, the list of them, the issuers they trust, and the audit log. A tenant's record is in
+//! the partition of its tasks: the list has only names, so that what every task reads is not all in
+//! one partition.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -20,7 +20,7 @@ use super::{DynamoStore, json_item};
 const TENANT: &str = "tenant";
 const CHANGES: &str = "changes";
 
-/// How often a tenant is written anew whose issuers others come to trust meanwhile.
+/// How often writing a tenant is retried when the trust in its issuers changes in the meantime.
 const ROUNDS_MAX: u32 = 24;
 
 #[async_trait]
@@ -46,7 +46,7 @@ impl TenantStore for DynamoStore {
         let stale = trust_keys(&before)
             .into_iter()
             .filter(|key| !trusts.iter().any(|write| write.key == *key));
-        let mut writes = vec![over(record(tenant)?, version), logged(entry)?];
+        let mut writes = vec![if_version(record(tenant)?, version), logged(entry)?];
         writes.extend(stale.map(Write::delete));
         writes.extend(trusts);
         if before.trust == tenant.trust {
@@ -61,13 +61,13 @@ impl TenantStore for DynamoStore {
 
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
         let before = self.at_version(id, version).await?;
-        let record = over(Write::delete(Key::tenant(id)), version);
+        let record = if_version(Write::delete(Key::tenant(id)), version);
         let mut writes = vec![record, Write::delete(Key::listed(id)), logged(entry)?];
         writes.extend(trust_keys(&before).into_iter().map(Write::delete));
         self.replace(id, &writes).await
     }
 
-    /// A moment late about changes, never about whether there is such a tenant.
+    /// May be stale about changes, but never about whether the tenant exists.
     async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
         let key = Key::tenant(id);
         let found = match self.table.get_eventual(&key, None).await? {
@@ -118,7 +118,7 @@ impl TenantStore for DynamoStore {
     }
 
     async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
-        // The range holds its ends, and the one that was read last is read again.
+        // The range includes its ends, so the last entry read is read again.
         let to = before.map_or_else(|| "~".to_owned(), AuditId::to_string);
         let room = limit + usize::from(before.is_some());
         let range = Range {
@@ -141,7 +141,7 @@ impl TenantStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// The tenant, if its version is this one.
+    /// The tenant, if it has this version.
     async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
         let tenant = TenantStore::get(self, id).await?;
         if tenant.version == version {
@@ -151,9 +151,9 @@ impl DynamoStore {
         }
     }
 
-    /// Writes a tenant whose trusts are new, of which the first write is its record; false when
-    /// that is refused. Nobody else may come to trust its issuers between the look at who does and
-    /// the write.
+    /// Writes a tenant with new trusts; its record is the first write. Returns false if that one is
+    /// refused. The transaction fails if anyone else comes to trust its issuers between the check
+    /// and the write.
     async fn write_trusted(&self, tenant: &Tenant, writes: Vec<Write>) -> Result<bool> {
         for round in 0..ROUNDS_MAX {
             let mut writes = writes.clone();
@@ -178,7 +178,8 @@ impl DynamoStore {
         Err(contention())
     }
 
-    /// Counts one more change of who trusts the issuer, unless there is another meanwhile.
+    /// A write that counts one more change to the set of tenants that trust the issuer; it fails if
+    /// there was another one in the meantime.
     async fn trusted(&self, issuer: &str) -> Result<Write> {
         let found = self
             .table
@@ -211,8 +212,8 @@ fn record(tenant: &Tenant) -> Result<Write> {
     ))
 }
 
-/// Only over this version. One that was written before there were versions is the first.
-fn over(write: Write, version: u64) -> Write {
+/// Only where the stored version is this one. One that was written before there were versions is the first.
+fn if_version(write: Write, version: u64) -> Write {
     let condition = match version {
         1 => "attribute_exists(#pk) AND (attribute_not_exists(#version) OR #version = :version)",
         _ => "#version = :version",
@@ -220,7 +221,7 @@ fn over(write: Write, version: u64) -> Write {
     write.when(condition).with(":version", number(version))
 }
 
-/// The items by which a tenant is found by its issuers.
+/// The items by which a tenant is found from its issuers.
 fn trusts(tenant: &Tenant) -> Result<Vec<Write>> {
     let keys = trust_keys(tenant).into_iter().zip(&tenant.trust);
     keys.map(|(key, trust)| {
@@ -231,7 +232,7 @@ fn trusts(tenant: &Tenant) -> Result<Vec<Write>> {
     .collect()
 }
 
-/// One that cannot be read speaks for nobody; whoever else trusts the issuer is heard all the same.
+/// A trust that cannot be read grants nothing; other tenants that trust the issuer are unaffected.
 fn readable_trust(item: Item) -> Option<(TenantId, Trust)> {
     let key = sort_key(&item).unwrap_or_default().to_owned();
     trust(item)
@@ -239,13 +240,13 @@ fn readable_trust(item: Item) -> Option<(TenantId, Trust)> {
             tracing::error!(
                 key,
                 error = error.with_causes(),
-                "a trust is passed over; set it again"
+                "a stored trust cannot be read and is ignored; set it again"
             );
         })
         .ok()
 }
 
-/// A trust refuses to be read with parts that it does not know, so the item's own are taken off.
+/// A trust's parser rejects unknown fields, so the item's own attributes are removed first.
 fn trust(mut item: Item) -> Result<(TenantId, Trust)> {
     let tenant = TenantId::parse(Reader(&item).text(TENANT)?)?;
     for own in [PK, SK, TENANT] {

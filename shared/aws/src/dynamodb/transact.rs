@@ -1,5 +1,5 @@
-//! Writing: one item alone, because a transaction costs double; several in one transaction. Whoever
-//! loses to others tries again.
+//! Writes: a single item by itself, because a transaction costs twice as much; several items in one
+//! transaction. A write that loses to others is retried.
 
 use std::time::Duration;
 
@@ -18,20 +18,20 @@ use super::table::Table;
 use super::write::{Action, Write};
 use crate::failure::code;
 
-/// How often a write that lost to others is tried, and for how long altogether. A hundred writers
-/// of one account need about two seconds to pass through it one by one.
+/// How often a write that loses to others is retried, and for how long in total. A hundred writers
+/// of one account need about two seconds to get through one by one.
 const ATTEMPTS_MAX: u32 = 24;
 const TRYING_MAX: Duration = Duration::from_secs(6);
-/// The longest wait after the first loss; it doubles with each.
+/// The longest wait after the first loss; it doubles with each one.
 const BACKOFF_MS: u64 = 15;
 const BACKOFF_MAX_MS: u64 = 400;
 
-/// What became of the writes.
+/// The result of a write.
 #[derive(Debug)]
 pub(super) enum WriteOutcome {
     Written,
-    /// Nothing was written. For each write whose condition failed the item as it stands, empty when
-    /// there is none.
+    /// Nothing was written. For each write whose condition failed, the existing item, or an empty
+    /// one if there is none.
     Refused(Vec<Option<Item>>),
 }
 
@@ -41,9 +41,9 @@ enum Attempt {
     Failed(Error),
 }
 
-/// Names one call of a store, and is written with what the call writes. It tells an earlier try of
-/// the same call, whose answer was lost, from another call that wants to write the same: only one
-/// of two equal callers may go on to submit.
+/// Identifies one call of a store, and is written with the call's data. It distinguishes an earlier
+/// attempt of the same call, whose response was lost, from another call that writes the same data:
+/// only one of two identical callers may go on to submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CallMark([u8; 8]);
 
@@ -58,10 +58,10 @@ impl CallMark {
 }
 
 impl Table {
-    /// Writes all or nothing, and waits out those who write the same items.
+    /// Writes all or nothing, and waits for concurrent writers of the same items.
     ///
-    /// Fails with kind `Unavailable` when they do not let up, and when DynamoDB gives no answer:
-    /// then it may have written.
+    /// Fails with kind `Unavailable` if contention persists, and if DynamoDB gives no response:
+    /// then the write may have happened.
     pub(super) async fn write(&self, writes: &[Write]) -> Result<WriteOutcome> {
         let (token, started) = (token(), Instant::now());
         for attempt in 0..ATTEMPTS_MAX {
@@ -75,7 +75,8 @@ impl Table {
         Err(contention())
     }
 
-    /// As [`Self::write`], once: `None` when it lost to others, and nothing was written.
+    /// Like [`Self::write`], but only one attempt: `None` if it lost to others and nothing was
+    /// written.
     pub(super) async fn try_write(&self, writes: &[Write]) -> Result<Option<WriteOutcome>> {
         match self.attempt_once(writes, &token()).await {
             Attempt::Over(outcome) => Ok(Some(outcome)),
@@ -191,7 +192,8 @@ impl Table {
             .iter()
             .any(|reason| is_contention(reason.code().unwrap_or_default()))
         {
-            // One that waits for another transaction says nothing about the others' conditions.
+            // A write that conflicts with another transaction says nothing about the other
+            // conditions.
             return Attempt::Lost;
         }
         if reasons.iter().any(|reason| reason.code() == Some(REFUSED)) {
@@ -233,12 +235,12 @@ impl Table {
     }
 }
 
-/// The same for every try: DynamoDB answers a transaction that it has already done with success.
+/// The same for every attempt: DynamoDB reports success for a transaction that it has already done.
 fn token() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 
-/// IAM knows no action of a transaction's own: each write in it needs that of its kind.
+/// IAM has no action for transactions: each write in it needs the action of its kind.
 const TRANSACTION: &str = "PutItem and dynamodb:UpdateItem";
 
 const REFUSED: &str = "ConditionalCheckFailed";
@@ -251,7 +253,7 @@ fn found(item: Option<&Item>) -> Item {
     item.cloned().unwrap_or_default()
 }
 
-/// Anywhere below the doubled bound, so that those who lost together do not come back together.
+/// A random time below the doubled bound, so that writers that lost together do not retry together.
 pub(super) fn backoff(attempt: u32) -> Duration {
     let longest_ms = BACKOFF_MS
         .saturating_mul(1 << attempt.min(16))

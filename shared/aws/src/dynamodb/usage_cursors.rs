@@ -1,4 +1,4 @@
-//! How far exports of usage have come.
+//! How far the exports of usage have got.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -29,7 +29,7 @@ impl UsageCursors for DynamoStore {
         cursor: &UsageCursor,
     ) -> Result<()> {
         let mut item = json_item::to_item(cursor)?;
-        // For whoever looks at the table: the key holds a digest.
+        // For people who look at the table: the key has only a digest.
         item.insert("place".to_owned(), text(place));
         let write = Write::put(Key::usage_cursor(place, tenant), item);
         let write = match cursor.version {

@@ -1,4 +1,4 @@
-//! One conditional write, the same whether it goes alone or in a transaction.
+//! One conditional write, in the same form by itself or in a transaction.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::types::{
 use super::attribute::Item;
 use super::key::Key;
 
-/// Every attribute is spoken of by `#name`, because many of the domain's words are DynamoDB's
-/// reserved ones; every value by `:name`.
+/// Every attribute is referenced as `#name`, because many of the domain's words are reserved by
+/// DynamoDB; every value as `:name`.
 #[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) key: Key,
@@ -37,7 +37,7 @@ pub(super) struct Clauses {
 }
 
 impl Write {
-    /// Puts the attributes as a whole item under the key.
+    /// Puts the attributes as a complete item at the key.
     pub(super) fn put(key: Key, mut attributes: Item) -> Self {
         attributes.extend(key.attributes());
         Self {
@@ -72,7 +72,7 @@ impl Write {
         self
     }
 
-    /// As `when`, beside what there is already.
+    /// Adds a condition to the existing ones.
     #[must_use]
     pub(super) fn and(self, condition: &str) -> Self {
         let whole = match &self.condition {
@@ -130,7 +130,7 @@ impl Write {
         })
     }
 
-    /// As `increase`, from zero when there is nothing yet.
+    /// Like `increase`, but starts from zero if the attribute does not exist.
     #[must_use]
     pub(super) fn add(self, name: &str, by: AttributeValue) -> Self {
         self.clause(name, by, |clauses| {
@@ -159,7 +159,7 @@ impl Write {
         (!self.values.is_empty()).then(|| self.values.clone())
     }
 
-    /// The `#name` of every attribute that an expression speaks of.
+    /// The `#name` of every attribute that an expression uses.
     pub(super) fn names(&self) -> Option<HashMap<String, String>> {
         let expression = match &self.action {
             Action::Update(clauses) => clauses.expression(),
@@ -171,7 +171,7 @@ impl Write {
         ))
     }
 
-    /// The item as it stands comes back with a refusal, so that nobody has to read it.
+    /// A refusal returns the existing item, so that it need not be read.
     pub(super) fn on_failure(&self) -> Option<OnFailure> {
         self.condition.is_some().then_some(OnFailure::AllOld)
     }
@@ -230,7 +230,7 @@ impl Clauses {
     }
 }
 
-/// `None` when there is none: DynamoDB refuses an empty map.
+/// `None` if there is none: DynamoDB refuses an empty map.
 pub(super) fn names_in(expression: &str) -> Option<HashMap<String, String>> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let names: HashMap<String, String> = expression

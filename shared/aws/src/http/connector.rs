@@ -1,4 +1,4 @@
-//! The SDK's requests over `reqwest`. What fails is sorted by whether the SDK may try it again.
+//! The SDK's requests over `reqwest`. Failures are classified by whether the SDK may retry them.
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -26,7 +26,7 @@ async fn exchange(client: Client, request: HttpRequest) -> Result<HttpResponse, 
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Until there is a status whatever broke is the connection, however far it had come.
+/// Until a status has arrived, every failure is one of the connection.
 fn failed(error: reqwest::Error) -> ConnectorError {
     let sort = match &error {
         error if error.is_timeout() => ConnectorError::timeout,

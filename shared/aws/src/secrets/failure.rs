@@ -1,13 +1,13 @@
-//! What Secrets Manager's errors mean for the operator. Texts name the secret and the permission,
-//! never a value.
+//! What Secrets Manager's errors mean for the operator. Messages name the secret and the
+//! permission, never a value.
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use fluxgate_core::Fault;
+use fluxgate_core::Error;
+use fluxgate_single_flight::Failed;
 
 use super::{SecretBounds, SecretName};
 use crate::failure::{cause, code};
-use crate::kept::Failed;
 
 pub(super) fn failed(
     error: &SdkError<GetSecretValueError>,
@@ -21,31 +21,24 @@ pub(super) fn failed(
     };
     let (code, message) = what;
     Failed {
-        code,
-        message,
-        cause: cause(error),
+        error: Error::unavailable(code, message).source(cause(error)),
         temporary,
-        fault: Fault::Ours,
         pause_ms: bounds.failed_pause_ms,
     }
 }
 
 pub(super) fn empty(name: &SecretName, bounds: SecretBounds) -> Failed {
     let message = format!("secret '{name}' holds no text; put the value there as plain text");
-    let cause = "an empty or binary value".to_owned();
     Failed {
-        code: "secret_empty",
-        message,
-        cause,
+        error: Error::unavailable("secret_empty", message).source("an empty or binary value"),
         temporary: false,
-        fault: Fault::Ours,
         pause_ms: bounds.failed_pause_ms,
     }
 }
 
 fn missing(name: &SecretName) -> (&'static str, String) {
     let text = format!(
-        "secret '{name}' does not exist here, has no value yet or is being deleted; create it, or correct its name"
+        "secret '{name}' does not exist in this account and region, has no value yet or is being deleted; create it, or correct its name"
     );
     ("secret_missing", text)
 }
@@ -62,7 +55,7 @@ fn unavailable(name: &SecretName) -> (&'static str, String) {
     (
         "secret_unavailable",
         format!(
-            "secret '{name}' could not be read, since Secrets Manager did not answer; it is tried again"
+            "secret '{name}' could not be read because Secrets Manager did not answer; will retry"
         ),
     )
 }

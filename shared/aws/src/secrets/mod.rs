@@ -1,5 +1,5 @@
-//! Secrets from Secrets Manager, kept for minutes, and read again when somebody found that one no
-//! longer works.
+//! Secrets from Secrets Manager, cached for minutes, and read again when one turns out not to work
+//! any more.
 
 mod failure;
 mod name;
@@ -11,21 +11,21 @@ use fluxgate_core::Result;
 use fluxgate_core::port::Clock;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
+use fluxgate_single_flight::{Failed, Fetched, SingleFlight};
 
 use crate::AwsSettings;
-use crate::kept::{Failed, Kept};
 pub use name::SecretName;
 
-/// How long secrets are kept, and how often Secrets Manager is asked.
+/// How long secrets are cached, and how often Secrets Manager is called.
 #[derive(Debug, Clone, Copy)]
 pub struct SecretBounds {
-    /// A rotated secret is known after this long.
+    /// A rotated secret is picked up within this time.
     pub ttl_ms: u64,
-    /// A secret that was found not to work is read again, but not more often than this.
+    /// A secret that does not work is read again, but not more often than this.
     pub refresh_gap_ms: u64,
-    /// After a read that failed.
+    /// Pause after a failed read.
     pub failed_pause_ms: u64,
-    /// Secrets kept at once.
+    /// Maximum number of cached secrets.
     pub secrets_max: usize,
 }
 
@@ -40,54 +40,40 @@ impl Default for SecretBounds {
     }
 }
 
-/// Reads secrets by their names. One that was read before serves on while Secrets Manager does not
-/// answer.
+/// Reads secrets by name. A cached secret remains in use while Secrets Manager does not answer.
 pub struct SecretsManagerSecrets {
     client: Client,
     clock: Arc<dyn Clock>,
-    kept: Kept<Read>,
+    cache: SingleFlight<SecretName, Secret>,
     bounds: SecretBounds,
-}
-
-#[derive(Clone)]
-struct Read {
-    secret: Secret,
-    at: Timestamp,
 }
 
 impl SecretsManagerSecrets {
     pub fn new(settings: &AwsSettings, clock: Arc<dyn Clock>, bounds: SecretBounds) -> Self {
-        let kept = Kept::new(bounds.secrets_max, clock.clone(), |_, _| true);
+        let cache = SingleFlight::new(bounds.secrets_max, clock.clone());
         Self {
             client: settings.secretsmanager(),
             clock,
-            kept,
+            cache,
             bounds,
         }
     }
 
-    /// The current value, without white space around it. Kind `Unavailable`, and so worth a later
-    /// try, with a code that says what is wrong: `secret_missing`, `secret_denied`, `secret_empty`,
-    /// or `secret_unavailable` when there was no answer.
+    /// The current value, trimmed of white space. Kind `Unavailable`, so worth retrying later, with
+    /// a code that says what is wrong: `secret_missing`, `secret_denied`, `secret_empty`, or
+    /// `secret_unavailable` if there was no answer.
     pub async fn get(&self, name: &SecretName) -> Result<Secret> {
-        self.not_older_than(name, self.bounds.ttl_ms).await
+        self.cache.get(name, self.read(name)).await
     }
 
-    /// For whoever learnt that the value is refused where it is used: it may have been rotated.
-    /// Errors are those of `get`.
+    /// For callers whose secret was refused: it may have been rotated. The errors are those of
+    /// `get`.
     pub async fn refresh_now(&self, name: &SecretName) -> Result<Secret> {
-        self.not_older_than(name, self.bounds.refresh_gap_ms).await
+        let gap_ms = self.bounds.refresh_gap_ms;
+        self.cache.refresh(name, gap_ms, self.read(name)).await
     }
 
-    async fn not_older_than(&self, name: &SecretName, age_max_ms: u64) -> Result<Secret> {
-        let fresh = |read: &Read, now: Timestamp| now.since_ms(read.at) < age_max_ms;
-        self.kept
-            .get(name.as_str(), fresh, self.read(name))
-            .await
-            .map(|read| read.secret)
-    }
-
-    async fn read(&self, name: &SecretName) -> Result<Read, Failed> {
+    async fn read(&self, name: &SecretName) -> Result<Fetched<Secret>, Failed> {
         let read = self.client.get_secret_value().secret_id(name.as_str());
         let read = Box::pin(read.send())
             .await
@@ -97,9 +83,10 @@ impl SecretsManagerSecrets {
             return Err(failure::empty(name, self.bounds));
         }
         // Whoever puts a secret there from a file puts a line's end there too.
-        Ok(Read {
-            secret: Secret::new(text.trim()),
-            at: self.clock.now(),
+        Ok(Fetched {
+            value: Secret::new(text.trim()),
+            fresh_until: self.clock.now().plus_ms(self.bounds.ttl_ms),
+            serves_until: Timestamp(i64::MAX),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a secret is called.
+//! The name of a secret.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use fluxgate_core::{Error, Result};
 pub struct SecretName(String);
 
 impl SecretName {
-    /// Fails with kind `Invalid`. The text is not repeated: somebody may have put the secret itself
-    /// where its name belongs.
+    /// Fails with kind `Invalid`. The error does not repeat the text: somebody may have entered the
+    /// secret itself instead of its name.
     pub fn parse(text: &str) -> Result<Self> {
         let valid = (1..=2_048).contains(&text.len())
             && text

@@ -1,5 +1,5 @@
-//! Dead letters: jobs that failed too often, messages that are no job, and what SQS itself moved
-//! there.
+//! Dead letters: jobs that failed too often, messages that are not jobs, and those that SQS itself
+//! moved there.
 
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
@@ -16,19 +16,19 @@ use super::place::Place;
 use super::receive::WAIT_MAX_S;
 use super::send::BATCH_MAX;
 
-/// Letters of one listing.
+/// Letters per listing.
 const LETTERS_MAX: usize = 1_000;
-/// How long one listing may take, in seconds: until then no letter comes twice, and no other
+/// How long one listing may take, in seconds: until then no letter is received twice, and no other
 /// listing sees it.
 const LISTING_MAX_S: i32 = 30;
 
-/// The message attribute that says why. What SQS moved there by a queue's redrive policy has none.
+/// The message attribute with the reason. Messages moved by a queue's redrive policy have none.
 const REASON: &str = "reason";
 const REASON_CHARS_MAX: usize = 1_000;
 const RECEIVED_TOO_OFTEN: &str = "received too often";
 
 impl SqsQueue {
-    /// Sends a message to the lane's dead-letter queue; the caller removes it where it was.
+    /// Sends a message to the lane's dead-letter queue; the caller removes it from its queue.
     pub(super) async fn bury(
         &self,
         lane: Lane,
@@ -45,10 +45,7 @@ impl SqsQueue {
             .send_message()
             .queue_url(queue.url)
             .message_body(body)
-            .message_attributes(
-                REASON,
-                reason.expect("a data type is all that an attribute needs"),
-            )
+            .message_attributes(REASON, reason.expect("an attribute only needs a data type"))
             .set_message_group_id(tenant.map(|tenant| tenant.as_str().to_owned()))
             .send()
             .await
@@ -56,8 +53,8 @@ impl SqsQueue {
         Ok(())
     }
 
-    /// Takes the letters into hand, so that each comes once, and puts them back. Letters that are
-    /// no job are counted in the log.
+    /// Receives the letters, so that each is listed once, and makes them visible again. Letters
+    /// that are not jobs are only counted in the log.
     pub(super) async fn list_dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
         let queue = self.dead_letter_queue(lane)?;
         let mut messages = Vec::new();
@@ -75,7 +72,7 @@ impl SqsQueue {
             tracing::warn!(
                 lane = lane.as_str(),
                 count,
-                "dead letters that are no job; look at the queue itself"
+                "dead letters that cannot be parsed as jobs are not listed; look at the queue itself"
             );
         }
         Ok(letters)
@@ -122,7 +119,7 @@ fn visible_now(n: usize, message: &Message) -> ChangeMessageVisibilityBatchReque
         .receipt_handle(message.receipt_handle().unwrap_or_default())
         .visibility_timeout(0)
         .build()
-        .expect("an id and a handle are all that an entry needs")
+        .expect("an entry only needs an id and a handle")
 }
 
 fn sent_at(message: &Message) -> i64 {
@@ -148,7 +145,7 @@ fn letter(message: &Message) -> Option<DeadLetter> {
     })
 }
 
-/// SQS takes no empty attribute and no control characters.
+/// SQS does not accept empty attributes or control characters.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn allowed(reason: &str) -> String {
     let blank = |c: char| {

@@ -1,4 +1,4 @@
-//! Removing messages whose jobs are done, or have been sent again.
+//! Removes messages whose jobs are done or have been sent again.
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
@@ -13,8 +13,8 @@ use crate::failure::code;
 const DELETE: &str = "sqs:DeleteMessage";
 
 impl SqsQueue {
-    /// Of a message already gone, or received by another since: nothing happens. Of any, when the
-    /// runtime removes them.
+    /// Does nothing for a message that is gone or was received by another consumer since, or if the
+    /// runtime removes messages.
     pub(super) async fn delete(&self, lane: Lane, handles: &[String]) -> Result<()> {
         if self.settings.removal == Removal::ByRuntime {
             return Ok(());
@@ -62,7 +62,7 @@ impl SqsQueue {
             None => Ok(()),
             Some(refused) => {
                 let text = format!(
-                    "{queue} did not remove a message ({}); it comes again",
+                    "{queue} did not remove a message ({}); it will be redelivered",
                     refused.code
                 );
                 Err(Error::unavailable("queue_unavailable", text))
@@ -76,7 +76,7 @@ fn entry(n: usize, handle: &str) -> DeleteMessageBatchRequestEntry {
         .id(n.to_string())
         .receipt_handle(handle)
         .build()
-        .expect("an id and a handle are all that an entry needs")
+        .expect("an entry only needs an id and a handle")
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>

@@ -1,12 +1,12 @@
-//! What lies on a queue: a versioned JSON envelope around a job. Messages outlive releases, so a
-//! field is added, never changed.
+//! A message on a queue: a versioned JSON envelope around a job. Messages outlive releases, so
+//! fields may be added, but never changed.
 
 use fluxgate_core::task::Job;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The envelope that this release writes, and the only one it reads.
+/// The only envelope version that this release writes and reads.
 const VERSION: u32 = 1;
 
 /// A message's body.
@@ -14,10 +14,10 @@ const VERSION: u32 = 1;
 pub(super) struct Envelope {
     v: u32,
     pub(super) job: Job,
-    /// Not before this moment; only there when it is further away than a queue's delay reaches.
+    /// Not before this moment; only present if it is beyond the maximum delay of a queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) due: Option<Timestamp>,
-    /// How often the job failed before.
+    /// How often the job has failed.
     #[serde(default)]
     pub(super) failures: u32,
 }
@@ -37,13 +37,13 @@ impl Envelope {
         }
     }
 
-    /// Fails with kind `Invalid` and the reason: the version first, as an older release cannot know
-    /// what else changed.
+    /// Fails with kind `Invalid` and the reason. The version is checked first, because an older
+    /// release cannot know what else has changed.
     pub(super) fn parse(body: &str) -> Result<Self> {
         let Version { v } = serde_json::from_str(body).map_err(|error| unreadable(&error))?;
         if v != VERSION {
             let text = format!(
-                "a message of version {v} on a release that reads version {VERSION}; redrive it after the upgrade"
+                "the message has version {v}, but this release reads version {VERSION}; redrive it after the upgrade"
             );
             return Err(Error::invalid("message_version", text));
         }
@@ -57,7 +57,7 @@ impl Envelope {
         })
     }
 
-    /// Milliseconds until the job is due; zero when it is.
+    /// Milliseconds until the job is due; zero if it is due.
     pub(super) fn early_ms(&self, now: Timestamp) -> u64 {
         self.due.map_or(0, |due| due.since_ms(now))
     }
@@ -66,21 +66,21 @@ impl Envelope {
 fn unreadable(error: &serde_json::Error) -> Error {
     Error::invalid(
         "message_unreadable",
-        format!("a message that is no job: {error}"),
+        format!("the message is not a job: {error}"),
     )
 }
 
-/// A message on its way to a queue.
+/// A message to be sent to a queue.
 #[derive(Debug, Clone)]
 pub(super) struct SendEntry {
     pub(super) envelope: Envelope,
-    /// What SQS waits, in seconds, before anybody receives it.
+    /// The delay in seconds before SQS delivers it.
     pub(super) delay_s: i32,
 }
 
 impl SendEntry {
-    /// Due after `after_ms`. What a delay of `delay_max_s` does not reach is in the body, for
-    /// whoever receives it too early.
+    /// Due after `after_ms`. A due time beyond `delay_max_s` is in the body, for the consumer that
+    /// receives it too early.
     pub(super) fn after_ms(
         mut envelope: Envelope,
         after_ms: u64,
@@ -100,9 +100,10 @@ impl SendEntry {
         }
     }
 
-    /// The tenant, among whose like SQS divides. It bills a message with a group by a quarter more,
-    /// so the first look of a watch has none: every task pays for it, nearly all of them are over
-    /// by then, and the look is short. A later one, which means that webhooks are missing, has.
+    /// The tenant as message group, by which SQS shares the queue. SQS bills a message with a group
+    /// a quarter more, so the first look of a watch has none: every task pays for it, nearly all
+    /// tasks have ended by then, and the look is short. Later looks, which mean that webhooks are
+    /// missing, have a group.
     pub(super) fn group(&self) -> Option<String> {
         match &self.envelope.job {
             Job::Watch { round: 0, .. } => None,

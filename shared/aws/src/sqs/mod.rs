@@ -1,19 +1,19 @@
-//! The queues on SQS: three standard queues, one a lane, each with a dead-letter queue beside it.
+//! The queues on SQS: three standard queues, one per lane, each with its dead-letter queue.
 //!
-//! A standard queue hands a message out at least once and in no strict order. What the port says of
-//! order, of "all or none" and of outdated receipts is therefore kept as far as one process can:
-//! every job is safe to run twice. A message names its tenant as its group, so that SQS keeps one
-//! tenant's many from delaying another's few (fair queues).
+//! A standard queue delivers a message at least once and in no strict order. The port's guarantees
+//! about order, "all or none" and outdated receipts are therefore kept as far as one process can:
+//! every job is safe to run twice. A message has its tenant as its group, so that SQS keeps one
+//! tenant's many jobs from delaying another's few (fair queues).
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
 
 mod dead_letters;
 mod delete;
+mod fair_share;
 mod message;
 mod place;
 mod queue;
 mod receive;
 mod send;
-mod share;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,15 +25,15 @@ use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::{Clock, Entropy};
 use fluxgate_core::task::Lane;
 
+use fair_share::FairShares;
 pub use receive::Record;
-use share::Shares;
 
 /// The longest delay of a message, in seconds.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const DELAY_MAX_S: u16 = 900;
 
-/// One queue for each lane. A function is given those that it uses; using another is an error that
-/// names it.
+/// One queue for each lane. A function only gets those that it uses; using another one is an error
+/// that names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueUrls {
     pub watch: Option<String>,
@@ -51,14 +51,14 @@ impl QueueUrls {
     }
 }
 
-/// Who removes a message whose job was settled.
+/// Who removes the message of a settled job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
-    /// The queue does: for a process that receives.
+    /// The queue does: for a process that receives messages itself.
     Delete,
     /// The event source mapping does, when the handler of a Lambda reports the message as done:
-    /// settling only sends what comes next, and an error must be reported, so that the message
-    /// comes again.
+    /// settling only sends the next message, and an error must be reported, so that the message is
+    /// redelivered.
     ByRuntime,
 }
 
@@ -66,15 +66,16 @@ pub enum Removal {
 pub struct SqsSettings {
     pub queues: QueueUrls,
     pub dead_letters: QueueUrls,
-    /// At most [`DELAY_MAX_S`]. A job due later is sent again on its way.
+    /// At most [`DELAY_MAX_S`]. A job that is due later is sent again in between.
     pub delay_max_s: u16,
     pub removal: Removal,
 }
 
-/// Which watches have gone. On SQLite the end of a task removes the row of its watch; SQS removes
-/// nothing that is not in hand, so the watch is asked about instead, when it is about to go on.
+/// Which watches may end. On SQLite the end of a task removes the row of its watch; on SQS a
+/// message that has not been received cannot be removed, so the watch checks this before it
+/// continues.
 #[async_trait]
-pub trait OverTasks: Send + Sync {
+pub trait EndedTasks: Send + Sync {
     /// True when nothing of the task is left to watch: it has ended and none of its deliveries
     /// waits for a first attempt, or there is no such task.
     async fn is_over(&self, tenant: &TenantId, task: &TaskId) -> Result<bool>;
@@ -86,13 +87,13 @@ pub struct SqsQueue {
     settings: SqsSettings,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    over_tasks: Option<Arc<dyn OverTasks>>,
-    shares: Shares,
+    ended_tasks: Option<Arc<dyn EndedTasks>>,
+    shares: FairShares,
 }
 
 impl SqsQueue {
     /// Connects to nothing yet. Its watches go on whatever became of their tasks: see
-    /// [`Self::with_over_tasks`].
+    /// [`Self::with_ended_tasks`].
     pub fn new(
         client: Client,
         settings: SqsSettings,
@@ -104,15 +105,15 @@ impl SqsQueue {
             settings,
             clock,
             entropy,
-            over_tasks: None,
-            shares: Shares::default(),
+            ended_tasks: None,
+            shares: FairShares::default(),
         }
     }
 
-    /// A watch whose task is over ends when it would go on.
+    /// A watch whose task has ended ends instead of continuing.
     #[must_use]
-    pub fn with_over_tasks(mut self, over_tasks: Arc<dyn OverTasks>) -> Self {
-        self.over_tasks = Some(over_tasks);
+    pub fn with_ended_tasks(mut self, ended_tasks: Arc<dyn EndedTasks>) -> Self {
+        self.ended_tasks = Some(ended_tasks);
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Which queue a call is for, and what SQS's errors about it mean. Texts name the lane and the
+//! Which queue a call is for, and what SQS's errors about it mean. Messages name the lane and the
 //! queue, never its whole URL.
 
 use std::error::Error as StdError;
@@ -11,7 +11,7 @@ use fluxgate_core::{Error, Result};
 use super::SqsQueue;
 use crate::failure::{cause, code};
 
-/// A queue, or the dead-letter queue beside it.
+/// A queue or its dead-letter queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) url: &'a str,
@@ -42,7 +42,7 @@ impl SqsQueue {
 fn place<'a>(lane: Lane, kind: &'static str, url: Option<&'a str>) -> Result<Place<'a>> {
     let url = url.ok_or_else(|| {
         let text = format!(
-            "the {} {kind} was not given to this function; set its URL",
+            "this function has no URL for the {} {kind}; set it",
             lane.as_str()
         );
         Error::internal("queue_not_configured", text)
@@ -62,10 +62,10 @@ impl Place<'_> {
             }
             "AccessDenied" | "AccessDeniedException" | "KmsAccessDenied" => {
                 format!(
-                    "{self} refuses this function; allow {action} on it, and look at the queue's own policy and key"
+                    "{self} refuses this function; allow {action} on it, and check the queue's own policy and key"
                 )
             }
-            _ => format!("{self} could not be reached; it is tried again"),
+            _ => format!("{self} could not be reached; will retry"),
         };
         Error::unavailable("queue_unavailable", text).source(cause(error))
     }

@@ -1,5 +1,5 @@
-//! `Queue` on SQS: each removal sends what comes next before it removes what was. A crash between
-//! the two doubles a job and never loses one.
+//! `Queue` on SQS: settling a job sends its successor before it removes the message. A crash in
+//! between duplicates a job but never loses one.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -50,7 +50,7 @@ impl Queue for SqsQueue {
         }
         let failures = lease.failures.saturating_add(1);
         if failures >= failures_max {
-            // Whoever redrives it gives it a fresh start.
+            // A redriven job starts with no failures.
             let body = Envelope::new(lease.job.clone(), 0).body()?;
             self.bury(lease.job.lane(), &body, Some(lease.job.tenant()), reason)
                 .await?;
@@ -67,8 +67,8 @@ impl Queue for SqsQueue {
 }
 
 impl SqsQueue {
-    /// As far as this process knows: another may have received the message since. A runtime hands
-    /// out only what is in hand.
+    /// As far as this process knows: another may have received the message since. The Lambda
+    /// runtime only delivers messages in progress.
     fn holds(&self, lease: &Lease) -> bool {
         match self.settings.removal {
             Removal::Delete => self.shares.holds(
@@ -82,9 +82,9 @@ impl SqsQueue {
     }
 
     async fn is_over(&self, next: &Job) -> Result<bool> {
-        match (next, &self.over_tasks) {
-            (Job::Watch { tenant, task, .. }, Some(over_tasks)) => {
-                over_tasks.is_over(tenant, task).await
+        match (next, &self.ended_tasks) {
+            (Job::Watch { tenant, task, .. }, Some(ended_tasks)) => {
+                ended_tasks.is_over(tenant, task).await
             }
             _ => Ok(false),
         }

@@ -1,5 +1,5 @@
-//! Receiving: what is due comes into hand; what is early, over its tenant's share or unreadable
-//! goes elsewhere.
+//! Receiving: jobs that are due are leased; those that are early, over their tenant's share or
+//! unreadable are sent elsewhere.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::SqsQueue;
 use super::message::{Envelope, SendEntry};
 use super::send::BATCH_MAX;
 
-/// The longest that one call waits for a message, in seconds; more than zero also makes SQS ask all
-/// of its servers.
+/// How long one call waits for a message at most, in seconds; more than zero also makes SQS query
+/// all of its servers.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
 pub(super) const WAIT_MAX_S: i32 = 1;
-/// After this long without a due job an empty answer is given, whatever else was received and sent
-/// back.
+/// After this long without a due job an empty result is returned, whatever else was received and
+/// sent back.
 const RECEIVE_WAIT_MAX: Duration = Duration::from_secs(1);
-/// The longest that a message can be in hand, in seconds: 12 hours.
+/// The maximum visibility time-out of a message, in seconds: 12 hours.
 const VISIBILITY_MAX_S: u64 = 43_200;
 /// How long a job over its tenant's share waits.
-const SHARE_WAIT_MS: u64 = 2_000;
+const FAIR_SHARE_WAIT_MS: u64 = 2_000;
 
-/// A message as it is received, or as a Lambda's event holds it.
+/// A message as received, or as it is in a Lambda event.
 #[derive(Debug, Clone)]
 pub struct Record {
     pub body: String,
@@ -49,7 +49,7 @@ impl Record {
         let own = envelope.job.lane();
         if own != lane {
             let text = format!(
-                "a job of the {} lane on the {} queue",
+                "a job of the {} lane is on the {} queue",
                 own.as_str(),
                 lane.as_str()
             );
@@ -77,7 +77,7 @@ fn count(message: &Message) -> u64 {
 }
 
 impl SqsQueue {
-    /// The lease of a record of a Lambda's event. `None` when there is nothing to do and the record
+    /// The lease for a record of a Lambda event. `None` if there is nothing to do and the record
     /// counts as done: it was early and has been sent again, or unreadable and is now a dead
     /// letter. After an error it must be reported as failed.
     pub async fn accept(&self, lane: Lane, record: Record) -> Result<Option<Lease>> {
@@ -136,8 +136,7 @@ impl SqsQueue {
             .collect())
     }
 
-    /// Whatever goes wrong with one record leaves it to come again when its lease runs out; the
-    /// rest goes on.
+    /// A record that fails is left to be redelivered when its lease runs out; the others continue.
     async fn sort(&self, lane: Lane, records: Vec<Record>, lease_ms: u64) -> Vec<Lease> {
         let (mut leases, mut early) = (Vec::new(), Vec::new());
         for record in records {
@@ -153,7 +152,7 @@ impl SqsQueue {
         leases
     }
 
-    /// Zero when the job is in hand now.
+    /// Zero if the job may run now.
     fn wait_ms(&self, lane: Lane, envelope: &Envelope, record: &Record, lease_ms: u64) -> u64 {
         let (now, tenant) = (self.clock.now(), envelope.job.tenant());
         match envelope.early_ms(now) {
@@ -167,14 +166,14 @@ impl SqsQueue {
             {
                 0
             }
-            0 => SHARE_WAIT_MS,
+            0 => FAIR_SHARE_WAIT_MS,
             early_ms => early_ms,
         }
     }
 
-    /// Sends messages again and removes the old ones: a crash between the two doubles them. Making
-    /// them visible later would be one call less, but would count as a receive, and a queue that
-    /// redrives what is received too often would bury jobs that only waited for their turn.
+    /// Sends messages again and removes the old ones; a crash in between duplicates them. Extending
+    /// their visibility time-out would be one call less, but would count as a receive, and the
+    /// redrive policy would then move jobs that only waited for their turn to the dead letters.
     async fn send_back(&self, lane: Lane, messages: Vec<(SendEntry, String)>) -> Result<()> {
         let (messages, handles): (Vec<SendEntry>, Vec<String>) = messages.into_iter().unzip();
         self.send_all(&messages).await?;
@@ -185,7 +184,7 @@ impl SqsQueue {
         tracing::warn!(
             lane = lane.as_str(),
             error = error.with_causes(),
-            "an unreadable message becomes a dead letter"
+            "an unreadable message was sent to the dead letters"
         );
         self.bury(lane, &record.body, None, &error.to_string())
             .await?;
@@ -199,7 +198,7 @@ fn warn(lane: Lane, outcome: Result<()>) {
         tracing::warn!(
             lane = lane.as_str(),
             error = error.with_causes(),
-            "a message stays until its lease runs out"
+            "a message could not be handled; it is redelivered when its lease runs out"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Sending, ten messages a call.
+//! Sends messages, ten per call.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::message::{Envelope, SendEntry};
 use super::place::Place;
 use super::{DELAY_MAX_S, SqsQueue};
 
-/// Messages of one call. All of them together may have 1 MiB; ten of ours have about 3 KiB.
+/// Messages per call. Together they may have 1 MiB; ten of ours have about 3 KiB.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 pub(super) const BATCH_MAX: usize = 10;
 
-/// Calls for one batch: SQS may take some messages of a call and not the others.
+/// Calls per batch: SQS may accept some messages of a call and not the others.
 const BATCH_TRIES_MAX: u32 = 4;
 const BATCH_RETRY: Growing = Growing {
     first_ms: 50,
@@ -39,7 +39,8 @@ impl SqsQueue {
         )
     }
 
-    /// Sends all, each to the queue of its lane. After an error some of them may have been sent.
+    /// Sends all messages, each to the queue of its lane. After an error some of them may have been
+    /// sent.
     pub(super) async fn send_all(&self, messages: &[SendEntry]) -> Result<()> {
         for lane in Lane::ALL {
             let of_lane: Vec<&SendEntry> = messages
@@ -88,14 +89,14 @@ impl SqsQueue {
             }
         }
         let text = format!(
-            "{queue} did not take {} of {} jobs; they are tried again",
+            "{queue} did not accept {} of {} jobs; will retry",
             left.len(),
             batch.len()
         );
         Err(Error::unavailable("queue_unavailable", text))
     }
 
-    /// What SQS did not take and may take later.
+    /// The messages that SQS did not accept but may accept later.
     async fn try_batch(
         &self,
         queue: Place<'_>,
@@ -126,7 +127,7 @@ fn entry(n: usize, message: &SendEntry) -> Result<SendMessageBatchRequestEntry> 
         .delay_seconds(message.delay_s)
         .set_message_group_id(message.group())
         .build();
-    Ok(entry.expect("an id and a body are all that an entry needs"))
+    Ok(entry.expect("an entry only needs an id and a body"))
 }
 
 #[cfg(test)]
@@ -156,7 +157,7 @@ mod tests {
     /// The messages of each call.
     type Calls = Arc<Mutex<Vec<usize>>>;
 
-    /// Takes the first message of a batch and puts the others off; or refuses all as malformed.
+    /// Accepts the first message of a batch and defers the others; or refuses all as malformed.
     async fn take_one(
         State((calls, malformed)): State<(Calls, bool)>,
         Json(call): Json<Value>,
@@ -218,7 +219,7 @@ mod tests {
         (sent, calls)
     }
 
-    /// SQS's own content type is not one that axum takes for JSON.
+    /// axum does not recognise SQS's own content type as JSON.
     async fn as_json(mut request: axum::extract::Request) -> axum::extract::Request {
         let json = axum::http::HeaderValue::from_static("application/json");
         request
@@ -245,7 +246,7 @@ mod tests {
             (Kind::Unavailable, "queue_unavailable")
         );
         assert!(
-            error.message.contains("did not take 4 of 8 jobs"),
+            error.message.contains("did not accept 4 of 8 jobs"),
             "{error}"
         );
         assert_eq!(calls, [8, 7, 6, 5]);

@@ -1,19 +1,16 @@
-//! What STS's errors mean for the tenant. Texts name the role, never an ExternalId.
+//! What STS's errors mean for the tenant. Messages name the role, never an ExternalId.
 
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
-use fluxgate_core::Fault;
 use fluxgate_core::tenant::AssumedRole;
+use fluxgate_core::{Error, Fault};
+use fluxgate_single_flight::Failed;
 
 use super::RoleBounds;
 use crate::failure::{cause, code};
-use crate::kept::Failed;
 
-/// STS does not say why it refuses, and a malformed ARN is the tenant's to correct as well.
+/// STS does not say why it refuses. A malformed ARN is for the tenant to correct as well.
 const DENIALS: [&str; 2] = ["AccessDenied", "ValidationError"];
-
-/// The code of a role that STS refuses to hand out.
-pub(super) const DENIED: &str = "role_denied";
 
 pub(super) fn failed(
     error: &SdkError<AssumeRoleError>,
@@ -28,12 +25,10 @@ pub(super) fn failed(
          sts:ExternalId is the one given to this tenant, and that Fluxgate may sts:AssumeRole it",
         role.arn
     );
+    let denied = Error::unavailable("role_denied", message);
     Failed {
-        code: DENIED,
-        message,
-        cause: cause(error),
+        error: denied.fault(Fault::Tenant).source(cause(error)),
         temporary: false,
-        fault: Fault::Tenant,
         pause_ms: bounds.denied_pause_ms,
     }
 }
@@ -44,16 +39,12 @@ pub(super) fn unreadable(role: &AssumedRole, bounds: RoleBounds) -> Failed {
 
 fn unavailable(role: &AssumedRole, cause: String, bounds: RoleBounds) -> Failed {
     let message = format!(
-        "role '{}' could not be assumed, since AWS STS did not answer; it is tried again",
+        "role '{}' could not be assumed because AWS STS did not answer; will retry",
         role.arn
     );
-    let pause_ms = bounds.unavailable_pause_ms;
     Failed {
-        code: "role_unavailable",
-        message,
-        cause,
+        error: Error::unavailable("role_unavailable", message).source(cause),
         temporary: true,
-        fault: Fault::Ours,
-        pause_ms,
+        pause_ms: bounds.unavailable_pause_ms,
     }
 }

@@ -1,4 +1,4 @@
-//! Roles of tenants, assumed with their ExternalId.
+//! Tenants' roles, assumed with their ExternalId.
 
 mod failure;
 mod probe;
@@ -13,23 +13,23 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Clock;
 use fluxgate_core::tenant::AssumedRole;
 use fluxgate_core::time::Timestamp;
+use fluxgate_single_flight::{Failed, Fetched, SingleFlight};
 
 use crate::AwsSettings;
-use crate::kept::{Failed, Kept};
 pub use probe::RoleProbe;
 
-/// How long assumed roles are used, and how often STS is asked.
+/// How long assumed roles are used, and how often STS is called.
 #[derive(Debug, Clone, Copy)]
 pub struct RoleBounds {
-    /// An hour is the most that a role may assume another for, and a Lambda is in a role already.
+    /// Role chaining is limited to an hour, and a Lambda already runs in a role.
     pub session_s: i32,
-    /// Keys are renewed this long before they expire.
+    /// Credentials are renewed this long before they expire.
     pub renew_early_ms: u64,
-    /// A tenant who broke its role does not make everybody wait for STS.
+    /// A tenant with a broken role must not make everybody wait for STS.
     pub denied_pause_ms: u64,
-    /// After STS did not answer.
+    /// Pause after STS did not answer.
     pub unavailable_pause_ms: u64,
-    /// Roles whose keys are kept at once.
+    /// Maximum number of roles whose credentials are cached.
     pub roles_max: usize,
 }
 
@@ -45,24 +45,22 @@ impl Default for RoleBounds {
     }
 }
 
-/// Assumes tenants' roles and keeps their keys until shortly before these expire.
+/// Assumes tenants' roles and caches their credentials until shortly before they expire.
 pub struct StsRoles {
     settings: AwsSettings,
-    /// Made for the first role: few of a function's processes see one.
+    /// Created for the first role: few of a function's processes need one.
     client: OnceLock<Client>,
-    kept: Kept<Credentials>,
+    /// By ARN and ExternalId.
+    cache: SingleFlight<(String, String), Credentials>,
     bounds: RoleBounds,
 }
 
 impl StsRoles {
     pub fn new(settings: &AwsSettings, clock: Arc<dyn Clock>, bounds: RoleBounds) -> Self {
-        let kept = Kept::new(bounds.roles_max, clock, |keys, now| {
-            remaining_ms(keys, now) > 0
-        });
         Self {
             settings: settings.clone(),
             client: OnceLock::new(),
-            kept,
+            cache: SingleFlight::new(bounds.roles_max, clock),
             bounds,
         }
     }
@@ -71,18 +69,26 @@ impl StsRoles {
         self.client.get_or_init(|| self.settings.sts())
     }
 
-    /// Keys that act in the role. Kind `Unavailable`: code `role_denied` when STS refuses, with a
-    /// text that tells the tenant what to look at, or `role_unavailable` when it did not answer.
+    /// Credentials for the role. Kind `Unavailable`: code `role_denied` if STS refuses, with a
+    /// message that tells the tenant what to check, or `role_unavailable` if it did not answer.
     pub async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
-        let name = format!("{}\n{}", role.arn, role.external_id);
-        let fresh = |keys: &Credentials, now| remaining_ms(keys, now) > self.bounds.renew_early_ms;
-        self.kept
-            .get(
-                &name,
-                fresh,
-                self.assume(role, tenant, Some(&role.external_id)),
-            )
-            .await
+        let key = (role.arn.clone(), role.external_id.clone());
+        self.cache.get(&key, self.keys(role, tenant)).await
+    }
+
+    async fn keys(
+        &self,
+        role: &AssumedRole,
+        tenant: &TenantId,
+    ) -> Result<Fetched<Credentials>, Failed> {
+        let value = self.assume(role, tenant, Some(&role.external_id)).await?;
+        let serves_until = expiry(&value);
+        let early = i64::try_from(self.bounds.renew_early_ms).unwrap_or(i64::MAX);
+        Ok(Fetched {
+            value,
+            fresh_until: Timestamp(serves_until.0.saturating_sub(early)),
+            serves_until,
+        })
     }
 
     async fn assume(
@@ -108,8 +114,8 @@ impl StsRoles {
     }
 }
 
-/// What the tenant sees in its CloudTrail. STS takes 64 characters, and a tenant's id has 48 at
-/// most.
+/// The session name in the tenant's CloudTrail. STS allows 64 characters, and a tenant's id has at
+/// most 48.
 fn session_name(tenant: &TenantId) -> String {
     format!("fluxgate-{tenant}")
 }
@@ -130,10 +136,10 @@ fn keys(keys: aws_sdk_sts::types::Credentials) -> Option<Credentials> {
     ))
 }
 
-fn remaining_ms(keys: &Credentials, now: Timestamp) -> u64 {
+fn expiry(keys: &Credentials) -> Timestamp {
     let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let expires = keys.expiry().map(since).unwrap_or(Duration::MAX);
-    Timestamp(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX)).since_ms(now)
+    let expires = keys.expiry().map_or(Duration::MAX, since);
+    Timestamp(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

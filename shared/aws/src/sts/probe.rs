@@ -1,28 +1,28 @@
-//! Whether a tenant's role can be assumed, and by nobody who does not know the ExternalId.
+//! Checks that a tenant's role can be assumed, and only with the ExternalId.
 
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::tenant::AssumedRole;
+use fluxgate_single_flight::Failed;
 
-use super::{StsRoles, failure};
-use crate::kept::Failed;
+use super::StsRoles;
 
-/// Well formed and nobody's.
+/// Well formed, but not any tenant's.
 const ANOTHER_EXTERNAL_ID: &str = "fluxgate-probe-of-another-external-id";
 
-/// What STS answered to three tries. A role is set up rightly when the first is `Ok` and both
-/// others are `Ok(true)`.
+/// STS's answers to three attempts. A role is set up correctly if the first is `Ok` and both others
+/// are `Ok(true)`.
 #[derive(Debug)]
 pub struct RoleProbe {
     pub with_external_id: Result<()>,
-    /// `Ok(false)`: anybody whom the trust policy names may use the role. An error: STS did not
+    /// `Ok(false)`: any principal in the trust policy may use the role. An error: STS did not
     /// answer.
     pub without_external_id_refused: Result<bool>,
     pub with_another_external_id_refused: Result<bool>,
 }
 
 impl StsRoles {
-    /// Asks STS whatever was answered before.
+    /// Always calls STS, whatever is cached.
     pub async fn probe(&self, role: &AssumedRole, tenant: &TenantId) -> RoleProbe {
         let (with, without, another) = tokio::join!(
             self.assume(role, tenant, Some(&role.external_id)),
@@ -30,7 +30,7 @@ impl StsRoles {
             self.assume(role, tenant, Some(ANOTHER_EXTERNAL_ID)),
         );
         RoleProbe {
-            with_external_id: with.map(drop).map_err(|failed| failed.error()),
+            with_external_id: with.map(drop).map_err(|failed| failed.error),
             without_external_id_refused: refused(without),
             with_another_external_id_refused: refused(another),
         }
@@ -40,7 +40,7 @@ impl StsRoles {
 fn refused<T>(answer: Result<T, Failed>) -> Result<bool> {
     match answer {
         Ok(_) => Ok(false),
-        Err(failed) if failed.code == failure::DENIED => Ok(true),
-        Err(failed) => Err(failed.error()),
+        Err(failed) if !failed.temporary => Ok(true),
+        Err(failed) => Err(failed.error),
     }
 }

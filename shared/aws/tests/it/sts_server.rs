@@ -102,7 +102,8 @@ async fn answer(State(shared): State<Arc<Shared>>, Form(call): Form<Call>) -> (S
 fn refusal(status: StatusCode, code: &str) -> (StatusCode, String) {
     let body = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>{code}</Code>\
-         <Message>User: arn:aws:sts::1:assumed-role/archiver is not authorized, ExternalId its-id</Message></Error>\
+         <Message>User: arn:aws:sts::1:assumed-role/archiver is not authorized, \
+             ExternalId its-id</Message></Error>\
          <RequestId>r</RequestId></ErrorResponse>"
     );
     (status, body)

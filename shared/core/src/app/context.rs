@@ -1,4 +1,4 @@
-//! What every role has: the store, the time, random bits and the bounds.
+//! What every role needs: the store, the clock, randomness and the bounds.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::port::{
     AccountStore, Clock, DeliveryStore, EndpointStore, Entropy, Store, TaskStore, TenantStore,
 };
 
-/// The ports of every role. A role keeps its own to itself.
+/// The ports shared by every role. Ports that only one role needs belong to that role.
 #[derive(Clone)]
 pub struct Context {
     pub store: Arc<dyn Store>,

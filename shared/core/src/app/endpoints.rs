@@ -1,4 +1,4 @@
-//! Where a tenant wants its events.
+//! Tenants' webhook endpoints.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::base::secret::Secret;
 use crate::domain::webhook::{CallbackUrl, Endpoint, EventType, too_many_endpoints};
 use crate::port::{AddressGuard, Ids as _, Purpose};
 
-/// What a tenant says of a new endpoint.
+/// A tenant's request for a new endpoint.
 #[derive(Debug)]
 pub struct NewEndpoint {
-    /// Absolute, https.
+    /// Absolute `https` URL.
     pub url: String,
-    /// None means all.
+    /// `None` subscribes to all events.
     pub event_types: Vec<String>,
 }
 
-/// The tenant's use cases of endpoints.
+/// The tenant's endpoint use cases.
 pub struct Endpoints {
     context: Context,
     guard: Arc<dyn AddressGuard>,
@@ -30,10 +30,10 @@ impl Endpoints {
         Self { context, guard }
     }
 
-    /// Registers an endpoint, with a secret of its own.
+    /// Registers an endpoint with its own secret.
     ///
-    /// Kind `Invalid`, naming the field, for an address that may not be called and an event that
-    /// there is not; kind `Conflict` with code `too_many_endpoints`.
+    /// Kind `Invalid`, naming the field, for an address that may not be called or an unknown event
+    /// type; kind `Conflict` with code `too_many_endpoints`.
     pub async fn create(&self, tenant: &TenantId, new: &NewEndpoint) -> Result<Endpoint> {
         let url = CallbackUrl::parse_new(&new.url).map_err(|error| error.field("url"))?;
         self.guard
@@ -45,11 +45,11 @@ impl Endpoints {
             .map(|text| event_type(text))
             .collect::<Result<_>>()?;
         let endpoints_max = self.context.bounds.endpoints_max;
-        // The write decides; a tenant that is full is not worth a look-up.
+        // The write enforces the limit; this check only saves the DNS lookup below.
         if self.context.endpoints().list(tenant).await?.len() >= endpoints_max {
             return Err(too_many_endpoints(endpoints_max));
         }
-        // Last, because a name may take its time.
+        // Last, because the DNS lookup may be slow.
         let checked = self.guard.check(tenant, Purpose::Callback, url.url()).await;
         checked.map_err(|error| error.field("url"))?;
         let now = self.context.now();
@@ -71,7 +71,7 @@ impl Endpoints {
         Ok(endpoint)
     }
 
-    /// Those that can be read, oldest first.
+    /// The endpoints that can be read, oldest first.
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Endpoint>> {
         Ok(self.context.endpoints().list(tenant).await?.endpoints)
     }
@@ -81,7 +81,7 @@ impl Endpoints {
         self.context.endpoints().get(tenant, id).await
     }
 
-    /// What is on its way to it is sent no more. Kind `NotFound` as in [`Self::get`].
+    /// Pending deliveries to it are dropped. Kind `NotFound` as in [`Self::get`].
     pub async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
         self.context.endpoints().delete(tenant, id).await
     }
@@ -95,7 +95,7 @@ fn event_type(text: &str) -> Result<EventType> {
         .ok_or_else(|| {
             let [completed, failed] = known.map(EventType::as_str);
             let text = format!(
-                "'{}' is not an event type; there are {completed} and {failed}",
+                "'{}' is not an event type; use {completed} or {failed}",
                 echo(text)
             );
             Error::invalid("invalid_parameter", text).field("event_types")

@@ -1,5 +1,4 @@
-//! The queue as the roles use it: a job in hand is settled one way or another, whatever its work
-//! came to.
+//! The queue as roles use it. Every job received is settled, whatever the outcome of its work.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,39 +12,39 @@ use crate::base::retry::jittered_ms;
 use crate::domain::task::{Delayed, Job, Lane};
 use crate::port::{Ids as _, Lease, Queue};
 
-/// Before a job that panicked is tried again.
+/// Delay before retrying a job that panicked.
 const PANIC_DELAY_MS: u64 = 60_000;
 
-/// Who works on jobs.
+/// Processes jobs.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// Works on one job and settles its lease. An error is for the log: the job comes again when
-    /// its lease runs out.
+    /// Processes one job and settles its lease. On an error the caller only has to log: the job is
+    /// received again when its lease expires.
     async fn work(&self, lease: &Lease) -> Result<()>;
 
     /// Settles the lease of a job whose work panicked.
     async fn after_panic(&self, lease: &Lease) -> Result<()>;
 
-    /// As [`Self::work`], and a panic fails that job alone.
+    /// As [`Self::work`], but a panic fails only this job.
     async fn work_safely(&self, lease: &Lease) -> Result<()> {
         match AssertUnwindSafe(self.work(lease)).catch_unwind().await {
             Ok(worked) => worked,
             Err(_) => {
-                tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "a job panicked");
+                tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "job panicked");
                 self.after_panic(lease).await
             }
         }
     }
 }
 
-/// What the queue is to do with a job.
+/// What the queue should do with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobOutcome {
     Done,
     AgainAfterMs(u64),
 }
 
-/// The queue, and when to try again.
+/// The queue, and the retry schedule.
 #[derive(Clone)]
 pub(crate) struct Jobs {
     context: Context,
@@ -87,7 +86,7 @@ impl Jobs {
         jittered_ms(delay_ms, self.context.entropy.u64())
     }
 
-    /// A job that may be tried so often and no more.
+    /// Settles a job whose number of attempts is limited.
     pub(crate) async fn settle(&self, lease: &Lease, outcome: Result<JobOutcome>) -> Result<()> {
         match outcome {
             Ok(JobOutcome::Done) => self.queue.ack(lease).await,
@@ -106,16 +105,16 @@ impl Jobs {
 
     pub(crate) async fn after_panic(&self, lease: &Lease) -> Result<()> {
         match &lease.job {
-            // A watch is never given up: its task would have nobody looking at it.
+            // A watch is never given up: nothing else would look after its task.
             Job::Watch { .. } => self.queue.again(lease, &lease.job, PANIC_DELAY_MS).await,
             _ => self.fail(lease, PANIC_DELAY_MS, "panic").await,
         }
     }
 
-    /// Not this role's work, which is a defect of whoever handed it over.
+    /// Fails for a job of another role: a bug in the caller.
     pub(crate) fn refuse(lease: &Lease) -> Result<()> {
         let text = format!(
-            "a job of the {} lane came to a worker of another",
+            "a job from the {} lane reached the worker of another lane",
             lease.job.lane().as_str()
         );
         Err(Error::internal("wrong_lane", text))
@@ -134,5 +133,5 @@ impl Jobs {
 }
 
 pub(crate) fn warn(lease: &Lease, error: &Error) {
-    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, error = error.with_causes(), "a job will be tried again");
+    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, error = error.with_causes(), "job failed; it will be retried");
 }

@@ -1,5 +1,5 @@
-//! Pictures among the inputs: their addresses are named to be checked, files written inside the
-//! inputs handed to the provider's media store.
+//! Media among the inputs: their addresses are collected to be checked, and files embedded in the
+//! inputs are found so that they can be uploaded to the provider's media store.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,8 +13,8 @@ use crate::domain::provider::Model;
 use crate::domain::task::InputUpload;
 use crate::port::Purpose;
 
-/// The inputs with every file that is written inside them in one form, a `data:` URI. Fails with
-/// kind `Invalid` or `TooLarge`, naming the field.
+/// Normalizes every embedded file to a `data:` URI. Fails with kind `Invalid` or `TooLarge`, naming
+/// the field.
 pub(crate) fn files_in_one_form(
     bytes_max: usize,
     model: &Model,
@@ -38,7 +38,7 @@ pub(crate) fn files_in_one_form(
     Ok(inputs)
 }
 
-/// The addresses of pictures, each with its field. Asks nobody.
+/// The media addresses, each with its field. Does no IO.
 pub(crate) fn media_addresses(model: &Model, inputs: &Map<String, Value>) -> Vec<Named> {
     let fields = model
         .media_fields()
@@ -53,8 +53,8 @@ pub(crate) fn media_addresses(model: &Model, inputs: &Map<String, Value>) -> Vec
     fields.filter_map(named).collect()
 }
 
-/// Fails with kind `TooLarge`, naming the field. What is no picture is kept for good and sent as it
-/// is.
+/// Fails with kind `TooLarge`, naming the field. Inputs that are not media are stored for good and
+/// sent unchanged, so they are limited.
 pub(crate) fn check_sizes(
     bytes_max: usize,
     model: &Model,
@@ -69,15 +69,17 @@ pub(crate) fn check_sizes(
             .as_str()
             .map_or_else(|| value.to_string().len(), str::len);
         if bytes > bytes_max {
-            let text = format!("the parameter '{name}' holds {bytes} bytes; {bytes_max} are taken");
+            let text = format!(
+                "the parameter '{name}' has {bytes} bytes; at most {bytes_max} are allowed"
+            );
             return Err(Error::new(Kind::TooLarge, "parameter_too_large", text).field(name));
         }
     }
     Ok(())
 }
 
-/// Puts the URLs of uploads where the files were, as in the POST that named them. What is left over
-/// is not replaced.
+/// Replaces embedded files with the URLs of their uploads, in the order of the original POST. Files
+/// without an upload are left as they are.
 pub(crate) fn put_back(inputs: &mut Map<String, Value>, uploads: &[InputUpload]) {
     let mut by_field: BTreeMap<&str, VecDeque<&str>> = BTreeMap::new();
     for upload in uploads {
@@ -104,13 +106,13 @@ pub(super) fn parse_inputs(inputs: &str) -> Value {
     serde_json::from_str(inputs).unwrap_or(Value::Null)
 }
 
-/// True when a stored input was replaced on its way to the provider, so that the provider's echo of
+/// True if a stored input was replaced on its way to the provider, so that the provider's echo of
 /// it differs.
 pub(crate) fn is_replaced(value: &Value) -> bool {
     texts(Some(value)).any(|text| text.starts_with("data:"))
 }
 
-/// An `http` or `https` URL. A file of megabytes is not read as one.
+/// An `http` or `https` URL. Checks the scheme first, so that a file of megabytes is not parsed.
 fn address(text: &str) -> Option<Url> {
     let is_http = text
         .trim_start()
@@ -122,7 +124,7 @@ fn address(text: &str) -> Option<Url> {
         .filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// A value that is a list stands for what is in it.
+/// The elements of a list, or the single value.
 fn values_mut(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
     let values: &mut [Value] = match value {
         Some(Value::Array(values)) => values,

@@ -1,9 +1,10 @@
-//! The use cases, a struct for each role that owns the ports of that role and no others. Each use
-//! case is safe to run twice and to lose anywhere.
+//! The use cases: one struct per role, which owns the ports of that role and no others. Every use
+//! case may run twice and may be interrupted at any point.
 
 mod archiver;
 mod context;
 mod endpoints;
+mod everybody;
 mod gateway;
 mod jobs;
 mod machine;
@@ -15,6 +16,7 @@ mod receiver;
 mod sender;
 mod sweeper;
 mod tally;
+mod task_pages;
 mod trusts;
 mod views;
 mod watcher;

@@ -1,4 +1,4 @@
-//! Sends one event to one place, and decides what to do about the answer.
+//! Sends one event to one target and decides what to do about the answer.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::jobs::{JobOutcome, Jobs, Worker};
 use super::{Context, Views};
 use crate::base::error::{Kind, Result};
 use crate::base::id::{DeliveryId, TenantId};
-use crate::base::metric::count;
+use crate::base::metric;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Job, Task};
 use crate::domain::webhook::{
@@ -55,7 +55,7 @@ impl Notifier {
         }
     }
 
-    /// Makes one attempt of a pending delivery; of any other it does nothing.
+    /// Makes one attempt at a pending delivery; does nothing for any other.
     pub async fn deliver(&self, tenant: &TenantId, id: &DeliveryId) -> Result<JobOutcome> {
         let (delivery, task) = self.context.deliveries().get(tenant, id).await?;
         if delivery.state != DeliveryState::Pending {
@@ -90,8 +90,8 @@ impl Notifier {
         };
         let endpoints = &self.context.endpoints();
         let endpoint = match endpoints.get_eventual(&delivery.tenant, id).await {
-            // It may have been enabled a moment ago, and a held delivery waits for somebody to
-            // replay it.
+            // It may have been enabled a moment ago, and a delivery held by mistake would stay held
+            // until somebody replays it.
             Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
             found => found,
         };
@@ -103,7 +103,7 @@ impl Notifier {
         }
     }
 
-    /// The signed request; `None` for a task callback whose task names none.
+    /// The signed request; `None` for a task callback if the task has no callback URL.
     async fn outgoing(
         &self,
         delivery: &Delivery,
@@ -134,7 +134,8 @@ impl Notifier {
         Ok(Some(self.request(delivery, url, headers, body)))
     }
 
-    /// Every attempt says the same, byte for byte, unless its links would soon be dead.
+    /// The time that determines the body. All attempts send the same bytes, unless the links in
+    /// them would soon expire.
     fn told_at(&self, delivery: &Delivery) -> Timestamp {
         let age_ms = self.context.now().since_ms(delivery.created_at);
         if age_ms < self.context.bounds.presign_expires_ms / 2 {
@@ -203,23 +204,20 @@ impl Notifier {
             .deliveries()
             .update(&delivery.attempted(attempt, state))
             .await?;
-        count!(
-            "CallbackAttempts",
-            outcome = if state == DeliveryState::Delivered {
-                "delivered"
-            } else {
-                "failed"
-            }
-        );
+        metric::CALLBACK_ATTEMPTS.count_as(if state == DeliveryState::Delivered {
+            "delivered"
+        } else {
+            "failed"
+        });
         Ok(after)
     }
 
-    /// 410 Gone: the receiver wants no more of these.
+    /// 410 Gone: the receiver wants no more events.
     async fn disable(&self, endpoint: Option<Endpoint>) -> Result<()> {
         let Some(endpoint) = endpoint else {
             return Ok(());
         };
-        tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, "an endpoint answered 410 and was disabled");
+        tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, "endpoint disabled: it answered 410 Gone");
         self.context
             .endpoints()
             .disable(&endpoint.tenant, &endpoint.id)
@@ -246,10 +244,10 @@ impl Notifier {
 }
 
 enum Reach {
-    /// The callback of the task itself.
+    /// The task's own callback.
     Task,
     Endpoint(Box<Endpoint>),
-    /// Nothing to send to; the delivery ends, or waits, in this state.
+    /// Nothing to send to; the delivery moves to this state.
     Gone(DeliveryState),
 }
 

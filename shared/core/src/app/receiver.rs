@@ -1,4 +1,4 @@
-//! What the provider says of a run of its own accord, by the provider's webhook.
+//! Handles the provider's webhooks.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::domain::task::{Rejection, Signal, Via};
 use crate::domain::webhook::{CapabilityKey, SignedHeaders, v3};
 use crate::port::WebhookSecrets;
 
-/// What the provider calls.
+/// Receives the provider's webhooks.
 pub struct Receiver {
     context: Context,
     machine: Machine,
@@ -33,14 +33,15 @@ impl Receiver {
         }
     }
 
-    /// Whether a webhook's path was given out for this task.
+    /// Whether this webhook path was issued for this task.
     pub fn is_path_of(&self, tenant: &TenantId, task: &TaskId, token: &str) -> bool {
         self.capability.verify(tenant, task, token)
     }
 
-    /// Applies a webhook whose path was checked. What is known already is no error.
+    /// Applies a webhook whose path was verified. A duplicate is not an error.
     ///
-    /// Kind `Unauthenticated` for a bad signature, kind `Invalid` for a body that is no prediction.
+    /// Kind `Unauthenticated` for a bad signature, kind `Invalid` for a body that is not a
+    /// prediction.
     pub async fn receive<'a>(
         &self,
         tenant: &TenantId,
@@ -53,8 +54,9 @@ impl Receiver {
         let signed =
             signed.and_then(|headers| v3::verify(&secret, &headers, self.context.now(), body));
         if signed.is_err() {
-            // The path was ours: most likely the provider signs with another secret than it tells.
-            tracing::warn!(task.id = %task, tenant.id = %tenant, "a webhook with a bad signature was refused; the poll will find out");
+            // The path was ours: most likely the provider signs with a different secret than the
+            // one it reports.
+            tracing::warn!(task.id = %task, tenant.id = %tenant, "webhook refused: bad signature; polling will pick up the result. Check the provider's webhook secret");
         }
         signed?;
         self.apply_signal(tenant, task, run(body)?.signal(Via::Webhook))
@@ -62,15 +64,15 @@ impl Receiver {
     }
 
     /// Applies what a checked webhook says.
-    pub async fn apply_signal(&self, tenant: &TenantId, id: &TaskId, news: Signal) -> Result<()> {
+    pub async fn apply_signal(&self, tenant: &TenantId, id: &TaskId, signal: Signal) -> Result<()> {
         // What is over stays over, whose run it is stays so, and any other change of a late one is
         // a conflict.
         let task = self.context.tasks().get_eventual(tenant, id).await?;
-        match self.machine.signal(task.clone(), news.clone()).await {
+        match self.machine.signal(task.clone(), signal.clone()).await {
             // An equal task was given this run by the provider's list; the operator shall know.
             Err(error) if error.is(Reason::RunClaimed) => {
                 self.machine
-                    .note_rejection(&task, Rejection::OtherRun, &news, self.context.now())
+                    .note_rejection(&task, Rejection::OtherRun, &signal, self.context.now())
                     .await
             }
             outcome => outcome.map(drop),
@@ -78,11 +80,15 @@ impl Receiver {
     }
 }
 
-/// Signed or not, what is no prediction is the sender's fault, and sending it again would change
-/// nothing.
+/// A body that is not a prediction is an error of the sender even if it is signed; a retry would
+/// not help.
 fn run(body: &[u8]) -> Result<ProviderRun> {
     let value = json::value(body, JsonBounds::DOCUMENT)?;
     ProviderRun::from_json(&value).map_err(|error| {
-        Error::invalid("webhook_unreadable", "the webhook's body is no prediction").source(error)
+        Error::invalid(
+            "webhook_unreadable",
+            "the webhook's body is not a prediction",
+        )
+        .source(error)
     })
 }

@@ -1,4 +1,4 @@
-//! Tasks as tenants see them: in the provider's words, their outputs as URLs that download.
+//! Tasks as tenants see them: in the provider's format, with downloadable URLs as outputs.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::port::{LinkSigner, LinkTerms};
 
 const LINK_STEP_MS: i64 = 3_600_000;
 
-/// How a tenant's output becomes a URL that downloads.
+/// How outputs in the tenant's bucket become downloadable URLs.
 #[derive(Clone)]
 pub enum OutputLinks {
-    /// Signed by the bucket's own keys: for keys that outlive the link.
+    /// Presigned with the bucket's own keys: for keys that outlive the link.
     Presigned(Arc<dyn LinkSigner>),
-    /// Signed by Fluxgate and redeemed at its own address for a fresh presigned URL: where the
-    /// bucket's keys are a role's, whose presigned URLs die with its session.
+    /// Signed by Fluxgate, and redeemed at its own address for a fresh presigned URL: for buckets
+    /// accessed through a role, whose presigned URLs expire with its session.
     Relayed(CapabilityKey),
 }
 
-/// Makes predictions of tasks.
+/// Builds predictions from tasks.
 #[derive(Clone)]
 pub struct Views {
     context: Context,
@@ -44,7 +44,7 @@ impl Views {
         &self.base_url
     }
 
-    /// The same at each asking, its links valid from this moment on.
+    /// Deterministic: the same task and `from` give the same view. Its links are valid from `from`.
     pub(crate) async fn view_of(&self, task: &Task, from: Timestamp) -> Result<Prediction> {
         let links = if task.state == State::Completed {
             self.output_links(task, from).await?
@@ -54,7 +54,7 @@ impl Views {
         Ok(Prediction::of(task, links, self.base_url.as_str()))
     }
 
-    /// What downloads each output, in order: those that are with the provider alone by its own
+    /// A download URL for each output, in order; outputs that only the provider has get its own
     /// links.
     async fn output_links(&self, task: &Task, from: Timestamp) -> Result<Vec<String>> {
         let mut presigned = match &self.links {
@@ -78,7 +78,7 @@ impl Views {
         Ok(task.produced().enumerate().filter_map(link).collect())
     }
 
-    /// The same within an hour, so that it can be cached.
+    /// The same URL for up to an hour, so that it can be cached.
     fn relayed(&self, key: &CapabilityKey, task: &Task, n: usize, from: Timestamp) -> String {
         let expires =
             from.plus_ms(self.context.bounds.presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
@@ -87,7 +87,7 @@ impl Views {
     }
 }
 
-/// A URL of the tenant's bucket for each of these outputs.
+/// A presigned URL in the tenant's bucket for each of these outputs.
 pub(crate) async fn presigned(
     context: &Context,
     signer: &dyn LinkSigner,

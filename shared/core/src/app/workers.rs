@@ -1,4 +1,4 @@
-//! The three who work on jobs, where one process holds them all.
+//! The three workers, for processes that run all of them.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Workers {
         })
     }
 
-    /// Up to `max` due jobs of a lane, in hand.
+    /// Leases up to `max` due jobs from a lane.
     pub async fn receive(&self, lane: Lane, max: usize) -> Result<Vec<Lease>> {
         self.jobs(lane).receive(lane, max).await
     }

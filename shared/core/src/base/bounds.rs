@@ -1,14 +1,15 @@
-//! Every wait, size and count that has a limit, with its unit last.
+//! Every limit on waits, sizes and counts. The unit comes last in each name.
 
 use super::rate::Rate;
 use crate::base::retry::Growing;
+use crate::base::time::Timestamp;
 
-/// When the provider's denials of a submit in doubt are enough.
+/// How much denial it takes to refute a submit in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DenialTerms {
-    /// How many there must be at least.
+    /// Minimum number of denials.
     pub denials_min: u32,
-    /// From the first to the last of them.
+    /// Minimum time from the first to the last of them.
     pub span_ms: u64,
 }
 
@@ -16,89 +17,88 @@ pub struct DenialTerms {
 /// `shared/docs/guides/settings.md` state.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// A request body of the tenant API other than an upload.
+    /// Request body of the tenant API, except uploads.
     pub body_bytes_max: usize,
-    /// Bodies in memory at once, of one tenant and of all.
+    /// Request bodies held in memory at once: per tenant, and in total.
     pub tenant_in_flight_bytes_max: usize,
     pub in_flight_bytes_max: usize,
-    /// How often a tenant may ask that has no limit of its own.
+    /// Request rate of a tenant without a limit of its own.
     pub request_rate: Rate,
-    /// Any input that is not a picture.
+    /// Any input other than a picture.
     pub input_bytes_max: usize,
     /// A picture given as a `data:` URI, decoded.
     pub data_uri_bytes_max: usize,
-    /// Addresses that one submit may name: pictures and a callback.
+    /// Addresses in one submit: pictures and a callback.
     pub addresses_max: usize,
     /// An uploaded file.
     pub upload_bytes_max: usize,
-    /// A file that a client sends to the provider itself, by a ticket.
+    /// A file that a client sends directly to the provider with an upload ticket.
     pub ticket_bytes_max: u64,
     /// One output.
     pub output_bytes_max: u64,
     /// Outputs of one run.
     pub outputs_max: usize,
-    /// The outputs of one run as the provider names them, together: URLs, or the outputs themselves
-    /// as `data:` URIs.
+    /// The total size of one run's outputs as the provider lists them: URLs, or the outputs
+    /// themselves as `data:` URIs.
     pub sources_bytes_max: usize,
-    /// Fetching one output, whole.
+    /// Fetching one output completely.
     pub output_timeout_ms: u64,
-    /// One submit POST; after it the answer is ambiguous.
+    /// One submit POST; without an answer by then it is ambiguous.
     pub submit_timeout_ms: u64,
-    /// How long the pictures of a submit may take to be uploaded before its POST. It leaves after
-    /// that, or not at all.
+    /// How long the uploads of a submit's pictures may take before its POST. If they take longer,
+    /// the POST is not sent.
     pub uploads_max_ms: u64,
     /// Any other call to the provider.
     pub provider_timeout_ms: u64,
-    /// How long a task may wait for its POST to be taken.
+    /// How long a task may wait for the provider to accept its POST.
     pub admitted_max_ms: u64,
     /// How long a task may wait in the fair queue for the provider's account.
     pub fair_queue_max_ms: u64,
-    /// How long an ambiguous submit may stay unresolved, when the provider's list cannot tell
-    /// either.
+    /// How long an ambiguous submit may stay unresolved if the provider's list is inconclusive too.
     pub unknown_max_ms: u64,
-    /// When the provider's list has denied an ambiguous submit often and long enough.
+    /// When the provider's list has denied an ambiguous submit often enough and for long enough.
     pub denial: DenialTerms,
     /// How long a run may take at the provider.
     pub run_max_ms: u64,
-    /// How long outputs may resist being copied. The next try after that decides how the task ends.
+    /// How long copying outputs may keep failing. The next attempt after that decides how the task
+    /// ends.
     pub archive_max_ms: u64,
-    /// How long that try may take to come.
+    /// How long to wait for that attempt.
     pub archive_grace_ms: u64,
-    /// How long a copy that a tenant asked for again is tried; then it may ask once more.
+    /// How long a copy that a tenant requested again is retried; after that the tenant may request
+    /// another.
     pub archive_again_ms: u64,
-    /// How long links to outputs may be dead although the provider, asked again, goes on naming
-    /// such.
+    /// How long links to outputs may be dead while the provider keeps answering with dead links.
     pub dead_link_max_ms: u64,
     /// How long the provider keeps outputs, from the end of their run.
     pub outputs_kept_ms: u64,
-    /// After this long in `archiving` the archive job is sent again.
+    /// After this long in `archiving`, the archive job is sent again.
     pub archive_stall_ms: u64,
-    /// The watch while a run goes on. Slow when a webhook is expected, quick when polling is the
-    /// only way.
+    /// The watch of a running task: slow if a webhook is expected, fast if polling is the only way.
     pub watch: Growing,
     /// A wake after a deferred or ambiguous submit.
     pub wake: Growing,
     /// Retries of a failed copy.
     pub archive_retry: Growing,
-    /// A callback's connection and answer.
+    /// One callback, from connecting to the end of the answer.
     pub callback_timeout_ms: u64,
     /// Delays between callback attempts.
     pub callback_schedule_ms: Vec<u64>,
-    /// The longest `Retry-After` of a receiver that is honoured.
+    /// The longest `Retry-After` that is honoured.
     pub retry_after_max_ms: u64,
     /// How long an idempotency key is remembered.
     pub idempotency_kept_ms: u64,
-    /// How long a presigned output URL works. Seven days is the most that SigV4 allows.
+    /// How long a presigned output URL is valid. SigV4 allows at most seven days.
     pub presign_expires_ms: u64,
     /// How long a sync-mode submit is held open.
     pub sync_wait_max_ms: u64,
     /// Endpoints of one tenant.
     pub endpoints_max: usize,
-    /// Tasks that one question about usage or billing reads.
+    /// Tasks read by one usage or billing query.
     pub usage_tasks_max: usize,
-    /// The longest time a received job is kept from others.
+    /// How long a received job is hidden from other workers.
     pub lease_ms: u64,
-    /// Failures of one job before it becomes a dead letter.
+    /// Failures of a job before it becomes a dead letter.
     pub job_failures_max: u32,
 }
 
@@ -106,6 +106,8 @@ const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
+/// With a quick watch a queue or a process may still be slow.
+const WATCH_LATE_MIN_MS: u64 = 15 * MINUTE_MS;
 const MIB: usize = 1024 * 1024;
 
 impl Default for Bounds {
@@ -171,8 +173,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Without a public URL no webhook will come, so the watch is the only way and looks more
-    /// often.
+    /// For installations without a public URL: no webhook will come, so watches poll more often.
     #[must_use]
     pub fn polling_only(mut self) -> Self {
         self.watch = Growing {
@@ -182,17 +183,33 @@ impl Bounds {
         self
     }
 
-    /// How long a task may live while everything runs.
+    /// How far behind the bound of its state a task may be moved: the slowest watch comes within
+    /// this.
+    pub fn watch_late_ms(&self) -> u64 {
+        self.watch.max_ms.saturating_mul(3).max(WATCH_LATE_MIN_MS)
+    }
+
+    /// How long a task may live: as long as each of its states may take, the last of them also
+    /// where nothing ran for days in between. For then its outputs are gone the provider, and it
+    /// can be charged no more.
     pub fn task_life_ms(&self) -> u64 {
         let archiving_ms = self.archive_max_ms.saturating_add(self.archive_grace_ms);
-        [
+        let states = [
             self.fair_queue_max_ms,
             self.admitted_max_ms,
             self.unknown_max_ms,
             self.run_max_ms,
-            archiving_ms,
-        ]
-        .into_iter()
-        .fold(0, u64::saturating_add)
+            archiving_ms.max(self.outputs_kept_ms),
+        ];
+        states
+            .into_iter()
+            .map(|state_ms| state_ms.saturating_add(self.watch_late_ms()))
+            .fold(0, u64::saturating_add)
+    }
+
+    /// When a task was made at the earliest that lives at this moment.
+    pub fn earliest_made(&self, alive_at: Timestamp) -> Timestamp {
+        let life_ms = i64::try_from(self.task_life_ms()).unwrap_or(i64::MAX);
+        Timestamp(alive_at.0.saturating_sub(life_ms))
     }
 }

@@ -1,15 +1,15 @@
-//! Numbers before nouns, in texts for people.
+//! Counted nouns in texts for people.
 
 use std::fmt;
 
-/// How many there are of something, such as `1 task` and `2 tasks`.
+/// A number with its noun, such as `1 task` or `2 tasks`.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
     number: u64,
     noun: &'static str,
 }
 
-/// The noun is given in the singular, and takes an `s`.
+/// Takes the noun in the singular; the plural adds an `s`.
 pub fn counted(number: usize, noun: &'static str) -> Counted {
     Counted {
         number: number as u64,

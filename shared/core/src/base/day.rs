@@ -1,4 +1,4 @@
-//! A calendar day in UTC, which is what usage is counted by.
+//! A calendar day in UTC, the unit of usage reports.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ const DAY_MS: i64 = 86_400_000;
 pub struct Day(i64);
 
 impl Day {
-    /// The day that a moment lies on.
+    /// The day that contains this moment.
     pub fn of(moment: Timestamp) -> Self {
         Self(moment.0.div_euclid(DAY_MS))
     }
 
-    /// Reads `2026-11-01` and no other way of writing it; `None` when there is no such day.
+    /// Parses the form `2026-11-01` only; `None` if it is malformed or no such day exists.
     pub fn parse(text: &str) -> Option<Self> {
         let date: Date = text.parse().ok()?;
         let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
@@ -37,7 +37,7 @@ impl Day {
         self.first().plus_ms(DAY_MS.unsigned_abs() - 1)
     }
 
-    /// The day this many days before.
+    /// The day this many days earlier.
     #[must_use]
     pub fn minus(self, days: u32) -> Self {
         Self(self.0.saturating_sub(days.into()))

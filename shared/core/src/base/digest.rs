@@ -1,4 +1,4 @@
-//! SHA-256, whole, running, and over JSON whatever the order of its keys.
+//! SHA-256: of bytes at once, of a stream, and of JSON regardless of key order.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 /// A SHA-256 digest.
 pub type Sha256 = [u8; 32];
 
-/// Digests bytes as they pass.
+/// Digests a stream of bytes.
 #[derive(Clone)]
 pub struct RunningSha256(Context);
 
@@ -34,8 +34,8 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
     running.finish()
 }
 
-/// Adds a JSON value to a digest: objects by sorted key, every part prefixed with its kind and
-/// length, so that two values digest alike only when they are equal.
+/// Adds a JSON value to a digest. Objects are sorted by key, and every part is prefixed with its
+/// kind and length, so that only equal values have equal digests.
 pub fn update_json(running: &mut RunningSha256, value: &Value) {
     match value {
         Value::Object(map) => {

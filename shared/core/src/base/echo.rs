@@ -1,9 +1,9 @@
-//! A caller's own word in an error's text.
+//! Quotes a caller's own input in an error text.
 
-/// Longer words are cut.
+/// Longer input is truncated.
 const CHARS_MAX: usize = 64;
 
-/// The word, or its beginning: an answer must not grow with what was wrong.
+/// The input, truncated: an error must not grow with the input it complains about.
 pub fn echo(word: &str) -> String {
     match word.char_indices().nth(CHARS_MAX) {
         None => word.to_owned(),

@@ -1,91 +1,93 @@
-//! The one error of Fluxgate: what went wrong, what the caller does next, and what the reader can
-//! do about it.
+//! The one error type of Fluxgate: what went wrong, what the caller does next, and what the reader
+//! can do about it.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// Result of every port and use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-type Source = Box<dyn StdError + Send + Sync>;
+/// Shared, so that everybody who waited for one thing can be told the same.
+type Source = Arc<dyn StdError + Send + Sync>;
 
-/// What the caller does with the error. The edge turns each kind into one status code.
+/// What the caller does with the error. The edge maps each kind to one status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The input is wrong and must be changed.
     Invalid,
-    /// The caller did not prove who it is.
+    /// The caller did not prove its identity.
     Unauthenticated,
     /// The caller is known but may not do this.
     Forbidden,
-    /// Nothing of that name exists for this tenant.
+    /// Nothing with this name or id exists for this tenant.
     NotFound,
-    /// The thing changed under the caller: read again, decide again.
+    /// The record changed meanwhile: read it again and decide again.
     Conflict,
-    /// An idempotency key was reused for another request.
+    /// An idempotency key was reused for a different request.
     KeyReused,
-    /// The account does not hold enough.
+    /// The account does not have enough money.
     InsufficientFunds,
-    /// What was there before is no more, for good.
+    /// It existed before and is permanently gone.
     Gone,
-    /// The input is over a named bound.
+    /// The input exceeds a named bound.
     TooLarge,
-    /// The caller took too long over its own request.
+    /// The caller took too long to send its request.
     TooSlow,
-    /// Too many at once; see [`Retry::AfterMs`].
+    /// Too many requests at once; see [`Retry::AfterMs`].
     Busy,
-    /// Something Fluxgate depends on does not answer.
+    /// A service that Fluxgate depends on does not answer.
     Unavailable,
-    /// A defect, or a resource of this machine is gone (a full disk).
+    /// A bug, or this machine ran out of a resource (such as disk space).
     Internal,
 }
 
-/// What a caller within Fluxgate goes by where the kind does not tell enough. Codes and texts are
-/// for those outside.
+/// Finer than [`Kind`], for code inside Fluxgate that must tell errors apart. Codes and messages
+/// are for callers outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The stored version is not the one that the change was made from.
+    /// The stored version is not the one that the change was based on.
     VersionMoved,
-    /// The run that a change names belongs to another task.
+    /// The run named by a change belongs to another task.
     RunClaimed,
-    /// The record itself is not there, or is another tenant's.
+    /// The record does not exist, or belongs to another tenant.
     NoRecord,
-    /// Something else lies at an object's key.
+    /// A different object already exists at this key.
     KeyTaken,
 }
 
-/// When trying again makes sense.
+/// Whether and when to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The same call will fail the same way.
+    /// Never: the same call will fail the same way.
     Never,
-    /// On the caller's own schedule.
+    /// Yes, on the caller's own schedule.
     Later,
-    /// Not before this many milliseconds.
+    /// Yes, after at least this many milliseconds.
     AfterMs(u64),
 }
 
-/// On whose side the cause lies, where that decides who pays.
+/// Who caused the error, where that decides who pays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// Fluxgate's, the provider's, or nobody's that is known.
+    /// Fluxgate, the provider, or unknown.
     #[default]
     Ours,
-    /// The tenant's: its bucket, the bucket's policy or key, the role.
+    /// The tenant: its bucket, the bucket's policy or key, the role.
     Tenant,
 }
 
 /// An error with a stable machine code and a text that says what to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     pub kind: Kind,
     pub retry: Retry,
     /// Stable, snake case, part of the API.
     pub code: &'static str,
-    /// Lower case, no full stop; names the subject and the remedy. Shown to callers, so it holds no
-    /// secret.
+    /// Lower case, no full stop; names the subject and the remedy. Shown to callers, so it must not
+    /// contain secrets.
     pub message: String,
-    /// The input field at fault, when there is one.
+    /// The input field at fault, if any.
     pub field: Option<String>,
     pub fault: Fault,
     reason: Option<Reason>,
@@ -93,7 +95,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error that will not go away by trying again.
+    /// An error whose retry hint follows from its kind.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         let retry = match kind {
             Kind::Busy | Kind::Unavailable | Kind::Conflict => Retry::Later,
@@ -151,18 +153,18 @@ impl Error {
         self
     }
 
-    /// True when this is the reason.
+    /// True if this is the error's reason.
     pub fn is(&self, reason: Reason) -> bool {
         self.reason == Some(reason)
     }
 
     #[must_use]
-    pub fn source(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
+    pub fn source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into().into());
         self
     }
 
-    /// The error with all that caused it, in one line: for logs.
+    /// The error with its chain of causes on one line, for logs.
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
         let mut cause = StdError::source(self);

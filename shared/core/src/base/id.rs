@@ -1,4 +1,4 @@
-//! Identifiers, parsed once at the edge and valid for ever after.
+//! Identifiers, validated once at the edge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// Fails with kind `Invalid` and the rule in words.
+            /// Fails with kind `Invalid`; the message states the rule.
             pub fn parse(text: &str) -> Result<Self, Error> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) {
@@ -59,7 +59,8 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// A customer. Also a bucket name's suffix and a partition key, hence the narrow alphabet.
+    /// A customer. Also used as a bucket name suffix and in partition keys, hence the narrow
+    /// alphabet.
     TenantId,
     "a tenant id",
     |text| {
@@ -72,7 +73,7 @@ text_id!(
 );
 
 text_id!(
-    /// One run. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the provider's
+    /// One task. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the provider's
     /// ids look the same.
     TaskId,
     "a task id",
@@ -81,24 +82,28 @@ text_id!(
 );
 
 impl TaskId {
-    /// The lowest id that a task of this moment could have. It names no task: lists begin at it.
+    /// The lowest id that a task created at this moment could have. A starting point for lists, not
+    /// the id of a task.
     pub fn lowest_at(moment: Timestamp) -> Self {
-        // UUIDv7 begins with 48 bits of milliseconds.
+        // UUIDv7 starts with 48 bits of milliseconds.
         let millis = moment.0.clamp(0, (1 << 48) - 1);
         Self(format!("{millis:012x}{}", "0".repeat(20)))
     }
 }
 
 text_id!(
-    /// The provider's id of a run: documented as 32 hex characters, accepted a little wider.
+    /// The provider's id of a run: documented as 32 hex characters; slightly more is accepted.
     RunId,
     "a provider prediction id",
-    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+    |text| {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (1..=64).contains(&text.len()) && text.bytes().all(is_allowed)
+    },
     "1 to 64 of a-z, A-Z, 0-9, '-' and '_'"
 );
 
 text_id!(
-    /// Where a tenant wants its events.
+    /// A webhook endpoint of a tenant.
     EndpointId,
     "an endpoint id",
     is_hex32,
@@ -106,16 +111,15 @@ text_id!(
 );
 
 text_id!(
-    /// One entry of the audit log. Sorts by time, as a task's.
+    /// An audit log entry. Sorts by time, like a task id.
     AuditId,
-    "an audit entry's id",
+    "an audit entry id",
     is_hex32,
     "32 lower-case hex characters"
 );
 
 text_id!(
-    /// One event on its way to one place: the task's id and the number of the delivery among the
-    /// task's.
+    /// One delivery of an event: the task's id and the number of the delivery within the task.
     DeliveryId,
     "a delivery id",
     |text| text.split_once('-').is_some_and(|(task, n)| is_hex32(task) && is_delivery_number(n)),
@@ -123,16 +127,16 @@ text_id!(
 );
 
 impl DeliveryId {
-    /// How many deliveries a task can have.
+    /// Maximum number of deliveries per task.
     pub const NUMBERS_MAX: usize = 10_000;
 
-    /// The delivery number `n` of a task, so that making an event twice makes the same deliveries.
-    /// `n` is below [`Self::NUMBERS_MAX`].
+    /// The id of delivery number `n` of a task. Deterministic, so that creating an event's
+    /// deliveries twice gives the same ids. `n` must be below [`Self::NUMBERS_MAX`].
     pub fn of(task: &TaskId, n: usize) -> Self {
         Self(format!("{task}-{n:02}"))
     }
 
-    /// Its number among the task's. Ids sort by it only below 100.
+    /// The delivery's number within its task. Ids sort by it only below 100.
     pub fn number(&self) -> usize {
         self.0
             .rsplit('-')
@@ -148,7 +152,7 @@ impl DeliveryId {
 }
 
 text_id!(
-    /// A model of the catalogue, `owner/name[/variant…]`: two to four segments.
+    /// A model in the catalogue, `owner/name[/variant…]`: two to four segments.
     ModelId,
     "a model id",
     |text| {
@@ -159,21 +163,23 @@ text_id!(
                 !segment.is_empty()
                     && *segment != "."
                     && *segment != ".."
-                    && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+                    && segment
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
             })
     },
-    "two to four segments of letters, digits, '-', '_' and '.' with '/' between"
+    "two to four segments of letters, digits, '-', '_' and '.', separated by '/'"
 );
 
 text_id!(
-    /// An AWS account.
+    /// An AWS account id.
     AccountId,
     "an AWS account id",
     |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
     "12 digits"
 );
 
-/// Each number is written in one way: two digits, and more only where it needs them.
+/// Each number has exactly one form: two digits, or more without leading zeros.
 fn is_delivery_number(n: &str) -> bool {
     let digits = (2..=4).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit());
     digits && (n.len() == 2 || !n.starts_with('0'))
@@ -186,7 +192,7 @@ fn is_hex32(text: &str) -> bool {
             .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// What an `Idempotency-Key` header may hold: 1 to 255 printable ASCII characters.
+/// A valid `Idempotency-Key` header: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 

@@ -1,27 +1,128 @@
-//! What is counted, as `tracing` events of one target: whoever runs the flows subscribes, adds up
-//! and publishes.
+//! What is counted and measured: one table, by the `metrics` facade. Whoever runs the flows
+//! installs a recorder and publishes. No label ever names a tenant.
 
-/// The target of every metric's event. Its fields are `name`, `value`, `unit` and at most one of
-/// `via`, `outcome`, `reason`.
-pub const TARGET: &str = "fluxgate.metric";
+use metrics::{counter, gauge, histogram};
 
-/// Counts one of something, or adds a value to it.
-macro_rules! count {
-    ($name:literal $(, $key:ident = $label:expr)?) => {
-        tracing::info!(target: $crate::base::metric::TARGET, name = $name, value = 1_i64, unit = "Count" $(, $key = $label)?)
-    };
+/// How a metric behaves over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only ever grows.
+    Counter,
+    /// Stands at the value that was last seen.
+    Gauge,
+    /// Is asked for by its distribution.
+    Histogram,
 }
 
-/// Notes one measured value.
-macro_rules! measure {
-    ($name:literal, $unit:literal, $value:expr) => {
-        tracing::info!(
-            target: $crate::base::metric::TARGET,
-            name = $name,
-            value = i64::try_from($value).unwrap_or(i64::MAX),
-            unit = $unit
-        )
-    };
+/// One metric, named as Prometheus has it: with its unit, and `_total` where it is counted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: MetricKind,
+    /// What it is told apart by, if anything. Its values are few and fixed.
+    pub label: Option<&'static str>,
+    /// One sentence for operators.
+    pub help: &'static str,
 }
 
-pub(crate) use {count, measure};
+pub static SUBMITS: Metric = Metric {
+    name: "fluxgate_submits_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Tasks that were admitted.",
+};
+pub static ACCOUNT_REFUSALS: Metric = Metric {
+    name: "fluxgate_account_refusals_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Submits that the provider refused to the whole account; the tasks wait.",
+};
+pub static COMPLETIONS: Metric = Metric {
+    name: "fluxgate_completions_total",
+    kind: MetricKind::Counter,
+    label: Some("via"),
+    help: "Completed tasks, by how the run's end was learnt.",
+};
+pub static FAILURES: Metric = Metric {
+    name: "fluxgate_failures_total",
+    kind: MetricKind::Counter,
+    label: Some("reason"),
+    help: "Tasks that failed, timed out or were cancelled, by reason.",
+};
+pub static ARCHIVE_DURATION: Metric = Metric {
+    name: "fluxgate_archive_duration_seconds",
+    kind: MetricKind::Histogram,
+    label: None,
+    help: "Time from the end of a run until its outputs were copied.",
+};
+pub static CAPTURED: Metric = Metric {
+    name: "fluxgate_captured_micro_usd_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "What was charged for completed tasks, in micro-USD.",
+};
+pub static CALLBACK_ATTEMPTS: Metric = Metric {
+    name: "fluxgate_callback_attempts_total",
+    kind: MetricKind::Counter,
+    label: Some("outcome"),
+    help: "POSTs of events to endpoints, by outcome.",
+};
+pub static HELD: Metric = Metric {
+    name: "fluxgate_held_micro_usd",
+    kind: MetricKind::Gauge,
+    label: None,
+    help: "What all accounts together held at the last sweep, in micro-USD.",
+};
+pub static STUCK_TASKS: Metric = Metric {
+    name: "fluxgate_stuck_tasks",
+    kind: MetricKind::Gauge,
+    label: None,
+    help: "Tasks that the last sweep found unmoved and had watched again.",
+};
+pub static HELD_WITHOUT_TASK: Metric = Metric {
+    name: "fluxgate_held_without_task_micro_usd",
+    kind: MetricKind::Gauge,
+    label: None,
+    help: "What accounts held for no live task at the last sweep, in micro-USD; zero when sound.",
+};
+
+/// Everything that the core tells.
+pub static ALL: [&Metric; 10] = [
+    &SUBMITS,
+    &ACCOUNT_REFUSALS,
+    &COMPLETIONS,
+    &FAILURES,
+    &ARCHIVE_DURATION,
+    &CAPTURED,
+    &CALLBACK_ATTEMPTS,
+    &HELD,
+    &STUCK_TASKS,
+    &HELD_WITHOUT_TASK,
+];
+
+impl Metric {
+    pub(crate) fn count(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, amount: u64) {
+        counter!(self.name).increment(amount);
+    }
+
+    /// Counts one under this value of the label.
+    pub(crate) fn count_as(&self, value: &str) {
+        match self.label {
+            Some(label) => counter!(self.name, label => value.to_owned()).increment(1),
+            None => self.count(),
+        }
+    }
+
+    /// Amounts over 2^53 lose their last digits.
+    pub(crate) fn set(&self, value: i64) {
+        gauge!(self.name).set(value as f64);
+    }
+
+    pub(crate) fn observe_ms(&self, ms: u64) {
+        histogram!(self.name).record(ms as f64 / 1_000.0);
+    }
+}

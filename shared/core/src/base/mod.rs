@@ -1,4 +1,4 @@
-//! What every other room is built from.
+//! The building blocks of all other rooms.
 
 pub mod bounds;
 pub mod counted;
@@ -6,9 +6,11 @@ pub mod day;
 pub mod digest;
 pub mod echo;
 pub mod error;
+pub(crate) mod host_name;
 pub mod id;
 pub mod json;
 pub mod metric;
+pub mod nearest;
 pub mod rate;
 pub mod retry;
 pub mod secret;

@@ -1,8 +1,8 @@
-//! How often something may happen: the generic cell rate algorithm, one number a bucket.
+//! Rate limiting with the generic cell rate algorithm: one number per bucket.
 
 use crate::base::time::Timestamp;
 
-/// So many a second on average, and so many at once after a rest. Neither is zero.
+/// An average rate per second, and a burst. Neither is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     pub per_second: u32,
@@ -18,7 +18,7 @@ impl Rate {
         self.interval_us() * i64::from(self.burst.max(1))
     }
 
-    /// How long an empty bucket takes to fill up, whole seconds.
+    /// Time for an empty bucket to refill, in whole seconds.
     pub fn window_s(self) -> u64 {
         seconds(self.capacity_us())
     }
@@ -26,35 +26,35 @@ impl Rate {
 
 const MICROS: i64 = 1_000_000;
 
-/// How full a bucket is, as the moment at which it will be full again. A new one is full.
+/// A bucket's level, stored as the moment at which it will be full again. A new bucket is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenBucket {
     full_at_us: i64,
 }
 
-/// What a bucket said.
+/// The result of taking a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateDecision {
-    /// `None`: it was let through; else the wait until one would be, milliseconds.
+    /// `None` if allowed; otherwise the wait until a token is available, in milliseconds.
     pub refused_ms: Option<u64>,
-    /// What is left for now.
+    /// Tokens left.
     pub remaining: u32,
-    /// Until the bucket is full again, whole seconds.
+    /// Time until the bucket is full again, in whole seconds.
     pub reset_s: u64,
 }
 
 impl TokenBucket {
-    /// Takes one out. A refusal takes nothing, and a clock that jumps back empties the bucket at
+    /// Takes one token. A refusal takes none. If the clock jumps back, the bucket is empty at
     /// worst.
     pub fn take(&mut self, rate: Rate, now: Timestamp) -> RateDecision {
         let (interval, capacity) = (rate.interval_us(), rate.capacity_us());
         let now = now.0.saturating_mul(1_000);
         let full_at = self.full_at_us.clamp(now, now.saturating_add(capacity));
         self.full_at_us = full_at;
-        let over = full_at + interval - now - capacity;
-        if over > 0 {
+        let excess = full_at + interval - now - capacity;
+        if excess > 0 {
             return RateDecision {
-                refused_ms: Some(over.unsigned_abs().div_ceil(1_000)),
+                refused_ms: Some(excess.unsigned_abs().div_ceil(1_000)),
                 ..RateDecision::of(full_at - now, rate)
             };
         }

@@ -1,4 +1,4 @@
-//! How long to wait before the next try. Jitter comes in from outside, as a number.
+//! Retry delays. Random bits for jitter are passed in.
 
 /// The callback schedule, in milliseconds: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
 /// Source: the example schedule of Standard Webhooks, which Svix uses.
@@ -14,7 +14,7 @@ pub struct Growing {
 }
 
 impl Growing {
-    /// The delay before round `round`, which counts from 0.
+    /// The delay before round `round`, counted from 0.
     pub fn delay_ms(self, round: u32) -> u64 {
         let factor = 1_u64.checked_shl(round.min(40)).unwrap_or(u64::MAX);
         self.first_ms.saturating_mul(factor).min(self.max_ms)

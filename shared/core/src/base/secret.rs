@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A secret text. `Debug` hides it; serialising it is for the store alone.
+/// A secret text, hidden from `Debug`. It is serialized only to be stored.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 

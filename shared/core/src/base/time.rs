@@ -15,7 +15,7 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
-    /// Milliseconds since `earlier`; zero when the clock went backwards.
+    /// Milliseconds since `earlier`; zero if the clock went backwards.
     #[must_use]
     pub fn since_ms(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
@@ -36,7 +36,7 @@ impl Timestamp {
         format!("{:04}/{:02}/{:02}", date.year(), date.month(), date.day())
     }
 
-    /// Reads RFC 3339 of any precision; `None` when it is not.
+    /// Parses RFC 3339 of any precision; `None` if malformed.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         text.parse::<Instant>()
             .ok()

@@ -1,4 +1,4 @@
-//! The nouns and their rules.
+//! The domain types and their rules.
 
 pub mod fair_queue;
 pub mod media;

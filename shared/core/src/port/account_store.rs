@@ -1,4 +1,5 @@
-//! Accounts and their ledgers. Holds and settlements go with a task: see [`super::TaskStore`].
+//! Accounts and their ledgers. Holds and settlements are written with their task: see
+//! [`super::TaskStore`].
 
 use async_trait::async_trait;
 
@@ -11,12 +12,12 @@ use crate::domain::tenant::AuditEntry;
 /// A tenant's money.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// The account; all zero for a tenant that never had any money.
+    /// The account; all zeros for a tenant that never had any money.
     async fn account(&self, tenant: &TenantId) -> Result<Account>;
 
-    /// Adds money, the ledger's line and the entry that tells of it, at the entry's time, in one
-    /// transaction. The same reference again with the same amount changes nothing, tells of nothing
-    /// and succeeds; with another amount it is a `Conflict` with code `reference_used`.
+    /// Adds money, its ledger entry and the audit entry, at the audit entry's time, in one
+    /// transaction. Repeating a reference with the same amount changes nothing, records nothing and
+    /// succeeds; with another amount it is a `Conflict` with code `reference_used`.
     async fn top_up(
         &self,
         tenant: &TenantId,
@@ -25,14 +26,13 @@ pub trait AccountStore: Send + Sync {
         entry: &AuditEntry,
     ) -> Result<Account>;
 
-    /// Sets the monthly budget, or takes it away, and adds the entry that tells of it in one
-    /// transaction; durable when it returns. Fails as [`Account::set_budget`] does, and nothing is
-    /// written.
+    /// Sets or removes the monthly budget and adds the audit entry in one transaction; durable when
+    /// it returns. Fails as [`Account::set_budget`] does; then nothing is written.
     ///
-    /// What was captured and what is held for tasks that were submitted this month counts, whatever
-    /// begins and ends meanwhile: they are read once when a budget is set where there was none, or
-    /// in another time zone. From then on every admission keeps to it: none that was decided by
-    /// earlier terms is written later.
+    /// Everything captured and held for tasks submitted this month counts, whatever starts and ends
+    /// meanwhile: it is read once when a budget is set where there was none, or in another time
+    /// zone. From then on every admission respects the budget: none that was decided under earlier
+    /// terms is written later.
     async fn set_budget(
         &self,
         tenant: &TenantId,
@@ -41,8 +41,8 @@ pub trait AccountStore: Send + Sync {
         entry: &AuditEntry,
     ) -> Result<Account>;
 
-    /// Counts the running month of a budget that a release set which counted from zero. Of any
-    /// other it does nothing.
+    /// Recounts the current month of a budget that an earlier release set and counted from zero.
+    /// Does nothing for any other budget.
     async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()>;
 
     /// The ledger, oldest first.

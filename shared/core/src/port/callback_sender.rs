@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use crate::base::id::TenantId;
 use crate::domain::webhook::{CallbackUrl, SignedHeaders};
 
-/// One signed request, ready to go.
+/// One signed request, ready to send.
 pub struct CallbackRequest {
-    /// At whose expense the receiver's name is looked up.
+    /// The tenant whose quota the DNS lookup of the receiver's name counts against.
     pub tenant: TenantId,
     pub url: CallbackUrl,
     pub headers: SignedHeaders,
@@ -15,21 +15,21 @@ pub struct CallbackRequest {
     pub timeout_ms: u64,
 }
 
-/// What the receiver did.
+/// The result of sending a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// It answered, with this `Retry-After` if any.
+    /// The receiver answered, with this `Retry-After` if any.
     Answered {
         status: u16,
         retry_after_ms: Option<u64>,
     },
-    /// It did not; the text is safe to show.
+    /// No answer; the reason is safe to show.
     Failed { reason: String },
 }
 
 #[async_trait]
 pub trait CallbackSender: Send + Sync {
-    /// POSTs once, through the guard, following no redirect and reading a bounded part of the
+    /// POSTs once, through the guard, without following redirects, and reads a bounded part of the
     /// answer.
     async fn send(&self, outgoing: CallbackRequest) -> SendOutcome;
 }

@@ -4,13 +4,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::base::time::Timestamp;
 
-/// What time it is. Tests hold one of their own.
+/// The current time. Tests use a clock of their own.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock. The one exception to "no clock in the core": every program would write
-/// these three lines again.
+/// The machine's clock. The one exception to "no clock in the core": otherwise every program would
+/// repeat these three lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

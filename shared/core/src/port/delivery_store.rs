@@ -1,4 +1,4 @@
-//! Deliveries. They are created with the change that makes their event: see
+//! Deliveries. They are created with the change that causes their event: see
 //! [`super::TaskStore::apply`].
 
 use async_trait::async_trait;
@@ -10,8 +10,8 @@ use crate::domain::webhook::Delivery;
 
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// The delivery and its task. It may be a moment late about attempts, never about whether there
-    /// is such a delivery and somebody is to try it. Kind `NotFound` for an id that does not exist
+    /// The delivery and its task. May be slightly stale about attempts, but never about whether the
+    /// delivery exists and is still to be attempted. Kind `NotFound` for an id that does not exist
     /// or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)>;
 
@@ -19,7 +19,7 @@ pub trait DeliveryStore: Send + Sync {
     /// one below the given one.
     async fn update(&self, delivery: &Delivery) -> Result<()>;
 
-    /// The deliveries that were made with the task up to the version at hand, oldest first. It may
-    /// be a moment late about attempts.
+    /// The deliveries created with the task up to its version at hand, oldest first. May be
+    /// slightly stale about attempts.
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>>;
 }

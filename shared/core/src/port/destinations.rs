@@ -1,4 +1,4 @@
-//! What stands behind the tenants' destinations, before anything is written there.
+//! Prepares and checks tenants' destinations before anything is written to them.
 
 use async_trait::async_trait;
 
@@ -6,24 +6,23 @@ use crate::base::error::Result;
 use crate::base::id::TenantId;
 use crate::domain::tenant::Destination;
 
-/// One thing that must be so before outputs can be copied.
+/// One condition for copying outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationCheck {
     /// Stable, snake case.
     pub name: &'static str,
     pub passed: bool,
-    /// What was seen and, when it did not pass, what to do.
+    /// What was found and, if the check failed, what to do.
     pub text: String,
 }
 
 #[async_trait]
 pub trait Destinations: Send + Sync {
-    /// Makes the bucket where the installation keeps the buckets itself; does nothing elsewhere.
-    /// Twice is as once.
+    /// Creates the bucket if the installation manages buckets itself; otherwise does nothing.
+    /// Idempotent.
     async fn prepare(&self, destination: &Destination) -> Result<()>;
 
-    /// Looks whether the destination can be used as it is now, and by this tenant alone. Writes
-    /// nothing.
+    /// Checks whether the destination is usable right now, and by this tenant only. Writes nothing.
     async fn probe(
         &self,
         tenant: &TenantId,

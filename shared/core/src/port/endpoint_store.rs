@@ -10,7 +10,7 @@ use crate::domain::webhook::Endpoint;
 #[derive(Debug, Clone, Default)]
 pub struct EndpointList {
     pub endpoints: Vec<Endpoint>,
-    /// Those that are there and cannot be read, as after going back to an older release.
+    /// Endpoints that exist but cannot be read, for example after a downgrade.
     pub unreadable: Vec<EndpointId>,
 }
 
@@ -23,13 +23,13 @@ impl EndpointList {
         self.len() == 0
     }
 
-    /// Adds one as it was read. What cannot be read is told in the log.
+    /// Adds one endpoint as read. One that cannot be read is logged.
     pub fn push(&mut self, tenant: &TenantId, id: EndpointId, endpoint: Result<Endpoint>) {
         match endpoint {
             Ok(endpoint) => self.endpoints.push(endpoint),
             Err(error) => {
                 let error = error.with_causes();
-                tracing::error!(tenant.id = %tenant, endpoint.id = %id, error, "an endpoint cannot be read; its events are held");
+                tracing::error!(tenant.id = %tenant, endpoint.id = %id, error, "endpoint cannot be read; its events are held");
                 self.unreadable.push(id);
             }
         }
@@ -39,25 +39,25 @@ impl EndpointList {
 #[async_trait]
 pub trait EndpointStore: Send + Sync {
     /// Creates the endpoint. Kind `Conflict` with code `too_many_endpoints`, and nothing is
-    /// written, when the tenant has as many as it may have, or more: however many are created at
-    /// once, it never has more and is never refused one before. Every endpoint that is there
-    /// counts, whoever wrote it and whether or not it can be read.
+    /// written, if the tenant already has the maximum: under concurrent creates it never gets more
+    /// than that, and none is refused below it. Every existing endpoint counts, whoever wrote it
+    /// and whether or not it can be read.
     async fn create(&self, endpoint: &Endpoint, endpoints_max: usize) -> Result<()>;
 
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
     async fn get(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
 
-    /// As `get`, for half the price where that counts: it may be a moment late about changes, never
-    /// about whether there is such an endpoint.
+    /// As `get`, at half the price where that matters: may be slightly stale about changes, but
+    /// never about whether the endpoint exists.
     async fn get_eventual(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint>;
 
-    /// The tenant's endpoints. One that cannot be read keeps no other from being listed.
+    /// The tenant's endpoints. One that cannot be read does not prevent listing the others.
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList>;
 
-    /// Disables the endpoint if it is still there; one that was deleted meanwhile stays deleted.
+    /// Disables the endpoint if it still exists; one deleted meanwhile stays deleted.
     async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
 
-    /// Kind `NotFound` as in `get`. It makes room for one other. Deliveries already made keep their
+    /// Kind `NotFound` as in `get`. Makes room for another one. Existing deliveries keep their
     /// record.
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
 }

@@ -1,18 +1,29 @@
-//! Random bits, and the ids made of them.
+//! Random bits, and ids generated from them.
 
 use uuid::{Builder, Uuid};
 
 use crate::base::id::{AuditId, EndpointId, TaskId};
 use crate::base::time::Timestamp;
 
-/// Random bits, good enough for keys.
+/// Random bits of cryptographic quality.
 pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// The kernel's random bits, as [`super::SystemClock`] is its clock: every program would write these
+/// lines again. Wiring alone names it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        aws_lc_rs::rand::fill(bytes).expect("the kernel gives random bits");
+    }
+}
+
 /// Ids that sort by time.
 pub trait Ids: Entropy {
-    /// UUIDv7 of this moment as 32 lower-case hex characters (RFC 9562).
+    /// A UUIDv7 for this moment, as 32 lower-case hex characters (RFC 9562).
     fn id32(&self, now: Timestamp) -> String {
         let mut random = [0; 10];
         self.fill(&mut random);

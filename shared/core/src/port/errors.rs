@@ -1,39 +1,39 @@
-//! The errors that ports promise, in one place, so that every adapter says the same.
+//! The errors that ports specify, in one place, so that all adapters return the same ones.
 
 use crate::base::error::{Error, Kind, Reason};
 use crate::base::id::TenantId;
 use crate::domain::money::MicroUsd;
 
-/// Somebody else wrote it first.
+/// A concurrent write came first.
 pub fn version_moved(text: impl Into<String>) -> Error {
     Error::new(Kind::Conflict, "version_conflict", text).because(Reason::VersionMoved)
 }
 
-/// Of a task.
+/// [`version_moved`] for a task.
 pub fn task_changed() -> Error {
     version_moved("the task changed meanwhile; read it again")
 }
 
-/// Of a delivery.
+/// [`version_moved`] for a delivery.
 pub fn delivery_changed() -> Error {
     version_moved("the delivery changed meanwhile; read it again")
 }
 
-/// Of a timeline that a note was for.
+/// [`version_moved`] for a timeline, when adding a note.
 pub fn timeline_grew() -> Error {
-    version_moved("the timeline grew meanwhile; read it again")
+    version_moved("the timeline changed meanwhile; read it again")
 }
 
-/// Of a tenant.
+/// [`version_moved`] for a tenant.
 pub fn tenant_changed(id: &TenantId) -> Error {
     version_moved(format!(
-        "tenant '{id}' was changed meanwhile; look at it and change it again"
+        "tenant '{id}' was changed meanwhile; read it again and repeat the change"
     ))
 }
 
-/// Of how far an export of usage has come.
+/// [`version_moved`] for a usage export's cursor.
 pub fn export_went_on() -> Error {
-    version_moved("another export went on meanwhile; read where it stands")
+    version_moved("another export saved its cursor meanwhile; read the cursor again")
 }
 
 /// The first task to name a run owns it.
@@ -42,16 +42,17 @@ pub fn run_claimed() -> Error {
     Error::new(Kind::Conflict, "run_claimed", text).because(Reason::RunClaimed)
 }
 
-/// A name that is taken.
+/// The tenant name is taken.
 pub fn tenant_exists(id: &TenantId) -> Error {
-    let text = format!("there is a tenant '{id}' already; choose another name");
+    let text = format!("tenant '{id}' already exists; choose another name");
     Error::new(Kind::Conflict, "tenant_exists", text)
 }
 
-/// A top-up's reference that stands for another amount.
+/// The reference of a top-up was already used with another amount.
 pub fn reference_used(reference: &str, before: MicroUsd) -> Error {
-    let text =
-        format!("the reference '{reference}' was used for a top-up of {before}; use a new one");
+    let text = format!(
+        "the reference '{reference}' was already used for a top-up of {before}; use a new one"
+    );
     Error::new(Kind::Conflict, "reference_used", text)
 }
 
@@ -60,19 +61,21 @@ fn no_record(text: impl Into<String>) -> Error {
 }
 
 pub fn no_such_task() -> Error {
-    no_record("there is no task of this id; ids are 32 hex characters, as the submit answered")
+    no_record(
+        "there is no task with this id; use the id from the submit's answer (32 hex characters)",
+    )
 }
 
 pub fn no_such_delivery() -> Error {
-    no_record("there is no delivery of this id")
+    no_record("there is no delivery with this id")
 }
 
 pub fn no_such_endpoint() -> Error {
-    no_record("there is no endpoint of this id; GET /v1/endpoints lists yours")
+    no_record("there is no endpoint with this id; GET /v1/endpoints lists yours")
 }
 
 pub fn no_such_tenant(id: &TenantId) -> Error {
     no_record(format!(
-        "there is no tenant '{id}'; 'fluxgate tenants list' shows those there are"
+        "there is no tenant '{id}'; 'fluxgate tenants list' lists all tenants"
     ))
 }

@@ -1,4 +1,4 @@
-//! The line for the provider's account, one for the whole installation.
+//! The fair queue for the provider's account, one per installation.
 
 use async_trait::async_trait;
 
@@ -7,10 +7,10 @@ use crate::domain::fair_queue::{FairQueueAnswer, FairQueueRequest};
 
 #[async_trait]
 pub trait FairQueueStore: Send + Sync {
-    /// Answers by the line as it stands, empty at first, and writes what the answer changes:
-    /// nobody's question comes in between, and the change is durable when it returns.
+    /// Answers from the current state of the queue, initially empty, and writes what the answer
+    /// changes: atomically, and durable when it returns.
     ///
-    /// Kind `Unavailable` when others do not let up, and when the store gives no answer: then the
-    /// question may have been answered.
+    /// Kind `Unavailable` under too much contention, and when the store does not answer: then the
+    /// question may or may not have been processed.
     async fn ask(&self, request: &FairQueueRequest) -> Result<FairQueueAnswer>;
 }

@@ -1,4 +1,4 @@
-//! Which addresses may be spoken to, and for what.
+//! Which addresses Fluxgate may connect to, and for what.
 
 use async_trait::async_trait;
 use url::Url;
@@ -6,33 +6,32 @@ use url::Url;
 use crate::base::error::Result;
 use crate::base::id::TenantId;
 
-/// What a URL is for. An address that is allowed for one purpose is not thereby allowed for
+/// What a URL is used for. An address allowed for one purpose is not necessarily allowed for
 /// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// A tenant's endpoint, or the callback of a task.
+    /// A tenant's endpoint, or a task's callback.
     Callback,
-    /// A picture among a request's inputs, which the provider fetches.
+    /// A picture in a request's inputs, which the provider fetches.
     Input,
-    /// What a run produced, as the provider names it.
+    /// A run's output, as named by the provider.
     Output,
     /// The documents of a token issuer.
     KeySet,
 }
 
-/// Says before anything is spent whether a URL could ever be reached. The same table is applied
-/// again at connect time.
+/// Checks whether a URL could ever be reached, before anything is spent on it. The same rules are
+/// applied again when connecting.
 #[async_trait]
 pub trait AddressGuard: Send + Sync {
-    /// Judges what can be judged without asking anybody: the scheme, the port, and an address
-    /// written out.
+    /// Checks what can be checked without IO: the scheme, the port, and a literal address.
     ///
     /// Fails with kind `Invalid`.
     fn admit(&self, purpose: Purpose, url: &Url) -> Result<()>;
 
-    /// The same, and fails with kind `Invalid` when any address that the name resolves to is
-    /// forbidden. A name that does not resolve within moments is let through: it may later. Names
-    /// are looked up at the tenant's expense: one with many names that never answer holds up its
-    /// own checks and no other tenant's.
+    /// As [`Self::admit`], and also fails with kind `Invalid` if any address that the name resolves
+    /// to is forbidden. A name that does not resolve within moments is accepted, since it may
+    /// resolve later. Lookups count against the tenant: one with many unresponsive names delays its
+    /// own checks, but no other tenant's.
     async fn check(&self, tenant: &TenantId, purpose: Purpose, url: &Url) -> Result<()>;
 }

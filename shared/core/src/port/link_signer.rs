@@ -1,4 +1,4 @@
-//! URLs that read the tenants' buckets.
+//! URLs for reading objects in tenants' buckets.
 
 use async_trait::async_trait;
 
@@ -8,21 +8,21 @@ use crate::base::time::Timestamp;
 use crate::domain::task::Output;
 use crate::domain::tenant::Destination;
 
-/// What a presigned URL may do, and for how long.
+/// What a presigned URL allows, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct LinkTerms {
     pub method: LinkMethod,
     pub expires_ms: u64,
-    /// From when, to give the same URL again; `None`: from now.
+    /// Start of validity, so that the same URL can be produced again; `None` for now.
     pub from: Option<Timestamp>,
 }
 
-/// The method that a presigned URL is signed for.
+/// The method that a presigned URL is valid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkMethod {
-    /// The object.
+    /// Reads the object.
     Get,
-    /// What is said of it, without its bytes.
+    /// Reads the object's metadata only.
     Head,
 }
 
@@ -39,8 +39,9 @@ impl LinkTerms {
 
 #[async_trait]
 pub trait LinkSigner: Send + Sync {
-    /// A URL that reads the object for `expires_ms` by this method and no other, without asking the
-    /// bucket; what a browser must not open comes as an attachment, however it was stored.
+    /// A URL for reading the object with this method only, valid for `expires_ms`; signed without
+    /// contacting the bucket. Types that a browser must not open are sent as attachments, however
+    /// they were stored.
     async fn presign(
         &self,
         tenant: &TenantId,

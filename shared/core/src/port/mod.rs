@@ -1,5 +1,5 @@
-//! What the core needs of the world. Each sentence of a method's contract is a test of the suite
-//! that every adapter runs.
+//! What the core needs from the outside world. Each sentence of a method's contract is a test in
+//! the suite that every adapter runs.
 
 mod account_store;
 mod callback_sender;
@@ -11,6 +11,7 @@ mod entropy;
 pub mod errors;
 mod fair_queue_store;
 mod guard;
+mod key_sets;
 mod link_signer;
 mod object_store;
 mod output_fetcher;
@@ -30,9 +31,10 @@ pub use clock::{Clock, SystemClock};
 pub use delivery_store::DeliveryStore;
 pub use destinations::{DestinationCheck, Destinations};
 pub use endpoint_store::{EndpointList, EndpointStore};
-pub use entropy::{Entropy, Ids};
+pub use entropy::{Entropy, Ids, SystemEntropy};
 pub use fair_queue_store::FairQueueStore;
 pub use guard::{AddressGuard, Purpose};
+pub use key_sets::KeySetFetcher;
 pub use link_signer::{LinkMethod, LinkSigner, LinkTerms};
 pub use object_store::{NewObject, ObjectBody, ObjectStore, Stored};
 pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, OutputFetcher};

@@ -1,4 +1,4 @@
-//! The tenants' buckets, to be written.
+//! Writing to tenants' buckets.
 
 use std::path::Path;
 
@@ -10,32 +10,33 @@ use crate::base::id::TenantId;
 use crate::domain::task::Output;
 use crate::domain::tenant::Destination;
 
-/// Bytes on their way into a bucket: in memory when small, in a file that removes itself when not.
+/// The content of an object to write: in memory if small, otherwise in a temporary file that
+/// deletes itself.
 pub enum ObjectBody {
     Memory(Bytes),
     File(Box<dyn AsRef<Path> + Send + Sync>),
 }
 
-/// An object to be written.
+/// An object to write.
 pub struct NewObject {
     pub key: String,
     pub body: ObjectBody,
     pub bytes: u64,
-    /// Checked by the store against what arrives, and kept in the object's metadata as hex.
+    /// Checked by the store against the bytes received, and kept in the object's metadata as hex.
     pub sha256: crate::base::digest::Sha256,
     pub content_type: String,
-    /// `attachment` for what a browser must not open by itself; kept with the object and sent with
-    /// every download.
+    /// `attachment` for types that a browser must not open by itself; stored with the object and
+    /// sent with every download.
     pub content_disposition: Option<&'static str>,
-    /// What the provider called it, kept in the object's metadata; printable ASCII.
+    /// The content type given by the provider, kept in the object's metadata; printable ASCII.
     pub provider_type: Option<String>,
 }
 
-/// What became of a conditional put.
+/// The result of a conditional put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
     Created(Output),
-    /// The key was taken; this is what lies there.
+    /// The key was taken; this is the existing object.
     Existing(Output),
 }
 
@@ -49,9 +50,9 @@ impl Stored {
 
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
-    /// Writes the object if its key is free; of many at once one creates it. Kind `Unavailable`
-    /// when the bucket cannot be written now, kind `Forbidden` when it may not be. Type,
-    /// disposition and the provider's type are kept with the object.
+    /// Writes the object if its key is free; of several concurrent writes exactly one creates it.
+    /// Kind `Unavailable` if the bucket cannot be written now, kind `Forbidden` if access is
+    /// denied. Content type, disposition and the provider's type are stored with the object.
     async fn put_new(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! Fetching what the provider produced.
+//! Fetching the outputs of runs.
 
 use std::fmt;
 
@@ -9,65 +9,64 @@ use crate::base::digest::Sha256;
 use crate::base::error::Error;
 use crate::domain::media::MediaKind;
 
-/// One output to be fetched. It has no `Debug`: its URL may be signed.
+/// One output to fetch. It has no `Debug`, because its URL may be signed.
 #[derive(Clone, Copy)]
 pub struct OutputFetch<'a> {
-    /// Where the provider keeps it, or what holds it: a `data:` URI, base64, or a text that is the
-    /// output itself.
+    /// The output's URL, or the output itself: a `data:` URI, base64, or plain text.
     pub url: &'a str,
-    /// What the model makes by the catalogue, where that is known; the extension in the URL's path
-    /// says more.
+    /// The kind of media that the model produces according to the catalogue, if known; the
+    /// extension in the URL's path takes precedence.
     pub promised: Option<MediaKind>,
     pub bytes_max: u64,
-    /// The whole of it: look-ups, redirects and bytes.
+    /// For the whole fetch: lookups, redirects and bytes.
     pub timeout_ms: u64,
 }
 
-/// A fetched file, digested and sniffed as it passed.
+/// A fetched file, digested and sniffed while streaming.
 pub struct Fetched {
     pub body: ObjectBody,
     pub bytes: u64,
     pub sha256: Sha256,
-    /// Sniffed from the bytes, whatever the server called it.
+    /// Sniffed from the bytes, whatever the server declared.
     pub content_type: &'static str,
-    /// Without the dot; letters and digits alone.
+    /// Without the dot; letters and digits only.
     pub extension: &'static str,
-    /// What the server called it, where it said so: one short line.
+    /// The content type declared by the server, if any, cut to one short line.
     pub provider_type: Option<String>,
 }
 
-/// Why an output was not fetched: the sort says what to do next, the error says it in words that
-/// may be shown to a tenant.
+/// Why an output was not fetched: `sort` says what to do next; the error's message may be shown to
+/// a tenant.
 #[derive(Debug)]
 pub struct FetchFailure {
     pub sort: FetchFailureSort,
     pub error: Error,
 }
 
-/// Failures sorted by what to do next.
+/// Failures, classified by what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchFailureSort {
-    /// The link is dead: its server, or one that it led to, answered 401, 403, 404 or 410.
+    /// The link is dead: its server, or one it redirected to, answered 401, 403, 404 or 410.
     Gone,
-    /// What stands in the link's place is no link: no URL, no readable `data:` URI, or a redirect
-    /// that leads nowhere.
+    /// Not a usable link: no URL, no readable `data:` URI, or a redirect that leads nowhere.
     Unusable,
-    /// The server answered with no bytes.
+    /// The server answered with an empty body.
     Empty,
-    /// The bytes are not what was promised, as a web page in a picture's place.
+    /// The bytes are not of the promised kind, such as a web page instead of a picture.
     NotAsPromised,
     /// Over `bytes_max`.
     TooLarge,
-    /// The guard does not let anybody go there.
+    /// The guard forbids this address.
     Forbidden,
-    /// The server does not answer, answers otherwise, or broke off: the same link may work later.
+    /// The server does not answer, answers with another error, or aborted: the same link may work
+    /// later.
     Unavailable,
-    /// This machine could not take it, as with a full disk.
+    /// A failure on this machine, such as a full disk.
     Local,
 }
 
 impl FetchFailureSort {
-    /// True when the same link will fail the same way: only the provider can name a better one.
+    /// True if the same link will fail the same way: only the provider can supply a better one.
     pub fn needs_fresh_link(self) -> bool {
         !matches!(self, Self::Unavailable | Self::Local)
     }
@@ -93,7 +92,7 @@ impl std::error::Error for FetchFailure {
 
 #[async_trait]
 pub trait OutputFetcher: Send + Sync {
-    /// Fetches one output through the guard, in one pass. Redirects are followed, each through the
-    /// guard. Whatever comes is the output, but for text where a file was promised.
+    /// Fetches one output through the guard, in one pass. Follows redirects, each through the
+    /// guard. Any content is accepted as the output, except text where a file was promised.
     async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure>;
 }

@@ -19,69 +19,67 @@ use crate::domain::task::Failure;
 #[derive(Debug)]
 pub struct SubmitCall<'a> {
     pub model: &'a ModelId,
-    /// One JSON object.
+    /// A JSON object.
     pub inputs: &'a str,
-    /// Where the provider is to tell the end.
+    /// Where the provider should report the end of the run.
     pub webhook: Option<&'a Url>,
     pub timeout_ms: u64,
 }
 
-/// What can be said after a submit, sorted by what to do next.
+/// The outcome of a submit, classified by what to do next.
 #[derive(Debug)]
 pub enum SubmitAnswer {
     Accepted(ProviderRun),
-    /// The provider surely did not take it, and never will.
+    /// The provider definitely did not accept it, and never will.
     Refused(Failure),
-    /// The provider surely did not take it, and may take the next one.
+    /// The provider definitely did not accept it, but may accept a later one.
     Deferred {
         reason: PutOff,
         after_ms: Option<u64>,
     },
-    /// It may have.
+    /// The provider may have accepted it.
     Ambiguous {
         reason: String,
     },
 }
 
-/// Why a submit is to be sent again.
+/// Why a submit must be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutOff {
     /// No connection could be made.
     Unreachable,
     /// Too many requests.
     Busy,
-    /// Nothing can be submitted at all: the account, its key or the way there is at fault, which
-    /// the operator has to mend.
+    /// Nothing can be submitted at all: there is a problem with the account, its key or the
+    /// connection that the operator has to fix.
     Account,
 }
 
 impl PutOff {
-    /// A code and a sentence for the tenant. They say nothing of the operator's account.
+    /// A code and a sentence for the tenant. They reveal nothing about the operator's account.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Unreachable => {
-                "provider_unreachable: the model could not be reached; it is tried again"
-            }
-            Self::Busy => "provider_busy: the model has too much to do; it is tried again",
+            Self::Unreachable => "provider_unreachable: the model could not be reached; retrying",
+            Self::Busy => "provider_busy: the model is too busy; retrying",
             Self::Account => {
-                "service_unavailable: the service cannot submit to the model at the moment; its operator has been told"
+                "service_unavailable: the service cannot submit to the model at the moment; its operator has been notified"
             }
         }
     }
 }
 
-/// What the provider's list holds of a stretch of time.
+/// The provider's list of runs in a time interval.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunList {
     pub runs: Vec<ProviderRun>,
-    /// Nothing of that time was left out: the list was read to its end, or past its beginning, and
-    /// each of its items could be read.
+    /// True if nothing in the interval was left out: the list was read to its end, or past the
+    /// interval's start, and every item could be parsed.
     pub whole: bool,
-    /// What time it was for the provider when it answered, if it said so.
+    /// The provider's clock when it answered, if it sent one.
     pub told_at: Option<Timestamp>,
 }
 
-/// A file on its way to the provider's media store.
+/// A file to upload to the provider's media store.
 pub struct Upload {
     pub filename: String,
     pub content_type: String,
@@ -90,14 +88,14 @@ pub struct Upload {
 
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// POSTs once. Never tries again by itself.
+    /// POSTs once. Never retries by itself.
     async fn submit(&self, call: SubmitCall<'_>) -> SubmitAnswer;
 
-    /// `None` when the provider knows no such run.
+    /// `None` if the provider knows no such run.
     async fn result(&self, id: &RunId) -> Result<Option<ProviderRun>>;
 
-    /// The runs of a model created between two moments, with their inputs, newest first, at most so
-    /// many pages.
+    /// A model's runs created between two moments, with their inputs, newest first; reads a bounded
+    /// number of pages.
     async fn runs_between(
         &self,
         model: &ModelId,
@@ -105,16 +103,16 @@ pub trait Provider: Send + Sync {
         until: Timestamp,
     ) -> Result<RunList>;
 
-    /// The catalogue, at most a bounded time old; an outdated one rather than none.
+    /// The catalogue, cached for a bounded time; an outdated one if it cannot be refreshed.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;
 
-    /// What the provider asks for a run with these inputs.
+    /// What the provider charges for a run with these inputs.
     async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd>;
 
-    /// Puts a file into the provider's media store; the answer's `data` holds `download_url`.
+    /// Uploads a file to the provider's media store; the answer's `data` contains `download_url`.
     async fn upload(&self, upload: Upload) -> Result<Value>;
 
-    /// Asks for an upload ticket with the tenant's request; the answer's `data` names where to PUT
-    /// the bytes.
+    /// Requests an upload ticket on the tenant's behalf; the answer's `data` says where to PUT the
+    /// bytes.
     async fn upload_ticket(&self, request: &Value) -> Result<Value>;
 }

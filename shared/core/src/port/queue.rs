@@ -1,20 +1,19 @@
-//! The durable queue. Jobs of a task's change are sent by the task store; the rest goes through
-//! here.
+//! The durable queue. Jobs of a task's change are sent by the task store; all others are sent here.
 
 use async_trait::async_trait;
 
 use crate::base::error::Result;
 use crate::domain::task::{Delayed, Job, Lane};
 
-/// A job in hand. Until it is settled or its lease runs out nobody else receives it.
+/// A received job. Nobody else receives it until it is settled or its lease expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     pub job: Job,
-    /// Names the stored job to the adapter.
+    /// Identifies the stored job to the adapter.
     pub handle: String,
-    /// Names this one receipt: a settlement by an outdated receipt does nothing.
+    /// Identifies this receipt: settling with an outdated receipt does nothing.
     pub receipt: u64,
-    /// How often the job failed before.
+    /// Number of earlier failures of the job.
     pub failures: u32,
 }
 
@@ -27,25 +26,25 @@ pub struct DeadLetter {
 
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Durable when it returns; all or none.
+    /// Sends all jobs or none; durable when it returns.
     async fn send(&self, jobs: &[Delayed]) -> Result<()>;
 
-    /// Up to `max` due jobs of a lane. Waits until there is one, but not for ever: it may return
-    /// none. Tenants take turns: one has only a share of a lane in hand at once, the less of it the
-    /// more tenants there are, and however many jobs some have and however long those take,
-    /// another's do not wait for them. A job not settled within `lease_ms` is received again, as
-    /// after a crash.
+    /// Up to `max` due jobs of a lane. Waits a bounded time for one, so it may return none. Tenants
+    /// take turns: each may hold only a share of a lane at once, which shrinks as the number of
+    /// tenants grows, so that no tenant waits for another's jobs, however many they are and however
+    /// long they take. A job not settled within `lease_ms` is received again, for example after a
+    /// crash.
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>>;
 
-    /// The job is done and gone. Of a job already gone: nothing happens.
+    /// Removes a finished job. Does nothing if the job no longer exists.
     async fn ack(&self, lease: &Lease) -> Result<()>;
 
-    /// The job goes on as `next`, due after `after_ms`, its failures forgotten. Of a job already
-    /// gone: nothing happens, so a watch that was removed with its task stays removed.
+    /// Continues the job as `next`, due after `after_ms`, with its failures reset. Does nothing if
+    /// the job no longer exists, so a watch that was removed with its task stays removed.
     async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()>;
 
-    /// The job failed and is due again after `after_ms`; at `failures_max` failures it becomes a
-    /// dead letter instead.
+    /// Records a failure; the job is due again after `after_ms`, or becomes a dead letter at
+    /// `failures_max` failures.
     async fn fail(
         &self,
         lease: &Lease,
@@ -54,7 +53,7 @@ pub trait Queue: Send + Sync {
         failures_max: u32,
     ) -> Result<()>;
 
-    /// The dead letters of a lane, oldest first. Those that are no job are left out, and counted in
-    /// the log.
+    /// The dead letters of a lane, oldest first. Those that cannot be parsed as jobs are skipped,
+    /// and their number is logged.
     async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>>;
 }

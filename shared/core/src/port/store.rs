@@ -2,8 +2,8 @@
 
 use super::{AccountStore, DeliveryStore, EndpointStore, FairQueueStore, TaskStore, TenantStore};
 
-/// What shares transactions is one port, so that no wiring can mix two: a task, its hold, its
-/// deliveries and its slot lie in one database, or in one table.
+/// Everything that shares transactions is one port, so that wiring cannot mix two stores: a task,
+/// its hold, its deliveries and its slot are in one database, or in one table.
 pub trait Store:
     TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore
 {
@@ -14,7 +14,7 @@ impl<T> Store for T where
 {
 }
 
-/// Its parts by name: several of them have a method of one name.
+/// The parts by name, because several of them have methods with the same name.
 impl dyn Store {
     pub fn tasks(&self) -> &dyn TaskStore {
         self

@@ -1,4 +1,4 @@
-//! Tenants, and the log of who changed them.
+//! Tenants, and the audit log.
 
 use async_trait::async_trait;
 
@@ -6,45 +6,45 @@ use crate::base::error::Result;
 use crate::base::id::{AuditId, TenantId};
 use crate::domain::tenant::{AuditEntry, Tenant, Trust};
 
-/// A tenant, its trusts and the entry that tells of the change are written in one transaction;
-/// durable when it returns.
+/// A tenant, its trusts and the audit entry of the change are written in one transaction; durable
+/// when it returns.
 #[async_trait]
 pub trait TenantStore: Send + Sync {
-    /// Kind `Conflict`, and nothing is written: with code `tenant_exists` when there is one of that
-    /// id already, with code `issuer_ambiguous` as [`Trust::check_ambiguity`] says, however many
-    /// tenants are made and changed at once.
+    /// Kind `Conflict`, and nothing is written: with code `tenant_exists` if the id is taken, with
+    /// code `issuer_ambiguous` as [`Trust::check_ambiguity`] says, even if tenants are created and
+    /// changed concurrently.
     async fn create(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
 
-    /// Replaces the tenant; from then on it is found by its new issuers, and by no others. Kind
-    /// `Conflict` with code `version_conflict`, and nothing is written, unless the stored version
-    /// is one below the given one; with code `issuer_ambiguous` as in `create`; kind `NotFound`
-    /// when there is none.
+    /// Replaces the tenant; from then on it is found by its new issuers only. Kind `Conflict` with
+    /// code `version_conflict`, and nothing is written, unless the stored version is one below the
+    /// given one; with code `issuer_ambiguous` as in `create`; kind `NotFound` if it does not
+    /// exist.
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
 
-    /// Removes the tenant and its trusts. Its tasks, its account and its ledger stay. Kinds
-    /// `Conflict` and `NotFound` as in `update`, where `version` is the stored one.
+    /// Removes the tenant and its trusts. Its tasks, account and ledger stay. Kinds `Conflict` and
+    /// `NotFound` as in `update`, where `version` is the stored version.
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()>;
 
-    /// Kind `NotFound` when there is none. May be a moment late about changes, never about whether
-    /// there is such a tenant.
+    /// Kind `NotFound` if it does not exist. May be slightly stale about changes, but never about
+    /// whether the tenant exists.
     async fn get_eventual(&self, id: &TenantId) -> Result<Tenant>;
 
-    /// The tenant as the last change left it. Kind `NotFound` when there is none.
+    /// The tenant, read consistently. Kind `NotFound` if it does not exist.
     async fn get(&self, id: &TenantId) -> Result<Tenant>;
 
-    /// All tenants by id.
+    /// All tenants, ordered by id.
     async fn list(&self) -> Result<Vec<Tenant>>;
 
-    /// The ids of all tenants in order, also of those whose record cannot be read.
+    /// The ids of all tenants in order, including those whose record cannot be read.
     async fn ids(&self) -> Result<Vec<TenantId>>;
 
-    /// Which tenants trust this issuer, and how. A trust that cannot be read is passed over, and
-    /// said in the log.
+    /// The tenants that trust this issuer, with their trusts. A trust that cannot be read is
+    /// skipped and logged.
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>>;
 
-    /// Adds an entry about something that changes no tenant.
+    /// Adds an audit entry for something that changes no tenant.
     async fn record(&self, entry: &AuditEntry) -> Result<()>;
 
-    /// The audit log, newest first, older than `before` when given.
+    /// The audit log, newest first; only entries older than `before` if given.
     async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>>;
 }

@@ -1,4 +1,4 @@
-//! How far exports of usage have come.
+//! Cursors of usage exports.
 
 use async_trait::async_trait;
 
@@ -8,12 +8,12 @@ use crate::domain::metering::usage::UsageCursor;
 
 #[async_trait]
 pub trait UsageCursors: Send + Sync {
-    /// Where the export of the tenant's usage to this place stands; at the beginning when it was
-    /// never saved.
+    /// The cursor of the export of the tenant's usage to this place; at the beginning if none was
+    /// saved.
     async fn cursor(&self, place: &str, tenant: &TenantId) -> Result<UsageCursor>;
 
     /// Replaces the cursor; durable when it returns. Kind `Conflict` with code `version_conflict`,
-    /// and nothing is written, unless the stored version is one below the given.
+    /// and nothing is written, unless the stored version is one below the given one.
     async fn save_cursor(&self, place: &str, tenant: &TenantId, cursor: &UsageCursor)
     -> Result<()>;
 }

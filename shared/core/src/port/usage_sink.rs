@@ -10,19 +10,20 @@ use crate::base::time::Timestamp;
 use crate::domain::metering::usage::line;
 use crate::domain::task::Task;
 
-/// Some usage events of one tenant.
+/// A batch of one tenant's usage events.
 #[derive(Debug, Clone)]
 pub struct UsageBatch {
-    /// Says where and what it is: `{tenant}/{yyyy}/{mm}/{dd}/{first task}-{last
-    /// task}-{digest}.jsonl`, of the UTC day of its last end. A name stands for one content, also
-    /// if a batch of the same first and last task is made again with one more between.
+    /// Path and identity: `{tenant}/{yyyy}/{mm}/{dd}/{first task}-{last task}-{digest}.jsonl`,
+    /// under the UTC day of the last end in the batch. A name always stands for the same content: a
+    /// batch with the same first and last task but one more in between has another name.
     pub name: String,
-    /// One JSON object a line, each ended by a newline.
+    /// One JSON object per line, each ended by a newline.
     pub lines: Bytes,
 }
 
 impl UsageBatch {
-    /// The events of tasks in order, all of them charged. `None` when there are no tasks.
+    /// The events of these tasks, in order; all of them must be charged. `None` if there are no
+    /// tasks.
     pub fn of(tenant: &TenantId, tasks: &[&Task]) -> Result<Option<Self>> {
         let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else {
             return Ok(None);
@@ -40,8 +41,8 @@ impl UsageBatch {
     }
 }
 
-/// Digits of the digest in a name: enough to tell apart the few batches that share a first and a
-/// last task.
+/// Digest bytes in a name: enough to distinguish the few batches that share a first and a last
+/// task.
 const DIGEST_BYTES: usize = 8;
 
 fn name(
@@ -59,10 +60,10 @@ fn name(
 
 #[async_trait]
 pub trait UsageSink: Send + Sync {
-    /// Names the place: what was exported to it is remembered under this name.
+    /// Identifies the place: export cursors are kept under this name.
     fn place(&self) -> &str;
 
-    /// Takes a batch; durable when it returns. The same one may come again.
+    /// Takes a batch; durable when it returns. The same batch may come again.
     async fn take(&self, batch: UsageBatch) -> Result<()>;
 }
 

@@ -1,4 +1,4 @@
-//! With what the provider signs.
+//! The provider's webhook signing secret.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! A tenant's money, as its operator sees it.
+//! A tenant's money, for the operator.
 
 use std::sync::Arc;
 
@@ -18,28 +18,29 @@ use crate::v1::budget::BudgetView;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TopUpRequest {
-    /// A decimal such as `25` or `0.08`, as text so that no cent is lost.
+    /// A decimal such as `25` or `0.08`, as a string so that it stays exact.
     amount_usd: String,
-    /// The operator's own: the same again adds nothing.
+    /// The operator's own reference: repeating it adds nothing.
     reference: String,
 }
 
-/// Amounts in micro-USD, and what is left as people read it.
+/// Amounts in micro-USD, plus the available amount in readable form.
 #[derive(Debug, Serialize)]
 pub(crate) struct AccountView {
     available_micro_usd: MicroUsd,
     held_micro_usd: MicroUsd,
     captured_micro_usd: MicroUsd,
-    /// Of what is held and captured, what was not paid before.
+    /// The part of the held and captured amounts that was not prepaid.
     credit_micro_usd: MicroUsd,
-    /// Tasks under way that were counted; those at no price of a tenant without a limit are not.
+    /// Counted tasks in flight; tasks with a price of zero are not counted for a tenant without a
+    /// limit.
     tasks_in_flight: u32,
     available: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<BudgetView>,
 }
 
-/// None: the books are right.
+/// No findings: the books agree.
 #[derive(Debug, Serialize)]
 pub(crate) struct CheckView {
     findings: Vec<FindingView>,
@@ -60,8 +61,8 @@ pub(crate) async fn account(
     Ok(Json(view(&operator, &operator.account(&id).await?)))
 }
 
-/// Whether account, ledger and tasks agree. The books of a deleted tenant are kept, and checked as
-/// well.
+/// Checks whether account, ledger and tasks agree. Works for deleted tenants too, whose books are
+/// kept.
 pub(crate) async fn check(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,

@@ -1,4 +1,4 @@
-//! The audit log, as an operator reads it.
+//! The audit log, for the operator.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::error_reply::Problem;
 use crate::query::Query;
 
-/// Entries of one answer.
+/// Default number of entries per answer.
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 200;
 
@@ -22,7 +22,7 @@ const LIMIT_MAX: usize = 200;
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditPage {
     entries: Vec<AuditView>,
-    /// What to give as `before` for the next page; none when this may be the last.
+    /// The `before` parameter for the next page; absent if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<AuditId>,
 }

@@ -1,4 +1,4 @@
-//! A tenant's monthly budget, as its operator sets it.
+//! A tenant's monthly budget, set by the operator.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::v1::budget::{BudgetView, no_budget};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BudgetRequest {
-    /// A month's, a decimal such as `500`, as text so that no cent is lost.
+    /// Per month; a decimal such as `500`, as a string so that it stays exact.
     limit_usd: String,
-    /// Of the IANA database; months begin at its midnight.
+    /// An IANA time zone; months start at midnight there.
     #[serde(default = "utc")]
     time_zone: String,
     /// `none` or `unused`.
@@ -62,7 +62,7 @@ impl BudgetRequest {
             (RollOverRequest::Unused, cap_micro_usd) => RollOver::Unused { cap_micro_usd },
             (RollOverRequest::None, None) => RollOver::None,
             (RollOverRequest::None, Some(_)) => {
-                let text = "a cap bounds nothing without roll_over=unused; give both";
+                let text = "a cap has no effect without roll_over=unused; set both";
                 return Err(Error::invalid("invalid_budget", text).field("roll_over_cap_usd"));
             }
         };

@@ -1,4 +1,4 @@
-//! Who calls: set on the request by whoever let it in.
+//! The caller of an admin request, set on the request by the layer that authenticated it.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,7 +7,7 @@ use fluxgate_core::{Error, Kind};
 
 use crate::error_reply::Problem;
 
-/// The caller of a request that was let in.
+/// The caller of an authenticated request.
 pub(crate) struct Caller(pub(crate) Actor);
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -18,7 +18,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             Error::new(
                 Kind::Forbidden,
                 "operator_unknown",
-                "who calls is not known; nothing was changed",
+                "the caller is unknown; nothing was changed",
             )
         };
         parts

@@ -1,10 +1,11 @@
-//! The operator's API. Who may call it is decided in front of it: by IAM on AWS, by a token on one
+//! The operator's API. Access control is done in front of it: by IAM on AWS, by a token on a single
 //! machine.
 
 mod accounts;
 mod audit_log;
 mod budget;
 mod caller;
+mod parameters;
 mod prices;
 mod provider;
 mod reconcile;
@@ -23,7 +24,7 @@ pub(crate) use token::token_only;
 use crate::body::BodyBytesMax;
 use crate::body_form;
 
-/// A tenant may bring its key set along.
+/// Large enough for a tenant with its own key set.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The routes under `/admin/v1`.
@@ -62,6 +63,7 @@ pub(crate) fn router() -> Router<Arc<Operator>> {
         .route("/admin/v1/reconcile", get(reconcile::reconcile))
         .route("/admin/v1/audit", get(audit_log::list))
         .layer((
+            from_fn(parameters::check),
             from_fn(body_form::check),
             Extension(BodyBytesMax(BODY_BYTES_MAX)),
         ))

@@ -1,4 +1,4 @@
-//! A tenant's prices, as its operator sets them: amounts in USD, markups in percent.
+//! A tenant's prices, set by the operator: amounts in USD, markups in percent.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use crate::query::Query;
 
 type Answer = Result<Json<PricesView>, Problem>;
 
-/// The prices that are in force now.
+/// The prices now in force.
 #[derive(Debug, Serialize)]
 pub(crate) struct PricesView {
     prices: PriceBookTerms,
-    /// Models that are sold under cost, because `allow_under_cost` was given.
+    /// Models sold below cost, because `allow_under_cost` was given.
     under_cost: Vec<String>,
-    /// False: only the terms were judged, because what models cost is not known here.
+    /// False if costs were unavailable, so that only the terms of the prices were checked.
     costs_known: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn get(
     Ok(Json(PriceBookTerms::of(&tenant.prices, tenant.version)))
 }
 
-/// The whole book.
+/// Replaces the whole book.
 pub(crate) async fn set(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -61,7 +61,7 @@ pub(crate) async fn set(
     .await
 }
 
-/// What the body names; the rest stays.
+/// Sets the prices named in the body; all others stay.
 pub(crate) async fn set_some(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -71,7 +71,7 @@ pub(crate) async fn set_some(
 ) -> Answer {
     let terms: PriceBookTerms = body.document().await?;
     if terms.version.is_some() {
-        let text = "single prices are set whatever the version; PUT a whole book for one";
+        let text = "'version' does not apply to single prices; leave it out, or PUT a whole book";
         return Err(Error::invalid("invalid_parameter", text)
             .field("version")
             .into());

@@ -1,4 +1,4 @@
-//! How the provider takes the operator's key.
+//! Checks the operator's key with the provider.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use fluxgate_core::port::AccountCheck;
 
 use crate::error_reply::Problem;
 
-/// Asks the provider now.
+/// Asks the provider right now.
 pub(crate) async fn check(
     State(operator): State<Arc<Operator>>,
 ) -> Result<Json<AccountCheck>, Problem> {

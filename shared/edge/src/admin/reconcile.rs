@@ -26,6 +26,6 @@ fn day(query: &Query, name: &'static str) -> Result<Option<Day>> {
     let Some(text) = query.text(name)? else {
         return Ok(None);
     };
-    let bad = || Error::invalid("invalid_day", "a day looks like 2026-11-01").field(name);
+    let bad = || Error::invalid("invalid_day", "a day must have the form 2026-11-01").field(name);
     Day::parse(text).map(Some).ok_or_else(bad)
 }

@@ -1,4 +1,4 @@
-//! Tenants, as their operator sees them.
+//! Tenants, for the operator.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ use crate::query::Query;
 
 type Answer<T> = std::result::Result<Json<T>, Problem>;
 
-/// What an operator says of a new tenant.
+/// A request to create a tenant.
+/// The parts to change; each is replaced as a whole.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantRequest {
@@ -82,10 +83,10 @@ pub(crate) struct TenantView {
     unarchived: UnarchivedOutputs,
     #[serde(skip_serializing_if = "Option::is_none")]
     role_arn: Option<String>,
-    /// What the role's trust policy must ask for.
+    /// The ExternalId that the role's trust policy must require.
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
-    /// Signs the callbacks of `?webhook=`, shown once.
+    /// Signs the callbacks of `?webhook=`; shown only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_secret: Option<String>,
 }
@@ -182,8 +183,8 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether outputs can be copied into the tenant's bucket, and nobody else's name will do for its
-/// role.
+/// Checks whether outputs can be copied into the tenant's bucket, and whether its role refuses a
+/// wrong ExternalId.
 #[derive(Debug, Serialize)]
 pub(crate) struct ProbeView {
     passed: bool,

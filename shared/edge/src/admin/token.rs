@@ -1,4 +1,4 @@
-//! One token for the whole admin API, where there is no IAM.
+//! A single token for the whole admin API, for installations without IAM.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,7 +10,7 @@ use fluxgate_core::{Error, Kind};
 use crate::error_reply::Problem;
 use crate::operator_token::OperatorToken;
 
-/// Lets in whoever bears the token, as the operator.
+/// Authenticates the bearer of the token as the operator.
 pub(crate) fn token_only(router: Router, operator: OperatorToken) -> Router {
     router.layer(from_fn_with_state(operator, refuse_strangers))
 }

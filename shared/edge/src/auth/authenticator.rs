@@ -1,5 +1,5 @@
-//! The way of a token: taken apart, its trust found, its key found, verified, checked, its tenant
-//! looked up.
+//! Authenticates a token: parses it, finds its trust and its key, verifies it, checks its claims,
+//! and looks up its tenant.
 
 use std::sync::Arc;
 
@@ -12,14 +12,13 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
 
 use super::bounds::AuthBounds;
-use super::discovery::KeySetFetcher;
 use super::key_cache::KeyCache;
 use super::refusal::Refusal;
 use super::token::Token;
 use super::trust_cache::TrustCache;
 use super::verified_cache::VerifiedCache;
 
-/// Tells who the bearer of a token speaks for. One for the whole process: it holds the caches.
+/// Determines who a token speaks for. One per process, because it holds the caches.
 pub struct Authenticator {
     tenants: Arc<Trusts>,
     clock: Arc<dyn Clock>,
@@ -30,16 +29,11 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    pub fn new(
-        tenants: Trusts,
-        keys: Arc<dyn KeySetFetcher>,
-        clock: Arc<dyn Clock>,
-        bounds: AuthBounds,
-    ) -> Self {
+    pub fn new(tenants: Trusts, clock: Arc<dyn Clock>, bounds: AuthBounds) -> Self {
         let tenants = Arc::new(tenants);
         Self {
             trusts: TrustCache::new(Arc::clone(&tenants), Arc::clone(&clock), &bounds),
-            keys: KeyCache::new(keys, Arc::clone(&clock), &bounds),
+            keys: KeyCache::new(Arc::clone(&tenants), Arc::clone(&clock), &bounds),
             verified: VerifiedCache::new(&bounds),
             tenants,
             clock,
@@ -47,15 +41,15 @@ impl Authenticator {
         }
     }
 
-    /// Takes the token alone, without `Bearer`; the empty text stands for none.
+    /// Takes the bare token without `Bearer`; an empty string means that there is none.
     ///
     /// Kind `Unauthenticated` with a code `token_…` or `tenant_unknown`; kind `Unavailable` with
-    /// code `key_set_unavailable` when the issuer's keys cannot be had; the store's own errors.
+    /// code `key_set_unavailable` if the issuer's keys are unavailable; the store's own errors.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal> {
         if bearer.is_empty() {
             return Err(Refusal::Missing.into());
         }
-        // Before the digest, so that a long one costs nothing.
+        // Checked before hashing, so that a long token costs nothing.
         if bearer.len() > self.bounds.token_bytes_max {
             return Err(Refusal::TooLong.into());
         }
@@ -72,11 +66,9 @@ impl Authenticator {
     async fn verify(&self, bearer: &str) -> Result<(Principal, Timestamp)> {
         let token = Token::parse(bearer)?;
         let trusted = self.trusts.find(&token.claims).await?;
-        self.keys.find(&trusted, &token).await?.verify(&token)?;
-        let expires_at =
-            token
-                .claims
-                .check(&trusted.trust, self.clock.now(), self.bounds.leeway_s)?;
+        let key = self.keys.find(&trusted, &token).await?;
+        key.verify(&token, &trusted.trust)?;
+        let expires_at = token.claims.check(self.clock.now(), self.bounds.leeway_s)?;
         let tenant = self.tenant(&trusted.tenant).await?;
         let subject = token.claims.subject().map(str::to_owned);
         Ok((
@@ -90,7 +82,8 @@ impl Authenticator {
         ))
     }
 
-    /// A suspended tenant may read on: what it may not do is for the use cases to refuse.
+    /// A suspended tenant is still authenticated, because it may read; the use cases refuse the
+    /// rest.
     async fn tenant(&self, id: &TenantId) -> Result<Tenant> {
         self.tenants
             .tenant(id)

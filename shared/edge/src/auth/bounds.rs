@@ -1,33 +1,33 @@
 //! The limits of authentication.
 
-/// Every wait, size and count of [`Authenticator`](super::Authenticator), with its unit last.
+/// Every limit of [`Authenticator`](super::Authenticator). The unit comes last in each name.
 #[derive(Debug, Clone)]
 pub struct AuthBounds {
-    /// A whole token. Longer ones are refused unread.
+    /// The whole token. Longer ones are refused without parsing them.
     pub token_bytes_max: usize,
-    /// How far an issuer's clock may be off.
+    /// Maximum clock difference to an issuer.
     pub leeway_s: u64,
-    /// How long a fetched key set is used without asking again.
+    /// How long a fetched key set is used before fetching it again.
     pub key_set_ttl_ms: u64,
-    /// How long a key set is still used when its issuer does not answer. After it a withdrawn key
-    /// is surely refused.
+    /// How long a key set is used while its issuer does not answer. After that, a withdrawn key is
+    /// certain to be refused.
     pub key_set_stale_ms: u64,
-    /// Between two fetches that were made because a token named a key that is not in the set.
+    /// Minimum time between two fetches caused by tokens with a key that is not in the set.
     pub key_refetch_min_ms: u64,
-    /// After a fetch that failed, before the next.
+    /// Minimum time between a failed fetch and the next one.
     pub key_retry_min_ms: u64,
-    /// Key sets kept.
+    /// Maximum number of cached key sets.
     pub key_sets_max: usize,
-    /// Keys read of one set; the rest is ignored.
+    /// Maximum number of keys read from one set; the rest are ignored.
     pub key_set_keys_max: usize,
-    /// How long it takes at most until a changed trust counts. An added one counts at once.
+    /// The longest time until a changed trust takes effect. An added trust takes effect at once.
     pub trust_ttl_ms: u64,
-    /// Issuers whose trusts are kept.
+    /// Maximum number of issuers whose trusts are cached.
     pub issuers_max: usize,
-    /// Verified tokens kept.
+    /// Maximum number of cached verified tokens.
     pub token_cache_entries: usize,
-    /// How long a verified token is taken without verifying it again; so long may a deleted tenant
-    /// read on at most, and so long do its old limits count.
+    /// How long a verified token is accepted without verifying it again; this is also how long a
+    /// deleted tenant may still read, and how long its old limits apply.
     pub token_cache_ttl_ms: u64,
 }
 

@@ -1,18 +1,18 @@
-//! What a token says, and whether it holds now. All times are `NumericDate`s: seconds, perhaps with
-//! a fraction (RFC 7519).
+//! A token's claims, and whether they are valid now. All times are `NumericDate`s: seconds,
+//! possibly with a fraction (RFC 7519).
 
 use std::collections::BTreeSet;
 
-use fluxgate_core::tenant::{ClaimMatch, Scope, ScopeMapping, Trust};
+use fluxgate_core::tenant::{ClaimMatch, Scope, ScopeMapping};
 use fluxgate_core::time::Timestamp;
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
-/// The year 10,000. Whoever writes milliseconds is beyond it.
+/// The year 10,000. Times in milliseconds exceed it.
 const SECONDS_MAX: f64 = 253_402_300_800.0;
 
-/// The payload. Read once, before the signature is verified; checked only after.
+/// The payload. Parsed once, before the signature is verified; checked only afterwards.
 pub(super) struct Claims(Map<String, Value>);
 
 impl Claims {
@@ -28,7 +28,7 @@ impl Claims {
         self.text("sub")
     }
 
-    /// What the token may be used for: everything, unless its issuer's words say what.
+    /// The token's scopes: all of them, unless its trust maps a claim to scopes.
     pub(super) fn scopes(&self, mapping: Option<&ScopeMapping>) -> BTreeSet<Scope> {
         let Some(mapping) = mapping else {
             return Scope::ALL.into();
@@ -46,22 +46,17 @@ impl Claims {
             .collect()
     }
 
-    /// The claim must be a text: a list that merely contains the value could speak for several
-    /// tenants at once.
+    /// The claim must be a string: a list that contains the value could match several tenants at
+    /// once.
     pub(super) fn hold(&self, claim: &ClaimMatch) -> bool {
         self.text(&claim.name) == Some(&claim.value)
     }
 
     /// Returns when the token expires, the leeway not counted in.
-    pub(super) fn check(
-        &self,
-        trust: &Trust,
-        now: Timestamp,
-        leeway_s: u64,
-    ) -> Result<Timestamp, Refusal> {
+    pub(super) fn check(&self, now: Timestamp, leeway_s: u64) -> Result<Timestamp, Refusal> {
         let leeway_ms = leeway_s.saturating_mul(1_000);
         let expires_at = self.time("exp")?.ok_or(Refusal::Claims(
-            "the token must have an expiry, the claim 'exp' in seconds",
+            "the token must have an expiry: the claim 'exp', in seconds",
         ))?;
         if now >= expires_at.plus_ms(leeway_ms) {
             return Err(Refusal::Expired);
@@ -74,19 +69,7 @@ impl Claims {
                 return Err(Refusal::NotYetValid);
             }
         }
-        if !self.is_for(&trust.audience) {
-            return Err(Refusal::Audience);
-        }
         Ok(expires_at)
-    }
-
-    /// `aud` is one text or a list of them (RFC 7519, section 4.1.3).
-    fn is_for(&self, audience: &str) -> bool {
-        match self.0.get("aud") {
-            Some(Value::String(one)) => one == audience,
-            Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
-            _ => false,
-        }
     }
 
     fn time(&self, claim: &str) -> Result<Option<Timestamp>, Refusal> {
@@ -96,7 +79,7 @@ impl Claims {
         let seconds = value
             .as_f64()
             .filter(|seconds| (0.0..SECONDS_MAX).contains(seconds));
-        let bad = "the token's 'exp', 'nbf' and 'iat' must be seconds since 1970: numbers, and not milliseconds";
+        let bad = "the token's 'exp', 'nbf' and 'iat' must be numbers of seconds since 1970, not milliseconds";
         Ok(Some(Timestamp(
             (seconds.ok_or(Refusal::Claims(bad))? * 1_000.0) as i64,
         )))

@@ -1,7 +1,7 @@
-//! Where an issuer's keys are: given, at a URL, or named by its OpenID configuration.
+//! Finds an issuer's keys: given inline, at a URL, or through its OpenID configuration.
 
-use async_trait::async_trait;
 use fluxgate_core::Error;
+use fluxgate_core::app::Trusts;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::tenant::KeySource;
 use serde_json::Value;
@@ -10,23 +10,14 @@ use url::Url;
 use super::key_set::KeySet;
 use super::trust_cache::Trusted;
 
-/// Fetches JSON through the guarded client.
-#[async_trait]
-pub trait KeySetFetcher: Send + Sync {
-    /// The body of a 200. Bounds the time and the size itself, follows no redirect, and decides
-    /// which schemes and addresses are allowed. Any error means that the document cannot be had
-    /// now. The name is looked up at the tenant's expense.
-    async fn get_json(&self, tenant: &TenantId, url: &Url) -> fluxgate_core::Result<Value>;
-}
-
 /// Reads a trust's keys. Fails with kind `Unavailable` and code `key_set_unavailable`.
 pub(super) async fn key_set(
-    fetcher: &dyn KeySetFetcher,
+    trusts: &Trusts,
     trusted: &Trusted,
     keys_max: usize,
 ) -> Result<KeySet, Error> {
     let issuer = Issuer {
-        fetcher,
+        trusts,
         tenant: &trusted.tenant,
     };
     match &trusted.trust.keys {
@@ -39,9 +30,9 @@ pub(super) async fn key_set(
     }
 }
 
-/// Where a trust's keys come from, asked for the tenant whose trust it is.
+/// The source of a trust's keys, and the tenant on whose behalf they are fetched.
 struct Issuer<'a> {
-    fetcher: &'a dyn KeySetFetcher,
+    trusts: &'a Trusts,
     tenant: &'a TenantId,
 }
 
@@ -53,23 +44,23 @@ impl Issuer<'_> {
             .get(&format!("{base}/.well-known/openid-configuration"))
             .await?;
         let text = |field: &str| configuration.get(field).and_then(Value::as_str);
-        // Section 4.3: else one issuer's document could vouch for the tokens of another.
+        // Section 4.3: otherwise one issuer's document could vouch for another's tokens.
         if text("issuer") != Some(issuer) {
             return Err(unavailable(
-                "the issuer's OpenID configuration names another issuer",
+                "the issuer's OpenID configuration names a different issuer",
             ));
         }
         let url = text("jwks_uri")
-            .ok_or_else(|| unavailable("the issuer's OpenID configuration names no 'jwks_uri'"))?;
+            .ok_or_else(|| unavailable("the issuer's OpenID configuration has no 'jwks_uri'"))?;
         Ok(url.to_owned())
     }
 
     async fn get(&self, url: &str) -> Result<Value, Error> {
         let url = Url::parse(url)
             .map_err(|error| unavailable("the issuer's key set has no valid URL").source(error))?;
-        let fetched = self.fetcher.get_json(self.tenant, &url).await;
+        let fetched = self.trusts.published(self.tenant, &url).await;
         fetched.map_err(|error| {
-            unavailable("the issuer's key set cannot be fetched now; try again").source(error)
+            unavailable("the issuer's key set cannot be fetched right now; try again").source(error)
         })
     }
 }

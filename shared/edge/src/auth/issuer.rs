@@ -1,5 +1,5 @@
-//! The issuer of local mode: signs the tokens of `fluxgate token`, and publishes the key that they
-//! are verified with.
+//! The token issuer of local mode: signs the tokens of `fluxgate token` and publishes the key that
+//! verifies them.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -18,13 +18,13 @@ pub struct LocalIssuer {
     kid: String,
 }
 
-/// What a token says. Times are written in whole seconds.
+/// The content of a token. Times are written in whole seconds.
 #[derive(Debug, Clone)]
 pub struct TokenClaims {
     pub iss: String,
     pub aud: String,
     pub sub: String,
-    /// Names the tenant, when several trust the issuer.
+    /// Identifies the tenant if several trust the issuer.
     pub claim: Option<ClaimMatch>,
     pub iat: Timestamp,
     pub nbf: Timestamp,
@@ -33,20 +33,20 @@ pub struct TokenClaims {
 }
 
 impl LocalIssuer {
-    /// A new key, and the secret PKCS#8 document to keep it in.
+    /// Generates a key, and returns the secret PKCS#8 document to store it in.
     pub fn generate() -> (Self, Vec<u8>) {
         let pair = Ed25519KeyPair::generate()
-            .expect("aws-lc stops the process when the system has no random bits");
+            .expect("aws-lc aborts the process if the system has no random bits");
         let document = pair
             .to_pkcs8v1()
-            .expect("a key that was just made can be written");
+            .expect("a key that was just generated can be serialized");
         (
             Self::new(&pair, document.as_ref()),
             document.as_ref().to_vec(),
         )
     }
 
-    /// Fails with kind `Invalid` when this is no Ed25519 key.
+    /// Fails with kind `Invalid` if the document is not an Ed25519 key.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self> {
         let pair = Ed25519KeyPair::from_pkcs8(document).map_err(|_| {
             Error::invalid(
@@ -57,13 +57,13 @@ impl LocalIssuer {
         Ok(Self::new(&pair, document))
     }
 
-    /// The JWK set to put into a tenant's trust.
+    /// The JWK set for a tenant's trust.
     pub fn jwks(&self) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.public);
         json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig", "alg": "EdDSA"}]})
     }
 
-    /// Fails with kind `Internal` only: the key was read before.
+    /// Fails only with kind `Internal`: the key was parsed before.
     pub fn sign(&self, claims: &TokenClaims) -> Result<String> {
         let header = Header {
             kid: Some(self.kid.clone()),
@@ -86,7 +86,7 @@ impl LocalIssuer {
 }
 
 impl TokenClaims {
-    /// The tenant's claim goes first, so that it cannot take the place of a registered one.
+    /// The tenant's claim comes first, so that it cannot override a registered claim.
     fn payload(&self) -> Map<String, Value> {
         let mut payload = Map::new();
         if let Some(claim) = &self.claim {
@@ -106,7 +106,7 @@ impl TokenClaims {
     }
 }
 
-/// RFC 7638, with the members of RFC 8037, section 2: in this order, without spaces.
+/// RFC 7638, with the members of RFC 8037, section 2, in this order and without spaces.
 fn thumbprint(public: &[u8; 32]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public);
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);

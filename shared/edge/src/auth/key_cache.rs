@@ -1,162 +1,92 @@
-//! Key sets, fetched once for all who wait, kept for a while, and longer when their issuer does not
-//! answer.
+//! Caches key sets: concurrent requests share one fetch, and a set is kept longer if its issuer
+//! does not answer.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
+use fluxgate_core::app::Trusts;
 use fluxgate_core::digest::Sha256;
 use fluxgate_core::port::Clock;
-use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Retry};
-use quick_cache::sync::Cache;
+use fluxgate_single_flight::{Failed, Fetched, SingleFlight};
 
 use super::bounds::AuthBounds;
-use super::discovery::{KeySetFetcher, key_set, unavailable};
+use super::discovery::key_set;
 use super::key::Key;
 use super::key_set::KeySet;
-use super::key_slot::{Known, Slot};
 use super::refusal::Refusal;
 use super::token::Token;
 use super::trust_cache::Trusted;
 
 pub(super) struct KeyCache {
-    fetcher: Arc<dyn KeySetFetcher>,
+    trusts: Arc<Trusts>,
     clock: Arc<dyn Clock>,
     bounds: AuthBounds,
-    slots: Cache<Sha256, Arc<Slot>>,
+    sets: SingleFlight<Sha256, Arc<KeySet>>,
 }
 
 impl KeyCache {
-    pub(super) fn new(
-        fetcher: Arc<dyn KeySetFetcher>,
-        clock: Arc<dyn Clock>,
-        bounds: &AuthBounds,
-    ) -> Self {
+    pub(super) fn new(trusts: Arc<Trusts>, clock: Arc<dyn Clock>, bounds: &AuthBounds) -> Self {
         Self {
-            fetcher,
+            sets: SingleFlight::new(bounds.key_sets_max, Arc::clone(&clock)),
+            trusts,
             clock,
             bounds: bounds.clone(),
-            slots: Cache::new(bounds.key_sets_max),
         }
     }
 
-    /// The key that the token names, out of the keys of its own trust. An issuer that has just
-    /// begun to use a new key is asked once more.
+    /// Finds the token's key among the keys of its own trust. If the key is unknown, the set is
+    /// fetched once more, because the issuer may have just rotated its keys.
     pub(super) async fn find(
         &self,
         trusted: &Trusted,
         token: &Token<'_>,
     ) -> Result<Arc<Key>, Error> {
-        let slot = self.slot(trusted.key_set);
-        let set = self.current(&slot, trusted).await?;
+        let set = self.sets.get(&trusted.key_set, self.fetch(trusted)).await?;
         match set.find(token.kid.as_deref(), token.algorithm) {
             Err(Refusal::KeyUnknown) => {
-                let newer = self.newer(&slot, trusted, set).await;
+                let newer = self.newer(trusted, set).await;
                 Ok(newer.find(token.kid.as_deref(), token.algorithm)?)
             }
             found => Ok(found?),
         }
     }
 
-    fn slot(&self, id: Sha256) -> Arc<Slot> {
-        let slot = self
-            .slots
-            .get_or_insert_with(&id, || Ok::<_, Infallible>(Arc::new(Slot::default())));
-        slot.unwrap_or_else(|never| match never {})
-    }
-
-    /// The set in its time; else a fetched one; else, for a while, the one from before.
-    async fn current(&self, slot: &Slot, trusted: &Trusted) -> Result<Arc<KeySet>, Error> {
-        let known = slot.known();
-        if let Some(set) = self.fresh(&known) {
-            return Ok(set);
-        }
-        let _fetching = match self.stale(&known) {
-            // Whoever has something to go on with does not wait for a slow issuer.
-            Some(set) => match slot.fetching.try_lock() {
-                Ok(fetching) => fetching,
-                Err(_) => return Ok(set),
-            },
-            None => slot.fetching.lock().await,
-        };
-        // Another may have fetched, or failed, while this one waited.
-        let known = slot.known();
-        if let Some(set) = self.fresh(&known) {
-            return Ok(set);
-        }
-        let stale = self.stale(&known);
-        if self.within(known.failed_at, self.bounds.key_retry_min_ms) {
-            return stale.ok_or_else(|| {
-                self.later(unavailable(
-                    "the issuer's key set could not be fetched just now",
-                ))
-            });
-        }
-        self.fetch(slot, trusted)
-            .await
-            .or_else(|error| stale.ok_or_else(|| self.later(error)))
-    }
-
     /// A set fetched after `seen`, if one may be had. So many tokens with made-up keys cost the
     /// issuer one fetch in a while.
-    async fn newer(&self, slot: &Slot, trusted: &Trusted, seen: Arc<KeySet>) -> Arc<KeySet> {
-        let _fetching = slot.fetching.lock().await;
-        let known = slot.known();
-        if let Some(loaded) = known
-            .loaded
-            .filter(|loaded| !Arc::ptr_eq(&loaded.set, &seen))
-        {
-            return loaded.set;
-        }
-        if self.within(known.refetched_at, self.bounds.key_refetch_min_ms) {
-            return seen;
-        }
-        // Before the fetch: a caller that hangs up meanwhile has used up the turn all the same.
-        slot.update(|known| known.refetched_at = Some(self.clock.now()));
-        self.fetch(slot, trusted).await.unwrap_or(seen)
+    async fn newer(&self, trusted: &Trusted, seen: Arc<KeySet>) -> Arc<KeySet> {
+        let (id, gap_ms) = (&trusted.key_set, self.bounds.key_refetch_min_ms);
+        let newer = self.sets.refresh(id, gap_ms, self.fetch(trusted)).await;
+        newer.unwrap_or(seen)
     }
 
-    async fn fetch(&self, slot: &Slot, trusted: &Trusted) -> Result<Arc<KeySet>, Error> {
-        let fetched = key_set(self.fetcher.as_ref(), trusted, self.bounds.key_set_keys_max).await;
+    async fn fetch(&self, trusted: &Trusted) -> Result<Fetched<Arc<KeySet>>, Failed> {
+        let issuer = &trusted.trust.issuer;
+        let set = key_set(&self.trusts, trusted, self.bounds.key_set_keys_max)
+            .await
+            .map_err(|error| self.failed(issuer, error))?;
+        if set.weak > 0 {
+            tracing::warn!(
+                auth.issuer = issuer,
+                keys = set.weak,
+                "weak RSA keys of an issuer count for nothing"
+            );
+        }
         let now = self.clock.now();
-        match fetched {
-            Ok(set) => {
-                if set.weak > 0 {
-                    tracing::warn!(
-                        auth.issuer = trusted.trust.issuer,
-                        keys = set.weak,
-                        "weak RSA keys of an issuer count for nothing"
-                    );
-                }
-                Ok(slot.loaded(Arc::new(set), now))
-            }
-            Err(error) => {
-                slot.update(|known| known.failed_at = Some(now));
-                tracing::warn!(auth.issuer = trusted.trust.issuer, error = %error, "an issuer's key set cannot be fetched");
-                Err(error)
-            }
+        Ok(Fetched {
+            value: Arc::new(set),
+            fresh_until: now.plus_ms(self.bounds.key_set_ttl_ms),
+            serves_until: now.plus_ms(self.bounds.key_set_stale_ms),
+        })
+    }
+
+    /// An answer that is no key set does not replace one that was.
+    fn failed(&self, issuer: &str, error: Error) -> Failed {
+        let cause = format!("issuer '{issuer}': {}", error.with_causes());
+        let pause_ms = self.bounds.key_retry_min_ms;
+        Failed {
+            error: error.retry(Retry::AfterMs(pause_ms)).source(cause),
+            temporary: true,
+            pause_ms,
         }
-    }
-
-    fn fresh(&self, known: &Known) -> Option<Arc<KeySet>> {
-        self.aged(known, self.bounds.key_set_ttl_ms)
-    }
-
-    fn stale(&self, known: &Known) -> Option<Arc<KeySet>> {
-        self.aged(known, self.bounds.key_set_stale_ms)
-    }
-
-    fn aged(&self, known: &Known, ms_max: u64) -> Option<Arc<KeySet>> {
-        let loaded = known.loaded.as_ref()?;
-        self.within(Some(loaded.at), ms_max)
-            .then(|| Arc::clone(&loaded.set))
-    }
-
-    fn within(&self, since: Option<Timestamp>, ms: u64) -> bool {
-        since.is_some_and(|since| self.clock.now().since_ms(since) < ms)
-    }
-
-    fn later(&self, error: Error) -> Error {
-        error.retry(Retry::AfterMs(self.bounds.key_retry_min_ms))
     }
 }

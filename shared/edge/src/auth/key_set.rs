@@ -13,18 +13,17 @@ use super::refusal::Refusal;
 
 pub(super) struct KeySet {
     keys: Vec<Arc<Key>>,
-    /// Left out because they can be broken.
+    /// Number of keys ignored because they can be broken.
     pub(super) weak: usize,
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517, section 5) and leaves out what is of no use, as it asks for. An
-    /// answer that is no key set at all is an error, so that it never takes the place of one that
-    /// was.
+    /// Parses a JWK set (RFC 7517, section 5) and skips unusable keys, as the RFC requires. An
+    /// answer that is not a key set is an error, so that it never replaces a good set.
     pub(super) fn parse(value: &Value, keys_max: usize) -> Result<Self, Error> {
         let keys = value.get("keys").and_then(Value::as_array);
         let keys = keys.ok_or_else(|| {
-            unavailable("the issuer's key set is not a JWK set with a list of 'keys'")
+            unavailable("the issuer's key set is not a JWK set with a 'keys' array")
         })?;
         let keys = || keys.iter().take(keys_max);
         let weak = keys().filter(|key| weakness_of_jwk(key).is_some()).count();
@@ -34,7 +33,7 @@ impl KeySet {
         })
     }
 
-    /// The key of that name. A token that names none is taken only when there is no doubt.
+    /// The key with this id. A token without a key id is accepted only if just one key fits.
     pub(super) fn find(
         &self,
         kid: Option<&str>,

@@ -1,6 +1,6 @@
-//! JWT → Principal: whose token it is, by the trust of the tenants, and whether it still holds.
+//! JWT → Principal: finds whose token it is from the tenants' trusts, and whether it is valid.
 //!
-//! Knows nothing of HTTP: the router takes the token out of its header, and turns the errors into
+//! Independent of HTTP: the router extracts the token from its header and turns errors into
 //! answers.
 
 mod authenticator;
@@ -11,7 +11,6 @@ pub mod issuer;
 mod key;
 mod key_cache;
 mod key_set;
-mod key_slot;
 mod refusal;
 mod token;
 mod trust_cache;
@@ -19,5 +18,4 @@ mod verified_cache;
 
 pub use authenticator::Authenticator;
 pub use bounds::AuthBounds;
-pub use discovery::KeySetFetcher;
 pub use issuer::{LocalIssuer, TokenClaims};

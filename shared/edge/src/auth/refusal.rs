@@ -1,8 +1,8 @@
-//! Why a token is refused. The texts help its owner, and tell a forger nothing about the signature.
+//! Why a token is refused. The texts help its owner but tell a forger nothing about the signature.
 
 use fluxgate_core::{Error, Kind};
 
-/// One reason, with its stable code. Always kind `Unauthenticated`.
+/// One reason, with a stable code. Always kind `Unauthenticated`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     Missing,
@@ -44,34 +44,32 @@ impl Refusal {
 
     fn text(self) -> &'static str {
         match self {
-            Self::Missing => "no token was given; send 'authorization: Bearer' and a JWT",
-            Self::TooLong => "the token is longer than a token may be here; put less into it",
+            Self::Missing => "the request has no token; send 'Authorization: Bearer <JWT>'",
+            Self::TooLong => "the token is too long; issue one with fewer claims",
             Self::Malformed => {
                 "the token is not a JWT: three parts of base64url without padding, the first two JSON objects"
             }
             Self::Unreadable => {
-                "the token's header and its claims must each be a JSON object in UTF-8 that names nothing twice and is of \
+                "the token's header and its claims must each be a JSON object in UTF-8 without duplicate keys and of \
                  ordinary size"
             }
             Self::Algorithm => {
-                "the token must be signed with RS256, ES256 or EdDSA, and with the algorithm of its key"
+                "the token must be signed with RS256, ES256 or EdDSA, matching the algorithm of its key"
             }
             Self::IssuerUnknown => {
                 "no tenant trusts the token's issuer; compare its 'iss' with the tenant's trust, byte for byte"
             }
-            Self::KeyUnknown => "the issuer's key set holds no usable key of the token's 'kid'",
-            Self::Signature => "the token's signature does not fit",
+            Self::KeyUnknown => "the issuer's key set has no usable key with the token's 'kid'",
+            Self::Signature => "the token's signature is not valid",
             Self::Expired => "the token has expired; get a new one from its issuer",
-            Self::NotYetValid => {
-                "the token is not valid yet; compare the issuer's clock with the time"
-            }
+            Self::NotYetValid => "the token is not valid yet; check the issuer's clock",
             Self::Audience => {
-                "the token is meant for someone else: its 'aud' does not hold the audience of the tenant's trust"
+                "the token is for a different audience: its 'aud' does not contain the audience of the tenant's trust"
             }
             Self::Header(text) | Self::Claims(text) => text,
-            Self::NoTenant => "the token's issuer is trusted, but its claims name no tenant",
+            Self::NoTenant => "the token's issuer is trusted, but its claims match no tenant",
             Self::SeveralTenants => {
-                "the token could speak for several tenants; give each one's trust a claim of its own"
+                "the token matches several tenants; give each tenant's trust a distinct claim value"
             }
         }
     }

@@ -1,9 +1,9 @@
-//! A token taken apart. Nothing in it is believed before its signature is verified.
+//! Parses a token. Its content is not trusted before its signature is verified.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fluxgate_core::json::{self, JsonBounds};
-use jsonwebtoken::Algorithm;
+use jsonwebtoken::{Algorithm, decode_header};
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
@@ -14,44 +14,46 @@ pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
     pub(super) claims: Claims,
-    /// What was signed: the first two parts and the dot between.
-    pub(super) signed: &'a str,
-    /// Base64url.
-    pub(super) signature: &'a str,
+    /// As it came.
+    pub(super) text: &'a str,
 }
 
 impl<'a> Token<'a> {
-    /// The algorithm is looked at first: `none` and the symmetric ones never come near a key or a
-    /// tenant.
+    /// Checks the algorithm first, so that `none` and symmetric algorithms never get near a key or
+    /// a tenant.
     pub(super) fn parse(text: &'a str) -> Result<Self, Refusal> {
-        let (signed, signature) = text.rsplit_once('.').ok_or(Refusal::Malformed)?;
+        let (signed, _) = text.rsplit_once('.').ok_or(Refusal::Malformed)?;
         // A fourth part would leave a dot in the payload, which is no base64url.
         let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
         let header = object(header)?;
         let algorithm = header.get("alg").and_then(Value::as_str);
         let algorithm = algorithm.ok_or(Refusal::Header(
-            "the token's header must name its algorithm, the text 'alg'",
+            "the token's header must name its algorithm in the string 'alg'",
         ))?;
         let algorithm = accepted(algorithm).ok_or(Refusal::Algorithm)?;
-        // It names extensions that must be understood; none is here, and an empty or a null one is
-        // no list of any (RFC 7515, section 4.1.11).
+        // 'crit' lists extensions that must be understood. None is supported here, and an empty or
+        // null list is invalid (RFC 7515, section 4.1.11).
         if header.contains_key("crit") {
-            let text = "the token's header has 'crit', and none of the extensions of JWS is understood here; issue it without";
+            let text = "the token's header has 'crit', but no JWS extensions are supported; issue the token without 'crit'";
             return Err(Refusal::Header(text));
         }
         let kid = kid(&header)?;
+        decode_header(text).map_err(|_| {
+            Refusal::Header(
+                "the token's header has a parameter of another type than RFC 7515 gives it",
+            )
+        })?;
         Ok(Self {
             algorithm,
             kid,
             claims: Claims::new(object(payload)?),
-            signed,
-            signature,
+            text,
         })
     }
 }
 
-/// One algorithm for each kind of key. ES384 and PS256 would be sound, but each more is one more to
-/// keep apart.
+/// One algorithm per kind of key. ES384 and PS256 would be secure, but each additional algorithm is
+/// another one to keep apart.
 fn accepted(name: &str) -> Option<Algorithm> {
     match name {
         "RS256" => Some(Algorithm::RS256),
@@ -65,11 +67,11 @@ fn kid(header: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     match header.get("kid") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(kid)) => Ok(Some(kid.clone())),
-        Some(_) => Err(Refusal::Header("the token's 'kid' must be a text")),
+        Some(_) => Err(Refusal::Header("the token's 'kid' must be a string")),
     }
 }
 
-/// Each name once: of two claims of one name an issuer may have meant either.
+/// Rejects duplicate keys: of two claims with the same name, the issuer may have meant either.
 fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
     let bytes = URL_SAFE_NO_PAD
         .decode(part)

@@ -1,5 +1,4 @@
-//! Which trust a token falls under. Remembers for a moment who trusts an issuer, and never that
-//! nobody does.
+//! Finds a token's trust. Caches briefly which tenants trust an issuer, but never that none does.
 
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use super::refusal::Refusal;
 pub(super) struct Trusted {
     pub(super) tenant: TenantId,
     pub(super) trust: Trust,
-    /// Issuer and key source: two trusts share a key set only when both are the same.
+    /// Issuer and key source: two trusts share a key set only if both are equal.
     pub(super) key_set: Sha256,
 }
 
@@ -48,11 +47,11 @@ impl TrustCache {
         }
     }
 
-    /// The one trust that the token falls under. What is remembered may only say yes: a tenant that
-    /// another process added a moment ago is found by asking the store again.
+    /// The only trust that the token matches. A cached answer may only accept: a tenant that
+    /// another process has just added is found by asking the store again.
     pub(super) async fn find(&self, claims: &Claims) -> Result<Arc<Trusted>, Error> {
         let issuer = claims.issuer().ok_or(Refusal::Claims(
-            "the token must name its issuer, the claim 'iss'",
+            "the token must name its issuer in the claim 'iss'",
         ))?;
         if issuer.len() > Trust::ISSUER_BYTES_MAX {
             return Err(Refusal::IssuerUnknown.into());
@@ -68,7 +67,7 @@ impl TrustCache {
 
     async fn read(&self, issuer: &str) -> Result<Arc<[Arc<Trusted>]>, Error> {
         let trusts = self.tenants.of_issuer(issuer).await?;
-        // Byte for byte, whatever the store's collation does.
+        // Compared byte for byte, independent of the store's collation.
         let ours = trusts
             .into_iter()
             .filter(|(_, trust)| trust.issuer == issuer);
@@ -90,7 +89,7 @@ impl TrustCache {
     }
 }
 
-/// Two that match are none: which tenant pays must never be a guess.
+/// Two matches count as none: which tenant pays must never be a guess.
 fn the_one(all: &[Arc<Trusted>], claims: &Claims) -> Result<Arc<Trusted>, Refusal> {
     let matches = |trusted: &&Arc<Trusted>| {
         trusted

@@ -1,4 +1,4 @@
-//! Tokens that were verified a moment ago. Refusals are never kept.
+//! Recently verified tokens. Refusals are never cached.
 
 use fluxgate_core::digest::Sha256;
 use fluxgate_core::tenant::Principal;
@@ -13,7 +13,8 @@ struct Verified {
     until: Timestamp,
 }
 
-/// By the digest of the whole token, signature included, and so that no token lies in memory.
+/// Keyed by the digest of the whole token including its signature, so that no token is kept in
+/// memory.
 pub(super) struct VerifiedCache {
     by_token: Cache<Sha256, Verified>,
     ttl_ms: u64,
@@ -32,8 +33,8 @@ impl VerifiedCache {
         (now < verified.until).then_some(verified.principal)
     }
 
-    /// Never past the token's own end. The leeway does not count here: in it a token is verified
-    /// each time.
+    /// Never kept past the token's own expiry. The leeway does not apply here: during the leeway, a
+    /// token is verified each time.
     pub(super) fn insert(
         &self,
         token: Sha256,

@@ -1,4 +1,4 @@
-//! Another copy of outputs that could not be copied into the tenant's bucket.
+//! Requests another copy of outputs that could not be copied into the tenant's bucket.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,15 +15,15 @@ use crate::state::Edge;
 
 /// Archive a task's outputs again
 ///
-/// For a task that completed with `archived: false`: copies what is not in the bucket, once its
-/// bucket, policy, key or role is mended and while the model's provider keeps the outputs. The copy
-/// goes on after the answer; it costs nothing, and no callback is sent. Asking while a copy is
-/// under way begins no other.
+/// For a task that completed with `archived: false`: copies the outputs missing from the bucket,
+/// once the bucket, policy, key or role is fixed and while the model's provider keeps the outputs.
+/// The copy continues after the answer; it costs nothing and sends no callback. A request while a
+/// copy is in progress does not start another.
 #[utoipa::path(
     post, path = "/v1/tasks/{id}/archive", tag = "tasks", operation_id = "archive",
     params(("id" = String, Path)),
     responses(
-        (status = 202, description = "the task as it is now; `archived` turns true when all is copied", body = Prediction),
+        (status = 202, description = "the current task; `archived` becomes true once everything is copied", body = Prediction),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, body = ProblemBody, content_type = "application/problem+json"),
@@ -36,8 +36,9 @@ pub(crate) async fn archive(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Prediction>), Problem> {
     principal.require(Scope::Submit)?;
-    let id = TaskId::parse(&id)
-        .map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let id = TaskId::parse(&id).map_err(|_| {
+        Error::not_found("there is no task with this id; ids are 32 hex characters")
+    })?;
     let task = edge.gateway.copy_again(&principal.tenant, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(edge.gateway.view(&task).await?)))
 }

@@ -1,4 +1,4 @@
-//! The month's budget: what may be spent, what is spent, and when the next month begins.
+//! The monthly budget: the limit, what is spent, and when the next month starts.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,39 +12,38 @@ use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::state::Edge;
 
-/// Of the running month. `limit + carried = left + held + spent`.
+/// The current month's budget. `limit + carried = left + held + spent`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BudgetView {
     /// `2026-11`, in the budget's time zone.
     month: String,
     /// In millionths of a dollar.
     limit_micro_usd: i64,
-    /// What the month before left over.
+    /// Carried over from the previous month.
     carried_micro_usd: i64,
-    /// Captured for tasks that were submitted this month.
+    /// Captured for tasks submitted this month.
     spent_micro_usd: i64,
-    /// Reserved for those of them that are not over.
+    /// Reserved for those of them that are still running.
     held_micro_usd: i64,
-    /// What a run may still cost, the balance aside.
+    /// What runs may still cost, regardless of the balance.
     left_micro_usd: i64,
-    /// The same exactly, as a decimal: `12.50`.
+    /// The same amount as an exact decimal: `12.50`.
     left_usd: String,
-    /// When the next month begins: RFC 3339.
+    /// When the next month starts: RFC 3339.
     resets_at: String,
-    /// Of the IANA database.
+    /// An IANA time zone.
     time_zone: String,
-    /// `none`, or `unused`: what is left is added to the next month's.
+    /// `none`, or `unused`: the unused amount is carried over to the next month.
     roll_over: &'static str,
-    /// The most that is added.
+    /// Maximum amount carried over.
     #[serde(skip_serializing_if = "Option::is_none")]
     roll_over_cap_micro_usd: Option<i64>,
-    /// `prepaid`: a run must fit the balance as well. `postpaid`: what is used is billed
-    /// afterwards.
+    /// `prepaid`: a run must also fit the balance. `postpaid`: usage is billed afterwards.
     payment: &'static str,
 }
 
 impl BudgetView {
-    /// `None` once the budget was taken away.
+    /// `None` once the budget was removed.
     pub(crate) fn of(allowance: &Allowance) -> Option<Self> {
         let budget = allowance.budget.as_ref()?;
         let (roll_over, cap) = match budget.roll_over {
@@ -72,7 +71,7 @@ impl BudgetView {
 }
 
 pub(crate) fn no_budget() -> Error {
-    Error::not_found("there is no monthly budget; only the balance bounds what may be spent")
+    Error::not_found("there is no monthly budget; spending is limited only by the balance")
 }
 
 /// Read the month's budget
@@ -80,7 +79,7 @@ pub(crate) fn no_budget() -> Error {
     get, path = "/v1/budget", tag = "account", operation_id = "budget",
     responses(
         (status = 200, body = BudgetView),
-        (status = 404, description = "there is no budget", body = ProblemBody),
+        (status = 404, description = "no budget is set", body = ProblemBody),
         (status = "4XX", body = ProblemBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn budget(

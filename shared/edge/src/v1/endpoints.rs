@@ -1,4 +1,4 @@
-//! Where a tenant wants its events.
+//! Tenants' webhook endpoints.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,9 +21,9 @@ use crate::state::Edge;
 #[serde(deny_unknown_fields)]
 #[schema(as = NewEndpoint)]
 pub(crate) struct NewEndpointView {
-    /// Absolute, https.
+    /// Absolute `https` URL.
     url: String,
-    /// `task.completed`, `task.failed`; none means all.
+    /// `task.completed`, `task.failed`; empty subscribes to all.
     #[serde(default)]
     event_types: Vec<String>,
 }
@@ -42,7 +42,7 @@ pub(crate) struct EndpointView {
 
 /// Register an endpoint
 ///
-/// Every later end of a task is POSTed there, signed as Standard Webhooks prescribe.
+/// From now on, every end of a task is POSTed there, signed according to Standard Webhooks.
 #[utoipa::path(
     post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = NewEndpointView,
     responses(
@@ -117,7 +117,7 @@ pub(crate) async fn get(
 
 /// Delete an endpoint
 ///
-/// What is on its way to it is sent no more.
+/// Pending deliveries to it are dropped.
 #[utoipa::path(
     delete, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "delete_endpoint", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")),
@@ -136,7 +136,7 @@ pub(crate) async fn delete(
 
 fn endpoint_id(text: &str) -> Result<EndpointId> {
     EndpointId::parse(text).map_err(|_| {
-        Error::not_found("there is no endpoint of this id; GET /v1/endpoints lists yours")
+        Error::not_found("there is no endpoint with this id; GET /v1/endpoints lists yours")
     })
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::state::{Edge, Setup};
 
-/// That the process serves; to the operator, also how it is set.
+/// Shows that the process is serving and, to the operator, how it is configured.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HealthView {
     /// Always `ok`; a process that cannot serve does not answer.
@@ -20,7 +20,7 @@ pub(crate) struct HealthView {
 
 /// Is the gateway up?
 ///
-/// With the admin token the answer also says how the gateway is set.
+/// With the admin token, the answer also shows how the gateway is configured.
 #[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", responses((status = 200, body = HealthView)))]
 pub(crate) async fn healthz(State(edge): State<Edge>, headers: HeaderMap) -> Json<HealthView> {
     let health = &edge.health;

@@ -1,4 +1,4 @@
-//! Fluxgate's own API: what the provider has no word for.
+//! Fluxgate's own API, for everything that the provider's API does not cover.
 
 mod archive;
 pub(crate) mod budget;

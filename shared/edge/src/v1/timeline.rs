@@ -1,4 +1,4 @@
-//! Every step of one task.
+//! The timeline of one task.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,20 +20,20 @@ use crate::state::Edge;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineView {
     id: String,
-    /// Fluxgate's own word, finer than the provider's: `admitted`, `submitting`, `unknown`,
-    /// `submitted`, `archiving` or an end.
+    /// Fluxgate's own state, finer than the provider's: `admitted`, `submitting`, `unknown`,
+    /// `submitted`, `archiving` or an end state.
     state: &'static str,
-    /// `webhook`, `poll`, `submit` or `reconcile`: the path that brought the end.
+    /// `webhook`, `poll`, `submit` or `reconcile`: how the end was learned.
     completed_by: Option<&'static str>,
-    /// How often a submit to the model was begun.
+    /// Number of submits started.
     submits: u32,
-    /// In USD: what is held while it runs, and the most that is charged when it completes; fewer
-    /// outputs than asked for cost less.
+    /// In USD: the amount held while the task runs, and the maximum charge when it completes; fewer
+    /// outputs than requested cost less.
     price_usd: f64,
-    /// Of a completed task: whether all of its outputs are in the bucket.
+    /// For a completed task: whether all of its outputs are in the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     archived: Option<bool>,
-    /// Why some are not; the result links to where the model's provider keeps them.
+    /// Why some are not; the result has links to them at the model's provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     unarchived: Option<UnarchivedView>,
     steps: Vec<StepView>,
@@ -77,7 +77,7 @@ pub(crate) struct AttemptView {
 
 /// Read a task's timeline
 ///
-/// Attempts, the path that completed it, every callback with its tries, and the price.
+/// All steps, how its end was learned, every callback with its attempts, and the price.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/timeline", tag = "tasks", operation_id = "timeline",
     params(("id" = String, Path)),
@@ -93,8 +93,9 @@ pub(crate) async fn timeline(
     Path(id): Path<String>,
 ) -> Result<Json<TimelineView>, Problem> {
     principal.require(Scope::Read)?;
-    let id = TaskId::parse(&id)
-        .map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    let id = TaskId::parse(&id).map_err(|_| {
+        Error::not_found("there is no task with this id; ids are 32 hex characters")
+    })?;
     let timeline = edge.gateway.timeline(&principal.tenant, &id).await?;
     Ok(Json(view(&timeline)))
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use fluxgate_core::day::Day;
 use fluxgate_core::metering::usage::{Days, Grouping, Usage, UsageGroup, UsageReport, csv};
 use fluxgate_core::tenant::Scope;
-use fluxgate_core::{Error, Result, echo};
+use fluxgate_core::{Error, Result};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,24 +19,23 @@ use crate::query::Query;
 use crate::state::Edge;
 
 const CSV: &str = "text/csv; charset=utf-8; header=present";
-/// The first is what a request gets that accepts neither.
+/// The first is the default for requests that accept neither.
 const OFFERS: [&str; 2] = ["application/json", CSV];
-/// All that are taken.
+/// All supported parameters.
 const PARAMS: [&str; 4] = ["from", "to", "group_by", "format"];
-/// Said of either form: a cache must not give the one for the other.
+/// Sent with both formats, so that a cache does not mix them up.
 const VARIES: (HeaderName, HeaderValue) = (VARY, HeaderValue::from_static("accept"));
 
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageParams {
-    /// The first day, `2026-11-01`, in UTC; 29 days before the last one when left out.
+    /// The first day, `2026-11-01`, in UTC; by default 29 days before the last one.
     from: Option<String>,
-    /// The last day; today when left out. At most 366 days in all.
+    /// The last day; by default today. At most 366 days in all.
     to: Option<String>,
-    /// `day`, `model` or `day,model`; both when left out.
+    /// `day`, `model` or `day,model`; by default both.
     group_by: Option<String>,
-    /// `json` or `csv`; by the `Accept` header when left out, and JSON for a header that accepts
-    /// neither.
+    /// `json` or `csv`; by default chosen by the `Accept` header, and JSON if that accepts neither.
     format: Option<String>,
 }
 
@@ -47,7 +46,7 @@ pub(crate) struct UsageView {
     /// The last day.
     to: String,
     group_by: &'static [&'static str],
-    /// One for each day, model, or both, on which something happened.
+    /// One per day, model, or both, with any activity.
     groups: Vec<UsageGroupView>,
     total: UsageSums,
 }
@@ -64,30 +63,30 @@ pub(crate) struct UsageGroupView {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageSums {
-    /// Tasks, on the day that they were asked for.
+    /// Tasks, on the day they were created.
     requests: u64,
-    /// Tasks that ended well, on the day of their end.
+    /// Tasks that completed, on the day of their end.
     completed: u64,
-    /// Tasks that ended otherwise, on the day of their end; they cost nothing.
+    /// Tasks that failed, were cancelled or timed out, on the day of their end; they cost nothing.
     failed: u64,
-    /// What was charged, on the day of the tasks' ends, in millionths of a US dollar.
+    /// Amount charged, on the day of the tasks' ends, in millionths of a US dollar.
     charged_micro_usd: i64,
-    /// The same in US dollars, as an exact decimal.
+    /// The same amount in US dollars, as an exact decimal.
     charged_usd: String,
-    /// Of those that ended well, the ones that were charged with `archived: false`: the tenant's
-    /// own side kept outputs out of its bucket. A copy that was made later does not change it.
+    /// Of the completed tasks, those charged with `archived: false`: the tenant's own side kept
+    /// outputs out of its bucket. A later copy does not change this number.
     unarchived: u64,
 }
 
 /// Read usage
 ///
-/// Sums of the tenant's tasks and of what they were charged. Charges are counted when the ledger
-/// has them: on the UTC day on which a task completed.
+/// Totals of the tenant's tasks and charges. Charges count when the ledger has them: on the UTC day
+/// on which a task completed.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage", operation_id = "usage", params(UsageParams),
     responses(
         (status = 200, content((UsageView = "application/json"), (String = "text/csv"))),
-        (status = 400, description = "names the parameter in 'field'", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "the parameter at fault is in 'field'", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
@@ -118,16 +117,7 @@ pub(crate) async fn usage(
 
 impl UsageParams {
     fn of(query: &Query) -> Result<Self> {
-        if let Some(name) = query.names().find(|name| !PARAMS.contains(name)) {
-            let name = echo(name);
-            return Err(bad(
-                &name,
-                format!(
-                    "there is no parameter '{name}'; there are {}",
-                    PARAMS.join(", ")
-                ),
-            ));
-        }
+        query.only(&PARAMS)?;
         let text = |name| query.text(name).map(|text| text.map(str::to_owned));
         Ok(Self {
             from: text("from")?,

@@ -13,8 +13,8 @@ use crate::state::Edge;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Balance {
-    /// What may still be spent, in USD: the smaller of the balance and what is left of the month's
-    /// budget. What running tasks hold is not in it.
+    /// What can still be spent, in USD: the smaller of the balance and what is left of the month's
+    /// budget. Amounts held by running tasks are not included.
     balance: f64,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn balance(
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebhookSecret {
-    /// `whsec_…`; verifies the callbacks asked for with `?webhook=`.
+    /// `whsec_…`; verifies callbacks requested with `?webhook=`.
     secret: String,
 }
 

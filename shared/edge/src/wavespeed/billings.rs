@@ -1,26 +1,24 @@
-//! What the tenant was charged, run by run, in the provider's shape.
+//! The tenant's charges, run by run, in the provider's format.
 
-use axum::Json;
 use axum::extract::State;
 use fluxgate_core::Result;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::metering::Charge;
 use fluxgate_core::metering::usage::Window;
-use fluxgate_core::tenant::{Principal, Scope};
+use fluxgate_core::tenant::Principal;
 use fluxgate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
 use super::page::{self, one, twenty};
-use crate::bearer::WaveSpeedBearer;
-use crate::body::RawBody;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
-/// The only kind of item: top-ups are the operator's business.
+/// The only billing type: top-ups are between tenant and operator.
 const DEDUCT: &str = "deduct";
-/// Runs that can be asked for by their ids at once.
+/// Maximum number of runs requested by id at once.
 const IDS_MAX: usize = 100;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,22 +29,23 @@ pub(crate) struct BillingRequest {
     /// At most 100.
     #[serde(default = "twenty")]
     page_size: usize,
-    /// There is only `deduct`.
+    /// Only `deduct` is supported.
     billing_type: Option<String>,
-    /// Only these runs', at most 100.
+    /// Only these runs, at most 100.
     prediction_uuids: Option<Vec<String>>,
-    /// The oldest run first when it ends in `asc`; else the newest.
+    /// Oldest run first if it ends in `asc`; otherwise newest first.
     sort: Option<String>,
-    /// Only of runs asked for then or later: milliseconds of the Unix epoch, as text, or RFC 3339.
+    /// Only runs submitted at this time or later: milliseconds since the Unix epoch, as a string,
+    /// or RFC 3339.
     start_time: Option<Moment>,
-    /// Only of runs asked for then or earlier, written likewise.
+    /// Only runs submitted at this time or earlier, in the same format.
     end_time: Option<Moment>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(
     untagged,
-    expecting = "it must be milliseconds of the Unix epoch, as text, or RFC 3339"
+    expecting = "it must be milliseconds since the Unix epoch, as a string, or RFC 3339"
 )]
 pub(crate) enum Moment {
     Text(String),
@@ -56,7 +55,7 @@ pub(crate) enum Moment {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BillingPage {
     page: usize,
-    /// Items on all pages.
+    /// Number of items on all pages.
     total: usize,
     has_more: bool,
     items: Vec<BillingItem>,
@@ -69,7 +68,7 @@ pub(crate) struct BillingItem {
     uuid: String,
     /// Always `deduct`.
     billing_type: &'static str,
-    /// In USD: what was charged, or is held while the run goes on.
+    /// In USD: the amount charged, or held while the run is in progress.
     price: f64,
     created_at: String,
     updated_at: String,
@@ -80,7 +79,7 @@ pub(crate) struct BillingItem {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BillingOrder {
     uuid: String,
-    /// `pre` while the price is only held, `done` when it was charged.
+    /// `pre` while the price is only held, `done` once it was charged.
     state: &'static str,
     price: f64,
 }
@@ -89,7 +88,7 @@ pub(crate) struct BillingOrder {
 pub(crate) struct BilledPrediction {
     uuid: String,
     model_uuid: String,
-    /// As the prediction tells it.
+    /// The status of the prediction.
     status: &'static str,
 }
 
@@ -100,11 +99,8 @@ pub(crate) struct BilledPrediction {
     security(("tenant_jwt" = [])))]
 pub(crate) async fn search(
     State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
-    body: RawBody,
-) -> std::result::Result<Json<Envelope<BillingPage>>, WaveSpeedError> {
-    principal.require(Scope::Billing)?;
-    let request: BillingRequest = body.json().await?;
+    BillingCall { principal, request }: BillingCall<BillingRequest>,
+) -> Answer<BillingPage> {
     page::check(request.page, request.page_size)?;
     let window = window(&request)?;
     let mut charges = charges(&edge, &principal, &request, window).await?;
@@ -153,17 +149,17 @@ async fn charges(
     if ids.len() > IDS_MAX {
         return Err(page::bad(
             "prediction_uuids",
-            format!("'prediction_uuids' may name {IDS_MAX} runs at once"),
+            format!("'prediction_uuids' may contain at most {IDS_MAX} ids"),
         ));
     }
-    // An id that cannot exist does not exist.
+    // An invalid id cannot exist.
     let ids: Vec<TaskId> = ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect();
     let mut charges = edge.metering.charges_of(tenant, &ids).await?;
     charges.retain(|charge| window.holds(charge.created_at));
     Ok(charges)
 }
 
-/// What is not given does not bound.
+/// An absent bound does not limit the window.
 fn window(request: &BillingRequest) -> Result<Window> {
     let from = moment("start_time", request.start_time.as_ref())?.unwrap_or(Timestamp(0));
     let until = moment("end_time", request.end_time.as_ref())?.unwrap_or(Timestamp(i64::MAX));
@@ -180,7 +176,9 @@ fn moment(field: &str, moment: Option<&Moment>) -> Result<Option<Timestamp>> {
     let bad = || {
         page::bad(
             field,
-            format!("'{field}' must be milliseconds of the Unix epoch, as text, or RFC 3339"),
+            format!(
+                "'{field}' must be milliseconds since the Unix epoch, as a string, or RFC 3339"
+            ),
         )
     };
     millis

@@ -5,16 +5,16 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The provider's envelope of every success.
+/// The provider's envelope for success answers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Envelope<T> {
-    /// Always 200, as the HTTP status is.
+    /// Always 200, like the HTTP status.
     code: u16,
     message: &'static str,
     data: T,
 }
 
-/// A JSON object as the provider wrote it.
+/// A JSON object as sent by the provider.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]

@@ -25,11 +25,11 @@ pub(crate) struct ListRequest {
     /// At most 100.
     #[serde(default = "twenty")]
     page_size: usize,
-    /// Only this model's.
+    /// Only this model's predictions.
     model: Option<String>,
-    /// Only those of this status.
+    /// Only predictions with this status.
     status: Option<String>,
-    /// Only younger ones, RFC 3339.
+    /// Only newer ones, RFC 3339.
     created_after: Option<String>,
     /// Only older ones, RFC 3339.
     created_before: Option<String>,

@@ -1,6 +1,7 @@
 //! The provider-compatible API: `/api/v3` and its `/api/v2` aliases, per tenant.
 
 mod account;
+mod billing_call;
 mod billings;
 mod envelope;
 mod list;
@@ -20,7 +21,7 @@ pub(crate) use submit::PRICE;
 
 use crate::documented::{DocumentedRouter, routes};
 
-/// Of a body that holds no model's inputs.
+/// For bodies that contain no model inputs.
 const QUESTION_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {

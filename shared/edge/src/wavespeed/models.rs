@@ -11,8 +11,8 @@ use crate::state::Edge;
 
 /// List the models
 ///
-/// `data` is a bare array of the models that the tenant may use; each entry carries the tenant's
-/// price and the JSON Schema of its inputs.
+/// `data` is a bare array of the models that the tenant may use; each entry has the tenant's price
+/// and the JSON Schema of the model's inputs.
 #[utoipa::path(
     get, path = "/api/v3/models", tag = "models", operation_id = "models",
     responses((status = 200, body = Envelope<Vec<WaveSpeedJson>>), (status = "4XX", body = WaveSpeedErrorBody)),

@@ -1,9 +1,9 @@
-//! Pages and moments as the provider's lists ask for them.
+//! Pagination and times as in the provider's list requests.
 
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
-/// The furthest page that is looked up.
+/// The highest page number served.
 const PAGE_MAX: usize = 1000;
 const PAGE_SIZE_MAX: usize = 100;
 
@@ -21,7 +21,7 @@ pub(super) fn check(page: usize, page_size: usize) -> Result<()> {
     Ok(())
 }
 
-/// Reads RFC 3339. Fails with kind `Invalid`, naming the parameter.
+/// Parses RFC 3339. Fails with kind `Invalid`, naming the parameter.
 pub(super) fn moment(field: &str, text: &str) -> Result<Timestamp> {
     let text_is_bad = || {
         bad(
@@ -36,12 +36,12 @@ pub(super) fn bad(field: &str, text: String) -> Error {
     Error::invalid("invalid_parameter", text).field(field)
 }
 
-/// The first page, where none is asked for.
+/// The default page.
 pub(super) fn one() -> usize {
     1
 }
 
-/// The size of a page, where none is asked for.
+/// The default page size.
 pub(super) fn twenty() -> usize {
     20
 }

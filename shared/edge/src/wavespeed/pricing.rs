@@ -1,29 +1,26 @@
-//! What a run would cost: the tenant's own price, before it is asked for.
+//! The price of a run before it is submitted: the tenant's own price.
 
-use axum::Json;
 use axum::extract::State;
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::tenant::{Principal, Scope};
 use fluxgate_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
-use crate::bearer::WaveSpeedBearer;
-use crate::body::RawBody;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
 const CURRENCY: &str = "USD";
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PriceRequest {
-    /// As `/api/v3/models` lists it.
+    /// As listed by `/api/v3/models`.
     model_id: String,
-    /// The inputs of the run; where some that drive the price are missing, the price is the least
-    /// that it can be.
+    /// The inputs of the run; if inputs that affect the price are missing, the price is a lower
+    /// bound.
     #[serde(default)]
     #[schema(value_type = Object)]
     inputs: Map<String, Value>,
@@ -32,7 +29,7 @@ pub(crate) struct PriceRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UnitPrice {
     model_id: String,
-    /// What a run with these inputs costs, in USD.
+    /// The price of a run with these inputs, in USD.
     unit_price: f64,
     /// Always `USD`.
     currency: &'static str,
@@ -41,9 +38,9 @@ pub(crate) struct UnitPrice {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DiscountedPrice {
     model_id: String,
-    /// What a run with these inputs costs, in USD.
+    /// The price of a run with these inputs, in USD.
     price: f64,
-    /// The same: the price is the tenant's own already.
+    /// Equal to `price`, which is already the tenant's own price.
     discounted_price: f64,
     /// Always `USD`.
     currency: &'static str,
@@ -56,10 +53,9 @@ pub(crate) struct DiscountedPrice {
     security(("tenant_jwt" = [])))]
 pub(crate) async fn pricing(
     State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
-    body: RawBody,
-) -> std::result::Result<Json<Envelope<UnitPrice>>, WaveSpeedError> {
-    let (model, price) = price_of(&edge, &principal, body).await?;
+    call: BillingCall<PriceRequest>,
+) -> Answer<UnitPrice> {
+    let (model, price) = price_of(&edge, &call).await?;
     Ok(success(UnitPrice {
         model_id: model.into(),
         unit_price: price.usd(),
@@ -74,10 +70,9 @@ pub(crate) async fn pricing(
     security(("tenant_jwt" = [])))]
 pub(crate) async fn price(
     State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
-    body: RawBody,
-) -> std::result::Result<Json<Envelope<DiscountedPrice>>, WaveSpeedError> {
-    let (model, price) = price_of(&edge, &principal, body).await?;
+    call: BillingCall<PriceRequest>,
+) -> Answer<DiscountedPrice> {
+    let (model, price) = price_of(&edge, &call).await?;
     let price = price.usd();
     Ok(success(DiscountedPrice {
         model_id: model.into(),
@@ -89,11 +84,8 @@ pub(crate) async fn price(
 
 async fn price_of(
     edge: &Edge,
-    principal: &Principal,
-    body: RawBody,
+    BillingCall { principal, request }: &BillingCall<PriceRequest>,
 ) -> Result<(ModelId, MicroUsd)> {
-    principal.require(Scope::Billing)?;
-    let request: PriceRequest = body.json().await?;
     // A model that cannot be does not exist.
     let model = ModelId::parse(&request.model_id).map_err(|error| {
         Error::new(Kind::NotFound, "unknown_model", error.message).field("model_id")

@@ -1,4 +1,4 @@
-//! One prediction: status and result.
+//! One prediction: its status and result.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,15 +17,15 @@ type Answer = Result<Json<Envelope<Prediction>>, WaveSpeedError>;
 
 /// Read a prediction
 ///
-/// A failed task is a 200 too: the failure is in `data.status`, `data.error` and `data.code`.
+/// A failed task is also a 200: the failure is in `data.status`, `data.error` and `data.code`.
 #[utoipa::path(
     get, path = "/api/v3/predictions/{id}/result", tag = "predictions", operation_id = "result",
-    params(("id" = String, Path, description = "as the submit answered")),
+    params(("id" = String, Path, description = "the id returned by the submit")),
     responses(
         (status = 200, body = Envelope<Prediction>),
         (status = 401, body = WaveSpeedErrorBody),
         (status = 404, description = "unknown, or another tenant's", body = WaveSpeedErrorBody),
-        (status = 429, description = "only above one look a second: the tenant's limit of requests", body = WaveSpeedErrorBody)),
+        (status = 429, description = "only for more than one read a second: over the tenant's request limit", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn result(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
     read(edge, bearer, id).await
@@ -65,9 +65,10 @@ async fn read(
     Path(id): Path<String>,
 ) -> Answer {
     principal.require(Scope::Read)?;
-    // An id that cannot exist does not exist.
-    let id = TaskId::parse(&id)
-        .map_err(|_| Error::not_found("there is no task of this id; ids are 32 hex characters"))?;
+    // An invalid id cannot exist.
+    let id = TaskId::parse(&id).map_err(|_| {
+        Error::not_found("there is no task with this id; ids are 32 hex characters")
+    })?;
     let found = edge.gateway.prediction(&principal.tenant, &id).await;
     if found
         .as_ref()

@@ -1,4 +1,4 @@
-//! Submit: the model in the path, its inputs in the body.
+//! Submit: the model is in the path, its inputs are in the body.
 
 use axum::Json;
 use axum::extract::State;
@@ -28,13 +28,13 @@ use crate::state::Edge;
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SubmitQuery {
-    /// Where to POST the bare prediction at its end, signed in the provider's `v3` dialect with
+    /// Where to POST the bare prediction when it ends, signed in the provider's `v3` dialect with
     /// your own webhook secret.
     webhook: Option<String>,
 }
 
 impl SubmitQuery {
-    /// Other parameters are the provider's clients' own and are let through.
+    /// Ignores other parameters, which belong to the provider's clients.
     fn of(query: &Query) -> Result<Self> {
         Ok(Self {
             webhook: query.text("webhook")?.map(str::to_owned),
@@ -42,19 +42,19 @@ impl SubmitQuery {
     }
 }
 
-/// The price that was fixed, in USD, goes before the prediction: the provider's shape has no place
-/// for it.
+/// A header with the fixed price, in USD, precedes the prediction, whose format has no field for
+/// it.
 type Answer =
     std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
 
-/// What the run costs the tenant, in USD, when all outputs come.
+/// The price of the run for the tenant, in USD, if all outputs are produced.
 pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd");
 
 /// Run a model
 ///
-/// The body is the model's inputs, as `/api/v3/models` declares them. The answer is 200 with the
-/// new prediction; an `Idempotency-Key` makes it safe to repeat: the same key and body give the
-/// same prediction, and at most one paid run.
+/// The body contains the model's inputs, as declared by `/api/v3/models`. The answer is 200 with
+/// the new prediction. An `Idempotency-Key` makes it safe to repeat: the same key and body return
+/// the same prediction, with at most one paid run.
 #[utoipa::path(
     post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
     params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
@@ -62,7 +62,7 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
     request_body(content = Value, description = "the model's inputs"),
     responses(
         (status = 200, body = Envelope<Prediction>,
-            headers(("Fluxgate-Price-Usd" = String, description = "what the run costs when all its outputs come"))),
+            headers(("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))),
         (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = WaveSpeedErrorBody),
         (status = 401, body = WaveSpeedErrorBody),
         (status = 402, description = "not enough balance; nothing was sent", body = WaveSpeedErrorBody),
@@ -175,12 +175,12 @@ async fn submit(
     Ok((price, success(edge.gateway.view(&task).await?)))
 }
 
-/// Checking, digesting and decoding more than this is work for a thread of its own: meanwhile the
-/// others are to be answered.
+/// Larger bodies are checked, hashed and decoded on a separate thread, so that other requests are
+/// not delayed.
 const BESIDE_BYTES: usize = 512 * 1024;
 
-/// In a task of its own: a client that hangs up must not cut off a POST to the provider. The body
-/// counts as in flight until the end.
+/// Spawned as a task of its own, so that a client that disconnects does not interrupt a POST to the
+/// provider. The body counts as in flight until the end.
 fn run(
     counted: Counted,
     submit: impl Future<Output = Result<Task>> + Send + 'static,
@@ -197,7 +197,7 @@ fn run(
     tokio::task::spawn_blocking(move || runtime.block_on(submit))
 }
 
-/// The first segments of the provider's fixed paths. No model's owner is called so.
+/// The first segments of the provider's fixed paths. No model owner has such a name.
 const FIXED: [&str; 8] = [
     "balance",
     "billings",
@@ -217,52 +217,61 @@ fn model(segments: &[String]) -> Result<ModelId> {
         .map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
 }
 
-/// A path that only looks like a model's, because submit takes whatever no other route takes.
+/// For a path that only looks like a model's, because submit matches every path that no other route
+/// does.
 fn no_such_route(segments: &[String]) -> Error {
     let path = echo(&segments.join("/"));
     let instead = match segments[0].as_str() {
         "predictions" => {
-            "a prediction is read by GET /api/v3/predictions/{id}/result, and all are listed by POST /api/v3/predictions; \
-             a run that was submitted cannot be cancelled"
+            "read a prediction with GET /api/v3/predictions/{id}/result, and list all with POST /api/v3/predictions; \
+             a submitted run cannot be cancelled"
         }
         "media" => {
-            "files are sent to POST /api/v3/media/upload/binary, or by a ticket of POST /api/v3/media/uploads"
+            "send files to POST /api/v3/media/upload/binary, or get an upload ticket from POST /api/v3/media/uploads"
         }
-        _ => "GET /openapi.json lists the routes",
+        _ => "GET /openapi.json lists all paths",
     };
     Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
 }
 
-/// Nothing but pictures makes inputs large.
+/// Only embedded pictures make inputs large.
 fn advised(mut error: Error) -> Error {
     if error.kind == Kind::TooLarge {
         error
             .message
-            .push_str(": upload the picture, and send its URL in its place");
+            .push_str(": upload the picture and send its URL instead");
     }
     error
 }
 
-/// Outputs are kept in the tenant's bucket and told as URLs; there is nothing to send inline.
+/// Outputs are stored in the tenant's bucket and returned as URLs, never inline.
 fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
     if !sync_mode::take_flag(inputs, "enable_base64_output")? {
         return Ok(());
     }
-    let text = "enable_base64_output is not offered: outputs are kept in your bucket; download the URL in 'outputs' instead";
+    let text = "enable_base64_output is not supported: outputs are stored in your bucket; download the URL in 'outputs' instead";
     Err(Error::invalid("unsupported_parameter", text).field("enable_base64_output"))
 }
 
-/// One page of the provider's documentation shows a body field instead of the query.
+/// One page of the provider's documentation uses a body field instead of the query parameter.
 fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Option<CallbackUrl>> {
     let field = match inputs.remove("webhook_url") {
         Some(Value::String(text)) => Some(text),
         None | Some(Value::Null) => None,
         Some(_) => {
-            let text = "webhook_url must be a text, the https URL to call at the end";
+            let text = "webhook_url must be a string: the https URL to call when the task ends";
             return Err(Error::invalid("invalid_parameter", text).field("webhook_url"));
         }
     };
-    let Some(text) = query.or(field).filter(|text| !text.is_empty()) else {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let text = match (given(query), given(field)) {
+        (Some(query), Some(field)) if query != field => {
+            let text = "'webhook' in the query and 'webhook_url' in the body name two addresses; give one of them";
+            return Err(Error::invalid("invalid_parameter", text).field("webhook_url"));
+        }
+        (query, field) => query.or(field),
+    };
+    let Some(text) = text else {
         return Ok(None);
     };
     CallbackUrl::parse_new(&text)

@@ -1,4 +1,4 @@
-//! The provider's sync mode: the submit is held open until the end, or until a bound.
+//! The provider's sync mode: the answer to a submit waits for the end of the task, up to a limit.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use fluxgate_core::provider::Prediction;
 use fluxgate_core::{Error, Result};
 use serde_json::{Map, Value};
 
-/// Between the first two looks at a running task, and the longest between any two: a look may cost
-/// a read.
+/// The first and the longest interval between two checks of a running task; each check may cost a
+/// read.
 const LOOK_FIRST: Duration = Duration::from_millis(100);
 const LOOK_MAX: Duration = Duration::from_millis(800);
 
-/// The provider's number for a sync mode that ran out of time.
+/// The provider's code for sync mode that timed out.
 const SYNC_TIMED_OUT: u32 = 5004;
 
-/// Takes a flag out of the inputs. Fails with kind `Invalid` when it is not a boolean.
+/// Removes a flag from the inputs. Fails with kind `Invalid` if it is not a boolean.
 pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<bool> {
     match inputs.remove(name) {
         None | Some(Value::Null) => Ok(false),
@@ -29,8 +29,8 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<b
     }
 }
 
-/// The prediction at its end, or, at the bound or when the process is to stop, as it stands with
-/// the provider's code; the task goes on.
+/// The prediction once it has ended. At the time limit or when the process shuts down, the
+/// prediction as it is, with the provider's code; the task continues.
 pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
     let gateway = &edge.gateway;
     let bound = Duration::from_millis(gateway.bounds().sync_wait_max_ms);
@@ -48,7 +48,7 @@ pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<
                 prediction.status = "processing";
                 prediction.code = Some(SYNC_TIMED_OUT);
                 prediction.error = format!(
-                    "Sync mode timed out; the task goes on: query {}",
+                    "Sync mode timed out; the task continues: query {}",
                     prediction.urls.get
                 );
             }

@@ -1,5 +1,5 @@
-//! What an upload ticket is asked for with. The provider's own refusal would not say which field is
-//! wrong.
+//! Validates requests for upload tickets, because the provider's own error would not name the
+//! field.
 
 use fluxgate_core::{Error, Result};
 use mediatype::MediaType;
@@ -34,14 +34,14 @@ fn filename(value: &Value) -> Result<()> {
     if text.trim().is_empty() || text.len() > FILENAME_BYTES_MAX || text.contains(char::is_control)
     {
         let text = format!(
-            "'filename' must be a text of 1 to {FILENAME_BYTES_MAX} bytes without control characters"
+            "'filename' must be a string of 1 to {FILENAME_BYTES_MAX} bytes without control characters"
         );
         return Err(bad("filename", text));
     }
     Ok(())
 }
 
-/// None, or an empty one, leaves the type open.
+/// An absent or empty value leaves the type open.
 fn content_type(value: &Value) -> Result<()> {
     match value {
         Value::Null => Ok(()),
@@ -74,71 +74,42 @@ mod tests {
         ] {
             assert!(check(&request, 100).is_ok(), "{request}");
         }
-        for (request, code, field) in [
-            (json!({ "size": 1 }), "missing_parameter", "filename"),
-            (json!({ "filename": "a" }), "missing_parameter", "size"),
-            (
-                json!({ "filename": 7, "size": 1 }),
-                "invalid_parameter",
-                "filename",
-            ),
-            (
-                json!({ "filename": " ", "size": 1 }),
-                "invalid_parameter",
-                "filename",
-            ),
-            (
-                json!({ "filename": "a\r\nb", "size": 1 }),
-                "invalid_parameter",
-                "filename",
-            ),
-            (
-                json!({ "filename": format!("{long}x"), "size": 1 }),
-                "invalid_parameter",
-                "filename",
-            ),
-            (
-                json!({ "filename": "a", "size": "1" }),
-                "invalid_parameter",
-                "size",
-            ),
-            (
-                json!({ "filename": "a", "size": -1 }),
-                "invalid_parameter",
-                "size",
-            ),
-            (
-                json!({ "filename": "a", "size": 1.5 }),
-                "invalid_parameter",
-                "size",
-            ),
-            (
-                json!({ "filename": "a", "size": 0 }),
-                "invalid_upload",
-                "size",
-            ),
-            (
-                json!({ "filename": "a", "size": 101 }),
-                "upload_too_large",
-                "size",
-            ),
-            (
-                json!({ "filename": "a", "size": 1, "content_type": 7 }),
-                "invalid_parameter",
-                "content_type",
-            ),
-            (
-                json!({ "filename": "a", "size": 1, "content_type": "a\r\nb" }),
-                "invalid_parameter",
-                "content_type",
-            ),
-        ] {
-            let error = check(&request, 100).expect_err("it is refused");
-            assert_eq!(
-                (error.code, error.field.as_deref()),
-                (code, Some(field)),
-                "{request}"
-            );
+    }
+
+    #[test]
+    fn a_request_for_a_ticket_without_a_name_or_a_size_says_which_is_missing() {
+        refused(&json!({ "size": 1 }), "missing_parameter", "filename");
+        refused(&json!({ "filename": "a" }), "missing_parameter", "size");
+    }
+
+    #[test]
+    fn a_request_for_a_ticket_with_a_bad_field_names_it() {
+        let long = "x".repeat(256);
+        for filename in [json!(7), json!(" "), json!("a\r\nb"), json!(long)] {
+            let request = json!({ "filename": filename, "size": 1 });
+            refused(&request, "invalid_parameter", "filename");
         }
+        for size in [json!("1"), json!(-1), json!(1.5)] {
+            let request = json!({ "filename": "a", "size": size });
+            refused(&request, "invalid_parameter", "size");
+        }
+        for content_type in [json!(7), json!("a\r\nb")] {
+            let request = json!({ "filename": "a", "size": 1, "content_type": content_type });
+            refused(&request, "invalid_parameter", "content_type");
+        }
+    }
+
+    #[test]
+    fn a_ticket_for_an_empty_file_or_one_over_the_bound_is_refused() {
+        let sized = |size: u64| json!({ "filename": "a", "size": size });
+
+        refused(&sized(0), "invalid_upload", "size");
+        refused(&sized(101), "upload_too_large", "size");
+    }
+
+    fn refused(request: &Value, code: &str, field: &str) {
+        let error = check(request, 100).expect_err("it is refused");
+        let told = (error.code, error.field.as_deref());
+        assert_eq!(told, (code, Some(field)), "{request}");
     }
 }

@@ -1,4 +1,4 @@
-//! Uploads: handed on to the provider's media store, whose URLs the model can fetch.
+//! Uploads: passed through to the provider's media store, whose URLs the model can fetch.
 
 use std::io;
 
@@ -25,13 +25,13 @@ type Answer = std::result::Result<Json<Envelope<WaveSpeedJson>>, WaveSpeedError>
 type Chunk = io::Result<axum::body::Bytes>;
 type Form = std::result::Result<Multipart, MultipartRejection>;
 
-/// The part of a form that holds the file.
+/// The form field that contains the file.
 const FILE: &str = "file";
 const FILENAME_CHARS_MAX: usize = 200;
 
-/// Ask for an upload ticket
+/// Request an upload ticket
 ///
-/// `{filename,size,content_type?}` gives `data.upload` (PUT the raw bytes there with exactly its
+/// `{filename,size,content_type?}` returns `data.upload` (PUT the raw bytes there with exactly its
 /// headers, and without your token) and `data.download_url`.
 #[utoipa::path(
     post, path = "/api/v3/media/uploads", tag = "uploads", operation_id = "upload_ticket",
@@ -54,7 +54,7 @@ pub(crate) async fn ticket(
 /// Upload a file
 #[utoipa::path(
     post, path = "/api/v3/media/upload/binary", tag = "uploads", operation_id = "upload",
-    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; others are passed over"),
+    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; other parts are ignored"),
     responses((status = 200, body = Envelope<WaveSpeedJson>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn binary(edge: State<Edge>, bearer: WaveSpeedBearer, multipart: Form) -> Answer {
@@ -64,7 +64,7 @@ pub(crate) async fn binary(edge: State<Edge>, bearer: WaveSpeedBearer, multipart
 /// Upload a file, by the legacy path
 #[utoipa::path(
     post, path = "/api/v2/media/upload/binary", tag = "uploads", operation_id = "upload_v2",
-    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; others are passed over"),
+    request_body(content = String, content_type = "multipart/form-data", description = "one part named 'file'; other parts are ignored"),
     responses((status = 200, body = Envelope<WaveSpeedJson>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn binary_v2(
@@ -75,7 +75,7 @@ pub(crate) async fn binary_v2(
     upload(edge, bearer, multipart).await
 }
 
-/// Uploads are for submits, so whoever may not submit may not upload.
+/// Uploads are for submits, so a tenant that may not submit may not upload either.
 async fn allowed(edge: &Edge, WaveSpeedBearer(principal): &WaveSpeedBearer) -> Result<()> {
     principal.require(Scope::Submit)?;
     edge.gateway
@@ -91,14 +91,14 @@ async fn upload(State(edge): State<Edge>, bearer: WaveSpeedBearer, form: Form) -
     let multipart = form.map_err(|_| missing())?;
     let bytes_max = edge.gateway.bounds().upload_bytes_max as u64;
     let (head, opened) = oneshot::channel();
-    // The field borrows the request, the upload must not: a task of its own pumps from one to the
-    // other, chunk by chunk.
+    // The multipart field borrows the request, which the upload must not do: a separate task copies
+    // from one to the other, chunk by chunk.
     let pumping = tokio::spawn(pump(multipart, head, bytes_max));
     let upload = opened
         .await
-        .map_err(|error| Error::internal("upload", "the upload broke off").source(error))??;
+        .map_err(|error| Error::internal("upload", "the upload was interrupted").source(error))??;
     let uploaded = edge.gateway.upload(upload).await;
-    // What was wrong with the tenant's side counts more than what the provider made of it.
+    // An error on the tenant's side takes precedence over what the provider answered.
     if let Ok(Err(cause)) = pumping.await {
         return Err(cause.into());
     }
@@ -110,8 +110,8 @@ async fn upload(State(edge): State<Edge>, bearer: WaveSpeedBearer, form: Form) -
     )?)))
 }
 
-/// Hands on the first field named `file`; what stands before it is passed over. Fails with what was
-/// wrong with the tenant's side.
+/// Passes on the first field named `file` and ignores fields before it. Fails with errors on the
+/// tenant's side.
 async fn pump(
     mut multipart: Multipart,
     head: oneshot::Sender<Result<Upload>>,
@@ -136,7 +136,7 @@ async fn pump(
     }
 }
 
-/// True when all of the file was handed on.
+/// True if the whole file was passed on.
 async fn pump_file(
     mut field: Field<'_>,
     head: oneshot::Sender<Result<Upload>>,
@@ -174,10 +174,10 @@ async fn pump_file(
         let (chunk, failed) = match next {
             Ok(None) => return Ok(true),
             Ok(Some(bytes)) => (Ok(bytes), None),
-            // The broken stream breaks the request to the provider: half a file is never taken for
-            // a whole one.
+            // The aborted stream aborts the request to the provider, so that half a file is never
+            // taken for a whole one.
             Err(error) => (
-                Err(io::Error::other("the tenant's upload broke off")),
+                Err(io::Error::other("the tenant's upload was interrupted")),
                 Some(broken(&error, bytes_max)),
             ),
         };
@@ -192,7 +192,7 @@ async fn pump_file(
     }
 }
 
-/// Reads what stands behind the file, so that its sender is not cut off before it hears the answer.
+/// Reads what follows the file, so that the client can finish sending before it gets the answer.
 async fn rest(mut multipart: Multipart, bytes_max: u64) -> Result<()> {
     while let Some(field) = multipart
         .next_field()
@@ -200,14 +200,14 @@ async fn rest(mut multipart: Multipart, bytes_max: u64) -> Result<()> {
         .map_err(|error| broken(&error, bytes_max))?
     {
         if field.name() == Some(FILE) {
-            let text = "one file is taken at a time; send each in an upload of its own";
+            let text = "an upload may contain only one file; send each file in its own upload";
             return Err(Error::invalid("invalid_parameter", text).field(FILE));
         }
     }
     Ok(())
 }
 
-/// The last part of a path, as some clients send it; without signs that end a header.
+/// The last segment of a path, since some clients send paths; without characters that end a header.
 fn file_name(sent: &str) -> String {
     let name = sent.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name
@@ -222,7 +222,7 @@ fn file_name(sent: &str) -> String {
     }
 }
 
-/// What the client says, unless it says nothing: then what the first bytes say.
+/// The declared type, or if there is none, the type detected from the first bytes.
 fn content_type(declared: Option<String>, first: &[u8]) -> String {
     let told = declared.filter(|declared| !declared.eq_ignore_ascii_case(OCTET_STREAM));
     told.unwrap_or_else(|| {
@@ -239,26 +239,19 @@ fn broken(error: &MultipartError, bytes_max: u64) -> Error {
     if is_timeout(error) {
         return too_slow();
     }
-    Error::invalid(
-        "upload_broken",
-        "the upload broke off before its end; send it again",
-    )
-    .field(FILE)
+    Error::invalid("upload_broken", "the upload ended early; send it again").field(FILE)
 }
 
 fn missing() -> Error {
     Error::invalid(
         "missing_parameter",
-        "send the file as a multipart part named 'file'",
+        "there is no file; send it as a multipart part named 'file'",
     )
     .field(FILE)
 }
 
 pub(super) fn empty() -> Error {
-    Error::invalid(
-        "invalid_upload",
-        "the file is empty; send one that holds something",
-    )
+    Error::invalid("invalid_upload", "the file is empty; send one with content")
 }
 
 fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
@@ -269,7 +262,7 @@ fn chunks(receiver: mpsc::Receiver<Chunk>) -> BoxStream<'static, Chunk> {
 
 pub(super) fn too_large(bytes_max: u64) -> Error {
     let text = format!(
-        "the file is over {bytes_max} bytes, the most that an upload may hold here; send a smaller one"
+        "the file is larger than {bytes_max} bytes, the maximum for an upload; send a smaller one"
     );
     Error::new(Kind::TooLarge, "upload_too_large", text).field("size")
 }

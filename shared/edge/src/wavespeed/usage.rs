@@ -1,36 +1,33 @@
-//! The provider's usage statistics, of the tenant's own runs at its own prices.
+//! Usage statistics in the provider's format, for the tenant's own runs at its own prices.
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
 use fluxgate_core::Result;
 use fluxgate_core::app::UsageQuery;
 use fluxgate_core::day::Day;
 use fluxgate_core::metering::usage::{Grouping, UsageReport, Window};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::tenant::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
 use super::page;
-use crate::bearer::WaveSpeedBearer;
-use crate::body::RawBody;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
-/// The provider's own bound.
+/// The provider's own limit.
 const DAYS_MAX: u32 = 31;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct UsageRequest {
     /// RFC 3339.
     start_time: String,
-    /// RFC 3339, at most 31 days later; it belongs to the window.
+    /// RFC 3339, at most 31 days later; inclusive.
     end_time: String,
-    /// Only this model's.
+    /// Only this model.
     model_uuid: Option<String>,
 }
 
@@ -46,19 +43,19 @@ pub(crate) struct ModelUsage {
     model_uuid: String,
     /// Empty for a model that can no longer be run.
     model_type: String,
-    /// What a run costs at present, at its least, in USD; 0 for a model that can no longer be run.
+    /// The current minimum price of a run, in USD; 0 for a model that can no longer be run.
     unit_price: f64,
-    /// What was charged, in USD.
+    /// Amount charged, in USD.
     total_cost: f64,
-    /// Runs that were asked for.
+    /// Number of runs submitted.
     total_count: u64,
-    /// The UTC day of the last of them.
+    /// The UTC day of the last run.
     last_used_date: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DayUsage {
-    /// A UTC day. Runs count on the day they were asked for, amounts on the day they were charged.
+    /// A UTC day. Runs count on the day they were submitted, amounts on the day they were charged.
     date: String,
     amount: f64,
     count: u64,
@@ -86,11 +83,8 @@ pub(crate) struct Summary {
     security(("tenant_jwt" = [])))]
 pub(crate) async fn stats(
     State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
-    body: RawBody,
-) -> std::result::Result<Json<Envelope<UsageStats>>, WaveSpeedError> {
-    principal.require(Scope::Billing)?;
-    let request: UsageRequest = body.json().await?;
+    BillingCall { principal, request }: BillingCall<UsageRequest>,
+) -> Answer<UsageStats> {
     let model = request
         .model_uuid
         .as_deref()

@@ -11,7 +11,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Json, Response};
 use fluxgate_core::Error;
 use fluxgate_core::id::TenantId;
-use fluxgate_edge::auth::KeySetFetcher;
+use fluxgate_core::port::KeySetFetcher;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

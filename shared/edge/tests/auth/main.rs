@@ -7,6 +7,7 @@ mod caching;
 mod issuer_server;
 mod key_sets;
 mod local_issuer;
+mod refused_claims;
 mod refused_tokens;
 mod signing;
 mod tenants;

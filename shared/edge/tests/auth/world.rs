@@ -42,8 +42,7 @@ impl World {
         let tenants = Arc::new(TenantsInMemory::default());
         let clock = Arc::new(HeldClock(AtomicI64::new(START_MS)));
         let authenticator = Authenticator::new(
-            Trusts::new(tenants.clone()),
-            Arc::new(PlainFetcher::new()),
+            Trusts::new(tenants.clone(), Arc::new(PlainFetcher::new())),
             clock.clone(),
             bounds,
         );

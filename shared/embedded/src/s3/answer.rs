@@ -1,5 +1,5 @@
-//! One request: handed to s3s and kept out of the logs, its answer opened to the pages that show a
-//! picture.
+//! One request: handed to s3s without logging it; the response gets the CORS headers that let web
+//! pages show a picture.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -28,7 +28,7 @@ pub(super) async fn answer(
         response
             .headers_mut()
             .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        // A browser takes an object for what it was stored as, and for nothing else.
+        // The browser must take the stored content type and not guess another one.
         response
             .headers_mut()
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -36,8 +36,8 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// s3s logs whole requests, `Authorization` and signed query included, and every 412 as an error:
-/// it gets no subscriber.
+/// s3s logs whole requests, including `Authorization` and signed queries, and every 412 as an
+/// error, so it gets no subscriber.
 async fn unlogged(
     service: &S3Service,
     request: Request<Body>,
@@ -48,8 +48,9 @@ async fn unlogged(
         .await
 }
 
-/// Of a HEAD by a presigned URL, the GET that the URL may be for: whoever may download an object
-/// may ask what it is. S3 itself wants another URL for that, which nobody has who was given one.
+/// For a HEAD with a presigned URL, the GET that the URL may be for: whoever may download an object
+/// may also HEAD it. S3 itself requires a separate URL for that, which the holder of a link does
+/// not have.
 fn download_of(request: &Request<Body>) -> Option<Request<Body>> {
     let presigned = request
         .uri()
@@ -64,7 +65,7 @@ fn download_of(request: &Request<Body>) -> Option<Request<Body>> {
     Some(download)
 }
 
-/// Says that any page may read; who may read what is said by the signature.
+/// Allows any origin to read; the signature decides who may.
 fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

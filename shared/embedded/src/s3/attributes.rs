@@ -1,4 +1,4 @@
-//! What is known of an object beside its bytes.
+//! An object's attributes besides its bytes.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,13 +8,13 @@ use fluxgate_core::media;
 use s3s::dto::{ETag, PutObjectInput};
 use serde::{Deserialize, Serialize};
 
-/// Kept as JSON. All absent for a file that somebody laid into a bucket's folder by hand.
+/// Stored as JSON. All absent for a file that somebody put into a bucket's folder by hand.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Attributes {
-    /// For people who look into the folder: the file's own name is a digest.
+    /// For people who look into the folder, because the file's own name is a digest.
     pub(super) key: String,
-    /// Base64, as S3 writes checksums.
+    /// Base64, as S3 encodes checksums.
     pub(super) sha256: Option<String>,
     pub(super) content_type: Option<String>,
     pub(super) content_disposition: Option<String>,
@@ -44,23 +44,23 @@ impl Attributes {
         }
     }
 
-    /// As S3 calls what came without one.
+    /// S3's default for an object without a content type.
     pub(super) fn content_type(&self) -> String {
         self.content_type
             .clone()
             .unwrap_or_else(|| media::OCTET_STREAM.to_owned())
     }
 
-    /// As it was stored. What a browser would run is never opened in this server's name, whoever
-    /// laid it here.
+    /// As it was stored. Whoever put it here, nothing that a browser would execute is opened in
+    /// this server's origin.
     pub(super) fn disposition(&self) -> Option<String> {
-        let kept = || {
+        let by_type = || {
             media::disposition(self.content_type.as_deref().unwrap_or_default()).map(str::to_owned)
         };
-        self.content_disposition.clone().or_else(kept)
+        self.content_disposition.clone().or_else(by_type)
     }
 
-    /// S3 lets an ETag be any digest of the bytes; this one is at hand.
+    /// S3 allows any digest of the bytes as ETag; this one is available.
     pub(super) fn e_tag(&self) -> Option<ETag> {
         self.sha256.clone().map(ETag::Strong)
     }

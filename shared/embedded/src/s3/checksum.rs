@@ -1,17 +1,17 @@
-//! The digests of an upload: what the client claims, and what arrived.
+//! The digests of an upload: those that the client claims, and the computed ones.
 
 use s3s::TrailingHeaders;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{Checksum, ChecksumAlgorithm, PutObjectInput};
 
-/// Digests what arrives: always by SHA-256, and by whatever else the client names.
+/// Computes SHA-256 of the upload, and any other digest that the client names.
 pub(super) struct Digests {
     checksums: ChecksumHasher,
     md5: Option<Md5>,
 }
 
-/// What the bytes digested to.
+/// The computed digests.
 pub(super) struct Digested {
     pub(super) checksum: Checksum,
     md5: Option<String>,
@@ -61,8 +61,8 @@ impl Digests {
 }
 
 impl Digested {
-    /// Whether every claim holds; one that was not computed does not. Claims after the body are
-    /// known only now.
+    /// Whether every claimed digest matches; one that was not computed does not. Digests in
+    /// trailers are known only now.
     pub(super) fn holds(&self, input: &PutObjectInput, trailers: Option<&TrailingHeaders>) -> bool {
         let trailing = |name: &str| -> Option<String> {
             trailers?.read(|headers| {

@@ -1,4 +1,4 @@
-//! Making an upload visible, whole or not at all, and taking an object away.
+//! Making an upload visible atomically, and removing an object.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
@@ -10,28 +10,28 @@ use super::attributes::Attributes;
 use super::folder::{Folder, ObjectPath};
 use super::receive::Bytes;
 
-/// What became of an upload.
+/// The result of publishing an upload.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Committed {
     Visible,
-    /// The key was to be free and is not.
+    /// The key had to be free and is not.
     Taken,
 }
 
-/// Object and attributes are two files: the lock makes them one to all who write. It is held over a
-/// few renames, never over a sync. Who reads an object while it is replaced may see the attributes
-/// of the other; Fluxgate replaces none.
+/// An object and its attributes are two files: the lock makes them one for all writers. It is held
+/// for a few renames, never during a sync. A reader may see one object with the other's attributes
+/// while it is replaced; Fluxgate never replaces an object.
 #[derive(Default)]
 pub(super) struct CommitLock(Mutex<()>);
 
-/// An upload with its attributes, both written and neither visible.
+/// An upload and its attributes, both written but not yet visible.
 pub(super) struct Prepared {
     object: TempPath,
     attributes: TempPath,
 }
 
-/// Blocks. What it wrote must be synced before it is published, so that after a power failure a
-/// visible object is a whole one.
+/// Blocks. What it wrote must be synced before it is published, so that a visible object is
+/// complete even after a power failure.
 pub(super) fn prepare(
     folder: &Folder,
     place: &ObjectPath,
@@ -53,10 +53,10 @@ impl CommitLock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Blocks. The attributes go first, so that an object is never seen without them; a crash in
-    /// between leaves attributes of nothing, which the next upload replaces. It must be synced
-    /// before it is told, also when the key was taken: whoever hears so may rely on the object as
-    /// much as its creator.
+    /// Blocks. The attributes are renamed first, so that an object never appears without them; a
+    /// crash in between leaves attributes without an object, which the next upload replaces. It
+    /// must be synced before the result is reported, also if the key was taken: the caller may rely
+    /// on the object as much as its creator.
     pub(super) fn publish(
         &self,
         place: &ObjectPath,
@@ -76,7 +76,7 @@ impl CommitLock {
         Ok(Committed::Visible)
     }
 
-    /// Blocks. An object that is not there is as good as removed.
+    /// Blocks. Removing an object that does not exist succeeds.
     pub(super) fn remove(&self, place: &ObjectPath) -> io::Result<()> {
         let _held = self.hold();
         for path in [&place.object, &place.attributes] {
@@ -95,8 +95,8 @@ fn write(folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
     Ok(file.into_temp_path())
 }
 
-/// Only what is missing is made, from the file upwards: the day's folder is there for all but the
-/// first of a day.
+/// Only missing folders are created, from the file upwards: the day's folder exists except for the
+/// day's first object.
 fn make_parents(base: &Path, file: &Path) -> io::Result<()> {
     let Some(parent) = file.parent().filter(|parent| *parent != base) else {
         return Ok(());

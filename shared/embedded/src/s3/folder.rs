@@ -1,5 +1,5 @@
-//! Where things lie: a bucket is a folder, an object a plain file in it, and what is known of the
-//! object a file apart.
+//! The layout on disk: a bucket is a folder, an object is a plain file in it, and its attributes
+//! are a separate file.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use fluxgate_core::digest;
 
-/// Holds what is not an object. No bucket's name can start with a dot.
+/// Holds everything that is not an object. A bucket's name cannot start with a dot.
 const PRIVATE: &str = ".fluxgate";
-/// What most file systems allow for one name.
+/// The limit of most file systems for one name.
 const NAME_BYTES_MAX: usize = 255;
 
 /// The folder of one server.
@@ -17,7 +17,7 @@ pub(super) struct Folder {
     pub(super) root: PathBuf,
 }
 
-/// Where one object lies.
+/// The paths of one object.
 #[derive(Debug)]
 pub(super) struct ObjectPath {
     pub(super) bucket: PathBuf,
@@ -26,7 +26,7 @@ pub(super) struct ObjectPath {
 }
 
 impl Folder {
-    /// Creates what is missing, and removes what an interrupted upload left behind.
+    /// Creates what is missing, and removes the remains of interrupted uploads.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         create_private(root)?;
         let folder = Self {
@@ -42,7 +42,7 @@ impl Folder {
     }
 
     /// Uploads are written here first, on the same file system as the buckets, so that a rename
-    /// makes them visible whole.
+    /// publishes them atomically.
     pub(super) fn incoming(&self) -> PathBuf {
         self.root.join(PRIVATE).join("incoming")
     }
@@ -55,13 +55,13 @@ impl Folder {
         self.root.join(bucket).is_dir()
     }
 
-    /// `None` for a key that cannot be a file's path inside its bucket. The bucket's name is valid:
-    /// s3s has checked it.
+    /// `None` for a key that cannot be a path inside its bucket. The bucket's name is valid: s3s
+    /// has checked it.
     pub(super) fn locate(&self, bucket: &str, key: &str) -> Option<ObjectPath> {
         if !key.split('/').all(is_name) {
             return None;
         }
-        // A digest, since a key may be longer than a file's name.
+        // A digest, because a key may be longer than a file name.
         let name = format!("{}.json", hex::encode(digest::sha256(key.as_bytes())));
         let attributes = self.attributes().join(bucket).join(name);
         let bucket = self.root.join(bucket);
@@ -82,12 +82,12 @@ fn is_name(name: &str) -> bool {
         && !name.bytes().any(odd)
 }
 
-/// Makes a bucket; one that exists is left alone. Any process may do so while a server runs over
-/// the folder.
+/// Creates a bucket; an existing one is left alone. Any process may do so while a server uses the
+/// folder.
 pub fn create_bucket(root: &Path, name: &str) -> io::Result<()> {
     if !s3s::path::check_bucket_name(name) {
         let text = format!(
-            "'{name}' is no bucket name: 3 to 63 of a-z, 0-9, '-' and '.', starting and ending with a-z or 0-9"
+            "'{name}' is not a bucket name: 3 to 63 of a-z, 0-9, '-' and '.', starting and ending with a-z or 0-9"
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
@@ -95,7 +95,7 @@ pub fn create_bucket(root: &Path, name: &str) -> io::Result<()> {
     std::fs::create_dir_all(root.join(name))
 }
 
-/// Tenants' pictures are their owner's alone.
+/// Only the owner may read tenants' pictures.
 fn create_private(root: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)

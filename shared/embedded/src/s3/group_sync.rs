@@ -1,4 +1,5 @@
-//! One sync of the file system for all who wait for one: a put alone would cost half a dozen.
+//! One file-system sync shared by all puts that wait for one; a put on its own would need half a
+//! dozen.
 
 use std::fs::File;
 use std::io;
@@ -7,14 +8,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
 
-/// An error as the kernel numbers it, so that everybody can have a copy.
+/// The kernel's error number, which can be copied to every caller.
 type Outcome = Result<(), i32>;
 
-/// A thread that syncs the file system of one folder for as long as it is asked.
+/// A thread that syncs the file system of one folder on request.
 pub(super) struct GroupSync(Sender<oneshot::Sender<Outcome>>);
 
 impl GroupSync {
-    /// Fails when the folder cannot be opened.
+    /// Fails if the folder cannot be opened.
     pub(super) fn start(folder: &Path) -> io::Result<Self> {
         let folder = File::open(folder)?;
         let (waiting, asked) = channel();
@@ -40,13 +41,13 @@ fn serve(folder: &File, asked: &Receiver<oneshot::Sender<Outcome>>) {
         let group: Vec<_> = std::iter::once(first).chain(asked.try_iter()).collect();
         let outcome = sync_file_system(folder).map_err(|error| error.raw_os_error().unwrap_or(EIO));
         for waiting in group {
-            // Whoever stopped waiting needs no answer.
+            // The caller may have stopped waiting.
             let _ = waiting.send(outcome);
         }
     }
 }
 
-/// What an error without a number stands for.
+/// Used for an error without a number.
 const EIO: i32 = 5;
 
 #[cfg(target_os = "linux")]
@@ -54,7 +55,7 @@ fn sync_file_system(folder: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(folder)?)
 }
 
-/// Elsewhere there is no sync of one file system, so all of them are.
+/// Other systems cannot sync a single file system, so all of them are synced.
 #[cfg(not(target_os = "linux"))]
 fn sync_file_system(_: &File) -> io::Result<()> {
     rustix::fs::sync();

@@ -1,8 +1,8 @@
-//! The S3 server of one machine, in the process: s3s speaks the protocol and checks signatures, a
-//! folder keeps the objects.
+//! The in-process S3 server of local mode: s3s speaks the protocol and checks signatures, a folder
+//! holds the objects.
 //!
-//! Path-style addresses only; no multipart uploads, versions or access control lists. One server at
-//! a time over one folder.
+//! Path-style addresses only; no multipart uploads, versions or access control lists. Only one
+//! server at a time may use a folder.
 
 mod answer;
 mod attributes;
@@ -36,10 +36,10 @@ pub use s3s::Body as S3Body;
 use folder::Folder;
 use service::FolderS3;
 
-/// How long running requests are waited for when the server stops.
+/// How long to wait for running requests when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the objects lie, where the server listens, and the one pair of keys it accepts.
+/// Where the objects are, where the server listens, and the only key pair it accepts.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
     pub root: PathBuf,
@@ -47,19 +47,19 @@ pub struct S3Settings {
     pub access_key: String,
     pub secret_key: Secret,
     pub connections: ConnectionBounds,
-    /// Downloads at once from one bucket, so that one tenant's cannot take every connection; above
-    /// it the answer is `SlowDown`.
+    /// Concurrent downloads from one bucket, so that one tenant cannot take every connection;
+    /// beyond it the response is `SlowDown`.
     pub downloads_per_bucket_max: usize,
 }
 
-/// A running server. Dropping it stops it too, without waiting.
+/// A running server. Dropping it also stops it, without waiting.
 pub struct S3Server {
     service: S3Service,
     serving: Listening,
 }
 
 impl S3Server {
-    /// Creates the folder when it is missing, listens, and serves on the current tokio runtime.
+    /// Creates the folder if it is missing, listens, and serves on the current tokio runtime.
     pub fn start(settings: S3Settings) -> io::Result<Self> {
         let listener = fluxgate_listen::bind(settings.listen)?;
         let bounds = settings.connections.clone();
@@ -79,28 +79,31 @@ impl S3Server {
         format!("http://{}", self.addr())
     }
 
-    /// A way in without a connection, for this process alone: whatever others do to the listener,
-    /// it is open.
+    /// Access without a connection, for this process only: it works no matter how busy the listener
+    /// is.
     pub fn direct(&self) -> S3Direct {
         S3Direct(self.service.clone())
     }
 
-    /// Takes no more connections, lets running requests end within `STOP_TIMEOUT`, and closes what
-    /// is left.
+    /// Stops accepting connections, lets running requests finish within `STOP_TIMEOUT`, and closes
+    /// the rest.
     pub async fn stop(self) {
         if !self.serving.stop(Instant::now() + STOP_TIMEOUT).await {
-            tracing::warn!("some connections to the buckets did not end in time and were cut");
+            tracing::warn!(
+                "some connections to the buckets did not finish in time and were closed"
+            );
         }
     }
 }
 
-/// The server as a function. It asks for the same signatures, and takes no place among the
+/// The server as a function. It requires the same signatures, but takes no place among the
 /// connections.
 #[derive(Debug, Clone)]
 pub struct S3Direct(S3Service);
 
 impl S3Direct {
-    /// The request is as it would come over a connection: with a `Host`, and a path for its URI.
+    /// The request must look as if it came over a connection: with a `Host` header, and a path as
+    /// its URI.
     pub async fn call<B>(&self, request: Request<B>) -> Result<Response<S3Body>, BoxError>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -114,7 +117,7 @@ fn service(settings: S3Settings) -> io::Result<S3Service> {
     let folder = Folder::open(&settings.root)?;
     let mut builder =
         S3ServiceBuilder::new(FolderS3::new(folder, settings.downloads_per_bucket_max)?);
-    // With an auth and no access policy of its own, s3s refuses whatever is not signed.
+    // With an auth and no access policy of its own, s3s refuses every unsigned request.
     builder.set_auth(SimpleAuth::from_single(
         settings.access_key,
         settings.secret_key.expose(),

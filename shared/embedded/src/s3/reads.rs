@@ -1,7 +1,7 @@
-//! Downloads under way, counted by bucket: one tenant's take only a share of the connections.
+//! Running downloads, counted per bucket: one tenant may only use a share of the connections.
 //!
-//! They are counted behind the signature, so that nobody can use up the share of a bucket that he
-//! may not read.
+//! They are counted after the signature check, so that nobody can use up the share of a bucket that
+//! they may not read.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ impl Reads {
         if *count >= self.per_bucket_max {
             return Err(s3_error!(
                 SlowDown,
-                "too many downloads from this bucket at once; try again when some have ended"
+                "too many concurrent downloads from this bucket; try again when some have finished"
             ));
         }
         *count += 1;
@@ -55,7 +55,7 @@ impl Reads {
 }
 
 impl Read {
-    /// The bytes of this download, which is over when they are dropped.
+    /// The bytes of this download, which ends when they are dropped.
     pub(super) fn of<S>(self, bytes: S) -> Download<S> {
         Download { bytes, _read: self }
     }

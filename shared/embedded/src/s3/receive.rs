@@ -1,4 +1,4 @@
-//! An upload on its way in, digested as it passes: small ones in memory, large ones in a file.
+//! An incoming upload, hashed while it is received: small ones in memory, large ones in a file.
 
 use std::io;
 use std::path::Path;
@@ -12,15 +12,15 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::checksum::{Digested, Digests};
 
-/// The most that S3 takes in one PUT.
+/// S3's limit for one PUT.
 const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
-/// How long a client may pause inside an upload.
+/// How long a client may pause during an upload.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Uploads up to this size stay in memory until they are written at once.
+/// Uploads up to this size stay in memory until they are written in one go.
 const MEMORY_BYTES_MAX: usize = 1024 * 1024;
 
-/// A whole upload.
+/// A complete upload.
 pub(super) struct Received {
     pub(super) bytes: Bytes,
     pub(super) digested: Digested,
@@ -29,7 +29,7 @@ pub(super) struct Received {
 /// Where the bytes of an upload are.
 pub(super) enum Bytes {
     Memory(Vec<u8>),
-    /// A file that nobody sees and that removes itself.
+    /// An unlinked file that removes itself.
     File(TempPath),
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn receive(
 
 type Spilled = Option<(tokio::fs::File, TempPath)>;
 
-/// Moves what is in memory to the file's end.
+/// Appends the bytes in memory to the file.
 async fn spill(folder: &Path, file: &mut Spilled, memory: &mut Vec<u8>) -> io::Result<()> {
     if file.is_none() {
         let (made, path) = tempfile::NamedTempFile::new_in(folder)?.into_parts();

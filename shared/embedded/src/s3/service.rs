@@ -1,9 +1,9 @@
-//! What s3s asks of the folder. Objects are written and read here; listings and buckets are left to
-//! s3s-fs.
+//! The S3 operations on the folder. Objects are written and read here; listings and buckets are
+//! left to s3s-fs.
 //!
-//! The PUT of s3s-fs is not used: of 16 conditional ones at once several win, a wrong checksum is
-//! noticed after the rename, the attributes follow later, and nothing is synced. Multipart uploads
-//! and copies, which have no better, stay off.
+//! The PUT of s3s-fs is not used: of 16 concurrent conditional puts several win, a wrong checksum
+//! is noticed only after the rename, the attributes are written later, and nothing is synced.
+//! Multipart uploads and copies have the same faults, so they are disabled.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -32,12 +32,12 @@ pub(super) struct FolderS3 {
     disk: GroupSync,
     listings: FileSystem,
     reads: Reads,
-    /// s3s runs without a subscriber; what this machine is to blame for is told to the one that was
-    /// there at the start.
+    /// s3s runs without a subscriber; this machine's own failures are logged to the subscriber that
+    /// was current at the start.
     log: Dispatch,
 }
 
-/// An object's file with what is known of it.
+/// An object's file and its attributes.
 struct Opened {
     file: tokio::fs::File,
     bytes: u64,
@@ -100,7 +100,7 @@ impl FolderS3 {
         }))
     }
 
-    /// Runs what blocks, and tells the log of a failure that is not the client's.
+    /// Runs blocking work, and logs a failure that is not the client's.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Folder, &CommitLock) -> io::Result<T> + Send + 'static,
@@ -138,19 +138,19 @@ impl FolderS3 {
 fn unfit_key() -> S3Error {
     s3_error!(
         InvalidArgument,
-        "objects are files here: a key is names of up to 255 bytes with '/' between, none of them empty, '.' or '..', and \
-         does not lie below another object"
+        "objects are files here: a key consists of names of up to 255 bytes separated by '/', none of them empty, '.' or '..', and \
+         must not be below another object"
     )
 }
 
-/// Whether the key must be free. Other conditions are refused, not ignored.
+/// Whether the key must be free. Any other condition is refused, not ignored.
 fn only_if_free(input: &PutObjectInput) -> S3Result<bool> {
     match (&input.if_match, &input.if_none_match) {
         (None, None) => Ok(false),
         (None, Some(condition)) if condition.is_any() => Ok(true),
         _ => Err(s3_error!(
             NotImplemented,
-            "the only condition of a PUT is 'If-None-Match: *'"
+            "the only supported condition of a PUT is 'If-None-Match: *'"
         )),
     }
 }
@@ -234,7 +234,7 @@ impl S3 for FolderS3 {
             content_type: Some(known.content_type()),
             content_encoding: known.content_encoding,
             cache_control: known.cache_control,
-            // Of the whole object, so not beside a part of it.
+            // The checksum is of the whole object, so it is not sent with a part.
             checksum_sha256: known.sha256.filter(|_| length == opened.bytes),
             metadata: Some(known.metadata),
             ..Default::default()

@@ -83,17 +83,17 @@ impl AccountStore for SqliteStore {
     }
 }
 
-/// How often a month is counted whose end comes while it is.
+/// How often a count is restarted when the month ends while it runs.
 const ROUNDS_MAX: u32 = 8;
 
-/// What became of the wish for a budget.
+/// The next step of setting a budget.
 enum Step {
     Done(Account),
     Counting(Count),
 }
 
 impl SqliteStore {
-    /// Does what is wished of a budget, once its month's tasks are counted if they have to be.
+    /// Puts a budget into force, after counting the month's tasks if necessary.
     async fn bring_into_force<W>(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! The audit log: one row for each change, written with it.
+//! The audit log: one row per change, written in the same transaction.
 
 use fluxgate_core::Result;
 use fluxgate_core::id::AuditId;

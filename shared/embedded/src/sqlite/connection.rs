@@ -43,8 +43,8 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Without this SQLite plans some statements anew whenever their parameters change: measured, a
-/// fifth of the writer's time.
+/// Without this SQLite replans some statements whenever their parameters change: a fifth of the
+/// writer's time, as measured.
 fn keep_plans(connection: &Connection) -> Result<()> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
@@ -52,7 +52,7 @@ fn keep_plans(connection: &Connection) -> Result<()> {
         .map_err(database("open the database"))
 }
 
-/// Endpoint and webhook secrets lie in the file.
+/// The file contains endpoint and webhook secrets.
 fn restrict_to_owner(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|error| {

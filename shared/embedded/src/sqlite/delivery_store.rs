@@ -48,7 +48,7 @@ impl DeliveryStore for SqliteStore {
     }
 }
 
-/// Creates a delivery inside the transaction of the change that made its event.
+/// Creates a delivery in the transaction of the change that made its event.
 pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
     connection
@@ -72,10 +72,16 @@ fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
     let changed = connection
         .prepare_cached(
-            "UPDATE deliveries SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",
+            "UPDATE deliveries SET version = ?3, body = ?4
+             WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",
         )
         .and_then(|mut statement| {
-            statement.execute(params![delivery.tenant.as_str(), delivery.id.as_str(), version(delivery.version), body])
+            statement.execute(params![
+                delivery.tenant.as_str(),
+                delivery.id.as_str(),
+                version(delivery.version),
+                body
+            ])
         })
         .map_err(database("write a delivery"))?;
     if changed == 1 {

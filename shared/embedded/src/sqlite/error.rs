@@ -1,4 +1,4 @@
-//! SQLite's errors in the core's words.
+//! SQLite's errors as core errors.
 
 use std::fmt::Display;
 
@@ -6,17 +6,17 @@ use fluxgate_core::{Error, Result, Retry};
 use rusqlite::ErrorCode;
 use serde::de::DeserializeOwned;
 
-/// Turns an error of SQLite into the core's, naming what was being done.
+/// Turns an SQLite error into a core error that names the operation.
 pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
         let (code, text) = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => (
                 "disk_full",
-                "the disk is full; free some space, nothing was lost",
+                "the disk is full; free some space (nothing was lost)",
             ),
             Some(ErrorCode::SystemIoFailure) => (
                 "disk_failed",
-                "the disk refuses to read or write; check its free space, its limits and its health",
+                "reading or writing the disk failed; check its free space, its limits and its health",
             ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 ("database_busy", "another process holds the database")
@@ -37,8 +37,8 @@ pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> E
     }
 }
 
-/// What is stored. Kind `Internal` with code `row_unreadable`, saying what it is, when it does not
-/// parse.
+/// Parses a stored row. If it does not parse: kind `Internal` with code `row_unreadable`, and the
+/// message names the row.
 pub(super) fn parsed<T: DeserializeOwned>(body: &str, what: impl Display) -> Result<T> {
     serde_json::from_str(body).map_err(|error| {
         let text = format!("the stored {what} cannot be read; restore it from a backup");
@@ -46,7 +46,7 @@ pub(super) fn parsed<T: DeserializeOwned>(body: &str, what: impl Display) -> Res
     })
 }
 
-/// A noun that does not serialise; none of ours can fail.
+/// For a type that fails to serialise; none of ours can.
 pub(super) fn unwritable(error: serde_json::Error) -> Error {
     Error::internal("row_unwritable", "a row cannot be written").source(error)
 }

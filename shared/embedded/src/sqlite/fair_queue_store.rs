@@ -1,4 +1,4 @@
-//! The line for the provider's account: one row, asked inside the writer's transaction.
+//! The fair queue for the provider's account: one row, used inside the writer's transaction.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;

@@ -1,5 +1,5 @@
-//! What brings a database from each version to the next. `PRAGMA user_version` counts those that
-//! were run.
+//! The steps that bring a database from each version to the next. `PRAGMA user_version` counts the
+//! steps that have run.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::error::database;
 use super::folder_lock::FolderLock;
 
-/// In order. One that was released is never changed: what is to be different is one more.
+/// In order. A released migration is never changed: a further change is a new migration.
 const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
@@ -18,14 +18,14 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/5.sql"),
 ];
 
-/// Runs those that are missing, all or none. Two processes may start on one folder at once: what
-/// one of them did, the other finds done.
+/// Runs the missing migrations, all or none. If two processes start on one folder at once, the
+/// second finds them done.
 ///
-/// Kind `Internal` with code `schema_version`, and nothing is changed, for a file of a later
-/// version. The same with code `schema_served` while a server of an older release runs on the
-/// folder, which the new tables would break.
+/// Kind `Internal` with code `schema_version`, with nothing changed, for a file of a later version.
+/// The same with code `schema_served` while a server of an older release runs on the folder,
+/// because the new tables would break it.
 pub(super) fn migrate(connection: &Connection, folder: &Path) -> Result<()> {
-    if version(connection)? == MIGRATIONS.len() {
+    if is_done(connection)? {
         return Ok(());
     }
     let run = |sql: &str| {
@@ -39,6 +39,11 @@ pub(super) fn migrate(connection: &Connection, folder: &Path) -> Result<()> {
     done
 }
 
+/// Whether none is missing, and none was run that this program does not know.
+pub(super) fn is_done(connection: &Connection) -> Result<bool> {
+    Ok(version(connection)? == MIGRATIONS.len())
+}
+
 fn run_missing(connection: &Connection, folder: &Path) -> Result<()> {
     let (version, known) = (version(connection)?, MIGRATIONS.len());
     if version > known {
@@ -47,7 +52,8 @@ fn run_missing(connection: &Connection, folder: &Path) -> Result<()> {
         );
         return Err(Error::internal("schema_version", text));
     }
-    // Whoever serves a folder of an older version is an older release. A new file has nobody yet.
+    // Whoever serves a folder with an older version is an older release. A new file is not served
+    // yet.
     let _unserved = match version {
         0 => None,
         older if older == known => return Ok(()),
@@ -60,7 +66,8 @@ fn run_missing(connection: &Connection, folder: &Path) -> Result<()> {
 }
 
 fn served(error: Error) -> Error {
-    let text = "a server of an older release runs on this data folder; stop it, and start the one of this release";
+    let text =
+        "a server of an older release runs on this data folder; stop it, and start this release";
     Error::internal("schema_served", text).source(error)
 }
 
@@ -73,10 +80,15 @@ fn version(connection: &Connection) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use fluxgate_core::port::SystemClock;
+
     use super::*;
+    use crate::sqlite::SqliteStore;
     use crate::sqlite::connection::open_for_writing;
 
-    /// A file as the release of this version made it, with what is in it.
+    /// A database file as the release of this version created it, with these rows.
     fn file_of(version: usize, rows: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let schema = MIGRATIONS[..version].concat();
@@ -158,6 +170,24 @@ mod tests {
             ),
             5
         );
+    }
+
+    #[test]
+    fn whoever_only_reads_a_folder_of_an_older_release_migrates_it_unless_it_is_served() {
+        let folder = file_of(4, "");
+        let open = || SqliteStore::open_to_read(folder.path(), Arc::new(SystemClock)).map(drop);
+        let version = || {
+            let connection = Connection::open(path(&folder)).unwrap();
+            number(&connection, "PRAGMA user_version")
+        };
+        let lock = FolderLock::acquire(folder.path()).unwrap();
+
+        let refused = open().unwrap_err();
+
+        assert_eq!((refused.code, version()), ("schema_served", 4));
+        drop(lock);
+        open().unwrap();
+        assert_eq!(usize::try_from(version()), Ok(MIGRATIONS.len()));
     }
 
     #[test]

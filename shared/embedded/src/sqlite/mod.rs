@@ -1,5 +1,5 @@
-//! Every store and the queue on one SQLite file: WAL, `synchronous=FULL`, one writer that groups
-//! commits.
+//! Every store and the queue in one SQLite file: WAL, `synchronous=FULL`, one writer with group
+//! commit.
 
 mod account_store;
 mod audit_log;
@@ -9,6 +9,7 @@ mod endpoint_store;
 mod error;
 mod fair_queue_store;
 mod folder_lock;
+mod idempotency;
 mod migrations;
 mod money;
 mod queue;
@@ -23,8 +24,8 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
-use fluxgate_core::Result;
 use fluxgate_core::port::Clock;
+use fluxgate_core::{Error, Result};
 
 pub use folder_lock::FolderLock;
 use readers::Readers;
@@ -38,7 +39,8 @@ use writer::{Hurry, Write, Writer};
 /// processes may open the same folder to administer tenants and money.
 #[derive(Clone)]
 pub struct SqliteStore {
-    writer: Arc<Writer>,
+    /// `None` where the database was opened to be read alone.
+    writer: Option<Arc<Writer>>,
     readers: Arc<Readers>,
     schedule: Arc<Schedule>,
     clock: Arc<dyn Clock>,
@@ -47,8 +49,8 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates `fluxgate.db` in the folder and loads the waiting jobs.
     ///
-    /// Fails with kind `Internal` and one line of text when the folder cannot be written, the disk
-    /// is full, or the database is of another version.
+    /// Fails with kind `Internal` and one line of text if the folder cannot be written, the disk is
+    /// full, or the database has another version.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = folder.join("fluxgate.db");
         let connection = connection::open_for_writing(&path)?;
@@ -56,9 +58,27 @@ impl SqliteStore {
         let readers = Arc::new(Readers::new(path));
         let writer = Arc::new(Writer::start(connection, schedule.clone())?);
         Ok(Self {
-            writer,
+            writer: Some(writer),
             readers,
             schedule,
+            clock,
+        })
+    }
+
+    /// Opens the folder's database to be read alone: no writer is started, no job is loaded, and
+    /// whoever serves the folder is not disturbed. A write fails with code `opened_to_read`.
+    ///
+    /// A database of an older version is migrated first, as by [`SqliteStore::open`]: only where
+    /// nobody serves it. Kind `Internal` as there.
+    pub fn open_to_read(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let path = folder.join("fluxgate.db");
+        if !migrations::is_done(&connection::open_for_reading(&path)?)? {
+            drop(connection::open_for_writing(&path)?);
+        }
+        Ok(Self {
+            writer: None,
+            readers: Arc::new(Readers::new(path)),
+            schedule: Arc::new(Schedule::empty(clock.clone())),
             clock,
         })
     }
@@ -66,7 +86,7 @@ impl SqliteStore {
     /// How many transactions were committed since the start. Each is one fsync of the write-ahead
     /// log.
     pub fn commits(&self) -> u64 {
-        self.writer.commits()
+        self.writer.as_ref().map_or(0, |writer| writer.commits())
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T>
@@ -74,15 +94,22 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.run(Hurry::Now, work).await
+        self.writer()?.run(Hurry::Now, work).await
     }
 
-    /// For what nobody waits for.
+    /// For writes that no caller waits for.
     async fn write_soon<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.run(Hurry::Soon, work).await
+        self.writer()?.run(Hurry::Soon, work).await
+    }
+
+    fn writer(&self) -> Result<&Writer> {
+        self.writer.as_deref().ok_or_else(|| {
+            let text = "the database was opened to be read alone, and nothing can be written";
+            Error::internal("opened_to_read", text)
+        })
     }
 }

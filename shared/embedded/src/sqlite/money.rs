@@ -30,7 +30,7 @@ pub(super) fn account_of(row: &Row<'_>) -> rusqlite::Result<(Account, Option<Str
     ))
 }
 
-/// All zero when there is none.
+/// All zero if there is no row.
 pub(super) fn whole(tenant: &TenantId, row: Option<(Account, Option<String>)>) -> Result<Account> {
     let (account, allowance) = row.unwrap_or_default();
     let what = format_args!("budget of tenant '{tenant}'");
@@ -62,21 +62,36 @@ pub(super) fn write(connection: &Connection, tenant: &TenantId, account: &Accoun
         .map_err(unwritable)?;
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO accounts (tenant, available, held, captured, credit, in_flight, allowance)
+            "INSERT OR REPLACE INTO accounts
+             (tenant, available, held, captured, credit, in_flight, allowance)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .and_then(|mut statement| {
-            let Account { available, held, captured, credit, in_flight, .. } = account;
+            let Account {
+                available,
+                held,
+                captured,
+                credit,
+                in_flight,
+                ..
+            } = account;
             let amounts = [available, held, captured, credit].map(|amount| amount.0);
             let [available, held, captured, credit] = amounts;
-            statement.execute(params![tenant.as_str(), available, held, captured, credit, in_flight, allowance])
+            statement.execute(params![
+                tenant.as_str(),
+                available,
+                held,
+                captured,
+                credit,
+                in_flight,
+                allowance
+            ])
         })
         .map(drop)
         .map_err(database("write an account"))
 }
 
-/// Fails on a second entry of the kind for the same reference: nothing is captured or released
-/// twice.
+/// Fails on a second entry of the same kind and reference: nothing is captured or released twice.
 pub(super) fn enter(connection: &Connection, tenant: &TenantId, entry: &LedgerEntry) -> Result<()> {
     connection
         .prepare_cached(
@@ -95,7 +110,7 @@ pub(super) fn enter(connection: &Connection, tenant: &TenantId, entry: &LedgerEn
         .map_err(database("write the ledger"))
 }
 
-/// Reserves what a task asks for, and says what it is to bear.
+/// Holds the task's price and returns the hold to store with the task.
 pub(super) fn hold(connection: &Connection, task: &Task, terms: &HoldTerms) -> Result<Hold> {
     let tenant = &task.tenant;
     let (account, hold) = read(connection, tenant)?.hold(terms)?;
@@ -116,7 +131,7 @@ pub(super) fn hold(connection: &Connection, task: &Task, terms: &HoldTerms) -> R
     Ok(hold)
 }
 
-/// Ends the hold of a task, and says what the task is to bear from then on.
+/// Ends a task's hold and returns the hold to store with the task.
 pub(super) fn settle(connection: &Connection, task: &Task, settlement: Settlement) -> Result<Hold> {
     let tenant = &task.tenant;
     let account = read(connection, tenant)?;

@@ -15,10 +15,10 @@ use super::error::{database, unwritable};
 use super::schedule::{Effect, Entry};
 use super::writer::Write;
 
-/// The longest that an empty receive waits.
+/// How long a receive waits at most if nothing is due.
 const RECEIVE_WAIT_MAX_MS: u64 = 1_000;
 
-/// One row a job: sending the same one again moves it.
+/// One row per job: sending the same job again moves it.
 fn key(job: &Job) -> String {
     match job {
         Job::Watch { tenant, task, .. } => watch_key(tenant, task),
@@ -83,8 +83,8 @@ fn bury(write: &mut Write<'_>, lease: &Lease, reason: &str) -> Result<()> {
 }
 
 impl SqliteStore {
-    /// Settles a lease in a transaction, unless it is outdated by then: its job was sent again, in
-    /// this very commit perhaps.
+    /// Settles a lease in a transaction, unless it is outdated by then: the job may have been sent
+    /// again, even in this very commit.
     async fn settle<F>(&self, lease: &Lease, work: F) -> Result<()>
     where
         F: FnOnce(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
@@ -183,7 +183,7 @@ impl Queue for SqliteStore {
             tracing::warn!(
                 lane = lane.as_str(),
                 unreadable,
-                "dead letters that are no job are not listed"
+                "dead letters that cannot be parsed as jobs are not listed"
             );
         }
         Ok(listed)

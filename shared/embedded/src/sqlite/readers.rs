@@ -1,7 +1,7 @@
-//! Reading: a few connections, used where the caller stands.
+//! Reads: a few connections, used on the caller's own thread.
 //!
-//! A read touches a handful of cached pages and takes microseconds, less than handing it to another
-//! thread would.
+//! A read touches a handful of cached pages and takes microseconds, less than a hand-over to
+//! another thread.
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -1,18 +1,18 @@
 //! Tasks and what changes with them.
 
 use async_trait::async_trait;
+use fluxgate_core::Result;
 use fluxgate_core::id::{RunId, TaskId, TenantId};
 use fluxgate_core::port::errors::{no_such_task, run_claimed, task_changed};
 use fluxgate_core::port::{Admitted, TaskStore};
 use fluxgate_core::task::{Admission, Change, Idempotency, Job, Lane, State, Step, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Kind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::{database, parsed, unwritable};
 use super::queue::{put_job, remove_job, watch_key};
 use super::writer::Write;
-use super::{SqliteStore, delivery_store, money, timeline};
+use super::{SqliteStore, delivery_store, idempotency, money, timeline};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -23,15 +23,15 @@ impl TaskStore for SqliteStore {
     async fn existing(
         &self,
         tenant: &TenantId,
-        idempotency: &Idempotency,
+        key: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Task>> {
         let found = self.readers.row(
-            KEY,
-            params![tenant.as_str(), idempotency.key.as_str(), now.0],
-            key_of,
+            idempotency::KEY,
+            params![tenant.as_str(), key.key.as_str(), now.0],
+            idempotency::key_of,
         )?;
-        match owner(found, idempotency)? {
+        match idempotency::owner(found, key)? {
             Some(id) => self.get(tenant, &id).await.map(Some),
             None => Ok(None),
         }
@@ -62,7 +62,8 @@ impl TaskStore for SqliteStore {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let (change, now) = (change.clone(), self.clock.now());
-        // Up to here a tenant waits for its submit; what follows is told later anyway.
+        // A tenant waits for its submit up to this point; later changes are announced
+        // asynchronously anyway.
         match change.task.state {
             State::Submitting | State::Submitted | State::Admitted | State::Unknown => {
                 self.write(move |write| apply(write, &change, now)).await
@@ -91,7 +92,7 @@ impl TaskStore for SqliteStore {
         self.add_note(tenant, id, None, step).await
     }
 
-    async fn note_over(
+    async fn note_at_length(
         &self,
         tenant: &TenantId,
         id: &TaskId,
@@ -154,11 +155,11 @@ impl SqliteStore {
         &self,
         tenant: &TenantId,
         id: &TaskId,
-        over: Option<usize>,
+        lines: Option<usize>,
         step: &Step,
     ) -> Result<()> {
         let (tenant, id, step) = (tenant.clone(), id.clone(), step.clone());
-        self.write(move |write| timeline::add_note(write.connection, &tenant, &id, over, &step))
+        self.write(move |write| timeline::add_note(write.connection, &tenant, &id, lines, &step))
             .await
     }
 }
@@ -167,11 +168,12 @@ const TASK: &str = "SELECT body FROM tasks WHERE tenant = ?1 AND id = ?2";
 
 fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     let task = &admission.task;
-    if let Some(idempotency) = &admission.idempotency {
-        if let Some(existing) = existing(write.connection, task, idempotency)? {
+    if let Some(key) = &admission.idempotency {
+        if let Some(id) = idempotency::existing(write.connection, task, key)? {
+            let existing = read_task(write.connection, &task.tenant, &id)?;
             return Ok(Admitted::Existing(Box::new(existing)));
         }
-        remember_key(write.connection, task, idempotency)?;
+        idempotency::remember(write.connection, task, key)?;
     }
     let hold = money::hold(write.connection, task, &admission.hold_terms())?;
     let task = &Task {
@@ -206,66 +208,6 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         put_job(write, &wake.job, task.created_at.plus_ms(wake.after_ms), 0)?;
     }
     Ok(Admitted::New(Box::new(task.clone())))
-}
-
-const KEY: &str =
-    "SELECT request, task FROM idempotency WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3";
-
-fn key_of(row: &Row<'_>) -> rusqlite::Result<([u8; 32], String)> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-/// The task that the key stands for, unless it stands for another request.
-fn owner(found: Option<([u8; 32], String)>, idempotency: &Idempotency) -> Result<Option<TaskId>> {
-    match found {
-        None => Ok(None),
-        Some((request, id)) if request == idempotency.request => TaskId::parse(&id).map(Some),
-        Some(_) => Err(Error::new(
-            Kind::KeyReused,
-            "idempotency_key_reused",
-            "this Idempotency-Key was used for another request; use a new key for a new request",
-        )
-        .field("Idempotency-Key")),
-    }
-}
-
-fn existing(
-    connection: &Connection,
-    task: &Task,
-    idempotency: &Idempotency,
-) -> Result<Option<Task>> {
-    let found = connection
-        .prepare_cached(KEY)
-        .and_then(|mut statement| {
-            let key = params![
-                task.tenant.as_str(),
-                idempotency.key.as_str(),
-                task.created_at.0
-            ];
-            statement.query_row(key, key_of).optional()
-        })
-        .map_err(database("read an idempotency key"))?;
-    owner(found, idempotency)?
-        .map(|id| read_task(connection, &task.tenant, &id))
-        .transpose()
-}
-
-fn remember_key(connection: &Connection, task: &Task, idempotency: &Idempotency) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO idempotency (tenant, key, request, task, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                task.tenant.as_str(),
-                idempotency.key.as_str(),
-                idempotency.request,
-                task.id.as_str(),
-                idempotency.expires_at.0
-            ])
-        })
-        .map(drop)
-        .map_err(database("write an idempotency key"))
 }
 
 fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
@@ -319,8 +261,7 @@ fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// A picture that came with the request has done its work, and of a task that nobody pays for
-/// nothing is kept.
+/// An inline picture is no longer needed, and nothing is kept for a task that nobody pays for.
 fn drop_inputs(connection: &Connection, task: &Task) -> Result<()> {
     let kept_bytes_max = if task.state == State::Completed {
         KEPT_INPUTS_BYTES_MAX
@@ -342,11 +283,11 @@ fn drop_inputs(connection: &Connection, task: &Task) -> Result<()> {
         .map_err(database("drop inputs"))
 }
 
-/// Inputs of a completed task up to this size are kept with it for good.
+/// Inputs of a completed task up to this size are kept permanently.
 const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
-/// The task as it is to be. What the account keeps for it is the store's own: an end may have
-/// changed that unseen.
+/// The task to be written. Its hold is taken from the store, because the task's end may have
+/// changed it without the caller knowing.
 fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
     let task = change.task.clone();
     if change.money.is_some() || !task.state.is_end() {
@@ -357,7 +298,7 @@ fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
 }
 
 /// Writes a task over the one of this version.
-fn replace_task(connection: &Connection, task: &Task, over: u64) -> Result<()> {
+fn replace_task(connection: &Connection, task: &Task, expected: u64) -> Result<()> {
     let body = serde_json::to_string(task).map_err(unwritable)?;
     let changed = connection
         .prepare_cached("UPDATE tasks SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?5")
@@ -367,7 +308,7 @@ fn replace_task(connection: &Connection, task: &Task, over: u64) -> Result<()> {
                 task.id.as_str(),
                 version(task.version),
                 body,
-                version(over)
+                version(expected)
             ])
         })
         .map_err(database("write a task"))?;

@@ -1,4 +1,4 @@
-//! Tenants and whom they trust.
+//! Tenants and the issuers they trust.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -150,14 +150,14 @@ fn trusting((tenant, body): &(String, String)) -> Result<(TenantId, Trust)> {
     ))
 }
 
-/// One that cannot be read speaks for nobody; whoever else trusts the issuer is heard all the same.
+/// A trust that cannot be read grants nothing; other tenants that trust the issuer are unaffected.
 fn readable_trust(row: &(String, String)) -> Option<(TenantId, Trust)> {
     trusting(row)
         .inspect_err(|error| {
             tracing::error!(
                 tenant.id = row.0,
                 error = error.with_causes(),
-                "a trust is passed over; set it again"
+                "a stored trust cannot be read and is ignored; set it again"
             );
         })
         .ok()
@@ -167,7 +167,7 @@ fn parse_tenant(id: &str, body: &str) -> Result<Tenant> {
     parsed(body, format_args!("tenant '{id}'"))
 }
 
-/// Of no other tenant may the tokens of its issuers speak.
+/// The tokens of its issuers must not be able to speak for another tenant.
 fn check_issuers(connection: &Connection, tenant: &Tenant) -> Result<()> {
     for issuer in Trust::issuers(&tenant.trust) {
         let rows: Vec<(String, String)> = connection
@@ -184,7 +184,7 @@ fn check_issuers(connection: &Connection, tenant: &Tenant) -> Result<()> {
     Ok(())
 }
 
-/// Makes the tenant found by its issuers.
+/// Indexes the tenant by its issuers.
 fn index(connection: &Connection, tenant: &Tenant) -> Result<()> {
     check_issuers(connection, tenant)?;
     for (n, trust) in tenant.trust.iter().enumerate() {

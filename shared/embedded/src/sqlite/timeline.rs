@@ -1,4 +1,4 @@
-//! Timelines: one row a line.
+//! Timelines: one row per line.
 
 use fluxgate_core::Result;
 use fluxgate_core::id::{TaskId, TenantId};
@@ -26,7 +26,7 @@ pub(super) fn read(readers: &Readers, tenant: &TenantId, task: &TaskId) -> Resul
         .collect()
 }
 
-/// Each line takes the place after the last.
+/// Appends the lines in order.
 pub(super) fn add(connection: &Connection, task: &Task, steps: &[Step]) -> Result<()> {
     let mut n = last_step(connection, &task.tenant, &task.id)?;
     for step in steps {
@@ -36,25 +36,25 @@ pub(super) fn add(connection: &Connection, task: &Task, steps: &[Step]) -> Resul
     Ok(())
 }
 
-/// Over a timeline of so many lines, if it says how many.
+/// Appends a line; with `over`, only if the timeline has exactly that many lines.
 pub(super) fn add_note(
     connection: &Connection,
     tenant: &TenantId,
     task: &TaskId,
-    over: Option<usize>,
+    lines: Option<usize>,
     step: &Step,
 ) -> Result<()> {
-    let lines: i64 = connection
+    let found: i64 = connection
         .prepare_cached("SELECT count(*) FROM steps WHERE tenant = ?1 AND task = ?2")
         .and_then(|mut statement| {
             statement.query_row(params![tenant.as_str(), task.as_str()], |row| row.get(0))
         })
         .map_err(database("read the timeline"))?;
-    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
-    if over.is_some_and(|over| over != lines) {
+    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    if lines.is_some_and(|lines| lines != found) {
         return Err(timeline_grew());
     }
-    if lines >= NOTED_STEPS_MAX {
+    if found >= NOTED_STEPS_MAX {
         return Ok(());
     }
     insert_step(
@@ -66,7 +66,7 @@ pub(super) fn add_note(
     )
 }
 
-/// Zero when there is none yet.
+/// Zero if there is none yet.
 fn last_step(connection: &Connection, tenant: &TenantId, task: &TaskId) -> Result<i64> {
     connection
         .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM steps WHERE tenant = ?1 AND task = ?2")

@@ -1,4 +1,4 @@
-//! How far exports of usage have come.
+//! How far the exports of usage have got.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;

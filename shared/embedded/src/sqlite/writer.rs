@@ -1,4 +1,4 @@
-//! The one writer. Whatever callers ask for while a commit is on its way goes into the next one
+//! The only writer. The requests that arrive while a commit is in progress go into the next commit
 //! together.
 
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::database;
 use super::schedule::{Effect, Schedule};
 
-/// Requests that may wait for the writer before callers have to.
+/// Requests that may queue for the writer before callers have to wait.
 const WAITING_MAX: usize = 4096;
 /// Requests in one commit.
 const GROUP_MAX: usize = 512;
 
-/// How long a group without a hurry waits for company: this many steps of this length.
+/// How long a group without urgent requests waits for more: this many steps of this length.
 const PATIENCE_STEPS: usize = 8;
 const PATIENCE_STEP: Duration = Duration::from_micros(250);
 
-/// Whether somebody waits for the answer.
+/// Whether a caller waits for the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hurry {
-    /// A tenant's request: the next commit.
+    /// A tenant's request: goes into the next commit.
     Now,
-    /// A step behind the scenes: the next commit, or two milliseconds. Many of them in one commit
-    /// cost what one does.
+    /// A background step: goes into the next commit, or waits up to two milliseconds for others.
+    /// Many in one commit cost as much as one.
     Soon,
 }
 
@@ -36,7 +36,7 @@ struct Request {
     work: Work,
 }
 
-/// What a request may touch: the open transaction, and what is to happen in memory once it is
+/// What a request may use: the open transaction, and effects in memory that apply once it is
 /// durable.
 pub(super) struct Write<'a> {
     pub(super) connection: &'a Connection,
@@ -49,8 +49,8 @@ impl Write<'_> {
         self.effects.push(effect);
     }
 
-    /// True when an earlier request of this very commit sent the job of this key: the schedule does
-    /// not know of it yet.
+    /// True if an earlier request in this same commit sent the job with this key: the schedule does
+    /// not know it yet.
     pub(super) fn has_sent(&self, job: &str) -> bool {
         let of_job = |effect: &&Effect| effect.key() == job;
         self.effects
@@ -62,7 +62,7 @@ impl Write<'_> {
 }
 
 type Reply = Box<dyn FnOnce(Result<(), Arc<Error>>) + Send>;
-/// Says whether its writes are to be kept, and how to answer once the group's commit is decided.
+/// Returns whether to keep its writes, and how to answer once the group's commit is decided.
 type Work = Box<dyn FnOnce(&mut Write<'_>) -> (bool, Reply) + Send>;
 
 pub(super) struct Writer {
@@ -88,8 +88,8 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` in a transaction and answers once it is on disk. When `work` fails, nothing of
-    /// it is written; what other callers asked for in the same group is.
+    /// Runs `work` in a transaction and returns once it is on disk. If `work` fails, none of its
+    /// writes are kept; those of other callers in the group are.
     pub(super) async fn run<T, F>(&self, hurry: Hurry, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -104,7 +104,7 @@ impl Writer {
                     Ok(()) => result,
                     Err(error) => result.and(Err(not_committed(&error))),
                 };
-                // The caller may have gone; what it asked for is done all the same.
+                // The caller may have gone; its work is done all the same.
                 drop(sender.send(answer));
             });
             (keep, reply)
@@ -137,7 +137,7 @@ fn serve(
             Err(error) => tracing::error!(
                 error = error.with_causes(),
                 requests = replies.len(),
-                "a commit failed; nothing of it was written"
+                "a commit failed and was rolled back; its callers got an error"
             ),
         }
         let outcome = outcome.map_err(Arc::new);
@@ -146,7 +146,7 @@ fn serve(
     }
 }
 
-/// Waits for company while nobody in the group is in a hurry.
+/// Waits for more requests while none in the group is urgent.
 fn gather(requests: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
     for _ in 0..PATIENCE_STEPS {
         if group.len() >= GROUP_MAX || group.iter().any(|request| request.hurry == Hurry::Now) {
@@ -159,7 +159,7 @@ fn gather(requests: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
     }
 }
 
-/// One transaction around the whole group, a savepoint around each request.
+/// One transaction for the whole group, a savepoint for each request.
 fn commit_group(
     connection: &Connection,
     group: &mut Vec<Request>,
@@ -176,7 +176,7 @@ fn commit_group(
     for Request { work, .. } in group.drain(..) {
         let before = effects.len();
         // Without a transaction, or after SQLite rolled it back by itself, the savepoint opens one
-        // that is never kept.
+        // that is never committed.
         let in_group = begun.is_ok() && !connection.is_autocommit();
         let contained = run("SAVEPOINT request").is_ok();
         let (keep, reply) = work(&mut Write {
@@ -197,7 +197,7 @@ fn commit_group(
     outcome
 }
 
-/// Every caller of a failed group gets the error of the one commit.
+/// Every caller in a failed group gets the error of the one commit.
 fn not_committed(error: &Error) -> Error {
     Error::internal(error.code, error.message.clone()).retry(error.retry)
 }

@@ -19,12 +19,12 @@ enum Written {
 }
 
 impl Fault {
-    /// Whether it would strike.
+    /// Whether it would strike now.
     pub fn is_on(self) -> bool {
         !matches!(self, Self::Off | Self::Times(0))
     }
 
-    /// Whether it strikes now; a counted one has one less afterwards.
+    /// Whether it strikes now; decrements a counted one.
     pub fn strike(&mut self) -> bool {
         match *self {
             Self::Off | Self::Times(0) => false,

@@ -20,12 +20,12 @@ impl LiveFaults {
         *self.lock() = faults;
     }
 
-    /// Consumes one strike of a switch.
+    /// Uses up one strike of a switch.
     pub(crate) fn strike(&self, switch: impl FnOnce(&mut Faults) -> &mut Fault) -> bool {
         switch(&mut self.lock()).strike()
     }
 
-    /// Reads a value, without a copy of the rest.
+    /// Reads a value without copying the rest.
     pub(crate) fn value<T>(&self, of: impl FnOnce(&Faults) -> T) -> T {
         of(&self.lock())
     }

@@ -1,4 +1,4 @@
-//! What was paid, run by run. A run is paid from the moment it is taken.
+//! The charges, run by run. A run is charged from the moment it is accepted.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ struct Search {
     page_size: Option<usize>,
     billing_type: Option<String>,
     prediction_uuids: Option<Vec<String>>,
-    /// Oldest first when it says `asc`.
+    /// Oldest first if it is `asc`.
     sort: Option<String>,
-    /// Milliseconds of the Unix epoch, as text.
+    /// Milliseconds since the Unix epoch, as a string.
     start_time: Option<String>,
     end_time: Option<String>,
 }
@@ -58,7 +58,7 @@ pub(super) async fn search(provider: Shared, body: Bytes) -> Result<Response, Re
     ))
 }
 
-/// The only kind there is: nobody tops up an emulator.
+/// The only kind there is: an emulator has no top-ups.
 fn is_deduct(billing_type: Option<&str>) -> bool {
     billing_type.is_none_or(|kind| kind.is_empty() || kind == "deduct")
 }
@@ -84,7 +84,7 @@ fn millisecond(text: Option<&str>) -> Result<Option<i64>, Refusal> {
     };
     text.parse()
         .map(Some)
-        .map_err(|_| Refusal::invalid("start_time and end_time are milliseconds, as text"))
+        .map_err(|_| Refusal::invalid("start_time and end_time must be milliseconds, as strings"))
 }
 
 fn item(run: &Run) -> Value {

@@ -1,4 +1,4 @@
-//! The emulator's own routes: faults and runs. No envelope.
+//! The emulator's own routes: faults and runs. Without the envelope.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -13,7 +13,7 @@ pub(super) async fn faults(provider: Shared) -> Json<Faults> {
     Json(provider.faults.get())
 }
 
-/// Replaces all faults: what is not named is off.
+/// Replaces all faults: those that are not named are off.
 pub(super) async fn put_faults(provider: Shared, body: Bytes) -> Result<Json<Faults>, Refusal> {
     let faults: Faults =
         serde_json::from_slice(&body).map_err(|error| Refusal::invalid(error.to_string()))?;

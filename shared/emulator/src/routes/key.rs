@@ -18,7 +18,7 @@ pub(super) async fn check(provider: Shared, request: Request, next: Next) -> Res
     if key != Some(provider.config.api_key.as_str()) {
         return Refusal::new(
             StatusCode::UNAUTHORIZED,
-            "the API key is missing or not known",
+            "the API key is missing or unknown",
         )
         .into_response();
     }
@@ -27,8 +27,11 @@ pub(super) async fn check(provider: Shared, request: Request, next: Next) -> Res
         .ok()
         .filter(StatusCode::is_client_error)
     {
-        return Refusal::new(status, "this account may not do this; top it up (emulated)")
-            .into_response();
+        return Refusal::new(
+            status,
+            "this account is not allowed to do this; top it up (emulated)",
+        )
+        .into_response();
     }
     next.run(request).await
 }

@@ -1,4 +1,4 @@
-//! The media store: tickets to upload with, the multipart way, and the files.
+//! The media store: upload tickets, multipart uploads, and the files.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::provider::Provider;
 use crate::reply::{Refusal, success};
 use crate::ticket::Ticket;
 
-/// Above what a gateway before it takes by default, so that its bound is the one that is met.
+/// Above the default limit of a gateway in front of it, so that the gateway's limit applies.
 pub(super) const UPLOAD_BYTES_MAX: usize = 128 * 1024 * 1024;
 const FILENAME_BYTES_MAX: usize = 100;
 const UNTYPED: &str = "application/octet-stream";
@@ -59,7 +59,7 @@ pub(super) async fn ticket(provider: Shared, body: Bytes) -> Result<Response, Re
     ))
 }
 
-/// The other half of a ticket. The URL is the capability: no key.
+/// The upload for a ticket. The URL is the capability: no key is needed.
 pub(super) async fn put(
     provider: Shared,
     Path(token): Path<String>,
@@ -70,12 +70,12 @@ pub(super) async fn put(
     let ticket = ticket.ok_or_else(|| {
         Refusal::new(
             StatusCode::FORBIDDEN,
-            "the ticket is not known, or was used",
+            "the ticket is unknown, or was already used",
         )
     })?;
     if ticket.size.is_some_and(|size| size != bytes.len() as u64) {
         return Err(Refusal::invalid(
-            "the file has not the size that was announced",
+            "the file does not have the announced size",
         ));
     }
     provider.files.insert(
@@ -95,23 +95,23 @@ pub(super) async fn binary(
     provider.count("upload_binary");
     let late = provider.faults.value(|faults| faults.hang_upload_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
-    let mut kept = None;
+    let mut file = None;
     // To the end, so that a client is not cut off while it sends what stands behind the file.
     while let Some(field) = form
         .next_field()
         .await
         .map_err(|error| unreadable(&error))?
     {
-        if field.name() == Some("file") && kept.is_none() {
-            kept = Some(keep(&provider, field).await?);
+        if field.name() == Some("file") && file.is_none() {
+            file = Some(keep(&provider, field).await?);
         }
     }
-    kept.map(success)
+    file.map(success)
         .ok_or_else(|| Refusal::invalid("the form has no field 'file'"))
 }
 
 async fn keep(provider: &Provider, field: Field<'_>) -> Result<Value, Refusal> {
-    // Some clients send a whole path.
+    // Some clients send a full path.
     let filename = field
         .file_name()
         .and_then(|name| name.rsplit(['/', '\\']).next())
@@ -140,7 +140,7 @@ fn unreadable(error: &MultipartError) -> Refusal {
     Refusal::new(error.status(), error.body_text())
 }
 
-/// A place of its own for a file, with what can stay of its name.
+/// A unique path for a file, which keeps as much of its name as possible.
 fn new_path(filename: &str) -> String {
     let safe = |character: &char| {
         character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_')

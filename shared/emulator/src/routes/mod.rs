@@ -1,4 +1,4 @@
-//! The provider's paths. Fixed ones win over the catch-all of the submit.
+//! The provider's paths. Fixed paths take precedence over the submit's catch-all.
 
 mod account;
 mod billings;
@@ -36,7 +36,7 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         .merge(open())
         .fallback(async || Refusal::not_found("there is no such path"))
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         })
         .layer(cors())
         .merge(control().route_layer(key))
@@ -74,7 +74,7 @@ fn upload_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(media::UPLOAD_BYTES_MAX)
 }
 
-/// Routes that ask for no key: what a capability in the URL opens.
+/// Routes without a key: access is by a capability in the URL.
 fn open() -> Router<Arc<Provider>> {
     Router::new()
         .route("/outputs/{id}/{name}", get(output::output))
@@ -82,7 +82,7 @@ fn open() -> Router<Arc<Provider>> {
         .route("/media/{id}/{name}", get(media::file))
 }
 
-/// The emulator's own routes, for whoever runs it and for no page in a browser.
+/// The emulator's own routes, for its operator and not for web pages.
 fn control() -> Router<Arc<Provider>> {
     Router::new()
         .route(
@@ -96,14 +96,13 @@ fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods(AllowMethods::mirror_request())
-        // `*` would not cover `Authorization`.
+        // `*` would not include `Authorization`.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([HeaderName::from_static("x-fluxgate-emulator")])
 }
 
-/// A body that has to be there. `Content-Type` is not looked at, so that every client is
-/// understood.
+/// Parses a required body. `Content-Type` is ignored, so that every client works.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal::invalid(format!("the body cannot be read: {error}")))
+        .map_err(|error| Refusal::invalid(format!("the body cannot be parsed: {error}")))
 }

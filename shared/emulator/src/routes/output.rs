@@ -1,4 +1,4 @@
-//! The pictures that came out, whole or spoilt by a fault.
+//! The output pictures, intact or spoilt by a fault.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const FLUSH_PAUSE: Duration = Duration::from_millis(50);
 const HTML: &str =
     "<!doctype html><html><title>Gone</title><body>This link has expired.</body></html>";
 
-/// In the query of a link that was given out with a result.
+/// In the query of a link that was returned with a result.
 pub(super) const FRESH: &str = "fresh=1";
 
 pub(super) async fn output(
@@ -84,26 +84,26 @@ pub(super) async fn output(
     Ok(whole(file))
 }
 
-/// All of a file; the length is set by the server. Whatever was uploaded, no page is opened in the
-/// emulator's name.
+/// A complete file; the server sets the length. Whatever was uploaded, no page is opened in the
+/// emulator's origin.
 pub(super) fn whole(file: File) -> Response {
     let shown = ["image/", "video/", "audio/"]
         .iter()
         .any(|kind| file.content_type.starts_with(kind));
-    let kept = (!shown || file.content_type.contains("xml"))
+    let restricted = (!shown || file.content_type.contains("xml"))
         .then_some([(CONTENT_DISPOSITION, "attachment")]);
     let headers = [
         (CONTENT_TYPE, file.content_type.as_str()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, kept.map(AppendHeaders), file.bytes).into_response()
+    (headers, restricted.map(AppendHeaders), file.bytes).into_response()
 }
 
 fn truncated(file: &File) -> Response {
     let half = stream::iter([Ok(file.bytes.slice(..file.bytes.len() / 2))]);
     let cut = stream::once(async {
-        // The server sends what it has only while it waits; an error at once would take the headers
-        // along.
+        // The server only sends what it has while it waits; an immediate error would drop the
+        // headers too.
         tokio::time::sleep(FLUSH_PAUSE).await;
         Err(std::io::Error::other("the output is cut off (emulated)"))
     });
@@ -122,7 +122,7 @@ fn streamed(
 }
 
 fn slowly(bytes: Bytes, bytes_per_second: u64) -> impl Stream<Item = std::io::Result<Bytes>> {
-    // Ten pieces a second; below ten bytes a second, one byte at a time.
+    // Ten chunks a second; below ten bytes a second, one byte at a time.
     let size = usize::try_from(bytes_per_second / 10)
         .unwrap_or(usize::MAX)
         .max(1);

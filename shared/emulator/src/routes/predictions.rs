@@ -1,4 +1,4 @@
-//! The list of predictions, and forgetting them.
+//! The list of predictions, and deleting them.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ pub(super) async fn list(provider: Shared, body: Bytes) -> Result<Response, Refu
     Ok(answer)
 }
 
-/// Of a model that nobody asked for.
+/// A run of a model that nobody submitted.
 fn strange_item() -> Value {
     let (id, created_at) = (
         Uuid::now_v7().simple().to_string(),
@@ -67,7 +67,7 @@ fn strange_item() -> Value {
     json!({"id": id, "model": "strangers/model", "status": "completed", "created_at": created_at, "outputs": []})
 }
 
-/// The `Date` of a clock that is wrong; a right one is written by the server.
+/// The `Date` header if the clock is wrong; otherwise the server writes it.
 fn false_date(provider: &Provider) -> Option<(HeaderName, HeaderValue)> {
     let ahead = provider.clock_ahead();
     let date = DateTimePrinter::new()

@@ -1,4 +1,4 @@
-//! POST `/api/v3/{owner}/{model…}`: takes a run, unless a fault is in the way.
+//! POST `/api/v3/{owner}/{model…}`: accepts a run, unless a fault prevents it.
 
 use std::time::Duration;
 
@@ -41,7 +41,12 @@ pub(super) async fn submit(
             "the balance does not cover this run",
         ));
     }
-    let too_many = |_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many runs are under way");
+    let too_many = |_| {
+        Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many runs are in progress",
+        )
+    };
     let created = prediction(&provider, &run);
     let run = provider.accept(run, pictures).map_err(too_many)?;
     Ok(answer(&provider, &run, created).await)
@@ -95,14 +100,14 @@ fn read(model: &str, asked: Asked, body: &[u8]) -> Result<(Run, Vec<String>), Re
         return Err(Refusal::invalid("the webhook is not an http or https URL"));
     }
     let inputs = inputs::parse(model, body)?;
-    Ok((Run::new(model, inputs.kept, webhook), inputs.pictures))
+    Ok((Run::new(model, inputs.declared, webhook), inputs.pictures))
 }
 
 fn is_http(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// The run is taken and paid, whatever the answer.
+/// The run is accepted and charged, whatever the response.
 async fn answer(provider: &Provider, run: &Run, created: Value) -> Response {
     let late = provider.faults.value(|faults| faults.hang_after_accept_ms);
     tokio::time::sleep(Duration::from_millis(late)).await;
@@ -131,7 +136,7 @@ async fn when_ended(provider: &Provider, run: &Run) -> Value {
     let mut data = prediction(provider, run);
     if !in_time {
         data["code"] = json!(5004);
-        data["error"] = json!("the run takes longer than the request is held; ask for its result");
+        data["error"] = json!("the run takes longer than the request may wait; fetch its result");
     }
     data
 }

@@ -1,4 +1,4 @@
-//! What was used, by model and by day.
+//! Usage by model and by day.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ pub(super) async fn stats(provider: Shared, body: Bytes) -> Result<Response, Ref
 }
 
 impl Usage {
-    /// Runs come newest first, so that the first of a model is its last use.
+    /// Runs come newest first, so the first run of a model is its latest use.
     fn add(&mut self, run: &Run) {
         let id = run.model.id.as_str();
         let by_model = self.by_model.entry(id);

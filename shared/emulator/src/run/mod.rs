@@ -1,4 +1,4 @@
-//! One run of a model: what was asked, how far it is, what came out.
+//! One run of a model: its inputs, progress and outputs.
 
 mod odd_output;
 mod picture;
@@ -33,7 +33,7 @@ pub(crate) struct Run {
     pub(crate) webhook: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) price_micro_usd: i64,
-    /// Told once, when the run has ended.
+    /// Notified once, when the run has ended.
     pub(crate) ended: Notify,
     deleted: AtomicBool,
     progress: Mutex<Progress>,
@@ -55,7 +55,7 @@ pub(crate) enum RunOutcome {
     Completed {
         outputs: Vec<OutputName>,
         nsfw: bool,
-        /// The format of the input that the emulator could not read, if so.
+        /// The format of the input that the emulator could not read, if any.
         stands_in_for: Option<&'static str>,
     },
     Failed {
@@ -102,7 +102,7 @@ impl Run {
         self.ended.notify_waiters();
     }
 
-    /// Returns when the run has ended, at once if it has.
+    /// Returns when the run has ended, or at once if it already has.
     pub(crate) async fn until_ended(&self) {
         let ended = self.ended.notified();
         let mut ended = std::pin::pin!(ended);
@@ -112,7 +112,7 @@ impl Run {
         }
     }
 
-    /// True the first time.
+    /// Returns true the first time.
     pub(crate) fn delete(&self) -> bool {
         !self.deleted.swap(true, Ordering::Relaxed)
     }

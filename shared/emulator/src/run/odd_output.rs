@@ -1,4 +1,4 @@
-//! Outputs other than pictures, as models of other kinds make them.
+//! Outputs other than pictures, as other kinds of models produce them.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::file_store::File;
 use crate::provider::Provider;
 
-/// What every run makes in place of its pictures.
+/// What every run produces instead of its pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OddOutput {
@@ -17,17 +17,17 @@ pub enum OddOutput {
     Safetensors,
     Mp4,
     Mp3,
-    /// Bytes of a type that nobody knows.
+    /// Bytes of an unknown type.
     New,
-    /// A page at an address without an extension.
+    /// A page at a URL without an extension.
     Page,
 }
 
-/// Its name, what it is called, and its bytes.
+/// File name, content type and bytes.
 type Sample = (&'static str, &'static str, &'static [u8]);
 
 impl OddOutput {
-    /// The output's name.
+    /// Returns the output's name.
     pub(super) fn keep(self, provider: &Provider, run: &str) -> String {
         let (name, content_type, bytes) = self.sample();
         let file = File {

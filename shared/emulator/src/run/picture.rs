@@ -1,5 +1,5 @@
-//! Pictures in and out: from a `data:` URI, the emulator's own files or elsewhere; decoded and
-//! encoded with bounds.
+//! Pictures in and out: from a `data:` URI, the emulator's own files or a remote URL; decoded and
+//! encoded within bounds.
 
 use std::io::Cursor;
 use std::time::Duration;
@@ -20,15 +20,14 @@ const DECODED_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 const JPEG_QUALITY: u8 = 92;
 
-/// Why a run made nothing.
+/// Why a run produced nothing.
 #[derive(Debug)]
 pub(super) struct Unusable(pub(super) String);
 
-/// One text for every reason why there is no picture: whoever names an address is not to learn what
-/// lies there.
+/// The same text for every reason: whoever names an address must not learn what is there.
 fn no_picture() -> Unusable {
-    let text = "a picture cannot be had: give an upload, a data: URI, or an address that anybody may call and that does not \
-                redirect, of a picture of at most 50 MB and 64 megapixels";
+    let text = "the picture is not available: use an upload, a data: URI, or a public URL that does not \
+                redirect, for a picture of at most 50 MB and 64 megapixels";
     Unusable(text.to_owned())
 }
 
@@ -42,8 +41,8 @@ pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusa
             .filter(|bytes| bytes.len() <= PICTURE_BYTES_MAX)
             .ok_or_else(no_picture);
     }
-    // Its own files come from memory: nobody is called for them, and the public address need not be
-    // reachable from here.
+    // Its own files come from memory: no request is made, and the public URL need not be reachable
+    // from here.
     if let Some(path) = url
         .strip_prefix(provider.base_url.as_str())
         .and_then(|rest| rest.strip_prefix('/'))
@@ -57,7 +56,7 @@ pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusa
     fetched.ok().flatten().ok_or_else(no_picture)
 }
 
-/// A `data:` URI, or base64 alone.
+/// A `data:` URI, or plain base64.
 fn inside(text: &str) -> Option<Bytes> {
     let bare = format!("data:;base64,{text}");
     let uri = DataUrl::process(text)
@@ -73,15 +72,15 @@ async fn elsewhere(provider: &Provider, url: &str) -> Option<Bytes> {
         .await
 }
 
-/// What is edited.
+/// The picture to edit.
 pub(super) struct Source {
     pub(super) picture: DynamicImage,
-    /// The format of the picture that the emulator's own photograph stands in for.
+    /// The unreadable format that the emulator's own photograph replaces.
     pub(super) stands_in_for: Option<&'static str>,
 }
 
-/// A picture in a format that the provider's models take and this emulator does not read has a
-/// stand-in.
+/// A picture in a format that the provider's models accept but this emulator cannot read is
+/// replaced by a stand-in.
 pub(super) fn decode(bytes: &[u8]) -> Result<Source, Unusable> {
     match unread_format(bytes) {
         None => Ok(Source {
@@ -102,7 +101,7 @@ fn unread_format(bytes: &[u8]) -> Option<&'static str> {
             .first()
             .copied()
             .filter(|_| !format.reading_enabled()),
-        // Pictures in the container of videos.
+        // Picture formats in a video container.
         Err(_) => (bytes.get(4..8) == Some(b"ftyp")).then_some("heic"),
     }
 }
@@ -113,7 +112,7 @@ fn read(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
             .with_guessed_format()
             .map_err(|_| no_picture())
     };
-    // By its head alone: a few bytes can say that they are a picture of gigabytes.
+    // From the header only: a few bytes can claim to be a picture of gigabytes.
     let (width, height) = reader()?.into_dimensions().map_err(|_| no_picture())?;
     if u64::from(width) * u64::from(height) > PIXELS_MAX {
         return Err(no_picture());
@@ -131,6 +130,6 @@ pub(super) fn encode(picture: &DynamicImage) -> Result<Bytes, Unusable> {
     let mut jpeg = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
     let written = picture.to_rgb8().write_with_encoder(encoder);
-    written.map_err(|error| Unusable(format!("the output could not be written: {error}")))?;
+    written.map_err(|error| Unusable(format!("the output could not be encoded: {error}")))?;
     Ok(jpeg.into())
 }

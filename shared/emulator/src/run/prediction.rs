@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Progress, Run, RunOutcome};
 use crate::provider::Provider;
 
-/// The run as it is now.
+/// The run's current state.
 pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
     let progress = run.progress();
     let mut data = json!({
@@ -33,7 +33,7 @@ pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
     data
 }
 
-/// The same as other versions of the provider may write it.
+/// Rewrites it as other versions of the provider may write it.
 fn disguise(data: &mut Value, run: &Run) {
     data["id"] = json!(run.id.to_ascii_uppercase());
     data["status"] = json!(
@@ -68,7 +68,7 @@ fn disguise(data: &mut Value, run: &Run) {
     );
 }
 
-/// The inputs as the provider echoes them: with the defaults.
+/// The inputs as the provider echoes them, with defaults.
 pub(crate) fn echo(run: &Run) -> Value {
     let mut inputs: Map<String, Value> = run.model.defaults().collect();
     inputs.extend(run.inputs.clone());

@@ -1,4 +1,4 @@
-//! What tests and the control routes see of a run.
+//! A run as tests and the control routes see it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::Run;
 pub struct RunRecord {
     pub id: String,
     pub model: String,
-    /// As sent, without what the model does not declare; a long `data:` URI is shortened.
+    /// As sent, without undeclared inputs; a long `data:` URI is shortened.
     pub inputs: Value,
     pub webhook: Option<String>,
     pub status: String,

@@ -1,4 +1,4 @@
-//! The runs, in memory, bounded. Ids grow with time, so that their order is the order of creation.
+//! The runs, in memory, bounded. Ids increase with time, so their order is the order of creation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Run;
 
-/// How many runs are copied out at once, so that a long list never holds up a submit.
+/// How many runs are copied at once, so that a long list never delays a submit.
 const PAGE_MAX: usize = 500;
 
 pub(crate) struct RunStore {
@@ -17,11 +17,11 @@ pub(crate) struct RunStore {
 #[derive(Default)]
 struct Runs {
     by_id: BTreeMap<String, Arc<Run>>,
-    /// Ended runs, the first to be forgotten in front.
+    /// Ended runs, in the order in which they are evicted.
     ended: VecDeque<String>,
 }
 
-/// Every run in memory is still under way.
+/// All runs in memory are still in progress.
 #[derive(Debug)]
 pub(crate) struct Full;
 
@@ -43,7 +43,7 @@ impl RunStore {
         Ok(())
     }
 
-    /// Allows the run to be forgotten. To be called once a run, after its end.
+    /// Allows the run to be evicted. Must be called once per run, after its end.
     pub(crate) fn note_ended(&self, id: &str) {
         self.lock().ended.push_back(id.to_owned());
     }
@@ -101,8 +101,8 @@ mod tests {
         store.insert(third.clone()).unwrap();
 
         assert!(while_both_run.is_err());
-        let kept: Vec<String> = store.newest_first().map(|run| run.id.clone()).collect();
-        assert_eq!(kept, [third.id.clone(), first.id.clone()]);
+        let known: Vec<String> = store.newest_first().map(|run| run.id.clone()).collect();
+        assert_eq!(known, [third.id.clone(), first.id.clone()]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How many runs are under way, and the most there were at once: what a provider's limit is about.
+//! How many runs are in progress, and the highest number so far: this is what a provider's limit
+//! applies to.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

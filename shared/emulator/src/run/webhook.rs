@@ -1,4 +1,4 @@
-//! Tells a run's end: one signed POST, tried again when it is not taken.
+//! Announces a run's end: one signed POST, retried if it is not accepted.
 
 use std::time::Duration;
 
@@ -44,7 +44,10 @@ async fn deliver(provider: &Provider, url: &str, message: &Message) {
     let mut waits = provider.config.webhook_retry.iter();
     while !attempt(provider, url, message).await {
         let Some(wait) = waits.next() else {
-            tracing::warn!(webhook.id = message.id, "the webhook was not taken");
+            tracing::warn!(
+                webhook.id = message.id,
+                "the webhook was not accepted; no more attempts"
+            );
             return;
         };
         tokio::time::sleep(*wait).await;

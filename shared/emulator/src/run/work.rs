@@ -1,4 +1,4 @@
-//! From `created` to an end: fetch the picture, edit it, keep the outputs, tell the webhook.
+//! From `created` to the end: fetch the picture, edit it, store the outputs, send the webhook.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until};
 use super::picture::{self, Unusable};
 use super::{Run, RunOutcome, webhook};
 use crate::file_store::File;
-use crate::looks::{self, EditRequest};
+use crate::filters::{self, EditRequest};
 use crate::provider::Provider;
 
-/// Runs to the end, with the pictures to work from (empty for text to image).
+/// Runs to the end, with the source pictures (empty for text to image).
 pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, pictures: Vec<String>) {
     run.start();
     let done_at = Instant::now() + provider.config.run_time;
@@ -76,7 +76,7 @@ fn mentions_nsfw(run: &Run) -> bool {
         .any(|word| word.eq_ignore_ascii_case("nsfw"))
 }
 
-/// What was made, and the format that a stand-in was edited for.
+/// What was produced, and the format that a stand-in replaced.
 type Made<T> = Result<(Vec<T>, Option<&'static str>), Unusable>;
 
 async fn outputs(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> Made<String> {
@@ -86,7 +86,7 @@ async fn outputs(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> 
         .await
         .expect("the semaphore is never closed");
     let mut source = None;
-    // Every picture has to be there, though only the first is edited.
+    // All pictures must be available, even though only the first is edited.
     for url in pictures.iter().rev() {
         source = Some(picture::fetch(provider, url).await?);
     }
@@ -99,11 +99,11 @@ async fn outputs(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> 
     let made = tokio::task::spawn_blocking(move || edit_all(&edited, source.as_deref())).await;
     let (made, stands_in_for) =
         made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
-    let kept = made
+    let named = made
         .into_iter()
         .enumerate()
         .map(|(index, bytes)| keep(provider, run, index, bytes));
-    Ok((kept.collect(), stands_in_for))
+    Ok((named.collect(), stands_in_for))
 }
 
 fn keep(provider: &Provider, run: &Run, index: usize, bytes: Bytes) -> String {
@@ -142,8 +142,8 @@ fn edit_all(run: &Run, source: Option<&[u8]>) -> Made<Bytes> {
             aspect_ratio: run.text("aspect_ratio").or(size.as_deref()),
         };
         picture::encode(&match source.clone() {
-            Some(source) => looks::edit(source, &request),
-            None => looks::from_text(&request),
+            Some(source) => filters::edit(source, &request),
+            None => filters::from_text(&request),
         })
     };
     Ok((
@@ -152,7 +152,7 @@ fn edit_all(run: &Run, source: Option<&[u8]>) -> Made<Bytes> {
     ))
 }
 
-/// A missing seed and -1 ask for any.
+/// A missing seed and -1 mean any.
 fn random_seed() -> u64 {
     u64::try_from(uuid::Uuid::now_v7().as_u128() & 0xFFFF_FFFF).expect("32 bits fit")
 }

@@ -1,4 +1,4 @@
-//! Pictures that lie elsewhere, and why there is none.
+//! Pictures at URLs, and why one cannot be fetched.
 
 use std::sync::{Arc, Mutex};
 
@@ -119,7 +119,7 @@ async fn an_upload_is_read_and_not_fetched() {
     );
 }
 
-/// An answer that told them apart would show whoever names an address what lies there.
+/// Different answers would show a caller what is at an address.
 #[tokio::test]
 async fn why_there_is_no_picture_is_not_told() {
     let (client, _) = client().await;

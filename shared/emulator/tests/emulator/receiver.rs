@@ -1,4 +1,4 @@
-//! A webhook receiver that keeps what comes and answers as told.
+//! A webhook receiver that records requests and answers as the test sets it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

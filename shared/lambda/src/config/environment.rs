@@ -1,4 +1,4 @@
-//! The process's environment, read by name; it remembers which names were read.
+//! The process's environment, read by name; it records which names were read.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,19 +9,19 @@ use crate::init::InitError;
 
 type Get = Box<dyn Fn(&str) -> Option<String>>;
 
-/// Environment variables. An empty one is as good as none: a template cannot leave a variable out.
+/// Environment variables. An empty one counts as unset: a template cannot leave a variable out.
 pub struct Environment {
     get: Get,
     read: RefCell<BTreeSet<&'static str>>,
 }
 
 impl Environment {
-    /// The process's own.
+    /// The environment of this process.
     pub fn process() -> Self {
         Self::from_fn(|name| std::env::var(name).ok())
     }
 
-    /// These and no others.
+    /// Exactly these variables.
     pub fn of(variables: BTreeMap<String, String>) -> Self {
         Self::from_fn(move |name| variables.get(name).cloned())
     }
@@ -33,7 +33,7 @@ impl Environment {
         }
     }
 
-    /// The names of Fluxgate's own that were asked for so far, set or not.
+    /// The names of Fluxgate's own variables that have been read so far, set or not.
     pub fn names(&self) -> BTreeSet<&'static str> {
         self.read.borrow().clone()
     }
@@ -64,12 +64,12 @@ impl Environment {
         };
         let count = text.parse().ok().filter(|count| *count > 0);
         count.map(Some).ok_or_else(|| {
-            let text = format!("the environment variable {name} holds '{text}', which is no whole number above zero");
+            let text = format!("the environment variable {name} holds '{text}', which is not a whole number above zero");
             InitError::new(text)
         })
     }
 
-    /// What the platform sets, and no template.
+    /// A variable that the platform sets, not the template.
     pub(crate) fn platform(&self, name: &'static str) -> Result<String, InitError> {
         self.value(name).ok_or_else(|| missing(name))
     }
@@ -89,7 +89,7 @@ fn parse(name: &str, text: &str) -> Result<Url, InitError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(InitError::new(format!(
-            "the environment variable {name} holds '{text}', which is no http(s) URL"
+            "the environment variable {name} holds '{text}', which is not an http(s) URL"
         ))),
     }
 }

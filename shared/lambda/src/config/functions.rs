@@ -55,11 +55,11 @@ pub struct NotifierConfig {
 pub struct SweeperConfig {
     pub base: Base,
     pub watch_queue: String,
-    /// Where usage is exported to, if it is.
+    /// The destination of the usage export; `None` if there is no export.
     pub export: Option<ExportBucket>,
 }
 
-/// A bucket and what the keys in it begin with.
+/// A bucket and a key prefix.
 pub struct ExportBucket {
     pub bucket: String,
     pub prefix: String,

@@ -20,18 +20,18 @@ use crate::init::InitError;
 /// What every function needs.
 pub struct Base {
     pub table: String,
-    /// As `info` or `warn,fluxgate_core=debug`.
+    /// A log filter, such as `info` or `warn,fluxgate_core=debug`.
     pub log: String,
     pub aws: Aws,
 }
 
-/// Which AWS and as whom, as the platform says it.
+/// Region and credentials, as the platform sets them.
 pub struct Aws {
     pub region: String,
     pub access_key: String,
     pub secret_key: String,
     pub session_token: Option<String>,
-    /// Another AWS than AWS: an emulator.
+    /// The endpoint of an emulator instead of AWS.
     pub endpoint: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Queues {
     pub notify: String,
 }
 
-/// The dead letters of the one lane that a consumer works on.
+/// The dead-letter queue of the one lane that a consumer works on.
 pub struct DeadLetters {
     lane: Lane,
     url: String,
@@ -55,18 +55,19 @@ pub struct ProviderAccount {
     pub key_secret: String,
 }
 
-/// The provider, for whom runs are sent to it.
+/// The provider, for functions that send runs to it.
 pub struct Provider {
     pub account: ProviderAccount,
-    /// Where the provider reaches the receiver; none: completions come by polling alone.
+    /// The URL where the provider reaches the receiver; `None`: completions only come from polling.
     pub public_url: Option<Url>,
 }
 
-/// What links are made of.
+/// What links to outputs are made from.
 pub struct Links {
     /// Name or ARN of the secret that signs capabilities.
     pub capability_secret: String,
-    /// Where tenants reach the gateway; the gateway itself may learn it from its first request.
+    /// The URL by which tenants reach the gateway; the gateway itself can learn it from its first
+    /// request.
     pub base_url: Option<Url>,
 }
 
@@ -168,7 +169,7 @@ fn capability_secret(env: &Environment) -> Result<String, InitError> {
     env.required("FLUXGATE_CAPABILITY_SECRET")
 }
 
-/// What the provider's account bears; `None`: no limits, and no line.
+/// The limits of the provider's account; `None`: no limits, and no fair queue.
 fn capacity(env: &Environment) -> Result<Option<Capacity>, InitError> {
     let per_minute = env.optional_count("FLUXGATE_PROVIDER_RATE_PER_MINUTE")?;
     Ok(Capacity::limited(
@@ -177,7 +178,7 @@ fn capacity(env: &Environment) -> Result<Option<Capacity>, InitError> {
     ))
 }
 
-/// Networks that tenants' URLs may lead to although they are not public.
+/// Non-public networks that tenants' URLs may lead to.
 fn allow_net(env: &Environment) -> Result<Vec<ipnet::IpNet>, InitError> {
     let text = env.optional("FLUXGATE_ALLOW_NET").unwrap_or_default();
     fluxgate_outbound::networks(&text)

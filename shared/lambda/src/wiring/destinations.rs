@@ -1,5 +1,5 @@
-//! The tenants' destinations as the admin function sees them: their roles. What lies behind a role
-//! is the archiver's to touch.
+//! The tenants' destinations as the admin function sees them: their roles. Only the archiver may
+//! touch the buckets behind them.
 
 use async_trait::async_trait;
 use fluxgate_aws::sts::StsRoles;
@@ -12,7 +12,7 @@ pub(super) struct TenantRoles(pub(super) StsRoles);
 
 #[async_trait]
 impl Destinations for TenantRoles {
-    /// Buckets on AWS are made by whoever owns them.
+    /// Buckets on AWS are created by their owners.
     async fn prepare(&self, _: &Destination) -> Result<()> {
         Ok(())
     }
@@ -63,7 +63,7 @@ fn refusal(name: &'static str, how: &str, refused: Result<bool>) -> DestinationC
     let (passed, text) = match refused {
         Ok(true) => (true, format!("STS refuses the role {how}")),
         Ok(false) => {
-            let text = "the role can be assumed {how}; let its trust policy ask for sts:ExternalId with StringEquals";
+            let text = "the role can be assumed {how}; its trust policy must require sts:ExternalId with StringEquals";
             (false, text.replace("{how}", how))
         }
         Err(error) => (false, error.message),

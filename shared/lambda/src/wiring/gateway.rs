@@ -1,29 +1,22 @@
-//! The two functions that the world calls.
+//! The two functions that serve public requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use async_trait::async_trait;
 use fluxgate_core::app::{
     Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender, Trusts,
 };
-use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Purpose, SystemClock};
-use fluxgate_edge::auth::{AuthBounds, Authenticator, KeySetFetcher};
+use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{BytesInFlight, Edge, Health, ReceiverEdge, Setup, Throttle};
-use fluxgate_outbound::{Guard, HttpJwksFetcher};
+use fluxgate_outbound::{Guard, HttpKeySetFetcher, KeySetBounds};
 use tokio::sync::watch;
-use url::Url;
 
 use super::parts::{Parts, bounds, hooks, views};
 use super::stored_secret::StoredSecret;
 use super::ways_out::{downloads, guard, provider_client, warm};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
-
-/// A key set or a discovery document is small.
-const KEY_SET_BYTES_MAX: usize = 512 * 1024;
-const KEY_SET_TIMEOUT_MS: u64 = 5_000;
 
 /// The platform ends a process without saying so: nobody ever sends, and the sender must outlive
 /// everybody who listens.
@@ -90,7 +83,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     })
 }
 
-/// What the provider calls.
+/// The function that the provider calls.
 pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
     let ReceiverConfig {
         base,
@@ -112,29 +105,10 @@ pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
 }
 
 fn authenticator(parts: &Parts, guard: &Guard) -> Authenticator {
-    let keys = Arc::new(GuardedKeySets(HttpJwksFetcher::new(
-        guard.client(Purpose::KeySet),
-    )));
+    let keys = HttpKeySetFetcher::new(guard.client(Purpose::KeySet), KeySetBounds::default());
     Authenticator::new(
-        Trusts::new(parts.store.clone()),
-        keys,
+        Trusts::new(parts.store.clone(), Arc::new(keys)),
         Arc::new(SystemClock),
         AuthBounds::default(),
     )
-}
-
-/// Token issuers are named by tenants, so their key sets are fetched through the guard.
-struct GuardedKeySets(HttpJwksFetcher);
-
-#[async_trait]
-impl KeySetFetcher for GuardedKeySets {
-    async fn get_json(
-        &self,
-        tenant: &TenantId,
-        url: &Url,
-    ) -> fluxgate_core::Result<serde_json::Value> {
-        self.0
-            .get_json(tenant, url, KEY_SET_BYTES_MAX, KEY_SET_TIMEOUT_MS)
-            .await
-    }
 }

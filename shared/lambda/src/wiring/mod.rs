@@ -1,5 +1,5 @@
-//! Each function's parts, put together once before its first event. A function's use cases are
-//! built of what its role may touch.
+//! Each function's parts, assembled once before its first event. A function's use cases only get
+//! what its IAM role may access.
 
 mod destinations;
 mod gateway;

@@ -1,16 +1,16 @@
-//! What most functions share: the table, the queues, the secrets, the clock, and what is made of
+//! What most functions share: the table, the queues, the secrets, the clock, and what is built from
 //! them.
 
 use std::sync::Arc;
 
 use fluxgate_aws::AwsSettings;
-use fluxgate_aws::dynamodb::{DynamoStore, OverTasksInTable, Table};
+use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
 use fluxgate_core::app::{Context, Hooks, OutputLinks, Views};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::digest::sha256;
-use fluxgate_core::port::{Entropy, SystemClock};
+use fluxgate_core::port::{SystemClock, SystemEntropy};
 use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_s3::{Credentials, SharedCredentialsProvider};
@@ -23,7 +23,7 @@ use crate::log;
 
 const MIB: usize = 1024 * 1024;
 
-/// Opened once, before the first event: what is slow to begin with is begun here.
+/// Opened once, before the first event: anything slow to start is started here.
 pub(super) struct Parts {
     pub(super) aws: AwsSettings,
     pub(super) store: Arc<DynamoStore>,
@@ -31,17 +31,8 @@ pub(super) struct Parts {
     pub(super) secrets: Arc<SecretsManagerSecrets>,
 }
 
-/// The kernel's random bits.
-pub(super) struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes).expect("the kernel gives random bits");
-    }
-}
-
 impl Parts {
-    /// Refuses a table of another version, and asks for the capability secret meanwhile.
+    /// Refuses a table with another schema version, and fetches the capability secret concurrently.
     pub(super) async fn open_with_capability(
         base: Base,
         queues: QueueUrls,
@@ -55,7 +46,7 @@ impl Parts {
         Ok((parts, capability?))
     }
 
-    /// Refuses a table of another version.
+    /// Refuses a table with another schema version.
     pub(super) async fn open(
         base: Base,
         queues: QueueUrls,
@@ -66,8 +57,7 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Connected to nothing yet, for a function that checks the table while it asks for other
-    /// things.
+    /// Not connected yet, for a function that checks the table while it fetches other things.
     pub(super) fn unopened(
         base: Base,
         queues: QueueUrls,
@@ -100,7 +90,7 @@ impl Parts {
         })
     }
 
-    /// What every role has.
+    /// The context that every role needs.
     pub(super) fn context(&self, bounds: Bounds) -> Context {
         Context {
             store: self.store.clone(),
@@ -121,7 +111,7 @@ impl Parts {
     }
 }
 
-/// An item of DynamoDB has 400 KB, and each write of a task pays for all of it.
+/// A DynamoDB item is limited to 400 KB, and each write of a task is billed for its whole size.
 const SOURCES_BYTES_MAX: usize = 64 * 1024;
 
 const CAPABILITY_BYTES_MIN: usize = 32;
@@ -139,14 +129,14 @@ fn queue(
         delay_max_s: DELAY_MAX_S,
         removal: Removal::ByRuntime,
     };
-    let over_tasks = OverTasksInTable::new(table);
+    let ended_tasks = EndedTasksInTable::new(table);
     SqsQueue::new(
         aws.sqs(),
         settings,
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
     )
-    .with_over_tasks(Arc::new(over_tasks))
+    .with_ended_tasks(Arc::new(ended_tasks))
 }
 
 impl From<Queues> for QueueUrls {
@@ -159,13 +149,13 @@ impl From<Queues> for QueueUrls {
     }
 }
 
-/// Views with links of our own: a role's keys, and what they presign, die within the hour.
+/// Views with relayed links: a role's keys, and URLs presigned with them, expire within the hour.
 pub(super) fn views(context: Context, base_url: Option<&Url>, capability: CapabilityKey) -> Views {
     let base_url = base_url.map_or_else(BaseUrl::default, |url| BaseUrl::fixed(url.as_str()));
     Views::new(context, base_url, OutputLinks::Relayed(capability))
 }
 
-/// Where the provider reaches the receiver, if it does.
+/// How the provider reaches the receiver, if it can.
 pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Option<Hooks> {
     public_url.map(|public_url| Hooks {
         public_url,
@@ -173,7 +163,7 @@ pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Opti
     })
 }
 
-/// What a Lambda can take: an event has 6 MB, and a file in it travels as base64.
+/// The limits of Lambda: an event has at most 6 MB, and a file in it is sent as base64.
 pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
     let bounds = Bounds {
         body_bytes_max: 5 * MIB,

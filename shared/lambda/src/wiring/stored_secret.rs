@@ -1,4 +1,4 @@
-//! One secret of Secrets Manager, as it is now.
+//! The current value of one secret in Secrets Manager.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use fluxgate_core::port::WebhookSecrets;
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::ApiKey;
 
-/// Read when it is needed, so that a function starts, and its messages wait, while the secret is
-/// not there.
+/// Read when it is needed, so that a function can start, and its messages wait, while the secret
+/// does not exist.
 #[derive(Clone)]
 pub(super) struct StoredSecret {
     secrets: Arc<SecretsManagerSecrets>,
@@ -18,7 +18,7 @@ pub(super) struct StoredSecret {
 }
 
 impl StoredSecret {
-    /// Fails for what cannot be a secret's name.
+    /// Fails if this cannot be the name of a secret.
     pub(super) fn named(secrets: &Arc<SecretsManagerSecrets>, name: &str) -> Result<Self> {
         Ok(Self {
             secrets: secrets.clone(),
@@ -41,14 +41,14 @@ impl ApiKey for StoredSecret {
         if let Err(error) = self.secrets.refresh_now(&self.name).await {
             tracing::warn!(
                 error = error.with_causes(),
-                "the provider key was refused and could not be read again"
+                "the provider refused the key, and the secret could not be read again"
             );
         }
     }
 }
 
-/// The receiver reads with what the provider signs from its own secret: it has no key for the
-/// provider.
+/// The receiver reads the provider's webhook secret from Secrets Manager: it has no key for the
+/// provider's API.
 #[async_trait]
 impl WebhookSecrets for StoredSecret {
     async fn webhook_secret(&self) -> Result<Secret> {

@@ -1,4 +1,4 @@
-//! The ways out of a function: the guarded client, the provider's API, the tenants' buckets.
+//! A function's outbound connections: the guarded client, the provider's API, the tenants' buckets.
 
 use std::sync::Arc;
 
@@ -44,25 +44,25 @@ pub(super) fn provider_client(
     })?)
 }
 
-/// Opens the connection and fills the catalogue while nobody waits. What fails here fails again,
-/// with a reason, when it is needed.
+/// Opens the connection and loads the catalogue before anyone waits for them. A failure here will
+/// fail again, with a reason, when they are needed.
 pub(super) async fn warm(provider: &WaveSpeedClient) {
     if let Err(error) = provider.catalogue().await {
         tracing::warn!(
             error = error.with_causes(),
-            "the catalogue could not be read yet"
+            "cannot read the catalogue yet; it is read again when it is needed"
         );
     }
 }
 
-/// The tenants' buckets, in the tenants' roles.
+/// The tenants' buckets, accessed in the tenants' roles.
 pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
     S3ObjectStore::new(s3(parts, S3Limits::default()))
         .with_roles(Arc::new(AssumedRoles(roles(parts))))
 }
 
-/// The operator's bucket of usage events, as the function itself. A batch is small, and a sweep has
-/// other things to do.
+/// The operator's bucket of usage events, accessed in the function's own role. A batch is small,
+/// and the sweep has other work to do.
 pub(super) fn export_bucket(parts: &Parts, to: &ExportBucket) -> S3UsageSink {
     let limits = S3Limits {
         attempt_timeout_ms: 10_000,
@@ -79,7 +79,7 @@ fn s3(parts: &Parts, limits: S3Limits) -> S3StoreSettings {
         public_endpoint: None,
         region: aws.region.clone(),
         credentials: aws.credentials.clone(),
-        // Whatever stands in for AWS has no wildcard names.
+        // A stand-in for AWS has no wildcard DNS names.
         force_path_style: aws.endpoint.is_some(),
         http: Some(aws.http.clone()),
         limits,
@@ -92,7 +92,7 @@ pub(super) fn roles(parts: &Parts) -> StsRoles {
 }
 
 /// The tenants' buckets for a function that signs downloads: it may not write, and does not load
-/// what writes.
+/// the client for writing.
 pub(super) fn downloads(parts: &Parts) -> S3Signer {
     let aws = &parts.aws;
     let settings = S3SignerSettings {

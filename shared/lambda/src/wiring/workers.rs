@@ -1,4 +1,4 @@
-//! The functions behind the queues, the schedule and IAM.
+//! The functions invoked by queues, by the schedule and through IAM.
 
 use std::sync::Arc;
 
@@ -6,7 +6,6 @@ use fluxgate_aws::sqs::QueueUrls;
 use fluxgate_core::app::{
     Archiver, Machine, Notifier, Operator, OperatorParts, Sender, Sweeper, UsageExport, Watcher,
 };
-use fluxgate_core::bounds::Bounds;
 use fluxgate_core::port::Purpose;
 use fluxgate_core::task::Lane;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
@@ -21,7 +20,7 @@ use crate::config::{
 use crate::init::InitError;
 use crate::schedule::Schedule;
 
-/// Late submits, doubts to resolve, asking the provider.
+/// Late submits, submits in doubt, polling the provider.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
     let PollerConfig {
         base,
@@ -114,7 +113,7 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     })
 }
 
-/// Audits every tenant, and exports usage where a bucket is named.
+/// Audits every tenant, and exports usage if a bucket is configured.
 pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
     let SweeperConfig {
         base,
@@ -142,13 +141,14 @@ pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
 pub async fn admin(env: &Environment) -> Result<Arc<Operator>, InitError> {
     let AdminConfig { base, provider } = AdminConfig::read(env)?;
     let parts = Parts::open(base, QueueUrls::default(), None).await?;
+    let context = parts.context(bounds(None));
     let provider = Arc::new(provider_client(
         &parts,
         &provider,
-        bounds(None).provider_timeout_ms,
+        context.bounds.provider_timeout_ms,
     )?);
     Ok(Arc::new(Operator::new(OperatorParts {
-        context: parts.context(Bounds::default()),
+        context,
         destinations: Arc::new(TenantRoles(roles(&parts))),
         provider: Some(provider.clone()),
         provider_books: Some(provider),

@@ -1,4 +1,4 @@
-//! A client that does only what it is told.
+//! A client at the level of bytes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,7 +35,11 @@ impl Client {
         let mut ticks = tokio::time::interval(every);
         for sent in 0.. {
             tokio::select! {
-                _ = ticks.tick() => if self.0.write_all(text.as_bytes()).await.is_err() { return sent },
+                _ = ticks.tick() => {
+                    if self.0.write_all(text.as_bytes()).await.is_err() {
+                        return sent;
+                    }
+                }
                 read = self.0.read_u8() => if read.is_err() { return sent },
             }
         }

@@ -1,4 +1,4 @@
-//! A listener over real sockets, as clients that mean no good meet it.
+//! A listener over real sockets, under hostile clients.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 

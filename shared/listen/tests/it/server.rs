@@ -122,7 +122,7 @@ fn endless(events: mpsc::UnboundedSender<String>) -> Body {
     struct Told(mpsc::UnboundedSender<String>);
     impl Drop for Told {
         fn drop(&mut self) {
-            // Nobody may be left to hear it.
+            // The receiver may be gone.
             drop(self.0.send("endless body dropped".to_owned()));
         }
     }

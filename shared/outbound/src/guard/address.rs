@@ -34,11 +34,11 @@ const REFUSED_V4: [Ipv4Net; 17] = [
     v4(255, 255, 255, 255, 32), // broadcast
 ];
 
-/// All that is handed out as global unicast in IPv6. Loopback, unique local, link-local, multicast
-/// and the rest lie outside.
+/// All global unicast addresses of IPv6. Loopback, unique local, link-local, multicast and the rest
+/// are outside this range.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
-/// What is not, inside it.
+/// Addresses inside that range that are not global.
 const REFUSED_V6: [Ipv6Net; 4] = [
     v6(0x2001, 0, 23),     // IETF protocols, Teredo among them
     v6(0x2001, 0xdb8, 32), // documentation
@@ -46,7 +46,7 @@ const REFUSED_V6: [Ipv6Net; 4] = [
     v6(0x3fff, 0, 20),     // documentation
 ];
 
-/// NAT64: the last 32 bits are the IPv4 address that will be called (RFC 6052).
+/// NAT64: the last 32 bits are the IPv4 address that is actually called (RFC 6052).
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
 
 pub(super) fn is_global(address: IpAddr) -> bool {
@@ -154,7 +154,7 @@ mod tests {
         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     ];
 
-    /// The neighbours of the refused networks, and some that everybody knows.
+    /// The neighbours of the refused networks, and some well-known addresses.
     const GLOBAL: &[&str] = &[
         "1.0.0.0",
         "1.1.1.1",

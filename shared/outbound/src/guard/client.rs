@@ -22,11 +22,11 @@ use crate::roots::Roots;
 /// TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Receivers are many and each is called seldom: a few warm connections to each are enough.
+/// There are many receivers and each is called rarely: a few warm connections to each are enough.
 const POOL_IDLE_PER_HOST_MAX: usize = 128;
 
-/// What all guarded clients of an installation share: names, connections, and which addresses they
-/// may use.
+/// What all guarded clients of an installation share: name look-ups, connections, and the allowed
+/// addresses.
 pub(super) struct Connections {
     pub(super) names: Names,
     pins: Pins,
@@ -38,7 +38,7 @@ impl Connections {
     pub(super) fn new(roots: Roots, names: NameSettings) -> Result<Self> {
         let pins = Pins::default();
         let https = roots.trusted_by(builder(&pins, Way::Https).https_only(true));
-        // It never speaks TLS; without certificates it does not read the system's store a second
+        // It never speaks TLS; without certificates it does not load the system's store a second
         // time.
         let http = builder(&pins, Way::Http).tls_certs_only([]);
         Ok(Self {
@@ -60,14 +60,13 @@ pub struct GuardedClient {
 }
 
 impl GuardedClient {
-    /// Begins a request to what the provider names, unless its URL alone already forbids it. Fails
-    /// with kind `Invalid`.
+    /// Starts a request to a URL from the provider. Fails with kind `Invalid` if the URL alone
+    /// already forbids it.
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<GuardedRequest> {
         self.begin(None, method, url)
     }
 
-    /// The same to what a tenant names: it is the tenant's look-ups that a slow name counts
-    /// against.
+    /// The same for a URL from a tenant: a slow name uses up this tenant's look-ups.
     pub(crate) fn request_of(
         &self,
         tenant: &TenantId,
@@ -99,8 +98,8 @@ impl GuardedClient {
         })
     }
 
-    /// The addresses that a connection for this request may use; `None` for an address written out,
-    /// which was judged already.
+    /// The addresses that a connection for this request may use; `None` for a literal address,
+    /// which has already been checked.
     async fn pin(&self, asker: &Asker, way: Way, url: &Url) -> Option<Pin> {
         let Some(Host::Domain(name)) = url.host() else {
             return None;
@@ -124,7 +123,7 @@ impl GuardedClient {
     }
 }
 
-/// A request that has not left.
+/// A request that has not been sent.
 pub(crate) struct GuardedRequest {
     guarded: GuardedClient,
     asker: Asker,
@@ -135,7 +134,7 @@ pub(crate) struct GuardedRequest {
 }
 
 impl GuardedRequest {
-    /// Headers and body. A time-out that is set here does not count the look-up.
+    /// Sets headers and body. A time-out that is set here does not include the look-up.
     pub(crate) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         Self {
             request: build(self.request),
@@ -143,7 +142,7 @@ impl GuardedRequest {
         }
     }
 
-    /// For all of it: look-up, connection, answer and body.
+    /// Covers everything: look-up, connection, response and body.
     pub(crate) fn timeout(self, timeout: Duration) -> Self {
         Self {
             timeout: Some(timeout),
@@ -151,8 +150,8 @@ impl GuardedRequest {
         }
     }
 
-    /// A name that is forbidden or does not resolve is the cause of the error, unless there is a
-    /// connection to it already.
+    /// If the name is forbidden or does not resolve, that is the cause of the error, unless there
+    /// is already a connection to it.
     pub(crate) async fn send(self) -> reqwest::Result<Response> {
         let end = self.timeout.map(|timeout| Instant::now() + timeout);
         let _pin = self.guarded.pin(&self.asker, self.way, &self.url).await;
@@ -166,7 +165,7 @@ impl GuardedRequest {
     }
 }
 
-/// The guard's refusal, when that is why a request failed.
+/// The guard's refusal, if that is why a request failed.
 pub(crate) fn refusal(error: &reqwest::Error) -> Option<Error> {
     cause::<ForbiddenAddress>(error).cloned().map(Error::from)
 }
@@ -181,8 +180,8 @@ fn builder(pins: &Pins, way: Way) -> ClientBuilder {
         .retry(retry::never().max_retries_per_request(0))
         .no_proxy()
         .referer(false)
-        // One large file a connection and many hosts: HTTP/2 has nothing to offer here but its flow
-        // control.
+        // One large file per connection and many hosts: HTTP/2 would only add its flow control
+        // here.
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
@@ -195,6 +194,6 @@ fn build(builder: ClientBuilder) -> Result<Client> {
 }
 
 fn unusable(error: reqwest::Error) -> Error {
-    let text = "the HTTP client could not be set up; install the system's CA certificates";
+    let text = "cannot set up the HTTP client; install the system's CA certificates";
     Error::internal("http_client_unavailable", text).source(error)
 }

@@ -1,6 +1,6 @@
-//! Keeps requests that tenants can steer away from the machine's own networks. Judged when a
-//! connection is made, on the addresses that it will use: judging names earlier only makes the
-//! refusal kinder.
+//! Keeps requests that tenants can influence away from private networks. The check is made when a
+//! connection is made, on the addresses that it will use; checking names earlier only gives a
+//! better error.
 
 mod address;
 mod client;
@@ -24,7 +24,7 @@ use crate::names::{Answer, Asker, NameSettings};
 use client::Connections;
 use policy::Way;
 
-/// The guard of one installation, with the connections that it keeps. Cheap to clone.
+/// The guard of one installation, with its connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Guard {
     policy: Arc<GuardPolicy>,
@@ -32,7 +32,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Fails with kind `Internal` when this machine has no usable certificate store.
+    /// Fails with kind `Internal` if this machine has no usable certificate store.
     pub fn new(policy: GuardPolicy, names: NameSettings) -> Result<Self> {
         let connections = Arc::new(Connections::new(policy.roots, names)?);
         Ok(Self {
@@ -41,8 +41,8 @@ impl Guard {
         })
     }
 
-    /// The same guard, where the provider's own server is allowed as well: its outputs and uploads
-    /// lie with it, wherever it is.
+    /// The same guard, which also allows the provider's own server: its outputs and uploads are on
+    /// it, wherever it is.
     pub fn with_provider(&self, provider: &Url) -> Self {
         let mut policy = GuardPolicy::clone(&self.policy);
         policy.allow_provider(provider);
@@ -52,7 +52,7 @@ impl Guard {
         }
     }
 
-    /// The client behind the guard for one purpose.
+    /// The guarded client for one purpose.
     pub fn client(&self, purpose: Purpose) -> GuardedClient {
         GuardedClient {
             policy: Arc::clone(&self.policy),
@@ -83,7 +83,7 @@ impl AddressGuard for Guard {
                     .policy
                     .judge(Way::of(url)?, name, addresses.iter().copied())?)
             }
-            // It may later; then it is judged when a connection is made.
+            // It may resolve later; then it is checked when a connection is made.
             Answer::NoSuchName | Answer::Unanswered => Ok(()),
         }
     }

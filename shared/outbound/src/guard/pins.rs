@@ -1,5 +1,5 @@
-//! The addresses that requests under way may connect to, by name. A connection goes to an address
-//! that was judged for a request, and asks nobody again: a name that changes its mind in between
+//! The addresses that running requests may connect to, by name. A connection goes to an address
+//! that was checked for a request and makes no further look-up, so a name that changes in between
 //! (DNS rebinding) gains nothing.
 
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::policy::{ForbiddenAddress, Way};
 
-/// What a name came to for one request.
+/// The result of a look-up for one request.
 #[derive(Debug, Clone)]
 pub(super) enum Pinned {
-    /// Port 0 lets the client put in the URL's.
+    /// Port 0 makes the client use the URL's port.
     To(Arc<[SocketAddr]>),
     Forbidden(ForbiddenAddress),
     Unresolved(Unresolved),
@@ -49,7 +49,7 @@ struct Table {
 #[derive(Clone, Default)]
 pub(super) struct Pins(Arc<Mutex<Table>>);
 
-/// Keeps one request's pin in place while the request is on its way.
+/// Keeps one request's pin in place while the request runs.
 pub(super) struct Pin {
     pins: Pins,
     key: Key,
@@ -75,9 +75,9 @@ impl Pins {
         }
     }
 
-    /// Connections belong to no request, so one of several pins is as good as another; but one that
-    /// leads somewhere is better than one that does not, whose tenant may only have waited too long
-    /// behind its own names.
+    /// Connections belong to no particular request, so of several pins any will do. But a pin with
+    /// addresses is better than one without, whose tenant may only have waited too long behind its
+    /// own names.
     fn of(&self, way: Way, name: &str) -> Option<Pinned> {
         let table = self.lock();
         let pins = table.by_name.get(&(way, name.into()))?;
@@ -106,8 +106,8 @@ impl Drop for Pin {
     }
 }
 
-/// A client's only source of addresses. A resolver is not told the scheme, so each scheme has a
-/// client of its own.
+/// A client's only source of addresses. A resolver does not learn the scheme, so each scheme has
+/// its own client.
 pub(super) struct PinnedAddresses {
     pub(super) pins: Pins,
     pub(super) way: Way,
@@ -123,7 +123,7 @@ impl Resolve for PinnedAddresses {
             }
             Some(Pinned::Forbidden(forbidden)) => Err(forbidden.into()),
             Some(Pinned::Unresolved(unresolved)) => Err(unresolved.into()),
-            // The request is gone that the connection was for.
+            // The request that needed the connection is gone.
             None => Err(Unresolved::Unanswered.into()),
         }))
     }

@@ -1,4 +1,4 @@
-//! What the operator allows, and the judgement of one URL or one set of addresses by it.
+//! What the operator allows, and checks of a URL or a set of addresses against it.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -14,15 +14,16 @@ use crate::roots::Roots;
 /// What may be called besides global unicast addresses over https.
 #[derive(Debug, Clone, Default)]
 pub struct GuardPolicy {
-    /// Networks that may be called whatever they are, and over plain http too: `--allow-net`.
+    /// Networks that may be called even if they are not public, also over plain http:
+    /// `--allow-net`.
     pub allow: Vec<IpNet>,
-    /// Whose certificates receivers, issuers and output servers must show.
+    /// The certificate authorities that receivers, issuers and output servers must use.
     pub roots: Roots,
     provider: Option<Provider>,
 }
 
-/// Networks as an operator writes them, with commas between. Fails with the one that is none, and
-/// how one looks.
+/// Networks as an operator writes them, separated by commas. The error names the invalid one and
+/// shows the format.
 pub fn networks(text: &str) -> std::result::Result<Vec<IpNet>, String> {
     let parts = text
         .split(',')
@@ -30,21 +31,21 @@ pub fn networks(text: &str) -> std::result::Result<Vec<IpNet>, String> {
         .filter(|part| !part.is_empty());
     let network = |part: &str| {
         part.parse()
-            .map_err(|_| format!("'{part}' is no network such as 10.0.0.0/8"))
+            .map_err(|_| format!("'{part}' is not a network such as 10.0.0.0/8"))
     };
     parts.map(network).collect()
 }
 
-/// The provider's own server, where the operator named it by its address: an emulator on this
-/// machine, mostly.
+/// The provider's own server, if the operator named it by its address: usually an emulator on this
+/// machine.
 #[derive(Debug, Clone)]
 struct Provider {
     server: SocketAddr,
-    /// What the paths of uploads begin with.
+    /// The path prefix of uploads.
     uploads: String,
 }
 
-/// The two schemes. They differ in where they may lead.
+/// The two schemes, which have different allowed addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Way {
     Https,
@@ -71,20 +72,20 @@ pub(super) struct ForbiddenAddress {
     way: Way,
 }
 
-/// Names the host as the caller wrote it and never what it resolves to: that would map our network
-/// for whoever asks.
+/// Names the host as the caller wrote it and never what it resolves to: that would let a caller map
+/// our network.
 impl fmt::Display for ForbiddenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
         match self.way {
             Way::Https => write!(
                 f,
-                "the host '{host}' is or resolves to an address that is not public; use a public one, or have the \
-                 operator allow its network with --allow-net"
+                "the host '{host}' is or resolves to an address that is not public; use a public one, or ask the \
+                 operator to allow its network with --allow-net"
             ),
             Way::Http => write!(
                 f,
-                "the host '{host}' may not be called over plain http; use https, or have the operator allow its \
+                "the host '{host}' may not be called over plain http; use https, or ask the operator to allow its \
                  network with --allow-net"
             ),
         }
@@ -107,9 +108,9 @@ impl GuardPolicy {
         }
     }
 
-    /// Allows the provider's server whatever its address, where the URL names it by one. Outputs
-    /// may lie anywhere on it, and a picture among the inputs where it keeps uploads. Callbacks and
-    /// key sets have no business there, and nothing else on its machine is allowed to anybody.
+    /// Allows the provider's server whatever its address, if the URL contains an address. Outputs
+    /// may be anywhere on it, and input pictures only where it keeps uploads. Callbacks and key
+    /// sets may not use it, and nothing else on its machine is allowed for anything.
     pub(super) fn allow_provider(&mut self, url: &Url) {
         let base = url.path().trim_end_matches('/');
         self.provider = server(url).map(|server| Provider {
@@ -133,9 +134,9 @@ impl GuardPolicy {
         }
     }
 
-    /// Judges all of a URL that can be judged without asking anybody: the scheme, the port, and an
-    /// address written out. It must run before every request, since a client does not resolve, and
-    /// so does not judge, an address written out.
+    /// Checks everything about a URL that needs no look-up: the scheme, the port, and a literal
+    /// address. It must run before every request, because the client does not resolve a literal
+    /// address and so does not check it.
     pub(super) fn admit(&self, purpose: Purpose, url: &Url) -> Result<()> {
         let way = Way::of(url)?;
         if url.port() == Some(0) {
@@ -162,8 +163,8 @@ impl GuardPolicy {
         }
     }
 
-    /// One forbidden address condemns them all: which one is used is decided later, by whoever
-    /// answers first.
+    /// One forbidden address rules out the whole set: which address is used is decided later, by
+    /// which one connects first.
     pub(super) fn judge(
         &self,
         way: Way,
@@ -189,7 +190,7 @@ impl GuardPolicy {
     }
 }
 
-/// The server, where the URL names it by an address written out.
+/// The server, if the URL contains a literal address.
 fn server(url: &Url) -> Option<SocketAddr> {
     let address = match url.host()? {
         Host::Ipv4(address) => IpAddr::from(address),

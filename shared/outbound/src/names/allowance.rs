@@ -1,5 +1,5 @@
-//! How many names may be looked up at once. Whoever names many that never answer waits for itself,
-//! and for nobody else.
+//! How many names may be looked up at once. A tenant that names many hosts that never answer only
+//! delays itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,21 +8,21 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Purpose;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// In all: a look-up holds several sockets while its servers are silent.
+/// In total: a look-up holds several sockets while its servers are silent.
 const LOOKUPS_MAX: usize = 64;
-/// Of one tenant for one purpose.
+/// For one tenant and one purpose.
 const OF_TENANT_MAX: usize = 4;
-/// For a purpose in which no tenant has a say.
+/// For a purpose that involves no tenant.
 const OF_NO_TENANT_MAX: usize = 16;
-/// Askers that are remembered before those who ask nothing any more are forgotten.
+/// Number of askers to remember before idle ones are evicted.
 const ASKERS_KEPT: usize = 64;
 
-/// At whose expense a name is looked up. Purposes count apart: a tenant whose callbacks lead
-/// nowhere can still be recognised.
+/// Whose allowance a look-up uses. Purposes are counted separately: a tenant whose callbacks lead
+/// nowhere can still be authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Asker {
     pub(crate) purpose: Purpose,
-    /// None where the provider names the host.
+    /// `None` if the provider names the host.
     pub(crate) tenant: Option<TenantId>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Allowances {
     by_asker: Mutex<HashMap<Asker, Weak<Semaphore>>>,
 }
 
-/// One name may be looked up while it lives.
+/// Allows one look-up while it is held.
 pub(super) struct Permit {
     _own: OwnedSemaphorePermit,
     _all: OwnedSemaphorePermit,
@@ -47,8 +47,8 @@ impl Default for Allowances {
 }
 
 impl Allowances {
-    /// Waits for the asker's own look-ups first, so that it never stands in the common queue more
-    /// often than it may ask.
+    /// Waits for the asker's own look-ups first, so that it is never in the shared queue more often
+    /// than its allowance.
     pub(super) async fn take(&self, asker: &Asker) -> Permit {
         const OPEN: &str = "the semaphores are never closed";
         let own = self.of(asker).acquire_owned().await.expect(OPEN);

@@ -1,6 +1,5 @@
-//! Answers kept for a while: found ones as long as their servers allow, the others for moments, so
-//! that a name that does not work is not asked for again at once and works soon after it was
-//! mended.
+//! Cached answers: found ones for their TTL, others only briefly, so that a broken name is not
+//! looked up again at once, but works soon after it is fixed.
 
 use std::time::Duration;
 
@@ -10,16 +9,16 @@ use tokio::time::Instant;
 use super::answer::{Answer, Answered};
 
 const NAMES_MAX: usize = 4_096;
-/// A name that was moved is followed after this long, whatever its servers said.
+/// A name that moved is followed after this time at most, whatever its TTL.
 const FOUND_MAX: Duration = Duration::from_secs(300);
 const ABSENT_MAX: Duration = Duration::from_secs(30);
-/// Below the first wait between two callbacks, so that the second asks anew.
+/// Below the first wait between two callbacks, so that the second one looks the name up again.
 const UNANSWERED: Duration = Duration::from_secs(3);
 
-pub(super) struct NameCache(Cache<Box<str>, Kept>);
+pub(super) struct NameCache(Cache<Box<str>, CachedAnswer>);
 
 #[derive(Clone)]
-struct Kept {
+struct CachedAnswer {
     answer: Answer,
     until: Instant,
 }
@@ -32,8 +31,8 @@ impl Default for NameCache {
 
 impl NameCache {
     pub(super) fn get(&self, name: &str) -> Option<Answer> {
-        let kept = self.0.get(name)?;
-        (Instant::now() < kept.until).then_some(kept.answer)
+        let cached = self.0.get(name)?;
+        (Instant::now() < cached.until).then_some(cached.answer)
     }
 
     pub(super) fn keep(&self, name: &str, answered: &Answered) {
@@ -45,7 +44,7 @@ impl NameCache {
         if !time.is_zero() {
             self.0.insert(
                 name.into(),
-                Kept {
+                CachedAnswer {
                     answer: answered.answer.clone(),
                     until: Instant::now() + time,
                 },

@@ -1,4 +1,4 @@
-//! Look-ups that are under way: whoever asks for the same name waits for the same answer.
+//! Running look-ups: concurrent callers for the same name share one answer.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,10 +13,10 @@ type Running = HashMap<Arc<str>, watch::Receiver<Option<Answer>>>;
 #[derive(Default, Clone)]
 pub(super) struct Flights(Arc<Mutex<Running>>);
 
-/// Somebody else's look-up, or one's own.
+/// A running look-up, started by this caller or another one.
 pub(super) struct Flight(watch::Receiver<Option<Answer>>);
 
-/// The right, and the duty, to ask. Dropped without an answer it leaves those who wait with none.
+/// The obligation to do the look-up. If dropped without an answer, those who wait get none.
 pub(super) struct TakeOff {
     name: Arc<str>,
     landing: watch::Sender<Option<Answer>>,
@@ -28,7 +28,7 @@ impl Flights {
         self.lock().get(name).cloned().map(Flight)
     }
 
-    /// The flight for this name. Whoever gets the take-off with it has to ask.
+    /// The flight for this name. The caller that gets the take-off must do the look-up.
     pub(super) fn join(&self, name: &str) -> (Flight, Option<TakeOff>) {
         let name: Arc<str> = name.into();
         match self.lock().entry(Arc::clone(&name)) {

@@ -1,5 +1,5 @@
-//! What the machine says about names: `/etc/hosts` and `/etc/resolv.conf`, read at the first
-//! look-up and again when they changed.
+//! The machine's own configuration of names: `/etc/hosts` and `/etc/resolv.conf`, read at the first
+//! look-up and again when they change.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,22 +11,22 @@ use domain::resolv::stub::conf::ResolvConf;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
-/// As many as the C library asks.
+/// The C library's limit.
 const SERVERS_MAX: usize = 3;
 
-/// The machine as it is now.
+/// The current configuration, reloaded when it changes.
 pub(super) struct Watched {
-    /// In place of the machine's.
+    /// Replaces the machine's own servers.
     servers: Vec<SocketAddr>,
     read: Mutex<Option<(Stamps, Arc<Machine>)>>,
 }
 
-/// When each file was changed, and how long it is.
+/// Modification time and length of each file.
 type Stamps = [Option<(SystemTime, u64)>; 2];
 
 #[derive(Debug, Default)]
 pub(super) struct Machine {
-    /// Never none.
+    /// Never empty.
     pub(super) servers: Vec<SocketAddr>,
     hosts: HashMap<String, Vec<IpAddr>>,
     search: Vec<String>,
@@ -70,7 +70,7 @@ impl Machine {
     fn parse(resolv_conf: &str, hosts: &str) -> Self {
         let mut conf = ResolvConf::new();
         for line in resolv_conf.lines() {
-            // A line that says nothing to us must not take the others along.
+            // A line that cannot be parsed must not invalidate the others.
             let _ = conf.parse(&mut line.as_bytes());
         }
         conf.finalize();
@@ -90,9 +90,8 @@ impl Machine {
         }
     }
 
-    /// The addresses of a name that nobody is asked for: those of `/etc/hosts`, as in the C
-    /// library, and of the names that have a meaning of their own (RFC 6761, RFC 7686). An empty
-    /// answer says that there is no such name.
+    /// The addresses of a name that needs no query: those in `/etc/hosts`, as in the C library, and
+    /// of special-use names (RFC 6761, RFC 7686). An empty result means that there is no such name.
     pub(super) fn own(&self, name: &str) -> Option<Vec<IpAddr>> {
         let name = name.trim_end_matches('.');
         if let Some(addresses) = self.hosts.get(name) {
@@ -105,8 +104,8 @@ impl Machine {
         }
     }
 
-    /// The names that this one may be short for, in the order in which they are asked. One with as
-    /// many dots as `ndots` says is not short for any.
+    /// The names to try for this one, in order, by the search list. A name with at least `ndots`
+    /// dots is only tried as it is.
     pub(super) fn candidates(&self, name: &str) -> Vec<String> {
         if name.ends_with('.') || name.matches('.').count() >= self.ndots {
             return vec![name.to_owned()];

@@ -1,6 +1,5 @@
-//! Names looked up on the way to what tenants and the provider name: each within moments, once for
-//! all who ask at the same time, kept for as long as the answer allows, and at the expense of
-//! whoever asks. Nothing here judges an address.
+//! Resolves host names from tenants and the provider: quickly, once for all concurrent callers,
+//! cached for the TTL, and charged to the asker's allowance. Nothing here checks an address.
 
 mod allowance;
 mod answer;
@@ -22,13 +21,13 @@ use cache::NameCache;
 use flights::Flights;
 use system::System;
 
-/// Whom to ask, and for how long.
+/// The DNS servers, and the time-out.
 #[derive(Debug, Clone)]
 pub struct NameSettings {
-    /// The DNS servers; none: those of `/etc/resolv.conf`. What `/etc/hosts` says comes before them
-    /// either way.
+    /// The DNS servers; if empty, those in `/etc/resolv.conf`. `/etc/hosts` takes precedence either
+    /// way.
     pub servers: Vec<SocketAddr>,
-    /// One look-up, with all that it waits for.
+    /// One look-up in total, including all waiting.
     pub timeout: Duration,
 }
 
@@ -54,7 +53,7 @@ struct Inner {
 }
 
 impl Names {
-    /// Asks nobody yet, and reads no file.
+    /// Makes no query yet, and reads no file.
     pub(crate) fn new(settings: NameSettings) -> Self {
         let NameSettings { servers, timeout } = settings;
         Self(Arc::new(Inner {
@@ -73,7 +72,7 @@ impl Names {
             .unwrap_or(Answer::Unanswered)
     }
 
-    /// What is known, or is being asked already, costs nobody anything.
+    /// Cached names, and look-ups that are already running, use up no allowance.
     async fn answer(&self, asker: &Asker, name: &str) -> Answer {
         if let Some(known) = self.0.cache.get(name) {
             return known;
@@ -82,15 +81,15 @@ impl Names {
             return flight.landed().await;
         }
         let permit = self.0.allowances.take(asker).await;
-        // It may have been asked for, and found, while this one waited.
+        // It may have been looked up while this caller waited.
         if let Some(known) = self.0.cache.get(name) {
             return known;
         }
         let (flight, take_off) = self.0.flights.join(name);
         if let Some(take_off) = take_off {
             let inner = Arc::clone(&self.0);
-            // On its own, so that whoever asked first may leave; its permit stays taken until the
-            // servers were given up.
+            // In a separate task, so that the first caller may go away; its permit is held until
+            // the look-up ends.
             tokio::spawn(async move {
                 let asked =
                     tokio::time::timeout(inner.timeout, inner.system.look_up(take_off.name()))

@@ -1,5 +1,5 @@
-//! One question to the DNS servers: the first, and the next ones when it says nothing for a while
-//! or nothing of use.
+//! One DNS question: to the first server, and to the next ones if it is silent for a while or gives
+//! no usable answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use tokio::time::timeout;
 
 type Request = RequestMessage<Vec<u8>>;
 
-/// How patient a question is.
+/// The time-outs of a question.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// After it the same packet is sent again, once: it may have been lost.
+    /// After this the same packet is sent once more: it may have been lost.
     resend: Duration,
-    /// After it the next server is asked as well.
+    /// After this the next server is asked as well.
     next: Duration,
 }
 
 impl Patience {
-    /// For a look-up that takes this long in all.
+    /// For a look-up with this total time.
     pub(super) fn within(time: Duration) -> Self {
         Self {
             resend: time / 2,
@@ -35,7 +35,7 @@ impl Patience {
     }
 }
 
-/// The answer of the server that knows it first; `None` when none does. The caller bounds the time.
+/// The first usable answer of any server; `None` if there is none. The caller bounds the time.
 pub(super) async fn ask(
     servers: &[SocketAddr],
     name: &Name<Vec<u8>>,
@@ -65,14 +65,14 @@ fn request(name: &Name<Vec<u8>>, kind: Rtype) -> Option<Request> {
     RequestMessage::new(message).ok()
 }
 
-/// What this server knows: the records, or that there are none.
+/// One server's answer: records, or that there are none.
 async fn one(server: SocketAddr, request: Request, patience: Patience) -> Option<Message<Bytes>> {
     let mut config = dgram::Config::new();
     config.set_read_timeout(patience.resend);
     config.set_max_retries(1);
-    // As the C library: old servers take a question with options for a broken one.
+    // Like the C library: old servers reject a question with options as malformed.
     config.set_udp_payload_size(None);
-    // A socket of its own for each packet, so that nobody can guess where an answer would be taken.
+    // A separate socket for each packet, so that nobody can guess the port for a forged answer.
     let packets = dgram::Connection::with_config(UdpConnect::new(server), config);
     let mut answer = packets
         .send_request(request.clone())

@@ -1,4 +1,4 @@
-//! Looks a name up as this machine is set up to: `/etc/hosts` first, then the DNS servers, with
+//! Resolves a name as this machine is configured: `/etc/hosts` first, then the DNS servers, with
 //! their search list.
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,13 +18,13 @@ use super::answer::{Answer, Answered};
 use super::machine::Watched;
 use super::question::{Patience, ask};
 
-/// Of a name that is not there, when its servers do not say for how long.
+/// For a name that does not exist, if its servers give no TTL.
 const ABSENT_TTL: Duration = Duration::from_secs(5);
 
 pub(super) struct System {
     machine: Watched,
     patience: Patience,
-    /// How long one family's addresses are waited for when the other's are there.
+    /// How long to wait for one address family once the other has arrived.
     grace: Duration,
 }
 
@@ -38,12 +38,12 @@ impl System {
         }
     }
 
-    /// The caller bounds the time. The first name of the search list that has an address counts;
-    /// that nobody answers for one of them is worse than that there is none.
+    /// The caller bounds the time. The first name in the search list with an address is used; a
+    /// name without an answer takes precedence over names that do not exist.
     pub(super) async fn look_up(&self, name: &str) -> Answered {
         let machine = self.machine.current();
         if let Some(addresses) = machine.own(name) {
-            // The file may be changed at any time; reading it again costs little.
+            // The file may change at any time; reading it again is cheap.
             return found(addresses, Duration::ZERO);
         }
         let mut worst = absent(ABSENT_TTL);
@@ -62,7 +62,7 @@ impl System {
         worst
     }
 
-    /// IPv4 and IPv6, asked for at once. IPv4 comes first, for every network speaks it.
+    /// IPv4 and IPv6, queried concurrently. IPv4 comes first, because every network supports it.
     async fn addresses(&self, servers: &[SocketAddr], name: &Name<Vec<u8>>) -> Answered {
         let v4 = Box::pin(async { v4(ask(servers, name, Rtype::A, self.patience).await.as_ref()) });
         let v6 = Box::pin(async {
@@ -76,7 +76,7 @@ impl System {
         }
     }
 
-    /// Some servers answer for one family and say nothing about the other.
+    /// Some servers answer for one family and ignore the other.
     async fn rest(&self, first: &Answered, second: impl Future<Output = Answered>) -> Answered {
         match first.answer {
             Answer::Found(_) => timeout(self.grace, second).await.unwrap_or_default(),
@@ -119,7 +119,7 @@ fn v6(message: Option<&Message<Bytes>>) -> Answered {
     )
 }
 
-/// With the time that all of the answer is good for, its aliases among it.
+/// The shortest TTL in the answer, including its aliases.
 fn read(message: &Message<Bytes>, addresses: Vec<IpAddr>) -> Answered {
     if addresses.is_empty() {
         return absent(absent_ttl(message).unwrap_or(ABSENT_TTL));

@@ -1,4 +1,4 @@
-//! Why an output was not fetched, in words without its URL, sorted by what to do next.
+//! Why an output was not fetched, without its URL, classified by what to do next.
 
 use fluxgate_core::port::{FetchFailure, FetchFailureSort as Sort};
 use fluxgate_core::{Error, Kind};
@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use crate::failure::describe;
 use crate::guard::refusal;
 
-/// No answer, or no readable one.
+/// There was no response, or no readable one.
 pub(super) fn failed(error: &reqwest::Error) -> FetchFailure {
     refusal(error).map_or_else(
         || {
@@ -20,8 +20,8 @@ pub(super) fn failed(error: &reqwest::Error) -> FetchFailure {
     )
 }
 
-/// An answer that is neither the output nor a redirect. What is wrong with a request stays wrong,
-/// unless it only came at the wrong time.
+/// A response that is neither the output nor a redirect. A client error is permanent, unless it
+/// depends on timing.
 pub(super) fn refused(status: StatusCode) -> FetchFailure {
     let number = status.as_u16();
     let too_soon = [
@@ -71,7 +71,7 @@ pub(super) fn too_large(bytes_max: u64) -> FetchFailure {
 }
 
 pub(super) fn not_as_promised() -> FetchFailure {
-    let text = "the output is text in place of the file that was promised";
+    let text = "the output is text instead of the promised file";
     FetchFailure::new(
         Sort::NotAsPromised,
         Error::unavailable("output_not_media", text),
@@ -79,7 +79,8 @@ pub(super) fn not_as_promised() -> FetchFailure {
 }
 
 pub(super) fn spool_failed(error: std::io::Error) -> FetchFailure {
-    let text = "an output could not be put aside; free some space in the temporary directory";
+    let text =
+        "cannot write an output to a temporary file; free some space in the temporary directory";
     FetchFailure::new(
         Sort::Local,
         Error::internal("spool_failed", text).source(error),

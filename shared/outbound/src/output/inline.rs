@@ -1,5 +1,5 @@
-//! Outputs that come inside the provider's answer: a `data:` URI, base64, or a text that is the
-//! output itself.
+//! Outputs inside the provider's response: a `data:` URI, base64, or text that is itself the
+//! output.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub(super) struct Inline<'a> {
     pub(super) promise: Promise,
 }
 
-/// `None` for what is an address.
+/// `None` for a URL.
 pub(super) fn read(
     source: &str,
     makes: Option<MediaKind>,
@@ -52,13 +52,13 @@ pub(super) fn read(
     }))
 }
 
-/// A scheme and a host in one word. A sentence may have a colon too.
+/// A scheme and a host in one word. A sentence may contain a colon too.
 fn is_address(source: &str) -> bool {
     let source = source.trim();
     !source.contains(char::is_whitespace) && Url::parse(source).is_ok_and(|url| url.has_authority())
 }
 
-/// A word may happen to be base64 as well: only what is surely a file is taken for one.
+/// A word may happen to be valid base64: only a recognised file type counts as a file.
 fn is_file(bytes: &[u8]) -> bool {
     let family = sniff(&bytes[..bytes.len().min(HEAD_BYTES)]).family;
     !matches!(
@@ -71,7 +71,7 @@ fn unreadable(why: Unreadable, bytes_max: u64) -> FetchFailure {
     match why {
         Unreadable::TooLarge => too_large(bytes_max),
         Unreadable::NoComma | Unreadable::BrokenBase64 => {
-            unusable("is a data: URI that cannot be read")
+            unusable("is a data: URI that cannot be decoded")
         }
     }
 }

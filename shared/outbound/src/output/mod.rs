@@ -1,4 +1,4 @@
-//! Fetches what the provider produced: digested, counted, sniffed and put aside in one pass.
+//! Fetches what the provider produced: hashed, counted, sniffed and spooled in one pass.
 
 mod failure;
 mod inline;
@@ -16,7 +16,7 @@ use crate::guard::GuardedClient;
 use failure::{broken_off, failed, too_large};
 use pass::Pass;
 
-/// [`OutputFetcher`] over HTTP, and for outputs that come inside the provider's answer.
+/// [`OutputFetcher`] over HTTP, and for outputs inside the provider's response.
 pub struct HttpOutputFetcher {
     client: GuardedClient,
 }
@@ -60,8 +60,7 @@ async fn receive(mut response: Response, output: OutputFetch<'_>) -> Result<Fetc
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         pass.take(&chunk).await?;
     }
-    // The client already fails on a short body; this is the second lock on a door that money goes
-    // through.
+    // The client already fails on a short body. This checks again, because a charge depends on it.
     if announced.is_some_and(|length| length != pass.bytes()) {
         return Err(broken_off());
     }

@@ -1,4 +1,4 @@
-//! One pass over an output's bytes: bounded, digested, sniffed, spooled.
+//! One pass over an output's bytes: bounded, hashed, sniffed, spooled.
 
 use fluxgate_core::digest::RunningSha256;
 use fluxgate_core::media::{HEAD_BYTES, MediaType, Promise, key_extension, sniff};
@@ -7,7 +7,7 @@ use fluxgate_core::port::{FetchFailure, Fetched};
 use super::failure::{empty, not_as_promised, spool_failed, too_large};
 use super::spool::Spool;
 
-/// Of what a server calls its file.
+/// Maximum length of the content type from the server.
 const PROVIDER_TYPE_BYTES_MAX: usize = 127;
 
 pub(super) struct Pass {
@@ -15,7 +15,7 @@ pub(super) struct Pass {
     promise: Promise,
     bytes: u64,
     sha256: RunningSha256,
-    /// The first bytes, until they are enough to tell what this is.
+    /// The first bytes, until they are enough to detect the type.
     head: Vec<u8>,
     media_type: Option<MediaType>,
     spool: Spool,
@@ -48,7 +48,7 @@ impl Pass {
         self.spool.write(chunk).await.map_err(spool_failed)
     }
 
-    /// `source` is where it came from, as the provider named it.
+    /// `source` is where it came from, as the provider gave it.
     pub(super) async fn finish(
         self,
         source: &str,
@@ -71,7 +71,7 @@ impl Pass {
         })
     }
 
-    /// A large web page is refused at its beginning, not after the disk has seen all of it.
+    /// A large web page is refused at its start, before the disk has stored all of it.
     fn sniff_early(&mut self, chunk: &[u8]) -> Result<(), FetchFailure> {
         let missing = HEAD_BYTES - self.head.len();
         self.head
@@ -92,7 +92,7 @@ fn promised(promise: Promise, head: &[u8]) -> Result<MediaType, FetchFailure> {
     }
 }
 
-/// What can stand in a header, bounded.
+/// Reduced to characters that a header may contain, and bounded.
 fn noted(told: &str) -> Option<String> {
     let told: String = told
         .chars()

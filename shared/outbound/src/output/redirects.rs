@@ -1,6 +1,5 @@
-//! The way to an output through the redirects of the provider's servers. Each hop is admitted by
-//! the guard anew, as if the provider had named it, and nothing of one request is carried into the
-//! next.
+//! Follows redirects of the provider's servers to an output. The guard checks each hop again, as if
+//! the provider had given its URL, and nothing from one request is carried over to the next.
 
 use std::time::Duration;
 
@@ -13,17 +12,17 @@ use url::Url;
 use super::failure::{failed, forbidden, refused, unusable};
 use crate::guard::GuardedClient;
 
-/// As many as a CDN with a moved bucket behind it needs, and some.
+/// More than a CDN in front of a moved bucket needs.
 const HOPS_MAX: usize = 5;
 
-/// The answer that holds the output. `timeout_ms` is for all hops and the bytes of the last.
+/// The response with the output. `timeout_ms` covers all hops and the body of the last.
 pub(super) async fn follow(
     client: &GuardedClient,
     url: &str,
     timeout_ms: u64,
 ) -> Result<Response, FetchFailure> {
     let end = Instant::now() + Duration::from_millis(timeout_ms);
-    let mut url = Url::parse(url).map_err(|_| unusable("is not at a readable URL"))?;
+    let mut url = Url::parse(url).map_err(|_| unusable("has an invalid URL"))?;
     for _ in 0..=HOPS_MAX {
         let request = client
             .request(Method::GET, url.clone())
@@ -55,9 +54,9 @@ fn next(from: &Url, response: &Response) -> Result<Url, FetchFailure> {
         .get(LOCATION)
         .and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| from.join(location).ok());
-    let mut next = next.ok_or_else(|| unusable("is behind a redirect that leads nowhere"))?;
-    // A name and a password in a URL would be sent as an `Authorization` header. They fail only
-    // where there is no host, and there the guard refuses.
+    let mut next = next.ok_or_else(|| unusable("is behind a redirect without a valid location"))?;
+    // A user name and password in a URL would be sent as an `Authorization` header. Removing them
+    // only fails if there is no host, and then the guard refuses the URL.
     let _ = next.set_username("");
     let _ = next.set_password(None);
     Ok(next)

@@ -1,4 +1,5 @@
-//! Bytes put aside until they are stored: in memory while few, else in a file that removes itself.
+//! Bytes held until they are stored: in memory while there are few, otherwise in a file that
+//! removes itself.
 
 use std::io;
 use std::mem;
@@ -9,9 +10,9 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
 
-/// Most pictures fit; with a dozen copies at a time this bounds their memory.
+/// Most pictures fit; with a dozen concurrent copies this bounds their memory.
 const MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Each write to a file hops to another thread, so they are made few.
+/// Each write to a file goes through another thread, so writes are batched.
 const WRITE_BYTES: usize = 256 * 1024;
 
 pub(super) enum Spool {
@@ -49,7 +50,7 @@ impl Spool {
         match self {
             Self::Memory(bytes) => Ok(ObjectBody::Memory(Bytes::from(bytes))),
             Self::File { mut file, path } => {
-                // A file's last write may still be on its way, and its error unseen, until it is
+                // A file's last write may still be pending, and its error unseen, until it is
                 // flushed.
                 file.flush().await?;
                 Ok(ObjectBody::File(Box::new(path)))

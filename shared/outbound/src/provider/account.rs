@@ -1,5 +1,5 @@
-//! Whether the provider takes our account at all: asked at the start, by `doctor`, and after a
-//! refusal that may be about one model alone.
+//! Whether the provider accepts our account at all: checked at start-up, by `doctor`, and after a
+//! refusal that may only be about one model.
 
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::AccountCheck;
@@ -39,7 +39,7 @@ pub(super) async fn check(exchange: &Exchange) -> AccountCheck {
             why: format!("answers with the code {code}"),
         },
         Answer::Unreadable => AccountCheck::Odd {
-            why: "answers something that cannot be read".to_owned(),
+            why: "answers with something that cannot be read".to_owned(),
         },
     }
 }

@@ -1,16 +1,16 @@
-//! The provider's key, which may be rotated while the process lives.
+//! The provider's key, which may be rotated while the process runs.
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::secret::Secret;
 
-/// Where the key comes from. Asked before each request, so it answers from memory most of the time.
+/// The source of the key. Called before each request, so it should usually answer from memory.
 #[async_trait]
 pub trait ApiKey: Send + Sync {
-    /// The key as it is now. Kind `Unavailable` when it cannot be had.
+    /// The current key. Kind `Unavailable` if it cannot be obtained.
     async fn current(&self) -> Result<Secret>;
 
-    /// The provider refused the key: it may have been rotated, so the next `current` should look
+    /// The provider refused the key: it may have been rotated, so the next `current` should read it
     /// again.
     async fn refused(&self) {}
 }

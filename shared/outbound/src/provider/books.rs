@@ -27,7 +27,7 @@ impl ProviderBooks for WaveSpeedClient {
     }
 
     async fn bills(&self, window: &Window) -> Result<Vec<Bill>> {
-        // Both ends as text, in milliseconds.
+        // Both ends as strings, in milliseconds.
         let filter = json!({ "start_time": window.from.0.to_string(), "end_time": window.until.0.to_string() });
         let bills = bills(&self.exchange, &filter).await?;
         Ok(bills
@@ -71,7 +71,7 @@ async fn bills(exchange: &Exchange, filter: &Value) -> Result<Vec<Bill>> {
     filter["billing_type"] = json!("deduct");
     let mut known = BTreeSet::new();
     let bills = items(exchange, "/api/v3/billings/search", &filter).await?;
-    // What is new between two pages moves the older ones on to the next.
+    // A new line between two pages shifts older ones to the next page.
     Ok(bills
         .iter()
         .filter_map(bill)
@@ -79,7 +79,7 @@ async fn bills(exchange: &Exchange, filter: &Value) -> Result<Vec<Bill>> {
         .collect())
 }
 
-/// `None` for a line that is about no run.
+/// `None` for a line that does not concern a run.
 fn bill(item: &Value) -> Option<Bill> {
     let fields = Fields::of(item)?;
     let prediction = fields.first(&["prediction"]).and_then(Fields::of);
@@ -95,7 +95,7 @@ fn bill(item: &Value) -> Option<Bill> {
     })
 }
 
-/// Every item that the filter lets through.
+/// All items that match the filter.
 async fn items(exchange: &Exchange, path: &str, filter: &Value) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for page in 1..=PAGES_MAX {
@@ -110,7 +110,7 @@ async fn items(exchange: &Exchange, path: &str, filter: &Value) -> Result<Vec<Va
         }
     }
     let text = format!(
-        "the window holds more than {} of the provider's lines; ask for a shorter one",
+        "the window has more than {} of the provider's lines; choose a shorter one",
         PAGES_MAX * PAGE_SIZE
     );
     Err(Error::invalid("window_too_full", text))

@@ -1,12 +1,12 @@
-//! The provider's envelope, `{"code":200,"message":"success","data":…}`, and what an HTTP answer
-//! says together with it.
+//! The provider's envelope, `{"code":200,"message":"success","data":…}`, and what it means together
+//! with the HTTP status.
 
 use fluxgate_core::provider::lenient::{Fields, message, number, text};
 use reqwest::StatusCode;
 use serde_json::Value;
 
 const MESSAGE_CHARS_MAX: usize = 300;
-/// A development key shorter than this may be part of any sentence.
+/// A development key shorter than this could be part of any sentence.
 const SECRET_BYTES_MIN: usize = 8;
 
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// `None` for what is neither an envelope nor a prediction without one.
+    /// `None` for a body that is neither an envelope nor a bare prediction.
     fn read(body: &[u8]) -> Option<Self> {
         let mut whole: Value = serde_json::from_slice(body).ok()?;
         if is_bare_prediction(&whole) {
@@ -33,7 +33,7 @@ impl Envelope {
             .map(message)
             .unwrap_or_default();
         let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
-        // A code that is no number says nothing that anybody could go by.
+        // A code that is not a number is meaningless.
         Some(Self {
             code: code.map_or(Some(None), |code| code.map(Some))?,
             message,
@@ -42,7 +42,7 @@ impl Envelope {
     }
 }
 
-/// The provider's webhooks come so; its answers so far do not.
+/// The provider's webhooks have this form; its responses so far do not.
 fn is_bare_prediction(value: &Value) -> bool {
     let Some(fields) = Fields::of(value) else {
         return false;
@@ -61,32 +61,32 @@ fn integer(value: &Value) -> Option<i64> {
         .map(|number| number as i64)
 }
 
-/// An answer as first-party clients understand it: a `code` other than 200 inside a 200 is a
-/// failure too.
+/// A response as first-party clients understand it: a `code` other than 200 inside a 200 is also a
+/// failure.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     Data(Value),
-    /// A status of 3xx, 4xx or 5xx; a 4xx may have come as the envelope's `code` under 2xx.
+    /// A status of 3xx, 4xx or 5xx; a 4xx may have been the envelope's `code` in a 2xx.
     Status(Refusal),
-    /// A 2xx whose envelope names a code that no client knows how to take.
+    /// A 2xx whose envelope has a code that no client knows how to handle.
     Odd {
         code: i64,
     },
-    /// A 2xx that is no envelope.
+    /// A 2xx that is not an envelope.
     Unreadable,
 }
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// The provider's own number (1400, 1401, …) where it gave one.
+    /// The provider's own number (1400, 1401, …), if it gave one.
     pub(super) code: Option<u32>,
-    /// One line, bounded; empty when the provider gave none.
+    /// One line, bounded; empty if the provider gave none.
     pub(super) message: String,
 }
 
 impl Answer {
-    /// `body` is `None` when it broke off or was too large.
+    /// `body` is `None` if it broke off or was too large.
     pub(super) fn read(status: StatusCode, body: Option<&[u8]>) -> Self {
         let envelope = body.and_then(Envelope::read);
         if !status.is_success() {
@@ -107,7 +107,7 @@ impl Answer {
         }
     }
 
-    /// The same answer without the words of a refusal that quotes this secret.
+    /// The same answer, without the message of a refusal that quotes this secret.
     pub(super) fn without(mut self, secret: &str) -> Self {
         if let Self::Status(refusal) = &mut self
             && secret.len() >= SECRET_BYTES_MIN

@@ -1,5 +1,4 @@
-//! The client towards the provider, and the exchanges that may be repeated: everything but a
-//! submit.
+//! The client for the provider, and all requests that may be repeated: everything except a submit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +20,13 @@ use crate::failure::describe;
 use crate::retry_after::retry_after_ms;
 use crate::roots::Roots;
 
-/// A run that returns its pictures as base64 is the largest answer there is.
+/// The largest possible response is a run that returns its pictures as base64.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Below the submit's own time-out, so that a provider who cannot be reached is not mistaken for
-/// one who is slow.
+/// Below the submit's own time-out, so that an unreachable provider is not mistaken for a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than any server's or load balancer's patience: a request on a connection that the other
-/// side is just closing cannot be told from one that was taken, and so makes an ambiguous submit
-/// out of nothing.
+/// Shorter than any server's or load balancer's idle time-out: if the other side is just closing
+/// the connection, a request on it cannot be told from an accepted one, which needlessly makes the
+/// submit ambiguous.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const POOL_IDLE_MAX: usize = 256;
 
@@ -60,7 +58,8 @@ impl Exchange {
         })
     }
 
-    /// A POST to this path, without body or time-out. Nothing is sent when the key cannot be had.
+    /// A POST to this path, without body or time-out. Nothing is sent if the key cannot be
+    /// obtained.
     pub(super) async fn begin_post(&self, path_and_query: &str) -> Result<Begun> {
         self.begin(Method::POST, path_and_query).await
     }
@@ -82,17 +81,17 @@ impl Exchange {
         Ok(begun.with(|request| request.timeout(self.timeout)))
     }
 
-    /// The answer's `data`.
+    /// Returns the response's `data`.
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
         self.exchanged(self.begin_get(path).await?).await?.data()
     }
 
-    /// The answer's `data`.
+    /// Returns the response's `data`.
     pub(super) async fn post(&self, path: &str, question: &Value) -> Result<Value> {
         self.post_dated(path, question).await.map(|(data, _)| data)
     }
 
-    /// The answer's `data`, and its `Date`.
+    /// Returns the response's `data` and its `Date`.
     pub(super) async fn post_dated(
         &self,
         path: &str,
@@ -105,21 +104,22 @@ impl Exchange {
         Ok((exchanged.data()?, told_at))
     }
 
-    /// As [`Self::post`], of what names a tenant's model or file.
+    /// Like [`Self::post`], for a request that names a tenant's model or file.
     pub(super) async fn post_named(&self, path: &str, question: &Value) -> Result<Value> {
         self.data_named(path, self.begin_json(path, question).await?)
             .await
     }
 
-    /// The answer's `data`, of a request that names a tenant's model or file: a 403 may be about
-    /// that alone, so the balance decides. Then it is an error of kind `Forbidden`.
+    /// The response's `data` for a request that names a tenant's model or file. A 403 may only
+    /// concern that, so the balance is checked; if the account is good, the error has kind
+    /// `Forbidden`.
     pub(super) async fn data_named(&self, what: &str, begun: Begun) -> Result<Value> {
         let exchanged = self.exchanged(begun).await?;
         if let Answer::Status(refusal @ Refusal { status: 403, .. }) = &exchanged.answer
             && let AccountCheck::Good { .. } = account::check(self).await
         {
             forbidden(what, &refusal.message);
-            let text = "the model's provider does not let this service do that; choose another model or file, or ask the service's operator";
+            let text = "the model's provider does not allow this service to do that; choose another model or file, or ask the service's operator";
             return Err(Error::new(Kind::Forbidden, "provider_forbidden", text));
         }
         exchanged.data()
@@ -155,7 +155,7 @@ impl Exchange {
     }
 }
 
-/// An answer with what its headers say.
+/// A response with the relevant headers.
 struct Exchanged {
     answer: Answer,
     retry_after: Option<u64>,
@@ -163,7 +163,7 @@ struct Exchanged {
 }
 
 impl Exchanged {
-    /// Sorted by what the caller does next.
+    /// Classified by what the caller does next.
     fn data(self) -> Result<Value> {
         match self.answer {
             Answer::Data(data) => Ok(data),
@@ -173,7 +173,7 @@ impl Exchanged {
     }
 }
 
-/// A request with the key that it carries, so that the answer can be cleaned of it.
+/// A request with its key, so that the key can be removed from the response.
 pub(super) struct Begun {
     pub(super) request: RequestBuilder,
     pub(super) key: Secret,
@@ -188,7 +188,7 @@ impl Begun {
     }
 }
 
-/// The `Date` of an answer, RFC 9110 section 6.6.1.
+/// The `Date` of a response, RFC 9110 section 6.6.1.
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let date = headers.get(DATE)?.to_str().ok()?;
     let date = jiff::fmt::rfc2822::DateTimeParser::new()
@@ -200,7 +200,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 pub(super) fn unreadable() -> Error {
     unavailable(
         "provider_unreadable",
-        "answered something that cannot be read",
+        "answered with something that cannot be read",
     )
 }
 
@@ -208,20 +208,20 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
     match refusal.status {
         401..=403 => {
             account_refused(refusal.status);
-            // A tenant learns nothing of the account.
+            // A tenant must learn nothing about the account.
             let text = "the service cannot use the model's provider at the moment; its operator has been told";
             Error::unavailable("service_unavailable", text)
         }
-        404 => Error::not_found("the provider knows nothing of that name"),
+        404 => Error::not_found("the provider knows nothing by that name"),
         429 => Error::new(
             Kind::Busy,
             "provider_busy",
-            "the provider has too much to do; try again later",
+            "the provider is overloaded; try again later",
         )
         .retry(retry_after.map_or(Retry::Later, Retry::AfterMs)),
         413 => {
             let text = format!(
-                "the model's provider takes no more than its own bound allows, and refused this: {}",
+                "the model's provider has its own size limit and refused this: {}",
                 told(refusal)
             );
             Error::new(Kind::TooLarge, "provider_refused", text)
@@ -231,7 +231,7 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
     }
 }
 
-/// The provider's words for a refusal, or ours when it gave none.
+/// The provider's message for a refusal, or ours if it gave none.
 pub(super) fn told(refusal: &Refusal) -> String {
     if refusal.message.is_empty() {
         return format!(
@@ -248,13 +248,13 @@ fn failed(error: &reqwest::Error) -> Error {
 
 /// The retry policy is part of the contract of `submit`, which must send its POST at most once.
 /// Verified in the sources of reqwest 0.13.5, hyper-util 0.1.21 and hyper 1.12.0:
-/// - reqwest by default repeats a request on HTTP/2's GOAWAY and REFUSED_STREAM. There is no HTTP/2
-///   here, and `never` with 0 repeats refuses anyway (0 also spares the copy of each request that a
-///   policy keeps for its repeats).
-/// - hyper-util's pool (`retry_canceled_requests`, which reqwest leaves on) sends again only a
-///   request that hyper hands back, and over HTTP/1.1 hyper hands back only what its connection had
-///   not yet taken off the queue: not one byte of it was written. What was taken and then broke
-///   comes back as an error without the request.
+/// - by default reqwest repeats a request on HTTP/2's GOAWAY and REFUSED_STREAM. There is no HTTP/2
+///   here, and `never` with 0 repeats rules it out anyway (0 also saves the copy of each request
+///   that a policy keeps for repeats).
+/// - hyper-util's pool (`retry_canceled_requests`, which reqwest leaves on) only resends a request
+///   that hyper hands back, and over HTTP/1.1 hyper only hands back what its connection had not yet
+///   taken off the queue: no byte of it was written. A request that was taken and then failed comes
+///   back as an error without the request.
 /// - redirects, which would repeat a POST on 307 and 308, are off; so are proxies, which may repeat
 ///   what they like.
 fn client(roots: Roots) -> Result<Client> {
@@ -270,12 +270,12 @@ fn client(roots: Roots) -> Result<Client> {
         .pool_max_idle_per_host(POOL_IDLE_MAX)
         .user_agent(USER_AGENT);
     roots.trusted_by(builder).build().map_err(|error| {
-        let text = "the HTTP client could not be set up; install the system's CA certificates";
+        let text = "cannot set up the HTTP client; install the system's CA certificates";
         Error::internal("http_client_unavailable", text).source(error)
     })
 }
 
-/// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot stand in a
+/// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot be sent in a
 /// header.
 pub fn check_api_key(api_key: &Secret) -> Result<()> {
     authorization(api_key).map(drop)
@@ -285,7 +285,7 @@ fn authorization(api_key: &Secret) -> Result<HeaderValue> {
     let bearer = format!("Bearer {}", api_key.expose());
     let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
         let text =
-            "the provider key holds characters that no header takes; look for a line break in it";
+            "the provider key has characters that are not allowed in a header; check it for a line break";
         Error::unavailable("invalid_provider_key", text)
     })?;
     bearer.set_sensitive(true);

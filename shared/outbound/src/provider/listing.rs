@@ -1,4 +1,4 @@
-//! The provider's own list of runs, from which an ambiguous submit is resolved.
+//! The provider's own list of runs, used to resolve an ambiguous submit.
 
 use fluxgate_core::Result;
 use fluxgate_core::id::ModelId;
@@ -11,11 +11,11 @@ use super::exchange::{Exchange, unreadable};
 
 /// The provider's own limit.
 const PAGE_SIZE: usize = 100;
-/// Two thousand runs of one model within the few minutes of a submit.
+/// Two thousand runs of one model within the few minutes around a submit.
 const PAGES_MAX: usize = 20;
 
-/// The filters are asked of the provider and applied again here: a run of another model or another
-/// day must not be taken for the one that is looked for.
+/// The filters are sent to the provider and applied again here: a run of another model or another
+/// day must never be taken for the right one.
 pub(super) async fn runs_between(
     exchange: &Exchange,
     model: &ModelId,

@@ -1,4 +1,4 @@
-//! Files on their way into the provider's media store, streamed through.
+//! Uploads to the provider's media store, streamed through.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::exchange::{Exchange, unreadable};
 
-/// 100 MiB, the largest upload, over a connection of 10 Mbit/s with some patience.
+/// 100 MiB, the largest upload, over a connection of 10 Mbit/s with some margin.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value> {
@@ -19,7 +19,7 @@ pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value>
     let part = part.mime_str(&upload.content_type).map_err(|_| {
         Error::invalid(
             "invalid_content_type",
-            "the file's content type must be one such as image/png",
+            "the file's content type must have the form of image/png",
         )
         .field("file")
     })?;

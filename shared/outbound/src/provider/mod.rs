@@ -1,10 +1,9 @@
-//! The provider's API, WaveSpeedAI v3. The operator names it, so it needs no guard; the key never
-//! leaves this folder.
+//! The provider's API, WaveSpeedAI v3. The operator configures its URL, so it needs no guard; the
+//! key never leaves this folder.
 
 mod account;
 mod api_key;
 mod books;
-mod cached;
 mod envelope;
 mod exchange;
 mod listing;
@@ -13,36 +12,39 @@ mod sorting;
 mod submit;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::id::{ModelId, RunId};
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Provider, RunList, SubmitAnswer, SubmitCall, Upload, WebhookSecrets};
+use fluxgate_core::port::{
+    Clock as _, Provider, RunList, SubmitAnswer, SubmitCall, SystemClock, Upload, WebhookSecrets,
+};
 use fluxgate_core::provider::lenient::{self, Fields};
 use fluxgate_core::provider::{Catalogue, ProviderRun};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, Result};
+use fluxgate_single_flight::{Failed, Fetched, SingleFlight};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::roots::Roots;
 pub use api_key::ApiKey;
-use cached::Cached;
 pub use exchange::check_api_key;
 use exchange::{Exchange, unreadable};
 
 /// A rotated secret is known after this long; until then polling brings the ends.
-const WEBHOOK_SECRET_TTL: Duration = Duration::from_secs(300);
+const WEBHOOK_SECRET_TTL_MS: u64 = 300_000;
+/// After a failed fetch: callers in a queue must not each wait for their own time-out.
+const FAILED_PAUSE_MS: u64 = 1_000;
 
-/// Where the provider is and who we are there.
+/// The provider's URL and our key.
 #[derive(Clone)]
 pub struct ProviderSettings {
     /// Without `/api/v3`.
     pub base_url: Url,
     pub api_key: Arc<dyn ApiKey>,
-    /// One exchange other than a submit or an upload.
+    /// One request other than a submit or an upload.
     pub timeout_ms: u64,
     pub catalogue_ttl_ms: u64,
     pub roots: Roots,
@@ -51,18 +53,19 @@ pub struct ProviderSettings {
 /// [`Provider`] over HTTP.
 pub struct WaveSpeedClient {
     exchange: Exchange,
-    catalogue: Cached<Arc<Catalogue>>,
-    webhook_secret: Cached<Secret>,
+    catalogue: SingleFlight<(), Arc<Catalogue>>,
+    catalogue_ttl_ms: u64,
+    webhook_secret: SingleFlight<(), Secret>,
 }
 
 impl WaveSpeedClient {
     /// Fails with kind `Internal` without a certificate store.
     pub fn new(settings: ProviderSettings) -> Result<Self> {
-        let catalogue_ttl = Duration::from_millis(settings.catalogue_ttl_ms);
         Ok(Self {
+            catalogue: SingleFlight::new(1, Arc::new(SystemClock)),
+            catalogue_ttl_ms: settings.catalogue_ttl_ms,
+            webhook_secret: SingleFlight::new(1, Arc::new(SystemClock)),
             exchange: Exchange::new(settings)?,
-            catalogue: Cached::new(catalogue_ttl),
-            webhook_secret: Cached::new(WEBHOOK_SECRET_TTL),
         })
     }
 
@@ -109,7 +112,8 @@ impl Provider for WaveSpeedClient {
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {
-        self.catalogue.get(|| self.load_catalogue()).await
+        let load = async { kept(self.load_catalogue().await, self.catalogue_ttl_ms) };
+        self.catalogue.get(&(), load).await
     }
 
     async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
@@ -138,11 +142,28 @@ impl Provider for WaveSpeedClient {
 #[async_trait]
 impl WebhookSecrets for WaveSpeedClient {
     async fn webhook_secret(&self) -> Result<Secret> {
-        self.webhook_secret.get(|| self.load_webhook_secret()).await
+        let load = async { kept(self.load_webhook_secret().await, WEBHOOK_SECRET_TTL_MS) };
+        self.webhook_secret.get(&(), load).await
     }
 }
 
-/// Our own account is refused: no tenant can mend that, so it is told to the operator.
+/// What was read once serves on, outdated rather than missing.
+fn kept<V>(loaded: Result<V>, ttl_ms: u64) -> Result<Fetched<V>, Failed> {
+    match loaded {
+        Ok(value) => Ok(Fetched {
+            value,
+            fresh_until: SystemClock.now().plus_ms(ttl_ms),
+            serves_until: Timestamp(i64::MAX),
+        }),
+        Err(error) => Err(Failed {
+            error,
+            temporary: true,
+            pause_ms: FAILED_PAUSE_MS,
+        }),
+    }
+}
+
+/// Our own account is refused: no tenant can fix that, so the operator is told.
 fn account_refused(status: u16) {
     tracing::error!(
         provider.status = status,
@@ -150,7 +171,7 @@ fn account_refused(status: u16) {
     );
 }
 
-/// There is no way in, for a reason that only the operator can mend.
+/// Nothing can be submitted, for a reason that only the operator can fix.
 fn way_in_missing(what: &str) {
     tracing::error!(
         error = what,
@@ -158,13 +179,13 @@ fn way_in_missing(what: &str) {
     );
 }
 
-/// Our account is good, and one thing is closed to it. The operator reads the provider's words,
-/// which may tell of the account.
+/// Our account is good, but not allowed to do this. The operator sees the provider's message, which
+/// may contain details of the account.
 fn forbidden(what: &str, told: &str) {
     tracing::error!(
         provider.subject = what,
         provider.message = told,
-        "the provider takes our account and forbids this"
+        "the provider accepts our account but forbids this"
     );
 }
 

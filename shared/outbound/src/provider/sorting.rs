@@ -1,4 +1,4 @@
-//! What can be said after a submit. Whatever does not prove that the POST was not taken is
+//! What is known after a submit. Everything that does not prove that the POST was not accepted is
 //! ambiguous: calling it refused would give a paid run away, calling it deferred would pay for a
 //! second one.
 
@@ -10,15 +10,15 @@ use super::envelope::{Answer, Refusal};
 use super::exchange::told;
 use super::{account_refused, forbidden, way_in_missing};
 
-/// The provider's number for an input that is not valid, for refusals that carry none.
+/// The provider's code for an invalid input, for refusals that carry none.
 const INVALID_PARAMETER: u32 = 1401;
-/// The provider's numbers of failures that the inputs brought about.
+/// The provider's codes for failures caused by the inputs.
 const INPUT_CODES: std::ops::Range<u32> = 1_000..2_000;
 
-/// No answer came.
+/// There was no response.
 pub(super) fn sort_failure(error: &reqwest::Error) -> SubmitAnswer {
     if error.is_connect() {
-        // Look-up, TCP or TLS: hyper-util says `connect` only before a request is given to a
+        // DNS, TCP or TLS: hyper-util only reports `connect` before a request is given to a
         // connection.
         SubmitAnswer::Deferred {
             reason: PutOff::Unreachable,
@@ -76,14 +76,14 @@ fn sort_status(refusal: &Refusal, after_ms: Option<u64>, call: &SubmitCall<'_>) 
         400 | 404 | 405 | 410 | 411 | 413 | 414 | 415 | 422 | 431 | 451 => {
             SubmitAnswer::Refused(failure(refusal, call))
         }
-        // 5xx, and what may be said by something in between while the provider works on: 408, 409,
-        // 425, 499.
+        // 5xx, and statuses that an intermediary may send while the provider is still working: 408,
+        // 409, 425, 499.
         status => ambiguous(&format!("provider_status_{status}")),
     }
 }
 
-/// A 403: with a good account it is about this model, or about these inputs where the provider's
-/// own number says so.
+/// A 403: if the account is good, it is about this model, or about these inputs if the provider's
+/// own code says so.
 pub(super) fn sort_forbidden(
     refusal: &Refusal,
     account_is_good: bool,
@@ -97,9 +97,9 @@ pub(super) fn sort_forbidden(
     if refusal.code.is_some_and(|code| INPUT_CODES.contains(&code)) {
         return SubmitAnswer::Refused(failure(refusal, call));
     }
-    // The provider's words may tell of the operator's plan or account.
+    // The provider's message may contain details of the operator's plan or account.
     let text = format!(
-        "the model's provider does not let this service run '{}'; choose another model, or ask the service's operator",
+        "the model's provider does not allow this service to run '{}'; choose another model, or ask the service's operator",
         call.model
     );
     SubmitAnswer::Refused(Failure::new(INVALID_PARAMETER, "model_forbidden", text))

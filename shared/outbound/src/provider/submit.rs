@@ -36,7 +36,7 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
     };
     let after_ms = retry_after_ms(response.headers());
     match exchange.answer(response, &begun.key).await {
-        // About the account, or about this model alone: an account that may see its balance is
+        // About the account, or only about this model: an account that can read its balance is
         // good.
         Answer::Status(refusal @ Refusal { status: 403, .. }) => {
             let account = account::check(exchange).await;

@@ -205,11 +205,11 @@ async fn reasons_name_the_failure_and_nothing_of_the_url() {
         ),
         (
             hang_up.join(secret).unwrap(),
-            "the receiver closed the connection without a readable answer",
+            "the receiver closed the connection without a readable response",
         ),
         (
             nonsense.join(secret).unwrap(),
-            "the receiver closed the connection without a readable answer",
+            "the receiver closed the connection without a readable response",
         ),
         (
             at(&plain, "https://127.0.0.1", secret),

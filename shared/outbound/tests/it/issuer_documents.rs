@@ -5,8 +5,8 @@ use axum::response::Redirect;
 use axum::routing::get;
 use axum::{Json, Router};
 use fluxgate_core::Kind;
-use fluxgate_core::port::Purpose;
-use fluxgate_outbound::HttpJwksFetcher;
+use fluxgate_core::port::{KeySetFetcher as _, Purpose};
+use fluxgate_outbound::{GuardedClient, HttpKeySetFetcher, KeySetBounds};
 use serde_json::json;
 use url::Url;
 
@@ -14,12 +14,17 @@ use crate::servers::{
     Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard, tenant,
 };
 
+fn fetcher(client: GuardedClient) -> HttpKeySetFetcher {
+    let bounds = KeySetBounds {
+        document_bytes_max: 100,
+        timeout_ms: 300,
+    };
+    HttpKeySetFetcher::new(client, bounds)
+}
+
 async fn failure(url: &Url) -> (Kind, &'static str) {
-    let fetcher = HttpJwksFetcher::new(loopback_guard().client(Purpose::KeySet));
-    let error = fetcher
-        .get_json(&tenant(), url, 100, 300)
-        .await
-        .unwrap_err();
+    let fetcher = fetcher(loopback_guard().client(Purpose::KeySet));
+    let error = fetcher.get_json(&tenant(), url).await.unwrap_err();
     (error.kind, error.code)
 }
 
@@ -27,10 +32,10 @@ async fn failure(url: &Url) -> (Kind, &'static str) {
 async fn a_key_set_is_fetched_and_parsed() {
     let url =
         serve(Router::new().route("/jwks", get(|| async { Json(json!({"keys": []})) }))).await;
-    let fetcher = HttpJwksFetcher::new(loopback_guard().client(Purpose::KeySet));
+    let fetcher = fetcher(loopback_guard().client(Purpose::KeySet));
 
     let value = fetcher
-        .get_json(&tenant(), &url.join("/jwks").unwrap(), 100, 5_000)
+        .get_json(&tenant(), &url.join("/jwks").unwrap())
         .await
         .unwrap();
 
@@ -75,11 +80,11 @@ async fn whatever_is_not_a_small_json_document_in_time_is_an_error() {
 #[tokio::test]
 async fn an_issuer_at_a_forbidden_address_is_not_asked() {
     let (url, connections) = serve_hang_ups().await;
-    let fetcher = HttpJwksFetcher::new(strict_guard().client(Purpose::KeySet));
+    let fetcher = fetcher(strict_guard().client(Purpose::KeySet));
 
     for host in ["https://localhost", "https://127.0.0.1", "http://localhost"] {
         let error = fetcher
-            .get_json(&tenant(), &at(&url, host, "/jwks"), 100, 5_000)
+            .get_json(&tenant(), &at(&url, host, "/jwks"))
             .await
             .unwrap_err();
         assert_eq!(

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod bucket_refusals;
 mod contract;
 mod object_store;
 mod parts;

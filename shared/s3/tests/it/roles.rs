@@ -10,15 +10,13 @@ use fluxgate_core::port::{LinkSigner as _, LinkTerms, ObjectStore as _};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
-use fluxgate_core::{Error, Fault, Kind, Result};
+use fluxgate_core::{Error, Kind, Result};
 use fluxgate_s3::{
     Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys,
 };
 
 use crate::contract::{KEY, destination, object, tenant};
 use crate::stub::Stub;
-
-const REFUSED: &str = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
 
 fn settings(endpoint: String) -> S3StoreSettings {
     S3StoreSettings {
@@ -37,7 +35,7 @@ fn settings(endpoint: String) -> S3StoreSettings {
 
 /// Hands out keys named after the role, or a refusal.
 #[derive(Default)]
-struct Roles {
+pub(crate) struct Roles {
     refusing: bool,
     asked: Mutex<Vec<(AssumedRole, TenantId)>>,
 }
@@ -64,11 +62,11 @@ impl RoleCredentials for Roles {
     }
 }
 
-fn store(stub: &Stub, roles: &Arc<Roles>) -> S3ObjectStore {
+pub(crate) fn store(stub: &Stub, roles: &Arc<Roles>) -> S3ObjectStore {
     S3ObjectStore::new(settings(stub.endpoint())).with_roles(roles.clone())
 }
 
-fn theirs(name: &str) -> Destination {
+pub(crate) fn theirs(name: &str) -> Destination {
     let role = AssumedRole {
         arn: format!("arn:aws:iam::210987654321:role/{name}"),
         external_id: "its-id".to_owned(),
@@ -185,166 +183,6 @@ async fn a_bucket_must_belong_to_the_role_s_account_or_the_one_that_was_set() {
             Some("123456789012"),
             None
         ]
-    );
-}
-
-#[tokio::test]
-async fn a_bucket_that_refuses_says_whose_it_must_be() {
-    let stub = Stub::answering(["403 Forbidden", REFUSED]).await;
-    let store = store(&stub, &Arc::new(Roles::default()));
-
-    let error = store
-        .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
-        .await
-        .unwrap_err();
-
-    assert_eq!(
-        (error.kind, error.code),
-        (Kind::Forbidden, "bucket_denied"),
-        "{error}"
-    );
-    assert!(
-        error.message.contains("the role") && error.message.contains("210987654321"),
-        "{error}"
-    );
-}
-
-/// Whoever is at fault pays for what was made and cannot be put: what the tenant can mend is the
-/// tenant's.
-#[tokio::test]
-async fn refusals_of_the_bucket_its_policy_and_its_key_are_the_tenant_s_fault_and_all_others_ours()
-{
-    let cases = [
-        (
-            "404 Not Found",
-            "NoSuchBucket",
-            "bucket_missing",
-            Fault::Tenant,
-        ),
-        (
-            "301 Moved Permanently",
-            "PermanentRedirect",
-            "bucket_elsewhere",
-            Fault::Tenant,
-        ),
-        (
-            "403 Forbidden",
-            "AccessDenied",
-            "bucket_denied",
-            Fault::Tenant,
-        ),
-        (
-            "403 Forbidden",
-            "AllAccessDisabled",
-            "bucket_denied",
-            Fault::Tenant,
-        ),
-        (
-            "400 Bad Request",
-            "KMS.DisabledException",
-            "bucket_key_unusable",
-            Fault::Tenant,
-        ),
-        (
-            "400 Bad Request",
-            "KMS.KMSInvalidStateException",
-            "bucket_key_unusable",
-            Fault::Tenant,
-        ),
-        (
-            "400 Bad Request",
-            "KMS.NotFoundException",
-            "bucket_key_unusable",
-            Fault::Tenant,
-        ),
-        (
-            "400 Bad Request",
-            "KMS.ThrottlingException",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "403 Forbidden",
-            "ExpiredToken",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "403 Forbidden",
-            "InvalidAccessKeyId",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "403 Forbidden",
-            "RequestTimeTooSkewed",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "403 Forbidden",
-            "SignatureDoesNotMatch",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "400 Bad Request",
-            "BadDigest",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "429 Too Many Requests",
-            "TooManyRequests",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "500 Internal Server Error",
-            "InternalError",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-        (
-            "503 Slow Down",
-            "SlowDown",
-            "bucket_unavailable",
-            Fault::Ours,
-        ),
-    ];
-    for (status, s3_code, code, fault) in cases {
-        let body = format!("<Error><Code>{s3_code}</Code><Message>no</Message></Error>");
-        let stub = Stub::answering([status, body.leak()]).await;
-        let store = store(&stub, &Arc::new(Roles::default()));
-
-        let error = store
-            .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
-            .await
-            .unwrap_err();
-
-        assert_eq!(
-            (error.code, error.fault),
-            (code, fault),
-            "{status} {s3_code}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_bucket_of_another_region_is_said_to_be_one() {
-    let body = "<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message></Error>";
-    let stub = Stub::answering(["301 Moved Permanently", body]).await;
-    let store = store(&stub, &Arc::new(Roles::default()));
-
-    let error = store
-        .put_new(&tenant(), &theirs("one"), object(KEY, b"picture"))
-        .await
-        .unwrap_err();
-
-    assert_eq!(
-        (error.kind, error.code),
-        (Kind::Unavailable, "bucket_elsewhere"),
-        "{error}"
     );
 }
 

@@ -21,21 +21,23 @@ macro_rules! every_behaviour {
             task_store:
                 an_admission_writes_task_inputs_steps_hold_and_ledger_entry
                 an_admission_without_money_writes_nothing
+                of_many_admissions_only_those_that_are_paid_for_succeed
+                another_tenant_s_task_is_not_found
+                inputs_stay_with_a_task_that_completed_unless_they_were_large
+                inputs_of_a_task_that_did_not_complete_go_with_its_end
+                of_many_notes_over_one_timeline_one_is_written
+                a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
+            idempotency_keys:
                 a_key_used_again_for_the_same_request_gives_the_same_task_and_holds_once
                 a_key_used_again_for_another_request_is_refused
                 an_expired_key_is_as_if_it_had_never_been_used
                 an_admission_without_money_leaves_its_key_free
                 of_many_admissions_with_one_key_and_money_for_one_all_give_that_one
                 a_key_belongs_to_one_tenant
-                of_many_admissions_with_one_key_one_is_new
-                of_many_admissions_only_those_that_are_paid_for_succeed
-                another_tenant_s_task_is_not_found
+                of_many_admissions_with_one_key_one_is_new;
+            task_lists:
                 tasks_are_listed_newest_first_and_page_by_page
-                tasks_are_listed_oldest_first_and_page_by_page
-                inputs_stay_with_a_task_that_completed_unless_they_were_large
-                inputs_of_a_task_that_did_not_complete_go_with_its_end
-                of_many_notes_over_one_timeline_one_is_written
-                a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
+                tasks_are_listed_oldest_first_and_page_by_page;
             task_store_changes:
                 a_completion_captures_the_hold_once_whoever_comes_again
                 a_failure_releases_the_hold
@@ -43,16 +45,18 @@ macro_rules! every_behaviour {
                 of_many_changes_to_one_version_one_is_written
                 what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over
                 a_provider_run_belongs_to_the_first_task_that_names_it
+                notes_take_no_room_of_a_change;
+            change_jobs:
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it
                 the_deliveries_of_hundreds_of_endpoints_are_written_with_their_event
                 an_end_that_is_still_to_be_told_keeps_its_watch_until_it_is
-                notes_take_no_room_of_a_change
                 an_admission_s_wake_is_sent_with_it_and_only_with_it
                 the_watch_is_there_from_admission_and_goes_with_the_end
-                what_becomes_of_outputs_is_read_back_and_settles_once
-                of_several_outputs_those_that_are_copied_are_read_back
                 a_change_s_job_waits_as_long_as_it_is_to;
+            task_outputs:
+                what_becomes_of_outputs_is_read_back_and_settles_once
+                of_several_outputs_those_that_are_copied_are_read_back;
             queue:
                 a_job_is_received_by_one_receiver_and_gone_when_done
                 a_delayed_job_is_not_received_before_its_time
@@ -75,12 +79,14 @@ macro_rules! every_behaviour {
                 a_month_s_end_frees_the_budget_and_late_ends_count_in_their_own_month
                 a_clock_that_jumps_loses_and_doubles_nothing
                 a_budget_below_what_is_used_is_refused_and_changes_nothing
-                a_budget_that_is_taken_away_binds_no_more_and_set_again_counts_on
+                a_budget_that_is_taken_away_binds_no_more_and_set_again_counts_on;
+            budgets_in_mid_month:
                 a_budget_that_is_set_in_mid_month_counts_what_was_captured_and_what_is_held
                 a_first_budget_below_what_the_month_has_used_is_refused_and_changes_nothing
                 a_budget_in_another_time_zone_counts_the_month_that_it_has_there
                 a_budget_that_is_set_while_runs_begin_and_end_counts_each_once
-                a_month_that_was_counted_is_not_counted_again
+                a_month_that_was_counted_is_not_counted_again;
+            budgets_at_once:
                 of_many_admissions_only_those_within_the_budget_succeed
                 a_budget_that_changes_while_runs_are_submitted_is_kept;
             in_flight:
@@ -119,9 +125,6 @@ macro_rules! every_behaviour {
                 cursors_of_other_places_and_tenants_are_apart;
             usage_export:
                 what_is_charged_is_told_once_and_nothing_else
-                a_task_that_completes_after_younger_ones_were_told_is_told
-                what_was_made_after_the_clock_was_set_back_is_told
-                a_task_that_is_written_after_younger_ones_were_told_is_told
                 an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none
                 what_the_sink_did_not_take_is_told_later
                 several_exports_at_once_lose_nothing
@@ -129,6 +132,10 @@ macro_rules! every_behaviour {
                 an_export_without_time_says_that_there_is_more
                 an_export_that_restarts_tells_the_same_again_and_other_places_have_their_own
                 a_tenant_is_exported_after_its_deletion;
+            late_usage:
+                a_task_that_completes_after_younger_ones_were_told_is_told
+                what_was_made_after_the_clock_was_set_back_is_told
+                a_task_that_is_written_after_younger_ones_were_told_is_told;
         }
     };
 }

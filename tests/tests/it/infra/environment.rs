@@ -1,5 +1,4 @@
-//! What the template gives each function to read, and what becomes of a function that was given
-//! something wrong.
+//! What the template gives each function to read, and how a function fails with a wrong value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,7 @@ use super::{FUNCTIONS, function};
 
 /// What the platform sets for every function.
 const PLATFORM: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-/// What a function does without.
+/// Variables that a function need not have.
 const OPTIONAL: [&str; 7] = [
     "FLUXGATE_LOG",
     "FLUXGATE_PUBLIC_URL",

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use fluxgate_core::metric;
+use fluxgate_lambda::CLOUDWATCH_METRICS;
 use serde_json::Value;
 
 use super::{FUNCTIONS, list, resource, resources, sources, text};
@@ -38,6 +40,16 @@ fn every_metric_that_is_looked_at_is_counted_and_every_one_counted_is_looked_at(
 }
 
 #[test]
+fn cloudwatch_is_told_every_metric_of_the_core() {
+    let told: BTreeSet<&str> = CLOUDWATCH_METRICS
+        .iter()
+        .map(|told| told.metric.name)
+        .collect();
+
+    assert_eq!(told, metric::ALL.iter().map(|metric| metric.name).collect());
+}
+
+#[test]
 fn each_function_and_each_queue_of_dead_letters_has_its_alarms() {
     let alarms = resources("AWS::CloudWatch::Alarm");
     let watched: BTreeSet<String> = alarms
@@ -63,26 +75,11 @@ fn each_function_and_each_queue_of_dead_letters_has_its_alarms() {
     }
 }
 
-/// What the core's two macros name.
+/// What the functions tell of the core's metrics.
 fn counted() -> BTreeSet<Metric> {
-    let code = sources("shared/core/src");
-    let calls = ["count!(\"", "measure!(\""]
-        .into_iter()
-        .flat_map(|call| code.split(call).skip(1));
-    calls
-        .map(|rest| {
-            let (name, rest) = rest.split_once('"').unwrap();
-            let label = rest
-                .strip_prefix(", ")
-                .and_then(|rest| rest.split_once(" = "))
-                .map(|(label, _)| label);
-            (
-                name.to_owned(),
-                label
-                    .filter(|label| label.bytes().all(|b| b.is_ascii_lowercase()))
-                    .map(str::to_owned),
-            )
-        })
+    CLOUDWATCH_METRICS
+        .iter()
+        .map(|told| (told.name.to_owned(), told.metric.label.map(str::to_owned)))
         .collect()
 }
 

@@ -301,7 +301,7 @@ fn tenants_buckets_are_for_the_gateway_and_the_archiver_alone_and_the_admin_may_
     );
 }
 
-/// Whoever bills reads what lies there; the sweeper cannot.
+/// The billing system reads the objects; the sweeper cannot.
 #[test]
 fn the_sweeper_puts_usage_into_its_bucket_under_its_prefix_and_does_nothing_else_with_it() {
     let export = statements("sweeper")

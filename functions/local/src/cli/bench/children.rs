@@ -1,4 +1,4 @@
-//! The processes that are measured, each ended by its own id.
+//! The processes under measurement, each ended by its own process id.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) struct Process(Child);
 
 impl Process {
     fn start(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
-        let program = std::env::current_exe().context("this program's own path is not known")?;
+        let program = std::env::current_exe().context("the path of this program is unknown")?;
         let mut command = Command::new(program);
         command
             .args(args)
@@ -35,14 +35,14 @@ impl Process {
         })?))
     }
 
-    /// The most memory it ever held, in MB, as the kernel counts it (`VmHWM`).
+    /// Peak memory in MB, as the kernel reports it (`VmHWM`).
     pub(super) fn memory_mb(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))
-            .context("peak memory is only known on Linux")?;
+            .context("peak memory is only available on Linux")?;
         let line = status
             .lines()
             .find(|line| line.starts_with("VmHWM:"))
-            .context("the kernel does not tell peak memory")?;
+            .context("the kernel does not report peak memory")?;
         let kib: f64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
         Ok(kib / 1024.0)
     }
@@ -50,7 +50,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Gone already is as good.
+        // It may have exited already.
         drop(self.0.kill());
         drop(self.0.wait());
     }
@@ -126,7 +126,7 @@ impl Gateway {
         folder
             .add_tenant(&tenant, MicroUsd::parse_usd(balance)?)
             .await?;
-        // What is measured is the gateway, not the limit.
+        // The rate limit must not be what is measured.
         let limits = Limits {
             requests_per_second: Some(Limits::RATE_MAX),
             burst: None,
@@ -184,7 +184,7 @@ impl Gateway {
             .lines()
             .find_map(|line| line.strip_prefix("fluxgate_commits_total "));
         Ok(line
-            .context("the gateway does not tell its commits")?
+            .context("the gateway does not report its commits")?
             .trim()
             .parse()?)
     }
@@ -201,7 +201,7 @@ async fn until_answering(url: &str) -> Result<()> {
     let started = Instant::now();
     while http.get(url).send().await.is_err() {
         if started.elapsed() > START_MAX {
-            bail!("nothing came to answer at {url}");
+            bail!("nothing answered at {url} in time");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

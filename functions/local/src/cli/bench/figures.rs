@@ -1,4 +1,4 @@
-//! The benchmark's table. Ratios are what counts: absolute numbers belong to a machine.
+//! The benchmark's table. The ratios matter: absolute numbers depend on the machine.
 
 use anyhow::Result;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The load: so many connections, each sending its next request when the last was answered.
+//! The load: a number of connections, each sending its next request once the last was answered.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub(super) struct Load {
     pub(super) body: String,
 }
 
-/// What is read of an answer.
+/// The part of a response that is read.
 #[derive(Deserialize)]
 struct Answer {
     data: Data,
@@ -46,7 +46,7 @@ impl Load {
         self.drive(connections, duration, None).await
     }
 
-    /// Counts a task when its callback has come.
+    /// Counts a task once its callback has arrived.
     pub(super) async fn run_until_told(
         &self,
         tasks: usize,
@@ -69,7 +69,7 @@ impl Load {
             .no_proxy()
             .timeout(TASK_MAX)
             .build()
-            .context("the load cannot be made")?;
+            .context("cannot build the load's HTTP client")?;
         let started = Instant::now();
         let deadline = started + duration;
         let mut lanes = JoinSet::new();
@@ -78,7 +78,7 @@ impl Load {
         }
         let mut latencies = Vec::new();
         while let Some(lane) = lanes.join_next().await {
-            latencies.extend(lane.context("a connection's task failed")??);
+            latencies.extend(lane.context("the task of one connection failed")??);
         }
         Ok(Measured::of(latencies, started.elapsed()))
     }
@@ -89,7 +89,7 @@ impl Load {
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(self.body.clone());
-        let response = request.send().await.context("a request broke off")?;
+        let response = request.send().await.context("a request failed")?;
         if response.status() != 200 {
             bail!(
                 "a request was answered {}: {}",
@@ -98,7 +98,7 @@ impl Load {
             );
         }
         let answer: Answer = serde_json::from_slice(&response.bytes().await?)
-            .context("an answer could not be read")?;
+            .context("a response could not be read")?;
         Ok(answer.data.id)
     }
 }
@@ -143,11 +143,11 @@ async fn told(waiting: &Waiting, id: String) -> Result<()> {
                 TASK_MAX.as_secs()
             )
         })?
-        .context("the receiver ended")
+        .context("the receiver stopped")
 }
 
 enum Told {
-    /// The callback came before the answer to the submit had been read.
+    /// The callback came before the response to the submit had been read.
     Already,
     Waiting(oneshot::Sender<()>),
 }
@@ -201,8 +201,8 @@ async fn receive(State(waiting): State<Waiting>, body: Bytes) -> StatusCode {
 impl Measured {
     fn of(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
         latencies.sort_unstable();
-        let at = |share: f64| {
-            let index = (latencies.len() as f64 * share) as usize;
+        let at = |quantile: f64| {
+            let index = (latencies.len() as f64 * quantile) as usize;
             latencies
                 .get(index.min(latencies.len().saturating_sub(1)))
                 .map_or(0.0, |latency| latency.as_secs_f64() * 1e3)

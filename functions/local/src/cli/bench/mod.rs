@@ -1,8 +1,8 @@
 //! `fluxgate bench`: this build beside a bare reverse proxy to the same provider double, in one
 //! run.
 //!
-//! Every part is a process of its own, as it would be: the provider, proxy, gateway. The load comes
-//! from this one.
+//! The provider, the proxy and the gateway each run in their own process, as they would in
+//! production. The load comes from this process.
 
 mod children;
 mod figures;
@@ -23,9 +23,9 @@ use figures::Figures;
 use load::Load;
 pub(super) use proxy::{ProxyArgs, run as proxy};
 
-/// The submit's concurrency.
+/// Connections that submit.
 const SUBMIT_CONNECTIONS: usize = 32;
-/// The whole task's.
+/// Connections in the whole-task measurement.
 const TASK_CONNECTIONS: usize = 128;
 /// Enough for any run on any machine.
 const BALANCE_USD: &str = "100000000";
@@ -33,11 +33,11 @@ const MODEL: &str = "wavespeed-ai/flux-kontext-max/text-to-image";
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
-    /// How long each measurement lasts, in seconds
+    /// Duration of each measurement, in seconds
     #[arg(long, default_value = "10", value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// Where the gateways keep their data; put it on the disk that is to be measured [default: the
-    /// folder for temporary files]
+    /// Where the gateways keep their data; choose the disk you want to measure [default: the
+    /// temporary folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Print one JSON object instead of a table
@@ -50,7 +50,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<()> {
         Some(parent) => tempfile::tempdir_in(parent),
         None => tempfile::tempdir(),
     }
-    .context("the data folder cannot be made")?;
+    .context("cannot create the data folder")?;
     let duration = Duration::from_secs(args.seconds);
     let (proxied, submitted) = Box::pin(submits(folder.path(), duration)).await?;
     let tasks = Box::pin(whole_tasks(folder.path(), duration)).await?;
@@ -62,7 +62,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<()> {
     .print(args.json)
 }
 
-/// What one measurement gave.
+/// The result of one measurement.
 pub(super) struct Measured {
     pub(super) count: u64,
     pub(super) per_second: f64,
@@ -76,7 +76,7 @@ fn inputs() -> Value {
     json!({ "prompt": "dunes at dusk, oil on canvas", "aspect_ratio": "16:9", "seed": 7 })
 }
 
-/// The same submit to the proxy and to the gateway, one after the other; runs last longer than the
+/// The same submit to the proxy and to the gateway, one after the other; the runs outlast the
 /// measurement.
 async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measured, Measured)> {
     let provider = Provider::start(Duration::from_secs(86_400)).await?;
@@ -118,8 +118,8 @@ async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measur
     ))
 }
 
-/// Submit, webhook, copy, capture, callback: as many in flight as there are connections, a task
-/// counted at its callback.
+/// Submit, webhook, copy, capture, callback: one task in flight per connection; a task counts when
+/// its callback arrives.
 async fn whole_tasks(folder: &std::path::Path, duration: Duration) -> Result<Measured> {
     let provider = Provider::start(Duration::ZERO).await?;
     let gateway = Gateway::start(&folder.join("tasks"), &provider, BALANCE_USD).await?;

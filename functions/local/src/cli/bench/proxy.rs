@@ -1,5 +1,5 @@
-//! A bare reverse proxy on hyper: no token, no check, no store. What the gateway's submit is
-//! measured against.
+//! A bare reverse proxy on hyper, without tokens, checks or a store: the baseline for the gateway's
+//! submit.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ async fn connection(stream: TcpStream, client: Provider, provider: String) {
     // Without it the proxy would look slower than it is.
     drop(stream.set_nodelay(true));
     let service = service_fn(|request| forward(client.clone(), provider.clone(), request));
-    // A client that hangs up is no news.
+    // A client that hangs up is normal.
     drop(
         hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service)

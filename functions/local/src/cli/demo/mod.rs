@@ -1,5 +1,5 @@
-//! `fluxgate demo`: one photograph through everything, in one process, with every promise checked
-//! on the way.
+//! `fluxgate demo`: sends one photograph through the whole system, in one process, and checks every
+//! promise on the way.
 
 mod receiver;
 mod report;
@@ -13,14 +13,13 @@ use clap::Args;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::edit::MODEL;
 use super::{logging, progress};
 use crate::client::{TenantClient, text};
-use crate::folder::SystemEntropy;
 use crate::server::Server;
 use crate::settings::Settings;
 use receiver::Receiver;
@@ -31,17 +30,17 @@ const WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub(super) struct DemoArgs {
-    /// The picture: a file, or an https URL [default: the photograph that comes with Fluxgate]
+    /// The picture: a file, or an https URL [default: the photograph bundled with Fluxgate]
     #[arg(long, value_name = "FILE|URL")]
     image: Option<String>,
-    /// What to make of it; the emulator knows watercolour, sketch, black and white, pixel art,
+    /// What to do with it; the emulator supports watercolour, sketch, black and white, pixel art,
     /// sepia, woodcut and more
     #[arg(long, default_value = "make it a watercolour painting")]
     prompt: String,
     /// Print one JSON object on stdout and nothing else
     #[arg(long)]
     json: bool,
-    /// Where everything is kept [default: a new folder for temporary files, which stays]
+    /// Where everything is kept [default: a new temporary folder, which is not deleted]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -51,7 +50,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<()> {
     let data = data_folder(args.data.as_deref())?;
     let pictures = data.join("pictures");
     std::fs::create_dir_all(&pictures)
-        .with_context(|| format!("the folder {} cannot be made", pictures.display()))?;
+        .with_context(|| format!("cannot create the folder {}", pictures.display()))?;
     let bar = progress::line(args.json);
     bar.set_message("starting gateway, workers, S3 server and emulator");
     let server = Server::start(settings(&data)).await?;
@@ -66,14 +65,12 @@ fn data_folder(given: Option<&Path>) -> Result<PathBuf> {
         Some(path) => Ok(path.to_owned()),
         None => {
             let folder = tempfile::Builder::new().prefix("fluxgate-demo-").tempdir();
-            Ok(folder
-                .context("no folder for temporary files can be made")?
-                .keep())
+            Ok(folder.context("cannot create a temporary folder")?.keep())
         }
     }
 }
 
-/// Everything on loopback and on free ports; the demo's receiver and pictures lie there too.
+/// Everything on loopback and on free ports, where the demo's receiver and pictures are too.
 fn settings(data: &Path) -> Settings {
     Settings {
         data: data.to_owned(),
@@ -151,24 +148,24 @@ async fn before_picture(client: &TenantClient, image: Option<&str>) -> Result<(S
             client
                 .download(url)
                 .await
-                .with_context(|| format!("the picture {url} cannot be read"))?,
+                .with_context(|| format!("cannot read the picture {url}"))?,
         )),
         Some(file) => {
-            let bytes = std::fs::read(file)
-                .with_context(|| format!("the picture {file} cannot be read"))?;
+            let bytes =
+                std::fs::read(file).with_context(|| format!("cannot read the picture {file}"))?;
             Ok((super::edit::picture(client, file).await?, bytes))
         }
     }
 }
 
-/// Where the pictures lie afterwards.
+/// Where the pictures are saved.
 struct Pictures {
     before: PathBuf,
     after: PathBuf,
 }
 
 impl Pictures {
-    /// Downloads the output as a tenant would, and checks it against the digest it was told.
+    /// Downloads the output as a tenant would, and checks it against the SHA-256 in the response.
     async fn save(
         client: &TenantClient,
         prediction: &Value,
@@ -187,12 +184,12 @@ impl Pictures {
         let bytes = client.download(link).await?;
         ensure!(
             hex::encode(sha256(&bytes)) == told,
-            "the output does not have the SHA-256 that was told"
+            "the output does not match the SHA-256 in the prediction"
         );
         ensure!(bytes != original, "the output is the input");
         let save = |name: String, bytes: &[u8]| -> Result<PathBuf> {
             let path = std::path::absolute(folder.join(name))?;
-            std::fs::write(&path, bytes).context("the pictures cannot be saved")?;
+            std::fs::write(&path, bytes).context("cannot save the pictures")?;
             Ok(path)
         };
         Ok(Self {

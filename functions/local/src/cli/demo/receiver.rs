@@ -15,7 +15,7 @@ use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What arrived: one entry for each request, verified or not.
+/// One received request, verified or not.
 #[derive(Debug, Clone)]
 struct Arrival {
     task: String,
@@ -32,7 +32,7 @@ struct Shared {
     arrivals: watch::Sender<Vec<Arrival>>,
 }
 
-/// What is known of a task's callback.
+/// What is known about a task's callback.
 pub(super) struct Callback {
     pub(super) attempts: usize,
 }
@@ -58,10 +58,10 @@ impl Receiver {
         format!("http://{}/events", self.addr)
     }
 
-    /// The secret that came with the endpoint's registration.
+    /// The secret from the endpoint's registration.
     pub(super) fn expect_secret(&self, secret: &str) -> Result<()> {
         let verifier = Webhook::new(secret)
-            .context("the endpoint's secret is not one of Standard Webhooks")?;
+            .context("the endpoint's secret is not a Standard Webhooks secret")?;
         drop(self.shared.verifier.set(verifier));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What the demo says at its end.
+//! What the demo prints at the end.
 
 use std::fmt::{self, Display};
 
@@ -53,7 +53,7 @@ impl DemoReport {
         let charged_usd = (charged_usd * 1e6).round() / 1e6;
         ensure!(
             charged_usd == told && told > 0.0,
-            "the balance fell by ${charged_usd}, but ${told} was told"
+            "the balance fell by ${charged_usd}, but the prediction says ${told}"
         );
         let object = |name: &str| {
             text(
@@ -79,7 +79,7 @@ impl DemoReport {
 
     pub(super) fn print(&self, json: bool) -> Result<()> {
         if json {
-            return print::line(serde_json::to_string(self)?);
+            return print::json(self);
         }
         print::text(self)
     }

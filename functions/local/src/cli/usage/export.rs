@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::app::{Exported, UsageExport};
-use fluxgate_core::bounds::Bounds;
 use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::time::Timestamp;
@@ -17,14 +16,14 @@ use crate::folder::DataFolder;
 
 #[derive(Args)]
 pub(super) struct ExportArgs {
-    /// The file that the events are added to; what it was given before is remembered in the data
-    /// folder
+    /// The file that the events are appended to; the data folder remembers what was already
+    /// exported to it
     #[arg(long = "to", value_name = "FILE")]
     file: PathBuf,
-    /// One tenant, also a deleted one [default: all there are and were]
+    /// One tenant, or a deleted one [default: all current and deleted tenants]
     #[arg(long)]
     tenant: Option<TenantId>,
-    /// Tell everything again, from the first charge on; the events keep their ids
+    /// Export everything again from the first charge; the events keep their ids
     #[arg(long)]
     restart: bool,
     #[command(flatten)]
@@ -34,17 +33,13 @@ pub(super) struct ExportArgs {
 pub(super) async fn run(args: ExportArgs) -> Result<()> {
     let folder = DataFolder::open_existing(&args.folder.data)?;
     let sink = Arc::new(FileUsageSink::open(&args.file)?);
-    let export = UsageExport::new(
-        folder.context(Bounds::default()),
-        Arc::new(folder.store),
-        sink,
-    );
+    let export = UsageExport::new(folder.context(), Arc::new(folder.store), sink);
     let mut tenants = export.tenants(Timestamp(0)).await?;
     if let Some(tenant) = &args.tenant {
         tenants.retain(|known| known == tenant);
         if tenants.is_empty() {
             bail!(
-                "there is no tenant '{tenant}', and was none; 'fluxgate tenants list' shows those there are"
+                "there is no tenant '{tenant}' and never was; 'fluxgate tenants list' shows the tenants"
             );
         }
     }
@@ -63,14 +58,14 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
     }
     if !sum.complete {
         print::note(
-            "there is more to tell: too many tasks still run or are minutes old; export again in ten minutes",
+            "there is more to export: too many tasks are still running or only minutes old; export again in ten minutes",
         );
     }
     let Exported {
         events, charged, ..
     } = sum;
     print::line(format_args!(
-        "added {} to {}; they come to {charged}",
+        "added {} to {}; they total {charged}",
         counted(events, "event"),
         args.file.display()
     ))

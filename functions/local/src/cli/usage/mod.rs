@@ -10,8 +10,6 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::metering::usage::{Grouping, Usage, UsageReport, csv};
 
 use super::{FolderArgs, print};
-use crate::folder::DataFolder;
-use crate::settings::Settings;
 use crate::values::day;
 
 #[derive(Args)]
@@ -19,10 +17,10 @@ use crate::values::day;
 pub(super) struct UsageArgs {
     #[command(subcommand)]
     command: Option<UsageCommand>,
-    /// Whose usage; also a deleted tenant's
+    /// The tenant; a deleted one works too
     #[arg(required = true)]
     tenant: Option<TenantId>,
-    /// The first day, such as 2026-11-01, in UTC [default: 29 days before the last one]
+    /// The first day in UTC, such as 2026-11-01 [default: 29 days before the last one]
     #[arg(long, value_name = "DAY", value_parser = day)]
     from: Option<Day>,
     /// The last day [default: today]
@@ -40,7 +38,7 @@ pub(super) struct UsageArgs {
 
 #[derive(Subcommand)]
 enum UsageCommand {
-    /// Add what was charged since the last export to a file, as CloudEvents, one a line
+    /// Append charges since the last export to a file, as CloudEvents, one per line
     Export(export::ExportArgs),
 }
 
@@ -51,12 +49,9 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     let tenant = args
         .tenant
         .context("name the tenant whose usage to sum up")?;
-    let folder = DataFolder::open_existing(&args.folder.data)?;
+    let folder = args.folder.reader()?;
     folder.operator(None).check_known(&tenant).await?;
-    let bounds = Settings::load(None, serde_json::json!({}))?
-        .bounds
-        .bounds(true);
-    let (_, report) = Metering::new(folder.context(bounds))
+    let (_, report) = Metering::new(folder.context())
         .usage_of_days(&tenant, args.from, args.to)
         .await?;
     if args.csv {

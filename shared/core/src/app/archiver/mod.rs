@@ -1,5 +1,5 @@
-//! Copies what a run produced into the tenant's bucket. Only then is the run paid and told, unless
-//! the tenant's own side is what keeps its outputs out.
+//! Copies a run's outputs into the tenant's bucket. The task is charged and its callbacks are sent
+//! only after that, unless the copy fails through the tenant's own fault.
 
 mod refusal;
 
@@ -19,10 +19,10 @@ use crate::domain::tenant::Destination;
 use crate::port::{Lease, NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue};
 use refusal::Refusal;
 
-/// Outputs of one task that are copied side by side.
+/// Maximum number of one task's outputs copied concurrently.
 const COPIES_MAX: usize = 4;
 
-/// Copies outputs.
+/// Copies outputs into tenants' buckets.
 pub struct Archiver {
     context: Context,
     machine: Machine,
@@ -63,17 +63,18 @@ impl Archiver {
         }
     }
 
-    /// Archives the outputs of a task that is `archiving`, or that completed without some of them;
-    /// of any other task it does nothing.
+    /// Archives the outputs of a task that is `archiving`, or that completed with some outputs
+    /// missing from the bucket. Does nothing for any other task.
     ///
-    /// Copying twice is harmless: the put is conditional, and what lies there is what is told.
+    /// Safe to repeat: the put is conditional, and the object already in the bucket is the one
+    /// reported.
     pub async fn archive(&self, tenant: &TenantId, id: &TaskId) -> Result<()> {
         let Some(task) = self.to_archive(tenant, id).await? else {
             return Ok(());
         };
         if task.outputs_made() > self.context.bounds.outputs_max {
             let text = format!(
-                "the run has {} outputs, more than {}",
+                "the run has {} outputs; at most {} can be archived",
                 task.outputs_made(),
                 self.context.bounds.outputs_max
             );
@@ -102,8 +103,8 @@ impl Archiver {
         self.refused(task, refusals).await
     }
 
-    /// The task, if outputs of it are to be copied. The job comes right after the change that made
-    /// it, which a get_eventual may not show yet.
+    /// The task, if it has outputs left to copy. Falls back to a consistent read: the job is sent
+    /// right after the change that caused it, so `get_eventual` may not show that change yet.
     async fn to_archive(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
         let can_be_copied = |task: &Task| !task.to_copy().is_empty() && !task.waits_for_links();
         let mut task = self.context.tasks().get_eventual(tenant, id).await?;
@@ -117,7 +118,7 @@ impl Archiver {
         Ok((can_be_copied(&task) && !expired).then_some(task))
     }
 
-    /// What was copied now, and why the rest was not.
+    /// The outputs that were copied in this pass, and why each of the others was not.
     async fn copy_missing(&self, task: &Task) -> Result<(Vec<Copied>, Vec<Refusal>)> {
         let destination = self
             .context
@@ -177,7 +178,7 @@ impl Archiver {
     }
 }
 
-/// What nothing is missing of after these copies.
+/// The signal for a task whose outputs are all in the bucket after these copies.
 fn all_copied(task: &Task, copies: Vec<Copied>) -> Signal {
     if task.state != State::Archiving {
         return Signal::Copied { copies };

@@ -1,5 +1,5 @@
-//! What to do about outputs that were not copied: try again, have fresh links asked for, or end
-//! their task, and at whose cost.
+//! What to do about outputs that could not be copied: retry, request fresh links, or end the task,
+//! and who pays in that case.
 
 use super::Archiver;
 use crate::app::machine::SignalOutcome;
@@ -10,15 +10,15 @@ use crate::domain::tenant::UnarchivedOutputs;
 use crate::port::errors::version_moved;
 use crate::port::{FetchFailure, FetchFailureSort};
 
-/// The step that says why the outputs are not in the bucket yet.
+/// Timeline step recording why outputs are not in the bucket yet.
 const REFUSED: &str = "archive_refused";
-/// Of one task. Reasons that come and go are written down no more often.
+/// Maximum number of such steps per task, in case the reason keeps alternating.
 const REFUSALS_MAX: usize = 16;
 
 /// Why one output was not copied.
 pub(super) struct Refusal {
     error: Error,
-    /// Of a fetch that the same link will never bring to a better end.
+    /// Set if fetching this link again can never succeed.
     dead_link: Option<FetchFailureSort>,
 }
 
@@ -66,7 +66,7 @@ impl Archiver {
             .as_ref()
             .and_then(|unarchived| unarchived.asked_at);
         match asked_at {
-            // The tenant may ask again.
+            // Enough retries for one request; the tenant may request another copy.
             Some(asked)
                 if self.context.now().since_ms(asked) >= self.context.bounds.archive_again_ms =>
             {
@@ -76,7 +76,7 @@ impl Archiver {
         }
     }
 
-    /// Has the provider asked for fresh links, or ends what a fresh link did not mend.
+    /// Requests fresh links from the provider, or ends the task if fresh links have already failed.
     async fn links_failed(&self, task: Task, sort: FetchFailureSort, error: &Error) -> Result<()> {
         let fresh = task.stale.filter(|stale| self.is_the_same_trouble(stale));
         let patient = sort == FetchFailureSort::Gone && !self.machine.is_dead_for_long(&task);
@@ -86,7 +86,7 @@ impl Archiver {
                 .end_outputs(
                     task,
                     error.code,
-                    &format!("the outputs cannot be had: {}", error.message),
+                    &format!("the outputs cannot be fetched: {}", error.message),
                 )
                 .await?
         } else {
@@ -108,15 +108,15 @@ impl Archiver {
         Ok(())
     }
 
-    /// A link that was fresh and good for a while is a link as any other.
+    /// False if the fresh link worked for a while before failing: that counts as a new failure.
     fn is_the_same_trouble(&self, stale: &StaleLinks) -> bool {
         stale.fresh_at.is_some_and(|fresh| {
             self.context.now().since_ms(fresh) < self.context.bounds.dead_link_max_ms
         })
     }
 
-    /// The bound has passed, and this was the last try: the provider's work is charged where
-    /// nothing but the tenant's side stood in the way.
+    /// Called once the time limit has passed and the last attempt has failed. The task is charged
+    /// only if every failure was on the tenant's side.
     async fn end_archiving(&self, task: Task, refusals: &[Refusal]) -> Result<()> {
         let Some(Refusal { error, .. }) = refusals.last() else {
             return Ok(());
@@ -133,7 +133,7 @@ impl Archiver {
                 .await?
         } else {
             let text = format!(
-                "the outputs could not be copied into the bucket in time; nothing was charged; {}",
+                "the outputs could not be copied into the bucket in time: {}; nothing was charged",
                 fault.message
             );
             self.machine
@@ -149,7 +149,7 @@ impl Archiver {
         match outcome {
             SignalOutcome::Changed(task) => {
                 let (state, reason) = (task.state.as_str(), error.code);
-                tracing::warn!(task.id = %id, tenant.id = %tenant, state, reason, "outputs were not copied in time");
+                tracing::warn!(task.id = %id, tenant.id = %tenant, state, reason, "outputs could not be copied in time; the task has ended or given up copying");
                 Ok(())
             }
             SignalOutcome::Unchanged(_) => Err(moved_meanwhile()),
@@ -166,11 +166,11 @@ impl Archiver {
             == UnarchivedOutputs::Charge)
     }
 
-    /// Writes down why a copy failed, so that the tenant can mend it in time. A reason that lasts
-    /// is written once.
+    /// Records why a copy failed in the timeline, so that the tenant can fix it in time. A reason
+    /// that persists is recorded once.
     async fn note_refusal(&self, task: &Task, error: &Error) {
         if let Err(unnoted) = self.try_note_refusal(task, error).await {
-            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error = unnoted.with_causes(), "a step was not written");
+            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error = unnoted.with_causes(), "could not record the copy failure in the timeline");
         }
     }
 
@@ -192,7 +192,7 @@ impl Archiver {
     }
 }
 
-/// The job comes again, and looks at the task as it is then.
+/// The job is retried and re-reads the task.
 fn moved_meanwhile() -> Error {
-    version_moved("the task changed while its outputs were copied; it is tried again")
+    version_moved("the task changed while its outputs were being copied; retrying")
 }

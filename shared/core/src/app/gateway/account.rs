@@ -1,4 +1,4 @@
-//! What the tenant may spend, and the secret that signs its callbacks.
+//! The tenant's spendable balance and its callback signing secret.
 
 use super::Gateway;
 use crate::base::error::Result;
@@ -7,8 +7,8 @@ use crate::base::secret::Secret;
 use crate::domain::money::MicroUsd;
 
 impl Gateway {
-    /// What may still be spent now: the smaller of the balance and what is left of the month's
-    /// budget.
+    /// The amount the tenant can spend now: the smaller of its balance and what remains of this
+    /// month's budget.
     pub async fn balance(&self, tenant: &TenantId) -> Result<MicroUsd> {
         Ok(self
             .context
@@ -18,7 +18,7 @@ impl Gateway {
             .spendable(self.context.now()))
     }
 
-    /// Verifies the callbacks that are asked for with a submit.
+    /// The secret that verifies callbacks requested with a submit.
     pub async fn webhook_secret(&self, tenant: &TenantId) -> Result<Secret> {
         Ok(self
             .context

@@ -1,4 +1,4 @@
-//! A tenant that has mended its bucket asks for the outputs that could not be copied there.
+//! Copies missing outputs again at the request of a tenant that has fixed its bucket.
 
 use super::Gateway;
 use crate::base::error::{Error, Kind, Result, Retry};
@@ -6,12 +6,12 @@ use crate::base::id::{TaskId, TenantId};
 use crate::domain::task::{Signal, State, Task, Unarchived};
 
 impl Gateway {
-    /// Begins another copy of what the task's bucket lacks, and does nothing while one is under
-    /// way. It moves no money and tells nobody.
+    /// Starts another copy of the outputs missing from the bucket; does nothing if one is already
+    /// in progress. It moves no money and sends no callbacks.
     ///
     /// Kind `NotFound` for foreign and unknown ids alike; kind `Conflict`, code
-    /// `nothing_to_archive`, for a task without such outputs; kind `Gone`, code `outputs_expired`,
-    /// when the provider has them no more.
+    /// `nothing_to_archive`, for a task with no missing outputs; kind `Gone`, code
+    /// `outputs_expired`, if the provider no longer keeps them.
     pub async fn copy_again(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         let task = self.context.tasks().get(tenant, id).await?;
         let asked_at = self.unarchived(&task)?.asked_at;
@@ -22,7 +22,12 @@ impl Gateway {
         }
         Ok(self
             .machine
-            .signal(task, Signal::ArchiveAsked { over: asked_at })
+            .signal(
+                task,
+                Signal::ArchiveAsked {
+                    last_asked_at: asked_at,
+                },
+            )
             .await?
             .task())
     }
@@ -38,18 +43,18 @@ impl Gateway {
             (State::Completed, Some(unarchived)) if unarchived.expires_at <= self.context.now() => {
                 let expired = unarchived.expires_at.rfc3339();
                 let text = format!(
-                    "the provider has these outputs no more, since {expired}; submit the task again"
+                    "the provider has not kept these outputs since {expired}; submit the task again"
                 );
                 Err(Error::new(Kind::Gone, "outputs_expired", text))
             }
             (State::Completed, Some(unarchived)) => Ok(unarchived),
             (State::Completed, None) => {
-                nothing("every output of this task is in the bucket already")
+                nothing("every output of this task is already in the bucket")
             }
             (state, _) if state.is_end() => {
-                nothing("this task ended without outputs, and was not charged")
+                nothing("this task ended without outputs and was not charged")
             }
-            _ => nothing("this task is not over yet; its outputs are copied by themselves"),
+            _ => nothing("this task has not ended yet; its outputs are copied automatically"),
         }
     }
 }

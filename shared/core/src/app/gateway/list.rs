@@ -1,28 +1,29 @@
-//! The tenant's predictions, newest first.
+//! Lists the tenant's predictions, newest first.
 
 use super::Gateway;
+use crate::app::task_pages::TaskPages;
 use crate::base::error::{Error, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::provider::Prediction;
 use crate::domain::task::Task;
 
-/// How many tasks one request looks through.
+/// Maximum number of tasks scanned by one request.
 const SCAN_MAX: usize = 20_000;
-/// Tasks read at once.
+/// Tasks read at once: most lists are short.
 const PAGE_TASKS: usize = 100;
 
-/// Which predictions are wanted. What is not given does not bound.
+/// Filters for a list of predictions. An absent filter matches everything.
 #[derive(Debug, Default)]
 pub struct ListQuery {
     pub model: Option<String>,
-    /// In the provider's words.
+    /// In the provider's terms.
     pub status: Option<String>,
-    /// Made then or later.
+    /// Created at this time or later.
     pub from: Option<Timestamp>,
-    /// Made then or earlier.
+    /// Created at this time or earlier.
     pub until: Option<Timestamp>,
-    /// So many of the newest are passed over.
+    /// Number of matches to skip, newest first.
     pub skip: usize,
     pub limit: usize,
 }
@@ -41,21 +42,17 @@ impl ListQuery {
 }
 
 impl Gateway {
-    /// Kind `Invalid`, code `list_too_long`, when too many tasks would have to be looked through.
+    /// Kind `Invalid`, code `list_too_long`, if too many tasks would have to be scanned.
     pub async fn list(&self, tenant: &TenantId, query: &ListQuery) -> Result<Vec<Prediction>> {
         let mut skip = query.skip;
         let mut items = Vec::new();
-        let mut before = query.until.map(|until| TaskId::lowest_at(until.plus_ms(1)));
+        let before = query.until.map(|until| TaskId::lowest_at(until.plus_ms(1)));
+        let tasks = self.context.tasks();
+        let mut pages = TaskPages::newest_first(tasks, tenant, before).of(PAGE_TASKS);
         for _ in 0..SCAN_MAX / PAGE_TASKS {
-            let tasks = self
-                .context
-                .tasks()
-                .list(tenant, before.as_ref(), PAGE_TASKS)
-                .await?;
-            let Some(last) = tasks.last() else {
+            let Some(tasks) = pages.next().await? else {
                 return Ok(items);
             };
-            before = Some(last.id.clone());
             for task in &tasks {
                 if query.from.is_some_and(|from| task.created_at < from) {
                     return Ok(items);
@@ -74,7 +71,7 @@ impl Gateway {
             }
         }
         let text = format!(
-            "more than {SCAN_MAX} predictions would have to be looked through; go on with 'created_before', the oldest 'created_at' so far"
+            "this request would have to scan more than {SCAN_MAX} predictions; to continue, set 'created_before' to the oldest 'created_at' you have received"
         );
         Err(Error::invalid("list_too_long", text).field("created_before"))
     }

@@ -1,4 +1,4 @@
-//! What tenants ask for of their tasks: submit, read, list, upload, prices, their balance.
+//! What tenants do with tasks: submit, read, list, upload, look up prices and their balance.
 
 mod account;
 mod addresses;
@@ -22,7 +22,7 @@ use crate::base::bounds::Bounds;
 use crate::domain::webhook::CapabilityKey;
 use crate::port::{AddressGuard, LinkSigner, Provider};
 
-/// The tenant's use cases of tasks.
+/// The tenant's task use cases.
 pub struct Gateway {
     context: Context,
     machine: Machine,
@@ -34,12 +34,12 @@ pub struct Gateway {
     capability: CapabilityKey,
 }
 
-/// What a gateway is built of.
+/// The parts a gateway is built from.
 pub struct GatewayParts {
     pub sender: Sender,
     pub views: Views,
     pub guard: Arc<dyn AddressGuard>,
-    /// Signs what relayed links are redeemed for.
+    /// Signs the URLs that relayed links redirect to.
     pub signer: Arc<dyn LinkSigner>,
     /// Signs the relayed links themselves.
     pub capability: CapabilityKey,
@@ -71,7 +71,7 @@ impl Gateway {
         &self.context.bounds
     }
 
-    /// Tells where tenants reach the API, unless that is known.
+    /// Sets the public base URL of the API, unless it is already known.
     pub fn learn_base_url(&self, url: &str) {
         self.views.base_url().learn(url);
     }

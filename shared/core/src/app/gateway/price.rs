@@ -1,4 +1,4 @@
-//! What a run would cost, and which models there are, as one tenant's price book has it.
+//! The price of a run, and the available models, under a tenant's price book.
 
 use serde_json::{Map, Value};
 
@@ -9,21 +9,21 @@ use crate::base::id::{ModelId, TenantId};
 use crate::domain::money::{MicroUsd, PriceBook, price_list};
 use crate::domain::provider::Model;
 
-/// A run's two prices.
+/// The two prices of a run.
 pub(super) struct Quote {
-    /// What the provider asks of us.
+    /// What the provider charges us.
     pub(super) cost: MicroUsd,
     /// What the tenant pays.
     pub(super) price: MicroUsd,
 }
 
 impl Gateway {
-    /// What a run with these inputs costs the tenant; a floor where inputs that drive the price are
+    /// The price of a run with these inputs; a lower bound if inputs that affect the price are
     /// missing.
     ///
     /// Kinds `NotFound` (no such model), `Forbidden` (the tenant may not use it), `TooLarge` (an
     /// input, naming it), `Invalid` (the provider refuses to price the inputs), `Unavailable` (the
-    /// catalogue or the quote cannot be had).
+    /// catalogue or the quote is unavailable).
     pub async fn price(
         &self,
         tenant: &TenantId,
@@ -43,7 +43,7 @@ impl Gateway {
         model: &Model,
         inputs: &Map<String, Value>,
     ) -> Result<Quote> {
-        // A model that the tenant may not use is refused before anybody is asked what it costs.
+        // Refuse a model that the tenant may not use before asking the provider for a quote.
         book.price(&model.id, MicroUsd::ZERO)?;
         let cost = if model.needs_quote {
             self.provider.quote(&model.id, inputs).await?
@@ -56,7 +56,7 @@ impl Gateway {
         })
     }
 
-    /// The catalogue's entries of the models that the tenant may use, at its prices.
+    /// The catalogue entries of the models that the tenant may use, at the tenant's prices.
     pub async fn models(&self, tenant: &TenantId) -> Result<Vec<Value>> {
         let catalogue = self.provider.catalogue().await?;
         let book = self.context.tenants().get_eventual(tenant).await?.prices;

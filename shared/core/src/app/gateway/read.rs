@@ -10,10 +10,10 @@ use crate::domain::task::{Produced, Step, Task};
 use crate::domain::webhook::{Delivery, OutputLink};
 use crate::port::{LinkMethod, LinkTerms};
 
-/// A redeemed link is followed at once.
+/// Short, because a client follows a redeemed link immediately.
 const REDEEMED_EXPIRES_MS: u64 = 300_000;
 
-/// Everything that happened to one task.
+/// The full history of one task.
 #[derive(Debug)]
 pub struct TaskTimeline {
     pub task: Task,
@@ -36,14 +36,14 @@ impl TaskTimeline {
 }
 
 impl Gateway {
-    /// The task in the provider's words, its outputs as URLs that download. Kind `NotFound` for
+    /// The task in the provider's format, with downloadable URLs as outputs. Kind `NotFound` for
     /// foreign and unknown ids alike.
     pub async fn prediction(&self, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
         let task = self.context.tasks().get(tenant, id).await?;
         self.view(&task).await
     }
 
-    /// The same once the task is over; `None` before. Kind `NotFound` as in [`Self::prediction`].
+    /// As [`Self::prediction`] once the task has ended; `None` before that.
     pub async fn ended(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Prediction>> {
         let task = self.context.tasks().get(tenant, id).await?;
         if task.state.is_end() {
@@ -53,17 +53,20 @@ impl Gateway {
         }
     }
 
-    /// A task at hand in the provider's words.
+    /// A task that is already loaded, in the provider's format.
     pub async fn view(&self, task: &Task) -> Result<Prediction> {
         self.views.view_of(task, self.context.now()).await
     }
 
-    /// The presigned URL that a relayed link stands for, for a request of this method; the
-    /// provider's own of an output that is not in the bucket. Kind `NotFound` for a link that was
-    /// never given out, or has expired.
+    /// The presigned URL behind a relayed link, for a request of this method; for an output that is
+    /// not in the bucket, the provider's own URL. Kind `NotFound` for a link that was never issued
+    /// or has expired.
     pub async fn redeem(&self, link: &OutputLink<'_>, method: LinkMethod) -> Result<String> {
-        let unknown =
-            || Error::not_found("this link is not valid any more; ask for the task's result again");
+        let unknown = || {
+            Error::not_found(
+                "this link is no longer valid; fetch the task's result again for a new one",
+            )
+        };
         if !self.capability.verify_output(link) || link.expires < self.context.now() {
             return Err(unknown());
         }

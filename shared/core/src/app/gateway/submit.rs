@@ -1,4 +1,4 @@
-//! Submit: check everything that can be checked, write the intent and the hold, and only then POST.
+//! Submit: run every check, write the intent and the hold, and only then POST.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
 use crate::base::digest::{RunningSha256, Sha256, update_json};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{IdempotencyKey, ModelId, TenantId};
-use crate::base::metric::count;
+use crate::base::metric;
 use crate::base::retry::jittered_ms;
 use crate::domain::media::MediaKind;
 use crate::domain::money::MicroUsd;
@@ -20,25 +20,25 @@ use crate::domain::tenant::Tenant;
 use crate::domain::webhook::CallbackUrl;
 use crate::port::{Admitted, Ids as _};
 
-/// What a tenant asks for.
+/// A tenant's submit request.
 #[derive(Debug)]
 pub struct SubmitRequest {
     pub tenant: TenantId,
     pub model: ModelId,
-    /// The request's body without what speaks to the gateway alone.
+    /// The request body without the fields meant for the gateway only.
     pub inputs: Map<String, Value>,
     pub callback: Option<CallbackUrl>,
     pub key: Option<IdempotencyKey>,
 }
 
 impl Gateway {
-    /// Admits a task and sends it to the provider, answering with the task as it then stands.
+    /// Admits a task, sends it to the provider and returns it in its current state.
     ///
     /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`,
     /// `model_not_allowed`), `NotFound` (no such model), `Invalid` (an input, naming the field, or
     /// a forbidden address), `InsufficientFunds` (`insufficient_funds`, `budget_exhausted`), `Busy`
-    /// (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote cannot be had). A request
-    /// whose key is known answers with the task that the key stands for.
+    /// (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote unavailable). A request
+    /// that repeats a known idempotency key returns the task created with that key.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
         if let Some(idempotency) = &idempotency
@@ -88,7 +88,7 @@ impl Gateway {
         match admitted? {
             Admitted::Existing(task) => Ok(*task),
             Admitted::New(task) => {
-                count!("Submits");
+                metric::SUBMITS.count();
                 if task.state == State::Admitted {
                     Ok(*task)
                 } else {
@@ -98,8 +98,8 @@ impl Gateway {
         }
     }
 
-    /// The tenant, if it may begin anything now: whoever was deleted or suspended a moment ago may
-    /// still have a token.
+    /// The tenant, if it may submit now: a tenant that has just been deleted or suspended may still
+    /// hold a valid token.
     ///
     /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code
     /// `tenant_suspended`.
@@ -113,7 +113,7 @@ impl Gateway {
                     Kind::NotFound => Error::new(
                         Kind::Unauthenticated,
                         "tenant_unknown",
-                        "the token's tenant is no more",
+                        "the tenant that this token belongs to no longer exists",
                     ),
                     _ => error,
                 })?;
@@ -121,8 +121,8 @@ impl Gateway {
         Ok(tenant)
     }
 
-    /// The task is written as `submitting` at once: the POST follows, and one commit is spared. One
-    /// that must wait for its ticket is written as such, and a wake looks for it.
+    /// The task is written as `submitting` right away, since the POST follows: that saves a commit.
+    /// A task that must wait for its ticket is written as waiting, and a wake job checks on it.
     fn admission(
         &self,
         new: NewTaskParts,
@@ -188,11 +188,10 @@ struct NewTaskParts {
     makes: Option<MediaKind>,
 }
 
-/// The input that says how many outputs are wanted, where a model has it.
+/// The input that sets the number of outputs, in models that have one.
 const OUTPUTS_INPUT: &str = "num_images";
 
-/// How many outputs the price is for. A model whose price does not depend on the number is paid for
-/// as a whole.
+/// The number of outputs that the price covers; 1 for a model whose price does not depend on it.
 fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
     let asked = inputs
         .get(OUTPUTS_INPUT)
@@ -204,7 +203,7 @@ fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
         .max(1)
 }
 
-/// What makes two requests the same: model, inputs and callback.
+/// Two requests are equal if they have the same model, inputs and callback.
 fn digest(request: &SubmitRequest) -> Sha256 {
     let mut running = RunningSha256::default();
     let callback = request

@@ -1,4 +1,4 @@
-//! Uploads of files that a submit is to name: handed on to the provider's media store.
+//! Uploads of input files: passed through to the provider's media store.
 
 use serde_json::Value;
 
@@ -7,15 +7,14 @@ use crate::base::error::Result;
 use crate::port::Upload;
 
 impl Gateway {
-    /// Puts a file into the provider's media store; the answer holds `download_url`. Uploads are
-    /// for submits: whether the tenant may submit is for [`Self::tenant_for_submit`] to say, before
-    /// the file is read.
+    /// Uploads a file to the provider's media store; the answer contains `download_url`. Before
+    /// reading the file, the caller must check with [`Self::tenant_for_submit`] that the tenant may
+    /// submit.
     pub async fn upload(&self, upload: Upload) -> Result<Value> {
         self.provider.upload(upload).await
     }
 
-    /// Asks for an upload ticket with the tenant's request; the answer names where to PUT the
-    /// bytes.
+    /// Requests an upload ticket on the tenant's behalf; the answer says where to PUT the bytes.
     pub async fn upload_ticket(&self, request: &Value) -> Result<Value> {
         self.provider.upload_ticket(request).await
     }

@@ -1,5 +1,5 @@
-//! Telling of an end. It is written with the end where that is possible; whatever is in its way is
-//! never in the way of the end, and the watch tells later.
+//! Creates the deliveries for a task's end. They are written together with the end where possible;
+//! if they cannot be, the end is written without them and the watch adds them later.
 
 use super::Machine;
 use crate::base::error::{Kind, Result};
@@ -8,12 +8,13 @@ use crate::base::time::Timestamp;
 use crate::domain::task::{Change, Signal, Task};
 use crate::domain::webhook::{Delivery, DeliveryState, Target};
 
-/// Places that hear of one event. A tenant may have far fewer endpoints; an older release could be
-/// made to take more.
+/// Maximum number of deliveries per event. Tenants may have far fewer endpoints than this, but an
+/// older release could be made to accept more.
 const DELIVERIES_MAX: usize = 1_000;
 
 impl Machine {
-    /// Adds the events of an end that is about to be written, or that was written without them.
+    /// Adds the deliveries for an end that is about to be written, or that was written without
+    /// them.
     pub(crate) async fn announce(
         &self,
         before: &Task,
@@ -28,7 +29,7 @@ impl Machine {
                     .for_each(|delivery| change.deliver(delivery)),
                 Err(error) => {
                     let (task, error) = (&change.task, error.with_causes());
-                    tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "an end is told later");
+                    tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "could not prepare the callbacks of an ended task; the watch will add them later");
                     change.put_off_events(self.context.bounds.wake.first_ms);
                 }
             }
@@ -42,18 +43,18 @@ impl Machine {
         Ok(())
     }
 
-    /// Writes a change; if it is an end that cannot be written with its events, without them.
+    /// Writes a change; an end that cannot be written with its deliveries is written without them.
     pub(crate) async fn write(&self, before: &Task, change: &mut Change) -> Result<()> {
         match self.context.tasks().apply(change).await {
-            // Who is late reads the task again, and what does not answer would not answer to a
-            // smaller change either.
+            // On a conflict the caller reads the task again; a store that is unavailable would not
+            // accept the smaller change either.
             Err(error)
                 if !matches!(error.kind, Kind::Conflict | Kind::Unavailable)
                     && !before.state.is_end()
                     && !change.deliveries.is_empty() =>
             {
                 let (task, error) = (&change.task, error.with_causes());
-                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "an end is written without its events");
+                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "could not write a task's end together with its callbacks; writing the end alone, the watch will add them later");
                 change.put_off_events(self.context.bounds.wake.first_ms);
                 self.context.tasks().apply(change).await
             }
@@ -61,13 +62,13 @@ impl Machine {
         }
     }
 
-    /// Tells of an end that was written without its events.
+    /// Adds the deliveries for an end that was written without them.
     pub(crate) async fn tell(&self, task: Task) -> Result<Task> {
         Ok(self.signal(task, Signal::Announced).await?.task())
     }
 
-    /// A delivery for each place that wants to hear of this end and has none yet. A disabled
-    /// endpoint's are held, not dropped, and so are those of one that cannot be read.
+    /// A delivery for each target that subscribes to this end and has none yet. Deliveries for
+    /// disabled or unreadable endpoints are held, not dropped.
     async fn deliveries_of(
         &self,
         task: &Task,
@@ -105,7 +106,7 @@ impl Machine {
             .collect();
         if places.len() > DELIVERIES_MAX {
             let places = places.len();
-            tracing::error!(task.id = %task.id, tenant.id = %task.tenant, places, "more endpoints than can be told of one event");
+            tracing::error!(task.id = %task.id, tenant.id = %task.tenant, places, "too many endpoints for one event; some will not receive it");
         }
         places.truncate(DELIVERIES_MAX);
         places.retain(|(place, _)| {

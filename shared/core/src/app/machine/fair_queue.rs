@@ -1,5 +1,5 @@
-//! Standing in line for the provider's account. Where it is not limited there is no line, and
-//! nothing here asks anybody.
+//! Waiting in the fair queue for the provider's account. If the account has no limit, there is no
+//! queue and nothing here does any work.
 
 use super::Machine;
 use crate::base::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::base::id::TenantId;
 use crate::domain::fair_queue::{FairQueueAnswer, FairQueueQuestion, FairQueueRequest, Ticket};
 use crate::domain::task::{Signal, State, Task};
 
-/// A task's ticket, and when to look again while it waits.
+/// A task's ticket, and when to check again while it waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) ticket: Ticket,
@@ -15,7 +15,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What has happened to the task.
+    /// The signal that records the ticket in the task.
     pub(crate) fn signal(&self) -> Signal {
         if self.ticket.waits() {
             Signal::Queued(self.ticket)
@@ -26,7 +26,7 @@ impl Entry {
 }
 
 impl Machine {
-    /// A place for a new task, or its ticket. `None` where there is no line.
+    /// Enters the fair queue for a new task. `None` if the account is not limited.
     pub(crate) async fn join_fair_queue(
         &self,
         tenant: &TenantId,
@@ -39,7 +39,7 @@ impl Machine {
         self.ask_fair_queue(question).await?.map(place).transpose()
     }
 
-    /// Gives a place or a slot back. What is lost here a recount finds.
+    /// Returns a place or a slot. If this fails, a recount frees it.
     pub(crate) async fn leave_fair_queue(&self, tenant: &TenantId, ticket: Ticket, unused: bool) {
         let holds_slot = self
             .capacity
@@ -54,11 +54,11 @@ impl Machine {
         };
         if let Err(error) = self.ask_fair_queue(question).await {
             let error = error.with_causes();
-            tracing::warn!(tenant.id = %tenant, error, "a slot of the provider's account stays taken until it is recounted");
+            tracing::warn!(tenant.id = %tenant, error, "could not release a provider slot; the next recount will free it");
         }
     }
 
-    /// True for a task that may not be submitted before its ticket.
+    /// True if the task must wait for its ticket before it may be submitted.
     pub(crate) fn waits_in_line(&self, task: &Task) -> bool {
         let limited = task.state == State::Admitted && self.capacity.is_some();
         limited && task.ticket.is_none_or(|ticket| ticket.waits())
@@ -100,7 +100,7 @@ pub(crate) fn place(answer: FairQueueAnswer) -> Result<Entry> {
         }),
         FairQueueAnswer::Done => Err(Error::internal(
             "line",
-            "the line answered another question",
+            "the fair queue answered a different question",
         )),
     }
 }

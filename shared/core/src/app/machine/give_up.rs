@@ -1,4 +1,5 @@
-//! Ends that no run brings: a bound has passed, or the outputs cannot be had.
+//! Ends a task without a result from its run: a time limit has passed, or the outputs cannot be
+//! fetched.
 
 use super::Machine;
 use crate::base::error::Result;
@@ -6,15 +7,15 @@ use crate::domain::task::{Failure, Signal, Task};
 
 impl Machine {
     pub(crate) async fn give_up(&self, task: Task, failure: Failure) -> Result<Task> {
-        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason = failure.reason, "a task was given up");
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason = failure.reason, "task given up");
         Ok(self.signal(task, Signal::GaveUp(failure)).await?.task())
     }
 
-    /// Ends what cannot be had, whoever found out. A task that is completed keeps its charge.
+    /// Ends copying when the outputs cannot be fetched. A completed task keeps its charge.
     pub(crate) async fn end_outputs(&self, task: Task, reason: &str, text: &str) -> Result<Task> {
-        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "outputs cannot be had");
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "outputs cannot be fetched");
         let charged = if task.state.is_end() {
-            "they were charged, as they were made"
+            "they were produced, so the charge stands"
         } else {
             "nothing was charged"
         };
@@ -25,7 +26,7 @@ impl Machine {
             .task())
     }
 
-    /// True when the links have failed for so long that the next ones will.
+    /// True if the links have failed for so long that fresh ones will fail too.
     pub(crate) fn is_dead_for_long(&self, task: &Task) -> bool {
         let dead_ms = |since| self.context.now().since_ms(since);
         task.stale

@@ -1,5 +1,5 @@
-//! The state machine over the store: brings a signal to a task, tells of its end, and gives its
-//! slot back. Every role that changes tasks is built from one.
+//! Applies the state machine to the store: brings a signal to a task, creates the deliveries for
+//! its end, and returns its slot. Every role that changes tasks has one.
 
 mod announce;
 mod fair_queue;
@@ -21,8 +21,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// `capacity` is what the provider's account bears; `None`: whatever tenants ask of it. Who
-    /// neither submits nor learns of a run's end needs none.
+    /// `capacity` is the limit of the provider's account, `None` if it is not limited. Roles that
+    /// neither submit nor learn of a run's end need none.
     pub fn new(context: Context, capacity: Option<Capacity>) -> Self {
         Self { context, capacity }
     }

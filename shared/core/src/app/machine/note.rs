@@ -1,14 +1,14 @@
-//! Lines that a timeline is to hold once, or only so often, however many would write them at once.
+//! Adds a timeline step at most once, or at most a few times, even under concurrent writers.
 
 use super::Machine;
 use crate::base::error::{Error, Reason, Result};
 use crate::domain::task::{Step, Task};
 
-/// How often a timeline is read again that grows meanwhile.
+/// Maximum number of attempts while the timeline keeps growing.
 const ROUNDS_MAX: usize = 8;
 
 impl Machine {
-    /// Adds a line unless the timeline has enough of its kind. True when it was added.
+    /// Adds a step unless the timeline has enough of its kind. True if it was added.
     pub(crate) async fn note_unless(
         &self,
         task: &Task,
@@ -27,7 +27,7 @@ impl Machine {
             match self
                 .context
                 .tasks()
-                .note_over(&task.tenant, &task.id, timeline.len(), step)
+                .note_at_length(&task.tenant, &task.id, timeline.len(), step)
                 .await
             {
                 Err(error) if error.is(Reason::VersionMoved) => {}
@@ -36,7 +36,7 @@ impl Machine {
         }
         Err(Error::unavailable(
             "contention",
-            "the task's timeline keeps growing; try again",
+            "the task's timeline keeps changing; try again",
         ))
     }
 }

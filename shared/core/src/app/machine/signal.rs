@@ -1,22 +1,22 @@
-//! Bringing one signal home: transition, the event's deliveries, compare-and-swap, again if the
-//! task moved meanwhile.
+//! Applies one signal: transition, deliveries, compare-and-swap; repeated if the task changed
+//! meanwhile.
 
 use super::Machine;
 use crate::base::error::{Error, Reason, Result};
 use crate::base::id::RunId;
-use crate::base::metric::{count, measure};
+use crate::base::metric;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Change, Job, Rejection, Signal, State, Step, Task, Via, transition};
 use crate::port::Ids as _;
 
-/// How often a signal is brought again when the task moves under it.
+/// Maximum number of attempts while the task keeps changing.
 const CONFLICTS_MAX: usize = 16;
 
-/// What a signal did.
+/// The effect of a signal.
 #[derive(Debug)]
 pub(crate) enum SignalOutcome {
     Changed(Task),
-    /// A duplicate, or a signal that does not apply: the task as it stands.
+    /// A duplicate, or a signal that does not apply: the task in its current state.
     Unchanged(Task),
 }
 
@@ -28,27 +28,18 @@ impl SignalOutcome {
     }
 }
 
-/// Counts the ends of tasks.
+/// Emits metrics for a task's end.
 fn observe(before: &Task, after: &Task) {
     if before.state.is_end() || before.state == after.state {
         return;
     }
     match (after.state, &after.failure) {
         (State::Completed, _) => {
-            count!(
-                "Completions",
-                via = after.completed_by.map_or("none", Via::as_str)
-            );
-            measure!(
-                "ArchiveLatency",
-                "Milliseconds",
-                after.since.since_ms(before.since)
-            );
-            measure!("CapturedMicroUsd", "None", after.charged.0);
+            metric::COMPLETIONS.count_as(after.completed_by.map_or("none", Via::as_str));
+            metric::ARCHIVE_DURATION.observe_ms(after.since.since_ms(before.since));
+            metric::CAPTURED.add(u64::try_from(after.charged.0).unwrap_or(0));
         }
-        (state, Some(failure)) if state.is_end() => {
-            count!("Failures", reason = failure.reason.as_str())
-        }
+        (state, Some(failure)) if state.is_end() => metric::FAILURES.count_as(&failure.reason),
         _ => {}
     }
 }
@@ -83,7 +74,8 @@ impl Machine {
                     if signal.is_of_one_version() {
                         return Ok(SignalOutcome::Unchanged(task));
                     }
-                    // It went on after all, so the bound that had passed is no more in its way.
+                    // The task progressed after all, so the time limit that had passed no longer
+                    // applies.
                     if matches!(signal, Signal::GaveUp(_)) && task.state != given_up_in {
                         return Ok(SignalOutcome::Unchanged(task));
                     }
@@ -97,7 +89,8 @@ impl Machine {
         ))
     }
 
-    /// What waits for the provider is looked at sooner than the watch would.
+    /// Schedules a wake for a task that waits for the provider, so that it need not wait for its
+    /// watch.
     fn wake_soon(&self, change: &mut Change, signal: &Signal) {
         let task = &change.task;
         let delay_ms = match task.state {
@@ -105,8 +98,8 @@ impl Machine {
             _ if task.waits_for_links() => self.links_delay_ms(task),
             _ => return,
         };
-        // Upwards only: the provider's wish is a minimum, and many tasks put off together must not
-        // come back together.
+        // Jitter upwards only: the provider's delay is a minimum, and tasks deferred at the same
+        // moment must not all return at once.
         let delay_ms = delay_ms + self.context.entropy.u64() % (delay_ms / 5 + 1);
         let wake = Job::Wake {
             tenant: task.tenant.clone(),
@@ -117,8 +110,8 @@ impl Machine {
         change.wake(wake, delay_ms);
     }
 
-    /// A submit that was put off or is in doubt waits longer each time, and at least until the
-    /// provider asked for it.
+    /// The delay before a deferred or ambiguous submit is looked at again: it grows each time, and
+    /// is never shorter than the provider's `Retry-After`.
     fn submit_delay_ms(&self, task: &Task, signal: &Signal) -> u64 {
         let asked_ms = match signal {
             Signal::SubmitDeferred { after_ms, .. } => after_ms
@@ -142,7 +135,7 @@ impl Machine {
         }
     }
 
-    /// Fresh links are asked for at once, and again with growing patience.
+    /// Fresh links are requested at once the first time, then with a growing delay.
     fn links_delay_ms(&self, task: &Task) -> u64 {
         let asked_before = task.stale.map_or(0, |stale| stale.asks.saturating_sub(1));
         asked_before
@@ -150,7 +143,7 @@ impl Machine {
             .map_or(0, |round| self.context.bounds.wake.delay_ms(round))
     }
 
-    /// An orphan is written down for the operator, once.
+    /// Records an orphaned run in the timeline, once.
     pub(crate) async fn note_rejection(
         &self,
         task: &Task,
@@ -171,18 +164,17 @@ impl Machine {
                 .any(|known| known.name == step.name && known.detail == step.detail)
         };
         if self.note_unless(task, &step, is_known).await? {
-            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, provider.id = %run, "a provider run is orphaned");
+            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, provider.id = %run, "provider run orphaned: it belongs to no live task");
         }
         Ok(())
     }
 }
 
-/// The line of a timeline that names a run which came too late, or which another task had been
-/// given.
+/// Timeline step for a run that arrived too late, or that another task had claimed.
 const ORPHANED: &str = "orphaned";
 const ORPHANED_RUN: &str = "provider run ";
 
-/// The run that such a line names.
+/// The run that such a step names.
 pub(crate) fn orphaned_run(step: &Step) -> Option<RunId> {
     let detail = step.detail.as_deref().filter(|_| step.name == ORPHANED)?;
     RunId::parse(detail.strip_prefix(ORPHANED_RUN)?).ok()

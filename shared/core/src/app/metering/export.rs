@@ -1,52 +1,51 @@
-//! Exports usage: an event for each charged task, at least once, always with the same id and the
-//! same bytes.
+//! Exports usage: one event per charged task, delivered at least once, always with the same id and
+//! the same bytes.
 
 use std::sync::Arc;
 
 use crate::app::Context;
+use crate::app::everybody::everybody;
+use crate::app::task_pages::TaskPages;
 use crate::base::error::{Kind, Result};
-use crate::base::id::{AuditId, TaskId, TenantId};
+use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
-use crate::domain::metering::usage::{Look, UsageCursor};
+use crate::domain::metering::usage::{Scan, UsageCursor};
 use crate::domain::money::MicroUsd;
 use crate::domain::task::Task;
-use crate::domain::tenant::AuditAction;
 use crate::port::{UsageBatch, UsageCursors, UsageSink};
 
-/// Tasks read at once, and events in a batch at most.
+/// Tasks read per page, and the maximum number of events in a batch.
 const PAGE_TASKS: usize = 500;
-/// Audit entries read at once.
-const PAGE_ENTRIES: usize = 200;
 /// A task's id is made before the task is written. No task is written later than this after its id
 /// was made, clocks that differ included: a submit may take half a minute, a gateway one.
 const SETTLE_MS: u64 = 10 * 60_000;
 
-/// For how long a deleted tenant is still asked for charges that were not exported.
+/// How long after a tenant's deletion its remaining charges are still exported.
 const DELETED_MS: i64 = 30 * 86_400_000;
 
-/// Exports usage to one place.
+/// Exports usage to one sink.
 pub struct UsageExport {
     context: Context,
     cursors: Arc<dyn UsageCursors>,
     sink: Arc<dyn UsageSink>,
 }
 
-/// What one export told.
+/// The result of one export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Exported {
     pub events: usize,
-    /// What the events say was charged.
+    /// Total charged in the exported events.
     pub charged: MicroUsd,
-    /// False when the next export has more to tell although nothing happens meanwhile: the time was
-    /// up, or so many tasks run that it waits for some to end.
+    /// False if there is more to export right now: time ran out, or so many tasks are running that
+    /// the export waits for some to end.
     pub complete: bool,
 }
 
-/// What an export of all tenants came to.
+/// The result of exporting all tenants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ExportedAll {
     pub events: usize,
-    /// Tenants whose usage could not be exported.
+    /// Number of tenants whose usage could not be exported.
     pub failed: usize,
 }
 
@@ -59,8 +58,8 @@ impl UsageExport {
         }
     }
 
-    /// Exports everybody's usage in half of the time that there is until this moment: the sweep
-    /// wants the rest. What one tenant's export meets keeps no other from its own.
+    /// Exports all tenants' usage, using at most half of the time left until `until`: the sweep
+    /// needs the rest. A failure for one tenant does not stop the others.
     pub async fn export_all(&self, until: Timestamp) -> Result<ExportedAll> {
         let now = self.context.now();
         let half = now.plus_ms(until.since_ms(now) / 2);
@@ -74,54 +73,28 @@ impl UsageExport {
                 Err(error) => {
                     all.failed += 1;
                     let error = error.with_causes();
-                    tracing::error!(tenant.id = %tenant, error, "a tenant's usage could not be exported");
+                    tracing::error!(tenant.id = %tenant, error, "could not export a tenant's usage");
                 }
             }
         }
         Ok(all)
     }
 
-    /// Whose usage may be exported, by id: the tenants there are, and those that were deleted
-    /// since, whose books stay.
+    /// The tenants to export, by id: all existing tenants, and those deleted since `deleted_since`,
+    /// whose books are kept.
     pub async fn tenants(&self, deleted_since: Timestamp) -> Result<Vec<TenantId>> {
-        let mut tenants: Vec<TenantId> = self.context.tenants().ids().await?;
-        tenants.extend(self.deleted_since(deleted_since).await?);
-        tenants.sort();
-        tenants.dedup();
-        Ok(tenants)
+        let everybody = everybody(self.context.tenants(), deleted_since).await?;
+        Ok(everybody.into_iter().collect())
     }
 
-    async fn deleted_since(&self, since: Timestamp) -> Result<Vec<TenantId>> {
-        let (mut deleted, mut before): (Vec<TenantId>, Option<AuditId>) = (Vec::new(), None);
-        loop {
-            let page = self
-                .context
-                .tenants()
-                .audit_log(before.as_ref(), PAGE_ENTRIES)
-                .await?;
-            let Some(last) = page.last() else {
-                return Ok(deleted);
-            };
-            before = Some(last.id.clone());
-            let is_over = last.at < since;
-            let deletions = page
-                .into_iter()
-                .filter(|it| it.action == AuditAction::TenantDeleted && it.at >= since);
-            deleted.extend(deletions.filter_map(|entry| entry.tenant));
-            if is_over {
-                return Ok(deleted);
-            }
-        }
-    }
-
-    /// Tells the sink of what it does not know yet, and begins no batch after `until`. Where it
-    /// stands is saved after each batch, so that whatever ends it, the next export goes on there.
-    /// Several at once cost repetitions and lose nothing.
+    /// Exports what the sink has not received yet; starts no batch after `until`. The cursor is
+    /// saved after each batch, so an interrupted export resumes there. Concurrent exports may
+    /// repeat events but never lose any.
     pub async fn export(&self, tenant: &TenantId, until: Timestamp) -> Result<Exported> {
         let mut exported = Exported::default();
         while self.context.now() < until {
             match self.go_on(tenant, until, &mut exported).await {
-                // Another export was faster: on from where it is.
+                // Another export saved its cursor first: continue from there.
                 Err(error) if error.kind == Kind::Conflict => {}
                 Err(error) => return Err(error),
                 Ok(complete) => {
@@ -135,7 +108,7 @@ impl UsageExport {
         Ok(exported)
     }
 
-    /// Forgets what was told: the next export tells everything again.
+    /// Resets the cursor: the next export sends everything again.
     pub async fn restart(&self, tenant: &TenantId) -> Result<()> {
         let version = self
             .cursors
@@ -152,7 +125,7 @@ impl UsageExport {
             .await
     }
 
-    /// From the stored cursor to the youngest task. False when it did not come so far.
+    /// Exports from the stored cursor to the newest task. False if it did not get that far.
     async fn go_on(
         &self,
         tenant: &TenantId,
@@ -166,35 +139,30 @@ impl UsageExport {
                 return Ok(false);
             }
             let tasks = self.tasks_of(tenant, ids).await?;
-            let look = cursor.look_at_open(&tasks);
-            cursor = self.tell(tenant, &cursor, look, exported).await?;
+            let scan = cursor.scan_open(&tasks);
+            cursor = self.tell(tenant, &cursor, scan, exported).await?;
         }
-        // Ids are made by the clock: after one that was set back, new tasks lie before what was
-        // read through.
+        // Ids are generated from the clock: if it was set back, new tasks may sort before the
+        // cursor.
         cursor.through = cursor.through.min(Some(self.settled()));
-        let mut after = cursor.through.clone();
+        let (tasks, after) = (self.context.tasks(), cursor.through.clone());
+        let mut pages = TaskPages::oldest_first(tasks, tenant, after).of(PAGE_TASKS);
         while self.context.now() < until {
             let settled = self.settled();
-            let page = self
-                .context
-                .tasks()
-                .list_after(tenant, after.as_ref(), PAGE_TASKS)
-                .await?;
-            let Some(last) = page.last() else {
+            let Some(page) = pages.next().await? else {
                 return Ok(true);
             };
-            let look = cursor.look_at_next(&page, &settled);
-            let (is_full, is_last) = (look.full, page.len() < PAGE_TASKS);
-            cursor = self.tell(tenant, &cursor, look, exported).await?;
-            if is_full || is_last {
+            let scan = cursor.scan_next(&page, &settled);
+            let is_full = scan.full;
+            cursor = self.tell(tenant, &cursor, scan, exported).await?;
+            if is_full || pages.is_done() {
                 return Ok(!is_full);
             }
-            after = Some(last.id.clone());
         }
         Ok(false)
     }
 
-    /// Asked for before the tasks are read, so that none can appear behind those.
+    /// Must be read before the tasks, so that no task can appear before it afterwards.
     fn settled(&self) -> TaskId {
         let settle_ms = i64::try_from(SETTLE_MS).unwrap_or(i64::MAX);
         TaskId::lowest_at(Timestamp(self.context.now().0.saturating_sub(settle_ms)))
@@ -205,7 +173,7 @@ impl UsageExport {
         for id in ids {
             match self.context.tasks().get(tenant, id).await {
                 Ok(task) => tasks.push(task),
-                // Somebody tidied up in the table; what is no more has nothing to tell.
+                // Deleted from the table by hand: nothing left to export.
                 Err(error) if error.kind == Kind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -213,25 +181,25 @@ impl UsageExport {
         Ok(tasks)
     }
 
-    /// Hands over what is to be told, then saves where the export stands.
+    /// Sends a batch to the sink, then saves the cursor.
     async fn tell(
         &self,
         tenant: &TenantId,
         cursor: &UsageCursor,
-        look: Look<'_>,
+        scan: Scan<'_>,
         exported: &mut Exported,
     ) -> Result<UsageCursor> {
-        if let Some(batch) = UsageBatch::of(tenant, &look.tell)? {
+        if let Some(batch) = UsageBatch::of(tenant, &scan.tell)? {
             self.sink.take(batch).await?;
-            exported.events += look.tell.len();
-            exported.charged.0 += look.tell.iter().map(|task| task.charged.0).sum::<i64>();
+            exported.events += scan.tell.len();
+            exported.charged.0 += scan.tell.iter().map(|task| task.charged.0).sum::<i64>();
         }
-        if look.cursor == *cursor {
-            return Ok(look.cursor);
+        if scan.cursor == *cursor {
+            return Ok(scan.cursor);
         }
         let next = UsageCursor {
             version: cursor.version + 1,
-            ..look.cursor
+            ..scan.cursor
         };
         self.cursors
             .save_cursor(self.sink.place(), tenant, &next)
@@ -249,9 +217,9 @@ fn tell(
     }: Exported,
 ) {
     if events > 0 {
-        tracing::info!(tenant.id = %tenant, events, %charged, "usage was exported");
+        tracing::info!(tenant.id = %tenant, events, %charged, "usage exported");
     }
     if !complete {
-        tracing::warn!(tenant.id = %tenant, "there is more usage to export; the next sweep goes on");
+        tracing::warn!(tenant.id = %tenant, "usage export incomplete; the next sweep continues");
     }
 }

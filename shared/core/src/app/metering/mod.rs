@@ -1,10 +1,11 @@
-//! Reading what a tenant used and what it was charged, from its tasks of a window of time.
+//! Reads a tenant's usage and charges in a time window from its tasks.
 
 mod export;
 
 pub use export::{Exported, ExportedAll, UsageExport};
 
 use super::Context;
+use super::task_pages::TaskPages;
 use crate::base::bounds::Bounds;
 use crate::base::day::Day;
 use crate::base::error::{Error, Kind, Result};
@@ -17,31 +18,26 @@ use crate::domain::money::Allowance;
 use crate::domain::task::Task;
 use crate::port::TaskStore;
 
-/// Tasks read at once.
-const PAGE_TASKS: usize = 1_000;
-/// No run is charged later than this after it was asked for, even if nothing ran for days in
-/// between: what it made is gone the provider after seven days, and a day is left for what comes
-/// before and after.
-const LIFE_MAX_MS: u64 = 8 * 86_400_000;
-/// How many times as many tasks may have been made in that time before a window as in the window.
+/// How many times as many tasks may have been made in a task's life before a window as in the
+/// window.
 const EARLIER_TIMES: usize = 10;
 
-/// Whose usage, and of when.
+/// Which tenant's usage, and for which window.
 #[derive(Debug)]
 pub struct UsageQuery<'a> {
     pub tenant: &'a TenantId,
     pub window: Window,
-    /// Of this model alone.
+    /// Only this model.
     pub model: Option<&'a str>,
 }
 
-/// Of whose tasks all are wanted, and those that were made from `from` on for their own sake.
+/// The tasks to read. Those created before `from` count towards the limit for earlier tasks.
 pub(crate) struct Span {
     pub(crate) made: Window,
     pub(crate) from: Timestamp,
 }
 
-/// Shows each task that was made in the span, newest first.
+/// Calls `show` for each task created in the span, newest first.
 pub(crate) async fn each_task(
     tasks: &dyn TaskStore,
     bounds: &Bounds,
@@ -51,13 +47,9 @@ pub(crate) async fn each_task(
 ) -> Result<()> {
     let most = bounds.usage_tasks_max;
     let (mut within, mut earlier) = (most, most.saturating_mul(EARLIER_TIMES));
-    let mut before = TaskId::lowest_at(span.made.until.plus_ms(1));
-    loop {
-        let page = tasks.list(tenant, Some(&before), PAGE_TASKS).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        before = last.id.clone();
+    let before = TaskId::lowest_at(span.made.until.plus_ms(1));
+    let mut pages = TaskPages::newest_first(tasks, tenant, Some(before));
+    while let Some(page) = pages.next().await? {
         for task in &page {
             if task.created_at < span.made.from {
                 return Ok(());
@@ -73,13 +65,14 @@ pub(crate) async fn each_task(
             show(task);
         }
     }
+    Ok(())
 }
 
 fn too_full(most: usize, earlier: bool) -> Error {
     let text = if earlier {
         let most = counted(most.saturating_mul(EARLIER_TIMES), "task");
         format!(
-            "more than {most} from before the window could have ended in it; the operator can raise usage_tasks_max"
+            "more than {most} created before the window may have ended in it; ask the operator to raise usage_tasks_max"
         )
     } else {
         format!(
@@ -100,7 +93,7 @@ impl Metering {
         Self { context }
     }
 
-    /// The usage of some days: the last thirty when none is named.
+    /// The usage for a range of days; by default the last thirty.
     pub async fn usage_of_days(
         &self,
         tenant: &TenantId,
@@ -118,7 +111,7 @@ impl Metering {
         Ok((days, report))
     }
 
-    /// The budget in force with the month as it stands now; `None` for a tenant without.
+    /// The budget in force and the current month's use of it; `None` for a tenant without a budget.
     pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
         Ok(self
             .context
@@ -128,18 +121,18 @@ impl Metering {
             .budget_at(self.context.now()))
     }
 
-    /// The usage of a window: requests by when they were made, ends and charges by when they
-    /// happened, so that the charges are the ledger's captures of the same window.
+    /// The usage in a window. Requests count when they were made, ends and charges when they
+    /// happened, so that the charges equal the ledger's captures for the same window.
     ///
-    /// Kind `Invalid`, code `window_too_full`, when the window holds more than
-    /// [`Bounds::usage_tasks_max`] tasks, or the life of a task before it ten times as many.
+    /// Kind `Invalid`, code `window_too_full`, if the window holds more than
+    /// [`Bounds::usage_tasks_max`] tasks, or the task lifetime before it more than ten times as
+    /// many.
     pub async fn usage(&self, query: &UsageQuery<'_>) -> Result<UsageReport> {
         let mut report = UsageReport::default();
         let bounds = &self.context.bounds;
-        let life_ms = i64::try_from(LIFE_MAX_MS.max(bounds.task_life_ms())).unwrap_or(i64::MAX);
         // A task that ends in the window may have begun before it.
         let made = Window {
-            from: Timestamp(query.window.from.0.saturating_sub(life_ms)),
+            from: bounds.earliest_made(query.window.from),
             until: query.window.until,
         };
         let span = Span {
@@ -155,8 +148,8 @@ impl Metering {
         Ok(report)
     }
 
-    /// What was charged and what is held for the tasks that were made in the window, newest first.
-    /// Kind `Invalid` as in [`Self::usage`].
+    /// The charges and holds of the tasks created in the window, newest first. Kind `Invalid` as in
+    /// [`Self::usage`].
     pub async fn charges(&self, tenant: &TenantId, made: Window) -> Result<Vec<Charge>> {
         let mut charges = Vec::new();
         let span = Span {
@@ -174,7 +167,7 @@ impl Metering {
         Ok(charges)
     }
 
-    /// The charges of these tasks, newest first; unknown and foreign ids have none.
+    /// The charges of these tasks, newest first; unknown and foreign ids are skipped.
     pub async fn charges_of(&self, tenant: &TenantId, ids: &[TaskId]) -> Result<Vec<Charge>> {
         let mut charges = Vec::new();
         for id in ids {

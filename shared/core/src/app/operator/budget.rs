@@ -9,7 +9,7 @@ use crate::domain::money::{Allowance, Budget};
 use crate::domain::tenant::{Actor, AuditAction};
 
 impl Operator {
-    /// The budget in force with the month as it stands now; `None` for a tenant without.
+    /// The budget in force and the current month's use of it; `None` for a tenant without a budget.
     pub async fn budget(&self, tenant: &TenantId) -> Result<Option<Allowance>> {
         self.context.tenants().get(tenant).await?;
         Ok(self
@@ -20,11 +20,11 @@ impl Operator {
             .budget_at(self.now()))
     }
 
-    /// Sets the budget of runs that are submitted from now on, or takes it away.
+    /// Sets or removes the budget for runs submitted from now on.
     ///
     /// Kind `Invalid` with code `invalid_budget`, naming the field; kind `Conflict` with code
-    /// `budget_below_use` for less than what is held and captured this month. Nothing is written
-    /// then.
+    /// `budget_below_use` if it is less than what is held and captured this month. In either case
+    /// nothing is written.
     pub async fn set_budget(
         &self,
         tenant: &TenantId,

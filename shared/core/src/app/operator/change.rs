@@ -1,4 +1,4 @@
-//! Changing a tenant, suspending it and letting it go on.
+//! Changes, suspends and resumes tenants.
 
 use serde_json::json;
 
@@ -10,14 +10,14 @@ use crate::domain::tenant::{
     Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs,
 };
 
-/// What is to be different. What is left out stays as it is.
+/// The fields to change. Absent fields stay as they are.
 #[derive(Debug, Default)]
 pub struct TenantChange {
-    /// In place of all that there were.
+    /// Replaces all trusts.
     pub trust: Option<Vec<Trust>>,
-    /// In place of the whole one.
+    /// Replaces the whole destination.
     pub destination: Option<NewDestination>,
-    /// In place of all that there were.
+    /// Replaces all limits.
     pub limits: Option<Limits>,
     pub unarchived: Option<UnarchivedOutputs>,
 }
@@ -35,12 +35,13 @@ impl TenantChange {
 }
 
 impl Operator {
-    /// Changes trust, destination, limits, what becomes of outputs that its bucket refuses, or
-    /// several at once.
+    /// Changes the trusts, the destination, the limits or the handling of outputs that the bucket
+    /// refuses, or several of these at once.
     ///
-    /// Kind `Invalid`, naming the field, for what cannot work, and `nothing_to_change`; kind
-    /// `Conflict` with code `issuer_ambiguous` as when a tenant is made, and with code
-    /// `version_conflict` when somebody else changed the tenant meanwhile. Nothing is written then.
+    /// Kind `Invalid`, naming the field, for invalid values, and with code `nothing_to_change`;
+    /// kind `Conflict` with code `issuer_ambiguous` as in [`Self::onboard`], and with code
+    /// `version_conflict` if somebody else changed the tenant meanwhile. On an error nothing is
+    /// written.
     pub async fn change(
         &self,
         id: &TenantId,
@@ -72,8 +73,8 @@ impl Operator {
         Ok(tenant)
     }
 
-    /// Refuses whatever the tenant would begin from now on; what runs finishes, and what is there
-    /// is read as before. Twice is as once.
+    /// Refuses new work of the tenant from now on; running tasks finish, and reads still work.
+    /// Idempotent.
     pub async fn suspend(&self, id: &TenantId, actor: &Actor) -> Result<Tenant> {
         self.enter(
             id,
@@ -84,7 +85,7 @@ impl Operator {
         .await
     }
 
-    /// Ends a suspension. Twice is as once.
+    /// Ends a suspension. Idempotent.
     pub async fn resume(&self, id: &TenantId, actor: &Actor) -> Result<Tenant> {
         self.enter(id, TenantState::Active, AuditAction::TenantResumed, actor)
             .await

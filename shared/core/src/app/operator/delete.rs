@@ -1,45 +1,41 @@
-//! Deleting a tenant: not while it has work, and not its money by accident.
+//! Deletes a tenant, unless it has running tasks or money left.
 
 use serde_json::json;
 
 use super::Operator;
+use crate::app::task_pages::TaskPages;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::id::{TaskId, TenantId};
+use crate::base::id::TenantId;
 use crate::domain::money::MicroUsd;
 use crate::domain::tenant::{Actor, AuditAction};
 
-/// What the operator allows with a deletion.
+/// What the operator allows in a deletion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deletion {
-    /// The tenant may be deleted although it has money left to spend.
+    /// Delete the tenant even if it has money left to spend.
     pub forget_balance: bool,
 }
 
-/// Tasks read at once.
-const PAGE: usize = 200;
-/// A task that is older than this is over: the bounds of its states add up to less than two days.
-const LIFE_MAX_MS: u64 = 3 * 24 * 3_600_000;
-
 impl Operator {
-    /// Removes the tenant and whom it trusts; tasks, account and ledger stay for the books, and the
-    /// name stays taken.
+    /// Deletes the tenant and its trusts; tasks, account and ledger are kept for the books, and the
+    /// name cannot be used again.
     ///
-    /// Kind `Conflict`: `tenant_has_tasks` while anything of it runs, `tenant_has_balance` while it
-    /// has money and that is not to be forgotten, `version_conflict` when somebody changed the
-    /// tenant meanwhile. Nothing is written then.
+    /// Kind `Conflict`: `tenant_has_tasks` while any of its tasks is running, `tenant_has_balance`
+    /// if it has money left and `forget_balance` is not set, `version_conflict` if somebody changed
+    /// the tenant meanwhile. On an error nothing is written.
     pub async fn delete(&self, id: &TenantId, deletion: Deletion, actor: &Actor) -> Result<()> {
         let tenant = self.context.tenants().get(id).await?;
         let account = self.context.accounts().account(id).await?;
         if account.held > MicroUsd::ZERO || self.has_live_tasks(id).await? {
             let text = format!(
-                "tasks of tenant '{id}' are running; suspend it and delete it when they are over"
+                "tasks of tenant '{id}' are still running; suspend it, and delete it when they have ended"
             );
             return Err(Error::new(Kind::Conflict, "tenant_has_tasks", text));
         }
         if account.available > MicroUsd::ZERO && !deletion.forget_balance {
             let left = account.available;
             let text = format!(
-                "tenant '{id}' has {left} left; pay it back and delete with forget_balance=true"
+                "tenant '{id}' has {left} left; refund it, then delete with forget_balance=true"
             );
             return Err(Error::new(Kind::Conflict, "tenant_has_balance", text));
         }
@@ -51,21 +47,19 @@ impl Operator {
             .await
     }
 
-    /// Tasks at no price hold nothing, so the account alone does not tell.
+    /// Reads the tasks too: tasks with a price of zero hold no money, so the account alone does not
+    /// show them.
     async fn has_live_tasks(&self, id: &TenantId) -> Result<bool> {
-        let now = self.now();
-        let mut before: Option<TaskId> = None;
-        loop {
-            let page = self.context.tasks().list(id, before.as_ref(), PAGE).await?;
+        let earliest = self.context.bounds.earliest_made(self.now());
+        let mut pages = TaskPages::newest_first(self.context.tasks(), id, None);
+        while let Some(page) = pages.next().await? {
             if page.iter().any(|task| !task.state.is_end()) {
                 return Ok(true);
             }
-            match page.last() {
-                Some(last) if now.since_ms(last.created_at) <= LIFE_MAX_MS => {
-                    before = Some(last.id.clone())
-                }
-                _ => return Ok(false),
+            if page.last().is_some_and(|last| last.created_at < earliest) {
+                break;
             }
         }
+        Ok(false)
     }
 }

@@ -1,40 +1,39 @@
-//! Where a tenant's outputs are to go: what its operator says is checked, the ExternalId is made
-//! here.
+//! A tenant's destination: validates the operator's input and generates the ExternalId.
 
 use crate::base::error::{Error, Result};
 use crate::base::id::AccountId;
 use crate::domain::tenant::{AssumedRole, Destination};
 use crate::port::Entropy;
 
-/// What an operator says of a destination.
+/// A destination as the operator describes it.
 #[derive(Debug, Clone)]
 pub struct NewDestination {
     pub bucket: String,
     /// Without leading or trailing `/`; may be empty.
     pub prefix: String,
-    /// The AWS account that must own the bucket; a role's own account when left out.
+    /// The AWS account that must own the bucket; by default the role's own account.
     pub bucket_owner: Option<AccountId>,
-    /// The role in the tenant's account that may write there; none for a bucket that this
-    /// installation may write itself.
+    /// The role in the tenant's account that may write to the bucket; `None` if this installation
+    /// can write to it directly.
     pub role_arn: Option<String>,
 }
 
 impl NewDestination {
-    /// The destination. A role that was there before keeps its ExternalId, which stands in the
-    /// tenant's trust policy; another role gets one of its own.
+    /// Builds the destination. An unchanged role keeps its ExternalId, because the tenant's trust
+    /// policy names it; a new role gets a new one.
     pub(super) fn made(
         self,
         before: Option<&Destination>,
         entropy: &dyn Entropy,
     ) -> Result<Destination> {
         self.check()?;
-        let kept = |arn: &String| {
+        let known_role = |arn: &String| {
             before
                 .and_then(|before| before.role.clone())
                 .filter(|role| role.arn == *arn)
         };
         let role = self.role_arn.map(|arn| {
-            kept(&arn).unwrap_or_else(|| AssumedRole {
+            known_role(&arn).unwrap_or_else(|| AssumedRole {
                 external_id: external_id(entropy),
                 arn,
             })
@@ -47,7 +46,7 @@ impl NewDestination {
         })
     }
 
-    /// Names of S3's general purpose buckets, and key prefixes that stay inside them.
+    /// Validates the bucket name (S3 general purpose buckets), the prefix and the role.
     fn check(&self) -> Result<()> {
         let bucket = (3..=63).contains(&self.bucket.len())
             && self
@@ -57,18 +56,19 @@ impl NewDestination {
             && self.bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
             && self.bucket.ends_with(|c: char| c.is_ascii_alphanumeric());
         if !bucket {
-            let text = "a bucket's name has 3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit";
+            let text = "a bucket name must have 3 to 63 characters of a-z, 0-9, '-' and '.', and begin and end with a letter or digit";
             return Err(Error::invalid("invalid_bucket", text).field("bucket"));
         }
         if self.prefix.len() > 256
             || !(self.prefix.is_empty() || self.prefix.split('/').all(is_segment))
         {
-            let text = "a prefix has segments of letters, digits, '-', '_', '.' and '=' with '/' between, at most 256 in all";
+            let text = "a prefix must consist of segments of letters, digits, '-', '_', '.' and '=', separated by '/', at most 256 characters in all";
             return Err(Error::invalid("invalid_prefix", text).field("prefix"));
         }
         match &self.role_arn {
             Some(arn) if !is_role_arn(arn) => {
-                let text = "a role looks like arn:aws:iam::123456789012:role/fluxgate-outputs";
+                let text =
+                    "a role ARN must look like arn:aws:iam::123456789012:role/fluxgate-outputs";
                 Err(Error::invalid("invalid_role", text).field("role_arn"))
             }
             _ => Ok(()),

@@ -1,15 +1,15 @@
-//! The operator's use cases: tenants, their prices and their money, and whether the books agree.
-//! Each change leaves an entry in the audit log.
+//! The operator's use cases: tenants, their prices and money, and checks of the books. Every change
+//! is recorded in the audit log.
 
 mod books;
 mod budget;
 mod change;
 mod delete;
 mod destination;
-mod look;
 mod money;
 mod onboard;
 mod prices;
+mod read;
 mod reconcile;
 mod trust;
 
@@ -41,18 +41,18 @@ pub struct Operator {
     entry_order: EntryOrder,
 }
 
-/// What an operator's use cases are built of.
+/// The parts an operator is built from.
 pub struct OperatorParts {
     pub context: Context,
     pub destinations: Arc<dyn Destinations>,
-    /// Knows what models cost; without it prices are judged by their terms alone.
+    /// Knows what models cost; without it, prices are checked by their terms alone.
     pub provider: Option<Arc<dyn Provider>>,
-    /// Knows what was billed; without it there is nothing to reconcile with.
+    /// Knows what was billed; without it, reconciling is not possible.
     pub provider_books: Option<Arc<dyn ProviderBooks>>,
 }
 
-/// Keeps the audit entries of one process in the order of their changes: ids sort by the
-/// millisecond, and no two share one.
+/// Keeps one process's audit entries in the order of their changes: ids sort by millisecond, so no
+/// two entries may share one.
 #[derive(Debug, Default)]
 struct EntryOrder(AtomicI64);
 
@@ -68,7 +68,7 @@ impl EntryOrder {
     }
 }
 
-/// Whether the provider takes our key, asked now; for who has nothing but the provider.
+/// Checks now whether the provider accepts our key; for callers that have only the provider.
 pub async fn check_provider_account(books: &dyn ProviderBooks) -> AccountCheck {
     books.check_account().await
 }
@@ -94,8 +94,8 @@ impl Operator {
         self.context.now()
     }
 
-    /// Whether the provider takes our key, asked now. Kind `Unavailable` with code
-    /// `provider_unknown` where nobody knows the provider.
+    /// Checks now whether the provider accepts our key. Kind `Unavailable` with code
+    /// `provider_unknown` if no provider is configured.
     pub async fn check_provider_account(&self) -> Result<AccountCheck> {
         Ok(check_provider_account(self.provider_books()?).await)
     }
@@ -104,7 +104,7 @@ impl Operator {
         self.provider_books.as_deref().ok_or_else(|| {
             Error::unavailable(
                 "provider_unknown",
-                "this process has no key for the provider, which has to be asked",
+                "this process has no provider key, which this operation needs",
             )
         })
     }

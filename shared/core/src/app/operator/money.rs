@@ -1,4 +1,4 @@
-//! Adding money to an account.
+//! Adds money to an account.
 
 use serde_json::json;
 
@@ -8,12 +8,12 @@ use crate::base::id::TenantId;
 use crate::domain::money::{Account, MicroUsd};
 use crate::domain::tenant::{Actor, AuditAction};
 
-/// An operator's reference for a top-up.
+/// Maximum length of a top-up's reference.
 const REFERENCE_BYTES_MAX: usize = 128;
 
 impl Operator {
-    /// Adds money to an account of a tenant that exists. The same reference again adds nothing;
-    /// with another amount it is kind `Conflict` with code `reference_used`.
+    /// Adds money to the account of an existing tenant. Idempotent by reference; a known reference
+    /// with another amount is kind `Conflict` with code `reference_used`.
     pub async fn top_up(
         &self,
         tenant: &TenantId,
@@ -24,7 +24,7 @@ impl Operator {
         self.context.tenants().get(tenant).await?;
         if reference.is_empty() || reference.len() > REFERENCE_BYTES_MAX {
             let text = format!(
-                "a reference has 1 to {REFERENCE_BYTES_MAX} characters; use the number of your invoice"
+                "a reference must have 1 to {REFERENCE_BYTES_MAX} characters; use your invoice number"
             );
             return Err(Error::invalid("invalid_reference", text).field("reference"));
         }

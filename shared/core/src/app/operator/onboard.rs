@@ -1,4 +1,4 @@
-//! Making a tenant: what its operator says is checked, what must be secret is made here.
+//! Creates a tenant: validates the operator's input and generates the secrets.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::domain::tenant::{
     Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs,
 };
 
-/// What an operator says of a new tenant.
+/// A new tenant as the operator describes it.
 #[derive(Debug)]
 pub struct NewTenant {
     pub id: TenantId,
@@ -22,12 +22,12 @@ pub struct NewTenant {
 }
 
 impl Operator {
-    /// Creates a tenant with a webhook secret and, when it names a role, an ExternalId of its own.
+    /// Creates a tenant with a webhook secret and, if it names a role, an ExternalId of its own.
     ///
-    /// Kind `Invalid`, naming the field, for what cannot work; kind `Conflict` for a name that is
-    /// taken (`tenant_exists`) or was a deleted tenant's (`tenant_name_used`), and for an issuer
-    /// whose tokens could mean another tenant as well (`issuer_ambiguous`). Nothing is written
-    /// then.
+    /// Kind `Invalid`, naming the field, for invalid values; kind `Conflict` for a name that is
+    /// taken (`tenant_exists`) or belonged to a deleted tenant (`tenant_name_used`), and for an
+    /// issuer whose tokens could also mean another tenant (`issuer_ambiguous`). On an error nothing
+    /// is written.
     pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Tenant> {
         new.limits.check()?;
         let destination = new.destination.made(None, &*self.context.entropy)?;
@@ -53,12 +53,12 @@ impl Operator {
         Ok(tenant)
     }
 
-    /// What a deleted tenant left behind would be shown to the new one.
+    /// A reused name would show the new tenant what the deleted one left behind.
     async fn check_name(&self, id: &TenantId) -> Result<()> {
         match self.context.tenants().get(id).await {
             Err(error) if error.kind == Kind::NotFound => {}
             Err(error) => return Err(error),
-            // The store says it better.
+            // The store's own error for this is more precise.
             Ok(_) => return Ok(()),
         }
         let unused = self.context.accounts().account(id).await? == Account::default()
@@ -73,7 +73,7 @@ impl Operator {
     }
 }
 
-/// A tenant as the audit log tells it: no keys, and no ExternalId.
+/// The tenant as recorded in the audit log: without keys and ExternalId.
 pub(super) fn told(tenant: &Tenant) -> Value {
     let issuers: Vec<&str> = tenant
         .trust

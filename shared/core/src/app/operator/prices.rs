@@ -1,4 +1,4 @@
-//! Setting a tenant's prices.
+//! Sets a tenant's prices.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,64 +13,64 @@ use crate::domain::provider::Catalogue;
 use crate::domain::tenant::{Actor, AuditAction};
 use crate::port::errors::version_moved;
 
-/// What is to become of a price book.
+/// A requested change of a price book.
 #[derive(Debug, Clone)]
 pub struct PricesChange {
     pub edit: PricesEdit,
-    /// A run may be sold for less than it costs.
+    /// Allow prices below cost.
     pub allow_under_cost: bool,
-    /// A model may be one that the provider's catalogue does not list, or not yet.
+    /// Allow models that the provider's catalogue does not list (yet).
     pub allow_unknown_models: bool,
 }
 
-/// A change of a price book.
+/// An edit of a price book.
 #[derive(Debug, Clone)]
 pub enum PricesEdit {
-    /// Another book in place of the whole one; with a version only if the tenant still has that.
+    /// Replaces the whole book; if a version is given, only if the tenant is still at it.
     Replace {
         book: PriceBook,
         version: Option<u64>,
     },
-    /// These prices. All others stay.
+    /// Sets these prices. All others stay.
     Set {
         models: BTreeMap<ModelId, Price>,
         unlisted: Option<Unlisted>,
     },
-    /// No price of these models' own: they are sold as those that are not listed.
+    /// Removes these models' own prices: they are sold at the price for unlisted models.
     Remove { models: Vec<ModelId> },
 }
 
-/// What became of it.
+/// The result of a price change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PricesChanged {
     pub prices: PriceBook,
     /// The tenant's version with these prices.
     pub version: u64,
-    /// The models that are sold under cost now, because that was allowed; `unlisted` stands for all
+    /// The models now sold below cost, because that was allowed; `unlisted` stands for all models
     /// that the book does not list.
     pub under_cost: Vec<String>,
-    /// False: what models cost is not known here, so that only the terms of the prices were judged.
+    /// False if costs were unavailable, so that only the terms of the prices were checked.
     pub costs_known: bool,
 }
 
-/// Models named in an error or an audit entry; the rest is a number.
+/// Maximum number of models named in an error or an audit entry; the rest are only counted.
 const NAMES_MAX: usize = 10;
-/// Tries of a change that others overtook.
+/// Maximum number of attempts when others change the tenant concurrently.
 const TRIES_MAX: usize = 16;
 
 impl Operator {
-    /// Sets the prices of runs that are submitted from now on; a run that was submitted keeps its
-    /// own. What is said of single models is done to the book as it is then, so that of two changes
-    /// at once neither undoes the other.
+    /// Sets the prices of runs submitted from now on; a run already submitted keeps its price.
+    /// Edits of single models apply to the current book, so that concurrent edits do not undo each
+    /// other.
     ///
-    /// Kind `Invalid`: `invalid_price`, naming the model, for a price that no run may have;
-    /// `unknown_model`, naming those that may be meant, for a new model that the provider does not
-    /// list; `under_cost`, naming the models, for prices below cost. The last two may be allowed.
-    /// Kind `Unavailable` with code `costs_unknown` for prices that cannot be checked against cost,
-    /// which may be allowed too. Kind `NotFound` with code `price_not_listed` for removing a price
-    /// that is not there; kind `Unavailable` with code `catalogue_unknown` when nobody can say
-    /// whether there is a new model; kind `Conflict` with code `version_conflict` when the tenant
-    /// is not at the version that a whole book is for. Nothing is written then.
+    /// Kind `Invalid`: `invalid_price`, naming the model, for an impossible price; `unknown_model`,
+    /// with suggestions, for a new model that the provider does not list; `under_cost`, naming the
+    /// models, for prices below cost. The last two can be allowed. Kind `Unavailable` with code
+    /// `costs_unknown` for prices that cannot be checked against cost, which can be allowed too.
+    /// Kind `NotFound` with code `price_not_listed` for removing a price that is not listed; kind
+    /// `Unavailable` with code `catalogue_unknown` if the catalogue is unavailable to look up a new
+    /// model; kind `Conflict` with code `version_conflict` if the tenant is not at the version
+    /// given with a whole book. On an error nothing is written.
     pub async fn set_prices(
         &self,
         id: &TenantId,
@@ -142,15 +142,15 @@ impl Operator {
         })
     }
 
-    /// What the provider asks is worth knowing, and not worth keeping an operator from changing
-    /// prices.
+    /// The provider's catalogue, `None` if it is unavailable: that must not keep an operator from
+    /// changing prices.
     async fn catalogue(&self) -> Option<Arc<Catalogue>> {
         match self.provider.as_ref()?.catalogue().await {
             Ok(catalogue) => Some(catalogue),
             Err(error) => {
                 tracing::warn!(
                     error = error.with_causes(),
-                    "prices are judged without knowing what models cost"
+                    "provider catalogue unavailable; checking prices without model costs"
                 );
                 None
             }
@@ -159,12 +159,12 @@ impl Operator {
 }
 
 impl PricesEdit {
-    /// A whole book was made from what its maker read; single prices were not.
+    /// False for a whole book, which was based on what its author had read.
     fn can_be_repeated(&self) -> bool {
         !matches!(self, Self::Replace { .. })
     }
 
-    /// The book that comes of the one of this version.
+    /// Applies the edit to the book, which is at this version.
     fn of(&self, before: &PriceBook, version: u64) -> Result<PriceBook> {
         let mut book = before.clone();
         match self {
@@ -174,8 +174,8 @@ impl PricesEdit {
             } => {
                 if let Some(wanted) = wanted.filter(|wanted| *wanted != version) {
                     let text = format!(
-                        "the prices are for version {wanted} of the tenant, which is at {version}: somebody changed it meanwhile; \
-                         read its prices again"
+                        "the prices are for version {wanted} of the tenant, but it is at version {version}: somebody changed it meanwhile; \
+                         read its prices again and repeat the change"
                     );
                     return Err(version_moved(text));
                 }
@@ -197,7 +197,7 @@ impl PricesEdit {
         Ok(book)
     }
 
-    /// Of what this changes, what would be sold under cost.
+    /// The models affected by this edit that would be sold below cost.
     fn judged(&self, prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> {
         match self {
             Self::Replace { .. } => under_cost(prices, catalogue),
@@ -233,7 +233,7 @@ fn not_listed(model: &ModelId, book: &PriceBook) -> Error {
     } else {
         named(&listed)
     };
-    let text = format!("the price book lists no '{model}'; it lists {there}");
+    let text = format!("the price book does not list '{model}'; it lists {there}");
     Error::new(Kind::NotFound, "price_not_listed", text).field(model.to_string())
 }
 
@@ -248,7 +248,7 @@ fn check_known<'a>(
     };
     let Some(catalogue) = catalogue else {
         let text = format!(
-            "whether the provider has a model '{model}' could not be asked; try again later, or set it anyway with force=true"
+            "the provider's catalogue is unavailable, so model '{model}' cannot be looked up; try again later, or set its price anyway with force=true"
         );
         return Err(Error::unavailable("catalogue_unknown", text).field(model.to_string()));
     };
@@ -267,7 +267,7 @@ fn check_known<'a>(
         more => format!(", and {more} more of these models are not listed"),
     };
     let text = format!(
-        "the provider's catalogue lists no model '{model}'{meant}{more}; set a price for one that is not listed yet with force=true"
+        "the provider's catalogue does not list model '{model}'{meant}{more}; to set a price for a model that is not listed yet, use force=true"
     );
     Err(Error::invalid("unknown_model", text).field(model.to_string()))
 }
@@ -277,13 +277,13 @@ fn refuse_under_cost(names: &[String]) -> Result<()> {
         return Ok(());
     };
     let text = format!(
-        "{} would be sold under cost; raise the price, or set it with allow_under_cost=true",
+        "{} would be sold below cost; raise the price, or allow it with allow_under_cost=true",
         named(names)
     );
     Err(Error::invalid("under_cost", text).field(first.clone()))
 }
 
-/// Of the prices that change, one that what a run costs has to judge.
+/// Fails if one of the changed prices can only be checked against the cost of a run.
 fn refuse_unjudged(before: &PriceBook, after: &PriceBook) -> Result<()> {
     let listed = after
         .models
@@ -332,10 +332,10 @@ fn under_cost(prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> 
     names
 }
 
-/// What the price book calls the models that it does not list.
+/// Stands for all models that the price book does not list.
 const UNLISTED: &str = "unlisted";
 
-/// For the audit log: what is different, and what there is now.
+/// For the audit log: the changed prices, and what the book contains now.
 fn told(before: &PriceBook, after: &PriceBook, under_cost: &[String]) -> Value {
     let changed = after
         .models

@@ -1,48 +1,44 @@
-//! Reading both sides of a reconcile: the provider's books and ours.
+//! Reads both sides of a reconcile: the provider's books and ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Operator;
+use crate::app::everybody::everybody;
 use crate::app::machine::orphaned_run;
 use crate::app::metering::{Span, each_task};
 use crate::base::day::Day;
 use crate::base::error::Result;
-use crate::base::id::{AuditId, ModelId, RunId, TaskId, TenantId};
+use crate::base::id::{ModelId, RunId, TaskId, TenantId};
+use crate::base::time::Timestamp;
 use crate::domain::metering::reconcile::{Bill, Books, ReconcileReport, Sold, compare, last_days};
 use crate::domain::metering::usage::Window;
 use crate::domain::task::{State, Task};
-use crate::domain::tenant::AuditAction;
 use crate::port::ProviderBooks;
 
-/// How long after its task was made a run may begin: as long as a task may wait for the provider,
-/// and some more.
-const BEGINS_WITHIN_MS: i64 = 2 * 86_400_000;
 /// Runs asked for at once; the provider's own limit of a page.
 const RUNS_AT_ONCE: usize = 100;
-/// Entries of the audit log read at once.
-const ENTRIES: usize = 200;
 
-/// Our side, as far as a window needs it.
+/// Our side of a window.
 #[derive(Default)]
 struct Ours {
     sold: Vec<Sold>,
-    /// Runs of tasks that were made in the window and charged.
+    /// Runs of charged tasks that were created in the window.
     charged: Vec<RunId>,
-    /// Tasks that are over, were sent, and name no run.
+    /// Tasks that have ended, were sent, and have no run.
     unresolved: Vec<(TenantId, TaskId)>,
-    /// How many tasks were sent, are not over, and name no run yet.
+    /// Number of tasks that were sent, have not ended, and have no run yet.
     in_doubt: BTreeMap<ModelId, u64>,
-    /// How many tasks of the window wait to be sent.
+    /// Number of the window's tasks that have not been sent yet.
     unsent: u64,
 }
 
 impl Operator {
-    /// Compares what tenants were charged with what the provider deducted on these days; where they
-    /// are not named, on the last seven. Changes nothing.
+    /// Compares what tenants were charged with what the provider deducted on these days; by default
+    /// the last seven. Read-only.
     ///
-    /// Kind `Unavailable` with code `provider_unknown` where nobody knows the provider, or as the
-    /// provider's API fails; kind `Invalid` with code `window_too_full`, when there is more than
-    /// can be compared at once.
+    /// Kind `Unavailable` with code `provider_unknown` if no provider is configured, or as the
+    /// provider's API fails; kind `Invalid` with code `window_too_full` if there is too much to
+    /// compare at once.
     pub async fn reconcile(&self, from: Option<Day>, to: Option<Day>) -> Result<ReconcileReport> {
         let window = last_days(from, to, self.now()).window()?;
         let provider = self.provider_books()?;
@@ -73,12 +69,12 @@ impl Operator {
 
     async fn ours(&self, window: Window) -> Result<Ours> {
         let mut ours = Ours::default();
-        let from = window.from.0.saturating_sub(BEGINS_WITHIN_MS);
+        // A run that is billed in the window may be that of a task from before it.
         let made = Window {
-            from: crate::base::time::Timestamp(from),
+            from: self.context.bounds.earliest_made(window.from),
             until: window.until,
         };
-        for tenant in self.everybody().await? {
+        for tenant in everybody(self.context.tenants(), Timestamp(0)).await? {
             let show = |task: &Task| ours.add(task, window);
             each_task(
                 self.context.tasks(),
@@ -93,27 +89,6 @@ impl Operator {
             .await?;
         }
         Ok(ours)
-    }
-
-    /// The tenants, and those that were deleted: their books are kept.
-    async fn everybody(&self) -> Result<BTreeSet<TenantId>> {
-        let mut all: BTreeSet<TenantId> = self.context.tenants().ids().await?.into_iter().collect();
-        let mut before: Option<AuditId> = None;
-        loop {
-            let entries = self
-                .context
-                .tenants()
-                .audit_log(before.as_ref(), ENTRIES)
-                .await?;
-            let Some(last) = entries.last() else {
-                return Ok(all);
-            };
-            before = Some(last.id.clone());
-            let deleted = entries
-                .into_iter()
-                .filter(|entry| entry.action == AuditAction::TenantDeleted);
-            all.extend(deleted.filter_map(|entry| entry.tenant));
-        }
     }
 
     /// The runs that turned out to be those of tasks which had been given up.
@@ -151,7 +126,7 @@ impl Ours {
     }
 }
 
-/// The runs for which the provider has no bill, neither in the window nor at its edges.
+/// The charged runs for which the provider has no bill, neither in the window nor at its edges.
 async fn unbilled(
     provider: &dyn ProviderBooks,
     bills: &[Bill],

@@ -1,5 +1,4 @@
-//! Whom a tenant may trust: what can work at all, and what no token can mistake for another
-//! tenant's.
+//! Checks a tenant's trusts: each must be usable, and no token may be accepted for two tenants.
 
 use serde_json::Value;
 
@@ -10,16 +9,16 @@ use crate::domain::tenant::rsa_key::weakness_of_jwk;
 use crate::domain::tenant::{KeySource, Trust};
 use crate::domain::webhook::CallbackUrl;
 
-/// Trusts of one tenant.
+/// Maximum number of trusts per tenant.
 const TRUSTS_MAX: usize = 16;
 
 impl Operator {
-    /// Kind `Invalid` for what cannot work, kind `Conflict` with code `issuer_ambiguous` for an
-    /// issuer whose tokens could mean another tenant as well.
+    /// Kind `Invalid` for unusable trusts, kind `Conflict` with code `issuer_ambiguous` for an
+    /// issuer whose tokens could also mean another tenant.
     pub(super) async fn check_trust(&self, tenant: &TenantId, trusts: &[Trust]) -> Result<()> {
         if trusts.is_empty() || trusts.len() > TRUSTS_MAX {
             return Err(invalid(format!(
-                "name 1 to {TRUSTS_MAX} issuers whose tokens speak for the tenant"
+                "a tenant needs 1 to {TRUSTS_MAX} trusted issuers"
             )));
         }
         for (n, trust) in trusts.iter().enumerate() {
@@ -29,10 +28,10 @@ impl Operator {
                 .iter()
                 .any(|other| other.issuer == trust.issuer && !trust.told_apart(other))
             {
-                let text = "is named twice; name it once, or give each a claim of one name with different values";
+                let text = "is listed twice; list it once, or give each entry the same claim with a different value";
                 return Err(invalid(format!("the issuer '{}' {text}", trust.issuer)));
             }
-            // The store decides; who is refused here has prepared nothing yet.
+            // The store enforces this; checking here fails before the destination is prepared.
             let others = self.context.tenants().trusting(&trust.issuer).await?;
             Trust::check_ambiguity(tenant, trusts, &trust.issuer, &others)?;
         }
@@ -43,11 +42,11 @@ impl Operator {
 fn check_issuer(trust: &Trust) -> Result<()> {
     let bad = |text: &str| Err(invalid(text.to_owned()));
     if trust.issuer.is_empty() || trust.audience.is_empty() {
-        return bad("a trust names an issuer and an audience");
+        return bad("a trust needs an issuer and an audience");
     }
     if trust.issuer.len() > Trust::ISSUER_BYTES_MAX {
         return bad(&format!(
-            "an issuer has at most {} bytes",
+            "an issuer may have at most {} bytes",
             Trust::ISSUER_BYTES_MAX
         ));
     }
@@ -56,24 +55,24 @@ fn check_issuer(trust: &Trust) -> Result<()> {
         .as_ref()
         .is_some_and(|claim| claim.name.is_empty() || claim.value.is_empty())
     {
-        return bad("the claim that tells the tenant has a name and a value");
+        return bad("the claim that identifies the tenant needs a name and a value");
     }
     match &trust.keys {
         KeySource::Oidc if !is_web_address(&trust.issuer) => bad(
-            "an issuer that is no URL cannot be asked for its keys; name a jwks_url or give the jwks",
+            "the issuer is not an https URL, so its keys cannot be discovered; set jwks_url or jwks",
         ),
         KeySource::JwksUrl(url) if !is_web_address(url) => bad(
-            "the jwks_url must be an absolute https URL that names a host, without user name and password",
+            "the jwks_url must be an absolute https URL with a host and without a user name or password",
         ),
         KeySource::Jwks(set) => match set.get("keys").and_then(Value::as_array) {
             Some(keys) => keys.iter().try_for_each(check_key),
-            None => bad("the jwks is no key set: it has no array 'keys' (RFC 7517)"),
+            None => bad("the jwks is not a key set: it has no 'keys' array (RFC 7517)"),
         },
         _ => Ok(()),
     }
 }
 
-/// A weak key would be left out when a token comes; here somebody is there to read why.
+/// A weak key would be ignored when a token arrives; here the operator can still fix it.
 fn check_key(key: &Value) -> Result<()> {
     match weakness_of_jwk(key) {
         Some(weakness) => {
@@ -90,7 +89,7 @@ fn check_key(key: &Value) -> Result<()> {
     }
 }
 
-/// Whether the address is allowed is the guard's to say, when the keys are fetched.
+/// The address itself is checked by the guard when the keys are fetched.
 fn is_web_address(text: &str) -> bool {
     CallbackUrl::parse(text).is_ok()
 }
@@ -98,7 +97,7 @@ fn is_web_address(text: &str) -> bool {
 fn check_scopes(trust: &Trust) -> Result<()> {
     match &trust.scopes {
         Some(scopes) if scopes.claim.is_empty() || scopes.words.is_empty() => {
-            let text = "the scopes name the claim to read and at least one word; leave them out to allow everything";
+            let text = "scopes need the name of the claim and at least one scope; leave them out to allow everything";
             Err(invalid(text.to_owned()))
         }
         _ => Ok(()),

@@ -1,5 +1,5 @@
-//! The one way to the provider's submit: uploads and the POST, for the gateway at once and for the
-//! watcher later.
+//! The only way to the provider's submit: uploads and the POST, used by the gateway right away and
+//! by the watcher later.
 
 mod send;
 mod upload;
@@ -14,8 +14,8 @@ use super::{Context, Machine};
 use crate::domain::webhook::CapabilityKey;
 use crate::port::Provider;
 
-/// Where the provider tells the end of a run: the receiver's public address, and the key of its
-/// paths.
+/// Where the provider reports the end of a run: the receiver's public address, and the key that
+/// authenticates its paths.
 pub struct Hooks {
     pub public_url: Url,
     pub capability: CapabilityKey,
@@ -31,7 +31,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Without `hooks` completions come by polling alone.
+    /// Without `hooks`, completions are found by polling only.
     pub fn new(machine: Machine, provider: Arc<dyn Provider>, hooks: Option<Hooks>) -> Self {
         Self {
             context: machine.context.clone(),

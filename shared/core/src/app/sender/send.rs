@@ -1,36 +1,36 @@
-//! The POST itself, for the gateway at once and for the poller later. A task reaches it only by
-//! `SubmitStarted`.
+//! The POST itself, for the gateway right away and for the poller later. A task gets here only
+//! through `SubmitStarted`.
 
 use super::Sender;
 use super::upload::Uploaded;
 use crate::app::machine::SignalOutcome;
 use crate::base::error::{Error, Kind, Reason, Result};
-use crate::base::metric::count;
+use crate::base::metric;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Failure, Signal, State, Task, Via};
 use crate::port::{PutOff, SubmitAnswer, SubmitCall};
 
-/// What a submit may take beside the POST itself: reading inputs, uploading pictures.
+/// Time a submit may take besides the POST itself: reading inputs, uploading media.
 const SUBMIT_GRACE_MS: u64 = 5_000;
 
-/// Whether the POST of a late submit may leave.
+/// Whether a late submit may be sent.
 pub(crate) enum Started {
-    /// With these inputs.
+    /// Yes, with these inputs.
     Now(Box<Task>, String),
     /// The task has moved on.
     NotNow(Box<Task>),
 }
 
 impl Sender {
-    /// Sends a task that is `submitting`, once, and writes down what came of it.
+    /// Sends a `submitting` task once and records the outcome.
     pub(crate) async fn send(&self, task: Task, inputs: &str) -> Result<Task> {
         let (task, signal) = match self.uploaded(&task, inputs).await {
             Ok(None) => {
                 let signal = self.post_in_time(&task, inputs, 0).await;
                 (task, signal)
             }
-            // Which URLs the POST names is written first: by them its run can be found, should the
-            // answer be lost.
+            // Record the uploaded URLs before the POST: if the answer is lost, the run can be found
+            // by them.
             Ok(Some(Uploaded { inputs, uploads })) => {
                 match self
                     .machine
@@ -50,8 +50,8 @@ impl Sender {
         };
         match self.machine.signal(task.clone(), signal).await {
             Ok(outcome) => Ok(outcome.task()),
-            // Another task took this run by the provider's list: this one's stays in doubt until
-            // its webhook.
+            // Another task claimed this run through the provider's list: this task stays in doubt
+            // until its webhook arrives.
             Err(error) if error.is(Reason::RunClaimed) => {
                 let reason = "the provider run was claimed by an equal task".to_owned();
                 Ok(self
@@ -64,11 +64,11 @@ impl Sender {
         }
     }
 
-    /// A process that was stopped meanwhile must not send what others may have given up: past that
-    /// moment the run would be looked for in vain.
+    /// Sends only while nobody else can have given the task up: a process that was paused for
+    /// longer would send a run that nobody looks for.
     async fn post_in_time(&self, task: &Task, inputs: &str, uploads_ms: u64) -> Signal {
         if self.submit_remaining_ms(task.since.plus_ms(uploads_ms)) == 0 {
-            let reason = "the submit was held up and did not leave".to_owned();
+            let reason = "the submit was delayed for too long and was not sent".to_owned();
             return Signal::SubmitDeferred {
                 reason,
                 after_ms: None,
@@ -90,7 +90,7 @@ impl Sender {
             SubmitAnswer::Refused(failure) => Signal::SubmitRefused(failure),
             SubmitAnswer::Deferred { reason, after_ms } => {
                 if reason == PutOff::Account {
-                    count!("AccountRefusals");
+                    metric::ACCOUNT_REFUSALS.count();
                 }
                 Signal::SubmitDeferred {
                     reason: reason.text().to_owned(),
@@ -98,7 +98,7 @@ impl Sender {
                 }
             }
             SubmitAnswer::Ambiguous { reason } => {
-                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "a submit is in doubt");
+                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "ambiguous answer to a submit; it will be resolved, not sent again");
                 Signal::SubmitAmbiguous { reason }
             }
         }
@@ -114,7 +114,7 @@ impl Sender {
         .ok()
     }
 
-    /// How long the POST of a task that is `submitting` since then may still be on its way.
+    /// How long a POST that was started at `since` may still be in progress.
     pub(crate) fn submit_remaining_ms(&self, since: Timestamp) -> u64 {
         let timeout_ms = self.context.bounds.submit_timeout_ms;
         since
@@ -122,7 +122,8 @@ impl Sender {
             .since_ms(self.context.now())
     }
 
-    /// A late submit: the intent is written first, then the POST leaves.
+    /// Sends a submit that did not go out with its request: the intent is written first, then the
+    /// POST is sent.
     pub(crate) async fn send_late(&self, task: Task) -> Result<Task> {
         match self.start(task, Signal::SubmitStarted).await? {
             Started::Now(task, inputs) => self.send(*task, &inputs).await,
@@ -130,7 +131,7 @@ impl Sender {
         }
     }
 
-    /// Writes the intent.
+    /// Writes the intent to send.
     pub(crate) async fn start(&self, task: Task, intent: Signal) -> Result<Started> {
         let inputs = self.context.tasks().inputs(&task.tenant, &task.id).await?;
         Ok(match self.machine.signal(task, intent).await? {
@@ -142,7 +143,7 @@ impl Sender {
     }
 }
 
-/// Nothing left for the model: whether the file is to blame decides.
+/// Nothing was sent to the model: the task fails if its file is to blame, and is retried otherwise.
 fn not_uploaded(error: Error) -> Signal {
     match error.kind {
         Kind::Invalid | Kind::TooLarge => {
@@ -151,7 +152,7 @@ fn not_uploaded(error: Error) -> Signal {
         Kind::Forbidden => Signal::SubmitRefused(Failure::new(1401, error.code, error.message)),
         _ => Signal::SubmitDeferred {
             reason: format!(
-                "{}: a picture could not be uploaded; it is tried again",
+                "{}: an input file could not be uploaded; retrying",
                 error.code
             ),
             after_ms: None,

@@ -1,4 +1,4 @@
-//! Files written inside the inputs are handed to the provider's media store before the POST.
+//! Uploads files embedded in the inputs to the provider's media store before the POST.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -11,8 +11,8 @@ use crate::domain::task::{InputUpload, Task};
 use crate::port::Upload;
 
 impl Sender {
-    /// The inputs with every file inside them replaced by the URL of its upload; `None` when there
-    /// is none to replace.
+    /// The inputs with every embedded file replaced by the URL of its upload; `None` if there are
+    /// none.
     pub(super) async fn uploaded(&self, task: &Task, inputs: &str) -> Result<Option<Uploaded>> {
         if !inputs.contains("\"data:") {
             return Ok(None);
@@ -36,7 +36,7 @@ impl Sender {
         }))
     }
 
-    /// The URL of the file that is written in this text.
+    /// Uploads the file embedded in this text and returns its URL.
     async fn upload(&self, text: &str) -> Result<String> {
         let file = InputFile::read(text, self.context.bounds.data_uri_bytes_max)?;
         let bytes = Bytes::from(file.bytes);
@@ -50,13 +50,13 @@ impl Sender {
         url.map(str::to_owned).ok_or_else(|| {
             Error::unavailable(
                 "upload_unreadable",
-                "the provider's upload answer names no URL",
+                "the provider's answer to an upload contains no URL",
             )
         })
     }
 }
 
-/// Inputs that may leave, and where the files are that were inside them.
+/// Inputs that are ready to send, and the uploads that replaced embedded files.
 pub(super) struct Uploaded {
     pub(super) inputs: String,
     pub(super) uploads: Vec<InputUpload>,

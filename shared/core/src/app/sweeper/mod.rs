@@ -1,5 +1,5 @@
-//! Looks over all tenants for what should not be there: tasks that nobody moves, money and slots
-//! held for no task.
+//! Looks for things that should not exist in any tenant: tasks that nobody moves, and money and
+//! slots held for no task.
 
 mod all;
 mod slots;

@@ -1,4 +1,4 @@
-//! Slots of the provider's account that no task holds are freed.
+//! Frees slots of the provider's account that no task holds.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,10 @@ use crate::domain::fair_queue::{Capacity, FairQueueQuestion, FairQueueRequest, s
 use crate::domain::task::{State, Task};
 
 impl Sweeper {
-    /// Frees the slots that no task holds, as after a crash. `found` are those that tasks hold, by
-    /// the period in which they were taken, as read from `begun` on. What was taken shortly before
-    /// may not have been written yet, and is left for the next time.
+    /// Frees slots that no task holds, for example after a crash. `found` counts the slots held by
+    /// tasks, by the period in which they were taken, in a read that started at `begun`. Slots
+    /// taken shortly before are left for the next recount, because their task may not have been
+    /// written yet.
     pub(super) async fn recount_slots(
         &self,
         found: BTreeMap<u64, u32>,
@@ -21,7 +22,8 @@ impl Sweeper {
             .await
     }
 
-    /// The same at the start of a process that is the only one: nobody takes a slot meanwhile.
+    /// As `recount_slots`, at the startup of the only process: nobody takes slots
+    /// meanwhile.
     pub async fn recount_all_slots(&self) -> Result<()> {
         if self.machine.capacity.is_none() {
             return Ok(());
@@ -30,10 +32,10 @@ impl Sweeper {
         for tenant in self.context.tenants().ids().await? {
             let live = match self.live_tasks(&tenant, Timestamp(i64::MAX)).await {
                 Ok(live) => live,
-                // A count without them would free what they hold.
+                // A count without these tasks would free the slots they hold.
                 Err(error) => {
                     let error = error.with_causes();
-                    tracing::error!(tenant.id = %tenant, error, "slots are not recounted: a tenant's tasks cannot be read");
+                    tracing::error!(tenant.id = %tenant, error, "could not read a tenant's tasks; slots are not recounted");
                     return Ok(());
                 }
             };
@@ -45,7 +47,7 @@ impl Sweeper {
     }
 
     async fn recount(&self, found: BTreeMap<u64, u32>, until: u64) -> Result<()> {
-        // Whoever counts need not know the limits.
+        // A recount does not need to know the limits.
         let capacity = self.machine.capacity.unwrap_or(Capacity {
             per_minute: None,
             concurrency: None,
@@ -64,7 +66,7 @@ impl Sweeper {
     }
 }
 
-/// The period in which a live task took the slot that it holds, if it holds one.
+/// The period in which a live task took its slot, if it holds one.
 pub(super) fn held_period(task: &Task) -> Option<u64> {
     let holds = !task.state.is_end() && task.state != State::Archiving;
     task.ticket

@@ -1,55 +1,54 @@
-//! Looks over one tenant's tasks for what should not be there: tasks that nobody moves, and money
-//! held for no task.
+//! Sweeps one tenant: looks for tasks that nobody moves, and for money held for no task.
 
 use std::collections::BTreeMap;
 
 use super::Sweeper;
 use super::slots::held_period;
+use crate::app::task_pages::TaskPages;
 use crate::base::error::{Error, Result};
 use crate::base::id::{TaskId, TenantId};
-use crate::base::metric::measure;
 use crate::base::time::Timestamp;
 use crate::domain::money::{CountId, MicroUsd};
 use crate::domain::task::{Job, State, Task};
-use crate::port::Ids as _;
+use crate::port::{Ids as _, TaskStore};
 
-/// Tasks read at once: a page of DynamoDB's, 1 MB, of items of at most 1 KB.
-const PAGE: usize = 1_000;
 /// Pages of older tasks that one sweep looks through for what holds money.
 const OLDER_PAGES_MAX: usize = 100;
-/// How far behind its bound a task may be before it counts as stuck: the slowest watch comes within
-/// this.
-const SLACK_MS: u64 = 15 * 60_000;
 
-/// What a sweep found.
+/// The result of sweeping one tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TenantSweep {
-    /// Tasks that are not over.
+    /// Number of tasks that have not ended.
     pub live: usize,
-    /// Those that should have moved long ago, or should have been told of. Each was given a new
-    /// watch.
+    /// Tasks that should have moved or announced their end long ago. Each was given a new watch.
     pub stuck: Vec<TaskId>,
-    /// Those whose outputs are being copied.
+    /// Tasks whose outputs are being copied.
     pub archiving: Vec<TaskId>,
-    /// What the account holds over what its live tasks have reserved; zero in a sound installation.
+    /// Money held by the account minus the holds of its live tasks; zero if all is well.
     pub held_without_task: MicroUsd,
-    /// What the account holds.
+    /// Money held by the account.
     pub held: MicroUsd,
-    /// The slots of the provider's account that live tasks hold, by the period in which they were
-    /// taken.
+    /// Number of provider slots held by live tasks, by the period in which they were taken.
     pub slots: BTreeMap<u64, u32>,
 }
 
 /// How far a walk over a tenant's tasks has come, newest first.
-#[derive(Default)]
-struct Walk {
-    before: Option<TaskId>,
-    pages: usize,
+struct Walk<'a> {
+    pages: TaskPages<'a>,
+    pages_read: usize,
     /// Those that are not over, or not told.
     found: Vec<Task>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    fn new(tasks: &'a dyn TaskStore, tenant: &'a TenantId) -> Self {
+        Self {
+            pages: TaskPages::newest_first(tasks, tenant, None),
+            pages_read: 0,
+            found: Vec::new(),
+        }
+    }
+
     fn live(&self) -> impl Iterator<Item = &Task> {
         self.found.iter().filter(|task| !task.state.is_end())
     }
@@ -60,11 +59,11 @@ impl Walk {
 }
 
 impl Sweeper {
-    /// Sweeps one tenant. Tasks older than the longest life that the bounds allow are only looked
-    /// at when the account holds more than the younger ones have reserved: whatever kept one of
-    /// them for so long, it is found.
+    /// Sweeps one tenant. Tasks older than the longest life that the bounds allow are read only if
+    /// the account holds more than the younger tasks account for, so that even very old stuck tasks
+    /// are found.
     ///
-    /// Kind `Unavailable` with code `audit_unfinished` when `until` comes first.
+    /// Kind `Unavailable` with code `sweep_unfinished` when `until` comes first.
     pub async fn sweep(&self, tenant: &TenantId, until: Timestamp) -> Result<TenantSweep> {
         let count = CountId(self.context.entropy.u64() >> 4);
         self.context
@@ -72,21 +71,18 @@ impl Sweeper {
             .recount_budget(tenant, self.context.now(), count)
             .await?;
         let before = self.context.accounts().account(tenant).await?;
-        let mut walk = Walk::default();
-        let oldest = self.context.now().0 - i64::try_from(self.life_max_ms()).unwrap_or(i64::MAX);
-        self.walk(tenant, &mut walk, until, |_, last| {
-            last.created_at.0 < oldest
-        })
-        .await?;
+        let mut walk = Walk::new(self.context.tasks(), tenant);
+        self.walk_the_living(&mut walk, until).await?;
         let after = self.context.accounts().account(tenant).await?;
         let settled = before == after;
         if settled && after.held.0 > walk.reserved() {
-            let most = walk.pages + OLDER_PAGES_MAX;
-            let far_enough =
-                |walk: &Walk, _: &Task| after.held.0 <= walk.reserved() || walk.pages >= most;
-            self.walk(tenant, &mut walk, until, far_enough).await?;
+            let most = walk.pages_read + OLDER_PAGES_MAX;
+            let far_enough = |walk: &Walk<'_>, _: Timestamp| {
+                after.held.0 <= walk.reserved() || walk.pages_read >= most
+            };
+            self.walk(&mut walk, until, far_enough).await?;
         }
-        // An account that moved between the two readings says nothing; the next sweep will.
+        // An account that changed between the two reads proves nothing; the next sweep will check.
         let surplus = if settled {
             after.held.0 - walk.reserved()
         } else {
@@ -104,9 +100,6 @@ impl Sweeper {
             ids(&|task| task.state == State::Archiving),
         );
         self.watch_again(tenant, &stuck).await?;
-        measure!("HeldMicroUsd", "None", after.held.0);
-        measure!("StuckTasks", "Count", stuck.len());
-        measure!("HeldWithoutTaskMicroUsd", "None", surplus);
         let mut slots = BTreeMap::new();
         walk.found
             .iter()
@@ -123,18 +116,14 @@ impl Sweeper {
         })
     }
 
-    /// The tasks that are not over.
+    /// The tasks that have not ended.
     pub(super) async fn live_tasks(
         &self,
         tenant: &TenantId,
         until: Timestamp,
     ) -> Result<Vec<Task>> {
-        let mut walk = Walk::default();
-        let oldest = self.context.now().0 - i64::try_from(self.life_max_ms()).unwrap_or(i64::MAX);
-        self.walk(tenant, &mut walk, until, |_, last| {
-            last.created_at.0 < oldest
-        })
-        .await?;
+        let mut walk = Walk::new(self.context.tasks(), tenant);
+        self.walk_the_living(&mut walk, until).await?;
         Ok(walk
             .found
             .into_iter()
@@ -142,43 +131,44 @@ impl Sweeper {
             .collect())
     }
 
-    /// Goes on from page to page until the last task of one is as far as is wanted.
+    /// Through all that are young enough to live.
+    async fn walk_the_living(&self, walk: &mut Walk<'_>, until: Timestamp) -> Result<()> {
+        let earliest = self.context.bounds.earliest_made(self.context.now());
+        self.walk(walk, until, |_, made| made < earliest).await
+    }
+
+    /// Goes on from page to page until the last task of one was made as early as is wanted.
     async fn walk(
         &self,
-        tenant: &TenantId,
-        walk: &mut Walk,
+        walk: &mut Walk<'_>,
         until: Timestamp,
-        far_enough: impl Fn(&Walk, &Task) -> bool + Send,
+        far_enough: impl Fn(&Walk<'_>, Timestamp) -> bool + Send,
     ) -> Result<()> {
         loop {
             if self.context.now() >= until {
                 return Err(Error::unavailable(
                     "sweep_unfinished",
-                    "the time was up before all tasks were looked at",
+                    "time ran out before all tasks were read",
                 ));
             }
-            let page = self
-                .context
-                .tasks()
-                .list(tenant, walk.before.as_ref(), PAGE)
-                .await?;
-            let Some(last) = page.last().cloned() else {
+            let Some(page) = walk.pages.next().await? else {
                 return Ok(());
             };
-            walk.before = Some(last.id.clone());
-            walk.pages += 1;
+            let made = page
+                .last()
+                .map_or(Timestamp(i64::MAX), |task| task.created_at);
+            walk.pages_read += 1;
             walk.found.extend(
                 page.into_iter()
                     .filter(|task| !task.state.is_end() || task.untold),
             );
-            if far_enough(walk, &last) {
+            if far_enough(walk, made) {
                 return Ok(());
             }
         }
     }
 
-    /// Sends the copies of these tasks again: whatever became of their jobs, another one does no
-    /// harm.
+    /// Sends the archive jobs of these tasks again; a duplicate job does no harm.
     pub(super) async fn archive_again(
         &self,
         tenant: &TenantId,
@@ -189,10 +179,6 @@ impl Sweeper {
             task: task.clone(),
         };
         self.jobs.send_at_once(archiving.iter().map(archive)).await
-    }
-
-    fn life_max_ms(&self) -> u64 {
-        self.context.bounds.task_life_ms() + 5 * SLACK_MS
     }
 
     fn is_stuck(&self, task: &Task) -> bool {
@@ -208,10 +194,10 @@ impl Sweeper {
             State::Archiving => bounds
                 .archive_max_ms
                 .saturating_add(bounds.archive_grace_ms),
-            // It is over, and only here because it is untold.
+            // It has ended and is here only because its end was not announced.
             State::Completed | State::Failed | State::Cancelled | State::Timeout => 0,
         };
-        self.context.now().since_ms(task.since) > max_ms + SLACK_MS
+        self.context.now().since_ms(task.since) > max_ms.saturating_add(bounds.watch_late_ms())
     }
 
     async fn watch_again(&self, tenant: &TenantId, stuck: &[TaskId]) -> Result<()> {

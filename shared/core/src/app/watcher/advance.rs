@@ -1,4 +1,4 @@
-//! The one loop, level-triggered: looks at where a task stands and takes its next step.
+//! The main loop, level-triggered: looks at a task's state and takes its next step.
 
 use super::Watcher;
 use crate::app::machine::SignalOutcome;
@@ -7,20 +7,20 @@ use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::task::{Failure, Job, Signal, State, Step, Task, Via};
 
-/// How long the provider may not know a run that it had accepted.
+/// How long the provider may fail to find a run that it had accepted before the run counts as lost.
 const LOST_MAX_MS: u64 = 600_000;
 
-/// The longest between two nudges of the archiver.
+/// The longest interval between two nudges of the archiver.
 const NUDGE_MAX_MS: u64 = 3_600_000;
 
-/// The step that says so, and how earlier releases called it.
+/// The timeline step for a run that the provider does not find, and its name in earlier releases.
 const MISSING: &str = "run_missing";
 const MISSING_ONCE: &str = "missing_upstream";
 
-/// A task after its next step, as it then stands.
+/// A task in its new state after a step.
 pub(super) struct Advanced {
     pub(super) task: Task,
-    /// When to look again, of a task that stands in line.
+    /// When to check again, for a task waiting in the fair queue.
     pub(super) check_after_ms: Option<u64>,
 }
 
@@ -36,11 +36,10 @@ impl From<Task> for Advanced {
 impl Watcher {
     /// Takes the next step of a task.
     pub(super) async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Advanced> {
-        // From a late one it takes a step that is void, or none that matters, and the watch comes
-        // again.
+        // A stale read is safe: its step is rejected or has no effect, and the watch comes again.
         let task = self.context.tasks().get_eventual(tenant, id).await?;
         if self.machine.waits_in_line(&task) {
-            // The line would keep a place for one that has left it.
+            // Except here: the fair queue would keep a place for a task that has left it.
             return self
                 .take_step(self.context.tasks().get(tenant, id).await?)
                 .await;
@@ -48,10 +47,10 @@ impl Watcher {
         self.take_step(task).await
     }
 
-    /// As [`Self::advance`], of a task at hand.
+    /// As [`Self::advance`], for a task that is already loaded.
     pub(super) async fn take_step(&self, task: Task) -> Result<Advanced> {
         if self.machine.waits_in_line(&task) {
-            return self.look_in_line(task).await;
+            return self.check_fair_queue(task).await;
         }
         self.step(task).await.map(Advanced::from)
     }
@@ -66,7 +65,7 @@ impl Watcher {
             State::Completed | State::Failed | State::Cancelled | State::Timeout if task.untold => {
                 self.machine.tell(task).await
             }
-            // Its outputs are to be copied after all.
+            // The tenant asked for its outputs to be copied again.
             State::Completed if task.waits_for_links() => self.ask_for_links(task).await,
             State::Completed | State::Failed | State::Cancelled | State::Timeout => Ok(task),
         }
@@ -84,8 +83,8 @@ impl Watcher {
             .await
     }
 
-    /// Since when nothing but the provider keeps the task. One that stands in a line that is no
-    /// more may go from now on.
+    /// The time since which the task has waited only for the provider. If the fair queue it waits
+    /// in no longer exists, it may be sent from now on.
     fn ready_since(&self, task: &Task) -> Timestamp {
         match task.ticket {
             Some(ticket) if ticket.waits() && task.submits == 0 => self.context.now(),
@@ -95,13 +94,13 @@ impl Watcher {
         }
     }
 
-    /// A submit that should long have been answered was cut off, by a crash most likely: nobody
-    /// knows whether it left.
+    /// A submit that should have been answered long ago was interrupted, most likely by a crash: it
+    /// may or may not have been sent.
     async fn doubt(&self, task: Task) -> Result<Task> {
         if self.sender.submit_remaining_ms(task.since) > 0 {
             return Ok(task);
         }
-        let reason = "the submit was cut off".to_owned();
+        let reason = "the submit was interrupted".to_owned();
         Ok(self
             .machine
             .signal(task, Signal::SubmitAmbiguous { reason })
@@ -150,8 +149,8 @@ impl Watcher {
             .await
     }
 
-    /// Writes down that the provider does not know the run, and tells whether it has not for so
-    /// long that it never will.
+    /// Records that the provider does not find the run; true if that has lasted so long that the
+    /// run is lost.
     async fn is_lost(&self, task: &Task) -> Result<bool> {
         let now = self.context.now();
         let timeline = self
@@ -176,14 +175,15 @@ impl Watcher {
         Ok(unbroken_ms(&missing, self.context.bounds.watch.max_ms * 2) >= LOST_MAX_MS)
     }
 
-    /// The archiver does the rest: at the bound it tries once more and decides.
+    /// The archiver does the work: at the time limit it makes one last attempt and decides.
     async fn see_to_outputs(&self, task: Task) -> Result<Task> {
         let (age_ms, max_ms) = (
             self.context.now().since_ms(task.since),
             self.context.bounds.archive_max_ms,
         );
         if age_ms >= max_ms.saturating_add(self.context.bounds.archive_grace_ms) {
-            let text = "the outputs could not be had in time; nothing was charged, submit it again";
+            let text =
+                "the outputs could not be copied in time; nothing was charged, submit it again";
             return self
                 .machine
                 .give_up(task, Failure::new(5000, "archive_failed", text))
@@ -209,8 +209,8 @@ impl Watcher {
     }
 }
 
-/// True about once for each doubling of the age from the stall on, then once an hour: each nudge is
-/// a job with tries of its own, and where jobs cannot be replaced they would pile up.
+/// True about once per doubling of the age, then once an hour. Each nudge is a job with its own
+/// retries, and where jobs cannot be replaced they would pile up.
 fn is_nudge_due(age_ms: u64, stall_ms: u64, watch_max_ms: u64) -> bool {
     let mut step_ms = stall_ms.max(1);
     if age_ms < step_ms {
@@ -219,11 +219,11 @@ fn is_nudge_due(age_ms: u64, stall_ms: u64, watch_max_ms: u64) -> bool {
     while step_ms.saturating_mul(2) <= age_ms && step_ms < NUDGE_MAX_MS {
         step_ms *= 2;
     }
-    // The watch looks at least this often, jitter included.
+    // The watch comes at least this often, including jitter.
     age_ms % step_ms < watch_max_ms + watch_max_ms / 4
 }
 
-/// How long the newest sightings go back without a gap over `gap_max_ms`. Oldest first.
+/// How far the newest sightings go back without a gap over `gap_max_ms`. Oldest first.
 fn unbroken_ms(sightings: &[Timestamp], gap_max_ms: u64) -> u64 {
     let Some(newest) = sightings.last() else {
         return 0;

@@ -1,4 +1,4 @@
-//! Asks the provider for a finished run again, because the links that it named do not lead to the
+//! Requests a finished run from the provider again, because its links no longer lead to the
 //! outputs.
 
 use super::Watcher;
@@ -7,8 +7,8 @@ use crate::domain::provider::RunStatus;
 use crate::domain::task::{Signal, Task};
 
 impl Watcher {
-    /// Brings fresh links, or learns that there is nothing left to be linked to. A task that is
-    /// completed keeps its charge then.
+    /// Gets fresh links, or finds out that the outputs are gone. A completed task keeps its charge
+    /// in that case.
     pub(super) async fn ask_for_links(&self, task: Task) -> Result<Task> {
         if task
             .unarchived
@@ -17,7 +17,7 @@ impl Watcher {
         {
             return self.outputs_gone(task).await;
         }
-        // Only a run that is known has outputs.
+        // Only a task with a known run has outputs.
         let Some(run) = task.run.clone() else {
             return Ok(task);
         };
@@ -39,14 +39,14 @@ impl Watcher {
                     .task())
             }
             Some(_) => self.outputs_gone(task).await,
-            // It may have been asked at a bad moment; a submit's run is not known at once either.
+            // May be temporary: the provider does not find a new run at once either.
             None if !self.machine.is_dead_for_long(&task) => Ok(task),
             None => self.outputs_gone(task).await,
         }
     }
 
     async fn outputs_gone(&self, task: Task) -> Result<Task> {
-        let text = "the provider does not have the outputs of this run any more";
+        let text = "the provider no longer has the outputs of this run";
         self.machine.end_outputs(task, "output_gone", text).await
     }
 }

@@ -1,5 +1,5 @@
-//! Whether a run in the provider's list is the one that a task had asked for, by the inputs that
-//! the provider echoes.
+//! Decides whether a run in the provider's list belongs to a task, by the inputs that the provider
+//! echoes.
 
 use serde_json::{Map, Value};
 
@@ -7,12 +7,12 @@ use crate::app::media::{is_replaced, put_back};
 use crate::domain::provider::ProviderRun;
 use crate::domain::task::InputUpload;
 
-/// The inputs of a submit as the provider may have got them.
+/// A submit's inputs as the provider may have received them.
 pub(super) struct Sought {
-    /// Those that were sent as they are.
+    /// The inputs that were sent unchanged.
     inputs: Map<String, Value>,
-    /// All are known as they were sent: a file inside an input became an upload, whose URL may not
-    /// be known.
+    /// True if all inputs are known as they were sent. False if an embedded file was uploaded and
+    /// the URL of its upload is not known.
     whole: bool,
 }
 
@@ -40,8 +40,8 @@ impl Sought {
         self.whole
     }
 
-    /// The run was asked for with these inputs. Never so where one was replaced: another tenant's
-    /// with the same prompt would look alike.
+    /// Proves that the run was submitted with these inputs. Always false if one of them was
+    /// replaced: another tenant's run with the same prompt would look the same.
     pub(super) fn is(&self, run: &ProviderRun) -> bool {
         let same = |theirs: &Value| {
             let equal = |(name, value): (&String, &Value)| {
@@ -52,9 +52,9 @@ impl Sought {
         self.whole && run.inputs.as_ref().is_some_and(same)
     }
 
-    /// The run may be the one, as far as its plain texts tell. The provider may echo the rest in
-    /// its own way: -1 as the seed that it drew, a picture's URL as that of its own copy; or it may
-    /// echo nothing.
+    /// The run may be the one: none of its plain texts differs. The provider may change other
+    /// inputs in its echo (the seed it drew in place of -1, the URL of its own copy of a picture)
+    /// or echo nothing.
     pub(super) fn may_be(&self, run: &ProviderRun) -> bool {
         let Some(theirs) = run.inputs.as_ref().and_then(Value::as_object) else {
             return true;
@@ -77,7 +77,7 @@ fn plain_text(value: &Value) -> Option<&str> {
     .then_some(text)
 }
 
-/// A provider may write 4.0 back as 4.
+/// Equal, numbers by value: a provider may echo 4.0 as 4.
 fn same_value(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Number(ours), Value::Number(theirs)) => {

@@ -1,17 +1,17 @@
-//! Deliveries whose jobs were lost.
+//! Resends deliveries whose jobs were lost.
 
 use super::Watcher;
 use crate::base::error::Result;
 use crate::domain::task::Task;
 use crate::domain::webhook::{Delivery, DeliveryState};
 
-/// A delivery without an attempt after this long has lost its job.
+/// A delivery without an attempt for this long has lost its job.
 const UNTRIED_MAX_MS: u64 = 60_000;
 
 impl Watcher {
-    /// Sends the jobs of deliveries that nobody has tried for a while: where jobs are sent after
-    /// the change that makes them, a crash between loses them. Answers when to look again, if some
-    /// are too young to tell.
+    /// Resends the jobs of deliveries that have not been attempted for a while: where jobs are sent
+    /// after the change that creates them, a crash in between loses them. Returns when to look
+    /// again if some are too young to tell.
     pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
         let deliveries = self.context.deliveries().of_task(task).await?;
         let untried = |delivery: &&Delivery| {

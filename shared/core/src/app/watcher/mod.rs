@@ -1,11 +1,11 @@
-//! Looks at where a task stands and takes its next step: late submits, doubts, asking the provider,
-//! giving up.
+//! Looks at a task's state and takes its next step: late submits, submits in doubt, polling, giving
+//! up.
 
 mod advance;
 mod fresh_links;
-mod in_line;
 mod likeness;
 mod lost;
+mod queued;
 mod resolve;
 mod work;
 

@@ -1,5 +1,5 @@
-//! An ambiguous submit is never sent again: it is looked for in the provider's own list, which may
-//! show its run or deny it.
+//! Resolves ambiguous submits. They are never sent again, but looked up in the provider's own list,
+//! which may show the run or prove that there is none.
 
 use super::Watcher;
 use super::likeness::Sought;
@@ -10,21 +10,21 @@ use crate::domain::provider::ProviderRun;
 use crate::domain::task::{Failure, Signal, State, Task, Via};
 use crate::port::RunList;
 
-/// How far the provider's clock may differ from ours.
+/// Maximum difference between the provider's clock and ours.
 const CLOCK_SKEW_MS: u64 = 60_000;
-/// The provider forgets runs after seven days. What its list does not show of a time before this
-/// says nothing.
+/// The provider forgets runs after seven days. For times older than this, a run missing from its
+/// list proves nothing.
 const LIST_KEPT_MS: u64 = 6 * 86_400_000;
 
 /// What the provider's list says of a submit in doubt.
-enum Look {
+enum Evidence {
     Found(Box<ProviderRun>),
-    /// It holds every run of that time, and none of them can be this one.
+    /// The list holds every run of that time, and none can be this one.
     Denied,
     Unclear,
 }
 
-/// When the run of a submit in doubt must have come into being, by our clock.
+/// The interval in which the run of a submit in doubt must have been created, by our clock.
 struct Stretch {
     from: Timestamp,
     until: Timestamp,
@@ -32,39 +32,39 @@ struct Stretch {
 
 impl Watcher {
     pub(super) async fn resolve(&self, task: Task) -> Result<Task> {
-        let look = match self.look(&task).await {
+        let evidence = match self.ask_the_list(&task).await {
             // Without the list nobody can say that the run does not exist; wait, but not for ever.
             Err(error)
                 if self.context.now().since_ms(task.since) < self.context.bounds.run_max_ms =>
             {
                 return Err(error);
             }
-            look => look.unwrap_or(Look::Unclear),
+            evidence => evidence.unwrap_or(Evidence::Unclear),
         };
-        let task = match look {
-            Look::Found(run) => {
+        let task = match evidence {
+            Evidence::Found(run) => {
                 return Ok(self
                     .machine
                     .signal(task, run.signal(Via::Resolve))
                     .await?
                     .task());
             }
-            Look::Denied => self.deny(task).await?,
-            Look::Unclear => task,
+            Evidence::Denied => self.deny(task).await?,
+            Evidence::Unclear => task,
         };
         if task.state != State::Unknown
             || self.context.now().since_ms(task.since) < self.context.bounds.unknown_max_ms
         {
             return Ok(task);
         }
-        let text = "nobody can tell whether the model took the task; nothing was charged, submit it again with a new key";
+        let text = "it could not be determined whether the model accepted the task; nothing was charged, submit it again with a new Idempotency-Key";
         self.machine
             .give_up(task, Failure::new(5000, "submit_unresolved", text))
             .await
     }
 
-    /// Writes the denial down, and ends the task when there were enough. A run that shows itself
-    /// later is an orphan.
+    /// Records the denial, and ends the task after enough of them. A run that appears later is an
+    /// orphan.
     async fn deny(&self, task: Task) -> Result<Task> {
         let terms = self.context.bounds.denial;
         let task = self
@@ -81,14 +81,14 @@ impl Watcher {
         {
             return Ok(task);
         }
-        let text = "the submit was cut off and never reached the model; nothing was charged. \
-                    Submit it again with a new Idempotency-Key: the old one goes on naming this task";
+        let text = "the submit was interrupted and never reached the model; nothing was charged. \
+                    Submit it again with a new Idempotency-Key: the old one still refers to this task";
         self.machine
             .give_up(task, Failure::new(5000, "submit_lost", text))
             .await
     }
 
-    async fn look(&self, task: &Task) -> Result<Look> {
+    async fn ask_the_list(&self, task: &Task) -> Result<Evidence> {
         let sought = Sought::of(
             parse_inputs(&self.context.tasks().inputs(&task.tenant, &task.id).await?),
             &task.uploads,
@@ -97,7 +97,7 @@ impl Watcher {
         let may_deny = self.context.now() >= stretch.until
             && self.context.now().since_ms(stretch.from) < LIST_KEPT_MS;
         if !sought.is_whole() && !may_deny {
-            return Ok(Look::Unclear);
+            return Ok(Evidence::Unclear);
         }
         let from = Timestamp(
             stretch
@@ -114,7 +114,12 @@ impl Watcher {
     }
 
     /// `speaks`: what the list does not show does not exist.
-    async fn judge(&self, sought: &Sought, runs: Vec<ProviderRun>, speaks: bool) -> Result<Look> {
+    async fn judge(
+        &self,
+        sought: &Sought,
+        runs: Vec<ProviderRun>,
+        speaks: bool,
+    ) -> Result<Evidence> {
         let mut runs: Vec<ProviderRun> = runs
             .into_iter()
             .filter(|run| sought.is(run) || (speaks && sought.may_be(run)))
@@ -123,24 +128,25 @@ impl Watcher {
         let ids: Vec<_> = runs.iter().map(|run| run.id.clone()).collect();
         let claimed = self.context.tasks().claimed(&ids).await?;
         runs.retain(|run| !claimed.contains(&run.id));
-        // A younger one may belong to a submit that is still waiting for its answer.
+        // A newer run may belong to a submit that is still waiting for its answer.
         let settled = |run: &ProviderRun| {
             run.created_at.is_some_and(|at| {
                 self.context.now().since_ms(at) > self.context.bounds.submit_timeout_ms
             })
         };
         if let Some(n) = runs.iter().position(|run| sought.is(run) && settled(run)) {
-            return Ok(Look::Found(Box::new(runs.swap_remove(n))));
+            return Ok(Evidence::Found(Box::new(runs.swap_remove(n))));
         }
         Ok(if speaks && runs.is_empty() {
-            Look::Denied
+            Evidence::Denied
         } else {
-            Look::Unclear
+            Evidence::Unclear
         })
     }
 
-    /// The POST left after the submit was begun. It left before the task came into doubt, or as
-    /// late as [`Sender::send`] allows, and the provider took it before it timed out or never.
+    /// The POST was sent after the submit was started and before the task came into doubt, or as
+    /// late as [`Sender::send`] allows; the provider accepted it before the POST timed out, or
+    /// never.
     fn stretch(&self, task: &Task, sought: &Sought) -> Stretch {
         let uploads_ms = if sought.is_whole() && task.uploads.is_empty() {
             0
@@ -156,8 +162,8 @@ impl Watcher {
         }
     }
 
-    /// The list is asked for by our clock and kept by the provider's, so it denies only what both
-    /// date alike. The `Date` of the answer is the proof: it is there however few runs there are.
+    /// The list is requested by our clock but kept by the provider's, so it proves nothing unless
+    /// the two agree. The answer's `Date` header shows that even if the list is empty.
     fn clocks_agree(&self, list: &RunList) -> bool {
         let now = self.context.now();
         list.told_at.is_some_and(|told_at| {

@@ -1,4 +1,4 @@
-//! What becomes of a watch or a wake after its look.
+//! Decides what happens to a watch or a wake after its look at the task.
 
 use async_trait::async_trait;
 
@@ -31,7 +31,7 @@ impl Worker for Watcher {
                 let advanced = match self.context.tasks().get(tenant, task).await {
                     Ok(task) if task.version == *version => self.take_step(task).await,
                     Err(error) if error.kind != Kind::NotFound => Err(error),
-                    // It has moved on, or was never written.
+                    // The task has moved on, or was never written.
                     _ => return self.jobs.ack(lease).await,
                 };
                 self.after_wake(lease, *version, *round, advanced).await
@@ -46,8 +46,8 @@ impl Worker for Watcher {
 }
 
 impl Watcher {
-    /// The watch goes on until its task is over and its events are on their way, whatever went
-    /// wrong before.
+    /// The watch continues until its task has ended and its deliveries are on their way, even after
+    /// errors.
     async fn after_watch(
         &self,
         lease: &Lease,
@@ -55,8 +55,8 @@ impl Watcher {
         advanced: Result<Advanced>,
     ) -> Result<()> {
         let delay_ms = match &advanced {
-            // A wake looks for the turn; the watch is there in case it was lost, and counts its
-            // rounds from the submit on.
+            // A wake checks for the turn; the watch is the fallback in case it is lost, and counts
+            // its rounds from the submit on.
             Ok(Advanced {
                 check_after_ms: Some(_),
                 ..
@@ -93,8 +93,8 @@ impl Watcher {
         }
     }
 
-    /// A wake that moved nothing tries again; one that did has been followed by whatever the change
-    /// brought.
+    /// A wake that changed nothing is retried; one that did is done, as the change sends its own
+    /// jobs.
     async fn after_wake(
         &self,
         lease: &Lease,
@@ -115,7 +115,7 @@ impl Watcher {
                     .again(lease, &first_round(&lease.job), *delay_ms)
                     .await;
             }
-            // Nothing more will happen to it.
+            // The task is finished; nothing is left to wait for.
             Ok(Advanced { task, .. })
                 if task.state.is_end() && !task.untold && !task.waits_for_links() =>
             {

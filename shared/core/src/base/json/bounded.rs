@@ -1,4 +1,4 @@
-//! Text to a tree, counted while it is read.
+//! Parses text into a tree, enforcing the bounds during parsing.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::JsonBounds;
 use crate::base::echo::echo;
 use crate::base::error::{Error, Result};
 
-/// What was met that ends the reading.
+/// The reason for aborting the parse.
 enum Refused {
     Keys,
     Items,
@@ -21,7 +21,7 @@ struct State {
     bounds: JsonBounds,
     keys: usize,
     items: usize,
-    /// The name on the first level that is being read.
+    /// The first-level field being parsed.
     field: Option<String>,
     refused: Option<Refused>,
 }
@@ -44,19 +44,19 @@ pub(super) fn read(bytes: &[u8], bounds: JsonBounds) -> Result<Value> {
     read.map_err(|error| state.error(bytes, &error))
 }
 
-/// What is wrong with the encoding, if that is it. JSON is UTF-8, and no text of it begins with a
-/// NUL or has one behind its first sign.
+/// Describes an encoding error, if that is the problem. JSON is UTF-8, and no JSON text has a NUL
+/// as its first or second byte.
 fn encoding_fault(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Some("begins with a byte order mark; write UTF-8 without one");
+        return Some("starts with a byte order mark; use UTF-8 without one");
     }
     let is_utf_16 = bytes.starts_with(b"\xfe\xff") || bytes.starts_with(b"\xff\xfe");
     if is_utf_16 || bytes.iter().take(2).any(|byte| *byte == 0) {
-        return Some("seems to be UTF-16 or UTF-32; write UTF-8 without a byte order mark");
+        return Some("appears to be UTF-16 or UTF-32; use UTF-8 without a byte order mark");
     }
     std::str::from_utf8(bytes)
         .err()
-        .map(|_| "is not UTF-8; write UTF-8 without a byte order mark")
+        .map(|_| "is not valid UTF-8; use UTF-8 without a byte order mark")
 }
 
 impl State {
@@ -75,18 +75,18 @@ impl State {
             Error::invalid("json_too_complex", format!("the JSON has more than {what}"))
         };
         let error = match self.refused {
-            Some(Refused::Keys) => too_complex(format!("{keys_max} names in its objects")),
+            Some(Refused::Keys) => too_complex(format!("{keys_max} keys in its objects")),
             Some(Refused::Items) => too_complex(format!("{items_max} items in its arrays")),
             Some(Refused::Levels) => {
                 too_complex(format!("{levels_max} levels of objects and arrays"))
             }
             Some(Refused::Twice(name)) => Error::invalid(
                 "invalid_json",
-                format!("the JSON names '{}' twice in one object", echo(&name)),
+                format!("the JSON has the key '{}' twice in one object", echo(&name)),
             ),
             None => {
                 let why = encoding_fault(bytes)
-                    .map_or_else(|| format!("cannot be read: {error}"), str::to_owned);
+                    .map_or_else(|| format!("cannot be parsed: {error}"), str::to_owned);
                 return Error::invalid("invalid_json", format!("the JSON {why}"));
             }
         };
@@ -97,7 +97,7 @@ impl State {
     }
 }
 
-/// A part of the tree, within so many others.
+/// A node of the tree at a nesting level.
 struct Node<'a> {
     state: &'a mut State,
     level: usize,

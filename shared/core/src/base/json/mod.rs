@@ -1,7 +1,7 @@
-//! JSON from outside: bounded while it is read, no name twice in an object, and an object wherever
-//! one is meant.
+//! Parses JSON from outside: within bounds, without duplicate keys, and with an object wherever a
+//! struct is expected.
 //!
-//! What Fluxgate wrote itself is read by serde alone.
+//! JSON that Fluxgate wrote itself is read by serde directly.
 
 mod bounded;
 mod strict;
@@ -12,26 +12,26 @@ use serde_json::Value;
 
 use crate::base::error::Result;
 
-/// How much JSON is read before the rest is refused. A tree of small parts takes a hundred times
-/// its text in memory.
+/// Bounds on parsed JSON. A tree of many small values takes a hundred times its text size in
+/// memory.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonBounds {
-    /// Names in all objects together.
+    /// Keys in all objects combined.
     pub keys_max: usize,
-    /// Items in all arrays together.
+    /// Items in all arrays combined.
     pub items_max: usize,
-    /// Objects and arrays within each other.
+    /// Nesting depth of objects and arrays.
     pub levels_max: usize,
 }
 
 impl JsonBounds {
-    /// What callers send, and what tokens hold: far more than any model takes.
+    /// For requests and tokens: far more than any model accepts.
     pub const REQUEST: Self = Self {
         keys_max: 1_000,
         items_max: 10_000,
         levels_max: 64,
     };
-    /// What the operator, the provider or an issuer gives: key sets, trusts, price books,
+    /// For documents from the operator, the provider or an issuer: key sets, trusts, price books,
     /// predictions.
     pub const DOCUMENT: Self = Self {
         keys_max: 50_000,
@@ -40,21 +40,20 @@ impl JsonBounds {
     };
 }
 
-/// Reads any JSON. Fails with kind `Invalid`, code `json_too_complex` naming the bound, or code
-/// `invalid_json` for what is no JSON or names something twice; both name the first-level field
-/// where they met it.
+/// Parses any JSON. Fails with kind `Invalid`: code `json_too_complex`, naming the bound, or code
+/// `invalid_json` for malformed JSON or a duplicate key. Both name the first-level field where they
+/// occurred, if known.
 pub fn value(bytes: &[u8], bounds: JsonBounds) -> Result<Value> {
     bounded::read(bytes, bounds)
 }
 
-/// Reads what is meant, as [`value`] does; what it derives from serde may be written as objects
-/// alone. Where it is something else the error says where, with code `invalid_json` and the field's
-/// place, such as `trust[0].keys`.
+/// Parses JSON into a type, as [`value`] does; structs are accepted as objects only. On a mismatch
+/// the error has code `invalid_json` and names the field's path, such as `trust[0].keys`.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], bounds: JsonBounds) -> Result<T> {
     of(value(bytes, bounds)?)
 }
 
-/// The same of a value that was read before.
+/// As [`read`], from a value that is already parsed.
 pub fn of<T: DeserializeOwned>(value: Value) -> Result<T> {
     T::deserialize(strict::Strict(value)).map_err(unfit::Unfit::error)
 }
@@ -108,7 +107,7 @@ mod tests {
         assert!(error.message.contains("3 levels"), "{}", error.message);
     }
 
-    /// Before the end is reached: what follows the bound may be anything, and however long.
+    /// The bound is enforced during parsing: whatever follows it is not read, however long it is.
     #[test]
     fn a_bound_is_met_while_reading() {
         assert_eq!(
@@ -171,7 +170,7 @@ mod tests {
             ([b"\xff\xfe".to_vec(), utf_16("{}")].concat(), "UTF-16"),
             (utf_16("{\"a\":1}"), "UTF-16"),
             (b"\0{\0}".to_vec(), "UTF-16"),
-            (b"{\"a\":\"caf\xe9\"}".to_vec(), "is not UTF-8"),
+            (b"{\"a\":\"caf\xe9\"}".to_vec(), "is not valid UTF-8"),
             (b"{\"a\":}".to_vec(), "line 1 column 6"),
         ] {
             let error = value(&bytes, SMALL).unwrap_err();
@@ -266,16 +265,20 @@ mod tests {
     #[test]
     fn what_is_unknown_missing_or_of_another_type_is_refused_by_its_name() {
         for (text, field, told) in [
-            ("{}", "name", "the JSON lacks 'name', which must be given"),
+            (
+                "{}",
+                "name",
+                "the JSON is missing the required field 'name'",
+            ),
             (
                 r#"{"name":"x","parts":[{"size":1},{}]}"#,
                 "parts[1].size",
-                "the JSON lacks 'parts[1].size'",
+                "required field 'parts[1].size'",
             ),
             (
                 r#"{"name":"x","by_name":{"a":{}}}"#,
                 "by_name.a.size",
-                "the JSON lacks 'by_name.a.size'",
+                "required field 'by_name.a.size'",
             ),
             (
                 r#"{"name":"x","odd":1}"#,
@@ -285,18 +288,18 @@ mod tests {
             (
                 r#"{"name":7}"#,
                 "name",
-                "'name' in the JSON is a number, and must be a text",
+                "'name' in the JSON is a number, but must be a string",
             ),
             (
                 r#"{"name":"x","count":"2"}"#,
                 "count",
-                "'count' in the JSON is a text, and must be a whole number",
+                "'count' in the JSON is a string, but must be a whole number",
             ),
             (r#"{"name":"x","count":-1}"#, "count", "'count' in the JSON"),
             (
                 r#"{"name":"x","parts":null}"#,
                 "parts",
-                "'parts' in the JSON is null, and must be an array",
+                "'parts' in the JSON is null, but must be an array",
             ),
             (
                 r#"{"name":"x","kind":"odd"}"#,
@@ -321,7 +324,7 @@ mod tests {
         let whole = order("[]").unwrap_err();
         assert_eq!(
             (whole.field, whole.message.as_str()),
-            (None, "the JSON is an array, and must be an object")
+            (None, "the JSON is an array, but must be an object")
         );
     }
 }

@@ -1,5 +1,5 @@
-//! A tree to what is meant. serde takes an array for a struct, its fields in order, past
-//! `deny_unknown_fields`; here it is an error.
+//! Converts a tree into a type. serde would accept an array for a struct, with the fields in order
+//! and bypassing `deny_unknown_fields`; here that is an error.
 
 use serde::de::value::{SeqAccessDeserializer, StringDeserializer};
 use serde::de::{
@@ -13,7 +13,7 @@ use super::unfit::Unfit;
 
 type Result<T> = std::result::Result<T, Unfit>;
 
-/// A value that gives out structs from objects alone.
+/// A value that deserializes structs from objects only.
 pub(super) struct Strict(pub(super) Value);
 
 impl<'de> Deserializer<'de> for Strict {
@@ -81,17 +81,17 @@ impl<'de> Deserializer<'de> for Strict {
                     }),
                     _ => Err(Unfit::invalid_length(
                         members.len() + 2,
-                        &"an object of one name",
+                        &"an object with one key",
                     )),
                 }
             }
-            other => Err(unexpected(&other, &"a text, or an object of one name")),
+            other => Err(unexpected(&other, &"a string, or an object with one key")),
         }
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 
@@ -117,7 +117,7 @@ fn unexpected(value: &Value, expected: &dyn Expected) -> Unfit {
         Value::Null => Unexpected::Unit,
         Value::Bool(value) => Unexpected::Bool(*value),
         Value::Number(_) => Unexpected::Other("a number"),
-        Value::String(_) => Unexpected::Other("a text"),
+        Value::String(_) => Unexpected::Other("a string"),
         Value::Array(_) => Unexpected::Other("an array"),
         Value::Object(_) => Unexpected::Map,
     };
@@ -168,7 +168,7 @@ impl<'de> MapAccess<'de> for Members {
         let (name, value) = self
             .next
             .take()
-            .ok_or_else(|| Unfit::custom("a value without its name"))?;
+            .ok_or_else(|| Unfit::custom("a value without its key"))?;
         seed.deserialize(Strict(value))
             .map_err(|unfit| unfit.within(&name))
     }
@@ -193,14 +193,14 @@ impl<'de> EnumAccess<'de> for Variant {
     }
 }
 
-/// What a variant holds.
+/// The content of an enum variant.
 struct Content(Option<Value>);
 
 impl Content {
     fn some(self) -> Result<Strict> {
         self.0
             .map(Strict)
-            .ok_or_else(|| Unfit::invalid_type(Unexpected::UnitVariant, &"an object of one name"))
+            .ok_or_else(|| Unfit::invalid_type(Unexpected::UnitVariant, &"an object with one key"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Why a tree is not what is meant, and where: in words for people, and as the field's name for
-//! programs.
+//! Why a tree does not fit the expected type, and where: as a message for people, and as a field
+//! path for programs.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde::de::{Error as SerdeError, Expected, Unexpected};
 use crate::base::echo::echo;
 use crate::base::error::Error;
 
-/// What serde found amiss.
+/// A mismatch reported by serde.
 #[derive(Debug)]
 pub(super) struct Unfit {
-    /// From the root, such as `trust[0].keys`; empty for the whole.
+    /// Path from the root, such as `trust[0].keys`; empty for the root itself.
     place: String,
     why: Why,
 }
@@ -19,15 +19,15 @@ pub(super) struct Unfit {
 #[derive(Debug)]
 enum Why {
     Missing,
-    /// The names that are taken in its place.
+    /// The keys that are allowed in its place.
     Unknown(&'static [&'static str]),
-    /// What it is, and what it must be.
+    /// The actual and the expected type.
     Mistyped(String),
     Other(String),
 }
 
 impl Unfit {
-    /// The same, within a member of this name.
+    /// Prefixes the path with a member's name.
     pub(super) fn within(self, name: &str) -> Self {
         let name = echo(name);
         let place = match self.place.chars().next() {
@@ -38,7 +38,7 @@ impl Unfit {
         Self { place, ..self }
     }
 
-    /// The same, within an item of a list.
+    /// Prefixes the path with an array index.
     pub(super) fn within_item(self, n: usize) -> Self {
         self.within(&format!("[{n}]"))
     }
@@ -50,8 +50,7 @@ impl Unfit {
         }
     }
 
-    /// Kind `Invalid`, code `invalid_json`, naming the field unless it is the whole that does not
-    /// fit.
+    /// Kind `Invalid`, code `invalid_json`, naming the field unless the root does not fit.
     pub(super) fn error(self) -> Error {
         let error = Error::invalid("invalid_json", self.to_string());
         if self.place.is_empty() {
@@ -66,24 +65,24 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, why } = self;
         match (why, place.as_str()) {
-            (Why::Missing, place) => write!(f, "the JSON lacks '{place}', which must be given"),
+            (Why::Missing, place) => write!(f, "the JSON is missing the required field '{place}'"),
             (Why::Unknown([]), place) => {
-                write!(f, "the JSON names '{place}', and nothing is taken there")
+                write!(
+                    f,
+                    "the JSON has the unknown field '{place}'; no fields are allowed there"
+                )
             }
             (Why::Unknown(known), place) => {
                 write!(
                     f,
-                    "the JSON names '{place}', which is not known; it must be one of {}",
+                    "the JSON has the unknown field '{place}'; it must be one of {}",
                     known.join(", ")
                 )
             }
             (Why::Mistyped(why), "") => write!(f, "the JSON is {why}"),
             (Why::Mistyped(why), place) => write!(f, "'{place}' in the JSON is {why}"),
-            (Why::Other(why), "") => write!(f, "the JSON is not what is expected here: {why}"),
-            (Why::Other(why), place) => write!(
-                f,
-                "'{place}' in the JSON is not what is expected here: {why}"
-            ),
+            (Why::Other(why), "") => write!(f, "the JSON is not valid here: {why}"),
+            (Why::Other(why), place) => write!(f, "'{place}' in the JSON is not valid: {why}"),
         }
     }
 }
@@ -100,7 +99,7 @@ impl SerdeError for Unfit {
         Self::at(
             "",
             Why::Mistyped(format!(
-                "{}, and must be {}",
+                "{}, but must be {}",
                 Found(found),
                 plain(&expected)
             )),
@@ -112,7 +111,7 @@ impl SerdeError for Unfit {
         Self::at(
             "",
             Why::Mistyped(format!(
-                "{} that is not taken, and must be {}",
+                "{} that is not allowed here; it must be {}",
                 Found(found),
                 plain(&expected)
             )),
@@ -127,7 +126,7 @@ impl SerdeError for Unfit {
         Self::at(
             "",
             Why::Mistyped(format!(
-                "'{}', and must be one of {}",
+                "'{}', but must be one of {}",
                 echo(variant),
                 expected.join(", ")
             )),
@@ -139,13 +138,12 @@ impl SerdeError for Unfit {
     }
 }
 
-/// What serde expects, without the names of Rust's types.
+/// What serde expects, without Rust's type names.
 fn plain(expected: &str) -> &str {
     match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
-        "a string" => "a text",
         "a sequence" => "an array",
         "a map" => "an object",
         "a boolean" => "true or false",
@@ -153,7 +151,7 @@ fn plain(expected: &str) -> &str {
     }
 }
 
-/// What was found, in the words of JSON. A text is not repeated: it may be a secret.
+/// What was found, in JSON terms. A string's value is not repeated, since it may be a secret.
 struct Found<'a>(Unexpected<'a>);
 
 impl fmt::Display for Found<'_> {
@@ -162,11 +160,11 @@ impl fmt::Display for Found<'_> {
             Unexpected::Bool(true) => "true",
             Unexpected::Bool(false) => "false",
             Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
-            Unexpected::Char(_) | Unexpected::Str(_) => "a text",
+            Unexpected::Char(_) | Unexpected::Str(_) => "a string",
             Unexpected::Unit | Unexpected::Option => "null",
             Unexpected::Seq => "an array",
             Unexpected::Map => "an object",
-            Unexpected::UnitVariant => "a name alone",
+            Unexpected::UnitVariant => "a plain string",
             Unexpected::Other(other) => other,
             _ => "something else",
         })

@@ -1,19 +1,18 @@
-//! When a waiting task should look again: never long after its ticket, and seldom before it.
+//! When a waiting task should check again: soon after its ticket is called, and rarely before.
 
 use super::order::{At, FairQueue, Ticket};
 use crate::base::id::TenantId;
 
-/// How long a slot is held before anybody knows. Too little costs some looks, too much leaves slots
-/// idle.
+/// Assumed time for which a slot is held, until it has been measured. Too low costs extra checks,
+/// too high leaves slots idle.
 const HELD_GUESS_MS: u64 = 200;
-const LOOK_MIN_MS: u64 = 50;
+const CHECK_MIN_MS: u64 = 50;
 /// The longest time between two looks of a task: less than a called ticket is kept.
 pub const CHECK_MAX_MS: u64 = 60_000;
-/// Of the time for which a slot is held, how much of it may be lost to a task that sleeps when it
-/// is called.
+/// The fraction of a slot's hold time that may be lost while a called task sleeps.
 const LOST_PART: u64 = 8;
-/// Part of the time for which nobody was called: a line that does not move is not looked at as if
-/// it did.
+/// The fraction of the time since the last call to wait: a queue that does not move is checked less
+/// often.
 const STANDSTILL_PART: u64 = 8;
 
 impl FairQueue {
@@ -26,20 +25,20 @@ impl FairQueue {
             .saturating_mul(pace_ms)
             .saturating_sub(standstill_ms);
         let look_ms = match at.capacity.concurrency {
-            // Slots that were taken together are free together.
+            // Slots that were taken together become free together.
             Some(most) if ahead < u64::from(most) => {
                 due_ms.min(pace_ms.max(self.held_ms() / LOST_PART))
             }
             None if ahead < at.capacity.burst() => due_ms,
-            // Others may leave the line meanwhile.
+            // Others may leave the queue meanwhile.
             _ => due_ms / 2,
         };
         look_ms
             .max(standstill_ms / STANDSTILL_PART)
-            .clamp(LOOK_MIN_MS, CHECK_MAX_MS)
+            .clamp(CHECK_MIN_MS, CHECK_MAX_MS)
     }
 
-    /// How many of all tenants are called before this one.
+    /// Number of tasks, of all tenants, that will be called before this one.
     fn ahead_of(&self, tenant: &TenantId, ticket: Ticket) -> u64 {
         let Some(own) = self.queues.get(tenant) else {
             return 0;
@@ -53,7 +52,7 @@ impl FairQueue {
                 .sum::<u64>()
     }
 
-    /// From one call to the next.
+    /// Average time between two calls.
     fn pace_ms(&self, At { capacity, .. }: At) -> u64 {
         let by_rate = capacity
             .per_minute

@@ -1,14 +1,16 @@
-//! The line for the provider's account: whose task is submitted next. Start-time fair queueing by
-//! the tenants' weights.
+//! The fair queue for the provider's account decides whose task is submitted next: start-time fair
+//! queueing by the tenants' weights.
 //!
-//! Pure: the time comes in with each question. It keeps tickets, not tasks, so that what it knows
-//! of a tenant hardly grows with the tenant's backlog, and one small item holds it all.
+//! Pure: the time is part of each question. It stores tickets, not tasks, so its size hardly grows
+//! with a tenant's backlog, and one small item holds all of it.
 
 mod capacity;
 mod estimate;
 mod order;
 mod question;
 mod queue;
+#[cfg(test)]
+mod recovery_tests;
 mod room;
 #[cfg(test)]
 mod simulation;

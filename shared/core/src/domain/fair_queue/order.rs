@@ -1,4 +1,4 @@
-//! The line itself.
+//! The fair queue itself.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,24 @@ use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
 
 /// How long a slot is kept for a called ticket whose task does not come: longer than any task
-/// sleeps between two looks.
+/// sleeps between two checks.
 pub(super) const CALLED_MAX_MS: u64 = 120_000;
-/// Slots are counted by the period in which they were taken, so that a recount need not stop the
+/// Slots are counted by the period in which they were taken, so that a recount need not stop
 /// traffic.
 const PERIOD_MS: u64 = 300_000;
-/// Periods after which a slot is free whatever became of its task: 12 hours, twice what a run may
-/// take.
+/// Number of periods after which a slot is freed whatever happened to its task: 12 hours, twice the
+/// longest run.
 pub(super) const SLOT_PERIODS_MAX: u64 = 144;
 
-/// A task's place in the line, and later its slot.
+/// A task's place in the fair queue, and later its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// Counts the tenant's tasks in the order in which they came. Earlier releases wrote it as
-    /// `ticket`.
+    /// Numbers the tenant's tasks in order of arrival. Earlier releases stored it as `ticket`.
     #[serde(alias = "ticket")]
     pub number: u64,
-    /// The tenant's weight when the task came.
+    /// The tenant's weight when the task arrived.
     pub weight: u32,
-    /// When the ticket came and the slot was taken; `None` while the task waits.
+    /// When the ticket was granted and the slot taken; `None` while the task waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<Timestamp>,
 }
@@ -39,18 +38,17 @@ impl Ticket {
     }
 }
 
-/// The period that a slot taken at this time is counted in.
+/// The period in which a slot taken at this time is counted.
 pub fn slot_period(taken_at: Timestamp) -> u64 {
     u64::try_from(taken_at.0).unwrap_or(0) / PERIOD_MS
 }
 
-/// Everybody who waits, and what of the account is in use. New ones are empty.
+/// All waiting tickets, and how much of the account is in use. New ones are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FairQueue {
     /// Virtual time: the start tag of the last call.
     pub(super) tag: u64,
-    /// Where the tickets of a new queue begin: above all that were given out by queues that are no
-    /// more.
+    /// The first ticket number of a new queue: above all numbers given out by deleted queues.
     pub(super) first_ticket: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) credit: Option<Credit>,
@@ -64,7 +62,7 @@ pub struct FairQueue {
     pub(super) queues: BTreeMap<TenantId, Queue>,
 }
 
-/// When something is asked, and what the account bears.
+/// The time of a question, and the limits of the account.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     pub(super) now: Timestamp,
@@ -72,7 +70,7 @@ pub(super) struct At {
 }
 
 impl FairQueue {
-    /// A new task at the end of its tenant's queue. Its ticket may come at once.
+    /// Adds a new task to the end of its tenant's queue. Its ticket may be granted at once.
     pub(super) fn enter(&mut self, tenant: &TenantId, weight: u32, at: At) -> Ticket {
         self.refresh(at);
         let tag = self.tag;
@@ -91,10 +89,10 @@ impl FairQueue {
         )
     }
 
-    /// Takes the ticket of a waiting task if it has come. A ticket that was called in vain is
-    /// called again, first of its tenant's.
+    /// Grants the ticket of a waiting task if it was called. A ticket whose call expired is called
+    /// again, first among its tenant's.
     ///
-    /// False when the line is none the wiser.
+    /// The flag is false if the queue did not change.
     pub(super) fn check(&mut self, tenant: &TenantId, ticket: Ticket, at: At) -> (Ticket, bool) {
         let set_back = self.refresh(at);
         let tag = self.tag;
@@ -106,7 +104,7 @@ impl FairQueue {
         (ticket, set_back || came_back || !ticket.waits())
     }
 
-    /// A task's place or slot is free again. `unused`: nothing was submitted for it.
+    /// Frees a task's place or slot. `unused`: nothing was submitted for it.
     pub(super) fn leave(&mut self, tenant: &TenantId, ticket: Ticket, unused: bool, at: At) {
         self.refresh(at);
         let was_called = self
@@ -127,9 +125,9 @@ impl FairQueue {
         self.forget_the_idle();
     }
 
-    /// Lowers the counts of the periods before `until` to what tasks were found to hold. It raises
-    /// none: a slot may have been given back since the tasks were read, but none can have been
-    /// taken in a period that is over.
+    /// Lowers the counts of periods before `until` to the number of slots that tasks were found to
+    /// hold. Never raises a count: a slot may have been returned since the tasks were read, but
+    /// none can have been taken in a past period.
     pub(super) fn recount(&mut self, found: &BTreeMap<u64, u32>, until: u64) -> bool {
         let before = self.slots.clone();
         for (period, count) in self.slots.range_mut(..until) {
@@ -146,7 +144,7 @@ impl FairQueue {
             .or_insert_with(|| Queue::new(first, weight, tag))
     }
 
-    /// Calls tickets while the capacity lasts, each of the waiting queue with the smallest start
+    /// Calls tickets while there is capacity, always from the waiting queue with the smallest start
     /// tag.
     pub(super) fn call(&mut self, at: At) {
         while self.has_room(at.capacity) {
@@ -176,7 +174,7 @@ impl FairQueue {
         }
     }
 
-    /// Nothing happens to a slot that is counted no more.
+    /// Does nothing for a slot that is no longer counted.
     pub(super) fn free_slot(&mut self, taken_at: Timestamp, unused: bool, now: Timestamp) {
         let period = slot_period(taken_at);
         let Some(count) = self.slots.get_mut(&period) else {
@@ -195,8 +193,8 @@ impl FairQueue {
         }
     }
 
-    /// A queue whose next task would be treated as a newcomer's need not be kept. When nobody
-    /// waits, that is true of all.
+    /// Drops queues whose next task would be treated like a newcomer's. If nobody waits, that is
+    /// all of them.
     pub(super) fn forget_the_idle(&mut self) {
         if self.queues.values().all(|queue| queue.waiting() == 0) {
             self.tag = 0;

@@ -1,4 +1,5 @@
-//! What is asked of the line, as data, so that every store can ask it inside its own transaction.
+//! Questions to the fair queue as data, so that every store can ask them inside its own
+//! transaction.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use super::order::{At, FairQueue, Ticket};
 use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
 
-/// One question, and when.
+/// One question, with its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FairQueueRequest {
     pub now: Timestamp,
@@ -17,18 +18,18 @@ pub struct FairQueueRequest {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FairQueueQuestion {
-    /// A new task goes to the end of its tenant's queue.
+    /// Adds a new task to the end of its tenant's queue.
     Enter { tenant: TenantId, weight: u32 },
-    /// A waiting task asks whether its ticket has come.
+    /// Asks whether a waiting task's ticket was called.
     Check { tenant: TenantId, ticket: Ticket },
-    /// A task gives back its slot, or its place. `unused`: nothing was submitted for it.
+    /// Returns a task's slot or place. `unused`: nothing was submitted for it.
     Leave {
         tenant: TenantId,
         ticket: Ticket,
         unused: bool,
     },
-    /// The slots that tasks were found to hold, by period: what is counted beyond them before the
-    /// period `until` is free.
+    /// The slots that tasks were found to hold, by period: slots counted beyond these before the
+    /// period `until` are freed.
     Recount {
         found: BTreeMap<u64, u32>,
         until: u64,
@@ -37,16 +38,16 @@ pub enum FairQueueQuestion {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FairQueueAnswer {
-    /// It is this task's ticket, and a slot is its own until it leaves.
+    /// The ticket is granted, and a slot belongs to the task until it leaves.
     Taken(Ticket),
-    /// The task keeps this place and looks again after so long.
+    /// The task keeps this place and checks again after this delay.
     Waits { ticket: Ticket, check_after_ms: u64 },
-    /// A task left, or the slots were counted.
+    /// A task left, or slots were recounted.
     Done,
 }
 
 impl FairQueue {
-    /// Answers, and tells whether the line is another than before and must be written.
+    /// Answers, and returns true if the queue has changed and must be written.
     pub fn answer(&mut self, request: &FairQueueRequest) -> (FairQueueAnswer, bool) {
         let at = At {
             now: request.now,

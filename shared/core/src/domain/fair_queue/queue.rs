@@ -1,4 +1,4 @@
-//! One tenant's tickets: those that wait, in order, and those that were called.
+//! One tenant's tickets: those waiting, in order, and those called.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,33 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 
-/// One task's service, in virtual time at weight 1: 720,720 is divisible by every weight up to 16,
-/// and few tenants have another.
+/// One task's service in virtual time at weight 1. 720,720 is divisible by every weight up to 16,
+/// and few tenants have a higher one.
 const SERVICE: u64 = 720_720_000;
 
-/// Stored by single letters: DynamoDB bills every write of the line by its kilobytes, and holds 400
-/// of them.
+/// Stored with single-letter keys: DynamoDB bills each write by size, and an item holds at most 400
+/// KB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Queue {
     #[serde(rename = "w")]
     pub(super) weight: u32,
-    /// The start tag of its next call: no two queues that both wait drift apart by more than one
+    /// The start tag of its next call: two waiting queues never drift apart by more than one
     /// service of each.
     #[serde(rename = "t")]
     pub(super) tag: u64,
-    /// The next ticket to be called; all before it were.
+    /// The next ticket to be called; all earlier ones were.
     #[serde(rename = "h")]
     head: u64,
     /// The next ticket to be given out.
     #[serde(rename = "n")]
     pub(super) next: u64,
-    /// Called tickets whose tasks have not come yet, with when.
+    /// Called tickets whose tasks have not come yet, with the time of the call.
     #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) called: BTreeMap<u64, Timestamp>,
-    /// Tickets before `head` that were called in vain; their tasks have come since and wait again.
+    /// Tickets before `head` whose calls expired; their tasks have come since and wait again.
     #[serde(rename = "b", default, skip_serializing_if = "BTreeSet::is_empty")]
     back: BTreeSet<u64>,
-    /// Tickets from `head` on that nobody waits with any more.
+    /// Tickets from `head` on that were abandoned.
     #[serde(rename = "g", default, skip_serializing_if = "BTreeSet::is_empty")]
     gone: BTreeSet<u64>,
 }
@@ -55,7 +55,7 @@ impl Queue {
         (self.next - self.head) - self.gone.len() as u64 + self.back.len() as u64
     }
 
-    /// What one task takes of virtual time.
+    /// The virtual time that one task takes.
     pub(super) fn service(&self) -> u64 {
         SERVICE / u64::from(self.weight)
     }
@@ -66,8 +66,8 @@ impl Queue {
         self.next - 1
     }
 
-    /// Lets a ticket wait again that was called in vain, or that an earlier line gave out. False
-    /// when it waits or is called anyway.
+    /// Lets a ticket wait again whose call expired, or which an earlier queue gave out. False if it
+    /// is already waiting or called.
     pub(super) fn come_back(&mut self, ticket: u64, tag: u64) -> bool {
         let waits = (self.head..self.next).contains(&ticket) && !self.gone.contains(&ticket);
         if waits || self.called.contains_key(&ticket) || self.back.contains(&ticket) {
@@ -80,14 +80,14 @@ impl Queue {
         self.back.insert(ticket)
     }
 
-    /// Who waited for nothing is owed nothing.
+    /// An idle queue does not save up service.
     fn wait_from(&mut self, tag: u64) {
         if self.waiting() == 0 {
             self.tag = self.tag.max(tag);
         }
     }
 
-    /// Calls the first that waits. There must be one.
+    /// Calls the first waiting ticket. There must be one.
     pub(super) fn call_next(&mut self, now: Timestamp) {
         let ticket = self.back.pop_first().unwrap_or_else(|| {
             self.skip_the_gone();
@@ -99,7 +99,7 @@ impl Queue {
         self.skip_the_gone();
     }
 
-    /// True when the ticket was called, so that its slot is free.
+    /// True if the ticket was called, so that its slot is free.
     pub(super) fn leave(&mut self, ticket: u64) -> bool {
         if (self.head..self.next).contains(&ticket) {
             self.gone.insert(ticket);
@@ -119,7 +119,7 @@ impl Queue {
         }
     }
 
-    /// How many of the queue are called before this ticket is.
+    /// Number of tickets of this queue called before this one.
     pub(super) fn ahead_of(&self, ticket: u64) -> u64 {
         if self.back.contains(&ticket) {
             return self.back.range(..ticket).count() as u64;
@@ -128,7 +128,7 @@ impl Queue {
         self.back.len() as u64 + ticket.saturating_sub(self.head).saturating_sub(gone)
     }
 
-    /// How many of the queue are called before virtual time passes a tag.
+    /// Number of calls of this queue before virtual time passes a tag.
     pub(super) fn calls_before(&self, tag: u64) -> u64 {
         if self.tag > tag {
             return 0;

@@ -1,13 +1,13 @@
-//! Whether the account has room for one more, and what time alone brings.
+//! Whether the account has room for one more submit, and what the passage of time frees.
 
 use super::capacity::{Capacity, Credit};
 use super::order::{At, CALLED_MAX_MS, FairQueue, SLOT_PERIODS_MAX, slot_period};
 use crate::base::time::Timestamp;
 
-/// A clock that goes back by more than this was set; by less, it is another machine's.
+/// A clock that goes back by more than this was reset; by less, it is another machine's.
 const SKEW_MAX_MS: u64 = 60_000;
 
-/// One submit's worth of credit: a rate of one a minute earns one part of it a millisecond.
+/// The credit for one submit: at a rate of one per minute, one unit is earned per millisecond.
 const SUBMIT: u64 = 60_000;
 
 impl FairQueue {
@@ -19,7 +19,7 @@ impl FairQueue {
                 .is_none_or(|most| self.in_use() < u64::from(most))
     }
 
-    /// Slots that are taken or kept for called tickets.
+    /// Slots that are taken or reserved for called tickets.
     pub(super) fn in_use(&self) -> u64 {
         let taken: u64 = self.slots.values().copied().map(u64::from).sum();
         taken
@@ -40,16 +40,16 @@ impl FairQueue {
         }
     }
 
-    /// Nothing left for the provider after all.
+    /// Returns the credit of a submit that was not sent.
     pub(super) fn refund(&mut self, capacity: Capacity) {
         if let Some(credit) = &mut self.credit {
             credit.parts = (credit.parts + SUBMIT).min(capacity.burst() * SUBMIT);
         }
     }
 
-    /// What time alone brings: credit, and slots whose tasks did not come or are long over. True
-    /// when the clock was set back, which must be written down, else the time until it is where it
-    /// was would bring nothing.
+    /// Applies the passage of time: adds credit, and frees slots whose tasks did not come or ended
+    /// long ago. True if the clock was set back; that must be stored, or nothing would be earned
+    /// until it catches up.
     pub(super) fn refresh(&mut self, At { now, capacity }: At) -> bool {
         let was_set_back = |at: Timestamp| at.since_ms(now) > SKEW_MAX_MS;
         let mut set_back = self.credit.is_some_and(|credit| was_set_back(credit.at));

@@ -1,5 +1,5 @@
-//! Tasks that stand in the line as the flow does, in virtual time: each sleeps as long as it is
-//! told and looks again.
+//! Simulates tasks in the fair queue in virtual time: each sleeps as long as it is told and checks
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{Capacity, FairQueue, FairQueueAnswer, FairQueueQuestion, FairQueueRe
 use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
 
-/// A submit that left: its tenant, its ordinal among that tenant's, and when.
+/// A submit that was sent: its tenant, its ordinal among that tenant's, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Started {
     pub(super) tenant: TenantId,
@@ -28,7 +28,7 @@ pub(super) struct Simulation {
     pub(super) now: i64,
     pub(super) run_ms: i64,
     pub(super) started: Vec<Started>,
-    /// How many tickets had been called at which time.
+    /// Number of tickets called, over time.
     pub(super) calls: Vec<(i64, u64)>,
     asleep: BTreeMap<(i64, u64), Asleep>,
     running: BTreeMap<(i64, u64), (TenantId, Ticket)>,
@@ -65,7 +65,7 @@ impl Simulation {
             capacity: self.capacity,
             question,
         };
-        // As a store does it: what need not be written is lost.
+        // Like a store: changes that need not be written are lost.
         let mut line = self.line.clone();
         let (answer, changed) = line.answer(&request);
         if changed {
@@ -116,12 +116,12 @@ impl Simulation {
                     },
                 );
             }
-            FairQueueAnswer::Done => panic!("an answer to another question"),
+            FairQueueAnswer::Done => panic!("an answer to a different question"),
         }
         self.check();
     }
 
-    /// Nobody goes while an earlier task of its tenant has not been called.
+    /// No task may start before an earlier task of its tenant was called.
     fn check_order(&self, tenant: &TenantId, n: usize) {
         let earlier = self
             .asleep
@@ -156,7 +156,7 @@ impl Simulation {
             .push((self.now, (self.started.len() + called) as u64));
     }
 
-    /// Lets the next thing happen. False when nothing will.
+    /// Processes the next event. False if there is none.
     pub(super) fn step(&mut self) -> bool {
         let ends = self.running.keys().next().copied();
         let wakes = self.asleep.keys().next().copied();
@@ -190,10 +190,10 @@ impl Simulation {
                 return;
             }
         }
-        panic!("the line does not move: {:?}", self.line);
+        panic!("the queue does not move: {:?}", self.line);
     }
 
-    /// Until nobody waits or runs.
+    /// Runs until nobody waits or runs.
     pub(super) fn run(&mut self) {
         self.run_until(|_| false);
     }
@@ -204,7 +204,7 @@ impl Simulation {
             .position(|started| started.tenant == *tenant && started.n == n)
     }
 
-    /// A wake that nobody will have.
+    /// Drops a tenant's wakes, as if they were lost.
     pub(super) fn forget_sleepers(&mut self, tenant: &TenantId) -> Vec<Ticket> {
         let gone: Vec<_> = self
             .asleep

@@ -1,39 +1,38 @@
-//! A file inside a text: a `data:` URI (RFC 2397, read as browsers read it), or base64 without its
-//! head.
+//! A file embedded in a text: a `data:` URI (RFC 2397, parsed as browsers do), or bare base64.
 
 use std::borrow::Cow;
 
 use data_url::DataUrl;
 use data_url::forgiving_base64::DecodeError;
 
-/// What a text holds.
+/// The content of an embedded file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DataUri {
-    /// What its writer called it, in lower case and without parameters; `None` when left out, and
-    /// for plain text, which stands for that.
+    /// The declared content type, in lower case and without parameters; `None` if absent, or if it
+    /// is plain text, the default.
     pub declared: Option<String>,
     pub bytes: Vec<u8>,
 }
 
-/// Why a text holds no file.
+/// Why a text could not be decoded as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// No `data:` URI: there is no comma after the head.
+    /// Not a `data:` URI: there is no comma after the header.
     NoComma,
     BrokenBase64,
     TooLarge,
 }
 
 impl DataUri {
-    /// True for `data:` in whatever case.
+    /// True for `data:` in any case.
     pub fn is_one(text: &str) -> bool {
         text.trim_start()
             .get(..5)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
     }
 
-    /// Line breaks, missing padding, percent-encoding and the URL-safe alphabet are read. Never
-    /// holds more than `bytes_max`.
+    /// Accepts line breaks, missing padding, percent-encoding and the URL-safe alphabet. Never
+    /// decodes more than `bytes_max`.
     pub fn read(text: &str, bytes_max: usize) -> Result<Self, Unreadable> {
         let (_, body) = text.split_once(',').ok_or(Unreadable::NoComma)?;
         match Self::read_as_it_is(text, bytes_max) {
@@ -45,9 +44,9 @@ impl DataUri {
         }
     }
 
-    /// Base64 alone, as if `data:;base64,` stood before it.
+    /// Bare base64, as if preceded by `data:;base64,`.
     pub fn read_bare(text: &str, bytes_max: usize) -> Result<Self, Unreadable> {
-        // Signs that no base64 has would end the file early, or be taken for others.
+        // Characters outside the alphabet would end the file early or be misinterpreted.
         if text.contains(['%', '#', ',', ':']) {
             return Err(Unreadable::BrokenBase64);
         }
@@ -75,7 +74,7 @@ impl DataUri {
     }
 }
 
-/// From the alphabet of RFC 4648, section 5, to that of section 4.
+/// Converts from the alphabet of RFC 4648, section 5, to that of section 4.
 fn standard(body: &str) -> Cow<'_, str> {
     body.replace('-', "+").replace('_', "/").into()
 }

@@ -1,4 +1,4 @@
-//! A file that a client wrote into an input in place of a URL.
+//! A file that a client embedded in an input instead of a URL.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,18 +6,18 @@ use base64::engine::general_purpose::STANDARD;
 use super::{DataUri, Family, HEAD_BYTES, Unreadable, is_program, sniff};
 use crate::base::error::{Error, Kind, Result};
 
-/// Its type is told by its bytes; what the client called it counts where they say nothing.
+/// Its type is detected from its bytes; the declared type counts only if they are inconclusive.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InputFile {
     pub content_type: String,
-    /// Without the dot; letters and digits alone.
+    /// Without the dot; letters and digits only.
     pub extension: &'static str,
     pub bytes: Vec<u8>,
 }
 
 impl InputFile {
-    /// Reads a `data:` URI or base64 alone. Fails with kind `Invalid`, and with kind `TooLarge`
-    /// over `bytes_max`.
+    /// Reads a `data:` URI or bare base64. Fails with kind `Invalid`, or with kind `TooLarge` over
+    /// `bytes_max`.
     pub fn read(text: &str, bytes_max: usize) -> Result<Self> {
         let is_uri = DataUri::is_one(text);
         let read = if is_uri {
@@ -29,12 +29,12 @@ impl InputFile {
             Ok(read) => Self::of(read).map_err(|error| if is_uri { error } else { not_media() }),
             Err(Unreadable::TooLarge) => {
                 let text = format!(
-                    "the file in it holds more than {bytes_max} bytes; upload it and send its URL instead"
+                    "the embedded file has more than {bytes_max} bytes; upload it and send its URL instead"
                 );
                 Err(Error::new(Kind::TooLarge, "data_uri_too_large", text))
             }
             Err(Unreadable::NoComma) => Err(invalid("has no comma")),
-            Err(Unreadable::BrokenBase64) if is_uri => Err(invalid("holds broken base64")),
+            Err(Unreadable::BrokenBase64) if is_uri => Err(invalid("contains invalid base64")),
             Err(Unreadable::BrokenBase64) => Err(not_media()),
         }
     }
@@ -43,13 +43,13 @@ impl InputFile {
         let found = sniff(&bytes[..bytes.len().min(HEAD_BYTES)]);
         let content_type = match found.family {
             Family::Text | Family::Json | Family::Markup => {
-                return Err(invalid("holds text, not a picture"));
+                return Err(invalid("contains text, not a picture"));
             }
             Family::Unknown => {
                 let is_media = |name: &String| super::is_inline(name) && !bytes.is_empty();
                 declared
                     .filter(is_media)
-                    .ok_or_else(|| invalid("holds nothing that is known to be a picture"))?
+                    .ok_or_else(|| invalid("does not contain a known picture format"))?
             }
             Family::Picture | Family::Drawing | Family::Video | Family::Sound | Family::Other => {
                 found.content_type.to_owned()
@@ -62,22 +62,24 @@ impl InputFile {
         })
     }
 
-    /// The same where pictures alone are taken. Fails with kind `Invalid` for what is surely none:
-    /// a document, an archive, a program, a sound. Videos pass, for a picture in a container of a
-    /// brand that nobody here knows looks like one.
+    /// As [`Self::read`], for inputs that accept only pictures. Fails with kind `Invalid` for files
+    /// that are certainly not pictures: documents, archives, programs, audio. Videos are accepted,
+    /// because a picture in an ISO container of an unknown brand looks like one.
     pub fn as_picture(self) -> Result<Self> {
         let head = &self.bytes[..self.bytes.len().min(HEAD_BYTES)];
         match sniff(head).family {
             Family::Other | Family::Sound => Err(invalid(&format!(
-                "holds a file of the type {}, not a picture",
+                "contains a file of type {}, not a picture",
                 self.content_type
             ))),
-            Family::Unknown if is_program(head) => Err(invalid("holds a program, not a picture")),
+            Family::Unknown if is_program(head) => {
+                Err(invalid("contains a program, not a picture"))
+            }
             _ => Ok(self),
         }
     }
 
-    /// In the one form that inputs are kept in.
+    /// The normal form in which inputs are stored.
     pub fn data_uri(&self) -> String {
         format!(
             "data:{};base64,{}",

@@ -1,4 +1,4 @@
-//! What a model makes, by the catalogue.
+//! What a model produces, according to the catalogue.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ pub enum MediaKind {
     Sound,
 }
 
-/// What the type of a model that makes it ends with.
+/// Suffixes of a model's `type`, and what such a model produces.
 const ENDINGS: [(&str, MediaKind); 6] = [
     ("-to-image", MediaKind::Picture),
     ("-to-video", MediaKind::Video),
@@ -21,7 +21,7 @@ const ENDINGS: [(&str, MediaKind); 6] = [
 ];
 
 impl MediaKind {
-    /// By a catalogue entry's `type`, such as `image-to-image`. `None` where that says nothing, or
+    /// From a catalogue entry's `type`, such as `image-to-image`. `None` if it is inconclusive, or
     /// names text, 3D models or weights.
     pub fn of_model_type(model_type: &str) -> Option<Self> {
         let model_type = model_type.trim().to_ascii_lowercase();

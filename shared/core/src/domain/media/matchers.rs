@@ -1,14 +1,14 @@
-//! What `infer` does not know, or takes for something else.
+//! Matchers for formats that `infer` does not know, or confuses with others.
 
-/// Brands of pictures in the container that videos come in (ISO/IEC 23008-12); `infer` knows some
-/// of them.
+/// Brands of pictures in the container format also used by videos (ISO/IEC 23008-12); `infer` knows
+/// some of them.
 const HEIF_BRANDS: [&[u8]; 9] = [
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1",
 ];
-/// The most that a safetensors header may have, by the format's own reader.
+/// Maximum size of a safetensors header, according to the format's own reader.
 const SAFETENSORS_HEADER_BYTES_MAX: u64 = 100_000_000;
 
-/// A length of eight bytes, then a JSON object.
+/// An eight-byte length, then a JSON object.
 pub(super) fn is_safetensors(head: &[u8]) -> bool {
     let Some((length, rest)) = head.split_first_chunk::<8>() else {
         return false;
@@ -17,15 +17,15 @@ pub(super) fn is_safetensors(head: &[u8]) -> bool {
         && rest.first() == Some(&b'{')
 }
 
-/// Khronos glTF 2.0, section 4.4: the magic, then the version.
+/// Khronos glTF 2.0, section 4.4: the magic number, then the version.
 pub(super) fn is_glb(head: &[u8]) -> bool {
     head.strip_prefix(b"glTF")
         .and_then(|rest| rest.first_chunk::<4>())
         .is_some_and(|version| version[1..] == [0; 3])
 }
 
-/// A frame's header (ISO/IEC 11172-3, section 2.4.2.3): the sync word, layer III, and no reserved
-/// version, bitrate or rate.
+/// A frame header (ISO/IEC 11172-3, section 2.4.2.3): the sync word, layer III, and no reserved
+/// version, bitrate or sampling rate.
 pub(super) fn is_mpeg_layer_3(head: &[u8]) -> bool {
     let &[0xff, version, rates, ..] = head else {
         return false;
@@ -40,20 +40,20 @@ pub(super) fn is_heif(head: &[u8]) -> bool {
     brand(head).is_some_and(|brand| HEIF_BRANDS.contains(&brand)) && !infer::image::is_avif(head)
 }
 
-/// Any brand that is not something else by `infer`: new ones come every year.
+/// Any brand that `infer` does not know as something else: new ones appear every year.
 pub(super) fn is_other_iso_media(head: &[u8]) -> bool {
     brand(head).is_some() && infer::get(head).is_none()
 }
 
-/// The major brand of ISO base media (ISO/IEC 14496-12, section 4.3).
+/// The major brand of an ISO base media file (ISO/IEC 14496-12, section 4.3).
 fn brand(head: &[u8]) -> Option<&[u8]> {
     (head.get(4..8)? == b"ftyp")
         .then(|| head.get(8..12))
         .flatten()
 }
 
-/// UTF-8 without the control characters that the WHATWG calls binary (MIME Sniffing, section 3).
-/// The end may be cut within a character.
+/// UTF-8 without the control characters that the WHATWG classifies as binary (MIME Sniffing,
+/// section 3). The end may be cut within a character.
 pub(super) fn is_text(head: &[u8], is_cut: bool) -> bool {
     let is_binary = |byte: &u8| matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
     let is_utf8 = match std::str::from_utf8(head) {
@@ -67,14 +67,14 @@ pub(super) fn without_bom(head: &[u8]) -> &[u8] {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)
 }
 
-/// A tag, a comment, a declaration: whatever a browser may take for a page.
+/// A tag, comment or declaration: anything that a browser may treat as a page.
 pub(super) fn is_markup(head: &[u8]) -> bool {
     let head = without_bom(head).trim_ascii_start();
     matches!(head, [b'<', b'!' | b'?' | b'/', ..])
         || matches!(head, [b'<', letter, ..] if letter.is_ascii_alphabetic())
 }
 
-/// An SVG document, whose root may come after declarations and comments.
+/// An SVG document; its root may come after declarations and comments.
 pub(super) fn is_svg(head: &[u8]) -> bool {
     let mut rest = without_bom(head).trim_ascii_start();
     while let Some(end) = prologue_end(rest) {
@@ -87,7 +87,7 @@ pub(super) fn is_svg(head: &[u8]) -> bool {
         .is_some_and(|next| next.is_ascii_whitespace() || matches!(next, b'>' | b'/'))
 }
 
-/// How long the declaration, comment or document type is that `text` begins with.
+/// The length of the declaration, comment or document type at the start of `text`.
 fn prologue_end(text: &[u8]) -> Option<usize> {
     if text.starts_with(b"<?") {
         return find(text, b"?>");
@@ -102,7 +102,7 @@ fn prologue_end(text: &[u8]) -> Option<usize> {
         find(text, b">")?,
         text.iter().position(|byte| *byte == b'['),
     );
-    // An internal subset holds declarations of its own.
+    // An internal subset contains declarations of its own.
     let end = if subset.is_some_and(|subset| subset < plain) {
         find(text, b"]>")?
     } else {
@@ -111,7 +111,7 @@ fn prologue_end(text: &[u8]) -> Option<usize> {
     is_doctype.then_some(end)
 }
 
-/// Where the first `needle` ends.
+/// The end of the first occurrence of `needle`.
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len())
         .position(|window| window == needle)

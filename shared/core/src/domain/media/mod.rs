@@ -1,5 +1,5 @@
-//! Files: what they are by their bytes, whether a browser may show them, and those that are written
-//! inside a text.
+//! Files: detecting their type from their bytes, whether a browser may show them, and files
+//! embedded in text.
 
 mod data_uri;
 mod input;
@@ -17,13 +17,13 @@ pub use promise::Promise;
 use sniff::is_program;
 pub use sniff::{Family, HEAD_BYTES, MediaType, sniff};
 
-/// What is not known is called this.
+/// The type of unknown files.
 pub const OCTET_STREAM: &str = "application/octet-stream";
-/// What a browser keeps as a file and never opens as a page.
+/// Makes a browser save a file instead of opening it as a page.
 pub const ATTACHMENT: &str = "attachment";
 
-/// True for what a browser may show by itself: raster pictures, videos and sounds. A page or a
-/// drawing (SVG) would run scripts in the name of whoever serves it.
+/// True for types that a browser may show by itself: raster pictures, video and audio. A page or a
+/// drawing (SVG) would run scripts in the origin that serves it.
 pub fn is_inline(content_type: &str) -> bool {
     let essence = content_type
         .split(';')
@@ -35,7 +35,7 @@ pub fn is_inline(content_type: &str) -> bool {
     (of_a_kind("image/") || of_a_kind("video/") || of_a_kind("audio/")) && !essence.ends_with("xml")
 }
 
-/// The `Content-Disposition` that a file of this type is served with, if any.
+/// The `Content-Disposition` for files of this type, if any.
 pub fn disposition(content_type: &str) -> Option<&'static str> {
     (!is_inline(content_type)).then_some(ATTACHMENT)
 }
@@ -55,7 +55,7 @@ mod tests {
         ] {
             assert_eq!(disposition(shown), None, "{shown}");
         }
-        for kept in [
+        for plain in [
             "image/svg+xml",
             " Image/SVG+XML; charset=utf-8",
             "text/html",
@@ -67,7 +67,7 @@ mod tests {
             "",
             "image",
         ] {
-            assert_eq!(disposition(kept), Some("attachment"), "{kept}");
+            assert_eq!(disposition(plain), Some("attachment"), "{plain}");
         }
     }
 }

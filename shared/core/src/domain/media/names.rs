@@ -1,4 +1,4 @@
-//! Extensions: what they let expect, and what an object's key may end with.
+//! File extensions: what they imply about a file, and which one an object's key gets.
 
 use url::Url;
 
@@ -9,17 +9,17 @@ pub(super) const TEXTS: [&str; 22] = [
     "txt", "text", "md", "json", "jsonl", "ndjson", "geojson", "csv", "tsv", "srt", "vtt", "ass",
     "lrc", "yaml", "yml", "toml", "log", "gltf", "rtf", "ps", "pem", "sh",
 ];
-/// Extensions whose files begin as a page does.
+/// Extensions of markup files, which start like a web page.
 pub(super) const MARKUPS: [&str; 5] = ["html", "htm", "xhtml", "xml", "dae"];
-/// Extensions whose files are text or bytes.
+/// Extensions of files that may be text or binary.
 pub(super) const EITHER: [&str; 7] = ["obj", "mtl", "ply", "stl", "pcd", "usd", "cube"];
-/// Extensions whose files are no text, beside those that the bytes tell.
+/// Extensions of binary files, besides those that are detected from their bytes.
 pub(super) const BYTES: [&str; 22] = [
     "jpeg", "jfif", "heic", "tiff", "exr", "hdr", "mpeg", "3gp", "oga", "ogv", "weba", "fbx",
     "usdz", "splat", "spz", "bin", "ckpt", "pt", "pth", "npy", "npz", "tgz",
 ];
 
-/// Of the last part of an address's path: short, and of letters and digits.
+/// The extension in the last path segment of an address: short, and only letters and digits.
 pub(super) fn extension(source: &str) -> Option<String> {
     let url = Url::parse(source)
         .ok()
@@ -30,8 +30,8 @@ pub(super) fn extension(source: &str) -> Option<String> {
     is_one.then(|| extension.to_ascii_lowercase())
 }
 
-/// What the key of a file ends with: told by its bytes; where they leave it open, by its address,
-/// of the extensions known here.
+/// The extension for an object's key: from the file's bytes, or if they are inconclusive, from its
+/// address if the extension is known.
 pub fn key_extension(source: &str, found: &MediaType) -> &'static str {
     let open: &[&[&'static str]] = match found.family {
         Family::Unknown => &[&BYTES, &EITHER],
@@ -51,7 +51,7 @@ pub fn key_extension(source: &str, found: &MediaType) -> &'static str {
     named().unwrap_or(found.extension)
 }
 
-/// True for an extension of files that are not text.
+/// True for extensions of binary files.
 pub(super) fn is_of_bytes(extension: &str) -> bool {
     BYTES.contains(&extension) || sniff::knows(extension)
 }

@@ -1,26 +1,25 @@
-//! What the provider let us expect of an output. A server that has lost a file often answers 200
-//! with a page that says so; where a file of another kind was promised, that page is not the
-//! output.
+//! What the provider led us to expect of an output. A server that has lost a file often answers 200
+//! with an error page; where another kind of file was expected, that page is not the output.
 
 use super::names::{EITHER, MARKUPS, TEXTS, extension, is_of_bytes};
 use super::{Family, MediaKind, is_inline};
 
-/// What an output is to be, as far as anybody said.
+/// What an output is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Promise {
-    /// Nobody said: whatever comes is the output.
+    /// Nothing is known: whatever arrives is the output.
     #[default]
     Nothing,
-    /// A page or markup, which a server's excuse cannot be told from.
+    /// A page or markup, which cannot be told apart from a server's error page.
     Markup,
-    /// Text of whatever kind but a page.
+    /// Text of any kind other than markup.
     Text,
-    /// A picture, a video, a sound, a model, an archive: no text.
+    /// Binary: a picture, video, audio, model or archive.
     Bytes,
 }
 
 impl Promise {
-    /// By the extension of its address, else by what its model makes.
+    /// From the extension of its address, or else from what its model produces.
     pub fn of(source: &str, made: Option<MediaKind>) -> Self {
         let of_model = || {
             if made.is_some() {
@@ -34,7 +33,7 @@ impl Promise {
             .unwrap_or_else(of_model)
     }
 
-    /// Of a file inside a text, by what its writer called it.
+    /// For an embedded file, from its declared type.
     pub fn of_content_type(content_type: &str) -> Self {
         if is_inline(content_type) {
             Self::Bytes
@@ -43,7 +42,7 @@ impl Promise {
         }
     }
 
-    /// `None` for an extension that says nothing, or whose files may be text or not.
+    /// `None` for an inconclusive extension, or one whose files may be text or binary.
     fn of_extension(extension: &str) -> Option<Self> {
         match extension {
             text if TEXTS.contains(&text) => Some(Self::Text),
@@ -54,7 +53,7 @@ impl Promise {
         }
     }
 
-    /// True when what came is text in place of the file that was promised.
+    /// True if the received file is text where a binary file was promised.
     pub fn is_broken_by(self, found: Family) -> bool {
         match (self, found) {
             (Self::Bytes, Family::Text | Family::Json | Family::Markup)

@@ -1,5 +1,5 @@
-//! What a file is by its first bytes, whatever its server or its name calls it. Most is known by
-//! the crate `infer`.
+//! Detects a file's type from its first bytes, regardless of its name and its declared type. Most
+//! formats are detected by the crate `infer`.
 
 use std::sync::LazyLock;
 
@@ -8,34 +8,34 @@ use serde::de::IgnoredAny;
 
 use super::{OCTET_STREAM, matchers};
 
-/// Enough for every matcher.
+/// Enough bytes for every matcher.
 pub const HEAD_BYTES: usize = 8 * 1024;
 
 /// A file's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaType {
     pub content_type: &'static str,
-    /// Without the dot; letters and digits alone.
+    /// Without the dot; letters and digits only.
     pub extension: &'static str,
     pub family: Family,
 }
 
-/// What decisions are made by.
+/// The classification that decisions are based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// Of pixels.
+    /// A raster picture.
     Picture,
-    /// Of shapes, and perhaps scripts: SVG.
+    /// A vector picture that may contain scripts: SVG.
     Drawing,
     Video,
     Sound,
-    /// An archive, a document, a 3D model, weights: known, and none of the above.
+    /// An archive, document, 3D model or weights: known, but none of the above.
     Other,
     Json,
     Text,
-    /// HTML or XML other than a drawing.
+    /// HTML, or XML other than a drawing.
     Markup,
-    /// Bytes that nobody here knows.
+    /// Unknown binary data.
     Unknown,
 }
 
@@ -52,15 +52,15 @@ const fn media_type(
 }
 
 const UNKNOWN: MediaType = media_type(OCTET_STREAM, "bin", Family::Unknown);
-/// Kept under a type that no browser opens.
+/// Stored under a type that no browser opens.
 const MARKUP: MediaType = media_type(OCTET_STREAM, "bin", Family::Markup);
 const JSON: MediaType = media_type("application/json", "json", Family::Json);
 const TEXT: MediaType = media_type("text/plain; charset=utf-8", "txt", Family::Text);
 
-/// Custom matchers are asked first.
+/// Custom matchers are tried first.
 static MATCHERS: LazyLock<Infer> = LazyLock::new(|| {
     let mut infer = Infer::new();
-    // Begins with a length, which may look like the two or three bytes that others are known by.
+    // Starts with a length, which may look like the two or three magic bytes of other formats.
     infer.add(OCTET_STREAM, "safetensors", matchers::is_safetensors);
     infer.add("model/gltf-binary", "glb", matchers::is_glb);
     infer.add("audio/mpeg", "mp3", matchers::is_mpeg_layer_3);
@@ -69,24 +69,23 @@ static MATCHERS: LazyLock<Infer> = LazyLock::new(|| {
     infer
 });
 
-/// True for an extension of files that are told by their bytes and are no text.
+/// True for extensions of files that are detected from their bytes and are not text.
 pub(super) fn knows(extension: &str) -> bool {
     MATCHERS.is_supported(extension) || extension == "svg"
 }
 
-/// By the first [`HEAD_BYTES`] of a file, or by all of it when it is shorter.
+/// From the first [`HEAD_BYTES`] of a file, or all of a shorter file.
 pub fn sniff(head: &[u8]) -> MediaType {
     let is_cut = head.len() >= HEAD_BYTES;
     let found = MATCHERS.get(head);
     if matchers::is_text(head, is_cut) {
-        // Two letters at the start of a sentence make no picture.
+        // A sentence that happens to start with two magic letters is not a picture.
         return text(head, is_cut, found);
     }
     found.map_or(UNKNOWN, of_bytes)
 }
 
-/// True for what a machine would run. Such a file is [`Family::Unknown`], for it is kept as bytes
-/// like any other.
+/// True for executables. They are [`Family::Unknown`], because they are stored as plain bytes.
 pub(super) fn is_program(head: &[u8]) -> bool {
     infer::app::is_elf(head)
         || infer::app::is_exe(head)
@@ -126,7 +125,7 @@ fn text(head: &[u8], is_cut: bool, found: Option<Type>) -> MediaType {
     }
 }
 
-/// An object or an array, as far as it can be seen.
+/// An object or an array, as far as can be seen.
 fn is_json(head: &[u8], is_cut: bool) -> bool {
     let head = matchers::without_bom(head).trim_ascii_start();
     matches!(head, [b'{' | b'[', ..])
@@ -224,8 +223,8 @@ mod tests {
         }
     }
 
-    /// A header of 2815 bytes begins as JPEG XL does, one of 64511 as MP3, one of 19778 as BMP, one
-    /// of 4606279 as GIF.
+    /// A header of 2815 bytes starts like JPEG XL, one of 64511 like MP3, one of 19778 like BMP,
+    /// one of 4606279 like GIF.
     #[test]
     fn the_length_that_weights_begin_with_is_not_taken_for_another_file_s_first_bytes() {
         for length in [2_815_u64, 64_511, 19_778, 4_606_279, 40_223] {

@@ -1,20 +1,20 @@
-//! What one task costs its tenant, as a line of a bill.
+//! What one task costs its tenant, as a line on a bill.
 
 use crate::base::id::{ModelId, TaskId};
 use crate::base::time::Timestamp;
 use crate::domain::money::MicroUsd;
 use crate::domain::task::{State, Task};
 
-/// One line. A task that ended without success costs nothing and has none.
+/// One line. A task that ended without success costs nothing and has no line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     pub task: TaskId,
     pub model: ModelId,
     pub state: State,
-    /// What was captured, or is held while the task runs.
+    /// The captured amount, or the held amount while the task runs.
     pub amount: MicroUsd,
     pub created_at: Timestamp,
-    /// When the task came to stand where it does.
+    /// When the task entered its state.
     pub updated_at: Timestamp,
 }
 

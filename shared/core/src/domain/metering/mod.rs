@@ -1,4 +1,4 @@
-//! What was used, what it was charged, and what the provider billed for it.
+//! Usage, charges, and reconciling them with the provider's bills.
 
 mod charge;
 pub mod reconcile;

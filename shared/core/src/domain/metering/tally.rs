@@ -1,11 +1,11 @@
-//! What the tasks of a month had held and cost, for a budget that is set while they run.
+//! Counts what the tasks of a month held and had cost, for a budget set while they run.
 
 use crate::domain::money::{MicroUsd, Tally};
 use crate::domain::task::Task;
 
 impl Tally {
-    /// Adds a task as it stands at any moment since the count began. One that began in it is in the
-    /// count already; one that ended in it ran when it began.
+    /// Adds a task, read at any moment since the count began. A task that started during the count
+    /// is already included; one that ended during it was running when it began.
     pub fn add(&mut self, task: &Task) {
         if task.created_at < self.since || task.hold.began_in == Some(self.count) {
             return;

@@ -1,4 +1,4 @@
-//! A tenant's account: `available + held + captured` only changes by a top-up, and by what is lent
+//! A tenant's account. `available + held + captured` changes only by top-ups and by credit extended
 //! to a postpaid tenant.
 
 use serde::{Deserialize, Serialize};
@@ -8,30 +8,31 @@ use crate::base::error::{Error, Kind, Result, Retry};
 use crate::base::time::Timestamp;
 use crate::counted;
 
-/// When a task may have made room for another.
+/// Retry hint when the limit on tasks in flight is reached.
 const ROOM_AFTER_MS: u64 = 5_000;
 
-/// What a tenant may still spend, what its running tasks have reserved, and what its finished tasks
+/// What a tenant can still spend, what its running tasks have reserved, and what its finished tasks
 /// have cost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Account {
     pub available: MicroUsd,
     pub held: MicroUsd,
     pub captured: MicroUsd,
-    /// What of `held` and `captured` was not paid before: lent to a postpaid tenant, and billed
+    /// The part of `held` and `captured` that was not prepaid: credit of a postpaid tenant, billed
     /// afterwards.
     #[serde(default)]
     pub credit: MicroUsd,
-    /// Tasks that are not over and were counted when they began: see [`Hold::counted`].
+    /// Running tasks that were counted when they were admitted: see [`Hold::counted`].
     #[serde(default)]
     pub in_flight: u32,
-    /// The monthly budget, once there was one.
+    /// The monthly budget; `None` if there never was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Allowance>,
 }
 
 impl Account {
-    /// All that is here. Top-ups stay below half of what fits, and no budget lends the other half.
+    /// The sum of all parts. It fits: top-ups are limited to half of the range, and no budget lends
+    /// the other half.
     pub fn total(&self) -> MicroUsd {
         MicroUsd(
             self.available
@@ -41,12 +42,12 @@ impl Account {
         )
     }
 
-    /// All that was ever put in.
+    /// Everything ever paid in.
     pub fn paid_in(&self) -> MicroUsd {
         MicroUsd(self.total().0 - self.credit.0)
     }
 
-    /// The budget in force, with its month as it stands at this moment.
+    /// The budget in force and its month's use at this moment.
     pub fn budget_at(&self, now: Timestamp) -> Option<Allowance> {
         self.allowance
             .clone()
@@ -54,8 +55,7 @@ impl Account {
             .filter(|allowance| allowance.budget.is_some())
     }
 
-    /// What a run may cost at most: the smaller of what the balance and what the month's budget
-    /// leave.
+    /// The most that a run may cost: the smaller of the balance and what the month's budget leaves.
     pub fn spendable(&self, now: Timestamp) -> MicroUsd {
         match self.budget_at(now) {
             None => self.available,
@@ -72,10 +72,10 @@ impl Account {
         budget.is_some_and(|budget| budget.payment == Payment::Postpaid)
     }
 
-    /// What an account may be topped up to.
+    /// The maximum balance that top-ups may reach.
     pub const PAID_IN_MAX: MicroUsd = MicroUsd(i64::MAX / 2);
 
-    /// Fails with kind `Invalid` when the amount is not positive or the account would overflow.
+    /// Fails with kind `Invalid` if the amount is not positive or the account would overflow.
     pub fn top_up(self, amount: MicroUsd) -> Result<Self, Error> {
         let paid_in = self
             .paid_in()
@@ -91,16 +91,16 @@ impl Account {
         })
     }
 
-    /// Reserves what a task asks for, and says what the task is to bear.
+    /// Reserves the price of a task and returns the hold that the task must carry.
     ///
     /// Fails with kind `Busy`, code `too_many_tasks`, over the limit of tasks in flight; with kind
-    /// `InsufficientFunds`, saying what is left and what it would cost: code `budget_exhausted`
+    /// `InsufficientFunds`, naming what is left and what the run costs: code `budget_exhausted`
     /// over the month's budget, `insufficient_funds` over the balance.
     pub fn hold(self, terms: &HoldTerms) -> Result<(Self, Hold)> {
         if terms.price.0 < 0 {
             return Err(Error::internal(
                 "negative_price",
-                "a price below zero reached the account",
+                "the price of a hold is negative",
             ));
         }
         let mut next = self.counted(terms)?;
@@ -126,7 +126,8 @@ impl Account {
             next.credit = next.credit.checked_add(terms.price).ok_or_else(overflow)?;
         } else if next.available < terms.price {
             let (price, left) = (terms.price, next.available);
-            let text = format!("this run costs {price} and {left} is left; top up the account");
+            let text =
+                format!("this run costs {price}, but only {left} is left; top up the account");
             return Err(Error::new(
                 Kind::InsufficientFunds,
                 "insufficient_funds",
@@ -143,7 +144,7 @@ impl Account {
             && self.in_flight >= most
         {
             let text = format!(
-                "{} under way, of {most} at most; the end of one makes room",
+                "{} in flight, the limit is {most}; wait until one has ended",
                 counted(self.in_flight as usize, "task")
             );
             return Err(
@@ -156,8 +157,8 @@ impl Account {
         })
     }
 
-    /// Turns a hold into a charge and gives the rest back. A hold that is not there is a defect,
-    /// never a negative balance.
+    /// Turns a hold into a charge and releases the rest. A missing hold is an internal error, so
+    /// that the balance never becomes negative.
     pub fn settle(
         self,
         settlement: Settlement,
@@ -174,7 +175,7 @@ impl Account {
             || (hold.on_credit && settlement.release > self.credit)
         {
             let (held, tasks) = (self.held, counted(self.in_flight as usize, "task"));
-            let text = format!("no hold of {whole} to settle, only {held} is held for {tasks}");
+            let text = format!("cannot settle a hold of {whole}: only {held} is held for {tasks}");
             return Err(Error::internal("hold_missing", text));
         }
         let (returned, repaid) = if hold.on_credit {
@@ -196,14 +197,14 @@ impl Account {
         })
     }
 
-    /// What a task that ends now is to remember: it may have ended in a count.
+    /// The hold that an ending task must remember: it may have ended during a count.
     pub fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
         self.allowance
             .as_ref()
             .map_or(hold, |allowance| allowance.hold_at_end(hold, submitted_at))
     }
 
-    /// The count that is under way.
+    /// The count in progress.
     pub fn count(&self) -> Option<Count> {
         self.allowance
             .as_ref()
@@ -309,7 +310,7 @@ mod tests {
         assert_eq!((refused.kind, refused.code), (Kind::Busy, "too_many_tasks"));
         assert_eq!(refused.retry, Retry::AfterMs(5_000));
         assert!(
-            refused.message.contains("1 task under way, of 1 at most"),
+            refused.message.contains("1 task in flight, the limit is 1"),
             "{refused}"
         );
         assert_eq!(none, Account::default());

@@ -1,4 +1,4 @@
-//! A monthly budget: its terms, and what of the running month is used.
+//! A monthly budget: its terms, and how much of the current month is used.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,30 +6,30 @@ use super::{Count, Hold, MicroUsd, Month, Settlement, Zone};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::time::Timestamp;
 
-/// A billion dollars a month. More is a slip of the pen.
+/// A billion dollars a month. More is surely a typing error.
 const LIMIT_MAX: MicroUsd = MicroUsd(1_000_000_000_000_000);
-/// What may be carried over without a cap of its own, so that no sum can overflow.
+/// Maximum carry-over for budgets without a cap of their own, so that no sum can overflow.
 const CARRIED_MAX: MicroUsd = MicroUsd(1_000_000_000_000_000_000);
 
-/// What becomes of what a month leaves over.
+/// What happens to a month's unused budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RollOver {
     None,
-    /// It is added to the next month's, at most this much.
+    /// It is carried over to the next month, up to this cap.
     Unused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cap_micro_usd: Option<MicroUsd>,
     },
 }
 
-/// Whether runs need money in the account as well.
+/// Whether runs also need a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payment {
     /// A run must fit both the balance and the budget.
     Prepaid,
-    /// The budget alone counts; the balance is not touched, and what was used is billed afterwards.
+    /// Only the budget counts; the balance is not touched, and usage is billed afterwards.
     Postpaid,
 }
 
@@ -44,15 +44,14 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Kind `Invalid` with code `invalid_budget`, naming the field, for terms that no month could
-    /// have.
+    /// Kind `Invalid` with code `invalid_budget`, naming the field, for impossible terms.
     pub fn check(&self) -> Result<()> {
         let bad =
             |field: &str, text: &str| Err(Error::invalid("invalid_budget", text).field(field));
         if self.limit_micro_usd <= MicroUsd::ZERO || self.limit_micro_usd > LIMIT_MAX {
             return bad(
                 "limit_usd",
-                "a budget is above 0 and at most a billion dollars; suspend the tenant for none",
+                "a budget must be above 0 and at most a billion dollars; to allow no runs, suspend the tenant",
             );
         }
         match self.roll_over {
@@ -60,25 +59,25 @@ impl Budget {
                 cap_micro_usd: Some(cap),
             } if cap <= MicroUsd::ZERO || cap > LIMIT_MAX => bad(
                 "roll_over_cap_usd",
-                "a cap is above 0 and at most a billion dollars; roll over none for nothing",
+                "a cap must be above 0 and at most a billion dollars; to carry nothing over, roll over none",
             ),
             _ => Ok(()),
         }
     }
 
-    /// What `left` of a month is worth so many months later.
+    /// What remains of an unused amount this many months later.
     pub(super) fn carried(&self, left: MicroUsd, months: u32) -> MicroUsd {
         let RollOver::Unused { cap_micro_usd } = self.roll_over else {
             return MicroUsd::ZERO;
         };
         let cap = cap_micro_usd.unwrap_or(CARRIED_MAX);
-        // Of the months between nothing was used.
+        // The months in between were not used at all.
         let unused = i128::from(left.0)
             + i128::from(self.limit_micro_usd.0) * i128::from(months.saturating_sub(1));
         i64::try_from(unused).map_or(cap, |unused| MicroUsd(unused).min(cap))
     }
 
-    /// What was carried into a running month, as these terms would have it.
+    /// What these terms allow of an amount already carried into the current month.
     pub(super) fn still_carried(&self, carried: MicroUsd) -> MicroUsd {
         match self.roll_over {
             RollOver::None => MicroUsd::ZERO,
@@ -89,42 +88,42 @@ impl Budget {
     }
 }
 
-/// A budget with its running month, as the account keeps it: `limit + carried = left + held +
+/// A budget and its current month, as stored in the account: `limit + carried = left + held +
 /// spent`.
 ///
-/// A hold belongs to the period of its submit, and its end counts in that one. A month is over with
-/// the first run of a later one: what it holds then counts as used, and an end that comes later
-/// changes no other month. A budget that is set in mid-month takes over what was submitted in it
-/// before.
+/// A hold belongs to the period of its submit, and its end counts in the same period. A period ends
+/// with the first run of a later month: what it still holds then counts as used, and an end that
+/// comes later changes no other month. A budget set in mid-month includes what was submitted
+/// earlier in that month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// `None` once the budget was taken away, and while the month of a first one is counted.
+    /// `None` once the budget was removed, and while the month of a first budget is being counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
-    /// Counts the months that began here; never goes back.
+    /// Incremented with each month that starts here; never goes back.
     pub period: u64,
     pub month: Month,
-    /// What the month before left over.
+    /// What the previous month left over.
     pub carried: MicroUsd,
-    /// For tasks of this period that are not over.
+    /// Held for running tasks of this period.
     pub held: MicroUsd,
     /// Captured for tasks of this period.
     pub spent: MicroUsd,
-    /// Tasks that were submitted from then on are of this period too, whatever was in force when
-    /// they were: the budget was set after the month had begun.
+    /// Tasks submitted from this moment on also belong to the period, whatever was in force then:
+    /// set if the budget was set after the month had begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// All of the month is in `held` and `spent`. Not so for a month in which an older release set
-    /// the budget.
+    /// True if `held` and `spent` cover the whole month. False for a month in which an older
+    /// release set the budget.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
-    /// The count that is under way for a budget that is being set.
+    /// The count in progress for a budget that is being set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<Count>,
 }
 
 impl Allowance {
-    /// Without a budget, now and before.
+    /// No budget, now or before.
     pub(super) fn none(month: Month) -> Self {
         let zero = MicroUsd::ZERO;
         let (budget, since, count) = (None, None, None);
@@ -150,13 +149,13 @@ impl Allowance {
         hold.period == Some(self.period) || self.since.is_some_and(|since| submitted_at >= since)
     }
 
-    /// What a task that ends now is to remember: it may have ended in a count.
+    /// The hold that an ending task must remember: it may have ended during a count.
     pub fn hold_at_end(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
         self.count
             .map_or(hold, |count| count.remembered(hold, submitted_at))
     }
 
-    /// What a run may still cost this month; nothing without a budget.
+    /// What runs may still cost this month; zero without a budget.
     pub fn left(&self) -> MicroUsd {
         let Some(budget) = &self.budget else {
             return MicroUsd::ZERO;
@@ -164,15 +163,15 @@ impl Allowance {
         MicroUsd(budget.limit_micro_usd.0 + self.carried.0 - self.held.0 - self.spent.0)
     }
 
-    /// When the next month begins.
+    /// When the next month starts.
     pub fn resets_at(&self) -> Timestamp {
         self.budget.as_ref().map_or(Timestamp(i64::MAX), |budget| {
             budget.time_zone.begins(self.month.next())
         })
     }
 
-    /// As it stands at this moment. Months only go forward: a clock that goes back finds the month
-    /// that had begun.
+    /// The state at this moment. Months only go forward: if the clock goes back, the month that had
+    /// started stays.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
         let Some(budget) = &self.budget else {
@@ -196,7 +195,7 @@ impl Allowance {
         }
     }
 
-    /// Kind `InsufficientFunds` with code `budget_exhausted` for what is more than is left.
+    /// Kind `InsufficientFunds` with code `budget_exhausted` if the price exceeds what is left.
     pub(super) fn hold(self, price: MicroUsd, now: Timestamp) -> Result<Self> {
         let mut there = self.at(now);
         if let Some(count) = there.count.as_mut().filter(|count| count.takes(now)) {
@@ -211,7 +210,7 @@ impl Allowance {
                 carried => format!(" and {carried} carried over"),
             };
             let text = format!(
-                "this run costs {price} and {} of the month's budget of {}{carried} is left; the next month begins at {}, \
+                "this run costs {price}, but only {} of the month's budget of {}{carried} is left; wait for the next month, which starts at {}, \
                  or ask the operator for a larger budget",
                 there.left(),
                 budget.limit_micro_usd,
@@ -227,7 +226,7 @@ impl Allowance {
         Ok(there)
     }
 
-    /// Ends a hold; what is not of this period changes nothing but a count.
+    /// Ends a hold. A hold of another period changes nothing except a count in progress.
     pub(super) fn settle(
         mut self,
         settlement: Settlement,
@@ -247,7 +246,7 @@ impl Allowance {
         let whole = MicroUsd(settlement.capture.0 + settlement.release.0);
         if self.held < whole {
             let text = format!(
-                "no hold of {whole} to settle in {}, only {} is held",
+                "cannot settle a hold of {whole} in {}: only {} is held",
                 self.month, self.held
             );
             return Err(Error::internal("hold_missing", text));

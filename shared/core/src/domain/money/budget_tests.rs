@@ -1,17 +1,17 @@
-//! Budgets over months: what is left, what is carried over, and clocks that go wrong.
+//! Budgets across months: what is left, what is carried over, and clocks that go wrong.
 
 use super::*;
 use crate::base::error::Kind;
 use crate::base::time::Timestamp;
 
-fn at(moment: &str) -> Timestamp {
+pub(super) fn at(moment: &str) -> Timestamp {
     Timestamp::from_rfc3339(moment).unwrap()
 }
 
-const NOVEMBER: &str = "2026-11-22T12:00:00Z";
-const DECEMBER: &str = "2026-12-03T12:00:00Z";
+pub(super) const NOVEMBER: &str = "2026-11-22T12:00:00Z";
+pub(super) const DECEMBER: &str = "2026-12-03T12:00:00Z";
 
-fn budget(limit: i64, roll_over: RollOver, payment: Payment) -> Budget {
+pub(super) fn budget(limit: i64, roll_over: RollOver, payment: Payment) -> Budget {
     Budget {
         limit_micro_usd: MicroUsd(limit),
         time_zone: Zone::parse("Europe/Berlin").unwrap(),
@@ -20,14 +20,14 @@ fn budget(limit: i64, roll_over: RollOver, payment: Payment) -> Budget {
     }
 }
 
-fn unused(cap: Option<i64>) -> RollOver {
+pub(super) fn unused(cap: Option<i64>) -> RollOver {
     RollOver::Unused {
         cap_micro_usd: cap.map(MicroUsd),
     }
 }
 
 /// An account with 1,000 paid in and this budget, set in November.
-fn account(budget: Budget) -> Account {
+pub(super) fn account(budget: Budget) -> Account {
     set(
         Account::default().top_up(MicroUsd(1_000)).unwrap(),
         Some(budget),
@@ -38,11 +38,11 @@ fn account(budget: Budget) -> Account {
 }
 
 /// Held and captured.
-type Used = (i64, i64);
-const USED_NOTHING: Used = (0, 0);
+pub(super) type Used = (i64, i64);
+pub(super) const USED_NOTHING: Used = (0, 0);
 
 /// The account with this budget. If the month's tasks are counted for it, they have used so much.
-fn set(
+pub(super) fn set(
     account: Account,
     budget: Option<Budget>,
     moment: &str,
@@ -69,7 +69,11 @@ fn set(
     }
 }
 
-fn hold(account: Account, price: i64, moment: &str) -> crate::base::error::Result<(Account, Hold)> {
+pub(super) fn hold(
+    account: Account,
+    price: i64,
+    moment: &str,
+) -> crate::base::error::Result<(Account, Hold)> {
     account.hold(&HoldTerms {
         price: MicroUsd(price),
         tasks_in_flight_max: None,
@@ -77,7 +81,7 @@ fn hold(account: Account, price: i64, moment: &str) -> crate::base::error::Resul
     })
 }
 
-fn spend(account: Account, price: i64, moment: &str) -> Account {
+pub(super) fn spend(account: Account, price: i64, moment: &str) -> Account {
     let (account, held) = hold(account, price, moment).unwrap();
     account
         .settle(Settlement::capture(MicroUsd(price)), &held, at(moment))
@@ -85,7 +89,7 @@ fn spend(account: Account, price: i64, moment: &str) -> Account {
 }
 
 /// Month, carried over, left.
-fn month(account: &Account, moment: &str) -> (String, i64, i64) {
+pub(super) fn month(account: &Account, moment: &str) -> (String, i64, i64) {
     let month = account.budget_at(at(moment)).unwrap();
     (month.month.to_string(), month.carried.0, month.left().0)
 }
@@ -174,7 +178,7 @@ fn a_new_month_brings_the_budget_again_and_what_the_roll_over_allows() {
         (RollOver::None, 0, 0),
         (unused(None), 60, 260),
         (unused(Some(50)), 50, 50),
-        // More than one month can leave over.
+        // More than a single month can leave over.
         (unused(Some(130)), 60, 130),
     ] {
         let account = spend(
@@ -259,141 +263,6 @@ fn a_clock_that_goes_back_finds_the_month_that_had_begun() {
     );
     assert_eq!(month(&account, NOVEMBER), ("2026-12".to_owned(), 0, 0));
     assert!(hold(account, 1, "2027-01-01T00:00:00Z").is_ok());
-}
-
-#[test]
-fn a_clock_that_was_years_ahead_is_mended_by_setting_the_budget_again() {
-    let terms = budget(100, RollOver::None, Payment::Prepaid);
-    let account = spend(account(terms.clone()), 70, "2030-05-01T00:00:00Z");
-    assert_eq!(month(&account, NOVEMBER), ("2030-05".to_owned(), 0, 30));
-
-    let mended = set(account, Some(terms), NOVEMBER, USED_NOTHING).unwrap();
-
-    assert_eq!(month(&mended, NOVEMBER), ("2026-11".to_owned(), 0, 30));
-    assert_eq!(month(&mended, DECEMBER), ("2026-12".to_owned(), 0, 100));
-}
-
-#[test]
-fn a_time_zone_that_is_behind_begins_no_month_twice() {
-    let zone = |name| Budget {
-        time_zone: Zone::parse(name).unwrap(),
-        ..budget(100, RollOver::None, Payment::Prepaid)
-    };
-    let moment = "2026-11-30T12:00:00Z";
-    let account = Account::default().top_up(MicroUsd(1_000)).unwrap();
-    let account = set(
-        account,
-        Some(zone("Pacific/Kiritimati")),
-        moment,
-        USED_NOTHING,
-    )
-    .unwrap();
-    let account = spend(account, 100, moment);
-
-    let behind = set(
-        account,
-        Some(zone("America/St_Johns")),
-        moment,
-        USED_NOTHING,
-    )
-    .unwrap();
-
-    assert_eq!(month(&behind, moment), ("2026-12".to_owned(), 0, 0));
-    assert_eq!(
-        behind.budget_at(at(moment)).unwrap().resets_at(),
-        at("2027-01-01T03:30:00Z")
-    );
-}
-
-#[test]
-fn a_budget_below_what_is_used_is_refused_and_says_what_would_do() {
-    let account = spend(
-        account(budget(100, RollOver::None, Payment::Prepaid)),
-        30,
-        NOVEMBER,
-    );
-    let (account, _) = hold(account, 25, NOVEMBER).unwrap();
-
-    let limit = |limit| Some(budget(limit, RollOver::None, Payment::Prepaid));
-    let refused = set(account.clone(), limit(54), NOVEMBER, USED_NOTHING);
-    let exact = set(account.clone(), limit(55), NOVEMBER, USED_NOTHING).unwrap();
-    let next_month = set(account, limit(1), DECEMBER, USED_NOTHING).unwrap();
-
-    let refused = refused.unwrap_err();
-    assert_eq!(
-        (refused.kind, refused.code, refused.field.as_deref()),
-        (Kind::Conflict, "budget_below_use", Some("limit_usd"))
-    );
-    for told in [
-        "$0.00003 of 2026-11 is captured and $0.000025 held",
-        "at least $0.000055",
-        "suspend the tenant",
-    ] {
-        assert!(refused.message.contains(told), "{refused}");
-    }
-    assert_eq!(month(&exact, NOVEMBER), ("2026-11".to_owned(), 0, 0));
-    assert_eq!(month(&next_month, DECEMBER), ("2026-12".to_owned(), 0, 1));
-}
-
-#[test]
-fn a_budget_taken_away_and_set_again_is_not_a_second_one() {
-    let terms = budget(100, unused(None), Payment::Prepaid);
-    let (account, of_task) =
-        hold(spend(account(terms.clone()), 60, NOVEMBER), 15, NOVEMBER).unwrap();
-
-    let without = set(account, None, NOVEMBER, USED_NOTHING).unwrap();
-    assert_eq!(
-        (
-            without.budget_at(at(NOVEMBER)),
-            without.spendable(at(NOVEMBER))
-        ),
-        (None, MicroUsd(925))
-    );
-    let (without, unlimited) = hold(without, 500, NOVEMBER).unwrap();
-    let without = without
-        .settle(Settlement::release(MicroUsd(15)), &of_task, at(NOVEMBER))
-        .unwrap();
-    // The 500 that run, and the 60 from before.
-    let refused = set(without.clone(), Some(terms.clone()), NOVEMBER, (500, 60)).unwrap_err();
-    let larger = Budget {
-        limit_micro_usd: MicroUsd(600),
-        ..terms.clone()
-    };
-    let again = set(without.clone(), Some(larger), NOVEMBER, (500, 60)).unwrap();
-    let settled = again
-        .clone()
-        .settle(Settlement::capture(MicroUsd(500)), &unlimited, at(NOVEMBER))
-        .unwrap();
-    let later = set(without, Some(terms), DECEMBER, USED_NOTHING).unwrap();
-
-    assert_eq!((unlimited.period, refused.code), (None, "budget_below_use"));
-    assert_eq!(month(&again, NOVEMBER), ("2026-11".to_owned(), 0, 40));
-    assert_eq!(
-        (
-            settled.allowance.clone().unwrap().spent,
-            month(&settled, NOVEMBER).2
-        ),
-        (MicroUsd(560), 40)
-    );
-    assert_eq!(month(&later, DECEMBER), ("2026-12".to_owned(), 0, 100));
-}
-
-#[test]
-fn terms_that_no_month_could_have_are_refused_by_name() {
-    for (limit, roll_over, field) in [
-        (0, RollOver::None, "limit_usd"),
-        (-1, RollOver::None, "limit_usd"),
-        (i64::MAX, RollOver::None, "limit_usd"),
-        (1, unused(Some(0)), "roll_over_cap_usd"),
-        (1, unused(Some(i64::MAX)), "roll_over_cap_usd"),
-    ] {
-        let terms = budget(limit, roll_over, Payment::Prepaid);
-        let refused = set(Account::default(), Some(terms), NOVEMBER, USED_NOTHING).unwrap_err();
-        assert_eq!(
-            (refused.code, refused.field.as_deref()),
-            ("invalid_budget", Some(field))
-        );
-    }
 }
 
 #[test]

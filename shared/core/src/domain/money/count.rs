@@ -1,31 +1,30 @@
-//! Counting what the tasks of a month have used, for a budget that is set while they run.
+//! Counts what the tasks of a month have used, for a budget set while they run.
 //!
-//! A count begins in the account before the tasks are read, and the budget is written after. What
-//! is held and settled between the two is added to the count by the same write that holds or
-//! settles it, and such a task remembers that it was; so each task is found once, whenever it is
-//! read.
+//! The count is started in the account before the tasks are read, and the budget is written after.
+//! Anything held or settled in between is added to the count by the same write, and the task
+//! remembers that; so each task is counted exactly once, whenever it is read.
 
 use serde::{Deserialize, Serialize};
 
 use super::{CountId, Hold, MicroUsd, Month, Settlement};
 use crate::base::time::Timestamp;
 
-/// A count that is under way.
+/// A count in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     pub id: CountId,
-    /// Tasks that were submitted from then on count.
+    /// Tasks submitted from this moment on count.
     pub since: Timestamp,
-    /// What holds and ends have added since it began; below zero when more ended than began.
+    /// Change in holds since the count started; negative if more ended than started.
     pub held: MicroUsd,
     pub spent: MicroUsd,
 }
 
-/// What is to be counted before a budget can be written.
+/// What to count before a budget can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CountPlan {
     pub month: Month,
-    /// Tasks that were submitted from then on count.
+    /// Tasks submitted from this moment on count.
     pub since: Timestamp,
 }
 
@@ -50,7 +49,7 @@ impl Count {
         self.spent = MicroUsd(self.spent.0.saturating_add(settlement.capture.0));
     }
 
-    /// What a task that ends now is to remember.
+    /// The hold that an ending task must remember.
     pub(super) fn remembered(&self, hold: Hold, submitted_at: Timestamp) -> Hold {
         if self.takes(submitted_at) && hold.began_in != Some(self.id) {
             return Hold {
@@ -62,7 +61,7 @@ impl Count {
     }
 }
 
-/// What the tasks held and had cost when a count began, as far as they were read.
+/// What the tasks read so far held and had cost when the count started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     pub count: CountId,
@@ -72,7 +71,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing was read yet.
+    /// Empty: nothing read yet.
     pub fn of(count: &Count) -> Self {
         Self {
             count: count.id,

@@ -1,19 +1,19 @@
-//! Which count of a month.
+//! Identifies one count of a month.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::id::AuditId;
 
-/// Tells one count from all others.
+/// Distinguishes a count from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CountId(pub u64);
 
 impl CountId {
-    /// Of the `n`th count of one change. The first half of an entry's id tells the time, the rest
-    /// is random.
+    /// The `n`th count of one change. The first half of an audit entry id is the time, the rest is
+    /// random.
     pub fn of(entry: &AuditId, n: u32) -> Self {
-        // 60 bits: no store's number is too small for it.
+        // 60 bits fit the number type of every store.
         let random = entry
             .as_str()
             .get(17..)

@@ -1,4 +1,4 @@
-//! What a task reserves of its tenant's account.
+//! What a task reserves in its tenant's account.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,36 +9,36 @@ use crate::base::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HoldTerms {
     pub price: MicroUsd,
-    /// How many tasks may be under way, this one included.
+    /// Maximum number of tasks in flight, including this one.
     pub tasks_in_flight_max: Option<u32>,
     pub at: Timestamp,
 }
 
 impl HoldTerms {
-    /// True when the account keeps anything for the task.
+    /// True if the account has to record anything for the task.
     pub fn counts(&self) -> bool {
         self.price != MicroUsd::ZERO || self.tasks_in_flight_max.is_some()
     }
 }
 
-/// What the account keeps for a task until it is over, beside the price.
+/// What the account records for a running task, besides the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hold {
-    /// The price is lent, not taken from the balance.
+    /// The price is on credit, not taken from the balance.
     #[serde(skip_serializing_if = "is_false")]
     pub on_credit: bool,
-    /// The period of the budget that the task belongs to.
+    /// The budget period that the task belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<u64>,
-    /// The task is one of those in flight. One without a price is only counted when there was a
-    /// limit: it is not worth a write.
+    /// The task counts as in flight. A task with a price of zero is counted only if there is a
+    /// limit: otherwise it is not worth a write.
     #[serde(skip_serializing_if = "is_false")]
     pub counted: bool,
-    /// The count of the month's tasks that was under way when the task began, and has it.
+    /// The count that was in progress when the task started, and that includes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub began_in: Option<CountId>,
-    /// The count that was under way when the task ended, and had not seen it begin.
+    /// The count that was in progress when the task ended, and that did not include its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_in: Option<CountId>,
 }

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::MicroUsd;
 use crate::base::time::Timestamp;
 
-/// What moved.
+/// The kind of movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
     TopUp,
     Hold,
-    /// What a postpaid tenant was lent for a capture.
+    /// Credit extended to a postpaid tenant for a capture.
     Credit,
     Capture,
     Release,
@@ -29,12 +29,12 @@ impl EntryKind {
     }
 }
 
-/// One movement. `(tenant, reference, kind)` is unique: a second entry of the kind for the same
-/// task cannot be written.
+/// One movement. `(tenant, reference, kind)` is unique: a second entry of the same kind for the
+/// same task cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     pub kind: EntryKind,
-    /// The task's id, or the operator's reference of a top-up.
+    /// The task's id, or the operator's reference for a top-up.
     pub reference: String,
     pub amount: MicroUsd,
     pub at: Timestamp,

@@ -16,27 +16,27 @@ pub struct MicroUsd(pub i64);
 impl MicroUsd {
     pub const ZERO: Self = Self(0);
 
-    /// From a provider's JSON number in USD, rounded to the nearest micro-dollar. `None` when
-    /// negative, not finite or too large.
+    /// From a JSON number in USD as sent by the provider, rounded to the nearest micro-dollar.
+    /// `None` if negative, not finite or too large.
     pub fn from_usd(usd: f64) -> Option<Self> {
         let micros = (usd * 1e6).round();
-        // 2^53: above it an f64 no longer holds every integer.
+        // 2^53: above it an f64 cannot represent every integer.
         (usd.is_finite() && (0.0..=9_007_199_254_740_992.0).contains(&micros))
             .then_some(Self(micros as i64))
     }
 
-    /// As a JSON number for the provider's shapes, where amounts are USD.
+    /// As a JSON number in USD, for the provider's formats.
     pub fn usd(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// Reads a decimal such as `12`, `0.08` or `41.200001` exactly.
+    /// Parses a decimal such as `12`, `0.08` or `41.200001` exactly.
     pub fn parse_usd(text: &str) -> Result<Self, Error> {
         let bad = || {
             Error::invalid(
                 "invalid_amount",
                 format!(
-                    "'{text}' is not an amount in USD such as 25 or 0.08, with at most 6 decimals"
+                    "'{text}' is not an amount in USD; use at most 6 decimals, such as 25 or 0.08"
                 ),
             )
         };

@@ -1,5 +1,5 @@
-//! Money in integer micro-USD: an account with its monthly budget, what moves on it, and the
-//! append-only ledger.
+//! Money in integer micro-USD: accounts with monthly budgets, movements, and the append-only
+//! ledger.
 
 mod account;
 mod budget;
@@ -15,6 +15,8 @@ mod price;
 pub mod price_list;
 mod price_terms;
 mod setting;
+#[cfg(test)]
+mod setting_tests;
 mod settlement;
 
 pub use account::Account;

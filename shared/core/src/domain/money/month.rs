@@ -1,4 +1,5 @@
-//! Calendar months of a time zone. The zone rules are compiled in: nothing is read from the system.
+//! Calendar months in a time zone. The time zone database is compiled in; nothing is read from the
+//! system.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,16 +14,16 @@ use crate::base::time::Timestamp;
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// A time zone of the IANA database.
+/// A time zone from the IANA database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// Kind `Invalid` with code `invalid_time_zone` for a name that the database does not have.
+    /// Kind `Invalid` with code `invalid_time_zone` for a name that is not in the database.
     pub fn parse(name: &str) -> Result<Self> {
         ZONES.get(name).map(Self).map_err(|_| {
-            let text = format!("'{name}' is no time zone of the IANA database; write one such as Europe/Berlin or UTC");
+            let text = format!("'{name}' is not a time zone in the IANA database; use one such as Europe/Berlin or UTC");
             Error::invalid("invalid_time_zone", text)
         })
     }
@@ -31,13 +32,14 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// The month that it is there.
+    /// The current month in this time zone.
     pub fn month_at(&self, now: Timestamp) -> Month {
         let date = self.0.to_datetime(now.instant()).date();
         Month::new(date.year(), date.month())
     }
 
-    /// The first moment of the month there; the end of time for a month that no calendar has.
+    /// The first moment of the month in this time zone; the end of time for a month that no
+    /// calendar has.
     pub fn begins(&self, month: Month) -> Timestamp {
         let first = i8::try_from(month.0 % 12 + 1)
             .ok()
@@ -82,7 +84,7 @@ impl From<Zone> for String {
     }
 }
 
-/// A month of a year, written `2026-11`. Counted from year 0.
+/// A month of a year, written `2026-11`. Stored as months since year 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Month(u32);
@@ -102,7 +104,7 @@ impl Month {
         Self(self.0.saturating_add(1))
     }
 
-    /// Months from the other to this one; 0 when that is later.
+    /// Months from `earlier` to this one; 0 if `earlier` is later.
     pub fn since(self, earlier: Self) -> u32 {
         self.0.saturating_sub(earlier.0)
     }
@@ -125,7 +127,7 @@ impl FromStr for Month {
             Some((year @ 0..=9999, month @ 1..=12)) => Ok(Self::new(year, month)),
             _ => Err(Error::invalid(
                 "invalid_month",
-                format!("'{text}' is no month such as 2026-11"),
+                format!("'{text}' is not a month; use the form 2026-11"),
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! What a tenant pays for a run: its price book over what the provider asks.
+//! What a tenant pays for a run: its price book applied to the provider's price.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use super::MicroUsd;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::ModelId;
 
-/// Hundredths of a percent: 10,000 is the cost itself, 12,000 is a fifth more.
+/// Hundredths of a percent: 10,000 is at cost, 12,000 is cost plus 20 %.
 const BASIS: i128 = 10_000;
-/// A hundredfold. More is a slip of the pen.
+/// A hundred times the cost. More is surely a typing error.
 const BASIS_POINTS_MAX: u32 = 1_000_000;
-/// No run costs more: a million dollars.
+/// The maximum price of a run: a million dollars.
 const PRICE_MAX: MicroUsd = MicroUsd(1_000_000_000_000);
 
 /// One model's price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Price {
-    /// The same for every run, whatever the provider asks.
+    /// The same for every run, whatever the provider charges.
     Fixed { micro_usd: MicroUsd },
-    /// What the provider asks for this very run, times a factor, within bounds.
+    /// The provider's price for the run times a factor, within bounds.
     Markup {
-        /// 10,000 is the cost itself.
+        /// 10,000 is at cost.
         basis_points: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         floor_micro_usd: Option<MicroUsd>,
@@ -32,17 +32,17 @@ pub enum Price {
     },
 }
 
-/// What happens to a model that the book does not list.
+/// What happens to models that the book does not list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unlisted {
-    /// It has this price.
+    /// They have this price.
     Price(Price),
-    /// The tenant may not use it.
+    /// The tenant may not use them.
     Refuse,
 }
 
-/// A tenant's prices, and so the models that it may use.
+/// A tenant's prices, which also determine the models it may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceBook {
@@ -57,7 +57,7 @@ fn at_cost() -> Unlisted {
 }
 
 impl Default for PriceBook {
-    /// Every model at what the provider asks.
+    /// Every model at cost.
     fn default() -> Self {
         Self {
             models: BTreeMap::new(),
@@ -81,12 +81,12 @@ impl PriceBook {
         }
     }
 
-    /// True when a run of the model may be asked for at all.
+    /// True if the tenant may use the model.
     pub fn allows(&self, model: &ModelId) -> bool {
         self.models.contains_key(model) || self.unlisted != Unlisted::Refuse
     }
 
-    /// Fails with kind `Invalid`, naming the model, for a price that no run may have.
+    /// Fails with kind `Invalid`, naming the model, for an impossible price.
     pub fn check(&self) -> Result<()> {
         let unlisted = match &self.unlisted {
             Unlisted::Price(price) => Some(("unlisted", price)),
@@ -101,8 +101,8 @@ impl PriceBook {
             .try_for_each(|(name, price)| price.check().map_err(|error| error.field(name)))
     }
 
-    /// The models, and `unlisted`, that would sell a run under what it costs, as far as their terms
-    /// alone tell; `cost` knows what a listed model's run costs at least.
+    /// The models, and `unlisted`, that would be sold below cost, as far as can be told from their
+    /// terms; `cost` returns the minimum cost of a run of a listed model.
     pub fn under_cost(&self, cost: impl Fn(&ModelId) -> Option<MicroUsd>) -> Vec<String> {
         let listed = self
             .models
@@ -117,14 +117,14 @@ impl PriceBook {
 }
 
 impl Price {
-    /// What the provider asks, no more and no less.
+    /// Exactly the provider's price.
     pub const AT_COST: Self = Self::Markup {
         basis_points: 10_000,
         floor_micro_usd: None,
         cap_micro_usd: None,
     };
 
-    /// Rounded up to the micro-dollar. Kind `Internal` when it does not fit.
+    /// Rounded up to the next micro-dollar. Kind `Internal` if it overflows.
     pub fn of(&self, cost: MicroUsd) -> Result<MicroUsd> {
         match *self {
             Self::Fixed { micro_usd } => Ok(micro_usd),
@@ -140,7 +140,7 @@ impl Price {
                     .map(MicroUsd)
                     .filter(|price| *price <= PRICE_MAX);
                 let price = price.ok_or_else(|| {
-                    Error::internal("price_overflow", "the price of this run is absurd")
+                    Error::internal("price_overflow", "the price of this run overflows")
                 })?;
                 let price = floor_micro_usd.map_or(price, |floor| price.max(floor));
                 Ok(cap_micro_usd.map_or(price, |cap| price.min(cap)))
@@ -163,11 +163,13 @@ impl Price {
             .flatten()
             .any(|amount| amount < MicroUsd::ZERO || amount > PRICE_MAX)
         {
-            return bad("a price is between 0 and 1,000,000,000,000 micro-USD, a million dollars");
+            return bad(
+                "a price must be between 0 and 1,000,000,000,000 micro-USD (a million dollars)",
+            );
         }
         match *self {
             Self::Markup { basis_points, .. } if basis_points > BASIS_POINTS_MAX => {
-                bad("a markup has at most 1,000,000 basis points; 12,000 is cost plus 20 %")
+                bad("a markup must be at most 1,000,000 basis points; 12,000 is cost plus 20 %")
             }
             Self::Markup {
                 floor_micro_usd: Some(floor),
@@ -178,7 +180,7 @@ impl Price {
         }
     }
 
-    /// True where it depends on what a run costs whether it would be sold under that.
+    /// True if only the cost of a run can tell whether it would be sold below cost.
     pub fn may_be_under_cost(&self) -> bool {
         match *self {
             Self::Fixed { .. } => true,

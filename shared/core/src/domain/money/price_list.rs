@@ -1,4 +1,4 @@
-//! The catalogue as one tenant sees it: the models it may use, at its own prices, without a word of
+//! The catalogue as one tenant sees it: the models it may use, at its own prices, without revealing
 //! what they cost at the provider.
 
 use serde_json::{Map, Value, json};
@@ -7,11 +7,11 @@ use crate::base::id::ModelId;
 use crate::domain::money::{Price, PriceBook, Unlisted};
 use crate::domain::provider::Catalogue;
 
-/// Stands for a formula that would tell the provider's own prices: what a run costs is then told by
-/// a quote alone.
+/// Replaces a formula that would reveal the provider's own prices: the price of a run is then
+/// available only as a quote.
 const BY_QUOTE: &str = "quote";
 
-/// The entries of the models that can be run and that the book allows, in the provider's order.
+/// The entries of runnable models that the book allows, in the provider's order.
 pub fn entries(catalogue: &Catalogue, book: &PriceBook) -> Vec<Value> {
     catalogue
         .raw()
@@ -49,7 +49,7 @@ fn terms(book: &PriceBook, model: &ModelId) -> Option<Price> {
     })
 }
 
-/// A fixed price depends on no input. A formula with an amount in it is not for tenants.
+/// A fixed price depends on no input. Formulas that contain amounts are not shown to tenants.
 fn formula(price: Price, text: &str) -> &str {
     match price {
         Price::Fixed { .. } => "",

@@ -1,5 +1,5 @@
-//! Prices as people write and read them: amounts in USD and markups in percent, exact decimals as
-//! text. What is stored, micro-USD and basis points, is read as well.
+//! Prices as people write and read them: amounts in USD and markups in percent, as exact decimals
+//! in strings. The stored forms, micro-USD and basis points, are accepted too.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::{MicroUsd, Price, PriceBook, Unlisted};
 use crate::base::error::{Error, Result};
 use crate::base::id::ModelId;
 
-/// A price book, or a part of one.
+/// A price book, or part of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceBookTerms {
-    /// The version of the tenant that has it. A whole book that is given back with it is refused
-    /// when somebody changed the tenant meanwhile.
+    /// The tenant's version with this book. Sending a whole book back with it fails if somebody
+    /// changed the tenant meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
     #[serde(default)]
@@ -29,7 +29,7 @@ pub struct PriceBookTerms {
 #[serde(try_from = "PriceForm", into = "PriceForm")]
 pub struct PriceTerms(pub Price);
 
-/// What happens to a model that the book does not list: `"refuse"`, or `{"price": …}`.
+/// What happens to models that the book does not list: `"refuse"`, or `{"price": …}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnlistedTerms {
@@ -38,7 +38,7 @@ pub enum UnlistedTerms {
 }
 
 impl PriceBookTerms {
-    /// All of a book.
+    /// The whole book.
     pub fn of(book: &PriceBook, version: u64) -> Self {
         let models = book
             .models
@@ -58,8 +58,7 @@ impl PriceBookTerms {
             .collect()
     }
 
-    /// As a whole book: what it does not list costs what the provider asks, unless it says
-    /// otherwise.
+    /// As a whole book: models that it does not list are sold at cost, unless it says otherwise.
     pub fn book(self) -> PriceBook {
         let unlisted = self
             .unlisted
@@ -89,19 +88,19 @@ impl From<UnlistedTerms> for Unlisted {
     }
 }
 
-/// What the provider asks and so much percent more, such as `20`, `12.5` or `-10`, as basis points.
+/// A markup in percent over the provider's price, such as `20`, `12.5` or `-10`, as basis points.
 /// Kind `Invalid`.
 pub fn parse_percent(text: &str) -> Result<u32> {
     let bad = || {
         let text = format!(
-            "'{text}' is no percentage of -100 to 9900 with at most 2 decimals, such as 20 or 12.5"
+            "'{text}' is not a percentage; use -100 to 9900 with at most 2 decimals, such as 20 or 12.5"
         );
         Error::invalid("invalid_price", text)
     };
     let (sign, digits) = text
         .strip_prefix('-')
         .map_or((1, text), |digits| (-1, digits));
-    // An amount is read exactly, to a millionth.
+    // Amounts are parsed exactly, to a millionth.
     let millionths = MicroUsd::parse_usd(digits).map_err(|_| bad())?.0;
     if millionths % 10_000 != 0 {
         return Err(bad());
@@ -177,7 +176,7 @@ impl TryFrom<PriceForm> for PriceTerms {
     type Error = String;
 
     fn try_from(form: PriceForm) -> std::result::Result<Self, String> {
-        let missing = |name: &str| format!("a price names '{name}'");
+        let missing = |name: &str| format!("a price needs '{name}'");
         Ok(Self(match form {
             PriceForm::Fixed(form) => {
                 let micro_usd = one("usd", form.usd, form.micro_usd, MicroUsd::parse_usd)?;
@@ -207,7 +206,7 @@ impl TryFrom<PriceForm> for PriceTerms {
     }
 }
 
-/// What was written in one of two ways.
+/// A value given in one of two units.
 fn one<T>(
     name: &str,
     text: Option<String>,
@@ -291,10 +290,10 @@ mod tests {
     #[test]
     fn a_price_that_is_none_says_why() {
         for (price, wanted) in [
-            (json!({ "fixed": {} }), "a price names 'usd'"),
+            (json!({ "fixed": {} }), "a price needs 'usd'"),
             (
                 json!({ "markup": { "floor_usd": "1" } }),
-                "a price names 'percent'",
+                "a price needs 'percent'",
             ),
             (
                 json!({ "fixed": { "usd": "0.08", "micro_usd": 80_000 } }),
@@ -306,7 +305,7 @@ mod tests {
             ),
             (
                 json!({ "markup": { "percent": "x" } }),
-                "'percent': 'x' is no percentage",
+                "'percent': 'x' is not a percentage",
             ),
             (json!({ "fixed": { "usd": 0.08 } }), "expected a string"),
             (json!({ "fixed": { "eur": "1" } }), "unknown field"),

@@ -1,25 +1,25 @@
-//! How a budget comes into force, and goes. Where its month is not counted yet, the month's tasks
-//! are counted first.
+//! Setting and removing a budget. If its month has not been counted yet, the month's tasks are
+//! counted first.
 
 use super::{Account, Allowance, Budget, Count, CountId, CountPlan, MicroUsd, Month, Tally};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::time::Timestamp;
 
-/// How a budget comes into force.
+/// The next step of setting a budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
-    /// The account as it is to be written, over the one that it was made from.
+    /// Write this account over the one that it was computed from.
     Ready(Account),
-    /// What the month's tasks have used is to be counted first: see [`Account::begin_count`].
+    /// First count what the month's tasks have used: see [`Account::begin_count`].
     Count(CountPlan),
 }
 
 impl Account {
-    /// Sets the monthly budget, or takes it away. What was held and captured this month for tasks
-    /// that were submitted in it counts.
+    /// Sets or removes the monthly budget. What was held and captured this month for tasks
+    /// submitted in it counts.
     ///
-    /// Kind `Invalid` with code `invalid_budget` for terms that no month could have; kind
-    /// `Conflict` with code `budget_below_use` for less than what is held and captured this month.
+    /// Kind `Invalid` with code `invalid_budget` for impossible terms; kind `Conflict` with code
+    /// `budget_below_use` if the budget is less than what is held and captured this month.
     pub fn set_budget(
         self,
         budget: Option<Budget>,
@@ -29,7 +29,7 @@ impl Account {
         self.wish(Wish::Set(budget), now, tally)
     }
 
-    /// Counts the month for a budget that a release set which did not. It may turn out to be
+    /// Counts the month of a budget that was set by a release which did not. It may turn out to be
     /// overspent: then nothing is left.
     pub fn recount_budget(self, now: Timestamp, tally: Option<&Tally>) -> Result<Setting> {
         self.wish(Wish::Recount, now, tally)
@@ -58,8 +58,8 @@ impl Account {
         }))
     }
 
-    /// Begins a count. One of the same tasks that is under way goes on instead: it has seen all
-    /// that moved since.
+    /// Starts a count. A count of the same tasks that is already in progress continues instead: it
+    /// includes everything since.
     #[must_use]
     pub fn begin_count(self, id: CountId, plan: &CountPlan) -> Self {
         if self.count().is_some_and(|count| count.since == plan.since) {
@@ -75,7 +75,7 @@ impl Account {
         }
     }
 
-    /// Gives a count up, and leaves all else as it is.
+    /// Abandons a count and leaves everything else unchanged.
     #[must_use]
     pub fn drop_count(self, id: CountId) -> Self {
         if self.count().is_none_or(|count| count.id != id) {
@@ -92,16 +92,16 @@ impl Account {
     }
 }
 
-/// What is to become of a budget.
+/// The requested change of a budget.
 #[derive(Debug)]
 enum Wish {
     Set(Option<Budget>),
-    /// Its month is to be counted, if that was never done.
+    /// Count its month, unless that was done.
     Recount,
 }
 
 impl Wish {
-    /// What is to be counted first, if anything. Kind `Invalid` for terms that no month could have.
+    /// What to count first, if anything. Kind `Invalid` for impossible terms.
     fn plan(&self, before: Option<&Allowance>, now: Timestamp) -> Result<Option<CountPlan>> {
         let budget = match self {
             Self::Set(Some(budget)) => {
@@ -114,7 +114,7 @@ impl Wish {
         Ok(budget.and_then(|budget| Allowance::plan(before, budget, now)))
     }
 
-    /// Where nothing is to be counted.
+    /// If nothing needs to be counted.
     fn without_count(self, before: Option<Allowance>, now: Timestamp) -> Result<Option<Allowance>> {
         match (self, before) {
             (Self::Set(None), Some(before)) => Ok(before.taken_away(now)),
@@ -123,7 +123,7 @@ impl Wish {
         }
     }
 
-    /// A new period that begins with what was counted: held and captured.
+    /// Starts a new period with the counted amounts, held and captured.
     fn counted(
         self,
         before: Option<Allowance>,
@@ -137,8 +137,9 @@ impl Wish {
             Self::Set(budget) => budget,
             Self::Recount => before.budget.clone(),
         };
-        let budget = budget
-            .ok_or_else(|| Error::internal("budget", "a count for no budget came to its end"))?;
+        let budget = budget.ok_or_else(|| {
+            Error::internal("budget", "a count finished, but there is no budget to set")
+        })?;
         let period = before.period + 1;
         let carried = before.carried_into(plan.month, &budget, now);
         let there = Allowance {
@@ -161,7 +162,7 @@ impl Wish {
 }
 
 impl Allowance {
-    /// Kind `Conflict` with code `budget_below_use` for a budget that is less than what is held and
+    /// Kind `Conflict` with code `budget_below_use` if the budget is less than what is held and
     /// captured this month.
     fn check_use(&self, budget: &Budget) -> Result<()> {
         let used = MicroUsd(self.held.0 + self.spent.0);
@@ -170,14 +171,14 @@ impl Allowance {
             return Ok(());
         }
         let text = format!(
-            "{} of {} is captured and {} held: set a budget of at least {least}, or suspend the tenant",
+            "{} of {} is captured and {} is held: set a budget of at least {least}, or suspend the tenant",
             self.spent, self.month, self.held
         );
         Err(Error::new(Kind::Conflict, "budget_below_use", text).field("limit_usd"))
     }
 
-    /// What is to be counted before these terms are in force: nothing when they count the same
-    /// tasks as those that are.
+    /// What to count before these terms take effect: nothing if they cover the same tasks as the
+    /// current ones.
     fn plan(before: Option<&Self>, budget: &Budget, now: Timestamp) -> Option<CountPlan> {
         let month = budget.time_zone.month_at(now);
         let plan = CountPlan {
@@ -188,7 +189,7 @@ impl Allowance {
             return Some(plan);
         };
         match &there.budget {
-            // No month begins twice: what was counted of the one ahead stays counted.
+            // No month starts twice: what a month ahead has already counted is kept.
             Some(_) if there.month > month => None,
             Some(before) if there.counted && before.time_zone == budget.time_zone => None,
             _ => Some(plan),
@@ -213,11 +214,11 @@ impl Allowance {
         }
     }
 
-    /// The running month under other terms that count the same tasks.
+    /// The current month under other terms that cover the same tasks.
     fn under(self, budget: Budget, now: Timestamp) -> Result<Self> {
         let month = budget.time_zone.month_at(now);
         let mut there = self.at(now);
-        // No time zone is a month ahead of another: a clock was. What was counted stays counted.
+        // No time zone is a month ahead of another, so a clock was wrong. Keep what was counted.
         if there.month.since(month) > 1 {
             there.month = month;
         }
@@ -229,8 +230,8 @@ impl Allowance {
         })
     }
 
-    /// Takes the budget away. A later one begins by counting, so nothing that was counted is of any
-    /// use.
+    /// Removes the budget. Setting a later one starts with a count, so the counted amounts are no
+    /// longer needed.
     fn taken_away(self, now: Timestamp) -> Option<Self> {
         let there = self.at(now);
         if there.budget.is_none() {

@@ -1,10 +1,10 @@
-//! What the end of a task moves.
+//! What the end of a task does to the account.
 
 use serde::{Deserialize, Serialize};
 
 use super::MicroUsd;
 
-/// What a change of a task does to the tenant's account. `capture + release` is the task's whole
+/// The effect of a task's end on the tenant's account. `capture + release` is the task's whole
 /// hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
@@ -20,16 +20,16 @@ impl Settlement {
         }
     }
 
-    /// Charges for the outputs that came of those that were asked for, rounded up to the
-    /// micro-dollar, and never more than the price; the rest goes back.
+    /// Charges for the outputs that were produced out of those requested, rounded up to the
+    /// micro-dollar and never more than the price; the rest is released.
     pub fn partial(price: MicroUsd, came: usize, asked: u32) -> Self {
         let (came, asked) = (came as i128, i128::from(asked.max(1)));
         if came >= asked {
             return Self::capture(price);
         }
-        let share = (i128::from(price.0) * came + asked - 1).div_euclid(asked);
+        let part = (i128::from(price.0) * came + asked - 1).div_euclid(asked);
         // It is at most the price, which fits.
-        let capture = MicroUsd(i64::try_from(share).unwrap_or(price.0).clamp(0, price.0));
+        let capture = MicroUsd(i64::try_from(part).unwrap_or(price.0).clamp(0, price.0));
         Self {
             capture,
             release: MicroUsd(price.0 - capture.0),

@@ -1,8 +1,8 @@
-//! The provider's JSON as it comes: a field under any of its names, numbers and flags as text, ids
-//! in capitals, nulls as nothing.
+//! Lenient parsing of the provider's JSON: fields under any of several names, numbers and flags as
+//! strings, ids in upper case, nulls as absent.
 //!
-//! Everything that reads the provider's answers, webhooks, lists and bills reads them by this. What
-//! an answer means is not decided here.
+//! Everything that reads the provider's answers, webhooks, lists and bills uses this module. It
+//! does not decide what an answer means.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -11,23 +11,23 @@ use serde_json::{Map, Value};
 use crate::base::id::RunId;
 use crate::base::time::Timestamp;
 
-/// Below it a number that stands for a time counts seconds, from it on milliseconds: the year 5138,
-/// and 1973.
+/// Numeric times below this are seconds, from it on milliseconds: as seconds it is the year 5138,
+/// as milliseconds 1973.
 const MILLISECONDS_FROM: f64 = 1e11;
-/// The names under which lists come.
+/// Field names under which lists appear.
 const LIST_NAMES: [&str; 4] = ["items", "predictions", "results", "list"];
 
-/// The fields of one object.
+/// The fields of an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
-    /// `None` for what is no object.
+    /// `None` if the value is not an object.
     pub fn of(value: &'a Value) -> Option<Self> {
         value.as_object().map(Self)
     }
 
-    /// The first of these fields that is there and not null.
+    /// The first of these fields that is present and not null.
     pub fn first(self, names: &[&str]) -> Option<&'a Value> {
         names
             .iter()
@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
             .find(|value| !value.is_null())
     }
 
-    /// The first of these fields that holds something, else the first that is there.
+    /// The first of these fields that is not empty, or else the first that is present.
     pub fn fullest(self, names: &[&str]) -> Option<&'a Value> {
         let there = || {
             names
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A text, or a number as text; without spaces around it.
+/// A string, or a number as a string; trimmed.
 pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()),
@@ -74,7 +74,7 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A finite number, or a text that is one.
+/// A finite number, or a string that contains one.
 pub fn number(value: &Value) -> Option<f64> {
     let number = value
         .as_f64()
@@ -82,7 +82,7 @@ pub fn number(value: &Value) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// A flag, or a text or a number that is one.
+/// A boolean, or a string or number that stands for one.
 pub fn flag(value: &Value) -> Option<bool> {
     let of_text = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Some(true),
@@ -92,7 +92,7 @@ pub fn flag(value: &Value) -> Option<bool> {
     value.as_bool().or_else(|| of_text(&text(value)?))
 }
 
-/// RFC 3339 with any offset and precision, the same without an offset (then UTC), or seconds or
+/// RFC 3339 with any offset and precision, or without an offset (then UTC), or seconds or
 /// milliseconds since 1970.
 pub fn time(value: &Value) -> Option<Timestamp> {
     if let Some(number) = number(value) {
@@ -114,7 +114,7 @@ pub fn time(value: &Value) -> Option<Timestamp> {
     })
 }
 
-/// A run's id. Hexadecimal ones are documented in small letters, so capitals name the same run.
+/// A run's id. Hexadecimal ids are documented in lower case, so upper case is normalized.
 pub fn run_id(value: &Value) -> Option<RunId> {
     let id = text(value)?;
     let is_hex = id
@@ -125,8 +125,8 @@ pub fn run_id(value: &Value) -> Option<RunId> {
     RunId::parse(&if is_uuid { id.to_ascii_lowercase() } else { id }).ok()
 }
 
-/// The items of a list, bare or under the name that it has; an empty one may come as null. `None`
-/// for what is no list.
+/// The items of a list, either bare or in a named field; an empty list may be null. `None` if it is
+/// not a list.
 pub fn items(data: Value) -> Option<Vec<Value>> {
     let Value::Object(mut fields) = data else {
         return if let Value::Array(items) = data {
@@ -142,7 +142,7 @@ pub fn items(data: Value) -> Option<Vec<Value>> {
     }
 }
 
-/// What is said in a text, in an object's message, or in a list of either.
+/// The message in a string, in an object, or in a list of either.
 pub fn message(value: &Value) -> String {
     match value {
         Value::Object(_) => Fields::of(value)

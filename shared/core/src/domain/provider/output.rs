@@ -1,5 +1,5 @@
-//! The outputs of a run, in the shapes in which they come: links, texts, base64, objects that hold
-//! one of them, or JSON itself.
+//! The outputs of a run in all their forms: links, texts, base64, objects containing one of these,
+//! or plain JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::lenient::{Fields, text};
 
-/// Where an object keeps its output.
+/// Field names under which an object holds its output.
 const NAMES: [&str; 10] = [
     "url",
     "uri",
@@ -33,7 +33,7 @@ pub(super) fn outputs(value: &Value) -> Vec<String> {
     }
 }
 
-/// An object that names no output is one itself.
+/// An object without such a field is an output itself.
 fn of_object(value: &Value) -> String {
     let named = Fields::of(value)
         .and_then(|fields| fields.text(&NAMES))

@@ -1,17 +1,17 @@
-//! A task in the provider's words: what tenants read and what callbacks carry.
+//! A task in the provider's format: what tenants read and callbacks carry.
 
 use serde::Serialize;
 
 use crate::base::time::Timestamp;
 use crate::domain::task::{Produced, State, Task};
 
-/// The provider's prediction object with Fluxgate's own additions at the end, which provider
-/// clients ignore.
+/// The provider's prediction object, plus Fluxgate's own fields at the end, which provider clients
+/// ignore.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Prediction {
     pub id: String,
     pub model: String,
-    /// URLs that download without further credentials; empty until completed.
+    /// URLs that can be downloaded without credentials; empty until completed.
     pub outputs: Vec<String>,
     pub urls: PredictionUrls,
     pub has_nsfw_contents: Vec<bool>,
@@ -20,44 +20,44 @@ pub struct Prediction {
     pub created_at: String,
     /// Empty unless the task failed.
     pub error: String,
-    /// The provider's failure number: 1xxx, fix the input; 5xxx, may be tried again.
+    /// The provider's failure number: 1xxx, fix the input; 5xxx, may be retried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
     pub timings: Timings,
-    /// The stable machine code of a failure.
+    /// Stable machine-readable code of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The outputs as objects in the tenant's bucket, in the order of `outputs`.
+    /// The outputs as objects in the tenant's bucket, in the same order as `outputs`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectView>,
-    /// Of a completed task: whether all of its outputs are in the tenant's bucket.
+    /// For a completed task: whether all of its outputs are in the tenant's bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,
-    /// Why some are not, and how long they can be had from the model's provider all the same.
+    /// Why some are not, and how long they remain available from the model's provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unarchived: Option<UnarchivedView>,
-    /// What the run cost, in USD, once completed.
+    /// What the run cost, in USD; present once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged_usd: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PredictionUrls {
-    /// Where to read the result.
+    /// URL of the result.
     pub get: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Timings {
-    /// Milliseconds in the model.
+    /// Milliseconds of inference.
     pub inference: u64,
 }
 
-/// One output where the tenant keeps it, or is to keep it.
+/// One output in the tenant's bucket, or still missing from it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ObjectView {
-    /// False for an output that is not in the bucket: it has a link in `outputs`, until it expires,
-    /// and nothing else here.
+    /// False for an output that is not in the bucket: it has a link in `outputs` until it expires,
+    /// and no other fields here.
     pub archived: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_uri: Option<String>,
@@ -68,24 +68,24 @@ pub struct ObjectView {
     pub bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Until when the model's provider keeps it.
+    /// How long the model's provider keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }
 
-/// Why outputs are not in the bucket although they were charged.
+/// Why charged outputs are not in the bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct UnarchivedView {
-    /// Stable, for programs, as `bucket_denied` or `role_denied`.
+    /// Stable, machine-readable, such as `bucket_denied` or `role_denied`.
     pub reason: String,
-    /// What to mend before `POST /v1/tasks/{id}/archive`.
+    /// What to fix before calling `POST /v1/tasks/{id}/archive`.
     pub message: String,
-    /// Until when the links in `outputs` are good, and another copy can be asked for.
+    /// Until when the links in `outputs` work and another copy can be requested.
     pub expires_at: String,
 }
 
 impl Prediction {
-    /// `links` stand for the task's outputs, in order; `base_url` is where tenants reach this
+    /// `links` are the URLs of the task's outputs, in order; `base_url` is where tenants reach this
     /// gateway.
     pub fn of(task: &Task, links: Vec<String>, base_url: &str) -> Self {
         let failure = task.failure.as_ref();

@@ -1,4 +1,4 @@
-//! What the provider answers, read leniently.
+//! The provider's answers about a run, parsed leniently.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::task::{Failure, Finished, RunEnd, Signal, Via};
 #[path = "run_tests.rs"]
 mod tests;
 
-/// A run as the provider tells it, in an answer or a webhook.
+/// A run as reported by the provider in an answer or a webhook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProviderRun {
     pub id: RunId,
@@ -25,10 +25,10 @@ pub struct ProviderRun {
     pub created_at: Option<Timestamp>,
     pub error: String,
     pub code: Option<u32>,
-    /// What the bundled emulator says of a run that it could only imitate; the provider says
-    /// nothing of the kind.
+    /// A remark of the bundled emulator about a run that it could only imitate; the provider sends
+    /// none.
     pub note: Option<String>,
-    /// Present in lists asked for with `include_inputs`.
+    /// Present only in lists requested with `include_inputs`.
     pub inputs: Option<Value>,
 }
 
@@ -40,8 +40,8 @@ pub enum RunStatus {
 }
 
 impl ProviderRun {
-    /// Reads a prediction object, all of whose fields but the id may be absent, null, of another
-    /// type or under an older name. Fails with kind `Unavailable`: what cannot be read is asked for
+    /// Parses a prediction object. Every field except the id may be absent, null, of another type
+    /// or under an older name. Fails with kind `Unavailable`: an unreadable answer is requested
     /// again.
     pub fn from_json(value: &Value) -> Result<Self, Error> {
         let fields = prediction(value).ok_or_else(unreadable)?;
@@ -77,7 +77,7 @@ impl ProviderRun {
         })
     }
 
-    /// What this news means for its task.
+    /// The signal that this report means for its task.
     pub fn signal(self, via: Via) -> Signal {
         match self.status {
             RunStatus::Running => Signal::Accepted { run: self.id, via },
@@ -111,7 +111,7 @@ impl ProviderRun {
 
 const ID_NAMES: [&str; 2] = ["id", "prediction_id"];
 
-/// The prediction itself, also where it came within an envelope.
+/// The prediction itself, even inside an envelope.
 fn prediction(value: &Value) -> Option<Fields<'_>> {
     let fields = Fields::of(value)?;
     if fields.first(&ID_NAMES).is_some() {
@@ -120,7 +120,7 @@ fn prediction(value: &Value) -> Option<Fields<'_>> {
     Fields::of(fields.first(&["data"])?)
 }
 
-/// A word that nobody knows is no end: it is asked for again.
+/// An unknown word does not end the task; the provider is asked again.
 fn status(word: &str) -> RunStatus {
     match word.to_ascii_lowercase().as_str() {
         "completed" | "succeeded" | "success" => RunStatus::Completed,
@@ -131,7 +131,7 @@ fn status(word: &str) -> RunStatus {
     }
 }
 
-/// The provider's failure, its text bounded and kept to one line.
+/// The provider's failure; its text is truncated and reduced to one line.
 pub fn failure(code: Option<u32>, error: &str) -> Failure {
     let code = code.unwrap_or(1403);
     let reason = match code {
@@ -177,6 +177,6 @@ fn inference_ms(fields: Fields<'_>) -> Option<u64> {
 fn unreadable() -> Error {
     Error::unavailable(
         "provider_unreadable",
-        "the provider's prediction could not be read",
+        "the provider's prediction could not be parsed",
     )
 }

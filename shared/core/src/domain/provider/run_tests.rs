@@ -1,11 +1,11 @@
-//! The corpus of answers, and what is none.
+//! The corpus of provider answers, and inputs that are not answers.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
 
-/// Answers as they were seen, each as what it changes of the documented one.
+/// Answers seen in practice, each as a change to the documented one.
 const CORPUS: &str = include_str!("answers.json");
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct Answer {
     with: serde_json::Map<String, Value>,
     #[serde(default)]
     without: Vec<String>,
-    /// What is read of it, each compared where it is named.
+    /// Expected results; a field is compared only if present.
     #[serde(default)]
     status: Option<String>,
     #[serde(default)]

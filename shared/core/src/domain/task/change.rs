@@ -1,4 +1,4 @@
-//! What a store writes whole, in one transaction: a task's next state, its money, its jobs and its
+//! What a store writes in one transaction: a task's next state, its money, its jobs and its
 //! deliveries.
 
 use super::Task;
@@ -10,19 +10,19 @@ use crate::domain::money::{HoldTerms, Settlement};
 use crate::domain::task::{Delayed, Job, Lane};
 use crate::domain::webhook::{Delivery, DeliveryState};
 
-/// The outcome of one signal. A change with no steps changes nothing: the signal was a duplicate.
+/// The outcome of one signal. A change without steps changes nothing: the signal was a duplicate.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The task as it will be; its version is one above the stored one.
+    /// The task after the change; its version is one above the stored one.
     pub task: Task,
     /// Settles the task's hold.
     pub money: Option<Settlement>,
-    /// New lines of the timeline.
+    /// New timeline steps.
     pub steps: Vec<Step>,
-    /// Wake-ups. The watch is not among them: it exists from admission until the end is written and
-    /// told.
+    /// Wake-ups. The watch is not included: it exists from admission until the end is written and
+    /// announced.
     pub jobs: Vec<Delayed>,
-    /// Events on their way out.
+    /// New deliveries.
     pub deliveries: Vec<Delivery>,
     /// The provider run that the task names for the first time.
     pub claim: Option<Claim>,
@@ -32,18 +32,18 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub run: RunId,
-    /// The provider said itself that the run is this task's, by its answer or by the webhook that
-    /// only this task has. A run found in the provider's list is only likely to be.
+    /// The provider itself said that the run belongs to this task, in its answer or in the webhook
+    /// that only this task has. A run found in the provider's list is only likely to.
     pub proven: bool,
 }
 
 impl Change {
-    /// True when the signal told nothing new and nothing is to be written.
+    /// True if the signal was a duplicate and nothing needs to be written.
     pub fn is_duplicate(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// The version the store must find, else the change is void.
+    /// The version that the store must find; otherwise the write fails.
     pub fn expected_version(&self) -> u64 {
         self.task.version.saturating_sub(1)
     }
@@ -52,7 +52,7 @@ impl Change {
         self.jobs.push(Delayed { job, after_ms });
     }
 
-    /// Adds a delivery together with the job that carries it, unless it is held.
+    /// Adds a delivery, and the job that sends it unless it is held.
     pub fn deliver(&mut self, delivery: Delivery) {
         if delivery.state == DeliveryState::Pending {
             self.wake(delivery.job(), 0);
@@ -60,7 +60,7 @@ impl Change {
         self.deliveries.push(delivery);
     }
 
-    /// Leaves the events to the watch: what is in their way is not in the way of the end.
+    /// Leaves the deliveries to the watch, so that they cannot block the end.
     pub fn put_off_events(&mut self, wake_after_ms: u64) {
         self.deliveries.clear();
         self.jobs.retain(|job| job.job.lane() != Lane::Notify);
@@ -81,21 +81,21 @@ impl Change {
     }
 }
 
-/// A new task with all that comes to exist with it: the hold, the cold inputs, the idempotency key
+/// A new task with everything created along with it: the hold, the cold inputs, the idempotency key
 /// and the watch.
 #[derive(Debug, Clone)]
 pub struct Admission {
     /// The task at version 1.
     pub task: Task,
     pub steps: Vec<Step>,
-    /// The inputs as the tenant gave them: one JSON object.
+    /// The inputs as the tenant sent them: one JSON object.
     pub inputs: String,
     pub idempotency: Option<Idempotency>,
-    /// How many tasks the tenant may have under way, this one included.
+    /// Maximum number of tasks in flight for the tenant, including this one.
     pub tasks_in_flight_max: Option<u32>,
     /// The one watch job, due after this long.
     pub watch_after_ms: u64,
-    /// A wake for the task as it is admitted, due after this long: it looks for its turn.
+    /// A wake for the admitted task, due after this long: it checks for the task's turn.
     pub wake_after_ms: Option<u64>,
 }
 
@@ -130,11 +130,11 @@ impl Admission {
     }
 }
 
-/// An idempotency key with the digest of what it stands for.
+/// An idempotency key with the digest of its request.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
     pub key: IdempotencyKey,
     pub request: Sha256,
-    /// After this the key may be used afresh.
+    /// After this the key may be reused.
     pub expires_at: Timestamp,
 }

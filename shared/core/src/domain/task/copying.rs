@@ -1,5 +1,5 @@
-//! The part of the machine that is about outputs: copied, not to be had, fetched by fresh links, or
-//! left with the provider.
+//! The part of the state machine about outputs: copied, unavailable, refreshed links, or left at
+//! the provider.
 
 use super::change::Change;
 use super::moves::{change, duplicate, moved, only_from, rejected, released};
@@ -22,7 +22,7 @@ pub(super) fn archived(
         return Ok(duplicate(task));
     }
     if task.state == State::Completed && !task.links().is_empty() {
-        // A copy that went on while the task was completed without it.
+        // A copy that continued while the task was completed without it.
         return copied(task, all(outputs), now);
     }
     only_from(task, &[State::Archiving])?;
@@ -30,7 +30,7 @@ pub(super) fn archived(
     next.outputs = outputs;
     let mut step = Step::new(now, "archived");
     if settlement.release > MicroUsd::ZERO {
-        step = step.detail(share(task, settlement));
+        step = step.detail(charged_part(task, settlement));
     }
     Ok(Change {
         money: Some(settlement),
@@ -38,8 +38,8 @@ pub(super) fn archived(
     })
 }
 
-/// Outputs that came into the bucket although not all of their task did. Of a task that is
-/// completed already they move no money.
+/// Some, but not all, of the task's outputs are now in the bucket. Moves no money for a task that
+/// is already completed.
 pub(super) fn copied(task: &Task, copies: Vec<Copied>, now: Timestamp) -> Result<Change, Rejected> {
     copying(task)?;
     let mut next = stays(task);
@@ -61,7 +61,7 @@ pub(super) fn copied(task: &Task, copies: Vec<Copied>, now: Timestamp) -> Result
     Ok(change(next, step))
 }
 
-/// What the provider made is paid for: the task completes with what is in the bucket, and with
+/// The provider's work is paid for: the task completes with the outputs in the bucket and with
 /// links for the rest.
 pub(super) fn abandoned(
     task: &Task,
@@ -82,7 +82,7 @@ pub(super) fn abandoned(
         .collect();
     next.outputs = in_order(task.copied.clone());
     let mut text = format!(
-        "{}: {}; {} of {} left with the provider until {}",
+        "{}: {}; {} of {} left at the provider until {}",
         fault.reason,
         fault.message,
         links.len(),
@@ -90,7 +90,7 @@ pub(super) fn abandoned(
         expires_at.rfc3339(),
     );
     if settlement.release > MicroUsd::ZERO {
-        text = format!("{text}; {}", share(task, settlement));
+        text = format!("{text}; {}", charged_part(task, settlement));
     }
     let (reason, message) = (fault.reason, fault.message);
     next.unarchived = Some(Unarchived {
@@ -106,18 +106,18 @@ pub(super) fn abandoned(
     })
 }
 
-/// `over` is when the tenant had asked before, so that of several who ask at once one begins a
-/// copy.
+/// `over` is the previous time the tenant asked, so that of several concurrent requests only one
+/// starts a copy.
 pub(super) fn archive_asked(
     task: &Task,
-    over: Option<Timestamp>,
+    last_asked_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Change, Rejected> {
     only_from(task, &[State::Completed])?;
     copying(task)?;
     let mut next = stays(task);
     match &mut next.unarchived {
-        Some(unarchived) if unarchived.asked_at == over => unarchived.asked_at = Some(now),
+        Some(unarchived) if unarchived.asked_at == last_asked_at => unarchived.asked_at = Some(now),
         _ => return Ok(duplicate(task)),
     }
     let mut change = change(next, Step::new(now, "archive_asked"));
@@ -125,8 +125,7 @@ pub(super) fn archive_asked(
     Ok(change)
 }
 
-/// `again`: the links that failed are those that the provider named last, and the trouble is the
-/// same.
+/// `again`: the failed links are the provider's latest ones, and the cause is the same.
 pub(super) fn links_failed(
     task: &Task,
     again: bool,
@@ -151,7 +150,7 @@ pub(super) fn links_failed(
     Ok(change(next, Step::new(now, "links_failed").detail(reason)))
 }
 
-/// `sources` are all of the run's outputs, those that were copied before included.
+/// `sources` are all of the run's outputs, including those already copied.
 pub(super) fn refreshed(
     task: &Task,
     sources: Vec<String>,
@@ -181,8 +180,7 @@ pub(super) fn refreshed(
     Ok(change)
 }
 
-/// Outputs that nobody can have any more. A task that is completed keeps its charge: it had its
-/// links.
+/// The outputs are lost. A completed task keeps its charge, because it had its links.
 pub(super) fn outputs_gone(
     task: &Task,
     failure: Failure,
@@ -204,7 +202,7 @@ pub(super) fn outputs_gone(
     ))
 }
 
-/// Refuses what has nothing to be copied.
+/// Rejects a task that has nothing to copy.
 fn copying(task: &Task) -> Result<(), Rejected> {
     if task.to_copy().is_empty() {
         Err(rejected(task, Rejection::NotNow))
@@ -213,8 +211,8 @@ fn copying(task: &Task) -> Result<(), Rejected> {
     }
 }
 
-/// The same state, entered when it was: the end of a task has one moment, whatever becomes of its
-/// outputs afterwards.
+/// The same state, entered at the same time: the end of a task has one moment, whatever happens to
+/// its outputs afterwards.
 fn stays(task: &Task) -> Task {
     Task {
         version: task.version + 1,
@@ -230,7 +228,7 @@ fn completed(task: &Task, now: Timestamp) -> (Task, Settlement) {
     (next, settlement)
 }
 
-fn share(task: &Task, settlement: Settlement) -> String {
+fn charged_part(task: &Task, settlement: Settlement) -> String {
     let (came, asked) = (
         task.sources.len(),
         counted(task.outputs_asked as usize, "output"),
@@ -241,7 +239,7 @@ fn share(task: &Task, settlement: Settlement) -> String {
     )
 }
 
-/// Puts a copy where it belongs, once.
+/// Adds a copy in its place, once.
 fn keep(task: &mut Task, copy: Copied) {
     if !task.to_copy().iter().any(|(n, _)| *n == copy.n) {
         return;

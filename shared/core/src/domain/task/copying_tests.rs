@@ -1,4 +1,4 @@
-//! Tasks of several outputs, of which some come into the bucket and others do not.
+//! Tasks with several outputs, only some of which get into the bucket.
 
 use super::*;
 use crate::base::id::{ModelId, TaskId, TenantId};
@@ -7,7 +7,7 @@ use crate::domain::money::{MicroUsd, Settlement};
 
 const NOW: Timestamp = Timestamp(5_000);
 
-/// Archiving three outputs of four that were asked for.
+/// Archiving three outputs out of four requested.
 fn archiving() -> Task {
     let new = NewTask {
         tenant: TenantId::parse("acme").unwrap(),
@@ -115,7 +115,7 @@ fn what_the_provider_made_is_charged_by_its_share_and_what_was_copied_is_kept() 
     assert!(task.sources.is_empty() && task.copied.is_empty());
     let detail = steps[0].detail.as_deref().unwrap();
     assert!(
-        detail.contains("bucket_denied: allow s3:PutObject; 2 of 3 outputs left with the provider"),
+        detail.contains("bucket_denied: allow s3:PutObject; 2 of 3 outputs left at the provider"),
         "{detail}"
     );
     assert!(!detail.contains("cdn.example"), "{detail}");
@@ -168,9 +168,24 @@ fn a_copy_that_ends_after_its_task_was_completed_without_it_is_kept() {
 
 #[test]
 fn of_several_who_ask_for_a_copy_at_once_one_begins_it() {
-    let first = after(&unarchived(), Signal::ArchiveAsked { over: None });
-    let second = after(&first.task, Signal::ArchiveAsked { over: None });
-    let later = after(&first.task, Signal::ArchiveAsked { over: Some(NOW) });
+    let first = after(
+        &unarchived(),
+        Signal::ArchiveAsked {
+            last_asked_at: None,
+        },
+    );
+    let second = after(
+        &first.task,
+        Signal::ArchiveAsked {
+            last_asked_at: None,
+        },
+    );
+    let later = after(
+        &first.task,
+        Signal::ArchiveAsked {
+            last_asked_at: Some(NOW),
+        },
+    );
 
     assert_eq!(
         first

@@ -1,23 +1,23 @@
-//! A submit of which nobody knows whether it was taken, and how often the provider's list has
-//! denied it.
+//! A submit whose outcome is unknown, and how often the provider's list has denied it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::bounds::DenialTerms;
 use crate::base::time::Timestamp;
 
-/// What is known of a submit in doubt. It is part of the task, so that a restart goes on counting.
+/// What is known about a submit in doubt. Part of the task, so that counting continues after a
+/// restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    /// When the submit was begun: its run cannot be older.
+    /// When the submit was started: its run cannot be older.
     pub begun: Timestamp,
-    /// Looks at the provider's list, read whole after the POST had timed out, that did not show the
-    /// run.
+    /// Number of complete reads of the provider's list, after the POST had timed out, that did not
+    /// show the run.
     #[serde(default)]
     pub denials: u32,
-    /// The first of them; `begun` while there is none.
+    /// Time of the first denial; `begun` if there is none.
     pub first: Timestamp,
-    /// The last of them; `begun` while there is none.
+    /// Time of the last denial; `begun` if there is none.
     pub last: Timestamp,
 }
 
@@ -31,7 +31,7 @@ impl Doubt {
         }
     }
 
-    /// The same after one more denial; `None` so soon after the last one that it says nothing new.
+    /// Adds a denial; `None` if it comes too soon after the last one to count.
     pub fn denied(self, now: Timestamp, gap_ms: u64) -> Option<Self> {
         if self.denials == 0 {
             return Some(Self {
@@ -48,20 +48,20 @@ impl Doubt {
         })
     }
 
-    /// Whether the run surely does not exist.
+    /// Whether it is certain that the run does not exist.
     pub fn is_refuted(self, terms: DenialTerms) -> bool {
         self.denials >= terms.denials_min.max(1) && self.last.since_ms(self.first) >= terms.span_ms
     }
 }
 
 impl DenialTerms {
-    /// Denials closer together than this count as one: as many as are needed then take half the
-    /// span at least.
+    /// Denials closer together than this count as one, so that the required number takes at least
+    /// half the span.
     pub fn gap_ms(self) -> u64 {
         self.check_after_ms() / 2
     }
 
-    /// When to look again after a denial.
+    /// The delay after a denial before looking again.
     pub fn check_after_ms(self) -> u64 {
         self.span_ms / u64::from(self.denials_min.max(2) - 1)
     }
@@ -76,14 +76,14 @@ mod tests {
         span_ms: 180_000,
     };
 
-    /// The doubt after looks at these seconds.
+    /// The doubt after looks at these times, in seconds.
     fn after(seconds: &[i64]) -> Doubt {
-        let look = |doubt: Doubt, second: &i64| {
+        let deny = |doubt: Doubt, second: &i64| {
             doubt
                 .denied(Timestamp(second * 1_000), TERMS.gap_ms())
                 .unwrap_or(doubt)
         };
-        seconds.iter().fold(Doubt::since(Timestamp(0)), look)
+        seconds.iter().fold(Doubt::since(Timestamp(0)), deny)
     }
 
     #[test]

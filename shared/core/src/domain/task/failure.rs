@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 /// Why a task did not complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The provider's numbers where it gave one (1402: media could not be fetched), else Fluxgate's
+    /// The provider's number if it sent one (1402: media could not be fetched), or else Fluxgate's,
     /// in the provider's ranges.
     pub code: u32,
-    /// Stable and snake case.
+    /// Stable, snake case.
     pub reason: String,
     /// Says what to do; safe to show to the tenant.
     pub message: String,

@@ -1,11 +1,11 @@
-//! A file inside an input, and where it was put for the provider.
+//! A file embedded in an input, and the URL it was uploaded to.
 
 use serde::{Deserialize, Serialize};
 
-/// A file inside an input, and where it was put for the provider.
+/// A file embedded in an input, and the URL it was uploaded to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputUpload {
-    /// Which input. Of a list of files the uploads are in its order.
+    /// The input's name. For a list of files, uploads are in the same order.
     pub field: String,
     pub url: String,
 }

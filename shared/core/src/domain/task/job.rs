@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::id::{DeliveryId, TaskId, TenantId};
 
-/// One message. The words are stored and may outlive a release: add variants, never change one.
+/// One message. Variants are stored and may outlive a release: add variants, never change one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Every task that is not over has exactly one. It calls `advance` on a growing delay and dies
-    /// with the task.
+    /// Every live task has exactly one. It calls `advance` with a growing delay and is removed with
+    /// the task.
     Watch {
         tenant: TenantId,
         task: TaskId,
         round: u32,
     },
-    /// Calls `advance` sooner than the watch would; dies when the task has moved on from the
+    /// Calls `advance` sooner than the watch would; discarded if the task has moved on from the
     /// version it was sent for.
     Wake {
         tenant: TenantId,
@@ -25,7 +25,7 @@ pub enum Job {
     },
     /// Copies the outputs of a finished run.
     Archive { tenant: TenantId, task: TaskId },
-    /// Sends one event to one endpoint.
+    /// Sends one event to one target.
     Deliver {
         tenant: TenantId,
         delivery: DeliveryId,
@@ -51,7 +51,7 @@ impl Job {
     }
 }
 
-/// Which function a job is for: the poller, the archiver or the notifier.
+/// The function that a job is for: the poller, the archiver or the notifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
     Watch,
@@ -71,7 +71,7 @@ impl Lane {
     }
 }
 
-/// A job that may not be received before `after_ms` have passed.
+/// A job that must not be received before `after_ms` have passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delayed {
     pub job: Job,

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 /// The public address of the tenant API, without a trailing `/`.
 ///
-/// A function behind a URL that its platform chose learns it from the first request; everything
-/// else is told at the start.
+/// A function whose URL is chosen by its platform learns it from the first request; everything else
+/// is configured at startup.
 #[derive(Debug, Default)]
 pub struct BaseUrl(OnceLock<String>);
 
@@ -16,7 +16,7 @@ impl BaseUrl {
         base
     }
 
-    /// Only the first word counts.
+    /// Only the first call has an effect.
     pub fn learn(&self, url: &str) {
         self.0.get_or_init(|| url.trim_end_matches('/').to_owned());
     }

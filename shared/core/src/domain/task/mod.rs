@@ -1,10 +1,12 @@
-//! A task, one run asked for, and the machine that moves it.
+//! A task, which is one requested run, and the state machine that moves it.
 
 mod change;
 mod copying;
 #[cfg(test)]
 mod copying_tests;
 mod doubt;
+#[cfg(test)]
+mod every_signal_tests;
 mod failure;
 mod input_upload;
 mod job;
@@ -19,6 +21,8 @@ mod step;
 mod transition;
 #[cfg(test)]
 mod transition_table;
+#[cfg(test)]
+mod transition_tests;
 mod unarchived;
 
 pub use change::{Admission, Change, Claim, Idempotency};

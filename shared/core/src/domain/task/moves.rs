@@ -1,4 +1,4 @@
-//! The parts that every transition is made of.
+//! The building blocks of all transitions.
 
 use super::change::Change;
 use super::signal::{Rejected, Rejection};
@@ -22,14 +22,14 @@ pub(super) fn rejected(task: &Task, rejection: Rejection) -> Rejected {
     }
 }
 
-/// A run that is over takes no part of the provider's account, and a task that is over has nothing
-/// on its way into the bucket.
+/// A run that has ended uses no part of the provider's account, and a task that has ended has no
+/// outputs on their way to the bucket.
 pub(super) fn moved(task: &Task, state: State, now: Timestamp) -> Task {
     let ticket = task
         .ticket
         .filter(|_| !state.is_end() && state != State::Archiving);
     let doubt = task.doubt.filter(|_| state == State::Unknown);
-    // From one POST to the next they are others.
+    // Each POST has its own uploads.
     let uploads = if state == State::Unknown {
         task.uploads.clone()
     } else {
@@ -53,7 +53,7 @@ pub(super) fn moved(task: &Task, state: State, now: Timestamp) -> Task {
 
 pub(super) fn released(task: &Task, end: State, failure: Failure, step: Step) -> Change {
     let mut next = moved(task, end, step.at);
-    // What is not paid for is not given away.
+    // Do not give away what was not paid for.
     next.sources = Vec::new();
     let step = step.detail(format!("{}: {}", failure.reason, failure.message));
     next.failure = Some(failure);

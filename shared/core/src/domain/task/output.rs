@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One produced file in the tenant's bucket.
+/// One output file in the tenant's bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     pub bucket: String,

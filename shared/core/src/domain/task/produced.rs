@@ -1,19 +1,19 @@
-//! What a run made, and where it is.
+//! What a run produced, and where it is.
 
 use super::unarchived::ProviderLink;
 use super::{Output, State, Task};
 
-/// One output of a task that completed.
+/// One output of a completed task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Produced<'a> {
     /// In the tenant's bucket.
     Archived(&'a Output),
-    /// With the provider alone.
+    /// Only at the provider.
     AtProvider(&'a ProviderLink),
 }
 
 impl Task {
-    /// The outputs of a completed task, in the order in which the run made them.
+    /// The outputs of a completed task, in the order in which the run produced them.
     pub fn produced(&self) -> impl Iterator<Item = Produced<'_>> {
         let (mut archived, mut links) = (self.outputs.iter(), self.links().iter().peekable());
         (0..self.outputs_made()).filter_map(move |n| match links.next_if(|link| link.n == n) {
@@ -22,14 +22,14 @@ impl Task {
         })
     }
 
-    /// The outputs of a completed task that are with the provider alone.
+    /// The outputs of a completed task that are only at the provider.
     pub fn links(&self) -> &[ProviderLink] {
         self.unarchived
             .as_ref()
             .map_or(&[], |unarchived| &unarchived.links)
     }
 
-    /// How many outputs the run made.
+    /// Number of outputs that the run produced.
     pub fn outputs_made(&self) -> usize {
         if self.state == State::Archiving {
             self.sources.len()
@@ -38,8 +38,8 @@ impl Task {
         }
     }
 
-    /// What is still to be copied, with its place in the run's outputs: of a finished run, and of a
-    /// task that completed without.
+    /// The outputs still to be copied, each with its index in the run's outputs: of a finished run,
+    /// or of a task that completed without them.
     pub fn to_copy(&self) -> Vec<(usize, &str)> {
         match self.state {
             State::Archiving => {
@@ -56,7 +56,7 @@ impl Task {
         }
     }
 
-    /// True while the provider is to be asked for fresh links before anything is copied.
+    /// True while fresh links must be requested from the provider before anything can be copied.
     pub fn waits_for_links(&self) -> bool {
         !self.to_copy().is_empty() && self.stale.is_some_and(|stale| stale.fresh_at.is_none())
     }

@@ -10,63 +10,63 @@ use crate::domain::media::MediaKind;
 use crate::domain::money::{Hold, MicroUsd};
 use crate::domain::webhook::{CallbackUrl, Delivery, DeliveryState, EventType, Target};
 
-/// One run asked for; the provider calls it a prediction. This is the hot row: inputs and timeline
-/// lie elsewhere.
+/// One requested run; the provider calls it a prediction. This is the hot row: inputs and timeline
+/// are stored elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub tenant: TenantId,
     pub id: TaskId,
-    /// Counts the changes; the store writes a change only over the version it was made from.
+    /// Incremented by each change; the store writes a change only over the version it was based on.
     pub version: u64,
     pub model: ModelId,
     pub state: State,
-    /// What is held while the task runs, fixed at submit.
+    /// The amount held while the task runs, fixed at submit.
     pub price: MicroUsd,
-    /// What the account keeps for the task beside the price; the store writes it with the hold.
+    /// What the account records for the task besides the price; the store writes it with the hold.
     #[serde(default, skip_serializing_if = "Hold::is_none")]
     pub hold: Hold,
-    /// What the provider asked for the run when it was submitted.
+    /// The provider's price for the run when it was submitted.
     #[serde(default)]
     pub cost: MicroUsd,
-    /// How many outputs the inputs ask for; the price is for all of them.
+    /// Number of outputs requested by the inputs; the price covers all of them.
     #[serde(default = "one_output")]
     pub outputs_asked: u32,
-    /// What the model makes, by the catalogue at submit.
+    /// What the model produces, according to the catalogue at submit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub makes: Option<MediaKind>,
-    /// What was captured; zero until the task completes.
+    /// The captured amount; zero until the task completes.
     #[serde(default)]
     pub charged: MicroUsd,
     pub created_at: Timestamp,
     /// When the state was entered.
     pub since: Timestamp,
-    /// Earlier releases wrote it as `upstream`.
+    /// Earlier releases stored it as `upstream`.
     #[serde(default, skip_serializing_if = "Option::is_none", alias = "upstream")]
     pub run: Option<RunId>,
-    /// How often a submit was begun.
+    /// Number of submits started.
     #[serde(default)]
     pub submits: u32,
-    /// Its ticket in the fair queue for the provider's account, then its slot, until the run is
-    /// over; only where the account is limited. Earlier releases wrote it as `turn`.
+    /// Its ticket in the fair queue for the provider's account, then its slot, until the run ends;
+    /// only if the account is limited. Earlier releases stored it as `turn`.
     #[serde(default, skip_serializing_if = "Option::is_none", alias = "turn")]
     pub ticket: Option<Ticket>,
-    /// What the POST that is under way names in place of files, until its run is known.
+    /// The uploads that the current POST names instead of files, until its run is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uploads: Vec<InputUpload>,
-    /// Only while nobody knows whether the submit was taken.
+    /// Present only while it is unknown whether the submit was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// Where the provider keeps what it produced, until it is archived. Nobody is shown them before
-    /// the task is charged.
+    /// Where the provider keeps the outputs, until they are archived. Never shown before the task
+    /// is charged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
-    /// What of it lies in the bucket already, while it is archived.
+    /// Outputs already in the bucket, while the task is being archived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copied: Vec<Copied>,
-    /// Links that stopped working before what is behind them was copied.
+    /// Links that stopped working before their outputs were copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<StaleLinks>,
-    /// What lies in the bucket of a task that completed: all of its outputs, but for those of
+    /// The outputs of a completed task that are in the bucket: all, except those listed in
     /// `unarchived`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
@@ -78,19 +78,19 @@ pub struct Task {
     pub inference_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Which path brought the end.
+    /// How the end was learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_by: Option<Via>,
     /// The drop-in callback given at submit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
-    /// It is over, and its events could not be written with its end: the watch goes on until they
-    /// are.
+    /// The task has ended, but its deliveries could not be written with its end: the watch
+    /// continues until they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
 }
 
-/// What a submit asks for, once it is known to be valid and priced.
+/// A new task, once the submit is validated and priced.
 #[derive(Debug, Clone)]
 pub struct NewTask {
     pub tenant: TenantId,
@@ -108,8 +108,7 @@ fn one_output() -> u32 {
 }
 
 impl Task {
-    /// A task that is admitted and nothing more. Version 0 is never stored: the first change makes
-    /// it 1.
+    /// An admitted task. Version 0 is never stored: the first change makes it 1.
     pub fn admitted(new: NewTask, now: Timestamp) -> Self {
         Self {
             tenant: new.tenant,
@@ -144,7 +143,7 @@ impl Task {
         }
     }
 
-    /// An event of it that waits for its first attempt.
+    /// A delivery of one of its events, waiting for its first attempt.
     pub fn delivery(
         &self,
         id: DeliveryId,

@@ -1,4 +1,4 @@
-//! What can happen to a task, and why the machine may refuse it.
+//! What can happen to a task, and why the state machine may reject it.
 
 use std::fmt;
 
@@ -13,73 +13,73 @@ use crate::domain::fair_queue::Ticket;
 /// What happened to a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Signal {
-    /// A POST is about to leave. Written before it does.
+    /// A POST is about to be sent. Written before it is.
     SubmitStarted,
     /// The provider's account is busy: the task waits in the fair queue.
     Queued(Ticket),
-    /// Its ticket has come, and a POST is about to leave.
+    /// Its ticket was granted, and a POST is about to be sent.
     SlotGranted(Ticket),
-    /// The files written inside the inputs lie with the provider. Written before the POST names
-    /// them, so that its run can be told.
+    /// The files embedded in the inputs were uploaded to the provider. Written before the POST that
+    /// names them, so that its run can be identified.
     InputsUploaded { uploads: Vec<InputUpload> },
-    /// The provider surely did not take the POST, and may take the next one.
+    /// The provider definitely did not accept the POST, but may accept a later one.
     SubmitDeferred {
         reason: String,
         after_ms: Option<u64>,
     },
-    /// The provider surely did not take the POST, and never will.
+    /// The provider definitely did not accept the POST, and never will.
     SubmitRefused(Failure),
-    /// Nobody can say whether the provider took the POST.
+    /// The provider may or may not have accepted the POST.
     SubmitAmbiguous { reason: String },
-    /// Provider's list, read whole after the POST had timed out, does not show the run. Two within
-    /// this time count once.
+    /// The provider's complete list, read after the POST had timed out, does not show the run. Two
+    /// denials within `gap_ms` count once.
     Denied { gap_ms: u64 },
     /// The run exists.
     Accepted { run: RunId, via: Via },
-    /// The run is over and has outputs.
+    /// The run has ended with outputs.
     Finished(Finished),
-    /// The run is over without outputs.
+    /// The run has ended without outputs.
     RunFailed {
         run: RunId,
         via: Via,
         end: RunEnd,
         failure: Failure,
     },
-    /// Every output lies in the tenant's bucket.
+    /// All outputs are in the tenant's bucket.
     Archived { outputs: Vec<Output> },
-    /// Some of what was missing there lies in the tenant's bucket now.
+    /// Some missing outputs are now in the tenant's bucket.
     Copied { copies: Vec<Copied> },
     /// The tenant's own side kept outputs out of its bucket for too long; the provider keeps them
-    /// until then.
+    /// until `expires_at`.
     ArchiveAbandoned {
         fault: Failure,
         expires_at: Timestamp,
     },
     /// The tenant asks for another copy of what is not in its bucket.
-    ArchiveAsked { over: Option<Timestamp> },
+    ArchiveAsked { last_asked_at: Option<Timestamp> },
     /// The provider's links do not lead to the outputs.
     LinksFailed { again: bool, reason: String },
-    /// The provider, asked again, named its links.
+    /// The provider sent fresh links.
     Refreshed { sources: Vec<String> },
-    /// Nobody can have the outputs any more, or what the provider keeps in their place is none.
+    /// The outputs are lost, or what the provider keeps in their place is not an output.
     OutputsGone(Failure),
-    /// A bound passed.
+    /// A time limit has passed.
     GaveUp(Failure),
-    /// The tenant wants it no more.
+    /// The tenant cancels the task.
     Cancel,
-    /// The events of an end that was written without them are ready to be written.
+    /// The deliveries of an end that was written without them are ready to be written.
     Announced,
 }
 
 impl Signal {
-    /// Outputs that come within the answer, as `data:` URIs, may be more than a store keeps of a
-    /// task: such a run has failed, for it could be written nowhere and so never end.
+    /// A run whose outputs come inside the answer, as `data:` URIs, may exceed what a store keeps
+    /// per task. Such a run becomes a failure; otherwise it could never be written, and never end.
     #[must_use]
     pub fn within(self, sources_bytes_max: usize) -> Self {
         let too_many =
             |sources: &[String]| sources.iter().map(String::len).sum::<usize>() > sources_bytes_max;
         let failure = || {
-            let text = "the model sent its outputs within its answer, and more of them than can be taken there";
+            let text = "the model sent its outputs inside its answer, and they exceed the size limit for that";
             Failure::new(5000, "outputs_inline", text)
         };
         match self {
@@ -96,8 +96,8 @@ impl Signal {
         }
     }
 
-    /// True when it judges the very version that it was made from: once the task has changed, it
-    /// says nothing.
+    /// True if the signal applies only to the version it was based on: once the task has changed,
+    /// it is void.
     pub fn is_of_one_version(&self) -> bool {
         matches!(
             self,
@@ -106,7 +106,7 @@ impl Signal {
     }
 }
 
-/// A finished run as the provider tells it.
+/// A finished run as reported by the provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
     pub run: RunId,
@@ -114,11 +114,11 @@ pub struct Finished {
     pub sources: Vec<String>,
     pub nsfw: Vec<bool>,
     pub inference_ms: Option<u64>,
-    /// What is to be known of the run beside its outputs: for the timeline.
+    /// A remark about the run for the timeline.
     pub note: Option<String>,
 }
 
-/// The provider's ends without outputs.
+/// How a run can end at the provider without outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunEnd {
     Failed,
@@ -136,7 +136,7 @@ impl RunEnd {
     }
 }
 
-/// A signal the machine does not take in this state.
+/// The signal is not accepted in this state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     pub state: State,
@@ -145,12 +145,12 @@ pub struct Rejected {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// The signal makes no sense here, or no longer does.
+    /// The signal does not apply, or no longer does.
     NotNow,
-    /// A run ended, or exists, after Fluxgate had given it up: the operator's reconcile report
-    /// wants it.
+    /// A run ended, or turned up, after Fluxgate had given its task up: it belongs in the
+    /// operator's reconcile report.
     Orphan,
-    /// The task already belongs to another provider run.
+    /// The task already belongs to a different provider run.
     OtherRun,
 }
 
@@ -159,7 +159,7 @@ impl fmt::Display for Rejected {
         let why = match self.rejection {
             Rejection::NotNow => "does not apply",
             Rejection::Orphan => "came after the task was given up",
-            Rejection::OtherRun => "belongs to another provider run",
+            Rejection::OtherRun => "belongs to a different provider run",
         };
         write!(
             f,

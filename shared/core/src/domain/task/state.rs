@@ -1,23 +1,23 @@
-//! Where a task stands, and the provider's word for it.
+//! A task's state, and the provider's word for it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::webhook::EventType;
 
-/// Where a task stands. Only [`super::transition`] moves it.
+/// A task's state. Changed only by [`super::transition`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Accepted and paid for by a hold; nothing was sent to the provider, or what was sent was
-    /// surely not taken.
+    /// Admitted, with its price held; nothing was sent to the provider yet, or what was sent was
+    /// definitely not accepted.
     Admitted,
-    /// A submit is on its way, or a crash cut it off.
+    /// A submit is in progress, or was interrupted by a crash.
     Submitting,
-    /// A submit may or may not have made a paid run. It is never sent again.
+    /// A submit may or may not have started a paid run. It is never sent again.
     Unknown,
     /// The run exists at the provider.
     Submitted,
-    /// The run is over and its outputs are being copied.
+    /// The run has ended and its outputs are being copied.
     Archiving,
     Completed,
     Failed,
@@ -45,7 +45,7 @@ impl State {
         )
     }
 
-    /// The event that this end is; `None` while the task runs.
+    /// The event for this end state; `None` while the task runs.
     pub fn event(self) -> Option<EventType> {
         match self {
             Self::Completed => Some(EventType::TaskCompleted),
@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// The word tenants see. Provider clients poll for ever on any other.
+    /// The status that tenants see. Provider clients keep polling on any status they do not know.
     pub fn status(self) -> &'static str {
         match self {
             Self::Admitted | Self::Submitting | Self::Unknown => "created",

@@ -1,18 +1,18 @@
-//! One line of a task's timeline.
+//! One step in a task's timeline.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 
-/// The path by which news of a run came.
+/// How a change of the run was learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
-    /// The answer to the submit itself.
+    /// From the answer to the submit.
     Submit,
     Webhook,
     Poll,
-    /// The provider's own task list.
+    /// From the provider's own task list.
     #[serde(alias = "reconcile")]
     Resolve,
 }
@@ -28,11 +28,11 @@ impl Via {
     }
 }
 
-/// Steps of one task up to which notes are added. Those of its changes are few, and always have
-/// room.
+/// Notes are added to a timeline only below this number of steps. The steps of changes are few and
+/// always fit.
 pub const NOTED_STEPS_MAX: usize = 500;
 
-/// One step of a task, kept for `/v1/tasks/{id}/timeline`.
+/// One step of a task, returned by `/v1/tasks/{id}/timeline`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub at: Timestamp,

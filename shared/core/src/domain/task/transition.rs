@@ -14,8 +14,8 @@ use crate::domain::task::Job;
 
 /// Applies one signal to a task.
 ///
-/// A duplicate gives the same task again and an empty change; a signal that does not apply gives
-/// [`Rejected`]. A run that is proven to exist is always taken over a task that was not yet
+/// A duplicate returns the same task and an empty change; a signal that does not apply returns
+/// [`Rejected`]. A run that is proven to exist is always accepted for a task that was not yet
 /// settled: the capability in its webhook is the proof.
 pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change, Rejected> {
     match signal {
@@ -49,7 +49,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::ArchiveAbandoned { fault, expires_at } => {
             copying::abandoned(task, fault, expires_at, now)
         }
-        Signal::ArchiveAsked { over } => copying::archive_asked(task, over, now),
+        Signal::ArchiveAsked { last_asked_at } => copying::archive_asked(task, last_asked_at, now),
         Signal::LinksFailed { again, reason } => copying::links_failed(task, again, reason, now),
         Signal::Refreshed { sources } => copying::refreshed(task, sources, now),
         Signal::OutputsGone(failure) => copying::outputs_gone(task, failure, now),
@@ -74,7 +74,7 @@ fn submit_started(task: &Task, ticket: Option<Ticket>, now: Timestamp) -> Result
     Ok(change(next, Step::new(now, "submit_started")))
 }
 
-/// The same submit goes on: `since` stays.
+/// The same submit continues, so `since` stays.
 fn inputs_uploaded(
     task: &Task,
     uploads: Vec<InputUpload>,
@@ -89,8 +89,8 @@ fn inputs_uploaded(
     Ok(change(next, Step::new(now, "inputs_uploaded")))
 }
 
-/// Also from `unknown`: a definite answer that came late is still definite, and from `unknown` no
-/// other POST can have left.
+/// Also from `unknown`: a late definite answer is still definite, and in `unknown` no other POST
+/// can have been sent.
 fn submit_deferred(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Submitting, State::Unknown])?;
     Ok(change(
@@ -122,7 +122,7 @@ fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Chang
     ))
 }
 
-/// The doubt grows older, it is not a new one: `since` stays.
+/// The doubt gets older, but is not a new one, so `since` stays.
 fn denied(task: &Task, gap_ms: u64, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Unknown])?;
     let doubt = task.doubt.unwrap_or_else(|| Doubt::since(task.created_at));
@@ -150,7 +150,7 @@ fn accepted(task: &Task, run: RunId, via: Via, now: Timestamp) -> Result<Change,
 }
 
 fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, Rejected> {
-    if let Some(answer) = already_over(task, &finished.run) {
+    if let Some(answer) = already_ended(task, &finished.run) {
         return answer;
     }
     let mut next = moved(task, State::Archiving, now);
@@ -182,7 +182,7 @@ struct Ending {
 }
 
 fn provider_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change, Rejected> {
-    if let Some(answer) = already_over(task, &ending.run) {
+    if let Some(answer) = already_ended(task, &ending.run) {
         return answer;
     }
     let step = Step::new(now, "provider_failed").via(ending.via);
@@ -192,8 +192,7 @@ fn provider_failed(task: &Task, ending: Ending, now: Timestamp) -> Result<Change
     Ok(change)
 }
 
-/// Only what no POST can be in flight for may be given up; `Submitting` must become `Unknown`
-/// first.
+/// Only a state without a POST in flight may be given up; `Submitting` must become `Unknown` first.
 fn gave_up(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Rejected> {
     only_from(
         task,
@@ -229,7 +228,7 @@ fn cancel(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     ))
 }
 
-/// The end stays what it was, and when it was.
+/// The end state and its time stay the same.
 fn announced(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     if !task.state.is_end() {
         return Err(rejected(task, Rejection::NotNow));
@@ -245,8 +244,8 @@ fn announced(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     Ok(change(next, Step::new(now, "announced")))
 }
 
-/// `Some` when the existence of this run is no news: the same run again, another run, or a task
-/// that is over.
+/// `Some` if the existence of this run changes nothing: the same run again, a different run, or a
+/// task that has ended.
 fn already_known(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
     match &task.run {
         Some(known) if known == run => Some(Ok(duplicate(task))),
@@ -258,7 +257,7 @@ fn already_known(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
 
 /// `Some` when the end of this run is no news. A task that was given up while its run went on makes
 /// the run an orphan.
-fn already_over(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
+fn already_ended(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
     let other_run = task.run.as_ref().is_some_and(|known| known != run);
     let told = task.completed_by.is_some();
     match (other_run, told, task.state.is_end()) {
@@ -269,7 +268,7 @@ fn already_over(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
     }
 }
 
-/// The task's run, claimed when it is named for the first time.
+/// Names the task's run, and claims it if it is new.
 fn name_run(change: &mut Change, run: RunId, via: Via) {
     if change.task.run.is_none() {
         change.claim = Some(Claim {

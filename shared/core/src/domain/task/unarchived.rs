@@ -1,4 +1,4 @@
-//! Outputs on their way into the bucket, and those that did not get there although they were paid
+//! Outputs on their way to the bucket, and those that did not get there although they were paid
 //! for.
 
 use serde::{Deserialize, Serialize};
@@ -6,51 +6,50 @@ use serde::{Deserialize, Serialize};
 use super::Output;
 use crate::base::time::Timestamp;
 
-/// An output that lies in the bucket while others of its task do not yet.
+/// An output that is in the bucket while others of its task are not yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copied {
-    /// Which output of the run, from 0.
+    /// Index among the run's outputs, from 0.
     pub n: usize,
     pub output: Output,
 }
 
-/// Where the provider keeps an output.
+/// The provider's link to an output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderLink {
-    /// Which output of the run, from 0.
+    /// Index among the run's outputs, from 0.
     pub n: usize,
     pub url: String,
 }
 
-/// Outputs of a completed task that the tenant's own side kept out of its bucket. The provider made
-/// them, so they were charged.
+/// Outputs of a completed task that the tenant's own side kept out of its bucket. The provider
+/// produced them, so they were charged.
 ///
-/// It stays for good, with no links once all are copied after all: it tells how the task was
-/// charged.
+/// Kept for good, without links once everything is copied: it records how the task was charged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unarchived {
-    /// What stood in the way last: stable, snake case.
+    /// The last obstacle: stable, snake case.
     pub reason: String,
-    /// Says what to mend; safe to show to the tenant.
+    /// Says what to fix; safe to show to the tenant.
     pub message: String,
     /// The outputs that are not in the bucket, in order.
     #[serde(default)]
     pub links: Vec<ProviderLink>,
-    /// Until when the provider keeps them.
+    /// How long the provider keeps them.
     pub expires_at: Timestamp,
-    /// When the tenant asked last for another copy.
+    /// When the tenant last requested another copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
 }
 
-/// Links of the provider that stopped working before the outputs behind them were copied.
+/// The provider's links that stopped working before their outputs were copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaleLinks {
     /// When the first of them failed.
     pub since: Timestamp,
-    /// How often fresh ones were asked for since.
+    /// Number of times fresh links were requested since then.
     pub asks: u32,
-    /// When the provider named the links that are in use; `None` while it is to be asked.
+    /// When the provider sent the current links; `None` while fresh ones are being requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh_at: Option<Timestamp>,
 }

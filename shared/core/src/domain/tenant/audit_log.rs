@@ -1,4 +1,4 @@
-//! The audit log: what an operator changed, and who that was. Entries are added and never changed.
+//! The audit log: what operators changed, and who they were. Append-only.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,26 +6,26 @@ use serde_json::Value;
 use crate::base::id::{AuditId, TenantId};
 use crate::base::time::Timestamp;
 
-/// Who changes something.
+/// The author of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(String);
 
-/// Of a name; an IAM ARN has 2,048 at most.
+/// Maximum length; an IAM ARN has at most 2,048 bytes.
 const ACTOR_BYTES_MAX: usize = 2_048;
 
 impl Actor {
-    /// An IAM ARN, or a name that says which way the change came. What is too long is cut.
+    /// An IAM ARN, or a name for how the change was made. Long names are truncated.
     pub fn new(name: &str) -> Self {
         Self(name[..name.floor_char_boundary(ACTOR_BYTES_MAX)].to_owned())
     }
 
-    /// The bearer of the installation's own admin token.
+    /// The holder of the installation's admin token.
     pub fn operator() -> Self {
         Self::new("operator")
     }
 
-    /// Whoever may write the data folder.
+    /// Anybody with write access to the data folder.
     pub fn cli() -> Self {
         Self::new("cli")
     }
@@ -35,7 +35,7 @@ impl Actor {
     }
 }
 
-/// What was done.
+/// The kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditAction {
     #[serde(rename = "tenant.created")]
@@ -65,6 +65,6 @@ pub struct AuditEntry {
     pub action: AuditAction,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// A short JSON object that says what it is now. It holds no secret.
+    /// A short JSON object with the new state. Contains no secrets.
     pub detail: Value,
 }

@@ -1,25 +1,25 @@
-//! What one tenant may take of what all tenants share.
+//! Limits on one tenant's use of shared resources.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Result};
 use crate::base::rate::Rate;
 
-/// A tenant's limits; what is left out is not limited.
+/// A tenant's limits; absent fields are not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Requests a second on average. Reads of a result are not counted.
+    /// Average requests per second. Reading results does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<u32>,
-    /// Requests that may come at once after a rest; as many as come in a second when left out.
+    /// Burst size; by default as many requests as are allowed per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
-    /// Tasks that are not over.
+    /// Tasks in flight at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_in_flight: Option<u32>,
-    /// The tenant's share of the provider's account, against those of the tenants that wait at the
-    /// same time; 1 when left out.
+    /// The tenant's share of the provider's account, relative to the other tenants waiting at the
+    /// same time; 1 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
 }
@@ -28,8 +28,8 @@ impl Limits {
     pub const RATE_MAX: u32 = 100_000;
     pub const WEIGHT_MAX: u32 = 1_000;
 
-    /// Kind `Invalid` with code `invalid_limit`, naming the field, for a limit that nothing could
-    /// pass or that is out of bounds.
+    /// Kind `Invalid` with code `invalid_limit`, naming the field, for a limit of zero or out of
+    /// bounds.
     pub fn check(&self) -> Result<()> {
         let fields = [
             (
@@ -44,19 +44,19 @@ impl Limits {
         for (field, value, most) in fields {
             if value.is_some_and(|value| value == 0 || value > most) {
                 let text = format!(
-                    "a limit is a whole number from 1 to {most}; leave it out for none, suspend the tenant for zero"
+                    "a limit must be a whole number from 1 to {most}; leave it out for no limit, or suspend the tenant to allow nothing"
                 );
                 return Err(Error::invalid("invalid_limit", text).field(field));
             }
         }
         if self.burst.is_some() && self.requests_per_second.is_none() {
-            let text = "a burst limits nothing without requests_per_second; give both";
+            let text = "burst has no effect without requests_per_second; set both";
             return Err(Error::invalid("invalid_limit", text).field("burst"));
         }
         Ok(())
     }
 
-    /// How often requests may come; `None` when they are not limited.
+    /// The request rate; `None` if not limited.
     pub fn rate(&self) -> Option<Rate> {
         let per_second = self.requests_per_second?;
         Some(Rate {

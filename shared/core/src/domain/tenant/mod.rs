@@ -1,4 +1,4 @@
-//! Tenants, whose tokens speak for them, and the log of who changed them.
+//! Tenants, their trusts, and the audit log.
 
 mod audit_log;
 mod limits;

@@ -1,4 +1,4 @@
-//! Who a verified token speaks for.
+//! The tenant and scopes that a verified token speaks for.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub enum Scope {
     Submit,
     /// Read tasks, their timelines and models.
     Read,
-    /// Say where events go, and read the secret that signs them.
+    /// Manage webhook endpoints, and read the secret that signs callbacks.
     Endpoints,
     /// Read balance, prices, usage and billing.
     Billing,
@@ -42,7 +42,7 @@ pub struct Principal {
     /// The token's `sub`, for logs.
     pub subject: Option<String>,
     pub scopes: BTreeSet<Scope>,
-    /// The tenant's, as they were when the token was verified.
+    /// The tenant's limits when the token was verified.
     pub limits: Limits,
 }
 
@@ -53,7 +53,7 @@ impl Principal {
             return Ok(());
         }
         let text = format!(
-            "this token may not be used for this; it needs the scope '{}'",
+            "this token may not be used for this request, which needs the scope '{}'",
             scope.as_str()
         );
         Err(Error::new(Kind::Forbidden, "scope_missing", text))

@@ -1,4 +1,4 @@
-//! A tenant: whom it trusts to speak for it, and where its outputs go.
+//! A tenant: whose tokens speak for it, and where its outputs go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ pub struct Tenant {
     pub state: TenantState,
     pub trust: Vec<Trust>,
     pub destination: Destination,
-    /// Signs the drop-in callbacks in the provider's `v3` dialect.
+    /// Signs drop-in callbacks in the provider's `v3` dialect.
     pub webhook_secret: Secret,
-    /// Counts the changes; the store writes one only over the version it was made from. 1 for a new
-    /// tenant.
+    /// Incremented by each change; the store writes a change only over the version it was based on.
+    /// 1 for a new tenant.
     #[serde(default = "first_version")]
     pub version: u64,
     #[serde(default)]
@@ -33,15 +33,15 @@ pub struct Tenant {
     pub unarchived: UnarchivedOutputs,
 }
 
-/// What becomes of a finished run whose outputs the tenant's own side (bucket, policy, key, role)
-/// keeps out of its bucket until the time is up.
+/// What happens to a finished run if the tenant's own side (bucket, policy, key, role) keeps its
+/// outputs out of the bucket until the time limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnarchivedOutputs {
-    /// The task completes with the provider's links, and is charged: the run was made.
+    /// The task completes with the provider's links and is charged, since the run was made.
     #[default]
     Charge,
-    /// The task fails, and the hold is released: the operator bears what the run cost.
+    /// The task fails and the hold is released: the operator bears the cost of the run.
     Release,
 }
 
@@ -52,7 +52,7 @@ impl UnarchivedOutputs {
             "charge" => Ok(Self::Charge),
             "release" => Ok(Self::Release),
             _ => Err(
-                Error::invalid("invalid_parameter", "say 'charge' or 'release'")
+                Error::invalid("invalid_parameter", "must be 'charge' or 'release'")
                     .field("unarchived"),
             ),
         }
@@ -71,12 +71,12 @@ fn first_version() -> u64 {
 }
 
 impl Tenant {
-    /// Kind `Forbidden`, code `tenant_suspended`, for a tenant that may not begin anything new.
+    /// Kind `Forbidden`, code `tenant_suspended`, for a tenant that may not start anything new.
     pub fn may_submit(&self) -> Result<()> {
         match self.state {
             TenantState::Active => Ok(()),
             TenantState::Suspended => {
-                let text = "the tenant is suspended and may begin nothing new; ask the operator";
+                let text = "the tenant is suspended and may not start new work; ask the operator";
                 Err(Error::new(Kind::Forbidden, "tenant_suspended", text))
             }
         }
@@ -87,33 +87,34 @@ impl Tenant {
 #[serde(rename_all = "snake_case")]
 pub enum TenantState {
     Active,
-    /// Reads go on and running tasks finish; nothing new begins.
+    /// Reads still work and running tasks finish; nothing new may start.
     Suspended,
 }
 
-/// Whose tokens speak for the tenant.
+/// An issuer whose tokens speak for the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)] // a misspelt restriction would let in more than was meant
 pub struct Trust {
     /// The token's `iss`, compared byte for byte.
     pub issuer: String,
-    /// What the token's `aud` must contain.
+    /// The value that the token's `aud` must contain.
     pub audience: String,
     pub keys: KeySource,
-    /// Tells tenants of one issuer apart.
+    /// Distinguishes several tenants of one issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<ClaimMatch>,
-    /// What tokens may be used for; everything when left out.
+    /// What tokens may be used for; everything if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<ScopeMapping>,
 }
 
 impl Trust {
-    /// Of an issuer. Tenants are found by it, and DynamoDB's keys have 2,048 bytes.
+    /// Maximum length of an issuer. Tenants are looked up by it, and DynamoDB keys have at most
+    /// 2,048 bytes.
     pub const ISSUER_BYTES_MAX: usize = 1_024;
 
-    /// True when no token of the issuer can match both. The audience does not tell: a token may be
-    /// meant for several.
+    /// True if no token of the issuer can match both. The audience is not enough: a token may have
+    /// several.
     pub fn told_apart(&self, other: &Self) -> bool {
         match (&self.claim, &other.claim) {
             (Some(one), Some(other)) => one.name == other.name && one.value != other.value,
@@ -121,8 +122,8 @@ impl Trust {
         }
     }
 
-    /// Kind `Conflict` with code `issuer_ambiguous` when tokens of the issuer that speak for this
-    /// tenant by these trusts could speak for one of those as well that trust it already.
+    /// Kind `Conflict` with code `issuer_ambiguous` if tokens of the issuer that match these trusts
+    /// could also match one of the other tenants that already trust it.
     pub fn check_ambiguity(
         tenant: &TenantId,
         trusts: &[Self],
@@ -139,29 +140,29 @@ impl Trust {
             return Ok(());
         };
         let text = format!(
-            "tokens of issuer '{issuer}' could speak for tenant '{other}' as well; give both a claim with different values"
+            "tokens of issuer '{issuer}' could also match tenant '{other}'; give both tenants a claim with different values"
         );
         Err(Error::new(Kind::Conflict, "issuer_ambiguous", text).field("trust"))
     }
 
-    /// The issuers of these trusts, each once.
+    /// The distinct issuers of these trusts.
     pub fn issuers(trusts: &[Self]) -> BTreeSet<&str> {
         trusts.iter().map(|trust| trust.issuer.as_str()).collect()
     }
 }
 
-/// Reads a token's scopes from one of its claims: a list of words, or one text with spaces between
-/// them (RFC 8693, section 4.2).
+/// Reads a token's scopes from one of its claims: a list of words, or one space-separated string
+/// (RFC 8693, section 4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeMapping {
-    /// `scope` most of the time.
+    /// Usually `scope`.
     pub claim: String,
-    /// What each of the issuer's words allows. Words that are not listed allow nothing.
+    /// What each of the issuer's words allows. Unlisted words allow nothing.
     pub words: BTreeMap<String, BTreeSet<Scope>>,
 }
 
-/// A claim of the token that must hold exactly this text.
+/// A claim of the token that must have exactly this value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimMatch {
@@ -181,7 +182,7 @@ pub enum KeySource {
     Jwks(serde_json::Value),
 }
 
-/// Where a tenant's outputs go: its bucket, and the role that may write there.
+/// Where a tenant's outputs go: its bucket, and the role that may write to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     pub bucket: String,
@@ -189,8 +190,8 @@ pub struct Destination {
     pub prefix: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<AssumedRole>,
-    /// Whose the bucket must be, so that one of the same name in a stranger's hands is not written;
-    /// see [`Destination::owner`].
+    /// The account that must own the bucket, so that nothing is written to a stranger's bucket of
+    /// the same name; see [`Destination::owner`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket_owner: Option<AccountId>,
 }
@@ -199,7 +200,7 @@ pub struct Destination {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssumedRole {
     pub arn: String,
-    /// Generated by Fluxgate, never chosen by the tenant: it is what keeps one tenant from naming
+    /// Generated by Fluxgate, never chosen by the tenant: it prevents one tenant from using
     /// another's role.
     pub external_id: String,
 }
@@ -215,7 +216,8 @@ impl AssumedRole {
 }
 
 impl Destination {
-    /// The account that must own the bucket: as set, else the role's own. `None`: whoever.
+    /// The account that must own the bucket: as set, or else the role's own. `None` for any
+    /// account.
     pub fn owner(&self) -> Option<AccountId> {
         self.bucket_owner
             .clone()

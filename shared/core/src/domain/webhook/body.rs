@@ -1,4 +1,4 @@
-//! What the bodies of callbacks say.
+//! The bodies of callbacks.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::EventType;
 use crate::domain::provider::Prediction;
 use crate::domain::task::Task;
 
-/// The Standard Webhooks body: `{type,timestamp,data}`, `data` being the prediction with the
+/// The Standard Webhooks body: `{type,timestamp,data}`, where `data` is the prediction with the
 /// objects and the charge.
 pub fn standard_body(event: EventType, task: &Task, prediction: &Prediction) -> Vec<u8> {
     let body =

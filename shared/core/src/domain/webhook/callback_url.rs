@@ -1,4 +1,4 @@
-//! Where callbacks go.
+//! The URL of a callback.
 
 use std::fmt;
 
@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::base::error::Error;
+use crate::base::host_name::{NO_HOST_NAME, is_host_name};
 
 /// An absolute http or https URL with a host and without credentials. Whether its address is
-/// allowed is the guard's to say.
+/// allowed is checked by the guard.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallbackUrl(Url);
 
 impl CallbackUrl {
-    /// Longest URL taken, in bytes.
+    /// Maximum URL length, in bytes.
     pub const BYTES_MAX: usize = 2048;
 
     /// Fails with kind `Invalid` and the reason.
@@ -26,43 +27,42 @@ impl CallbackUrl {
         }
         let url = Url::parse(text).map_err(|_| bad("is not an absolute URL"))?;
         if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
-            return Err(bad("must begin with https:// or http:// and name a host"));
+            return Err(bad("must start with https:// or http:// and have a host"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(bad(
-                "must not carry a user name or password; put a secret into its query instead",
+                "must not contain a user name or password; put a secret into the query instead",
             ));
         }
         Ok(Self(url))
     }
 
-    /// The same of one that is given now: calls to it must be possible as well. What was taken
-    /// before is read by [`Self::parse`]. Fails with kind `Invalid` and the reason.
+    /// As [`Self::parse`], with stricter rules for new URLs: it must be possible to call them. URLs
+    /// stored by earlier releases are read with [`Self::parse`]. Fails with kind `Invalid` and the
+    /// reason.
     pub fn parse_new(text: &str) -> Result<Self, Error> {
         let bad =
             |why: &str| Error::invalid("invalid_callback_url", format!("the callback URL {why}"));
-        // They would be left out without a word.
+        // The URL parser would silently drop them.
         if text.contains(char::is_control) {
             return Err(bad(
-                "holds control characters; percent-encode them, or leave them out",
+                "contains control characters; percent-encode or remove them",
             ));
         }
         let given = Self::parse(text)?;
-        // As in browsers, `https:///x` and `https:x` would be taken for the host x.
+        // As in browsers, `https:///x` and `https:x` would be parsed with x as the host.
         let rest = text
             .trim_start()
             .get(given.0.scheme().len()..)
             .and_then(|rest| rest.strip_prefix("://"));
         if rest.is_none_or(|rest| rest.starts_with(['/', '\\'])) {
-            return Err(bad("must begin with https:// or http:// and name a host"));
+            return Err(bad("must start with https:// or http:// and have a host"));
         }
         if given.0.port() == Some(0) {
-            return Err(bad("names the port 0, on which nobody can listen"));
+            return Err(bad("has port 0, on which nothing can listen"));
         }
         match given.0.host() {
-            Some(Host::Domain(name)) if !is_host_name(name) => Err(bad(
-                "names a host that cannot be: labels of 1 to 63 letters, digits and inner hyphens, 253 in all",
-            )),
+            Some(Host::Domain(name)) if !is_host_name(name) => Err(bad(NO_HOST_NAME)),
             _ => Ok(given),
         }
     }
@@ -70,20 +70,6 @@ impl CallbackUrl {
     pub fn url(&self) -> &Url {
         &self.0
     }
-}
-
-/// RFC 1123, section 2.1, with the underscores that some name servers have, and the dot at the end
-/// that DNS allows.
-fn is_host_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let is_label = |label: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        (1..=63).contains(&label.len())
-            && label.bytes().all(fits)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// Only the origin: the path and query of a callback may hold the tenant's secrets.

@@ -1,4 +1,4 @@
-//! One event for one endpoint, with its attempts.
+//! The delivery of one event to one target, with its attempts.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +7,12 @@ use crate::base::id::{DeliveryId, EndpointId, TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::task::Job;
 
-/// One event on its way to one place.
+/// One event on its way to one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     pub tenant: TenantId,
     pub id: DeliveryId,
-    /// Counts the writes; a record is only written over the version it was made from.
+    /// Incremented by each write; a record is written only over the version it was based on.
     pub version: u64,
     pub task: TaskId,
     pub event: EventType,
@@ -54,21 +54,21 @@ impl DeliveryState {
     }
 }
 
-/// One try.
+/// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub at: Timestamp,
     pub duration_ms: u64,
-    /// The HTTP status, when there was an answer.
+    /// The HTTP status, if there was an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why there was none, or why the status is no success.
+    /// Why there was no answer, or why the status is not a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl Delivery {
-    /// The job that carries it.
+    /// The job that sends it.
     pub fn job(&self) -> Job {
         Job::Deliver {
             tenant: self.tenant.clone(),
@@ -76,7 +76,7 @@ impl Delivery {
         }
     }
 
-    /// The `webhook-id`: the same for every attempt and every endpoint, so that receivers can
+    /// The `webhook-id`: the same for every attempt and endpoint, so that receivers can
     /// deduplicate.
     pub fn message_id(&self) -> String {
         format!("evt_{}", self.task)

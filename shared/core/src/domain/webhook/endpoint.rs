@@ -1,4 +1,4 @@
-//! Where a tenant wants its events.
+//! Tenants' webhook endpoints.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,17 +14,18 @@ pub struct Endpoint {
     pub tenant: TenantId,
     pub id: EndpointId,
     pub url: CallbackUrl,
-    /// Newest first; every one signs, so that a receiver can rotate at leisure.
+    /// Newest first; each of them signs, so that receivers can rotate secrets at their own pace.
     pub secrets: Vec<Secret>,
-    /// Empty means all.
+    /// Empty subscribes to all events.
     pub event_types: Vec<EventType>,
     pub enabled: bool,
     pub created_at: Timestamp,
 }
 
-/// A tenant that has as many as it may have.
+/// The tenant has the maximum number of endpoints.
 pub fn too_many_endpoints(endpoints_max: usize) -> Error {
-    let text = format!("there are {endpoints_max} endpoints already; delete one first");
+    let text =
+        format!("the tenant already has {endpoints_max} endpoints, the maximum; delete one first");
     Error::new(Kind::Conflict, "too_many_endpoints", text)
 }
 

@@ -1,13 +1,13 @@
-//! What is told.
+//! The events that are sent to endpoints.
 
 use serde::{Deserialize, Serialize};
 
-/// A fact worth telling.
+/// A type of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventType {
     #[serde(rename = "task.completed")]
     TaskCompleted,
-    /// Every end but completion.
+    /// Every end state except `completed`.
     #[serde(rename = "task.failed")]
     TaskFailed,
 }

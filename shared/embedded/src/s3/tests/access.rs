@@ -1,4 +1,4 @@
-//! Who may read: nobody without a signature, and with one only what it names.
+//! Who may read: nobody without a signature, and with one only what it covers.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Buckets are apart and keys stay inside them.
+//! Buckets are isolated, and keys stay inside them.
 
 use aws_sdk_s3::primitives::ByteStream;
 
@@ -105,7 +105,7 @@ async fn two_buckets_are_apart() {
     assert_eq!(names, [BUCKET, "tenant-beta"]);
 }
 
-// s3s-fs made the missing bucket on the first put, and called it a missing key on a get.
+// s3s-fs created the missing bucket on the first put, and reported a missing key on a get.
 #[tokio::test]
 async fn a_bucket_that_does_not_exist_is_said_to_be_missing_and_is_not_made() {
     let running = running().await;

@@ -1,4 +1,4 @@
-//! What the server logs, and what it never does.
+//! What the server logs, and what it never logs.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -33,8 +33,8 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-// One thread: the subscriber of the test is the server's too. No client of AWS while it listens:
-// that one logs a lot.
+// One thread: the subscriber of the test is also the server's. No AWS client while it records: that
+// client logs a lot.
 #[tokio::test]
 async fn a_request_leaves_nothing_in_the_log_but_what_this_machine_is_to_blame_for() {
     let folder = tempfile::tempdir().unwrap();

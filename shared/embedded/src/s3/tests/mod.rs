@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::{ConnectionBounds, S3Server, S3Settings, create_bucket};
 
-/// A server over a folder that goes away with it, with one bucket.
+/// A server on a temporary folder, with one bucket.
 struct Running {
     folder: TempDir,
     server: S3Server,
@@ -94,7 +94,7 @@ impl Running {
     }
 }
 
-/// A URL for one upload, without the server's address in front, to be used by hand.
+/// A URL for one upload, without the server's address, to be used by hand.
 async fn upload_path(running: &Running, key: &str) -> String {
     let expires = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
     let put = running
@@ -111,7 +111,7 @@ async fn upload_path(running: &Running, key: &str) -> String {
         .to_owned()
 }
 
-/// S3's code of a refusal, or all that is known of a failure.
+/// S3's error code, or as much as is known about a failure.
 fn code<E: ProvideErrorMetadata + std::fmt::Debug>(error: &SdkError<E>) -> String {
     let code = error
         .as_service_error()

@@ -158,8 +158,8 @@ async fn metadata_type_length_and_checksum_come_back_from_a_head_and_a_get() {
     );
 }
 
-// s3s-fs compares after its rename: a refused upload stayed visible, and the retry found its key
-// taken.
+// s3s-fs compared the checksum after its rename: a refused upload stayed visible, and the retry
+// found its key taken.
 #[tokio::test]
 async fn a_put_whose_checksum_is_wrong_is_refused_and_leaves_the_key_free() {
     let running = running().await;
@@ -229,7 +229,7 @@ async fn an_upload_that_breaks_off_is_never_seen_and_leaves_nothing_behind() {
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&[7; 500]).await.unwrap();
     stream.shutdown().await.unwrap();
-    // The server closes the connection when it has given the upload up.
+    // The server closes the connection once it has aborted the upload.
     stream.read_to_end(&mut Vec::new()).await.unwrap();
 
     assert_eq!(running.get(BUCKET, "a.png").await.unwrap_err(), "NoSuchKey");

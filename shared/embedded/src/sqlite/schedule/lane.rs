@@ -1,5 +1,5 @@
-//! The jobs of one lane: later, due or in hand. Each is in exactly one of these places, so that
-//! nothing outdated is left behind by a job that is sent again or gone.
+//! The jobs of one lane: later, due or in progress. Each is in exactly one of these places, so a
+//! job that is sent again or removed leaves nothing outdated behind.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use super::turns::{Pool, Turns, When};
 
 struct JobState {
     entry: Entry,
-    /// Rises with every change; a lease of another receipt is outdated.
+    /// Increases with every change; a lease with another receipt is outdated.
     receipt: u64,
     place: JobPlace,
 }
@@ -39,14 +39,14 @@ impl JobState {
 
 pub(super) struct Lane {
     slots: HashMap<String, JobState>,
-    /// When a job is due or a lease ends, earliest first.
+    /// When a job becomes due or a lease ends, earliest first.
     timers: BTreeMap<When, String>,
     turns: Turns,
     receipts: u64,
 }
 
 impl Lane {
-    /// For so many jobs in hand at once.
+    /// A lane for this many jobs in progress.
     pub(super) fn new(in_hand_max: usize) -> Self {
         Self {
             slots: HashMap::new(),
@@ -56,7 +56,7 @@ impl Lane {
         }
     }
 
-    /// A job that waits, in place of the one of the same key.
+    /// Adds a waiting job, replacing one with the same key.
     pub(super) fn put(&mut self, key: String, entry: Entry, now: Timestamp) {
         self.remove(&key, now);
         let receipt = self.next_receipt();
@@ -71,7 +71,7 @@ impl Lane {
         );
     }
 
-    /// Removes a job, and what it held.
+    /// Removes a job and frees its slot.
     pub(super) fn remove(&mut self, key: &str, now: Timestamp) {
         let Some(slot) = self.slots.remove(key) else {
             return;
@@ -90,7 +90,7 @@ impl Lane {
         }
     }
 
-    /// Takes due jobs, each for the length of a lease.
+    /// Takes due jobs, each leased for `lease_ms`.
     pub(super) fn take(&mut self, max: usize, now: Timestamp, lease_ms: u64) -> Vec<Lease> {
         self.ripen(now);
         let mut leases = Vec::new();
@@ -111,7 +111,7 @@ impl Lane {
         leases
     }
 
-    /// What became due, or comes again because its lease ran out, waits for its tenant's turn.
+    /// Jobs that became due, or whose lease ran out, now wait for their tenant's turn.
     fn ripen(&mut self, now: Timestamp) {
         while let Some(timer) = self
             .timers
@@ -153,7 +153,8 @@ impl Lane {
             .is_some_and(|slot| slot.receipt == lease.receipt)
     }
 
-    /// Milliseconds until something may be taken; `None` when nothing waits but for a change.
+    /// Milliseconds until something may be taken; `None` if only a change can make something
+    /// available.
     pub(super) fn next_in_ms(&self, now: Timestamp) -> Option<u64> {
         if self.turns.is_ready() {
             return Some(0);
@@ -173,7 +174,7 @@ impl Lane {
         &self.turns
     }
 
-    /// Jobs, timers, due jobs and known tenants.
+    /// The numbers of jobs, timers, due jobs and known tenants.
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize, usize, usize) {
         let (due, tenants) = self.turns.size();

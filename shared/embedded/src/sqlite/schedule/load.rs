@@ -1,5 +1,5 @@
-//! Reading the waiting jobs at the start. A row that is no job becomes a dead letter: it must not
-//! keep all the others waiting.
+//! Loads the waiting jobs at start-up. A row that is not a job becomes a dead letter: it must not
+//! block all the others.
 
 use fluxgate_core::Result;
 use fluxgate_core::task::Lane;
@@ -26,7 +26,7 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<Effect>> {
         tracing::error!(
             job = key,
             reason,
-            "a stored job cannot be read and is a dead letter now"
+            "a stored job cannot be read and was moved to the dead letters"
         );
         bury(connection, &key, &format!("unreadable: {reason}"))
             .map_err(database("write a dead letter"))?;
@@ -55,7 +55,7 @@ fn bury(connection: &Connection, key: &str, reason: &str) -> rusqlite::Result<()
     transaction.commit()
 }
 
-/// By the first part of its key; what is named otherwise lies with the watches.
+/// From the first part of its key; any other key goes to the watch lane.
 fn lane(key: &str) -> Lane {
     match key.split('/').next() {
         Some("archive") => Lane::Archive,

@@ -1,5 +1,5 @@
-//! Which job is due when, and which is in hand. Lives in memory; the rows in `jobs` are the truth
-//! and are loaded at the start.
+//! Which job is due when, and which is in progress. Kept in memory; the rows in `jobs` are the
+//! source of truth and are loaded at start-up.
 
 mod lane;
 mod load;
@@ -16,8 +16,8 @@ use fluxgate_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
-/// Jobs of one lane that are in hand at once. Callbacks mostly wait for receivers, so there are
-/// many.
+/// Jobs of one lane that may be in progress at once. Callbacks mostly wait for receivers, so their
+/// lane has many.
 pub const fn in_hand_max(lane: Lane) -> usize {
     match lane {
         Lane::Watch | Lane::Archive => 112,
@@ -25,7 +25,7 @@ pub const fn in_hand_max(lane: Lane) -> usize {
     }
 }
 
-/// What a commit does to the schedule.
+/// The effect of a commit on the schedule.
 pub(super) enum Effect {
     Due { key: String, entry: Entry },
     Gone { key: String, lane: Lane },
@@ -39,7 +39,7 @@ impl Effect {
     }
 }
 
-/// A job that waits.
+/// A waiting job.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) job: Job,
@@ -68,12 +68,17 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn load(connection: &Connection, clock: Arc<dyn Clock>) -> Result<Self> {
-        let schedule = Self {
-            lanes: Lane::ALL.map(LaneQueue::of),
-            clock,
-        };
+        let schedule = Self::empty(clock);
         schedule.apply(load::waiting(connection)?);
         Ok(schedule)
+    }
+
+    /// Of no job at all, for who hands out none.
+    pub(super) fn empty(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            lanes: Lane::ALL.map(LaneQueue::of),
+            clock,
+        }
     }
 
     pub(super) fn apply(&self, effects: Vec<Effect>) {
@@ -90,12 +95,12 @@ impl Schedule {
                     lane
                 }
             };
-            // What is gone makes room as well.
+            // A removed job frees a slot as well.
             self.queue(lane).changed.notify_one();
         }
     }
 
-    /// Takes due jobs, each for the length of a lease.
+    /// Takes due jobs, each leased for `lease_ms`.
     pub(super) fn take(&self, lane: Lane, max: usize, now: Timestamp, lease_ms: u64) -> Vec<Lease> {
         self.lock(lane).take(max, now, lease_ms)
     }
@@ -105,12 +110,13 @@ impl Schedule {
         self.lock(lease.job.lane()).holds(lease)
     }
 
-    /// Milliseconds until something may be taken; `None` when nothing waits but for a change.
+    /// Milliseconds until something may be taken; `None` if only a change can make something
+    /// available.
     pub(super) fn next_in_ms(&self, lane: Lane, now: Timestamp) -> Option<u64> {
         self.lock(lane).next_in_ms(now)
     }
 
-    /// Completes when a job was added to the lane, or was settled.
+    /// Completes when a job was added to the lane or settled.
     pub(super) async fn changed(&self, lane: Lane) {
         self.queue(lane).changed.notified().await;
     }

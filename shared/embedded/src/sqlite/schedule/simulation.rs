@@ -1,4 +1,4 @@
-//! A lane in virtual time, and what it promises whatever happens.
+//! A lane in virtual time, and its guarantees under all circumstances.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -36,13 +36,13 @@ fn tenants(kind: &str, count: usize) -> Vec<TenantId> {
         .collect()
 }
 
-/// Workers who take whatever there is, and hold a job for as long as its tenant makes it last.
+/// Workers who take every available job and hold it for as long as its tenant's jobs last.
 struct Workers {
     lane: Lane,
     now: u64,
     sent: u64,
     in_hand: BTreeMap<(u64, u64), Lease>,
-    /// Of jobs that nobody has taken: when they were sent.
+    /// When the jobs that nobody has taken were sent.
     waiting: HashMap<String, u64>,
     waits: HashMap<TenantId, Vec<u64>>,
 }
@@ -68,7 +68,7 @@ impl Workers {
             .put(key, entry(tenant, self.sent, self.now), at(self.now));
     }
 
-    /// One step: what is done is gone, and what there is room for is taken.
+    /// One step: finished jobs are settled, and free slots are filled.
     fn step(&mut self, job_ms: impl Fn(&TenantId) -> u64) {
         while let Some(done) = self
             .in_hand
@@ -114,7 +114,7 @@ fn job_ms(tenant: &TenantId) -> u64 {
     if is_hole(tenant) { 15_000 } else { 50 }
 }
 
-/// Tenants whose receivers never answer, each with more jobs than it ever gets through.
+/// Tenants whose receivers never answer, each with more jobs than it can ever finish.
 fn beside_black_holes(count: usize) -> Workers {
     let mut workers = Workers::new();
     for hole in tenants("hole", count) {
@@ -143,7 +143,7 @@ fn a_tenant_does_not_wait_for_the_slots_of_tenants_whose_receivers_never_answer(
     }
 }
 
-/// As many as there are slots use them all once, and are known from then on.
+/// If there are as many as slots, they use all of them once, and are known to be slow from then on.
 #[test]
 fn nor_of_more_such_tenants_than_there_are_slots() {
     for (holes, until_known) in [(100, 3_100), (1_000, 25_000)] {
@@ -172,7 +172,7 @@ fn tenants_that_all_have_too_much_to_do_get_the_same_slot_time_and_none_is_left_
 
     for n in 0..20_000 {
         for tenant in slow.iter().chain(&quick) {
-            // One more than it has taken: it always has something to do.
+            // One job more than it has taken, so that it always has something to do.
             if n == 0 || workers.lane.turns().due_of(tenant) == 0 {
                 workers.send(tenant);
             }
@@ -184,7 +184,7 @@ fn tenants_that_all_have_too_much_to_do_get_the_same_slot_time_and_none_is_left_
     let of_slow: Vec<u64> = slow.iter().map(used).collect();
     let (least, most) = (of_slow.iter().min().unwrap(), of_slow.iter().max().unwrap());
     assert!(most - least <= 30_000, "from {least} to {most} ms");
-    // What a slow one has in hand is charged when it is over.
+    // A slow tenant's jobs in progress are charged when they finish.
     assert!(
         quick.iter().all(|tenant| used(tenant) + 30_000 >= *most),
         "a quick tenant got less than a slow one"
@@ -204,14 +204,14 @@ fn a_tenant_alone_has_half_of_the_shared_slots_and_less_as_others_come() {
         )
     };
 
-    // 56 shared slots: n tenants have a (n + 1)th each, rounded up for who came first.
+    // 56 shared slots: each of n tenants gets 1/(n + 1) of them, rounded up for the first.
     assert_eq!(most_of_one(1), (28, 28));
     assert_eq!(most_of_one(7), (7, 7));
     assert_eq!(most_of_one(13), (4, 4));
     assert_eq!(most_of_one(64), (1, 1));
 }
 
-/// Numbers that are the same in every run: SplitMix64.
+/// Reproducible random numbers: SplitMix64.
 struct Random(u64);
 
 impl Random {
@@ -223,71 +223,84 @@ impl Random {
     }
 }
 
-/// Sends, sends again, takes back, settles, lets leases run out, in any order.
-#[test]
-fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() {
-    for seed in 0..40 {
-        let mut random = Random(seed);
-        let all = tenants("t", 20);
-        let mut lane = Lane::new(SLOTS);
-        let (mut jobs, mut held): (HashSet<String>, Vec<(Lease, u64)>) =
-            (HashSet::new(), Vec::new());
-        let mut now = 1_000;
-        for _ in 0..3_000 {
-            let n = random.below(120);
-            let tenant = &all[usize::try_from(n % 20).unwrap()];
-            let key = format!("archive/{tenant}/{n}");
-            match random.below(10) {
-                0..=3 => {
-                    lane.put(
-                        key.clone(),
-                        entry(tenant, n, now + random.below(3_000)),
-                        at(now),
-                    );
-                    jobs.insert(key);
-                }
-                4 => {
-                    lane.remove(&key, at(now));
-                    jobs.remove(&key);
-                }
-                5..=6 => {
-                    let leases =
-                        lane.take(usize::try_from(random.below(8)).unwrap(), at(now), 1_000);
-                    held.extend(leases.into_iter().map(|lease| (lease, now + 1_000)));
-                }
-                7..=8 if !held.is_empty() => {
-                    let index = usize::try_from(random.below(held.len() as u64)).unwrap();
-                    let (lease, _) = held.swap_remove(index);
-                    if lane.holds(&lease) {
-                        lane.remove(&lease.handle, at(now));
-                        jobs.remove(&lease.handle);
-                    }
-                }
-                _ => now += random.below(700),
-            }
-            let current: Vec<&str> = held
-                .iter()
-                .filter(|(lease, _)| lane.holds(lease))
-                .map(|(lease, _)| lease.handle.as_str())
-                .collect();
-            assert_eq!(
-                current.iter().collect::<HashSet<_>>().len(),
-                current.len(),
-                "a job is in two hands"
-            );
-            let (slots, timers, due, known) = lane.size();
-            assert_eq!(
-                (slots, timers + due),
-                (jobs.len(), jobs.len()),
-                "each job is in one place"
-            );
-            assert!(known <= all.len());
+/// Senders and workers who do anything in any order: send, send again, take back, settle, let a
+/// lease run out.
+struct Chaos {
+    random: Random,
+    tenants: Vec<TenantId>,
+    lane: Lane,
+    /// What was sent and is neither done nor taken back.
+    jobs: HashSet<String>,
+    held: Vec<Lease>,
+    now: u64,
+}
+
+impl Chaos {
+    fn seeded(seed: u64) -> Self {
+        let (jobs, held) = (HashSet::new(), Vec::new());
+        Self {
+            random: Random(seed),
+            tenants: tenants("t", 20),
+            lane: Lane::new(SLOTS),
+            jobs,
+            held,
+            now: 1_000,
         }
-        // Whoever held something is gone: after the leases everything is handed out, once each.
-        now += 10_000;
-        let mut left = jobs;
+    }
+
+    fn step(&mut self) {
+        let n = self.random.below(120);
+        let tenant = &self.tenants[usize::try_from(n % 20).unwrap()];
+        let key = format!("archive/{tenant}/{n}");
+        match self.random.below(10) {
+            0..=3 => {
+                let entry = entry(tenant, n, self.now + self.random.below(3_000));
+                self.lane.put(key.clone(), entry, at(self.now));
+                self.jobs.insert(key);
+            }
+            4 => {
+                self.lane.remove(&key, at(self.now));
+                self.jobs.remove(&key);
+            }
+            5..=6 => {
+                let most = usize::try_from(self.random.below(8)).unwrap();
+                self.held.extend(self.lane.take(most, at(self.now), 1_000));
+            }
+            7..=8 if !self.held.is_empty() => self.settle_one(),
+            _ => self.now += self.random.below(700),
+        }
+    }
+
+    fn settle_one(&mut self) {
+        let index = usize::try_from(self.random.below(self.held.len() as u64)).unwrap();
+        let lease = self.held.swap_remove(index);
+        if self.lane.holds(&lease) {
+            self.lane.remove(&lease.handle, at(self.now));
+            self.jobs.remove(&lease.handle);
+        }
+    }
+
+    fn assert_each_job_is_in_one_place(&self) {
+        let current = self.held.iter().filter(|lease| self.lane.holds(lease));
+        let current: Vec<&str> = current.map(|lease| lease.handle.as_str()).collect();
+        let apart: HashSet<_> = current.iter().collect();
+        assert_eq!(apart.len(), current.len(), "a job is in two hands");
+        let (slots, timers, due, known) = self.lane.size();
+        let jobs = self.jobs.len();
+        assert_eq!(
+            (slots, timers + due),
+            (jobs, jobs),
+            "each job is in one place"
+        );
+        assert!(known <= self.tenants.len());
+    }
+
+    /// Whoever held something is gone: after the leases everything is handed out, once each.
+    fn assert_all_that_is_left_is_handed_out_once(mut self) {
+        self.now += 10_000;
+        let mut left = self.jobs;
         while !left.is_empty() {
-            let leases = lane.take(8, at(now), 60_000);
+            let leases = self.lane.take(8, at(self.now), 60_000);
             assert!(
                 !leases.is_empty(),
                 "{} jobs are never handed out",
@@ -295,11 +308,25 @@ fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() 
             );
             for lease in leases {
                 assert!(left.remove(&lease.handle), "{} came twice", lease.handle);
-                lane.remove(&lease.handle, at(now));
+                self.lane.remove(&lease.handle, at(self.now));
             }
         }
-        assert_eq!(lane.size().0, 0);
-        assert_eq!(lane.next_in_ms(at(now)), None);
+        assert_eq!(self.lane.size().0, 0);
+        assert_eq!(self.lane.next_in_ms(at(self.now)), None);
+    }
+}
+
+#[test]
+fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() {
+    for seed in 0..40 {
+        let mut chaos = Chaos::seeded(seed);
+
+        for _ in 0..3_000 {
+            chaos.step();
+            chaos.assert_each_job_is_in_one_place();
+        }
+
+        chaos.assert_all_that_is_left_is_handed_out_once();
     }
 }
 

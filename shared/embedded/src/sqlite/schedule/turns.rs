@@ -1,43 +1,43 @@
-//! Whose job is next in a lane. Whoever has the fewest jobs in hand goes first, and of those the
-//! tenant that has used the least slot time; a few slots are kept for those whose jobs are quick.
-//! So a tenant whose receivers never answer waits for its own slots, and nobody waits for them with
-//! it.
+//! Whose job is next in a lane: the tenant with the fewest jobs in progress, and among those the
+//! one that has used the least slot time. A few slots are reserved for tenants whose jobs are
+//! quick. So a tenant whose receivers never answer waits for its own slots, and no other tenant
+//! waits with it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::time::Timestamp;
 
-/// Due, and the receipt, which tells jobs apart that are due at the same time.
+/// The due time and the receipt, which distinguishes jobs that are due at the same time.
 pub(super) type When = (Timestamp, u64);
 
 /// One in so many slots of a lane is kept for tenants that have none in hand and whose last job was
 /// quick: also in a lane full of tenants whose jobs are slow they are served at once.
-const KEPT_OF: usize = 8;
+const RESERVED_OF: usize = 8;
 
-/// A job that held its slot for no longer than this was quick.
+/// A job that held its slot for at most this long was quick.
 const QUICK_MS: u64 = 2_000;
 
-/// Below so many tenants nobody looks for those that can be forgotten.
+/// Below this many tenants, none are evicted.
 const TENANTS_MIN: usize = 64;
 
-/// Jobs in hand, slot time used, and who came first: least first.
+/// Jobs in progress, slot time used, and arrival order: lowest first.
 type TurnKey = (usize, u64, u64);
 
-/// Where a job's slot is of.
+/// Which pool a job's slot belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pool {
     Shared,
-    Kept,
+    Reserved,
 }
 
 /// The slots of one pool.
-struct Slots {
+struct Room {
     max: usize,
     in_hand: usize,
 }
 
-impl Slots {
+impl Room {
     fn new(max: usize) -> Self {
         Self { max, in_hand: 0 }
     }
@@ -47,57 +47,57 @@ impl Slots {
     }
 }
 
-/// What one tenant has in the lane.
+/// One tenant's share of the lane.
 #[derive(Default)]
-struct Share {
+struct FairShare {
     in_hand: usize,
     /// Oldest due first.
     due: BTreeMap<When, String>,
-    /// Milliseconds, on the lane's own clock.
+    /// Slot time used, in milliseconds on the lane's own clock.
     used_ms: u64,
-    /// Its last job was.
+    /// Whether its last job was quick.
     slow: bool,
-    /// Where it stands in the order; `None` while nothing of it is due.
+    /// Its position in the order; `None` while none of its jobs is due.
     place: Option<TurnKey>,
 }
 
-impl Share {
+impl FairShare {
     fn is_idle(&self) -> bool {
         self.in_hand == 0 && self.due.is_empty()
     }
 
-    /// Nothing of it would matter later.
+    /// True if its state no longer matters.
     fn is_forgettable(&self, clock_ms: u64) -> bool {
         self.is_idle() && !self.slow && self.used_ms <= clock_ms
     }
 }
 
-/// The turns of one lane. Every step costs the logarithm of what waits; what is known of a tenant
-/// without jobs is a few words.
+/// The turns of one lane. Every step takes logarithmic time in the number of waiting jobs; a tenant
+/// without jobs takes a few words of memory.
 ///
 /// Slot time is shared as in start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): a
-/// tenant that was idle begins where the lane's clock stands, so that neither its rest nor its old
-/// use counts.
+/// tenant that was idle starts at the lane's clock, so neither its idle time nor its earlier use
+/// counts.
 pub(super) struct Turns {
-    shared: Slots,
-    kept: Slots,
-    tenants: HashMap<TenantId, Share>,
+    shared: Room,
+    reserved: Room,
+    tenants: HashMap<TenantId, FairShare>,
     /// Tenants of which something is due.
     order: BTreeMap<TurnKey, TenantId>,
-    /// Of those, the quick ones with none in hand.
+    /// Among those, the quick tenants with no job in progress.
     quick: BTreeMap<TurnKey, TenantId>,
     arrivals: u64,
-    /// The slot time of whoever had a turn, at its most.
+    /// The highest slot time of any tenant that has had a turn.
     clock_ms: u64,
-    /// When so many tenants are known, those are looked for that can be forgotten.
+    /// The number of known tenants at which forgettable ones are evicted.
     look_at: usize,
 }
 
 impl Turns {
     pub(super) fn new(slots: usize) -> Self {
         Self {
-            shared: Slots::new(slots - slots / KEPT_OF),
-            kept: Slots::new(slots / KEPT_OF),
+            shared: Room::new(slots - slots / RESERVED_OF),
+            reserved: Room::new(slots / RESERVED_OF),
             tenants: HashMap::new(),
             order: BTreeMap::new(),
             quick: BTreeMap::new(),
@@ -107,60 +107,61 @@ impl Turns {
         }
     }
 
-    /// A job is due.
+    /// Adds a due job.
     pub(super) fn add(&mut self, tenant: &TenantId, when: When, key: String) {
         self.forget();
         let clock_ms = self.clock_ms;
-        let share = self.tenants.entry(tenant.clone()).or_default();
-        if share.is_idle() {
-            share.used_ms = share.used_ms.max(clock_ms);
+        let fair_share = self.tenants.entry(tenant.clone()).or_default();
+        if fair_share.is_idle() {
+            fair_share.used_ms = fair_share.used_ms.max(clock_ms);
         }
-        share.due.insert(when, key);
+        fair_share.due.insert(when, key);
         self.place(tenant);
     }
 
-    /// A due job was taken back.
+    /// Removes a due job.
     pub(super) fn withdraw(&mut self, tenant: &TenantId, when: When) {
-        if let Some(share) = self.tenants.get_mut(tenant) {
-            share.due.remove(&when);
+        if let Some(fair_share) = self.tenants.get_mut(tenant) {
+            fair_share.due.remove(&when);
         }
         self.place(tenant);
     }
 
-    /// The job whose turn it is, now in hand. `None`: nothing is due, or the slots that are free
-    /// are not for those that wait.
+    /// The job whose turn it is, now in progress. `None`: nothing is due, or no waiting tenant may
+    /// use the free slots.
     pub(super) fn next(&mut self) -> Option<(String, Pool)> {
         let (tenant, pool) = self
             .whose_turn()
             .map(|(tenant, pool)| (tenant.clone(), pool))?;
-        let share = self.tenants.get_mut(&tenant)?;
-        let (_, key) = share.due.pop_first()?;
-        share.in_hand += 1;
-        self.clock_ms = self.clock_ms.max(share.used_ms);
+        let fair_share = self.tenants.get_mut(&tenant)?;
+        let (_, key) = fair_share.due.pop_first()?;
+        fair_share.in_hand += 1;
+        self.clock_ms = self.clock_ms.max(fair_share.used_ms);
         self.slots(pool).in_hand += 1;
         self.place(&tenant);
         Some((key, pool))
     }
 
-    /// A job is no longer in hand, after this long.
+    /// Releases a slot that a job held for `held_ms`.
     pub(super) fn release(&mut self, tenant: &TenantId, pool: Pool, held_ms: u64) {
-        if let Some(share) = self.tenants.get_mut(tenant) {
-            share.in_hand = share.in_hand.saturating_sub(1);
-            share.used_ms = share.used_ms.saturating_add(held_ms.max(1));
-            share.slow = held_ms > QUICK_MS;
+        if let Some(fair_share) = self.tenants.get_mut(tenant) {
+            fair_share.in_hand = fair_share.in_hand.saturating_sub(1);
+            fair_share.used_ms = fair_share.used_ms.saturating_add(held_ms.max(1));
+            fair_share.slow = held_ms > QUICK_MS;
         }
         let slots = self.slots(pool);
         slots.in_hand = slots.in_hand.saturating_sub(1);
         self.place(tenant);
     }
 
-    /// True when [`Self::next`] has one.
+    /// True if [`Self::next`] would return a job.
     pub(super) fn is_ready(&self) -> bool {
         self.whose_turn().is_some()
     }
 
-    /// A tenant may have as many in hand as are free, so that shares shrink as tenants come: the
-    /// first in order has the fewest, and when it may not, nobody may.
+    /// A tenant may have as many jobs in progress as there are free slots, so that shares shrink as
+    /// tenants arrive. The first tenant in order has the fewest; if it may not take a slot, no
+    /// tenant may.
     fn whose_turn(&self) -> Option<(&TenantId, Pool)> {
         let ((in_hand, ..), first) = self.order.first_key_value()?;
         if *in_hand < self.shared.free() {
@@ -169,77 +170,84 @@ impl Turns {
         let (_, quick) = self
             .quick
             .first_key_value()
-            .filter(|_| self.kept.free() > 0)?;
-        Some((quick, Pool::Kept))
+            .filter(|_| self.reserved.free() > 0)?;
+        Some((quick, Pool::Reserved))
     }
 
-    fn slots(&mut self, pool: Pool) -> &mut Slots {
+    fn slots(&mut self, pool: Pool) -> &mut Room {
         match pool {
             Pool::Shared => &mut self.shared,
-            Pool::Kept => &mut self.kept,
+            Pool::Reserved => &mut self.reserved,
         }
     }
 
-    /// Puts a tenant where it now belongs. Who need not move keeps its place, however often jobs
-    /// are added.
+    /// Moves a tenant to its current position. A tenant that need not move keeps its place, however
+    /// often jobs are added.
     fn place(&mut self, tenant: &TenantId) {
-        let Some(share) = self.tenants.get_mut(tenant) else {
+        let Some(fair_share) = self.tenants.get_mut(tenant) else {
             return;
         };
-        let waits = !share.due.is_empty();
-        match share.place {
+        let waits = !fair_share.due.is_empty();
+        match fair_share.place {
             Some((in_hand, used_ms, _))
-                if waits && (in_hand, used_ms) == (share.in_hand, share.used_ms) =>
+                if waits && (in_hand, used_ms) == (fair_share.in_hand, fair_share.used_ms) =>
             {
                 return;
             }
             Some(place) => {
                 self.order.remove(&place);
                 self.quick.remove(&place);
-                share.place = None;
+                fair_share.place = None;
             }
             None => {}
         }
         if waits {
             self.arrivals += 1;
-            let place = (share.in_hand, share.used_ms, self.arrivals);
-            share.place = Some(place);
+            let place = (fair_share.in_hand, fair_share.used_ms, self.arrivals);
+            fair_share.place = Some(place);
             self.order.insert(place, tenant.clone());
-            if share.in_hand == 0 && !share.slow {
+            if fair_share.in_hand == 0 && !fair_share.slow {
                 self.quick.insert(place, tenant.clone());
             }
-        } else if share.is_forgettable(self.clock_ms) {
+        } else if fair_share.is_forgettable(self.clock_ms) {
             self.tenants.remove(tenant);
         }
     }
 
-    /// An idle tenant's use is known until the lane's clock has passed it. Looking for those costs
-    /// each tenant a step in all.
+    /// An idle tenant's use is kept until the lane's clock has passed it. Eviction costs each
+    /// tenant one step in total.
     fn forget(&mut self) {
         if self.tenants.len() < self.look_at {
             return;
         }
         let clock_ms = self.clock_ms;
         self.tenants
-            .retain(|_, share| !share.is_forgettable(clock_ms));
+            .retain(|_, fair_share| !fair_share.is_forgettable(clock_ms));
         self.look_at = (self.tenants.len() * 2).max(TENANTS_MIN);
     }
 
     #[cfg(test)]
     pub(super) fn in_hand_of(&self, tenant: &TenantId) -> usize {
-        self.tenants.get(tenant).map_or(0, |share| share.in_hand)
+        self.tenants
+            .get(tenant)
+            .map_or(0, |fair_share| fair_share.in_hand)
     }
 
     #[cfg(test)]
     pub(super) fn due_of(&self, tenant: &TenantId) -> usize {
-        self.tenants.get(tenant).map_or(0, |share| share.due.len())
+        self.tenants
+            .get(tenant)
+            .map_or(0, |fair_share| fair_share.due.len())
     }
 
-    /// What memory is used for: due jobs and known tenants.
+    /// For tests of memory use: the numbers of due jobs and known tenants.
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize) {
         (
-            self.tenants.values().map(|share| share.due.len()).sum(),
+            self.tenants
+                .values()
+                .map(|fair_share| fair_share.due.len())
+                .sum(),
             self.tenants.len(),
         )
     }

@@ -1,16 +1,16 @@
-//! What the provider tells of our runs.
+//! The provider's records of our runs.
 
 use crate::base::id::RunId;
 use crate::base::time::Timestamp;
 use crate::domain::money::MicroUsd;
 
-/// What the provider deducted for one run.
+/// The provider's deduction for one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
-    /// The provider's own name of it.
+    /// The provider's own id of it.
     pub id: String,
     pub run: RunId,
-    /// As the provider names it.
+    /// The provider's name for it.
     pub model: String,
     pub price: MicroUsd,
     pub created_at: Timestamp,
@@ -20,6 +20,6 @@ pub struct Bill {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedRun {
     pub run: RunId,
-    /// As the provider names it; empty when it does not.
+    /// The provider's name for it; empty if missing.
     pub model: String,
 }

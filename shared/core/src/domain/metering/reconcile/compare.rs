@@ -1,68 +1,13 @@
-//! The comparison itself: every bill finds its task, and every charged task its bill.
+//! Compares the books: matches every bill with its task, and every charged task with its bill.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Bill;
+use super::books::{Books, Sold};
 use super::report::{Finding, FindingCode, Margin, ReconcileReport, Totals};
-use super::{Bill, ListedRun};
 use crate::base::id::{ModelId, RunId, TaskId, TenantId};
 use crate::domain::metering::usage::Window;
 use crate::domain::money::MicroUsd;
-use crate::domain::task::Task;
-
-/// What a comparison needs of one task that reached the provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sold {
-    pub tenant: TenantId,
-    pub task: TaskId,
-    pub model: ModelId,
-    pub run: RunId,
-    pub over: bool,
-    /// Whether the task was made in the window.
-    pub in_window: bool,
-    /// What the provider asked for when the task was submitted.
-    pub quoted: MicroUsd,
-    pub price: MicroUsd,
-    pub charged: MicroUsd,
-}
-
-impl Sold {
-    /// `None` for a task that names no run.
-    pub fn of(task: &Task, window: Window) -> Option<Self> {
-        Some(Self {
-            tenant: task.tenant.clone(),
-            task: task.id.clone(),
-            model: task.model.clone(),
-            run: task.run.clone()?,
-            over: task.state.is_end(),
-            in_window: window.holds(task.created_at),
-            quoted: task.cost,
-            price: task.price,
-            charged: task.charged,
-        })
-    }
-}
-
-/// Both sides, as they were read.
-#[derive(Debug, Default)]
-pub struct Books {
-    /// The provider's bills of the window.
-    pub bills: Vec<Bill>,
-    /// The runs that it lists in the window.
-    pub runs: Vec<ListedRun>,
-    /// Our tasks with runs, those of the window and those before it whose run may lie in it.
-    pub sold: Vec<Sold>,
-    /// Runs of charged tasks that were made in the window, for which the provider has no bill at
-    /// all.
-    pub unbilled: BTreeSet<RunId>,
-    /// Tasks that were given up before anybody knew their run, by the run that turned out to be
-    /// theirs.
-    pub given_up: BTreeMap<RunId, (TenantId, TaskId)>,
-    /// How many tasks of a model were sent and wait to learn their run: so many of nobody's runs
-    /// may be theirs.
-    pub in_doubt: BTreeMap<ModelId, u64>,
-    /// How many tasks of the window wait to be sent.
-    pub unsent: u64,
-}
 
 /// Compares the books of a window.
 pub fn compare(window: Window, books: &Books) -> ReconcileReport {
@@ -93,9 +38,9 @@ pub fn compare(window: Window, books: &Books) -> ReconcileReport {
     tally.report(window, books.bills.len())
 }
 
-/// Tasks that go on: those of the window, and older ones that were billed in it.
+/// Number of running tasks: those of the window, and older ones that were billed in it.
 fn open(books: &Books, bills: &BTreeMap<&RunId, Vec<&Bill>>) -> u64 {
-    let counts = |sold: &&Sold| !sold.over && (sold.in_window || bills.contains_key(&sold.run));
+    let counts = |sold: &&Sold| !sold.ended && (sold.in_window || bills.contains_key(&sold.run));
     books.sold.iter().filter(counts).count() as u64
         + books.in_doubt.values().sum::<u64>()
         + books.unsent
@@ -109,7 +54,7 @@ fn sum(bills: &[&Bill]) -> MicroUsd {
     )
 }
 
-/// The report while it is made.
+/// The report under construction.
 struct Tally<'a> {
     margins: BTreeMap<(&'a TenantId, &'a ModelId), Margin>,
     totals: Totals,
@@ -141,24 +86,24 @@ impl<'a> Tally<'a> {
         self.count(sold, billed);
         if bills.len() > 1 {
             let text = format!(
-                "the provider deducted {} times for this run; ask the provider for the rest",
+                "the provider deducted {} times for this run; ask it to refund the difference",
                 bills.len()
             );
             self.find(FindingCode::BilledTwice, sold, billed, text);
         } else if billed != sold.quoted {
             let text = format!(
-                "the provider had asked for {} and deducted {billed}; see whether its prices changed",
+                "the provider quoted {} but deducted {billed}; check whether its prices have changed",
                 sold.quoted
             );
             self.find(FindingCode::PriceDrift, sold, billed, text);
         }
-        if sold.over
+        if sold.ended
             && billed > MicroUsd::ZERO
             && sold.charged == MicroUsd::ZERO
             && sold.price > MicroUsd::ZERO
         {
             let text = format!(
-                "the provider deducted {billed} and the tenant was charged nothing; its timeline says why"
+                "the provider deducted {billed}, but the tenant was not charged; see the task's timeline for the reason"
             );
             self.find(FindingCode::NotCharged, sold, billed, text);
         }
@@ -172,10 +117,10 @@ impl<'a> Tally<'a> {
         let why = if is_listed {
             ""
         } else {
-            ", nor does it list it: it has forgotten the run, or is not the one that ran it"
+            "and does not list it: it has forgotten the run, or a different provider ran it"
         };
         let text = format!(
-            "the tenant was charged {} and the provider has no bill for the run{why}",
+            "the tenant was charged {}, but the provider has no bill for the run{why}",
             sold.charged
         );
         self.find(FindingCode::NotBilled, sold, MicroUsd::ZERO, text);
@@ -190,9 +135,9 @@ impl<'a> Tally<'a> {
         let (tenant, task) = self.given_up.get(run).cloned().unzip();
         let text = match &task {
             Some(_) => {
-                "the run of a task that was given up before anybody knew it; nothing was charged for it".to_owned()
+                "this run belongs to a task that was given up before the run was known; nothing was charged for it".to_owned()
             }
-            None => format!("no task owns this run of '{model}'; somebody else may use the provider's key"),
+            None => format!("no task owns this run of '{model}'; somebody else may be using the provider key"),
         };
         let (quoted, charged) = (MicroUsd::ZERO, MicroUsd::ZERO);
         self.findings.push(Finding {
@@ -207,7 +152,7 @@ impl<'a> Tally<'a> {
         });
     }
 
-    /// Whether a task of the model still waits to learn its run; each explains one.
+    /// Whether a task of the model still does not know its run; each such task explains one run.
     fn may_be_in_doubt(&mut self, model: &str) -> bool {
         let waiting = ModelId::parse(model)
             .ok()
@@ -272,237 +217,4 @@ fn plus(one: MicroUsd, other: MicroUsd) -> MicroUsd {
 
 fn minus(one: MicroUsd, other: MicroUsd) -> MicroUsd {
     MicroUsd(one.0.saturating_sub(other.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::time::Timestamp;
-
-    const WINDOW: Window = Window {
-        from: Timestamp(0),
-        until: Timestamp(1_000),
-    };
-
-    fn run(text: &str) -> RunId {
-        RunId::parse(text).unwrap()
-    }
-
-    fn bill(of: &str, price: i64) -> Bill {
-        let id = format!("bill-{of}-{price}");
-        Bill {
-            id,
-            run: run(of),
-            model: "a/b".to_owned(),
-            price: MicroUsd(price),
-            created_at: Timestamp(1),
-        }
-    }
-
-    fn sold(of: &str, charged: i64) -> Sold {
-        Sold {
-            tenant: TenantId::parse("acme").unwrap(),
-            task: TaskId::parse(&"0".repeat(32)).unwrap(),
-            model: ModelId::parse("a/b").unwrap(),
-            run: run(of),
-            over: true,
-            in_window: true,
-            quoted: MicroUsd(80),
-            price: MicroUsd(100),
-            charged: MicroUsd(charged),
-        }
-    }
-
-    fn codes(report: &ReconcileReport) -> Vec<(&'static str, &str)> {
-        report
-            .findings
-            .iter()
-            .map(|finding| (finding.code.as_str(), finding.run.as_str()))
-            .collect()
-    }
-
-    #[test]
-    fn books_that_agree_give_margins_and_no_findings() {
-        let books = Books {
-            bills: vec![bill("r1", 80), bill("r2", 80)],
-            sold: vec![sold("r1", 100), sold("r2", 100)],
-            ..Books::default()
-        };
-
-        let report = compare(WINDOW, &books);
-
-        assert_eq!(codes(&report), []);
-        assert_eq!(
-            (report.margins[0].runs, report.margins[0].charged_runs),
-            (2, 2)
-        );
-        let Totals {
-            bills,
-            tasks,
-            billed,
-            charged,
-            margin,
-            ..
-        } = report.totals;
-        assert_eq!(
-            (bills, tasks, billed.0, charged.0, margin.0),
-            (2, 2, 160, 200, 40)
-        );
-    }
-
-    #[test]
-    fn a_run_of_nobody_s_is_an_orphan_only_when_no_task_still_waits_for_its_own() {
-        let books = Books {
-            bills: vec![bill("one", 80), bill("two", 80)],
-            in_doubt: BTreeMap::from([(ModelId::parse("a/b").unwrap(), 1)]),
-            ..Books::default()
-        };
-
-        let report = compare(WINDOW, &books);
-
-        assert_eq!(codes(&report), [("orphan", "two")]);
-        assert_eq!(
-            (
-                report.totals.open,
-                report.totals.orphaned.0,
-                report.totals.billed.0
-            ),
-            (1, 80, 160)
-        );
-    }
-
-    #[test]
-    fn each_difference_is_found_and_named() {
-        let going_on = Sold {
-            over: false,
-            charged: MicroUsd::ZERO,
-            ..sold("goes-on", 0)
-        };
-        let books = Books {
-            bills: vec![
-                bill("drift", 81),
-                bill("twice", 80),
-                bill("twice", 79),
-                bill("free", 80),
-                bill("lost", 80),
-                bill("goes-on", 80),
-            ],
-            runs: ["listed", "unbilled"]
-                .map(|it| ListedRun {
-                    run: run(it),
-                    model: String::new(),
-                })
-                .into(),
-            sold: vec![
-                sold("drift", 100),
-                sold("twice", 100),
-                sold("free", 0),
-                sold("unbilled", 100),
-                going_on,
-            ],
-            unbilled: BTreeSet::from([run("unbilled")]),
-            given_up: BTreeMap::from([(
-                run("lost"),
-                (
-                    TenantId::parse("acme").unwrap(),
-                    TaskId::parse(&"1".repeat(32)).unwrap(),
-                ),
-            )]),
-            ..Books::default()
-        };
-
-        let report = compare(WINDOW, &books);
-
-        let wanted = [
-            ("orphan", "listed"),
-            ("orphan", "lost"),
-            ("billed_twice", "twice"),
-            ("price_drift", "drift"),
-            ("not_charged", "free"),
-            ("not_billed", "unbilled"),
-        ];
-        assert_eq!(codes(&report), wanted);
-        assert_eq!(
-            report.findings[1].task.as_ref().unwrap().as_str(),
-            "1".repeat(32)
-        );
-        assert_eq!((report.totals.orphaned.0, report.totals.open), (80, 1));
-        assert_eq!(report.totals.billed.0, 81 + 159 + 80 + 80 + 80);
-        assert_eq!(
-            (
-                report.totals.charged.0,
-                report.totals.unbilled.0,
-                report.totals.forgotten
-            ),
-            (300, 100, 0)
-        );
-    }
-
-    #[test]
-    fn a_provider_that_forgot_its_runs_leaves_no_margin_and_is_said() {
-        let books = Books {
-            bills: vec![bill("kept", 80)],
-            sold: vec![sold("kept", 100), sold("forgotten", 100), sold("too", 50)],
-            unbilled: BTreeSet::from([run("forgotten"), run("too")]),
-            ..Books::default()
-        };
-
-        let report = compare(WINDOW, &books);
-
-        assert_eq!(
-            codes(&report),
-            [("not_billed", "forgotten"), ("not_billed", "too")]
-        );
-        assert!(
-            report.findings[0].text.contains("forgotten the run"),
-            "{}",
-            report.findings[0].text
-        );
-        let Totals {
-            tasks,
-            charged,
-            unbilled,
-            margin,
-            forgotten,
-            ..
-        } = report.totals;
-        assert_eq!(
-            (tasks, charged.0, unbilled.0, margin.0, forgotten),
-            (3, 250, 150, 20, 2)
-        );
-        assert_eq!(
-            report.margins.iter().map(|line| line.margin.0).sum::<i64>(),
-            margin.0,
-            "the lines agree"
-        );
-    }
-
-    #[test]
-    fn whoever_goes_on_is_counted_whatever_the_provider_knows_of_it() {
-        let open = |of: &str| Sold {
-            over: false,
-            charged: MicroUsd::ZERO,
-            ..sold(of, 0)
-        };
-        let earlier = |of: &str| Sold {
-            in_window: false,
-            ..open(of)
-        };
-        let books = Books {
-            bills: vec![bill("billed", 80), bill("earlier-billed", 80)],
-            sold: vec![
-                open("billed"),
-                open("not-yet"),
-                earlier("earlier-billed"),
-                earlier("earlier"),
-            ],
-            in_doubt: BTreeMap::from([(ModelId::parse("a/b").unwrap(), 2)]),
-            unsent: 3,
-            ..Books::default()
-        };
-
-        let Totals { open, in_doubt, .. } = compare(WINDOW, &books).totals;
-
-        assert_eq!((open, in_doubt), (3 + 2 + 3, 2));
-    }
 }

@@ -1,4 +1,4 @@
-//! Which days to compare.
+//! Selects the days to compare.
 
 use crate::base::day::Day;
 use crate::base::time::Timestamp;
@@ -7,7 +7,7 @@ use crate::domain::metering::usage::Days;
 /// As long as the provider keeps its list of runs.
 const DAYS_DEFAULT: u32 = 7;
 
-/// The days to compare: where they are not named, the last seven.
+/// The days to compare; by default the last seven.
 pub fn last_days(from: Option<Day>, to: Option<Day>, now: Timestamp) -> Days {
     let to = to.unwrap_or_else(|| Day::of(now));
     Days {

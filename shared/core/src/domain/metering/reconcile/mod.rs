@@ -1,12 +1,16 @@
-//! Our captures against the provider's bills: what differs, what nobody owns, and what was earned.
-//! Pure; reading is done elsewhere.
+//! Compares our captures with the provider's bills: differences, unowned runs, and margins. Pure;
+//! the data is read elsewhere.
 
 mod bill;
+mod books;
 mod compare;
+#[cfg(test)]
+mod compare_tests;
 mod days;
 mod report;
 
 pub use bill::{Bill, ListedRun};
-pub use compare::{Books, Sold, compare};
+pub use books::{Books, Sold};
+pub use compare::compare;
 pub use days::last_days;
 pub use report::{Finding, FindingCode, Margin, ReconcileReport, Totals};

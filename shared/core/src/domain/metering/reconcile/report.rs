@@ -1,4 +1,4 @@
-//! What a comparison found.
+//! The result of a comparison.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ use crate::base::id::{ModelId, RunId, TaskId, TenantId};
 use crate::domain::metering::usage::Window;
 use crate::domain::money::MicroUsd;
 
-/// The outcome of one comparison. Amounts are in micro-USD.
+/// The result of one comparison. Amounts are in micro-USD.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReconcileReport {
     pub window: Window,
     /// By tenant and model.
     pub margins: Vec<Margin>,
     pub totals: Totals,
-    /// What an operator should look at; none is the best report.
+    /// Differences that an operator should look at; ideally empty.
     pub findings: Vec<Finding>,
 }
 
 impl ReconcileReport {
-    /// As the admin API and the command tell it. Amounts are in micro-USD.
+    /// The JSON returned by the admin API and the command. Amounts are in micro-USD.
     pub fn to_json(&self) -> Value {
         json!({
             "from": self.window.from.rfc3339(), "until": self.window.until.rfc3339(),
@@ -28,45 +28,45 @@ impl ReconcileReport {
     }
 }
 
-/// What one tenant's runs of one model cost and brought in.
+/// Cost and revenue of one tenant's runs of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Margin {
     pub tenant: TenantId,
     pub model: ModelId,
-    /// Runs that the provider billed.
+    /// Runs billed by the provider.
     pub runs: u64,
-    /// Of them those whose task was charged.
+    /// Of these, runs whose task was charged.
     pub charged_runs: u64,
-    /// What the provider deducted.
+    /// Amount deducted by the provider.
     #[serde(rename = "billed_micro_usd")]
     pub billed: MicroUsd,
-    /// What the tenant was charged.
+    /// Amount charged to the tenant.
     #[serde(rename = "charged_micro_usd")]
     pub charged: MicroUsd,
-    /// `charged` less `billed`.
+    /// `charged` minus `billed`.
     #[serde(rename = "margin_micro_usd")]
     pub margin: MicroUsd,
 }
 
-/// The whole window. `billed` is the margins' and the orphans'; `charged` is the ledger's captures
-/// of the runs that were compared. `margin` is the sum of the margins less what was billed for runs
-/// of nobody's: what no bill stands against is not earned yet.
+/// Totals for the whole window. `billed` covers margins and orphans; `charged` is the ledger's
+/// captures for the compared runs. `margin` is the sum of all margins minus what was billed for
+/// orphans; charges without a bill do not count as earned yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     pub bills: u64,
     pub tasks: u64,
-    /// Tasks that still go on.
+    /// Tasks that are still running.
     pub open: u64,
-    /// Of them those that were sent and know no run yet: nobody can say whether the provider took
-    /// them.
+    /// Of these, tasks that were sent and do not know their run yet: the provider may or may not
+    /// have accepted them.
     pub in_doubt: u64,
-    /// Charged runs of which the provider knows nothing: no bill, no line of its list.
+    /// Charged runs that the provider does not know: neither billed nor listed.
     pub forgotten: u64,
     #[serde(rename = "billed_micro_usd")]
     pub billed: MicroUsd,
     #[serde(rename = "charged_micro_usd")]
     pub charged: MicroUsd,
-    /// Of `charged` what was captured for runs without a bill.
+    /// The part of `charged` that was captured for runs without a bill.
     #[serde(rename = "unbilled_micro_usd")]
     pub unbilled: MicroUsd,
     #[serde(rename = "margin_micro_usd")]
@@ -86,12 +86,12 @@ pub struct Finding {
     pub task: Option<TaskId>,
     #[serde(rename = "billed_micro_usd")]
     pub billed: MicroUsd,
-    /// What the run should have cost when the task was submitted.
+    /// The expected cost of the run when the task was submitted.
     #[serde(rename = "quoted_micro_usd")]
     pub quoted: MicroUsd,
     #[serde(rename = "charged_micro_usd")]
     pub charged: MicroUsd,
-    /// What it means, and what to do.
+    /// What the difference means, and what to do.
     pub text: String,
 }
 
@@ -101,11 +101,11 @@ pub struct Finding {
 pub enum FindingCode {
     /// The provider has a run that no task owns.
     Orphan,
-    /// The provider deducted more than once for a run.
+    /// The provider deducted more than once for the same run.
     BilledTwice,
-    /// The provider deducted another price than it had quoted.
+    /// The provider deducted a different amount than it quoted.
     PriceDrift,
-    /// The provider deducted for a run whose tenant was charged nothing.
+    /// The provider deducted for a run whose tenant was not charged.
     NotCharged,
     /// The tenant was charged for a run for which the provider has no bill.
     NotBilled,

@@ -1,4 +1,4 @@
-//! How far the export of a tenant's usage has come. Pure: what a page of tasks makes of it.
+//! The cursor of a tenant's usage export. Pure: decides what to export from a page of tasks.
 
 use std::collections::BTreeSet;
 
@@ -8,79 +8,79 @@ use super::event::is_charged;
 use crate::base::id::TaskId;
 use crate::domain::task::Task;
 
-/// Tasks that an export keeps in mind because they are not over. With more than that it waits for
-/// some to end.
+/// Maximum number of running tasks that a cursor remembers. Beyond that the export waits for some
+/// to end.
 const OPEN_MAX: usize = 2_000;
-/// Tasks told that an export keeps in mind because older ones may still appear. With more than that
-/// it waits.
+/// Maximum number of exported tasks that a cursor remembers because older ones may still appear.
+/// Beyond that the export waits.
 const TOLD_MAX: usize = 2_000;
 
-/// Where the export of one tenant's usage to one place stands.
+/// The cursor of one tenant's usage export to one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageCursor {
-    /// Counts the saves. Version 0 is the beginning and never stored.
+    /// Incremented by each save. Version 0 is the beginning and is never stored.
     pub version: u64,
-    /// Tasks up to this one were looked at: those that are charged are told, except for what `open`
-    /// names.
+    /// All tasks up to this one were processed: those that were charged are exported, except for
+    /// those in `open`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<TaskId>,
-    /// Tasks up to `through` that were not over.
+    /// Tasks up to `through` that had not ended.
     #[serde(default)]
     pub open: BTreeSet<TaskId>,
-    /// Tasks after `through` that are told.
+    /// Tasks after `through` that are already exported.
     #[serde(default)]
     pub told: BTreeSet<TaskId>,
 }
 
-/// What came of looking at some tasks.
+/// The result of looking at some tasks.
 #[derive(Debug)]
-pub(crate) struct Look<'a> {
+pub(crate) struct Scan<'a> {
     /// To be told, in order.
     pub(crate) tell: Vec<&'a Task>,
-    /// Where the export stands once they are.
+    /// The cursor once they are exported.
     pub(crate) cursor: UsageCursor,
-    /// There is no room to go on: see the two bounds above.
+    /// The export cannot continue: one of the two bounds above is reached.
     pub(crate) full: bool,
 }
 
 impl UsageCursor {
     /// Looks at tasks of `open`.
-    pub(crate) fn look_at_open<'a>(&self, tasks: &'a [Task]) -> Look<'a> {
-        let mut look = Look {
+    pub(crate) fn scan_open<'a>(&self, tasks: &'a [Task]) -> Scan<'a> {
+        let mut scan = Scan {
             tell: Vec::new(),
             cursor: self.clone(),
             full: false,
         };
         for task in tasks.iter().filter(|task| task.state.is_end()) {
-            look.cursor.open.remove(&task.id);
-            look.tell.extend(is_charged(task).then_some(task));
+            scan.cursor.open.remove(&task.id);
+            scan.tell.extend(is_charged(task).then_some(task));
         }
-        look
+        scan
     }
 
     /// Looks at the tasks that follow, oldest first. Before `settled` no other task can appear any
     /// more, so that it need not be looked there again; later ones are remembered one by one.
-    pub(crate) fn look_at_next<'a>(&self, page: &'a [Task], settled: &TaskId) -> Look<'a> {
-        let mut look = Look {
+    pub(crate) fn scan_next<'a>(&self, page: &'a [Task], settled: &TaskId) -> Scan<'a> {
+        let mut scan = Scan {
             tell: Vec::new(),
             cursor: self.clone(),
             full: false,
         };
         for task in page {
-            look.full = if task.id < *settled {
-                look.settled(task)
+            scan.full = if task.id < *settled {
+                scan.settled(task)
             } else {
-                look.unsettled(task)
+                scan.unsettled(task)
             };
-            if look.full {
+            if scan.full {
                 break;
             }
         }
-        look
+        scan
     }
 }
 
-impl<'a> Look<'a> {
+impl<'a> Scan<'a> {
     /// True when there is no room for the task.
     fn settled(&mut self, task: &'a Task) -> bool {
         let cursor = &mut self.cursor;
@@ -97,7 +97,7 @@ impl<'a> Look<'a> {
         false
     }
 
-    /// True when there is no room for the task.
+    /// True if there is no room for the task.
     fn unsettled(&mut self, task: &'a Task) -> bool {
         let cursor = &mut self.cursor;
         if !is_charged(task) || cursor.told.contains(&task.id) {
@@ -120,7 +120,7 @@ pub(crate) mod tests {
     use crate::domain::money::MicroUsd;
     use crate::domain::task::{NewTask, State};
 
-    /// The task of this millisecond.
+    /// A task created in this millisecond.
     pub(crate) fn task(at: i64, state: State) -> Task {
         let new = NewTask {
             tenant: TenantId::parse("acme").unwrap(),
@@ -142,8 +142,8 @@ pub(crate) mod tests {
         TaskId::lowest_at(Timestamp(at))
     }
 
-    fn told(look: &Look<'_>) -> Vec<i64> {
-        look.tell.iter().map(|task| task.created_at.0).collect()
+    fn told(scan: &Scan<'_>) -> Vec<i64> {
+        scan.tell.iter().map(|task| task.created_at.0).collect()
     }
 
     #[test]
@@ -155,13 +155,13 @@ pub(crate) mod tests {
             task(4, State::Completed),
         ];
 
-        let look = UsageCursor::default().look_at_next(&page, &id(100));
+        let scan = UsageCursor::default().scan_next(&page, &id(100));
         let ended = [task(2, State::Completed)];
-        let later = look.cursor.look_at_open(&ended);
+        let later = scan.cursor.scan_open(&ended);
 
-        assert_eq!(told(&look), [1, 4]);
+        assert_eq!(told(&scan), [1, 4]);
         assert_eq!(
-            (&look.cursor.through, &look.cursor.open),
+            (&scan.cursor.through, &scan.cursor.open),
             (&Some(id(4)), &BTreeSet::from([id(2)]))
         );
         assert_eq!(
@@ -179,10 +179,10 @@ pub(crate) mod tests {
         );
 
         let first_page = [one.clone(), two.clone()];
-        let first = UsageCursor::default().look_at_next(&first_page, &id(10));
+        let first = UsageCursor::default().scan_next(&first_page, &id(10));
         let second_page = [one, late, two];
-        let second = first.cursor.look_at_next(&second_page, &id(13));
-        let third = second.cursor.look_at_next(&second_page[2..], &id(20));
+        let second = first.cursor.scan_next(&second_page, &id(13));
+        let third = second.cursor.scan_next(&second_page[2..], &id(20));
 
         assert_eq!((told(&first), &first.cursor.through), (vec![11, 13], &None));
         assert_eq!(
@@ -201,8 +201,8 @@ pub(crate) mod tests {
         let range = |state| (1..=2_001).map(|at| task(at, state)).collect::<Vec<_>>();
         let (open, told_tasks) = (range(State::Submitted), range(State::Completed));
 
-        let settled = UsageCursor::default().look_at_next(&open, &id(9_999));
-        let unsettled = UsageCursor::default().look_at_next(&told_tasks, &id(0));
+        let settled = UsageCursor::default().scan_next(&open, &id(9_999));
+        let unsettled = UsageCursor::default().scan_next(&told_tasks, &id(0));
 
         assert!(settled.full && unsettled.full);
         assert_eq!(

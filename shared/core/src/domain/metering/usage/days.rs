@@ -1,16 +1,16 @@
-//! The whole days that a question about usage is about.
+//! A range of whole days for usage queries.
 
 use super::Window;
 use crate::base::day::Day;
 use crate::base::error::{Error, Result};
 use crate::base::time::Timestamp;
 
-/// A leap year.
+/// One leap year.
 const DAYS_MAX: u32 = 366;
-/// How many are looked at where no first day is named.
+/// The number of days if no first day is given.
 const DAYS_DEFAULT: u32 = 30;
 
-/// The first and the last of some days; both belong to them.
+/// A first and a last day, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days {
     pub from: Day,
@@ -18,7 +18,7 @@ pub struct Days {
 }
 
 impl Days {
-    /// The days as named: the last is today's where it is not, the first 29 days before the last.
+    /// Defaults: the last day is today, the first is 29 days before the last.
     pub fn named(from: Option<Day>, to: Option<Day>, now: Timestamp) -> Self {
         let to = to.unwrap_or_else(|| Day::of(now));
         Self {
@@ -27,8 +27,8 @@ impl Days {
         }
     }
 
-    /// From the first millisecond of the first day to the last of the last. Kind `Invalid`, field
-    /// `from`, when the last day is before the first, or they are more than 366.
+    /// From the first millisecond of the first day to the last millisecond of the last. Kind
+    /// `Invalid`, field `from`, if the last day is before the first or the range exceeds 366 days.
     pub fn window(&self) -> Result<Window> {
         let window = Window::of_days_at_most(DAYS_MAX, self.from.first(), self.to.last());
         window.map_err(|error: Error| error.field("from"))

@@ -1,4 +1,4 @@
-//! The charge of one task as a CloudEvent, for whoever bills:
+//! The charge of one task as a CloudEvent, for billing systems:
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>.
 
 use serde::Serialize;
@@ -7,18 +7,18 @@ use crate::base::error::{Error, Result};
 use crate::base::id::{ModelId, RunId, TaskId, TenantId};
 use crate::domain::task::{State, Task};
 
-/// The `type` of the events. What changes the meaning of `data` changes its number.
+/// The `type` of the events. A change in the meaning of `data` must change its version.
 pub const EVENT_TYPE: &str = "fluxgate.usage.v1";
 
-/// What every line begins with, so that a line that was cut off is known for one.
+/// The start of every line, used to recognize a truncated line.
 pub const LINE_START: &str = r#"{"specversion":"1.0","id":""#;
 
-/// Structured mode, JSON. The fields are written in this order: a task's line is the same, byte for
-/// byte, whenever it is made.
+/// Structured mode, JSON. The order of the fields is fixed, so that a task always produces the same
+/// bytes.
 #[derive(Serialize)]
 struct UsageEvent<'a> {
     specversion: &'static str,
-    /// The task's, so that an event that comes again is known by it.
+    /// The task's id, so that receivers can deduplicate repeated events.
     id: &'a TaskId,
     source: String,
     #[serde(rename = "type")]
@@ -37,29 +37,29 @@ struct UsageData<'a> {
     outputs: usize,
     outputs_asked: u32,
     charged_micro_usd: i64,
-    /// The same in USD, exact.
+    /// The same amount in USD, exact.
     charged_usd: String,
-    /// What the provider asked for the run when it was submitted.
+    /// The provider's price for the run when it was submitted.
     provider_cost_micro_usd: i64,
     created_at: String,
     completed_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_run: Option<&'a RunId>,
-    /// False where the tenant's own side kept outputs out of its bucket when the task was charged;
-    /// else left out. A copy that was made later does not change it.
+    /// False if the tenant's own side kept outputs out of its bucket when the task was charged;
+    /// otherwise absent. A later copy does not change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     archived: Option<bool>,
-    /// Why: stable, snake case.
+    /// The reason: stable, snake case.
     #[serde(skip_serializing_if = "Option::is_none")]
     unarchived_reason: Option<&'a str>,
 }
 
-/// True when the task was charged, be it nothing: only what completed is.
+/// True if the task was charged, even if the amount was zero: only completed tasks are.
 pub(crate) fn is_charged(task: &Task) -> bool {
     task.state == State::Completed
 }
 
-/// The event of a task that [`is_charged`], with the newline that ends it.
+/// The event of a task that [`is_charged`], with a trailing newline.
 pub(crate) fn line(task: &Task) -> Result<String> {
     let completed_at = task.since.rfc3339();
     let event = UsageEvent {
@@ -90,7 +90,7 @@ pub(crate) fn line(task: &Task) -> Result<String> {
         },
     };
     let unwritable = |error| {
-        Error::internal("event_unwritable", "a usage event cannot be written").source(error)
+        Error::internal("event_unwritable", "a usage event cannot be serialized").source(error)
     };
     Ok(serde_json::to_string(&event).map_err(unwritable)? + "\n")
 }
@@ -133,7 +133,8 @@ mod tests {
         assert!(line.starts_with(LINE_START));
     }
 
-    /// The tenant mended its bucket after the event was told: it is told again as it was.
+    /// The tenant fixed its bucket after the event was exported: exporting again gives the same
+    /// event.
     #[test]
     fn an_event_says_how_the_task_was_charged_whatever_was_copied_later() {
         let told = |links: Vec<ProviderLink>, outputs: Vec<Output>| {

@@ -1,4 +1,4 @@
-//! Usage by day, by model, or by both.
+//! Usage grouped by day, by model, or by both.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::base::day::Day;
 use crate::base::error::{Error, Result};
 use crate::base::id::ModelId;
 
-/// What usage is summed by.
+/// What to group usage by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
     Day,
@@ -16,7 +16,7 @@ pub enum Grouping {
 }
 
 impl Grouping {
-    /// Reads `day`, `model`, or both with a comma. Fails with kind `Invalid`.
+    /// Parses `day`, `model`, or both with a comma. Fails with kind `Invalid`.
     pub fn parse(text: &str) -> Result<Self> {
         match text {
             "day" => Ok(Self::Day),
@@ -24,12 +24,12 @@ impl Grouping {
             "day,model" | "model,day" => Ok(Self::DayAndModel),
             _ => Err(Error::invalid(
                 "invalid_parameter",
-                "usage is grouped by 'day', 'model' or 'day,model'",
+                "usage can be grouped by 'day', 'model' or 'day,model'",
             )),
         }
     }
 
-    /// The names of what it groups by, in the order of the columns.
+    /// The names of the grouping columns, in order.
     pub fn names(self) -> &'static [&'static str] {
         match self {
             Self::Day => &["day"],
@@ -48,7 +48,7 @@ pub struct UsageGroup {
 }
 
 impl UsageReport {
-    /// One group for each day or model that was used, in order of both.
+    /// One group for each day or model with usage, ordered by both.
     pub fn grouped(&self, grouping: Grouping) -> Vec<UsageGroup> {
         let mut sums: BTreeMap<(Option<Day>, Option<ModelId>), Usage> = BTreeMap::new();
         for ((day, model), usage) in &self.rows {

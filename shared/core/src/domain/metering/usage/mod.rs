@@ -1,6 +1,6 @@
-//! What a tenant used: runs and charges, by day and by model. A request counts on the day it was
-//! made; an end, and what it charged, on the day of the end, as in the ledger. Days are UTC. And
-//! what of it is exported: an event for each charge.
+//! What a tenant used: runs and charges, by day and by model, and the export of one event per
+//! charge. A request counts on the day it was made; an end, and its charge, on the day of the end,
+//! as in the ledger. Days are in UTC.
 
 mod csv;
 pub(crate) mod cursor;
@@ -11,7 +11,7 @@ mod report;
 mod window;
 
 pub use csv::csv;
-pub(crate) use cursor::Look;
+pub(crate) use cursor::Scan;
 pub use cursor::UsageCursor;
 pub use days::Days;
 pub(crate) use event::line;

@@ -9,19 +9,19 @@ use crate::base::time::Timestamp;
 use crate::domain::money::MicroUsd;
 use crate::domain::task::{State, Task};
 
-/// What some tasks came to.
+/// Totals over some tasks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Tasks that were asked for.
+    /// Tasks that were created.
     pub requests: u64,
-    /// Tasks that ended well.
+    /// Tasks that completed.
     pub completed: u64,
-    /// Tasks that ended otherwise: failed, cancelled or timed out. They cost nothing.
+    /// Tasks that failed, were cancelled or timed out. They cost nothing.
     pub failed: u64,
-    /// What was captured.
+    /// Amount captured.
     pub charged: MicroUsd,
-    /// Of those that ended well, the ones that were charged although the tenant's own side kept
-    /// outputs out of its bucket.
+    /// Of the completed tasks, those charged although the tenant's own side kept outputs out of its
+    /// bucket.
     pub unarchived: u64,
 }
 
@@ -30,7 +30,7 @@ impl Usage {
         self.requests += other.requests;
         self.completed += other.completed;
         self.failed += other.failed;
-        // Every captured amount fits the account's own sum of them.
+        // Cannot overflow: the account's own sum of the captures does not.
         self.charged = MicroUsd(self.charged.0.saturating_add(other.charged.0));
         self.unarchived += other.unarchived;
     }
@@ -44,7 +44,7 @@ pub struct UsageReport {
 }
 
 impl UsageReport {
-    /// Adds what of a task lies in the window.
+    /// Adds the parts of a task that fall into the window.
     pub(crate) fn count(&mut self, task: &Task, window: &Window) {
         if window.holds(task.created_at) {
             self.row(task, task.created_at).requests += 1;
@@ -73,17 +73,17 @@ impl UsageReport {
             .or_default()
     }
 
-    /// By day and model, the oldest day first.
+    /// By day and model, oldest day first.
     pub fn rows(&self) -> &BTreeMap<(Day, ModelId), Usage> {
         &self.rows
     }
 
-    /// When the youngest of a model's tasks was made.
+    /// When the model's newest task was created.
     pub fn last_used(&self, model: &ModelId) -> Option<Timestamp> {
         self.last_used.get(model).copied()
     }
 
-    /// The sum of all.
+    /// The overall total.
     pub fn total(&self) -> Usage {
         let mut total = Usage::default();
         self.rows.values().for_each(|usage| total.add(usage));

@@ -1,9 +1,9 @@
-//! A stretch of time.
+//! A time window.
 
 use crate::base::error::{Error, Result};
 use crate::base::time::Timestamp;
 
-/// Two moments and what lies between; both belong to it.
+/// A start and an end, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub from: Timestamp,
@@ -11,16 +11,16 @@ pub struct Window {
 }
 
 impl Window {
-    /// Fails with kind `Invalid` when it ends before it begins, or is longer than this many days.
+    /// Fails with kind `Invalid` if it ends before it starts, or is longer than this many days.
     pub fn of_days_at_most(days_max: u32, from: Timestamp, until: Timestamp) -> Result<Self> {
         if until < from {
             return Err(Error::invalid(
                 "invalid_window",
-                "the window ends before it begins",
+                "the window ends before it starts",
             ));
         }
         if until.since_ms(from) > u64::from(days_max) * 86_400_000 {
-            let text = format!("the window is longer than {days_max} days; ask for less at once");
+            let text = format!("the window is longer than {days_max} days; request a shorter one");
             return Err(Error::invalid("window_too_long", text));
         }
         Ok(Self { from, until })

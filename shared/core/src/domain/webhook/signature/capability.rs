@@ -1,4 +1,5 @@
-//! The token in the path of a task's webhook URL: whoever calls it was given it by our own submit.
+//! Capability tokens in URLs: whoever calls a task's webhook URL must have got it from our own
+//! submit.
 
 use std::sync::Arc;
 
@@ -28,12 +29,12 @@ impl CapabilityKey {
             .is_ok()
     }
 
-    /// The path under the public URL at which the provider tells the end of this task.
+    /// The path under the public URL at which the provider reports the end of this task.
     pub fn hook_path(&self, tenant: &TenantId, task: &TaskId) -> String {
         format!("/hooks/{tenant}/{task}/{}", self.token(tenant, task))
     }
 
-    /// The path under the base URL that gives out one output of a task until it expires.
+    /// The path under the base URL that serves one output of a task until it expires.
     pub fn output_path(
         &self,
         tenant: &TenantId,
@@ -51,7 +52,7 @@ impl CapabilityKey {
         format!("/outputs/{tenant}/{task}/{n}/{}/{token}", expires.0)
     }
 
-    /// True for a link of [`Self::output_path`], expired or not.
+    /// True for a link from [`Self::output_path`], expired or not.
     pub fn verify_output(&self, link: &OutputLink<'_>) -> bool {
         let expected = self.output_token(link);
         aws_lc_rs::constant_time::verify_slices_are_equal(
@@ -77,12 +78,12 @@ impl CapabilityKey {
     }
 }
 
-/// What the path of a link to an output says.
+/// The parts of an output link's path.
 #[derive(Debug)]
 pub struct OutputLink<'a> {
     pub tenant: &'a TenantId,
     pub task: &'a TaskId,
-    /// Which output, from 0.
+    /// Index of the output, from 0.
     pub n: usize,
     pub expires: Timestamp,
     pub token: &'a str,

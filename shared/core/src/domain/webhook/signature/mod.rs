@@ -1,5 +1,5 @@
-//! What is signed, in and out: the provider's `v3` dialect, Standard Webhooks, and the capability
-//! in a webhook URL.
+//! Signatures, incoming and outgoing: the provider's `v3` dialect, Standard Webhooks, and the
+//! capabilities in URLs.
 
 mod capability;
 pub mod standard;
@@ -23,8 +23,8 @@ pub struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// Kind `Unauthenticated`, code `invalid_webhook_signature`, when one of them is missing, sent
-    /// twice or not what it should be.
+    /// Kind `Unauthenticated`, code `invalid_webhook_signature`, if one of them is missing,
+    /// repeated or malformed.
     pub fn read<'a>(header: impl Fn(&str) -> Result<Option<&'a str>>) -> Result<Self> {
         let refused =
             |text: String| Error::new(Kind::Unauthenticated, "invalid_webhook_signature", text);

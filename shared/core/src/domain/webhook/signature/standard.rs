@@ -9,7 +9,7 @@ use crate::base::error::Error;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 
-/// Signs with every secret, so that a receiver may hold any of them. Fails when a secret is not
+/// Signs with every secret, so that a receiver may hold any of them. Fails if a secret is not
 /// `whsec_` and base64.
 pub fn sign(
     secrets: &[Secret],
@@ -46,7 +46,7 @@ fn key(secret: &Secret) -> Result<Vec<u8>, Error> {
 mod tests {
     use super::*;
 
-    /// The vector of the specification's reference libraries.
+    /// The test vector of the specification's reference libraries.
     #[test]
     fn a_signature_is_the_one_of_the_reference_libraries() {
         let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");

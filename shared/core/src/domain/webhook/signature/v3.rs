@@ -8,7 +8,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 
-/// How far a `webhook-timestamp` may lie from now, either way.
+/// Maximum difference between a `webhook-timestamp` and now, in either direction.
 pub const TOLERANCE_S: i64 = 300;
 
 pub fn sign(secret: &Secret, id: &str, now: Timestamp, body: &[u8]) -> SignedHeaders {
@@ -21,7 +21,7 @@ pub fn sign(secret: &Secret, id: &str, now: Timestamp, body: &[u8]) -> SignedHea
     }
 }
 
-/// Fails with kind `Unauthenticated`, and does not say what was wrong with the signature.
+/// Fails with kind `Unauthenticated` without saying what was wrong with the signature.
 pub fn verify(
     secret: &Secret,
     headers: &SignedHeaders,

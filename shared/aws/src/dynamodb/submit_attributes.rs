@@ -1,0 +1,98 @@
+//! How the submit of a task stands, as attributes: its ticket, its uploads, its doubt, and why the
+//! task failed.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use fluxgate_core::Result;
+use fluxgate_core::fair_queue::Ticket;
+use fluxgate_core::task::{Doubt, Failure, InputUpload};
+use fluxgate_core::time::Timestamp;
+
+use super::attribute::{Item, Reader, number, number_of, text, unreadable};
+
+/// Ticket, weight, and when the ticket was taken, if it was.
+pub(super) fn of_ticket(ticket: Ticket) -> AttributeValue {
+    let taken_at = ticket.taken_at.map(|at| number(at.0));
+    AttributeValue::L(
+        [number(ticket.number), number(ticket.weight)]
+            .into_iter()
+            .chain(taken_at)
+            .collect(),
+    )
+}
+
+pub(super) fn to_ticket(ticket: &AttributeValue) -> Result<Ticket> {
+    let parts = ticket.as_l().map_err(|_| unreadable("ticket"))?;
+    let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
+    let ticket = part(0)
+        .and_then(|ticket| u64::try_from(ticket).ok())
+        .ok_or_else(|| unreadable("ticket"))?;
+    let weight = part(1)
+        .and_then(|weight| u32::try_from(weight).ok())
+        .ok_or_else(|| unreadable("ticket"))?;
+    Ok(Ticket {
+        number: ticket,
+        weight,
+        taken_at: part(2).map(Timestamp),
+    })
+}
+
+pub(super) fn of_upload(upload: &InputUpload) -> AttributeValue {
+    AttributeValue::L(vec![text(&upload.field), text(&upload.url)])
+}
+
+pub(super) fn to_upload(upload: &AttributeValue) -> Option<InputUpload> {
+    let parts = upload.as_l().ok()?;
+    let part = |n: usize| parts.get(n)?.as_s().ok().cloned();
+    Some(InputUpload {
+        field: part(0)?,
+        url: part(1)?,
+    })
+}
+
+/// When it began; then, if there were any, how many denials, the first and the last.
+pub(super) fn of_doubt(doubt: Doubt) -> AttributeValue {
+    let denials = [
+        number(doubt.denials),
+        number(doubt.first.0),
+        number(doubt.last.0),
+    ];
+    let denials = denials.into_iter().filter(|_| doubt.denials > 0);
+    AttributeValue::L([number(doubt.begun.0)].into_iter().chain(denials).collect())
+}
+
+pub(super) fn to_doubt(doubt: &AttributeValue) -> Result<Doubt> {
+    let parts = doubt.as_l().map_err(|_| unreadable("doubt"))?;
+    let part = |n: usize| parts.get(n).and_then(number_of::<i64>);
+    let begun = Timestamp(part(0).ok_or_else(|| unreadable("doubt"))?);
+    let denials = part(1)
+        .and_then(|denials| u32::try_from(denials).ok())
+        .unwrap_or(0);
+    let at = |n| part(n).map_or(begun, Timestamp);
+    Ok(Doubt {
+        begun,
+        denials,
+        first: at(2),
+        last: at(3),
+    })
+}
+
+pub(super) fn of_failure(failure: &Failure) -> AttributeValue {
+    AttributeValue::M(Item::from([
+        ("code".to_owned(), number(failure.code)),
+        ("reason".to_owned(), text(&failure.reason)),
+        ("message".to_owned(), text(&failure.message)),
+    ]))
+}
+
+pub(super) fn to_failure(failure: &AttributeValue) -> Result<Failure> {
+    let reader = Reader(failure.as_m().map_err(|_| unreadable("failure"))?);
+    let (reason, message) = (
+        reader.text("reason")?.to_owned(),
+        reader.text("message")?.to_owned(),
+    );
+    Ok(Failure {
+        code: reader.number("code")?,
+        reason,
+        message,
+    })
+}

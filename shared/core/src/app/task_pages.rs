@@ -1,0 +1,82 @@
+//! A walk over a tenant's tasks, a page at a time. Whoever reads more of them than one page does it
+//! with this.
+
+use crate::base::error::Result;
+use crate::base::id::{TaskId, TenantId};
+use crate::domain::task::Task;
+use crate::port::TaskStore;
+
+/// Tasks read at once: a page of DynamoDB's, 1 MB, of items of at most 1 KB.
+const PAGE_TASKS: usize = 1_000;
+
+/// What is left of a walk.
+pub(crate) struct TaskPages<'a> {
+    tasks: &'a dyn TaskStore,
+    tenant: &'a TenantId,
+    order: Order,
+    page_tasks: usize,
+    /// The last task that was read; at first the one that the walk begins beside.
+    last: Option<TaskId>,
+    is_done: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
+impl<'a> TaskPages<'a> {
+    /// From the newest task on, or from the newest one before this id.
+    pub(crate) fn newest_first(
+        tasks: &'a dyn TaskStore,
+        tenant: &'a TenantId,
+        before: Option<TaskId>,
+    ) -> Self {
+        Self {
+            tasks,
+            tenant,
+            order: Order::NewestFirst,
+            page_tasks: PAGE_TASKS,
+            last: before,
+            is_done: false,
+        }
+    }
+
+    /// From the oldest task on, or from the oldest one after this id.
+    pub(crate) fn oldest_first(
+        tasks: &'a dyn TaskStore,
+        tenant: &'a TenantId,
+        after: Option<TaskId>,
+    ) -> Self {
+        Self {
+            order: Order::OldestFirst,
+            ..Self::newest_first(tasks, tenant, after)
+        }
+    }
+
+    /// The same in pages of this many.
+    pub(crate) fn of(self, page_tasks: usize) -> Self {
+        Self { page_tasks, ..self }
+    }
+
+    /// The next page, which holds at least one task; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Task>>> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let (tasks, last) = (self.tasks, self.last.as_ref());
+        let page = match self.order {
+            Order::NewestFirst => tasks.list(self.tenant, last, self.page_tasks).await?,
+            Order::OldestFirst => tasks.list_after(self.tenant, last, self.page_tasks).await?,
+        };
+        self.is_done = page.len() < self.page_tasks;
+        self.last = page.last().map(|task| task.id.clone());
+        Ok((!page.is_empty()).then_some(page))
+    }
+
+    /// True when the page that was read last ended the walk.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done
+    }
+}

@@ -1,0 +1,211 @@
+//! One model: what it takes, and whether inputs are what it takes.
+
+use std::sync::OnceLock;
+
+use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::{Map, Value};
+
+use crate::base::error::Error;
+use crate::base::id::ModelId;
+use crate::domain::media::MediaKind;
+use crate::domain::money::MicroUsd;
+use crate::domain::provider::lenient::Fields;
+
+/// One model that can be run.
+pub struct Model {
+    pub id: ModelId,
+    pub base_price: MicroUsd,
+    /// True when the price depends on the inputs, so that only a quote tells it.
+    pub needs_quote: bool,
+    /// `None` when the provider does not say, or the model makes something else.
+    pub makes: Option<MediaKind>,
+    schema: Value,
+    /// Compiled at the model's first run: the provider lists hundreds, and a process runs a few.
+    /// `None` when it cannot be.
+    validator: OnceLock<Option<Validator>>,
+}
+
+impl Model {
+    pub(super) fn from_entry(entry: &Value) -> Option<Self> {
+        let fields = Fields::of(entry)?;
+        let id = ModelId::parse(&fields.text(&["model_id"])?).ok()?;
+        let base_price = MicroUsd::from_usd(fields.number(&["base_price"])?)?;
+        let schema = run_schema(entry)?;
+        schema.get("properties")?.as_object()?;
+        let needs_quote = entry
+            .get("formula")
+            .and_then(Value::as_str)
+            .is_some_and(|formula| !formula.trim().is_empty());
+        let makes = entry
+            .get("type")
+            .and_then(Value::as_str)
+            .and_then(MediaKind::of_model_type);
+        Some(Self {
+            id,
+            base_price,
+            needs_quote,
+            makes,
+            schema: schema.clone(),
+            validator: OnceLock::new(),
+        })
+    }
+
+    /// Keeps the declared inputs, drops nulls, media and required texts left blank and what the
+    /// model does not declare (as the provider does), and checks the rest. Fails with kind
+    /// `Invalid`, naming the field; kind `Unavailable` when the provider's own declaration makes no
+    /// sense.
+    pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        let declared = inputs
+            .into_iter()
+            .filter(|(name, value)| !value.is_null() && self.property(name).is_some());
+        let declared = declared.filter(|(name, value)| {
+            !(is_blank(value) && self.counts_blank_as_left_out(name, value))
+        });
+        let inputs = Value::Object(declared.collect());
+        if let Err(error) = self.validator()?.validate(&inputs) {
+            return Err(refusal(&error));
+        }
+        match inputs {
+            Value::Object(inputs) => Ok(inputs),
+            _ => Err(Error::internal(
+                "inputs_not_an_object",
+                "the inputs stopped being an object",
+            )),
+        }
+    }
+
+    /// The names of the inputs that hold media: URLs of pictures to fetch.
+    pub fn media_fields(&self) -> impl Iterator<Item = &str> {
+        let properties = self.schema["properties"].as_object().into_iter().flatten();
+        properties
+            .filter(|(name, property)| is_media(name, property))
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// True for a media field that takes pictures and nothing else, as far as the provider says so.
+    pub fn takes_pictures_alone(&self, name: &str) -> bool {
+        self.property(name)
+            .is_some_and(|property| is_for_pictures(name, property))
+    }
+
+    fn counts_blank_as_left_out(&self, name: &str, blank: &Value) -> bool {
+        let Some(property) = self.property(name) else {
+            return false;
+        };
+        let required = self.schema.get("required").and_then(Value::as_array);
+        let is_required =
+            required.is_some_and(|required| required.iter().any(|required| required == name));
+        // A blank that the provider lists is an answer like the others.
+        let is_listed = property
+            .get("enum")
+            .and_then(Value::as_array)
+            .is_some_and(|listed| listed.contains(blank));
+        is_media(name, property) || (is_required && !is_listed)
+    }
+
+    fn property(&self, name: &str) -> Option<&Value> {
+        self.schema["properties"].get(name)
+    }
+
+    fn validator(&self) -> Result<&Validator, Error> {
+        let validator = self
+            .validator
+            .get_or_init(|| jsonschema::validator_for(&self.schema).ok());
+        validator.as_ref().ok_or_else(|| {
+            let text = format!(
+                "the provider's catalogue declares the inputs of '{}' in a way that cannot be read",
+                self.id
+            );
+            Error::unavailable("model_unreadable", text)
+        })
+    }
+}
+
+fn run_schema(entry: &Value) -> Option<&Value> {
+    let schemas = entry.pointer("/api_schema/api_schemas")?.as_array()?;
+    let run = schemas
+        .iter()
+        .find(|schema| schema.get("type").and_then(Value::as_str) == Some("model_run"))?;
+    run.get("request_schema")
+}
+
+fn is_media(name: &str, property: &Value) -> bool {
+    matches!(name, "image" | "images" | "video" | "audio")
+        || is_marked(property)
+        || property.get("items").is_some_and(is_marked)
+}
+
+/// By the words of JSON Schema, or by those that the provider's own page is drawn by.
+fn is_marked(property: &Value) -> bool {
+    let keyword = |key: &str| {
+        property
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    property.get("x-accept").is_some()
+        || keyword("x-ui-component").starts_with("uploader")
+        || keyword("format") == "uri"
+        || keyword("contentEncoding") == "base64"
+}
+
+/// By what its uploader accepts, and where that is left open by its name.
+fn is_for_pictures(name: &str, property: &Value) -> bool {
+    let accepts = |property: &Value| {
+        property
+            .get("x-accept")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    match accepts(property).or_else(|| property.get("items").and_then(accepts)) {
+        Some(accepted) => accepted
+            .split(',')
+            .all(|accepted| accepted.trim().starts_with("image/")),
+        None => matches!(name.rsplit('_').next(), Some("image" | "images")),
+    }
+}
+
+/// What clients send for a picture that nobody chose.
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+fn refusal(error: &jsonschema::ValidationError<'_>) -> Error {
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        let name = property.as_str().unwrap_or_default().to_owned();
+        return Error::invalid(
+            "missing_parameter",
+            format!("the parameter '{name}' is missing or blank"),
+        )
+        .field(name);
+    }
+    let path = error.instance_path().to_string();
+    let name = path.trim_start_matches('/').to_owned();
+    if let ValidationErrorKind::Enum { options } = error.kind() {
+        return Error::invalid(
+            "invalid_parameter",
+            format!("the parameter '{name}' must be one of {}", listed(options)),
+        )
+        .field(name);
+    }
+    let why = error.masked().to_string();
+    Error::invalid(
+        "invalid_parameter",
+        format!("the parameter '{name}' is not valid: {why}"),
+    )
+    .field(name)
+}
+
+/// All of them: whoever has guessed wrong once should not have to guess again.
+fn listed(options: &Value) -> String {
+    let texts = options.as_array().into_iter().flatten();
+    let texts: Vec<String> = texts
+        .map(|option| {
+            option
+                .as_str()
+                .map_or_else(|| option.to_string(), str::to_owned)
+        })
+        .collect();
+    texts.join(", ")
+}

@@ -1,0 +1,168 @@
+//! Where a task may stand, and every signal that may come then.
+
+use State::{
+    Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown,
+};
+
+use super::*;
+use crate::base::id::{ModelId, RunId, TaskId, TenantId};
+use crate::base::time::Timestamp;
+use crate::domain::fair_queue::Ticket;
+use crate::domain::money::MicroUsd;
+
+/// Where a task stands: its state, and what is the matter with its outputs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Row {
+    In(State),
+    /// Archiving, while the provider is asked for fresh links.
+    Waiting,
+    /// Completed, with links in place of outputs.
+    Unarchived,
+    /// The same, while the provider is asked for fresh ones.
+    UnarchivedWaiting,
+}
+
+pub(super) const PRICE: MicroUsd = MicroUsd(80_000);
+pub(super) const NOW: Timestamp = Timestamp(2_000);
+pub(super) const LATER: Timestamp = Timestamp(3_000);
+pub(super) const TICKET: Ticket = Ticket {
+    number: 7,
+    weight: 1,
+    taken_at: None,
+};
+
+pub(super) fn run(text: &str) -> RunId {
+    RunId::parse(text).unwrap()
+}
+
+/// A task as it comes to stand there on the straight way through the machine.
+pub(super) fn task_in(row: Row) -> Task {
+    let new = NewTask {
+        tenant: TenantId::parse("acme").unwrap(),
+        id: TaskId::parse(&"0".repeat(32)).unwrap(),
+        model: ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap(),
+        price: PRICE,
+        cost: MicroUsd(60_000),
+        outputs_asked: 1,
+        makes: None,
+        callback: None,
+    };
+    let admitted = Task::admitted(new, Timestamp(1_000));
+    let path: &[usize] = match row {
+        Row::In(Admitted) => &[],
+        Row::In(Submitting) => &[0],
+        Row::In(Unknown) => &[0, 3],
+        Row::In(Submitted) => &[0, 4],
+        Row::In(Archiving) => &[0, 4, 5],
+        Row::In(Completed) => &[0, 4, 5, 15],
+        Row::In(Failed) => &[0, 2],
+        Row::In(Cancelled) => &[9],
+        Row::In(Timeout) => &[8],
+        Row::Waiting => &[0, 4, 5, 19],
+        Row::Unarchived => &[0, 4, 5, 17],
+        Row::UnarchivedWaiting => &[0, 4, 5, 17, 19],
+    };
+    path.iter().fold(admitted, |task, index| {
+        transition(&task, signals()[*index].clone(), NOW)
+            .unwrap()
+            .task
+    })
+}
+
+pub(super) fn output() -> Output {
+    let text = |text: &str| text.to_owned();
+    Output {
+        bucket: text("b"),
+        key: text("0.png"),
+        sha256: text("00"),
+        bytes: 1,
+        content_type: text("image/png"),
+    }
+}
+
+/// Fifteen of runs, then seven of outputs.
+pub(super) fn signals() -> Vec<Signal> {
+    [of_runs(), of_outputs()].concat()
+}
+
+fn failure() -> Failure {
+    Failure::new(5000, "internal", "text")
+}
+
+fn of_runs() -> Vec<Signal> {
+    let finished = |id: &str| {
+        Signal::Finished(Finished {
+            run: run(id),
+            via: Via::Webhook,
+            sources: vec!["https://cdn.example/1.png".to_owned()],
+            nsfw: vec![false],
+            inference_ms: Some(7),
+            note: None,
+        })
+    };
+    let failed = |id: &str| Signal::RunFailed {
+        run: run(id),
+        via: Via::Poll,
+        end: RunEnd::Failed,
+        failure: failure(),
+    };
+    vec![
+        Signal::SubmitStarted,
+        Signal::SubmitDeferred {
+            reason: "429".to_owned(),
+            after_ms: None,
+        },
+        Signal::SubmitRefused(failure()),
+        Signal::SubmitAmbiguous {
+            reason: "time-out".to_owned(),
+        },
+        Signal::Accepted {
+            run: run("a"),
+            via: Via::Submit,
+        },
+        finished("a"),
+        failed("a"),
+        finished("b"),
+        Signal::GaveUp(failure()),
+        Signal::Cancel,
+        Signal::Queued(TICKET),
+        Signal::SlotGranted(TICKET),
+        Signal::Denied { gap_ms: 1 },
+        Signal::Announced,
+        Signal::InputsUploaded {
+            uploads: vec![InputUpload {
+                field: "image".to_owned(),
+                url: "https://cdn.example/0.png".to_owned(),
+            }],
+        },
+    ]
+}
+
+fn of_outputs() -> Vec<Signal> {
+    vec![
+        Signal::Archived {
+            outputs: vec![output()],
+        },
+        Signal::Copied {
+            copies: vec![Copied {
+                n: 0,
+                output: output(),
+            }],
+        },
+        Signal::ArchiveAbandoned {
+            fault: failure(),
+            expires_at: Timestamp(9_000),
+        },
+        Signal::ArchiveAsked {
+            last_asked_at: None,
+        },
+        Signal::LinksFailed {
+            again: false,
+            reason: "404".to_owned(),
+        },
+        Signal::Refreshed {
+            sources: vec!["https://cdn.example/2.png".to_owned()],
+        },
+        Signal::OutputsGone(failure()),
+    ]
+}

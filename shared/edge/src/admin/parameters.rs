@@ -1,0 +1,32 @@
+//! Which query parameters each route takes. Any other is refused: a flag that is misspelt would be
+//! taken for one that is left out, and the change would be another than was asked for.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::error_reply::Problem;
+use crate::query::Query;
+
+const OF_PRICES: [&str; 2] = ["allow_under_cost", "force"];
+
+fn known(method: &Method, path: &str) -> &'static [&'static str] {
+    match (method.as_str(), path) {
+        ("DELETE", "/admin/v1/tenants/{id}") => &["forget_balance"],
+        ("PUT" | "PATCH", "/admin/v1/tenants/{id}/prices")
+        | ("DELETE", "/admin/v1/tenants/{id}/prices/{*model}") => &OF_PRICES,
+        ("GET" | "HEAD", "/admin/v1/reconcile") => &["from", "to"],
+        ("GET" | "HEAD", "/admin/v1/audit") => &["before", "limit"],
+        _ => &[],
+    }
+}
+
+pub(super) async fn check(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let known = path.map_or(&[][..], |path| known(request.method(), path.as_str()));
+    match Query::of(request.uri().query().unwrap_or_default()).only(known) {
+        Ok(()) => next.run(request).await,
+        Err(error) => Problem(error).into_response(),
+    }
+}

@@ -1,0 +1,98 @@
+//! The template as ministack deploys it, and its functions as processes.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use fluxgate_emulator::Emulator;
+use serde::Deserialize;
+
+use crate::Ministack;
+use crate::aws_calls::AwsCalls;
+use crate::lambda::Function;
+
+#[derive(Deserialize)]
+pub(super) struct Deployed {
+    pub(super) functions: BTreeMap<String, DeployedFunction>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DeployedFunction {
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) timeout_s: u64,
+    pub(super) memory_mb: u64,
+    pub(super) queues: Vec<DeployedSource>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct DeployedSource {
+    pub(super) arn: String,
+    pub(super) batch_size: usize,
+    pub(super) window_s: u64,
+    pub(super) responses: Vec<String>,
+}
+
+pub(super) async fn put_secrets(ministack: &Ministack, emulator: &Emulator) {
+    let secrets = ministack.aws().secretsmanager();
+    for (name, value) in [
+        ("fluxgate/upstream-key", emulator.api_key()),
+        ("fluxgate/webhook-secret", emulator.webhook_secret()),
+    ] {
+        secrets
+            .create_secret()
+            .name(name)
+            .secret_string(value)
+            .send()
+            .await
+            .expect("the secret is new");
+    }
+}
+
+pub(super) async fn deploy(ministack: &Ministack, parameters: &[(&str, String)]) -> Deployed {
+    let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy_stack.py");
+    let mut command = Command::new(python);
+    command.arg(script).arg(ministack.endpoint());
+    command.args(
+        parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .expect("python runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+}
+
+pub(super) async fn start_functions(
+    deployed: &Deployed,
+    calls: &AwsCalls,
+    over: &BTreeMap<String, String>,
+) -> BTreeMap<String, Function> {
+    let mut functions = BTreeMap::new();
+    for (name, function) in &deployed.functions {
+        let mut environment = function.environment.clone();
+        environment.insert(
+            "AWS_ENDPOINT_URL".to_owned(),
+            calls.endpoint_for(name).await,
+        );
+        environment.extend(over.clone());
+        let timeout = Duration::from_secs(function.timeout_s);
+        let concurrency = if matches!(name.as_str(), "gateway" | "receiver") {
+            2
+        } else {
+            1
+        };
+        functions.insert(
+            name.clone(),
+            Function::start(name, environment, timeout, concurrency).await,
+        );
+    }
+    functions
+}

@@ -1,0 +1,105 @@
+//! Settings of the command: bad ones are refused, and flags win over the environment and the file.
+
+use fluxgate_tests::gateway::free_address;
+use fluxgate_tests::{FluxgateProcess, process};
+use serde_json::json;
+
+use super::{fails, path, said};
+
+#[test]
+fn bad_settings_are_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fluxgate.toml");
+
+    for (text, wanted) in [
+        ("listen = [", "the settings are not valid"),
+        ("lisen = \"127.0.0.1:1\"", "lisen"),
+        ("upstream = \"emulator\"", "it is called 'provider' now"),
+        ("[bounds]\nsubmit_timeout = 1", "submit_timeout"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        fails(&["serve", "--config", file.to_str().unwrap()], wanted);
+    }
+    let old = process::run(&["serve", "--upstream", "emulator"]);
+    assert_eq!(old.status.code(), Some(2));
+    assert!(
+        said(&old).contains("'--upstream' is called '--provider' now"),
+        "{}",
+        said(&old)
+    );
+    fails(&["serve", "--config", "/nowhere.toml"], "does not exist");
+    fails(
+        &[
+            "serve",
+            "--provider",
+            "https://api.example",
+            "--data",
+            folder.path().to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        "WAVESPEED_API_KEY",
+    );
+    fails(
+        &[
+            "serve",
+            "--data",
+            "/proc/nowhere",
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        "cannot create",
+    );
+    fails(
+        &["token", "acme", "--data", "/nowhere"],
+        "is not a data folder",
+    );
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_one_clear_line() {
+    let output = process::run_with(&["serve"], &[("FLUXGATE_LISEN", "127.0.0.1:1")]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("lisen"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("fluxgate.toml");
+    let listen = free_address().to_string();
+    let text = format!(
+        "data = \"{}\"\nlisten = \"127.0.0.1:1\"\nstop_max_ms = 1\nlog = \"error\"",
+        path(folder.path())
+    );
+    std::fs::write(&config, text).unwrap();
+    let env = [
+        ("FLUXGATE_CONFIG", path(&config)),
+        ("FLUXGATE_LISTEN", "127.0.0.1:2"),
+        ("FLUXGATE_STOP_MAX_MS", "2222"),
+        ("FLUXGATE_ALLOW_NET", "10.1.0.0/16, 10.2.0.0/16"),
+        ("FLUXGATE_BOUNDS__SUBMIT_TIMEOUT_MS", "9000"),
+    ];
+
+    let args = ["--listen", &listen, "--s3-listen", "127.0.0.1:0"];
+    let process = FluxgateProcess::serve(&args, &env, &format!("http://{listen}")).await;
+    let token = process::run(&["token", "--admin", "--data", path(folder.path())]);
+    let token = String::from_utf8(token.stdout).unwrap();
+    let health = reqwest::Client::new()
+        .get(format!("http://{listen}/healthz"))
+        .bearer_auth(token.trim());
+    let health = health.send().await.unwrap();
+    let settings = health.json::<serde_json::Value>().await.unwrap()["settings"].clone();
+
+    assert_eq!(
+        (
+            &settings["listen"],
+            &settings["stop_max_ms"],
+            &settings["log"]
+        ),
+        (&json!(listen), &json!("2222"), &json!("error"))
+    );
+    assert_eq!(settings["allow_net"], "10.1.0.0/16 10.2.0.0/16");
+    drop(process);
+}
