@@ -9,7 +9,7 @@ use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::sqs::{QueueUrls, SqsQueue, SqsSettings};
 use fluxgate_core::port::SystemClock;
-use fluxgate_local::folder::SystemEntropy;
+use fluxgate_core::port::SystemEntropy;
 
 use crate::Ministack;
 use crate::contract::Stores;

@@ -1,10 +1,10 @@
 //! An operator as it calls the admin API, by plain HTTP; and issuers whose tokens tenants trust.
 
 use fluxgate_core::id::TenantId;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
 use fluxgate_core::tenant::ClaimMatch;
 use fluxgate_edge::auth::{LocalIssuer, TokenClaims};
-use fluxgate_local::folder::SystemEntropy;
 use reqwest::Method;
 use serde_json::{Value, json};
 

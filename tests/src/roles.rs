@@ -10,6 +10,7 @@ use fluxgate_core::app::{
 };
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{
     CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, Lease, NewObject,
     ObjectStore, OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
@@ -19,7 +20,6 @@ use fluxgate_core::task::{BaseUrl, Lane};
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_core::{Error, Result};
-use fluxgate_local::folder::SystemEntropy;
 use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
 
 use crate::contract::Stores;

@@ -6,11 +6,11 @@ use fluxgate_core::money::{
     Account, Allowance, Budget, EntryKind, MicroUsd, Payment, RollOver, Zone,
 };
 use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::task::{Admission, Failure, Signal, Task};
 use fluxgate_core::tenant::{Actor, AuditAction, AuditEntry};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
-use fluxgate_local::folder::SystemEntropy;
 use serde_json::json;
 
 use super::{PRICE, Stores, admission, archived, finished, fresh_run, fresh_tenant, now};

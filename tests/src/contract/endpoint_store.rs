@@ -2,10 +2,10 @@
 
 use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::webhook::{CallbackUrl, Endpoint};
 use fluxgate_core::{Error, Kind, Result};
-use fluxgate_local::folder::SystemEntropy;
 
 use super::{Stores, fresh_tenant, now};
 

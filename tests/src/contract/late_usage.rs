@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::time::Timestamp;
-use fluxgate_local::folder::SystemEntropy;
 
 use super::usage_export::{SETTLE_MS, World};
 use super::{Stores, admission, archived, now};

@@ -31,6 +31,7 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::{Account, MicroUsd};
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{
     AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _,
     Queue, Store, SystemClock, TaskStore, TenantStore, UsageCursors,
@@ -41,7 +42,6 @@ use fluxgate_core::task::{
 use fluxgate_core::tenant::{AuditAction, AuditEntry};
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::SqliteStore;
-use fluxgate_local::folder::SystemEntropy;
 
 /// The adapters under test, all on one store.
 #[derive(Clone)]

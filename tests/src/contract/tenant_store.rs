@@ -3,12 +3,12 @@
 use fluxgate_core::Kind;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::{
     Actor, AuditAction, AuditEntry, ClaimMatch, Destination, KeySource, Tenant, TenantState, Trust,
 };
 use fluxgate_core::time::Timestamp;
-use fluxgate_local::folder::SystemEntropy;
 use serde_json::json;
 
 use super::{PRICE, Stores, fresh_tenant, now};

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::money::MicroUsd;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{Clock as _, Ids as _};
 use fluxgate_core::task::{Failure, Signal, State, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_local::folder::SystemEntropy;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use serde_json::Value;
 

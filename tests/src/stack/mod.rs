@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock};
 use fluxgate_core::tenant::ClaimMatch;
 use fluxgate_edge::auth::{LocalIssuer, TokenClaims};
 use fluxgate_emulator::Emulator;
-use fluxgate_local::folder::SystemEntropy;
 use serde_json::json;
 use tokio::net::TcpListener;
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fluxgate_core::port::Ids as _;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_emulator::{Emulator, EmulatorConfig};
-use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::gateway::{emulator_config, free_address};
 use fluxgate_tests::{FluxgateProcess, LiveReceiver, TestTenant, process};
 use serde_json::Value;

@@ -3,13 +3,13 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskStore as _};
 use fluxgate_core::task::{Admission, Idempotency, Job, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
     Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target,
 };
-use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::Roles;
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::{admission, archived, finished, fresh_run, now};

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{EntryKind, MicroUsd};
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{AccountStore as _, Ids as _};
 use fluxgate_core::time::Timestamp;
-use fluxgate_local::folder::{DataFolder, SystemEntropy};
+use fluxgate_local::folder::DataFolder;
 use fluxgate_tests::contract::{PRICE, Stores, admission, archived, finished, fresh_run, now};
 use fluxgate_tests::{Gateway, TestTenant, process};
 use serde_json::Value;

@@ -41,9 +41,9 @@ pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 /// end, whose `since` is their time.
 const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
-/// Absent unless the end still has to be announced.
+/// Only there while the end still has to be announced.
 pub(super) const UNTOLD: &str = "untold";
-/// Absent if it is one.
+/// Left out if it is one.
 const OUTPUTS_ASKED: &str = "outputs_asked";
 const MAKES: &str = "makes";
 /// The account's hold for the task. Each attribute is absent if there is none.

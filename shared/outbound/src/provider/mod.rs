@@ -112,7 +112,7 @@ impl Provider for WaveSpeedClient {
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {
-        let load = async { kept(self.load_catalogue().await, self.catalogue_ttl_ms) };
+        let load = async { cached(self.load_catalogue().await, self.catalogue_ttl_ms) };
         self.catalogue.get(&(), load).await
     }
 
@@ -142,13 +142,13 @@ impl Provider for WaveSpeedClient {
 #[async_trait]
 impl WebhookSecrets for WaveSpeedClient {
     async fn webhook_secret(&self) -> Result<Secret> {
-        let load = async { kept(self.load_webhook_secret().await, WEBHOOK_SECRET_TTL_MS) };
+        let load = async { cached(self.load_webhook_secret().await, WEBHOOK_SECRET_TTL_MS) };
         self.webhook_secret.get(&(), load).await
     }
 }
 
 /// What was read once serves on, outdated rather than missing.
-fn kept<V>(loaded: Result<V>, ttl_ms: u64) -> Result<Fetched<V>, Failed> {
+fn cached<V>(loaded: Result<V>, ttl_ms: u64) -> Result<Fetched<V>, Failed> {
     match loaded {
         Ok(value) => Ok(Fetched {
             value,

@@ -10,9 +10,9 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName
 use fluxgate_aws::sqs::{QueueUrls, SqsQueue, SqsSettings};
 use fluxgate_core::Kind;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{Lease, Queue as _, SystemClock};
 use fluxgate_core::task::{Delayed, Job, Lane};
-use fluxgate_local::folder::SystemEntropy;
 use fluxgate_tests::contract::{fresh_task_id, fresh_tenant, now};
 use fluxgate_tests::{Ministack, eventually};
 

@@ -58,7 +58,7 @@ fn no_name_is_a_vivid_one() {
         "fn", "let", "mut", "mod", "for", "struct", "enum", "trait", "type",
     ];
     let parts = [
-        "core", "edge", "embedded", "emulator", "lambda", "listen", "s3",
+        "aws", "core", "edge", "embedded", "emulator", "lambda", "listen", "outbound", "s3",
     ];
     for (path, text) in sources() {
         let is_guarded = path.starts_with(root().join("functions"))

@@ -10,7 +10,7 @@ use crate::domain::tenant::{
     Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs,
 };
 
-/// The fields to change. Absent fields stay as they are.
+/// The fields to change. Fields that are left out stay as they are.
 #[derive(Debug, Default)]
 pub struct TenantChange {
     /// Replaces all trusts.
