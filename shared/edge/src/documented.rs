@@ -110,9 +110,9 @@ mod tests {
         }
     }
 
-    /// When this fails, or does not compile, after an update of utoipa-axum: its `routes!` no longer
-    /// has the arm `@path`. See what it has in its place; else make the router from the public form
-    /// of `routes!`, which builds the whole document at each start.
+    /// When this fails, or does not compile, after an update of utoipa-axum: its `routes!` no
+    /// longer has the arm `@path`. See what it has in its place; else make the router from the
+    /// public form of `routes!`, which builds the whole document at each start.
     #[test]
     fn a_path_and_its_methods_are_told_without_their_document() {
         let path: String = utoipa_axum::routes!(@path [path()] of probe::look);

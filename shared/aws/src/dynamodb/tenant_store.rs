@@ -212,7 +212,8 @@ fn record(tenant: &Tenant) -> Result<Write> {
     ))
 }
 
-/// Only where the stored version is this one. One that was written before there were versions is the first.
+/// Only where the stored version is this one. One that was written before there were versions is
+/// the first.
 fn if_version(write: Write, version: u64) -> Write {
     let condition = match version {
         1 => "attribute_exists(#pk) AND (attribute_not_exists(#version) OR #version = :version)",

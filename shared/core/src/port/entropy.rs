@@ -10,8 +10,8 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The kernel's random bits, as [`super::SystemClock`] is its clock: every program would write these
-/// lines again. Wiring alone names it.
+/// The kernel's random bits, as [`super::SystemClock`] is its clock: every program would write
+/// these lines again. Wiring alone names it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 

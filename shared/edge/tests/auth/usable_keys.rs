@@ -105,8 +105,10 @@ async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
 
 /// Two primes of the faulty library's form (CVE-2017-15361), multiplied.
 const ROCA: &str = "-55adWADMLuqo1Ln2lFCi8lpZVZ9aM1UYBHAoG4-OqECzPrtA5YVMexj2MksqXm46LfTjSLotoMe3o9QeKM5Me3yhdo8qV6Tuzd4\
-    WzLH2qmeRMBZ1D0UeY8ftb8Dg2s3lX3wfJwjZfX9DXig1rG9wJ2YcjIbMHnGywQIo3ZAciUYKe5IFMUhhvuDOi299WW1GUd7_wW3DDl9eTW9eodZqVNVXKYj\
-    jr_dCpt9-UTJcdKloo8Dbl1rH7MS2pZWqI0DTwdbwx1m6RnShgURWz76gjPR8OgV10VxFCVghSxW8iel5b6Ag9GF2Y_EP9lRw1pa9_fisHrv98oFrxAg5CrM\
+    WzLH2qmeRMBZ1D0UeY8ftb8Dg2s3lX3wfJwjZfX9DXig1rG9wJ2YcjIbMHnGywQIo3ZAciUYKe5IFMUhhvuDOi299W\
+    W1GUd7_wW3DDl9eTW9eodZqVNVXKYj\
+    jr_dCpt9-UTJcdKloo8Dbl1rH7MS2pZWqI0DTwdbwx1m6RnShgURWz76gjPR8OgV10VxFCVghSxW8iel5b6Ag9GF2Y\
+    _EP9lRw1pa9_fisHrv98oFrxAg5CrM\
     PQ";
 
 /// Of a sound key that is not the token's the signature is told not to fit; a weak one is as if it

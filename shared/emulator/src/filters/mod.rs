@@ -1,5 +1,5 @@
-//! Gives a picture another filter, or makes one up from a text: what the emulator answers instead of
-//! a model. Plain arithmetic on pixels: the same prompt, seed and picture always give the same
+//! Gives a picture another filter, or makes one up from a text: what the emulator answers instead
+//! of a model. Plain arithmetic on pixels: the same prompt, seed and picture always give the same
 //! answer, and nothing is understood.
 
 mod abstract_art;
