@@ -79,6 +79,7 @@ impl DataFolder {
     /// A token of the local issuer for the tenant. Kind `NotFound` if there is no such tenant.
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
         let tenant = self.operator(None).tenant(id).await?;
+        check_trust(&tenant)?;
         Ok(self.secrets.issuer.sign(&claims(&tenant.id, lifetime_ms))?)
     }
 }
@@ -97,6 +98,7 @@ impl FolderReader {
     /// As [`DataFolder::token`].
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
         let tenant = self.operator(None).tenant(id).await?;
+        check_trust(&tenant)?;
         let secrets = FolderSecrets::open(&self.path)?;
         Ok(secrets.issuer.sign(&claims(&tenant.id, lifetime_ms))?)
     }
@@ -120,6 +122,18 @@ fn operator(context: Context, folder: &Path, provider: Option<Arc<WaveSpeedClien
             .map(|provider| -> Arc<dyn Provider> { provider }),
         provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
     })
+}
+
+/// A token that nobody accepts is worse than none.
+fn check_trust(tenant: &Tenant) -> Result<()> {
+    let issuers = || tenant.trust.iter().map(|trust| trust.issuer.as_str());
+    anyhow::ensure!(
+        issuers().any(|issuer| issuer == LOCAL_ISSUER),
+        "tenant '{}' does not trust the local issuer; use a token of {}",
+        tenant.id,
+        issuers().collect::<Vec<_>>().join(" or ")
+    );
+    Ok(())
 }
 
 fn claims(tenant: &TenantId, lifetime_ms: u64) -> TokenClaims {

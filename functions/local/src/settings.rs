@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use fluxgate_core::fair_queue::Capacity;
+use fluxgate_core::nearest::nearest;
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::NameSettings;
 use ipnet::IpNet;
@@ -284,13 +285,17 @@ fn one_line(error: figment::Error) -> anyhow::Error {
 }
 
 fn told(error: &figment::Error) -> String {
-    let now = match &error.kind {
-        figment::error::Kind::UnknownField(name, _) => renamed(name),
-        _ => None,
-    };
     let text = error.to_string().replace('\n', " ");
-    now.map_or_else(
-        || text.clone(),
-        |now| format!("{text}; it is called '{now}' now"),
-    )
+    let figment::error::Kind::UnknownField(name, known) = &error.kind else {
+        return text;
+    };
+    if let Some(now) = renamed(name) {
+        return format!("{text}; it is called '{now}' now");
+    }
+    // Variables come in capitals, and flags with hyphens.
+    let written = name.to_lowercase().replace('-', "_");
+    match nearest(&written, known.iter().copied()).first() {
+        Some(near) => format!("{text}; write '{near}' if that is meant"),
+        None => text,
+    }
 }

@@ -15,6 +15,7 @@ mod archiving;
 mod archiving_on_aws;
 mod aws_multipart;
 mod aws_secrets;
+mod backups;
 mod bad_input;
 mod batch;
 mod books;

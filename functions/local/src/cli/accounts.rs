@@ -87,7 +87,10 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
 
 async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
     let names = match name {
-        Some(name) => vec![name],
+        Some(name) => {
+            operator.check_known(&name).await?;
+            vec![name]
+        }
         None => operator.tenant_ids().await?,
     };
     let mut findings = 0;

@@ -17,6 +17,7 @@ use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::secret::Secret;
 use fluxgate_edge::OperatorToken;
+use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
 use fluxgate_emulator::{Emulator, EmulatorConfig};
@@ -160,6 +161,12 @@ impl Server {
             }
         };
         drop(tokio::time::timeout_at(deadline.max(Instant::now() + REST_MIN), rest).await);
+        if let Err(error) = SqliteStore::checkpoint(&self.folder.path) {
+            tracing::warn!(
+                error = error.with_causes(),
+                "the database was not checkpointed; a backup needs fluxgate.db-wal as well"
+            );
+        }
         if let Err(error) = self.folder.note_server(None) {
             tracing::warn!(error = %error, "cannot remove this server's address from the data folder; commands may try to call it");
         }

@@ -12,6 +12,7 @@ use super::migrations::migrate;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(database("open the database"))?;
@@ -29,6 +30,14 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
     keep_plans(&connection)?;
     migrate(&connection, path.parent().unwrap_or(Path::new(".")))?;
     Ok(connection)
+}
+
+pub(super) fn checkpoint(path: &Path) -> Result<()> {
+    let connection = Connection::open(path).map_err(database("open the database"))?;
+    connection
+        .busy_timeout(CHECKPOINT_TIMEOUT)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+        .map_err(database("checkpoint the database"))
 }
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {

@@ -65,6 +65,12 @@ impl SqliteStore {
         })
     }
 
+    /// Brings everything that was committed into `fluxgate.db` itself, so that a copy of that file
+    /// is whole. Blocks for a moment; while somebody else reads the database it does what it can.
+    pub fn checkpoint(folder: &Path) -> Result<()> {
+        connection::checkpoint(&folder.join("fluxgate.db"))
+    }
+
     /// Opens the folder's database to be read alone: no writer is started, no job is loaded, and
     /// whoever serves the folder is not disturbed. A write fails with code `opened_to_read`.
     ///
