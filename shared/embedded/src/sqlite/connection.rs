@@ -32,12 +32,20 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Kind `Unavailable` while somebody else reads the database: then some of it stays in the log.
 pub(super) fn checkpoint(path: &Path) -> Result<()> {
-    let connection = Connection::open(path).map_err(database("open the database"))?;
-    connection
-        .busy_timeout(CHECKPOINT_TIMEOUT)
-        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .map_err(database("checkpoint the database"))
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let is_busy = Connection::open_with_flags(path, flags)
+        .and_then(|connection| {
+            connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        })
+        .map_err(database("checkpoint the database"))?;
+    if is_busy {
+        let text = "another process reads the database";
+        return Err(Error::unavailable("database_busy", text));
+    }
+    Ok(())
 }
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {

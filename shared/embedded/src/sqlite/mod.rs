@@ -66,7 +66,7 @@ impl SqliteStore {
     }
 
     /// Brings everything that was committed into `fluxgate.db` itself, so that a copy of that file
-    /// is whole. Blocks for a moment; while somebody else reads the database it does what it can.
+    /// is whole. Blocks for two seconds at most. Kind `Unavailable` while another process reads.
     pub fn checkpoint(folder: &Path) -> Result<()> {
         connection::checkpoint(&folder.join("fluxgate.db"))
     }
