@@ -26,6 +26,7 @@ pub mod receiver;
 pub mod roles;
 pub mod stack;
 pub mod tenant;
+pub mod verifiers;
 
 pub use aws_stores::AwsStores;
 pub use black_hole::BlackHole;

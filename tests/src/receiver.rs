@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::eventually;
 
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// Unix milliseconds of its arrival.
@@ -44,11 +46,44 @@ impl Received {
     }
 }
 
-#[derive(Default)]
+/// What a request is answered with.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn of(status: u16) -> Self {
+        let is_redirection = (300..400).contains(&status);
+        let location = is_redirection.then(|| ("location", "/elsewhere".to_owned()));
+        Self {
+            status,
+            headers: location.into_iter().collect(),
+            body: String::new(),
+        }
+    }
+}
+
 struct Book {
     received: Vec<Received>,
-    /// Answers for the next requests; 204 when there is none.
-    answers: VecDeque<u16>,
+    /// Answers for the next requests; after them `otherwise`.
+    answers: VecDeque<Reply>,
+    otherwise: Reply,
+    /// While it is true, requests wait for their answer.
+    held: watch::Sender<bool>,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            received: Vec::new(),
+            answers: VecDeque::new(),
+            otherwise: Reply::of(204),
+            held: watch::Sender::new(false),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -77,11 +112,39 @@ impl LiveReceiver {
 
     /// The next requests get these statuses, then 204 again.
     pub fn answer(&self, statuses: &[u16]) {
-        self.lock().answers.extend(statuses);
+        let replies = statuses.iter().map(|status| Reply::of(*status));
+        self.lock().answers.extend(replies);
+    }
+
+    /// Every request that no other answer was ordered for gets this one.
+    pub fn answer_always(&self, reply: Reply) {
+        self.lock().otherwise = reply;
+    }
+
+    /// Requests that come from now on wait for their answer, until they are released.
+    pub fn hold(&self) {
+        self.lock().held.send_replace(true);
+    }
+
+    pub fn release(&self) {
+        self.lock().held.send_replace(false);
     }
 
     pub fn received(&self) -> Vec<Received> {
         self.lock().received.clone()
+    }
+
+    /// Everything that came to this path, once there are at least `count`.
+    pub async fn at(&self, path: &str, count: usize) -> Vec<Received> {
+        eventually(&format!("{count} callbacks at {path}"), || async {
+            let at: Vec<Received> = self
+                .received()
+                .into_iter()
+                .filter(|received| received.path.trim_start_matches('/') == path)
+                .collect();
+            (at.len() >= count).then_some(at)
+        })
+        .await
     }
 
     /// Everything that came about one task, once there are at least `count`.
@@ -106,20 +169,33 @@ impl LiveReceiver {
 
 async fn receive(
     State(book): State<Arc<Mutex<Book>>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let at_ms = fluxgate_core::port::Clock::now(&fluxgate_core::port::SystemClock).0;
-    let mut book = book.lock().expect("no code panics while it holds the book");
-    book.received.push(Received {
-        headers,
-        body,
-        at_ms,
-    });
-    let status = book.answers.pop_front().unwrap_or(204);
-    let status = StatusCode::from_u16(status).expect("a test answers with a real status");
-    if status.is_redirection() {
-        return (status, [(header::LOCATION, "/elsewhere")]).into_response();
+    let (reply, mut held) = {
+        let mut book = book.lock().expect("no code panics while it holds the book");
+        book.received.push(Received {
+            path: uri.path().to_owned(),
+            headers,
+            body,
+            at_ms,
+        });
+        let reply = book.answers.pop_front();
+        (
+            reply.unwrap_or_else(|| book.otherwise.clone()),
+            book.held.subscribe(),
+        )
+    };
+    let released = held.wait_for(|held| !held).await;
+    released.expect("the receiver outlives its requests");
+    let status = StatusCode::from_u16(reply.status).expect("a test answers with a real status");
+    let mut response = (status, reply.body).into_response();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    for (name, value) in reply.headers {
+        let value = value.parse().expect("a test answers with real headers");
+        response.headers_mut().insert(name, value);
     }
-    status.into_response()
+    response
 }

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fluxgate_core::app::{
-    Archiver, Context, Machine, Notifier, OutputLinks, Receiver, Sender, Sweeper, Views, Watcher,
-    Worker,
+    Archiver, Callbacks, Context, Machine, Notifier, OutputLinks, Receiver, Sender, Sweeper, Vault,
+    Views, Watcher, Worker,
 };
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{
-    CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, Lease, NewObject,
-    ObjectStore, OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
+    CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, KeyRings, Lease,
+    NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
 };
+use fluxgate_core::seal::KeyRing;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::{BaseUrl, Lane};
 use fluxgate_core::tenant::Destination;
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::webhook::{CapabilityKey, ErrorClass};
 use fluxgate_core::{Error, Result};
 use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
 
@@ -81,12 +82,11 @@ impl Roles {
             BaseUrl::fixed("http://127.0.0.1"),
             links,
         );
-        Notifier::new(
-            self.context.clone(),
-            self.queue.clone(),
-            views,
-            self.callbacks.clone(),
-        )
+        let entropy = Arc::new(SystemEntropy);
+        let vault = Vault::new(Arc::new(FixedRing::default()), entropy);
+        let context = self.context.clone();
+        let callbacks = Callbacks::new(context, views, vault, self.callbacks.clone());
+        Notifier::new(self.queue.clone(), callbacks)
     }
 
     pub fn sweeper(&self) -> Sweeper {
@@ -148,7 +148,40 @@ impl OutputFetcher for NoWayOut {
 impl CallbackSender for NoWayOut {
     async fn send(&self, _: CallbackRequest) -> SendOutcome {
         SendOutcome::Failed {
+            class: ErrorClass::Connect,
             reason: closed().message,
         }
+    }
+}
+
+/// A ring of one known key.
+struct FixedRing(Arc<KeyRing>);
+
+impl Default for FixedRing {
+    fn default() -> Self {
+        Self(Arc::new(KeyRing::fresh([9; 32])))
+    }
+}
+
+#[async_trait]
+impl KeyRings for FixedRing {
+    async fn ring(&self) -> Result<Arc<KeyRing>> {
+        Ok(self.0.clone())
+    }
+
+    async fn ring_now(&self) -> Result<Arc<KeyRing>> {
+        Ok(self.0.clone())
+    }
+
+    async fn ring_stored(&self) -> Result<Arc<KeyRing>> {
+        Ok(self.0.clone())
+    }
+
+    async fn replace(&self, _: &KeyRing, _: &KeyRing) -> Result<()> {
+        Err(closed())
+    }
+
+    fn settles_ms(&self) -> u64 {
+        0
     }
 }

@@ -53,6 +53,14 @@ impl TestTenant {
         self.send(self.http.post(self.url(path)).json(body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.http.patch(self.url(path)).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.http.delete(self.url(path))).await
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
@@ -146,9 +154,15 @@ impl TestTenant {
 
     /// Registers an endpoint; the answer is its id and secret.
     pub async fn endpoint(&self, url: &str) -> (String, String) {
-        let answer = self.post("/v1/endpoints", &json!({ "url": url })).await;
-        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        let answer = self.created_endpoint(&json!({ "url": url })).await;
         (answer.text("/id"), answer.text("/secret"))
+    }
+
+    /// Registers the endpoint that this body asks for.
+    pub async fn created_endpoint(&self, body: &Value) -> Answer {
+        let answer = self.post("/v1/endpoints", body).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        answer
     }
 
     /// Downloads an output by its URL alone.

@@ -4,6 +4,6 @@ use fluxgate_lambda::{Environment, InitError, http, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
-    let operator = wiring::admin(&Environment::process()).await?;
-    http::serve(http::iam_only(fluxgate_edge::admin_router(operator))).await
+    let edge = wiring::admin(&Environment::process()).await?;
+    http::serve(http::iam_only(fluxgate_edge::admin_router(edge))).await
 }

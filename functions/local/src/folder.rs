@@ -19,7 +19,7 @@ use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
 use serde::{Deserialize, Serialize};
 
-use crate::private;
+use crate::{key_ring, private};
 use notes::bounds_of_commands;
 pub use notes::{NotedProvider, noted_provider, noted_server};
 pub use reader::FolderReader;
@@ -71,6 +71,7 @@ impl DataFolder {
         let secrets = FolderSecrets::open(path)?;
         let store = SqliteStore::open(path, Arc::new(SystemClock))
             .with_context(|| format!("cannot open the data folder {}", path.display()))?;
+        key_ring::open(path)?;
         Ok(Self {
             path: path.to_owned(),
             store,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use fluxgate_core::app::{Context, NewDestination, NewTenant, Operator, OperatorParts};
+use fluxgate_core::app::{Context, NewDestination, NewTenant, Operator, OperatorParts, Vault};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
@@ -22,6 +22,7 @@ use crate::destinations::BucketFolders;
 use crate::folder::{
     DataFolder, FolderReader, FolderSecrets, LOCAL_AUDIENCE, LOCAL_ISSUER, TENANT_CLAIM, buckets,
 };
+use crate::key_ring::FolderKeyRing;
 
 /// The reference of a tenant's starting balance.
 const FIRST_TOP_UP: &str = "tenants-add";
@@ -32,6 +33,11 @@ impl DataFolder {
         context(&self.store, &self.bounds)
     }
 
+    /// What seals and opens the secrets in this folder.
+    pub fn vault(&self) -> Vault {
+        vault(&self.path)
+    }
+
     /// The operator's use cases for this folder.
     pub fn operator(&self, provider: Option<Arc<WaveSpeedClient>>) -> Operator {
         operator(self.context(), &self.path, provider)
@@ -40,14 +46,12 @@ impl DataFolder {
     /// Creates a tenant with a bucket, trust in the local issuer, and a balance. Fails if the name
     /// is taken or invalid.
     pub async fn add_tenant(&self, id: &TenantId, balance: MicroUsd) -> Result<Tenant> {
-        let operator = self.operator(None);
-        let tenant = operator.onboard(self.new_tenant(id), &Actor::cli()).await?;
+        let (operator, actor) = (self.operator(None), Actor::cli());
+        let onboarded = operator.onboard(self.new_tenant(id), &actor).await?;
         if balance > MicroUsd::ZERO {
-            operator
-                .top_up(id, balance, FIRST_TOP_UP, &Actor::cli())
-                .await?;
+            operator.top_up(id, balance, FIRST_TOP_UP, &actor).await?;
         }
-        Ok(tenant)
+        Ok(onboarded.tenant)
     }
 
     fn new_tenant(&self, id: &TenantId) -> NewTenant {
@@ -79,7 +83,6 @@ impl DataFolder {
     /// A token of the local issuer for the tenant. Kind `NotFound` if there is no such tenant.
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
         let tenant = self.operator(None).tenant(id).await?;
-        check_trust(&tenant)?;
         Ok(self.secrets.issuer.sign(&claims(&tenant.id, lifetime_ms))?)
     }
 }
@@ -98,7 +101,6 @@ impl FolderReader {
     /// As [`DataFolder::token`].
     pub async fn token(&self, id: &TenantId, lifetime_ms: u64) -> Result<String> {
         let tenant = self.operator(None).tenant(id).await?;
-        check_trust(&tenant)?;
         let secrets = FolderSecrets::open(&self.path)?;
         Ok(secrets.issuer.sign(&claims(&tenant.id, lifetime_ms))?)
     }
@@ -113,27 +115,21 @@ fn context(store: &SqliteStore, bounds: &Arc<Bounds>) -> Context {
     }
 }
 
+fn vault(folder: &Path) -> Vault {
+    let ring = FolderKeyRing::of(folder);
+    Vault::new(Arc::new(ring), Arc::new(SystemEntropy))
+}
+
 fn operator(context: Context, folder: &Path, provider: Option<Arc<WaveSpeedClient>>) -> Operator {
     Operator::new(OperatorParts {
         context,
+        vault: vault(folder),
         destinations: Arc::new(BucketFolders(buckets(folder))),
         provider: provider
             .clone()
             .map(|provider| -> Arc<dyn Provider> { provider }),
         provider_books: provider.map(|provider| -> Arc<dyn ProviderBooks> { provider }),
     })
-}
-
-/// A token that nobody accepts is worse than none.
-fn check_trust(tenant: &Tenant) -> Result<()> {
-    let issuers = || tenant.trust.iter().map(|trust| trust.issuer.as_str());
-    anyhow::ensure!(
-        issuers().any(|issuer| issuer == LOCAL_ISSUER),
-        "tenant '{}' does not trust the local issuer; use a token of {}",
-        tenant.id,
-        issuers().collect::<Vec<_>>().join(" or ")
-    );
-    Ok(())
 }
 
 fn claims(tenant: &TenantId, lifetime_ms: u64) -> TokenClaims {

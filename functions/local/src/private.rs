@@ -23,6 +23,8 @@ const FILES: [&str; 11] = [
     "serve.lock",
 ];
 const FOLDERS: [&str; 1] = ["s3"];
+/// Not mended here: whoever reads it refuses it while others can read it too.
+const KEYS: &str = "encryption-keys.json";
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -52,7 +54,8 @@ pub(crate) fn folder(path: &Path) -> Result<()> {
 fn is_ours_alone(path: &Path) -> Result<bool> {
     for entry in path.read_dir()? {
         let name = entry?.file_name();
-        if !FILES.iter().chain(&FOLDERS).any(|ours| name == *ours) {
+        let mut ours = FILES.iter().chain(&FOLDERS).chain([&KEYS]);
+        if !ours.any(|ours| name == *ours) {
             return Ok(false);
         }
     }

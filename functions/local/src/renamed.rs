@@ -1,12 +1,7 @@
 //! Names from earlier releases, so that an error can give the new one.
 
 /// Former and current parts of flags, variables and settings.
-const RENAMED: [(&str, &str); 4] = [
-    ("upstream", "provider"),
-    ("UPSTREAM", "PROVIDER"),
-    ("line_max_ms", "fair_queue_max_ms"),
-    ("LINE_MAX_MS", "FAIR_QUEUE_MAX_MS"),
-];
+const RENAMED: [(&str, &str); 2] = [("upstream", "provider"), ("UPSTREAM", "PROVIDER")];
 
 /// The current name, if this is a former one.
 pub(crate) fn renamed(name: &str) -> Option<String> {

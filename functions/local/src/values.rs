@@ -31,6 +31,23 @@ pub fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "a day looks like 2026-11-01".to_owned())
 }
 
+/// A whole number of seconds, minutes, hours or days, in milliseconds.
+pub fn duration_ms(text: &str) -> Result<u64> {
+    let unreadable =
+        || anyhow!("'{text}' is not a time; write a number with s, m, h or d, such as 24h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let number: u64 = digits.parse().map_err(|_| unreadable())?;
+    let unit_ms = match &text[digits.len()..] {
+        "" if number == 0 => 0,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(unreadable()),
+    };
+    number.checked_mul(unit_ms).ok_or_else(unreadable)
+}
+
 /// An optional whole number that is not zero.
 pub fn count(text: &str) -> Result<NonZeroU32> {
     text.parse().map_err(|_| {
@@ -128,6 +145,31 @@ mod tests {
             http_url("https://gateway.example/a").unwrap().as_str(),
             "https://gateway.example/a"
         );
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, ms) in [
+            ("0", 0),
+            ("90s", 90_000),
+            ("24h", 86_400_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(duration_ms(text).unwrap(), ms);
+        }
+        for text in [
+            "",
+            "24",
+            "h",
+            "1w",
+            "-1h",
+            "1.5h",
+            "24 h",
+            "99999999999999999d",
+        ] {
+            let why = duration_ms(text).unwrap_err().to_string();
+            assert!(why.contains("such as 24h"), "{why}");
+        }
     }
 
     #[test]

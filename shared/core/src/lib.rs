@@ -19,5 +19,7 @@ pub mod port;
 pub use base::counted::{Counted, counted};
 pub use base::echo::echo;
 pub use base::error::{Error, Fault, Kind, Reason, Result, Retry};
-pub use base::{bounds, day, digest, error, id, json, metric, nearest, rate, retry, secret, time};
+pub use base::{
+    bounds, day, digest, error, id, json, labels, metric, nearest, rate, retry, seal, secret, time,
+};
 pub use domain::{fair_queue, media, metering, money, provider, task, tenant, webhook};

@@ -24,5 +24,5 @@ mod wavespeed;
 pub use in_flight::BytesInFlight;
 pub use operator_token::OperatorToken;
 pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};
-pub use state::{Edge, Health, ReceiverEdge, Setup};
+pub use state::{Edge, Health, OperatorEdge, ReceiverEdge, Setup};
 pub use throttle::Throttle;

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
-use fluxgate_core::app::Operator;
 use fluxgate_core::bounds::Bounds;
 use serde_json::Value;
 use tower::util::MapRequestLayer;
@@ -24,7 +23,7 @@ use crate::body::BodyBytesMax;
 use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
-use crate::state::{Edge, ReceiverEdge};
+use crate::state::{Edge, OperatorEdge, ReceiverEdge};
 use crate::{admin, body_form, outputs, receiver, throttle, v1, wavespeed};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -82,19 +81,19 @@ pub fn receiver_router(edge: ReceiverEdge) -> Router {
 /// the request.
 ///
 /// [`Actor`]: fluxgate_core::tenant::Actor
-pub fn admin_router(operator: Arc<Operator>) -> Router {
+pub fn admin_router(edge: OperatorEdge) -> Router {
     let router = admin::router()
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method);
-    observed(router).with_state(operator)
+    observed(router).with_state(edge)
 }
 
 /// As [`admin_router`], for a process that also serves tenants: to be merged with their router, and
 /// accessible only with the token.
-pub fn admin_router_with_token(operator: Arc<Operator>, token: OperatorToken) -> Router {
+pub fn admin_router_with_token(edge: OperatorEdge, token: OperatorToken) -> Router {
     let router = admin::router()
         .method_not_allowed_fallback(wrong_method)
-        .with_state(operator);
+        .with_state(edge);
     observed(admin::token_only(router, token))
 }
 

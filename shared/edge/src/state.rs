@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluxgate_core::app::{Endpoints, Gateway, Metering, Receiver};
+use axum::extract::FromRef;
+use fluxgate_core::app::{Deliveries, Endpoints, Gateway, Metering, Operator, Receiver};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -18,6 +19,7 @@ use crate::throttle::Throttle;
 pub struct Edge {
     pub gateway: Arc<Gateway>,
     pub endpoints: Arc<Endpoints>,
+    pub deliveries: Arc<Deliveries>,
     pub metering: Arc<Metering>,
     pub authenticator: Arc<Authenticator>,
     pub throttle: Arc<Throttle>,
@@ -32,6 +34,20 @@ pub struct Edge {
 pub struct ReceiverEdge {
     pub receiver: Arc<Receiver>,
     pub in_flight: Arc<BytesInFlight>,
+}
+
+/// The state of the operator's router.
+#[derive(Clone)]
+pub struct OperatorEdge {
+    pub operator: Arc<Operator>,
+    pub endpoints: Arc<Endpoints>,
+    pub deliveries: Arc<Deliveries>,
+}
+
+impl FromRef<OperatorEdge> for Arc<Operator> {
+    fn from_ref(edge: &OperatorEdge) -> Self {
+        edge.operator.clone()
+    }
 }
 
 /// What `/healthz` reveals, and to whom.

@@ -55,6 +55,12 @@ pub static CLOUDWATCH_METRICS: [CloudWatchMetric; metric::ALL.len()] = [
     },
     as_it_is(&metric::CAPTURED, "CapturedMicroUsd", "None"),
     as_it_is(&metric::CALLBACK_ATTEMPTS, "CallbackAttempts", "Count"),
+    as_it_is(
+        &metric::DELIVERIES_EXHAUSTED,
+        "DeliveriesExhausted",
+        "Count",
+    ),
+    as_it_is(&metric::ENDPOINTS_DISABLED, "EndpointsDisabled", "Count"),
     as_it_is(&metric::HELD, "HeldMicroUsd", "None"),
     as_it_is(&metric::STUCK_TASKS, "StuckTasks", "Count"),
     as_it_is(

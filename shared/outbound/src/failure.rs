@@ -4,6 +4,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+use fluxgate_core::webhook::ErrorClass;
+
 use crate::guard::Unresolved;
 
 const TLS_TEXT_CHARS_MAX: usize = 160;
@@ -31,6 +33,24 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
         "closed the connection without a readable response"
     };
     text.to_owned()
+}
+
+/// The same for programs.
+pub(crate) fn class(error: &reqwest::Error) -> ErrorClass {
+    if error.is_timeout() && !error.is_dns() {
+        return ErrorClass::Timeout;
+    }
+    if !error.is_connect() {
+        return ErrorClass::Protocol;
+    }
+    if error.is_dns() || cause(error) == Some(&Unresolved::Unanswered) {
+        return ErrorClass::Dns;
+    }
+    let io = cause::<io::Error>(error).map(innermost);
+    match io.map(io::Error::kind) {
+        Some(io::ErrorKind::InvalidData) => ErrorClass::Tls,
+        _ => ErrorClass::Connect,
+    }
 }
 
 fn unreachable_because(error: &reqwest::Error) -> String {

@@ -22,6 +22,8 @@ pub struct AwsCall {
     pub function: String,
     /// As in an IAM policy: `dynamodb:PutItem`, `s3:PutObject`.
     pub action: String,
+    /// The actions that allow it.
+    pub needs: Vec<String>,
     pub status: u16,
     pub read_units: ReadUnits,
     pub write_units: WriteUnits,
@@ -156,12 +158,30 @@ async fn pass(
         ),
         write_units: write_units(&action, &before, &after),
         is_fair: names_group(&question),
+        needs: needs(&action, &question),
         action,
         status,
     };
     way.calls.calls.lock().unwrap().push(call);
     let status = axum::http::StatusCode::from_u16(status).unwrap();
     (status, headers, answer).into_response()
+}
+
+/// A transaction is allowed by the actions of its items, and a batch of messages by that of one.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
+fn needs(action: &str, question: &Value) -> Vec<String> {
+    match action {
+        "dynamodb:TransactWriteItems" => {
+            let writes = question["TransactItems"].as_array().into_iter().flatten();
+            let kinds = writes.filter_map(|write| write.as_object()?.keys().next());
+            let mut needs: Vec<String> = kinds.map(|kind| format!("dynamodb:{kind}Item")).collect();
+            needs.sort();
+            needs.dedup();
+            needs
+        }
+        "sqs:SendMessageBatch" => vec!["sqs:SendMessage".to_owned()],
+        action => vec![action.to_owned()],
+    }
 }
 
 fn names_group(question: &Value) -> bool {

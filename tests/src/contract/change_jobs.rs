@@ -51,7 +51,8 @@ pub async fn a_change_s_deliveries_are_written_with_it(stores: Stores) {
         received[0].job,
         Job::Deliver {
             tenant,
-            delivery: delivery.id
+            delivery: delivery.id,
+            round: 0,
         }
     );
 }

@@ -1,9 +1,12 @@
 //! `DeliveryStore`.
 
-use fluxgate_core::Kind;
 use fluxgate_core::id::DeliveryId;
-use fluxgate_core::task::{Task, transition};
-use fluxgate_core::webhook::{Attempt, Delivery, DeliveryState, EventType, Target};
+use fluxgate_core::port::About;
+use fluxgate_core::task::{Lane, Task, transition};
+use fluxgate_core::webhook::{
+    Attempt, Delivery, DeliverySignal, ErrorClass, EventType, Next, Target,
+};
+use fluxgate_core::{Kind, Reason};
 
 use super::{Stores, archived, fresh_tenant, now};
 
@@ -22,23 +25,43 @@ async fn delivery(stores: &Stores) -> Delivery {
     delivery
 }
 
-pub async fn a_delivery_is_updated_over_the_version_it_was_made_from(stores: Stores) {
-    let delivery = delivery(&stores).await;
+/// The delivery after an attempt that was answered so.
+pub fn attempted(delivery: &Delivery, status: u16, next: Next) -> Delivery {
     let attempt = Attempt {
         at: now(),
         duration_ms: 3,
-        status: Some(204),
+        status: Some(status),
+        class: ErrorClass::of_status(status),
         error: None,
+        body: None,
+        location: None,
+        retry_after: None,
     };
-    let delivered = delivery.attempted(attempt, DeliveryState::Delivered);
+    let signal = DeliverySignal::Attempted {
+        round: delivery.round,
+        attempt,
+        next,
+    };
+    moved(delivery, signal)
+}
 
-    stores.deliveries.update(&delivered).await.unwrap();
-    let again = stores.deliveries.update(&delivered).await.unwrap_err();
+/// The delivery after a signal that is not rejected.
+pub fn moved(delivery: &Delivery, signal: DeliverySignal) -> Delivery {
+    fluxgate_core::webhook::transition(delivery, signal, now()).expect("it is not rejected")
+}
+
+pub async fn a_delivery_is_updated_over_the_version_it_was_made_from(stores: Stores) {
+    let delivery = delivery(&stores).await;
+    let delivered = attempted(&delivery, 204, Next::Delivered);
+
+    stores.deliveries.update(&delivered, None).await.unwrap();
+    let again = stores.deliveries.update(&delivered, None).await;
+    let again = again.unwrap_err();
 
     assert_eq!(again.kind, Kind::Conflict);
     let task = stores
         .tasks
-        .get(&delivery.tenant, &delivery.task)
+        .get(&delivery.tenant, &delivery.id.task().unwrap())
         .await
         .unwrap();
     assert_eq!(
@@ -51,8 +74,49 @@ pub async fn a_delivery_is_updated_over_the_version_it_was_made_from(stores: Sto
             .get(&delivery.tenant, &delivery.id)
             .await
             .unwrap(),
-        (delivered, task)
+        (delivered, About::Task(Box::new(task)))
     );
+}
+
+pub async fn an_update_sends_the_job_of_the_next_attempt(stores: Stores) {
+    let delivery = delivery(&stores).await;
+    let first = super::queue::receive_of(&stores, Lane::Notify, &delivery.tenant).await;
+    stores.queue.ack(&first[0]).await.unwrap();
+    let retried = attempted(&delivery, 503, Next::RetryAt(now()));
+    let job = retried.job(now());
+
+    stores
+        .deliveries
+        .update(&retried, Some(&job))
+        .await
+        .unwrap();
+
+    let next = super::queue::receive_of(&stores, Lane::Notify, &delivery.tenant).await;
+    let jobs: Vec<_> = next.into_iter().map(|lease| lease.job).collect();
+    assert_eq!(jobs, [job.job]);
+    let (written, _) = stores
+        .deliveries
+        .get(&delivery.tenant, &delivery.id)
+        .await
+        .unwrap();
+    assert_eq!(written, retried);
+}
+
+/// Every write is over the version that it was made from, the second as the first.
+pub async fn of_two_updates_of_a_tried_delivery_one_is_written(stores: Stores) {
+    let delivery = delivery(&stores).await;
+    let retried = attempted(&delivery, 503, Next::RetryAt(now()));
+    stores.deliveries.update(&retried, None).await.unwrap();
+    let exhausted = attempted(&retried, 500, Next::Exhausted);
+    let cancelled = moved(&retried, DeliverySignal::Cancel);
+
+    stores.deliveries.update(&exhausted, None).await.unwrap();
+    let late = stores.deliveries.update(&cancelled, None).await;
+    let late = late.unwrap_err();
+
+    assert!(late.is(Reason::VersionMoved), "{late:?}");
+    let read = stores.deliveries.get(&delivery.tenant, &delivery.id);
+    assert_eq!(read.await.unwrap().0, exhausted);
 }
 
 pub async fn another_tenant_s_delivery_is_not_found(stores: Stores) {
@@ -70,7 +134,7 @@ pub async fn another_tenant_s_delivery_is_not_found(stores: Stores) {
     );
     let theirs = stores
         .tasks
-        .get(&delivery.tenant, &delivery.task)
+        .get(&delivery.tenant, &delivery.id.task().unwrap())
         .await
         .unwrap();
     assert!(

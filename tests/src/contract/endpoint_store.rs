@@ -1,27 +1,27 @@
 //! `EndpointStore`.
 
-use fluxgate_core::id::{EndpointId, TenantId};
+use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::secret::Secret;
-use fluxgate_core::webhook::{CallbackUrl, Endpoint};
-use fluxgate_core::{Error, Kind, Result};
+use fluxgate_core::webhook::{CallbackUrl, DisabledReason, Endpoint, SigningSecret};
+use fluxgate_core::{Error, Kind, Reason, Result};
 
 use super::{Stores, fresh_tenant, now};
+
+/// As an earlier release wrote it.
+pub fn secret() -> SigningSecret {
+    let text = Secret::webhook([1; 32]);
+    serde_json::from_value(text.expose().into()).expect("a bare text is read")
+}
 
 /// What a tenant may have.
 pub const ENDPOINTS_MAX: usize = 16;
 
 pub fn endpoint(tenant: &TenantId) -> Endpoint {
-    Endpoint {
-        tenant: tenant.clone(),
-        id: SystemEntropy.endpoint_id(now()),
-        url: CallbackUrl::parse("https://hooks.example/x").expect("a valid URL"),
-        secrets: vec![Secret::webhook([1; 32])],
-        event_types: Vec::new(),
-        enabled: true,
-        created_at: now(),
-    }
+    let url = CallbackUrl::parse("https://hooks.example/x").expect("a valid URL");
+    let id = SystemEntropy.endpoint_id(now());
+    Endpoint::new(tenant.clone(), id, url, secret(), now())
 }
 
 impl Stores {
@@ -53,53 +53,49 @@ fn is_too_many(error: &Error) -> bool {
     (error.kind, error.code) == (Kind::Conflict, "too_many_endpoints")
 }
 
-pub async fn an_endpoint_is_created_read_disabled_and_deleted(stores: Stores) {
+pub async fn an_endpoint_is_created_read_changed_and_deleted(stores: Stores) {
     let tenant = fresh_tenant();
     let first = stores.endpoint(&tenant).await.unwrap();
-    assert!(
-        stores
-            .endpoints
-            .get(&tenant, &first.id)
-            .await
-            .unwrap()
-            .enabled
-    );
-    assert!(
-        stores
-            .endpoints
-            .get_eventual(&tenant, &first.id)
-            .await
-            .unwrap()
-            .enabled
-    );
+    let endpoints = &stores.endpoints;
+    assert_eq!(endpoints.get(&tenant, &first.id).await.unwrap(), first);
+    let eventual = endpoints.get_eventual(&tenant, &first.id).await.unwrap();
+    assert_eq!(eventual, first);
 
-    stores.endpoints.disable(&tenant, &first.id).await.unwrap();
-    let listed = stores.endpoints.list(&tenant).await.unwrap();
-    assert_eq!(
-        (listed.endpoints.len(), listed.unreadable),
-        (1, Vec::<EndpointId>::new())
-    );
-    assert!(
-        !stores
-            .endpoints
-            .get(&tenant, &first.id)
-            .await
-            .unwrap()
-            .enabled
-    );
+    let mut changed = Endpoint {
+        version: first.version + 1,
+        ..first.clone()
+    };
+    changed.disable(DisabledReason::Gone, now());
+    endpoints.update(&changed).await.unwrap();
+    assert_eq!(endpoints.get(&tenant, &first.id).await.unwrap(), changed);
+    let listed = endpoints.list(&tenant).await.unwrap();
+    assert_eq!(listed.endpoints, std::slice::from_ref(&changed));
+    assert!(listed.unreadable.is_empty());
 
-    stores.endpoints.delete(&tenant, &first.id).await.unwrap();
-    assert_eq!(
-        stores
-            .endpoints
-            .delete(&tenant, &first.id)
-            .await
-            .unwrap_err()
-            .kind,
-        Kind::NotFound
-    );
-    stores.endpoints.disable(&tenant, &first.id).await.unwrap();
-    assert!(stores.endpoints.list(&tenant).await.unwrap().is_empty());
+    endpoints.delete(&tenant, &first.id).await.unwrap();
+    let again = endpoints.delete(&tenant, &first.id).await.unwrap_err();
+    assert_eq!(again.kind, Kind::NotFound);
+    changed.version += 1;
+    let late = endpoints.update(&changed).await.unwrap_err();
+    assert!(late.is(Reason::VersionMoved), "{late:?}");
+    assert!(endpoints.list(&tenant).await.unwrap().is_empty());
+}
+
+pub async fn an_endpoint_is_changed_over_the_version_it_was_made_from(stores: Stores) {
+    let tenant = fresh_tenant();
+    let first = stores.endpoint(&tenant).await.unwrap();
+    let changed = |description: &str| Endpoint {
+        version: first.version + 1,
+        description: description.to_owned(),
+        ..first.clone()
+    };
+
+    stores.endpoints.update(&changed("one")).await.unwrap();
+    let late = stores.endpoints.update(&changed("two")).await.unwrap_err();
+
+    assert!(late.is(Reason::VersionMoved), "{late:?}");
+    let there = stores.endpoints.get(&tenant, &first.id).await.unwrap();
+    assert_eq!(there.description, "one");
 }
 
 pub async fn another_tenant_s_endpoint_is_not_found(stores: Stores) {

@@ -7,12 +7,15 @@ pub mod budgets;
 pub mod budgets_at_once;
 pub mod budgets_in_mid_month;
 pub mod change_jobs;
+pub mod delivery_lists;
 pub mod delivery_store;
 pub mod endpoint_store;
 pub mod fair_queue_store;
 pub mod idempotency_keys;
 pub mod in_flight;
 pub mod late_usage;
+pub mod missed_deliveries;
+pub mod notices;
 pub mod queue;
 pub mod task_lists;
 pub mod task_outputs;
@@ -20,6 +23,7 @@ pub mod task_store;
 pub mod task_store_changes;
 pub mod telling;
 pub mod tenant_store;
+pub mod trusts;
 pub mod usage_cursors;
 pub mod usage_export;
 pub mod usage_told;
@@ -89,6 +93,7 @@ pub fn admission(tenant: &TenantId) -> Admission {
         outputs_asked: 1,
         makes: Some(MediaKind::Picture),
         callback: None,
+        metadata: fluxgate_core::labels::Labels::default(),
     };
     let started = transition(&Task::admitted(new, now), Signal::SubmitStarted, now)
         .expect("a new task can be submitted");

@@ -174,6 +174,7 @@ pub async fn a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way(sto
     let deliver = |tenant: &TenantId| Job::Deliver {
         tenant: tenant.clone(),
         delivery: DeliveryId::of(&fresh_task_id(), 0),
+        round: 0,
     };
     for _ in 0..300 {
         send(&stores, &deliver(&many), 0).await;
@@ -231,6 +232,7 @@ pub async fn tenants_that_settle_nothing_leave_room_for_another_in_every_lane(st
             Lane::Notify => Job::Deliver {
                 tenant: tenant.clone(),
                 delivery: DeliveryId::of(&fresh_task_id(), 0),
+                round: 0,
             },
         };
         let jobs = many
@@ -286,6 +288,7 @@ pub async fn jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come(stor
     let deliver = |_| Job::Deliver {
         tenant: tenant.clone(),
         delivery: DeliveryId::of(&fresh_task_id(), 0),
+        round: 0,
     };
     let jobs: Vec<Job> = (0..200).map(deliver).collect();
     for job in &jobs {

@@ -3,7 +3,7 @@
 
 use fluxgate_tests::lambda::CALLER;
 use fluxgate_tests::tenant::MODEL;
-use fluxgate_tests::{Stack, TestTenant, eventually};
+use fluxgate_tests::{LiveReceiver, Stack, TestTenant, eventually, verifiers};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -32,6 +32,43 @@ async fn the_operator_s_changes_count_and_tell_whose_they_are() {
 
     assert_eq!(deleted.0, 204, "{deleted:?}");
     every_change_names_its_caller(&stack).await;
+}
+
+/// With the queue, the keys and the way out that the function needs for it.
+#[tokio::test]
+async fn an_operator_mends_a_tenant_s_callbacks_on_aws() {
+    let stack = Stack::start().await;
+    let tenant = stack.tenant("acme", "1").await;
+    let receiver = LiveReceiver::start().await;
+    let endpoints = format!("{ACME}/endpoints");
+    let body = json!({ "url": receiver.url("events"), "signatures": "v1,v1a" });
+
+    let (status, created) = stack.admin(&endpoints, &body).await;
+    assert_eq!(status, 201, "{created}");
+    let path = format!("{endpoints}/{}", created["id"].as_str().unwrap());
+    let (_, tested) = stack.admin(&format!("{path}/test"), &json!({})).await;
+    assert_eq!(tested["delivered"], true, "{tested}");
+    let sample = receiver.received().remove(0);
+    assert!(verifiers::takes(
+        created["secret"].as_str().unwrap(),
+        &sample
+    ));
+    let keys = sample.header("fluxgate-webhook-jwks").to_owned();
+    let keys = tenant.http().get(&keys).send().await.unwrap();
+    let keys: Value = keys.json().await.unwrap();
+    assert_eq!(verifiers::signing_keys(&keys, &sample).len(), 1);
+
+    // What failed is sent again by the notifier, woken by the admin's message.
+    receiver.answer(&[500]);
+    let task = tenant.submit(&tenant.inputs().await).await;
+    receiver.about(&task, 1).await;
+    let replay = format!("{ACME}/deliveries/{task}-00/replay");
+    eventually("the replay", || async {
+        let (status, replayed) = stack.admin(&replay, &json!({})).await;
+        (status == 202 && replayed["event_type"] == "task.completed").then_some(())
+    })
+    .await;
+    receiver.about(&task, 2).await;
 }
 
 async fn each_role_keeps_its_external_id(stack: &Stack) {

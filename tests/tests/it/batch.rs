@@ -8,10 +8,13 @@ use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use fluxgate_aws::sqs::{Removal, SqsQueue, SqsSettings};
 use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::port::SystemEntropy;
-use fluxgate_core::port::{CallbackRequest, CallbackSender, Ids as _, SendOutcome, SystemClock};
+use fluxgate_core::port::{
+    CallbackAnswer, CallbackRequest, CallbackSender, SendOutcome, SystemClock,
+};
 use fluxgate_core::task::{Lane, transition};
 use fluxgate_core::webhook::{CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target};
 use fluxgate_lambda::batch::Consumer;
+use fluxgate_tests::contract::endpoint_store::endpoint;
 use fluxgate_tests::contract::{Stores, archived, now};
 use fluxgate_tests::{AwsStores, Ministack, Roles};
 use tokio::time::Instant;
@@ -23,10 +26,10 @@ struct Saboteur;
 impl CallbackSender for Saboteur {
     async fn send(&self, outgoing: CallbackRequest) -> SendOutcome {
         assert!(!outgoing.url.url().path().ends_with("/panic"), "the defect");
-        SendOutcome::Answered {
+        SendOutcome::Answered(CallbackAnswer {
             status: 204,
-            retry_after_ms: None,
-        }
+            ..CallbackAnswer::default()
+        })
     }
 }
 
@@ -61,13 +64,8 @@ pub(super) fn roles(
 async fn delivery(stores: &Stores, path: &str) -> Delivery {
     let tenant: TenantId = stores.funded(1).await;
     let endpoint = Endpoint {
-        tenant: tenant.clone(),
-        id: SystemEntropy.endpoint_id(now()),
         url: CallbackUrl::parse(&format!("https://receiver.example/{path}")).unwrap(),
-        secrets: vec![fluxgate_core::secret::Secret::webhook([1; 32])],
-        event_types: Vec::new(),
-        enabled: true,
-        created_at: now(),
+        ..endpoint(&tenant)
     };
     stores.endpoints.create(&endpoint, 16).await.unwrap();
     let task = stores.archiving(&tenant).await;
@@ -87,7 +85,7 @@ async fn delivery(stores: &Stores, path: &str) -> Delivery {
 fn message(delivery: &Delivery) -> SqsMessage {
     let mut message = SqsMessage::default();
     message.message_id = Some(delivery.id.to_string());
-    message.body = Some(serde_json::json!({ "v": 1, "job": delivery.job() }).to_string());
+    message.body = Some(serde_json::json!({ "v": 1, "job": delivery.job(now()).job }).to_string());
     message
 }
 

@@ -147,7 +147,7 @@ fn v3(secret: &str, received: &fluxgate_tests::receiver::Received) -> String {
     let seconds: i64 = received.header("webhook-timestamp").parse().unwrap();
     let at = fluxgate_core::time::Timestamp(seconds * 1000);
     v3::sign(
-        &Secret::new(secret),
+        &[Secret::new(secret)],
         received.header("webhook-id"),
         at,
         &received.body,

@@ -9,9 +9,9 @@ use fluxgate_tests::cost::{Asked, Counts, FUNCTIONS, LANES, Traffic, Units, Work
 /// token the gateway does not know.
 const CEILINGS: [(&str, &str, usize, f64, u64); 19] = [
     // The key, the tenant for its prices, the tenant for the token; then whom the token's issuer
-    // may speak for.
+    // may speak for, and who wants to hear that the task has started.
     ("gateway", "dynamodb:GetItem", 3, 1.5, 0),
-    ("gateway", "dynamodb:Query", 1, 1.0, 0),
+    ("gateway", "dynamodb:Query", 2, 2.0, 0),
     // Task and hold.
     ("gateway", "dynamodb:TransactWriteItems", 1, 0.0, 4),
     // The key, then the claim of the run, and that it was accepted.
@@ -28,13 +28,14 @@ const CEILINGS: [(&str, &str, usize, f64, u64); 19] = [
     ("archiver", "dynamodb:TransactWriteItems", 1, 0.0, 4),
     ("archiver", "sqs:SendMessage", 1, 0.0, 0),
     ("archiver", "s3:PutObject", 1, 0.0, 0),
-    // The delivery with its task, the endpoint; then how it went.
-    ("notifier", "dynamodb:BatchGetItem", 1, 1.0, 0),
-    ("notifier", "dynamodb:GetItem", 1, 0.5, 0),
+    // The task, which lists the delivery, and whether that was tried; the endpoint; then how it
+    // went.
+    ("notifier", "dynamodb:BatchGetItem", 1, 0.5, 0),
+    ("notifier", "dynamodb:GetItem", 2, 1.0, 0),
     ("notifier", "dynamodb:PutItem", 1, 0.0, 1),
     // The watch, when it finds the task over and its deliveries tried.
     ("poller", "dynamodb:GetItem", 2, 1.0, 0),
-    ("poller", "dynamodb:Query", 1, 0.5, 0),
+    ("poller", "dynamodb:BatchGetItem", 1, 0.5, 0),
 ];
 
 /// Of all functions together, with one message in each batch.

@@ -7,9 +7,10 @@ use fluxgate_core::id::{DeliveryId, EndpointId, IdempotencyKey};
 use fluxgate_core::money::{EntryKind, MicroUsd};
 use fluxgate_core::port::{AccountStore as _, Admitted, DeliveryStore as _, TaskStore as _};
 use fluxgate_core::task::{Idempotency, Signal, State, Task, Via, transition};
-use fluxgate_core::webhook::{Attempt, Delivery, DeliveryState, EventType, Target};
+use fluxgate_core::webhook::{Delivery, DeliveryState, EventType, Next, Target};
 use fluxgate_core::{Error, Kind};
 use fluxgate_tests::aws_stores::TABLE;
+use fluxgate_tests::contract::delivery_store::attempted;
 use fluxgate_tests::contract::{Stores, admission, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::FaultyAws;
 use fluxgate_tests::{AwsStores, Ministack};
@@ -106,14 +107,8 @@ async fn a_delivery_lies_with_its_task_until_it_is_tried() {
         "nobody has tried its first delivery"
     );
 
-    let attempt = Attempt {
-        at: now(),
-        duration_ms: 3,
-        status: Some(503),
-        error: None,
-    };
-    let tried = deliveries[0].attempted(attempt, DeliveryState::Pending);
-    bed.store().update(&tried).await.unwrap();
+    let tried = attempted(&deliveries[0], 503, Next::RetryAt(now()));
+    bed.store().update(&tried, None).await.unwrap();
 
     assert_eq!(
         bed.store().of_task(&task).await.unwrap(),
@@ -152,7 +147,7 @@ async fn an_ordinary_task_with_one_delivery_costs_twelve_write_units_and_a_key_o
         let (delivery, _) = bed.by_faulty.deliveries.get(&tenant, &id).await.unwrap();
         bed.by_faulty
             .deliveries
-            .update(&delivery.moved(DeliveryState::Delivered))
+            .update(&attempted(&delivery, 204, Next::Delivered), None)
             .await
             .unwrap();
 

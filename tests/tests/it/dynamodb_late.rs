@@ -1,17 +1,16 @@
 //! Eventually consistent reads may miss the last write. That may cost a second read or a moment,
 //! never a wrong answer.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{DeliveryId, IdempotencyKey, TenantId};
-use fluxgate_core::port::SystemEntropy;
-use fluxgate_core::port::{Admitted, DeliveryStore as _, Ids as _, Lease, TaskStore as _};
+use fluxgate_core::port::{About, Admitted, DeliveryStore as _, Lease, TaskStore as _};
 use fluxgate_core::task::{Admission, Idempotency, Job, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
-    Attempt, CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target,
+    CallbackUrl, Delivery, DeliverySignal, DeliveryState, Endpoint, EventType, Next, Target,
 };
 use fluxgate_tests::Roles;
-use fluxgate_tests::aws_stores::TABLE;
+use fluxgate_tests::contract::delivery_store::{attempted, moved};
+use fluxgate_tests::contract::endpoint_store::endpoint;
 use fluxgate_tests::contract::{admission, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::Fault;
 
@@ -26,32 +25,11 @@ impl Bed {
 
     async fn endpoint(&self, tenant: &TenantId) -> Endpoint {
         let endpoint = Endpoint {
-            tenant: tenant.clone(),
-            id: SystemEntropy.endpoint_id(now()),
             url: CallbackUrl::parse("https://receiver.example/x").unwrap(),
-            secrets: vec![fluxgate_core::secret::Secret::webhook([1; 32])],
-            event_types: Vec::new(),
-            enabled: true,
-            created_at: now(),
+            ..endpoint(tenant)
         };
         self.stores.endpoints.create(&endpoint, 16).await.unwrap();
         endpoint
-    }
-
-    /// As nothing in Fluxgate does yet.
-    async fn enable(&self, endpoint: &Endpoint) {
-        let text = |text: String| AttributeValue::S(text);
-        let updated = self
-            .ministack
-            .aws()
-            .dynamodb()
-            .update_item()
-            .table_name(TABLE)
-            .key("pk", text(format!("T#{}", endpoint.tenant)))
-            .key("sk", text(format!("ENDPOINT#{}", endpoint.id)))
-            .update_expression("SET enabled = :true")
-            .expression_attribute_values(":true", AttributeValue::Bool(true));
-        updated.send().await.unwrap();
     }
 
     /// Completes the task, with a delivery to this place.
@@ -95,14 +73,14 @@ async fn an_eventual_read_is_not_late_about_whether_there_is_such_a_thing() {
             .id,
         endpoint.id
     );
-    bed.faulty.next("BatchGetItem", [Fault::Late]);
+    bed.faulty.next("GetItem", [Fault::Late]);
     assert_eq!(
         bed.by_faulty
             .deliveries
             .get(&tenant, &delivery.id)
             .await
             .unwrap(),
-        (delivery, task)
+        (delivery, About::Task(Box::new(task)))
     );
 
     assert_eq!(bed.faulty.left(), 0);
@@ -119,17 +97,11 @@ async fn a_task_s_deliveries_are_those_of_its_version_at_hand() {
         .await
         .unwrap();
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
-    let attempt = Attempt {
-        at: now(),
-        duration_ms: 3,
-        status: Some(503),
-        error: None,
-    };
-    let tried = delivery.attempted(attempt, DeliveryState::Pending);
-    bed.store().update(&tried).await.unwrap();
+    let tried = attempted(&delivery, 503, Next::RetryAt(now()));
+    bed.store().update(&tried, None).await.unwrap();
 
     bed.faulty.next("GetItem", [Fault::Late]);
-    bed.faulty.next("Query", [Fault::Late]);
+    bed.faulty.next("BatchGetItem", [Fault::Late]);
     let late = bed.by_faulty.deliveries.of_task(&task).await.unwrap();
 
     assert_eq!(
@@ -149,15 +121,15 @@ async fn a_delivery_that_was_held_a_moment_ago_is_told_as_pending() {
     let tenant = bed.stores.funded(1).await;
     let archiving = bed.stores.archiving(&tenant).await;
     let (task, delivery) = bed.complete(&archiving, Target::TaskCallback).await;
-    let held = delivery.moved(DeliveryState::Held);
-    bed.store().update(&held).await.unwrap();
+    let held = moved(&delivery, DeliverySignal::Hold);
+    bed.store().update(&held, None).await.unwrap();
     bed.by_faulty
         .deliveries
         .get(&tenant, &delivery.id)
         .await
         .unwrap();
-    let again = held.moved(DeliveryState::Pending);
-    bed.store().update(&again).await.unwrap();
+    let again = moved(&held, DeliverySignal::Release);
+    bed.store().update(&again, None).await.unwrap();
 
     bed.faulty.next("BatchGetItem", [Fault::Late]);
     let found = bed
@@ -167,7 +139,10 @@ async fn a_delivery_that_was_held_a_moment_ago_is_told_as_pending() {
         .await
         .unwrap();
 
-    assert_eq!((found, bed.faulty.left()), ((again, task), 0));
+    assert_eq!(
+        (found, bed.faulty.left()),
+        ((again, About::Task(Box::new(task))), 0)
+    );
 }
 
 /// A wake is for one version of its task, and gone once it has done what that version asks for.
@@ -362,17 +337,18 @@ async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(1).await;
     let endpoint = bed.endpoint(&tenant).await;
-    bed.stores
-        .endpoints
-        .disable(&tenant, &endpoint.id)
-        .await
-        .unwrap();
+    let mut disabled = endpoint.clone();
+    disabled.version += 1;
+    disabled.enabled = false;
+    bed.stores.endpoints.update(&disabled).await.unwrap();
     bed.by_faulty
         .endpoints
         .get_eventual(&tenant, &endpoint.id)
         .await
         .unwrap();
-    bed.enable(&endpoint).await;
+    disabled.version += 1;
+    disabled.enable();
+    bed.stores.endpoints.update(&disabled).await.unwrap();
     let archiving = bed.stores.archiving(&tenant).await;
     let (task, delivery) = bed
         .complete(&archiving, Target::Endpoint(endpoint.id))
@@ -381,7 +357,7 @@ async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
     bed.faulty.next("GetItem", [Fault::Late]);
     bed.by_late_reads()
         .notifier()
-        .deliver(&tenant, &delivery.id)
+        .deliver(&tenant, &delivery.id, delivery.round, 0)
         .await
         .unwrap();
 

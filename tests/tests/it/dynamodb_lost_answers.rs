@@ -3,8 +3,9 @@
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, Admitted, TaskStore as _};
 use fluxgate_core::task::Signal;
-use fluxgate_core::webhook::DeliveryState;
-use fluxgate_tests::contract::{PRICE, admission, archived, finished, fresh_run};
+use fluxgate_core::webhook::{DeliveryState, Next};
+use fluxgate_tests::contract::delivery_store::attempted;
+use fluxgate_tests::contract::{PRICE, admission, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::Fault;
 
 use super::dynamodb::{Bed, delivered_to_two, key};
@@ -94,13 +95,15 @@ async fn a_top_up_and_a_delivery_whose_answers_were_lost_are_written_once() {
     let tenant = bed.by_faulty.funded(1).await;
     let task = bed.stores.archiving(&tenant).await;
     let delivery = delivered_to_two(&bed, &task).await.remove(0);
+    let retried = attempted(&delivery, 500, Next::RetryAt(now()));
+    let exhausted = attempted(&retried, 500, Next::Exhausted);
 
-    bed.faulty.next("PutItem", [Fault::AnswerLost]);
-    bed.by_faulty
-        .deliveries
-        .update(&delivery.moved(DeliveryState::Exhausted))
-        .await
-        .unwrap();
+    // By itself, then with the item that lists what was missed.
+    for (action, after) in [("PutItem", retried), ("TransactWriteItems", exhausted)] {
+        bed.faulty.next(action, [Fault::AnswerLost]);
+        let update = bed.by_faulty.deliveries.update(&after, None);
+        update.await.unwrap();
+    }
 
     assert_eq!(bed.faulty.left(), 0);
     assert_eq!(bed.store().account(&tenant).await.unwrap().total(), PRICE);
@@ -112,6 +115,6 @@ async fn a_top_up_and_a_delivery_whose_answers_were_lost_are_written_once() {
         .unwrap();
     assert_eq!(
         (written.version, written.state),
-        (2, DeliveryState::Exhausted)
+        (3, DeliveryState::Exhausted)
     );
 }

@@ -8,11 +8,21 @@ use fluxgate_core::webhook::{CapabilityKey, v3};
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
 
 /// The webhook's address of a task, and a signed request to it.
-async fn send(gateway: &Gateway, tenant: &TestTenant, task: &str, body: &str) -> reqwest::Response {
+pub(crate) async fn send(
+    gateway: &Gateway,
+    tenant: &TestTenant,
+    task: &str,
+    body: &str,
+) -> reqwest::Response {
     let capability = CapabilityKey::new(gateway.server.folder().secrets.capability);
     let path = capability.hook_path(&tenant.id, &TaskId::parse(task).unwrap());
     let secret = Secret::new(gateway.emulator.webhook_secret());
-    let signed = v3::sign(&secret, "msg_1", SystemClock.now(), body.as_bytes());
+    let signed = v3::sign(
+        std::slice::from_ref(&secret),
+        "msg_1",
+        SystemClock.now(),
+        body.as_bytes(),
+    );
     let request = gateway
         .http()
         .post(gateway.url(&path))

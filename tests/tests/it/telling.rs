@@ -5,9 +5,10 @@ use fluxgate_aws::dynamodb::{EndedTasksInTable, Table};
 use fluxgate_aws::sqs::EndedTasks as _;
 use fluxgate_core::id::EndpointId;
 use fluxgate_core::task::{State, Task};
-use fluxgate_core::webhook::{Attempt, DeliveryState, Target};
+use fluxgate_core::webhook::{DeliveryState, Next, Target};
 use fluxgate_tests::Roles;
 use fluxgate_tests::aws_stores::TABLE;
+use fluxgate_tests::contract::delivery_store::attempted;
 use fluxgate_tests::contract::telling::{run_failed, watch};
 use fluxgate_tests::contract::{Stores, now};
 use fluxgate_tests::faulty_aws::Fault;
@@ -195,15 +196,9 @@ async fn endpoints_that_cannot_be_listed_are_told_by_the_watch() {
         .await
         .unwrap()
         .remove(0);
-    let attempt = Attempt {
-        at: now(),
-        duration_ms: 3,
-        status: Some(204),
-        error: None,
-    };
     bed.stores
         .deliveries
-        .update(&delivery.attempted(attempt, DeliveryState::Delivered))
+        .update(&attempted(&delivery, 204, Next::Delivered), None)
         .await
         .unwrap();
     assert!(over.is_over(&tenant, &task.id).await.unwrap());
@@ -264,7 +259,7 @@ async fn a_task_whose_deliveries_share_an_id_is_over_once_each_id_was_tried() {
         .remove(0);
     bed.stores
         .deliveries
-        .update(&delivery.moved(DeliveryState::Exhausted))
+        .update(&attempted(&delivery, 500, Next::Exhausted), None)
         .await
         .unwrap();
 

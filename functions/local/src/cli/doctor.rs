@@ -15,6 +15,7 @@ use super::access::{gateway_url, written_url};
 use super::{FolderArgs, print, provider_check};
 use crate::client::{NothingAnswers, foreign, unanswered};
 use crate::folder::FolderSecrets;
+use crate::key_ring;
 use crate::server::named_provider;
 use crate::settings::Settings;
 
@@ -64,6 +65,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
 async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let path = &args.folder.data;
     let folder = args.folder.reader()?;
+    key_ring::verify(path)?;
     let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
     let served = FolderLock::is_held(path);
     let state = if served {

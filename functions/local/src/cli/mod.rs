@@ -4,11 +4,14 @@ mod access;
 mod accounts;
 mod bench;
 mod budget;
+mod deliveries;
 mod demo;
 mod doctor;
 mod download;
 mod edit;
 mod emulator;
+mod encryption;
+mod endpoints;
 mod limits;
 mod logging;
 mod outputs;
@@ -22,7 +25,9 @@ mod signals;
 mod tasks;
 mod tenants;
 mod token;
+mod trigger;
 mod usage;
+mod verify;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -83,12 +88,22 @@ enum Command {
     Accounts(accounts::AccountsArgs),
     /// Print a token for a tenant, or the admin token, and nothing else
     Token(token::TokenArgs),
+    /// Show and rotate the keys that stored secrets are sealed with
+    Encryption(encryption::EncryptionArgs),
     /// Edit one picture as a tenant: upload, submit, wait, download
     Edit(Box<edit::EditArgs>),
     /// Fetch the outputs of a finished task
     Download(Box<download::DownloadArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
+    /// Create, list, show, change, test and delete a tenant's endpoints
+    Endpoints(endpoints::EndpointsArgs),
+    /// List, show, replay and cancel a tenant's callbacks
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Send a sample event to an endpoint, and say what came back
+    Trigger(trigger::TriggerArgs),
+    /// Check a callback's signature, and say which part is wrong
+    Verify(verify::VerifyArgs),
     /// Sum up what a tenant used and was charged, by day and model; export charges
     Usage(usage::UsageArgs),
     /// Compare what tenants were charged with the provider's bills; exits with 1 if anything
@@ -207,9 +222,14 @@ impl Command {
             Self::Prices(args) => prices::run(args).await,
             Self::Accounts(args) => accounts::run(args).await,
             Self::Token(args) => token::run(args).await,
+            Self::Encryption(args) => encryption::run(args).await,
             Self::Edit(args) => edit::run(*args).await,
             Self::Download(args) => download::run(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
+            Self::Endpoints(args) => endpoints::run(args).await,
+            Self::Deliveries(args) => deliveries::run(args).await,
+            Self::Trigger(args) => trigger::run(args).await,
+            Self::Verify(args) => verify::run(&args),
             Self::Usage(args) => usage::run(args).await,
             Self::Reconcile(args) => reconcile::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Standard output could not be written. [`OutputFailed::is_unread`] tells whether the process
 /// should exit like one that SIGPIPE ended.
@@ -51,6 +52,18 @@ pub(super) fn text(text: impl Display) -> Result<()> {
 /// One line on stderr for whoever is watching. A failed write is ignored.
 pub(super) fn note(text: impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// The text at a JSON pointer; empty where there is none.
+pub(super) fn word<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_default()
+}
+
+/// Text of somebody else's, such as a receiver's answer, that must not command the terminal.
+pub(super) fn shown(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(plain).collect()
 }
 
 fn written(text: Arguments<'_>) -> Result<()> {

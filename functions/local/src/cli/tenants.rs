@@ -1,10 +1,10 @@
-//! `fluxgate tenants add|list|show|change|suspend|resume|delete`.
+//! `fluxgate tenants add|list|show|change|suspend|resume|rotate-webhook-secret|delete`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{Deletion, NewDestination, Operator, TenantChange};
+use fluxgate_core::app::{Deletion, NewDestination, Operator, Rotation, TenantChange};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{Account, MicroUsd};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::limits::LimitsArgs;
 use super::{FolderArgs, print};
 use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER};
+use crate::values::duration_ms;
 
 #[derive(Args)]
 pub(super) struct TenantsArgs {
@@ -47,6 +48,15 @@ enum TenantsCommand {
     Suspend(OneTenant),
     /// End a suspension
     Resume(OneTenant),
+    /// Give a tenant's '?webhook=' callbacks a new secret and print it; the old one signs beside it
+    /// until the overlap is over
+    RotateWebhookSecret {
+        #[command(flatten)]
+        tenant: OneTenant,
+        /// How long both sign, such as 90m, 24h or 7d, at most 30d; 0 revokes the old one at once
+        #[arg(long, default_value = "24h", value_name = "TIME", value_parser = duration_ms)]
+        overlap: u64,
+    },
     /// Delete a tenant that has nothing running; its tasks and its ledger are kept
     Delete {
         #[command(flatten)]
@@ -106,6 +116,9 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
             folder.operator()?.resume(&name, &Actor::cli()).await?;
             print::line(format_args!("tenant {name} may submit again"))
         }
+        TenantsCommand::RotateWebhookSecret { tenant, overlap } => {
+            rotate_webhook_secret(&tenant, overlap).await
+        }
         TenantsCommand::Delete {
             tenant: OneTenant { name, folder },
             forget_balance,
@@ -133,6 +146,26 @@ async fn add(name: &TenantId, balance: MicroUsd, folder: &FolderArgs) -> Result<
         "next: fluxgate token {name} --data {}",
         folder.path.display()
     ));
+    Ok(())
+}
+
+async fn rotate_webhook_secret(tenant: &OneTenant, overlap_ms: u64) -> Result<()> {
+    let rotation = Rotation {
+        secret: None,
+        overlap_ms,
+    };
+    let operator = tenant.folder.operator()?;
+    let (secret, until) = operator
+        .rotate_webhook_secret(&tenant.name, rotation, &Actor::cli())
+        .await?;
+    print::line(secret.expose())?;
+    match until {
+        Some(until) => print::note(format_args!(
+            "the old secret signs beside this one until {}",
+            until.rfc3339()
+        )),
+        None => print::note("the old secret signs nothing any more"),
+    }
     Ok(())
 }
 
@@ -235,7 +268,7 @@ async fn view(operator: &Operator, tenant: &Tenant) -> Result<Value> {
         "unarchived": tenant.unarchived,
         "local_issuer": { "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE },
         "endpoints": endpoints.iter().map(|endpoint| json!({
-            "id": endpoint.id, "url": endpoint.url.url().as_str(), "enabled": endpoint.enabled,
+            "id": endpoint.id, "url": endpoint.url.without_path(), "enabled": endpoint.enabled,
         })).collect::<Vec<_>>(),
     }))
 }

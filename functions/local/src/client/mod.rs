@@ -1,5 +1,6 @@
-//! A tenant's client for the gateway, used by `edit`, `download`, `demo` and `bench`.
+//! A tenant's client for the gateway, used by every command that speaks for a tenant.
 
+mod admin;
 mod trouble;
 
 use std::io::Write;
@@ -8,9 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use fluxgate_core::digest::{RunningSha256, Sha256};
 use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::values::http_url;
+pub use admin::AdminClient;
 pub use trouble::{BrokenOff, NothingAnswers, foreign, unanswered};
 
 /// Calls one gateway as one tenant.
@@ -89,6 +92,16 @@ impl TenantClient {
             .await
     }
 
+    /// Any call of Fluxgate's own API; null where the answer has no body.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let request = self.http.request(method, self.url(path));
+        self.answer(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
     pub async fn balance_usd(&self) -> Result<f64> {
         let data = self
             .data(self.http.get(self.url("/api/v3/balance")))
@@ -145,12 +158,12 @@ impl TenantClient {
         format!("{}{path}", self.base_url)
     }
 
-    async fn data(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+    async fn data(&self, request: RequestBuilder) -> Result<Value> {
         let mut answer = self.answer(request).await?;
         Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+    async fn answer(&self, request: RequestBuilder) -> Result<Value> {
         let unanswered = |error| trouble::unanswered(&self.base_url, &error);
         let response = request
             .bearer_auth(&self.token)
@@ -159,9 +172,12 @@ impl TenantClient {
             .map_err(unanswered)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(unanswered)?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         let body = serde_json::from_slice::<Value>(&body)
             .ok()
-            .filter(Value::is_object);
+            .filter(|body| body.is_object() || (body.is_array() && status.is_success()));
         let body = body.ok_or_else(|| trouble::foreign(&self.base_url, status, &headers))?;
         if status.is_success() {
             return Ok(body);

@@ -16,7 +16,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::secret::Secret;
-use fluxgate_edge::OperatorToken;
+use fluxgate_edge::{OperatorEdge, OperatorToken};
 use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
@@ -97,7 +97,11 @@ impl Server {
             emulator.as_ref(),
             folder.bounds.provider_timeout_ms,
         )?;
-        let operator = Arc::new(folder.operator(Some(Arc::new(provider))));
+        let operator = OperatorEdge {
+            operator: Arc::new(folder.operator(Some(Arc::new(provider)))),
+            endpoints: roles.edge.endpoints.clone(),
+            deliveries: roles.edge.deliveries.clone(),
+        };
         let router = fluxgate_edge::api_router(roles.edge)
             .merge(fluxgate_edge::receiver_router(roles.receiver))
             .merge(fluxgate_edge::admin_router_with_token(

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::app::{
-    Archiver, Context, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering, Notifier,
-    OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
+    Archiver, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering,
+    Notifier, OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
@@ -85,10 +85,14 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
         base_url,
         OutputLinks::Presigned(objects.clone()),
     );
+    let vault = parts.folder.vault();
+    let sending = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
+    let callbacks = Callbacks::new(context.clone(), views.clone(), vault.clone(), sending);
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
     let gateway = Gateway::new(GatewayParts {
         sender: sender.clone(),
         views: views.clone(),
+        vault: vault.clone(),
         guard: guard.clone(),
         signer: objects.clone(),
         capability: capability.clone(),
@@ -96,8 +100,8 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     Ok(Roles {
         edge: edge(
             parts,
-            &context,
             gateway,
+            &callbacks,
             &guard,
             in_flight.clone(),
             webhooks,
@@ -107,21 +111,27 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
             in_flight,
         },
         sweeper: Sweeper::new(machine.clone(), Arc::new(parts.folder.store.clone())),
-        workers: workers(parts, context, machine, sender, views, &guard, objects),
+        workers: workers(parts, machine, sender, callbacks, &guard, objects),
     })
 }
 
 fn edge(
     parts: &Parts<'_>,
-    context: &Context,
     gateway: Gateway,
+    callbacks: &Callbacks,
     guard: &Arc<Guard>,
     in_flight: Arc<BytesInFlight>,
     webhooks: bool,
 ) -> Edge {
+    let (context, queue) = (parts.folder.context(), Arc::new(parts.folder.store.clone()));
     Edge {
         gateway: Arc::new(gateway),
-        endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
+        endpoints: Arc::new(Endpoints::new(
+            guard.clone(),
+            callbacks.clone(),
+            queue.clone(),
+        )),
+        deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue)),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(parts, guard)),
         throttle: Arc::new(Throttle::new(
@@ -136,20 +146,18 @@ fn edge(
 
 fn workers(
     parts: &Parts<'_>,
-    context: Context,
     machine: Machine,
     sender: Sender,
-    views: Views,
+    callbacks: Callbacks,
     guard: &Guard,
     objects: Arc<S3ObjectStore>,
 ) -> Arc<Workers> {
     let queue = Arc::new(parts.folder.store.clone());
     let outputs = Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output)));
-    let callbacks = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
     Workers::new(
         Watcher::new(sender, queue.clone()),
         Archiver::new(machine, queue.clone(), outputs, objects),
-        Notifier::new(context, queue, views, callbacks),
+        Notifier::new(queue, callbacks),
     )
 }
 

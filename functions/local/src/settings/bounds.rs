@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Serialized};
-use fluxgate_core::bounds::Bounds;
+use fluxgate_core::bounds::{Bounds, HealthTerms};
 use serde::{Deserialize, Serialize};
 
 /// The bounds that can be set; the rest keep the defaults of [`Bounds`].
@@ -62,6 +62,16 @@ pub struct BoundsSettings {
     pub callback_timeout_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_schedule_ms: Option<Vec<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker_failures: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker_first_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_failing_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_tasks_max: Option<usize>,
 }
@@ -162,8 +172,19 @@ impl BoundsSettings {
             &mut bounds.callback_schedule_ms,
             self.callback_schedule_ms.clone(),
         );
+        set(&mut bounds.endpoint_concurrency, self.endpoint_concurrency);
+        self.endpoint_health(&mut bounds.endpoint_health);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
         bounds
+    }
+}
+
+impl BoundsSettings {
+    fn endpoint_health(&self, health: &mut HealthTerms) {
+        set(&mut health.failures_to_open, self.breaker_failures);
+        set(&mut health.open_first_ms, self.breaker_first_ms);
+        set(&mut health.open_max_ms, self.breaker_max_ms);
+        set(&mut health.failing_max_ms, self.endpoint_failing_max_ms);
     }
 }
 

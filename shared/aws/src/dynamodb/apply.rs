@@ -15,6 +15,9 @@ use super::{DynamoStore, account, task_item};
 /// The provider lists and keeps a run for seven days; after that nobody can claim it by mistake.
 const RUN_KEPT_S: i64 = 9 * 86_400;
 
+/// The writes of an account that come with a task's.
+const SETTLEMENTS: usize = 1;
+
 impl DynamoStore {
     pub(super) async fn apply_change(&self, change: &Change) -> Result<()> {
         let task = &change.task;
@@ -32,6 +35,8 @@ impl DynamoStore {
             }
             (write, _) => push(&mut writes, write),
         };
+        self.note_held(&change.deliveries, &mut writes, SETTLEMENTS)
+            .await?;
         // First assume that the month of the task's hold is still running.
         let (mut believed, others) = (Believed::ByHold, writes.len());
         loop {

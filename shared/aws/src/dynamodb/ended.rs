@@ -1,15 +1,19 @@
 //! Whether a task has ended, for the queue: it lets a watch end with its task.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::id::{Subject, TaskId, TenantId};
+use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::task::State;
 use fluxgate_core::webhook::DeliveryState;
 
 use super::attribute::{Item, Reader};
+use super::delivery_item::{self, Listed};
 use super::key::Key;
 use super::table::Table;
-use super::{delivery_item, task_item};
+use super::task_item;
 use crate::sqs::EndedTasks;
 
 /// Only reads the table, so that the queue need not know the store that sends through it.
@@ -23,16 +27,21 @@ impl EndedTasksInTable {
         Self { table }
     }
 
-    /// True if every delivery to be tried has its own item.
+    /// True if every delivery to be tried has its own item, or had one: those are kept for a while.
     async fn all_tried(&self, tenant: &TenantId, task: &TaskId, item: &Item) -> Result<bool> {
-        let deliveries = delivery_item::from_task_item(tenant, task, item)?;
-        let pending = deliveries
+        let deliveries = delivery_item::listed(tenant, &Subject::Task(task.clone()), item)?;
+        let now = SystemClock.now();
+        let pending: Vec<&Listed> = deliveries
             .iter()
-            .filter(|delivery| delivery.state == DeliveryState::Pending);
-        let keys: Vec<Key> = pending
-            .map(|delivery| Key::delivery(tenant, &delivery.id))
+            .filter(|listed| listed.delivery.state == DeliveryState::Pending)
+            .filter(|listed| !listed.is_expired(now))
             .collect();
-        Ok(self.table.get_all(&keys).await?.len() == keys.len())
+        let keys: Vec<Key> = pending.iter().flat_map(|it| it.own_keys()).collect();
+        let there = self.table.get_all(&keys).await?;
+        let there: HashSet<Key> = there.iter().filter_map(Key::of_item).collect();
+        Ok(pending
+            .iter()
+            .all(|listed| listed.own_keys().iter().any(|key| there.contains(key))))
     }
 }
 

@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
-use fluxgate_core::port::errors::no_such_endpoint;
+use fluxgate_core::port::errors::{endpoint_changed, no_such_endpoint};
 use fluxgate_core::port::{EndpointList, EndpointStore};
 use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
 use tokio::time::Instant;
 
-use super::attribute::{Item, Reader, number};
+use super::attribute::{Item, Reader, bytes, number};
 use super::error::contention;
 use super::key::{ENDPOINT_PREFIX, Key, tenant_partition};
 use super::table::{Range, Table, sort_key};
-use super::transact::{WriteOutcome, backoff};
+use super::transact::{CallMark, MARK, WriteOutcome, backoff, is_marked};
 use super::write::Write;
 use super::{DynamoStore, json_item};
 
@@ -86,11 +85,24 @@ impl EndpointStore for DynamoStore {
         Ok(list)
     }
 
-    async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
-        let write = Write::update(Key::endpoint(tenant, id))
-            .when("attribute_exists(#pk)")
-            .set("enabled", AttributeValue::Bool(false));
-        self.table.write(&[write]).await.map(drop)
+    async fn update(&self, endpoint: &Endpoint) -> Result<()> {
+        let mark = bytes(CallMark::fresh().as_bytes());
+        let mut item = json_item::to_item(endpoint)?;
+        item.insert(MARK.to_owned(), mark.clone());
+        let put = Write::put(Key::endpoint(&endpoint.tenant, &endpoint.id), item);
+        let put = match endpoint.version.saturating_sub(1) {
+            // Earlier releases counted nothing.
+            0 => put.when("attribute_exists(#pk) AND attribute_not_exists(#version)"),
+            expected => put
+                .when("#version = :expected")
+                .with(":expected", number(expected)),
+        };
+        match self.table.write(&[put]).await? {
+            WriteOutcome::Written => Ok(()),
+            // An earlier try of this very call, whose answer was lost.
+            WriteOutcome::Refused(found) if is_marked(&found, &mark) => Ok(()),
+            WriteOutcome::Refused(_) => Err(endpoint_changed()),
+        }
     }
 
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {

@@ -10,7 +10,7 @@ use super::DynamoStore;
 use super::attribute::{Item, Reader, bytes, number, text};
 use super::error::contention;
 use super::key::Key;
-use super::transact::{CallMark, WriteOutcome, backoff};
+use super::transact::{CallMark, MARK, WriteOutcome, backoff};
 use super::write::Write;
 
 /// How often a request is retried because another one was written in between.
@@ -19,7 +19,6 @@ const ATTEMPTS_MAX: u32 = 24;
 const VERSION: &str = "version";
 /// As JSON: half the size of native attributes, and every write is billed by size.
 const LINE: &str = "line";
-const MARK: &str = "mark";
 
 #[async_trait]
 impl FairQueueStore for DynamoStore {

@@ -1,7 +1,7 @@
 //! Types with few items and many fields, in their serde form as DynamoDB's native types.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use fluxgate_core::{Error, Result};
+use fluxgate_core::{Error, Reason, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
@@ -29,7 +29,9 @@ pub(super) fn from_item<T: DeserializeOwned>(item: &Item) -> Result<T> {
     serde_json::from_value(Value::Object(to_map(item))).map_err(|error| {
         // The text of serde's errors has field names and kinds of values; for a custom type it may
         // contain the value, so it only goes into the log.
-        Error::internal("row_unreadable", "a stored item cannot be read").source(error)
+        Error::internal("row_unreadable", "a stored item cannot be read")
+            .because(Reason::Unreadable)
+            .source(error)
     })
 }
 

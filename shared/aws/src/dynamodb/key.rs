@@ -1,9 +1,9 @@
 //! The layout of the one table: which key holds what. A tenant's items share a partition. Items
-//! that belong to no tenant have their own partitions, and so do cold inputs, whose megabytes would
-//! use up the write limit of their tenant's partition.
+//! that belong to no tenant have their own partitions, and so do deliveries (`delivery_key.rs`) and
+//! cold inputs, whose megabytes would use up the write limit of their tenant's partition.
 
 use fluxgate_core::digest::sha256;
-use fluxgate_core::id::{AuditId, DeliveryId, EndpointId, IdempotencyKey, RunId, TaskId, TenantId};
+use fluxgate_core::id::{AuditId, EndpointId, EventId, IdempotencyKey, RunId, TaskId, TenantId};
 
 use super::attribute::{Item, text};
 
@@ -16,7 +16,6 @@ pub const EXPIRES_AT: &str = "expires_at";
 pub(super) const TASK_PREFIX: &str = "TASK#";
 pub(super) const TOP_UP_PREFIX: &str = "TOPUP#";
 pub(super) const ENDPOINT_PREFIX: &str = "ENDPOINT#";
-const DELIVERY_PREFIX: &str = "DELIVERY#";
 
 /// The partition that lists the tenants by id.
 pub(super) const TENANTS: &str = "TENANTS";
@@ -32,7 +31,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn of(tenant: &TenantId, sk: impl Into<String>) -> Self {
+    pub(super) fn of(tenant: &TenantId, sk: impl Into<String>) -> Self {
         Self {
             pk: tenant_partition(tenant),
             sk: sk.into(),
@@ -72,8 +71,9 @@ impl Key {
         )
     }
 
-    pub(super) fn delivery(tenant: &TenantId, id: &DeliveryId) -> Self {
-        Self::of(tenant, format!("{DELIVERY_PREFIX}{id}"))
+    /// An event that is about no task, with its deliveries.
+    pub(super) fn notice(tenant: &TenantId, id: &EventId) -> Self {
+        Self::of(tenant, format!("EVENT#{id}"))
     }
 
     pub(super) fn endpoint(tenant: &TenantId, id: &EndpointId) -> Self {
@@ -151,6 +151,15 @@ impl Key {
         }
     }
 
+    /// That of an item which was read in full.
+    pub(super) fn of_item(item: &Item) -> Option<Self> {
+        let text = |name| item.get(name)?.as_s().ok().cloned();
+        Some(Self {
+            pk: text(PK)?,
+            sk: text(SK)?,
+        })
+    }
+
     pub(super) fn attributes(&self) -> Item {
         Item::from([
             (PK.to_owned(), text(&self.pk)),
@@ -165,8 +174,4 @@ pub(super) fn tenant_partition(tenant: &TenantId) -> String {
 
 pub(super) fn issuer_partition(issuer: &str) -> String {
     format!("ISSUER#{issuer}")
-}
-
-pub(super) fn deliveries_prefix(task: &TaskId) -> String {
-    format!("{DELIVERY_PREFIX}{task}-")
 }

@@ -116,7 +116,7 @@ impl Table {
         }
     }
 
-    async fn get_item(
+    pub(super) async fn get_item(
         &self,
         key: &Key,
         consistent: bool,
@@ -184,7 +184,7 @@ impl Table {
         self.get_batches(keys, false).await
     }
 
-    async fn get_batches(&self, keys: &[Key], consistent: bool) -> Result<Vec<Item>> {
+    pub(super) async fn get_batches(&self, keys: &[Key], consistent: bool) -> Result<Vec<Item>> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH_KEYS_MAX) {
             let mut wanted: Vec<Item> = chunk.iter().map(Key::attributes).collect();

@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
+use fluxgate_core::labels::Labels;
 use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
 use fluxgate_core::task::{Change, State, Task};
 use fluxgate_core::time::Timestamp;
@@ -11,9 +12,9 @@ use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
-use super::transact::CallMark;
+use super::transact::{CallMark, MARK};
 use super::write::Write;
-use super::{delivery_item, output_attributes, step_item, submit_attributes};
+use super::{delivery_item, json_item, output_attributes, step_item, submit_attributes};
 
 /// DynamoDB bills writes by the started kilobyte.
 pub(super) const HOT_BYTES_MAX: usize = 1024;
@@ -27,18 +28,18 @@ const HOLD_BYTES: usize = 30;
 pub(super) const INPUTS: &str = "inputs";
 /// The number of separate items that hold the inputs, if they are not in this item.
 pub(super) const INPUTS_PARTS: &str = "inputs_parts";
-/// The call that wrote this version.
-const MARK: &str = "mark";
-
-/// Takes the place of a task that its idempotency key named but that was never written: a late
-/// writer finds this.
+/// In place of a task that was announced by its idempotency key and never written: who comes late
+/// with it finds this.
 const VOID: &str = "void";
 /// Conditions on the item at a task's key.
 pub(super) const IS_VOID_OR_ABSENT: &str = "attribute_not_exists(#pk) OR attribute_exists(#void)";
 pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 
-/// What was captured for the task, and what was released. Both belong to the version of the task's
-/// end, whose `since` is their time.
+/// What the tenant attached to it, as JSON.
+const METADATA: &str = "metadata";
+
+/// What the account paid for the task, and what it got back. They stand in the version of the end,
+/// whose `since` is their time.
 const CAPTURED: &str = "captured";
 const RELEASED: &str = "released";
 /// Only there while the end still has to be announced.
@@ -75,6 +76,12 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
             .as_ref()
             .map(|callback| ("callback".to_owned(), text(callback.url().as_str()))),
     );
+    if !task.metadata.is_empty() {
+        item.insert(
+            METADATA.to_owned(),
+            text(json_item::to_text(&task.metadata)?),
+        );
+    }
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
     Ok(item)
@@ -279,6 +286,10 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
         unarchived: read_one(reader, "unarchived", output_attributes::to_unarchived)?,
         nsfw: read_list(reader, "nsfw", |flag| flag.as_bool().ok().copied())?,
         inference_ms: reader.optional_number("inference_ms")?,
+        metadata: match reader.optional_text(METADATA)? {
+            Some(text) => json_item::from_text(text)?,
+            None => Labels::default(),
+        },
         failure: item
             .get("failure")
             .map(submit_attributes::to_failure)

@@ -30,6 +30,7 @@ fn minimal() -> Task {
         outputs_asked: 1,
         makes: Some(MediaKind::Picture),
         callback: None,
+        metadata: fluxgate_core::labels::Labels::default(),
     };
     Task {
         version: 1,

@@ -59,6 +59,13 @@ impl TenantStore for DynamoStore {
         }
     }
 
+    async fn reseal(&self, tenant: &Tenant) -> Result<()> {
+        let version = tenant.version.saturating_sub(1);
+        self.at_version(&tenant.id, version).await?;
+        let write = if_version(record(tenant)?, version);
+        self.replace(&tenant.id, &[write]).await
+    }
+
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
         let before = self.at_version(id, version).await?;
         let record = if_version(Write::delete(Key::tenant(id)), version);

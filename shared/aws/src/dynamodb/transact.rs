@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use fluxgate_core::{Error, Result};
 use tokio::time::Instant;
 
@@ -46,6 +46,17 @@ enum Attempt {
 /// only one of two identical callers may go on to submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CallMark([u8; 8]);
+
+/// The attribute that bears it.
+pub(super) const MARK: &str = "mark";
+
+/// True when what was found was written by the call of this mark.
+pub(super) fn is_marked(found: &[Option<Item>], mark: &AttributeValue) -> bool {
+    found
+        .iter()
+        .flatten()
+        .any(|item| item.get(MARK) == Some(mark))
+}
 
 impl CallMark {
     pub(super) fn fresh() -> Self {

@@ -3,7 +3,8 @@
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use fluxgate_core::Error;
+use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
+use fluxgate_core::{Error, Kind};
 use fluxgate_single_flight::Failed;
 
 use super::{SecretBounds, SecretName};
@@ -24,6 +25,34 @@ pub(super) fn failed(
         error: Error::unavailable(code, message).source(cause(error)),
         temporary,
         pause_ms: bounds.failed_pause_ms,
+    }
+}
+
+/// For a write over the version that was read.
+pub(super) fn not_written(error: &SdkError<PutSecretValueError>, name: &SecretName) -> Error {
+    let because = cause(error);
+    match code(error) {
+        "ResourceExistsException" => {
+            let text = format!("secret '{name}' was changed by somebody else; read it again");
+            Error::new(Kind::Conflict, "secret_changed", text).source(because)
+        }
+        "ResourceNotFoundException" | "InvalidRequestException" => {
+            let (code, text) = missing(name);
+            Error::unavailable(code, text).source(because)
+        }
+        "AccessDeniedException" | "EncryptionFailure" => {
+            let text = format!(
+                "secret '{name}' may not be written; allow this function secretsmanager:PutSecretValue on it, and \
+                 kms:GenerateDataKey and kms:Decrypt on its key if that is one of your own"
+            );
+            Error::unavailable("secret_denied", text).source(because)
+        }
+        _ => {
+            let text = format!(
+                "secret '{name}' could not be written because Secrets Manager did not answer; try again"
+            );
+            Error::unavailable("secret_unavailable", text).source(because)
+        }
     }
 }
 

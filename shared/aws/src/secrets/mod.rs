@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
 use fluxgate_core::Result;
+use fluxgate_core::digest::sha256;
 use fluxgate_core::port::Clock;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
@@ -73,7 +74,38 @@ impl SecretsManagerSecrets {
         self.cache.refresh(name, gap_ms, self.read(name)).await
     }
 
+    /// The value as it is stored, whatever is remembered, with its version. The errors are those of
+    /// `get`.
+    pub async fn get_stored(&self, name: &SecretName) -> Result<(Secret, SecretVersion)> {
+        let (fetched, version) = self.fetch(name).await.map_err(|failed| failed.error)?;
+        Ok((fetched.value, version))
+    }
+
+    /// Puts a new value over this version. Kind `Conflict` with code `secret_changed`, and nothing
+    /// is written, if there is a later version; else kind `Unavailable` as in `get`.
+    pub async fn put_over(
+        &self,
+        name: &SecretName,
+        version: &SecretVersion,
+        value: &Secret,
+    ) -> Result<()> {
+        let put = self
+            .client
+            .put_secret_value()
+            .secret_id(name.as_str())
+            .client_request_token(version.successor())
+            .secret_string(value.expose());
+        Box::pin(put.send())
+            .await
+            .map_err(|error| failure::not_written(&error, name))?;
+        self.cache.refresh(name, 0, self.read(name)).await.map(drop)
+    }
+
     async fn read(&self, name: &SecretName) -> Result<Fetched<Secret>, Failed> {
+        self.fetch(name).await.map(|(fetched, _)| fetched)
+    }
+
+    async fn fetch(&self, name: &SecretName) -> Result<(Fetched<Secret>, SecretVersion), Failed> {
         let read = self.client.get_secret_value().secret_id(name.as_str());
         let read = Box::pin(read.send())
             .await
@@ -83,10 +115,24 @@ impl SecretsManagerSecrets {
             return Err(failure::empty(name, self.bounds));
         }
         // Whoever puts a secret there from a file puts a line's end there too.
-        Ok(Fetched {
+        let fetched = Fetched {
             value: Secret::new(text.trim()),
             fresh_until: self.clock.now().plus_ms(self.bounds.ttl_ms),
             serves_until: Timestamp(i64::MAX),
-        })
+        };
+        let version = SecretVersion(read.version_id.unwrap_or_default());
+        Ok((fetched, version))
+    }
+}
+
+/// A version of one secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretVersion(String);
+
+impl SecretVersion {
+    /// The id of the one version that may follow this one. Secrets Manager refuses another value
+    /// under the same id, so that of two writers over one version only the first succeeds.
+    fn successor(&self) -> String {
+        hex::encode(sha256(format!("fluxgate after {}", self.0).as_bytes()))
     }
 }

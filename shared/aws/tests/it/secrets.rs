@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use fluxgate_aws::secrets::{SecretBounds, SecretName, SecretsManagerSecrets};
+use fluxgate_core::secret::Secret;
 use fluxgate_core::{Kind, Retry};
 
 use crate::held_clock::HeldClock;
@@ -60,6 +61,34 @@ async fn a_rotated_secret_is_known_as_soon_as_the_old_one_is_refused() {
     }
     assert_eq!(secrets.get(&name()).await.unwrap().expose(), "sk-second");
     assert_eq!(server.calls(), 2);
+}
+
+#[tokio::test]
+async fn of_two_values_put_over_one_version_the_first_is_written_and_read_at_once() {
+    let clock = HeldClock::new();
+    let server = SecretsServer::start(NAME, Kept::Text("ring-1")).await;
+    let secrets = secrets(&server, &clock);
+    secrets.get(&name()).await.unwrap();
+    let (stored, version) = secrets.get_stored(&name()).await.unwrap();
+    assert_eq!(stored.expose(), "ring-1");
+
+    let put = async |version, text| {
+        let value = Secret::new(text);
+        secrets.put_over(&name(), version, &value).await
+    };
+    put(&version, "ring-2").await.unwrap();
+    // Once more, after an answer that was lost.
+    put(&version, "ring-2").await.unwrap();
+    let refused = put(&version, "ring-two").await.unwrap_err();
+
+    assert_eq!(
+        (refused.kind, refused.code),
+        (Kind::Conflict, "secret_changed")
+    );
+    assert_eq!(secrets.get(&name()).await.unwrap().expose(), "ring-2");
+    let (_, second) = secrets.get_stored(&name()).await.unwrap();
+    put(&second, "ring-3").await.unwrap();
+    assert_eq!(secrets.get(&name()).await.unwrap().expose(), "ring-3");
 }
 
 #[tokio::test]

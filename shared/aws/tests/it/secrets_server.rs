@@ -31,6 +31,8 @@ pub(crate) struct SecretsServer {
 struct Shared {
     kept: Mutex<HashMap<String, Kept>>,
     calls: Mutex<usize>,
+    /// What was put, the last one last: the version's id and the text.
+    put: Mutex<Vec<(String, String)>>,
 }
 
 impl SecretsServer {
@@ -69,9 +71,16 @@ async fn answer(
     headers: HeaderMap,
     body: String,
 ) -> (StatusCode, Json<Value>) {
+    let question: Value = serde_json::from_str(&body).unwrap();
+    if headers["x-amz-target"] == "secretsmanager.PutSecretValue" {
+        return put(&shared, &question);
+    }
     assert_eq!(headers["x-amz-target"], "secretsmanager.GetSecretValue");
     *shared.calls.lock().unwrap() += 1;
-    let question: Value = serde_json::from_str(&body).unwrap();
+    if let Some((version, text)) = shared.put.lock().unwrap().last() {
+        let answer = json!({"SecretString": text, "VersionId": version});
+        return (StatusCode::OK, Json(answer));
+    }
     let name = question["SecretId"].as_str().unwrap();
     let kept = shared.kept.lock().unwrap().get(name).copied();
     let refusal = |status, code: &str| {
@@ -94,4 +103,21 @@ async fn answer(
         Some(Kept::Down) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError"),
         None => refusal(StatusCode::BAD_REQUEST, "ResourceNotFoundException"),
     }
+}
+
+/// A version's id is given once: with another value it is refused.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>
+fn put(shared: &Shared, question: &Value) -> (StatusCode, Json<Value>) {
+    let text = |name: &str| question[name].as_str().unwrap().to_owned();
+    let (version, value) = (text("ClientRequestToken"), text("SecretString"));
+    let mut put = shared.put.lock().unwrap();
+    if let Some((_, there)) = put.iter().find(|(known, _)| *known == version) {
+        if *there == value {
+            return (StatusCode::OK, Json(json!({"VersionId": version})));
+        }
+        let refused = json!({"__type": "ResourceExistsException", "Message": "AWS's own words"});
+        return (StatusCode::BAD_REQUEST, Json(refused));
+    }
+    put.push((version.clone(), value));
+    (StatusCode::OK, Json(json!({"VersionId": version})))
 }

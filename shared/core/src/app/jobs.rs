@@ -42,6 +42,8 @@ pub trait Worker: Send + Sync {
 pub enum JobOutcome {
     Done,
     AgainAfterMs(u64),
+    /// The same, and it counts as a failure.
+    FailedAgainAfterMs(u64),
 }
 
 /// The queue, and the retry schedule.
@@ -92,6 +94,9 @@ impl Jobs {
             Ok(JobOutcome::Done) => self.queue.ack(lease).await,
             Ok(JobOutcome::AgainAfterMs(delay_ms)) => {
                 self.queue.again(lease, &lease.job, delay_ms).await
+            }
+            Ok(JobOutcome::FailedAgainAfterMs(delay_ms)) => {
+                self.fail(lease, delay_ms, "nothing to do yet").await
             }
             Err(error) if error.is(Reason::NoRecord) => self.queue.ack(lease).await,
             Err(error) => {

@@ -13,6 +13,18 @@ pub struct DenialTerms {
     pub span_ms: u64,
 }
 
+/// When a breaker opens, and when an endpoint that only fails is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthTerms {
+    /// Consecutive failures that open the breaker.
+    pub failures_to_open: u32,
+    /// How long it stays open at first, and at most; it doubles with each probe that fails.
+    pub open_first_ms: u64,
+    pub open_max_ms: u64,
+    /// After this long without one success the endpoint is disabled.
+    pub failing_max_ms: u64,
+}
+
 /// The limits of one installation. The defaults are what `--help` and
 /// `shared/docs/guides/settings.md` state.
 #[derive(Debug, Clone)]
@@ -80,8 +92,12 @@ pub struct Bounds {
     pub wake: Growing,
     /// Retries of a failed copy.
     pub archive_retry: Growing,
-    /// One callback, from connecting to the end of the answer.
+    /// A callback: its connection and its answer.
     pub callback_timeout_ms: u64,
+    /// Callbacks under way at once to one endpoint that has no limit of its own.
+    pub endpoint_concurrency: u32,
+    /// When an endpoint's circuit breaker opens, and when the endpoint is disabled.
+    pub endpoint_health: HealthTerms,
     /// Delays between callback attempts.
     pub callback_schedule_ms: Vec<u64>,
     /// The longest `Retry-After` that is honoured.
@@ -159,6 +175,13 @@ impl Default for Bounds {
                 max_ms: 5 * MINUTE_MS,
             },
             callback_timeout_ms: 15 * SECOND_MS,
+            endpoint_concurrency: 16,
+            endpoint_health: HealthTerms {
+                failures_to_open: 10,
+                open_first_ms: 10 * SECOND_MS,
+                open_max_ms: 5 * MINUTE_MS,
+                failing_max_ms: 5 * DAY_MS,
+            },
             callback_schedule_ms: crate::base::retry::CALLBACK_SCHEDULE_MS.to_vec(),
             retry_after_max_ms: HOUR_MS,
             idempotency_kept_ms: 7 * DAY_MS,

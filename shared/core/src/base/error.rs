@@ -54,6 +54,8 @@ pub enum Reason {
     NoRecord,
     /// A different object already exists at this key.
     KeyTaken,
+    /// The stored record does not parse.
+    Unreadable,
 }
 
 /// Whether and when to retry.

@@ -119,12 +119,53 @@ text_id!(
 );
 
 text_id!(
-    /// One delivery of an event: the task's id and the number of the delivery within the task.
+    /// One event, in every copy of it: the `webhook-id` by which receivers deduplicate.
+    EventId,
+    "an event id",
+    |text| text.strip_prefix("evt_").is_some_and(|rest| is_hex32(rest.strip_suffix(STARTED).unwrap_or(rest))),
+    "'evt_' and 32 lower-case hex characters"
+);
+
+const STARTED: &str = "_started";
+
+impl EventId {
+    /// A task's end, or its start.
+    pub(crate) fn of_task(task: &TaskId, is_start: bool) -> Self {
+        Self(format!("evt_{task}{}", if is_start { STARTED } else { "" }))
+    }
+
+    /// The event of a delivery that is about no task.
+    fn of_notice(id32: &str) -> Self {
+        Self(format!("evt_{id32}"))
+    }
+
+    /// Its 32 hex characters.
+    fn id32(&self) -> &str {
+        &self.0[4..36]
+    }
+}
+
+text_id!(
+    /// One event on its way to one place: what the event is about, and the number of the delivery
+    /// among those about it. `{task}-{n}` for an event of a task, `evt-{event}-{n}` for any other.
     DeliveryId,
     "a delivery id",
-    |text| text.split_once('-').is_some_and(|(task, n)| is_hex32(task) && is_delivery_number(n)),
+    |text| {
+        let text = text.strip_prefix(NOTICE).unwrap_or(text);
+        text.split_once('-').is_some_and(|(task, n)| is_hex32(task) && is_delivery_number(n))
+    },
     "a task id, '-' and a number of two to four digits"
 );
+
+const NOTICE: &str = "evt-";
+
+/// What a delivery's event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Task(TaskId),
+    /// Nothing but the event itself, which is a record of its own.
+    Notice(EventId),
+}
 
 impl DeliveryId {
     /// Maximum number of deliveries per task.
@@ -136,7 +177,12 @@ impl DeliveryId {
         Self(format!("{task}-{n:02}"))
     }
 
-    /// The delivery's number within its task. Ids sort by it only below 100.
+    /// The delivery number `n` of an event without a task.
+    pub fn of_notice(event: &EventId, n: usize) -> Self {
+        Self(format!("{NOTICE}{}-{n:02}", event.id32()))
+    }
+
+    /// Its number among those of its subject. Ids sort by it only below 100.
     pub fn number(&self) -> usize {
         self.0
             .rsplit('-')
@@ -145,9 +191,25 @@ impl DeliveryId {
             .unwrap_or_default()
     }
 
-    /// The task that the event is about.
-    pub fn task(&self) -> TaskId {
-        TaskId(self.0.split('-').next().unwrap_or_default().to_owned())
+    pub fn subject(&self) -> Subject {
+        let (notice, text) = match self.0.strip_prefix(NOTICE) {
+            Some(text) => (true, text),
+            None => (false, self.0.as_str()),
+        };
+        let id32 = text.split('-').next().unwrap_or_default();
+        if notice {
+            Subject::Notice(EventId::of_notice(id32))
+        } else {
+            Subject::Task(TaskId(id32.to_owned()))
+        }
+    }
+
+    /// The task that the event is about, if it is about one.
+    pub fn task(&self) -> Option<TaskId> {
+        match self.subject() {
+            Subject::Task(task) => Some(task),
+            Subject::Notice(_) => None,
+        }
     }
 }
 
@@ -245,7 +307,7 @@ mod tests {
         for n in 0..DeliveryId::NUMBERS_MAX {
             let id = DeliveryId::of(&task, n);
             assert_eq!(DeliveryId::parse(id.as_str()).unwrap(), id);
-            assert_eq!((id.number(), id.task()), (n, task.clone()));
+            assert_eq!((id.number(), id.task()), (n, Some(task.clone())));
             assert!(ids.insert(id));
         }
 
@@ -257,6 +319,16 @@ mod tests {
         for n in ["", "7", "007", "0100", "10000", "-1", "x1"] {
             assert!(DeliveryId::parse(&format!("{task}-{n}")).is_err(), "{n:?}");
         }
+    }
+
+    #[test]
+    fn a_delivery_of_an_event_without_a_task_names_the_event() {
+        let event = EventId::parse(&format!("evt_{}", "b".repeat(32))).unwrap();
+        let id = DeliveryId::of_notice(&event, 3);
+
+        assert_eq!(DeliveryId::parse(id.as_str()).unwrap(), id);
+        assert_eq!((id.number(), id.task()), (3, None));
+        assert_eq!(id.subject(), Subject::Notice(event));
     }
 
     #[test]

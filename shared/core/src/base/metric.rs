@@ -67,6 +67,18 @@ pub static CALLBACK_ATTEMPTS: Metric = Metric {
     label: Some("outcome"),
     help: "POSTs of events to endpoints, by outcome.",
 };
+pub static DELIVERIES_EXHAUSTED: Metric = Metric {
+    name: "fluxgate_deliveries_exhausted_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Deliveries that used up their attempts.",
+};
+pub static ENDPOINTS_DISABLED: Metric = Metric {
+    name: "fluxgate_endpoints_disabled_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Endpoints that were disabled because they answered 410 or only failed.",
+};
 pub static HELD: Metric = Metric {
     name: "fluxgate_held_micro_usd",
     kind: MetricKind::Gauge,
@@ -87,7 +99,7 @@ pub static HELD_WITHOUT_TASK: Metric = Metric {
 };
 
 /// Everything that the core tells.
-pub static ALL: [&Metric; 10] = [
+pub static ALL: [&Metric; 12] = [
     &SUBMITS,
     &ACCOUNT_REFUSALS,
     &COMPLETIONS,
@@ -95,6 +107,8 @@ pub static ALL: [&Metric; 10] = [
     &ARCHIVE_DURATION,
     &CAPTURED,
     &CALLBACK_ATTEMPTS,
+    &DELIVERIES_EXHAUSTED,
+    &ENDPOINTS_DISABLED,
     &HELD,
     &STUCK_TASKS,
     &HELD_WITHOUT_TASK,

@@ -5,19 +5,39 @@ use async_trait::async_trait;
 
 use crate::base::error::Result;
 use crate::base::id::{DeliveryId, TenantId};
-use crate::domain::task::Task;
-use crate::domain::webhook::Delivery;
+use crate::domain::task::{Delayed, Task};
+use crate::domain::webhook::{Delivery, DeliveryPage, DeliveryQuery, Notice};
+
+/// What a delivery's event is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum About {
+    Task(Box<Task>),
+    Notice(Notice),
+}
 
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// The delivery and its task. May be slightly stale about attempts, but never about whether the
-    /// delivery exists and is still to be attempted. Kind `NotFound` for an id that does not exist
-    /// or belongs to another tenant.
-    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)>;
+    /// The delivery and what its event is about. It may be a moment late about attempts, never
+    /// about whether there is such a delivery and somebody is to try it. Kind `NotFound` for an id
+    /// that does not exist or belongs to another tenant.
+    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, About)>;
 
-    /// Replaces the delivery. Kind `Conflict`, and nothing is written, unless the stored version is
-    /// one below the given one.
-    async fn update(&self, delivery: &Delivery) -> Result<()>;
+    /// Replaces the delivery, and sends the job that its next attempt needs: never the one without
+    /// the other, though the job may come first, or twice. Kind `Conflict` with reason
+    /// `VersionMoved`, and nothing is written, unless the stored version is one below the given
+    /// one.
+    async fn update(&self, delivery: &Delivery, job: Option<&Delayed>) -> Result<()>;
+
+    /// Writes an event without a task with its deliveries and their jobs. Of an event that is there
+    /// already: nothing happens.
+    async fn publish(&self, notice: &Notice, deliveries: &[Delivery]) -> Result<()>;
+
+    /// Those that pass, in the order that is asked for. It looks at no more than
+    /// [`DeliveryQuery::LOOKED_AT_MAX`] and gives a place to read on from, so that a page may be
+    /// empty and not the last. It may be a moment late, but for what was missed. Without a task,
+    /// what was never tried may be missing, unless only missed ones are asked for; without a
+    /// target, deliveries to endpoints that are gone.
+    async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage>;
 
     /// The deliveries created with the task up to its version at hand, oldest first. May be
     /// slightly stale about attempts.

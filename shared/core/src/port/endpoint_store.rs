@@ -54,8 +54,10 @@ pub trait EndpointStore: Send + Sync {
     /// The tenant's endpoints. One that cannot be read does not prevent listing the others.
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList>;
 
-    /// Disables the endpoint if it still exists; one deleted meanwhile stays deleted.
-    async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()>;
+    /// Replaces the endpoint. Kind `Conflict` with reason `VersionMoved`, and nothing is written,
+    /// unless it is there and its stored version is one below the given one; earlier releases wrote
+    /// none, which counts as 0. One that was deleted meanwhile stays deleted.
+    async fn update(&self, endpoint: &Endpoint) -> Result<()>;
 
     /// Kind `NotFound` as in `get`. Makes room for another one. Existing deliveries keep their
     /// record.

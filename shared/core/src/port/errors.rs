@@ -19,7 +19,12 @@ pub fn delivery_changed() -> Error {
     version_moved("the delivery changed meanwhile; read it again")
 }
 
-/// [`version_moved`] for a timeline, when adding a note.
+/// Of an endpoint.
+pub fn endpoint_changed() -> Error {
+    version_moved("the endpoint was changed meanwhile; read it and try again")
+}
+
+/// Of a timeline that a note was for.
 pub fn timeline_grew() -> Error {
     version_moved("the timeline changed meanwhile; read it again")
 }
@@ -29,6 +34,12 @@ pub fn tenant_changed(id: &TenantId) -> Error {
     version_moved(format!(
         "tenant '{id}' was changed meanwhile; read it again and repeat the change"
     ))
+}
+
+/// Another rotation replaced the key ring.
+pub fn encryption_keys_changed() -> Error {
+    let text = "somebody else changed the encryption keys meanwhile; ask for their status, and go on with the rotation";
+    Error::new(Kind::Conflict, "encryption_keys_changed", text)
 }
 
 /// [`version_moved`] for a usage export's cursor.

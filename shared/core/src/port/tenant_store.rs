@@ -21,6 +21,10 @@ pub trait TenantStore: Send + Sync {
     /// exist.
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()>;
 
+    /// Replaces the tenant by one whose secrets are sealed with another key, without an entry of
+    /// the audit log; the trusts are the same. Kinds `Conflict` and `NotFound` as in `update`.
+    async fn reseal(&self, tenant: &Tenant) -> Result<()>;
+
     /// Removes the tenant and its trusts. Its tasks, account and ledger stay. Kinds `Conflict` and
     /// `NotFound` as in `update`, where `version` is the stored version.
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()>;

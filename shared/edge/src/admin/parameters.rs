@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::error_reply::Problem;
 use crate::query::Query;
+use crate::v1::DELIVERY_PARAMETERS;
 
 const OF_PRICES: [&str; 2] = ["allow_under_cost", "force"];
 
@@ -18,6 +19,8 @@ fn known(method: &Method, path: &str) -> &'static [&'static str] {
         | ("DELETE", "/admin/v1/tenants/{id}/prices/{*model}") => &OF_PRICES,
         ("GET" | "HEAD", "/admin/v1/reconcile") => &["from", "to"],
         ("GET" | "HEAD", "/admin/v1/audit") => &["before", "limit"],
+        ("POST", "/admin/v1/encryption/rotate") => &["cursor"],
+        ("GET" | "HEAD", "/admin/v1/tenants/{id}/deliveries") => &DELIVERY_PARAMETERS,
         _ => &[],
     }
 }

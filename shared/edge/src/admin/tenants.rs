@@ -105,13 +105,13 @@ pub(crate) async fn create(
         limits: request.limits,
         unarchived: unarchived(request.unarchived.as_deref())?.unwrap_or_default(),
     };
-    let tenant = operator.onboard(new, &actor).await?;
-    let webhook_secret = Some(tenant.webhook_secret.expose().to_owned());
+    let onboarded = operator.onboard(new, &actor).await?;
+    let webhook_secret = Some(onboarded.webhook_secret.expose().to_owned());
     Ok((
         StatusCode::CREATED,
         Json(TenantView {
             webhook_secret,
-            ..view(tenant)
+            ..view(onboarded.tenant)
         }),
     ))
 }

@@ -143,7 +143,7 @@ fn delivery_view(delivery: &Delivery, timeline: &TaskTimeline) -> DeliveryView {
     });
     DeliveryView {
         id: delivery.id.to_string(),
-        message_id: delivery.message_id(),
+        message_id: delivery.event_id().to_string(),
         event: delivery.event.as_str(),
         target: match &delivery.target {
             Target::Endpoint(id) => id.to_string(),

@@ -5,6 +5,7 @@ mod billing_call;
 mod billings;
 mod envelope;
 mod list;
+mod metadata;
 mod models;
 mod page;
 mod pricing;

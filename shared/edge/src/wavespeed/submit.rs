@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use utoipa::IntoParams;
 
 use super::envelope::{Envelope, success};
+use super::metadata::metadata;
 use super::sync_mode;
 use crate::bearer::WaveSpeedBearer;
 use crate::body::{Counted, RawBody};
@@ -158,6 +159,7 @@ async fn submit(
         model,
         inputs,
         callback,
+        metadata: metadata(headers)?,
         key,
     };
     let gateway = edge.gateway.clone();

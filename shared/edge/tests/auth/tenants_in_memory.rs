@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
-use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::{AuditEntry, Destination, Tenant, TenantState, Trust};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
@@ -62,7 +61,8 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
             role: None,
             bucket_owner: None,
         },
-        webhook_secret: Secret::webhook([0; 32]),
+        webhook_secret: serde_json::from_value("whsec_x".into()).unwrap(),
+        webhook_secrets_before: Vec::new(),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
         limits: fluxgate_core::tenant::Limits::default(),
@@ -77,6 +77,12 @@ impl TenantStore for TenantsInMemory {
             .lock()
             .unwrap()
             .insert(tenant.id.clone(), tenant.clone());
+        Ok(())
+    }
+
+    async fn reseal(&self, tenant: &Tenant) -> Result<()> {
+        let mut tenants = self.tenants.lock().unwrap();
+        tenants.insert(tenant.id.clone(), tenant.clone());
         Ok(())
     }
 

@@ -2,19 +2,22 @@
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::id::{DeliveryId, TenantId};
+use fluxgate_core::id::{DeliveryId, EventId, Subject, TaskId, TenantId};
 use fluxgate_core::port::errors::{delivery_changed, no_such_delivery};
-use fluxgate_core::port::{DeliveryStore, TaskStore};
-use fluxgate_core::task::Task;
-use fluxgate_core::webhook::Delivery;
+use fluxgate_core::port::{About, DeliveryStore, TaskStore};
+use fluxgate_core::task::{Delayed, Task};
+use fluxgate_core::webhook::{
+    Delivery, DeliveryPage, DeliveryQuery, DeliveryState, Notice, Target,
+};
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::error::{database, parsed, unwritable};
+use super::queue::put_job;
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
-    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, Task)> {
+    async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, About)> {
         let body = self
             .readers
             .row(
@@ -25,14 +28,61 @@ impl DeliveryStore for SqliteStore {
             .ok_or_else(no_such_delivery)?;
         let delivery: Delivery =
             parsed(&body, format_args!("delivery '{id}' of tenant '{tenant}'"))?;
-        let task = TaskStore::get(self, tenant, &delivery.task).await?;
-        Ok((delivery, task))
+        let about = match id.subject() {
+            Subject::Task(task) => {
+                About::Task(Box::new(TaskStore::get(self, tenant, &task).await?))
+            }
+            Subject::Notice(event) => About::Notice(self.notice(tenant, &event)?),
+        };
+        Ok((delivery, about))
     }
 
-    async fn update(&self, delivery: &Delivery) -> Result<()> {
-        let delivery = delivery.clone();
-        self.write_soon(move |write| update(write.connection, &delivery))
-            .await
+    async fn update(&self, delivery: &Delivery, job: Option<&Delayed>) -> Result<()> {
+        let (delivery, job) = (delivery.clone(), job.cloned());
+        let now = self.clock.now();
+        self.write_soon(move |write| {
+            update(write.connection, &delivery)?;
+            job.map_or(Ok(()), |job| {
+                put_job(write, &job.job, now.plus_ms(job.after_ms), 0)
+            })
+        })
+        .await
+    }
+
+    async fn publish(&self, notice: &Notice, deliveries: &[Delivery]) -> Result<()> {
+        let body = serde_json::to_string(notice).map_err(unwritable)?;
+        let (tenant, id, at) = (notice.tenant.clone(), notice.id.clone(), notice.at);
+        let deliveries = deliveries.to_vec();
+        let now = self.clock.now();
+        self.write(move |write| {
+            let written = write
+                .connection
+                .execute(
+                    "INSERT OR IGNORE INTO notices (tenant, id, at, body) VALUES (?1, ?2, ?3, ?4)",
+                    params![tenant.as_str(), id.as_str(), at.0, body],
+                )
+                .map_err(database("write an event"))?;
+            if written == 0 {
+                return Ok(());
+            }
+            for delivery in &deliveries {
+                insert(write.connection, delivery)?;
+                if delivery.state == DeliveryState::Pending {
+                    put_job(write, &delivery.job(now).job, now, 0)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage> {
+        let rows = self.delivery_rows(tenant, query)?;
+        let looked_at_all = rows.len() < DeliveryQuery::LOOKED_AT_MAX;
+        let what = |id: &str| format!("delivery '{id}' of tenant '{tenant}'");
+        let read = |(id, body): &(String, String)| parsed(body, what(id));
+        let candidates: Vec<Delivery> = rows.iter().map(read).collect::<Result<_>>()?;
+        Ok(query.page(candidates, looked_at_all))
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
@@ -48,6 +98,69 @@ impl DeliveryStore for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Those from behind the cursor, in order, by the narrowest index there is. What else the query
+    /// asks is for [`DeliveryQuery::page`].
+    fn delivery_rows(
+        &self,
+        tenant: &TenantId,
+        query: &DeliveryQuery,
+    ) -> Result<Vec<(String, String)>> {
+        let missed = "state IN ('exhausted', 'held')";
+        let only_missed =
+            !query.states.is_empty() && query.states.iter().all(|state| state.is_missed());
+        let (order, behind) = if query.oldest_first {
+            ("ASC", ">")
+        } else {
+            ("DESC", "<")
+        };
+        let target = query.target.as_ref().map(|target| match target {
+            Target::Endpoint(id) => id.as_str(),
+            Target::TaskCallback => "task_callback",
+        });
+        let (after_at, after_id) = match &query.after {
+            Some(cursor) => (cursor.at.0, cursor.id.as_str()),
+            None if query.oldest_first => (i64::MIN, ""),
+            None => (i64::MAX, ""),
+        };
+        let sql = format!(
+            "SELECT id, body FROM deliveries WHERE tenant = ?1 {by_target} {by_state}
+             AND at >= ?3 AND at < ?4 AND (at, id) {behind} (?5, ?6)
+             ORDER BY at {order}, id {order} LIMIT {limit}",
+            by_target = if target.is_some() {
+                "AND target = ?2"
+            } else {
+                "AND ?2 IS NULL"
+            },
+            by_state = if only_missed {
+                format!("AND {missed}")
+            } else {
+                String::new()
+            },
+            limit = DeliveryQuery::LOOKED_AT_MAX,
+        );
+        let from = query.from.map_or(i64::MIN, |at| at.0);
+        let before = query.before.map_or(i64::MAX, |at| at.0);
+        self.readers.rows(
+            &sql,
+            params![tenant.as_str(), target, from, before, after_at, after_id],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+        )
+    }
+
+    fn notice(&self, tenant: &TenantId, id: &EventId) -> Result<Notice> {
+        let body = self
+            .readers
+            .row(
+                "SELECT body FROM notices WHERE tenant = ?1 AND id = ?2",
+                params![tenant.as_str(), id.as_str()],
+                |row| row.get::<_, String>(0),
+            )?
+            .ok_or_else(no_such_delivery)?;
+        parsed(&body, format_args!("event '{id}' of tenant '{tenant}'"))
+    }
+}
+
 /// Creates a delivery in the transaction of the change that made its event.
 pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
@@ -58,7 +171,7 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()>
         .and_then(|mut statement| {
             statement.execute(params![
                 delivery.tenant.as_str(),
-                delivery.task.as_str(),
+                delivery.task.as_ref().map_or("", TaskId::as_str),
                 delivery.id.as_str(),
                 version(delivery.version),
                 body

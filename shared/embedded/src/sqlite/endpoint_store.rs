@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
-use fluxgate_core::port::errors::no_such_endpoint;
+use fluxgate_core::port::errors::{endpoint_changed, no_such_endpoint};
 use fluxgate_core::port::{EndpointList, EndpointStore};
 use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
 use rusqlite::params;
 
 use super::SqliteStore;
+use super::erasing::erasing;
 use super::error::{database, parsed, unwritable};
 
 #[async_trait]
@@ -65,17 +66,23 @@ impl EndpointStore for SqliteStore {
         Ok(list)
     }
 
-    async fn disable(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
-        let (tenant, id) = (tenant.clone(), id.clone());
+    async fn update(&self, endpoint: &Endpoint) -> Result<()> {
+        let body = serde_json::to_string(endpoint).map_err(unwritable)?;
+        let (tenant, id) = (endpoint.tenant.clone(), endpoint.id.clone());
+        let version = i64::try_from(endpoint.version).unwrap_or(i64::MAX);
         self.write(move |write| {
-            write
-                .connection
-                .execute(
-                    "UPDATE endpoints SET body = json_set(body, '$.enabled', json('false')) WHERE tenant = ?1 AND id = ?2",
-                    params![tenant.as_str(), id.as_str()],
-                )
-                .map(drop)
-                .map_err(database("write an endpoint"))
+            let sql = "UPDATE endpoints SET body = ?3 WHERE tenant = ?1 AND id = ?2
+                       AND coalesce(json_extract(body, '$.version'), 0) = ?4 - 1";
+            let changed = erasing(write.connection, |connection| {
+                connection
+                    .execute(sql, params![tenant.as_str(), id.as_str(), body, version])
+                    .map_err(database("write an endpoint"))
+            })?;
+            if changed == 1 {
+                Ok(())
+            } else {
+                Err(endpoint_changed())
+            }
         })
         .await
     }

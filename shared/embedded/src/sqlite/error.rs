@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use fluxgate_core::{Error, Result, Retry};
+use fluxgate_core::{Error, Reason, Result, Retry};
 use rusqlite::ErrorCode;
 use serde::de::DeserializeOwned;
 
@@ -42,7 +42,9 @@ pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> E
 pub(super) fn parsed<T: DeserializeOwned>(body: &str, what: impl Display) -> Result<T> {
     serde_json::from_str(body).map_err(|error| {
         let text = format!("the stored {what} cannot be read; restore it from a backup");
-        Error::internal("row_unreadable", text).source(error)
+        Error::internal("row_unreadable", text)
+            .because(Reason::Unreadable)
+            .source(error)
     })
 }
 

@@ -9,13 +9,15 @@ use rusqlite::Connection;
 use super::error::database;
 use super::folder_lock::FolderLock;
 
-/// In order. A released migration is never changed: a further change is a new migration.
-const MIGRATIONS: [&str; 5] = [
+/// In order. One that was released is never changed: what is to be different is one more.
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
     include_str!("migrations/5.sql"),
+    include_str!("migrations/6.sql"),
+    include_str!("migrations/7.sql"),
 ];
 
 /// Runs the missing migrations, all or none. If two processes start on one folder at once, the
@@ -163,13 +165,9 @@ mod tests {
             4
         );
         drop(lock);
-        assert_eq!(
-            number(
-                &open_for_writing(&path(&folder)).unwrap(),
-                "PRAGMA user_version"
-            ),
-            5
-        );
+        let migrated = open_for_writing(&path(&folder)).unwrap();
+        let version = number(&migrated, "PRAGMA user_version");
+        assert_eq!(usize::try_from(version), Ok(MIGRATIONS.len()));
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod account_store;
 mod audit_log;
 mod connection;
 mod delivery_store;
+mod encryption_check;
 mod endpoint_store;
+mod erasing;
 mod error;
 mod fair_queue_store;
 mod folder_lock;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use fluxgate_core::port::Clock;
 use fluxgate_core::{Error, Result};
 
+pub use encryption_check::EncryptionCheck;
 pub use folder_lock::FolderLock;
 use readers::Readers;
 use schedule::Schedule;

@@ -24,7 +24,12 @@ fn key(job: &Job) -> String {
         Job::Watch { tenant, task, .. } => watch_key(tenant, task),
         Job::Wake { tenant, task, .. } => format!("wake/{tenant}/{task}"),
         Job::Archive { tenant, task } => format!("archive/{tenant}/{task}"),
-        Job::Deliver { tenant, delivery } => format!("deliver/{tenant}/{delivery}"),
+        Job::Recover {
+            tenant, endpoint, ..
+        } => format!("recover/{tenant}/{endpoint}"),
+        Job::Deliver {
+            tenant, delivery, ..
+        } => format!("deliver/{tenant}/{delivery}"),
     }
 }
 

@@ -8,6 +8,7 @@ use fluxgate_core::port::errors::{no_such_tenant, tenant_changed, tenant_exists}
 use fluxgate_core::tenant::{AuditEntry, Tenant, Trust};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::erasing::erasing;
 use super::error::{database, parsed, unwritable};
 use super::{SqliteStore, audit_log};
 
@@ -23,8 +24,20 @@ impl TenantStore for SqliteStore {
 
     async fn update(&self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
         let (tenant, entry) = (tenant.clone(), entry.clone());
-        self.write(move |write| update(write.connection, &tenant, &entry))
-            .await
+        self.write(move |write| {
+            erasing(write.connection, |connection| {
+                update(connection, &tenant, &entry)
+            })
+        })
+        .await
+    }
+
+    async fn reseal(&self, tenant: &Tenant) -> Result<()> {
+        let tenant = tenant.clone();
+        self.write(move |write| {
+            erasing(write.connection, |connection| replace(connection, &tenant))
+        })
+        .await
     }
 
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()> {
@@ -102,7 +115,7 @@ fn create(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Resul
     audit_log::add(connection, entry)
 }
 
-fn update(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+fn replace(connection: &Connection, tenant: &Tenant) -> Result<()> {
     check_version(connection, &tenant.id, tenant.version.saturating_sub(1))?;
     let body = serde_json::to_string(tenant).map_err(unwritable)?;
     connection
@@ -110,7 +123,12 @@ fn update(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Resul
             "UPDATE tenants SET body = ?2 WHERE id = ?1",
             params![tenant.id.as_str(), body],
         )
-        .map_err(database(WRITE))?;
+        .map(drop)
+        .map_err(database(WRITE))
+}
+
+fn update(connection: &Connection, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+    replace(connection, tenant)?;
     forget_trusts(connection, &tenant.id)?;
     index(connection, tenant)?;
     audit_log::add(connection, entry)

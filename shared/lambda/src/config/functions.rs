@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     Base, DeadLetters, Environment, Links, Provider, ProviderAccount, Queues, allow_net,
-    capability_secret, capacity,
+    capability_secret, capacity, encryption_secret,
 };
 use crate::init::InitError;
 
@@ -15,6 +15,8 @@ pub struct GatewayConfig {
     pub queues: Queues,
     pub provider: Provider,
     pub links: Links,
+    /// Name or ARN of the secret that holds the encryption keys.
+    pub encryption_secret: String,
     pub allow_net: Vec<IpNet>,
     pub capacity: Option<Capacity>,
 }
@@ -49,6 +51,8 @@ pub struct NotifierConfig {
     pub queue: String,
     pub dead_letters: DeadLetters,
     pub links: Links,
+    /// Name or ARN of the secret that holds the encryption keys.
+    pub encryption_secret: String,
     pub allow_net: Vec<IpNet>,
 }
 
@@ -67,7 +71,13 @@ pub struct ExportBucket {
 
 pub struct AdminConfig {
     pub base: Base,
+    /// Recoveries and replays that the operator asks for go there.
+    pub notify_queue: String,
     pub provider: ProviderAccount,
+    pub links: Links,
+    pub allow_net: Vec<IpNet>,
+    /// Name or ARN of the secret that holds the encryption keys.
+    pub encryption_secret: String,
 }
 
 impl GatewayConfig {
@@ -77,6 +87,7 @@ impl GatewayConfig {
             queues: Queues::read(env)?,
             provider: Provider::read(env)?,
             links: Links::read(env)?,
+            encryption_secret: encryption_secret(env)?,
             allow_net: allow_net(env)?,
             capacity: capacity(env)?,
         })
@@ -126,6 +137,7 @@ impl NotifierConfig {
             queue: env.url("FLUXGATE_NOTIFY_QUEUE_URL")?.into(),
             dead_letters: DeadLetters::read(env, Lane::Notify)?,
             links: Links::read(env)?,
+            encryption_secret: encryption_secret(env)?,
             allow_net: allow_net(env)?,
         })
     }
@@ -157,7 +169,11 @@ impl AdminConfig {
     pub fn read(env: &Environment) -> Result<Self, InitError> {
         Ok(Self {
             base: Base::read(env)?,
+            notify_queue: env.url("FLUXGATE_NOTIFY_QUEUE_URL")?.into(),
             provider: ProviderAccount::read(env)?,
+            links: Links::read(env)?,
+            allow_net: allow_net(env)?,
+            encryption_secret: encryption_secret(env)?,
         })
     }
 }

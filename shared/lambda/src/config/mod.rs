@@ -169,7 +169,12 @@ fn capability_secret(env: &Environment) -> Result<String, InitError> {
     env.required("FLUXGATE_CAPABILITY_SECRET")
 }
 
-/// The limits of the provider's account; `None`: no limits, and no fair queue.
+/// Name or ARN of the secret that holds the encryption keys.
+fn encryption_secret(env: &Environment) -> Result<String, InitError> {
+    env.required("FLUXGATE_ENCRYPTION_SECRET")
+}
+
+/// What the provider's account bears; `None`: no limits, and no line.
 fn capacity(env: &Environment) -> Result<Option<Capacity>, InitError> {
     let per_minute = env.optional_count("FLUXGATE_PROVIDER_RATE_PER_MINUTE")?;
     Ok(Capacity::limited(

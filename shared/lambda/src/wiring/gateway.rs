@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use fluxgate_core::app::{
-    Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender, Trusts,
+    Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender,
+    Trusts,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{BytesInFlight, Edge, Health, ReceiverEdge, Setup, Throttle};
-use fluxgate_outbound::{Guard, HttpKeySetFetcher, KeySetBounds};
+use fluxgate_outbound::{Guard, HttpCallbackSender, HttpKeySetFetcher, KeySetBounds};
 use tokio::sync::watch;
 
 use super::parts::{Parts, bounds, hooks, views};
@@ -29,6 +30,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         queues,
         provider,
         links,
+        encryption_secret,
         allow_net,
         capacity,
     } = GatewayConfig::read(env)?;
@@ -51,20 +53,30 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         "poll"
     };
     let hooks = hooks(provider.public_url, &capability);
+    let views = views(context.clone(), links.base_url.as_ref(), capability.clone());
+    let vault = parts.vault(&encryption_secret)?;
+    let sending = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
+    let callbacks = Callbacks::new(context.clone(), views.clone(), vault.clone(), sending);
     let gateway = Gateway::new(GatewayParts {
         sender: Sender::new(
             Machine::new(context.clone(), capacity),
             Arc::new(client),
             hooks,
         ),
-        views: views(context.clone(), links.base_url.as_ref(), capability.clone()),
+        views,
+        vault,
         guard: guard.clone(),
         signer: Arc::new(downloads(&parts)),
         capability,
     });
     Ok(Edge {
         gateway: Arc::new(gateway),
-        endpoints: Arc::new(Endpoints::new(context.clone(), guard.clone())),
+        endpoints: Arc::new(Endpoints::new(
+            guard.clone(),
+            callbacks.clone(),
+            parts.queue.clone(),
+        )),
+        deliveries: Arc::new(Deliveries::new(callbacks, parts.queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(&parts, &guard)),
         throttle: Arc::new(Throttle::new(

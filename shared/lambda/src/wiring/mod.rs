@@ -4,6 +4,7 @@
 mod destinations;
 mod gateway;
 mod parts;
+mod stored_key_ring;
 mod stored_secret;
 mod ways_out;
 mod workers;

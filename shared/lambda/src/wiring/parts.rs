@@ -7,7 +7,7 @@ use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
-use fluxgate_core::app::{Context, Hooks, OutputLinks, Views};
+use fluxgate_core::app::{Context, Hooks, OutputLinks, Vault, Views};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{SystemClock, SystemEntropy};
@@ -16,6 +16,7 @@ use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_s3::{Credentials, SharedCredentialsProvider};
 use url::Url;
 
+use super::stored_key_ring::StoredKeyRing;
 use super::stored_secret::StoredSecret;
 use crate::config::{Base, DeadLetters, Queues};
 use crate::init::InitError;
@@ -98,6 +99,12 @@ impl Parts {
             entropy: Arc::new(SystemEntropy),
             bounds: Arc::new(bounds),
         }
+    }
+
+    /// Its keys are read when the first secret is sealed or opened.
+    pub(super) fn vault(&self, secret: &str) -> Result<Vault, InitError> {
+        let rings = StoredKeyRing::named(&self.secrets, secret)?;
+        Ok(Vault::new(Arc::new(rings), Arc::new(SystemEntropy)))
     }
 
     pub(super) async fn capability(&self, secret: &str) -> Result<CapabilityKey, InitError> {

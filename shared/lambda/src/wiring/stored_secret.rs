@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fluxgate_aws::secrets::{SecretName, SecretsManagerSecrets};
+use fluxgate_aws::secrets::{SecretName, SecretVersion, SecretsManagerSecrets};
 use fluxgate_core::Result;
 use fluxgate_core::port::WebhookSecrets;
 use fluxgate_core::secret::Secret;
@@ -28,6 +28,21 @@ impl StoredSecret {
 
     pub(super) async fn get(&self) -> Result<Secret> {
         self.secrets.get(&self.name).await
+    }
+
+    /// Asked for now, whatever is remembered.
+    pub(super) async fn get_now(&self) -> Result<Secret> {
+        self.secrets.refresh_now(&self.name).await
+    }
+
+    /// As it is stored, with its version.
+    pub(super) async fn get_stored(&self) -> Result<(Secret, SecretVersion)> {
+        self.secrets.get_stored(&self.name).await
+    }
+
+    /// Kind `Conflict` if the version is not the last one any more.
+    pub(super) async fn put_over(&self, version: &SecretVersion, value: &Secret) -> Result<()> {
+        self.secrets.put_over(&self.name, version, value).await
     }
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
 use fluxgate_core::app::{
-    Archiver, Machine, Notifier, Operator, OperatorParts, Sender, Sweeper, UsageExport, Watcher,
+    Archiver, Callbacks, Deliveries, Endpoints, Machine, Notifier, Operator, OperatorParts, Sender,
+    Sweeper, UsageExport, Watcher,
 };
 use fluxgate_core::port::Purpose;
 use fluxgate_core::task::Lane;
+use fluxgate_edge::OperatorEdge;
 use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
 
 use super::destinations::TenantRoles;
@@ -86,6 +88,7 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
         queue,
         dead_letters,
         links,
+        encryption_secret,
         allow_net,
     } = NotifierConfig::read(env)?;
     let queues = QueueUrls {
@@ -100,12 +103,9 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     ));
     let context = parts.context(bounds(None));
     let views = views(context.clone(), links.base_url.as_ref(), capability);
-    let worker = Arc::new(Notifier::new(
-        context,
-        parts.queue.clone(),
-        views,
-        callbacks,
-    ));
+    let vault = parts.vault(&encryption_secret)?;
+    let callbacks = Callbacks::new(context, views, vault, callbacks);
+    let worker = Arc::new(Notifier::new(parts.queue.clone(), callbacks));
     Ok(Consumer {
         worker,
         queue: parts.queue,
@@ -138,19 +138,46 @@ pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
 }
 
 /// The operator's API.
-pub async fn admin(env: &Environment) -> Result<Arc<Operator>, InitError> {
-    let AdminConfig { base, provider } = AdminConfig::read(env)?;
-    let parts = Parts::open(base, QueueUrls::default(), None).await?;
+pub async fn admin(env: &Environment) -> Result<OperatorEdge, InitError> {
+    let AdminConfig {
+        base,
+        notify_queue,
+        provider,
+        links,
+        allow_net,
+        encryption_secret,
+    } = AdminConfig::read(env)?;
+    let queues = QueueUrls {
+        notify: Some(notify_queue),
+        ..QueueUrls::default()
+    };
+    let opened = Parts::open_with_capability(base, queues, None, &links.capability_secret);
+    let (parts, capability) = opened.await?;
     let context = parts.context(bounds(None));
+    let vault = parts.vault(&encryption_secret)?;
+    let guard = Arc::new(guard(allow_net)?);
+    let callbacks = Callbacks::new(
+        context.clone(),
+        views(context.clone(), links.base_url.as_ref(), capability),
+        vault.clone(),
+        Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback))),
+    );
     let provider = Arc::new(provider_client(
         &parts,
         &provider,
         context.bounds.provider_timeout_ms,
     )?);
-    Ok(Arc::new(Operator::new(OperatorParts {
+    let operator = Operator::new(OperatorParts {
         context,
+        vault,
         destinations: Arc::new(TenantRoles(roles(&parts))),
         provider: Some(provider.clone()),
         provider_books: Some(provider),
-    })))
+    });
+    let endpoints = Endpoints::new(guard, callbacks.clone(), parts.queue.clone());
+    Ok(OperatorEdge {
+        operator: Arc::new(operator),
+        endpoints: Arc::new(endpoints),
+        deliveries: Arc::new(Deliveries::new(callbacks, parts.queue.clone())),
+    })
 }

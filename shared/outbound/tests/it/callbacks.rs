@@ -8,7 +8,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::post;
-use fluxgate_core::port::{CallbackRequest, CallbackSender, Purpose, SendOutcome};
+use fluxgate_core::port::{CallbackAnswer, CallbackRequest, CallbackSender, Purpose, SendOutcome};
+use fluxgate_core::secret::Secret;
 use fluxgate_core::webhook::{CallbackUrl, SignedHeaders};
 use fluxgate_outbound::HttpCallbackSender;
 use futures::stream;
@@ -29,6 +30,7 @@ fn outgoing(url: &Url) -> CallbackRequest {
             signature: "v1,AAAA v1,BBBB".to_owned(),
         },
         body: br#"{"type":"task.completed"}"#.to_vec(),
+        extra: vec![("x-api-key".to_owned(), Secret::new("known-key"))],
         timeout_ms: 5_000,
     }
 }
@@ -40,16 +42,16 @@ async fn send(outgoing: CallbackRequest) -> SendOutcome {
 }
 
 fn answered(status: u16) -> SendOutcome {
-    SendOutcome::Answered {
+    SendOutcome::Answered(CallbackAnswer {
         status,
-        retry_after_ms: None,
-    }
+        ..CallbackAnswer::default()
+    })
 }
 
 fn reason(outcome: SendOutcome) -> String {
     match outcome {
-        SendOutcome::Failed { reason } => reason,
-        SendOutcome::Answered { status, .. } => panic!("answered {status}"),
+        SendOutcome::Failed { reason, .. } => reason,
+        SendOutcome::Answered(answer) => panic!("answered {}", answer.status),
     }
 }
 
@@ -74,6 +76,7 @@ async fn a_callback_is_one_signed_json_post() {
         headers["user-agent"],
         concat!("fluxgate/", env!("CARGO_PKG_VERSION"))
     );
+    assert_eq!(headers["x-api-key"], "known-key");
     assert_eq!(headers["webhook-id"], "evt_1");
     assert_eq!(headers["webhook-timestamp"], "1760000000");
     assert_eq!(headers["webhook-signature"], "v1,AAAA v1,BBBB");
@@ -107,17 +110,21 @@ async fn a_receiver_s_status_and_retry_after_are_told() {
 
     assert_eq!(
         busy,
-        SendOutcome::Answered {
+        SendOutcome::Answered(CallbackAnswer {
             status: 503,
-            retry_after_ms: Some(120_000)
-        }
+            retry_after: Some("120".to_owned()),
+            retry_after_ms: Some(120_000),
+            ..CallbackAnswer::default()
+        })
     );
     assert_eq!(
         past,
-        SendOutcome::Answered {
+        SendOutcome::Answered(CallbackAnswer {
             status: 429,
-            retry_after_ms: Some(0)
-        }
+            retry_after: Some("Wed, 21 Oct 2015 07:28:00 GMT".to_owned()),
+            retry_after_ms: Some(0),
+            ..CallbackAnswer::default()
+        })
     );
     assert_eq!(gone, answered(410));
 }
@@ -134,7 +141,12 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 
     let outcome = send(outgoing(&url.join("/hook").unwrap())).await;
 
-    assert_eq!(outcome, answered(307));
+    let redirect = CallbackAnswer {
+        status: 307,
+        location: Some("/target".to_owned()),
+        ..CallbackAnswer::default()
+    };
+    assert_eq!(outcome, SendOutcome::Answered(redirect));
     assert_eq!(followed.get(), 0);
 }
 

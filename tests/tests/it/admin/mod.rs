@@ -1,6 +1,7 @@
 //! Tenants by the admin API: made and changed; and what is refused, with nothing half done.
 
 mod audit_log;
+mod callbacks;
 mod suspension;
 mod trust;
 

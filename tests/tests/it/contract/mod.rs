@@ -98,12 +98,15 @@ macro_rules! every_behaviour {
                 a_tenant_is_created_once_and_read_back
                 a_tenant_is_updated_over_the_version_it_was_made_from
                 of_many_updates_to_one_version_one_is_written
+                secrets_are_sealed_anew_over_the_version_that_was_read_and_the_audit_log_is_silent
                 a_deleted_tenant_is_gone_and_its_books_stay
-                the_audit_log_is_read_newest_first_and_page_by_page
+                the_audit_log_is_read_newest_first_and_page_by_page;
+            trusts:
                 of_many_tenants_that_one_token_could_mean_one_is_made
                 every_tenant_that_trusts_an_issuer_is_found_by_it;
             endpoint_store:
-                an_endpoint_is_created_read_disabled_and_deleted
+                an_endpoint_is_created_read_changed_and_deleted
+                an_endpoint_is_changed_over_the_version_it_was_made_from
                 another_tenant_s_endpoint_is_not_found
                 of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have
                 a_deletion_makes_room_for_one_and_only_once
@@ -117,7 +120,26 @@ macro_rules! every_behaviour {
                 a_tenant_with_more_endpoints_than_it_may_have_has_its_tasks_ended_and_told;
             delivery_store:
                 a_delivery_is_updated_over_the_version_it_was_made_from
+                of_two_updates_of_a_tried_delivery_one_is_written
+                an_update_sends_the_job_of_the_next_attempt
                 another_tenant_s_delivery_is_not_found;
+            delivery_lists:
+                an_endpoint_s_deliveries_are_listed_in_both_orders
+                deliveries_are_found_by_state_task_and_time
+                deliveries_are_found_by_their_event
+                pages_follow_each_other_without_gaps_and_doubles
+                a_page_may_be_empty_and_not_the_last
+                another_tenant_s_deliveries_are_not_listed;
+            missed_deliveries:
+                what_an_endpoint_missed_is_found_oldest_first
+                deliveries_that_are_held_from_their_task_s_end_are_among_the_missed
+                what_is_delivered_after_a_replay_is_missed_no_more;
+            notices:
+                an_event_without_a_task_is_published_with_its_deliveries_and_their_jobs
+                an_event_that_is_published_twice_is_written_once
+                the_deliveries_of_an_event_without_a_task_are_tried_and_listed
+                more_places_than_one_write_takes_are_told_of_an_event
+                another_tenant_s_event_is_not_found;
             usage_cursors:
                 a_cursor_that_was_never_saved_is_at_the_beginning
                 a_cursor_is_saved_over_the_version_it_was_made_from

@@ -243,8 +243,30 @@ fn a_function_reads_the_secrets_that_it_is_told_of() {
     assert_eq!(readers("WebhookSecretName"), ["receiver"]);
     assert_eq!(
         readers("CapabilitySecret"),
-        ["gateway", "receiver", "poller", "notifier"]
+        ["gateway", "receiver", "poller", "notifier", "admin"]
     );
+    assert_eq!(readers("EncryptionKeys"), ["gateway", "notifier", "admin"]);
+}
+
+#[test]
+fn the_admin_alone_writes_a_secret_and_that_is_the_encryption_keys() {
+    for name in FUNCTIONS {
+        let written = allowed(name, "secretsmanager:PutSecretValue");
+        let made = allowed(name, "kms:GenerateDataKey");
+
+        let expected = match name {
+            "admin" => (vec!["EncryptionKeys"], vec!["EncryptionKmsKeyArn"]),
+            _ => (vec![], vec![]),
+        };
+        assert_eq!(
+            (
+                written.iter().map(String::as_str).collect(),
+                made.iter().map(String::as_str).collect()
+            ),
+            expected,
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -255,7 +277,15 @@ fn tenants_buckets_are_for_the_gateway_and_the_archiver_alone_and_the_admin_may_
             .iter()
             .map(|action| action.split_once(':').unwrap().0.to_owned())
             .collect();
-        let known = ["logs", "dynamodb", "sqs", "secretsmanager", "sts", "s3"];
+        let known = [
+            "logs",
+            "dynamodb",
+            "sqs",
+            "secretsmanager",
+            "kms",
+            "sts",
+            "s3",
+        ];
         assert!(
             services
                 .iter()

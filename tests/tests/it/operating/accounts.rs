@@ -185,23 +185,3 @@ fn books_that_do_not_agree_are_told_and_the_exit_code_is_1() {
         "{shown}"
     );
 }
-
-#[test]
-fn books_of_nobody_are_not_said_to_be_right_and_a_token_that_is_not_trusted_is_not_printed() {
-    let here = Installation::new();
-    here.fails(&["accounts", "check", "nobody"], "nobody");
-
-    let trust = format!("{}/trust.json", here.data);
-    let own = r#"[{"issuer":"https://own.example","audience":"fluxgate","keys":"oidc"}]"#;
-    std::fs::write(&trust, own).unwrap();
-    let changed = here.run(&["tenants", "change", "acme", "--trust", &trust]);
-    assert!(
-        changed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&changed.stderr)
-    );
-    here.fails(
-        &["token", "acme"],
-        "does not trust the local issuer; use a token of https://own.example",
-    );
-}

@@ -1,6 +1,7 @@
 //! The tenant's spendable balance and its callback signing secret.
 
 use super::Gateway;
+use crate::app::vault::Belongs;
 use crate::base::error::Result;
 use crate::base::id::TenantId;
 use crate::base::secret::Secret;
@@ -20,11 +21,8 @@ impl Gateway {
 
     /// The secret that verifies callbacks requested with a submit.
     pub async fn webhook_secret(&self, tenant: &TenantId) -> Result<Secret> {
-        Ok(self
-            .context
-            .tenants()
-            .get_eventual(tenant)
-            .await?
-            .webhook_secret)
+        let record = self.context.tenants().get_eventual(tenant).await?;
+        let sealed = &record.webhook_secret;
+        self.vault.open(tenant, Belongs::Tenant, sealed).await
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use addresses::Named;
 
 use std::sync::Arc;
 
-use super::{Context, Machine, Sender, Views};
+use super::{Context, Machine, Sender, Vault, Views};
 use crate::base::bounds::Bounds;
 use crate::domain::webhook::CapabilityKey;
 use crate::port::{AddressGuard, LinkSigner, Provider};
@@ -29,6 +29,7 @@ pub struct Gateway {
     sender: Sender,
     provider: Arc<dyn Provider>,
     views: Views,
+    vault: Vault,
     guard: Arc<dyn AddressGuard>,
     signer: Arc<dyn LinkSigner>,
     capability: CapabilityKey,
@@ -38,6 +39,7 @@ pub struct Gateway {
 pub struct GatewayParts {
     pub sender: Sender,
     pub views: Views,
+    pub vault: Vault,
     pub guard: Arc<dyn AddressGuard>,
     /// Signs the URLs that relayed links redirect to.
     pub signer: Arc<dyn LinkSigner>,
@@ -50,6 +52,7 @@ impl Gateway {
         let GatewayParts {
             sender,
             views,
+            vault,
             guard,
             signer,
             capability,
@@ -61,6 +64,7 @@ impl Gateway {
             sender,
             provider,
             views,
+            vault,
             guard,
             signer,
             capability,

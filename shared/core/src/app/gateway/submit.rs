@@ -10,6 +10,7 @@ use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
 use crate::base::digest::{RunningSha256, Sha256, update_json};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{IdempotencyKey, ModelId, TenantId};
+use crate::base::labels::Labels;
 use crate::base::metric;
 use crate::base::retry::jittered_ms;
 use crate::domain::media::MediaKind;
@@ -28,6 +29,8 @@ pub struct SubmitRequest {
     /// The request body without the fields meant for the gateway only.
     pub inputs: Map<String, Value>,
     pub callback: Option<CallbackUrl>,
+    /// Given back with the task, and never sent to the provider.
+    pub metadata: Labels,
     pub key: Option<IdempotencyKey>,
 }
 
@@ -69,6 +72,7 @@ impl Gateway {
             tenant,
             model,
             callback: request.callback,
+            metadata: request.metadata,
             price,
             cost,
             outputs_asked,
@@ -141,6 +145,7 @@ impl Gateway {
                 outputs_asked: new.outputs_asked,
                 makes: new.makes,
                 callback: new.callback,
+                metadata: new.metadata,
             },
             now,
         );
@@ -182,6 +187,7 @@ struct NewTaskParts {
     tenant: TenantId,
     model: ModelId,
     callback: Option<CallbackUrl>,
+    metadata: Labels,
     price: MicroUsd,
     cost: MicroUsd,
     outputs_asked: u32,
@@ -212,6 +218,10 @@ fn digest(request: &SubmitRequest) -> Sha256 {
         .map_or("", |callback| callback.url().as_str());
     for part in [request.model.as_str(), callback] {
         running.update(format!("{};{part}", part.len()).as_bytes());
+    }
+    // Requests of earlier releases had none, and their keys still stand for them.
+    for (name, value) in request.metadata.iter() {
+        running.update(format!("m{};{name}{};{value}", name.len(), value.len()).as_bytes());
     }
     let mut names: Vec<&String> = request.inputs.keys().collect();
     names.sort_unstable();

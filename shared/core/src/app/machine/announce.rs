@@ -5,12 +5,12 @@ use super::Machine;
 use crate::base::error::{Kind, Result};
 use crate::base::id::DeliveryId;
 use crate::base::time::Timestamp;
-use crate::domain::task::{Change, Signal, Task};
-use crate::domain::webhook::{Delivery, DeliveryState, Target};
+use crate::domain::task::{Change, Signal, State, Task};
+use crate::domain::webhook::{DELIVERIES_MAX, Delivery, DeliveryState, EventType, Target};
 
-/// Maximum number of deliveries per event. Tenants may have far fewer endpoints than this, but an
-/// older release could be made to accept more.
-const DELIVERIES_MAX: usize = 1_000;
+/// The deliveries of a start are numbered from here, those of an end from zero: neither has to look
+/// for the other.
+const STARTED_FROM: usize = 5_000;
 
 impl Machine {
     /// Adds the deliveries for an end that is about to be written, or that was written without
@@ -21,6 +21,7 @@ impl Machine {
         change: &mut Change,
         now: Timestamp,
     ) -> Result<()> {
+        self.announce_start(before, change, now).await;
         let ends = !before.state.is_end() && change.task.state.is_end();
         if ends {
             match self.deliveries_of(&change.task, &[], now).await {
@@ -43,7 +44,38 @@ impl Machine {
         Ok(())
     }
 
-    /// Writes a change; an end that cannot be written with its deliveries is written without them.
+    /// Few want to hear of starts, and a start that cannot be told now is of no use later.
+    async fn announce_start(&self, before: &Task, change: &mut Change, now: Timestamp) {
+        if before.state == State::Submitted || change.task.state != State::Submitted {
+            return;
+        }
+        let task = &change.task;
+        let event = EventType::TaskStarted;
+        let endpoints = match self.context.endpoints().list(&task.tenant).await {
+            Ok(listed) => listed.endpoints,
+            Err(error) => {
+                let error = error.with_causes();
+                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "task.started is not told: endpoints unreadable");
+                return;
+            }
+        };
+        let wanting: Vec<Delivery> = (STARTED_FROM..)
+            .zip(
+                endpoints
+                    .iter()
+                    .filter(|endpoint| endpoint.wants_of(task, event)),
+            )
+            .map(|(n, endpoint)| Delivery {
+                state: endpoint.first_state(),
+                ..task.delivery(DeliveryId::of(&task.id, n), event, endpoint.target(), now)
+            })
+            .collect();
+        for delivery in wanting {
+            change.deliver(delivery);
+        }
+    }
+
+    /// Writes a change; if it is an end that cannot be written with its events, without them.
     pub(crate) async fn write(&self, before: &Task, change: &mut Change) -> Result<()> {
         match self.context.tasks().apply(change).await {
             // On a conflict the caller reads the task again; a store that is unavailable would not
@@ -86,15 +118,8 @@ impl Machine {
         let wanting = listed
             .endpoints
             .into_iter()
-            .filter(|endpoint| endpoint.wants(event))
-            .map(|endpoint| {
-                let state = if endpoint.enabled {
-                    DeliveryState::Pending
-                } else {
-                    DeliveryState::Held
-                };
-                (Target::Endpoint(endpoint.id), state)
-            });
+            .filter(|endpoint| endpoint.wants_of(task, event))
+            .map(|endpoint| (endpoint.target(), endpoint.first_state()));
         let unreadable = listed
             .unreadable
             .into_iter()
@@ -116,6 +141,7 @@ impl Machine {
         });
         let first = there
             .iter()
+            .filter(|known| known.event.is_end())
             .map(|known| known.id.number() + 1)
             .max()
             .unwrap_or(0);

@@ -3,21 +3,25 @@
 
 mod books;
 mod budget;
+mod callbacks;
 mod change;
 mod delete;
 mod destination;
+mod encryption;
 mod money;
 mod onboard;
 mod prices;
 mod read;
 mod reconcile;
 mod trust;
+mod webhook_secret;
 
 pub use books::{BooksFinding, check_books};
 pub use change::TenantChange;
 pub use delete::Deletion;
 pub use destination::NewDestination;
-pub use onboard::NewTenant;
+pub use encryption::{EncryptionStatus, RotationState, RotationStep};
+pub use onboard::{NewTenant, Onboarded};
 pub use prices::{PricesChange, PricesChanged, PricesEdit};
 
 use std::sync::Arc;
@@ -25,7 +29,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
 
-use crate::app::Context;
+use crate::app::{Context, Vault};
 use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
@@ -35,6 +39,7 @@ use crate::port::{AccountCheck, Destinations, Ids as _, Provider, ProviderBooks}
 /// The operator's use cases.
 pub struct Operator {
     context: Context,
+    vault: Vault,
     destinations: Arc<dyn Destinations>,
     provider: Option<Arc<dyn Provider>>,
     provider_books: Option<Arc<dyn ProviderBooks>>,
@@ -44,6 +49,7 @@ pub struct Operator {
 /// The parts an operator is built from.
 pub struct OperatorParts {
     pub context: Context,
+    pub vault: Vault,
     pub destinations: Arc<dyn Destinations>,
     /// Knows what models cost; without it, prices are checked by their terms alone.
     pub provider: Option<Arc<dyn Provider>>,
@@ -77,12 +83,14 @@ impl Operator {
     pub fn new(parts: OperatorParts) -> Self {
         let OperatorParts {
             context,
+            vault,
             destinations,
             provider,
             provider_books,
         } = parts;
         Self {
             context,
+            vault,
             destinations,
             provider,
             provider_books,
@@ -116,6 +124,14 @@ impl Operator {
         tenant: &TenantId,
         detail: Value,
     ) -> AuditEntry {
+        AuditEntry {
+            tenant: Some(tenant.clone()),
+            ..self.installation_entry(actor, action, detail)
+        }
+    }
+
+    /// About no tenant.
+    fn installation_entry(&self, actor: &Actor, action: AuditAction, detail: Value) -> AuditEntry {
         let at = self.now();
         let id = self.context.entropy.audit_id(self.entry_order.moment(at));
         AuditEntry {
@@ -123,7 +139,7 @@ impl Operator {
             at,
             actor: actor.clone(),
             action,
-            tenant: Some(tenant.clone()),
+            tenant: None,
             detail,
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NewDestination, Operator};
+use crate::app::vault::Belongs;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::TenantId;
 use crate::base::secret::Secret;
@@ -21,27 +22,36 @@ pub struct NewTenant {
     pub unarchived: UnarchivedOutputs,
 }
 
+/// A new tenant, and the secret that signs its drop-in callbacks.
+pub struct Onboarded {
+    pub tenant: Tenant,
+    pub webhook_secret: Secret,
+}
+
 impl Operator {
     /// Creates a tenant with a webhook secret and, if it names a role, an ExternalId of its own.
     ///
-    /// Kind `Invalid`, naming the field, for invalid values; kind `Conflict` for a name that is
-    /// taken (`tenant_exists`) or belonged to a deleted tenant (`tenant_name_used`), and for an
-    /// issuer whose tokens could also mean another tenant (`issuer_ambiguous`). On an error nothing
-    /// is written.
-    pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Tenant> {
+    /// Kind `Invalid`, naming the field, for what cannot work; kind `Conflict` for a name that is
+    /// taken (`tenant_exists`) or was a deleted tenant's (`tenant_name_used`), and for an issuer
+    /// whose tokens could mean another tenant as well (`issuer_ambiguous`). Nothing is written
+    /// then.
+    pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Onboarded> {
         new.limits.check()?;
         let destination = new.destination.made(None, &*self.context.entropy)?;
         self.check_trust(&new.id, &new.trust).await?;
         self.check_name(&new.id).await?;
         let mut random = [0; 32];
         self.context.entropy.fill(&mut random);
+        let webhook_secret = Secret::webhook(random);
+        let sealed = self.vault.seal(&new.id, Belongs::Tenant, &webhook_secret);
         let tenant = Tenant {
+            webhook_secret: sealed.await?,
+            webhook_secrets_before: Vec::new(),
             id: new.id,
             created_at: self.now(),
             state: TenantState::Active,
             trust: new.trust,
             destination,
-            webhook_secret: Secret::webhook(random),
             version: 1,
             prices: PriceBook::default(),
             limits: new.limits,
@@ -50,7 +60,10 @@ impl Operator {
         self.destinations.prepare(&tenant.destination).await?;
         let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
         self.context.tenants().create(&tenant, &entry).await?;
-        Ok(tenant)
+        Ok(Onboarded {
+            tenant,
+            webhook_secret,
+        })
     }
 
     /// A reused name would show the new tenant what the deleted one left behind.

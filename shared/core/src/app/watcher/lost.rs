@@ -21,8 +21,9 @@ impl Watcher {
             deliveries.iter().filter(untried).partition(|delivery| {
                 self.context.now().since_ms(delivery.created_at) >= UNTRIED_MAX_MS
             });
+        let now = self.context.now();
         self.jobs
-            .send_at_once(lost.into_iter().map(Delivery::job))
+            .send_at_once(lost.into_iter().map(|delivery| delivery.job(now).job))
             .await?;
         Ok((!young.is_empty()).then_some(UNTRIED_MAX_MS))
     }

@@ -36,7 +36,7 @@ impl Worker for Watcher {
                 };
                 self.after_wake(lease, *version, *round, advanced).await
             }
-            Job::Archive { .. } | Job::Deliver { .. } => Jobs::refuse(lease),
+            Job::Archive { .. } | Job::Deliver { .. } | Job::Recover { .. } => Jobs::refuse(lease),
         }
     }
 

@@ -4,9 +4,11 @@
 //! JSON that Fluxgate wrote itself is read by serde directly.
 
 mod bounded;
+mod nullable;
 mod strict;
 mod unfit;
 
+pub use nullable::nullable;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

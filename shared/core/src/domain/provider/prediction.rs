@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Produced, State, Task};
 
@@ -39,6 +40,9 @@ pub struct Prediction {
     /// What the run cost, in USD; present once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged_usd: Option<f64>,
+    /// What was attached at submit by the header `Fluxgate-Metadata`.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub metadata: Labels,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -98,7 +102,7 @@ impl Prediction {
             model: task.model.to_string(),
             outputs: links,
             urls: PredictionUrls {
-                get: format!("{base_url}/api/v3/predictions/{}/result", task.id),
+                get: Self::link_of(task, base_url),
             },
             has_nsfw_contents: task.nsfw.clone(),
             status: task.state.status(),
@@ -118,7 +122,15 @@ impl Prediction {
             archived: (task.state == State::Completed).then(|| task.links().is_empty()),
             unarchived: UnarchivedView::of(task),
             charged_usd: (task.state == State::Completed).then(|| task.charged.usd()),
+            metadata: task.metadata.clone(),
         }
+    }
+}
+
+impl Prediction {
+    /// Where its tenant reads it.
+    pub fn link_of(task: &Task, base_url: &str) -> String {
+        format!("{base_url}/api/v3/predictions/{}/result", task.id)
     }
 }
 

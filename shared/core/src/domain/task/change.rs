@@ -55,7 +55,7 @@ impl Change {
     /// Adds a delivery, and the job that sends it unless it is held.
     pub fn deliver(&mut self, delivery: Delivery) {
         if delivery.state == DeliveryState::Pending {
-            self.wake(delivery.job(), 0);
+            self.jobs.push(delivery.job(delivery.created_at));
         }
         self.deliveries.push(delivery);
     }

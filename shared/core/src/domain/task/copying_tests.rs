@@ -18,6 +18,7 @@ fn archiving() -> Task {
         outputs_asked: 4,
         makes: None,
         callback: None,
+        metadata: crate::base::labels::Labels::default(),
     };
     let task = Task::admitted(new, Timestamp(1_000));
     Task {

@@ -46,6 +46,7 @@ pub(super) fn task_in(row: Row) -> Task {
         outputs_asked: 1,
         makes: None,
         callback: None,
+        metadata: crate::base::labels::Labels::default(),
     };
     let admitted = Task::admitted(new, Timestamp(1_000));
     let path: &[usize] = match row {

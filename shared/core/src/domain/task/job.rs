@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{DeliveryId, TaskId, TenantId};
+use crate::base::id::{DeliveryId, EndpointId, TaskId, TenantId};
 
 /// One message. Variants are stored and may outlive a release: add variants, never change one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,16 @@ pub enum Job {
     Deliver {
         tenant: TenantId,
         delivery: DeliveryId,
+        /// Of the delivery: in another round the job does nothing.
+        #[serde(default)]
+        round: u32,
+    },
+    /// Sends an endpoint what it missed, a page at a time.
+    Recover {
+        tenant: TenantId,
+        endpoint: EndpointId,
+        /// The recovery's number; of another the job does nothing.
+        recovery: u32,
     },
 }
 
@@ -37,7 +47,7 @@ impl Job {
         match self {
             Self::Watch { .. } | Self::Wake { .. } => Lane::Watch,
             Self::Archive { .. } => Lane::Archive,
-            Self::Deliver { .. } => Lane::Notify,
+            Self::Deliver { .. } | Self::Recover { .. } => Lane::Notify,
         }
     }
 
@@ -46,7 +56,8 @@ impl Job {
             Self::Watch { tenant, .. }
             | Self::Wake { tenant, .. }
             | Self::Archive { tenant, .. }
-            | Self::Deliver { tenant, .. } => tenant,
+            | Self::Deliver { tenant, .. }
+            | Self::Recover { tenant, .. } => tenant,
         }
     }
 }

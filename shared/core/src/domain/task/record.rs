@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Copied, Doubt, Failure, InputUpload, Output, StaleLinks, State, Unarchived, Via};
 use crate::base::id::{DeliveryId, ModelId, RunId, TaskId, TenantId};
+use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::domain::fair_queue::Ticket;
 use crate::domain::media::MediaKind;
 use crate::domain::money::{Hold, MicroUsd};
-use crate::domain::webhook::{CallbackUrl, Delivery, DeliveryState, EventType, Target};
+use crate::domain::webhook::{CallbackUrl, Delivery, Endpoint, EventType, Target};
 
 /// One requested run; the provider calls it a prediction. This is the hot row: inputs and timeline
 /// are stored elsewhere.
@@ -84,8 +85,11 @@ pub struct Task {
     /// The drop-in callback given at submit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
-    /// The task has ended, but its deliveries could not be written with its end: the watch
-    /// continues until they are.
+    /// What the tenant attached to it. It is never sent to the provider.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub metadata: Labels,
+    /// It is over, and its events could not be written with its end: the watch goes on until they
+    /// are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
 }
@@ -101,6 +105,7 @@ pub struct NewTask {
     pub outputs_asked: u32,
     pub makes: Option<MediaKind>,
     pub callback: Option<CallbackUrl>,
+    pub metadata: Labels,
 }
 
 fn one_output() -> u32 {
@@ -139,6 +144,7 @@ impl Task {
             failure: None,
             completed_by: None,
             callback: new.callback,
+            metadata: new.metadata,
             untold: false,
         }
     }
@@ -151,16 +157,13 @@ impl Task {
         target: Target,
         now: Timestamp,
     ) -> Delivery {
-        Delivery {
-            tenant: self.tenant.clone(),
-            id,
-            version: 1,
-            task: self.id.clone(),
-            event,
-            target,
-            state: DeliveryState::Pending,
-            attempts: Vec::new(),
-            created_at: now,
-        }
+        Delivery::new(self.tenant.clone(), id, event, target, now)
+    }
+}
+
+impl Endpoint {
+    /// True when it is to be told of this event of the task.
+    pub(crate) fn wants_of(&self, task: &Task, event: EventType) -> bool {
+        self.wants(event) && self.filter.passes(&task.model, &task.metadata)
     }
 }

@@ -49,7 +49,8 @@ impl State {
     pub fn event(self) -> Option<EventType> {
         match self {
             Self::Completed => Some(EventType::TaskCompleted),
-            Self::Failed | Self::Cancelled | Self::Timeout => Some(EventType::TaskFailed),
+            Self::Failed | Self::Timeout => Some(EventType::TaskFailed),
+            Self::Cancelled => Some(EventType::TaskCancelled),
             _ => None,
         }
     }

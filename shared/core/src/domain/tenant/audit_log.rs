@@ -54,6 +54,17 @@ pub enum AuditAction {
     AccountToppedUp,
     #[serde(rename = "budget.changed")]
     BudgetChanged,
+    /// Of the callbacks of `?webhook=`.
+    #[serde(rename = "webhook_secret.rotated")]
+    WebhookSecretRotated,
+    #[serde(rename = "encryption.key_added")]
+    EncryptionKeyAdded,
+    #[serde(rename = "encryption.keys_retired")]
+    EncryptionKeysRetired,
+    #[serde(rename = "endpoint.changed")]
+    EndpointChanged,
+    #[serde(rename = "delivery.changed")]
+    DeliveryChanged,
 }
 
 /// One change.

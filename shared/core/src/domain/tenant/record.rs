@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{AccountId, TenantId};
-use crate::base::secret::Secret;
+use crate::base::seal::Sealed;
 use crate::base::time::Timestamp;
 use crate::domain::money::PriceBook;
 use crate::domain::tenant::{Limits, Scope};
+use crate::domain::webhook::SigningSecret;
 
 /// A customer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,10 +20,13 @@ pub struct Tenant {
     pub state: TenantState,
     pub trust: Vec<Trust>,
     pub destination: Destination,
-    /// Signs drop-in callbacks in the provider's `v3` dialect.
-    pub webhook_secret: Secret,
-    /// Incremented by each change; the store writes a change only over the version it was based on.
-    /// 1 for a new tenant.
+    /// Signs the drop-in callbacks in the provider's `v3` dialect.
+    pub webhook_secret: Sealed,
+    /// Those of before, which sign as well until their overlap is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook_secrets_before: Vec<SigningSecret>,
+    /// Counts the changes; the store writes one only over the version it was made from. 1 for a new
+    /// tenant.
     #[serde(default = "first_version")]
     pub version: u64,
     #[serde(default)]

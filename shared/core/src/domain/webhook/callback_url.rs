@@ -70,16 +70,17 @@ impl CallbackUrl {
     pub fn url(&self) -> &Url {
         &self.0
     }
+
+    /// For everybody but its own tenant: path and query may hold the tenant's secrets.
+    pub fn without_path(&self) -> String {
+        format!("{}/…", self.0.origin().ascii_serialization())
+    }
 }
 
-/// Only the origin: the path and query of a callback may hold the tenant's secrets.
+/// For logs: path and query may hold secrets.
 impl fmt::Debug for CallbackUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "CallbackUrl({}/…)",
-            self.0.origin().ascii_serialization()
-        )
+        write!(f, "CallbackUrl({})", self.without_path())
     }
 }
 

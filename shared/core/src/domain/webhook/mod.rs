@@ -5,11 +5,20 @@ mod callback_url;
 mod delivery;
 mod endpoint;
 mod event;
+mod notice;
 mod signature;
 
-pub use body::{bare_body, standard_body};
+pub use body::{bare_body, notice_body, task_body, thin_task_body};
 pub use callback_url::CallbackUrl;
-pub use delivery::{Attempt, Delivery, DeliveryState, Target};
-pub use endpoint::{Endpoint, too_many_endpoints};
+pub use delivery::{
+    ATTEMPTS_KEPT, Attempt, Delivery, DeliveryCursor, DeliveryPage, DeliveryQuery, DeliverySignal,
+    DeliveryState, EXCERPT_BYTES_MAX, ErrorClass, Next, Rejected, Target, transition,
+};
+pub use endpoint::{
+    Breaker, Disabled, DisabledReason, Endpoint, EventFilter, HEADERS_MAX, HeaderName, Health,
+    Ordering, Payload, Recovery, RecoveryScope, SECRETS_MAX, SignatureSchemes, SigningKey,
+    SigningSecret, too_many_endpoints,
+};
 pub use event::EventType;
+pub use notice::{DELIVERIES_MAX, Notice};
 pub use signature::{CapabilityKey, OutputLink, SignedHeaders, standard, v3};

@@ -18,6 +18,7 @@ fn task(n: u8, state: State, charged: i64) -> Task {
         outputs_asked: 1,
         makes: None,
         callback: None,
+        metadata: crate::base::labels::Labels::default(),
     };
     let hold = Hold {
         counted: true,

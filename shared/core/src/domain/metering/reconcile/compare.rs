@@ -117,7 +117,7 @@ impl<'a> Tally<'a> {
         let why = if is_listed {
             ""
         } else {
-            " and does not list it: it has forgotten the run, or a different provider ran it"
+            "and does not list it: it has forgotten the run, or a different provider ran it"
         };
         let text = format!(
             "the tenant was charged {}, but the provider has no bill for the run{why}",

@@ -131,6 +131,7 @@ pub(crate) mod tests {
             outputs_asked: 1,
             makes: None,
             callback: None,
+            metadata: crate::base::labels::Labels::default(),
         };
         Task {
             state,

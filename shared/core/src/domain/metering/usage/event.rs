@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::base::error::{Error, Result};
 use crate::base::id::{ModelId, RunId, TaskId, TenantId};
+use crate::base::labels::Labels;
 use crate::domain::task::{State, Task};
 
 /// The `type` of the events. A change in the meaning of `data` must change its version.
@@ -52,6 +53,9 @@ struct UsageData<'a> {
     /// The reason: stable, snake case.
     #[serde(skip_serializing_if = "Option::is_none")]
     unarchived_reason: Option<&'a str>,
+    /// What the tenant attached to the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a Labels>,
 }
 
 /// True if the task was charged, even if the amount was zero: only completed tasks are.
@@ -87,6 +91,7 @@ pub(crate) fn line(task: &Task) -> Result<String> {
                 .unarchived
                 .as_ref()
                 .map(|unarchived| unarchived.reason.as_str()),
+            metadata: Some(&task.metadata).filter(|metadata| !metadata.is_empty()),
         },
     };
     let unwritable = |error| {

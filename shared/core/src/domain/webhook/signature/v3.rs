@@ -11,9 +11,13 @@ use crate::base::time::Timestamp;
 /// Maximum difference between a `webhook-timestamp` and now, in either direction.
 pub const TOLERANCE_S: i64 = 300;
 
-pub fn sign(secret: &Secret, id: &str, now: Timestamp, body: &[u8]) -> SignedHeaders {
-    let tag = mac(key(secret), id, now.seconds(), body);
-    let signature = format!("v3,{}", hex::encode(tag.as_ref()));
+/// Signs with every secret: while one is being rotated its receiver may know either.
+pub fn sign(secrets: &[Secret], id: &str, now: Timestamp, body: &[u8]) -> SignedHeaders {
+    let signed = |secret| {
+        let tag = mac(key(secret), id, now.seconds(), body);
+        format!("v3,{}", hex::encode(tag.as_ref()))
+    };
+    let signature = secrets.iter().map(signed).collect::<Vec<_>>().join(" ");
     SignedHeaders {
         id: id.to_owned(),
         timestamp: now.seconds(),
@@ -69,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_one_of_the_contract_s_vector() {
-        let headers = sign(&secret(), "evt_01", NOW, BODY);
+        let headers = sign(&[secret()], "evt_01", NOW, BODY);
 
         assert_eq!(
             headers.signature,
@@ -80,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_changed_body_a_changed_id_another_secret_and_an_old_timestamp_are_refused() {
-        let headers = sign(&secret(), "evt_01", NOW, BODY);
+        let headers = sign(&[secret()], "evt_01", NOW, BODY);
         let other_id = SignedHeaders {
             id: "evt_02".to_owned(),
             ..headers.clone()

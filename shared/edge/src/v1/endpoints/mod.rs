@@ -1,56 +1,42 @@
 //! Tenants' webhook endpoints.
 
+mod published;
+mod rotation;
+mod test_event;
+mod view;
+
+pub(crate) use published::*;
+pub(crate) use rotation::*;
+pub(crate) use test_event::*;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::app::NewEndpoint;
 use fluxgate_core::id::EndpointId;
+use fluxgate_core::secret::Secret;
 use fluxgate_core::tenant::Scope;
-use fluxgate_core::webhook::Endpoint;
 use fluxgate_core::{Error, Result};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub(crate) use self::view::{EndpointRequest, EndpointView, endpoint_view};
 use crate::bearer::Bearer;
 use crate::body::RawBody;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;
 use crate::state::Edge;
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewEndpoint)]
-pub(crate) struct NewEndpointView {
-    /// Absolute `https` URL.
-    url: String,
-    /// `task.completed`, `task.failed`; empty subscribes to all.
-    #[serde(default)]
-    event_types: Vec<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EndpointView {
-    id: String,
-    url: String,
-    event_types: Vec<&'static str>,
-    enabled: bool,
-    created_at: String,
-    /// `whsec_…`, shown once, at creation: give it to your Standard Webhooks verifier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-}
+type Answer<T> = std::result::Result<Json<T>, Problem>;
 
 /// Register an endpoint
 ///
-/// From now on, every end of a task is POSTed there, signed according to Standard Webhooks.
+/// Every later event that it wants is POSTed there, signed as Standard Webhooks prescribe.
 #[utoipa::path(
-    post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = NewEndpointView,
+    post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = EndpointRequest,
     responses(
         (status = 201, body = EndpointView),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "too many endpoints", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "too many endpoints, or one of this URL", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
@@ -59,22 +45,14 @@ pub(crate) async fn create(
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
     principal.require(Scope::Endpoints)?;
-    let NewEndpointView { url, event_types } = body.json().await?;
-    let endpoint = edge
+    let request: EndpointRequest = body.json().await?;
+    let (change, secret) = request.parts()?;
+    let new = edge
         .endpoints
-        .create(&principal.tenant, &NewEndpoint { url, event_types })
+        .create(&principal.tenant, &change, secret)
         .await?;
-    let secret = endpoint
-        .secrets
-        .first()
-        .map(|secret| secret.expose().to_owned());
-    Ok((
-        StatusCode::CREATED,
-        Json(EndpointView {
-            secret,
-            ..view(&endpoint)
-        }),
-    ))
+    let created = endpoint_view(&new.endpoint, edge.endpoints.now()).with_secret(&new.secret);
+    Ok((StatusCode::CREATED, Json(created)))
 }
 
 /// List the endpoints
@@ -85,14 +63,14 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
-) -> std::result::Result<Json<Vec<EndpointView>>, Problem> {
+) -> Answer<Vec<EndpointView>> {
     principal.require(Scope::Endpoints)?;
+    let endpoints = edge.endpoints.list(&principal.tenant).await?;
+    let now = edge.endpoints.now();
     Ok(Json(
-        edge.endpoints
-            .list(&principal.tenant)
-            .await?
+        endpoints
             .iter()
-            .map(view)
+            .map(|endpoint| endpoint_view(endpoint, now))
             .collect(),
     ))
 }
@@ -106,13 +84,43 @@ pub(crate) async fn get(
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
     Path(id): Path<String>,
-) -> std::result::Result<Json<EndpointView>, Problem> {
+) -> Answer<EndpointView> {
     principal.require(Scope::Endpoints)?;
     let endpoint = edge
         .endpoints
         .get(&principal.tenant, &endpoint_id(&id)?)
         .await?;
-    Ok(Json(view(&endpoint)))
+    Ok(Json(endpoint_view(&endpoint, edge.endpoints.now())))
+}
+
+/// Change an endpoint
+///
+/// What is left out stays as it is. `enabled` true lets callbacks pass again, with a clean record.
+#[utoipa::path(
+    patch, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "change_endpoint", params(("id" = String, Path)),
+    request_body = EndpointRequest,
+    responses(
+        (status = 200, body = EndpointView),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "another endpoint of this URL", body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn change(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    Path(id): Path<String>,
+    body: RawBody,
+) -> Answer<EndpointView> {
+    principal.require(Scope::Endpoints)?;
+    let request: EndpointRequest = body.json().await?;
+    let (change, secret) = request.parts()?;
+    refuse_secret(secret.as_ref())?;
+    let id = endpoint_id(&id)?;
+    let endpoint = edge
+        .endpoints
+        .change(&principal.tenant, &id, &change)
+        .await?;
+    Ok(Json(endpoint_view(&endpoint, edge.endpoints.now())))
 }
 
 /// Delete an endpoint
@@ -134,23 +142,17 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn endpoint_id(text: &str) -> Result<EndpointId> {
+/// A change without an overlap would lock out the receiver.
+pub(crate) fn refuse_secret(secret: Option<&Secret>) -> Result<()> {
+    if secret.is_none() {
+        return Ok(());
+    }
+    let text = "a secret is changed by POST /v1/endpoints/{id}/secret, with an overlap";
+    Err(Error::invalid("unknown_parameter", text).field("secret"))
+}
+
+pub(crate) fn endpoint_id(text: &str) -> Result<EndpointId> {
     EndpointId::parse(text).map_err(|_| {
         Error::not_found("there is no endpoint with this id; GET /v1/endpoints lists yours")
     })
-}
-
-fn view(endpoint: &Endpoint) -> EndpointView {
-    EndpointView {
-        id: endpoint.id.to_string(),
-        url: endpoint.url.url().to_string(),
-        event_types: endpoint
-            .event_types
-            .iter()
-            .map(|event| event.as_str())
-            .collect(),
-        enabled: endpoint.enabled,
-        created_at: endpoint.created_at.rfc3339(),
-        secret: None,
-    }
 }

@@ -1,0 +1,246 @@
+//! `fluxgate encryption status|rotate`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use fluxgate_core::app::{Operator, RotationState, RotationStep};
+use fluxgate_core::counted;
+use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::tenant::Actor;
+use fluxgate_core::time::Timestamp;
+use fluxgate_embedded::sqlite::FolderLock;
+use serde::Deserialize;
+
+use super::{FolderArgs, print};
+use crate::client::AdminClient;
+use crate::folder::{DataFolder, FolderSecrets, noted_server};
+
+#[derive(Args)]
+pub(super) struct EncryptionArgs {
+    #[command(subcommand)]
+    command: EncryptionCommand,
+}
+
+#[derive(Subcommand)]
+enum EncryptionCommand {
+    /// Show which keys the stored secrets are sealed with
+    Status {
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// Add a key, seal every stored secret with it, and drop the old key; may be interrupted and
+    /// run again, also while 'serve' runs on the same folder
+    Rotate {
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+}
+
+pub(super) async fn run(args: EncryptionArgs) -> Result<()> {
+    match args.command {
+        EncryptionCommand::Status { folder } => status(&folder).await,
+        EncryptionCommand::Rotate { folder } => rotate(&folder).await,
+    }
+}
+
+async fn status(folder: &FolderArgs) -> Result<()> {
+    let operator = folder.reader()?.operator(None);
+    let (mut counts, mut plain, mut lost) = (BTreeMap::<String, usize>::new(), 0, 0);
+    let mut unreadable = Vec::new();
+    let mut cursor: Option<String> = None;
+    let keys = loop {
+        let part = operator.encryption_status(cursor.as_deref()).await?;
+        for (key, count) in part.secrets {
+            *counts.entry(key).or_default() += count;
+        }
+        plain += part.plain_secrets;
+        lost += part.lost_secrets;
+        unreadable.extend(part.unreadable);
+        cursor = part.next;
+        if cursor.is_none() {
+            break (part.active_key, part.old_keys);
+        }
+    };
+    let (active, old) = keys;
+    let of = |key: &str| counted(counts.get(key).copied().unwrap_or_default(), "secret");
+    print::line(format_args!("{active}  active  {}", of(&active)))?;
+    for key in &old {
+        print::line(format_args!("{key}  old     {}", of(key)))?;
+    }
+    if plain > 0 {
+        print::line(format_args!(
+            "{plain} stored in plain text by an earlier release; 'fluxgate encryption rotate' seals them"
+        ))?;
+    }
+    if lost > 0 {
+        print::line(format_args!(
+            "{lost} sealed with a key that is lost; restore it from a backup, or rotate these secrets"
+        ))?;
+    }
+    for name in unreadable {
+        print::line(format_args!("{name} cannot be read"))?;
+    }
+    if !old.is_empty() {
+        print::note("a rotation is under way; 'fluxgate encryption rotate' goes on with it");
+    }
+    Ok(())
+}
+
+async fn rotate(folder: &FolderArgs) -> Result<()> {
+    let rotator = Rotator::of(folder)?;
+    let (mut cursor, mut resealed, mut lost) = (None, 0, 0);
+    loop {
+        let step = rotator.step(cursor.as_deref()).await?;
+        resealed += step.resealed;
+        lost = lost.max(step.lost);
+        let (seen, keys) = (counted(step.tenants, "tenant"), &step.active_key);
+        print::note(format_args!(
+            "{seen} looked at, {} of {} sealed with {keys}",
+            step.resealed,
+            counted(step.secrets, "secret")
+        ));
+        match step.state {
+            RotationState::Running { next } => cursor = Some(next),
+            RotationState::Waiting { next, not_before } => {
+                wait_until(not_before, &step.old_keys).await;
+                cursor = Some(next);
+            }
+            RotationState::Blocked { records } => bail!(
+                "{} kept for {} that cannot be read: {}; mend or delete them, and run this again",
+                is_or_are(&step.old_keys),
+                counted(records, "record"),
+                step.unreadable.join(", ")
+            ),
+            RotationState::Done => break told(&step, resealed, lost),
+        }
+    }
+}
+
+fn told(step: &RotationStep, resealed: usize, lost: usize) -> Result<()> {
+    if lost > 0 {
+        print::note(format_args!(
+            "{} did not open and stayed as they were: 'fluxgate encryption status'",
+            counted(lost, "secret")
+        ));
+    }
+    let dropped = match step.retired_keys.as_slice() {
+        [] => String::new(),
+        keys => format!("; {} dropped", is_or_are(keys)),
+    };
+    print::line(format_args!(
+        "{} sealed with {}{dropped}; back up encryption-keys.json now",
+        counted(resealed, "secret"),
+        step.active_key
+    ))
+}
+
+fn is_or_are(keys: &[String]) -> String {
+    let verb = if keys.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", keys.join(" and "))
+}
+
+async fn wait_until(not_before: Timestamp, old: &[String]) {
+    let wait = Duration::from_millis(not_before.since_ms(SystemClock.now()));
+    print::note(format_args!(
+        "waiting {} s until no process can still seal with {}",
+        wait.as_secs() + 1,
+        old.join(" or ")
+    ));
+    tokio::time::sleep(wait).await;
+}
+
+/// Whoever holds the folder rotates: the server that serves it, or else this command.
+enum Rotator {
+    Server(AdminClient),
+    Here {
+        operator: Box<Operator>,
+        _lock: FolderLock,
+    },
+}
+
+impl Rotator {
+    fn of(folder: &FolderArgs) -> Result<Self> {
+        let data = &folder.data;
+        if !FolderLock::is_held(data) {
+            let operator = Box::new(DataFolder::open_existing(data)?.operator(None));
+            let _lock = FolderLock::acquire(data)?;
+            return Ok(Self::Here { operator, _lock });
+        }
+        let url = noted_server(data).with_context(|| {
+            format!(
+                "{} is in use by another process that is no server; wait until it has ended",
+                data.display()
+            )
+        })?;
+        let token = FolderSecrets::open(data)?.admin_token;
+        Ok(Self::Server(AdminClient::new(&url, token)?))
+    }
+
+    async fn step(&self, cursor: Option<&str>) -> Result<RotationStep> {
+        match self {
+            Self::Here { operator, .. } => {
+                Ok(operator.rotate_encryption(cursor, &Actor::cli()).await?)
+            }
+            Self::Server(client) => {
+                let query: Vec<_> = cursor
+                    .map(|cursor| ("cursor", cursor))
+                    .into_iter()
+                    .collect();
+                let step: StepAnswer = client.post("/admin/v1/encryption/rotate", &query).await?;
+                step.step()
+            }
+        }
+    }
+}
+
+/// What the admin API answers.
+#[derive(Deserialize)]
+struct StepAnswer {
+    state: String,
+    active_key: String,
+    old_keys: Vec<String>,
+    retired_keys: Vec<String>,
+    tenants: usize,
+    secrets: usize,
+    resealed: usize,
+    lost_secrets: usize,
+    unreadable: Vec<String>,
+    next: Option<String>,
+    not_before: Option<String>,
+    blocked_by: Option<usize>,
+}
+
+impl StepAnswer {
+    fn step(self) -> Result<RotationStep> {
+        let next = || self.next.clone().context("the answer has no 'next'");
+        let state = match self.state.as_str() {
+            "running" => RotationState::Running { next: next()? },
+            "waiting" => RotationState::Waiting {
+                next: next()?,
+                not_before: self
+                    .not_before
+                    .as_deref()
+                    .and_then(Timestamp::from_rfc3339)
+                    .context("the answer has no 'not_before'")?,
+            },
+            "blocked" => RotationState::Blocked {
+                records: self.blocked_by.unwrap_or(1),
+            },
+            "done" => RotationState::Done,
+            other => bail!("the server is in the unknown state '{other}'; use its own release"),
+        };
+        Ok(RotationStep {
+            state,
+            active_key: self.active_key,
+            old_keys: self.old_keys,
+            retired_keys: self.retired_keys,
+            tenants: self.tenants,
+            secrets: self.secrets,
+            resealed: self.resealed,
+            lost: self.lost_secrets,
+            unreadable: self.unreadable,
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! A sample event, sent at once, that says what came back.
+
+use super::Endpoints;
+use crate::app::attempt::attempt_of;
+use crate::base::error::Result;
+use crate::base::id::{EndpointId, EventId, TenantId};
+use crate::domain::webhook::{Attempt, EventType, Notice, notice_body};
+use crate::port::Ids as _;
+
+/// What a test event was, and what came of it.
+#[derive(Debug)]
+pub struct TestOutcome {
+    pub event_id: EventId,
+    pub attempt: Attempt,
+}
+
+impl Endpoints {
+    /// Sends a sample of this type to the endpoint, enabled or not. It is signed as any other,
+    /// tried once, and counts for nothing.
+    ///
+    /// Kind `NotFound` as in [`Self::get`].
+    pub async fn test(
+        &self,
+        tenant: &TenantId,
+        id: &EndpointId,
+        event: EventType,
+    ) -> Result<TestOutcome> {
+        let endpoint = self.get(tenant, id).await?;
+        let started = self.context.now();
+        let notice = Notice {
+            tenant: tenant.clone(),
+            id: self.context.entropy.event_id(started),
+            event,
+            at: started,
+            data: event.sample(started),
+        };
+        let body = notice_body(&notice);
+        let request = self.callbacks.to_endpoint(&endpoint, &notice.id, body);
+        let outcome = self.callbacks.send(request.await?).await;
+        Ok(TestOutcome {
+            event_id: notice.id,
+            attempt: attempt_of(&outcome, started, self.context.now()),
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! What follows from an attempt: for the delivery, and for its endpoint.
+
+use super::{BUSY_DELAY_MS, Notifier, Reach, Tried};
+use crate::app::jobs::JobOutcome;
+use crate::base::error::{Reason, Result};
+use crate::base::metric;
+use crate::domain::webhook::{
+    Attempt, Delivery, DeliverySignal, DeliveryState, DisabledReason, Endpoint, ErrorClass, Health,
+    Next, transition,
+};
+
+/// How often the end of an attempt is written again that others are in the way of.
+const CONCLUDE_TRIES: usize = 5;
+
+impl Notifier {
+    pub(super) async fn conclude(
+        &self,
+        mut delivery: Delivery,
+        endpoint: Option<Endpoint>,
+        tried: Tried,
+    ) -> Result<JobOutcome> {
+        let Tried { round, attempt, .. } = &tried;
+        let disabled = match &endpoint {
+            Some(endpoint) => self.note_health(endpoint, attempt).await?,
+            None => false,
+        };
+        let next = self.next(&delivery, &tried, endpoint.is_some(), disabled);
+        for _ in 0..CONCLUDE_TRIES {
+            let signal = DeliverySignal::Attempted {
+                round: *round,
+                attempt: attempt.clone(),
+                next,
+            };
+            let Ok(after) = transition(&delivery, signal, self.context.now()) else {
+                return Ok(JobOutcome::Done);
+            };
+            let job = after.next_job(self.context.now());
+            match self.context.deliveries().update(&after, job.as_ref()).await {
+                // It was replayed, released or cancelled meanwhile.
+                Err(error) if error.is(Reason::VersionMoved) => {
+                    let read = self
+                        .context
+                        .deliveries()
+                        .get(&delivery.tenant, &delivery.id);
+                    delivery = read.await?.0;
+                }
+                written => {
+                    written?;
+                    return self.told(&after).await;
+                }
+            }
+        }
+        Ok(JobOutcome::AgainAfterMs(BUSY_DELAY_MS))
+    }
+
+    async fn told(&self, delivery: &Delivery) -> Result<JobOutcome> {
+        let delivered = delivery.state == DeliveryState::Delivered;
+        let outcome = if delivered { "delivered" } else { "failed" };
+        metric::CALLBACK_ATTEMPTS.count_as(outcome);
+        if delivery.state == DeliveryState::Exhausted {
+            self.tell_exhausted(delivery).await?;
+        }
+        Ok(JobOutcome::Done)
+    }
+
+    fn next(&self, delivery: &Delivery, tried: &Tried, is_endpoint: bool, disabled: bool) -> Next {
+        if tried.attempt.is_success() {
+            return Next::Delivered;
+        }
+        if disabled {
+            return Next::Hold;
+        }
+        if tried.attempt.class == Some(ErrorClass::Gone) && !is_endpoint {
+            return Next::Exhausted;
+        }
+        let bounds = &self.context.bounds;
+        let step = delivery.attempts_of_schedule();
+        let Some(delay_ms) = bounds.callback_schedule_ms.get(step) else {
+            return Next::Exhausted;
+        };
+        let asked_ms = tried.retry_after_ms.unwrap_or(0);
+        let delay_ms = self.jobs.jittered_ms(*delay_ms);
+        let delay_ms = delay_ms.max(asked_ms.min(bounds.retry_after_max_ms));
+        Next::RetryAt(self.context.now().plus_ms(delay_ms))
+    }
+
+    /// Writes down how the endpoint does, if that is anything new. True when it is disabled by it:
+    /// it answered 410, or has only failed for days.
+    async fn note_health(&self, endpoint: &Endpoint, attempt: &Attempt) -> Result<bool> {
+        let terms = &self.context.bounds.endpoint_health;
+        let now = self.context.now();
+        let mut after = endpoint.clone();
+        if attempt.is_success() {
+            after.health = Health::default();
+        } else {
+            after.health = endpoint.health.failed(terms, now);
+            if attempt.class == Some(ErrorClass::Gone) {
+                after.disable(DisabledReason::Gone, now);
+            } else if after.health.is_hopeless(terms, now) {
+                after.disable(DisabledReason::Failing, now);
+            }
+        }
+        if after == *endpoint {
+            return Ok(false);
+        }
+        if after.enabled {
+            // Others note the same: whoever is late has nothing to add.
+            self.write_health(after).await?;
+            return Ok(false);
+        }
+        self.disable(endpoint, &after).await
+    }
+
+    /// Over the version that was read; a change by somebody else stands.
+    async fn write_health(&self, mut after: Endpoint) -> Result<bool> {
+        after.version += 1;
+        match self.context.endpoints().update(&after).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is(Reason::VersionMoved) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Disables what is there now, unless its tenant has just changed it.
+    async fn disable(&self, seen: &Endpoint, after: &Endpoint) -> Result<bool> {
+        let mut endpoint = after.clone();
+        for _ in 0..CONCLUDE_TRIES {
+            if self.write_health(endpoint.clone()).await? {
+                let reason = endpoint.disabled.map(|disabled| disabled.reason);
+                tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, ?reason, "endpoint disabled; its events are held");
+                metric::ENDPOINTS_DISABLED.count();
+                self.finish_disabling(&endpoint).await?;
+                return Ok(true);
+            }
+            let there = self.context.endpoints().get(&seen.tenant, &seen.id).await?;
+            if !there.enabled {
+                return Ok(true);
+            }
+            if there.updated_at != seen.updated_at {
+                return Ok(false);
+            }
+            endpoint = Endpoint {
+                enabled: false,
+                disabled: endpoint.disabled,
+                health: endpoint.health,
+                ..there
+            };
+        }
+        Ok(false)
+    }
+
+    /// The breaker lets one attempt pass: whoever writes that it is making it.
+    pub(super) async fn probe(&self, endpoint: Endpoint) -> Result<Reach> {
+        let bounds = &self.context.bounds;
+        let mut probing = endpoint;
+        let until = self.context.now().plus_ms(bounds.callback_timeout_ms);
+        probing.health.open_until = Some(until);
+        let later = self.after_opening(&probing);
+        if self.write_health(probing.clone()).await? {
+            probing.version += 1;
+            return Ok(Reach::Send(Some(Box::new(probing))));
+        }
+        Ok(Reach::Later(later))
+    }
+
+    /// When to look again at an endpoint whose breaker is open, spread out.
+    pub(super) fn after_opening(&self, endpoint: &Endpoint) -> u64 {
+        let now = self.context.now();
+        let opens = endpoint.health.open_until;
+        let wait_ms = opens.map_or(0, |at| at.since_ms(now));
+        wait_ms + self.jobs.jittered_ms(BUSY_DELAY_MS)
+    }
+}

@@ -1,0 +1,259 @@
+//! Sends events, and decides what follows from the answers.
+
+mod conclude;
+mod notices;
+mod pace;
+mod recover;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::pace::{Pace, Place};
+use super::attempt::attempt_of;
+use super::jobs::{JobOutcome, Jobs, Worker};
+use super::{Callbacks, Context};
+use crate::base::error::{Kind, Result};
+use crate::base::id::{DeliveryId, TenantId};
+use crate::domain::task::{Delayed, Job};
+use crate::domain::webhook::{
+    Attempt, Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Rejected,
+    Target, transition,
+};
+use crate::port::{About, Lease, Queue, SendOutcome};
+
+/// Before a job looks again that came before the write which it belongs to.
+const EARLY_DELAY_MS: u64 = 2_000;
+/// How often it looks. After that the write was never made, and another job carries the delivery.
+const EARLY_TRIES_MAX: u32 = 10;
+/// Before a delivery looks again whose endpoint has its hands full, or whose predecessor waits.
+const BUSY_DELAY_MS: u64 = 500;
+const PREDECESSOR_DELAY_MS: u64 = 2_000;
+/// What a worker may take beyond the time-out of its POST.
+const ATTEMPT_SLACK_MS: u64 = 15_000;
+
+/// Sends callbacks.
+pub struct Notifier {
+    context: Context,
+    pub(crate) jobs: Jobs,
+    callbacks: Callbacks,
+    pace: Pace,
+}
+
+/// An attempt, the round that it was made for, and what its answer asks for.
+struct Tried {
+    round: u32,
+    attempt: Attempt,
+    retry_after_ms: Option<u64>,
+}
+
+/// What a look at the endpoint says.
+enum Reach {
+    Send(Option<Box<Endpoint>>),
+    /// Nothing to send to, for good or for now.
+    Moved(DeliverySignal),
+    Later(u64),
+}
+
+#[async_trait]
+impl Worker for Notifier {
+    async fn work(&self, lease: &Lease) -> Result<()> {
+        let tries = lease.failures;
+        let outcome = match &lease.job {
+            Job::Deliver {
+                tenant,
+                delivery,
+                round,
+            } => self.deliver(tenant, delivery, *round, tries).await,
+            Job::Recover {
+                tenant,
+                endpoint,
+                recovery,
+            } => self.recover(tenant, endpoint, *recovery, tries).await,
+            _ => return Jobs::refuse(lease),
+        };
+        self.jobs.settle(lease, outcome).await
+    }
+
+    async fn after_panic(&self, lease: &Lease) -> Result<()> {
+        self.jobs.after_panic(lease).await
+    }
+}
+
+impl Notifier {
+    pub fn new(queue: Arc<dyn Queue>, callbacks: Callbacks) -> Self {
+        let context = callbacks.context.clone();
+        Self {
+            jobs: Jobs::new(&context, queue),
+            pace: Pace::default(),
+            context,
+            callbacks,
+        }
+    }
+
+    /// Makes one attempt of a pending delivery; in any other round it does nothing.
+    pub async fn deliver(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+        round: u32,
+        tries: u32,
+    ) -> Result<JobOutcome> {
+        let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
+        if delivery.round < round {
+            return Ok(early(tries));
+        }
+        if delivery.round > round || delivery.state != DeliveryState::Pending {
+            self.finish_telling(&delivery, round).await?;
+            return Ok(JobOutcome::Done);
+        }
+        let endpoint = match self.reach(&delivery).await? {
+            Reach::Send(endpoint) => endpoint.map(|endpoint| *endpoint),
+            Reach::Later(delay_ms) => return Ok(JobOutcome::AgainAfterMs(delay_ms)),
+            Reach::Moved(signal) => return self.moved(&delivery, signal).await,
+        };
+        if self
+            .waits_for_predecessor(&delivery, &about, endpoint.as_ref())
+            .await?
+        {
+            return Ok(JobOutcome::AgainAfterMs(PREDECESSOR_DELAY_MS));
+        }
+        let Some(_place) = self.place(endpoint.as_ref()) else {
+            return Ok(JobOutcome::AgainAfterMs(
+                self.jobs.jittered_ms(BUSY_DELAY_MS),
+            ));
+        };
+        let Some(delivery) = self.begun(delivery, round).await? else {
+            return Ok(JobOutcome::AgainAfterMs(BUSY_DELAY_MS));
+        };
+        let request = self.callbacks.request(&delivery, &about, endpoint.as_ref());
+        let Some(request) = request.await? else {
+            return self.moved(&delivery, DeliverySignal::Drop).await;
+        };
+        let started = self.context.now();
+        let outcome = self.callbacks.send(request).await;
+        let attempt = attempt_of(&outcome, started, self.context.now());
+        let retry_after_ms = match &outcome {
+            SendOutcome::Answered(answer) => answer.retry_after_ms,
+            SendOutcome::Failed { .. } => None,
+        };
+        let tried = Tried {
+            round,
+            attempt,
+            retry_after_ms,
+        };
+        self.conclude(delivery, endpoint, tried).await
+    }
+
+    async fn reach(&self, delivery: &Delivery) -> Result<Reach> {
+        let Target::Endpoint(id) = &delivery.target else {
+            return Ok(Reach::Send(None));
+        };
+        let endpoints = self.context.endpoints();
+        let now = self.context.now();
+        let endpoint = match endpoints.get_eventual(&delivery.tenant, id).await {
+            // It may have been enabled a moment ago, and a held delivery waits for somebody to
+            // release it.
+            Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
+            found => found,
+        };
+        let endpoint = match endpoint {
+            Ok(endpoint) => endpoint,
+            Err(error) if error.kind == Kind::NotFound => {
+                return Ok(Reach::Moved(DeliverySignal::Drop));
+            }
+            Err(error) => return Err(error),
+        };
+        if !endpoint.enabled {
+            self.finish_disabling(&endpoint).await?;
+            return Ok(Reach::Moved(DeliverySignal::Hold));
+        }
+        match endpoint.health.breaker(now) {
+            Breaker::Closed => Ok(Reach::Send(Some(Box::new(endpoint)))),
+            Breaker::Open => Ok(Reach::Later(self.after_opening(&endpoint))),
+            Breaker::HalfOpen => self.probe(endpoint).await,
+        }
+    }
+
+    /// One write of a delivery without an attempt; nothing where it moved meanwhile.
+    async fn moved(&self, delivery: &Delivery, signal: DeliverySignal) -> Result<JobOutcome> {
+        match transition(delivery, signal, self.context.now()) {
+            Ok(next) => {
+                self.context.deliveries().update(&next, None).await?;
+                Ok(JobOutcome::Done)
+            }
+            Err(Rejected::Busy) => Ok(JobOutcome::AgainAfterMs(BUSY_DELAY_MS)),
+            Err(_) => Ok(JobOutcome::Done),
+        }
+    }
+
+    /// Attempts after the first are written down before they are made, so that nobody replays or
+    /// cancels what is on its way. The first costs no write of its own. `None` while another worker
+    /// is at it.
+    async fn begun(&self, delivery: Delivery, round: u32) -> Result<Option<Delivery>> {
+        if delivery.attempts_made() == 0 {
+            return Ok(Some(delivery));
+        }
+        let now = self.context.now();
+        let until = now.plus_ms(self.context.bounds.callback_timeout_ms + ATTEMPT_SLACK_MS);
+        match transition(&delivery, DeliverySignal::Begin { round, until }, now) {
+            Ok(begun) => {
+                self.context.deliveries().update(&begun, None).await?;
+                Ok(Some(begun))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// True while an earlier event of the same task is on its way to an endpoint that wants them in
+    /// order.
+    async fn waits_for_predecessor(
+        &self,
+        delivery: &Delivery,
+        about: &About,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<bool> {
+        let wants_order = endpoint.is_some_and(|endpoint| endpoint.ordering == Ordering::Fifo);
+        let About::Task(task) = about else {
+            return Ok(false);
+        };
+        if !wants_order {
+            return Ok(false);
+        }
+        let there = self.context.deliveries().of_task(task).await?;
+        Ok(there.iter().any(|earlier| {
+            earlier.target == delivery.target
+                && earlier.created_at < delivery.created_at
+                && matches!(earlier.state, DeliveryState::Pending | DeliveryState::Held)
+        }))
+    }
+
+    /// A place among the callbacks under way to an endpoint; `None` when it has its hands full.
+    fn place(&self, endpoint: Option<&Endpoint>) -> Option<Option<Place>> {
+        let Some(endpoint) = endpoint else {
+            return Some(None);
+        };
+        let concurrency = endpoint
+            .concurrency
+            .unwrap_or(self.context.bounds.endpoint_concurrency);
+        let rate = endpoint.rate_per_second;
+        let now = self.context.now();
+        self.pace
+            .take(&endpoint.id, concurrency, rate, now)
+            .map(Some)
+    }
+}
+
+fn early(tries: u32) -> JobOutcome {
+    if tries >= EARLY_TRIES_MAX {
+        return JobOutcome::Done;
+    }
+    JobOutcome::FailedAgainAfterMs(EARLY_DELAY_MS)
+}
+
+impl Delivery {
+    /// The job of its next attempt, if it is to have one.
+    fn next_job(&self, now: crate::base::time::Timestamp) -> Option<Delayed> {
+        (self.state == DeliveryState::Pending).then(|| self.job(now))
+    }
+}

@@ -1,0 +1,46 @@
+//! An event that is about no task: a record of its own, because there is no other that it could be
+//! made from again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Delivery, Endpoint, EventType, Target};
+use crate::base::id::{DeliveryId, EndpointId, EventId, TenantId};
+use crate::base::time::Timestamp;
+
+/// An event without a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub tenant: TenantId,
+    pub id: EventId,
+    pub event: EventType,
+    pub at: Timestamp,
+    /// What the body's `data` says.
+    pub data: Value,
+}
+
+/// Places that hear of one event. A tenant may have far fewer endpoints; an older release could be
+/// made to take more.
+pub const DELIVERIES_MAX: usize = 1_000;
+
+impl Notice {
+    /// A delivery for each endpoint that wants it, but for the one that it is about.
+    pub fn deliveries(&self, endpoints: &[Endpoint], except: Option<&EndpointId>) -> Vec<Delivery> {
+        let wanting = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.wants(self.event) && except != Some(&endpoint.id));
+        (0..DELIVERIES_MAX)
+            .zip(wanting)
+            .map(|(n, endpoint)| Delivery {
+                state: endpoint.first_state(),
+                ..Delivery::new(
+                    self.tenant.clone(),
+                    DeliveryId::of_notice(&self.id, n),
+                    self.event,
+                    Target::Endpoint(endpoint.id.clone()),
+                    self.at,
+                )
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,187 @@
+//! Any tenant's endpoints, for the operator: the tenant's own use cases, recorded in the audit log.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use fluxgate_core::Result;
+use fluxgate_core::id::{EndpointId, TenantId};
+use fluxgate_core::tenant::Actor;
+use fluxgate_core::webhook::Endpoint;
+
+use super::caller::Caller;
+use super::tenants::tenant_id;
+use crate::body::RawBody;
+use crate::error_reply::Problem;
+use crate::path::Path;
+use crate::state::OperatorEdge;
+use crate::v1::deliveries::RecoveryRequest;
+use crate::v1::endpoints::{
+    EndpointRequest, EndpointView, KeyRotationRequest, RotationRequest, TestRequest, TestView,
+    endpoint_id, endpoint_view, refuse_secret,
+};
+
+type Answer<T> = std::result::Result<Json<T>, Problem>;
+
+/// The endpoint that a path names.
+struct Named {
+    tenant: TenantId,
+    endpoint: EndpointId,
+}
+
+impl Named {
+    fn parse((tenant, endpoint): &(String, String)) -> Result<Self> {
+        Ok(Self {
+            tenant: tenant_id(tenant)?,
+            endpoint: endpoint_id(endpoint)?,
+        })
+    }
+
+    /// Records what is about to be done with it.
+    async fn record(&self, edge: &OperatorEdge, by: &str, actor: &Actor) -> Result<()> {
+        // One that there is not is no change of anything.
+        edge.endpoints.get(&self.tenant, &self.endpoint).await?;
+        let endpoint = Some(&self.endpoint);
+        edge.operator
+            .record_endpoint(&self.tenant, endpoint, by, actor)
+            .await
+    }
+}
+
+/// An operator sees of a callback's URL where it leads, and not the secrets that it may hold.
+fn view(edge: &OperatorEdge, endpoint: &Endpoint) -> EndpointView {
+    endpoint_view(endpoint, edge.endpoints.now()).masked(endpoint)
+}
+
+pub(crate) async fn create(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    body: RawBody,
+) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
+    let tenant = tenant_id(&id)?;
+    let request: EndpointRequest = body.json().await?;
+    let (change, secret) = request.parts()?;
+    edge.operator
+        .record_endpoint(&tenant, None, "create", &actor)
+        .await?;
+    let new = edge.endpoints.create(&tenant, &change, secret).await?;
+    let created = view(&edge, &new.endpoint).with_secret(&new.secret);
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+pub(crate) async fn list(
+    State(edge): State<OperatorEdge>,
+    Path(id): Path<String>,
+) -> Answer<Vec<EndpointView>> {
+    let tenant = tenant_id(&id)?;
+    edge.operator.tenant(&tenant).await?;
+    let endpoints = edge.endpoints.list(&tenant).await?;
+    let views = endpoints.iter().map(|endpoint| view(&edge, endpoint));
+    Ok(Json(views.collect()))
+}
+
+pub(crate) async fn get(
+    State(edge): State<OperatorEdge>,
+    Path(path): Path<(String, String)>,
+) -> Answer<EndpointView> {
+    let named = Named::parse(&path)?;
+    let endpoint = edge.endpoints.get(&named.tenant, &named.endpoint).await?;
+    Ok(Json(view(&edge, &endpoint)))
+}
+
+pub(crate) async fn change(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(path): Path<(String, String)>,
+    body: RawBody,
+) -> Answer<EndpointView> {
+    let named = Named::parse(&path)?;
+    let request: EndpointRequest = body.json().await?;
+    let (change, secret) = request.parts()?;
+    refuse_secret(secret.as_ref())?;
+    named.record(&edge, "change", &actor).await?;
+    let changed = edge
+        .endpoints
+        .change(&named.tenant, &named.endpoint, &change)
+        .await?;
+    Ok(Json(view(&edge, &changed)))
+}
+
+pub(crate) async fn delete(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(path): Path<(String, String)>,
+) -> std::result::Result<StatusCode, Problem> {
+    let named = Named::parse(&path)?;
+    named.record(&edge, "delete", &actor).await?;
+    edge.endpoints
+        .delete(&named.tenant, &named.endpoint)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn rotate_secret(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(path): Path<(String, String)>,
+    body: RawBody,
+) -> Answer<EndpointView> {
+    let named = Named::parse(&path)?;
+    let request: RotationRequest = body.json().await?;
+    named.record(&edge, "rotate_secret", &actor).await?;
+    let (endpoint, secret) = edge
+        .endpoints
+        .rotate_secret(&named.tenant, &named.endpoint, request.rotation())
+        .await?;
+    Ok(Json(view(&edge, &endpoint).with_secret(&secret)))
+}
+
+pub(crate) async fn rotate_key(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(path): Path<(String, String)>,
+    body: RawBody,
+) -> Answer<EndpointView> {
+    let named = Named::parse(&path)?;
+    let request: KeyRotationRequest = body.json().await?;
+    named.record(&edge, "rotate_key", &actor).await?;
+    let endpoint = edge
+        .endpoints
+        .rotate_key(&named.tenant, &named.endpoint, request.overlap_ms())
+        .await?;
+    Ok(Json(view(&edge, &endpoint)))
+}
+
+pub(crate) async fn test(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(path): Path<(String, String)>,
+    body: RawBody,
+) -> Answer<TestView> {
+    let named = Named::parse(&path)?;
+    let request: TestRequest = body.json().await?;
+    let event = request.event()?;
+    named.record(&edge, "test", &actor).await?;
+    let outcome = edge
+        .endpoints
+        .test(&named.tenant, &named.endpoint, event)
+        .await?;
+    Ok(Json(TestView::of(event, &outcome).masked()))
+}
+
+pub(crate) async fn recover(
+    State(edge): State<OperatorEdge>,
+    Caller(actor): Caller,
+    Path(path): Path<(String, String)>,
+    body: RawBody,
+) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
+    let named = Named::parse(&path)?;
+    let request: RecoveryRequest = body.json().await?;
+    let since = request.since()?;
+    named.record(&edge, "recover", &actor).await?;
+    let endpoint = edge
+        .deliveries
+        .recover(&named.tenant, &named.endpoint, since)
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(view(&edge, &endpoint))))
+}

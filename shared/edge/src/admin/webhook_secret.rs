@@ -1,0 +1,60 @@
+//! Rotating the secret of a tenant's drop-in callbacks, by the operator.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::app::{Operator, Rotation};
+use fluxgate_core::secret::Secret;
+use fluxgate_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::caller::Caller;
+use super::tenants::tenant_id;
+use crate::body::RawBody;
+use crate::error_reply::Problem;
+use crate::path::Path;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotationRequest {
+    /// How long the secrets of before go on signing beside the new one; 0 revokes them at once.
+    #[serde(default = "overlap_s")]
+    overlap_s: u64,
+    /// `whsec_` and the base64 of 24 to 64 bytes; without it one is made.
+    secret: Option<String>,
+}
+
+/// A day: long enough to bring the new secret to every receiver.
+fn overlap_s() -> u64 {
+    86_400
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RotatedView {
+    /// The tenant reads it with `GET /api/v3/webhook/secret`.
+    webhook_secret: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_secrets_sign_until: Option<String>,
+}
+
+pub(crate) async fn rotate(
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    body: RawBody,
+) -> Result<Json<RotatedView>, Problem> {
+    let request: RotationRequest = body.json().await?;
+    let rotation = Rotation {
+        secret: request.secret.map(Secret::new),
+        overlap_ms: request.overlap_s.saturating_mul(1_000),
+    };
+    let id = tenant_id(&id)?;
+    let (secret, until) = operator
+        .rotate_webhook_secret(&id, rotation, &actor)
+        .await?;
+    Ok(Json(RotatedView {
+        webhook_secret: secret.expose().to_owned(),
+        old_secrets_sign_until: until.map(Timestamp::rfc3339),
+    }))
+}

@@ -1,0 +1,98 @@
+//! What a list of deliveries is asked for by.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fluxgate_core::id::{EndpointId, TaskId};
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{DeliveryCursor, DeliveryQuery, DeliveryState, EventType, Target};
+use fluxgate_core::{Error, Result, echo};
+
+use crate::query::Query;
+
+const LIMIT: usize = 50;
+const LIMIT_MAX: usize = 200;
+pub(crate) const NAMES: [&str; 8] = [
+    "endpoint", "state", "event", "task", "from", "before", "cursor", "limit",
+];
+/// Stands for the callback that was asked for with a submit.
+const TASK_CALLBACK: &str = "task_callback";
+
+/// Kind `Invalid`, naming the parameter.
+pub(crate) fn parsed(query: &Query) -> Result<DeliveryQuery> {
+    query.only(&NAMES)?;
+    Ok(DeliveryQuery {
+        target: parameter(query, "endpoint", target)?,
+        states: parameter(query, "state", states)?.unwrap_or_default(),
+        event: parameter(query, "event", EventType::parse)?,
+        task: parameter(query, "task", TaskId::parse)?,
+        from: parameter(query, "from", moment)?,
+        before: parameter(query, "before", moment)?,
+        oldest_first: false,
+        after: parameter(query, "cursor", cursor)?,
+        limit: parameter(query, "limit", limit)?.unwrap_or(LIMIT),
+    })
+}
+
+fn parameter<T>(query: &Query, name: &str, parse: fn(&str) -> Result<T>) -> Result<Option<T>> {
+    let parsed = query.text(name)?.map(parse).transpose();
+    parsed.map_err(|error| error.field(name))
+}
+
+fn target(text: &str) -> Result<Target> {
+    if text == TASK_CALLBACK {
+        return Ok(Target::TaskCallback);
+    }
+    EndpointId::parse(text).map(Target::Endpoint)
+}
+
+/// Several are separated by commas.
+fn states(text: &str) -> Result<Vec<DeliveryState>> {
+    let state = |text: &str| {
+        let known = DeliveryState::ALL;
+        known
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| {
+                let known = known.map(DeliveryState::as_str).join(", ");
+                bad(format!(
+                    "'{}' is not a state; there are {known}",
+                    echo(text)
+                ))
+            })
+    };
+    text.split(',').map(state).collect()
+}
+
+pub(super) fn moment(text: &str) -> Result<Timestamp> {
+    Timestamp::from_rfc3339(text)
+        .ok_or_else(|| bad("it is a time like 2026-01-31T12:00:00Z".to_owned()))
+}
+
+fn limit(text: &str) -> Result<usize> {
+    let limit = text
+        .parse()
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| bad(format!("'limit' is a number from 1 to {LIMIT_MAX}")))
+}
+
+/// Opaque to clients.
+pub(super) fn cursor_text(cursor: &DeliveryCursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}/{}", cursor.at.0, cursor.id))
+}
+
+fn cursor(text: &str) -> Result<DeliveryCursor> {
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (at, id) = text.split_once('/')?;
+        Some(DeliveryCursor {
+            at: Timestamp(at.parse().ok()?),
+            id: id.parse().ok()?,
+        })
+    };
+    read().ok_or_else(|| bad("'cursor' is the 'next' of the page before".to_owned()))
+}
+
+fn bad(text: String) -> Error {
+    Error::invalid("invalid_parameter", text)
+}

@@ -1,0 +1,271 @@
+//! An endpoint as its tenant reads and writes it.
+
+use std::collections::BTreeMap;
+
+use fluxgate_core::Error;
+use fluxgate_core::app::{EndpointChange, Release};
+use fluxgate_core::json::nullable;
+use fluxgate_core::secret::Secret;
+use fluxgate_core::time::Timestamp;
+use fluxgate_core::webhook::{
+    Breaker, DisabledReason, Endpoint, EventType, Ordering, Payload, RecoveryScope,
+    SignatureSchemes,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What an endpoint is to be. What is left out keeps its default, or stays as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = EndpointRequest)]
+pub(crate) struct EndpointRequest {
+    /// Absolute, https. Required for a new endpoint.
+    url: Option<String>,
+    /// A line of at most 256 characters.
+    description: Option<String>,
+    /// At most 16 names, 512 bytes in all.
+    metadata: Option<BTreeMap<String, String>>,
+    /// See the catalogue of events; an empty list means all but `task.started`.
+    event_types: Option<Vec<String>>,
+    filter: Option<FilterRequest>,
+    /// Headers to send along, as an API key of the receiver. They are shown to nobody again; `null`
+    /// removes one.
+    headers: Option<BTreeMap<String, Option<String>>>,
+    /// `full` or `thin`.
+    payload: Option<Payload>,
+    /// `none` or `fifo`.
+    ordering: Option<Ordering>,
+    /// `v1`, `v1a` or `v1,v1a`.
+    signatures: Option<SignatureSchemes>,
+    /// Callbacks a second, 1 to 1000; `null` for no limit.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u32>)]
+    rate_per_second: Option<Option<u32>>,
+    /// Callbacks under way at once, 1 to 100; `null` for the installation's.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u32>)]
+    concurrency: Option<Option<u32>>,
+    enabled: Option<bool>,
+    /// Which held deliveries are sent when it is enabled: `all`, which is the default, `none`, or
+    /// those of events since a time.
+    release: Option<String>,
+    /// A secret of your own for a new endpoint, `whsec_` and the base64 of 24 to 64 bytes.
+    secret: Option<String>,
+}
+
+/// Of which tasks an endpoint is told.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FilterRequest {
+    /// Empty means all.
+    models: Option<Vec<String>>,
+    /// The task's metadata must include these.
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+impl EndpointRequest {
+    /// The change, and the secret for a new endpoint.
+    pub(crate) fn parts(self) -> Result<(EndpointChange, Option<Secret>), Error> {
+        let secret = self.secret.map(Secret::new);
+        let (filter_models, filter_metadata) = match self.filter {
+            Some(filter) => (filter.models, filter.metadata),
+            None => (None, None),
+        };
+        let headers = self.headers.unwrap_or_default();
+        let change = EndpointChange {
+            url: self.url,
+            description: self.description,
+            metadata: self.metadata,
+            event_types: self.event_types,
+            filter_models,
+            filter_metadata,
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name, value.map(Secret::new)))
+                .collect(),
+            payload: self.payload,
+            ordering: self.ordering,
+            signatures: self.signatures,
+            rate_per_second: self.rate_per_second,
+            concurrency: self.concurrency,
+            enabled: self.enabled,
+            release: release(self.release.as_deref())?,
+        };
+        Ok((change, secret))
+    }
+}
+
+fn release(text: Option<&str>) -> Result<Release, Error> {
+    match text {
+        None | Some("all") => Ok(Release::All),
+        Some("none") => Ok(Release::None),
+        Some(text) => Timestamp::from_rfc3339(text)
+            .map(Release::Since)
+            .ok_or_else(|| {
+                let text = "'release' is 'all', 'none' or a time like 2026-01-31T12:00:00Z";
+                Error::invalid("invalid_parameter", text).field("release")
+            }),
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Endpoint)]
+pub(crate) struct EndpointView {
+    id: String,
+    url: String,
+    description: String,
+    metadata: BTreeMap<String, String>,
+    /// Empty means all but `task.started`.
+    event_types: Vec<EventType>,
+    filter: FilterView,
+    /// The names alone.
+    headers: Vec<String>,
+    payload: Payload,
+    ordering: Ordering,
+    signatures: SignatureSchemes,
+    rate_per_second: Option<u32>,
+    concurrency: Option<u32>,
+    enabled: bool,
+    /// Why Fluxgate disabled it, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<DisabledView>,
+    health: HealthView,
+    /// The last sending of what it missed, under way or over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery: Option<RecoveryView>,
+    /// When each secret that signs now stops signing, newest first.
+    secrets: Vec<SecretView>,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+    /// `whsec_…`, shown once, when it is made: give it to your Standard Webhooks verifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+impl EndpointView {
+    /// For others than its tenant: without the path and the query of its URL.
+    pub(crate) fn masked(self, endpoint: &Endpoint) -> Self {
+        Self {
+            url: endpoint.url.without_path(),
+            ..self
+        }
+    }
+
+    /// With the secret that was made just now.
+    pub(crate) fn with_secret(self, secret: &Secret) -> Self {
+        Self {
+            secret: Some(secret.expose().to_owned()),
+            ..self
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FilterView {
+    models: Vec<String>,
+    metadata: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DisabledView {
+    at: String,
+    reason: DisabledReason,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthView {
+    /// `closed` lets every callback pass, `open` none for now, `half_open` one to see.
+    breaker: Breaker,
+    consecutive_failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<String>,
+    /// When the next callback is tried while the breaker is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_until: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecoveryView {
+    scope: RecoveryScope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    started_at: String,
+    /// Deliveries that are due again because of it.
+    replayed: u64,
+    /// It has come as far as the events of that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SecretView {
+    /// `null` for the newest.
+    expires_at: Option<String>,
+}
+
+pub(crate) fn endpoint_view(endpoint: &Endpoint, now: Timestamp) -> EndpointView {
+    let health = &endpoint.health;
+    EndpointView {
+        id: endpoint.id.to_string(),
+        url: endpoint.url.url().to_string(),
+        description: endpoint.description.clone(),
+        metadata: endpoint.metadata.to_map(),
+        event_types: endpoint.event_types.clone(),
+        filter: FilterView {
+            models: endpoint
+                .filter
+                .models
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            metadata: endpoint.filter.metadata.to_map(),
+        },
+        headers: endpoint.headers.keys().map(ToString::to_string).collect(),
+        payload: endpoint.payload,
+        ordering: endpoint.ordering,
+        signatures: endpoint.signatures,
+        rate_per_second: endpoint.rate_per_second,
+        concurrency: endpoint.concurrency,
+        enabled: endpoint.enabled,
+        disabled: endpoint.disabled.map(|disabled| DisabledView {
+            at: disabled.at.rfc3339(),
+            reason: disabled.reason,
+        }),
+        health: HealthView {
+            breaker: health.breaker(now),
+            consecutive_failures: health.consecutive_failures,
+            failing_since: health
+                .failing_since
+                .map(fluxgate_core::time::Timestamp::rfc3339),
+            open_until: health
+                .open_until
+                .map(fluxgate_core::time::Timestamp::rfc3339),
+        },
+        recovery: endpoint.recovery.as_ref().map(|recovery| RecoveryView {
+            scope: recovery.scope,
+            since: recovery.since.map(fluxgate_core::time::Timestamp::rfc3339),
+            started_at: recovery.started_at.rfc3339(),
+            replayed: recovery.replayed,
+            reached: recovery.after.as_ref().map(|cursor| cursor.at.rfc3339()),
+            finished_at: recovery
+                .finished_at
+                .map(fluxgate_core::time::Timestamp::rfc3339),
+        }),
+        secrets: endpoint
+            .secrets_at(now)
+            .map(|secret| SecretView {
+                expires_at: secret
+                    .expires_at
+                    .map(fluxgate_core::time::Timestamp::rfc3339),
+            })
+            .collect(),
+        created_at: endpoint.created_at.rfc3339(),
+        updated_at: endpoint
+            .updated_at
+            .map(fluxgate_core::time::Timestamp::rfc3339),
+        secret: None,
+    }
+}
