@@ -64,6 +64,7 @@ pub fn quick() -> BoundsSettings {
         output_timeout_ms: Some(3_000),
         callback_timeout_ms: Some(3_000),
         callback_schedule_ms: Some(vec![100, 200, 400, 800]),
+        enabling_settles_ms: Some(500),
         ..BoundsSettings::default()
     }
 }

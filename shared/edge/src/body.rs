@@ -63,6 +63,20 @@ impl RawBody {
         }
     }
 
+    /// As [`Self::json`], with the room that it counts against while it is in memory.
+    pub(crate) async fn counted_json<T>(self) -> Result<(T, Counted)>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let Whole { bytes, room } = self.0?;
+        let counted = Counted {
+            bytes: bytes.len(),
+            _room: room,
+        };
+        let read = parsed(bytes, |bytes| json::read(bytes, JsonBounds::REQUEST));
+        Ok((read.await?, counted))
+    }
+
     pub(crate) async fn json<T: DeserializeOwned + Send + 'static>(self) -> Result<T> {
         let Whole { bytes, room: _room } = self.0?;
         parsed(bytes, |bytes| json::read(bytes, JsonBounds::REQUEST)).await

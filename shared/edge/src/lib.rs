@@ -17,6 +17,7 @@ mod query;
 mod receiver;
 mod router;
 mod state;
+mod submission;
 mod throttle;
 mod v1;
 mod wavespeed;

@@ -1,5 +1,6 @@
 //! Query parameters, read by name.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -29,10 +30,14 @@ impl Query {
     }
 
     /// Fails with kind `Invalid` for a parameter that is none of these, which might be one of them
-    /// misspelt, and names the nearest.
+    /// misspelt, and names the nearest. A name that ends in `[]` is a map's, for [`Self::map`].
     pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
         let mut names = self.0.iter().map(|(name, _)| name.as_str());
-        let Some(unknown) = names.find(|name| !known.contains(name)) else {
+        let is_known = |name: &str| {
+            let (base, _) = name.split_once('[').unwrap_or((name, ""));
+            known.contains(&name) || known.contains(&format!("{base}[]").as_str())
+        };
+        let Some(unknown) = names.find(|name| !is_known(name)) else {
             return Ok(());
         };
         let name = echo(unknown);
@@ -71,6 +76,30 @@ impl Query {
         Ok(text)
     }
 
+    /// What a parameter says, if it is given; an error names it.
+    pub(crate) fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let parsed = self.text(name)?.map(parse).transpose();
+        parsed.map_err(|error| error.field(name))
+    }
+
+    /// The members of a map, each given as `name[member]=value`. Fails with kind `Invalid` for one
+    /// that is given twice.
+    pub(crate) fn map(&self, name: &str) -> Result<BTreeMap<String, String>> {
+        let mut map = BTreeMap::new();
+        for (full, _) in &self.0 {
+            if let Some(member) = member_of(full, name)
+                && let Some(value) = self.text(full)?
+            {
+                map.insert(member.to_owned(), value.to_owned());
+            }
+        }
+        Ok(map)
+    }
+
     /// False if the parameter is absent. Fails with kind `Invalid`.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.text(name)? {
@@ -79,6 +108,12 @@ impl Query {
             Some(_) => Err(bad(name, format!("'{name}' must be true or false"))),
         }
     }
+}
+
+fn member_of<'a>(full: &'a str, name: &str) -> Option<&'a str> {
+    full.strip_prefix(name)?
+        .strip_prefix('[')?
+        .strip_suffix(']')
 }
 
 fn bad(name: &str, text: String) -> Error {

@@ -24,7 +24,7 @@ use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
 use crate::state::{Edge, OperatorEdge, ReceiverEdge};
-use crate::{admin, body_form, outputs, receiver, throttle, v1, wavespeed};
+use crate::{admin, body_form, outputs, receiver, submission, throttle, v1, wavespeed};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -54,7 +54,7 @@ pub fn api_router(edge: Edge) -> Router {
                 .allow_headers(AllowHeaders::mirror_request())
                 .expose_headers([
                     REQUEST_ID,
-                    wavespeed::PRICE,
+                    submission::PRICE,
                     throttle::RATE_LIMIT,
                     throttle::RATE_LIMIT_POLICY,
                     RETRY_AFTER,
@@ -98,7 +98,7 @@ pub fn admin_router_with_token(edge: OperatorEdge, token: OperatorToken) -> Rout
 }
 
 fn routes(bounds: &Bounds) -> DocumentedRouter {
-    wavespeed::router(bounds).merge(v1::router())
+    wavespeed::router(bounds).merge(v1::router(bounds))
 }
 
 fn document() -> OpenApi {

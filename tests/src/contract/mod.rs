@@ -10,6 +10,7 @@ pub mod change_jobs;
 pub mod delivery_lists;
 pub mod delivery_store;
 pub mod endpoint_store;
+pub mod expiry;
 pub mod fair_queue_store;
 pub mod idempotency_keys;
 pub mod in_flight;

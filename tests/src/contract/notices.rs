@@ -33,7 +33,7 @@ fn disabled(tenant: &TenantId) -> Endpoint {
 }
 
 /// An event for an endpoint and for one that is disabled.
-async fn published(stores: &Stores, tenant: &TenantId) -> (Notice, Vec<Delivery>) {
+pub(super) async fn published(stores: &Stores, tenant: &TenantId) -> (Notice, Vec<Delivery>) {
     let notice = notice(tenant);
     let deliveries = notice.deliveries(&[endpoint(tenant), disabled(tenant)], None);
     let publish = stores.deliveries.publish(&notice, &deliveries);

@@ -90,6 +90,7 @@ mod secrets_at_rest;
 mod sqs;
 mod stack;
 mod task_life;
+mod tasks_api;
 mod telling;
 mod tidy;
 mod tokens;

@@ -4,6 +4,7 @@
 mod in_process;
 mod metrics;
 mod pump;
+mod upkeep;
 mod wiring;
 
 use std::net::SocketAddr;
@@ -91,7 +92,7 @@ impl Server {
         roles.sweeper.recount_all_slots().await?;
         let pump = Pump::start(&roles.workers);
         let sweeper = roles.sweeper;
-        let recovery = tokio::spawn(async move { sweeper.recover().await });
+        let recovery = tokio::spawn(upkeep::recover_and_keep_up(sweeper));
         let provider = wiring::provider(
             &settings,
             emulator.as_ref(),

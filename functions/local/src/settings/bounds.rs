@@ -63,6 +63,10 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_schedule_ms: Option<Vec<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliveries_kept_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabling_settles_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_concurrency: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker_failures: Option<u32>,
@@ -72,6 +76,8 @@ pub struct BoundsSettings {
     pub breaker_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_failing_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_tasks_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_tasks_max: Option<usize>,
 }
@@ -172,8 +178,11 @@ impl BoundsSettings {
             &mut bounds.callback_schedule_ms,
             self.callback_schedule_ms.clone(),
         );
+        set(&mut bounds.deliveries_kept_ms, self.deliveries_kept_ms);
+        set(&mut bounds.enabling_settles_ms, self.enabling_settles_ms);
         set(&mut bounds.endpoint_concurrency, self.endpoint_concurrency);
         self.endpoint_health(&mut bounds.endpoint_health);
+        set(&mut bounds.page_tasks_max, self.page_tasks_max);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
         bounds
     }

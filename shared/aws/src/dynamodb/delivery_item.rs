@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use fluxgate_core::bounds::DELIVERIES_KEPT_MS;
 use fluxgate_core::id::{DeliveryId, EndpointId, Subject, TenantId};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{Attempt, Delivery, Target};
@@ -20,7 +21,7 @@ pub(super) const DELIVERIES: &str = "deliveries";
 pub(super) const MISSED: &str = "missed";
 
 /// How long a delivery is kept after its event, and after its last attempt.
-const KEPT_S: i64 = 30 * 86_400;
+const KEPT_S: i64 = (DELIVERIES_KEPT_MS / 1_000) as i64;
 /// How long an event without a task is kept: its deliveries may be replayed as long as they are.
 pub(super) const EVENT_KEPT_S: i64 = 2 * KEPT_S;
 

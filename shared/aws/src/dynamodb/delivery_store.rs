@@ -7,6 +7,7 @@ use fluxgate_core::id::{DeliveryId, TenantId};
 use fluxgate_core::port::errors::no_such_delivery;
 use fluxgate_core::port::{About, DeliveryStore};
 use fluxgate_core::task::{Delayed, Task};
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{Delivery, DeliveryPage, DeliveryQuery, DeliveryState, Notice};
 
 use super::attribute::number;
@@ -69,6 +70,11 @@ impl DeliveryStore for DynamoStore {
 
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage> {
         self.list_deliveries(tenant, query).await
+    }
+
+    /// Items carry when they expire.
+    async fn expire(&self, _before: Timestamp, _limit: usize) -> Result<usize> {
+        Ok(0)
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {

@@ -33,7 +33,9 @@ pub use callbacks::Callbacks;
 pub use context::Context;
 pub use deliveries::{Deliveries, ShownDelivery};
 pub use endpoints::{EndpointChange, Endpoints, NewEndpoint, Release, Rotation, TestOutcome};
-pub use gateway::{Gateway, GatewayParts, ListQuery, SubmitRequest, TaskTimeline};
+pub use gateway::{
+    Gateway, GatewayParts, ListQuery, SubmitRequest, TaskPage, TaskQuery, TaskTimeline,
+};
 pub use jobs::{JobOutcome, Worker};
 pub use machine::Machine;
 pub use metering::{Exported, ExportedAll, Metering, UsageExport, UsageQuery};

@@ -102,6 +102,11 @@ pub struct Bounds {
     pub callback_schedule_ms: Vec<u64>,
     /// The longest `Retry-After` that is honoured.
     pub retry_after_max_ms: u64,
+    /// How long a delivery is kept after its event and its last attempt.
+    pub deliveries_kept_ms: u64,
+    /// For this long after an endpoint is enabled, ends of tasks may still be written that know it
+    /// as disabled.
+    pub enabling_settles_ms: u64,
     /// How long an idempotency key is remembered.
     pub idempotency_kept_ms: u64,
     /// How long a presigned output URL is valid. SigV4 allows at most seven days.
@@ -110,6 +115,8 @@ pub struct Bounds {
     pub sync_wait_max_ms: u64,
     /// Endpoints of one tenant.
     pub endpoints_max: usize,
+    /// Tasks looked at for one page of a list of tasks.
+    pub page_tasks_max: usize,
     /// Tasks read by one usage or billing query.
     pub usage_tasks_max: usize,
     /// How long a received job is hidden from other workers.
@@ -124,6 +131,8 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// With a quick watch a queue or a process may still be slow.
 const WATCH_LATE_MIN_MS: u64 = 15 * MINUTE_MS;
+/// How long deliveries are kept unless the installation says otherwise.
+pub const DELIVERIES_KEPT_MS: u64 = 30 * DAY_MS;
 const MIB: usize = 1024 * 1024;
 
 impl Default for Bounds {
@@ -184,10 +193,13 @@ impl Default for Bounds {
             },
             callback_schedule_ms: crate::base::retry::CALLBACK_SCHEDULE_MS.to_vec(),
             retry_after_max_ms: HOUR_MS,
+            deliveries_kept_ms: DELIVERIES_KEPT_MS,
+            enabling_settles_ms: 15 * SECOND_MS,
             idempotency_kept_ms: 7 * DAY_MS,
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
             sync_wait_max_ms: 25 * SECOND_MS,
             endpoints_max: 16,
+            page_tasks_max: 1_000,
             usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,
             job_failures_max: 20,
@@ -232,7 +244,6 @@ impl Bounds {
 
     /// When a task was made at the earliest that lives at this moment.
     pub fn earliest_made(&self, alive_at: Timestamp) -> Timestamp {
-        let life_ms = i64::try_from(self.task_life_ms()).unwrap_or(i64::MAX);
-        Timestamp(alive_at.0.saturating_sub(life_ms))
+        alive_at.minus_ms(self.task_life_ms())
     }
 }

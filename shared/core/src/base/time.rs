@@ -15,6 +15,11 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
+    #[must_use]
+    pub fn minus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(ms).unwrap_or(i64::MAX)))
+    }
+
     /// Milliseconds since `earlier`; zero if the clock went backwards.
     #[must_use]
     pub fn since_ms(self, earlier: Self) -> u64 {

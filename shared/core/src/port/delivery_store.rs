@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use crate::base::error::Result;
 use crate::base::id::{DeliveryId, TenantId};
+use crate::base::time::Timestamp;
 use crate::domain::task::{Delayed, Task};
 use crate::domain::webhook::{Delivery, DeliveryPage, DeliveryQuery, Notice};
 
@@ -38,6 +39,11 @@ pub trait DeliveryStore: Send + Sync {
     /// what was never tried may be missing, unless only missed ones are asked for; without a
     /// target, deliveries to endpoints that are gone.
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage>;
+
+    /// Removes deliveries whose event and last attempt are older than that and that are not
+    /// pending, and events without a task that have none left: so many at most. Returns how many
+    /// deliveries were removed. Where items expire by themselves there are none to remove.
+    async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
     /// The deliveries created with the task up to its version at hand, oldest first. May be
     /// slightly stale about attempts.

@@ -1,22 +1,27 @@
 //! Fluxgate's own API, for everything that the provider's API does not cover.
 
-mod archive;
 pub(crate) mod budget;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
 mod health;
-mod timeline;
+mod tasks;
 mod usage;
 
 pub(crate) use deliveries::query::NAMES as DELIVERY_PARAMETERS;
 
+use fluxgate_core::bounds::Bounds;
+
 use crate::documented::{DocumentedRouter, routes};
 
-/// None of these bodies is large.
+/// For bodies without inputs.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-pub(crate) fn router() -> DocumentedRouter {
-    DocumentedRouter::default()
+pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
+    let inputs = DocumentedRouter::default()
+        .routes(routes!(tasks::create, tasks::list))
+        .body_limit(bounds.body_bytes_max);
+    let others = DocumentedRouter::default()
+        .routes(routes!(tasks::get))
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(
             endpoints::get,
@@ -32,10 +37,11 @@ pub(crate) fn router() -> DocumentedRouter {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::cancel))
-        .routes(routes!(timeline::timeline))
-        .routes(routes!(archive::archive))
+        .routes(routes!(tasks::timeline))
+        .routes(routes!(tasks::archive))
         .routes(routes!(usage::usage))
         .routes(routes!(budget::budget))
         .routes(routes!(health::healthz))
-        .body_limit(BODY_BYTES_MAX)
+        .body_limit(BODY_BYTES_MAX);
+    inputs.merge(others)
 }

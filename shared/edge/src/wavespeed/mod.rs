@@ -18,8 +18,6 @@ mod usage;
 
 use fluxgate_core::bounds::Bounds;
 
-pub(crate) use submit::PRICE;
-
 use crate::documented::{DocumentedRouter, routes};
 
 /// For bodies that contain no model inputs.

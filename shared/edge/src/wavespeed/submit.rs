@@ -4,27 +4,24 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use fluxgate_core::app::SubmitRequest;
-use fluxgate_core::id::{IdempotencyKey, ModelId};
+use fluxgate_core::id::ModelId;
 use fluxgate_core::provider::Prediction;
-use fluxgate_core::task::Task;
 use fluxgate_core::tenant::{Principal, Scope};
 use fluxgate_core::webhook::CallbackUrl;
 use fluxgate_core::{Error, Kind, Result, echo};
 use serde_json::{Map, Value};
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use utoipa::IntoParams;
 
 use super::envelope::{Envelope, success};
 use super::metadata::metadata;
 use super::sync_mode;
 use crate::bearer::WaveSpeedBearer;
-use crate::body::{Counted, RawBody};
+use crate::body::RawBody;
 use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
-use crate::header;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
+use crate::submission::{self, PRICE, advised, key};
 
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -47,9 +44,6 @@ impl SubmitQuery {
 /// it.
 type Answer =
     std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
-
-/// The price of the run for the tenant, in USD, if all outputs are produced.
-pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd");
 
 /// Run a model
 ///
@@ -162,11 +156,7 @@ async fn submit(
         metadata: metadata(headers)?,
         key,
     };
-    let gateway = edge.gateway.clone();
-    let running = run(counted, async move { gateway.submit(request).await });
-    let task = running
-        .await
-        .map_err(|error| Error::internal("panic", "the submit failed").source(error))??;
+    let task = submission::submit(&edge, request, counted).await?;
     let price = [(PRICE, task.price.decimal())];
     if wait {
         return Ok((
@@ -175,28 +165,6 @@ async fn submit(
         ));
     }
     Ok((price, success(edge.gateway.view(&task).await?)))
-}
-
-/// Larger bodies are checked, hashed and decoded on a separate thread, so that other requests are
-/// not delayed.
-const BESIDE_BYTES: usize = 512 * 1024;
-
-/// Spawned as a task of its own, so that a client that disconnects does not interrupt a POST to the
-/// provider. The body counts as in flight until the end.
-fn run(
-    counted: Counted,
-    submit: impl Future<Output = Result<Task>> + Send + 'static,
-) -> JoinHandle<Result<Task>> {
-    let bytes = counted.bytes;
-    let submit = async move {
-        let _counted = counted;
-        submit.await
-    };
-    if bytes <= BESIDE_BYTES {
-        return tokio::spawn(submit);
-    }
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(submit))
 }
 
 /// The first segments of the provider's fixed paths. No model owner has such a name.
@@ -236,16 +204,6 @@ fn no_such_route(segments: &[String]) -> Error {
     Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
 }
 
-/// Only embedded pictures make inputs large.
-fn advised(mut error: Error) -> Error {
-    if error.kind == Kind::TooLarge {
-        error
-            .message
-            .push_str(": upload the picture and send its URL instead");
-    }
-    error
-}
-
 /// Outputs are stored in the tenant's bucket and returned as URLs, never inline.
 fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
     if !sync_mode::take_flag(inputs, "enable_base64_output")? {
@@ -279,10 +237,4 @@ fn callback(query: Option<String>, inputs: &mut Map<String, Value>) -> Result<Op
     CallbackUrl::parse_new(&text)
         .map(Some)
         .map_err(|error| error.field("webhook"))
-}
-
-fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
-    let key = header::one(headers, "Idempotency-Key")?;
-    key.map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default()))
-        .transpose()
 }

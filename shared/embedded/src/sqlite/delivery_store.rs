@@ -6,6 +6,7 @@ use fluxgate_core::id::{DeliveryId, EventId, Subject, TaskId, TenantId};
 use fluxgate_core::port::errors::{delivery_changed, no_such_delivery};
 use fluxgate_core::port::{About, DeliveryStore, TaskStore};
 use fluxgate_core::task::{Delayed, Task};
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
     Delivery, DeliveryPage, DeliveryQuery, DeliveryState, Notice, Target,
 };
@@ -83,6 +84,36 @@ impl DeliveryStore for SqliteStore {
         let read = |(id, body): &(String, String)| parsed(body, what(id));
         let candidates: Vec<Delivery> = rows.iter().map(read).collect::<Result<_>>()?;
         Ok(query.page(candidates, looked_at_all))
+    }
+
+    async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.write(move |write| {
+            let deleted = write
+                .connection
+                .execute(
+                    "DELETE FROM deliveries WHERE (tenant, id) IN (
+                       SELECT tenant, id FROM deliveries WHERE at < ?1 AND state <> 'pending'
+                       AND coalesce(json_extract(body, '$.attempts[#-1].at'), at) < ?1
+                       ORDER BY at LIMIT ?2)",
+                    params![before.0, limit],
+                )
+                .map_err(database("remove old deliveries"))?;
+            // A delivery's id is its event's, a hyphen and a number.
+            write
+                .connection
+                .execute(
+                    "DELETE FROM notices WHERE (tenant, id) IN (
+                       SELECT tenant, id FROM notices WHERE at < ?1 AND NOT EXISTS (
+                         SELECT 1 FROM deliveries AS kept WHERE kept.tenant = notices.tenant
+                         AND kept.id > notices.id || '-' AND kept.id < notices.id || '.')
+                       ORDER BY at LIMIT ?2)",
+                    params![before.0, limit],
+                )
+                .map_err(database("remove old events"))?;
+            Ok(deleted)
+        })
+        .await
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {

@@ -9,3 +9,10 @@ async fn stores() -> (Stores, tempfile::TempDir) {
 }
 
 every_behaviour!();
+
+// DynamoDB's items expire by themselves.
+on_stores! {
+    expiry:
+        old_deliveries_are_removed_unless_they_are_pending_or_were_tried_of_late
+        an_event_without_a_task_goes_with_its_last_delivery;
+}

@@ -198,3 +198,25 @@ async fn a_receiver_that_wants_no_more_is_left_alone_and_the_others_are_told() {
     let told = found(&tenant, "event=endpoint.disabled&state=delivered").await;
     assert_eq!(told.get("task_id"), None);
 }
+
+/// The end of a task that still knows the endpoint as disabled may be written when its recovery has
+/// passed.
+#[tokio::test]
+async fn nothing_stays_held_when_an_endpoint_is_enabled_while_tasks_end() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "100").await;
+    let receiver = LiveReceiver::start().await;
+    let (id, _) = tenant.endpoint(&receiver.url("events")).await;
+    let path = format!("/v1/endpoints/{id}");
+    let inputs = tenant.inputs().await;
+    for _ in 0..40 {
+        tenant.submit(&inputs).await;
+        let enabled = tenant.get(&path).await.body["enabled"] == true;
+        let change = json!({ "enabled": !enabled });
+        assert_eq!(tenant.patch(&path, &change).await.status, 200);
+    }
+    let enabled = tenant.patch(&path, &json!({ "enabled": true })).await;
+    assert_eq!(enabled.status, 200);
+
+    tasks_in(&tenant, "delivered", 40).await;
+}

@@ -7,11 +7,13 @@ mod list;
 mod price;
 mod read;
 mod submit;
+mod tasks;
 mod upload;
 
 pub use list::ListQuery;
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
+pub use tasks::{TaskPage, TaskQuery};
 
 pub(crate) use addresses::Named;
 

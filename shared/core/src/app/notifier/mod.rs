@@ -26,9 +26,11 @@ use crate::port::{About, Lease, Queue, SendOutcome};
 const EARLY_DELAY_MS: u64 = 2_000;
 /// How often it looks. After that the write was never made, and another job carries the delivery.
 const EARLY_TRIES_MAX: u32 = 10;
-/// Before a delivery looks again whose endpoint has its hands full, or whose predecessor waits.
+/// Before a delivery is tried again whose endpoint has its hands full.
 const BUSY_DELAY_MS: u64 = 500;
+/// Before one is tried again whose predecessor is on its way: when that is due, within these.
 const PREDECESSOR_DELAY_MS: u64 = 2_000;
+const PREDECESSOR_DELAY_MAX_MS: u64 = 300_000;
 /// What a worker may take beyond the time-out of its POST.
 const ATTEMPT_SLACK_MS: u64 = 15_000;
 
@@ -112,11 +114,11 @@ impl Notifier {
             Reach::Later(delay_ms) => return Ok(JobOutcome::AgainAfterMs(delay_ms)),
             Reach::Moved(signal) => return self.moved(&delivery, signal).await,
         };
-        if self
-            .waits_for_predecessor(&delivery, &about, endpoint.as_ref())
-            .await?
-        {
-            return Ok(JobOutcome::AgainAfterMs(PREDECESSOR_DELAY_MS));
+        let predecessor = self.predecessor(&delivery, &about, endpoint.as_ref());
+        if let Some(predecessor) = predecessor.await? {
+            return Ok(JobOutcome::AgainAfterMs(
+                self.after_predecessor_ms(&predecessor),
+            ));
         }
         let Some(_place) = self.place(endpoint.as_ref()) else {
             return Ok(JobOutcome::AgainAfterMs(
@@ -205,27 +207,38 @@ impl Notifier {
         }
     }
 
-    /// True while an earlier event of the same task is on its way to an endpoint that wants them in
+    /// An earlier event of the same task that is still on its way to an endpoint that wants them in
     /// order.
-    async fn waits_for_predecessor(
+    async fn predecessor(
         &self,
         delivery: &Delivery,
         about: &About,
         endpoint: Option<&Endpoint>,
-    ) -> Result<bool> {
+    ) -> Result<Option<Delivery>> {
         let wants_order = endpoint.is_some_and(|endpoint| endpoint.ordering == Ordering::Fifo);
         let About::Task(task) = about else {
-            return Ok(false);
+            return Ok(None);
         };
         if !wants_order {
-            return Ok(false);
+            return Ok(None);
         }
         let there = self.context.deliveries().of_task(task).await?;
-        Ok(there.iter().any(|earlier| {
+        Ok(there.into_iter().find(|earlier| {
             earlier.target == delivery.target
                 && earlier.created_at < delivery.created_at
                 && matches!(earlier.state, DeliveryState::Pending | DeliveryState::Held)
         }))
+    }
+
+    /// Nothing changes before the predecessor's next attempt, unless somebody replays or cancels
+    /// it; one that is held waits for its tenant.
+    fn after_predecessor_ms(&self, predecessor: &Delivery) -> u64 {
+        let now = self.context.now();
+        let due_ms = match (predecessor.state, predecessor.next_at) {
+            (DeliveryState::Held, _) => PREDECESSOR_DELAY_MAX_MS,
+            (_, due) => due.map_or(0, |due| due.since_ms(now)),
+        };
+        due_ms.clamp(PREDECESSOR_DELAY_MS, PREDECESSOR_DELAY_MAX_MS)
     }
 
     /// A place among the callbacks under way to an endpoint; `None` when it has its hands full.

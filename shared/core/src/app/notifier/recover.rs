@@ -4,6 +4,7 @@ use super::{EARLY_DELAY_MS, EARLY_TRIES_MAX, Notifier};
 use crate::app::jobs::JobOutcome;
 use crate::base::error::{Kind, Reason, Result};
 use crate::base::id::{EndpointId, TenantId};
+use crate::base::time::Timestamp;
 use crate::domain::webhook::{
     DeliveryQuery, DeliverySignal, Endpoint, Recovery, Target, transition,
 };
@@ -36,22 +37,33 @@ impl Notifier {
         if !recovery.is_running() {
             return Ok(JobOutcome::Done);
         }
-        let after = self.page(&endpoint, recovery).await?;
-        let goes_on = after.is_running();
+        let settled_at = recovery
+            .started_at
+            .plus_ms(self.context.bounds.enabling_settles_ms);
+        let after = self.page(&endpoint, recovery, settled_at).await?;
+        let next = match (after.is_running(), &after.after) {
+            (false, _) => JobOutcome::Done,
+            (true, Some(_)) => JobOutcome::AgainAfterMs(PAGE_DELAY_MS),
+            (true, None) => JobOutcome::AgainAfterMs(settled_at.since_ms(self.context.now())),
+        };
         self.note_progress(endpoint, after).await?;
-        Ok(if goes_on {
-            JobOutcome::AgainAfterMs(PAGE_DELAY_MS)
-        } else {
-            JobOutcome::Done
-        })
+        Ok(next)
     }
 
-    async fn page(&self, endpoint: &Endpoint, mut recovery: Recovery) -> Result<Recovery> {
+    /// The last page is one that began when all had settled: the end of a task that knew the
+    /// endpoint as disabled may be written after the first pass.
+    async fn page(
+        &self,
+        endpoint: &Endpoint,
+        mut recovery: Recovery,
+        settled_at: Timestamp,
+    ) -> Result<Recovery> {
+        let is_settled = self.context.now() >= settled_at;
         let query = DeliveryQuery {
             target: Some(Target::Endpoint(endpoint.id.clone())),
             states: recovery.scope.states().to_vec(),
             from: recovery.since,
-            before: Some(recovery.started_at),
+            before: Some(settled_at),
             oldest_first: true,
             after: recovery.after.clone(),
             limit: PAGE,
@@ -78,7 +90,7 @@ impl Notifier {
             }
         }
         // An endpoint that was disabled meanwhile holds the rest.
-        if page.next.is_none() || !endpoint.enabled {
+        if (page.next.is_none() && is_settled) || !endpoint.enabled {
             recovery.finished_at = Some(self.context.now());
         }
         recovery.after = page.next;

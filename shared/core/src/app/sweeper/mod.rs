@@ -2,6 +2,7 @@
 //! slots held for no task.
 
 mod all;
+mod expiry;
 mod slots;
 mod tenant;
 

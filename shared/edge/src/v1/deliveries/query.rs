@@ -21,21 +21,16 @@ const TASK_CALLBACK: &str = "task_callback";
 pub(crate) fn parsed(query: &Query) -> Result<DeliveryQuery> {
     query.only(&NAMES)?;
     Ok(DeliveryQuery {
-        target: parameter(query, "endpoint", target)?,
-        states: parameter(query, "state", states)?.unwrap_or_default(),
-        event: parameter(query, "event", EventType::parse)?,
-        task: parameter(query, "task", TaskId::parse)?,
-        from: parameter(query, "from", moment)?,
-        before: parameter(query, "before", moment)?,
+        target: query.parsed("endpoint", target)?,
+        states: query.parsed("state", states)?.unwrap_or_default(),
+        event: query.parsed("event", EventType::parse)?,
+        task: query.parsed("task", TaskId::parse)?,
+        from: query.parsed("from", moment)?,
+        before: query.parsed("before", moment)?,
         oldest_first: false,
-        after: parameter(query, "cursor", cursor)?,
-        limit: parameter(query, "limit", limit)?.unwrap_or(LIMIT),
+        after: query.parsed("cursor", cursor)?,
+        limit: query.parsed("limit", limit)?.unwrap_or(LIMIT),
     })
-}
-
-fn parameter<T>(query: &Query, name: &str, parse: fn(&str) -> Result<T>) -> Result<Option<T>> {
-    let parsed = query.text(name)?.map(parse).transpose();
-    parsed.map_err(|error| error.field(name))
 }
 
 fn target(text: &str) -> Result<Target> {

@@ -14,7 +14,7 @@ pub struct Recovery {
     /// Of events from then on; `None` means all that are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// Up to its start: what is missed later is another recovery's.
+    /// What is missed from then on is another recovery's, but for what was being written then.
     pub started_at: Timestamp,
     /// How far it has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]

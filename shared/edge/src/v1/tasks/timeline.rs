@@ -2,9 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::Error;
 use fluxgate_core::app::TaskTimeline;
-use fluxgate_core::id::TaskId;
 use fluxgate_core::provider::UnarchivedView;
 use fluxgate_core::task::{State as TaskState, Step};
 use fluxgate_core::tenant::Scope;
@@ -12,6 +10,7 @@ use fluxgate_core::webhook::{Delivery, Target};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::task_id;
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;
@@ -93,9 +92,7 @@ pub(crate) async fn timeline(
     Path(id): Path<String>,
 ) -> Result<Json<TimelineView>, Problem> {
     principal.require(Scope::Read)?;
-    let id = TaskId::parse(&id).map_err(|_| {
-        Error::not_found("there is no task with this id; ids are 32 hex characters")
-    })?;
+    let id = task_id(&id)?;
     let timeline = edge.gateway.timeline(&principal.tenant, &id).await?;
     Ok(Json(view(&timeline)))
 }

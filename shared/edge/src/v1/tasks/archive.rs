@@ -3,11 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::Error;
-use fluxgate_core::id::TaskId;
 use fluxgate_core::provider::Prediction;
 use fluxgate_core::tenant::Scope;
 
+use super::task_id;
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;
@@ -36,9 +35,7 @@ pub(crate) async fn archive(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Prediction>), Problem> {
     principal.require(Scope::Submit)?;
-    let id = TaskId::parse(&id).map_err(|_| {
-        Error::not_found("there is no task with this id; ids are 32 hex characters")
-    })?;
+    let id = task_id(&id)?;
     let task = edge.gateway.copy_again(&principal.tenant, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(edge.gateway.view(&task).await?)))
 }

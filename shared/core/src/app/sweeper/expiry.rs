@@ -1,0 +1,26 @@
+//! Removes what has been kept long enough.
+
+use super::Sweeper;
+use crate::base::error::Result;
+
+/// Removed by one write: others wait no longer for it than for a page of theirs.
+const PAGE: usize = 200;
+
+impl Sweeper {
+    /// Removes deliveries that have been kept as long as the bounds say. Returns how many there
+    /// were.
+    pub async fn expire_deliveries(&self) -> Result<usize> {
+        let before = self
+            .context
+            .now()
+            .minus_ms(self.context.bounds.deliveries_kept_ms);
+        let mut removed = 0;
+        loop {
+            let page = self.context.deliveries().expire(before, PAGE).await?;
+            removed += page;
+            if page < PAGE {
+                return Ok(removed);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Creating a task.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use fluxgate_core::app::SubmitRequest;
+use fluxgate_core::id::ModelId;
+use fluxgate_core::labels::Labels;
+use fluxgate_core::tenant::Scope;
+use fluxgate_core::webhook::CallbackUrl;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::view::TaskView;
+use crate::bearer::Bearer;
+use crate::body::RawBody;
+use crate::error_reply::{Problem, ProblemBody};
+use crate::state::Edge;
+use crate::submission::{self, PRICE, advised, key};
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTask {
+    /// A model's path, like `wavespeed-ai/flux-kontext-max`.
+    #[schema(example = "wavespeed-ai/flux-kontext-max")]
+    model: String,
+    /// The model's inputs, as `/api/v3/models` declares them.
+    #[schema(value_type = Object)]
+    input: Map<String, Value>,
+    /// Short texts by name, given back with the task and in its events, and never sent to the
+    /// model's provider: at most 16 names, 512 bytes in all.
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+    /// Where to POST the bare prediction when the task ends, signed in the provider's `v3` dialect.
+    /// Endpoints receive its events besides.
+    callback_url: Option<String>,
+}
+
+/// Create a task
+///
+/// The run starts at once. An `Idempotency-Key` makes it safe to repeat: the same key and body
+/// return the same task, with at most one paid run.
+#[utoipa::path(
+    post, path = "/v1/tasks", tag = "tasks", operation_id = "create_task",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days")),
+    request_body = NewTask,
+    responses(
+        (status = 201, body = TaskView, headers(
+            ("Location" = String, description = "where to read it"),
+            ("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))),
+        (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 402, description = "not enough balance; nothing was sent", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "no such model", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "the Idempotency-Key was used for another request", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "more requests or running tasks than the tenant's limits allow", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn create(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<(StatusCode, [(HeaderName, String); 2], Json<TaskView>), Problem> {
+    principal.require(Scope::Submit)?;
+    let (new, counted): (NewTask, _) = body.counted_json().await.map_err(advised)?;
+    let model = ModelId::parse(&new.model).map_err(|error| error.field("model"))?;
+    let callback = new.callback_url.as_deref().map(CallbackUrl::parse_new);
+    let request = SubmitRequest {
+        tenant: principal.tenant,
+        model,
+        inputs: new.input,
+        callback: callback
+            .transpose()
+            .map_err(|error| error.field("callback_url"))?,
+        metadata: Labels::new(new.metadata)?,
+        key: key(&headers)?,
+    };
+    let task = submission::submit(&edge, request, counted).await?;
+    let told = [
+        (LOCATION, format!("/v1/tasks/{}", task.id)),
+        (PRICE, task.price.decimal()),
+    ];
+    Ok((
+        StatusCode::CREATED,
+        told,
+        Json(TaskView::of(&edge, &task).await?),
+    ))
+}

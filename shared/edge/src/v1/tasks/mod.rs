@@ -1,0 +1,48 @@
+//! Tasks: creating, finding and reading them.
+
+mod archive;
+mod create;
+mod list;
+mod timeline;
+mod view;
+
+use axum::Json;
+use axum::extract::State;
+use fluxgate_core::id::TaskId;
+use fluxgate_core::tenant::Scope;
+use fluxgate_core::{Error, Result};
+
+pub(crate) use self::archive::*;
+pub(crate) use self::create::*;
+pub(crate) use self::list::*;
+pub(crate) use self::timeline::*;
+use self::view::TaskView;
+use crate::bearer::Bearer;
+use crate::error_reply::{Problem, ProblemBody};
+use crate::path::Path;
+use crate::state::Edge;
+
+/// Read a task
+#[utoipa::path(
+    get, path = "/v1/tasks/{id}", tag = "tasks", operation_id = "get_task", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = TaskView),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn get(
+    State(edge): State<Edge>,
+    Bearer(principal): Bearer,
+    Path(id): Path<String>,
+) -> std::result::Result<Json<TaskView>, Problem> {
+    principal.require(Scope::Read)?;
+    let id = task_id(&id)?;
+    let task = edge.gateway.task(&principal.tenant, &id).await?;
+    Ok(Json(TaskView::of(&edge, &task).await?))
+}
+
+fn task_id(text: &str) -> Result<TaskId> {
+    TaskId::parse(text)
+        .map_err(|_| Error::not_found("there is no task with this id; ids are 32 hex characters"))
+}
