@@ -19,6 +19,7 @@ mod router;
 mod state;
 mod submission;
 mod throttle;
+mod trace;
 mod v1;
 mod wavespeed;
 

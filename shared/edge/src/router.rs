@@ -10,12 +10,15 @@ use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
+use fluxgate_core::trace_context::TraceContext;
 use serde_json::Value;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
+use tracing::Span;
+use tracing::field::Empty;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
@@ -24,6 +27,7 @@ use crate::documented::DocumentedRouter;
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
 use crate::state::{Edge, OperatorEdge, ReceiverEdge};
+use crate::trace::trace;
 use crate::{admin, body_form, outputs, receiver, submission, throttle, v1, wavespeed};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -114,22 +118,9 @@ fn document() -> OpenApi {
         .build()
 }
 
-/// Adds request ids, tracing and a panic handler around everything.
+/// Adds request ids, spans and a panic handler around everything.
 fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<axum::body::Body>| {
-        let id = request
-            .headers()
-            .get(&REQUEST_ID)
-            .and_then(|id| id.to_str().ok())
-            .unwrap_or_default();
-        // The path alone: a query may hold a callback URL, and some paths end in a capability.
-        tracing::debug_span!(
-            "request",
-            http.method = %request.method(),
-            http.path = safe_path(request.uri()),
-            request.id = id
-        )
-    });
+    let trace = TraceLayer::new_for_http().make_span_with(request_span);
     let net = CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
         Problem(Error::internal(
             "panic",
@@ -165,9 +156,29 @@ fn fit_request_id(mut request: Request<axum::body::Body>) -> Request<axum::body:
     request
 }
 
+/// What every log line of a request names. Its level keeps it there whatever level is logged.
+fn request_span(request: &Request<axum::body::Body>) -> Span {
+    let headers = request.headers();
+    let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    // A webhook belongs to the trace of its task, whatever the provider says.
+    let is_webhook = request.uri().path().starts_with(WEBHOOKS);
+    let trace = (!is_webhook).then(|| trace(headers)).flatten();
+    // The path alone: a query may hold a callback URL, and some paths end in a capability.
+    tracing::error_span!(
+        "request",
+        http.method = %request.method(),
+        http.path = safe_path(request.uri()),
+        request.id = id.unwrap_or_default(),
+        task.id = Empty,
+        trace_id = trace.as_ref().map(TraceContext::trace_id)
+    )
+}
+
+const WEBHOOKS: &str = "/hooks/";
+
 fn safe_path(uri: &Uri) -> &str {
     match uri.path() {
-        path if path.starts_with("/hooks/") => "/hooks/…",
+        path if path.starts_with(WEBHOOKS) => "/hooks/…",
         path if path.starts_with("/outputs/") => "/outputs/…",
         path => path,
     }

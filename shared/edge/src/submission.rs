@@ -7,6 +7,7 @@ use fluxgate_core::task::Task;
 use fluxgate_core::{Error, Kind, Result};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::body::Counted;
 use crate::header;
@@ -37,7 +38,8 @@ fn run(
     let submit = async move {
         let _counted = counted;
         submit.await
-    };
+    }
+    .in_current_span();
     if bytes <= BESIDE_BYTES {
         return tokio::spawn(submit);
     }

@@ -15,6 +15,7 @@ use crate::provider::Provider;
 use crate::routes::router;
 use crate::run::RunRecord;
 use crate::serve::answer;
+use crate::traces::TracedRequest;
 
 /// How long connections may take to finish their responses on shutdown.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -87,6 +88,11 @@ impl Emulator {
             .newest_first()
             .map(|run| RunRecord::from(&*run))
             .collect()
+    }
+
+    /// The requests that came with a trace, oldest first; the newest thousand.
+    pub fn traces(&self) -> Vec<TracedRequest> {
+        self.provider.traces.all()
     }
 
     /// The highest number of concurrent runs so far.

@@ -25,6 +25,7 @@ mod run;
 mod serve;
 mod signature;
 mod ticket;
+mod traces;
 
 pub use args::{EmulatorArgs, run};
 pub use config::EmulatorConfig;
@@ -32,6 +33,7 @@ pub use emulator::Emulator;
 pub use faults::{Fault, Faults};
 pub use pictures::PictureFetcher;
 pub use run::{OddOutput, RunRecord};
+pub use traces::TracedRequest;
 
 /// A picture to try things out with.
 pub const DEMO_PHOTO: &[u8] = include_bytes!("../assets/photo.jpg");

@@ -17,6 +17,7 @@ use crate::file_store::{File, FileStore};
 use crate::rate::Rate;
 use crate::run::{Full, Run, RunStore, UnderWay, work};
 use crate::ticket::Tickets;
+use crate::traces::Traces;
 
 const RUNS_MAX: usize = 200_000;
 const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -33,6 +34,7 @@ pub(crate) struct Provider {
     pub(crate) files: FileStore,
     pub(crate) tickets: Tickets,
     pub(crate) rate: Rate,
+    pub(crate) traces: Traces,
     pub(crate) webhooks: reqwest::Client,
     /// One permit per picture held in memory, from its download to its edit.
     pub(crate) pictures: Semaphore,
@@ -64,6 +66,7 @@ impl Provider {
             files: FileStore::new(FILE_BYTES_MAX),
             tickets: Tickets::default(),
             rate: Rate::default(),
+            traces: Traces::default(),
             webhooks: webhooks.expect("the client's settings are constant"),
             pictures: Semaphore::new(PICTURES_AT_ONCE_MAX),
             edits: Semaphore::new(cores),

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use fluxgate_aws::sqs::{Record, SqsQueue};
 use fluxgate_core::Result;
-use fluxgate_core::app::Worker;
+use fluxgate_core::app::{Worker, job_span};
 use fluxgate_core::task::Lane;
 use futures::future::join_all;
 use lambda_runtime::{LambdaEvent, service_fn};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use crate::emf;
 use crate::init::InitError;
@@ -51,7 +52,7 @@ impl Consumer {
             event
                 .records
                 .into_iter()
-                .map(|message| self.one(message, deadline)),
+                .map(|message| self.one(message, deadline).instrument(job_span(self.lane))),
         )
         .await;
         let mut response = SqsBatchResponse::default();

@@ -13,6 +13,7 @@ use reqwest::{Method, Response};
 use crate::failure::{class, describe};
 use crate::guard::{GuardedClient, GuardedRequest, refusal};
 use crate::retry_after::retry_after_ms;
+use crate::trace::traced;
 
 /// At most this much of a response is read so that the connection can be reused; with a longer
 /// response the connection is closed.
@@ -35,6 +36,7 @@ impl HttpCallbackSender {
             tenant,
             url,
             headers,
+            trace,
             extra,
             body,
             timeout_ms,
@@ -53,7 +55,7 @@ impl HttpCallbackSender {
                     request = request.header(name, value);
                 }
             }
-            request
+            traced(request, &trace)
                 .header(CONTENT_TYPE, "application/json")
                 .header("webhook-id", headers.id)
                 .header("webhook-timestamp", headers.timestamp)

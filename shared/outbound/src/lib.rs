@@ -20,6 +20,7 @@ mod picture;
 mod provider;
 mod retry_after;
 mod roots;
+mod trace;
 
 pub use callback::HttpCallbackSender;
 pub use guard::{Guard, GuardPolicy, GuardedClient, networks};

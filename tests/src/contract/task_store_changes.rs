@@ -5,8 +5,9 @@ use fluxgate_core::money::{Account, EntryKind};
 use fluxgate_core::task::{
     Change, Failure, NOTED_STEPS_MAX, Signal, State, Step, Task, Via, transition,
 };
+use fluxgate_core::trace_context::TraceContext;
 
-use super::{PRICE, Stores, archived, finished, fresh_run, now};
+use super::{PRICE, Stores, admission, archived, finished, fresh_run, now};
 
 pub(super) fn completed(task: &Task) -> Change {
     transition(task, archived(), now()).expect("an archiving task can be completed")
@@ -206,4 +207,27 @@ pub async fn notes_take_no_room_of_a_change(stores: Stores) {
         (timeline.len(), timeline[full.len()].name.as_str()),
         (full.len() + 1, "archived")
     );
+}
+
+pub async fn the_trace_of_its_client_stays_with_a_task_through_its_changes(stores: Stores) {
+    let tenant = stores.funded(3).await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let longest = "x".repeat(TraceContext::STATE_BYTES_MAX);
+
+    for trace in [
+        None,
+        TraceContext::read(parent, None),
+        TraceContext::read(parent, Some(&longest)),
+    ] {
+        let mut asked = admission(&tenant);
+        asked.task.trace = trace.clone();
+        let task = stores.admit(asked).await.unwrap();
+        let task = stores.signal(&task, finished(fresh_run())).await;
+        stores.tasks.apply(&completed(&task)).await.unwrap();
+
+        let read = stores.tasks.get(&tenant, &task.id).await.unwrap();
+        assert_eq!((read.state, read.trace), (State::Completed, trace));
+        let listed = stores.tasks.list(&tenant, None, 1).await.unwrap();
+        assert_eq!(listed[0].trace_context(), task.trace_context());
+    }
 }

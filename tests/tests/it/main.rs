@@ -94,6 +94,7 @@ mod tasks_api;
 mod telling;
 mod tidy;
 mod tokens;
+mod tracing;
 mod unclear_requests;
 mod unread;
 mod unreadable_rows;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_core::Result;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::{
     AddressGuard as _, FetchFailure, Fetched, OutputFetch, OutputFetcher as _, Purpose,
 };
+use fluxgate_core::trace_context::TraceContext;
 use fluxgate_outbound::{Guard, GuardPolicy, HttpOutputFetcher, NameSettings};
 use fluxgate_tests::dns_server::SILENT;
 use fluxgate_tests::{DnsServer, eventually};
@@ -56,6 +57,7 @@ async fn fetch(guard: &Guard, url: &str) -> std::result::Result<Fetched, FetchFa
             promised: None,
             bytes_max: 1024,
             timeout_ms: 60_000,
+            trace: &TraceContext::of_task(&TaskId::parse(&"a".repeat(32)).unwrap()),
         })
         .await
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxgate_core::app::{Worker as _, Workers};
+use fluxgate_core::app::{Worker as _, Workers, job_span};
 use fluxgate_core::port::Lease;
 use fluxgate_core::task::Lane;
 use fluxgate_embedded::sqlite::in_hand_max;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 /// Jobs per receive.
 const RECEIVE_MAX: usize = 32;
@@ -56,7 +57,8 @@ async fn consume(workers: Arc<Workers>, lane: Lane, mut stopped: watch::Receiver
         for (lease, permit) in received {
             let workers = workers.clone();
             in_hand.spawn(async move {
-                work(&workers, lease).await;
+                let span = job_span(lane);
+                work(&workers, lease).instrument(span).await;
                 drop(permit);
             });
         }

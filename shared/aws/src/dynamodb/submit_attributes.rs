@@ -1,13 +1,40 @@
-//! How the submit of a task stands, as attributes: its ticket, its uploads, its doubt, and why the
-//! task failed.
+//! How the submit of a task stands, as attributes: its trace, its ticket, its uploads, its doubt,
+//! and why the task failed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Result;
 use fluxgate_core::fair_queue::Ticket;
 use fluxgate_core::task::{Doubt, Failure, InputUpload};
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::trace_context::TraceContext;
 
-use super::attribute::{Item, Reader, number, number_of, text, unreadable};
+use super::attribute::{Item, Reader, bytes, number, number_of, text, unreadable};
+
+const TRACE: &str = "trace";
+const TRACE_STATE: &str = "trace_state";
+
+/// The bytes of the `traceparent`, which are half of its text, and the `tracestate` as it came.
+pub(super) fn of_trace(trace: &TraceContext) -> impl Iterator<Item = (String, AttributeValue)> {
+    let parent = hex::decode(trace.traceparent().replace('-', "")).unwrap_or_default();
+    let state = trace.tracestate().map(text);
+    [(TRACE, Some(bytes(parent))), (TRACE_STATE, state)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+}
+
+pub(super) fn to_trace(reader: Reader<'_>) -> Result<Option<TraceContext>> {
+    if !reader.0.contains_key(TRACE) {
+        return Ok(None);
+    }
+    let mut parent = hex::encode(reader.bytes(TRACE)?);
+    for dash in [2, 35, 52] {
+        if parent.len() >= dash {
+            parent.insert(dash, '-');
+        }
+    }
+    let trace = TraceContext::read(&parent, reader.optional_text(TRACE_STATE)?);
+    trace.ok_or_else(|| unreadable(TRACE)).map(Some)
+}
 
 /// Ticket, weight, and when the ticket was taken, if it was.
 pub(super) fn of_ticket(ticket: Ticket) -> AttributeValue {

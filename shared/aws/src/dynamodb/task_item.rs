@@ -82,6 +82,7 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
             text(json_item::to_text(&task.metadata)?),
         );
     }
+    item.extend(task.trace.iter().flat_map(submit_attributes::of_trace));
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
     Ok(item)
@@ -299,6 +300,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             .optional_text("callback")?
             .map(CallbackUrl::parse)
             .transpose()?,
+        trace: submit_attributes::to_trace(reader)?,
         untold: item.contains_key(UNTOLD),
     })
 }

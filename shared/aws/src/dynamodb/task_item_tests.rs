@@ -10,6 +10,7 @@ use fluxgate_core::task::{
     Task, Unarchived, Via,
 };
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::trace_context::TraceContext;
 use fluxgate_core::webhook::{CallbackUrl, EventType, Target};
 
 use super::attribute::{Item, bytes, item_bytes, number, text};
@@ -91,6 +92,10 @@ fn full() -> Task {
             "the picture could not be fetched",
         )),
         callback: Some(CallbackUrl::parse("https://hooks.example/x?y=1").unwrap()),
+        trace: TraceContext::read(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Some("a=b"),
+        ),
         ..completed()
     }
 }

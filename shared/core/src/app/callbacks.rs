@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::traced::trace_of;
 use super::vault::Belongs;
 use super::{Context, Vault, Views};
 use crate::base::error::Result;
@@ -9,13 +10,14 @@ use crate::base::id::{EventId, TenantId};
 use crate::base::seal::Sealed;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::base::trace_context::TraceContext;
 use crate::domain::provider::Prediction;
 use crate::domain::task::Task;
 use crate::domain::webhook::{
     CallbackUrl, Delivery, Endpoint, Payload, SignedHeaders, bare_body, notice_body, standard,
     task_body, thin_task_body, v3,
 };
-use crate::port::{About, CallbackRequest, CallbackSender, SendOutcome};
+use crate::port::{About, CallbackRequest, CallbackSender, Ids as _, SendOutcome};
 
 /// Signs callbacks and sends them.
 #[derive(Clone)]
@@ -61,7 +63,9 @@ impl Callbacks {
         };
         let body = self.body(delivery, about, endpoint.payload).await?;
         let id = delivery.event_id();
-        self.to_endpoint(endpoint, &id, body).await.map(Some)
+        let trace = trace_of(about);
+        let request = self.to_endpoint(endpoint, &id, &trace, body).await?;
+        Ok(Some(request))
     }
 
     /// A request that an endpoint's receiver can verify.
@@ -69,6 +73,7 @@ impl Callbacks {
         &self,
         endpoint: &Endpoint,
         id: &EventId,
+        trace: &TraceContext,
         body: Vec<u8>,
     ) -> Result<CallbackRequest> {
         let signers = self.signers(endpoint).await?;
@@ -76,7 +81,7 @@ impl Callbacks {
         let url = endpoint.url.clone();
         Ok(CallbackRequest {
             extra: self.extra_headers(endpoint).await?,
-            ..self.plain_request(&endpoint.tenant, url, headers, body)
+            ..self.plain_request(&endpoint.tenant, url, (headers, trace), body)
         })
     }
 
@@ -109,12 +114,9 @@ impl Callbacks {
             }
         }
         let headers = v3::sign(&secrets, id.as_str(), now, &body);
-        Ok(Some(self.plain_request(
-            &delivery.tenant,
-            url,
-            headers,
-            body,
-        )))
+        let trace = task.trace_context();
+        let request = self.plain_request(&delivery.tenant, url, (headers, &trace), body);
+        Ok(Some(request))
     }
 
     /// The body of a callback that was asked for with a submit.
@@ -204,13 +206,14 @@ impl Callbacks {
         &self,
         tenant: &TenantId,
         url: CallbackUrl,
-        headers: SignedHeaders,
+        (headers, trace): (SignedHeaders, &TraceContext),
         body: Vec<u8>,
     ) -> CallbackRequest {
         CallbackRequest {
             tenant: tenant.clone(),
             url,
             headers,
+            trace: trace.hop(self.context.entropy.u64()),
             extra: Vec::new(),
             body,
             timeout_ms: self.context.bounds.callback_timeout_ms,

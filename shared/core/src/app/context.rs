@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::base::bounds::Bounds;
 use crate::base::time::Timestamp;
+use crate::base::trace_context::TraceContext;
+use crate::domain::task::Task;
 use crate::port::{
-    AccountStore, Clock, DeliveryStore, EndpointStore, Entropy, Store, TaskStore, TenantStore,
+    AccountStore, Clock, DeliveryStore, EndpointStore, Entropy, Ids as _, Store, TaskStore,
+    TenantStore,
 };
 
 /// The ports shared by every role. Ports that only one role needs belong to that role.
@@ -20,6 +23,11 @@ pub struct Context {
 impl Context {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The task's trace, for one request that leaves for it.
+    pub(crate) fn hop(&self, task: &Task) -> TraceContext {
+        task.trace_context().hop(self.entropy.u64())
     }
 
     pub(crate) fn tasks(&self) -> &dyn TaskStore {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::traced::follow;
 use super::{Context, Machine};
 use crate::base::error::{Error, Reason, Result};
 use crate::base::id::{TaskId, TenantId};
@@ -54,6 +55,7 @@ impl Receiver {
         let signed =
             signed.and_then(|headers| v3::verify(&secret, &headers, self.context.now(), body));
         if signed.is_err() {
+            self.name_the_task(tenant, task).await;
             // The path was ours: most likely the provider signs with a different secret than the
             // one it reports.
             tracing::warn!(task.id = %task, tenant.id = %tenant, "webhook refused: bad signature; polling will pick up the result. Check the provider's webhook secret");
@@ -63,11 +65,19 @@ impl Receiver {
             .await
     }
 
+    /// For the log. That a webhook is refused does not depend on it.
+    async fn name_the_task(&self, tenant: &TenantId, id: &TaskId) {
+        if let Ok(task) = self.context.tasks().get_eventual(tenant, id).await {
+            follow(&task);
+        }
+    }
+
     /// Applies what a checked webhook says.
     pub async fn apply_signal(&self, tenant: &TenantId, id: &TaskId, signal: Signal) -> Result<()> {
         // What is over stays over, whose run it is stays so, and any other change of a late one is
         // a conflict.
         let task = self.context.tasks().get_eventual(tenant, id).await?;
+        follow(&task);
         match self.machine.signal(task.clone(), signal.clone()).await {
             // An equal task was given this run by the provider's list; the operator shall know.
             Err(error) if error.is(Reason::RunClaimed) => {

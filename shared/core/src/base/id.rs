@@ -140,7 +140,7 @@ impl EventId {
     }
 
     /// Its 32 hex characters.
-    fn id32(&self) -> &str {
+    pub(crate) fn id32(&self) -> &str {
         &self.0[4..36]
     }
 }

@@ -17,3 +17,4 @@ pub mod retry;
 pub mod seal;
 pub mod secret;
 pub mod time;
+pub mod trace_context;

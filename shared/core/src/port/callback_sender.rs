@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::base::id::TenantId;
 use crate::base::secret::Secret;
+use crate::base::trace_context::TraceContext;
 use crate::domain::webhook::{CallbackUrl, ErrorClass, SignedHeaders};
 
 /// One signed request, ready to send.
@@ -12,6 +13,7 @@ pub struct CallbackRequest {
     pub tenant: TenantId,
     pub url: CallbackUrl,
     pub headers: SignedHeaders,
+    pub trace: TraceContext,
     /// More headers, names in lower case. Values may be the tenant's secrets.
     pub extra: Vec<(String, Secret)>,
     pub body: Vec<u8>,

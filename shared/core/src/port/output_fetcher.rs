@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::object_store::ObjectBody;
 use crate::base::digest::Sha256;
 use crate::base::error::Error;
+use crate::base::trace_context::TraceContext;
 use crate::domain::media::MediaKind;
 
 /// One output to fetch. It has no `Debug`, because its URL may be signed.
@@ -20,6 +21,8 @@ pub struct OutputFetch<'a> {
     pub bytes_max: u64,
     /// For the whole fetch: lookups, redirects and bytes.
     pub timeout_ms: u64,
+    /// Sent to every server on the way.
+    pub trace: &'a TraceContext,
 }
 
 /// A fetched file, digested and sniffed while streaming.

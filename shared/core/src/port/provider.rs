@@ -11,6 +11,7 @@ use url::Url;
 use crate::base::error::Result;
 use crate::base::id::{ModelId, RunId};
 use crate::base::time::Timestamp;
+use crate::base::trace_context::TraceContext;
 use crate::domain::money::MicroUsd;
 use crate::domain::provider::{Catalogue, ProviderRun};
 use crate::domain::task::Failure;
@@ -23,6 +24,7 @@ pub struct SubmitCall<'a> {
     pub inputs: &'a str,
     /// Where the provider should report the end of the run.
     pub webhook: Option<&'a Url>,
+    pub trace: &'a TraceContext,
     pub timeout_ms: u64,
 }
 
@@ -83,6 +85,8 @@ pub struct RunList {
 pub struct Upload {
     pub filename: String,
     pub content_type: String,
+    /// `None` for one that belongs to no task yet.
+    pub trace: Option<TraceContext>,
     pub bytes: BoxStream<'static, std::io::Result<Bytes>>,
 }
 
@@ -92,7 +96,7 @@ pub trait Provider: Send + Sync {
     async fn submit(&self, call: SubmitCall<'_>) -> SubmitAnswer;
 
     /// `None` if the provider knows no such run.
-    async fn result(&self, id: &RunId) -> Result<Option<ProviderRun>>;
+    async fn result(&self, id: &RunId, trace: &TraceContext) -> Result<Option<ProviderRun>>;
 
     /// A model's runs created between two moments, with their inputs, newest first; reads a bounded
     /// number of pages.
@@ -101,6 +105,7 @@ pub trait Provider: Send + Sync {
         model: &ModelId,
         since: Timestamp,
         until: Timestamp,
+        trace: &TraceContext,
     ) -> Result<RunList>;
 
     /// The catalogue, cached for a bounded time; an outdated one if it cannot be refreshed.

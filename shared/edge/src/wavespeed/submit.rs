@@ -22,6 +22,7 @@ use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
+use crate::trace::trace;
 
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -53,7 +54,9 @@ type Answer =
 #[utoipa::path(
     post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
     params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days")),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days"),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context: the trace that the run, its calls and its callbacks belong to; one that cannot be read is ignored"),
+        ("tracestate" = Option<String>, Header, description = "passed on with it, up to 512 bytes")),
     request_body(content = Value, description = "the model's inputs"),
     responses(
         (status = 200, body = Envelope<Prediction>,
@@ -155,6 +158,7 @@ async fn submit(
         callback,
         metadata: metadata(headers)?,
         key,
+        trace: trace(headers),
     };
     let task = submission::submit(&edge, request, counted).await?;
     let price = [(PRICE, task.price.decimal())];

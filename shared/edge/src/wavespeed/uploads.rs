@@ -164,6 +164,7 @@ async fn pump_file(
         .send(Ok(Upload {
             filename,
             content_type,
+            trace: None,
             bytes: chunks(receiver),
         }))
         .is_err()

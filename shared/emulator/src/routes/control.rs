@@ -21,6 +21,10 @@ pub(super) async fn put_faults(provider: Shared, body: Bytes) -> Result<Json<Fau
     Ok(Json(faults))
 }
 
+pub(super) async fn traces(provider: Shared) -> Response {
+    Json(provider.traces.all()).into_response()
+}
+
 pub(super) async fn runs(provider: Shared) -> Response {
     let runs: Vec<RunRecord> = provider
         .runs

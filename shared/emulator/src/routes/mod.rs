@@ -24,6 +24,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, Any, CorsLayer};
 
 use crate::provider::Provider;
 use crate::reply::Refusal;
+use crate::traces;
 
 /// A picture of 50 MB as base64 in JSON, and a little more.
 const BODY_BYTES_MAX: usize = 72 * 1024 * 1024;
@@ -38,6 +39,7 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         .method_not_allowed_fallback(async || {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         })
+        .layer(from_fn_with_state(provider.clone(), traces::note))
         .layer(cors())
         .merge(control().route_layer(key))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -90,6 +92,7 @@ fn control() -> Router<Arc<Provider>> {
             get(control::faults).put(control::put_faults),
         )
         .route("/_emulator/runs", get(control::runs))
+        .route("/_emulator/traces", get(control::traces))
 }
 
 fn cors() -> CorsLayer {

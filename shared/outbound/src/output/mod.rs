@@ -35,7 +35,7 @@ impl OutputFetcher for HttpOutputFetcher {
             pass.take(&inline.bytes).await?;
             return pass.finish(output.url, inline.provider_type).await;
         }
-        let response = redirects::follow(&self.client, output.url, output.timeout_ms).await?;
+        let response = redirects::follow(&self.client, output).await?;
         receive(response, output).await
     }
 }

@@ -1,9 +1,9 @@
 //! Follows redirects of the provider's servers to an output. The guard checks each hop again, as if
-//! the provider had given its URL, and nothing from one request is carried over to the next.
+//! the provider had given its URL, and nothing from one answer is carried over to the next request.
 
 use std::time::Duration;
 
-use fluxgate_core::port::FetchFailure;
+use fluxgate_core::port::{FetchFailure, OutputFetch};
 use reqwest::header::LOCATION;
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::Instant;
@@ -11,22 +11,23 @@ use url::Url;
 
 use super::failure::{failed, forbidden, refused, unusable};
 use crate::guard::GuardedClient;
+use crate::trace::traced;
 
 /// More than a CDN in front of a moved bucket needs.
 const HOPS_MAX: usize = 5;
 
-/// The response with the output. `timeout_ms` covers all hops and the body of the last.
+/// The response with the output. Its time-out covers all hops and the body of the last.
 pub(super) async fn follow(
     client: &GuardedClient,
-    url: &str,
-    timeout_ms: u64,
+    output: OutputFetch<'_>,
 ) -> Result<Response, FetchFailure> {
-    let end = Instant::now() + Duration::from_millis(timeout_ms);
-    let mut url = Url::parse(url).map_err(|_| unusable("has an invalid URL"))?;
+    let end = Instant::now() + Duration::from_millis(output.timeout_ms);
+    let mut url = Url::parse(output.url).map_err(|_| unusable("has an invalid URL"))?;
     for _ in 0..=HOPS_MAX {
         let request = client
             .request(Method::GET, url.clone())
-            .map_err(forbidden)?;
+            .map_err(forbidden)?
+            .with(|request| traced(request, output.trace));
         let rest = end.saturating_duration_since(Instant::now());
         let response = request
             .timeout(rest)

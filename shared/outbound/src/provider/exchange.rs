@@ -6,6 +6,7 @@ use std::time::Duration;
 use fluxgate_core::port::AccountCheck;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::trace_context::TraceContext;
 use fluxgate_core::{Error, Kind, Result, Retry};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect, retry};
@@ -19,6 +20,7 @@ use crate::body::read;
 use crate::failure::describe;
 use crate::retry_after::retry_after_ms;
 use crate::roots::Roots;
+use crate::trace::traced;
 
 /// The largest possible response is a run that returns its pictures as base64.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -86,20 +88,30 @@ impl Exchange {
         self.exchanged(self.begin_get(path).await?).await?.data()
     }
 
-    /// Returns the response's `data`.
-    pub(super) async fn post(&self, path: &str, question: &Value) -> Result<Value> {
-        self.post_dated(path, question).await.map(|(data, _)| data)
+    /// The same for a task's trace.
+    pub(super) async fn get_traced(&self, path: &str, trace: &TraceContext) -> Result<Value> {
+        let begun = self.begin_get(path).await?;
+        let begun = begun.with(|request| traced(request, trace));
+        self.exchanged(begun).await?.data()
     }
 
-    /// Returns the response's `data` and its `Date`.
+    /// Returns the response's `data`.
+    pub(super) async fn post(&self, path: &str, question: &Value) -> Result<Value> {
+        self.exchanged(self.begin_json(path, question).await?)
+            .await?
+            .data()
+    }
+
+    /// Returns the response's `data` and its `Date`, of a request for a task's trace.
     pub(super) async fn post_dated(
         &self,
         path: &str,
         question: &Value,
+        trace: &TraceContext,
     ) -> Result<(Value, Option<Timestamp>)> {
-        let exchanged = self
-            .exchanged(self.begin_json(path, question).await?)
-            .await?;
+        let begun = self.begin_json(path, question).await?;
+        let begun = begun.with(|request| traced(request, trace));
+        let exchanged = self.exchanged(begun).await?;
         let told_at = exchanged.told_at;
         Ok((exchanged.data()?, told_at))
     }

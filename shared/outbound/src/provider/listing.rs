@@ -5,6 +5,7 @@ use fluxgate_core::id::ModelId;
 use fluxgate_core::port::RunList;
 use fluxgate_core::provider::{ProviderRun, lenient};
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::trace_context::TraceContext;
 use serde_json::{Value, json};
 
 use super::exchange::{Exchange, unreadable};
@@ -20,11 +21,12 @@ pub(super) async fn runs_between(
     exchange: &Exchange,
     model: &ModelId,
     (since, until): (Timestamp, Timestamp),
+    trace: &TraceContext,
 ) -> Result<RunList> {
     let mut list = RunList::default();
     let mut all_read = true;
     for page in 1..=PAGES_MAX {
-        let (items, told_at) = items(exchange, model, (since, until), page).await?;
+        let (items, told_at) = items(exchange, model, (since, until), trace, page).await?;
         let (asked, is_last) = (items.len(), items.len() < PAGE_SIZE);
         let read: Vec<ProviderRun> = items
             .iter()
@@ -50,6 +52,7 @@ async fn items(
     exchange: &Exchange,
     model: &ModelId,
     (since, until): (Timestamp, Timestamp),
+    trace: &TraceContext,
     page: usize,
 ) -> Result<(Vec<Value>, Option<Timestamp>)> {
     let question = json!({
@@ -61,7 +64,7 @@ async fn items(
         "include_inputs": true,
     });
     let (data, told_at) = exchange
-        .post_dated("/api/v3/predictions", &question)
+        .post_dated("/api/v3/predictions", &question, trace)
         .await?;
     Ok((lenient::items(data).ok_or_else(unreadable)?, told_at))
 }

@@ -10,6 +10,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
 use super::exchange::{Exchange, unreadable};
+use crate::trace::traced;
 
 /// 100 MiB, the largest upload, over a connection of 10 Mbit/s with some margin.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
@@ -24,7 +25,10 @@ pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value>
         .field("file")
     })?;
     let form = Form::new().part("file", part);
-    let begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
+    let mut begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
+    if let Some(trace) = &upload.trace {
+        begun = begun.with(|request| traced(request, trace));
+    }
     let answer = exchange
         .data_named(
             "uploads",

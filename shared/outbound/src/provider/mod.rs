@@ -23,6 +23,7 @@ use fluxgate_core::provider::lenient::{self, Fields};
 use fluxgate_core::provider::{Catalogue, ProviderRun};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::trace_context::TraceContext;
 use fluxgate_core::{Error, Kind, Result};
 use fluxgate_single_flight::{Failed, Fetched, SingleFlight};
 use serde_json::{Map, Value, json};
@@ -90,12 +91,9 @@ impl Provider for WaveSpeedClient {
         submit::submit(&self.exchange, call).await
     }
 
-    async fn result(&self, id: &RunId) -> Result<Option<ProviderRun>> {
-        match self
-            .exchange
-            .get(&format!("/api/v3/predictions/{id}/result"))
-            .await
-        {
+    async fn result(&self, id: &RunId, trace: &TraceContext) -> Result<Option<ProviderRun>> {
+        let path = format!("/api/v3/predictions/{id}/result");
+        match self.exchange.get_traced(&path, trace).await {
             Ok(data) => ProviderRun::from_json(&data).map(Some),
             Err(error) if error.kind == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -107,8 +105,9 @@ impl Provider for WaveSpeedClient {
         model: &ModelId,
         since: Timestamp,
         until: Timestamp,
+        trace: &TraceContext,
     ) -> Result<RunList> {
-        listing::runs_between(&self.exchange, model, (since, until)).await
+        listing::runs_between(&self.exchange, model, (since, until), trace).await
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {

@@ -12,6 +12,7 @@ use super::exchange::Exchange;
 use super::sorting::{sort_answer, sort_failure, sort_forbidden};
 use super::way_in_missing;
 use crate::retry_after::retry_after_ms;
+use crate::trace::traced;
 
 pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitAnswer {
     let begun = match exchange.begin_post(&path_and_query(&call)).await {
@@ -25,8 +26,7 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
             };
         }
     };
-    let request = begun
-        .request
+    let request = traced(begun.request, call.trace)
         .header(CONTENT_TYPE, "application/json")
         .timeout(Duration::from_millis(call.timeout_ms))
         .body(call.inputs.to_owned());

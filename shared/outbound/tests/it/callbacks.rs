@@ -16,8 +16,8 @@ use futures::stream;
 use url::Url;
 
 use crate::servers::{
-    Count, Manners, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups, strict_guard,
-    tenant,
+    Count, Manners, TRACE_PARENT, at, loopback_guard, nobody, serve, serve_bytes, serve_hang_ups,
+    strict_guard, tenant, trace,
 };
 
 fn outgoing(url: &Url) -> CallbackRequest {
@@ -29,6 +29,7 @@ fn outgoing(url: &Url) -> CallbackRequest {
             timestamp: 1_760_000_000,
             signature: "v1,AAAA v1,BBBB".to_owned(),
         },
+        trace: trace(),
         body: br#"{"type":"task.completed"}"#.to_vec(),
         extra: vec![("x-api-key".to_owned(), Secret::new("known-key"))],
         timeout_ms: 5_000,
@@ -80,6 +81,8 @@ async fn a_callback_is_one_signed_json_post() {
     assert_eq!(headers["webhook-id"], "evt_1");
     assert_eq!(headers["webhook-timestamp"], "1760000000");
     assert_eq!(headers["webhook-signature"], "v1,AAAA v1,BBBB");
+    assert_eq!(headers["traceparent"], TRACE_PARENT);
+    assert_eq!(headers["tracestate"], "a=b");
     assert_eq!(&body[..], br#"{"type":"task.completed"}"#);
 }
 

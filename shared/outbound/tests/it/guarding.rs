@@ -9,7 +9,7 @@ use fluxgate_core::port::{
 use fluxgate_outbound::{Guard, GuardPolicy, HttpOutputFetcher, NameSettings};
 use url::Url;
 
-use crate::servers::{at, loopback_guard, serve, serve_hang_ups, strict_guard, tenant};
+use crate::servers::{at, loopback_guard, serve, serve_hang_ups, strict_guard, tenant, trace};
 
 async fn fetch(fetcher: &HttpOutputFetcher, url: &Url) -> Result<Fetched, FetchFailure> {
     fetcher
@@ -18,6 +18,7 @@ async fn fetch(fetcher: &HttpOutputFetcher, url: &Url) -> Result<Fetched, FetchF
             promised: None,
             bytes_max: 1024,
             timeout_ms: 5_000,
+            trace: &trace(),
         })
         .await
 }

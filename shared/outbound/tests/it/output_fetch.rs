@@ -5,7 +5,7 @@ use fluxgate_core::port::{
 };
 use fluxgate_outbound::HttpOutputFetcher;
 
-use crate::servers::loopback_guard;
+use crate::servers::{loopback_guard, trace};
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 
@@ -30,6 +30,7 @@ pub(crate) async fn fetch_within(
         promised: None,
         bytes_max,
         timeout_ms,
+        trace: &trace(),
     };
     HttpOutputFetcher::new(loopback_guard().client(Purpose::Output))
         .fetch(output)

@@ -11,7 +11,7 @@ use fluxgate_outbound::HttpOutputFetcher;
 use futures::FutureExt as _;
 
 use crate::output_fetch::{MIB, failure, fetch, fetch_within, png};
-use crate::servers::{at, listen, serve, strict_guard};
+use crate::servers::{at, listen, serve, strict_guard, trace};
 
 /// `/5` leads over `/4`, `/3`, … to a picture.
 fn hops(most: usize) -> Router {
@@ -121,6 +121,7 @@ async fn each_hop_is_judged_by_the_guard() {
         promised: None,
         bytes_max: MIB,
         timeout_ms: 5_000,
+        trace: &trace(),
     };
     let failure = fetcher.fetch(output).await.err().unwrap();
 

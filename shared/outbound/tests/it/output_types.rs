@@ -12,7 +12,7 @@ use fluxgate_core::port::{
 };
 use fluxgate_outbound::HttpOutputFetcher;
 
-use crate::servers::{loopback_guard, serve};
+use crate::servers::{loopback_guard, serve, trace};
 
 const MIB: u64 = 1024 * 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -24,6 +24,7 @@ async fn fetch(url: &str, promised: Option<MediaKind>) -> Result<Fetched, FetchF
         promised,
         bytes_max: MIB,
         timeout_ms: 5_000,
+        trace: &trace(),
     };
     HttpOutputFetcher::new(loopback_guard().client(Purpose::Output))
         .fetch(output)

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::provider_client::{client, client_keeping, model, success};
-use crate::servers::{Count, nobody, serve};
+use crate::servers::{Count, nobody, serve, trace};
 
 #[tokio::test]
 async fn a_result_is_read_and_a_run_unknown_provider_is_none() {
@@ -33,7 +33,7 @@ async fn a_result_is_read_and_a_run_unknown_provider_is_none() {
     let client = client(Router::new().route("/api/v3/predictions/{id}/result", get(result))).await;
 
     let done = client
-        .result(&RunId::parse("done").unwrap())
+        .result(&RunId::parse("done").unwrap(), &trace())
         .await
         .unwrap()
         .unwrap();
@@ -46,11 +46,17 @@ async fn a_result_is_read_and_a_run_unknown_provider_is_none() {
         )
     );
     assert_eq!(
-        client.result(&RunId::parse("gone").unwrap()).await.unwrap(),
+        client
+            .result(&RunId::parse("gone").unwrap(), &trace())
+            .await
+            .unwrap(),
         None
     );
     assert_eq!(
-        client.result(&RunId::parse("lost").unwrap()).await.unwrap(),
+        client
+            .result(&RunId::parse("lost").unwrap(), &trace())
+            .await
+            .unwrap(),
         None
     );
 }
@@ -75,7 +81,7 @@ async fn failures_are_sorted_by_what_the_caller_does_next() {
         ("302", Kind::Unavailable, Retry::Later),
     ] {
         let error = client
-            .result(&RunId::parse(status).unwrap())
+            .result(&RunId::parse(status).unwrap(), &trace())
             .await
             .unwrap_err();
         assert_eq!((error.kind, error.retry), (kind, retry), "{status}");
@@ -88,7 +94,7 @@ async fn a_provider_that_is_away_is_unavailable_and_its_error_shows_nothing() {
     let client = client_keeping(nobody().await, 60_000);
 
     let error = client
-        .result(&RunId::parse("secret-id").unwrap())
+        .result(&RunId::parse("secret-id").unwrap(), &trace())
         .await
         .unwrap_err();
 

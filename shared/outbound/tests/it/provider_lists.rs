@@ -10,6 +10,7 @@ use fluxgate_outbound::WaveSpeedClient;
 use serde_json::{Value, json};
 
 use crate::provider_client::{client, model, success};
+use crate::servers::trace;
 
 /// Run number `n` of a list, newest first, one a second.
 fn listed(n: i64, model: &str) -> Value {
@@ -40,7 +41,12 @@ async fn runs_are_listed_page_by_page_with_their_inputs() {
     let (client, asked) = listing(150).await;
 
     let list = client
-        .runs_between(&model(), Timestamp(1_000), Timestamp(2_000_000_000_000))
+        .runs_between(
+            &model(),
+            Timestamp(1_000),
+            Timestamp(2_000_000_000_000),
+            &trace(),
+        )
         .await
         .unwrap();
 
@@ -64,7 +70,12 @@ async fn a_list_is_read_no_further_than_twenty_pages_and_no_further_than_asked()
     let (dated, asked_dated) = listing(10_000).await;
 
     let all = endless
-        .runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000))
+        .runs_between(
+            &model(),
+            Timestamp(0),
+            Timestamp(2_000_000_000_000),
+            &trace(),
+        )
         .await
         .unwrap();
     let recent = dated
@@ -72,6 +83,7 @@ async fn a_list_is_read_no_further_than_twenty_pages_and_no_further_than_asked()
             &model(),
             Timestamp(1_760_000_000_000 - 9_000),
             Timestamp(2_000_000_000_000),
+            &trace(),
         )
         .await
         .unwrap();
@@ -101,7 +113,12 @@ async fn a_list_of_everything_is_narrowed_to_the_model_and_to_what_can_be_read()
     let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
 
     let list = client
-        .runs_between(&model(), Timestamp(0), Timestamp(2_000_000_000_000))
+        .runs_between(
+            &model(),
+            Timestamp(0),
+            Timestamp(2_000_000_000_000),
+            &trace(),
+        )
         .await
         .unwrap();
 
@@ -121,7 +138,7 @@ async fn a_list_says_what_time_it_was_for_provider_if_that_can_be_read() {
         let list = move || async move { ([("date", date)], success(json!({ "items": null }))) };
         let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
         client
-            .runs_between(&model(), Timestamp(0), Timestamp(1))
+            .runs_between(&model(), Timestamp(0), Timestamp(1), &trace())
             .await
             .unwrap()
     };

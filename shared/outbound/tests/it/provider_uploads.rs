@@ -21,6 +21,7 @@ fn upload_of(content_type: &str) -> Upload {
     Upload {
         filename,
         content_type,
+        trace: None,
         bytes: stream::iter(pieces).boxed(),
     }
 }

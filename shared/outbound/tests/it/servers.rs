@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::trace_context::TraceContext;
 use fluxgate_outbound::{Guard, GuardPolicy, NameSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +29,13 @@ impl Count {
 pub(crate) fn tenant() -> TenantId {
     TenantId::parse("acme").unwrap()
 }
+
+/// What a request belongs to.
+pub(crate) fn trace() -> TraceContext {
+    TraceContext::read(TRACE_PARENT, Some("a=b")).unwrap()
+}
+
+pub(crate) const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// A guard that lets the tests' own servers through.
 pub(crate) fn loopback_guard() -> Guard {

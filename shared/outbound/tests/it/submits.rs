@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::servers::{
     Count, Manners, at, http_answer, listen, nobody, read_request, serve, serve_bytes,
-    serve_hang_ups,
+    serve_hang_ups, trace,
 };
 
 const ACCEPTED: &str =
@@ -42,6 +42,7 @@ async fn submit_with(client: &WaveSpeedClient, timeout_ms: u64) -> SubmitAnswer 
         model: &model,
         inputs: r#"{"prompt": "x" }"#,
         webhook: Some(&webhook),
+        trace: &trace(),
         timeout_ms,
     };
     client.submit(call).await

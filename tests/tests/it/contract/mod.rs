@@ -45,7 +45,8 @@ macro_rules! every_behaviour {
                 of_many_changes_to_one_version_one_is_written
                 what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over
                 a_provider_run_belongs_to_the_first_task_that_names_it
-                notes_take_no_room_of_a_change;
+                notes_take_no_room_of_a_change
+                the_trace_of_its_client_stays_with_a_task_through_its_changes;
             change_jobs:
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it

@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 
 use super::jobs::{JobOutcome, Jobs, Worker};
+use super::traced::follow;
 use super::{Context, Machine};
 use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
@@ -72,6 +73,7 @@ impl Archiver {
         let Some(task) = self.to_archive(tenant, id).await? else {
             return Ok(());
         };
+        follow(&task);
         if task.outputs_made() > self.context.bounds.outputs_max {
             let text = format!(
                 "the run has {} outputs; at most {} can be archived",
@@ -154,11 +156,13 @@ impl Archiver {
             self.context.bounds.output_bytes_max,
             self.context.bounds.output_timeout_ms,
         );
+        let trace = self.context.hop(task);
         let fetch = OutputFetch {
             url: source,
             promised: task.makes,
             bytes_max,
             timeout_ms,
+            trace: &trace,
         };
         let fetched = self.outputs.fetch(fetch).await?;
         let object = NewObject {

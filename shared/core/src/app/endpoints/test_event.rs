@@ -4,6 +4,7 @@ use super::Endpoints;
 use crate::app::attempt::attempt_of;
 use crate::base::error::Result;
 use crate::base::id::{EndpointId, EventId, TenantId};
+use crate::base::trace_context::TraceContext;
 use crate::domain::webhook::{Attempt, EventType, Notice, notice_body};
 use crate::port::Ids as _;
 
@@ -35,8 +36,12 @@ impl Endpoints {
             data: event.sample(started),
         };
         let body = notice_body(&notice);
-        let request = self.callbacks.to_endpoint(&endpoint, &notice.id, body);
-        let outcome = self.callbacks.send(request.await?).await;
+        let trace = TraceContext::of_event(&notice.id);
+        let request = self
+            .callbacks
+            .to_endpoint(&endpoint, &notice.id, &trace, body)
+            .await?;
+        let outcome = self.callbacks.send(request).await;
         Ok(TestOutcome {
             event_id: notice.id,
             attempt: attempt_of(&outcome, started, self.context.now()),

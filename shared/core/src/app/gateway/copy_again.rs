@@ -1,6 +1,9 @@
 //! Copies missing outputs again at the request of a tenant that has fixed its bucket.
 
+use tracing::Instrument as _;
+
 use super::Gateway;
+use crate::app::traced::task_span;
 use crate::base::error::{Error, Kind, Result, Retry};
 use crate::base::id::{TaskId, TenantId};
 use crate::domain::task::{Signal, State, Task, Unarchived};
@@ -20,6 +23,7 @@ impl Gateway {
         if asked_at.is_some_and(is_under_way) {
             return Ok(task);
         }
+        let span = task_span(&task);
         Ok(self
             .machine
             .signal(
@@ -28,6 +32,7 @@ impl Gateway {
                     last_asked_at: asked_at,
                 },
             )
+            .instrument(span)
             .await?
             .task())
     }

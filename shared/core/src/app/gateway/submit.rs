@@ -7,12 +7,14 @@ use super::addresses::Named;
 use super::price::Quote;
 use crate::app::machine::Entry;
 use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
+use crate::app::traced::follow_new;
 use crate::base::digest::{RunningSha256, Sha256, update_json};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{IdempotencyKey, ModelId, TenantId};
 use crate::base::labels::Labels;
 use crate::base::metric;
 use crate::base::retry::jittered_ms;
+use crate::base::trace_context::TraceContext;
 use crate::domain::media::MediaKind;
 use crate::domain::money::MicroUsd;
 use crate::domain::provider::Model;
@@ -32,6 +34,8 @@ pub struct SubmitRequest {
     /// Given back with the task, and never sent to the provider.
     pub metadata: Labels,
     pub key: Option<IdempotencyKey>,
+    /// The client's trace, if it sent one. The caller names it in its span.
+    pub trace: Option<TraceContext>,
 }
 
 impl Gateway {
@@ -70,6 +74,7 @@ impl Gateway {
         let (tenant, model) = (request.tenant, request.model);
         let new = NewTaskParts {
             tenant,
+            trace: request.trace,
             model,
             callback: request.callback,
             metadata: request.metadata,
@@ -83,6 +88,7 @@ impl Gateway {
             tasks_in_flight_max,
             ..self.admission(new, inputs, idempotency, place)?
         };
+        follow_new(&admission.task);
         let (tenant, ticket) = (admission.task.tenant.clone(), admission.task.ticket);
         let inputs = admission.inputs.clone();
         let admitted = self.context.tasks().admit(admission).await;
@@ -149,6 +155,10 @@ impl Gateway {
             },
             now,
         );
+        let task = Task {
+            trace: new.trace,
+            ..task
+        };
         let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
         let started = transition(&task, signal, now).map_err(|rejected| {
             Error::internal("transition", "a new task cannot be submitted").source(rejected)
@@ -185,6 +195,7 @@ impl Gateway {
 
 struct NewTaskParts {
     tenant: TenantId,
+    trace: Option<TraceContext>,
     model: ModelId,
     callback: Option<CallbackUrl>,
     metadata: Labels,

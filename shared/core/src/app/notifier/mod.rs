@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use self::pace::{Pace, Place};
 use super::attempt::attempt_of;
 use super::jobs::{JobOutcome, Jobs, Worker};
+use super::traced::follow_event;
 use super::{Callbacks, Context};
 use crate::base::error::{Kind, Result};
 use crate::base::id::{DeliveryId, TenantId};
@@ -102,6 +103,7 @@ impl Notifier {
         tries: u32,
     ) -> Result<JobOutcome> {
         let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
+        follow_event(&about);
         if delivery.round < round {
             return Ok(early(tries));
         }

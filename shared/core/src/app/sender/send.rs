@@ -79,10 +79,12 @@ impl Sender {
 
     async fn post(&self, task: &Task, inputs: &str) -> Signal {
         let webhook = self.hook_url(task);
+        let trace = self.context.hop(task);
         let call = SubmitCall {
             model: &task.model,
             inputs,
             webhook: webhook.as_ref(),
+            trace: &trace,
             timeout_ms: self.context.bounds.submit_timeout_ms,
         };
         match self.provider.submit(call).await {

@@ -22,7 +22,9 @@ impl Sender {
         let mut uploads = Vec::new();
         for name in catalogue.model(&task.model)?.media_fields() {
             for value in files_mut(parsed.get_mut(name)) {
-                let url = self.upload(value.as_str().unwrap_or_default()).await?;
+                let url = self
+                    .upload(task, value.as_str().unwrap_or_default())
+                    .await?;
                 uploads.push(InputUpload {
                     field: name.to_owned(),
                     url: url.clone(),
@@ -37,12 +39,13 @@ impl Sender {
     }
 
     /// Uploads the file embedded in this text and returns its URL.
-    async fn upload(&self, text: &str) -> Result<String> {
+    async fn upload(&self, task: &Task, text: &str) -> Result<String> {
         let file = InputFile::read(text, self.context.bounds.data_uri_bytes_max)?;
         let bytes = Bytes::from(file.bytes);
         let upload = Upload {
             filename: format!("input.{}", file.extension),
             content_type: file.content_type,
+            trace: Some(self.context.hop(task)),
             bytes: Box::pin(futures::stream::once(async move { Ok(bytes) })),
         };
         let answer = self.provider.upload(upload).await?;

@@ -116,8 +116,8 @@ impl Sweeper {
 }
 
 fn report(tenant: &TenantId, found: &TenantSweep) {
-    for task in &found.stuck {
-        tracing::warn!(tenant.id = %tenant, task.id = %task, "task was stuck; sent a new watch");
+    for (task, trace) in &found.stuck {
+        tracing::warn!(tenant.id = %tenant, task.id = %task, trace_id = trace.trace_id(), "task was stuck; sent a new watch");
     }
     if found.held_without_task != MicroUsd::ZERO {
         tracing::error!(tenant.id = %tenant, amount = %found.held_without_task, "money held by the account differs from the holds of its live tasks; check the tenant's books");

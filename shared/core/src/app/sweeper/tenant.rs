@@ -8,6 +8,7 @@ use crate::app::task_pages::TaskPages;
 use crate::base::error::{Error, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
+use crate::base::trace_context::TraceContext;
 use crate::domain::money::{CountId, MicroUsd};
 use crate::domain::task::{Job, State, Task};
 use crate::port::{Ids as _, TaskStore};
@@ -21,7 +22,7 @@ pub struct TenantSweep {
     /// Number of tasks that have not ended.
     pub live: usize,
     /// Tasks that should have moved or announced their end long ago. Each was given a new watch.
-    pub stuck: Vec<TaskId>,
+    pub stuck: Vec<(TaskId, TraceContext)>,
     /// Tasks whose outputs are being copied.
     pub archiving: Vec<TaskId>,
     /// Money held by the account minus the holds of its live tasks; zero if all is well.
@@ -88,17 +89,15 @@ impl Sweeper {
         } else {
             0
         };
-        let ids = |which: &dyn Fn(&Task) -> bool| -> Vec<TaskId> {
-            walk.found
-                .iter()
-                .filter(|task| which(task))
-                .map(|task| task.id.clone())
-                .collect()
-        };
-        let (stuck, archiving) = (
-            ids(&|task| self.is_stuck(task)),
-            ids(&|task| task.state == State::Archiving),
-        );
+        let stuck = walk.found.iter().filter(|task| self.is_stuck(task));
+        let stuck: Vec<_> = stuck
+            .map(|task| (task.id.clone(), task.trace_context()))
+            .collect();
+        let archiving = walk
+            .live()
+            .filter(|task| task.state == State::Archiving)
+            .map(|task| task.id.clone())
+            .collect();
         self.watch_again(tenant, &stuck).await?;
         let mut slots = BTreeMap::new();
         walk.found
@@ -200,8 +199,8 @@ impl Sweeper {
         self.context.now().since_ms(task.since) > max_ms.saturating_add(bounds.watch_late_ms())
     }
 
-    async fn watch_again(&self, tenant: &TenantId, stuck: &[TaskId]) -> Result<()> {
-        let watch = |task: &TaskId| Job::Watch {
+    async fn watch_again(&self, tenant: &TenantId, stuck: &[(TaskId, TraceContext)]) -> Result<()> {
+        let watch = |(task, _): &(TaskId, TraceContext)| Job::Watch {
             tenant: tenant.clone(),
             task: task.clone(),
             round: 0,

@@ -2,6 +2,7 @@
 
 use super::Watcher;
 use crate::app::machine::SignalOutcome;
+use crate::app::traced::follow;
 use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
@@ -49,6 +50,7 @@ impl Watcher {
 
     /// As [`Self::advance`], for a task that is already loaded.
     pub(super) async fn take_step(&self, task: Task) -> Result<Advanced> {
+        follow(&task);
         if self.machine.waits_in_line(&task) {
             return self.check_fair_queue(task).await;
         }
@@ -113,7 +115,8 @@ impl Watcher {
             return Ok(task);
         };
         let overdue = self.context.now().since_ms(task.since) >= self.context.bounds.run_max_ms;
-        match self.provider.result(&provider).await {
+        let trace = self.context.hop(&task);
+        match self.provider.result(&provider, &trace).await {
             Ok(Some(run)) => {
                 let told = match self
                     .machine

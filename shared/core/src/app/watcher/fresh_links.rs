@@ -21,7 +21,8 @@ impl Watcher {
         let Some(run) = task.run.clone() else {
             return Ok(task);
         };
-        match self.provider.result(&run).await? {
+        let trace = self.context.hop(&task);
+        match self.provider.result(&run, &trace).await? {
             Some(run) if run.status == RunStatus::Running => Ok(task),
             Some(run)
                 if run.status == RunStatus::Completed

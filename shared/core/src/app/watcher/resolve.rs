@@ -105,9 +105,11 @@ impl Watcher {
                 .0
                 .saturating_sub(i64::try_from(CLOCK_SKEW_MS).unwrap_or(0)),
         );
+        let until = stretch.until.plus_ms(CLOCK_SKEW_MS);
+        let trace = self.context.hop(task);
         let list = self
             .provider
-            .runs_between(&task.model, from, stretch.until.plus_ms(CLOCK_SKEW_MS))
+            .runs_between(&task.model, from, until, &trace)
             .await?;
         let speaks = may_deny && list.whole && self.clocks_agree(&list);
         self.judge(&sought, list.runs, speaks).await

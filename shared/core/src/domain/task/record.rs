@@ -6,6 +6,7 @@ use super::{Copied, Doubt, Failure, InputUpload, Output, StaleLinks, State, Unar
 use crate::base::id::{DeliveryId, ModelId, RunId, TaskId, TenantId};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
+use crate::base::trace_context::TraceContext;
 use crate::domain::fair_queue::Ticket;
 use crate::domain::media::MediaKind;
 use crate::domain::money::{Hold, MicroUsd};
@@ -88,6 +89,9 @@ pub struct Task {
     /// What the tenant attached to it. It is never sent to the provider.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub metadata: Labels,
+    /// Where it stands in the trace of the client that submitted it, if that sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// It is over, and its events could not be written with its end: the watch goes on until they
     /// are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -145,8 +149,16 @@ impl Task {
             completed_by: None,
             callback: new.callback,
             metadata: new.metadata,
+            trace: None,
             untold: false,
         }
+    }
+
+    /// The trace that everything done for it belongs to: its client's, or one that began with it.
+    pub fn trace_context(&self) -> TraceContext {
+        self.trace
+            .clone()
+            .unwrap_or_else(|| TraceContext::of_task(&self.id))
     }
 
     /// A delivery of one of its events, waiting for its first attempt.

@@ -21,6 +21,7 @@ use crate::body::RawBody;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
+use crate::trace::trace;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +47,8 @@ pub(crate) struct NewTask {
 /// return the same task, with at most one paid run.
 #[utoipa::path(
     post, path = "/v1/tasks", tag = "tasks", operation_id = "create_task",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days"),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context: the trace that the run, its calls and its callbacks belong to; one that cannot be read is ignored")),
     request_body = NewTask,
     responses(
         (status = 201, body = TaskView, headers(
@@ -81,6 +83,7 @@ pub(crate) async fn create(
             .map_err(|error| error.field("callback_url"))?,
         metadata: Labels::new(new.metadata)?,
         key: key(&headers)?,
+        trace: trace(&headers),
     };
     let task = submission::submit(&edge, request, counted).await?;
     let told = [

@@ -19,6 +19,8 @@ use crate::state::Edge;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineView {
     id: String,
+    /// The trace that it belongs to: that of the `traceparent` sent with the submit, or its own.
+    trace_id: String,
     /// Fluxgate's own state, finer than the provider's: `admitted`, `submitting`, `unknown`,
     /// `submitted`, `archiving` or an end state.
     state: &'static str,
@@ -101,6 +103,7 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
     let task = &timeline.task;
     TimelineView {
         id: task.id.to_string(),
+        trace_id: task.trace_context().trace_id().to_owned(),
         state: task.state.as_str(),
         completed_by: task.completed_by.map(fluxgate_core::task::Via::as_str),
         submits: task.submits,

@@ -12,7 +12,7 @@ pub const HEADERS_MAX: usize = 16;
 const VALUE_BYTES_MAX: usize = 4096;
 
 /// Headers that the request needs for itself, or that say who sends it.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "connection",
     "content-encoding",
     "content-length",
@@ -27,6 +27,7 @@ const OURS: [&str; 14] = [
     "upgrade",
     "user-agent",
     "traceparent",
+    "tracestate",
 ];
 const OUR_PREFIXES: [&str; 4] = ["webhook-", "svix-", "fluxgate-", "proxy-"];
 
@@ -120,6 +121,7 @@ mod tests {
             "Transfer-Encoding",
             "Fluxgate-Key",
             "traceparent",
+            "Tracestate",
             &"x".repeat(65),
         ] {
             assert!(HeaderName::parse(name).is_err(), "{name:?}");
