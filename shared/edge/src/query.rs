@@ -34,8 +34,8 @@ impl Query {
     pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
         let mut names = self.0.iter().map(|(name, _)| name.as_str());
         let is_known = |name: &str| {
-            let (base, _) = name.split_once('[').unwrap_or((name, ""));
-            known.contains(&name) || known.contains(&format!("{base}[]").as_str())
+            let map = name.split_once('[').map(|(base, _)| format!("{base}[]"));
+            known.contains(&map.as_deref().unwrap_or(name))
         };
         let Some(unknown) = names.find(|name| !is_known(name)) else {
             return Ok(());

@@ -138,10 +138,9 @@ async fn tasks_are_found_by_metadata_state_model_and_time_and_page_by_page() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_by_its_field_and_nothing_runs() {
+async fn a_query_that_cannot_be_is_refused_by_its_parameter() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
-    let input = tenant.inputs().await;
 
     for (query, code, field) in [
         ("metadata[order]=2", "missing_parameter", "from"),
@@ -172,6 +171,13 @@ async fn what_cannot_be_is_refused_by_its_field_and_nothing_runs() {
         let expected = (400, code.to_owned(), field.to_owned());
         assert_eq!(refusal(&answer), expected, "{query}: {:?}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_is_refused_and_nothing_runs() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let input = tenant.inputs().await;
     let mut forbidden = order(1, &input);
     forbidden["callback_url"] = "https://10.0.0.1/x".into();
     for (body, status, code) in [

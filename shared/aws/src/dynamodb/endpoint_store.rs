@@ -1,14 +1,11 @@
 //! Endpoints.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::errors::{endpoint_changed, no_such_endpoint};
 use fluxgate_core::port::{EndpointList, EndpointStore};
 use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
-use tokio::time::Instant;
 
 use super::attribute::{Item, Reader, bytes, number};
 use super::error::contention;
@@ -21,9 +18,9 @@ use super::{DynamoStore, json_item};
 const TAKEN: &str = "taken";
 const VERSION: &str = "version";
 
-/// How long one creation keeps trying. Of hundreds of concurrent creations only the first few
-/// write; the others find that no place is left.
-const CREATING_MAX: Duration = Duration::from_secs(15);
+/// How often one creation tries to write: some 15 s with the waits between. Of hundreds of
+/// concurrent creations only the first few write; the others find that no place is left.
+const TRIES_MAX: u32 = 48;
 
 #[async_trait]
 impl EndpointStore for DynamoStore {
@@ -31,8 +28,8 @@ impl EndpointStore for DynamoStore {
         let (tenant, most) = (&endpoint.tenant, endpoints_max as u64);
         let key = Key::endpoint(tenant, &endpoint.id);
         let put = Write::put(key, json_item::to_item(endpoint)?).when("attribute_not_exists(#pk)");
-        let until = Instant::now() + CREATING_MAX;
-        while Instant::now() < until {
+        let mut tries = 0;
+        while tries < TRIES_MAX {
             let places = Places::read(&self.table, tenant).await?;
             let there = self.count_endpoints(tenant).await?;
             if there >= most {
@@ -47,7 +44,7 @@ impl EndpointStore for DynamoStore {
                 vec![places.recounted(tenant, there)]
             };
             if self
-                .write_while_there_is_room(tenant, &writes, most, until)
+                .write_while_there_is_room(tenant, &writes, most, &mut tries)
                 .await?
                 && counts
             {
@@ -115,18 +112,19 @@ impl EndpointStore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Returns false if the write was refused, or for lack of room or time. After losing to another
-    /// writer it checks for room before the next attempt: without a place left there is nothing to
-    /// compete for.
+    /// Returns false if the write was refused, or for lack of room or tries. After losing to
+    /// another writer it checks for room before the next attempt: without a place left there is
+    /// nothing to compete for.
     async fn write_while_there_is_room(
         &self,
         tenant: &TenantId,
         writes: &[Write],
         most: u64,
-        until: Instant,
+        tries: &mut u32,
     ) -> Result<bool> {
         let mut round = 0;
-        while Instant::now() < until {
+        while *tries < TRIES_MAX {
+            *tries += 1;
             if let Some(outcome) = self.table.try_write(writes).await? {
                 return Ok(matches!(outcome, WriteOutcome::Written));
             }

@@ -99,14 +99,15 @@ impl DeliveryStore for SqliteStore {
                     params![before.0, limit],
                 )
                 .map_err(database("remove old deliveries"))?;
-            // A delivery's id is its event's, a hyphen and a number.
+            // The event `evt_x` has the deliveries `evt-x-0`, `evt-x-1` and so on.
             write
                 .connection
                 .execute(
                     "DELETE FROM notices WHERE (tenant, id) IN (
                        SELECT tenant, id FROM notices WHERE at < ?1 AND NOT EXISTS (
                          SELECT 1 FROM deliveries AS kept WHERE kept.tenant = notices.tenant
-                         AND kept.id > notices.id || '-' AND kept.id < notices.id || '.')
+                         AND kept.id > replace(notices.id, '_', '-') || '-'
+                         AND kept.id < replace(notices.id, '_', '-') || '.')
                        ORDER BY at LIMIT ?2)",
                     params![before.0, limit],
                 )
