@@ -60,6 +60,7 @@ pub static CLOUDWATCH_METRICS: [CloudWatchMetric; metric::ALL.len()] = [
         "DeliveriesExhausted",
         "Count",
     ),
+    as_it_is(&metric::DELIVERIES_HELD, "DeliveriesHeld", "Count"),
     as_it_is(&metric::ENDPOINTS_DISABLED, "EndpointsDisabled", "Count"),
     as_it_is(&metric::HELD, "HeldMicroUsd", "None"),
     as_it_is(&metric::STUCK_TASKS, "StuckTasks", "Count"),

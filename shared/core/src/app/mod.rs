@@ -10,6 +10,7 @@ mod endpoint_writes;
 mod endpoints;
 mod everybody;
 mod gateway;
+mod held;
 mod jobs;
 mod machine;
 mod media;

@@ -73,6 +73,12 @@ pub static DELIVERIES_EXHAUSTED: Metric = Metric {
     label: None,
     help: "Deliveries that used up their attempts.",
 };
+pub static DELIVERIES_HELD: Metric = Metric {
+    name: "fluxgate_deliveries_held_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Deliveries that were held because their endpoint is disabled.",
+};
 pub static ENDPOINTS_DISABLED: Metric = Metric {
     name: "fluxgate_endpoints_disabled_total",
     kind: MetricKind::Counter,
@@ -99,7 +105,7 @@ pub static HELD_WITHOUT_TASK: Metric = Metric {
 };
 
 /// Everything that the core tells.
-pub static ALL: [&Metric; 12] = [
+pub static ALL: [&Metric; 13] = [
     &SUBMITS,
     &ACCOUNT_REFUSALS,
     &COMPLETIONS,
@@ -108,6 +114,7 @@ pub static ALL: [&Metric; 12] = [
     &CAPTURED,
     &CALLBACK_ATTEMPTS,
     &DELIVERIES_EXHAUSTED,
+    &DELIVERIES_HELD,
     &ENDPOINTS_DISABLED,
     &HELD,
     &STUCK_TASKS,

@@ -47,6 +47,12 @@ async fn recovered(tenant: &TestTenant, path: &str) -> Value {
 async fn enabling_an_endpoint_sends_everything_that_was_held() {
     let gateway = Gateway::start().await;
     let (tenant, receiver, path, held) = holding(&gateway).await;
+    let timeline = tenant.timeline(held[0]["task_id"].as_str().unwrap()).await;
+    assert_eq!(timeline["deliveries"][0]["state"], "held");
+    let metrics = gateway.http().get(gateway.url("/metrics")).send().await;
+    let metrics = metrics.unwrap().text().await.unwrap();
+    let counted = "fluxgate_deliveries_held_total 3";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
 
     let enabled = tenant.patch(&path, &json!({ "enabled": true })).await;
 

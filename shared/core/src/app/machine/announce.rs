@@ -2,6 +2,7 @@
 //! if they cannot be, the end is written without them and the watch adds them later.
 
 use super::Machine;
+use crate::app::held::tell_held;
 use crate::base::error::{Kind, Result};
 use crate::base::id::DeliveryId;
 use crate::base::time::Timestamp;
@@ -77,6 +78,12 @@ impl Machine {
 
     /// Writes a change; if it is an end that cannot be written with its events, without them.
     pub(crate) async fn write(&self, before: &Task, change: &mut Change) -> Result<()> {
+        self.write_with_events_or_without(before, change).await?;
+        tell_held(&change.deliveries);
+        Ok(())
+    }
+
+    async fn write_with_events_or_without(&self, before: &Task, change: &mut Change) -> Result<()> {
         match self.context.tasks().apply(change).await {
             // On a conflict the caller reads the task again; a store that is unavailable would not
             // accept the smaller change either.

@@ -1,6 +1,7 @@
 //! What follows from an attempt: for the delivery, and for its endpoint.
 
 use super::{BUSY_DELAY_MS, Notifier, Reach, Tried};
+use crate::app::held::tell_held;
 use crate::app::jobs::JobOutcome;
 use crate::base::error::{Reason, Result};
 use crate::base::metric;
@@ -57,6 +58,7 @@ impl Notifier {
         let delivered = delivery.state == DeliveryState::Delivered;
         let outcome = if delivered { "delivered" } else { "failed" };
         metric::CALLBACK_ATTEMPTS.count_as(outcome);
+        tell_held([delivery]);
         if delivery.state == DeliveryState::Exhausted {
             self.tell_exhausted(delivery).await?;
         }

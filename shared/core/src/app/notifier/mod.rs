@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use self::pace::{Pace, Place};
 use super::attempt::attempt_of;
+use super::held::tell_held;
 use super::jobs::{JobOutcome, Jobs, Worker};
 use super::traced::follow_event;
 use super::{Callbacks, Context};
@@ -184,6 +185,7 @@ impl Notifier {
         match transition(delivery, signal, self.context.now()) {
             Ok(next) => {
                 self.context.deliveries().update(&next, None).await?;
+                tell_held([&next]);
                 Ok(JobOutcome::Done)
             }
             Err(Rejected::Busy) => Ok(JobOutcome::AgainAfterMs(BUSY_DELAY_MS)),
