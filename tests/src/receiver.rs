@@ -94,9 +94,11 @@ pub struct LiveReceiver {
 
 impl LiveReceiver {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a free port");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    pub async fn start_at(addr: SocketAddr) -> Self {
+        let listener = TcpListener::bind(addr).await.expect("a free port");
         let addr = listener.local_addr().expect("a bound port");
         let book = Arc::new(Mutex::new(Book::default()));
         let router = Router::new()

@@ -8,6 +8,7 @@ mod body;
 mod body_form;
 mod documented;
 mod error_reply;
+mod event_streams;
 mod header;
 mod in_flight;
 mod operator_token;
@@ -23,6 +24,7 @@ mod trace;
 mod v1;
 mod wavespeed;
 
+pub use event_streams::EventStreams;
 pub use in_flight::BytesInFlight;
 pub use operator_token::OperatorToken;
 pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use fluxgate_core::app::{Deliveries, Endpoints, Gateway, Metering, Operator, Receiver};
+use fluxgate_core::app::{Deliveries, Endpoints, Gateway, Inbox, Metering, Operator, Receiver};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::auth::Authenticator;
+use crate::event_streams::EventStreams;
 use crate::in_flight::BytesInFlight;
 use crate::operator_token::OperatorToken;
 use crate::throttle::Throttle;
@@ -20,6 +21,8 @@ pub struct Edge {
     pub gateway: Arc<Gateway>,
     pub endpoints: Arc<Endpoints>,
     pub deliveries: Arc<Deliveries>,
+    pub inbox: Arc<Inbox>,
+    pub event_streams: Arc<EventStreams>,
     pub metering: Arc<Metering>,
     pub authenticator: Arc<Authenticator>,
     pub throttle: Arc<Throttle>,

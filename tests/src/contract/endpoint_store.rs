@@ -4,7 +4,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Ids as _;
 use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::secret::Secret;
-use fluxgate_core::webhook::{CallbackUrl, DisabledReason, Endpoint, SigningSecret};
+use fluxgate_core::webhook::{CallbackUrl, DisabledReason, Endpoint, EndpointKind, SigningSecret};
 use fluxgate_core::{Error, Kind, Reason, Result};
 
 use super::{Stores, fresh_tenant, now};
@@ -21,7 +21,13 @@ pub const ENDPOINTS_MAX: usize = 16;
 pub fn endpoint(tenant: &TenantId) -> Endpoint {
     let url = CallbackUrl::parse("https://hooks.example/x").expect("a valid URL");
     let id = SystemEntropy.endpoint_id(now());
-    Endpoint::new(tenant.clone(), id, url, secret(), now())
+    Endpoint::new(
+        tenant.clone(),
+        id,
+        EndpointKind::Push { url },
+        secret(),
+        now(),
+    )
 }
 
 impl Stores {

@@ -14,6 +14,7 @@ pub mod expiry;
 pub mod fair_queue_store;
 pub mod idempotency_keys;
 pub mod in_flight;
+pub mod inboxes;
 pub mod late_usage;
 pub mod missed_deliveries;
 pub mod notices;

@@ -35,7 +35,7 @@ fn disabled(tenant: &TenantId) -> Endpoint {
 /// An event for an endpoint and for one that is disabled.
 pub(super) async fn published(stores: &Stores, tenant: &TenantId) -> (Notice, Vec<Delivery>) {
     let notice = notice(tenant);
-    let deliveries = notice.deliveries(&[endpoint(tenant), disabled(tenant)], None);
+    let deliveries = notice.deliveries(&[endpoint(tenant), disabled(tenant)], None, now());
     let publish = stores.deliveries.publish(&notice, &deliveries);
     publish.await.unwrap();
     (notice, deliveries)
@@ -71,7 +71,7 @@ pub async fn an_event_that_is_published_twice_is_written_once(stores: Stores) {
         data: json!({ "endpoint_id": "another" }),
         ..notice.clone()
     };
-    let more = again.deliveries(&[endpoint(&tenant), endpoint(&tenant)], None);
+    let more = again.deliveries(&[endpoint(&tenant), endpoint(&tenant)], None, now());
 
     stores.deliveries.publish(&again, &more).await.unwrap();
 
@@ -121,7 +121,7 @@ pub async fn more_places_than_one_write_takes_are_told_of_an_event(stores: Store
     let tenant = fresh_tenant();
     let notice = notice(&tenant);
     let endpoints: Vec<Endpoint> = (0..PLACES).map(|_| disabled(&tenant)).collect();
-    let deliveries = notice.deliveries(&endpoints, None);
+    let deliveries = notice.deliveries(&endpoints, None, now());
 
     let publish = stores.deliveries.publish(&notice, &deliveries);
     publish.await.unwrap();

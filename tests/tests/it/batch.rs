@@ -12,7 +12,9 @@ use fluxgate_core::port::{
     CallbackAnswer, CallbackRequest, CallbackSender, SendOutcome, SystemClock,
 };
 use fluxgate_core::task::{Lane, transition};
-use fluxgate_core::webhook::{CallbackUrl, Delivery, DeliveryState, Endpoint, EventType, Target};
+use fluxgate_core::webhook::{
+    CallbackUrl, Delivery, DeliveryState, Endpoint, EndpointKind, EventType, Target,
+};
 use fluxgate_lambda::batch::Consumer;
 use fluxgate_tests::contract::endpoint_store::endpoint;
 use fluxgate_tests::contract::{Stores, archived, now};
@@ -64,7 +66,9 @@ pub(super) fn roles(
 async fn delivery(stores: &Stores, path: &str) -> Delivery {
     let tenant: TenantId = stores.funded(1).await;
     let endpoint = Endpoint {
-        url: CallbackUrl::parse(&format!("https://receiver.example/{path}")).unwrap(),
+        kind: EndpointKind::Push {
+            url: CallbackUrl::parse(&format!("https://receiver.example/{path}")).unwrap(),
+        },
         ..endpoint(&tenant)
     };
     stores.endpoints.create(&endpoint, 16).await.unwrap();

@@ -6,7 +6,8 @@ use fluxgate_core::port::{About, Admitted, DeliveryStore as _, Lease, TaskStore 
 use fluxgate_core::task::{Admission, Idempotency, Job, Signal, State, Task, Via, transition};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
-    CallbackUrl, Delivery, DeliverySignal, DeliveryState, Endpoint, EventType, Next, Target,
+    CallbackUrl, Delivery, DeliverySignal, DeliveryState, Endpoint, EndpointKind, EventType, Next,
+    Target,
 };
 use fluxgate_tests::Roles;
 use fluxgate_tests::contract::delivery_store::{attempted, moved};
@@ -25,7 +26,9 @@ impl Bed {
 
     async fn endpoint(&self, tenant: &TenantId) -> Endpoint {
         let endpoint = Endpoint {
-            url: CallbackUrl::parse("https://receiver.example/x").unwrap(),
+            kind: EndpointKind::Push {
+                url: CallbackUrl::parse("https://receiver.example/x").unwrap(),
+            },
             ..endpoint(tenant)
         };
         self.stores.endpoints.create(&endpoint, 16).await.unwrap();

@@ -54,6 +54,7 @@ async fn an_endpoint_is_made_with_every_field_and_each_is_changed_alone() {
     let tenant = gateway.tenant("acme", "1").await;
     let mut wanted = all_fields();
     wanted["url"] = "http://127.0.0.1:9/events".into();
+    wanted["kind"] = "push".into();
 
     let created = tenant.created_endpoint(&wanted).await;
     wanted.as_object_mut().unwrap().remove("url");

@@ -10,7 +10,7 @@ use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, Queue as _, TaskStore as _};
 use fluxgate_core::task::{Finished, Lane, Signal, State, Task, transition};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::webhook::{CallbackUrl, Endpoint};
+use fluxgate_core::webhook::{CallbackUrl, Endpoint, EndpointKind};
 use fluxgate_local::folder::DataFolder;
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::endpoint_store::{ENDPOINTS_MAX, endpoint};
@@ -139,7 +139,7 @@ async fn hurt(data: &Path, receiver: &LiveReceiver) -> (TenantId, Task, Task) {
     for n in 0..120 {
         let url = CallbackUrl::parse(&receiver.url(&format!("events/{n}"))).unwrap();
         let endpoint = Endpoint {
-            url,
+            kind: EndpointKind::Push { url },
             ..endpoint(&tenant)
         };
         stores

@@ -65,6 +65,7 @@ mod infra;
 mod isolation;
 mod json_bodies;
 mod limits;
+mod listening;
 mod metadata;
 mod metrics;
 mod names;

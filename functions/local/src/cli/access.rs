@@ -3,8 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::json::{self, JsonBounds};
+use serde_json::{Map, Value};
 
 use super::FolderArgs;
 use crate::client::TenantClient;
@@ -53,6 +58,21 @@ impl AccessArgs {
             .filter(|token| !token.trim().is_empty())
     }
 
+    /// Tells the tenants apart whom commands on this machine speak for. Of a token it is who it
+    /// was issued to, which stays the same when the token is renewed.
+    pub(super) fn tenant_digest(&self) -> String {
+        let who = match &self.tenant {
+            Some(tenant) => format!("tenant {tenant}"),
+            None => claims(&self.own_token().unwrap_or_default()),
+        };
+        hex::encode(sha256(who.as_bytes()))
+    }
+
+    /// True when a token can be made anew.
+    pub(super) fn makes_tokens(&self) -> bool {
+        self.tenant.is_some()
+    }
+
     /// Only the server that serves this folder accepts the folder's tokens.
     fn gateway(&self) -> Result<String> {
         let data = &self.folder.data;
@@ -93,6 +113,19 @@ impl AccessArgs {
     }
 }
 
+/// What a token says of its holder; the whole of a token that is not readable.
+fn claims(token: &str) -> String {
+    let read = || {
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        let mut claims: Map<String, Value> = json::read(&claims, JsonBounds::DOCUMENT).ok()?;
+        for of_this_token in ["exp", "iat", "nbf", "jti"] {
+            claims.remove(of_this_token);
+        }
+        Some(Value::Object(claims).to_string())
+    };
+    read().unwrap_or_else(|| token.to_owned())
+}
+
 /// The named gateway, or else the one that serves the folder.
 pub(super) fn gateway_url(named: Option<&str>, data: &Path) -> String {
     named
@@ -118,6 +151,17 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_renewed_token_is_the_same_holder_s() {
+        let token = |claims: &str| format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims));
+
+        let first = claims(&token(r#"{"sub":"acme","iat":1,"exp":2}"#));
+
+        assert_eq!(first, claims(&token(r#"{"exp":9,"sub":"acme","iat":8}"#)));
+        assert_ne!(first, claims(&token(r#"{"sub":"globex","iat":1,"exp":2}"#)));
+        assert_eq!(claims("opaque"), "opaque");
+    }
 
     #[test]
     fn a_folder_is_written_as_a_shell_reads_it() {

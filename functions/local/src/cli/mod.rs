@@ -13,6 +13,7 @@ mod emulator;
 mod encryption;
 mod endpoints;
 mod limits;
+mod listen;
 mod logging;
 mod outputs;
 mod prices;
@@ -100,6 +101,8 @@ enum Command {
     Endpoints(endpoints::EndpointsArgs),
     /// List, show, replay and cancel a tenant's callbacks
     Deliveries(deliveries::DeliveriesArgs),
+    /// Bring a tenant's events to a program on this machine, without a public URL
+    Listen(listen::ListenArgs),
     /// Send a sample event to an endpoint, and say what came back
     Trigger(trigger::TriggerArgs),
     /// Check a callback's signature, and say which part is wrong
@@ -228,6 +231,7 @@ impl Command {
             Self::Tasks(args) => tasks::run(args).await,
             Self::Endpoints(args) => endpoints::run(args).await,
             Self::Deliveries(args) => deliveries::run(args).await,
+            Self::Listen(args) => Box::pin(listen::run(args)).await,
             Self::Trigger(args) => trigger::run(args).await,
             Self::Verify(args) => verify::run(&args),
             Self::Usage(args) => usage::run(args).await,

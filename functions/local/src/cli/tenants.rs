@@ -10,6 +10,7 @@ use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::tenant::{Actor, Tenant, TenantState, Trust, UnarchivedOutputs};
+use fluxgate_core::webhook::CallbackUrl;
 use serde_json::{Value, json};
 
 use super::limits::LimitsArgs;
@@ -268,7 +269,7 @@ async fn view(operator: &Operator, tenant: &Tenant) -> Result<Value> {
         "unarchived": tenant.unarchived,
         "local_issuer": { "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE },
         "endpoints": endpoints.iter().map(|endpoint| json!({
-            "id": endpoint.id, "url": endpoint.url.without_path(), "enabled": endpoint.enabled,
+            "id": endpoint.id, "url": endpoint.url().map(CallbackUrl::without_path), "enabled": endpoint.enabled,
         })).collect::<Vec<_>>(),
     }))
 }

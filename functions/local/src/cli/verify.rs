@@ -227,6 +227,13 @@ fn counted(secrets: &[Secret], keys: &[Key]) -> impl Display {
         .join(" and ")
 }
 
+/// Whether this secret made one of the signatures.
+pub(super) fn is_signed(secret: &Secret, headers: &SignedHeaders, body: &[u8]) -> bool {
+    schemes(headers).any(|(scheme, part)| {
+        scheme == "v1" && made(scheme, secret, headers, body).as_deref() == Some(part)
+    })
+}
+
 /// The parts that Fluxgate makes, with their scheme.
 fn schemes(headers: &SignedHeaders) -> impl Iterator<Item = (&str, &str)> {
     headers.signature.split_whitespace().filter_map(|part| {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::values::http_url;
 pub use admin::AdminClient;
-pub use trouble::{BrokenOff, NothingAnswers, foreign, unanswered};
+pub use trouble::{BrokenOff, NothingAnswers, Refused, foreign, unanswered};
 
 /// Calls one gateway as one tenant.
 #[derive(Clone)]
@@ -44,6 +44,10 @@ impl TenantClient {
             base_url: without_api(base_url),
             token,
         })
+    }
+
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// Uploads a file and returns the URL that the model may fetch.
@@ -187,7 +191,8 @@ impl TenantClient {
             .or_else(|| body.get("detail"))
             .and_then(Value::as_str)
             .unwrap_or("no reason given");
-        bail!("{why} (HTTP {})", status.as_u16())
+        let why = why.to_owned();
+        Err(Refused { status, why }.into())
     }
 }
 

@@ -19,6 +19,21 @@ impl Display for BrokenOff {
 
 impl Error for BrokenOff {}
 
+/// The gateway answered that it will not.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: StatusCode,
+    pub(super) why: String,
+}
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (HTTP {})", self.why, self.status.as_u16())
+    }
+}
+
+impl Error for Refused {}
+
 /// Nothing is listening there.
 #[derive(Debug)]
 pub struct NothingAnswers(String);

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::app::{
-    Archiver, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Hooks, Machine, Metering,
-    Notifier, OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
+    Archiver, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Hooks, Inbox, Machine,
+    Metering, Notifier, OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
-use fluxgate_edge::{BytesInFlight, Edge, Health, OperatorToken, ReceiverEdge, Setup, Throttle};
+use fluxgate_edge::{
+    BytesInFlight, Edge, EventStreams, Health, OperatorToken, ReceiverEdge, Setup, Throttle,
+};
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
@@ -132,6 +134,8 @@ fn edge(
             queue.clone(),
         )),
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue)),
+        inbox: Arc::new(Inbox::new(callbacks.clone())),
+        event_streams: Arc::new(EventStreams::new(context.bounds.event_streams_max)),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(parts, guard)),
         throttle: Arc::new(Throttle::new(

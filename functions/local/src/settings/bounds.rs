@@ -79,6 +79,14 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_tasks_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbox_unread_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbox_settle_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_stream_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_streams_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_tasks_max: Option<usize>,
 }
 
@@ -183,12 +191,20 @@ impl BoundsSettings {
         set(&mut bounds.endpoint_concurrency, self.endpoint_concurrency);
         self.endpoint_health(&mut bounds.endpoint_health);
         set(&mut bounds.page_tasks_max, self.page_tasks_max);
+        self.inboxes(&mut bounds);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
         bounds
     }
 }
 
 impl BoundsSettings {
+    fn inboxes(&self, bounds: &mut Bounds) {
+        set(&mut bounds.inbox_unread_max_ms, self.inbox_unread_max_ms);
+        set(&mut bounds.inbox_settle_ms, self.inbox_settle_ms);
+        set(&mut bounds.event_stream_max_ms, self.event_stream_max_ms);
+        set(&mut bounds.event_streams_max, self.event_streams_max);
+    }
+
     fn endpoint_health(&self, health: &mut HealthTerms) {
         set(&mut health.failures_to_open, self.breaker_failures);
         set(&mut health.open_first_ms, self.breaker_first_ms);

@@ -1,7 +1,7 @@
 //! Applying a change: a single write if only the task changes, a transaction with the account if
 //! its hold ends.
 
-use fluxgate_core::port::errors::{run_claimed, task_changed};
+use fluxgate_core::port::errors::{event_late, run_claimed, task_changed};
 use fluxgate_core::task::{Change, Claim, Delayed, Task};
 use fluxgate_core::{Error, Result};
 
@@ -35,6 +35,7 @@ impl DynamoStore {
             }
             (write, _) => push(&mut writes, write),
         };
+        let pulled = Self::note_pulled(&change.deliveries, &mut writes)?;
         self.note_held(&change.deliveries, &mut writes, SETTLEMENTS)
             .await?;
         // First assume that the month of the task's hold is still running.
@@ -68,6 +69,9 @@ impl DynamoStore {
                 (Some(task), ..) if task_item::was_written_by(task, mark) => break,
                 (Some(_), ..) => return Err(task_changed()),
                 (_, Some(_), ..) => return Err(run_claimed()),
+                _ if pulled.clone().any(|n| refusal(Some(n)).is_some()) => {
+                    return Err(event_late());
+                }
                 (_, _, Some(account), Some(money)) => {
                     believed = account::settle_refused(account, task, money, &believed)?;
                 }

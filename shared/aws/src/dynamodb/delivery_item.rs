@@ -29,6 +29,9 @@ pub(super) const EVENT_KEPT_S: i64 = 2 * KEPT_S;
 /// the list, and may have written the item.
 const WITH_ITS_PLACE: u8 = 1;
 
+/// The same of one that waits to be read: its own item was written with its event.
+const IN_AN_INBOX: u8 = 2;
+
 /// A delivery as it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
@@ -80,7 +83,11 @@ fn to_attribute(delivery: &Delivery) -> Result<AttributeValue> {
         event,
         state,
         number(delivery.created_at.0),
-        number(WITH_ITS_PLACE),
+        number(if delivery.pull {
+            IN_AN_INBOX
+        } else {
+            WITH_ITS_PLACE
+        }),
     ]))
 }
 
@@ -120,6 +127,7 @@ fn from_attribute(
     Some(Listed {
         delivery: Delivery {
             state: word_of(state)?,
+            pull: layout.first().and_then(number_of::<u8>) == Some(IN_AN_INBOX),
             ..Delivery::new(tenant.clone(), id, word_of(event)?, target, at)
         },
         by_earlier_release: layout.is_empty(),
@@ -210,6 +218,10 @@ mod tests {
                 endpoint(),
                 DeliveryState::Pending,
             ),
+            Delivery {
+                pull: true,
+                ..of_task(17, endpoint(), DeliveryState::Pending)
+            },
         ];
         let event = EventId::parse(&format!("evt_{}", "c".repeat(32))).unwrap();
         let id = DeliveryId::of_notice(&event, 7);

@@ -63,7 +63,7 @@ impl<'a> Merge<'a> {
             table,
             newest_first: !query.oldest_first,
             // A recovery looks once at what was missed.
-            consistent: which == Which::Missed,
+            consistent: which == Which::Missed || query.consistent,
             sources: targets.into_iter().map(source).collect(),
         }
     }

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, TenantId};
-use fluxgate_core::port::errors::no_such_delivery;
+use fluxgate_core::port::errors::{event_late, no_such_delivery};
 use fluxgate_core::port::{About, DeliveryStore};
 use fluxgate_core::task::{Delayed, Task};
 use fluxgate_core::time::Timestamp;
@@ -12,6 +12,7 @@ use fluxgate_core::webhook::{Delivery, DeliveryPage, DeliveryQuery, DeliveryStat
 
 use super::attribute::number;
 use super::key::{EXPIRES_AT, Key};
+use super::transact::WriteOutcome;
 use super::write::Write;
 use super::{DynamoStore, delivery_item, json_item};
 
@@ -42,10 +43,10 @@ impl DeliveryStore for DynamoStore {
     async fn publish(&self, notice: &Notice, deliveries: &[Delivery]) -> Result<()> {
         let jobs: Vec<Delayed> = deliveries
             .iter()
-            .filter(|delivery| delivery.state == DeliveryState::Pending)
-            .map(|delivery| Delayed {
+            .filter_map(|delivery| delivery.next_job(notice.at))
+            .map(|job| Delayed {
                 after_ms: PUBLISH_DELAY_MS,
-                ..delivery.job(notice.at)
+                ..job
             })
             .collect();
         let key = Key::notice(&notice.tenant, &notice.id);
@@ -63,9 +64,16 @@ impl DeliveryStore for DynamoStore {
             delivery_item::to_list(deliveries)?,
         );
         let mut writes = vec![Write::put(key, item).when("attribute_not_exists(#pk)")];
+        Self::note_pulled(deliveries, &mut writes)?;
         self.note_held(deliveries, &mut writes, 0).await?;
-        // Refused: it is there already.
-        self.table.write(&writes).await.map(drop)
+        match self.table.write(&writes).await? {
+            // Only the event and pull endpoints have conditions.
+            WriteOutcome::Refused(refused) if refused.first().is_none_or(Option::is_none) => {
+                Err(event_late())
+            }
+            // Refused: it is there already.
+            WriteOutcome::Written | WriteOutcome::Refused(_) => Ok(()),
+        }
     }
 
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage> {

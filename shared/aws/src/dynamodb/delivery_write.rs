@@ -4,7 +4,7 @@
 
 use fluxgate_core::Result;
 use fluxgate_core::port::errors::delivery_changed;
-use fluxgate_core::webhook::{Delivery, DeliveryState};
+use fluxgate_core::webhook::{Delivery, DeliveryState, Target};
 
 use super::attribute::{Item, Reader, bytes, number};
 use super::delivery_key::Which;
@@ -12,6 +12,10 @@ use super::key::Key;
 use super::transact::{CallMark, MARK, WriteOutcome, is_marked};
 use super::write::Write;
 use super::{DynamoStore, delivery_item};
+
+/// The time of the last event that was written for a pull endpoint. Nobody reads it: writing it is
+/// what makes the condition part of the transaction, with the permissions that every function has.
+const TOLD_AT: &str = "told_at";
 
 /// DynamoDB's limit for one transaction.
 const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -89,7 +93,7 @@ impl DynamoStore {
         let put = Write::put(key, item);
         let put = match delivery.version.saturating_sub(1) {
             // It is listed with its event until then.
-            1 => put.when("attribute_not_exists(#pk)"),
+            1 if !delivery.pull => put.when("attribute_not_exists(#pk)"),
             expected => put
                 .when("#version = :expected")
                 .with(":expected", number(expected)),
@@ -111,6 +115,27 @@ impl DynamoStore {
                 Ok(Some(found.into_iter().next().flatten().unwrap_or_default()))
             }
         }
+    }
+
+    /// Adds the items of deliveries that wait to be read to the writes of their event, each with
+    /// the condition that its inbox was not read past it. Returns where they are.
+    pub(super) fn note_pulled(
+        deliveries: &[Delivery],
+        writes: &mut Vec<Write>,
+    ) -> Result<std::ops::Range<usize>> {
+        let first = writes.len();
+        for delivery in deliveries.iter().filter(|delivery| delivery.pull) {
+            let Target::Endpoint(endpoint) = &delivery.target else {
+                continue;
+            };
+            let item = delivery_item::to_item(delivery)?;
+            writes.push(Write::put(Which::Tried.key(delivery), item));
+            let in_time = Write::update(Key::endpoint(&delivery.tenant, endpoint))
+                .when("#pull.#read_to < :told_at")
+                .set(TOLD_AT, number(delivery.created_at.0));
+            writes.push(in_time);
+        }
+        Ok(first..writes.len())
     }
 
     /// Adds the sparse items of deliveries that are created as held to the writes of their event.

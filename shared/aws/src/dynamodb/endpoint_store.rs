@@ -5,11 +5,13 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::errors::{endpoint_changed, no_such_endpoint};
 use fluxgate_core::port::{EndpointList, EndpointStore};
-use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
+use fluxgate_core::webhook::{
+    Endpoint, PULL_ENDPOINTS_MAX, too_many_endpoints, too_many_pull_endpoints,
+};
 
 use super::attribute::{Item, Reader, bytes, number};
 use super::error::contention;
-use super::key::{ENDPOINT_PREFIX, Key, tenant_partition};
+use super::key::{ENDPOINT_PREFIX, EXPIRES_AT, Key, tenant_partition};
 use super::table::{Range, Table, sort_key};
 use super::transact::{CallMark, MARK, WriteOutcome, backoff, is_marked};
 use super::write::Write;
@@ -17,6 +19,10 @@ use super::{DynamoStore, json_item};
 
 const TAKEN: &str = "taken";
 const VERSION: &str = "version";
+const PULL: &str = "pull";
+
+/// How much later than it expires a pull endpoint may be removed: never while it is still read.
+const REMOVED_AFTER_S: i64 = 3_600;
 
 /// How often one creation tries to write: some 15 s with the waits between. Of hundreds of
 /// concurrent creations only the first few write; the others find that no place is left.
@@ -27,19 +33,23 @@ impl EndpointStore for DynamoStore {
     async fn create(&self, endpoint: &Endpoint, endpoints_max: usize) -> Result<()> {
         let (tenant, most) = (&endpoint.tenant, endpoints_max as u64);
         let key = Key::endpoint(tenant, &endpoint.id);
-        let put = Write::put(key, json_item::to_item(endpoint)?).when("attribute_not_exists(#pk)");
+        let put = Write::put(key, to_item(endpoint)?).when("attribute_not_exists(#pk)");
+        let is_pull = endpoint.pull().is_some();
         let mut tries = 0;
         while tries < TRIES_MAX {
             let places = Places::read(&self.table, tenant).await?;
-            let there = self.count_endpoints(tenant).await?;
+            let (there, pulled) = self.count_endpoints(tenant).await?;
             if there >= most {
                 return Err(too_many_endpoints(endpoints_max));
+            }
+            if is_pull && pulled >= PULL_ENDPOINTS_MAX {
+                return Err(too_many_pull_endpoints());
             }
             let counts = places
                 .taken
                 .is_some_and(|taken| (there..most).contains(&taken));
             let writes = if counts {
-                vec![put.clone(), places.take(tenant, most)]
+                vec![put.clone(), places.take(tenant, most, is_pull)]
             } else {
                 vec![places.recounted(tenant, there)]
             };
@@ -84,7 +94,7 @@ impl EndpointStore for DynamoStore {
 
     async fn update(&self, endpoint: &Endpoint) -> Result<()> {
         let mark = bytes(CallMark::fresh().as_bytes());
-        let mut item = json_item::to_item(endpoint)?;
+        let mut item = to_item(endpoint)?;
         item.insert(MARK.to_owned(), mark.clone());
         let put = Write::put(Key::endpoint(&endpoint.tenant, &endpoint.id), item);
         let put = match endpoint.version.saturating_sub(1) {
@@ -109,6 +119,16 @@ impl EndpointStore for DynamoStore {
             WriteOutcome::Refused(_) => Err(no_such_endpoint()),
         }
     }
+}
+
+/// A pull endpoint that nobody reads removes itself.
+fn to_item(endpoint: &Endpoint) -> Result<Item> {
+    let mut item = json_item::to_item(endpoint)?;
+    if let Some(pull) = endpoint.pull() {
+        let removed_at = pull.expires_at.seconds() + REMOVED_AFTER_S;
+        item.insert(EXPIRES_AT.to_owned(), number(removed_at));
+    }
+    Ok(item)
 }
 
 impl DynamoStore {
@@ -141,12 +161,15 @@ impl DynamoStore {
         Ok(false)
     }
 
-    async fn count_endpoints(&self, tenant: &TenantId) -> Result<u64> {
+    /// How many there are, and how many of them are read.
+    async fn count_endpoints(&self, tenant: &TenantId) -> Result<(u64, usize)> {
         let range = Range {
-            projection: Some("#sk"),
+            projection: Some("#sk, #pull"),
             ..Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX)
         };
-        Ok(self.table.query(range).await?.len() as u64)
+        let there = self.table.query(range).await?;
+        let pulled = there.iter().filter(|item| item.contains_key(PULL)).count();
+        Ok((there.len() as u64, pulled))
     }
 }
 
@@ -188,11 +211,19 @@ impl Places {
         })
     }
 
-    /// Takes one of `most` places.
-    fn take(&self, tenant: &TenantId, most: u64) -> Write {
+    /// Takes one of `most` places. A pull endpoint takes it only if nobody else took one since they
+    /// were counted.
+    fn take(&self, tenant: &TenantId, most: u64, is_pull: bool) -> Write {
         let taken = Write::update(Key::endpoints(tenant))
             .when("#taken < :most")
             .with(":most", number(most));
+        let taken = if is_pull {
+            taken
+                .and("#version = :was")
+                .with(":was", number(self.version))
+        } else {
+            taken
+        };
         taken
             .increase(TAKEN, number(1))
             .increase(VERSION, number(1))

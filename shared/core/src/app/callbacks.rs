@@ -64,25 +64,37 @@ impl Callbacks {
         let body = self.body(delivery, about, endpoint.payload).await?;
         let id = delivery.event_id();
         let trace = trace_of(about);
-        let request = self.to_endpoint(endpoint, &id, &trace, body).await?;
-        Ok(Some(request))
+        self.to_endpoint(endpoint, &id, &trace, body).await
     }
 
-    /// A request that an endpoint's receiver can verify.
+    /// A request that an endpoint's receiver can verify; `None` for an endpoint that is read.
     pub(crate) async fn to_endpoint(
         &self,
         endpoint: &Endpoint,
         id: &EventId,
         trace: &TraceContext,
         body: Vec<u8>,
-    ) -> Result<CallbackRequest> {
-        let signers = self.signers(endpoint).await?;
-        let headers = signers.sign(id.as_str(), self.context.now(), &body)?;
-        let url = endpoint.url.clone();
-        Ok(CallbackRequest {
-            extra: self.extra_headers(endpoint).await?,
+    ) -> Result<Option<CallbackRequest>> {
+        let Some(url) = endpoint.url().cloned() else {
+            return Ok(None);
+        };
+        let (headers, extra) = self.signed(endpoint, id, &body).await?;
+        Ok(Some(CallbackRequest {
+            extra,
             ..self.plain_request(&endpoint.tenant, url, (headers, trace), body)
-        })
+        }))
+    }
+
+    /// The headers that the body goes with.
+    pub(crate) async fn signed(
+        &self,
+        endpoint: &Endpoint,
+        id: &EventId,
+        body: &[u8],
+    ) -> Result<(SignedHeaders, Vec<(String, Secret)>)> {
+        let signers = self.signers(endpoint).await?;
+        let headers = signers.sign(id.as_str(), self.context.now(), body)?;
+        Ok((headers, self.extra_headers(endpoint).await?))
     }
 
     async fn to_task_callback(

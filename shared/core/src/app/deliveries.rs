@@ -9,8 +9,8 @@ use crate::base::id::{DeliveryId, EndpointId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::task::Delayed;
 use crate::domain::webhook::{
-    Delivery, DeliveryPage, DeliveryQuery, DeliverySignal, DeliveryState, Endpoint, Payload,
-    Rejected, Target, transition,
+    Delivery, DeliveryPage, DeliveryQuery, DeliverySignal, Endpoint, Payload, Rejected, Target,
+    transition,
 };
 use crate::port::{About, Queue};
 
@@ -92,7 +92,7 @@ impl Deliveries {
                 Err(Rejected::Unchanged) => return Ok(delivery),
                 Err(rejected) => return Err(refused(rejected, &delivery)),
             };
-            let job = (after.state == DeliveryState::Pending).then(|| after.job(now));
+            let job = after.next_job(now);
             match self.write(&after, job.as_ref()).await {
                 Err(error) if error.is(Reason::VersionMoved) => {
                     let read = self
@@ -117,6 +117,7 @@ impl Deliveries {
             return Ok(());
         };
         match self.context.endpoints().get(&delivery.tenant, id).await {
+            Ok(endpoint) if endpoint.pull().is_some() => Err(not_sent(id)),
             Ok(endpoint) if endpoint.enabled => Ok(()),
             Ok(_) => {
                 let text = format!("the endpoint '{id}' is disabled; enable it first");
@@ -159,6 +160,13 @@ impl Deliveries {
     ) -> Result<Endpoint> {
         self.writes.recover(tenant, endpoint, since).await
     }
+}
+
+fn not_sent(id: &EndpointId) -> Error {
+    let text = format!(
+        "the endpoint '{id}' is read, nothing is sent to it; read its events again from an earlier cursor"
+    );
+    Error::new(Kind::Conflict, "pull_endpoint", text)
 }
 
 fn refused(rejected: Rejected, delivery: &Delivery) -> Error {

@@ -108,6 +108,12 @@ fn begun<'a>(before: &Endpoint, after: &'a Endpoint) -> Option<&'a Recovery> {
 fn check(endpoint: &Endpoint) -> Result<()> {
     let id = &endpoint.id;
     let conflict = |code, text: String| Err(Error::new(Kind::Conflict, code, text));
+    if endpoint.pull().is_some() {
+        let text = format!(
+            "the endpoint '{id}' is read, nothing is sent to it; read its events again from an earlier cursor"
+        );
+        return conflict("pull_endpoint", text);
+    }
     if !endpoint.enabled {
         let text = format!("the endpoint '{id}' is disabled; enable it first");
         return conflict("endpoint_disabled", text);

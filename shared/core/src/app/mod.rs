@@ -11,6 +11,7 @@ mod endpoints;
 mod everybody;
 mod gateway;
 mod held;
+mod inbox;
 mod jobs;
 mod machine;
 mod media;
@@ -38,6 +39,7 @@ pub use endpoints::{EndpointChange, Endpoints, NewEndpoint, Release, Rotation, T
 pub use gateway::{
     Gateway, GatewayParts, ListQuery, SubmitRequest, TaskPage, TaskQuery, TaskTimeline,
 };
+pub use inbox::{Inbox, InboxEvent, InboxPage};
 pub use jobs::{JobOutcome, Worker};
 pub use machine::Machine;
 pub use metering::{Exported, ExportedAll, Metering, UsageExport, UsageQuery};

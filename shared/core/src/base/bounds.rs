@@ -117,6 +117,15 @@ pub struct Bounds {
     pub endpoints_max: usize,
     /// Tasks looked at for one page of a list of tasks.
     pub page_tasks_max: usize,
+    /// How long a pull endpoint is kept that nobody reads.
+    pub inbox_unread_max_ms: u64,
+    /// How much older than now an event is before it is certain that no earlier one comes any
+    /// more: far longer than a write takes.
+    pub inbox_settle_ms: u64,
+    /// How long one request for events may wait for the next. Zero: it answers what there is.
+    pub event_stream_max_ms: u64,
+    /// Requests of one tenant that wait for events, in one process.
+    pub event_streams_max: usize,
     /// Tasks read by one usage or billing query.
     pub usage_tasks_max: usize,
     /// How long a received job is hidden from other workers.
@@ -200,6 +209,10 @@ impl Default for Bounds {
             sync_wait_max_ms: 25 * SECOND_MS,
             endpoints_max: 16,
             page_tasks_max: 1_000,
+            inbox_unread_max_ms: DAY_MS,
+            inbox_settle_ms: 30 * SECOND_MS,
+            event_stream_max_ms: 5 * MINUTE_MS,
+            event_streams_max: 8,
             usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,
             job_failures_max: 20,

@@ -54,6 +54,8 @@ pub enum Reason {
     NoRecord,
     /// A different object already exists at this key.
     KeyTaken,
+    /// An inbox was read past the time that the event would have.
+    EventLate,
     /// The stored record does not parse.
     Unreadable,
 }

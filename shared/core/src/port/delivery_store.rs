@@ -40,8 +40,8 @@ pub trait DeliveryStore: Send + Sync {
     /// target, deliveries to endpoints that are gone.
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage>;
 
-    /// Removes deliveries whose event and last attempt are older than that and that are not
-    /// pending, and events without a task that have none left: so many at most. Returns how many
+    /// Removes deliveries whose event and last attempt are older than that, unless they are
+    /// pending and to be sent, and events without a task that have none left: so many at most. Returns how many
     /// deliveries were removed. Where items expire by themselves there are none to remove.
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize>;
 

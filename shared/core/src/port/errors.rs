@@ -19,6 +19,12 @@ pub fn delivery_changed() -> Error {
     version_moved("the delivery changed meanwhile; read it again")
 }
 
+/// Of an event that would lie where the reader of an inbox has looked already.
+pub fn event_late() -> Error {
+    let text = "an inbox was read past this event's time, or its endpoint is gone; tell it with a later one";
+    Error::new(Kind::Conflict, "event_late", text).because(Reason::EventLate)
+}
+
 /// Of an endpoint.
 pub fn endpoint_changed() -> Error {
     version_moved("the endpoint was changed meanwhile; read it and try again")

@@ -3,6 +3,7 @@
 pub(crate) mod budget;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
+pub(crate) mod events;
 mod health;
 mod tasks;
 mod usage;
@@ -37,6 +38,7 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::cancel))
+        .routes(routes!(events::events))
         .routes(routes!(tasks::timeline))
         .routes(routes!(tasks::archive))
         .routes(routes!(usage::usage))

@@ -3,13 +3,11 @@
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, EventId, Subject, TaskId, TenantId};
-use fluxgate_core::port::errors::{delivery_changed, no_such_delivery};
+use fluxgate_core::port::errors::{delivery_changed, event_late, no_such_delivery};
 use fluxgate_core::port::{About, DeliveryStore, TaskStore};
 use fluxgate_core::task::{Delayed, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::webhook::{
-    Delivery, DeliveryPage, DeliveryQuery, DeliveryState, Notice, Target,
-};
+use fluxgate_core::webhook::{Delivery, DeliveryPage, DeliveryQuery, Notice, Target};
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
@@ -68,8 +66,8 @@ impl DeliveryStore for SqliteStore {
             }
             for delivery in &deliveries {
                 insert(write.connection, delivery)?;
-                if delivery.state == DeliveryState::Pending {
-                    put_job(write, &delivery.job(now).job, now, 0)?;
+                if let Some(job) = delivery.next_job(now) {
+                    put_job(write, &job.job, now, 0)?;
                 }
             }
             Ok(())
@@ -93,7 +91,8 @@ impl DeliveryStore for SqliteStore {
                 .connection
                 .execute(
                     "DELETE FROM deliveries WHERE (tenant, id) IN (
-                       SELECT tenant, id FROM deliveries WHERE at < ?1 AND state <> 'pending'
+                       SELECT tenant, id FROM deliveries WHERE at < ?1
+                       AND (state <> 'pending' OR json_extract(body, '$.pull'))
                        AND coalesce(json_extract(body, '$.attempts[#-1].at'), at) < ?1
                        ORDER BY at LIMIT ?2)",
                     params![before.0, limit],
@@ -195,6 +194,9 @@ impl SqliteStore {
 
 /// Creates a delivery in the transaction of the change that made its event.
 pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
+    if delivery.pull {
+        refuse_late(connection, delivery)?;
+    }
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
     connection
         .prepare_cached(
@@ -211,6 +213,32 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()>
         })
         .map(drop)
         .map_err(database("write a delivery"))
+}
+
+/// Where its reader has looked already nobody would find it.
+fn refuse_late(connection: &Connection, delivery: &Delivery) -> Result<()> {
+    let Target::Endpoint(endpoint) = &delivery.target else {
+        return Ok(());
+    };
+    let in_time: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM endpoints WHERE tenant = ?1 AND id = ?2
+             AND json_extract(body, '$.pull.read_to') < ?3",
+        )
+        .and_then(|mut statement| {
+            let place = params![
+                delivery.tenant.as_str(),
+                endpoint.as_str(),
+                delivery.created_at.0
+            ];
+            statement.query_row(place, |row| row.get(0))
+        })
+        .map_err(database("read a pull endpoint"))?;
+    if in_time == 1 {
+        Ok(())
+    } else {
+        Err(event_late())
+    }
 }
 
 fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {

@@ -5,8 +5,10 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::errors::{endpoint_changed, no_such_endpoint};
 use fluxgate_core::port::{EndpointList, EndpointStore};
-use fluxgate_core::webhook::{Endpoint, too_many_endpoints};
-use rusqlite::params;
+use fluxgate_core::webhook::{
+    Endpoint, PULL_ENDPOINTS_MAX, too_many_endpoints, too_many_pull_endpoints,
+};
+use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::erasing::erasing;
@@ -18,7 +20,11 @@ impl EndpointStore for SqliteStore {
         let body = serde_json::to_string(endpoint).map_err(unwritable)?;
         let (tenant, id) = (endpoint.tenant.clone(), endpoint.id.clone());
         let most = i64::try_from(endpoints_max).unwrap_or(i64::MAX);
+        let is_pull = endpoint.pull().is_some();
         self.write(move |write| {
+            if is_pull {
+                refuse_too_many_pull_endpoints(write.connection, &tenant)?;
+            }
             let created = write
                 .connection
                 .execute(
@@ -104,5 +110,18 @@ impl EndpointStore for SqliteStore {
             }
         })
         .await
+    }
+}
+
+fn refuse_too_many_pull_endpoints(connection: &Connection, tenant: &TenantId) -> Result<()> {
+    let sql = "SELECT count(*) FROM endpoints WHERE tenant = ?1
+               AND json_extract(body, '$.pull') IS NOT NULL";
+    let there: u32 = connection
+        .query_row(sql, params![tenant.as_str()], |row| row.get(0))
+        .map_err(database("count pull endpoints"))?;
+    if (there as usize) < PULL_ENDPOINTS_MAX {
+        Ok(())
+    } else {
+        Err(too_many_pull_endpoints())
     }
 }

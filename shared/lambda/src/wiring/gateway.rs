@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use fluxgate_core::app::{
-    Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Machine, Metering, Receiver, Sender,
-    Trusts,
+    Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Inbox, Machine, Metering, Receiver,
+    Sender, Trusts,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
-use fluxgate_edge::{BytesInFlight, Edge, Health, ReceiverEdge, Setup, Throttle};
+use fluxgate_edge::{BytesInFlight, Edge, EventStreams, Health, ReceiverEdge, Setup, Throttle};
 use fluxgate_outbound::{Guard, HttpCallbackSender, HttpKeySetFetcher, KeySetBounds};
 use tokio::sync::watch;
 
@@ -76,7 +76,9 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
             callbacks.clone(),
             parts.queue.clone(),
         )),
-        deliveries: Arc::new(Deliveries::new(callbacks, parts.queue.clone())),
+        deliveries: Arc::new(Deliveries::new(callbacks.clone(), parts.queue.clone())),
+        inbox: Arc::new(Inbox::new(callbacks.clone())),
+        event_streams: Arc::new(EventStreams::new(context.bounds.event_streams_max)),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(&parts, &guard)),
         throttle: Arc::new(Throttle::new(
@@ -84,15 +86,19 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
             context.bounds.request_rate,
         )),
         in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
-        health: Arc::new(Health {
-            setup: Setup {
-                completion,
-                settings: BTreeMap::new(),
-            },
-            operator: None,
-        }),
+        health: Arc::new(health(completion)),
         stopping: NEVER_STOPPING.subscribe(),
     })
+}
+
+fn health(completion: &'static str) -> Health {
+    Health {
+        setup: Setup {
+            completion,
+            settings: BTreeMap::new(),
+        },
+        operator: None,
+    }
 }
 
 /// The function that the provider calls.

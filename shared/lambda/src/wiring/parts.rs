@@ -176,6 +176,8 @@ pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
         body_bytes_max: 5 * MIB,
         upload_bytes_max: 4 * MIB,
         sources_bytes_max: SOURCES_BYTES_MAX,
+        // An answer is whole before it leaves, and a function that waits is paid for.
+        event_stream_max_ms: 0,
         ..Bounds::default()
     };
     if public_url.is_some() {

@@ -141,6 +141,13 @@ macro_rules! every_behaviour {
                 the_deliveries_of_an_event_without_a_task_are_tried_and_listed
                 more_places_than_one_write_takes_are_told_of_an_event
                 another_tenant_s_event_is_not_found;
+            inboxes:
+                an_event_for_a_pull_endpoint_is_in_its_inbox_at_once_and_has_no_job
+                a_pull_endpoint_s_delivery_is_acknowledged_over_the_version_that_was_read
+                an_event_that_an_inbox_was_read_past_is_refused_with_its_change
+                an_event_without_a_task_that_an_inbox_was_read_past_is_refused
+                of_many_pull_endpoints_at_once_exactly_as_many_are_created_as_a_tenant_may_have
+                how_far_an_inbox_was_read_is_read_back;
             usage_cursors:
                 a_cursor_that_was_never_saved_is_at_the_beginning
                 a_cursor_is_saved_over_the_version_it_was_made_from

@@ -1,6 +1,7 @@
-//! `fluxgate endpoints`, `deliveries`, `trigger` and `verify`: a tenant's callbacks from a
-//! terminal.
+//! `fluxgate endpoints`, `deliveries`, `listen`, `trigger` and `verify`: a tenant's callbacks from
+//! a terminal.
 
+mod listen;
 mod verify;
 
 use fluxgate_tests::receiver::Reply;

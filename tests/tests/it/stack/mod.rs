@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod disturbed;
+mod listening;
 
 use std::time::Duration;
 

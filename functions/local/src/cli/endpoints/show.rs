@@ -15,7 +15,7 @@ pub(super) fn table(endpoints: &Value) -> String {
             "{}  {:<18} {}  {}",
             word(endpoint, "/id"),
             state(endpoint),
-            shown(word(endpoint, "/url")),
+            shown(address(endpoint)),
             shown(&events(endpoint)),
         );
     }
@@ -30,6 +30,7 @@ pub(super) fn one(endpoint: &Value) -> String {
         }
     };
     line("endpoint", word(endpoint, "/id"));
+    line("kind", word(endpoint, "/kind"));
     line("url", word(endpoint, "/url"));
     line("description", word(endpoint, "/description"));
     line("state", &state(endpoint));
@@ -43,12 +44,17 @@ pub(super) fn one(endpoint: &Value) -> String {
     line("limits", &limits(endpoint));
     line("health", &health(endpoint));
     line("recovery", &recovery(endpoint));
+    line("expires", word(endpoint, "/expires_at"));
     line("created", word(endpoint, "/created_at"));
     text
 }
 
 /// What came of a sample.
 pub(super) fn outcome(outcome: &Value) -> String {
+    if outcome.get("attempt").is_none() {
+        let (event, id) = (word(outcome, "/event_type"), word(outcome, "/event_id"));
+        return format!("waits to be read: {event} {id}\n");
+    }
     let sent = format!(
         "{} {} in {} ms",
         word(outcome, "/event_type"),
@@ -63,6 +69,13 @@ pub(super) fn outcome(outcome: &Value) -> String {
             let why = crate::cli::deliveries::why(&outcome["attempt"]);
             format!("failed: {sent}\n{why}")
         }
+    }
+}
+
+fn address(endpoint: &Value) -> &str {
+    match word(endpoint, "/url") {
+        "" => word(endpoint, "/kind"),
+        url => url,
     }
 }
 

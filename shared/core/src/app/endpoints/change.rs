@@ -11,8 +11,8 @@ use crate::base::seal::Sealed;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::webhook::{
-    CallbackUrl, Endpoint, EventFilter, EventType, HEADERS_MAX, HeaderName, Ordering, Payload,
-    RecoveryScope, SignatureSchemes, SigningKey,
+    CallbackUrl, Endpoint, EndpointKind, EventFilter, EventType, HEADERS_MAX, HeaderName, Ordering,
+    Payload, RecoveryScope, SignatureSchemes, SigningKey,
 };
 
 const DESCRIPTION_CHARS_MAX: usize = 256;
@@ -22,6 +22,8 @@ const CONCURRENCY_MAX: u32 = 100;
 /// What is to be otherwise; `None` leaves it as it is.
 #[derive(Debug, Default)]
 pub struct EndpointChange {
+    /// Whether it is read instead of called; of a new endpoint.
+    pub pull: Option<bool>,
     /// Absolute, https.
     pub url: Option<String>,
     pub description: Option<String>,
@@ -106,8 +108,10 @@ impl Prepared<'_> {
     /// The endpoint with the change; nothing is written. Kind `Invalid`, naming the field.
     pub(super) fn apply(&self, before: &Endpoint) -> Result<Endpoint> {
         let (change, mut endpoint) = (self.change, before.clone());
+        refuse_unfit(change, &endpoint)?;
         if let Some(url) = &change.url {
-            endpoint.url = CallbackUrl::parse_new(url).map_err(|error| error.field("url"))?;
+            let url = CallbackUrl::parse_new(url).map_err(|error| error.field("url"))?;
+            endpoint.kind = EndpointKind::Push { url };
         }
         if let Some(text) = &change.description {
             endpoint.description = description(text)?;
@@ -160,6 +164,37 @@ impl Prepared<'_> {
             };
         }
         refuse_too_many_headers(endpoint.headers.len())
+    }
+}
+
+/// What is only said of endpoints that are called has no meaning for one that is read.
+fn refuse_unfit(change: &EndpointChange, endpoint: &Endpoint) -> Result<()> {
+    let refused = |field: &str, text: String| {
+        Err(Error::invalid("invalid_parameter", text).field(field.to_owned()))
+    };
+    let is_pull = endpoint.pull().is_some();
+    if change.pull.is_some_and(|pull| pull != is_pull) {
+        let text = "an endpoint's kind stays as it is; create another endpoint".to_owned();
+        return refused("kind", text);
+    }
+    if !is_pull {
+        return Ok(());
+    }
+    let given = [
+        ("url", change.url.is_some()),
+        ("headers", !change.headers.is_empty()),
+        ("ordering", change.ordering.is_some()),
+        ("rate_per_second", change.rate_per_second.is_some()),
+        ("concurrency", change.concurrency.is_some()),
+        ("enabled", change.enabled == Some(false)),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((field, _)) => {
+            let text =
+                format!("a pull endpoint is read, nothing is sent to it; leave '{field}' out");
+            refused(field, text)
+        }
+        None => Ok(()),
     }
 }
 

@@ -17,8 +17,8 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{EndpointId, TenantId};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
-use crate::domain::webhook::{CallbackUrl, Endpoint, too_many_endpoints};
-use crate::port::{AddressGuard, Ids as _, Purpose, Queue};
+use crate::domain::webhook::{CallbackUrl, Endpoint, EndpointKind, Pull, too_many_endpoints};
+use crate::port::{AddressGuard, EndpointList, Ids as _, Purpose, Queue};
 
 /// The tenant's use cases of endpoints.
 pub struct Endpoints {
@@ -47,27 +47,29 @@ impl Endpoints {
     /// Registers an endpoint, with the secret that is given or one of its own.
     ///
     /// Kind `Invalid`, naming the field, for what cannot be; kind `Conflict` with code
-    /// `endpoint_exists` where one of the tenant's has the URL, and `too_many_endpoints`.
+    /// `endpoint_exists` where one of the tenant's has the URL, `too_many_endpoints`, and
+    /// `too_many_pull_endpoints`.
     pub async fn create(
         &self,
         tenant: &TenantId,
         change: &EndpointChange,
         secret: Option<Secret>,
     ) -> Result<NewEndpoint> {
-        let url = change.url.as_deref().ok_or_else(url_missing)?;
-        let url = self.plausible_url(url)?;
-        let there = self.context.endpoints().list(tenant).await?;
+        let kind = self.kind(change)?;
+        let there = self.unexpired(tenant).await?;
         let endpoints_max = self.context.bounds.endpoints_max;
         // The write decides; a tenant that is full is not worth a look-up.
         if there.len() >= endpoints_max {
             return Err(too_many_endpoints(endpoints_max));
         }
-        refuse_duplicate(&there.endpoints, &url, None)?;
+        if let EndpointKind::Push { url } = &kind {
+            refuse_duplicate(&there.endpoints, url, None)?;
+        }
         let now = self.context.now();
         let id = self.context.entropy.endpoint_id(now);
         let secret = self.secret_or_fresh(secret)?;
         let first = self.sealed_secret(tenant, &id, &secret).await?;
-        let endpoint = Endpoint::new(tenant.clone(), id, url, first, now);
+        let endpoint = Endpoint::new(tenant.clone(), id, kind, first, now);
         let prepared = self.prepared(tenant, &endpoint.id, change).await?;
         let endpoint = prepared.apply(&endpoint)?;
         // Last, because a name may take its time.
@@ -105,10 +107,11 @@ impl Endpoints {
         let endpoint = self.get(tenant, id).await?;
         if let Some(text) = &change.url {
             let url = self.plausible_url(text)?;
-            if url != endpoint.url {
+            if endpoint.url().is_some_and(|known| *known != url) {
                 let there = self.context.endpoints().list(tenant).await?;
                 refuse_duplicate(&there.endpoints, &url, Some(id))?;
-                self.check_url(&Endpoint { url, ..endpoint }).await?;
+                let kind = EndpointKind::Push { url };
+                self.check_url(&Endpoint { kind, ..endpoint }).await?;
             }
         }
         let prepared = self.prepared(tenant, id, change).await?;
@@ -122,6 +125,31 @@ impl Endpoints {
         self.context.endpoints().delete(tenant, id).await
     }
 
+    /// Pull endpoints that nobody reads any more make room.
+    async fn unexpired(&self, tenant: &TenantId) -> Result<EndpointList> {
+        let mut there = self.context.endpoints().list(tenant).await?;
+        let now = self.context.now();
+        let expired = there.endpoints.extract_if(.., |it| it.is_expired(now));
+        for endpoint in expired.collect::<Vec<_>>() {
+            match self.context.endpoints().delete(tenant, &endpoint.id).await {
+                Err(error) if error.kind != Kind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(there)
+    }
+
+    fn kind(&self, change: &EndpointChange) -> Result<EndpointKind> {
+        if change.pull == Some(true) {
+            let unread_max_ms = self.context.bounds.inbox_unread_max_ms;
+            let pull = Pull::new(self.context.now().plus_ms(unread_max_ms));
+            return Ok(EndpointKind::Pull { pull });
+        }
+        let url = change.url.as_deref().ok_or_else(url_missing)?;
+        let url = self.plausible_url(url)?;
+        Ok(EndpointKind::Push { url })
+    }
+
     /// A URL that asks nobody to be refused.
     fn plausible_url(&self, text: &str) -> Result<CallbackUrl> {
         let url = CallbackUrl::parse_new(text).map_err(|error| error.field("url"))?;
@@ -131,8 +159,12 @@ impl Endpoints {
     }
 
     async fn check_url(&self, endpoint: &Endpoint) -> Result<()> {
-        let url = endpoint.url.url();
-        let checked = self.guard.check(&endpoint.tenant, Purpose::Callback, url);
+        let Some(url) = endpoint.url() else {
+            return Ok(());
+        };
+        let checked = self
+            .guard
+            .check(&endpoint.tenant, Purpose::Callback, url.url());
         checked.await.map_err(|error| error.field("url"))
     }
 }
@@ -149,7 +181,7 @@ fn refuse_duplicate(
     url: &CallbackUrl,
     except: Option<&EndpointId>,
 ) -> Result<()> {
-    let same = |known: &&Endpoint| known.url == *url && except != Some(&known.id);
+    let same = |known: &&Endpoint| known.url() == Some(url) && except != Some(&known.id);
     match there.iter().find(same) {
         None => Ok(()),
         Some(known) => {

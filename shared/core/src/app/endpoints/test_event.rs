@@ -3,21 +3,22 @@
 use super::Endpoints;
 use crate::app::attempt::attempt_of;
 use crate::base::error::Result;
-use crate::base::id::{EndpointId, EventId, TenantId};
+use crate::base::id::{DeliveryId, EndpointId, EventId, TenantId};
 use crate::base::trace_context::TraceContext;
-use crate::domain::webhook::{Attempt, EventType, Notice, notice_body};
+use crate::domain::webhook::{Attempt, Delivery, Endpoint, EventType, Notice, notice_body};
 use crate::port::Ids as _;
 
 /// What a test event was, and what came of it.
 #[derive(Debug)]
 pub struct TestOutcome {
     pub event_id: EventId,
-    pub attempt: Attempt,
+    /// `None` where it waits to be read.
+    pub attempt: Option<Attempt>,
 }
 
 impl Endpoints {
     /// Sends a sample of this type to the endpoint, enabled or not. It is signed as any other,
-    /// tried once, and counts for nothing.
+    /// tried once, and counts for nothing. For an endpoint that is read it waits in the inbox.
     ///
     /// Kind `NotFound` as in [`Self::get`].
     pub async fn test(
@@ -39,12 +40,33 @@ impl Endpoints {
         let trace = TraceContext::of_event(&notice.id);
         let request = self
             .callbacks
-            .to_endpoint(&endpoint, &notice.id, &trace, body)
-            .await?;
+            .to_endpoint(&endpoint, &notice.id, &trace, body);
+        let Some(request) = request.await? else {
+            return self.put_in_inbox(&endpoint, &notice).await;
+        };
         let outcome = self.callbacks.send(request).await;
         Ok(TestOutcome {
             event_id: notice.id,
-            attempt: attempt_of(&outcome, started, self.context.now()),
+            attempt: Some(attempt_of(&outcome, started, self.context.now())),
+        })
+    }
+
+    /// Whatever event types it names.
+    async fn put_in_inbox(&self, endpoint: &Endpoint, notice: &Notice) -> Result<TestOutcome> {
+        let delivery = endpoint.addressed(Delivery::new(
+            endpoint.tenant.clone(),
+            DeliveryId::of_notice(&notice.id, 0),
+            notice.event,
+            endpoint.target(),
+            notice.at,
+        ));
+        self.context
+            .deliveries()
+            .publish(notice, &[delivery])
+            .await?;
+        Ok(TestOutcome {
+            event_id: notice.id.clone(),
+            attempt: None,
         })
     }
 }

@@ -64,11 +64,11 @@ impl Machine {
             .zip(
                 endpoints
                     .iter()
-                    .filter(|endpoint| endpoint.wants_of(task, event)),
+                    .filter(|endpoint| endpoint.wants_of(task, event, now)),
             )
-            .map(|(n, endpoint)| Delivery {
-                state: endpoint.first_state(),
-                ..task.delivery(DeliveryId::of(&task.id, n), event, endpoint.target(), now)
+            .map(|(n, endpoint)| {
+                let id = DeliveryId::of(&task.id, n);
+                endpoint.addressed(task.delivery(id, event, endpoint.target(), now))
             })
             .collect();
         for delivery in wanting {
@@ -118,20 +118,24 @@ impl Machine {
             return Ok(Vec::new());
         };
         let listed = self.context.endpoints().list(&task.tenant).await?;
-        let callback = task
-            .callback
-            .is_some()
-            .then_some((Target::TaskCallback, DeliveryState::Pending));
+        let callback = task.callback.is_some().then_some((
+            Target::TaskCallback,
+            DeliveryState::Pending,
+            false,
+        ));
         let wanting = listed
             .endpoints
             .into_iter()
-            .filter(|endpoint| endpoint.wants_of(task, event))
-            .map(|endpoint| (endpoint.target(), endpoint.first_state()));
+            .filter(|endpoint| endpoint.wants_of(task, event, now))
+            .map(|endpoint| {
+                let is_read = endpoint.pull().is_some();
+                (endpoint.target(), endpoint.first_state(), is_read)
+            });
         let unreadable = listed
             .unreadable
             .into_iter()
-            .map(|id| (Target::Endpoint(id), DeliveryState::Held));
-        let mut places: Vec<(Target, DeliveryState)> = callback
+            .map(|id| (Target::Endpoint(id), DeliveryState::Held, false));
+        let mut places: Vec<(Target, DeliveryState, bool)> = callback
             .into_iter()
             .chain(wanting)
             .chain(unreadable)
@@ -141,7 +145,7 @@ impl Machine {
             tracing::error!(task.id = %task.id, tenant.id = %task.tenant, places, "too many endpoints for one event; some will not receive it");
         }
         places.truncate(DELIVERIES_MAX);
-        places.retain(|(place, _)| {
+        places.retain(|(place, ..)| {
             !there
                 .iter()
                 .any(|known| known.event == event && known.target == *place)
@@ -154,8 +158,9 @@ impl Machine {
             .unwrap_or(0);
         let numbered = (first..DeliveryId::NUMBERS_MAX).zip(places);
         Ok(numbered
-            .map(|(n, (target, state))| Delivery {
+            .map(|(n, (target, state, pull))| Delivery {
                 state,
+                pull,
                 ..task.delivery(DeliveryId::of(&task.id, n), event, target, now)
             })
             .collect())

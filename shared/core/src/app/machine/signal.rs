@@ -80,6 +80,8 @@ impl Machine {
                         return Ok(SignalOutcome::Unchanged(task));
                     }
                 }
+                // An inbox was read past this moment meanwhile: the next one is later.
+                Err(error) if error.is(Reason::EventLate) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -17,7 +17,7 @@ use super::traced::follow_event;
 use super::{Callbacks, Context};
 use crate::base::error::{Kind, Result};
 use crate::base::id::{DeliveryId, TenantId};
-use crate::domain::task::{Delayed, Job};
+use crate::domain::task::Job;
 use crate::domain::webhook::{
     Attempt, Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Rejected,
     Target, transition,
@@ -105,6 +105,9 @@ impl Notifier {
     ) -> Result<JobOutcome> {
         let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
         follow_event(&about);
+        if delivery.pull {
+            return Ok(JobOutcome::Done);
+        }
         if delivery.round < round {
             return Ok(early(tries));
         }
@@ -266,11 +269,4 @@ fn early(tries: u32) -> JobOutcome {
         return JobOutcome::Done;
     }
     JobOutcome::FailedAgainAfterMs(EARLY_DELAY_MS)
-}
-
-impl Delivery {
-    /// The job of its next attempt, if it is to have one.
-    fn next_job(&self, now: crate::base::time::Timestamp) -> Option<Delayed> {
-        (self.state == DeliveryState::Pending).then(|| self.job(now))
-    }
 }

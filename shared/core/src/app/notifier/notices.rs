@@ -82,7 +82,7 @@ impl Notifier {
 
     async fn publish(&self, notice: &Notice, except: Option<&EndpointId>) -> Result<()> {
         let listed = self.context.endpoints().list(&notice.tenant).await?;
-        let deliveries = notice.deliveries(&listed.endpoints, except);
+        let deliveries = notice.deliveries(&listed.endpoints, except, self.context.now());
         if deliveries.is_empty() {
             return Ok(());
         }

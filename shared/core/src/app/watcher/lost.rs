@@ -15,7 +15,9 @@ impl Watcher {
     pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
         let deliveries = self.context.deliveries().of_task(task).await?;
         let untried = |delivery: &&Delivery| {
-            delivery.state == DeliveryState::Pending && delivery.attempts.is_empty()
+            delivery.state == DeliveryState::Pending
+                && delivery.attempts.is_empty()
+                && !delivery.pull
         };
         let (lost, young): (Vec<&Delivery>, Vec<&Delivery>) =
             deliveries.iter().filter(untried).partition(|delivery| {

@@ -8,7 +8,7 @@ use crate::base::id::{IdempotencyKey, RunId};
 use crate::base::time::Timestamp;
 use crate::domain::money::{HoldTerms, Settlement};
 use crate::domain::task::{Delayed, Job, Lane};
-use crate::domain::webhook::{Delivery, DeliveryState};
+use crate::domain::webhook::Delivery;
 
 /// The outcome of one signal. A change without steps changes nothing: the signal was a duplicate.
 #[derive(Debug, Clone)]
@@ -52,11 +52,9 @@ impl Change {
         self.jobs.push(Delayed { job, after_ms });
     }
 
-    /// Adds a delivery, and the job that sends it unless it is held.
+    /// Adds a delivery, and the job that sends it unless it is held or read.
     pub fn deliver(&mut self, delivery: Delivery) {
-        if delivery.state == DeliveryState::Pending {
-            self.jobs.push(delivery.job(delivery.created_at));
-        }
+        self.jobs.extend(delivery.next_job(delivery.created_at));
         self.deliveries.push(delivery);
     }
 

@@ -175,7 +175,7 @@ impl Task {
 
 impl Endpoint {
     /// True when it is to be told of this event of the task.
-    pub(crate) fn wants_of(&self, task: &Task, event: EventType) -> bool {
-        self.wants(event) && self.filter.passes(&task.model, &task.metadata)
+    pub(crate) fn wants_of(&self, task: &Task, event: EventType, now: Timestamp) -> bool {
+        self.wants(event, now) && self.filter.passes(&task.model, &task.metadata)
     }
 }

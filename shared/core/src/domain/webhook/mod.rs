@@ -5,6 +5,7 @@ mod callback_url;
 mod delivery;
 mod endpoint;
 mod event;
+mod inbox;
 mod notice;
 mod signature;
 
@@ -15,10 +16,12 @@ pub use delivery::{
     DeliveryState, EXCERPT_BYTES_MAX, ErrorClass, Next, Rejected, Target, transition,
 };
 pub use endpoint::{
-    Breaker, Disabled, DisabledReason, Endpoint, EventFilter, HEADERS_MAX, HeaderName, Health,
-    Ordering, Payload, Recovery, RecoveryScope, SECRETS_MAX, SignatureSchemes, SigningKey,
-    SigningSecret, too_many_endpoints,
+    Breaker, Disabled, DisabledReason, Endpoint, EndpointKind, EventFilter, HEADERS_MAX,
+    HeaderName, Health, Ordering, PULL_ENDPOINTS_MAX, Payload, Pull, Recovery, RecoveryScope,
+    SECRETS_MAX, SignatureSchemes, SigningKey, SigningSecret, too_many_endpoints,
+    too_many_pull_endpoints,
 };
 pub use event::EventType;
+pub use inbox::{AHEAD_MAX, InboxCursor, Stretch};
 pub use notice::{DELIVERIES_MAX, Notice};
 pub use signature::{CapabilityKey, OutputLink, SignedHeaders, standard, v3};

@@ -25,21 +25,27 @@ pub const DELIVERIES_MAX: usize = 1_000;
 
 impl Notice {
     /// A delivery for each endpoint that wants it, but for the one that it is about.
-    pub fn deliveries(&self, endpoints: &[Endpoint], except: Option<&EndpointId>) -> Vec<Delivery> {
+    /// An inbox is in the order of writing, so that its deliveries are as old as this call.
+    pub fn deliveries(
+        &self,
+        endpoints: &[Endpoint],
+        except: Option<&EndpointId>,
+        now: Timestamp,
+    ) -> Vec<Delivery> {
         let wanting = endpoints
             .iter()
-            .filter(|endpoint| endpoint.wants(self.event) && except != Some(&endpoint.id));
+            .filter(|endpoint| endpoint.wants(self.event, now) && except != Some(&endpoint.id));
         (0..DELIVERIES_MAX)
             .zip(wanting)
-            .map(|(n, endpoint)| Delivery {
-                state: endpoint.first_state(),
-                ..Delivery::new(
+            .map(|(n, endpoint)| {
+                let at = endpoint.pull().map_or(self.at, |_| now);
+                endpoint.addressed(Delivery::new(
                     self.tenant.clone(),
                     DeliveryId::of_notice(&self.id, n),
                     self.event,
                     Target::Endpoint(endpoint.id.clone()),
-                    self.at,
-                )
+                    at,
+                ))
             })
             .collect()
     }

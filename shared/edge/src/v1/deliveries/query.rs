@@ -28,6 +28,7 @@ pub(crate) fn parsed(query: &Query) -> Result<DeliveryQuery> {
         from: query.parsed("from", moment)?,
         before: query.parsed("before", moment)?,
         oldest_first: false,
+        consistent: false,
         after: query.parsed("cursor", cursor)?,
         limit: query.parsed("limit", limit)?.unwrap_or(LIMIT),
     })

@@ -29,7 +29,9 @@ pub(crate) struct TestView {
     event_type: EventType,
     /// True when the receiver answered 2xx.
     delivered: bool,
-    attempt: AttemptView,
+    /// Of a pull endpoint there is none: the event waits to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<AttemptView>,
 }
 
 impl TestRequest {
@@ -46,15 +48,15 @@ impl TestView {
         Self {
             event_id: outcome.event_id.to_string(),
             event_type: event,
-            delivered: outcome.attempt.is_success(),
-            attempt: AttemptView::of(&outcome.attempt),
+            delivered: outcome.attempt.as_ref().is_some_and(Attempt::is_success),
+            attempt: outcome.attempt.as_ref().map(AttemptView::of),
         }
     }
 
     /// For others than its tenant.
     pub(crate) fn masked(self) -> Self {
         Self {
-            attempt: self.attempt.masked(),
+            attempt: self.attempt.map(AttemptView::masked),
             ..self
         }
     }
@@ -111,7 +113,7 @@ impl AttemptView {
 /// Send a test event
 ///
 /// A sample is signed and sent at once, and the answer says what came back. It is tried once,
-/// counts for nothing, and bears `"test": true`.
+/// counts for nothing, and bears `"test": true`. For a pull endpoint it waits to be read.
 #[utoipa::path(
     post, path = "/v1/endpoints/{id}/test", tag = "endpoints", operation_id = "test_endpoint", params(("id" = String, Path)),
     request_body = TestRequest,

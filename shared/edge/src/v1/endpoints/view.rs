@@ -8,7 +8,7 @@ use fluxgate_core::json::nullable;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
-    Breaker, DisabledReason, Endpoint, EventType, Ordering, Payload, RecoveryScope,
+    Breaker, CallbackUrl, DisabledReason, Endpoint, EventType, Ordering, Payload, RecoveryScope,
     SignatureSchemes,
 };
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,10 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[schema(as = EndpointRequest)]
 pub(crate) struct EndpointRequest {
-    /// Absolute, https. Required for a new endpoint.
+    /// `push`, which is the default, or `pull`: of a new endpoint. Events of one of kind `pull` are
+    /// read with GET /v1/events.
+    kind: Option<Kind>,
+    /// Absolute, https. Required for a new endpoint of kind `push`.
     url: Option<String>,
     /// A line of at most 256 characters.
     description: Option<String>,
@@ -53,6 +56,15 @@ pub(crate) struct EndpointRequest {
     secret: Option<String>,
 }
 
+/// How events reach whoever has the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = EndpointKind)]
+pub(crate) enum Kind {
+    Push,
+    Pull,
+}
+
 /// Of which tasks an endpoint is told.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +85,7 @@ impl EndpointRequest {
         };
         let headers = self.headers.unwrap_or_default();
         let change = EndpointChange {
+            pull: self.kind.map(|kind| kind == Kind::Pull),
             url: self.url,
             description: self.description,
             metadata: self.metadata,
@@ -112,7 +125,13 @@ fn release(text: Option<&str>) -> Result<Release, Error> {
 #[schema(as = Endpoint)]
 pub(crate) struct EndpointView {
     id: String,
-    url: String,
+    kind: Kind,
+    /// Of one of kind `push`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// When one of kind `pull` is gone unless it is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     description: String,
     metadata: BTreeMap<String, String>,
     /// Empty means all but `task.started`.
@@ -147,7 +166,7 @@ impl EndpointView {
     /// For others than its tenant: without the path and the query of its URL.
     pub(crate) fn masked(self, endpoint: &Endpoint) -> Self {
         Self {
-            url: endpoint.url.without_path(),
+            url: endpoint.url().map(CallbackUrl::without_path),
             ..self
         }
     }
@@ -210,7 +229,9 @@ pub(crate) fn endpoint_view(endpoint: &Endpoint, now: Timestamp) -> EndpointView
     let health = &endpoint.health;
     EndpointView {
         id: endpoint.id.to_string(),
-        url: endpoint.url.url().to_string(),
+        kind: endpoint.pull().map_or(Kind::Push, |_| Kind::Pull),
+        url: endpoint.url().map(|url| url.url().to_string()),
+        expires_at: endpoint.pull().map(|pull| pull.expires_at.rfc3339()),
         description: endpoint.description.clone(),
         metadata: endpoint.metadata.to_map(),
         event_types: endpoint.event_types.clone(),

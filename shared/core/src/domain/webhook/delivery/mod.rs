@@ -33,6 +33,9 @@ pub struct Delivery {
     pub event: EventType,
     pub target: Target,
     pub state: DeliveryState,
+    /// It waits to be read, and is never sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pull: bool,
     /// Counts the decisions about when to try. A job names the round that it was made for, and does
     /// nothing in another.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -76,7 +79,7 @@ pub enum Target {
 pub enum DeliveryState {
     /// It waits for its first or next attempt.
     Pending,
-    /// The receiver answered 2xx.
+    /// The receiver answered 2xx, or the reader acknowledged it.
     Delivered,
     /// The schedule ran out.
     Exhausted,
@@ -128,6 +131,7 @@ impl Delivery {
             event,
             target,
             state: DeliveryState::Pending,
+            pull: false,
             round: 0,
             next_at: None,
             attempting_until: None,
@@ -148,6 +152,12 @@ impl Delivery {
             },
             after_ms: self.next_at.map_or(0, |at| at.since_ms(now)),
         }
+    }
+
+    /// The job of its next attempt, if it is to have one.
+    pub fn next_job(&self, now: Timestamp) -> Option<Delayed> {
+        let is_sent = self.state == DeliveryState::Pending && !self.pull;
+        is_sent.then(|| self.job(now))
     }
 
     /// The `webhook-id`: the same for every attempt, endpoint and replay, so that receivers can

@@ -24,6 +24,8 @@ pub struct DeliveryQuery {
     pub from: Option<Timestamp>,
     pub before: Option<Timestamp>,
     pub oldest_first: bool,
+    /// Of what was written before the call, nothing may be missing.
+    pub consistent: bool,
     /// Behind this place, in the order that is asked for.
     pub after: Option<DeliveryCursor>,
     pub limit: usize,

@@ -14,6 +14,8 @@ pub enum DeliverySignal {
         attempt: Attempt,
         next: Next,
     },
+    /// Whoever reads its endpoint has read it.
+    Acknowledge,
     /// Its endpoint is disabled.
     Hold,
     /// Its endpoint is enabled again.
@@ -64,6 +66,7 @@ pub fn transition(
             attempt,
             next,
         } => attempted(delivery, round, attempt, next),
+        DeliverySignal::Acknowledge => acknowledged(delivery, now)?,
         DeliverySignal::Hold => held(delivery, now)?,
         DeliverySignal::Release => released(delivery, now)?,
         DeliverySignal::Replay => replayed(delivery, now)?,
@@ -111,6 +114,17 @@ fn attempted(delivery: &Delivery, round: u32, attempt: Attempt, next: Next) -> D
         },
         Next::Exhausted => settled(after, DeliveryState::Exhausted),
         Next::Hold => settled(after, DeliveryState::Held),
+    }
+}
+
+fn acknowledged(delivery: &Delivery, now: Timestamp) -> Result<Delivery, Rejected> {
+    match delivery.state {
+        DeliveryState::Pending | DeliveryState::Held => {
+            idle(delivery, now)?;
+            Ok(settled(delivery.clone(), DeliveryState::Delivered))
+        }
+        DeliveryState::Delivered => Err(Rejected::Unchanged),
+        DeliveryState::Exhausted | DeliveryState::Cancelled => Err(Rejected::Over),
     }
 }
 

@@ -30,6 +30,7 @@ fn delivery(state: DeliveryState) -> Delivery {
         event: EventType::TaskCompleted,
         target: Target::TaskCallback,
         state,
+        pull: false,
         round: 1,
         next_at: None,
         attempting_until: None,
@@ -99,6 +100,16 @@ fn table() -> Vec<(DeliverySignal, [Cell; 5])> {
         (attempted(1, 500, Next::Exhausted), first(to(Exhausted))),
         (attempted(1, 410, Next::Hold), first(to(Held))),
         (attempted(0, 500, Next::Exhausted), first(stays(Pending))),
+        (
+            DeliverySignal::Acknowledge,
+            [
+                to(Delivered),
+                no(Unchanged),
+                no(Over),
+                to(Delivered),
+                no(Over),
+            ],
+        ),
         (
             DeliverySignal::Hold,
             [to(Held), no(Over), no(Over), no(Unchanged), no(Over)],
@@ -196,6 +207,18 @@ fn the_last_twenty_attempts_are_kept_and_all_are_counted() {
         (delivery.attempts_made(), delivery.attempts_of_schedule()),
         (31, 31)
     );
+}
+
+#[test]
+fn what_is_read_has_no_job() {
+    let read = Delivery {
+        pull: true,
+        ..delivery(Pending)
+    };
+
+    assert_eq!(read.next_job(NOW), None);
+    assert!(delivery(Pending).next_job(NOW).is_some());
+    assert_eq!(delivery(Held).next_job(NOW), None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod filter;
 mod headers;
 mod health;
 mod keys;
+mod pull;
 mod recovery;
 
 use std::collections::BTreeMap;
@@ -14,9 +15,10 @@ pub use filter::EventFilter;
 pub use headers::{HEADERS_MAX, HeaderName};
 pub use health::{Breaker, Health};
 pub use keys::{SECRETS_MAX, SigningKey, SigningSecret};
+pub use pull::{EndpointKind, PULL_ENDPOINTS_MAX, Pull};
 pub use recovery::{Recovery, RecoveryScope};
 
-use super::{CallbackUrl, DeliveryState, EventType, Target};
+use super::{CallbackUrl, Delivery, DeliveryState, EventType, Target};
 use crate::base::error::{Error, Kind};
 use crate::base::id::{EndpointId, TenantId};
 use crate::base::labels::Labels;
@@ -31,7 +33,9 @@ pub struct Endpoint {
     /// Counts the writes; a record is only written over the version it was made from.
     #[serde(default)]
     pub version: u64,
-    pub url: CallbackUrl,
+    /// Stored as `url` or `pull`.
+    #[serde(flatten)]
+    pub kind: EndpointKind,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
@@ -159,12 +163,20 @@ pub fn too_many_endpoints(endpoints_max: usize) -> Error {
     Error::new(Kind::Conflict, "too_many_endpoints", text)
 }
 
+/// The same of those that are read.
+pub fn too_many_pull_endpoints() -> Error {
+    let text = format!(
+        "there are {PULL_ENDPOINTS_MAX} pull endpoints already; delete one, or wait until one that nobody reads expires"
+    );
+    Error::new(Kind::Conflict, "too_many_pull_endpoints", text)
+}
+
 impl Endpoint {
     /// An endpoint that is told everything, in full, in any order.
     pub fn new(
         tenant: TenantId,
         id: EndpointId,
-        url: CallbackUrl,
+        kind: EndpointKind,
         secret: SigningSecret,
         now: Timestamp,
     ) -> Self {
@@ -172,7 +184,7 @@ impl Endpoint {
             tenant,
             id,
             version: 1,
-            url,
+            kind,
             description: String::new(),
             metadata: Labels::default(),
             secrets: vec![secret],
@@ -192,6 +204,27 @@ impl Endpoint {
             created_at: now,
             updated_at: None,
         }
+    }
+
+    /// Where events are POSTed to; `None` where they are read.
+    pub fn url(&self) -> Option<&CallbackUrl> {
+        match &self.kind {
+            EndpointKind::Push { url } => Some(url),
+            EndpointKind::Pull { .. } => None,
+        }
+    }
+
+    /// How far its inbox was read, if it has one.
+    pub fn pull(&self) -> Option<&Pull> {
+        match &self.kind {
+            EndpointKind::Push { .. } => None,
+            EndpointKind::Pull { pull } => Some(pull),
+        }
+    }
+
+    /// True once nobody has read it for so long that it is gone.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.pull().is_some_and(|pull| pull.expires_at <= now)
     }
 
     /// A disabled endpoint's deliveries are held, not dropped.
@@ -236,8 +269,18 @@ impl Endpoint {
     }
 
     /// True when it is to be told of an event of this type, whatever the event is about.
-    pub fn wants(&self, event: EventType) -> bool {
-        event.is_among(&self.event_types)
+    pub fn wants(&self, event: EventType, now: Timestamp) -> bool {
+        event.is_among(&self.event_types) && !self.is_expired(now)
+    }
+
+    /// The delivery as it begins at this endpoint.
+    #[must_use]
+    pub fn addressed(&self, delivery: Delivery) -> Delivery {
+        Delivery {
+            state: self.first_state(),
+            pull: self.pull().is_some(),
+            ..delivery
+        }
     }
 
     pub fn target(&self) -> Target {
