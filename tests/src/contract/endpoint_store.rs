@@ -18,9 +18,14 @@ pub fn secret() -> SigningSecret {
 /// What a tenant may have.
 pub const ENDPOINTS_MAX: usize = 16;
 
+fn url(text: &str) -> CallbackUrl {
+    CallbackUrl::parse(text).expect("a valid URL")
+}
+
+/// With a URL of its own.
 pub fn endpoint(tenant: &TenantId) -> Endpoint {
-    let url = CallbackUrl::parse("https://hooks.example/x").expect("a valid URL");
     let id = SystemEntropy.endpoint_id(now());
+    let url = url(&format!("https://hooks.example/{id}"));
     Endpoint::new(
         tenant.clone(),
         id,
@@ -202,4 +207,68 @@ pub async fn a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_n
         stores.endpoints.list(&tenant).await.unwrap().len(),
         ENDPOINTS_MAX
     );
+}
+
+fn with_url(endpoint: Endpoint, text: &str) -> Endpoint {
+    let kind = EndpointKind::Push { url: url(text) };
+    Endpoint { kind, ..endpoint }
+}
+
+fn is_taken(error: &Error) -> bool {
+    (error.kind, error.code) == (Kind::Conflict, "endpoint_exists")
+}
+
+pub async fn of_many_creations_with_one_url_at_once_one_succeeds(stores: Stores) {
+    let (tenant, other) = (fresh_tenant(), fresh_tenant());
+    let create = |tenant: &TenantId| {
+        let (stores, tenant) = (stores.clone(), tenant.clone());
+        let endpoint = with_url(endpoint(&tenant), "https://hooks.example/one");
+        tokio::spawn(async move { stores.endpoints.create(&endpoint, ENDPOINTS_MAX).await })
+    };
+    let creations: Vec<_> = (0..12).map(|_| create(&tenant)).collect();
+    let mut refused = Vec::new();
+    for creation in creations {
+        refused.extend(creation.await.expect("no creation panics").err());
+    }
+
+    assert_eq!(refused.len(), 11);
+    assert!(refused.iter().all(is_taken), "{refused:?}");
+    create(&other).await.unwrap().unwrap();
+}
+
+pub async fn a_url_is_free_when_its_endpoint_has_another_or_is_gone(stores: Stores) {
+    let tenant = fresh_tenant();
+    let (first, second) = ("https://hooks.example/1", "https://hooks.example/2");
+    let one = with_url(endpoint(&tenant), first);
+    stores.endpoints.create(&one, ENDPOINTS_MAX).await.unwrap();
+    let other = with_url(endpoint(&tenant), second);
+    stores
+        .endpoints
+        .create(&other, ENDPOINTS_MAX)
+        .await
+        .unwrap();
+    let mut moved = with_url(one.clone(), second);
+    moved.version += 1;
+
+    let taken = stores.endpoints.update_url(&moved, &url(first)).await;
+    assert!(is_taken(&taken.unwrap_err()));
+    stores.endpoints.delete(&tenant, &other.id).await.unwrap();
+    stores
+        .endpoints
+        .update_url(&moved, &url(first))
+        .await
+        .unwrap();
+    let late = stores.endpoints.update_url(&moved, &url(first)).await;
+    assert!(late.unwrap_err().is(Reason::VersionMoved));
+    assert_eq!(stores.endpoints.get(&tenant, &one.id).await.unwrap(), moved);
+
+    let again = with_url(endpoint(&tenant), first);
+    stores
+        .endpoints
+        .create(&again, ENDPOINTS_MAX)
+        .await
+        .unwrap();
+    let again = with_url(endpoint(&tenant), second);
+    let taken = stores.endpoints.create(&again, ENDPOINTS_MAX).await;
+    assert!(is_taken(&taken.unwrap_err()));
 }

@@ -2,10 +2,12 @@
 
 use fluxgate_core::Kind;
 use fluxgate_core::port::About;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{DeliveryState, Next};
 
 use super::delivery_lists::{fresh_endpoint, of, picked, second};
 use super::delivery_store::attempted;
+use super::inboxes::HOUR_MS;
 use super::notices::published;
 use super::{Stores, fresh_tenant, now};
 
@@ -42,7 +44,7 @@ pub async fn old_deliveries_are_removed_unless_they_are_pending_or_were_tried_of
 pub async fn an_event_without_a_task_goes_with_its_last_delivery(stores: Stores) {
     let tenant = fresh_tenant();
     let (notice, made) = published(&stores, &tenant).await;
-    let later = now().plus_ms(3_600_000);
+    let later = now().plus_ms(HOUR_MS);
 
     let held_alone = stores.deliveries.expire(later, 9).await.unwrap();
     let (pending, about) = stores.deliveries.get(&tenant, &made[0].id).await.unwrap();
@@ -58,4 +60,17 @@ pub async fn an_event_without_a_task_goes_with_its_last_delivery(stores: Stores)
         again.is_ok(),
         "the event was forgotten, so it is written anew: {again:?}"
     );
+}
+
+/// Whoever has not read them in all that time will not.
+pub async fn events_that_nobody_reads_expire_like_others(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let endpoint = stores.pull_endpoint(&tenant, Timestamp(0)).await.unwrap();
+    stores.told_at(&endpoint, now()).await.unwrap();
+    assert_eq!(stores.inbox(&endpoint).await.len(), 1);
+
+    let later = now().plus_ms(HOUR_MS);
+    assert_eq!(stores.deliveries.expire(later, 9).await.unwrap(), 1);
+
+    assert!(stores.inbox(&endpoint).await.is_empty());
 }

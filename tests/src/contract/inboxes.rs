@@ -15,7 +15,7 @@ use super::delivery_store::moved;
 use super::endpoint_store::{ENDPOINTS_MAX, endpoint};
 use super::{Stores, archived, fresh_tenant, now};
 
-const HOUR_MS: u64 = 3_600_000;
+pub(super) const HOUR_MS: u64 = 3_600_000;
 
 /// That has read up to this time.
 fn pull_endpoint(tenant: &TenantId, read_to: Timestamp) -> Endpoint {
@@ -30,14 +30,18 @@ fn pull_endpoint(tenant: &TenantId, read_to: Timestamp) -> Endpoint {
 }
 
 impl Stores {
-    async fn pull_endpoint(&self, tenant: &TenantId, read_to: Timestamp) -> Result<Endpoint> {
+    pub(super) async fn pull_endpoint(
+        &self,
+        tenant: &TenantId,
+        read_to: Timestamp,
+    ) -> Result<Endpoint> {
         let endpoint = pull_endpoint(tenant, read_to);
         self.endpoints.create(&endpoint, ENDPOINTS_MAX).await?;
         Ok(endpoint)
     }
 
     /// Ends a task at that time, and tells the endpoint.
-    async fn told_at(&self, endpoint: &Endpoint, at: Timestamp) -> Result<Delivery> {
+    pub(super) async fn told_at(&self, endpoint: &Endpoint, at: Timestamp) -> Result<Delivery> {
         let task = self.archiving(&endpoint.tenant).await;
         let delivery = told_of(endpoint, &task, at);
         let mut change = transition(&task, archived(), now()).expect("the signal applies");
@@ -46,7 +50,7 @@ impl Stores {
         Ok(delivery)
     }
 
-    async fn inbox(&self, endpoint: &Endpoint) -> Vec<Delivery> {
+    pub(super) async fn inbox(&self, endpoint: &Endpoint) -> Vec<Delivery> {
         let query = DeliveryQuery {
             target: Some(endpoint.target()),
             oldest_first: true,
@@ -213,17 +217,4 @@ pub async fn how_far_an_inbox_was_read_is_read_back(stores: Stores) {
     assert_eq!(stores.endpoints.get(&tenant, &read.id).await.unwrap(), read);
     let listed = stores.endpoints.list(&tenant).await.unwrap();
     assert_eq!(listed.endpoints, [read]);
-}
-
-/// Whoever has not read them in all that time will not.
-pub async fn events_that_nobody_reads_expire_like_others(stores: Stores) {
-    let tenant = stores.funded(1).await;
-    let endpoint = stores.pull_endpoint(&tenant, Timestamp(0)).await.unwrap();
-    stores.told_at(&endpoint, now()).await.unwrap();
-    assert_eq!(stores.inbox(&endpoint).await.len(), 1);
-
-    let later = now().plus_ms(HOUR_MS);
-    assert_eq!(stores.deliveries.expire(later, 9).await.unwrap(), 1);
-
-    assert!(stores.inbox(&endpoint).await.is_empty());
 }

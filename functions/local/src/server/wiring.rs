@@ -135,7 +135,7 @@ fn edge(
         )),
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue)),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
-        event_streams: Arc::new(EventStreams::new(context.bounds.event_streams_max)),
+        event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(parts, guard)),
         throttle: Arc::new(Throttle::new(

@@ -181,15 +181,24 @@ impl BoundsSettings {
         set(&mut bounds.watch.max_ms, self.watch_max_ms);
         set(&mut bounds.wake.first_ms, self.wake_first_ms);
         set(&mut bounds.wake.max_ms, self.wake_max_ms);
-        set(&mut bounds.callback_timeout_ms, self.callback_timeout_ms);
+        set(&mut bounds.relay.timeout_ms, self.callback_timeout_ms);
         set(
-            &mut bounds.callback_schedule_ms,
+            &mut bounds.relay.schedule_ms,
             self.callback_schedule_ms.clone(),
         );
-        set(&mut bounds.deliveries_kept_ms, self.deliveries_kept_ms);
-        set(&mut bounds.enabling_settles_ms, self.enabling_settles_ms);
-        set(&mut bounds.endpoint_concurrency, self.endpoint_concurrency);
-        self.endpoint_health(&mut bounds.endpoint_health);
+        set(
+            &mut bounds.relay.deliveries_kept_ms,
+            self.deliveries_kept_ms,
+        );
+        set(
+            &mut bounds.relay.enabling_settles_ms,
+            self.enabling_settles_ms,
+        );
+        set(
+            &mut bounds.relay.endpoint_concurrency,
+            self.endpoint_concurrency,
+        );
+        self.endpoint_health(&mut bounds.relay.health);
         set(&mut bounds.page_tasks_max, self.page_tasks_max);
         self.inboxes(&mut bounds);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
@@ -199,10 +208,16 @@ impl BoundsSettings {
 
 impl BoundsSettings {
     fn inboxes(&self, bounds: &mut Bounds) {
-        set(&mut bounds.inbox_unread_max_ms, self.inbox_unread_max_ms);
-        set(&mut bounds.inbox_settle_ms, self.inbox_settle_ms);
-        set(&mut bounds.event_stream_max_ms, self.event_stream_max_ms);
-        set(&mut bounds.event_streams_max, self.event_streams_max);
+        set(
+            &mut bounds.relay.inbox_unread_max_ms,
+            self.inbox_unread_max_ms,
+        );
+        set(&mut bounds.relay.inbox_settle_ms, self.inbox_settle_ms);
+        set(
+            &mut bounds.relay.event_stream_max_ms,
+            self.event_stream_max_ms,
+        );
+        set(&mut bounds.relay.event_streams_max, self.event_streams_max);
     }
 
     fn endpoint_health(&self, health: &mut HealthTerms) {

@@ -1,25 +1,26 @@
 //! Endpoints.
 
 use async_trait::async_trait;
-use fluxgate_core::Result;
 use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::port::errors::{endpoint_changed, no_such_endpoint};
 use fluxgate_core::port::{EndpointList, EndpointStore};
 use fluxgate_core::webhook::{
-    Endpoint, PULL_ENDPOINTS_MAX, too_many_endpoints, too_many_pull_endpoints,
+    CallbackUrl, Endpoint, PULL_ENDPOINTS_MAX, too_many_endpoints, too_many_pull_endpoints,
 };
+use fluxgate_core::{Reason, Result};
 
-use super::attribute::{Item, Reader, bytes, number};
+use super::attribute::{Item, Reader, bytes, number, text};
 use super::error::contention;
 use super::key::{ENDPOINT_PREFIX, EXPIRES_AT, Key, tenant_partition};
 use super::table::{Range, Table, sort_key};
 use super::transact::{CallMark, MARK, WriteOutcome, backoff, is_marked};
 use super::write::Write;
-use super::{DynamoStore, json_item};
+use super::{DynamoStore, endpoint_url, json_item};
 
 const TAKEN: &str = "taken";
 const VERSION: &str = "version";
 const PULL: &str = "pull";
+const URL: &str = "url";
 
 /// How much later than it expires a pull endpoint may be removed: never while it is still read.
 const REMOVED_AFTER_S: i64 = 3_600;
@@ -27,6 +28,8 @@ const REMOVED_AFTER_S: i64 = 3_600;
 /// How often one creation tries to write: some 15 s with the waits between. Of hundreds of
 /// concurrent creations only the first few write; the others find that no place is left.
 const TRIES_MAX: u32 = 48;
+/// How often a deletion is tried whose endpoint gets another URL meanwhile.
+const DELETE_TRIES: usize = 5;
 
 #[async_trait]
 impl EndpointStore for DynamoStore {
@@ -45,11 +48,14 @@ impl EndpointStore for DynamoStore {
             if is_pull && pulled >= PULL_ENDPOINTS_MAX {
                 return Err(too_many_pull_endpoints());
             }
+            self.refuse_taken_url(endpoint).await?;
             let counts = places
                 .taken
                 .is_some_and(|taken| (there..most).contains(&taken));
             let writes = if counts {
-                vec![put.clone(), places.take(tenant, most, is_pull)]
+                let place = places.take(tenant, most, is_pull);
+                let url = endpoint_url::take(endpoint);
+                [put.clone(), place].into_iter().chain(url).collect()
             } else {
                 vec![places.recounted(tenant, there)]
             };
@@ -93,31 +99,40 @@ impl EndpointStore for DynamoStore {
     }
 
     async fn update(&self, endpoint: &Endpoint) -> Result<()> {
-        let mark = bytes(CallMark::fresh().as_bytes());
-        let mut item = to_item(endpoint)?;
-        item.insert(MARK.to_owned(), mark.clone());
-        let put = Write::put(Key::endpoint(&endpoint.tenant, &endpoint.id), item);
-        let put = match endpoint.version.saturating_sub(1) {
-            // Earlier releases counted nothing.
-            0 => put.when("attribute_exists(#pk) AND attribute_not_exists(#version)"),
-            expected => put
-                .when("#version = :expected")
-                .with(":expected", number(expected)),
-        };
-        match self.table.write(&[put]).await? {
-            WriteOutcome::Written => Ok(()),
-            // An earlier try of this very call, whose answer was lost.
-            WriteOutcome::Refused(found) if is_marked(&found, &mark) => Ok(()),
-            WriteOutcome::Refused(_) => Err(endpoint_changed()),
+        self.write_endpoint(endpoint, Vec::new()).await
+    }
+
+    async fn update_url(&self, endpoint: &Endpoint, before: &CallbackUrl) -> Result<()> {
+        self.refuse_taken_url(endpoint).await?;
+        let free = endpoint_url::free(&endpoint.tenant, &endpoint.id, before.url().as_str());
+        let others = [free].into_iter().chain(endpoint_url::take(endpoint));
+        match self.write_endpoint(endpoint, others.collect()).await {
+            Err(error) if error.is(Reason::VersionMoved) => {
+                // Perhaps the URL was taken since.
+                self.refuse_taken_url(endpoint).await?;
+                Err(error)
+            }
+            written => written,
         }
     }
 
     async fn delete(&self, tenant: &TenantId, id: &EndpointId) -> Result<()> {
-        let write = Write::delete(Key::endpoint(tenant, id)).when("attribute_exists(#pk)");
-        match self.table.write(&[write]).await? {
-            WriteOutcome::Written => Ok(()),
-            WriteOutcome::Refused(_) => Err(no_such_endpoint()),
+        let key = Key::endpoint(tenant, id);
+        for _ in 0..DELETE_TRIES {
+            let item = self.table.get(&key).await?.ok_or_else(no_such_endpoint)?;
+            let delete = Write::delete(key.clone());
+            let writes = match Reader(&item).optional_text(URL)? {
+                Some(url) => vec![
+                    delete.when("#url = :url").with(":url", text(url)),
+                    endpoint_url::free(tenant, id, url),
+                ],
+                None => vec![delete.when("attribute_exists(#pk)")],
+            };
+            if let WriteOutcome::Written = self.table.write(&writes).await? {
+                return Ok(());
+            }
         }
+        Err(contention())
     }
 }
 
@@ -132,6 +147,28 @@ fn to_item(endpoint: &Endpoint) -> Result<Item> {
 }
 
 impl DynamoStore {
+    /// Over the version before, together with these.
+    async fn write_endpoint(&self, endpoint: &Endpoint, others: Vec<Write>) -> Result<()> {
+        let mark = bytes(CallMark::fresh().as_bytes());
+        let mut item = to_item(endpoint)?;
+        item.insert(MARK.to_owned(), mark.clone());
+        let put = Write::put(Key::endpoint(&endpoint.tenant, &endpoint.id), item);
+        let put = match endpoint.version.saturating_sub(1) {
+            // Earlier releases counted nothing.
+            0 => put.when("attribute_exists(#pk) AND attribute_not_exists(#version)"),
+            expected => put
+                .when("#version = :expected")
+                .with(":expected", number(expected)),
+        };
+        let writes: Vec<Write> = [put].into_iter().chain(others).collect();
+        match self.table.write(&writes).await? {
+            WriteOutcome::Written => Ok(()),
+            // An earlier try of this very call, whose answer was lost.
+            WriteOutcome::Refused(found) if is_marked(&found, &mark) => Ok(()),
+            WriteOutcome::Refused(_) => Err(endpoint_changed()),
+        }
+    }
+
     /// Returns false if the write was refused, or for lack of room or tries. After losing to
     /// another writer it checks for room before the next attempt: without a place left there is
     /// nothing to compete for.

@@ -85,6 +85,14 @@ impl Key {
         Self::of(tenant, "ENDPOINTS")
     }
 
+    /// Which endpoint has a URL.
+    pub(super) fn endpoint_url(tenant: &TenantId, url: &str) -> Self {
+        Self::of(
+            tenant,
+            format!("URL#{}", hex::encode(sha256(url.as_bytes()))),
+        )
+    }
+
     /// How far the export of the tenant's usage to one destination has got.
     pub(super) fn usage_cursor(place: &str, tenant: &TenantId) -> Self {
         Self::of(

@@ -17,6 +17,7 @@ mod delivery_store;
 mod delivery_write;
 mod ended;
 mod endpoint_store;
+mod endpoint_url;
 mod error;
 mod fair_queue_store;
 mod idempotency;

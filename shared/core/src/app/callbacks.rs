@@ -228,7 +228,7 @@ impl Callbacks {
             trace: trace.hop(self.context.entropy.u64()),
             extra: Vec::new(),
             body,
-            timeout_ms: self.context.bounds.callback_timeout_ms,
+            timeout_ms: self.context.bounds.relay.timeout_ms,
         }
     }
 }

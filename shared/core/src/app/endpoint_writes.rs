@@ -56,7 +56,7 @@ impl EndpointWrites {
                 updated_at: Some(self.context.now()),
                 ..after
             };
-            match self.context.endpoints().update(&after).await {
+            match self.write(&before, &after).await {
                 Err(error) if error.is(Reason::VersionMoved) => {}
                 written => return written.map(|()| after),
             }
@@ -83,6 +83,15 @@ impl EndpointWrites {
             Ok(endpoint)
         })
         .await
+    }
+
+    async fn write(&self, before: &Endpoint, after: &Endpoint) -> Result<()> {
+        match before.url() {
+            Some(url) if after.url() != Some(url) => {
+                self.context.endpoints().update_url(after, url).await
+            }
+            _ => self.context.endpoints().update(after).await,
+        }
     }
 
     async fn send_job(&self, endpoint: &Endpoint, recovery: &Recovery) -> Result<()> {

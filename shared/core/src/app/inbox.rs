@@ -3,15 +3,18 @@
 
 use futures::future::try_join_all;
 
+use super::traced::trace_of;
 use super::{Callbacks, Context};
 use crate::base::error::{Error, Kind, Reason, Result};
 use crate::base::id::{DeliveryId, EndpointId, EventId, TaskId, TenantId};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::base::trace_context::TraceContext;
 use crate::domain::webhook::{
     AHEAD_MAX, Delivery, DeliveryCursor, DeliveryQuery, DeliverySignal, DeliveryState, Endpoint,
     EndpointKind, EventType, InboxCursor, Pull, SignedHeaders, Stretch, transition,
 };
+use crate::port::Ids as _;
 use crate::port::errors::no_such_endpoint;
 
 /// Deliveries that are acknowledged at a time.
@@ -45,6 +48,7 @@ pub struct InboxEvent {
     pub delivery: DeliveryId,
     pub headers: SignedHeaders,
     pub extra: Vec<(String, Secret)>,
+    pub trace: TraceContext,
     pub body: Vec<u8>,
     /// Behind this event.
     pub cursor: InboxCursor,
@@ -59,7 +63,7 @@ impl Inbox {
     }
 
     pub fn event_stream_max_ms(&self) -> u64 {
-        self.context.bounds.event_stream_max_ms
+        self.context.bounds.relay.event_stream_max_ms
     }
 
     /// At most `limit` events behind the cursor; without one, those that are not acknowledged.
@@ -197,6 +201,7 @@ impl Inbox {
         let body = body.await?;
         let id = delivery.event_id();
         let (headers, extra) = self.callbacks.signed(endpoint, &id, &body).await?;
+        let trace = trace_of(&about).hop(self.context.entropy.u64());
         Ok(Some(InboxEvent {
             id,
             event: delivery.event,
@@ -205,6 +210,7 @@ impl Inbox {
             delivery: delivery.id,
             headers,
             extra,
+            trace,
             body,
             cursor: cursor.clone(),
         }))
@@ -215,12 +221,12 @@ impl Inbox {
     async fn keep(&self, endpoint: &Endpoint, pull: &Pull, stretch: &Stretch) -> Result<()> {
         let (now, bounds) = (self.context.now(), &self.context.bounds);
         let mut after = pull.clone();
-        let unread_max_ms = bounds.inbox_unread_max_ms;
+        let unread_max_ms = bounds.relay.inbox_unread_max_ms;
         let expires_at = now.plus_ms(unread_max_ms);
         if expires_at.since_ms(pull.expires_at) > unread_max_ms / RENEWAL_PART {
             after.expires_at = expires_at;
         }
-        let settle_ms = i64::try_from(bounds.inbox_settle_ms).unwrap_or(i64::MAX);
+        let settle_ms = i64::try_from(bounds.relay.inbox_settle_ms).unwrap_or(i64::MAX);
         let settled = Timestamp(now.0.saturating_sub(settle_ms));
         if settled > pull.read_to && stretch.would_pass(settled) {
             after.read_to = settled;

@@ -1,5 +1,9 @@
 //! Every limit on waits, sizes and counts. The unit comes last in each name.
 
+mod relay;
+
+pub use relay::{DELIVERIES_KEPT_MS, HealthTerms, RelayBounds};
+
 use super::rate::Rate;
 use crate::base::retry::Growing;
 use crate::base::time::Timestamp;
@@ -11,18 +15,6 @@ pub struct DenialTerms {
     pub denials_min: u32,
     /// Minimum time from the first to the last of them.
     pub span_ms: u64,
-}
-
-/// When a breaker opens, and when an endpoint that only fails is disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HealthTerms {
-    /// Consecutive failures that open the breaker.
-    pub failures_to_open: u32,
-    /// How long it stays open at first, and at most; it doubles with each probe that fails.
-    pub open_first_ms: u64,
-    pub open_max_ms: u64,
-    /// After this long without one success the endpoint is disabled.
-    pub failing_max_ms: u64,
 }
 
 /// The limits of one installation. The defaults are what `--help` and
@@ -92,40 +84,16 @@ pub struct Bounds {
     pub wake: Growing,
     /// Retries of a failed copy.
     pub archive_retry: Growing,
-    /// A callback: its connection and its answer.
-    pub callback_timeout_ms: u64,
-    /// Callbacks under way at once to one endpoint that has no limit of its own.
-    pub endpoint_concurrency: u32,
-    /// When an endpoint's circuit breaker opens, and when the endpoint is disabled.
-    pub endpoint_health: HealthTerms,
-    /// Delays between callback attempts.
-    pub callback_schedule_ms: Vec<u64>,
-    /// The longest `Retry-After` that is honoured.
-    pub retry_after_max_ms: u64,
-    /// How long a delivery is kept after its event and its last attempt.
-    pub deliveries_kept_ms: u64,
-    /// For this long after an endpoint is enabled, ends of tasks may still be written that know it
-    /// as disabled.
-    pub enabling_settles_ms: u64,
+    /// Callbacks, endpoints and their inboxes.
+    pub relay: RelayBounds,
     /// How long an idempotency key is remembered.
     pub idempotency_kept_ms: u64,
     /// How long a presigned output URL is valid. SigV4 allows at most seven days.
     pub presign_expires_ms: u64,
     /// How long a sync-mode submit is held open.
     pub sync_wait_max_ms: u64,
-    /// Endpoints of one tenant.
-    pub endpoints_max: usize,
     /// Tasks looked at for one page of a list of tasks.
     pub page_tasks_max: usize,
-    /// How long a pull endpoint is kept that nobody reads.
-    pub inbox_unread_max_ms: u64,
-    /// How much older than now an event is before it is certain that no earlier one comes any
-    /// more: far longer than a write takes.
-    pub inbox_settle_ms: u64,
-    /// How long one request for events may wait for the next. Zero: it answers what there is.
-    pub event_stream_max_ms: u64,
-    /// Requests of one tenant that wait for events, in one process.
-    pub event_streams_max: usize,
     /// Tasks read by one usage or billing query.
     pub usage_tasks_max: usize,
     /// How long a received job is hidden from other workers.
@@ -140,8 +108,6 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// With a quick watch a queue or a process may still be slow.
 const WATCH_LATE_MIN_MS: u64 = 15 * MINUTE_MS;
-/// How long deliveries are kept unless the installation says otherwise.
-pub const DELIVERIES_KEPT_MS: u64 = 30 * DAY_MS;
 const MIB: usize = 1024 * 1024;
 
 impl Default for Bounds {
@@ -192,27 +158,11 @@ impl Default for Bounds {
                 first_ms: SECOND_MS,
                 max_ms: 5 * MINUTE_MS,
             },
-            callback_timeout_ms: 15 * SECOND_MS,
-            endpoint_concurrency: 16,
-            endpoint_health: HealthTerms {
-                failures_to_open: 10,
-                open_first_ms: 10 * SECOND_MS,
-                open_max_ms: 5 * MINUTE_MS,
-                failing_max_ms: 5 * DAY_MS,
-            },
-            callback_schedule_ms: crate::base::retry::CALLBACK_SCHEDULE_MS.to_vec(),
-            retry_after_max_ms: HOUR_MS,
-            deliveries_kept_ms: DELIVERIES_KEPT_MS,
-            enabling_settles_ms: 15 * SECOND_MS,
+            relay: RelayBounds::default(),
             idempotency_kept_ms: 7 * DAY_MS,
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
             sync_wait_max_ms: 25 * SECOND_MS,
-            endpoints_max: 16,
             page_tasks_max: 1_000,
-            inbox_unread_max_ms: DAY_MS,
-            inbox_settle_ms: 30 * SECOND_MS,
-            event_stream_max_ms: 5 * MINUTE_MS,
-            event_streams_max: 8,
             usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,
             job_failures_max: 20,

@@ -41,8 +41,9 @@ pub trait DeliveryStore: Send + Sync {
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage>;
 
     /// Removes deliveries whose event and last attempt are older than that, unless they are
-    /// pending and to be sent, and events without a task that have none left: so many at most. Returns how many
-    /// deliveries were removed. Where items expire by themselves there are none to remove.
+    /// pending and to be sent, and events without a task that have none left: so many at most.
+    /// Returns how many deliveries were removed. Where items expire by themselves there are none to
+    /// remove.
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
     /// The deliveries created with the task up to its version at hand, oldest first. May be

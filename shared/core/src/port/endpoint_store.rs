@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::base::error::Result;
 use crate::base::id::{EndpointId, TenantId};
-use crate::domain::webhook::Endpoint;
+use crate::domain::webhook::{CallbackUrl, Endpoint};
 
 /// A tenant's endpoints, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +41,8 @@ pub trait EndpointStore: Send + Sync {
     /// Creates the endpoint. Kind `Conflict` with code `too_many_endpoints`, and nothing is
     /// written, if the tenant already has the maximum: under concurrent creates it never gets more
     /// than that, and none is refused below it. Every existing endpoint counts, whoever wrote it
-    /// and whether or not it can be read.
+    /// and whether or not it can be read. The same with code `endpoint_exists` where another
+    /// endpoint of the tenant has the URL.
     async fn create(&self, endpoint: &Endpoint, endpoints_max: usize) -> Result<()>;
 
     /// Kind `NotFound` for an id that does not exist or belongs to another tenant.
@@ -58,6 +59,10 @@ pub trait EndpointStore: Send + Sync {
     /// unless it is there and its stored version is one below the given one; earlier releases wrote
     /// none, which counts as 0. One that was deleted meanwhile stays deleted.
     async fn update(&self, endpoint: &Endpoint) -> Result<()>;
+
+    /// As `update`, for an endpoint that had this URL and has another now. Kind `Conflict` with
+    /// code `endpoint_exists` as in `create`.
+    async fn update_url(&self, endpoint: &Endpoint, before: &CallbackUrl) -> Result<()>;
 
     /// Kind `NotFound` as in `get`. Makes room for another one. Existing deliveries keep their
     /// record.

@@ -1,7 +1,7 @@
 //! The errors that ports specify, in one place, so that all adapters return the same ones.
 
 use crate::base::error::{Error, Kind, Reason};
-use crate::base::id::TenantId;
+use crate::base::id::{EndpointId, TenantId};
 use crate::domain::money::MicroUsd;
 
 /// A concurrent write came first.
@@ -28,6 +28,12 @@ pub fn event_late() -> Error {
 /// Of an endpoint.
 pub fn endpoint_changed() -> Error {
     version_moved("the endpoint was changed meanwhile; read it and try again")
+}
+
+/// Two endpoints of one URL would tell the same receiver everything twice.
+pub fn endpoint_exists(id: &EndpointId) -> Error {
+    let text = format!("the endpoint '{id}' has this URL already; change that one");
+    Error::new(Kind::Conflict, "endpoint_exists", text).field("url")
 }
 
 /// Of a timeline that a note was for.

@@ -8,7 +8,7 @@ use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
 use fluxgate_core::app::{Context, Hooks, OutputLinks, Vault, Views};
-use fluxgate_core::bounds::Bounds;
+use fluxgate_core::bounds::{Bounds, RelayBounds};
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{SystemClock, SystemEntropy};
 use fluxgate_core::task::BaseUrl;
@@ -177,7 +177,10 @@ pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
         upload_bytes_max: 4 * MIB,
         sources_bytes_max: SOURCES_BYTES_MAX,
         // An answer is whole before it leaves, and a function that waits is paid for.
-        event_stream_max_ms: 0,
+        relay: RelayBounds {
+            event_stream_max_ms: 0,
+            ..RelayBounds::default()
+        },
         ..Bounds::default()
     };
     if public_url.is_some() {

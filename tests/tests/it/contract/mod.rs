@@ -111,6 +111,8 @@ macro_rules! every_behaviour {
                 another_tenant_s_endpoint_is_not_found
                 of_many_creations_at_once_exactly_as_many_succeed_as_a_tenant_may_have
                 a_deletion_makes_room_for_one_and_only_once
+                of_many_creations_with_one_url_at_once_one_succeeds
+                a_url_is_free_when_its_endpoint_has_another_or_is_gone
                 a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more;
             fair_queue_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait

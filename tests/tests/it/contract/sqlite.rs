@@ -14,7 +14,6 @@ every_behaviour!();
 on_stores! {
     expiry:
         old_deliveries_are_removed_unless_they_are_pending_or_were_tried_of_late
-        an_event_without_a_task_goes_with_its_last_delivery;
-    inbox_expiry:
+        an_event_without_a_task_goes_with_its_last_delivery
         events_that_nobody_reads_expire_like_others;
 }

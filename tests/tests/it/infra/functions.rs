@@ -63,7 +63,7 @@ fn each_function_may_take_as_long_as_what_it_waits_for() {
     assert!(timeout_ms("gateway") >= bounds.submit_timeout_ms + bounds.sync_wait_max_ms);
     assert!(timeout_ms("poller") > bounds.submit_timeout_ms + bounds.provider_timeout_ms);
     assert!(timeout_ms("archiver") > bounds.output_timeout_ms);
-    assert!(timeout_ms("notifier") > bounds.callback_timeout_ms);
+    assert!(timeout_ms("notifier") > bounds.relay.timeout_ms);
 }
 
 /// Messages of a batch are worked on at once, the outputs of a task one after the other.

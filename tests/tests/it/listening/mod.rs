@@ -106,6 +106,11 @@ async fn a_pull_endpoint_s_events_are_read_as_their_callbacks_would_be_and_ackno
     assert!(is_signed(&bed.secret, event));
     assert!(!is_signed("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", event));
     assert_eq!(event["id"], event["headers"]["webhook-id"]);
+    let traceparent = event["headers"]["traceparent"].as_str().unwrap();
+    assert!(
+        traceparent.contains(event["task_id"].as_str().unwrap()),
+        "{traceparent}"
+    );
 
     let next = page.text("/next");
     let rest = bed.page(&format!("&after={next}")).await;

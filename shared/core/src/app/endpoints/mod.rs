@@ -18,6 +18,7 @@ use crate::base::id::{EndpointId, TenantId};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::webhook::{CallbackUrl, Endpoint, EndpointKind, Pull, too_many_endpoints};
+use crate::port::errors::endpoint_exists;
 use crate::port::{AddressGuard, EndpointList, Ids as _, Purpose, Queue};
 
 /// The tenant's use cases of endpoints.
@@ -57,7 +58,7 @@ impl Endpoints {
     ) -> Result<NewEndpoint> {
         let kind = self.kind(change)?;
         let there = self.unexpired(tenant).await?;
-        let endpoints_max = self.context.bounds.endpoints_max;
+        let endpoints_max = self.context.bounds.relay.endpoints_max;
         // The write decides; a tenant that is full is not worth a look-up.
         if there.len() >= endpoints_max {
             return Err(too_many_endpoints(endpoints_max));
@@ -141,7 +142,7 @@ impl Endpoints {
 
     fn kind(&self, change: &EndpointChange) -> Result<EndpointKind> {
         if change.pull == Some(true) {
-            let unread_max_ms = self.context.bounds.inbox_unread_max_ms;
+            let unread_max_ms = self.context.bounds.relay.inbox_unread_max_ms;
             let pull = Pull::new(self.context.now().plus_ms(unread_max_ms));
             return Ok(EndpointKind::Pull { pull });
         }
@@ -175,19 +176,15 @@ fn url_missing() -> Error {
     Error::invalid("missing_parameter", text).field("url")
 }
 
-/// Two endpoints of one URL would tell the same receiver everything twice.
+/// The write decides; a duplicate that is there is not worth a look-up.
 fn refuse_duplicate(
     there: &[Endpoint],
     url: &CallbackUrl,
     except: Option<&EndpointId>,
 ) -> Result<()> {
     let same = |known: &&Endpoint| known.url() == Some(url) && except != Some(&known.id);
-    match there.iter().find(same) {
-        None => Ok(()),
-        Some(known) => {
-            let id = &known.id;
-            let text = format!("the endpoint '{id}' has this URL already; change that one");
-            Err(Error::new(Kind::Conflict, "endpoint_exists", text).field("url"))
-        }
-    }
+    there
+        .iter()
+        .find(same)
+        .map_or(Ok(()), |known| Err(endpoint_exists(&known.id)))
 }

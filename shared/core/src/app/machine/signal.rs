@@ -118,7 +118,7 @@ impl Machine {
         let asked_ms = match signal {
             Signal::SubmitDeferred { after_ms, .. } => after_ms
                 .unwrap_or(0)
-                .min(self.context.bounds.retry_after_max_ms),
+                .min(self.context.bounds.relay.retry_after_max_ms),
             _ => 0,
         };
         let again_ms = self

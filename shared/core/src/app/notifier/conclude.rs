@@ -77,19 +77,19 @@ impl Notifier {
         }
         let bounds = &self.context.bounds;
         let step = delivery.attempts_of_schedule();
-        let Some(delay_ms) = bounds.callback_schedule_ms.get(step) else {
+        let Some(delay_ms) = bounds.relay.schedule_ms.get(step) else {
             return Next::Exhausted;
         };
         let asked_ms = tried.retry_after_ms.unwrap_or(0);
         let delay_ms = self.jobs.jittered_ms(*delay_ms);
-        let delay_ms = delay_ms.max(asked_ms.min(bounds.retry_after_max_ms));
+        let delay_ms = delay_ms.max(asked_ms.min(bounds.relay.retry_after_max_ms));
         Next::RetryAt(self.context.now().plus_ms(delay_ms))
     }
 
     /// Writes down how the endpoint does, if that is anything new. True when it is disabled by it:
     /// it answered 410, or has only failed for days.
     async fn note_health(&self, endpoint: &Endpoint, attempt: &Attempt) -> Result<bool> {
-        let terms = &self.context.bounds.endpoint_health;
+        let terms = &self.context.bounds.relay.health;
         let now = self.context.now();
         let mut after = endpoint.clone();
         if attempt.is_success() {
@@ -155,7 +155,7 @@ impl Notifier {
     pub(super) async fn probe(&self, endpoint: Endpoint) -> Result<Reach> {
         let bounds = &self.context.bounds;
         let mut probing = endpoint;
-        let until = self.context.now().plus_ms(bounds.callback_timeout_ms);
+        let until = self.context.now().plus_ms(bounds.relay.timeout_ms);
         probing.health.open_until = Some(until);
         let later = self.after_opening(&probing);
         if self.write_health(probing.clone()).await? {

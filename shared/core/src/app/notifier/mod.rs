@@ -204,7 +204,7 @@ impl Notifier {
             return Ok(Some(delivery));
         }
         let now = self.context.now();
-        let until = now.plus_ms(self.context.bounds.callback_timeout_ms + ATTEMPT_SLACK_MS);
+        let until = now.plus_ms(self.context.bounds.relay.timeout_ms + ATTEMPT_SLACK_MS);
         match transition(&delivery, DeliverySignal::Begin { round, until }, now) {
             Ok(begun) => {
                 self.context.deliveries().update(&begun, None).await?;
@@ -255,7 +255,7 @@ impl Notifier {
         };
         let concurrency = endpoint
             .concurrency
-            .unwrap_or(self.context.bounds.endpoint_concurrency);
+            .unwrap_or(self.context.bounds.relay.endpoint_concurrency);
         let rate = endpoint.rate_per_second;
         let now = self.context.now();
         self.pace

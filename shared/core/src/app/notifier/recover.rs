@@ -39,7 +39,7 @@ impl Notifier {
         }
         let settled_at = recovery
             .started_at
-            .plus_ms(self.context.bounds.enabling_settles_ms);
+            .plus_ms(self.context.bounds.relay.enabling_settles_ms);
         let after = self.page(&endpoint, recovery, settled_at).await?;
         let next = match (after.is_running(), &after.after) {
             (false, _) => JobOutcome::Done,

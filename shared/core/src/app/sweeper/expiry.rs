@@ -13,7 +13,7 @@ impl Sweeper {
         let before = self
             .context
             .now()
-            .minus_ms(self.context.bounds.deliveries_kept_ms);
+            .minus_ms(self.context.bounds.relay.deliveries_kept_ms);
         let mut removed = 0;
         loop {
             let page = self.context.deliveries().expire(before, PAGE).await?;

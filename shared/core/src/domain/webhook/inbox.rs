@@ -233,9 +233,9 @@ mod tests {
 
         assert_eq!(late.times, [20, 50]);
         assert_eq!(late.cursor.passed, Some(at(10).cursor()));
-        let over = read(&[10, 20, 30, 40, 50], &late.cursor, 9, 50);
-        assert!(over.times.is_empty());
-        assert_eq!(over.cursor, InboxCursor::behind(Some(at(50).cursor())));
+        let rest = read(&[10, 20, 30, 40, 50], &late.cursor, 9, 50);
+        assert!(rest.times.is_empty());
+        assert_eq!(rest.cursor, InboxCursor::behind(Some(at(50).cursor())));
     }
 
     #[test]

@@ -49,7 +49,10 @@ pub(super) fn event_view(event: &InboxEvent) -> EventView {
         .iter()
         .map(|(name, value)| (name.clone(), value.expose().to_owned()))
         .collect();
+    let state = event.trace.tracestate();
+    headers.extend(state.map(|state| ("tracestate".to_owned(), state.to_owned())));
     let own = [
+        ("traceparent", event.trace.traceparent()),
         ("content-type", "application/json".to_owned()),
         ("webhook-id", signed.id.clone()),
         ("webhook-timestamp", signed.timestamp.to_string()),
