@@ -8,6 +8,7 @@
 
 pub mod aws_calls;
 pub mod aws_stores;
+pub mod bad_receiver;
 pub mod black_hole;
 pub mod contract;
 pub mod cost;
@@ -29,6 +30,7 @@ pub mod tenant;
 pub mod verifiers;
 
 pub use aws_stores::AwsStores;
+pub use bad_receiver::{BadReceiver, Misbehaviour};
 pub use black_hole::BlackHole;
 pub use dns_server::DnsServer;
 pub use eventually::eventually;

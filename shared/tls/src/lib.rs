@@ -5,14 +5,14 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
-/// As reqwest would set it up for HTTP/1.1, but with Mozilla's anchors, which need no parsing: a
-/// hundred certificates take a millisecond, and a Lambda would read the system's anew on each cold
-/// start.
+/// As reqwest would set it up, but with Mozilla's anchors, which need no parsing: a hundred
+/// certificates take a millisecond, and a Lambda would read the system's anew on each cold start.
+/// The server chooses one of the protocols, by ALPN.
 ///
 /// # Panics
 ///
 /// Never: aws-lc-rs has suites for the versions that rustls finds safe.
-pub fn with_bundled_roots() -> ClientConfig {
+pub fn with_bundled_roots(protocols: &[&str]) -> ClientConfig {
     let anchors = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -21,7 +21,10 @@ pub fn with_bundled_roots() -> ClientConfig {
         .expect("aws-lc-rs has suites for the versions that are safe")
         .with_root_certificates(anchors)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     config
 }
 
@@ -30,8 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_anchors_are_mozilla_s_and_http_1_1_alone_is_offered() {
+    fn the_anchors_are_mozilla_s_and_only_the_named_protocols_are_offered() {
         assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 100);
-        assert_eq!(with_bundled_roots().alpn_protocols, [b"http/1.1".to_vec()]);
+        let config = with_bundled_roots(&["h2", "http/1.1"]);
+        assert_eq!(
+            config.alpn_protocols,
+            [b"h2".to_vec(), b"http/1.1".to_vec()]
+        );
     }
 }

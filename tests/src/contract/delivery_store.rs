@@ -9,6 +9,7 @@ use fluxgate_core::webhook::{
 use fluxgate_core::{Kind, Reason};
 
 use super::{Stores, archived, fresh_tenant, now};
+use crate::eventually;
 
 async fn delivery(stores: &Stores) -> Delivery {
     let tenant = stores.funded(1).await;
@@ -100,6 +101,36 @@ pub async fn an_update_sends_the_job_of_the_next_attempt(stores: Stores) {
         .await
         .unwrap();
     assert_eq!(written, retried);
+}
+
+/// Whatever of its job the update has removed already.
+pub async fn the_job_of_a_delivered_delivery_is_settled_and_comes_no_more(stores: Stores) {
+    let delivery = delivery(&stores).await;
+    let job = super::queue::receive_of(&stores, Lane::Notify, &delivery.tenant).await;
+    let delivered = attempted(&delivery, 204, Next::Delivered);
+
+    stores.deliveries.update(&delivered, None).await.unwrap();
+    stores.queue.ack(&job[0]).await.unwrap();
+
+    assert!(super::queue::none_of(&stores, Lane::Notify, &delivery.tenant).await);
+}
+
+/// Whoever holds it may still have to tell the other endpoints, and may die before.
+pub async fn the_job_of_an_exhausted_delivery_comes_again_unless_it_is_settled(stores: Stores) {
+    const LEASE_MS: u64 = 2_000;
+    let delivery = delivery(&stores).await;
+    let received = eventually("the job", || async {
+        let lane = Lane::Notify;
+        let leases = super::queue::receive_once(&stores, lane, &delivery.tenant, LEASE_MS);
+        leases.await.pop()
+    })
+    .await;
+    let exhausted = attempted(&delivery, 500, Next::Exhausted);
+
+    stores.deliveries.update(&exhausted, None).await.unwrap();
+
+    let again = super::queue::receive_of(&stores, Lane::Notify, &delivery.tenant).await;
+    assert_eq!(again[0].job, received.job);
 }
 
 /// Every write is over the version that it was made from, the second as the first.

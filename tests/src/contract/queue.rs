@@ -37,7 +37,12 @@ pub(super) async fn receive_of(stores: &Stores, lane: Lane, tenant: &TenantId) -
     .await
 }
 
-async fn receive_once(stores: &Stores, lane: Lane, tenant: &TenantId, lease_ms: u64) -> Vec<Lease> {
+pub(super) async fn receive_once(
+    stores: &Stores,
+    lane: Lane,
+    tenant: &TenantId,
+    lease_ms: u64,
+) -> Vec<Lease> {
     let (mine, others): (Vec<Lease>, Vec<Lease>) = stores
         .queue
         .receive(lane, 10, lease_ms)
@@ -49,6 +54,22 @@ async fn receive_once(stores: &Stores, lane: Lane, tenant: &TenantId, lease_ms: 
         stores.queue.again(&other, &other.job, 0).await.unwrap();
     }
     mine
+}
+
+/// Whether or not the adapter can do anything about it.
+pub async fn a_hastened_job_comes_once_and_one_that_is_gone_does_not(stores: Stores) {
+    let tenant = fresh_tenant();
+    let (job, gone) = (archive(&tenant), archive(&tenant));
+    send(&stores, &job, 1_000).await;
+
+    stores.queue.hasten(&job);
+    stores.queue.hasten(&gone);
+
+    let received = receive_of(&stores, Lane::Archive, &tenant).await;
+    let jobs: Vec<_> = received.iter().map(|lease| lease.job.clone()).collect();
+    assert_eq!(jobs, [job]);
+    stores.queue.ack(&received[0]).await.unwrap();
+    assert!(none_of(&stores, Lane::Archive, &tenant).await);
 }
 
 /// True when a few looks, each waiting as long as the adapter does, find nothing.

@@ -127,7 +127,9 @@ fn a_folder_of_an_earlier_release_gets_keys_at_its_next_start_and_its_secrets_ar
     let plain = r#"UPDATE tenants SET body = json_set(body, '$.webhook_secret', ?1)"#;
     database.execute(plain, params!["whsec_plain"]).unwrap();
     database
-        .execute_batch("DROP TABLE encryption_check; PRAGMA user_version = 6;")
+        .execute_batch(
+            "DROP TABLE encryption_check; DROP INDEX deliveries_by_age; PRAGMA user_version = 6;",
+        )
         .unwrap();
     drop(database);
 

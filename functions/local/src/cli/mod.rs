@@ -119,6 +119,9 @@ enum Command {
     /// The bare reverse proxy that the benchmark is compared with
     #[command(hide = true)]
     BenchProxy(bench::ProxyArgs),
+    /// The receiver of the benchmark's callbacks
+    #[command(hide = true)]
+    BenchReceiver(bench::ReceiverArgs),
 }
 
 /// Threads for file operations, and for resolving the names that the operator configured.
@@ -239,6 +242,7 @@ impl Command {
             Self::Doctor(args) => doctor::run(args).await,
             Self::Bench(args) => Box::pin(bench::run(args)).await,
             Self::BenchProxy(args) => bench::proxy(args).await,
+            Self::BenchReceiver(args) => bench::receiver(args).await,
         }
     }
 }

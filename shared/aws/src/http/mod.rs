@@ -36,7 +36,7 @@ pub fn client() -> SharedHttpClient {
 fn pool() -> reqwest::Result<Client> {
     Client::builder()
         .http1_only()
-        .tls_backend_preconfigured(fluxgate_tls::with_bundled_roots())
+        .tls_backend_preconfigured(fluxgate_tls::with_bundled_roots(&["http/1.1"]))
         .retry(retry::never().max_retries_per_request(0))
         .redirect(redirect::Policy::none())
         .no_proxy()

@@ -84,6 +84,10 @@ impl Jobs {
         self.queue.again(lease, next, after_ms).await
     }
 
+    pub(crate) fn hasten(&self, job: &Job) {
+        self.queue.hasten(job);
+    }
+
     pub(crate) fn jittered_ms(&self, delay_ms: u64) -> u64 {
         jittered_ms(delay_ms, self.context.entropy.u64())
     }

@@ -43,6 +43,10 @@ pub trait Queue: Send + Sync {
     /// the job no longer exists, so a watch that was removed with its task stays removed.
     async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()>;
 
+    /// What this job waits for is there: it may be due at once instead of later. A hint, which does
+    /// nothing for another job, or where the adapter cannot.
+    fn hasten(&self, _job: &Job) {}
+
     /// Records a failure; the job is due again after `after_ms`, or becomes a dead letter at
     /// `failures_max` failures.
     async fn fail(

@@ -5,14 +5,16 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, EventId, Subject, TaskId, TenantId};
 use fluxgate_core::port::errors::{delivery_changed, event_late, no_such_delivery};
 use fluxgate_core::port::{About, DeliveryStore, TaskStore};
-use fluxgate_core::task::{Delayed, Task};
+use fluxgate_core::task::{Delayed, Lane, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::webhook::{Delivery, DeliveryPage, DeliveryQuery, Notice, Target};
+use fluxgate_core::webhook::{
+    Delivery, DeliveryPage, DeliveryQuery, DeliveryState, Notice, Target,
+};
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::error::{database, parsed, unwritable};
-use super::queue::put_job;
+use super::queue::{delivery_key, put_job, remove_job};
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
@@ -41,9 +43,15 @@ impl DeliveryStore for SqliteStore {
         let now = self.clock.now();
         self.write_soon(move |write| {
             update(write.connection, &delivery)?;
-            job.map_or(Ok(()), |job| {
-                put_job(write, &job.job, now.plus_ms(job.after_ms), 0)
-            })
+            match job {
+                Some(job) => put_job(write, &job.job, now.plus_ms(job.after_ms), 0),
+                // Nothing is left to do for whoever holds its job: one write instead of two.
+                None if delivery.state == DeliveryState::Delivered => {
+                    let key = delivery_key(&delivery.tenant, &delivery.id);
+                    remove_job(write, key, Lane::Notify)
+                }
+                None => Ok(()),
+            }
         })
         .await
     }

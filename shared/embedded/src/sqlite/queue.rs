@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::id::{DeliveryId, TaskId, TenantId};
 use fluxgate_core::port::{DeadLetter, Lease, Queue};
 use fluxgate_core::task::{Delayed, Job, Lane};
 use fluxgate_core::time::Timestamp;
@@ -29,8 +29,12 @@ fn key(job: &Job) -> String {
         } => format!("recover/{tenant}/{endpoint}"),
         Job::Deliver {
             tenant, delivery, ..
-        } => format!("deliver/{tenant}/{delivery}"),
+        } => delivery_key(tenant, delivery),
     }
+}
+
+pub(super) fn delivery_key(tenant: &TenantId, delivery: &DeliveryId) -> String {
+    format!("deliver/{tenant}/{delivery}")
 }
 
 pub(super) fn watch_key(tenant: &TenantId, task: &TaskId) -> String {
@@ -94,6 +98,10 @@ impl SqliteStore {
     where
         F: FnOnce(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
     {
+        // Most callbacks: the write that delivered one removed its job.
+        if !self.schedule.holds(lease) {
+            return Ok(());
+        }
         let (schedule, lease) = (self.schedule.clone(), lease.clone());
         let holds = move |write: &Write<'_>, lease: &Lease| {
             schedule.holds(lease) && !write.has_sent(&lease.handle)
@@ -148,6 +156,10 @@ impl Queue for SqliteStore {
         let (next, due) = (next.clone(), self.clock.now().plus_ms(after_ms));
         self.settle(lease, move |write, _| put_job(write, &next, due, 0))
             .await
+    }
+
+    fn hasten(&self, job: &Job) {
+        self.schedule.hasten(&key(job), job);
     }
 
     async fn fail(

@@ -10,20 +10,25 @@ use fluxgate_core::port::Purpose;
 use fluxgate_core::{Error, Result};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, redirect, retry};
 use tokio::time::Instant;
+use tower::util::MapRequestLayer;
 use url::{Host, Url};
 
 use super::pins::{Pin, Pinned, PinnedAddresses, Pins, Unresolved};
 use super::policy::{ForbiddenAddress, GuardPolicy, Way};
+use super::reuse;
 use crate::USER_AGENT;
 use crate::failure::cause;
 use crate::names::{Answer, Asker, NameSettings, Names};
-use crate::roots::Roots;
+use crate::roots::{Offer, Roots};
 
 /// TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// There are many receivers and each is called rarely: a few warm connections to each are enough.
 const POOL_IDLE_PER_HOST_MAX: usize = 128;
+/// An HTTP/2 connection is shared: one that the network has dropped must not outlive its requests.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all guarded clients of an installation share: name look-ups, connections, and the allowed
 /// addresses.
@@ -31,20 +36,29 @@ pub(super) struct Connections {
     pub(super) names: Names,
     pins: Pins,
     https: Client,
+    /// Callbacks are many small requests: to a server that speaks HTTP/2 they share a connection.
+    callbacks: Client,
     http: Client,
 }
 
 impl Connections {
     pub(super) fn new(roots: Roots, names: NameSettings) -> Result<Self> {
         let pins = Pins::default();
-        let https = roots.trusted_by(builder(&pins, Way::Https).https_only(true));
+        let https = |offer| roots.trusted_by(builder(&pins, Way::Https).https_only(true), offer);
+        // One large file per connection and many hosts: HTTP/2 would only add its flow control to
+        // outputs.
+        let outputs = https(Offer::Http1);
+        let callbacks = https(Offer::Http1AndHttp2)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT);
         // It never speaks TLS; without certificates it does not load the system's store a second
         // time.
-        let http = builder(&pins, Way::Http).tls_certs_only([]);
+        let http = builder(&pins, Way::Http).http1_only().tls_certs_only([]);
         Ok(Self {
             names: Names::new(names),
             pins,
-            https: build(https)?,
+            https: build(outputs)?,
+            callbacks: build(callbacks)?,
             http: build(http)?,
         })
     }
@@ -79,9 +93,10 @@ impl GuardedClient {
     fn begin(&self, tenant: Option<TenantId>, method: Method, url: Url) -> Result<GuardedRequest> {
         self.policy.admit(self.purpose, &url)?;
         let way = Way::of(&url)?;
-        let client = match way {
-            Way::Https => &self.connections.https,
-            Way::Http => &self.connections.http,
+        let client = match (way, self.purpose) {
+            (Way::Https, Purpose::Callback) => &self.connections.callbacks,
+            (Way::Https, _) => &self.connections.https,
+            (Way::Http, _) => &self.connections.http,
         };
         let asker = Asker {
             purpose: self.purpose,
@@ -152,16 +167,34 @@ impl GuardedRequest {
 
     /// If the name is forbidden or does not resolve, that is the cause of the error, unless there
     /// is already a connection to it.
+    ///
+    /// A kept connection that breaks at once is one that the server has closed while it was idle:
+    /// the request is sent again, once. What a guarded client sends may come twice anyway: it reads
+    /// a file, or calls back with an id to deduplicate by.
     pub(crate) async fn send(self) -> reqwest::Result<Response> {
         let end = self.timeout.map(|timeout| Instant::now() + timeout);
         let _pin = self.guarded.pin(&self.asker, self.way, &self.url).await;
-        let request = match end {
-            Some(end) => self
-                .request
-                .timeout(end.saturating_duration_since(Instant::now())),
-            None => self.request,
-        };
-        request.send().await
+        let again = self.request.try_clone();
+        let sent_at = Instant::now();
+        let (outcome, is_reused) = reuse::observed(until(self.request, end).send()).await;
+        match (outcome, again) {
+            (Err(error), Some(again))
+                if is_reused
+                    && reuse::broke(&error)
+                    && sent_at.elapsed() < reuse::BREAKS_WITHIN =>
+            {
+                until(again, end).send().await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// Ends the request at this moment.
+fn until(request: RequestBuilder, end: Option<Instant>) -> RequestBuilder {
+    match end {
+        Some(end) => request.timeout(end.saturating_duration_since(Instant::now())),
+        None => request,
     }
 }
 
@@ -180,9 +213,10 @@ fn builder(pins: &Pins, way: Way) -> ClientBuilder {
         .retry(retry::never().max_retries_per_request(0))
         .no_proxy()
         .referer(false)
-        // One large file per connection and many hosts: HTTP/2 would only add its flow control
-        // here.
-        .http1_only()
+        .connector_layer(MapRequestLayer::new(|destination| {
+            reuse::note_connect();
+            destination
+        }))
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)

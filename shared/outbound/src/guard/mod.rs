@@ -6,6 +6,7 @@ mod address;
 mod client;
 mod pins;
 mod policy;
+mod reuse;
 
 pub use client::GuardedClient;
 pub(crate) use client::{GuardedRequest, refusal};

@@ -19,7 +19,7 @@ use crate::USER_AGENT;
 use crate::body::read;
 use crate::failure::describe;
 use crate::retry_after::retry_after_ms;
-use crate::roots::Roots;
+use crate::roots::{Offer, Roots};
 use crate::trace::traced;
 
 /// The largest possible response is a run that returns its pictures as base64.
@@ -271,7 +271,6 @@ fn failed(error: &reqwest::Error) -> Error {
 ///   what they like.
 fn client(roots: Roots) -> Result<Client> {
     let builder = Client::builder()
-        .http1_only()
         .retry(retry::never().max_retries_per_request(0))
         .redirect(redirect::Policy::none())
         .no_proxy()
@@ -281,10 +280,13 @@ fn client(roots: Roots) -> Result<Client> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_IDLE_MAX)
         .user_agent(USER_AGENT);
-    roots.trusted_by(builder).build().map_err(|error| {
-        let text = "cannot set up the HTTP client; install the system's CA certificates";
-        Error::internal("http_client_unavailable", text).source(error)
-    })
+    roots
+        .trusted_by(builder, Offer::Http1)
+        .build()
+        .map_err(|error| {
+            let text = "cannot set up the HTTP client; install the system's CA certificates";
+            Error::internal("http_client_unavailable", text).source(error)
+        })
 }
 
 /// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot be sent in a

@@ -20,7 +20,7 @@ use crate::servers::{
     strict_guard, tenant, trace,
 };
 
-fn outgoing(url: &Url) -> CallbackRequest {
+pub(crate) fn outgoing(url: &Url) -> CallbackRequest {
     CallbackRequest {
         tenant: tenant(),
         url: CallbackUrl::parse(url.as_str()).unwrap(),
@@ -36,13 +36,15 @@ fn outgoing(url: &Url) -> CallbackRequest {
     }
 }
 
-async fn send(outgoing: CallbackRequest) -> SendOutcome {
+pub(crate) fn sender() -> HttpCallbackSender {
     HttpCallbackSender::new(loopback_guard().client(Purpose::Callback))
-        .send(outgoing)
-        .await
 }
 
-fn answered(status: u16) -> SendOutcome {
+async fn send(outgoing: CallbackRequest) -> SendOutcome {
+    sender().send(outgoing).await
+}
+
+pub(crate) fn answered(status: u16) -> SendOutcome {
     SendOutcome::Answered(CallbackAnswer {
         status,
         ..CallbackAnswer::default()

@@ -14,5 +14,6 @@ mod provider_calls;
 mod provider_client;
 mod provider_lists;
 mod provider_uploads;
+mod reused_connections;
 mod servers;
 mod submits;

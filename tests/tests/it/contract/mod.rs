@@ -63,6 +63,7 @@ macro_rules! every_behaviour {
                 a_delayed_job_is_not_received_before_its_time
                 a_job_whose_lease_runs_out_is_received_again
                 a_job_that_goes_on_comes_again_as_what_it_became
+                a_hastened_job_comes_once_and_one_that_is_gone_does_not
                 a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason
                 a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way
                 tenants_that_settle_nothing_leave_room_for_another_in_every_lane
@@ -125,6 +126,8 @@ macro_rules! every_behaviour {
                 a_delivery_is_updated_over_the_version_it_was_made_from
                 of_two_updates_of_a_tried_delivery_one_is_written
                 an_update_sends_the_job_of_the_next_attempt
+                the_job_of_a_delivered_delivery_is_settled_and_comes_no_more
+                the_job_of_an_exhausted_delivery_comes_again_unless_it_is_settled
                 another_tenant_s_delivery_is_not_found;
             delivery_lists:
                 an_endpoint_s_deliveries_are_listed_in_both_orders

@@ -21,7 +21,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Process(Child);
 
 impl Process {
-    fn start(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
+    pub(super) fn start(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let mut command = Command::new(program);
         command
@@ -114,6 +114,8 @@ impl Proxy {
 pub(super) struct Gateway {
     pub(super) url: String,
     pub(super) token: String,
+    /// Of each tenant; `token` is the first.
+    pub(super) tokens: Vec<String>,
     pub(super) child: Process,
     http: reqwest::Client,
 }
@@ -121,26 +123,22 @@ pub(super) struct Gateway {
 impl Gateway {
     /// A gateway on a new folder with one tenant, as `serve` runs it.
     pub(super) async fn start(data: &Path, provider: &Provider, balance: &str) -> Result<Self> {
+        Self::start_with(data, provider, balance, 1).await
+    }
+
+    /// The same with several tenants.
+    pub(super) async fn start_with(
+        data: &Path,
+        provider: &Provider,
+        balance: &str,
+        tenants: usize,
+    ) -> Result<Self> {
         let folder = DataFolder::open(data)?;
-        let tenant = TenantId::parse("bench")?;
-        folder
-            .add_tenant(&tenant, MicroUsd::parse_usd(balance)?)
-            .await?;
-        // The rate limit must not be what is measured.
-        let limits = Limits {
-            requests_per_second: Some(Limits::RATE_MAX),
-            burst: None,
-            ..Limits::default()
-        };
-        let change = TenantChange {
-            limits: Some(limits),
-            ..TenantChange::default()
-        };
-        folder
-            .operator(None)
-            .change(&tenant, change, &Actor::cli())
-            .await?;
-        let token = folder.token(&tenant, 86_400_000).await?;
+        let mut tokens = Vec::new();
+        for n in 0..tenants {
+            let tenant = TenantId::parse(&format!("bench{n}"))?;
+            tokens.push(tenant_token(&folder, &tenant, MicroUsd::parse_usd(balance)?).await?);
+        }
         drop(folder);
         let listen = free_address()?.to_string();
         let url = format!("http://{listen}");
@@ -166,13 +164,24 @@ impl Gateway {
         until_answering(&format!("{url}/healthz")).await?;
         Ok(Self {
             url,
-            token,
+            token: tokens[0].clone(),
+            tokens,
             child,
             http: reqwest::Client::builder().no_proxy().build()?,
         })
     }
 
     pub(super) async fn commits(&self) -> Result<u64> {
+        self.counted("fluxgate_commits_total").await
+    }
+
+    /// Tasks that are completed.
+    pub(super) async fn completions(&self) -> Result<u64> {
+        self.counted("fluxgate_completions_total").await
+    }
+
+    /// The sum of a metric over its labels.
+    async fn counted(&self, name: &str) -> Result<u64> {
         let text = self
             .http
             .get(format!("{}/metrics", self.url))
@@ -180,23 +189,43 @@ impl Gateway {
             .await?
             .text()
             .await?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("fluxgate_commits_total "));
-        Ok(line
-            .context("the gateway does not report its commits")?
-            .trim()
-            .parse()?)
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            rest.starts_with([' ', '{'])
+                .then(|| rest.rsplit(' ').next())?
+        });
+        let parsed = values.map(str::parse::<u64>);
+        let sum: Result<u64, _> = parsed.sum();
+        sum.with_context(|| format!("the gateway's {name} cannot be read"))
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// Adds a tenant that the rate limit does not slow: it must not be what is measured.
+async fn tenant_token(folder: &DataFolder, tenant: &TenantId, balance: MicroUsd) -> Result<String> {
+    folder.add_tenant(tenant, balance).await?;
+    let limits = Limits {
+        requests_per_second: Some(Limits::RATE_MAX),
+        burst: None,
+        ..Limits::default()
+    };
+    let change = TenantChange {
+        limits: Some(limits),
+        ..TenantChange::default()
+    };
+    folder
+        .operator(None)
+        .change(tenant, change, &Actor::cli())
+        .await?;
+    folder.token(tenant, 86_400_000).await
+}
+
+pub(super) fn free_address() -> Result<SocketAddr> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0))
         .context("there is no free port on loopback")?;
     Ok(listener.local_addr()?)
 }
 
-async fn until_answering(url: &str) -> Result<()> {
+pub(super) async fn until_answering(url: &str) -> Result<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let started = Instant::now();
     while http.get(url).send().await.is_err() {

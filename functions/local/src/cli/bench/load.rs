@@ -63,13 +63,7 @@ impl Load {
         duration: Duration,
         waiting: Option<Waiting>,
     ) -> Result<Measured> {
-        let http = reqwest::Client::builder()
-            .pool_max_idle_per_host(connections)
-            .tcp_nodelay(true)
-            .no_proxy()
-            .timeout(TASK_MAX)
-            .build()
-            .context("cannot build the load's HTTP client")?;
+        let http = http_client(connections)?;
         let started = Instant::now();
         let deadline = started + duration;
         let mut lanes = JoinSet::new();
@@ -83,7 +77,8 @@ impl Load {
         Ok(Measured::of(latencies, started.elapsed()))
     }
 
-    async fn once(&self, http: &reqwest::Client) -> Result<String> {
+    /// One submit; answers the task's id.
+    pub(super) async fn once(&self, http: &reqwest::Client) -> Result<String> {
         let request = http
             .post(format!("{}/api/v3/{}", self.url, self.model))
             .header("authorization", format!("Bearer {}", self.token))
@@ -101,6 +96,16 @@ impl Load {
             .context("a response could not be read")?;
         Ok(answer.data.id)
     }
+}
+
+pub(super) fn http_client(connections: usize) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .pool_max_idle_per_host(connections)
+        .tcp_nodelay(true)
+        .no_proxy()
+        .timeout(TASK_MAX)
+        .build()
+        .context("cannot build the load's HTTP client")
 }
 
 async fn lane(

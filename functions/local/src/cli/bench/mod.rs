@@ -1,9 +1,12 @@
 //! `fluxgate bench`: this build beside a bare reverse proxy to the same provider double, in one
 //! run.
 //!
+//! With `--callbacks`, callbacks beside bare POSTs to the same receiver.
+//!
 //! The provider, the proxy and the gateway each run in their own process, as they would in
 //! production. The load comes from this process.
 
+mod callbacks;
 mod children;
 mod figures;
 mod load;
@@ -18,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::print;
 use crate::client::TenantClient;
+pub(crate) use callbacks::{ReceiverArgs, receive as receiver};
 use children::{Gateway, Provider};
 use figures::Figures;
 use load::Load;
@@ -40,6 +44,13 @@ pub(super) struct BenchArgs {
     /// temporary folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Measure callbacks: how many a second, how long after their events, and what dead endpoints
+    /// cost the others
+    #[arg(long)]
+    callbacks: bool,
+    /// Of --callbacks: a few only, to see that it works; the figures say little
+    #[arg(long, requires = "callbacks")]
+    quick: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -51,6 +62,15 @@ pub(super) async fn run(args: BenchArgs) -> Result<()> {
         None => tempfile::tempdir(),
     }
     .context("cannot create the data folder")?;
+    if args.callbacks {
+        return Box::pin(callbacks::run(
+            folder.path(),
+            args.seconds,
+            args.quick,
+            args.json,
+        ))
+        .await;
+    }
     let duration = Duration::from_secs(args.seconds);
     let (proxied, submitted) = Box::pin(submits(folder.path(), duration)).await?;
     let tasks = Box::pin(whole_tasks(folder.path(), duration)).await?;

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::pace::{Pace, Place};
+use self::pace::{Busy, Pace, Place};
 use super::attempt::attempt_of;
 use super::held::tell_held;
 use super::jobs::{JobOutcome, Jobs, Worker};
 use super::traced::follow_event;
 use super::{Callbacks, Context};
 use crate::base::error::{Kind, Result};
-use crate::base::id::{DeliveryId, TenantId};
+use crate::base::id::{DeliveryId, EndpointId, TenantId};
 use crate::domain::task::Job;
 use crate::domain::webhook::{
     Attempt, Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Rejected,
@@ -51,6 +51,20 @@ struct Tried {
     retry_after_ms: Option<u64>,
 }
 
+/// A delivery that is to be tried, for the round of its job.
+struct Begun {
+    delivery: Delivery,
+    endpoint: Option<Endpoint>,
+    round: u32,
+}
+
+/// What became of a job.
+enum Worked {
+    Out(JobOutcome),
+    /// All places of this endpoint are taken.
+    NoPlace(EndpointId),
+}
+
 /// What a look at the endpoint says.
 enum Reach {
     Send(Option<Box<Endpoint>>),
@@ -68,7 +82,10 @@ impl Worker for Notifier {
                 tenant,
                 delivery,
                 round,
-            } => self.deliver(tenant, delivery, *round, tries).await,
+            } => {
+                let worked = self.try_delivery(tenant, delivery, *round, tries).await;
+                return self.settle(lease, worked).await;
+            }
             Job::Recover {
                 tenant,
                 endpoint,
@@ -103,43 +120,105 @@ impl Notifier {
         round: u32,
         tries: u32,
     ) -> Result<JobOutcome> {
+        let worked = self.try_delivery(tenant, id, round, tries).await?;
+        Ok(self.outcome(&worked))
+    }
+
+    fn outcome(&self, worked: &Worked) -> JobOutcome {
+        match worked {
+            Worked::Out(outcome) => *outcome,
+            Worked::NoPlace(_) => JobOutcome::AgainAfterMs(self.jobs.jittered_ms(BUSY_DELAY_MS)),
+        }
+    }
+
+    /// A job that found no place looks again when one is free, or after a while.
+    async fn settle(&self, lease: &Lease, worked: Result<Worked>) -> Result<()> {
+        let outcome = worked.as_ref().map(|worked| self.outcome(worked));
+        self.jobs
+            .settle(lease, outcome.map_err(Clone::clone))
+            .await?;
+        if let Ok(Worked::NoPlace(endpoint)) = worked
+            && !self.pace.wait(&endpoint, lease.job.clone())
+        {
+            self.jobs.hasten(&lease.job);
+        }
+        Ok(())
+    }
+
+    async fn try_delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+        round: u32,
+        tries: u32,
+    ) -> Result<Worked> {
         let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
         follow_event(&about);
         if delivery.pull {
-            return Ok(JobOutcome::Done);
+            return Ok(Worked::Out(JobOutcome::Done));
         }
         if delivery.round < round {
-            return Ok(early(tries));
+            return Ok(Worked::Out(early(tries)));
         }
         if delivery.round > round || delivery.state != DeliveryState::Pending {
             self.finish_telling(&delivery, round).await?;
-            return Ok(JobOutcome::Done);
+            return Ok(Worked::Out(JobOutcome::Done));
         }
         let endpoint = match self.reach(&delivery).await? {
             Reach::Send(endpoint) => endpoint.map(|endpoint| *endpoint),
-            Reach::Later(delay_ms) => return Ok(JobOutcome::AgainAfterMs(delay_ms)),
-            Reach::Moved(signal) => return self.moved(&delivery, signal).await,
+            Reach::Later(delay_ms) => return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms))),
+            Reach::Moved(signal) => return self.moved(&delivery, signal).await.map(Worked::Out),
         };
         let predecessor = self.predecessor(&delivery, &about, endpoint.as_ref());
         if let Some(predecessor) = predecessor.await? {
-            return Ok(JobOutcome::AgainAfterMs(
-                self.after_predecessor_ms(&predecessor),
-            ));
+            let delay_ms = self.after_predecessor_ms(&predecessor);
+            return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms)));
         }
-        let Some(_place) = self.place(endpoint.as_ref()) else {
-            return Ok(JobOutcome::AgainAfterMs(
-                self.jobs.jittered_ms(BUSY_DELAY_MS),
-            ));
+        let place = match self.place(endpoint.as_ref()) {
+            Ok(place) => place,
+            Err((Busy::Full, endpoint)) => return Ok(Worked::NoPlace(endpoint)),
+            Err((Busy::Paced, _)) => {
+                let delay_ms = self.jobs.jittered_ms(BUSY_DELAY_MS);
+                return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms)));
+            }
         };
+        let target = endpoint.as_ref().map(|endpoint| endpoint.id.clone());
+        let begun = Begun {
+            delivery,
+            endpoint,
+            round,
+        };
+        let outcome = self.attempt(begun, &about, place.as_ref()).await;
+        drop(place);
+        for next in target.map_or_else(Vec::new, |id| self.pace.next_waiting(&id)) {
+            self.jobs.hasten(&next);
+        }
+        outcome.map(Worked::Out)
+    }
+
+    async fn attempt(
+        &self,
+        begun: Begun,
+        about: &About,
+        place: Option<&Place>,
+    ) -> Result<JobOutcome> {
+        let Begun {
+            delivery,
+            endpoint,
+            round,
+        } = begun;
         let Some(delivery) = self.begun(delivery, round).await? else {
             return Ok(JobOutcome::AgainAfterMs(BUSY_DELAY_MS));
         };
-        let request = self.callbacks.request(&delivery, &about, endpoint.as_ref());
+        let request = self.callbacks.request(&delivery, about, endpoint.as_ref());
         let Some(request) = request.await? else {
             return self.moved(&delivery, DeliverySignal::Drop).await;
         };
         let started = self.context.now();
         let outcome = self.callbacks.send(request).await;
+        if let Some(place) = place {
+            place.note(matches!(outcome, SendOutcome::Answered(_)));
+        }
         let attempt = attempt_of(&outcome, started, self.context.now());
         let retry_after_ms = match &outcome {
             SendOutcome::Answered(answer) => answer.retry_after_ms,
@@ -248,10 +327,10 @@ impl Notifier {
         due_ms.clamp(PREDECESSOR_DELAY_MS, PREDECESSOR_DELAY_MAX_MS)
     }
 
-    /// A place among the callbacks under way to an endpoint; `None` when it has its hands full.
-    fn place(&self, endpoint: Option<&Endpoint>) -> Option<Option<Place>> {
+    /// A place among the callbacks under way to an endpoint. A task's own callback needs none.
+    fn place(&self, endpoint: Option<&Endpoint>) -> Result<Option<Place>, (Busy, EndpointId)> {
         let Some(endpoint) = endpoint else {
-            return Some(None);
+            return Ok(None);
         };
         let concurrency = endpoint
             .concurrency
@@ -261,6 +340,7 @@ impl Notifier {
         self.pace
             .take(&endpoint.id, concurrency, rate, now)
             .map(Some)
+            .map_err(|busy| (busy, endpoint.id.clone()))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use fluxgate_core::port::Lease;
+use fluxgate_core::task::Job;
 use fluxgate_core::time::Timestamp;
 
 use super::Entry;
@@ -88,6 +89,21 @@ impl Lane {
                     .release(tenant, pool, now.min(until).since_ms(since))
             }
         }
+    }
+
+    /// Makes a job due now that would be later. False if there is none, or another under its key.
+    pub(super) fn hasten(&mut self, key: &str, job: &Job, now: Timestamp) -> bool {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return false;
+        };
+        if !matches!(slot.place, JobPlace::Later) || slot.entry.job != *job || slot.entry.due <= now
+        {
+            return false;
+        }
+        self.timers.remove(&(slot.entry.due, slot.receipt));
+        slot.entry.due = now;
+        self.timers.insert((now, slot.receipt), key.to_owned());
+        true
     }
 
     /// Takes due jobs, each leased for `lease_ms`.

@@ -105,6 +105,14 @@ impl Schedule {
         self.lock(lane).take(max, now, lease_ms)
     }
 
+    /// In memory alone: after a restart the job is due when its row says.
+    pub(super) fn hasten(&self, key: &str, job: &Job) {
+        let lane = job.lane();
+        if self.lock(lane).hasten(key, job, self.clock.now()) {
+            self.queue(lane).changed.notify_one();
+        }
+    }
+
     /// True while the lease is the newest receipt of a job that still exists.
     pub(super) fn holds(&self, lease: &Lease) -> bool {
         self.lock(lease.job.lane()).holds(lease)

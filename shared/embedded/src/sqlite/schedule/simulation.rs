@@ -347,3 +347,20 @@ fn of_one_tenant_the_oldest_due_comes_first() {
     assert_eq!(order, ["2", "3", "1"]);
     assert_eq!(lane.next_in_ms(at(500)), Some(8_500));
 }
+
+#[test]
+fn a_job_that_waits_is_hastened_and_no_other_under_its_key() {
+    let tenant = &tenants("t", 1)[0];
+    let mut lane = Lane::new(SLOTS);
+    let (one, other) = (entry(tenant, 1, 9_000), entry(tenant, 2, 9_000));
+    lane.put("key".to_owned(), one.clone(), at(0));
+
+    assert!(!lane.hasten("key", &other.job, at(100)));
+    assert!(!lane.hasten("no key", &one.job, at(100)));
+    assert!(lane.take(SLOTS, at(100), LEASE_MS).is_empty());
+    assert!(lane.hasten("key", &one.job, at(100)));
+    assert_eq!(lane.take(SLOTS, at(100), LEASE_MS).len(), 1);
+
+    assert!(!lane.hasten("key", &one.job, at(100)), "it is in progress");
+    assert_eq!(lane.size(), (1, 1, 0, 1));
+}
