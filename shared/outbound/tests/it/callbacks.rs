@@ -10,9 +10,10 @@ use axum::response::Redirect;
 use axum::routing::post;
 use fluxgate_core::port::{CallbackAnswer, CallbackRequest, CallbackSender, Purpose, SendOutcome};
 use fluxgate_core::secret::Secret;
-use fluxgate_core::webhook::{CallbackUrl, SignedHeaders};
+use fluxgate_core::webhook::{CallbackUrl, ErrorClass, SignedHeaders};
 use fluxgate_outbound::HttpCallbackSender;
 use futures::stream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use url::Url;
 
 use crate::servers::{
@@ -201,6 +202,42 @@ async fn a_receiver_that_does_not_answer_in_time_failed() {
 
     assert_eq!(reason(outcome), "the receiver did not answer in time");
     assert_eq!(posts.get(), 1);
+}
+
+/// A listener that accepts nothing, with as many waiting as it may have: the kernel drops what else
+/// would connect.
+async fn full_listener() -> (TcpListener, Vec<TcpStream>, Url) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let connect = || tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(addr));
+    while let Ok(connected) = connect().await {
+        waiting.push(connected.unwrap());
+    }
+    (
+        listener,
+        waiting,
+        Url::parse(&format!("http://{addr}")).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn connecting_has_a_time_out_of_its_own() {
+    let (_listener, _waiting, url) = full_listener().await;
+    let patient = CallbackRequest {
+        timeout_ms: 3_600_000,
+        ..outgoing(&url)
+    };
+
+    let outcome = tokio::time::timeout(Duration::from_secs(60), send(patient)).await;
+
+    let unreached = SendOutcome::Failed {
+        class: ErrorClass::Timeout,
+        reason: "the receiver could not be reached in time".to_owned(),
+    };
+    assert_eq!(outcome.unwrap(), unreached);
 }
 
 #[tokio::test]

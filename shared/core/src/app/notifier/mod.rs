@@ -174,7 +174,7 @@ impl Notifier {
             let delay_ms = self.after_predecessor_ms(&predecessor);
             return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms)));
         }
-        let place = match self.place(endpoint.as_ref()) {
+        let place = match self.place(endpoint.as_ref(), &delivery) {
             Ok(place) => place,
             Err((Busy::Full, endpoint)) => return Ok(Worked::NoPlace(endpoint)),
             Err((Busy::Paced, _)) => {
@@ -328,7 +328,11 @@ impl Notifier {
     }
 
     /// A place among the callbacks under way to an endpoint. A task's own callback needs none.
-    fn place(&self, endpoint: Option<&Endpoint>) -> Result<Option<Place>, (Busy, EndpointId)> {
+    fn place(
+        &self,
+        endpoint: Option<&Endpoint>,
+        delivery: &Delivery,
+    ) -> Result<Option<Place>, (Busy, EndpointId)> {
         let Some(endpoint) = endpoint else {
             return Ok(None);
         };
@@ -337,6 +341,7 @@ impl Notifier {
             .unwrap_or(self.context.bounds.relay.endpoint_concurrency);
         let rate = endpoint.rate_per_second;
         let now = self.context.now();
+        self.pace.has_come(&endpoint.id, &delivery.job(now).job);
         self.pace
             .take(&endpoint.id, concurrency, rate, now)
             .map(Some)

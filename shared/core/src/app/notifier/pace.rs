@@ -1,7 +1,7 @@
 //! How many callbacks are under way to an endpoint, and how many a second leave: of this process
 //! alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::base::id::EndpointId;
@@ -18,7 +18,7 @@ pub(super) struct Pace(Arc<Mutex<HashMap<EndpointId, UnderWay>>>);
 
 /// A receiver that has not answered yet gets so many at once, twice as many with each answer, and
 /// half as many with each attempt that got none: one that never answers occupies few workers.
-const AT_ONCE_FIRST: u32 = 4;
+const AT_ONCE_FIRST: u32 = 2;
 const AT_ONCE_MAX: u32 = 128;
 
 struct UnderWay {
@@ -27,8 +27,10 @@ struct UnderWay {
     bucket: TokenBucket,
     /// The bucket is of interest until then.
     full_at: Option<Timestamp>,
-    /// Who looked while all places were taken.
-    waiting: VecDeque<Job>,
+    /// Who looked while all places were taken, in their order. Those that have looked again since
+    /// are in the queue alone.
+    waiting: HashSet<Job>,
+    queue: VecDeque<Job>,
 }
 
 impl Default for UnderWay {
@@ -38,7 +40,8 @@ impl Default for UnderWay {
             at_once: AT_ONCE_FIRST,
             bucket: TokenBucket::default(),
             full_at: None,
-            waiting: VecDeque::new(),
+            waiting: HashSet::new(),
+            queue: VecDeque::new(),
         }
     }
 }
@@ -91,6 +94,13 @@ impl Pace {
         })
     }
 
+    /// A job that has come by its own delay waits no more.
+    pub(super) fn has_come(&self, endpoint: &EndpointId, job: &Job) {
+        if let Some(under_way) = self.lock().get_mut(endpoint) {
+            under_way.waiting.remove(job);
+        }
+    }
+
     /// Remembers a job until a place is free. False when nothing is under way any more that could
     /// free one.
     pub(super) fn wait(&self, endpoint: &EndpointId, job: Job) -> bool {
@@ -99,8 +109,8 @@ impl Pace {
         let Some(under_way) = under_way else {
             return false;
         };
-        if under_way.waiting.len() < WAITING_MAX {
-            under_way.waiting.push_back(job);
+        if under_way.queue.len() < WAITING_MAX && under_way.waiting.insert(job.clone()) {
+            under_way.queue.push_back(job);
         }
         true
     }
@@ -111,8 +121,9 @@ impl Pace {
         let Some(under_way) = all.get_mut(endpoint) else {
             return Vec::new();
         };
-        let next = under_way.waiting.len().min(2);
-        under_way.waiting.drain(..next).collect()
+        let UnderWay { waiting, queue, .. } = under_way;
+        let in_turn = std::iter::from_fn(|| queue.pop_front());
+        in_turn.filter(|job| waiting.remove(job)).take(2).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<EndpointId, UnderWay>> {
@@ -178,15 +189,17 @@ mod tests {
         assert!(!pace.wait(&one, job(0)), "nothing is under way");
 
         let place = pace.take(&one, 1, None, Timestamp(0)).unwrap();
-        let taken = (1..=2 * WAITING_MAX as u32).all(|n| pace.wait(&one, job(n)));
+        let taken = (1..=2 * WAITING_MAX as u32)
+            .all(|n| pace.wait(&one, job(n)) && pace.wait(&one, job(1)));
         drop(place);
 
         assert!(taken);
-        assert_eq!(pace.next_waiting(&one), [job(1), job(2)]);
+        pace.has_come(&one, &job(2));
+        assert_eq!(pace.next_waiting(&one), [job(1), job(3)]);
         let others = std::iter::from_fn(|| Some(pace.next_waiting(&one).len()).filter(|n| *n > 0));
         assert_eq!(
             others.sum::<usize>(),
-            WAITING_MAX - 2,
+            WAITING_MAX - 3,
             "no more are remembered"
         );
     }
@@ -201,10 +214,10 @@ mod tests {
         };
 
         let mut places = taken(16);
-        assert_eq!(places.len(), 4, "it has not answered yet");
+        assert_eq!(places.len(), 2, "it has not answered yet");
         places.pop().unwrap().note(true);
         places.extend(taken(16));
-        assert_eq!(places.len(), 8);
+        assert_eq!(places.len(), 4);
         places.pop().unwrap().note(true);
         places.pop().unwrap().note(true);
         places.extend(taken(16));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{DeliveryId, EndpointId, TaskId, TenantId};
 
 /// One message. Variants are stored and may outlive a release: add variants, never change one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
     /// Every live task has exactly one. It calls `advance` with a growing delay and is removed with
