@@ -1,6 +1,6 @@
 //! What follows from an attempt: for the delivery, and for its endpoint.
 
-use super::{BUSY_DELAY_MS, Notifier, Reach, Tried};
+use super::{BUSY_DELAY_MS, Notifier, Tried};
 use crate::app::held::tell_held;
 use crate::app::jobs::JobOutcome;
 use crate::base::error::{Reason, Result};
@@ -114,7 +114,7 @@ impl Notifier {
     }
 
     /// Over the version that was read; a change by somebody else stands.
-    async fn write_health(&self, mut after: Endpoint) -> Result<bool> {
+    pub(super) async fn write_health(&self, mut after: Endpoint) -> Result<bool> {
         after.version += 1;
         match self.context.endpoints().update(&after).await {
             Ok(()) => Ok(true),
@@ -149,27 +149,5 @@ impl Notifier {
             };
         }
         Ok(false)
-    }
-
-    /// The breaker lets one attempt pass: whoever writes that it is making it.
-    pub(super) async fn probe(&self, endpoint: Endpoint) -> Result<Reach> {
-        let bounds = &self.context.bounds;
-        let mut probing = endpoint;
-        let until = self.context.now().plus_ms(bounds.relay.timeout_ms);
-        probing.health.open_until = Some(until);
-        let later = self.after_opening(&probing);
-        if self.write_health(probing.clone()).await? {
-            probing.version += 1;
-            return Ok(Reach::Send(Some(Box::new(probing))));
-        }
-        Ok(Reach::Later(later))
-    }
-
-    /// When to look again at an endpoint whose breaker is open, spread out.
-    pub(super) fn after_opening(&self, endpoint: &Endpoint) -> u64 {
-        let now = self.context.now();
-        let opens = endpoint.health.open_until;
-        let wait_ms = opens.map_or(0, |at| at.since_ms(now));
-        wait_ms + self.jobs.jittered_ms(BUSY_DELAY_MS)
     }
 }

@@ -3,6 +3,7 @@
 mod conclude;
 mod notices;
 mod pace;
+mod reach;
 mod recover;
 
 use std::sync::Arc;
@@ -10,17 +11,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::pace::{Busy, Pace, Place};
+use self::reach::Reach;
 use super::attempt::attempt_of;
 use super::held::tell_held;
 use super::jobs::{JobOutcome, Jobs, Worker};
 use super::traced::follow_event;
 use super::{Callbacks, Context};
-use crate::base::error::{Kind, Result};
+use crate::base::error::Result;
 use crate::base::id::{DeliveryId, EndpointId, TenantId};
 use crate::domain::task::Job;
 use crate::domain::webhook::{
-    Attempt, Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Rejected,
-    Target, transition,
+    Attempt, Delivery, DeliverySignal, DeliveryState, Endpoint, Rejected, transition,
 };
 use crate::port::{About, Lease, Queue, SendOutcome};
 
@@ -30,9 +31,6 @@ const EARLY_DELAY_MS: u64 = 2_000;
 const EARLY_TRIES_MAX: u32 = 10;
 /// Before a delivery is tried again whose endpoint has its hands full.
 const BUSY_DELAY_MS: u64 = 500;
-/// Before one is tried again whose predecessor is on its way: when that is due, within these.
-const PREDECESSOR_DELAY_MS: u64 = 2_000;
-const PREDECESSOR_DELAY_MAX_MS: u64 = 300_000;
 /// What a worker may take beyond the time-out of its POST.
 const ATTEMPT_SLACK_MS: u64 = 15_000;
 
@@ -63,14 +61,6 @@ enum Worked {
     Out(JobOutcome),
     /// All places of this endpoint are taken.
     NoPlace(EndpointId),
-}
-
-/// What a look at the endpoint says.
-enum Reach {
-    Send(Option<Box<Endpoint>>),
-    /// Nothing to send to, for good or for now.
-    Moved(DeliverySignal),
-    Later(u64),
 }
 
 #[async_trait]
@@ -232,36 +222,6 @@ impl Notifier {
         self.conclude(delivery, endpoint, tried).await
     }
 
-    async fn reach(&self, delivery: &Delivery) -> Result<Reach> {
-        let Target::Endpoint(id) = &delivery.target else {
-            return Ok(Reach::Send(None));
-        };
-        let endpoints = self.context.endpoints();
-        let now = self.context.now();
-        let endpoint = match endpoints.get_eventual(&delivery.tenant, id).await {
-            // It may have been enabled a moment ago, and a held delivery waits for somebody to
-            // release it.
-            Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
-            found => found,
-        };
-        let endpoint = match endpoint {
-            Ok(endpoint) => endpoint,
-            Err(error) if error.kind == Kind::NotFound => {
-                return Ok(Reach::Moved(DeliverySignal::Drop));
-            }
-            Err(error) => return Err(error),
-        };
-        if !endpoint.enabled {
-            self.finish_disabling(&endpoint).await?;
-            return Ok(Reach::Moved(DeliverySignal::Hold));
-        }
-        match endpoint.health.breaker(now) {
-            Breaker::Closed => Ok(Reach::Send(Some(Box::new(endpoint)))),
-            Breaker::Open => Ok(Reach::Later(self.after_opening(&endpoint))),
-            Breaker::HalfOpen => self.probe(endpoint).await,
-        }
-    }
-
     /// One write of a delivery without an attempt; nothing where it moved meanwhile.
     async fn moved(&self, delivery: &Delivery, signal: DeliverySignal) -> Result<JobOutcome> {
         match transition(delivery, signal, self.context.now()) {
@@ -291,61 +251,6 @@ impl Notifier {
             }
             Err(_) => Ok(None),
         }
-    }
-
-    /// An earlier event of the same task that is still on its way to an endpoint that wants them in
-    /// order.
-    async fn predecessor(
-        &self,
-        delivery: &Delivery,
-        about: &About,
-        endpoint: Option<&Endpoint>,
-    ) -> Result<Option<Delivery>> {
-        let wants_order = endpoint.is_some_and(|endpoint| endpoint.ordering == Ordering::Fifo);
-        let About::Task(task) = about else {
-            return Ok(None);
-        };
-        if !wants_order {
-            return Ok(None);
-        }
-        let there = self.context.deliveries().of_task(task).await?;
-        Ok(there.into_iter().find(|earlier| {
-            earlier.target == delivery.target
-                && earlier.created_at < delivery.created_at
-                && matches!(earlier.state, DeliveryState::Pending | DeliveryState::Held)
-        }))
-    }
-
-    /// Nothing changes before the predecessor's next attempt, unless somebody replays or cancels
-    /// it; one that is held waits for its tenant.
-    fn after_predecessor_ms(&self, predecessor: &Delivery) -> u64 {
-        let now = self.context.now();
-        let due_ms = match (predecessor.state, predecessor.next_at) {
-            (DeliveryState::Held, _) => PREDECESSOR_DELAY_MAX_MS,
-            (_, due) => due.map_or(0, |due| due.since_ms(now)),
-        };
-        due_ms.clamp(PREDECESSOR_DELAY_MS, PREDECESSOR_DELAY_MAX_MS)
-    }
-
-    /// A place among the callbacks under way to an endpoint. A task's own callback needs none.
-    fn place(
-        &self,
-        endpoint: Option<&Endpoint>,
-        delivery: &Delivery,
-    ) -> Result<Option<Place>, (Busy, EndpointId)> {
-        let Some(endpoint) = endpoint else {
-            return Ok(None);
-        };
-        let concurrency = endpoint
-            .concurrency
-            .unwrap_or(self.context.bounds.relay.endpoint_concurrency);
-        let rate = endpoint.rate_per_second;
-        let now = self.context.now();
-        self.pace.has_come(&endpoint.id, &delivery.job(now).job);
-        self.pace
-            .take(&endpoint.id, concurrency, rate, now)
-            .map(Some)
-            .map_err(|busy| (busy, endpoint.id.clone()))
     }
 }
 

@@ -1,0 +1,131 @@
+//! Whether a delivery can be sent now, and to whom.
+
+use super::pace::{Busy, Place};
+use super::{BUSY_DELAY_MS, Notifier};
+use crate::base::error::{Kind, Result};
+use crate::base::id::EndpointId;
+use crate::domain::webhook::{
+    Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Target,
+};
+use crate::port::About;
+
+/// Before one is tried again whose predecessor is on its way: when that is due, within these.
+const PREDECESSOR_DELAY_MS: u64 = 2_000;
+const PREDECESSOR_DELAY_MAX_MS: u64 = 300_000;
+
+/// What a look at the endpoint says.
+pub(super) enum Reach {
+    Send(Option<Box<Endpoint>>),
+    /// Nothing to send to, for good or for now.
+    Moved(DeliverySignal),
+    Later(u64),
+}
+
+impl Notifier {
+    pub(super) async fn reach(&self, delivery: &Delivery) -> Result<Reach> {
+        let Target::Endpoint(id) = &delivery.target else {
+            return Ok(Reach::Send(None));
+        };
+        let endpoints = self.context.endpoints();
+        let now = self.context.now();
+        let endpoint = match endpoints.get_eventual(&delivery.tenant, id).await {
+            // It may have been enabled a moment ago, and a held delivery waits for somebody to
+            // release it.
+            Ok(endpoint) if !endpoint.enabled => endpoints.get(&delivery.tenant, id).await,
+            found => found,
+        };
+        let endpoint = match endpoint {
+            Ok(endpoint) => endpoint,
+            Err(error) if error.kind == Kind::NotFound => {
+                return Ok(Reach::Moved(DeliverySignal::Drop));
+            }
+            Err(error) => return Err(error),
+        };
+        if !endpoint.enabled {
+            self.finish_disabling(&endpoint).await?;
+            return Ok(Reach::Moved(DeliverySignal::Hold));
+        }
+        match endpoint.health.breaker(now) {
+            Breaker::Closed => Ok(Reach::Send(Some(Box::new(endpoint)))),
+            Breaker::Open => Ok(Reach::Later(self.after_opening(&endpoint))),
+            Breaker::HalfOpen => self.probe(endpoint).await,
+        }
+    }
+
+    /// The breaker lets one attempt pass: whoever writes that it is making it.
+    pub(super) async fn probe(&self, endpoint: Endpoint) -> Result<Reach> {
+        let bounds = &self.context.bounds;
+        let mut probing = endpoint;
+        let until = self.context.now().plus_ms(bounds.relay.timeout_ms);
+        probing.health.open_until = Some(until);
+        let later = self.after_opening(&probing);
+        if self.write_health(probing.clone()).await? {
+            probing.version += 1;
+            return Ok(Reach::Send(Some(Box::new(probing))));
+        }
+        Ok(Reach::Later(later))
+    }
+
+    /// When to look again at an endpoint whose breaker is open, spread out.
+    pub(super) fn after_opening(&self, endpoint: &Endpoint) -> u64 {
+        let now = self.context.now();
+        let opens = endpoint.health.open_until;
+        let wait_ms = opens.map_or(0, |at| at.since_ms(now));
+        wait_ms + self.jobs.jittered_ms(BUSY_DELAY_MS)
+    }
+
+    /// An earlier event of the same task that is still on its way to an endpoint that wants them in
+    /// order.
+    pub(super) async fn predecessor(
+        &self,
+        delivery: &Delivery,
+        about: &About,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<Option<Delivery>> {
+        let wants_order = endpoint.is_some_and(|endpoint| endpoint.ordering == Ordering::Fifo);
+        let About::Task(task) = about else {
+            return Ok(None);
+        };
+        if !wants_order {
+            return Ok(None);
+        }
+        let there = self.context.deliveries().of_task(task).await?;
+        Ok(there.into_iter().find(|earlier| {
+            earlier.target == delivery.target
+                && earlier.created_at < delivery.created_at
+                && matches!(earlier.state, DeliveryState::Pending | DeliveryState::Held)
+        }))
+    }
+
+    /// Nothing changes before the predecessor's next attempt, unless somebody replays or cancels
+    /// it; one that is held waits for its tenant.
+    pub(super) fn after_predecessor_ms(&self, predecessor: &Delivery) -> u64 {
+        let now = self.context.now();
+        let due_ms = match (predecessor.state, predecessor.next_at) {
+            (DeliveryState::Held, _) => PREDECESSOR_DELAY_MAX_MS,
+            (_, due) => due.map_or(0, |due| due.since_ms(now)),
+        };
+        due_ms.clamp(PREDECESSOR_DELAY_MS, PREDECESSOR_DELAY_MAX_MS)
+    }
+
+    /// A place among the callbacks under way to an endpoint. A task's own callback needs none.
+    pub(super) fn place(
+        &self,
+        endpoint: Option<&Endpoint>,
+        delivery: &Delivery,
+    ) -> Result<Option<Place>, (Busy, EndpointId)> {
+        let Some(endpoint) = endpoint else {
+            return Ok(None);
+        };
+        let concurrency = endpoint
+            .concurrency
+            .unwrap_or(self.context.bounds.relay.endpoint_concurrency);
+        let rate = endpoint.rate_per_second;
+        let now = self.context.now();
+        self.pace.has_come(&endpoint.id, &delivery.job(now).job);
+        self.pace
+            .take(&endpoint.id, concurrency, rate, now)
+            .map(Some)
+            .map_err(|busy| (busy, endpoint.id.clone()))
+    }
+}
