@@ -82,6 +82,20 @@ impl RawBody {
         parsed(bytes, |bytes| json::read(bytes, JsonBounds::REQUEST)).await
     }
 
+    /// As [`Self::json`], for a request whose fields are all optional: no body is an empty object.
+    pub(crate) async fn optional_json<T>(self) -> Result<T>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let Whole { bytes, room: _room } = self.0?;
+        let bytes = if bytes.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            bytes
+        };
+        parsed(bytes, |bytes| json::read(bytes, JsonBounds::REQUEST)).await
+    }
+
     /// A document from an operator, such as a key set or a price book, which may be long.
     pub(crate) async fn document<T: DeserializeOwned + Send + 'static>(self) -> Result<T> {
         let Whole { bytes, room: _room } = self.0?;

@@ -11,6 +11,7 @@ mod error_reply;
 mod event_streams;
 mod header;
 mod in_flight;
+mod metadata;
 mod operator_token;
 mod outputs;
 mod path;

@@ -34,8 +34,10 @@ impl Query {
     pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
         let mut names = self.0.iter().map(|(name, _)| name.as_str());
         let is_known = |name: &str| {
-            let map = name.split_once('[').map(|(base, _)| format!("{base}[]"));
-            known.contains(&map.as_deref().unwrap_or(name))
+            known.iter().any(|known| match known.strip_suffix("[]") {
+                Some(map) => member_of(name, map).is_some(),
+                None => name == *known,
+            })
         };
         let Some(unknown) = names.find(|name| !is_known(name)) else {
             return Ok(());
@@ -111,9 +113,9 @@ impl Query {
 }
 
 fn member_of<'a>(full: &'a str, name: &str) -> Option<&'a str> {
-    full.strip_prefix(name)?
-        .strip_prefix('[')?
-        .strip_suffix(']')
+    let rest = full.strip_prefix(name)?.strip_prefix('[')?;
+    let member = rest.strip_suffix(']')?;
+    (!member.is_empty() && !member.contains(['[', ']'])).then_some(member)
 }
 
 fn bad(name: &str, text: String) -> Error {

@@ -350,7 +350,7 @@ async fn a_callback_to_an_endpoint_that_was_enabled_a_moment_ago_is_sent() {
         .await
         .unwrap();
     disabled.version += 1;
-    disabled.enable();
+    disabled.enable(now());
     bed.stores.endpoints.update(&disabled).await.unwrap();
     let archiving = bed.stores.archiving(&tenant).await;
     let (task, delivery) = bed

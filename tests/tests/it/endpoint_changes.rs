@@ -29,6 +29,8 @@ fn said(view: &Value) -> Value {
         "url",
         "health",
         "secrets",
+        "signing_keys",
+        "jwks",
         "secret",
         "created_at",
         "updated_at",
@@ -178,6 +180,7 @@ fn impossible_fields() -> Vec<(&'static str, Value, &'static str)> {
         ("concurrency", (-1).into(), "invalid_json"),
         ("enabled", "yes".into(), "invalid_json"),
         ("release", "soon".into(), "invalid_parameter"),
+        ("release", "all".into(), "invalid_parameter"),
         ("colour", "red".into(), "invalid_json"),
     ]
 }

@@ -51,6 +51,7 @@ mod encryption_rotation;
 mod endpoint_changes;
 mod endpoint_events;
 mod endpoint_health;
+mod endpoint_requests;
 mod endpoint_secrets;
 mod endpoints;
 mod event_catalogue;

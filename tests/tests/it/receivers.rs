@@ -107,7 +107,12 @@ impl Drop for Running {
 
 impl Running {
     /// Registers an endpoint, and starts the receiver that knows its secret or its keys.
-    async fn start(name: &'static str, folder: &Path, tenant: &TestTenant) -> Option<Self> {
+    async fn start(
+        name: &'static str,
+        folder: &Path,
+        tenant: &TestTenant,
+        keys_at: Option<&str>,
+    ) -> Option<Self> {
         let mut command = program(folder, name)?;
         let port = free_address().port();
         let url = format!("http://127.0.0.1:{port}/");
@@ -124,7 +129,10 @@ impl Running {
             .current_dir(folder)
             .env("PORT", port.to_string())
             .env("WEBHOOK_SECRET", format!("{OLD_SECRET} {SECRET}"))
-            .env("WEBHOOK_JWKS", tenant.url(&keys))
+            .env(
+                "WEBHOOK_JWKS",
+                keys_at.map_or(tenant.url(&keys), str::to_owned),
+            )
             .stdin(Stdio::null())
             .stdout(fs::File::create(&log).unwrap())
             .spawn();
@@ -200,6 +208,7 @@ impl Running {
             self.answers(&[headers[0].clone(), at], "x").await,
         ];
         assert_eq!(answers, [Some(400), Some(503)]);
+        assert_eq!(self.answers(&headers, "x").await, Some(400), "it is there");
     }
 
     /// What it has printed: `webhook-id`, type and task of each event.
@@ -259,7 +268,7 @@ async fn the_receivers_of_the_guide_take_each_callback_once_and_refuse_forgeries
     let folder = tempfile::tempdir().unwrap();
     let mut receivers = Vec::new();
     for name in ["python", "js", "js/createPublicKey", "go", "rust"] {
-        receivers.extend(Running::start(name, folder.path(), &tenant).await);
+        receivers.extend(Running::start(name, folder.path(), &tenant, None).await);
     }
     for receiver in &receivers {
         receiver.refuses_forgeries().await;
@@ -280,6 +289,22 @@ async fn the_receivers_of_the_guide_take_each_callback_once_and_refuse_forgeries
     for receiver in &receivers {
         receiver.prints(&[&first, &second]).await;
     }
+}
+
+#[tokio::test]
+async fn a_receiver_that_cannot_read_the_keys_refuses_and_stays() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (name, nowhere) = ("js/createPublicKey", format!("http://{}/", free_address()));
+    let receiver = Running::start(name, folder.path(), &tenant, Some(&nowhere)).await;
+    let Some(receiver) = receiver else { return };
+
+    eventually("its listener", || async {
+        receiver.answers(&[], "{}").await
+    })
+    .await;
+    receiver.takes_a_forgery_without_keys().await;
 }
 
 /// The program in Rust is compiled with the workspace.

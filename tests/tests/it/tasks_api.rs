@@ -88,6 +88,25 @@ async fn a_task_is_created_read_and_told_with_its_metadata() {
 }
 
 #[tokio::test]
+async fn metadata_may_come_in_the_header_and_not_in_two_versions() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let input = tenant.inputs().await;
+    let create = async |body: &Value| {
+        let request = tenant.http().post(tenant.url("/v1/tasks")).json(body);
+        let request = request.header("fluxgate-metadata", r#"{"order":"1"}"#);
+        tenant.send(request).await
+    };
+
+    let alone = create(&json!({ "model": MODEL, "input": input })).await;
+    assert_eq!(alone.body["metadata"], json!({ "order": "1" }));
+    assert_eq!(create(&order(1, &input)).await.status, 201);
+    let other = create(&order(2, &input)).await;
+    let expected = (400, "invalid_metadata".to_owned(), "metadata".to_owned());
+    assert_eq!(refusal(&other), expected);
+}
+
+#[tokio::test]
 async fn tasks_are_found_by_metadata_state_model_and_time_and_page_by_page() {
     let bounds = BoundsSettings {
         page_tasks_max: Some(3),
@@ -155,6 +174,9 @@ async fn a_query_that_cannot_be_is_refused_by_its_parameter() {
             "invalid_metadata",
             "metadata",
         ),
+        ("metadata[a=1", "invalid_parameter", "metadata[a"),
+        ("metadata[]=1", "invalid_parameter", "metadata[]"),
+        ("metadata[a]x=1", "invalid_parameter", "metadata[a]x"),
         ("state=done", "invalid_parameter", "state"),
         ("model=x", "invalid_id", "model"),
         ("from=yesterday", "invalid_parameter", "from"),

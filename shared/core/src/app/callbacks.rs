@@ -14,8 +14,8 @@ use crate::base::trace_context::TraceContext;
 use crate::domain::provider::Prediction;
 use crate::domain::task::Task;
 use crate::domain::webhook::{
-    CallbackUrl, Delivery, Endpoint, Payload, SignedHeaders, bare_body, notice_body, standard,
-    task_body, thin_task_body, v3,
+    CallbackUrl, Delivery, Endpoint, Payload, SignedHeaders, SigningKey, bare_body, notice_body,
+    standard, task_body, thin_task_body, v3,
 };
 use crate::port::{About, CallbackRequest, CallbackSender, Ids as _, SendOutcome};
 
@@ -206,7 +206,7 @@ impl Callbacks {
         }
         if let Some(key) = endpoint.keys_at(self.context.now()).next() {
             let base_url = self.views.base_url().as_str();
-            let url = format!("{base_url}/.well-known/webhooks/{tenant}/{id}/jwks.json");
+            let url = format!("{base_url}{}", SigningKey::published_at(tenant, id));
             extra.push(("fluxgate-webhook-jwks".to_owned(), Secret::new(url)));
             let kid = Secret::new(key.kid.clone());
             extra.push(("fluxgate-webhook-kid".to_owned(), kid));

@@ -104,8 +104,8 @@ impl Deliveries {
                 written => return written.map(|()| after),
             }
         }
-        let text = "the delivery keeps changing; try again in a moment";
-        Err(Error::unavailable("contention", text))
+        let text = "others change this delivery at the same moment; read it and try again";
+        Err(Error::new(Kind::Conflict, "delivery_changing", text))
     }
 
     async fn write(&self, delivery: &Delivery, job: Option<&Delayed>) -> Result<()> {

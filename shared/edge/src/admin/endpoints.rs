@@ -127,7 +127,7 @@ pub(crate) async fn rotate_secret(
     body: RawBody,
 ) -> Answer<EndpointView> {
     let named = Named::parse(&path)?;
-    let request: RotationRequest = body.json().await?;
+    let request: RotationRequest = body.optional_json().await?;
     named.record(&edge, "rotate_secret", &actor).await?;
     let (endpoint, secret) = edge
         .endpoints
@@ -143,7 +143,7 @@ pub(crate) async fn rotate_key(
     body: RawBody,
 ) -> Answer<EndpointView> {
     let named = Named::parse(&path)?;
-    let request: KeyRotationRequest = body.json().await?;
+    let request: KeyRotationRequest = body.optional_json().await?;
     named.record(&edge, "rotate_key", &actor).await?;
     let endpoint = edge
         .endpoints
@@ -159,7 +159,7 @@ pub(crate) async fn test(
     body: RawBody,
 ) -> Answer<TestView> {
     let named = Named::parse(&path)?;
-    let request: TestRequest = body.json().await?;
+    let request: TestRequest = body.optional_json().await?;
     let event = request.event()?;
     named.record(&edge, "test", &actor).await?;
     let outcome = edge
@@ -176,7 +176,7 @@ pub(crate) async fn recover(
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
     let named = Named::parse(&path)?;
-    let request: RecoveryRequest = body.json().await?;
+    let request: RecoveryRequest = body.optional_json().await?;
     let since = request.since()?;
     named.record(&edge, "recover", &actor).await?;
     let endpoint = edge

@@ -44,7 +44,7 @@ pub(crate) async fn rotate(
     Path(id): Path<String>,
     body: RawBody,
 ) -> Result<Json<RotatedView>, Problem> {
-    let request: RotationRequest = body.json().await?;
+    let request: RotationRequest = body.optional_json().await?;
     let rotation = Rotation {
         secret: request.secret.map(Secret::new),
         overlap_ms: request.overlap_s.saturating_mul(1_000),

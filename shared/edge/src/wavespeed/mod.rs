@@ -5,7 +5,6 @@ mod billing_call;
 mod billings;
 mod envelope;
 mod list;
-mod metadata;
 mod models;
 mod page;
 mod pricing;

@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::envelope::{Envelope, success};
-use super::metadata::metadata;
 use super::sync_mode;
 use crate::bearer::WaveSpeedBearer;
 use crate::body::RawBody;
 use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::metadata::metadata;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{act, found, listed, slow_to_retry};
-use fluxgate_tests::{Gateway, LiveReceiver, TestTenant, eventually};
+use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::quick;
+use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually};
 
 /// A disabled endpoint with three events that are held, oldest first.
 async fn holding(gateway: &Gateway) -> (TestTenant, LiveReceiver, String, Vec<Value>) {
@@ -203,6 +205,37 @@ async fn a_receiver_that_wants_no_more_is_left_alone_and_the_others_are_told() {
     assert_eq!(receiver.received().len(), 1);
     let told = found(&tenant, "event=endpoint.disabled&state=delivered").await;
     assert_eq!(told.get("task_id"), None);
+}
+
+/// The recovery of the first enabling looks again for a while.
+#[tokio::test]
+async fn what_is_not_released_stays_held_whatever_was_released_a_moment_ago() {
+    let bounds = BoundsSettings {
+        enabling_settles_ms: Some(600_000),
+        ..quick()
+    };
+    let gateway = Gateway::with(GatewayOptions {
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
+    let (tenant, receiver, path, _) = holding(&gateway).await;
+    let change = async |change: Value| {
+        assert_eq!(tenant.patch(&path, &change).await.status, 200, "{change}");
+    };
+    change(json!({ "enabled": true })).await;
+    tasks_in(&tenant, "delivered", 3).await;
+    change(json!({ "enabled": false })).await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    found(&tenant, &format!("task={task}&state=held")).await;
+
+    change(json!({ "enabled": true, "release": "none" })).await;
+
+    let recovery = tenant.get(&path).await.body["recovery"].clone();
+    assert!(recovery["finished_at"].is_string(), "{recovery}");
+    let later = tenant.submit(&tenant.inputs().await).await;
+    receiver.about(&later, 1).await;
+    found(&tenant, &format!("task={task}&state=held")).await;
 }
 
 /// The end of a task that still knows the endpoint as disabled may be written when its recovery has

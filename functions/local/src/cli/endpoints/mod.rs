@@ -14,16 +14,16 @@ use self::fields::{ChangeFields, Fields};
 use super::access::AccessArgs;
 use super::print;
 use crate::client::{TenantClient, text};
+use crate::values::duration_ms;
 
-/// A day, in seconds.
-const OVERLAP_S: &str = "86400";
+const OVERLAP: &str = "24h";
 
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   fluxgate endpoints create https://a.example --event task.completed --tenant acme --data ./data
   fluxgate endpoints change ID --header 'X-Api-Key: 1234' --tenant acme --data ./data
-  fluxgate endpoints rotate-secret ID --overlap 3600 --tenant acme --data ./data
+  fluxgate endpoints rotate-secret ID --overlap 1h --tenant acme --data ./data
   FLUXGATE_TOKEN=… fluxgate endpoints list --url https://gateway.example")]
 pub(super) struct EndpointsArgs {
     #[command(subcommand)]
@@ -119,8 +119,8 @@ struct EnableArgs {
 struct RotateSecretArgs {
     #[command(flatten)]
     endpoint: OneEndpoint,
-    /// How long those of before go on signing, in seconds; 0 revokes them at once
-    #[arg(long, default_value = OVERLAP_S, value_name = "S")]
+    /// How long those of before go on signing, such as 90m, 24h or 7d; 0 revokes them at once
+    #[arg(long, default_value = OVERLAP, value_name = "TIME", value_parser = overlap_s)]
     overlap: u64,
     /// A secret of your own, whsec_ and the base64 of 24 to 64 bytes [default: one is made]
     #[arg(long)]
@@ -131,8 +131,8 @@ struct RotateSecretArgs {
 struct RotateKeyArgs {
     #[command(flatten)]
     endpoint: OneEndpoint,
-    /// How long those of before go on signing, in seconds; 0 revokes them at once
-    #[arg(long, default_value = OVERLAP_S, value_name = "S")]
+    /// How long those of before go on signing, such as 90m, 24h or 7d; 0 revokes them at once
+    #[arg(long, default_value = OVERLAP, value_name = "TIME", value_parser = overlap_s)]
     overlap: u64,
 }
 
@@ -300,4 +300,12 @@ pub(super) async fn send_sample(
         bail!("the receiver did not take the event");
     }
     Ok(())
+}
+
+/// A bare number is in seconds.
+fn overlap_s(text: &str) -> Result<u64> {
+    match text.parse() {
+        Ok(seconds) => Ok(seconds),
+        Err(_) => Ok(duration_ms(text)? / 1_000),
+    }
 }

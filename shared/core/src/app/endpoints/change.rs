@@ -133,7 +133,7 @@ impl Prepared<'_> {
         }
         match change.enabled {
             Some(true) if !endpoint.enabled => self.enable(&mut endpoint),
-            Some(false) => endpoint.enabled = false,
+            Some(false) if endpoint.enabled => endpoint.stop(self.now),
             _ => {}
         }
         self.set_headers(&mut endpoint)?;
@@ -147,7 +147,7 @@ impl Prepared<'_> {
     }
 
     fn enable(&self, endpoint: &mut Endpoint) {
-        endpoint.enable();
+        endpoint.enable(self.now);
         let since = match self.change.release {
             Release::All => None,
             Release::Since(since) => Some(since),

@@ -4,6 +4,7 @@ mod change;
 mod published;
 mod rotation;
 mod test_event;
+mod test_pace;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ pub use change::{EndpointChange, Release};
 pub use rotation::Rotation;
 pub use test_event::TestOutcome;
 
+use self::test_pace::TestPace;
 use super::endpoint_writes::EndpointWrites;
 use super::{Callbacks, Context};
 use crate::base::error::{Error, Kind, Result};
@@ -27,6 +29,7 @@ pub struct Endpoints {
     guard: Arc<dyn AddressGuard>,
     callbacks: Callbacks,
     writes: EndpointWrites,
+    tests: TestPace,
 }
 
 /// A new endpoint, and its secret, which nobody is shown again.
@@ -42,6 +45,7 @@ impl Endpoints {
             context: callbacks.context.clone(),
             guard,
             callbacks,
+            tests: TestPace::default(),
         }
     }
 

@@ -20,7 +20,7 @@ impl Endpoints {
     /// Sends a sample of this type to the endpoint, enabled or not. It is signed as any other,
     /// tried once, and counts for nothing. For an endpoint that is read it waits in the inbox.
     ///
-    /// Kind `NotFound` as in [`Self::get`].
+    /// Kind `NotFound` as in [`Self::get`]; kind `Busy` with code `too_many_tests`.
     pub async fn test(
         &self,
         tenant: &TenantId,
@@ -29,6 +29,7 @@ impl Endpoints {
     ) -> Result<TestOutcome> {
         let endpoint = self.get(tenant, id).await?;
         let started = self.context.now();
+        let _place = self.tests.take(tenant, started)?;
         let notice = Notice {
             tenant: tenant.clone(),
             id: self.context.entropy.event_id(started),

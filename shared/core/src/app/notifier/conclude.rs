@@ -5,6 +5,7 @@ use crate::app::held::tell_held;
 use crate::app::jobs::JobOutcome;
 use crate::base::error::{Reason, Result};
 use crate::base::metric;
+use crate::base::time::Timestamp;
 use crate::domain::webhook::{
     Attempt, Delivery, DeliverySignal, DeliveryState, DisabledReason, Endpoint, ErrorClass, Health,
     Next, transition,
@@ -58,6 +59,7 @@ impl Notifier {
         let delivered = delivery.state == DeliveryState::Delivered;
         let outcome = if delivered { "delivered" } else { "failed" };
         metric::CALLBACK_ATTEMPTS.count_as(outcome);
+        tell_attempt(delivery);
         tell_held([delivery]);
         if delivery.state == DeliveryState::Exhausted {
             self.tell_exhausted(delivery).await?;
@@ -149,5 +151,29 @@ impl Notifier {
             };
         }
         Ok(false)
+    }
+}
+
+/// A receiver that fails is its tenant's matter, and yet the first thing that on-call is asked.
+fn tell_attempt(delivery: &Delivery) {
+    let Some(Attempt {
+        status,
+        class,
+        duration_ms,
+        ..
+    }) = delivery.attempts.last()
+    else {
+        return;
+    };
+    let (id, tenant, number) = (&delivery.id, &delivery.tenant, delivery.attempts_made());
+    match class {
+        None => {
+            tracing::debug!(delivery.id = %id, tenant.id = %tenant, number, status, duration_ms, "callback delivered")
+        }
+        Some(class) => {
+            let class = tracing::field::debug(class);
+            let next = delivery.next_at.map(Timestamp::rfc3339);
+            tracing::info!(delivery.id = %id, tenant.id = %tenant, number, status, class, duration_ms, next, "callback attempt failed");
+        }
     }
 }

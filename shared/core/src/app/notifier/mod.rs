@@ -11,13 +11,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::pace::{Busy, Pace, Place};
-use self::reach::Reach;
 use super::attempt::attempt_of;
 use super::held::tell_held;
 use super::jobs::{JobOutcome, Jobs, Worker};
 use super::traced::follow_event;
 use super::{Callbacks, Context};
-use crate::base::error::Result;
+use crate::base::error::{Reason, Result};
 use crate::base::id::{DeliveryId, EndpointId, TenantId};
 use crate::domain::task::Job;
 use crate::domain::webhook::{
@@ -61,6 +60,14 @@ enum Worked {
     Out(JobOutcome),
     /// All places of this endpoint are taken.
     NoPlace(EndpointId),
+}
+
+/// What a look at the endpoint says.
+enum Reach {
+    Send(Option<Box<Endpoint>>),
+    /// Nothing to send to, for good or for now.
+    Moved(DeliverySignal),
+    Later(u64),
 }
 
 #[async_trait]
@@ -226,7 +233,9 @@ impl Notifier {
     async fn moved(&self, delivery: &Delivery, signal: DeliverySignal) -> Result<JobOutcome> {
         match transition(delivery, signal, self.context.now()) {
             Ok(next) => {
-                self.context.deliveries().update(&next, None).await?;
+                if !self.written(&next).await? {
+                    return Ok(JobOutcome::AgainAfterMs(BUSY_DELAY_MS));
+                }
                 tell_held([&next]);
                 Ok(JobOutcome::Done)
             }
@@ -245,11 +254,16 @@ impl Notifier {
         let now = self.context.now();
         let until = now.plus_ms(self.context.bounds.relay.timeout_ms + ATTEMPT_SLACK_MS);
         match transition(&delivery, DeliverySignal::Begin { round, until }, now) {
-            Ok(begun) => {
-                self.context.deliveries().update(&begun, None).await?;
-                Ok(Some(begun))
-            }
+            Ok(begun) => Ok(self.written(&begun).await?.then_some(begun)),
             Err(_) => Ok(None),
+        }
+    }
+
+    /// False where somebody else was first: the delivery is to be read again.
+    async fn written(&self, delivery: &Delivery) -> Result<bool> {
+        match self.context.deliveries().update(delivery, None).await {
+            Err(error) if error.is(Reason::VersionMoved) => Ok(false),
+            written => written.map(|()| true),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a delivery can be sent now, and to whom.
 
 use super::pace::{Busy, Place};
-use super::{BUSY_DELAY_MS, Notifier};
+use super::{BUSY_DELAY_MS, Notifier, Reach};
 use crate::base::error::{Kind, Result};
 use crate::base::id::EndpointId;
 use crate::domain::webhook::{
@@ -12,14 +12,6 @@ use crate::port::About;
 /// Before one is tried again whose predecessor is on its way: when that is due, within these.
 const PREDECESSOR_DELAY_MS: u64 = 2_000;
 const PREDECESSOR_DELAY_MAX_MS: u64 = 300_000;
-
-/// What a look at the endpoint says.
-pub(super) enum Reach {
-    Send(Option<Box<Endpoint>>),
-    /// Nothing to send to, for good or for now.
-    Moved(DeliverySignal),
-    Later(u64),
-}
 
 impl Notifier {
     pub(super) async fn reach(&self, delivery: &Delivery) -> Result<Reach> {

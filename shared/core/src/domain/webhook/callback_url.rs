@@ -31,7 +31,7 @@ impl CallbackUrl {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(bad(
-                "must not contain a user name or password; put a secret into the query instead",
+                "must not contain a user name or password; an endpoint's 'headers' can carry them",
             ));
         }
         Ok(Self(url))
@@ -63,8 +63,14 @@ impl CallbackUrl {
         }
         match given.0.host() {
             Some(Host::Domain(name)) if !is_host_name(name) => Err(bad(NO_HOST_NAME)),
-            _ => Ok(given),
+            _ => Ok(given.without_fragment()),
         }
+    }
+
+    /// No receiver sees it, and it would make two URLs of one.
+    fn without_fragment(mut self) -> Self {
+        self.0.set_fragment(None);
+        self
     }
 
     pub fn url(&self) -> &Url {

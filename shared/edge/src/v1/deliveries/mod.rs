@@ -157,7 +157,7 @@ pub(crate) async fn recover(
     body: RawBody,
 ) -> std::result::Result<(StatusCode, Json<EndpointView>), Problem> {
     principal.require(Scope::Endpoints)?;
-    let request: RecoveryRequest = body.json().await?;
+    let request: RecoveryRequest = body.optional_json().await?;
     let since = request.since()?;
     let id = endpoint_id(&id)?;
     let endpoint = edge

@@ -75,7 +75,7 @@ pub(crate) async fn rotate_secret(
     body: RawBody,
 ) -> Answer<EndpointView> {
     principal.require(Scope::Endpoints)?;
-    let request: RotationRequest = body.json().await?;
+    let request: RotationRequest = body.optional_json().await?;
     let id = endpoint_id(&id)?;
     let rotated = edge
         .endpoints
@@ -103,7 +103,7 @@ pub(crate) async fn rotate_key(
     body: RawBody,
 ) -> Answer<EndpointView> {
     principal.require(Scope::Endpoints)?;
-    let request: KeyRotationRequest = body.json().await?;
+    let request: KeyRotationRequest = body.optional_json().await?;
     let id = endpoint_id(&id)?;
     let rotated = edge
         .endpoints

@@ -120,7 +120,8 @@ impl AttemptView {
     responses(
         (status = 200, body = TestView),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_tests`: two a second, 16 at once", body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn test(
     State(edge): State<Edge>,
@@ -129,7 +130,7 @@ pub(crate) async fn test(
     body: RawBody,
 ) -> Answer<TestView> {
     principal.require(Scope::Endpoints)?;
-    let request: TestRequest = body.json().await?;
+    let request: TestRequest = body.optional_json().await?;
     let event = request.event()?;
     let id = endpoint_id(&id)?;
     let outcome = edge.endpoints.test(&principal.tenant, &id, event).await?;

@@ -9,7 +9,7 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
     Breaker, CallbackUrl, DisabledReason, Endpoint, EventType, Ordering, Payload, RecoveryScope,
-    SignatureSchemes,
+    SignatureSchemes, SigningKey,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -83,6 +83,10 @@ impl EndpointRequest {
             Some(filter) => (filter.models, filter.metadata),
             None => (None, None),
         };
+        if self.release.is_some() && self.enabled != Some(true) {
+            let text = "'release' goes with '\"enabled\": true' of a disabled endpoint; POST …/recover sends what an enabled one missed";
+            return Err(Error::invalid("invalid_parameter", text).field("release"));
+        }
         let headers = self.headers.unwrap_or_default();
         let change = EndpointChange {
             pull: self.kind.map(|kind| kind == Kind::Pull),
@@ -154,6 +158,12 @@ pub(crate) struct EndpointView {
     recovery: Option<RecoveryView>,
     /// When each secret that signs now stops signing, newest first.
     secrets: Vec<SecretView>,
+    /// The keys that sign now by `v1a`, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signing_keys: Vec<SigningKeyView>,
+    /// Where they are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<String>,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
@@ -225,6 +235,27 @@ pub(crate) struct SecretView {
     expires_at: Option<String>,
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SigningKeyView {
+    kid: String,
+    /// `null` for the newest.
+    expires_at: Option<String>,
+}
+
+fn signing_keys(endpoint: &Endpoint, now: Timestamp) -> Vec<SigningKeyView> {
+    let view = |key: &SigningKey| SigningKeyView {
+        kid: key.kid.clone(),
+        expires_at: key.expires_at.map(Timestamp::rfc3339),
+    };
+    endpoint.keys_at(now).map(view).collect()
+}
+
+/// The path of the published keys.
+fn jwks(endpoint: &Endpoint) -> Option<String> {
+    let path = || SigningKey::published_at(&endpoint.tenant, &endpoint.id);
+    endpoint.signatures.has_v1a().then(path)
+}
+
 pub(crate) fn endpoint_view(endpoint: &Endpoint, now: Timestamp) -> EndpointView {
     let health = &endpoint.health;
     EndpointView {
@@ -258,35 +289,27 @@ pub(crate) fn endpoint_view(endpoint: &Endpoint, now: Timestamp) -> EndpointView
         health: HealthView {
             breaker: health.breaker(now),
             consecutive_failures: health.consecutive_failures,
-            failing_since: health
-                .failing_since
-                .map(fluxgate_core::time::Timestamp::rfc3339),
-            open_until: health
-                .open_until
-                .map(fluxgate_core::time::Timestamp::rfc3339),
+            failing_since: health.failing_since.map(Timestamp::rfc3339),
+            open_until: health.open_until.map(Timestamp::rfc3339),
         },
         recovery: endpoint.recovery.as_ref().map(|recovery| RecoveryView {
             scope: recovery.scope,
-            since: recovery.since.map(fluxgate_core::time::Timestamp::rfc3339),
+            since: recovery.since.map(Timestamp::rfc3339),
             started_at: recovery.started_at.rfc3339(),
             replayed: recovery.replayed,
             reached: recovery.after.as_ref().map(|cursor| cursor.at.rfc3339()),
-            finished_at: recovery
-                .finished_at
-                .map(fluxgate_core::time::Timestamp::rfc3339),
+            finished_at: recovery.finished_at.map(Timestamp::rfc3339),
         }),
         secrets: endpoint
             .secrets_at(now)
             .map(|secret| SecretView {
-                expires_at: secret
-                    .expires_at
-                    .map(fluxgate_core::time::Timestamp::rfc3339),
+                expires_at: secret.expires_at.map(Timestamp::rfc3339),
             })
             .collect(),
+        signing_keys: signing_keys(endpoint, now),
+        jwks: jwks(endpoint),
         created_at: endpoint.created_at.rfc3339(),
-        updated_at: endpoint
-            .updated_at
-            .map(fluxgate_core::time::Timestamp::rfc3339),
+        updated_at: endpoint.updated_at.map(Timestamp::rfc3339),
         secret: None,
     }
 }

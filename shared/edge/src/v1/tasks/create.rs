@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
+use fluxgate_core::Error;
 use fluxgate_core::app::SubmitRequest;
 use fluxgate_core::id::ModelId;
 use fluxgate_core::labels::Labels;
@@ -19,6 +20,7 @@ use super::view::TaskView;
 use crate::bearer::Bearer;
 use crate::body::RawBody;
 use crate::error_reply::{Problem, ProblemBody};
+use crate::metadata::metadata;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
 use crate::trace::trace;
@@ -81,7 +83,7 @@ pub(crate) async fn create(
         callback: callback
             .transpose()
             .map_err(|error| error.field("callback_url"))?,
-        metadata: Labels::new(new.metadata)?,
+        metadata: labels(new.metadata, &headers)?,
         key: key(&headers)?,
         trace: trace(&headers),
     };
@@ -95,4 +97,14 @@ pub(crate) async fn create(
         told,
         Json(TaskView::of(&edge, &task).await?),
     ))
+}
+
+/// In the body, or in the header that the provider's clients need.
+fn labels(body: BTreeMap<String, String>, headers: &HeaderMap) -> Result<Labels, Error> {
+    let (body, header) = (Labels::new(body)?, metadata(headers)?);
+    if !body.is_empty() && !header.is_empty() && body != header {
+        let text = "'metadata' and the header Fluxgate-Metadata differ; give one of them";
+        return Err(Error::invalid("invalid_metadata", text).field("metadata"));
+    }
+    Ok(if body.is_empty() { header } else { body })
 }

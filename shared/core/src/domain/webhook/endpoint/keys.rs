@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::base::id::{EndpointId, TenantId};
 use crate::base::seal::Sealed;
 use crate::base::time::Timestamp;
 
@@ -67,6 +68,11 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
+    /// The path of an endpoint's published keys.
+    pub fn published_at(tenant: &TenantId, endpoint: &EndpointId) -> String {
+        format!("/.well-known/webhooks/{tenant}/{endpoint}/jwks.json")
+    }
+
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|at| at > now)
     }

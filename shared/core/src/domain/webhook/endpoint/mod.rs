@@ -236,8 +236,9 @@ impl Endpoint {
         }
     }
 
-    /// It starts with a clean record.
-    pub fn enable(&mut self) {
+    /// It starts with a clean record. What a recovery has not come to stays held.
+    pub fn enable(&mut self, now: Timestamp) {
+        self.end_recovery(now);
         self.enabled = true;
         self.disabled = None;
         self.health = Health::default();
@@ -264,8 +265,20 @@ impl Endpoint {
 
     /// Nothing is sent to it until it is enabled again.
     pub fn disable(&mut self, reason: DisabledReason, at: Timestamp) {
-        self.enabled = false;
+        self.stop(at);
         self.disabled = Some(Disabled { at, reason });
+    }
+
+    /// As [`Self::disable`], by its tenant.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.end_recovery(now);
+        self.enabled = false;
+    }
+
+    fn end_recovery(&mut self, now: Timestamp) {
+        if let Some(recovery) = self.recovery.as_mut() {
+            recovery.finished_at.get_or_insert(now);
+        }
     }
 
     /// True when it is to be told of an event of this type, whatever the event is about.

@@ -13,7 +13,7 @@ use crate::header;
 const NAME: &str = "fluxgate-metadata";
 
 /// Kind `Invalid`, naming the header: for what is not a JSON object of texts, and over its bounds.
-pub(super) fn metadata(headers: &HeaderMap) -> Result<Labels> {
+pub(crate) fn metadata(headers: &HeaderMap) -> Result<Labels> {
     let Some(value) = header::one(headers, NAME)? else {
         return Ok(Labels::default());
     };
