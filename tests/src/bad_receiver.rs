@@ -17,6 +17,8 @@ pub enum Misbehaviour {
     Reset,
     /// Sends these bytes and closes.
     Say(Vec<u8>),
+    /// Sends these bytes again and again, without end.
+    Repeat(Vec<u8>),
     /// Sends the first bytes at once, and the others one a second.
     Dribble { at_once: Vec<u8>, then: Vec<u8> },
     /// Answers this status with a body of so many bytes.
@@ -81,6 +83,9 @@ async fn misbehave(stream: &mut TcpStream, misbehaviour: Misbehaviour) -> std::i
     match misbehaviour {
         Misbehaviour::Reset => stream.set_zero_linger(),
         Misbehaviour::Say(bytes) => stream.write_all(&bytes).await,
+        Misbehaviour::Repeat(bytes) => loop {
+            stream.write_all(&bytes).await?;
+        },
         Misbehaviour::Dribble { at_once, then } => {
             stream.write_all(&at_once).await?;
             for byte in then {

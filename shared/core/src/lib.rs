@@ -21,6 +21,6 @@ pub use base::echo::echo;
 pub use base::error::{Error, Fault, Kind, Reason, Result, Retry};
 pub use base::{
     bounds, day, digest, error, id, json, labels, metric, nearest, rate, retry, seal, secret, time,
-    trace_context,
+    trace_context, unprintable,
 };
 pub use domain::{fair_queue, media, metering, money, provider, task, tenant, webhook};

@@ -1,11 +1,13 @@
 //! Sends one signed callback through the guard. The core decides when to retry and what a status
 //! means.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::port::{CallbackAnswer, CallbackRequest, CallbackSender, SendOutcome};
+use fluxgate_core::unprintable::is_unprintable;
 use fluxgate_core::webhook::{EXCERPT_BYTES_MAX, ErrorClass};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response};
@@ -131,7 +133,7 @@ fn excerpt(bytes: &[u8]) -> String {
         }
         Err(_) => return "(not text)".to_owned(),
     };
-    let printable = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let printable = |c: char| !is_unprintable(c) || matches!(c, '\n' | '\t');
     text.chars().filter(|c| printable(*c)).collect()
 }
 
@@ -140,7 +142,7 @@ fn shown(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(text.chars().take(HEADER_CHARS_MAX).collect())
 }
 
-fn failed(error: &reqwest::Error) -> SendOutcome {
+fn failed(error: &(dyn StdError + 'static)) -> SendOutcome {
     match refusal(error) {
         Some(refusal) => SendOutcome::Failed {
             class: ErrorClass::ForbiddenAddress,
@@ -160,6 +162,7 @@ mod tests {
     #[test]
     fn an_excerpt_is_printable_text_and_nothing_else() {
         assert_eq!(excerpt(b"no\x1b[31m such\r\nhook"), "no[31m such\nhook");
+        assert_eq!(excerpt("a\u{202e}b\u{2066}c\u{200f}".as_bytes()), "abc");
         assert_eq!(excerpt("gr\u{fc}n".as_bytes()), "gr\u{fc}n");
         assert_eq!(excerpt(&"gr\u{fc}".as_bytes()[..3]), "gr");
         assert_eq!(excerpt(&[0x1f, 0x8b, 8, 0xff, 0xfe]), "(not text)");

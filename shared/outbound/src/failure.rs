@@ -4,9 +4,11 @@
 use std::error::Error as StdError;
 use std::io;
 
+use fluxgate_core::unprintable::is_unprintable;
 use fluxgate_core::webhook::ErrorClass;
+use hyper_util::client::legacy;
 
-use crate::guard::Unresolved;
+use crate::guard::{SendError, Unresolved};
 
 const TLS_TEXT_CHARS_MAX: usize = 160;
 
@@ -19,15 +21,18 @@ pub(crate) fn cause<'a, T: StdError + 'static>(
 }
 
 /// What happened, as the end of a sentence whose subject is the server.
-pub(crate) fn describe(error: &reqwest::Error) -> String {
-    if error.is_connect() {
+pub(crate) fn describe(error: &(dyn StdError + 'static)) -> String {
+    if is_connect(error) {
         return unreachable_because(error);
     }
-    let text = if error.is_builder() {
+    let built = cause::<reqwest::Error>(error);
+    let text = if built.is_some_and(reqwest::Error::is_builder) {
         "could not be called: the request is invalid"
-    } else if error.is_timeout() {
+    } else if is_flood(error) {
+        "sends interim answers (1xx) without end, and no final one"
+    } else if is_timeout(error) {
         "did not answer in time"
-    } else if error.is_body() || error.is_decode() {
+    } else if built.is_some_and(|error| error.is_body() || error.is_decode()) {
         "closed the connection in the middle of its response"
     } else {
         "closed the connection without a readable response"
@@ -36,14 +41,14 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
 }
 
 /// The same for programs.
-pub(crate) fn class(error: &reqwest::Error) -> ErrorClass {
-    if error.is_timeout() && !error.is_dns() {
+pub(crate) fn class(error: &(dyn StdError + 'static)) -> ErrorClass {
+    if is_timeout(error) && !is_dns(error) {
         return ErrorClass::Timeout;
     }
-    if !error.is_connect() {
+    if !is_connect(error) {
         return ErrorClass::Protocol;
     }
-    if error.is_dns() || cause(error) == Some(&Unresolved::Unanswered) {
+    if is_dns(error) {
         return ErrorClass::Dns;
     }
     let io = cause::<io::Error>(error).map(innermost);
@@ -53,14 +58,36 @@ pub(crate) fn class(error: &reqwest::Error) -> ErrorClass {
     }
 }
 
-fn unreachable_because(error: &reqwest::Error) -> String {
+/// There was no connection to send it on.
+pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
+    cause::<legacy::Error>(error).is_some_and(legacy::Error::is_connect)
+        || cause(error).is_some_and(reqwest::Error::is_connect)
+}
+
+pub(crate) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    matches!(cause(error), Some(SendError::Late))
+        || cause(error).is_some_and(reqwest::Error::is_timeout)
+        || cause(error).is_some_and(hyper::Error::is_timeout)
+        || cause(error).is_some_and(late)
+}
+
+fn is_dns(error: &(dyn StdError + 'static)) -> bool {
+    cause::<Unresolved>(error).is_some() || cause(error).is_some_and(reqwest::Error::is_dns)
+}
+
+fn is_flood(error: &(dyn StdError + 'static)) -> bool {
+    matches!(cause(error), Some(SendError::Flooded))
+}
+
+fn unreachable_because(error: &(dyn StdError + 'static)) -> String {
     let io = cause::<io::Error>(error).map(innermost);
     let text = match io.map(io::Error::kind) {
         _ if cause(error) == Some(&Unresolved::Unanswered) => {
             "could not be reached: its name could not be looked up in time"
         }
-        _ if error.is_dns() => "could not be reached: its name does not resolve",
-        _ if error.is_timeout() => "could not be reached in time",
+        _ if is_dns(error) => "could not be reached: its name does not resolve",
+        _ if is_timeout(error) => "could not be reached in time",
         Some(io::ErrorKind::ConnectionRefused) => "refused the connection",
         // rustls reports its own errors as invalid data; an expired certificate is worth
         // mentioning.
@@ -87,7 +114,7 @@ fn tls_failure(io: Option<&io::Error>) -> String {
         .unwrap_or_default();
     let detail: String = detail
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !is_unprintable(*c))
         .take(TLS_TEXT_CHARS_MAX)
         .collect();
     format!("failed the TLS handshake: {detail}")

@@ -1,6 +1,7 @@
 //! Fetches JSON documents of token issuers: discovery documents and key sets. The edge decides
 //! which keys to trust.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -80,7 +81,7 @@ impl KeySetFetcher for HttpKeySetFetcher {
     }
 }
 
-fn failed(error: &reqwest::Error) -> Error {
+fn failed(error: &(dyn StdError + 'static)) -> Error {
     refusal(error).unwrap_or_else(|| unavailable(&describe(error)))
 }
 

@@ -1,6 +1,7 @@
 //! Fetches an input picture for an emulator that stands in for the provider, from whatever address
 //! a tenant named.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,7 +51,7 @@ impl HttpPictureFetcher {
     }
 }
 
-fn failed(error: &reqwest::Error) -> Error {
+fn failed(error: &(dyn StdError + 'static)) -> Error {
     refusal(error).unwrap_or_else(|| unavailable(&describe(error)))
 }
 

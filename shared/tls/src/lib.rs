@@ -1,9 +1,10 @@
-//! The one TLS configuration of clients whose trust anchors are compiled in.
+//! The TLS configurations of clients: with trust anchors that are compiled in, or with the machine's.
 
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore, WantsVerifier};
+use rustls_platform_verifier::Verifier;
 
 /// As reqwest would set it up, but with Mozilla's anchors, which need no parsing: a hundred
 /// certificates take a millisecond, and a Lambda would read the system's anew on each cold start.
@@ -16,15 +17,28 @@ pub fn with_bundled_roots(protocols: &[&str]) -> ClientConfig {
     let anchors = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+    let config = begun().with_root_certificates(anchors);
+    offering(protocols, config.with_no_client_auth())
+}
+
+/// The same with the machine's own anchors, as reqwest sets it up. Fails if it has none.
+pub fn with_system_roots(protocols: &[&str]) -> Result<ClientConfig, Error> {
+    let verifier = Verifier::new(Arc::new(default_provider()))?;
+    let config = begun()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(offering(protocols, config.with_no_client_auth()))
+}
+
+fn begun() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .expect("aws-lc-rs has suites for the versions that are safe")
-        .with_root_certificates(anchors)
-        .with_no_client_auth();
-    config.alpn_protocols = protocols
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
+}
+
+fn offering(protocols: &[&str], mut config: ClientConfig) -> ClientConfig {
+    let names = protocols.iter().map(|name| name.as_bytes().to_vec());
+    config.alpn_protocols = names.collect();
     config
 }
 

@@ -75,6 +75,11 @@ fn cases() -> Vec<(&'static str, Misbehaviour, Seen)> {
             Misbehaviour::Say(b"HTTP/1.1 20".to_vec()),
             broken(no_answer),
         ),
+        (
+            "interim answers without end",
+            Misbehaviour::Repeat(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)),
+            broken("the receiver sends interim answers (1xx) without end"),
+        ),
         ("1 GB, well", huge(200), DELIVERED),
         ("1 GB, badly", huge(500), refused("xxxxxxxx")),
         ("gzip", Misbehaviour::Say(gzip), refused("(not text)")),

@@ -5,6 +5,7 @@ use std::fmt::{self, Arguments, Display};
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Result;
+use fluxgate_core::unprintable::is_unprintable;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -62,7 +63,7 @@ pub(super) fn word<'a>(value: &'a Value, pointer: &str) -> &'a str {
 
 /// Text of somebody else's, such as a receiver's answer, that must not command the terminal.
 pub(super) fn shown(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let plain = |c: char| if is_unprintable(c) { '\u{fffd}' } else { c };
     text.chars().map(plain).collect()
 }
 

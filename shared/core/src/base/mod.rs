@@ -18,3 +18,4 @@ pub mod seal;
 pub mod secret;
 pub mod time;
 pub mod trace_context;
+pub mod unprintable;

@@ -8,6 +8,7 @@ use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartReject
 use fluxgate_core::media::{HEAD_BYTES, OCTET_STREAM, sniff};
 use fluxgate_core::port::Upload;
 use fluxgate_core::tenant::Scope;
+use fluxgate_core::unprintable::is_unprintable;
 use fluxgate_core::{Error, Kind, Result};
 use futures::stream::{self, BoxStream};
 use serde_json::Value;
@@ -213,7 +214,7 @@ fn file_name(sent: &str) -> String {
     let name = sent.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name
         .chars()
-        .filter(|sign| !sign.is_control())
+        .filter(|sign| !is_unprintable(*sign))
         .take(FILENAME_CHARS_MAX)
         .collect();
     if matches!(name.trim(), "" | "." | "..") {

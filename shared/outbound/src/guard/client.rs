@@ -1,6 +1,7 @@
 //! The HTTP client that can only reach what the guard allows: no redirects, no proxies, no cookies,
 //! no referer.
 
+use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,59 +9,58 @@ use std::time::Duration;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Purpose;
 use fluxgate_core::{Error, Result};
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, redirect, retry};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use tokio::time::Instant;
-use tower::util::MapRequestLayer;
 use url::{Host, Url};
 
 use super::pins::{Pin, Pinned, PinnedAddresses, Pins, Unresolved};
 use super::policy::{ForbiddenAddress, GuardPolicy, Way};
 use super::reuse;
-use crate::USER_AGENT;
+use super::send_error::SendError;
+use super::transport::Transport;
 use crate::failure::cause;
 use crate::names::{Answer, Asker, NameSettings, Names};
 use crate::roots::{Offer, Roots};
-
-/// TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// There are many receivers and each is called rarely: a few warm connections to each are enough.
-const POOL_IDLE_PER_HOST_MAX: usize = 128;
-/// An HTTP/2 connection is shared: one that the network has dropped must not outlive its requests.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all guarded clients of an installation share: name look-ups, connections, and the allowed
 /// addresses.
 pub(super) struct Connections {
     pub(super) names: Names,
     pins: Pins,
-    https: Client,
+    /// It only puts requests together; the others send them.
+    forms: Client,
+    https: Transport,
     /// Callbacks are many small requests: to a server that speaks HTTP/2 they share a connection.
-    callbacks: Client,
-    http: Client,
+    callbacks: Transport,
+    http: Transport,
 }
 
 impl Connections {
     pub(super) fn new(roots: Roots, names: NameSettings) -> Result<Self> {
         let pins = Pins::default();
-        let https = |offer| roots.trusted_by(builder(&pins, Way::Https).https_only(true), offer);
-        // One large file per connection and many hosts: HTTP/2 would only add its flow control to
-        // outputs.
-        let outputs = https(Offer::Http1);
-        let callbacks = https(Offer::Http1AndHttp2)
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .http2_keep_alive_timeout(PING_TIMEOUT);
-        // It never speaks TLS; without certificates it does not load the system's store a second
-        // time.
-        let http = builder(&pins, Way::Http).http1_only().tls_certs_only([]);
+        let transport = |way, tls| {
+            let pins = pins.clone();
+            Transport::new(PinnedAddresses { pins, way }, tls)
+        };
         Ok(Self {
             names: Names::new(names),
+            forms: forms()?,
+            // One large file per connection and many hosts: HTTP/2 would only add its flow control
+            // to outputs.
+            https: transport(Way::Https, roots.config(Offer::Http1)?),
+            callbacks: transport(Way::Https, roots.config(Offer::Http1AndHttp2)?),
+            // It never speaks TLS; so it does not load the system's store a third time.
+            http: transport(Way::Http, Roots::Bundled.config(Offer::Http1)?),
             pins,
-            https: build(outputs)?,
-            callbacks: build(callbacks)?,
-            http: build(http)?,
         })
+    }
+
+    fn transport(&self, way: Way, purpose: Purpose) -> &Transport {
+        match (way, purpose) {
+            (Way::Https, Purpose::Callback) => &self.callbacks,
+            (Way::Https, _) => &self.https,
+            (Way::Http, _) => &self.http,
+        }
     }
 }
 
@@ -93,16 +93,11 @@ impl GuardedClient {
     fn begin(&self, tenant: Option<TenantId>, method: Method, url: Url) -> Result<GuardedRequest> {
         self.policy.admit(self.purpose, &url)?;
         let way = Way::of(&url)?;
-        let client = match (way, self.purpose) {
-            (Way::Https, Purpose::Callback) => &self.connections.callbacks,
-            (Way::Https, _) => &self.connections.https,
-            (Way::Http, _) => &self.connections.http,
-        };
         let asker = Asker {
             purpose: self.purpose,
             tenant,
         };
-        let request = client.request(method, url.clone());
+        let request = self.connections.forms.request(method, url.clone());
         Ok(GuardedRequest {
             guarded: self.clone(),
             asker,
@@ -149,7 +144,7 @@ pub(crate) struct GuardedRequest {
 }
 
 impl GuardedRequest {
-    /// Sets headers and body. A time-out that is set here does not include the look-up.
+    /// Sets headers and body.
     pub(crate) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         Self {
             request: build(self.request),
@@ -171,63 +166,39 @@ impl GuardedRequest {
     /// A kept connection that breaks at once is one that the server has closed while it was idle:
     /// the request is sent again, once. What a guarded client sends may come twice anyway: it reads
     /// a file, or calls back with an id to deduplicate by.
-    pub(crate) async fn send(self) -> reqwest::Result<Response> {
+    ///
+    /// A server that sends interim answers (1xx) without end fails at once.
+    pub(crate) async fn send(self) -> std::result::Result<Response, SendError> {
         let end = self.timeout.map(|timeout| Instant::now() + timeout);
-        let _pin = self.guarded.pin(&self.asker, self.way, &self.url).await;
-        let again = self.request.try_clone();
+        let guarded = &self.guarded;
+        let transport = guarded.connections.transport(self.way, guarded.purpose);
+        let request = self.request.build().map_err(SendError::Invalid)?;
+        let _pin = guarded.pin(&self.asker, self.way, &self.url).await;
+        let again = request.try_clone();
         let sent_at = Instant::now();
-        let (outcome, is_reused) = reuse::observed(until(self.request, end).send()).await;
+        let (outcome, is_reused) = reuse::observed(transport.send(request, end)).await;
         match (outcome, again) {
             (Err(error), Some(again))
                 if is_reused
                     && reuse::broke(&error)
                     && sent_at.elapsed() < reuse::BREAKS_WITHIN =>
             {
-                until(again, end).send().await
+                transport.send(again, end).await
             }
             (outcome, _) => outcome,
         }
     }
 }
 
-/// Ends the request at this moment.
-fn until(request: RequestBuilder, end: Option<Instant>) -> RequestBuilder {
-    match end {
-        Some(end) => request.timeout(end.saturating_duration_since(Instant::now())),
-        None => request,
-    }
-}
-
 /// The guard's refusal, if that is why a request failed.
-pub(crate) fn refusal(error: &reqwest::Error) -> Option<Error> {
+pub(crate) fn refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
     cause::<ForbiddenAddress>(error).cloned().map(Error::from)
 }
 
-fn builder(pins: &Pins, way: Way) -> ClientBuilder {
-    Client::builder()
-        .dns_resolver(PinnedAddresses {
-            pins: pins.clone(),
-            way,
-        })
-        .redirect(redirect::Policy::none())
-        .retry(retry::never().max_retries_per_request(0))
-        .no_proxy()
-        .referer(false)
-        .connector_layer(MapRequestLayer::new(|destination| {
-            reuse::note_connect();
-            destination
-        }))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
-        .user_agent(USER_AGENT)
-}
-
-fn build(builder: ClientBuilder) -> Result<Client> {
-    builder.build().map_err(unusable)
-}
-
-fn unusable(error: reqwest::Error) -> Error {
-    let text = "cannot set up the HTTP client; install the system's CA certificates";
-    Error::internal("http_client_unavailable", text).source(error)
+fn forms() -> Result<Client> {
+    let built = Client::builder().no_proxy().tls_certs_only([]).build();
+    built.map_err(|error| {
+        let text = "cannot set up the client that puts requests together";
+        Error::internal("http_client_unavailable", text).source(error)
+    })
 }

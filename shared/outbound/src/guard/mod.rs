@@ -4,14 +4,20 @@
 
 mod address;
 mod client;
+mod connector;
+mod interim;
 mod pins;
 mod policy;
 mod reuse;
+mod send_error;
+mod timed_body;
+mod transport;
 
 pub use client::GuardedClient;
 pub(crate) use client::{GuardedRequest, refusal};
 pub(crate) use pins::Unresolved;
 pub use policy::{GuardPolicy, networks};
+pub(crate) use send_error::SendError;
 
 use std::sync::Arc;
 

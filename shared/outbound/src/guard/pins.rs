@@ -4,10 +4,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::vec;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use tower::Service;
 
 use super::policy::{ForbiddenAddress, Way};
 
@@ -37,6 +41,8 @@ impl fmt::Display for Unresolved {
 }
 
 impl std::error::Error for Unresolved {}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 type Key = (Way, Box<str>);
 
@@ -108,24 +114,35 @@ impl Drop for Pin {
 
 /// A client's only source of addresses. A resolver does not learn the scheme, so each scheme has
 /// its own client.
+#[derive(Clone)]
 pub(super) struct PinnedAddresses {
     pub(super) pins: Pins,
     pub(super) way: Way,
 }
 
-impl Resolve for PinnedAddresses {
-    fn resolve(&self, name: Name) -> Resolving {
-        let pinned = self.pins.of(self.way, name.as_str());
-        Box::pin(std::future::ready(match pinned {
-            Some(Pinned::To(addresses)) => {
-                let addresses: Vec<SocketAddr> = addresses.iter().copied().collect();
-                Ok(Box::new(addresses.into_iter()) as Addrs)
-            }
+impl PinnedAddresses {
+    fn of(&self, name: &str) -> Result<Vec<SocketAddr>, BoxError> {
+        match self.pins.of(self.way, name) {
+            Some(Pinned::To(addresses)) => Ok(addresses.to_vec()),
             Some(Pinned::Forbidden(forbidden)) => Err(forbidden.into()),
             Some(Pinned::Unresolved(unresolved)) => Err(unresolved.into()),
             // The request that needed the connection is gone.
             None => Err(Unresolved::Unanswered.into()),
-        }))
+        }
+    }
+}
+
+impl Service<Name> for PinnedAddresses {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        ready(self.of(name.as_str()).map(Vec::into_iter))
     }
 }
 
@@ -135,45 +152,38 @@ mod tests {
 
     const NAME: &str = "hooks.example";
 
-    async fn resolved(pins: &Pins, way: Way) -> Option<Vec<SocketAddr>> {
+    fn resolved(pins: &Pins, way: Way) -> Option<Vec<SocketAddr>> {
         let addresses = PinnedAddresses {
             pins: pins.clone(),
             way,
         };
-        addresses
-            .resolve(NAME.parse().unwrap())
-            .await
-            .ok()
-            .map(Iterator::collect)
+        addresses.of(NAME).ok()
     }
 
     fn to(address: &str) -> Pinned {
         Pinned::To(Arc::new([address.parse().unwrap()]))
     }
 
-    #[tokio::test]
-    async fn a_name_leads_nowhere_without_a_request_under_way_or_for_another_scheme() {
+    #[test]
+    fn a_name_leads_nowhere_without_a_request_under_way_or_for_another_scheme() {
         let pins = Pins::default();
 
         let pin = pins.pin(Way::Https, NAME, to("192.0.2.1:0"));
-        let during = (
-            resolved(&pins, Way::Https).await,
-            resolved(&pins, Way::Http).await,
-        );
+        let during = (resolved(&pins, Way::Https), resolved(&pins, Way::Http));
         drop(pin);
 
         assert_eq!(during, (Some(vec!["192.0.2.1:0".parse().unwrap()]), None));
-        assert_eq!(resolved(&pins, Way::Https).await, None);
+        assert_eq!(resolved(&pins, Way::Https), None);
         assert!(pins.lock().by_name.is_empty());
     }
 
-    #[tokio::test]
-    async fn one_request_s_failed_look_up_is_not_another_s() {
+    #[test]
+    fn one_request_s_failed_look_up_is_not_another_s() {
         let pins = Pins::default();
 
         let _one = pins.pin(Way::Https, NAME, to("192.0.2.1:0"));
         let _other = pins.pin(Way::Https, NAME, Pinned::Unresolved(Unresolved::Unanswered));
 
-        assert!(resolved(&pins, Way::Https).await.is_some());
+        assert!(resolved(&pins, Way::Https).is_some());
     }
 }

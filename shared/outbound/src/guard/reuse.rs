@@ -5,7 +5,8 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
-use crate::failure::cause;
+use super::send_error::SendError;
+use crate::failure::{cause, is_connect, is_timeout};
 
 /// A kept connection that the server has closed meanwhile breaks within a round trip. What breaks
 /// later was being worked on.
@@ -33,8 +34,8 @@ pub(super) async fn observed<T>(request: impl Future<Output = T>) -> (T, bool) {
 }
 
 /// The connection ended before the head of an answer had come.
-pub(super) fn broke(error: &reqwest::Error) -> bool {
-    if error.is_timeout() || error.is_connect() {
+pub(super) fn broke(error: &SendError) -> bool {
+    if is_timeout(error) || is_connect(error) {
         return false;
     }
     let ended = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);

@@ -1,5 +1,7 @@
 //! Why an output was not fetched, without its URL, classified by what to do next.
 
+use std::error::Error as StdError;
+
 use fluxgate_core::port::{FetchFailure, FetchFailureSort as Sort};
 use fluxgate_core::{Error, Kind};
 use reqwest::StatusCode;
@@ -8,7 +10,7 @@ use crate::failure::describe;
 use crate::guard::refusal;
 
 /// There was no response, or no readable one.
-pub(super) fn failed(error: &reqwest::Error) -> FetchFailure {
+pub(super) fn failed(error: &(dyn StdError + 'static)) -> FetchFailure {
     refusal(error).map_or_else(
         || {
             unavailable(

@@ -2,6 +2,7 @@
 //! with the HTTP status.
 
 use fluxgate_core::provider::lenient::{Fields, message, number, text};
+use fluxgate_core::unprintable::is_unprintable;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -144,7 +145,7 @@ impl Refusal {
 
 fn one_line(text: &str) -> String {
     let line = text
-        .split(char::is_control)
+        .split(is_unprintable)
         .flat_map(str::split_whitespace)
         .collect::<Vec<_>>()
         .join(" ");

@@ -19,7 +19,7 @@ use crate::USER_AGENT;
 use crate::body::read;
 use crate::failure::describe;
 use crate::retry_after::retry_after_ms;
-use crate::roots::{Offer, Roots};
+use crate::roots::Roots;
 use crate::trace::traced;
 
 /// The largest possible response is a run that returns its pictures as base64.
@@ -280,13 +280,10 @@ fn client(roots: Roots) -> Result<Client> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_IDLE_MAX)
         .user_agent(USER_AGENT);
-    roots
-        .trusted_by(builder, Offer::Http1)
-        .build()
-        .map_err(|error| {
-            let text = "cannot set up the HTTP client; install the system's CA certificates";
-            Error::internal("http_client_unavailable", text).source(error)
-        })
+    roots.trusted_by(builder).build().map_err(|error| {
+        let text = "cannot set up the HTTP client; install the system's CA certificates";
+        Error::internal("http_client_unavailable", text).source(error)
+    })
 }
 
 /// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot be sent in a

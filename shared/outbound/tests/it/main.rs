@@ -5,6 +5,7 @@
 mod account;
 mod callbacks;
 mod guarding;
+mod interim_answers;
 mod issuer_documents;
 mod output_fetch;
 mod output_redirects;

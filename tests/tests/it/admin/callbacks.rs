@@ -118,9 +118,10 @@ async fn an_operator_sees_why_a_callback_failed_and_has_it_sent_again() {
     assert_eq!(
         (
             shown.body["attempts"][0]["error_class"].as_str(),
-            shown.body.get("body")
+            shown.body.get("body"),
+            shown.body["attempts"][0].get("body")
         ),
-        (Some("redirect"), None)
+        (Some("redirect"), None, None)
     );
     receiver.answer_always(Reply::of(204));
     let replayed = operator.post(&format!("{path}/replay"), &json!({})).await;

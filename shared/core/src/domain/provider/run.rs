@@ -7,6 +7,7 @@ use super::output::outputs;
 use crate::base::error::Error;
 use crate::base::id::{ModelId, RunId};
 use crate::base::time::Timestamp;
+use crate::base::unprintable::is_unprintable;
 use crate::domain::task::{Failure, Finished, RunEnd, Signal, Via};
 
 #[cfg(test)]
@@ -154,7 +155,7 @@ pub fn failure(code: Option<u32>, error: &str) -> Failure {
 
 fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_unprintable(c) { ' ' } else { c })
         .take(500)
         .collect()
 }

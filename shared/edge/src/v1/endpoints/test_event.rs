@@ -84,7 +84,8 @@ pub(crate) struct AttemptView {
 }
 
 impl AttemptView {
-    /// For others than its tenant: of the address that a receiver named, its origin alone.
+    /// For others than its tenant: of the address that a receiver named, its origin alone, and of
+    /// what it answered, nothing.
     pub(crate) fn masked(self) -> Self {
         let origin = |text: String| match CallbackUrl::parse(&text) {
             Ok(url) => url.without_path(),
@@ -92,6 +93,7 @@ impl AttemptView {
         };
         Self {
             location: self.location.map(origin),
+            body: None,
             ..self
         }
     }
