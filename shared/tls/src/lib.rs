@@ -1,4 +1,5 @@
-//! The TLS configurations of clients: with trust anchors that are compiled in, or with the machine's.
+//! The TLS configurations of clients: with trust anchors that are compiled in, and with the
+//! machine's own.
 
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ impl Dead {
     async fn start() -> Self {
         let hole = BlackHole::start().await;
         let dribble = Misbehaviour::Dribble {
-            at_once: Vec::new(),
+            at_once: b"HTTP/1.1 200 OK\r\nx-slow: ".to_vec(),
             then: vec![b'x'; 600],
         };
         let dribbler = BadReceiver::start(dribble).await;

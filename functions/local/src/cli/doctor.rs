@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::port::AccountCheck;
 use fluxgate_core::secret::Secret;
 use fluxgate_embedded::sqlite::FolderLock;
@@ -13,7 +14,7 @@ use url::{Host, Url};
 
 use super::access::{gateway_url, written_url};
 use super::{FolderArgs, print, provider_check};
-use crate::client::{NothingAnswers, foreign, unanswered};
+use crate::client::{self, NothingAnswers, foreign, unanswered};
 use crate::folder::FolderSecrets;
 use crate::key_ring;
 use crate::server::named_provider;
@@ -128,7 +129,8 @@ async fn health(args: &DoctorArgs) -> Result<Option<Value>> {
         Err(error) => return Err(error),
     };
     let (status, headers) = (response.status(), response.headers().clone());
-    let health: Option<Value> = response.json().await.ok();
+    let body = client::body(&args.url(), response).await?;
+    let health: Option<Value> = json::read(&body, JsonBounds::DOCUMENT).ok();
     let is_ours =
         |health: &Value| health.get("status").is_some() && health.get("version").is_some();
     health

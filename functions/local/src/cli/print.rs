@@ -1,7 +1,8 @@
 //! Output of commands: results on stdout, everything else on stderr. A closed pipe and a full disk
-//! are errors, not panics.
+//! are errors, not panics. Whatever is printed cannot command the terminal: much of it is text of
+//! somebody else's.
 
-use std::fmt::{self, Arguments, Display};
+use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Result;
@@ -37,21 +38,23 @@ impl From<io::Error> for OutputFailed {
 
 /// One line of a command's result.
 pub(super) fn line(text: impl Display) -> Result<()> {
-    written(format_args!("{text}\n"))
+    written(&format!("{}\n", harmless(&text.to_string())))
 }
 
 /// A result as JSON for people and programs alike.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    line(serde_json::to_string_pretty(value)?)
+    let text = serde_json::to_string_pretty(value)?;
+    written(&format!("{}\n", escaped(&text)))
 }
 
 /// A result that has its line ends already.
 pub(super) fn text(text: impl Display) -> Result<()> {
-    written(format_args!("{text}"))
+    written(&harmless(&text.to_string()))
 }
 
 /// One line on stderr for whoever is watching. A failed write is ignored.
 pub(super) fn note(text: impl Display) {
+    let text = harmless(&text.to_string());
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
@@ -61,14 +64,62 @@ pub(super) fn word<'a>(value: &'a Value, pointer: &str) -> &'a str {
     found.unwrap_or_default()
 }
 
-/// Text of somebody else's, such as a receiver's answer, that must not command the terminal.
+/// Text of somebody else's, such as a receiver's answer, on one line.
 pub(super) fn shown(text: &str) -> String {
     let plain = |c: char| if is_unprintable(c) { '\u{fffd}' } else { c };
     text.chars().map(plain).collect()
 }
 
-fn written(text: Arguments<'_>) -> Result<()> {
+/// The same for text of several lines.
+fn harmless(text: &str) -> String {
+    let is_layout = |c: char| matches!(c, '\n' | '\t');
+    let plain = |c: char| match is_unprintable(c) && !is_layout(c) {
+        true => '\u{fffd}',
+        false => c,
+    };
+    text.chars().map(plain).collect()
+}
+
+/// JSON that says the same; such a character is within a string there.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match is_unprintable(c) && c != '\n' {
+            true => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => text.push(c),
+        }
+    }
+    text
+}
+
+fn written(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_fmt(text).and_then(|()| stdout.flush());
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
     written.map_err(|error| OutputFailed(error).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use fluxgate_core::json::{self, JsonBounds};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn text_of_somebody_else_s_cannot_command_the_terminal() {
+        let foreign = "a\u{1b}[2J\r\u{9b}b\u{202e}\u{2066}c\n\td \u{e9}";
+
+        assert_eq!(shown("a\u{1b}\n\u{202e}b"), "a\u{fffd}\u{fffd}\u{fffd}b");
+        assert_eq!(
+            harmless(foreign),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}\u{fffd}c\n\td \u{e9}"
+        );
+        let said = json!({ "text": foreign });
+        let escaped = escaped(&serde_json::to_string_pretty(&said).unwrap());
+        assert!(!escaped.chars().any(|c| is_unprintable(c) && c != '\n'));
+        let read: Value = json::read(escaped.as_bytes(), JsonBounds::DOCUMENT).unwrap();
+        assert_eq!(read, said);
+    }
 }

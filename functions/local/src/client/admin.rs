@@ -7,6 +7,7 @@ use fluxgate_core::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::answer;
 use super::trouble::{foreign, unanswered};
 
 /// Longer than any bounded step takes.
@@ -44,7 +45,7 @@ impl AdminClient {
             .await
             .map_err(unanswered)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(unanswered)?;
+        let body = answer::body(&self.base_url, response).await?;
         if status.is_success()
             && let Ok(answer) = serde_json::from_slice(&body)
         {

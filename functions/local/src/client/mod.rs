@@ -1,6 +1,7 @@
 //! A tenant's client for the gateway, used by every command that speaks for a tenant.
 
 mod admin;
+mod answer;
 mod trouble;
 
 use std::io::Write;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::values::http_url;
 pub use admin::AdminClient;
+pub use answer::body;
 pub use trouble::{BrokenOff, NothingAnswers, Refused, foreign, unanswered};
 
 /// Calls one gateway as one tenant.
@@ -175,7 +177,7 @@ impl TenantClient {
             .await
             .map_err(unanswered)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(unanswered)?;
+        let body = answer::body(&self.base_url, response).await?;
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }

@@ -11,8 +11,8 @@ use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::webhook::{
-    AHEAD_MAX, Delivery, DeliveryCursor, DeliveryQuery, DeliverySignal, DeliveryState, Endpoint,
-    EndpointKind, EventType, InboxCursor, Pull, SignedHeaders, Stretch, transition,
+    AHEAD_MAX, Delivery, DeliveryCursor, DeliveryQuery, DeliverySignal, Endpoint, EndpointKind,
+    EventType, InboxCursor, Pull, SignedHeaders, Stretch, transition,
 };
 use crate::port::Ids as _;
 use crate::port::errors::no_such_endpoint;
@@ -21,6 +21,9 @@ use crate::port::errors::no_such_endpoint;
 const AT_A_TIME: usize = 16;
 /// Deliveries that are looked at together for an acknowledgement.
 const PAGE: usize = 100;
+/// How often one reading looks for events. Each look without any makes room for the next, or passes
+/// by what is cancelled or gone.
+const LOOKS_MAX: usize = 8;
 /// A pull endpoint's expiry is written anew when this part of its time is over: reading costs no
 /// write otherwise.
 const RENEWAL_PART: u64 = 24;
@@ -36,6 +39,8 @@ pub struct Inbox {
 pub struct InboxPage {
     pub events: Vec<InboxEvent>,
     pub next: InboxCursor,
+    /// Nothing waits behind them.
+    is_read: bool,
 }
 
 /// An event as its callback would be, signed now.
@@ -67,7 +72,8 @@ impl Inbox {
     }
 
     /// At most `limit` events behind the cursor; without one, those that are not acknowledged.
-    /// Reading keeps the endpoint from expiring, and acknowledges nothing.
+    /// None only where nothing waits. Reading keeps the endpoint from expiring, and acknowledges
+    /// nothing.
     ///
     /// Kind `NotFound` for foreign and unknown ids and for a pull endpoint that has expired; kind
     /// `Conflict` with code `push_endpoint` for an endpoint that is called; kind `Invalid` with
@@ -79,22 +85,38 @@ impl Inbox {
         after: Option<&InboxCursor>,
         limit: usize,
     ) -> Result<InboxPage> {
+        let mut page = self.look(tenant, id, after, None, limit).await?;
+        for _ in 1..LOOKS_MAX {
+            if !page.events.is_empty() || page.is_read {
+                break;
+            }
+            let next = Some(page.next);
+            page = self.look(tenant, id, after, next, limit).await?;
+        }
+        Ok(page)
+    }
+
+    /// One look at what lies behind the cursor, or behind where the look before has come.
+    async fn look(
+        &self,
+        tenant: &TenantId,
+        id: &EndpointId,
+        after: Option<&InboxCursor>,
+        before: Option<InboxCursor>,
+        limit: usize,
+    ) -> Result<InboxPage> {
         let (endpoint, pull) = self.pulled(tenant, id).await?;
-        let mut cursor = match after {
+        let cursor = match before.as_ref().or(after) {
             Some(cursor) => checked(cursor, &pull)?.clone(),
             None => InboxCursor::behind(pull.acknowledged.clone()),
         };
         let query = query(&endpoint, cursor.passed.clone(), limit + AHEAD_MAX);
-        let page = self.context.deliveries().list(tenant, &query).await?;
+        let found = self.context.deliveries().list(tenant, &query).await?;
+        let is_whole = found.next.is_none();
+        let mut stretch = Stretch::new(cursor, found.deliveries, is_whole, pull.read_to);
         if after.is_none() {
-            let known = |it: &&Delivery| it.state == DeliveryState::Delivered;
-            page.deliveries
-                .iter()
-                .filter(known)
-                .for_each(|it| cursor.list(it));
+            stretch.skip_delivered();
         }
-        let is_whole = page.next.is_none();
-        let mut stretch = Stretch::new(cursor, page.deliveries, is_whole, pull.read_to);
         let handed = stretch.hand_out(limit);
         self.keep(&endpoint, &pull, &stretch).await?;
         let events = handed
@@ -104,6 +126,7 @@ impl Inbox {
         Ok(InboxPage {
             events: events.into_iter().flatten().collect(),
             next: stretch.cursor().clone(),
+            is_read: stretch.is_read(),
         })
     }
 
@@ -228,8 +251,11 @@ impl Inbox {
         }
         let settle_ms = i64::try_from(bounds.relay.inbox_settle_ms).unwrap_or(i64::MAX);
         let settled = Timestamp(now.0.saturating_sub(settle_ms));
-        if settled > pull.read_to && stretch.would_pass(settled) {
-            after.read_to = settled;
+        if stretch.would_pass(settled) {
+            after.read_to = after.read_to.max(settled);
+        }
+        if let Some(room) = stretch.makes_room_at() {
+            after.read_to = after.read_to.max(room);
         }
         if after == *pull {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Endpoints of kind `pull`, read page by page and as a stream.
 
+mod bursts;
 mod streams;
 
 use fluxgate_core::time::Timestamp;
@@ -30,7 +31,7 @@ impl Bed {
             ..GatewayOptions::default()
         };
         let gateway = Gateway::with(options).await;
-        let tenant = gateway.tenant("acme", "5").await;
+        let tenant = gateway.tenant("acme", "20").await;
         let created = tenant.created_endpoint(&json!({ "kind": "pull" })).await;
         Self {
             id: created.text("/id"),

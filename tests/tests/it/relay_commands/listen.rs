@@ -151,7 +151,7 @@ async fn a_program_that_is_down_or_refuses_is_told_of_and_the_next_event_follows
     let bed = Bed::start().await;
     let (_folder, state) = state();
     let addr = free_address();
-    let listening = Listening::start_with(&bed, &format!("{addr}/hook"), &state).await;
+    let listening = Listening::start_with(&bed, &format!("http://{addr}/hook"), &state).await;
 
     let lost = bed.ended().await;
     let line = listening.line(&lost, 1).await;
@@ -225,6 +225,10 @@ async fn what_is_no_address_no_event_or_no_state_is_refused_at_once() {
         .why(&["listen", "--forward", "ftp://x", "--state", &path])
         .await;
     assert!(why.contains("http://"), "{why}");
+    let why = bed
+        .why(&["listen", "--forward", "localhost:3000", "--state", &path])
+        .await;
+    assert!(why.contains("write http://localhost:3000"), "{why}");
     let unknown = [
         "listen",
         "--forward",
@@ -241,6 +245,39 @@ async fn what_is_no_address_no_event_or_no_state_is_refused_at_once() {
         .why(&["listen", "--forward", &hook, "--state", &path])
         .await;
     assert!(why.contains("is not what 'fluxgate listen' wrote"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_passed_by_comes_again_from_the_cursor_that_was_printed() {
+    let bed = Bed::start().await;
+    let (_folder, state) = state();
+    let hook = bed.receiver.url("hook");
+    let listening = Listening::start_with(&bed, &hook, &state).await;
+    bed.receiver.answer(&[204, 400]);
+    let (taken, refused) = (bed.ended().await, bed.ended().await);
+    let told = listening.line("passed by", 1).await;
+    assert_eq!(bed.receiver.about(&refused, 1).await.len(), 1);
+    assert_eq!(listening.interrupted().code(), Some(0));
+
+    let (_, cursor) = told.rsplit_once("--after ").unwrap();
+    let (data, url) = bed.place();
+    let named = ["--tenant", "acme", "--data", &data, "--url", &url];
+    let state = state.to_str().unwrap();
+    let rest = ["--forward", &hook, "--state", state, "--after", cursor];
+    let again = Listening::start(&[&named[..], &rest].concat()).await;
+
+    assert_eq!(bed.receiver.about(&refused, 2).await.len(), 2);
+    assert_eq!(bed.receiver.about(&taken, 1).await.len(), 1);
+    let why = bed
+        .why(&["listen", "--forward", &hook, "--state", state])
+        .await;
+    assert!(
+        why.contains("another 'fluxgate listen'") && why.contains("--state"),
+        "{why}"
+    );
+    assert_eq!(again.interrupted().code(), Some(0));
+    let ended = Listening::start(&[&named[..], &rest[..4]].concat()).await;
+    assert_eq!(ended.interrupted().code(), Some(0));
 }
 
 /// The gateway is killed and comes back while the command waits.

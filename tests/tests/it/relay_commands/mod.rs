@@ -1,6 +1,7 @@
 //! `fluxgate endpoints`, `deliveries`, `listen`, `trigger` and `verify`: a tenant's callbacks from
 //! a terminal.
 
+mod foreign_gateway;
 mod listen;
 mod verify;
 

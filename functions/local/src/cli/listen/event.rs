@@ -45,10 +45,37 @@ impl Event {
         })
     }
 
-    /// The headers that are neither signed nor about the body.
+    /// The headers of a callback that are neither signed nor about the body. No other goes to the
+    /// program: a gateway has nothing to say in its `authorization` or `host`.
     pub(super) fn other_headers(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.headers
-            .iter()
-            .filter(|(name, _)| !name.starts_with("webhook-") && !name.starts_with("content-"))
+        self.headers.iter().filter(|(name, _)| is_forwarded(name))
+    }
+}
+
+fn is_forwarded(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("fluxgate-") || ["traceparent", "tracestate"].contains(&name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_headers_of_a_callback_go_to_the_program() {
+        for name in ["fluxgate-webhook-kid", "Traceparent", "tracestate"] {
+            assert!(is_forwarded(name), "{name}");
+        }
+        // What is signed and the type of the body are written anew.
+        for name in [
+            "authorization",
+            "Host",
+            "cookie",
+            "webhook-id",
+            "content-type",
+            "x-a",
+        ] {
+            assert!(!is_forwarded(name), "{name}");
+        }
     }
 }

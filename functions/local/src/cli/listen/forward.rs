@@ -28,6 +28,13 @@ pub(super) struct Forwarding {
     url: String,
 }
 
+/// What became of an event.
+pub(super) struct Forwarded {
+    pub(super) line: String,
+    /// The program answered 2xx.
+    pub(super) is_taken: bool,
+}
+
 /// What one try came to.
 struct Try {
     answer: Result<u16, String>,
@@ -48,8 +55,8 @@ impl Forwarding {
         })
     }
 
-    /// Says what became of it in one line. Whatever that is, the next event follows.
-    pub(super) async fn forward(&self, event: &Event, secret: &str) -> String {
+    /// Says what became of it. Whatever that is, the next event follows.
+    pub(super) async fn forward(&self, event: &Event, secret: &str) -> Forwarded {
         let secret = Secret::new(secret);
         let mut line = started(event);
         let is_signed = |headers: SignedHeaders| {
@@ -57,9 +64,13 @@ impl Forwarding {
         };
         if !event.signature().is_some_and(is_signed) {
             line.push_str("not forwarded: its signature is not by this secret; 'fluxgate listen --reset' gets a new one");
-            return line;
+            return Forwarded {
+                line,
+                is_taken: false,
+            };
         }
         let (last, tries) = self.tried(event, &secret).await;
+        let is_taken = matches!(last.answer, Ok(200..=299));
         let _ = match last.answer {
             Ok(status) => write!(line, "{status}"),
             Err(why) => write!(line, "failed: {}", print::shown(&why)),
@@ -68,7 +79,7 @@ impl Forwarding {
         if tries > 1 {
             let _ = write!(line, "  after {tries} tries");
         }
-        line
+        Forwarded { line, is_taken }
     }
 
     async fn tried(&self, event: &Event, secret: &Secret) -> (Try, usize) {

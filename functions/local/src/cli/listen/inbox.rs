@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use fluxgate_core::webhook::InboxCursor;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use url::form_urlencoded::byte_serialize;
 
 use super::ListenArgs;
 use super::event::Page;
@@ -52,13 +54,16 @@ impl Inbox {
                 create(&client, &args.events).await?
             }
         };
-        let inbox = Self {
+        let mut inbox = Self {
             client,
             file,
             state,
             asked: None,
         };
         inbox.file.write(&inbox.state)?;
+        if let Some(after) = &args.after {
+            inbox.state.after = Some(after.clone());
+        }
         Ok(inbox)
     }
 
@@ -81,9 +86,18 @@ impl Inbox {
     async fn read(&self, limit: usize, wait_s: u64) -> Result<Page> {
         let endpoint = &self.state.endpoint;
         let after = self.state.after.as_ref();
-        let after = after.map_or_else(String::new, |after| format!("&after={after}"));
+        let after = after.map_or_else(String::new, |after| {
+            let after: String = byte_serialize(after.as_bytes()).collect();
+            format!("&after={after}")
+        });
         let path = format!("/v1/events?endpoint={endpoint}&limit={limit}&wait={wait_s}{after}");
         Page::of(self.client.call(Method::GET, &path, None).await?)
+    }
+
+    /// The cursor that reads what comes next once more.
+    pub(super) fn place(&self) -> String {
+        let after = self.state.after.clone();
+        after.unwrap_or_else(|| InboxCursor::default().to_text())
     }
 
     /// A stop after this goes on behind the cursor.
@@ -112,12 +126,19 @@ async fn create(client: &TenantClient, events: &[String]) -> Result<State> {
         .call(Method::POST, "/v1/endpoints", Some(&body))
         .await;
     let created = created.context("the endpoint to read events from was not created")?;
-    Ok(State {
+    let state = State {
         gateway: client.base_url().to_owned(),
         endpoint: text(&created, "id")?,
         secret: text(&created, "secret")?,
         after: None,
-    })
+    };
+    if !state.is_sound() {
+        bail!(
+            "{} gave no endpoint: its id or its secret is not one; is it a gateway?",
+            client.base_url()
+        );
+    }
+    Ok(state)
 }
 
 /// False when it is gone. Otherwise it has these event types from now on.

@@ -9,10 +9,11 @@ mod state;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use reqwest::StatusCode;
 
+use self::event::Event;
 use self::forward::Forwarding;
 use self::inbox::Inbox;
 use super::access::{AccessArgs, written_url};
@@ -30,15 +31,17 @@ const LAST_WORD_MAX: Duration = Duration::from_secs(2);
 #[command(after_help = "\
 Examples:
   fluxgate listen --forward http://localhost:3000/hook --tenant acme --data ./data
-  fluxgate listen --forward localhost:3000/hook --events task.completed --token …
+  fluxgate listen --forward 3000/hook --events task.completed --token …
 
 Each event is verified, signed anew by the secret that is printed first, and POSTed as any \
 callback is: give the secret to the program. It stays the same over restarts, and so does the \
-place to go on from: events that came meanwhile follow at once. An event that the program does \
-not take is tried four times, printed, and passed by. After a day without 'listen' its endpoint \
+place to go on from: events that came meanwhile follow at once. An event is tried four \
+times while the program does not answer, or answers 5xx or 429, and once where it answers anything \
+else. Then it is passed by; if that was no 2xx, a cursor is printed that gets it again by --after. \
+After a day without 'listen' its endpoint \
 is gone, with the events that wait there, and the next 'listen' makes another with another secret.")]
 pub(super) struct ListenArgs {
-    /// Where events are POSTed to
+    /// Where events are POSTed to; a port alone, as 3000 or 3000/hook, is one of this machine
     #[arg(long, value_name = "URL", value_parser = address)]
     forward: String,
     /// Event types, separated by commas [default: all but task.started]
@@ -48,6 +51,9 @@ pub(super) struct ListenArgs {
     /// each gateway and tenant in the user's state folder]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Begin behind this cursor, with all that follows it once more
+    #[arg(long, value_name = "CURSOR", conflicts_with = "reset")]
+    after: Option<String>,
     /// Forget the endpoint of before and its waiting events, and make another
     #[arg(long)]
     reset: bool,
@@ -55,12 +61,14 @@ pub(super) struct ListenArgs {
     access: AccessArgs,
 }
 
-/// A port on this machine is mostly written without a scheme.
+/// A port without a host is one of this machine.
 fn address(text: &str) -> Result<String> {
-    if text.contains("://") {
-        return written_url(text);
+    let text = text.strip_prefix(':').unwrap_or(text);
+    let (port, _) = text.split_once('/').unwrap_or((text, ""));
+    match port.parse::<u16>() {
+        Ok(_) => written_url(&format!("http://localhost:{text}")),
+        Err(_) => written_url(text),
     }
-    written_url(&format!("http://{text}"))
 }
 
 pub(super) async fn run(args: ListenArgs) -> Result<()> {
@@ -83,7 +91,7 @@ async fn listen(inbox: &mut Inbox, forwarding: &Forwarding, args: &ListenArgs) -
             Ok(page) => {
                 (backoff, renewed) = (BACKOFF_FIRST, false);
                 for event in &page.events {
-                    print::line(forwarding.forward(event, &inbox.state.secret).await)?;
+                    offer(inbox, forwarding, event).await?;
                     inbox.passed(&event.cursor)?;
                 }
                 inbox.passed(&page.next)?;
@@ -114,10 +122,19 @@ async fn listen(inbox: &mut Inbox, forwarding: &Forwarding, args: &ListenArgs) -
     }
 }
 
-fn ready(inbox: &Inbox) -> Result<()> {
-    if inbox.state.endpoint.is_empty() {
-        bail!("the gateway gave the endpoint no id");
+async fn offer(inbox: &Inbox, forwarding: &Forwarding, event: &Event) -> Result<()> {
+    let forwarded = forwarding.forward(event, &inbox.state.secret).await;
+    print::line(&forwarded.line)?;
+    if !forwarded.is_taken {
+        print::note(format_args!(
+            "passed by; to get it again, with what follows it, start 'listen' with --after {}",
+            print::shown(&inbox.place())
+        ));
     }
+    Ok(())
+}
+
+fn ready(inbox: &Inbox) -> Result<()> {
     print::line(format_args!(
         "Ready. Your signing secret is {}",
         inbox.state.secret
@@ -146,5 +163,27 @@ fn after(error: &anyhow::Error) -> After {
         Some(StatusCode::TOO_MANY_REQUESTS) => After::Retry,
         Some(status) if status.is_server_error() => After::Retry,
         _ => After::Fail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_of_this_machine_and_a_host_needs_a_scheme() {
+        for (text, url) in [
+            ("3000", "http://localhost:3000"),
+            (":3000", "http://localhost:3000"),
+            ("3000/hook", "http://localhost:3000/hook"),
+            ("https://dev.example/hook", "https://dev.example/hook"),
+        ] {
+            assert_eq!(address(text).unwrap(), url);
+        }
+        for text in ["localhost:3000/hook", "dev.example"] {
+            let why = address(text).unwrap_err().to_string();
+            assert!(why.contains(&format!("write http://{text}")), "{why}");
+        }
+        assert!(address("70000").is_err());
     }
 }

@@ -2,11 +2,14 @@
 
 use super::Endpoints;
 use crate::app::attempt::attempt_of;
-use crate::base::error::Result;
+use crate::base::error::{Reason, Result};
 use crate::base::id::{DeliveryId, EndpointId, EventId, TenantId};
 use crate::base::trace_context::TraceContext;
 use crate::domain::webhook::{Attempt, Delivery, Endpoint, EventType, Notice, notice_body};
 use crate::port::Ids as _;
+
+/// How often a sample is told that an inbox was read past.
+const TELLINGS_MAX: usize = 8;
 
 /// What a test event was, and what came of it.
 #[derive(Debug)]
@@ -52,19 +55,24 @@ impl Endpoints {
         })
     }
 
-    /// Whatever event types it names.
+    /// Whatever event types it names. Told anew while the inbox was read past the moment.
     async fn put_in_inbox(&self, endpoint: &Endpoint, notice: &Notice) -> Result<TestOutcome> {
-        let delivery = endpoint.addressed(Delivery::new(
-            endpoint.tenant.clone(),
-            DeliveryId::of_notice(&notice.id, 0),
-            notice.event,
-            endpoint.target(),
-            notice.at,
-        ));
-        self.context
-            .deliveries()
-            .publish(notice, &[delivery])
-            .await?;
+        let mut again = 1..TELLINGS_MAX;
+        loop {
+            let delivery = endpoint.addressed(Delivery::new(
+                endpoint.tenant.clone(),
+                DeliveryId::of_notice(&notice.id, 0),
+                notice.event,
+                endpoint.target(),
+                self.context.now(),
+            ));
+            let deliveries = [delivery];
+            let told = self.context.deliveries().publish(notice, &deliveries);
+            match told.await {
+                Err(error) if error.is(Reason::EventLate) && again.next().is_some() => {}
+                told => break told?,
+            }
+        }
         Ok(TestOutcome {
             event_id: notice.id.clone(),
             attempt: None,

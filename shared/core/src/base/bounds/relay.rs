@@ -40,8 +40,8 @@ pub struct RelayBounds {
     pub endpoints_max: usize,
     /// How long a pull endpoint is kept that nobody reads.
     pub inbox_unread_max_ms: u64,
-    /// How much older than now an event is before it is certain that no earlier one comes any
-    /// more: far longer than a write takes.
+    /// How much older than now an event is before a cursor passes it for good: longer than most
+    /// writes take. An event that is written later still is told with a later time.
     pub inbox_settle_ms: u64,
     /// How long one request for events may wait for the next. Zero: it answers what there is.
     pub event_stream_max_ms: u64,
@@ -66,7 +66,7 @@ impl Default for RelayBounds {
             enabling_settles_ms: 15 * SECOND_MS,
             endpoints_max: 16,
             inbox_unread_max_ms: DAY_MS,
-            inbox_settle_ms: 30 * SECOND_MS,
+            inbox_settle_ms: 2 * SECOND_MS,
             event_stream_max_ms: 5 * MINUTE_MS,
             event_streams_max: 8,
         }

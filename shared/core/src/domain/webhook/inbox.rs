@@ -15,8 +15,8 @@ use crate::base::error::{Error, Result};
 use crate::base::id::DeliveryId;
 use crate::base::time::Timestamp;
 
-/// How many deliveries a cursor lists. A reader that has so many ahead waits until it may pass
-/// them.
+/// How many deliveries a cursor lists. The endpoint's `read_to` is moved for a reader that has so
+/// many ahead.
 pub const AHEAD_MAX: usize = 64;
 
 /// Enough of a digest to tell the deliveries of one inbox apart.
@@ -36,6 +36,8 @@ pub struct Stretch {
     deliveries: Vec<(Print, Delivery)>,
     /// How many of them the cursor has passed.
     passed: usize,
+    /// False when others follow them.
+    is_whole: bool,
     read_to: Timestamp,
     cursor: InboxCursor,
 }
@@ -46,13 +48,6 @@ impl InboxCursor {
         Self {
             passed,
             ahead: Vec::new(),
-        }
-    }
-
-    /// As if it had been handed out, while there is room to say so.
-    pub fn list(&mut self, delivery: &Delivery) {
-        if self.ahead.len() < AHEAD_MAX {
-            self.ahead.push(print(delivery));
         }
     }
 
@@ -118,6 +113,7 @@ impl Stretch {
         let mut stretch = Self {
             deliveries: deliveries.into_iter().map(with_print).collect(),
             passed: 0,
+            is_whole,
             read_to,
             cursor,
         };
@@ -130,6 +126,21 @@ impl Stretch {
         stretch
     }
 
+    /// Takes what is delivered already as handed out, as far as the cursor can say so. The stretch
+    /// ends there.
+    pub fn skip_delivered(&mut self) {
+        let mut n = self.passed;
+        while let Some((print, delivery)) = self.deliveries.get(n) {
+            let is_new =
+                delivery.state == DeliveryState::Delivered && !self.is_done(*print, delivery);
+            if is_new && !self.take(n) {
+                self.deliveries.truncate(n);
+                self.is_whole = false;
+            }
+            n += 1;
+        }
+    }
+
     /// The next ones that were not handed out, each with the cursor behind it.
     pub fn hand_out(&mut self, limit: usize) -> Vec<(Delivery, InboxCursor)> {
         let mut handed = Vec::new();
@@ -138,15 +149,39 @@ impl Stretch {
             if self.is_done(*print, delivery) {
                 continue;
             }
-            if handed.len() == limit || self.cursor.ahead.len() == AHEAD_MAX {
+            if handed.len() == limit || !self.take(n) {
                 break;
             }
-            self.cursor.ahead.push(*print);
-            let delivery = delivery.clone();
-            self.pass();
-            handed.push((delivery, self.cursor.clone()));
+            handed.push((self.deliveries[n].1.clone(), self.cursor.clone()));
         }
         handed
+    }
+
+    /// False when the cursor can neither pass it nor list it.
+    fn take(&mut self, n: usize) -> bool {
+        let (print, delivery) = &self.deliveries[n];
+        let is_next = n == self.passed && delivery.created_at <= self.read_to;
+        if self.cursor.ahead.len() == AHEAD_MAX && !is_next {
+            return false;
+        }
+        self.cursor.ahead.push(*print);
+        self.pass();
+        true
+    }
+
+    /// Where the endpoint's `read_to` must be for the cursor to list more; `None` while it can.
+    pub fn makes_room_at(&self) -> Option<Timestamp> {
+        let is_full = self.cursor.ahead.len() == AHEAD_MAX;
+        let done = |(print, it): &&(Print, Delivery)| self.is_done(*print, it);
+        let left = self.deliveries.get(self.passed..).unwrap_or_default();
+        let last = left.iter().rfind(done).or_else(|| left.first());
+        last.filter(|_| is_full).map(|(_, it)| it.created_at)
+    }
+
+    /// True when nothing waits behind the cursor.
+    pub fn is_read(&self) -> bool {
+        let left = self.deliveries.get(self.passed..).unwrap_or_default();
+        self.is_whole && left.iter().all(|(print, it)| self.is_done(*print, it))
     }
 
     /// Behind everything that was handed out.
@@ -259,6 +294,57 @@ mod tests {
         assert!(read(&old, &young.cursor, 500, 0).times.is_empty());
         let further = read(&old, &young.cursor, 500, 20);
         assert_eq!(further.times, old[AHEAD_MAX..AHEAD_MAX + 20]);
+    }
+
+    #[test]
+    fn a_cursor_that_lists_all_it_can_says_how_far_the_inbox_must_be_read_to_list_more() {
+        let young: Vec<Delivery> = (1..=100).map(at).collect();
+        let mut stretch = Stretch::new(InboxCursor::default(), young, true, Timestamp(0));
+        assert_eq!((stretch.makes_room_at(), stretch.is_read()), (None, false));
+
+        assert_eq!(stretch.hand_out(500).len(), AHEAD_MAX);
+
+        let last = i64::try_from(AHEAD_MAX).unwrap();
+        assert_eq!(stretch.makes_room_at(), Some(Timestamp(last)));
+        assert!(!stretch.is_read());
+    }
+
+    /// With no place left in the cursor.
+    #[test]
+    fn an_event_that_is_written_late_before_a_full_cursor_is_handed_out() {
+        let young: Vec<i64> = (101..=100 + 64).collect();
+        let full = read(&young, &InboxCursor::default(), 500, 0).cursor;
+        let with_late: Vec<i64> = [&[50, 60], &young[..]].concat();
+        let deliveries = with_late.iter().map(|n| at(*n)).collect();
+        let stuck = Stretch::new(full.clone(), deliveries, true, Timestamp(0));
+        assert_eq!(stuck.makes_room_at(), Some(Timestamp(164)));
+
+        let late = read(&with_late, &full, 500, 60);
+
+        assert_eq!(late.times, [50, 60]);
+        assert_eq!(late.cursor.passed, Some(at(60).cursor()));
+    }
+
+    #[test]
+    fn what_is_delivered_is_not_handed_out_again_though_it_is_more_than_a_cursor_can_list() {
+        let mut inbox: Vec<Delivery> = (1..=90).map(at).collect();
+        for delivery in &mut inbox[..80] {
+            delivery.state = DeliveryState::Delivered;
+        }
+        let stretch = |read_to| {
+            let of = InboxCursor::default();
+            let mut stretch = Stretch::new(of, inbox.clone(), true, Timestamp(read_to));
+            stretch.skip_delivered();
+            stretch
+        };
+        let mut young = stretch(0);
+        assert!(young.hand_out(500).is_empty() && !young.is_read());
+        assert_eq!(young.makes_room_at(), Some(Timestamp(64)));
+
+        let handed = stretch(64).hand_out(500);
+
+        let times: Vec<i64> = handed.iter().map(|(it, _)| it.created_at.0).collect();
+        assert_eq!(times, (81..=90).collect::<Vec<_>>());
     }
 
     #[test]
