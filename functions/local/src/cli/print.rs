@@ -70,14 +70,17 @@ pub(super) fn shown(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// The same for text of several lines.
+/// The same for text of several lines, whose ends may be those of CSV.
 fn harmless(text: &str) -> String {
-    let is_layout = |c: char| matches!(c, '\n' | '\t');
-    let plain = |c: char| match is_unprintable(c) && !is_layout(c) {
-        true => '\u{fffd}',
-        false => c,
-    };
-    text.chars().map(plain).collect()
+    let lines = text.split('\n').map(|line| match line.strip_suffix('\r') {
+        Some(line) => shown_with_tabs(line) + "\r",
+        None => shown_with_tabs(line),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn shown_with_tabs(line: &str) -> String {
+    line.split('\t').map(shown).collect::<Vec<_>>().join("\t")
 }
 
 /// JSON that says the same; such a character is within a string there.
@@ -116,6 +119,7 @@ mod tests {
             harmless(foreign),
             "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}\u{fffd}c\n\td \u{e9}"
         );
+        assert_eq!(harmless("a,b\r\n1,2\r\n"), "a,b\r\n1,2\r\n");
         let said = json!({ "text": foreign });
         let escaped = escaped(&serde_json::to_string_pretty(&said).unwrap());
         assert!(!escaped.chars().any(|c| is_unprintable(c) && c != '\n'));
