@@ -23,6 +23,7 @@ mod submission;
 mod throttle;
 mod trace;
 mod v1;
+mod waiting;
 mod wavespeed;
 
 pub use event_streams::EventStreams;

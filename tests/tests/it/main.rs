@@ -110,5 +110,6 @@ mod usage;
 mod usage_export;
 mod usage_export_on_aws;
 mod usage_told;
+mod waiting;
 mod watches_on_aws;
 mod webhook_secrets;

@@ -77,6 +77,8 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_failing_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync_wait_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub page_tasks_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inbox_unread_max_ms: Option<u64>,
@@ -199,6 +201,7 @@ impl BoundsSettings {
             self.endpoint_concurrency,
         );
         self.endpoint_health(&mut bounds.relay.health);
+        set(&mut bounds.sync_wait_max_ms, self.sync_wait_max_ms);
         set(&mut bounds.page_tasks_max, self.page_tasks_max);
         self.inboxes(&mut bounds);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);

@@ -161,7 +161,7 @@ impl Default for Bounds {
             relay: RelayBounds::default(),
             idempotency_kept_ms: 7 * DAY_MS,
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
-            sync_wait_max_ms: 25 * SECOND_MS,
+            sync_wait_max_ms: 90 * SECOND_MS,
             page_tasks_max: 1_000,
             usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,

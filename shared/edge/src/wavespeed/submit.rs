@@ -23,6 +23,7 @@ use crate::query::Query;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
 use crate::trace::trace;
+use crate::waiting;
 
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -55,6 +56,7 @@ type Answer =
     post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
     params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days"),
+        ("Prefer" = Option<String>, Header, description = "wait=30: answered when the task has ended, or after 30 s"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context: the trace that the run, its calls and its callbacks belong to; one that cannot be read is ignored"),
         ("tracestate" = Option<String>, Header, description = "passed on with it, up to 512 bytes")),
     request_body(content = Value, description = "the model's inputs"),
@@ -167,6 +169,11 @@ async fn submit(
             price,
             success(sync_mode::wait(&edge, &tenant, &task.id).await?),
         ));
+    }
+    if let Some(wait) = waiting::preferred(headers)
+        && let Some(ended) = waiting::until_end(&edge, &tenant, &task.id, Some(wait)).await?
+    {
+        return Ok((price, success(ended)));
     }
     Ok((price, success(edge.gateway.view(&task).await?)))
 }

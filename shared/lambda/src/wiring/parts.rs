@@ -170,12 +170,17 @@ pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Opti
     })
 }
 
+/// How long a request is held open at most.
+pub(super) const SYNC_WAIT_MAX_MS: u64 = 25_000;
+
 /// The limits of Lambda: an event has at most 6 MB, and a file in it is sent as base64.
 pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
     let bounds = Bounds {
         body_bytes_max: 5 * MIB,
         upload_bytes_max: 4 * MIB,
         sources_bytes_max: SOURCES_BYTES_MAX,
+        // Its front waits 30 s for an answer.
+        sync_wait_max_ms: SYNC_WAIT_MAX_MS,
         // An answer is whole before it leaves, and a function that waits is paid for.
         relay: RelayBounds {
             event_stream_max_ms: 0,

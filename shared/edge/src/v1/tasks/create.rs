@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::view::TaskView;
+use super::waited;
 use crate::bearer::Bearer;
 use crate::body::RawBody;
 use crate::error_reply::{Problem, ProblemBody};
@@ -50,6 +51,7 @@ pub(crate) struct NewTask {
 #[utoipa::path(
     post, path = "/v1/tasks", tag = "tasks", operation_id = "create_task",
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days"),
+        ("Prefer" = Option<String>, Header, description = "wait=30: answered when the task has ended, or after 30 s"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context: the trace that the run, its calls and its callbacks belong to; one that cannot be read is ignored")),
     request_body = NewTask,
     responses(
@@ -88,6 +90,7 @@ pub(crate) async fn create(
         trace: trace(&headers),
     };
     let task = submission::submit(&edge, request, counted).await?;
+    let task = waited(&edge, task, &headers).await?;
     let told = [
         (LOCATION, format!("/v1/tasks/{}", task.id)),
         (PRICE, task.price.decimal()),

@@ -8,7 +8,9 @@ mod view;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use fluxgate_core::id::TaskId;
+use fluxgate_core::task::Task;
 use fluxgate_core::tenant::Scope;
 use fluxgate_core::{Error, Result};
 
@@ -21,10 +23,13 @@ use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;
 use crate::state::Edge;
+use crate::waiting;
 
 /// Read a task
 #[utoipa::path(
-    get, path = "/v1/tasks/{id}", tag = "tasks", operation_id = "get_task", params(("id" = String, Path)),
+    get, path = "/v1/tasks/{id}", tag = "tasks", operation_id = "get_task",
+    params(("id" = String, Path),
+        ("Prefer" = Option<String>, Header, description = "wait=30: answered when the task has ended, or after 30 s")),
     responses(
         (status = 200, body = TaskView),
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
@@ -35,11 +40,22 @@ pub(crate) async fn get(
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> std::result::Result<Json<TaskView>, Problem> {
     principal.require(Scope::Read)?;
     let id = task_id(&id)?;
     let task = edge.gateway.task(&principal.tenant, &id).await?;
+    let task = waited(&edge, task, &headers).await?;
     Ok(Json(TaskView::of(&edge, &task).await?))
+}
+
+/// The task after the wait that the client prefers: ended, or as it is then.
+async fn waited(edge: &Edge, task: Task, headers: &HeaderMap) -> Result<Task> {
+    let Some(wait) = waiting::preferred(headers).filter(|_| !task.state.is_end()) else {
+        return Ok(task);
+    };
+    waiting::until_end(edge, &task.tenant, &task.id, Some(wait)).await?;
+    edge.gateway.task(&task.tenant, &task.id).await
 }
 
 fn task_id(text: &str) -> Result<TaskId> {
