@@ -54,8 +54,7 @@ pub struct Ministack {
 impl Ministack {
     /// Returns when it answers.
     pub async fn start() -> Self {
-        let python = std::env::var("TEST_PYTHON")
-            .expect("TEST_PYTHON must name a Python with tests/requirements.txt installed: run the tests by tests/run");
+        let python = crate::process::python();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("log");
         let mut child = spawn(&python, folder.path(), &log);

@@ -26,6 +26,21 @@ pub fn binary_named(name: &str) -> PathBuf {
     binary
 }
 
+/// The Python that `tests/run` installs, with what `tests/requirements.txt` names.
+pub fn python() -> String {
+    installed("TEST_PYTHON")
+}
+
+/// The folder of the packages that `tests/clients/package.json` names.
+pub fn node_modules() -> String {
+    installed("TEST_NODE_MODULES")
+}
+
+fn installed(variable: &str) -> String {
+    let found = std::env::var(variable);
+    found.unwrap_or_else(|_| panic!("{variable} is not set: run the tests by tests/run"))
+}
+
 /// Runs a command to its end, without any setting of this environment.
 pub fn run(args: &[&str]) -> Output {
     run_with(args, &[])

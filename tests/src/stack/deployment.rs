@@ -49,7 +49,7 @@ pub(super) async fn put_secrets(ministack: &Ministack, emulator: &Emulator) {
 }
 
 pub(super) async fn deploy(ministack: &Ministack, parameters: &[(&str, String)]) -> Deployed {
-    let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
+    let python = crate::process::python();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy_stack.py");
     let mut command = Command::new(python);
     command.arg(script).arg(ministack.endpoint());

@@ -55,7 +55,7 @@ struct Certificate {
 
 impl Certificate {
     fn made() -> Self {
-        let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
+        let python = process::python();
         let output = Command::new(python).args(["-c", CERTIFICATE]).output();
         let made: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
         let bytes = |name: &str| STANDARD.decode(made[name].as_str().unwrap()).unwrap();

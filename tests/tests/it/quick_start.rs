@@ -78,23 +78,8 @@ fn bash(folder: &Path, script: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Node.js and the folder of its modules, where `tests/run` could install them.
-fn node() -> Option<String> {
-    let modules = std::env::var("TEST_NODE_MODULES").ok();
-    if modules.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "install Node.js with npm: CI passes over nothing"
-        );
-        eprintln!(
-            "passed over: no Node.js with npm is installed, so the README's JavaScript is not run"
-        );
-    }
-    modules
-}
-
 /// The README's programs and what they need, in the folder where its commands are run.
-fn lay_out(folder: &Path, readme: &Readme, modules: Option<&str>) {
+fn lay_out(folder: &Path, readme: &Readme) {
     let link =
         |from: &Path, name: &str| std::os::unix::fs::symlink(from, folder.join(name)).unwrap();
     link(
@@ -104,9 +89,7 @@ fn lay_out(folder: &Path, readme: &Readme, modules: Option<&str>) {
             .join("shared"),
         "shared",
     );
-    if let Some(modules) = modules {
-        link(Path::new(modules), "node_modules");
-    }
+    link(Path::new(&process::node_modules()), "node_modules");
     for (name, language, mark) in [
         ("edit.py", "python", "wavespeed"),
         ("edit.mjs", "js", "FormData"),
@@ -196,10 +179,8 @@ async fn the_quick_start_and_both_receivers_work_as_the_readme_has_them() {
         ),
         ("listen(9000", &format!("listen({}", receiver.port())),
     ]);
-    let python =
-        std::env::var("TEST_PYTHON").expect("tests/run installs the SDK and names its Python");
-    let node = node();
-    lay_out(folder, &readme, node.as_deref());
+    let python = process::python();
+    lay_out(folder, &readme);
     assert!(
         readme
             .commands("serve")
@@ -219,29 +200,9 @@ async fn the_quick_start_and_both_receivers_work_as_the_readme_has_them() {
     let _gateway = FluxgateProcess::serve(&args, &[], &format!("http://{api}")).await;
 
     let programs = [format!("{python} edit.py"), "node edit.mjs".to_owned()];
-    let programs: Vec<&str> = programs
-        .iter()
-        .map(String::as_str)
-        .take(if node.is_some() { 2 } else { 1 })
-        .collect();
-    let secret = quick_start(folder, &readme, &programs);
+    let secret = quick_start(folder, &readme, &programs.each_ref().map(String::as_str));
 
-    check_receiver(
-        folder,
-        &python,
-        "receiver.py",
-        &receiver.to_string(),
-        &secret,
-    )
-    .await;
-    if node.is_some() {
-        check_receiver(
-            folder,
-            "node",
-            "receiver.mjs",
-            &receiver.to_string(),
-            &secret,
-        )
-        .await;
-    }
+    let receiver = receiver.to_string();
+    check_receiver(folder, &python, "receiver.py", &receiver, &secret).await;
+    check_receiver(folder, "node", "receiver.mjs", &receiver, &secret).await;
 }

@@ -44,16 +44,14 @@ fn program(folder: &Path, language: &str) -> Option<Command> {
         .unwrap_or((language, "standardwebhooks"));
     match language {
         "python" => {
-            let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
-            let mut command = Command::new(python);
+            let mut command = Command::new(process::python());
             command.arg(file("receiver.py", block("python", mark)));
             Some(command)
         }
         "js" => {
-            let modules = found(std::env::var("TEST_NODE_MODULES").ok(), "Node.js with npm")?;
             let link = folder.join("node_modules");
             if !link.exists() {
-                std::os::unix::fs::symlink(modules, link).unwrap();
+                std::os::unix::fs::symlink(process::node_modules(), link).unwrap();
             }
             let mut command = Command::new("node");
             command.arg(file(&format!("{mark}.mjs"), block("js", mark)));

@@ -57,7 +57,7 @@ fn written(path: &str) -> Value {
 }
 
 fn python(arguments: &[&str]) -> Value {
-    let python = std::env::var("TEST_PYTHON").expect("run the tests by tests/run");
+    let python = fluxgate_tests::process::python();
     let output = Command::new(python).args(arguments).output().unwrap();
     assert!(
         output.status.success(),
