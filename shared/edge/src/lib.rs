@@ -32,3 +32,4 @@ pub use operator_token::OperatorToken;
 pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};
 pub use state::{Edge, Health, OperatorEdge, ReceiverEdge, Setup};
 pub use throttle::Throttle;
+pub use waiting::Deadline;

@@ -1,12 +1,16 @@
 //! Holding an answer until a task has ended, up to a limit.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use fluxgate_core::Result;
 use fluxgate_core::app::Gateway;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::provider::Prediction;
+use tokio::time::Instant;
 
 use crate::state::Edge;
 
@@ -15,38 +19,84 @@ use crate::state::Edge;
 const CHECK_FIRST: Duration = Duration::from_millis(100);
 const CHECK_MAX: Duration = Duration::from_millis(800);
 
-/// How long the client prefers to wait: `Prefer: wait=10`, in seconds ([RFC 7240, 4.3]). What
-/// cannot be read is no preference, as the RFC says.
-///
-/// [RFC 7240, 4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
-pub(crate) fn preferred(headers: &HeaderMap) -> Option<Duration> {
-    let values = headers.get_all("prefer").iter();
-    let preferences = values.filter_map(|value| value.to_str().ok());
-    preferences
-        .flat_map(|value| value.split([',', ';']))
-        .find_map(|preference| {
-            let (name, value) = preference.split_once('=')?;
-            let is_wait = name.trim().eq_ignore_ascii_case("wait");
-            let seconds = value.trim().trim_matches('"').parse().ok();
-            seconds.filter(|_| is_wait).map(Duration::from_secs)
-        })
+/// Left between the end of a wait and a deadline: to read the task once more, and to answer.
+const TO_ANSWER: Duration = Duration::from_secs(1);
+
+/// When the process that serves a request must have answered it, as an extension of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub std::time::Instant);
+
+/// How long a request may be held.
+pub(crate) struct Waiting {
+    /// Waits count from here on, since clients and fronts count that way.
+    received: Instant,
+    /// What the client prefers.
+    pub(crate) preferred: Option<Duration>,
+    deadline: Option<Deadline>,
 }
 
-/// The prediction once it has ended. `None` after that time, at the installation's limit, or when
-/// the process stops: the task goes on.
+impl<S: Sync> FromRequestParts<S> for Waiting {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
+        Ok(Self {
+            received: Instant::now(),
+            preferred: preferred(&parts.headers),
+            deadline: parts.extensions.get().copied(),
+        })
+    }
+}
+
+impl Waiting {
+    /// The end of a wait at the installation's limit, or earlier if the client prefers that or the
+    /// process has less time.
+    fn until(&self, limit: Duration) -> Instant {
+        let wait = self.preferred.map_or(limit, |wait| wait.min(limit));
+        let end = self.received + wait;
+        let deadline = self.deadline.map(|Deadline(at)| Instant::from_std(at));
+        deadline.map_or(end, |at| end.min(at.checked_sub(TO_ANSWER).unwrap_or(at)))
+    }
+}
+
+/// How long the client prefers to wait: `Prefer: wait=10`, in seconds ([RFC 7240, 4.3]). The first
+/// such preference counts; one that cannot be read is none, as the RFC says. One beyond the limit
+/// is honoured up to it.
+///
+/// [RFC 7240, 4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
+fn preferred(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all("prefer").iter();
+    let mut preferences = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let seconds = preferences.find_map(wait)?;
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    // What no integer holds is beyond every limit.
+    is_number.then(|| Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)))
+}
+
+/// The value of a preference if it is this one; what follows a semicolon are its parameters.
+fn wait(preference: &str) -> Option<&str> {
+    let preference = preference.split(';').next()?;
+    let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+    name.trim()
+        .eq_ignore_ascii_case("wait")
+        .then(|| value.trim().trim_matches('"'))
+}
+
+/// The prediction once it has ended. `None` when the wait is over or the process stops: the task
+/// goes on.
 pub(crate) async fn until_end(
     edge: &Edge,
     tenant: &TenantId,
     id: &TaskId,
-    at_most: Option<Duration>,
+    waiting: &Waiting,
 ) -> Result<Option<Prediction>> {
     let gateway = &edge.gateway;
     let limit = Duration::from_millis(gateway.bounds().sync_wait_max_ms);
-    let limit = at_most.map_or(limit, |at_most| at_most.min(limit));
     let mut stopping = edge.stopping.clone();
     tokio::select! {
         ended = ended(gateway, tenant, id) => ended.map(Some),
-        () = tokio::time::sleep(limit) => Ok(None),
+        () = tokio::time::sleep_until(waiting.until(limit)) => Ok(None),
         _ = stopping.wait_for(|stopping| *stopping) => Ok(None),
     }
 }
@@ -73,8 +123,15 @@ mod tests {
             (vec!["respond-async, Wait = \"7\""], Some(7)),
             (vec!["return=minimal", "wait=0"], Some(0)),
             (vec!["wait=100; x=1"], Some(100)),
+            (vec!["wait=99999999999999999999999"], Some(u64::MAX)),
+            (vec!["wait=5, wait=9"], Some(5)),
+            (vec!["wait=soon, wait=9"], None),
+            (vec!["respond-async; wait=9"], None),
             (vec!["wait"], None),
+            (vec!["wait="], None),
             (vec!["wait=-1"], None),
+            (vec!["wait=+1"], None),
+            (vec!["wait=1.5"], None),
             (vec!["wait=soon"], None),
             (vec!["awaits=5"], None),
             (vec![], None),
@@ -85,6 +142,32 @@ mod tests {
             }
             let expected = expected.map(Duration::from_secs);
             assert_eq!(preferred(&headers), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_first_of_preference_limit_and_deadline() {
+        let received = Instant::now();
+        let seconds = Duration::from_secs;
+        for (preferred, deadline, expected) in [
+            (None, None, 25),
+            (Some(7), None, 7),
+            (Some(u64::MAX), None, 25),
+            (None, Some(60), 25),
+            (None, Some(11), 10),
+            (Some(7), Some(11), 7),
+        ] {
+            let waiting = Waiting {
+                received,
+                preferred: preferred.map(seconds),
+                deadline: deadline.map(|after| Deadline((received + seconds(after)).into_std())),
+            };
+            let until = waiting.until(seconds(25));
+            assert_eq!(
+                until,
+                received + seconds(expected),
+                "{preferred:?} {deadline:?}"
+            );
         }
     }
 }

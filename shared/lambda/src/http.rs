@@ -1,6 +1,7 @@
 //! A router behind a function URL or an HTTP API.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,6 +10,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use fluxgate_core::app::Gateway;
 use fluxgate_core::tenant::Actor;
+use fluxgate_edge::Deadline;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 
@@ -17,7 +19,8 @@ use crate::init::InitError;
 
 /// Serves until the platform ends the process.
 pub async fn serve(router: Router) -> Result<(), InitError> {
-    Ok(lambda_http::run(router.layer(from_fn(publish_metrics))).await?)
+    let layers = (from_fn(publish_metrics), from_fn(set_deadline));
+    Ok(lambda_http::run(router.layer(layers)).await?)
 }
 
 /// A router that learns its public URL from the first request, unless the URL is configured.
@@ -35,6 +38,18 @@ async fn publish_metrics(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     emf::flush();
     response
+}
+
+/// The platform ends an invocation at its deadline, whatever the function waits for.
+async fn set_deadline(mut request: Request, next: Next) -> Response {
+    let deadline_ms = request.lambda_context_ref().map(|context| context.deadline);
+    if let Some(deadline_ms) = deadline_ms {
+        let deadline = UNIX_EPOCH + Duration::from_millis(deadline_ms);
+        let left = deadline.duration_since(SystemTime::now());
+        let deadline = Deadline(Instant::now() + left.unwrap_or_default());
+        request.extensions_mut().insert(deadline);
+    }
+    next.run(request).await
 }
 
 async fn learn(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {

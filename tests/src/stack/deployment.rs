@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::Ministack;
 use crate::aws_calls::AwsCalls;
 use crate::lambda::Function;
+use crate::stack::StackOptions;
 
 #[derive(Deserialize)]
 pub(super) struct Deployed {
@@ -73,7 +74,7 @@ pub(super) async fn deploy(ministack: &Ministack, parameters: &[(&str, String)])
 pub(super) async fn start_functions(
     deployed: &Deployed,
     calls: &AwsCalls,
-    over: &BTreeMap<String, String>,
+    options: &StackOptions,
 ) -> BTreeMap<String, Function> {
     let mut functions = BTreeMap::new();
     for (name, function) in &deployed.functions {
@@ -82,8 +83,9 @@ pub(super) async fn start_functions(
             "AWS_ENDPOINT_URL".to_owned(),
             calls.endpoint_for(name).await,
         );
-        environment.extend(over.clone());
-        let timeout = Duration::from_secs(function.timeout_s);
+        environment.extend(options.environment.clone());
+        let timeout_s = options.timeout_s.get(name.as_str());
+        let timeout = Duration::from_secs(*timeout_s.unwrap_or(&function.timeout_s));
         let concurrency = if matches!(name.as_str(), "gateway" | "receiver") {
             2
         } else {

@@ -81,7 +81,7 @@ impl Stack {
         ];
         let deployed = deploy(&ministack, &[&own, options.parameters.as_slice()].concat()).await;
         let calls = AwsCalls::of(ministack.endpoint());
-        let functions = start_functions(&deployed, &calls, &options.environment).await;
+        let functions = start_functions(&deployed, &calls, &options).await;
         let (gateway_url, admin_url) = (fronts.gateway.1.url(), fronts.admin.1.url());
         FunctionUrl::serve(
             fronts.gateway.0,

@@ -27,6 +27,8 @@ pub struct StackOptions {
     pub parameters: Vec<(&'static str, String)>,
     /// Over what the deployed template says.
     pub environment: BTreeMap<String, String>,
+    /// How long a function may take, in seconds, over what the deployed template says.
+    pub timeout_s: BTreeMap<&'static str, u64>,
 }
 
 impl Default for StackOptions {
@@ -38,6 +40,7 @@ impl Default for StackOptions {
             waits: Waits::Brief,
             parameters: Vec::new(),
             environment: BTreeMap::new(),
+            timeout_s: BTreeMap::new(),
         }
     }
 }

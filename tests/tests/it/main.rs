@@ -63,6 +63,7 @@ mod fair_queue_on_aws;
 mod faults;
 mod files_on_aws;
 mod folder_modes;
+mod held_requests;
 mod https_receivers;
 mod idempotency;
 mod in_flight;

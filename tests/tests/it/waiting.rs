@@ -64,7 +64,15 @@ async fn a_wait_ends_with_the_preference_or_with_the_installation_s_limit() {
     let (http, input) = (tenant.http().clone(), tenant.inputs().await);
     let body = json!({ "model": MODEL, "input": input });
 
-    for wait in ["0", "86400", "soon"] {
+    for wait in [
+        "0",
+        "86400",
+        "99999999999999999999999",
+        "-1",
+        "1.5",
+        "soon",
+        "",
+    ] {
         let submit = http.post(tenant.url("/v1/tasks")).json(&body);
         let submitted = waiting(&tenant, submit, wait).await;
         assert_eq!(submitted.status, 201, "{wait}");

@@ -1,7 +1,8 @@
 //! Submit: the model is in the path, its inputs are in the body.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use fluxgate_core::app::SubmitRequest;
 use fluxgate_core::id::ModelId;
@@ -23,7 +24,7 @@ use crate::query::Query;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
 use crate::trace::trace;
-use crate::waiting;
+use crate::waiting::{self, Waiting};
 
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -75,14 +76,11 @@ type Answer =
         (status = 503, body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_two_segments(
-    State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
+    call: SubmitCall,
     Path((owner, model)): Path<(String, String)>,
-    query: Query,
-    headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(edge, principal, &[owner, model], &query, &headers, body).await
+    submit(call, &[owner, model], body).await
 }
 
 /// Run a variant of a model
@@ -93,22 +91,11 @@ pub(crate) async fn submit_two_segments(
     responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_three_segments(
-    State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
+    call: SubmitCall,
     Path((owner, model, variant)): Path<(String, String, String)>,
-    query: Query,
-    headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(
-        edge,
-        principal,
-        &[owner, model, variant],
-        &query,
-        &headers,
-        body,
-    )
-    .await
+    submit(call, &[owner, model, variant], body).await
 }
 
 /// Run a version of a model's variant
@@ -119,63 +106,80 @@ pub(crate) async fn submit_three_segments(
     responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_four_segments(
-    State(edge): State<Edge>,
-    WaveSpeedBearer(principal): WaveSpeedBearer,
+    call: SubmitCall,
     Path((owner, model, variant, version)): Path<(String, String, String, String)>,
-    query: Query,
-    headers: HeaderMap,
     body: RawBody,
 ) -> Answer {
-    submit(
-        edge,
-        principal,
-        &[owner, model, variant, version],
-        &query,
-        &headers,
-        body,
-    )
-    .await
+    submit(call, &[owner, model, variant, version], body).await
 }
 
-async fn submit(
+/// Everything of a submit but its path and body, in the order in which it is read: a wait begins
+/// when the request arrives, and strangers are refused first.
+pub(crate) struct SubmitCall {
     edge: Edge,
+    waiting: Waiting,
     principal: Principal,
-    segments: &[String],
-    query: &Query,
-    headers: &HeaderMap,
-    body: RawBody,
-) -> Answer {
+    query: Query,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<Edge> for SubmitCall {
+    type Rejection = WaveSpeedError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Edge,
+    ) -> std::result::Result<Self, WaveSpeedError> {
+        let Ok(waiting) = Waiting::from_request_parts(parts, edge).await;
+        let WaveSpeedBearer(principal) = WaveSpeedBearer::from_request_parts(parts, edge).await?;
+        let Ok(query) = Query::from_request_parts(parts, edge).await;
+        Ok(Self {
+            edge: edge.clone(),
+            waiting,
+            principal,
+            query,
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+async fn submit(call: SubmitCall, segments: &[String], body: RawBody) -> Answer {
+    let SubmitCall {
+        edge,
+        waiting,
+        principal,
+        query,
+        headers,
+    } = call;
     principal.require(Scope::Submit)?;
     let model = model(segments)?;
     let (mut inputs, counted) = body.object().await.map_err(advised)?;
-    let wait = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
+    let sync_mode = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
     refuse_base64(&mut inputs)?;
-    let callback = callback(SubmitQuery::of(query)?.webhook, &mut inputs)?;
-    let key = key(headers)?;
-    let tenant = principal.tenant.clone();
+    let callback = callback(SubmitQuery::of(&query)?.webhook, &mut inputs)?;
     let request = SubmitRequest {
-        tenant: principal.tenant,
+        tenant: principal.tenant.clone(),
         model,
         inputs,
         callback,
-        metadata: metadata(headers)?,
-        key,
-        trace: trace(headers),
+        metadata: metadata(&headers)?,
+        key: key(&headers)?,
+        trace: trace(&headers),
     };
     let task = submission::submit(&edge, request, counted).await?;
     let price = [(PRICE, task.price.decimal())];
-    if wait {
-        return Ok((
-            price,
-            success(sync_mode::wait(&edge, &tenant, &task.id).await?),
-        ));
-    }
-    if let Some(wait) = waiting::preferred(headers)
-        && let Some(ended) = waiting::until_end(&edge, &tenant, &task.id, Some(wait)).await?
-    {
-        return Ok((price, success(ended)));
-    }
-    Ok((price, success(edge.gateway.view(&task).await?)))
+    let ended = if sync_mode {
+        Some(sync_mode::wait(&edge, &principal.tenant, &task.id, &waiting).await?)
+    } else if waiting.preferred.is_some() {
+        waiting::until_end(&edge, &principal.tenant, &task.id, &waiting).await?
+    } else {
+        None
+    };
+    let prediction = match ended {
+        Some(prediction) => prediction,
+        None => edge.gateway.view(&task).await?,
+    };
+    Ok((price, success(prediction)))
 }
 
 /// The first segments of the provider's fixed paths. No model owner has such a name.

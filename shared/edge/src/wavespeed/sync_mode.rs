@@ -6,7 +6,7 @@ use fluxgate_core::{Error, Result};
 use serde_json::{Map, Value};
 
 use crate::state::Edge;
-use crate::waiting;
+use crate::waiting::{self, Waiting};
 
 /// The provider's code for sync mode that timed out.
 const SYNC_TIMED_OUT: u32 = 5004;
@@ -25,8 +25,13 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<b
 
 /// The prediction once it has ended. At the time limit or when the process shuts down, the
 /// prediction as it is, with the provider's code; the task continues.
-pub(super) async fn wait(edge: &Edge, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
-    if let Some(prediction) = waiting::until_end(edge, tenant, id, None).await? {
+pub(super) async fn wait(
+    edge: &Edge,
+    tenant: &TenantId,
+    id: &TaskId,
+    waiting: &Waiting,
+) -> Result<Prediction> {
+    if let Some(prediction) = waiting::until_end(edge, tenant, id, waiting).await? {
         return Ok(prediction);
     }
     let mut prediction = edge.gateway.prediction(tenant, id).await?;

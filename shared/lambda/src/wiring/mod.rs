@@ -10,4 +10,5 @@ mod ways_out;
 mod workers;
 
 pub use gateway::{gateway, receiver};
+pub use parts::SYNC_WAIT_MAX_MS;
 pub use workers::{admin, archiver, notifier, poller, sweeper};

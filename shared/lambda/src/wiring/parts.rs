@@ -171,7 +171,7 @@ pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Opti
 }
 
 /// How long a request is held open at most.
-pub(super) const SYNC_WAIT_MAX_MS: u64 = 25_000;
+pub const SYNC_WAIT_MAX_MS: u64 = 25_000;
 
 /// The limits of Lambda: an event has at most 6 MB, and a file in it is sent as base64.
 pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_lambda::wiring::SYNC_WAIT_MAX_MS;
 
 use super::{
     FUNCTIONS, capital, function, named, number, parameters, read, resource, resources, root, text,
@@ -60,7 +61,7 @@ fn each_function_may_take_as_long_as_what_it_waits_for() {
     let bounds = Bounds::default();
     let timeout_ms = |name| number(&function(name)["Timeout"]) * 1_000;
 
-    assert!(timeout_ms("gateway") >= bounds.submit_timeout_ms + bounds.sync_wait_max_ms);
+    assert!(timeout_ms("gateway") >= bounds.submit_timeout_ms + SYNC_WAIT_MAX_MS);
     assert!(timeout_ms("poller") > bounds.submit_timeout_ms + bounds.provider_timeout_ms);
     assert!(timeout_ms("archiver") > bounds.output_timeout_ms);
     assert!(timeout_ms("notifier") > bounds.relay.timeout_ms);

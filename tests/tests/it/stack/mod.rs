@@ -3,6 +3,7 @@
 mod deliveries;
 mod disturbed;
 mod listening;
+mod waiting;
 
 use std::time::Duration;
 

@@ -25,6 +25,7 @@ use crate::metadata::metadata;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
 use crate::trace::trace;
+use crate::waiting::Waiting;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +70,7 @@ pub(crate) struct NewTask {
         (status = 503, body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
+    waiting: Waiting,
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
     headers: HeaderMap,
@@ -90,7 +92,7 @@ pub(crate) async fn create(
         trace: trace(&headers),
     };
     let task = submission::submit(&edge, request, counted).await?;
-    let task = waited(&edge, task, &headers).await?;
+    let task = waited(&edge, task, &waiting).await?;
     let told = [
         (LOCATION, format!("/v1/tasks/{}", task.id)),
         (PRICE, task.price.decimal()),

@@ -8,7 +8,6 @@ mod view;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::task::Task;
 use fluxgate_core::tenant::Scope;
@@ -23,7 +22,7 @@ use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;
 use crate::state::Edge;
-use crate::waiting;
+use crate::waiting::{self, Waiting};
 
 /// Read a task
 #[utoipa::path(
@@ -37,24 +36,24 @@ use crate::waiting;
         (status = 404, body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn get(
+    waiting: Waiting,
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
     Path(id): Path<String>,
-    headers: HeaderMap,
 ) -> std::result::Result<Json<TaskView>, Problem> {
     principal.require(Scope::Read)?;
     let id = task_id(&id)?;
     let task = edge.gateway.task(&principal.tenant, &id).await?;
-    let task = waited(&edge, task, &headers).await?;
+    let task = waited(&edge, task, &waiting).await?;
     Ok(Json(TaskView::of(&edge, &task).await?))
 }
 
 /// The task after the wait that the client prefers: ended, or as it is then.
-async fn waited(edge: &Edge, task: Task, headers: &HeaderMap) -> Result<Task> {
-    let Some(wait) = waiting::preferred(headers).filter(|_| !task.state.is_end()) else {
+async fn waited(edge: &Edge, task: Task, waiting: &Waiting) -> Result<Task> {
+    if waiting.preferred.is_none() || task.state.is_end() {
         return Ok(task);
-    };
-    waiting::until_end(edge, &task.tenant, &task.id, Some(wait)).await?;
+    }
+    waiting::until_end(edge, &task.tenant, &task.id, waiting).await?;
     edge.gateway.task(&task.tenant, &task.id).await
 }
 

@@ -1,0 +1,121 @@
+//! Many clients that wait at once cost a process little.
+
+use std::time::Duration;
+
+use fluxgate_core::id::TenantId;
+use fluxgate_emulator::{Emulator, EmulatorConfig};
+use fluxgate_tests::gateway::{emulator_config, free_address};
+use fluxgate_tests::raw_client::RawClient;
+use fluxgate_tests::{FluxgateProcess, TestTenant, process};
+
+const HELD: usize = 1_000;
+const MORE_KB_MAX: u64 = 20 * 1024;
+
+/// What the kernel says of a process: its threads, and its memory in KB.
+fn threads_and_memory(id: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let number = |name: &str| {
+        let mut lines = status.lines().filter_map(|line| line.strip_prefix(name));
+        let line = lines.next().unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (number("Threads:"), number("VmRSS:"))
+}
+
+/// `fluxgate serve` on its own, with a run that does not end: its tenant, and the task.
+async fn serving(folder: &str, emulator: &Emulator) -> (FluxgateProcess, TestTenant, String) {
+    for args in [
+        &["tenants", "add", "acme", "--balance", "1"][..],
+        &[
+            "tenants",
+            "change",
+            "acme",
+            "--requests-per-second",
+            "10000",
+        ],
+    ] {
+        let run = process::run(&[args, &["--data", folder]].concat());
+        assert!(run.status.success(), "{args:?} {run:?}");
+    }
+    let token = process::run(&["token", "acme", "--data", folder]).stdout;
+    let token = String::from_utf8(token).unwrap().trim().to_owned();
+    let listen = free_address().to_string();
+    let base_url = format!("http://{listen}");
+    let (key, provider) = (emulator.api_key(), emulator.base_url());
+    let args = [
+        "--data",
+        folder,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+    ];
+    let env = [
+        ("WAVESPEED_API_KEY", key),
+        ("FLUXGATE_PROVIDER", provider.as_str()),
+    ];
+    let process = FluxgateProcess::serve(&args, &env, &base_url).await;
+    let tenant = TestTenant::new(TenantId::parse("acme").unwrap(), &base_url, token);
+    let task = tenant.submit(&tenant.inputs().await).await;
+    (process, tenant, task)
+}
+
+/// Requests on connections of their own, each waiting for the end of the task.
+async fn held(tenant: &TestTenant, task: &str, count: usize, wait_s: u32) -> Vec<RawClient> {
+    let request = format!(
+        "GET /v1/tasks/{task} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         authorization: Bearer {}\r\nprefer: wait={wait_s}\r\n\r\n",
+        tenant.token
+    );
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut client = RawClient::connect(&tenant.url("")).await;
+        client.send(&request).await;
+        clients.push(client);
+    }
+    clients
+}
+
+/// The most that the process had before the first of these is answered.
+async fn peak(process: &FluxgateProcess, held: &[RawClient]) -> (u64, u64) {
+    let mut peak = (0, 0);
+    let mut every = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        tokio::select! {
+            () = held[0].answer_begins() => return peak,
+            _ = every.tick() => {
+                let (threads, memory) = threads_and_memory(process.id());
+                peak = (peak.0.max(threads), peak.1.max(memory));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_held_requests_need_no_thread_each_and_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(EmulatorConfig {
+        run_time: Duration::from_secs(36_000),
+        ..emulator_config()
+    })
+    .await
+    .unwrap();
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let (process, tenant, task) = serving(&data, &emulator).await;
+
+    let few = held(&tenant, &task, 20, 1).await;
+    let before = peak(&process, &few).await;
+    let many = held(&tenant, &task, HELD, 10).await;
+    let after = peak(&process, &many).await;
+
+    let threads = after.0 - before.0;
+    let memory_kb = after.1.saturating_sub(before.1);
+    eprintln!("{HELD} held requests: {threads} more threads, {memory_kb} KB more memory");
+    assert!(threads <= 4, "{threads} more threads");
+    assert!(memory_kb <= MORE_KB_MAX, "{memory_kb} KB more");
+    for client in many {
+        let answer = client.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(r#""state":"submitted""#), "{answer}");
+    }
+}
