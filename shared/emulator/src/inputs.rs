@@ -9,10 +9,18 @@ use crate::reply::Refusal;
 /// A longer text, which can only be a file, is not declared with the run.
 const KEPT_TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Checked inputs, and the source pictures in full.
+/// Checked inputs, and the media in full.
 pub(crate) struct Inputs {
     pub(crate) declared: Map<String, Value>,
-    pub(crate) pictures: Vec<String>,
+    pub(crate) media: Vec<Media>,
+}
+
+/// A file that a run starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// A URL, a `data:` URI, or base64 alone.
+    pub(crate) place: String,
+    pub(crate) is_picture: bool,
 }
 
 pub(crate) fn parse(model: &Model, body: Map<String, Value>) -> Result<Inputs, Refusal> {
@@ -31,9 +39,9 @@ pub(crate) fn parse(model: &Model, body: Map<String, Value>) -> Result<Inputs, R
         check(value, &model.properties[name])
             .map_err(|why| Refusal::invalid(format!("the parameter '{name}' {why}")))?;
     }
-    let pictures = pictures(&declared);
+    let media = media(model, &declared);
     declared.values_mut().for_each(shorten);
-    Ok(Inputs { declared, pictures })
+    Ok(Inputs { declared, media })
 }
 
 fn is_missing(value: Option<&Value>) -> bool {
@@ -48,9 +56,12 @@ fn check(value: &Value, property: &Value) -> Result<(), String> {
         Some("integer") => value.is_i64() || value.is_u64(),
         Some("number") => value.is_number(),
         Some("boolean") => value.is_boolean(),
-        Some("array") => value
-            .as_array()
-            .is_some_and(|items| items.iter().all(Value::is_string)),
+        Some("array") => value.as_array().is_some_and(|items| {
+            items
+                .iter()
+                .all(|item| check(item, &property["items"]).is_ok())
+        }),
+        Some("object") => value.is_object(),
         _ => true,
     };
     if !fits {
@@ -85,18 +96,37 @@ fn check_range(value: &Value, property: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn pictures(inputs: &Map<String, Value>) -> Vec<String> {
-    let one = inputs.get("image").into_iter();
-    let many = inputs
-        .get("images")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let chosen = one
-        .chain(many)
-        .filter_map(Value::as_str)
-        .filter(|text| !text.trim().is_empty());
-    chosen.map(str::to_owned).collect()
+/// The media in the order of the model's schema: pictures, and what its page has an uploader for.
+fn media(model: &Model, inputs: &Map<String, Value>) -> Vec<Media> {
+    let mut media = Vec::new();
+    for name in &model.order {
+        let property = &model.properties[name];
+        let Some(is_picture) = holds_pictures(name, property) else {
+            continue;
+        };
+        let texts = match inputs.get(name) {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+            other => other
+                .and_then(Value::as_str)
+                .into_iter()
+                .collect::<Vec<_>>(),
+        };
+        let given = texts.into_iter().filter(|text| !text.trim().is_empty());
+        media.extend(given.map(|text| Media {
+            place: text.to_owned(),
+            is_picture,
+        }));
+    }
+    media
+}
+
+/// Whether an input holds pictures; `None` for one that holds no media.
+fn holds_pictures(name: &str, property: &Value) -> Option<bool> {
+    let accepts = property["x-accept"].as_str();
+    match name {
+        "image" | "images" => Some(true),
+        _ => accepts.map(|accepts| accepts.starts_with("image/")),
+    }
 }
 
 fn shorten(value: &mut Value) {

@@ -15,6 +15,7 @@ mod file_store;
 mod filters;
 mod inputs;
 mod money;
+mod outputs;
 mod page;
 mod pictures;
 mod provider;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::EmulatorConfig;
 use crate::faults::LiveFaults;
 use crate::file_store::{File, FileStore};
+use crate::inputs::Media;
 use crate::rate::Rate;
 use crate::run::{Full, Run, RunStore, UnderWay, work};
 use crate::ticket::Tickets;
@@ -79,17 +80,13 @@ impl Provider {
     }
 
     /// Accepts a run: from here on it is charged.
-    pub(crate) fn accept(
-        self: &Arc<Self>,
-        run: Run,
-        pictures: Vec<String>,
-    ) -> Result<Arc<Run>, Full> {
+    pub(crate) fn accept(self: &Arc<Self>, run: Run, media: Vec<Media>) -> Result<Arc<Run>, Full> {
         let run = Arc::new(run);
         self.runs.insert(run.clone())?;
         self.under_way.begin();
         self.spent_micro_usd
             .fetch_add(run.price_micro_usd, Ordering::Relaxed);
-        let working = work(self.clone(), run.clone(), pictures);
+        let working = work(self.clone(), run.clone(), media);
         tokio::spawn(self.stop.clone().run_until_cancelled_owned(working));
         Ok(run)
     }

@@ -21,7 +21,7 @@ mod oil;
 mod oklab;
 mod palette;
 mod pixel_art;
-mod random;
+pub(crate) mod random;
 mod sepia;
 mod sketch;
 mod strength;

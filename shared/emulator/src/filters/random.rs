@@ -4,10 +4,10 @@
 
 const GOLDEN_GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
-pub(super) struct SplitMix64(u64);
+pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -16,11 +16,11 @@ impl SplitMix64 {
         scrambled(self.0)
     }
 
-    pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * unit(self.next())
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((unit(self.next()) * bound as f32) as usize).min(bound.saturating_sub(1))
     }
 
@@ -31,8 +31,17 @@ impl SplitMix64 {
     }
 }
 
+/// One number that stands for bytes, and for what came before them.
+pub(crate) fn fingerprint(before: u64, bytes: &[u8]) -> u64 {
+    bytes.chunks(8).fold(before, |hash, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        scrambled(hash.wrapping_add(GOLDEN_GAMMA) ^ u64::from_le_bytes(word))
+    })
+}
+
 /// One seed from both the prompt and the requested variation.
-pub(super) fn seed_of(prompt: &str, seed: u64) -> u64 {
+pub(crate) fn seed_of(prompt: &str, seed: u64) -> u64 {
     let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     let words = prompt.trim().bytes().fold(0xCBF2_9CE4_8422_2325, fnv);
     scrambled(words ^ scrambled(seed.wrapping_add(GOLDEN_GAMMA)))

@@ -1,18 +1,19 @@
 //! The catalogue, and what a run would cost.
 
 use axum::body::Bytes;
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Shared, parse};
-use crate::catalogue::{self, Model};
+use crate::catalogue::{self, Model, Price};
 use crate::money::usd;
 use crate::reply::{Refusal, success};
 
 pub(super) async fn models(provider: Shared) -> Response {
     provider.count("models");
-    success(catalogue::entries())
+    ([(CONTENT_TYPE, "application/json")], catalogue::answer()).into_response()
 }
 
 #[derive(Deserialize)]
@@ -25,21 +26,27 @@ struct Quote {
 pub(super) async fn pricing(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
     provider.count("pricing");
     let (model, price) = quote(&body)?;
-    Ok(success(
-        json!({"model_id": model.id, "unit_price": usd(price), "currency": "USD"}),
-    ))
+    Ok(success(json!({
+        "model_id": model.id,
+        "unit_price": usd(price.charged_micro_usd),
+        "currency": "USD",
+    })))
 }
 
 pub(super) async fn price(provider: Shared, body: Bytes) -> Result<Response, Refusal> {
     provider.count("price");
     let (model, price) = quote(&body)?;
-    let data = json!({"model_id": model.id, "price": usd(price), "discounted_price": usd(price), "currency": "USD"});
-    Ok(success(data))
+    Ok(success(json!({
+        "model_id": model.id,
+        "price": usd(price.listed_micro_usd),
+        "discounted_price": usd(price.charged_micro_usd),
+        "currency": "USD",
+    })))
 }
 
-fn quote(body: &[u8]) -> Result<(&'static Model, i64), Refusal> {
+fn quote(body: &[u8]) -> Result<(&'static Model, Price), Refusal> {
     let quote: Quote = parse(body)?;
     let unknown = || Refusal::not_found(format!("there is no model '{}'", quote.model_id));
     let model = catalogue::model(&quote.model_id).ok_or_else(unknown)?;
-    Ok((model, model.price_micro_usd(&quote.inputs)))
+    Ok((model, model.price(&quote.inputs)))
 }

@@ -31,7 +31,15 @@ pub(super) async fn result(provider: Shared, Path(id): Path<String>) -> Result<R
 }
 
 fn name_fresh_links(prediction: &mut Value) {
-    for link in prediction["outputs"].as_array_mut().into_iter().flatten() {
-        *link = Value::String(format!("{}?{FRESH}", link.as_str().unwrap_or_default()));
+    for output in prediction["outputs"].as_array_mut().into_iter().flatten() {
+        let link = match output {
+            Value::Object(fields) => fields.get_mut("url"),
+            link => Some(link),
+        };
+        if let Some(Value::String(link)) = link
+            && link.starts_with("http")
+        {
+            *link = format!("{link}?{FRESH}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use crate::catalogue;
-use crate::inputs;
+use crate::inputs::{self, Media};
 use crate::provider::Provider;
 use crate::reply::{Refusal, success};
 use crate::run::{Run, prediction};
@@ -33,7 +33,7 @@ pub(super) async fn submit(
 ) -> Result<Response, Refusal> {
     provider.count("submit");
     refuse_by_fault(&provider)?;
-    let (mut run, pictures) = read(&format!("{owner}/{model}"), asked, &body)?;
+    let (mut run, media) = read(&format!("{owner}/{model}"), asked, &body)?;
     run.created_at += provider.clock_ahead();
     if provider.balance_micro_usd() < run.price_micro_usd {
         return Err(Refusal::new(
@@ -48,7 +48,7 @@ pub(super) async fn submit(
         )
     };
     let created = prediction(&provider, &run);
-    let run = provider.accept(run, pictures).map_err(too_many)?;
+    let run = provider.accept(run, media).map_err(too_many)?;
     Ok(answer(&provider, &run, created).await)
 }
 
@@ -87,7 +87,7 @@ fn broken() -> Refusal {
     )
 }
 
-fn read(model: &str, asked: Asked, body: &[u8]) -> Result<(Run, Vec<String>), Refusal> {
+fn read(model: &str, asked: Asked, body: &[u8]) -> Result<(Run, Vec<Media>), Refusal> {
     let model = catalogue::model(model)
         .ok_or_else(|| Refusal::not_found(format!("there is no model '{model}'")))?;
     let body: Map<String, Value> = serde_json::from_slice(body)
@@ -100,7 +100,7 @@ fn read(model: &str, asked: Asked, body: &[u8]) -> Result<(Run, Vec<String>), Re
         return Err(Refusal::invalid("the webhook is not an http or https URL"));
     }
     let inputs = inputs::parse(model, body)?;
-    Ok((Run::new(model, inputs.declared, webhook), inputs.pictures))
+    Ok((Run::new(model, inputs.declared, webhook), inputs.media))
 }
 
 fn is_http(url: &str) -> bool {

@@ -53,7 +53,7 @@ pub(crate) enum Progress {
 #[derive(Debug, Clone)]
 pub(crate) enum RunOutcome {
     Completed {
-        outputs: Vec<OutputName>,
+        outputs: Vec<RunOutput>,
         nsfw: bool,
         /// The format of the input that the emulator could not read, if any.
         stands_in_for: Option<&'static str>,
@@ -64,8 +64,13 @@ pub(crate) enum RunOutcome {
     },
 }
 
-/// The last part of an output's path: `0.jpg`.
-pub(crate) type OutputName = String;
+#[derive(Debug, Clone)]
+pub(crate) enum RunOutput {
+    /// The last part of the path of a file: `0.jpg`.
+    Named(String),
+    /// Words within the answer.
+    Text(String),
+}
 
 impl Run {
     pub(crate) fn new(
@@ -75,7 +80,7 @@ impl Run {
     ) -> Self {
         Self {
             id: Uuid::now_v7().simple().to_string(),
-            price_micro_usd: model.price_micro_usd(&inputs),
+            price_micro_usd: model.price(&inputs).charged_micro_usd,
             model,
             inputs,
             webhook,
@@ -130,6 +135,19 @@ impl Run {
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.inputs.get(name).and_then(Value::as_str)
+    }
+
+    /// How many outputs of a kind it makes.
+    pub(crate) fn copies(&self) -> usize {
+        let asked = self.inputs.get("num_images").and_then(Value::as_u64);
+        usize::try_from(asked.unwrap_or(1)).unwrap_or(1)
+    }
+
+    /// What its inputs say in words.
+    pub(crate) fn words(&self) -> String {
+        let words = ["prompt", "text", "tags", "lyrics", "trigger_word"];
+        let given: Vec<&str> = words.iter().filter_map(|name| self.text(name)).collect();
+        given.join(" ")
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {

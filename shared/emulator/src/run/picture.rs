@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use data_url::DataUrl;
-use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageReader};
 use url::Url;
 
@@ -18,7 +17,6 @@ const PIXELS_MAX: u64 = 64_000_000;
 const SIDE_PIXELS_MAX: u32 = 12_000;
 const DECODED_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
-const JPEG_QUALITY: u8 = 92;
 
 /// Why a run produced nothing.
 #[derive(Debug)]
@@ -124,12 +122,4 @@ fn read(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
     limits.max_alloc = Some(DECODED_BYTES_MAX);
     reader.limits(limits);
     reader.decode().map_err(|_| no_picture())
-}
-
-pub(super) fn encode(picture: &DynamicImage) -> Result<Bytes, Unusable> {
-    let mut jpeg = Vec::new();
-    let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
-    let written = picture.to_rgb8().write_with_encoder(encoder);
-    written.map_err(|error| Unusable(format!("the output could not be encoded: {error}")))?;
-    Ok(jpeg.into())
 }

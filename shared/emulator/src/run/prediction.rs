@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{Progress, Run, RunOutcome};
+use super::{Progress, Run, RunOutcome, RunOutput};
 use crate::provider::Provider;
 
 /// The run's current state.
@@ -90,7 +90,7 @@ fn add_outcome(data: &mut Value, provider: &Provider, run: &Run, outcome: RunOut
             data["has_nsfw_contents"] = json!(vec![nsfw; outputs.len()]);
             data["outputs"] = outputs
                 .iter()
-                .map(|name| output(provider, run, name))
+                .map(|made| output(provider, run, made))
                 .collect();
         }
         RunOutcome::Failed { code, error } => {
@@ -100,14 +100,22 @@ fn add_outcome(data: &mut Value, provider: &Provider, run: &Run, outcome: RunOut
     }
 }
 
-fn output(provider: &Provider, run: &Run, name: &str) -> Value {
+fn output(provider: &Provider, run: &Run, made: &RunOutput) -> Value {
+    let name = match made {
+        RunOutput::Text(text) => return Value::String(text.clone()),
+        RunOutput::Named(name) => name,
+    };
     let path = format!("outputs/{}/{name}", run.id);
-    match run
+    let inline = run
         .flag("enable_base64_output")
         .then(|| provider.file(&path))
-        .flatten()
-    {
-        Some(file) => Value::String(STANDARD.encode(&file.bytes)),
-        None => Value::String(format!("{}/{path}", provider.base_url)),
+        .flatten();
+    if let Some(file) = inline {
+        return Value::String(STANDARD.encode(&file.bytes));
     }
+    let url = format!("{}/{path}", provider.base_url);
+    if run.model.makes.are_objects() {
+        return json!({"url": url, "index": name.split('.').next()});
+    }
+    Value::String(url)
 }

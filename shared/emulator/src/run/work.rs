@@ -7,16 +7,18 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::picture::{self, Unusable};
-use super::{Run, RunOutcome, webhook};
+use super::{Run, RunOutcome, RunOutput, webhook};
 use crate::file_store::File;
-use crate::filters::{self, EditRequest};
+use crate::filters::random::fingerprint;
+use crate::inputs::Media;
+use crate::outputs::{Failed, Made, Order};
 use crate::provider::Provider;
 
-/// Runs to the end, with the source pictures (empty for text to image).
-pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, pictures: Vec<String>) {
+/// Runs to the end, with the media it starts from (none for text to image).
+pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, media: Vec<Media>) {
     run.start();
     let done_at = Instant::now() + provider.config.run_time;
-    let outcome = outcome(&provider, &run, pictures).await;
+    let outcome = outcome(&provider, &run, media).await;
     sleep_until(done_at).await;
     run.end(outcome);
     provider.under_way.end();
@@ -24,7 +26,7 @@ pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, pictures: Vec<S
     webhook::tell(&provider, &run).await;
 }
 
-async fn outcome(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> RunOutcome {
+async fn outcome(provider: &Provider, run: &Arc<Run>, media: Vec<Media>) -> RunOutcome {
     if provider.faults.strike(|faults| &mut faults.fail_task) {
         return RunOutcome::Failed {
             code: 1405,
@@ -34,7 +36,7 @@ async fn outcome(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> 
     let nsfw = provider.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
     if provider.faults.strike(|faults| &mut faults.tiny_output) {
         return RunOutcome::Completed {
-            outputs: vec!["0.png".to_owned()],
+            outputs: vec![RunOutput::Named("0.png".to_owned())],
             nsfw,
             stands_in_for: None,
         };
@@ -42,12 +44,12 @@ async fn outcome(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> 
     if let Some(kind) = provider.faults.value(|faults| faults.odd_output) {
         let output = kind.keep(provider, &run.id);
         return RunOutcome::Completed {
-            outputs: vec![output],
+            outputs: vec![RunOutput::Named(output)],
             nsfw,
             stands_in_for: None,
         };
     }
-    match outputs(provider, run, pictures).await {
+    match outputs(provider, run, media).await {
         Ok((mut outputs, stands_in_for)) => {
             if outputs.len() > 1 && provider.faults.strike(|faults| &mut faults.fewer_outputs) {
                 outputs.pop();
@@ -77,79 +79,110 @@ fn mentions_nsfw(run: &Run) -> bool {
 }
 
 /// What was produced, and the format that a stand-in replaced.
-type Made<T> = Result<(Vec<T>, Option<&'static str>), Unusable>;
+type Produced<T> = Result<(Vec<T>, Option<&'static str>), Unusable>;
 
-async fn outputs(provider: &Provider, run: &Arc<Run>, pictures: Vec<String>) -> Made<String> {
+async fn outputs(provider: &Provider, run: &Arc<Run>, media: Vec<Media>) -> Produced<RunOutput> {
     let _picture = provider
         .pictures
         .acquire()
         .await
         .expect("the semaphore is never closed");
-    let mut source = None;
-    // All pictures must be available, even though only the first is edited.
-    for url in pictures.iter().rev() {
-        source = Some(picture::fetch(provider, url).await?);
-    }
+    let sources = fetch_all(provider, &media).await?;
     let _core = provider
         .edits
         .acquire()
         .await
         .expect("the semaphore is never closed");
-    let edited = run.clone();
-    let made = tokio::task::spawn_blocking(move || edit_all(&edited, source.as_deref())).await;
+    let making = run.clone();
+    let made = tokio::task::spawn_blocking(move || make_all(&making, &sources)).await;
     let (made, stands_in_for) =
-        made.unwrap_or_else(|_| Err(Unusable("the picture could not be edited".to_owned())))?;
-    let named = made
+        made.unwrap_or_else(|_| Err(Unusable("the output could not be made".to_owned())))?;
+    let outputs = made
         .into_iter()
         .enumerate()
-        .map(|(index, bytes)| keep(provider, run, index, bytes));
-    Ok((named.collect(), stands_in_for))
+        .map(|(index, made)| keep(provider, run, index, made));
+    Ok((outputs.collect(), stands_in_for))
 }
 
-fn keep(provider: &Provider, run: &Run, index: usize, bytes: Bytes) -> String {
-    let name = format!("{index}.jpg");
-    provider.files.insert(
-        format!("outputs/{}/{name}", run.id),
-        File {
+/// What the media of a run come to.
+#[derive(Default)]
+struct Sources {
+    /// The picture to edit: the first one.
+    picture: Option<Bytes>,
+    /// Stands for the content of all others.
+    fingerprint: u64,
+}
+
+/// All media must be available, even though only the first picture is edited.
+async fn fetch_all(provider: &Provider, media: &[Media]) -> Result<Sources, Unusable> {
+    let mut sources = Sources::default();
+    for one in media {
+        let bytes = picture::fetch(provider, &one.place).await?;
+        if one.is_picture && sources.picture.is_none() {
+            sources.picture = Some(bytes);
+        } else {
+            sources.fingerprint = fingerprint(sources.fingerprint, &bytes);
+        }
+    }
+    Ok(sources)
+}
+
+fn keep(provider: &Provider, run: &Run, index: usize, made: Made) -> RunOutput {
+    match made {
+        Made::Text(text) => RunOutput::Text(text),
+        Made::File {
+            extension,
+            content_type,
             bytes,
-            content_type: "image/jpeg".to_owned(),
-        },
-    );
-    name
+        } => {
+            let name = format!("{index}.{extension}");
+            let file = File {
+                bytes,
+                content_type: content_type.to_owned(),
+            };
+            provider
+                .files
+                .insert(format!("outputs/{}/{name}", run.id), file);
+            RunOutput::Named(name)
+        }
+    }
 }
 
-fn edit_all(run: &Run, source: Option<&[u8]>) -> Made<Bytes> {
-    let (source, stands_in_for) = match source.map(picture::decode).transpose()? {
-        Some(source) => (Some(source.picture), source.stands_in_for),
-        None => (None, None),
-    };
-    let seed = run
-        .inputs
-        .get("seed")
-        .and_then(Value::as_u64)
-        .unwrap_or_else(random_seed);
-    let count = run.model.pictures(&run.inputs);
+fn make_all(run: &Run, sources: &Sources) -> Produced<Made> {
+    let source = sources
+        .picture
+        .as_deref()
+        .map(picture::decode)
+        .transpose()?;
+    let stands_in_for = source.as_ref().and_then(|source| source.stands_in_for);
     let size = run.text("size").and_then(ratio);
-    let edit = |index| {
-        let request = EditRequest {
-            prompt: run.text("prompt").unwrap_or_default(),
-            seed: seed.wrapping_add(index),
-            guidance_scale: run
-                .inputs
-                .get("guidance_scale")
-                .and_then(Value::as_f64)
-                .unwrap_or(3.5),
-            aspect_ratio: run.text("aspect_ratio").or(size.as_deref()),
-        };
-        picture::encode(&match source.clone() {
-            Some(source) => filters::edit(source, &request),
-            None => filters::from_text(&request),
-        })
+    let words = run.words();
+    let number = |name: &str| run.inputs.get(name).and_then(Value::as_f64);
+    let order = Order {
+        words: &words,
+        seed: seed(run).wrapping_add(sources.fingerprint),
+        source: source.map(|source| source.picture),
+        guidance_scale: number("guidance_scale").unwrap_or(3.5),
+        aspect_ratio: run.text("aspect_ratio").or(size.as_deref()),
+        as_png: run.text("output_format") == Some("png"),
     };
-    Ok((
-        (0..count).map(edit).collect::<Result<_, _>>()?,
-        stands_in_for,
-    ))
+    let kinds = run.model.makes.kinds(run.copies());
+    let made = kinds
+        .into_iter()
+        .zip(0..)
+        .map(|(kind, index)| kind.make(&order, index))
+        .collect::<Result<_, _>>();
+    let made = made.map_err(|Failed(error)| Unusable(error))?;
+    Ok((made, stands_in_for))
+}
+
+/// A model that takes no seed always gives the same for the same inputs.
+fn seed(run: &Run) -> u64 {
+    let given = run.inputs.get("seed").and_then(Value::as_u64);
+    given.unwrap_or_else(|| match run.model.properties.contains_key("seed") {
+        true => random_seed(),
+        false => 0,
+    })
 }
 
 /// A missing seed and -1 mean any.

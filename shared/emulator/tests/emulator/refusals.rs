@@ -66,8 +66,16 @@ async fn a_parameter_that_is_missing_or_not_valid_is_named() {
         (json!({"prompt": "x"}), "image"),
         (json!({"prompt": "x", "image": 5}), "image"),
         (
-            json!({"prompt": "x", "image": "y", "guidance_scale": 21}),
+            json!({"prompt": "x", "image": "y", "guidance_scale": 10.5}),
             "guidance_scale",
+        ),
+        (
+            json!({"prompt": "x", "image": "y", "guidance_scale": 0.9}),
+            "guidance_scale",
+        ),
+        (
+            json!({"prompt": "x", "image": "y", "seed": 10_000_000_000_i64}),
+            "seed",
         ),
         (json!({"prompt": "x", "image": "y", "seed": -2}), "seed"),
         (
