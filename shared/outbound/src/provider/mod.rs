@@ -11,7 +11,7 @@ mod media;
 mod sorting;
 mod submit;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fluxgate_core::id::{ModelId, RunId};
@@ -55,6 +55,8 @@ pub struct ProviderSettings {
 pub struct WaveSpeedClient {
     exchange: Exchange,
     catalogue: SingleFlight<(), Arc<Catalogue>>,
+    /// The one read last, whose compiled schemas the next takes over.
+    read_last: Mutex<Option<Arc<Catalogue>>>,
     catalogue_ttl_ms: u64,
     webhook_secret: SingleFlight<(), Secret>,
 }
@@ -64,6 +66,7 @@ impl WaveSpeedClient {
     pub fn new(settings: ProviderSettings) -> Result<Self> {
         Ok(Self {
             catalogue: SingleFlight::new(1, Arc::new(SystemClock)),
+            read_last: Mutex::new(None),
             catalogue_ttl_ms: settings.catalogue_ttl_ms,
             webhook_secret: SingleFlight::new(1, Arc::new(SystemClock)),
             exchange: Exchange::new(settings)?,
@@ -73,7 +76,17 @@ impl WaveSpeedClient {
     async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
         let entries =
             lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
-        Ok(Arc::new(Catalogue::from_entries(entries)))
+        let catalogue = Catalogue::from_entries(entries);
+        let mut last = self
+            .read_last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let catalogue = Arc::new(match &*last {
+            Some(earlier) => catalogue.following(earlier),
+            None => catalogue,
+        });
+        *last = Some(catalogue.clone());
+        Ok(catalogue)
     }
 
     async fn load_webhook_secret(&self) -> Result<Secret> {

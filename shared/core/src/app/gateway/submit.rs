@@ -61,6 +61,9 @@ impl Gateway {
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(&request.model)?;
         let inputs = model.accept(request.inputs)?;
+        if let Some(parts) = model.unchecked_once() {
+            tracing::warn!(model.id = %model.id, schema.unchecked = parts, "the provider's schema of this model cannot be read in part; inputs are not checked against these parts, which the provider does itself");
+        }
         let bounds = &self.context.bounds;
         check_sizes(bounds.input_bytes_max, model, &inputs)?;
         let inputs = files_in_one_form(bounds.data_uri_bytes_max, model, inputs)?;

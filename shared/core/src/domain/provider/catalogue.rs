@@ -1,6 +1,7 @@
 //! The provider's catalogue: which models there are.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::base::nearest::nearest;
 
 /// The whole catalogue as of one read.
 pub struct Catalogue {
-    models: HashMap<ModelId, Model>,
+    models: HashMap<ModelId, Arc<Model>>,
     raw: Vec<Value>,
 }
 
@@ -25,14 +26,27 @@ impl Catalogue {
         let models = raw
             .iter()
             .filter_map(Model::from_entry)
-            .map(|model| (model.id.clone(), model))
+            .map(|model| (model.id.clone(), Arc::new(model)))
             .collect();
         Self { models, raw }
     }
 
+    /// The same, read some time after `earlier`: a model that has not changed stays as it is, with
+    /// its compiled schema, and is not reported again.
+    pub fn following(mut self, earlier: &Self) -> Self {
+        for (id, model) in &mut self.models {
+            if let Some(known) = earlier.models.get(id)
+                && known.declares_as(model)
+            {
+                *model = known.clone();
+            }
+        }
+        self
+    }
+
     /// Fails with kind `NotFound`.
     pub fn model(&self, id: &ModelId) -> Result<&Model, Error> {
-        self.models.get(id).ok_or_else(|| {
+        self.models.get(id).map(Arc::as_ref).ok_or_else(|| {
             let text = format!("there is no model '{id}'; GET /api/v3/models lists all models");
             Error::new(Kind::NotFound, "unknown_model", text)
         })
@@ -40,7 +54,7 @@ impl Catalogue {
 
     /// The models that can be run, in no particular order.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
-        self.models.values()
+        self.models.values().map(Arc::as_ref)
     }
 
     /// The models with the most similar names, best match first, for suggestions.

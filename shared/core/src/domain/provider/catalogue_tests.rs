@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::base::error::{Error, Kind};
+use crate::base::error::Error;
 use crate::base::id::ModelId;
 use crate::domain::money::MicroUsd;
 
@@ -66,24 +66,53 @@ fn a_value_that_is_none_of_a_list_is_told_the_whole_list() {
     );
 }
 
-#[test]
-fn a_declaration_that_makes_no_sense_is_told_when_its_model_is_run() {
-    let schema = json!({"type": "object", "properties": {"prompt": {"type": 7}}});
-    let catalogue = Catalogue::from_entries(vec![json!({
-        "model_id": "odd/two", "base_price": 1,
+fn declaring(id: &str, schema: &Value) -> Catalogue {
+    Catalogue::from_entries(vec![json!({
+        "model_id": id, "base_price": 1,
         "api_schema": {"api_schemas": [{"type": "model_run", "request_schema": schema}]}
-    })]);
+    })])
+}
 
-    let error = catalogue
-        .model(&ModelId::parse("odd/two").unwrap())
-        .unwrap()
-        .accept(Map::new())
-        .unwrap_err();
+#[test]
+fn a_declaration_that_makes_no_sense_in_part_is_told_once_and_checked_for_the_rest() {
+    let schema = json!({"type": "object", "required": ["prompt"], "properties": {
+        "prompt": {"type": "string"}, "odd": {"type": 7}
+    }});
+    let id = ModelId::parse("odd/two/of/four").unwrap();
+    let first = declaring(id.as_str(), &schema);
+    let again = declaring(id.as_str(), &schema).following(&first);
+    let changed = declaring(id.as_str(), &json!({"properties": {"odd": 7}})).following(&again);
+    let inputs = |value: Value| value.as_object().unwrap().clone();
+
+    let model = first.model(&id).unwrap();
+    let accepted = model.accept(inputs(json!({"prompt": "x", "odd": "y"})));
+    let refused = model.accept(Map::new()).unwrap_err();
+    let told = |catalogue: &Catalogue| catalogue.model(&id).unwrap().unchecked_once();
+
+    assert_eq!(accepted.unwrap().len(), 2);
+    assert_eq!(
+        (refused.code, refused.field.as_deref()),
+        ("missing_parameter", Some("prompt"))
+    );
+    assert_eq!(told(&first).as_deref(), Some("/properties/odd/type"));
+    assert_eq!((told(&first), told(&again)), (None, None));
+    assert_eq!(told(&changed).as_deref(), Some("/properties/odd"));
+}
+
+#[test]
+fn a_model_that_declares_no_inputs_is_passed_what_is_given() {
+    let id = ModelId::parse("odd/open").unwrap();
+    let catalogue = declaring(id.as_str(), &json!({"type": "object"}));
+    let given = json!({"prompt": "x", "image": "y", "mask": null});
+
+    let model = catalogue.model(&id).unwrap();
+    let accepted = model.accept(given.as_object().unwrap().clone()).unwrap();
 
     assert_eq!(
-        (error.kind, error.code),
-        (Kind::Unavailable, "model_unreadable")
+        Value::Object(accepted),
+        json!({"prompt": "x", "image": "y"})
     );
+    assert!(model.media_fields().any(|name| name == "image"));
 }
 
 #[test]

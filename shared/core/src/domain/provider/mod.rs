@@ -8,6 +8,7 @@ mod model;
 mod output;
 mod prediction;
 mod run;
+mod schema;
 
 pub use catalogue::Catalogue;
 pub use model::Model;

@@ -1,16 +1,17 @@
 //! One model: what it takes, and whether inputs are what it takes.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
+use super::lenient::Fields;
+use super::schema::Compiled;
 use crate::base::error::Error;
 use crate::base::id::ModelId;
 use crate::domain::media::MediaKind;
 use crate::domain::money::MicroUsd;
-use crate::domain::provider::lenient::Fields;
 
 /// One model that can be run.
 pub struct Model {
@@ -22,9 +23,12 @@ pub struct Model {
     pub makes: Option<MediaKind>,
     schema: Value,
     /// Compiled at the model's first run: the provider lists hundreds, and a process runs a few.
-    /// `None` when it cannot be.
-    validator: OnceLock<Option<Validator>>,
+    compiled: OnceLock<Compiled>,
+    told_unchecked: AtomicBool,
 }
+
+/// Inputs that hold media whatever a schema says of them.
+const MEDIA_NAMES: [&str; 4] = ["image", "images", "video", "audio"];
 
 impl Model {
     pub(super) fn from_entry(entry: &Value) -> Option<Self> {
@@ -32,7 +36,6 @@ impl Model {
         let id = ModelId::parse(&fields.text(&["model_id"])?).ok()?;
         let base_price = MicroUsd::from_usd(fields.number(&["base_price"])?)?;
         let schema = run_schema(entry)?;
-        schema.get("properties")?.as_object()?;
         let needs_quote = entry
             .get("formula")
             .and_then(Value::as_str)
@@ -47,23 +50,25 @@ impl Model {
             needs_quote,
             makes,
             schema: schema.clone(),
-            validator: OnceLock::new(),
+            compiled: OnceLock::new(),
+            told_unchecked: AtomicBool::new(false),
         })
     }
 
     /// Keeps the declared inputs, drops nulls, media and required texts left blank and what the
-    /// model does not declare (as the provider does), and checks the rest. Fails with kind
-    /// `Invalid`, naming the field; kind `Unavailable` when the provider's own declaration makes no
-    /// sense.
+    /// model does not declare (as the provider does), and checks the rest as far as the schema can
+    /// be read. A model that declares no inputs at all is passed what is given. Fails with kind
+    /// `Invalid`, naming the field.
     pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let declared = inputs
             .into_iter()
-            .filter(|(name, value)| !value.is_null() && self.property(name).is_some());
+            .filter(|(name, value)| !value.is_null() && self.takes(name));
         let declared = declared.filter(|(name, value)| {
             !(is_blank(value) && self.counts_blank_as_left_out(name, value))
         });
         let inputs = Value::Object(declared.collect());
-        if let Err(error) = self.validator()?.validate(&inputs) {
+        let validator = self.compiled().validator.as_ref();
+        if let Some(Err(error)) = validator.map(|validator| validator.validate(&inputs)) {
             return Err(refusal(&error));
         }
         match inputs {
@@ -75,12 +80,31 @@ impl Model {
         }
     }
 
+    /// The parts of the schema that inputs are not checked against, because they cannot be read;
+    /// for the log, so only the first caller is told.
+    pub fn unchecked_once(&self) -> Option<String> {
+        let unchecked = &self.compiled().unchecked;
+        let is_first = !unchecked.is_empty() && !self.told_unchecked.swap(true, Ordering::Relaxed);
+        is_first.then(|| unchecked.join(", "))
+    }
+
+    /// True if both have the same schema, price and kind.
+    pub(super) fn declares_as(&self, other: &Self) -> bool {
+        let terms = |model: &Self| (model.base_price, model.needs_quote, model.makes);
+        terms(self) == terms(other) && self.schema == other.schema
+    }
+
     /// The names of the inputs that hold media: URLs of pictures to fetch.
     pub fn media_fields(&self) -> impl Iterator<Item = &str> {
-        let properties = self.schema["properties"].as_object().into_iter().flatten();
-        properties
+        let declared = self.properties().into_iter().flatten();
+        let declared = declared
             .filter(|(name, property)| is_media(name, property))
-            .map(|(name, _)| name.as_str())
+            .map(|(name, _)| name.as_str());
+        let undeclared: &[&str] = match self.properties() {
+            Some(_) => &[],
+            None => &MEDIA_NAMES,
+        };
+        declared.chain(undeclared.iter().copied())
     }
 
     /// True for a media field that takes pictures and nothing else, as far as the provider says so.
@@ -104,34 +128,36 @@ impl Model {
         is_media(name, property) || (is_required && !is_listed)
     }
 
-    fn property(&self, name: &str) -> Option<&Value> {
-        self.schema["properties"].get(name)
+    fn takes(&self, name: &str) -> bool {
+        self.properties()
+            .is_none_or(|properties| properties.contains_key(name))
     }
 
-    fn validator(&self) -> Result<&Validator, Error> {
-        let validator = self
-            .validator
-            .get_or_init(|| jsonschema::validator_for(&self.schema).ok());
-        validator.as_ref().ok_or_else(|| {
-            let text = format!(
-                "the provider's catalogue declares the inputs of '{}' in a way that cannot be read",
-                self.id
-            );
-            Error::unavailable("model_unreadable", text)
-        })
+    fn property(&self, name: &str) -> Option<&Value> {
+        self.properties()?.get(name)
+    }
+
+    fn properties(&self) -> Option<&Map<String, Value>> {
+        self.schema.get("properties")?.as_object()
+    }
+
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| Compiled::of(&self.schema))
     }
 }
 
+/// Of the run, among the schemas of a model's other calls.
 fn run_schema(entry: &Value) -> Option<&Value> {
     let schemas = entry.pointer("/api_schema/api_schemas")?.as_array()?;
     let run = schemas
         .iter()
         .find(|schema| schema.get("type").and_then(Value::as_str) == Some("model_run"))?;
     run.get("request_schema")
+        .filter(|schema| schema.is_object())
 }
 
 fn is_media(name: &str, property: &Value) -> bool {
-    matches!(name, "image" | "images" | "video" | "audio")
+    MEDIA_NAMES.contains(&name)
         || is_marked(property)
         || property.get("items").is_some_and(is_marked)
 }
