@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
@@ -47,8 +47,6 @@ pub fn api_router(edge: Edge) -> Router {
             get(move || std::future::ready(Json(Value::clone(&document)))),
         )
         .route(outputs::PATH, get(outputs::redeem))
-        // Otherwise it would be taken for a prediction's id.
-        .route("/api/v3/predictions/delete", any(deletion))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(
@@ -189,23 +187,7 @@ async fn unknown_path(uri: Uri) -> Response {
     routing_reply(uri.path(), error, StatusCode::NOT_FOUND)
 }
 
-/// DELETE on the provider's path.
-async fn deletion(uri: Uri) -> Response {
-    routing_reply(
-        uri.path(),
-        Error::not_found(NO_DELETION),
-        StatusCode::NOT_FOUND,
-    )
-}
-
-const NO_DELETION: &str =
-    "deleting predictions is not supported; you can delete the outputs in your bucket";
-
-async fn wrong_method(method: Method, uri: Uri) -> Response {
-    if method == Method::DELETE && uri.path().starts_with("/api/v3/predictions") {
-        let error = Error::invalid("method_not_allowed", NO_DELETION);
-        return routing_reply(uri.path(), error, StatusCode::METHOD_NOT_ALLOWED);
-    }
+async fn wrong_method(uri: Uri) -> Response {
     let error = Error::invalid(
         "method_not_allowed",
         "this path does not support this method; see /openapi.json",

@@ -7,6 +7,7 @@ pub mod budgets;
 pub mod budgets_at_once;
 pub mod budgets_in_mid_month;
 pub mod change_jobs;
+pub mod deletion;
 pub mod delivery_lists;
 pub mod delivery_store;
 pub mod endpoint_store;

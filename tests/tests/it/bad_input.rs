@@ -248,52 +248,6 @@ async fn unknown_ids_and_paths_are_404_and_a_wrong_method_is_405() {
 }
 
 #[tokio::test]
-async fn deleting_predictions_is_not_offered_and_says_so_however_it_is_asked_for() {
-    let gateway = Gateway::start().await;
-    let tenant = gateway.tenant("acme", "1").await;
-    let id = "0".repeat(32);
-
-    let by_post = tenant
-        .post("/api/v3/predictions/delete", &json!({ "ids": [id] }))
-        .await;
-    let by_get = tenant.get("/api/v3/predictions/delete").await;
-    let by_method = tenant
-        .send(
-            tenant
-                .http()
-                .delete(tenant.url(&format!("/api/v3/predictions/{id}"))),
-        )
-        .await;
-    let of_all = tenant
-        .send(tenant.http().delete(tenant.url("/api/v3/predictions")))
-        .await;
-
-    for (answer, status, allow) in [
-        (by_post, 404, ""),
-        (by_get, 404, ""),
-        (by_method, 405, "GET,HEAD"),
-        (of_all, 405, "POST"),
-    ] {
-        let allowed = answer
-            .headers
-            .get("allow")
-            .map(|allow| allow.to_str().unwrap())
-            .unwrap_or_default();
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body["code"], allowed),
-            (status, &json!(status), allow)
-        );
-        assert!(
-            answer
-                .text("/message")
-                .contains("deleting predictions is not supported"),
-            "{:?}",
-            answer.body
-        );
-    }
-}
-
-#[tokio::test]
 async fn an_idempotency_key_that_is_no_key_is_400() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;

@@ -49,6 +49,7 @@ mod edit;
 mod emulator_within;
 mod encryption_keys;
 mod encryption_rotation;
+mod ending;
 mod endpoint_changes;
 mod endpoint_events;
 mod endpoint_health;

@@ -84,6 +84,9 @@ async fn timeline(operator: &Operator, tenant: &TenantId, id: &TaskId) -> Result
 
 /// Where its first output is.
 fn place(task: &Task) -> String {
+    if task.deleted.is_some() {
+        return "deleted by its tenant".to_owned();
+    }
     match task.produced().next() {
         Some(Produced::Archived(output)) => output.s3_uri(),
         Some(Produced::AtProvider(_)) => {

@@ -21,6 +21,9 @@ const SETTLEMENTS: usize = 1;
 impl DynamoStore {
     pub(super) async fn apply_change(&self, change: &Change) -> Result<()> {
         let task = &change.task;
+        if task.deleted.is_some() {
+            return self.erase_task(change).await;
+        }
         let mark = CallMark::fresh();
         let mut writes = vec![task_item::update(change, mark)?];
         let claim = change.claim.as_ref().map(|claim| claim_run(change, claim));

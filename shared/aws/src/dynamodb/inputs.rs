@@ -1,7 +1,7 @@
 //! Inputs too large for their task's item, written to their own items before the task.
 //!
-//! They are not deleted: that costs as much as writing, and DynamoDB removes items past their
-//! `expires_at` for free. Until then large inputs, and those of a task that did not complete, are
+//! They are deleted with their task only: that costs as much as writing, and DynamoDB removes items
+//! past their `expires_at` for free. Until then large inputs, and those of a task that did not complete, are
 //! kept, but no longer returned once their task has ended.
 
 use fluxgate_core::id::{TaskId, TenantId};
@@ -64,7 +64,8 @@ fn split(mut inputs: &str) -> Vec<&str> {
 
 /// The inputs of the task in this item.
 pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<String> {
-    if task.state.is_end() && task.state != State::Completed {
+    let is_dropped = task.state.is_end() && task.state != State::Completed;
+    if is_dropped || task.deleted.is_some() {
         return Ok(EMPTY.to_owned());
     }
     let reader = Reader(item);
@@ -83,6 +84,16 @@ pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<Stri
             "the inputs of a running task are missing",
         )),
     }
+}
+
+/// Removes those of the task in this item.
+pub(super) async fn delete(table: &Table, task: &Task, item: &Item) -> Result<()> {
+    let parts: Option<usize> = Reader(item).optional_number(INPUTS_PARTS)?;
+    for n in 0..parts.unwrap_or(0) {
+        let key = Key::inputs(&task.tenant, &task.id, n);
+        table.write(&[Write::delete(key)]).await?;
+    }
+    Ok(())
 }
 
 async fn read_parts(

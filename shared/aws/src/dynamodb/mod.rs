@@ -8,6 +8,7 @@ mod allowance;
 mod apply;
 mod attribute;
 mod budgeted;
+mod deletion;
 mod delivery_item;
 mod delivery_key;
 mod delivery_list;

@@ -12,6 +12,8 @@ use super::attribute::{Item, Reader, bytes, number, number_of, text, unreadable}
 
 const TRACE: &str = "trace";
 const TRACE_STATE: &str = "trace_state";
+/// What a task's trace is stored in.
+pub(super) const TRACES: [&str; 2] = [TRACE, TRACE_STATE];
 
 /// The bytes of the `traceparent`, which are half of its text, and the `tracestate` as it came.
 pub(super) fn of_trace(trace: &TraceContext) -> impl Iterator<Item = (String, AttributeValue)> {

@@ -14,7 +14,7 @@ use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::{CallMark, MARK};
 use super::write::Write;
-use super::{delivery_item, json_item, output_attributes, step_item, submit_attributes};
+use super::{deletion, delivery_item, json_item, output_attributes, step_item, submit_attributes};
 
 /// DynamoDB bills writes by the started kilobyte.
 pub(super) const HOT_BYTES_MAX: usize = 1024;
@@ -36,7 +36,8 @@ pub(super) const IS_VOID_OR_ABSENT: &str = "attribute_not_exists(#pk) OR attribu
 pub(super) const IS_NO_VOID: &str = "attribute_not_exists(#void)";
 
 /// What the tenant attached to it, as JSON.
-const METADATA: &str = "metadata";
+pub(super) const METADATA: &str = "metadata";
+pub(super) const CALLBACK: &str = "callback";
 
 /// What the account paid for the task, and what it got back. They stand in the version of the end,
 /// whose `since` is their time.
@@ -74,7 +75,7 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     item.extend(
         task.callback
             .as_ref()
-            .map(|callback| ("callback".to_owned(), text(callback.url().as_str()))),
+            .map(|callback| (CALLBACK.to_owned(), text(callback.url().as_str()))),
     );
     if !task.metadata.is_empty() {
         item.insert(
@@ -137,13 +138,18 @@ pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
 /// The update of an item for a change; only the money attributes of the item itself. Notes that
 /// were added in the meantime are kept.
 pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
+    let steps = step_item::to_attributes(&change.steps)?;
+    Ok(changed(change, mark)?.append(step_item::STEPS, steps))
+}
+
+/// All but the timeline.
+pub(super) fn changed(change: &Change, mark: CallMark) -> Result<Write> {
     let task = &change.task;
     let mut write = Write::update(Key::task(&task.tenant, &task.id))
         .when("#version = :expected")
         .with(":expected", number(change.expected_version()))
         .set("version", number(task.version))
-        .set(MARK, bytes(mark.as_bytes()))
-        .append(step_item::STEPS, step_item::to_attributes(&change.steps)?);
+        .set(MARK, bytes(mark.as_bytes()));
     for (name, value) in changing(task)? {
         write = write.set_or_remove(name, value);
     }
@@ -170,7 +176,7 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` for those to be absent.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 18]> {
     let list =
         |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
@@ -234,6 +240,7 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 17]>
             task.completed_by.as_ref().map(word).transpose()?,
         ),
         (UNTOLD, task.untold.then_some(AttributeValue::Bool(true))),
+        ("deleted", task.deleted.map(deletion::of_deleted)),
     ])
 }
 
@@ -297,11 +304,12 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             .transpose()?,
         completed_by: reader.optional_word("completed_by")?,
         callback: reader
-            .optional_text("callback")?
+            .optional_text(CALLBACK)?
             .map(CallbackUrl::parse)
             .transpose()?,
         trace: submit_attributes::to_trace(reader)?,
         untold: item.contains_key(UNTOLD),
+        deleted: read_one(reader, "deleted", deletion::to_deleted)?,
     })
 }
 

@@ -169,7 +169,7 @@ impl DynamoStore {
         }
     }
 
-    async fn task_item(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {
+    pub(super) async fn task_item(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {
         a_task(self.table.get(&Key::task(tenant, id)).await?)
     }
 }

@@ -27,7 +27,8 @@ pub struct Deliveries {
 /// A delivery with the body of its next attempt, or of its last.
 pub struct ShownDelivery {
     pub delivery: Delivery,
-    pub body: Vec<u8>,
+    /// `None` for one of a deleted task.
+    pub body: Option<Vec<u8>>,
 }
 
 impl Deliveries {
@@ -53,6 +54,12 @@ impl Deliveries {
     /// Kind `NotFound` for foreign and unknown ids alike.
     pub async fn show(&self, tenant: &TenantId, id: &DeliveryId) -> Result<ShownDelivery> {
         let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
+        if about.is_deleted() {
+            return Ok(ShownDelivery {
+                delivery,
+                body: None,
+            });
+        }
         let payload = self.payload(&delivery).await?;
         let body = match (&delivery.target, &about) {
             (Target::TaskCallback, About::Task(task)) => {
@@ -60,16 +67,25 @@ impl Deliveries {
             }
             _ => self.callbacks.body(&delivery, &about, payload).await?,
         };
-        Ok(ShownDelivery { delivery, body })
+        Ok(ShownDelivery {
+            delivery,
+            body: Some(body),
+        })
     }
 
     /// Has it sent now, whatever became of it. The event keeps its id, type and time; links in its
     /// body are made afresh.
     ///
     /// Kind `NotFound` as in [`Self::show`]; kind `Conflict` with code `attempt_under_way` while a
-    /// worker is sending it, and `endpoint_disabled` where nobody would.
+    /// worker is sending it, `task_deleted` for one of a deleted task, and `endpoint_disabled` where
+    /// nobody would.
     pub async fn replay(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery> {
-        let (delivery, _) = self.context.deliveries().get(tenant, id).await?;
+        let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
+        if about.is_deleted() {
+            let text =
+                "the task of this event was deleted, and there is nothing left to send of it";
+            return Err(Error::new(Kind::Conflict, "task_deleted", text));
+        }
         self.refuse_unreachable(&delivery).await?;
         let replayed = self.signal(delivery, &DeliverySignal::Replay).await?;
         Ok(replayed)

@@ -205,7 +205,7 @@ impl Inbox {
         }
     }
 
-    /// `None` for an event whose task is gone.
+    /// `None` for an event whose task is gone or was deleted.
     async fn event(
         &self,
         endpoint: &Endpoint,
@@ -220,6 +220,9 @@ impl Inbox {
             Err(error) if error.is(Reason::NoRecord) => return Ok(None),
             found => found?,
         };
+        if about.is_deleted() {
+            return Ok(None);
+        }
         let body = self.callbacks.body(&delivery, &about, endpoint.payload);
         let body = body.await?;
         let id = delivery.event_id();

@@ -16,6 +16,13 @@ pub enum About {
     Notice(Notice),
 }
 
+impl About {
+    /// True of a task that was deleted: nothing more is told of it.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Task(task) if task.deleted.is_some())
+    }
+}
+
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
     /// The delivery and what its event is about. It may be a moment late about attempts, never

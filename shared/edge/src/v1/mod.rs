@@ -22,7 +22,7 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(tasks::create, tasks::list))
         .body_limit(bounds.body_bytes_max);
     let others = DocumentedRouter::default()
-        .routes(routes!(tasks::get))
+        .routes(routes!(tasks::get, tasks::delete))
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(
             endpoints::get,
@@ -41,6 +41,7 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(events::events))
         .routes(routes!(tasks::timeline))
         .routes(routes!(tasks::archive))
+        .routes(routes!(tasks::cancel))
         .routes(routes!(usage::usage))
         .routes(routes!(budget::budget))
         .routes(routes!(health::healthz))

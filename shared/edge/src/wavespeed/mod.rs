@@ -3,6 +3,7 @@
 mod account;
 mod billing_call;
 mod billings;
+mod delete;
 mod envelope;
 mod list;
 mod models;
@@ -32,7 +33,8 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .body_limit(bounds.body_bytes_max);
     let questions = DocumentedRouter::default()
         .routes(routes!(result::result))
-        .routes(routes!(result::result_short))
+        .routes(routes!(result::result_short, delete::delete))
+        .routes(routes!(delete::delete_all))
         .routes(routes!(result::result_v2))
         .routes(routes!(list::list))
         .routes(routes!(models::models))

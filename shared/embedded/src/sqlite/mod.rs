@@ -4,6 +4,7 @@
 mod account_store;
 mod audit_log;
 mod connection;
+mod deletion;
 mod delivery_store;
 mod encryption_check;
 mod endpoint_store;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::error::{database, parsed, unwritable};
 use super::queue::{put_job, remove_job, watch_key};
 use super::writer::Write;
-use super::{SqliteStore, delivery_store, idempotency, money, timeline};
+use super::{SqliteStore, deletion, delivery_store, idempotency, money, timeline};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -62,6 +62,11 @@ impl TaskStore for SqliteStore {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let (change, now) = (change.clone(), self.clock.now());
+        if change.task.deleted.is_some() {
+            return self
+                .write(move |write| deletion::apply(write, &change))
+                .await;
+        }
         // A tenant waits for its submit up to this point; later changes are announced
         // asynchronously anyway.
         match change.task.state {
@@ -288,7 +293,7 @@ const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
 /// The task to be written. Its hold is taken from the store, because the task's end may have
 /// changed it without the caller knowing.
-fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
+pub(super) fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
     let task = change.task.clone();
     if change.money.is_some() || !task.state.is_end() {
         return Ok(task);
@@ -298,7 +303,7 @@ fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
 }
 
 /// Writes a task over the one of this version.
-fn replace_task(connection: &Connection, task: &Task, expected: u64) -> Result<()> {
+pub(super) fn replace_task(connection: &Connection, task: &Task, expected: u64) -> Result<()> {
     let body = serde_json::to_string(task).map_err(unwritable)?;
     let changed = connection
         .prepare_cached("UPDATE tasks SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?5")

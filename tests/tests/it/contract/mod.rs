@@ -58,6 +58,9 @@ macro_rules! every_behaviour {
             task_outputs:
                 what_becomes_of_outputs_is_read_back_and_settles_once
                 of_several_outputs_those_that_are_copied_are_read_back;
+            deletion:
+                a_deleted_task_keeps_its_books_and_loses_its_inputs_and_details
+                a_deletion_over_a_timeline_that_grew_or_a_version_that_moved_loses_nothing;
             queue:
                 a_job_is_received_by_one_receiver_and_gone_when_done
                 a_delayed_job_is_not_received_before_its_time

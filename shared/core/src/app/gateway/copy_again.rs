@@ -16,7 +16,7 @@ impl Gateway {
     /// `nothing_to_archive`, for a task with no missing outputs; kind `Gone`, code
     /// `outputs_expired`, if the provider no longer keeps them.
     pub async fn copy_again(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let task = self.context.tasks().get(tenant, id).await?;
+        let task = self.task(tenant, id).await?;
         let asked_at = self.unarchived(&task)?.asked_at;
         let is_under_way =
             |asked| self.context.now().since_ms(asked) < self.context.bounds.archive_again_ms;

@@ -30,9 +30,11 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn wants(&self, task: &Task) -> bool {
-        self.model
-            .as_deref()
-            .is_none_or(|model| model == task.model.as_str())
+        task.deleted.is_none()
+            && self
+                .model
+                .as_deref()
+                .is_none_or(|model| model == task.model.as_str())
             && self
                 .status
                 .as_deref()

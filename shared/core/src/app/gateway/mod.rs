@@ -2,7 +2,9 @@
 
 mod account;
 mod addresses;
+mod cancel;
 mod copy_again;
+mod delete;
 mod list;
 mod price;
 mod read;

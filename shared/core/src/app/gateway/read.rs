@@ -8,6 +8,7 @@ use crate::base::id::{TaskId, TenantId};
 use crate::domain::provider::Prediction;
 use crate::domain::task::{Produced, Step, Task};
 use crate::domain::webhook::{Delivery, OutputLink};
+use crate::port::errors::no_such_task;
 use crate::port::{LinkMethod, LinkTerms};
 
 /// Short, because a client follows a redeemed link immediately.
@@ -39,13 +40,13 @@ impl Gateway {
     /// The task in the provider's format, with downloadable URLs as outputs. Kind `NotFound` for
     /// foreign and unknown ids alike.
     pub async fn prediction(&self, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
-        let task = self.context.tasks().get(tenant, id).await?;
+        let task = self.task(tenant, id).await?;
         self.view(&task).await
     }
 
     /// As [`Self::prediction`] once the task has ended; `None` before that.
     pub async fn ended(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Prediction>> {
-        let task = self.context.tasks().get(tenant, id).await?;
+        let task = self.task(tenant, id).await?;
         if task.state.is_end() {
             self.view(&task).await.map(Some)
         } else {
@@ -70,7 +71,7 @@ impl Gateway {
         if !self.capability.verify_output(link) || link.expires < self.context.now() {
             return Err(unknown());
         }
-        let task = self.context.tasks().get(link.tenant, link.task).await?;
+        let task = self.task(link.tenant, link.task).await?;
         let output = match task.produced().nth(link.n).ok_or_else(unknown)? {
             Produced::AtProvider(link) => return Ok(link.url.clone()),
             Produced::Archived(output) => output,
@@ -85,8 +86,13 @@ impl Gateway {
         urls.into_iter().next().ok_or_else(unknown)
     }
 
-    /// Every step and delivery of one task. Kind `NotFound` for foreign and unknown ids alike.
+    /// Every step and delivery of one task. Kind `NotFound` for foreign, unknown and deleted ids
+    /// alike.
     pub async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskTimeline> {
-        TaskTimeline::read(&self.context, tenant, id).await
+        let timeline = TaskTimeline::read(&self.context, tenant, id).await?;
+        match timeline.task.deleted {
+            None => Ok(timeline),
+            Some(_) => Err(no_such_task()),
+        }
     }
 }

@@ -44,7 +44,7 @@ impl Gateway {
     /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`,
     /// `model_not_allowed`), `NotFound` (no such model), `Invalid` (an input, naming the field, or
     /// a forbidden address), `InsufficientFunds` (`insufficient_funds`, `budget_exhausted`), `Busy`
-    /// (`too_many_tasks`), `KeyReused`, `Unavailable` (catalogue or quote unavailable). A request
+    /// (`too_many_tasks`), `KeyReused`, `Gone` (`task_deleted`: the key's task was deleted), `Unavailable` (catalogue or quote unavailable). A request
     /// that repeats a known idempotency key returns the task created with that key.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         let idempotency = self.idempotency(&request);
@@ -55,7 +55,7 @@ impl Gateway {
                 .existing(&request.tenant, idempotency, self.context.now())
                 .await?
         {
-            return Ok(task);
+            return there(task);
         }
         let tenant = self.tenant_for_submit(&request.tenant).await?;
         let catalogue = self.provider.catalogue().await?;
@@ -99,7 +99,7 @@ impl Gateway {
             self.machine.leave_fair_queue(&tenant, ticket, true).await;
         }
         match admitted? {
-            Admitted::Existing(task) => Ok(*task),
+            Admitted::Existing(task) => there(*task),
             Admitted::New(task) => {
                 metric::SUBMITS.count();
                 if task.state == State::Admitted {
@@ -194,6 +194,16 @@ impl Gateway {
             expires_at,
         })
     }
+}
+
+/// The task that an idempotency key stands for: it stands for it after its deletion too, so that
+/// the run that was paid for is not made again.
+fn there(task: Task) -> Result<Task> {
+    if task.deleted.is_none() {
+        return Ok(task);
+    }
+    let text = "this Idempotency-Key stands for a task that was deleted, and is not run again; use a new key for a new run";
+    Err(Error::new(Kind::Gone, "task_deleted", text).field("Idempotency-Key"))
 }
 
 struct NewTaskParts {

@@ -7,6 +7,7 @@ use crate::base::id::{ModelId, TaskId, TenantId};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::domain::task::{State, Task};
+use crate::port::errors::no_such_task;
 
 /// Read at once: most pages are short.
 const PAGE_TASKS: usize = 100;
@@ -58,7 +59,8 @@ impl TaskQuery {
     }
 
     fn wants(&self, task: &Task) -> bool {
-        (self.states.is_empty() || self.states.contains(&task.state))
+        task.deleted.is_none()
+            && (self.states.is_empty() || self.states.contains(&task.state))
             && self.model.as_ref().is_none_or(|model| *model == task.model)
             && task.metadata.include(&self.metadata)
     }
@@ -101,8 +103,12 @@ impl Gateway {
         Ok(TaskPage::last(found))
     }
 
-    /// Kind `NotFound` for foreign and unknown ids alike.
+    /// Kind `NotFound` for foreign, unknown and deleted ids alike.
     pub async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        self.context.tasks().get(tenant, id).await
+        let task = self.context.tasks().get(tenant, id).await?;
+        match task.deleted {
+            None => Ok(task),
+            Some(_) => Err(no_such_task()),
+        }
     }
 }

@@ -35,7 +35,7 @@ impl Machine {
                     change.put_off_events(self.context.bounds.wake.first_ms);
                 }
             }
-        } else if before.untold && !change.task.untold {
+        } else if before.untold && !change.task.untold && change.task.deleted.is_none() {
             let there = self.context.deliveries().of_task(before).await?;
             let missing = self.deliveries_of(before, &there, now).await?;
             missing

@@ -6,7 +6,9 @@ use crate::base::error::{Error, Reason, Result};
 use crate::base::id::RunId;
 use crate::base::metric;
 use crate::base::time::Timestamp;
-use crate::domain::task::{Change, Job, Rejection, Signal, State, Step, Task, Via, transition};
+use crate::domain::task::{
+    Change, Job, ORPHANED, Rejection, Signal, State, Step, Task, Via, transition,
+};
 use crate::port::Ids as _;
 
 /// Maximum number of attempts while the task keeps changing.
@@ -172,8 +174,7 @@ impl Machine {
     }
 }
 
-/// Timeline step for a run that arrived too late, or that another task had claimed.
-const ORPHANED: &str = "orphaned";
+/// What such a step says before the run's id.
 const ORPHANED_RUN: &str = "provider run ";
 
 /// The run that such a step names.

@@ -161,6 +161,10 @@ impl Notifier {
             self.finish_telling(&delivery, round).await?;
             return Ok(Worked::Out(JobOutcome::Done));
         }
+        if about.is_deleted() {
+            let outcome = self.moved(&delivery, DeliverySignal::Drop).await;
+            return outcome.map(Worked::Out);
+        }
         let endpoint = match self.reach(&delivery).await? {
             Reach::Send(endpoint) => endpoint.map(|endpoint| *endpoint),
             Reach::Later(delay_ms) => return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms))),

@@ -20,6 +20,10 @@ pub(super) enum Row {
     Unarchived,
     /// The same, while the provider is asked for fresh ones.
     UnarchivedWaiting,
+    /// In this state when its tenant deleted it.
+    Deleted(State),
+    /// The same, completed with links in place of outputs.
+    UnarchivedDeleted,
 }
 
 pub(super) const PRICE: MicroUsd = MicroUsd(80_000);
@@ -49,7 +53,24 @@ pub(super) fn task_in(row: Row) -> Task {
         metadata: crate::base::labels::Labels::default(),
     };
     let admitted = Task::admitted(new, Timestamp(1_000));
-    let path: &[usize] = match row {
+    let path = match row {
+        Row::Deleted(state) => [path_to(Row::In(state)), &[DELETE]].concat(),
+        Row::UnarchivedDeleted => [path_to(Row::Unarchived), &[DELETE]].concat(),
+        _ => path_to(row).to_vec(),
+    };
+    path.iter().fold(admitted, |task, index| {
+        transition(&task, signals()[*index].clone(), NOW)
+            .unwrap()
+            .task
+    })
+}
+
+/// The place of [`Signal::Delete`] among the signals.
+const DELETE: usize = 22;
+
+/// The places of the signals that lead there.
+fn path_to(row: Row) -> &'static [usize] {
+    match row {
         Row::In(Admitted) => &[],
         Row::In(Submitting) => &[0],
         Row::In(Unknown) => &[0, 3],
@@ -62,12 +83,8 @@ pub(super) fn task_in(row: Row) -> Task {
         Row::Waiting => &[0, 4, 5, 19],
         Row::Unarchived => &[0, 4, 5, 17],
         Row::UnarchivedWaiting => &[0, 4, 5, 17, 19],
-    };
-    path.iter().fold(admitted, |task, index| {
-        transition(&task, signals()[*index].clone(), NOW)
-            .unwrap()
-            .task
-    })
+        Row::Deleted(_) | Row::UnarchivedDeleted => &[],
+    }
 }
 
 pub(super) fn output() -> Output {
@@ -81,7 +98,7 @@ pub(super) fn output() -> Output {
     }
 }
 
-/// Fifteen of runs, then seven of outputs.
+/// Fifteen of runs, then eight of outputs.
 pub(super) fn signals() -> Vec<Signal> {
     [of_runs(), of_outputs()].concat()
 }
@@ -165,5 +182,6 @@ fn of_outputs() -> Vec<Signal> {
             sources: vec!["https://cdn.example/2.png".to_owned()],
         },
         Signal::OutputsGone(failure()),
+        Signal::Delete,
     ]
 }

@@ -4,6 +4,7 @@ mod change;
 mod copying;
 #[cfg(test)]
 mod copying_tests;
+mod deletion;
 mod doubt;
 #[cfg(test)]
 mod every_signal_tests;
@@ -26,6 +27,7 @@ mod transition_tests;
 mod unarchived;
 
 pub use change::{Admission, Change, Claim, Idempotency};
+pub use deletion::Deleted;
 pub use doubt::Doubt;
 pub use failure::Failure;
 pub use input_upload::InputUpload;
@@ -36,6 +38,6 @@ pub use produced::Produced;
 pub use record::{NewTask, Task};
 pub use signal::{Finished, Rejected, Rejection, RunEnd, Signal};
 pub use state::State;
-pub use step::{NOTED_STEPS_MAX, Step, Via};
+pub use step::{NOTED_STEPS_MAX, ORPHANED, Step, Via};
 pub use transition::transition;
 pub use unarchived::{Copied, ProviderLink, StaleLinks, Unarchived};

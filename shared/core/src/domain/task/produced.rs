@@ -31,10 +31,10 @@ impl Task {
 
     /// Number of outputs that the run produced.
     pub fn outputs_made(&self) -> usize {
-        if self.state == State::Archiving {
-            self.sources.len()
-        } else {
-            self.outputs.len() + self.links().len()
+        match (&self.deleted, self.state) {
+            (Some(deleted), _) => deleted.outputs_made,
+            (None, State::Archiving) => self.sources.len(),
+            _ => self.outputs.len() + self.links().len(),
         }
     }
 

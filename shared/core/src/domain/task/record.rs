@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Copied, Doubt, Failure, InputUpload, Output, StaleLinks, State, Unarchived, Via};
+use super::{
+    Copied, Deleted, Doubt, Failure, InputUpload, Output, StaleLinks, State, Unarchived, Via,
+};
 use crate::base::id::{DeliveryId, ModelId, RunId, TaskId, TenantId};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
@@ -96,6 +98,9 @@ pub struct Task {
     /// are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
+    /// Its tenant has deleted it: no tenant can read it, and what it was about is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Deleted>,
 }
 
 /// A new task, once the submit is validated and priced.
@@ -151,6 +156,7 @@ impl Task {
             metadata: new.metadata,
             trace: None,
             untold: false,
+            deleted: None,
         }
     }
 

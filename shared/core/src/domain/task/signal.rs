@@ -67,6 +67,8 @@ pub enum Signal {
     GaveUp(Failure),
     /// The tenant cancels the task.
     Cancel,
+    /// The tenant deletes the task.
+    Delete,
     /// The deliveries of an end that was written without them are ready to be written.
     Announced,
 }

@@ -44,6 +44,9 @@ pub struct Step {
     pub detail: Option<String>,
 }
 
+/// The name of the step that says which run came too late, or belonged to another task.
+pub const ORPHANED: &str = "orphaned";
+
 impl Step {
     pub fn new(at: Timestamp, name: &str) -> Self {
         Self {
@@ -57,6 +60,14 @@ impl Step {
     #[must_use]
     pub fn via(mut self, via: Via) -> Self {
         self.via = Some(via);
+        self
+    }
+
+    /// As it stays with a deleted task: details may quote what the task was about, but the run that
+    /// one names is for the operator's books.
+    #[must_use]
+    pub fn erased(mut self) -> Self {
+        self.detail = self.detail.filter(|_| self.name == ORPHANED);
         self
     }
 

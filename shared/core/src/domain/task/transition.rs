@@ -6,7 +6,7 @@ use super::moves::{change, duplicate, moved, only_from, rejected, released};
 use super::signal::{Finished, Rejected, Rejection, RunEnd, Signal};
 use super::state::State;
 use super::step::{Step, Via};
-use super::{Failure, InputUpload, Task, copying};
+use super::{Failure, InputUpload, Task, copying, deletion};
 use crate::base::id::RunId;
 use crate::base::time::Timestamp;
 use crate::domain::fair_queue::Ticket;
@@ -55,6 +55,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::OutputsGone(failure) => copying::outputs_gone(task, failure, now),
         Signal::GaveUp(failure) => gave_up(task, failure, now),
         Signal::Cancel => cancel(task, now),
+        Signal::Delete => deletion::deleted(task, now),
         Signal::Announced => announced(task, now),
     }
 }

@@ -1,4 +1,5 @@
-//! Every cell of the table: nine states, three sub-states, twenty-two signals.
+//! Every cell of the table: nine states, three sub-states and five of what is deleted,
+//! twenty-three signals.
 
 use State::{
     Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown,
@@ -29,9 +30,9 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
     let fail = Cell::To(Failed);
     let same = Cell::Same;
     let to = Cell::To;
-    let on = Row::In;
+    let (on, gone) = (Row::In, Row::Deleted);
     #[rustfmt::skip]
-    let table: [(Row, [Cell; 15]); 12] = [
+    let table: [(Row, [Cell; 15]); 17] = [
         // started         deferred      refused ambiguous    accepted       done a  fail a  done b
         // gave up      cancel         queued        ticket came        denied      announced
         // uploaded
@@ -47,6 +48,11 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
         (on(Failed),             [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
         (on(Cancelled),          [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          same,        no,           no, no, same, no]),
         (on(Timeout),            [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
+        (gone(Completed),        [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
+        (Row::UnarchivedDeleted, [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
+        (gone(Failed),           [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
+        (gone(Cancelled),        [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          same,        no,           no, no, same, no]),
+        (gone(Timeout),          [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
     ];
 
     for (row, cells) in table {
@@ -57,22 +63,27 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
 #[test]
 fn every_cell_of_the_signals_about_outputs_is_as_designed() {
     let (no, same, stay, done) = (NO, Cell::Same, Cell::Stays, Cell::To(Completed));
-    let on = Row::In;
+    let (on, gone) = (Row::In, Row::Deleted);
     #[rustfmt::skip]
-    let table: [(Row, [Cell; 7]); 12] = [
-        //                        archived copied abandoned asked links failed refreshed gone
-        (on(Admitted),           [no,      no,    no,       no,   no,          no,       no]),
-        (on(Submitting),         [no,      no,    no,       no,   no,          no,       no]),
-        (on(Unknown),            [no,      no,    no,       no,   no,          no,       no]),
-        (on(Submitted),          [no,      no,    no,       no,   no,          no,       no]),
-        (on(Archiving),          [done,    stay,  done,     no,   stay,        same,     Cell::To(Failed)]),
-        (Row::Waiting,           [done,    stay,  done,     no,   same,        stay,     Cell::To(Failed)]),
-        (on(Completed),          [same,    no,    no,       no,   no,          no,       no]),
-        (Row::Unarchived,        [stay,    stay,  no,       stay, stay,        same,     stay]),
-        (Row::UnarchivedWaiting, [stay,    stay,  no,       stay, same,        stay,     stay]),
-        (on(Failed),             [no,      no,    no,       no,   no,          no,       no]),
-        (on(Cancelled),          [no,      no,    no,       no,   no,          no,       no]),
-        (on(Timeout),            [no,      no,    no,       no,   no,          no,       no]),
+    let table: [(Row, [Cell; 8]); 17] = [
+        //                        archived copied abandoned asked links failed refreshed gone, delete
+        (on(Admitted),           [no,      no,    no,       no,   no,          no,       no, no]),
+        (on(Submitting),         [no,      no,    no,       no,   no,          no,       no, no]),
+        (on(Unknown),            [no,      no,    no,       no,   no,          no,       no, no]),
+        (on(Submitted),          [no,      no,    no,       no,   no,          no,       no, no]),
+        (on(Archiving),          [done,    stay,  done,     no,   stay,        same,     Cell::To(Failed), no]),
+        (Row::Waiting,           [done,    stay,  done,     no,   same,        stay,     Cell::To(Failed), no]),
+        (on(Completed),          [same,    no,    no,       no,   no,          no,       no, stay]),
+        (Row::Unarchived,        [stay,    stay,  no,       stay, stay,        same,     stay, stay]),
+        (Row::UnarchivedWaiting, [stay,    stay,  no,       stay, same,        stay,     stay, stay]),
+        (on(Failed),             [no,      no,    no,       no,   no,          no,       no, stay]),
+        (on(Cancelled),          [no,      no,    no,       no,   no,          no,       no, stay]),
+        (on(Timeout),            [no,      no,    no,       no,   no,          no,       no, stay]),
+        (gone(Completed),         [no,      no,    no,       no,   no,          no,       no, same]),
+        (Row::UnarchivedDeleted,  [no,      no,    no,       no,   no,          no,       no, same]),
+        (gone(Failed),            [no,      no,    no,       no,   no,          no,       no, same]),
+        (gone(Cancelled),         [no,      no,    no,       no,   no,          no,       no, same]),
+        (gone(Timeout),           [no,      no,    no,       no,   no,          no,       no, same]),
     ];
 
     for (row, cells) in table {

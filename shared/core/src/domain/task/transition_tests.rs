@@ -4,8 +4,10 @@ use State::{Admitted, Cancelled, Completed, Failed, Submitted, Timeout, Unknown}
 
 use super::every_signal_tests::{LATER, NOW, Row, TICKET, run, signals, task_in};
 use super::*;
+use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::domain::fair_queue::Ticket;
+use crate::domain::webhook::CallbackUrl;
 
 #[test]
 fn what_happens_to_outputs_later_leaves_the_moment_of_the_charge() {
@@ -145,4 +147,42 @@ fn a_turn_is_kept_until_the_run_is_over_and_no_longer() {
             None
         );
     }
+}
+
+#[test]
+fn a_deletion_leaves_what_the_books_need_and_nothing_of_what_the_task_was_about() {
+    for row in [Row::In(Completed), Row::Unarchived, Row::In(Failed)] {
+        let task = Task {
+            untold: true,
+            metadata: Labels::new([("order".to_owned(), "42".to_owned())].into()).unwrap(),
+            callback: Some(CallbackUrl::parse("https://shop.example/done").unwrap()),
+            ..task_in(row)
+        };
+
+        let change = transition(&task, Signal::Delete, LATER).unwrap();
+
+        let after = &change.task;
+        let books = |task: &Task| {
+            let (charged, run, made) = (task.charged, task.run.clone(), task.outputs_made());
+            (task.state, task.since, task.price, charged, run, made)
+        };
+        assert_eq!(books(after), books(&task), "{row:?}");
+        assert!(change.jobs.is_empty() && change.deliveries.is_empty());
+        assert!(!after.untold, "nobody is told of what was deleted");
+        let left = serde_json::to_string(after).unwrap();
+        for gone in ["example", "order", "0.png", "text", "sha256"] {
+            assert!(!left.contains(gone), "{row:?}: {gone} is left in {left}");
+        }
+    }
+}
+
+#[test]
+fn of_a_deleted_task_s_timeline_only_the_name_of_an_orphaned_run_keeps_its_detail() {
+    let step = |name| Step::new(NOW, name).detail("provider run r1");
+
+    assert_eq!(
+        step("submit_refused").erased(),
+        Step::new(NOW, "submit_refused")
+    );
+    assert_eq!(step(ORPHANED).erased(), step(ORPHANED));
 }

@@ -86,7 +86,7 @@ pub(crate) async fn get(
     responses(
         (status = 202, body = DeliveryView),
         (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "an attempt is under way, or the endpoint is disabled or gone", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 409, description = "an attempt is under way, the endpoint is disabled or gone, or the task was deleted", body = ProblemBody, content_type = "application/problem+json")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn replay(
     State(edge): State<Edge>,

@@ -27,7 +27,7 @@ pub(crate) struct DeliveryView {
     next_attempt_at: Option<String>,
     /// The last 20, oldest first.
     attempts: Vec<AttemptView>,
-    /// The body as it is sent; only of one delivery.
+    /// The body as it is sent; only of one delivery, and none of a deleted task.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -93,7 +93,7 @@ impl DeliveryPageView {
 }
 
 pub(super) fn shown(shown: ShownDelivery) -> DeliveryView {
-    let body = String::from_utf8(shown.body).ok();
+    let body = shown.body.and_then(|body| String::from_utf8(body).ok());
     DeliveryView {
         body,
         ..view(&shown.delivery)

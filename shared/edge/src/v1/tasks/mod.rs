@@ -1,7 +1,9 @@
 //! Tasks: creating, finding and reading them.
 
 mod archive;
+mod cancel;
 mod create;
+mod delete;
 mod list;
 mod timeline;
 mod view;
@@ -14,7 +16,9 @@ use fluxgate_core::tenant::Scope;
 use fluxgate_core::{Error, Result};
 
 pub(crate) use self::archive::*;
+pub(crate) use self::cancel::*;
 pub(crate) use self::create::*;
+pub(crate) use self::delete::*;
 pub(crate) use self::list::*;
 pub(crate) use self::timeline::*;
 use self::view::TaskView;

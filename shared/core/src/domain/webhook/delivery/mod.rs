@@ -85,7 +85,7 @@ pub enum DeliveryState {
     Exhausted,
     /// The endpoint is disabled; kept until it is released or replayed.
     Held,
-    /// The tenant cancelled it, or its endpoint is gone.
+    /// The tenant cancelled it or deleted its task, or its endpoint is gone.
     Cancelled,
 }
 

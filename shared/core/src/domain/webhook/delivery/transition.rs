@@ -24,7 +24,7 @@ pub enum DeliverySignal {
     Replay,
     /// The tenant does not want it to be sent.
     Cancel,
-    /// Its endpoint is gone.
+    /// Its endpoint is gone, or the task that it is about was deleted.
     Drop,
 }
 

@@ -1,0 +1,68 @@
+//! A task that its tenant has deleted: what it was about is gone for good, and its books stay.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::moves::{change, duplicate, rejected};
+use super::signal::{Rejected, Rejection};
+use super::step::Step;
+use super::{Failure, Task, Unarchived};
+use crate::base::labels::Labels;
+use crate::base::time::Timestamp;
+
+/// That a task was deleted, and what its books need of what is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    pub at: Timestamp,
+    /// How many outputs the run made.
+    pub outputs_made: usize,
+}
+
+/// Only what is over can be deleted. What was not announced yet never will be.
+pub(super) fn deleted(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    if task.deleted.is_some() {
+        return Ok(duplicate(task));
+    }
+    if !task.state.is_end() {
+        return Err(rejected(task, Rejection::NotNow));
+    }
+    let next = Task {
+        version: task.version + 1,
+        deleted: Some(Deleted {
+            at: now,
+            outputs_made: task.outputs_made(),
+        }),
+        sources: Vec::new(),
+        copied: Vec::new(),
+        stale: None,
+        outputs: Vec::new(),
+        unarchived: task.unarchived.as_ref().map(without_links),
+        nsfw: Vec::new(),
+        inference_ms: None,
+        failure: task.failure.as_ref().map(without_words),
+        callback: None,
+        metadata: Labels::default(),
+        trace: None,
+        untold: false,
+        ..task.clone()
+    };
+    Ok(change(next, Step::new(now, "deleted")))
+}
+
+/// How the task was charged.
+fn without_links(unarchived: &Unarchived) -> Unarchived {
+    Unarchived {
+        message: String::new(),
+        links: Vec::new(),
+        asked_at: None,
+        ..unarchived.clone()
+    }
+}
+
+/// Its words may quote an input.
+fn without_words(failure: &Failure) -> Failure {
+    Failure {
+        message: String::new(),
+        ..failure.clone()
+    }
+}
