@@ -21,7 +21,9 @@ use fluxgate_core::task::{BaseUrl, Lane};
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::webhook::{CapabilityKey, ErrorClass};
 use fluxgate_core::{Error, Result};
-use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
+use fluxgate_outbound::{
+    Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient,
+};
 
 use crate::contract::Stores;
 
@@ -63,6 +65,7 @@ impl Roles {
         Watcher::new(
             Sender::new(self.machine(), self.provider.clone(), None),
             self.queue.clone(),
+            Arc::new(guard()),
         )
     }
 
@@ -117,6 +120,10 @@ pub fn provider(base_url: &str, api_key: &str) -> WaveSpeedClient {
         roots: Roots::System,
     };
     WaveSpeedClient::new(settings).unwrap()
+}
+
+fn guard() -> Guard {
+    Guard::new(GuardPolicy::allowing(Vec::new()), NameSettings::default()).unwrap()
 }
 
 fn capability() -> CapabilityKey {

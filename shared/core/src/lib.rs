@@ -23,4 +23,4 @@ pub use base::{
     bounds, day, digest, error, id, json, labels, metric, nearest, rate, retry, seal, secret, time,
     trace_context, unprintable,
 };
-pub use domain::{fair_queue, media, metering, money, provider, task, tenant, webhook};
+pub use domain::{batch, fair_queue, media, metering, money, provider, task, tenant, webhook};

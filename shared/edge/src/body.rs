@@ -130,7 +130,8 @@ impl Whole {
     }
 }
 
-fn announced(headers: &HeaderMap) -> Option<u64> {
+/// How long the body is by its head.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -183,7 +184,7 @@ fn too_large(bytes_max: usize) -> Error {
     Error::new(Kind::TooLarge, "body_too_large", text)
 }
 
-fn broken(error: &axum::Error) -> Error {
+pub(crate) fn broken(error: &axum::Error) -> Error {
     if is_timeout(error) {
         return too_slow();
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use fluxgate_core::app::{Deliveries, Endpoints, Gateway, Inbox, Metering, Operator, Receiver};
+use fluxgate_core::app::{
+    Batches, Deliveries, Endpoints, Gateway, Inbox, Metering, Operator, Receiver,
+};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -23,6 +25,7 @@ pub struct Edge {
     pub deliveries: Arc<Deliveries>,
     pub inbox: Arc<Inbox>,
     pub event_streams: Arc<EventStreams>,
+    pub batches: Arc<Batches>,
     pub metering: Arc<Metering>,
     pub authenticator: Arc<Authenticator>,
     pub throttle: Arc<Throttle>,

@@ -2,6 +2,7 @@
 //! table with others: each function works on tenants of its own.
 
 pub mod account_store;
+pub mod batch_store;
 pub mod books;
 pub mod budgets;
 pub mod budgets_at_once;

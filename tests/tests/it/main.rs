@@ -18,6 +18,7 @@ mod aws_secrets;
 mod backups;
 mod bad_input;
 mod batch;
+mod batches_api;
 mod bench;
 mod books;
 mod budgets;

@@ -1,17 +1,18 @@
 //! `fluxgate edit`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::access::AccessArgs;
+use super::batch::edits;
 use super::outputs::{OutputArgs, print_paths};
 use super::print;
 use super::progress::{self, End};
@@ -24,9 +25,19 @@ pub(super) const MODEL: &str = "wavespeed-ai/flux-kontext-max";
 #[derive(Args)]
 pub(super) struct EditArgs {
     /// The picture: a file, or an https URL
-    image: String,
+    #[arg(required_unless_present = "batch")]
+    image: Option<String>,
     /// What to do with it
-    prompt: String,
+    #[arg(required_unless_present = "batch")]
+    prompt: Option<String>,
+    /// Edit every picture in FILE instead, with PROMPT: a file or URL on each line, or a JSON object
+    /// with 'image' and, if you like, 'prompt', 'seed' and 'reference'. Call it again to go on after
+    /// an interruption
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "force"])]
+    batch: Option<PathBuf>,
+    /// With --batch: the folder of the outputs and of how far it has come [default: FILE.edited]
+    #[arg(long, value_name = "DIR", requires = "batch")]
+    into: Option<PathBuf>,
     #[command(flatten)]
     access: AccessArgs,
     /// Any model in the catalogue that takes 'image' and 'prompt'
@@ -50,6 +61,21 @@ struct Stage {
 }
 
 pub(super) async fn run(args: EditArgs) -> Result<()> {
+    if let Some(file) = &args.batch {
+        return edits::run(edits::Edits {
+            file,
+            into: args.into.as_deref(),
+            // The only text beside the file is what to do.
+            prompt: match (&args.image, &args.prompt) {
+                (Some(_), Some(_)) => bail!("with --batch, give the prompt alone"),
+                (prompt, _) => prompt.as_deref(),
+            },
+            model: &args.model,
+            seed: args.seed,
+            access: &args.access,
+        })
+        .await;
+    }
     let stage = Stage::default();
     tokio::select! {
         outcome = edit(&args, &stage) => outcome,
@@ -62,7 +88,7 @@ async fn edit(args: &EditArgs, stage: &Stage) -> Result<()> {
     let client = args.access.client().await?;
     let bar = progress::line(false);
     bar.set_message("uploading");
-    let image = picture(&client, &args.image).await?;
+    let image = picture(&client, args.image.as_deref().unwrap_or_default()).await?;
     let mut inputs = json!({ "prompt": args.prompt, "image": image });
     if let Some(seed) = args.seed {
         inputs["seed"] = json!(seed);

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod batch;
 mod bench;
 mod budget;
 mod deliveries;
@@ -93,6 +94,8 @@ enum Command {
     Encryption(encryption::EncryptionArgs),
     /// Edit one picture as a tenant: upload, submit, wait, download
     Edit(Box<edit::EditArgs>),
+    /// Send a file of tasks as one batch, and save the results
+    Batch(Box<batch::BatchArgs>),
     /// Fetch the outputs of a finished task
     Download(Box<download::DownloadArgs>),
     /// List a tenant's tasks, or show one task's timeline
@@ -230,6 +233,7 @@ impl Command {
             Self::Token(args) => token::run(args).await,
             Self::Encryption(args) => encryption::run(args).await,
             Self::Edit(args) => edit::run(*args).await,
+            Self::Batch(args) => batch::run(*args).await,
             Self::Download(args) => download::run(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
             Self::Endpoints(args) => endpoints::run(args).await,

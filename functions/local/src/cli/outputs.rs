@@ -32,6 +32,14 @@ pub(super) struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// This file, whether or not it exists.
+    pub(super) fn replacing(out: PathBuf) -> Self {
+        Self {
+            out: Some(out),
+            force: true,
+        }
+    }
+
     /// Fails if an output could not be written there now.
     pub(super) fn check(&self) -> Result<()> {
         let Some(out) = &self.out else {
@@ -246,7 +254,7 @@ fn check_folder(folder: &Path) -> Result<()> {
 }
 
 /// The extension in an object's address or a URL, or nothing if it could lead to another path.
-fn extension(address: &str) -> &str {
+pub(super) fn extension(address: &str) -> &str {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

@@ -45,6 +45,17 @@ pub(super) fn line(quiet: bool) -> ProgressBar {
     bar
 }
 
+/// A bar on a terminal for what is counted; silent elsewhere.
+pub(super) fn counter() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    bar.set_style(
+        ProgressStyle::with_template("{elapsed:>4} {wide_bar} {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 /// Polls the task until it ends or `within` has passed.
 pub(super) async fn until_end(
     client: &TenantClient,

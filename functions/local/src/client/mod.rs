@@ -2,6 +2,7 @@
 
 mod admin;
 mod answer;
+mod batches;
 mod trouble;
 
 use std::io::Write;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use fluxgate_core::digest::{RunningSha256, Sha256};
+use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -169,7 +171,24 @@ impl TenantClient {
         Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
+    /// An answer of JSON lines.
+    async fn lines(&self, request: RequestBuilder) -> Result<Vec<Value>> {
+        let (status, headers, body) = self.sent(request).await?;
+        if !status.is_success() {
+            return self.read(status, &headers, &body).map(|_| Vec::new());
+        }
+        let lines = body.split(|byte| *byte == b'\n');
+        let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+        let read: Result<_, _> = lines.map(serde_json::from_slice).collect();
+        read.map_err(|_| trouble::foreign(&self.base_url, status, &headers))
+    }
+
     async fn answer(&self, request: RequestBuilder) -> Result<Value> {
+        let (status, headers, body) = self.sent(request).await?;
+        self.read(status, &headers, &body)
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Result<(StatusCode, HeaderMap, Vec<u8>)> {
         let unanswered = |error| trouble::unanswered(&self.base_url, &error);
         let response = request
             .bearer_auth(&self.token)
@@ -178,13 +197,17 @@ impl TenantClient {
             .map_err(unanswered)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = answer::body(&self.base_url, response).await?;
+        Ok((status, headers, body))
+    }
+
+    fn read(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value> {
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
-        let body = serde_json::from_slice::<Value>(&body)
+        let body = serde_json::from_slice::<Value>(body)
             .ok()
             .filter(|body| body.is_object() || (body.is_array() && status.is_success()));
-        let body = body.ok_or_else(|| trouble::foreign(&self.base_url, status, &headers))?;
+        let body = body.ok_or_else(|| trouble::foreign(&self.base_url, status, headers))?;
         if status.is_success() {
             return Ok(body);
         }

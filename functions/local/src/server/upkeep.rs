@@ -24,5 +24,16 @@ pub(super) async fn recover_and_keep_up(sweeper: Sweeper) {
                 );
             }
         }
+        match sweeper.expire_batches().await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "old batches removed"),
+            Err(error) => {
+                let error = error.with_causes();
+                tracing::error!(
+                    error,
+                    "could not remove old batches; tried again in an hour"
+                );
+            }
+        }
     }
 }

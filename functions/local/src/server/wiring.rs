@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::app::{
-    Archiver, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Hooks, Inbox, Machine,
-    Metering, Notifier, OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher, Workers,
+    Archiver, Batches, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Hooks, Inbox,
+    Machine, Metering, Notifier, OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher,
+    Workers,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
@@ -133,9 +134,10 @@ fn edge(
             callbacks.clone(),
             queue.clone(),
         )),
-        deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue)),
+        deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
+        batches: Arc::new(Batches::new(context.clone(), queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(parts, guard)),
         throttle: Arc::new(Throttle::new(
@@ -153,13 +155,13 @@ fn workers(
     machine: Machine,
     sender: Sender,
     callbacks: Callbacks,
-    guard: &Guard,
+    guard: &Arc<Guard>,
     objects: Arc<S3ObjectStore>,
 ) -> Arc<Workers> {
     let queue = Arc::new(parts.folder.store.clone());
     let outputs = Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output)));
     Workers::new(
-        Watcher::new(sender, queue.clone()),
+        Watcher::new(sender, queue.clone(), guard.clone()),
         Archiver::new(machine, queue.clone(), outputs, objects),
         Notifier::new(queue, callbacks),
     )

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Serialized};
-use fluxgate_core::bounds::{Bounds, HealthTerms};
+use fluxgate_core::bounds::{BatchBounds, Bounds, HealthTerms};
 use serde::{Deserialize, Serialize};
 
 /// The bounds that can be set; the rest keep the defaults of [`Bounds`].
@@ -90,6 +90,18 @@ pub struct BoundsSettings {
     pub event_streams_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_tasks_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_in_progress_max: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batches_unfinished_max: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batches_kept_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_first_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_waiting_max_ms: Option<u64>,
 }
 
 /// The bounds of the process that serves a folder, as it notes them for the commands beside it.
@@ -205,11 +217,21 @@ impl BoundsSettings {
         set(&mut bounds.page_tasks_max, self.page_tasks_max);
         self.inboxes(&mut bounds);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
+        self.batches(&mut bounds.batch);
         bounds
     }
 }
 
 impl BoundsSettings {
+    fn batches(&self, batch: &mut BatchBounds) {
+        set(&mut batch.bytes_max, self.batch_bytes_max);
+        set(&mut batch.in_progress_max, self.batch_in_progress_max);
+        set(&mut batch.unfinished_max, self.batches_unfinished_max);
+        set(&mut batch.kept_ms, self.batches_kept_ms);
+        set(&mut batch.pace.first_ms, self.batch_first_ms);
+        set(&mut batch.waiting.max_ms, self.batch_waiting_max_ms);
+    }
+
     fn inboxes(&self, bounds: &mut Bounds) {
         set(
             &mut bounds.relay.inbox_unread_max_ms,

@@ -7,6 +7,7 @@ mod admit;
 mod allowance;
 mod apply;
 mod attribute;
+mod batch_store;
 mod budgeted;
 mod deletion;
 mod delivery_item;

@@ -7,8 +7,8 @@ use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::task::Task;
 use crate::port::{
-    AccountStore, Clock, DeliveryStore, EndpointStore, Entropy, Ids as _, Store, TaskStore,
-    TenantStore,
+    AccountStore, BatchStore, Clock, DeliveryStore, EndpointStore, Entropy, Ids as _, Store,
+    TaskStore, TenantStore,
 };
 
 /// The ports shared by every role. Ports that only one role needs belong to that role.
@@ -44,6 +44,10 @@ impl Context {
 
     pub(crate) fn endpoints(&self) -> &dyn EndpointStore {
         self.store.endpoints()
+    }
+
+    pub(crate) fn batches(&self) -> &dyn BatchStore {
+        self.store.batches()
     }
 
     pub(crate) fn deliveries(&self) -> &dyn DeliveryStore {

@@ -114,8 +114,10 @@ impl Jobs {
 
     pub(crate) async fn after_panic(&self, lease: &Lease) -> Result<()> {
         match &lease.job {
-            // A watch is never given up: nothing else would look after its task.
-            Job::Watch { .. } => self.queue.again(lease, &lease.job, PANIC_DELAY_MS).await,
+            // They are never given up: nothing else would look after the task or the batch.
+            Job::Watch { .. } | Job::Batch { .. } => {
+                self.queue.again(lease, &lease.job, PANIC_DELAY_MS).await
+            }
             _ => self.fail(lease, PANIC_DELAY_MS, "panic").await,
         }
     }

@@ -3,6 +3,7 @@
 
 mod archiver;
 mod attempt;
+mod batches;
 mod callbacks;
 mod context;
 mod deliveries;
@@ -32,6 +33,7 @@ mod watcher;
 mod workers;
 
 pub use archiver::Archiver;
+pub use batches::{BatchIntake, Batches};
 pub use callbacks::Callbacks;
 pub use context::Context;
 pub use deliveries::{Deliveries, ShownDelivery};

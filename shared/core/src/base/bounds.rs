@@ -1,7 +1,9 @@
 //! Every limit on waits, sizes and counts. The unit comes last in each name.
 
+mod batch;
 mod relay;
 
+pub use batch::BatchBounds;
 pub use relay::{DELIVERIES_KEPT_MS, HealthTerms, RelayBounds};
 
 use super::rate::Rate;
@@ -86,6 +88,7 @@ pub struct Bounds {
     pub archive_retry: Growing,
     /// Callbacks, endpoints and their inboxes.
     pub relay: RelayBounds,
+    pub batch: BatchBounds,
     /// How long an idempotency key is remembered.
     pub idempotency_kept_ms: u64,
     /// How long a presigned output URL is valid. SigV4 allows at most seven days.
@@ -159,6 +162,7 @@ impl Default for Bounds {
                 max_ms: 5 * MINUTE_MS,
             },
             relay: RelayBounds::default(),
+            batch: BatchBounds::default(),
             idempotency_kept_ms: 7 * DAY_MS,
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
             sync_wait_max_ms: 90 * SECOND_MS,

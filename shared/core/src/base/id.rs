@@ -111,6 +111,14 @@ text_id!(
 );
 
 text_id!(
+    /// A batch of submits. Sorts by time, like a task id.
+    BatchId,
+    "a batch id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
     /// An audit log entry. Sorts by time, like a task id.
     AuditId,
     "an audit entry id",

@@ -2,7 +2,7 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::base::id::{AuditId, EndpointId, EventId, TaskId};
+use crate::base::id::{AuditId, BatchId, EndpointId, EventId, TaskId};
 use crate::base::time::Timestamp;
 
 /// Random bits of cryptographic quality.
@@ -38,6 +38,10 @@ pub trait Ids: Entropy {
 
     fn endpoint_id(&self, now: Timestamp) -> EndpointId {
         EndpointId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
+    }
+
+    fn batch_id(&self, now: Timestamp) -> BatchId {
+        BatchId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
     }
 
     fn event_id(&self, now: Timestamp) -> EventId {

@@ -1,7 +1,7 @@
 //! The errors that ports specify, in one place, so that all adapters return the same ones.
 
-use crate::base::error::{Error, Kind, Reason};
-use crate::base::id::{EndpointId, TenantId};
+use crate::base::error::{Error, Kind, Reason, Retry};
+use crate::base::id::{BatchId, EndpointId, TenantId};
 use crate::domain::money::MicroUsd;
 
 /// A concurrent write came first.
@@ -29,6 +29,22 @@ pub fn event_late() -> Error {
 pub fn endpoint_changed() -> Error {
     version_moved("the endpoint was changed meanwhile; read it and try again")
 }
+
+/// [`version_moved`] for a batch.
+pub fn batch_changed() -> Error {
+    version_moved("the batch changed meanwhile; read it again")
+}
+
+/// A tenant has as many unfinished batches as it may have.
+pub fn too_many_batches(unfinished_max: u32) -> Error {
+    let text = format!(
+        "{unfinished_max} batches are unfinished, which is the maximum; wait until one has ended, or cancel one"
+    );
+    Error::new(Kind::Busy, "too_many_batches", text).retry(Retry::AfterMs(BATCH_AGAIN_AFTER_MS))
+}
+
+/// `Retry-After`: a batch takes minutes.
+const BATCH_AGAIN_AFTER_MS: u64 = 60_000;
 
 /// Two endpoints of one URL would tell the same receiver everything twice.
 pub fn endpoint_exists(id: &EndpointId) -> Error {
@@ -87,6 +103,12 @@ pub fn no_such_task() -> Error {
     no_record(
         "there is no task with this id; use the id from the submit's answer (32 hex characters)",
     )
+}
+
+pub fn no_such_batch(id: &BatchId) -> Error {
+    no_record(format!(
+        "there is no batch '{id}'; GET /v1/batches lists yours, which are kept for 30 days"
+    ))
 }
 
 pub fn no_such_delivery() -> Error {

@@ -2,6 +2,7 @@
 //! the suite that every adapter runs.
 
 mod account_store;
+mod batch_store;
 mod callback_sender;
 mod clock;
 mod delivery_store;
@@ -27,6 +28,7 @@ mod usage_sink;
 mod webhook_secrets;
 
 pub use account_store::AccountStore;
+pub use batch_store::{BatchCreated, BatchStore};
 pub use callback_sender::{CallbackAnswer, CallbackRequest, CallbackSender, SendOutcome};
 pub use clock::{Clock, SystemClock};
 pub use delivery_store::{About, DeliveryStore};

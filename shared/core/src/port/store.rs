@@ -1,16 +1,24 @@
 //! The store: everything that a change may have to write in one transaction.
 
-use super::{AccountStore, DeliveryStore, EndpointStore, FairQueueStore, TaskStore, TenantStore};
+use super::{
+    AccountStore, BatchStore, DeliveryStore, EndpointStore, FairQueueStore, TaskStore, TenantStore,
+};
 
 /// Everything that shares transactions is one port, so that wiring cannot mix two stores: a task,
 /// its hold, its deliveries and its slot are in one database, or in one table.
 pub trait Store:
-    TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore
+    TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore + BatchStore
 {
 }
 
 impl<T> Store for T where
-    T: TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore
+    T: TaskStore
+        + AccountStore
+        + TenantStore
+        + EndpointStore
+        + DeliveryStore
+        + FairQueueStore
+        + BatchStore
 {
 }
 
@@ -33,6 +41,10 @@ impl dyn Store {
     }
 
     pub fn deliveries(&self) -> &dyn DeliveryStore {
+        self
+    }
+
+    pub fn batches(&self) -> &dyn BatchStore {
         self
     }
 

@@ -1,5 +1,6 @@
 //! Fluxgate's own API, for everything that the provider's API does not cover.
 
+mod batches;
 pub(crate) mod budget;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
@@ -39,6 +40,10 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(events::events))
+        .routes(routes!(batches::create, batches::list))
+        .routes(routes!(batches::get))
+        .routes(routes!(batches::results))
+        .routes(routes!(batches::cancel))
         .routes(routes!(tasks::timeline))
         .routes(routes!(tasks::archive))
         .routes(routes!(tasks::cancel))

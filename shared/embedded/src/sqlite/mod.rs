@@ -3,6 +3,7 @@
 
 mod account_store;
 mod audit_log;
+mod batch_store;
 mod connection;
 mod deletion;
 mod delivery_store;

@@ -27,6 +27,7 @@ fn key(job: &Job) -> String {
         Job::Recover {
             tenant, endpoint, ..
         } => format!("recover/{tenant}/{endpoint}"),
+        Job::Batch { tenant, batch, .. } => format!("batch/{tenant}/{batch}"),
         Job::Deliver {
             tenant, delivery, ..
         } => delivery_key(tenant, delivery),

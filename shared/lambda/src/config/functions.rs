@@ -36,6 +36,7 @@ pub struct PollerConfig {
     pub dead_letters: DeadLetters,
     pub provider: Provider,
     pub capability_secret: String,
+    pub allow_net: Vec<IpNet>,
     pub capacity: Option<Capacity>,
 }
 
@@ -114,6 +115,7 @@ impl PollerConfig {
             dead_letters: DeadLetters::read(env, Lane::Watch)?,
             provider: Provider::read(env)?,
             capability_secret: capability_secret(env)?,
+            allow_net: allow_net(env)?,
             capacity: capacity(env)?,
         })
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use fluxgate_core::app::{
-    Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Inbox, Machine, Metering, Receiver,
-    Sender, Trusts,
+    Batches, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Inbox, Machine, Metering,
+    Receiver, Sender, Trusts,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
@@ -79,6 +79,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), parts.queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
+        batches: Arc::new(Batches::new(context.clone(), parts.queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(&parts, &guard)),
         throttle: Arc::new(Throttle::new(

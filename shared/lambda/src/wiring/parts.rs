@@ -8,7 +8,7 @@ use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
 use fluxgate_core::app::{Context, Hooks, OutputLinks, Vault, Views};
-use fluxgate_core::bounds::{Bounds, RelayBounds};
+use fluxgate_core::bounds::{BatchBounds, Bounds, RelayBounds};
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{SystemClock, SystemEntropy};
 use fluxgate_core::task::BaseUrl;
@@ -178,6 +178,12 @@ pub(super) fn bounds(public_url: Option<&Url>) -> Bounds {
     let bounds = Bounds {
         body_bytes_max: 5 * MIB,
         upload_bytes_max: 4 * MIB,
+        batch: BatchBounds {
+            bytes_max: 5 * MIB,
+            // An answer has at most 6 MB.
+            results_max: 1_000,
+            ..BatchBounds::default()
+        },
         sources_bytes_max: SOURCES_BYTES_MAX,
         // Its front waits 30 s for an answer.
         sync_wait_max_ms: SYNC_WAIT_MAX_MS,

@@ -30,6 +30,7 @@ pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
         dead_letters,
         provider,
         capability_secret,
+        allow_net,
         capacity,
     } = PollerConfig::read(env)?;
     let opened =
@@ -41,13 +42,15 @@ pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
         &provider.account,
         context.bounds.provider_timeout_ms,
     )?;
+    // The lines of batches name pictures and callbacks.
+    let guard = Arc::new(guard(allow_net)?);
     let machine = Machine::new(context, capacity);
     let sender = Sender::new(
         machine,
         Arc::new(client),
         hooks(provider.public_url, &capability),
     );
-    let worker = Arc::new(Watcher::new(sender, parts.queue.clone()));
+    let worker = Arc::new(Watcher::new(sender, parts.queue.clone(), guard));
     Ok(Consumer {
         worker,
         queue: parts.queue,

@@ -118,6 +118,15 @@ macro_rules! every_behaviour {
                 of_many_creations_with_one_url_at_once_one_succeeds
                 a_url_is_free_when_its_endpoint_has_another_or_is_gone
                 a_tenant_with_more_endpoints_than_it_may_have_keeps_them_and_gets_no_more;
+            batch_store:
+                a_batch_is_created_read_and_listed_newest_first
+                another_tenant_s_batch_is_not_found
+                a_key_belongs_to_one_batch_of_its_tenant
+                of_many_creations_at_once_as_many_succeed_as_may_be_unfinished
+                the_lines_of_a_batch_are_read_in_order_until_they_are_decided
+                of_many_changes_to_one_version_of_a_batch_one_is_written
+                the_lines_of_a_batch_that_was_not_created_can_be_removed
+                a_tenant_s_batches_are_removed_with_their_lines;
             fair_queue_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait
                 of_many_who_come_at_once_only_those_that_there_is_room_for_get_their_turn

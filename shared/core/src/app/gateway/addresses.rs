@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use url::{Host, Url};
 
-use super::Gateway;
+use super::Submits;
 use crate::base::error::{Error, Result};
 use crate::base::host_name::{NO_HOST_NAME, is_host_name};
 use crate::base::id::TenantId;
@@ -27,7 +27,7 @@ impl Named {
     }
 }
 
-impl Gateway {
+impl Submits {
     /// Fails with kind `Invalid`, naming the field.
     pub(super) async fn check_addresses(&self, tenant: &TenantId, named: &[Named]) -> Result<()> {
         let guard = &self.guard;

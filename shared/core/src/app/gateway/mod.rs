@@ -29,14 +29,35 @@ use crate::port::{AddressGuard, LinkSigner, Provider};
 /// The tenant's task use cases.
 pub struct Gateway {
     context: Context,
+    submits: Submits,
     machine: Machine,
-    sender: Sender,
     provider: Arc<dyn Provider>,
     views: Views,
     vault: Vault,
-    guard: Arc<dyn AddressGuard>,
     signer: Arc<dyn LinkSigner>,
     capability: CapabilityKey,
+}
+
+/// The submit, for whoever submits: the gateway, and the job of a batch.
+pub(crate) struct Submits {
+    context: Context,
+    machine: Machine,
+    sender: Sender,
+    provider: Arc<dyn Provider>,
+    guard: Arc<dyn AddressGuard>,
+}
+
+impl Submits {
+    pub(crate) fn new(sender: Sender, guard: Arc<dyn AddressGuard>) -> Self {
+        let (machine, provider) = (sender.machine.clone(), sender.provider.clone());
+        Self {
+            context: machine.context.clone(),
+            machine,
+            sender,
+            provider,
+            guard,
+        }
+    }
 }
 
 /// The parts a gateway is built from.
@@ -61,15 +82,13 @@ impl Gateway {
             signer,
             capability,
         } = parts;
-        let (machine, provider) = (sender.machine.clone(), sender.provider.clone());
         Self {
-            context: machine.context.clone(),
-            machine,
-            sender,
-            provider,
+            context: sender.machine.context.clone(),
+            machine: sender.machine.clone(),
+            provider: sender.provider.clone(),
+            submits: Submits::new(sender, guard),
             views,
             vault,
-            guard,
             signer,
             capability,
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Gateway;
+use super::{Gateway, Submits};
 use crate::app::media::check_sizes;
 use crate::base::error::Result;
 use crate::base::id::{ModelId, TenantId};
@@ -34,9 +34,18 @@ impl Gateway {
         let model = catalogue.model(model)?;
         check_sizes(self.context.bounds.input_bytes_max, model, inputs)?;
         let book = self.context.tenants().get_eventual(tenant).await?.prices;
-        Ok(self.quote(&book, model, inputs).await?.price)
+        Ok(self.submits.quote(&book, model, inputs).await?.price)
     }
 
+    /// The catalogue entries of the models that the tenant may use, at the tenant's prices.
+    pub async fn models(&self, tenant: &TenantId) -> Result<Vec<Value>> {
+        let catalogue = self.provider.catalogue().await?;
+        let book = self.context.tenants().get_eventual(tenant).await?.prices;
+        Ok(price_list::entries(&catalogue, &book))
+    }
+}
+
+impl Submits {
     pub(super) async fn quote(
         &self,
         book: &PriceBook,
@@ -54,12 +63,5 @@ impl Gateway {
             cost,
             price: book.price(&model.id, cost)?,
         })
-    }
-
-    /// The catalogue entries of the models that the tenant may use, at the tenant's prices.
-    pub async fn models(&self, tenant: &TenantId) -> Result<Vec<Value>> {
-        let catalogue = self.provider.catalogue().await?;
-        let book = self.context.tenants().get_eventual(tenant).await?.prices;
-        Ok(price_list::entries(&catalogue, &book))
     }
 }

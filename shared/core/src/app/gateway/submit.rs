@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::Gateway;
 use super::addresses::Named;
 use super::price::Quote;
+use super::{Gateway, Submits};
 use crate::app::machine::Entry;
 use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
 use crate::app::traced::follow_new;
@@ -44,19 +44,41 @@ impl Gateway {
     /// Fails before anything is held or sent: kinds `Forbidden` (`tenant_suspended`,
     /// `model_not_allowed`), `NotFound` (no such model), `Invalid` (an input, naming the field, or
     /// a forbidden address), `InsufficientFunds` (`insufficient_funds`, `budget_exhausted`), `Busy`
-    /// (`too_many_tasks`), `KeyReused`, `Gone` (`task_deleted`: the key's task was deleted), `Unavailable` (catalogue or quote unavailable). A request
+    /// (`too_many_tasks`), `KeyReused`, `Gone` (`task_deleted`: the key's task was deleted),
+    /// `Unavailable` (catalogue or quote unavailable). A request
     /// that repeats a known idempotency key returns the task created with that key.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
-        let idempotency = self.idempotency(&request);
-        if let Some(idempotency) = &idempotency
-            && let Some(task) = self
-                .context
-                .tasks()
-                .existing(&request.tenant, idempotency, self.context.now())
-                .await?
-        {
+        self.submits
+            .submit(request, |in_flight_max| in_flight_max)
+            .await
+    }
+
+    /// As [`Submits::tenant_for_submit`].
+    pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
+        self.submits.tenant_for_submit(id).await
+    }
+}
+
+impl Submits {
+    /// The task that the request's key belongs to, if it has one.
+    pub(crate) async fn existing(&self, request: &SubmitRequest) -> Result<Option<Task>> {
+        let Some(idempotency) = self.idempotency(request) else {
+            return Ok(None);
+        };
+        let (tasks, now) = (self.context.tasks(), self.context.now());
+        tasks.existing(&request.tenant, &idempotency, now).await
+    }
+
+    /// As [`Gateway::submit`], with so many of the places that the tenant's limit gives.
+    pub(crate) async fn submit(
+        &self,
+        request: SubmitRequest,
+        places: fn(u32) -> u32,
+    ) -> Result<Task> {
+        if let Some(task) = self.existing(&request).await? {
             return there(task);
         }
+        let idempotency = self.idempotency(&request);
         let tenant = self.tenant_for_submit(&request.tenant).await?;
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(&request.model)?;
@@ -71,7 +93,7 @@ impl Gateway {
         named.extend(request.callback.as_ref().map(Named::callback));
         self.check_addresses(&request.tenant, &named).await?;
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
-        let tasks_in_flight_max = tenant.limits.tasks_in_flight;
+        let tasks_in_flight_max = tenant.limits.tasks_in_flight.map(places);
         let outputs_asked = outputs_asked(model, &inputs);
         let (weight, makes) = (tenant.limits.weight(), model.makes);
         let (tenant, model) = (request.tenant, request.model);
@@ -116,7 +138,7 @@ impl Gateway {
     ///
     /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code
     /// `tenant_suspended`.
-    pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
+    pub(crate) async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
         let tenant =
             self.context
                 .tenants()

@@ -17,7 +17,7 @@ pub struct Deletion {
 }
 
 impl Operator {
-    /// Deletes the tenant and its trusts; tasks, account and ledger are kept for the books, and the
+    /// Deletes the tenant, its trusts and its batches; tasks, account and ledger are kept for the books, and the
     /// name cannot be used again.
     ///
     /// Kind `Conflict`: `tenant_has_tasks` while any of its tasks is running, `tenant_has_balance`
@@ -44,7 +44,9 @@ impl Operator {
         self.context
             .tenants()
             .delete(id, tenant.version, &entry)
-            .await
+            .await?;
+        // What a crash leaves expires; nobody sees it any more.
+        self.context.batches().remove_batches(id).await
     }
 
     /// Reads the tasks too: tasks with a price of zero hold no money, so the account alone does not

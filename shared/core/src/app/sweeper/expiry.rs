@@ -7,6 +7,19 @@ use crate::base::error::Result;
 const PAGE: usize = 200;
 
 impl Sweeper {
+    /// Removes batches, and lines of batches, that have been kept as long as the bounds say.
+    pub async fn expire_batches(&self) -> Result<usize> {
+        let mut removed = 0;
+        loop {
+            let (store, now) = (self.context.batches(), self.context.now());
+            let page = store.expire_batches(now, PAGE).await?;
+            removed += page;
+            if page == 0 {
+                return Ok(removed);
+            }
+        }
+    }
+
     /// Removes deliveries that have been kept as long as the bounds say. Returns how many there
     /// were.
     pub async fn expire_deliveries(&self) -> Result<usize> {

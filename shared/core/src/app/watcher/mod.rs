@@ -11,9 +11,10 @@ mod work;
 
 use std::sync::Arc;
 
+use super::batches::BatchWork;
 use super::jobs::Jobs;
 use super::{Context, Machine, Sender};
-use crate::port::{Provider, Queue};
+use crate::port::{AddressGuard, Provider, Queue};
 
 /// Watches tasks.
 pub struct Watcher {
@@ -21,18 +22,21 @@ pub struct Watcher {
     machine: Machine,
     sender: Sender,
     provider: Arc<dyn Provider>,
+    batches: BatchWork,
     pub(crate) jobs: Jobs,
 }
 
 impl Watcher {
-    pub fn new(sender: Sender, queue: Arc<dyn Queue>) -> Self {
+    pub fn new(sender: Sender, queue: Arc<dyn Queue>, guard: Arc<dyn AddressGuard>) -> Self {
         let (machine, provider) = (sender.machine.clone(), sender.provider.clone());
         let jobs = Jobs::new(&machine.context, queue);
+        let batches = BatchWork::new(sender.clone(), guard, jobs.clone());
         Self {
             context: machine.context.clone(),
             machine,
             sender,
             provider,
+            batches,
             jobs,
         }
     }

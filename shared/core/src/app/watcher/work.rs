@@ -36,6 +36,7 @@ impl Worker for Watcher {
                 };
                 self.after_wake(lease, *version, *round, advanced).await
             }
+            Job::Batch { .. } => self.batches.work(lease).await,
             Job::Archive { .. } | Job::Deliver { .. } | Job::Recover { .. } => Jobs::refuse(lease),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{DeliveryId, EndpointId, TaskId, TenantId};
+use crate::base::id::{BatchId, DeliveryId, EndpointId, TaskId, TenantId};
 
 /// One message. Variants are stored and may outlive a release: add variants, never change one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,12 +40,23 @@ pub enum Job {
         /// The recovery's number; of another the job does nothing.
         recovery: u32,
     },
+    /// Admits a batch's lines, a page at a time, and follows their tasks until all have ended.
+    Batch {
+        tenant: TenantId,
+        batch: BatchId,
+        /// The number of the batch's job; with another the job does nothing.
+        number: u32,
+        /// How often it came, so that it looks at other tasks each time.
+        turn: u32,
+        /// How often in a row it found nothing to do.
+        idle: u32,
+    },
 }
 
 impl Job {
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Watch { .. } | Self::Wake { .. } => Lane::Watch,
+            Self::Watch { .. } | Self::Wake { .. } | Self::Batch { .. } => Lane::Watch,
             Self::Archive { .. } => Lane::Archive,
             Self::Deliver { .. } | Self::Recover { .. } => Lane::Notify,
         }
@@ -57,7 +68,8 @@ impl Job {
             | Self::Wake { tenant, .. }
             | Self::Archive { tenant, .. }
             | Self::Deliver { tenant, .. }
-            | Self::Recover { tenant, .. } => tenant,
+            | Self::Recover { tenant, .. }
+            | Self::Batch { tenant, .. } => tenant,
         }
     }
 }

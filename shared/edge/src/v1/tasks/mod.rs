@@ -21,7 +21,7 @@ pub(crate) use self::create::*;
 pub(crate) use self::delete::*;
 pub(crate) use self::list::*;
 pub(crate) use self::timeline::*;
-use self::view::TaskView;
+pub(super) use self::view::{OutputView, TaskView};
 use crate::bearer::Bearer;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::path::Path;

@@ -18,10 +18,10 @@ pub(crate) struct TaskView {
     state: &'static str,
     created_at: String,
     /// In the order in which the model made them; empty until completed.
-    outputs: Vec<OutputView>,
+    pub(in crate::v1) outputs: Vec<OutputView>,
     /// For a task that did not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<FailureView>,
+    pub(in crate::v1) error: Option<FailureView>,
     /// For a completed task: whether all of its outputs are in the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     archived: Option<bool>,
@@ -32,7 +32,7 @@ pub(crate) struct TaskView {
     price_usd: f64,
     /// What the run cost; present once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    charged_usd: Option<f64>,
+    pub(in crate::v1) charged_usd: Option<f64>,
     metadata: Labels,
 }
 
@@ -47,14 +47,14 @@ pub(crate) struct OutputView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FailureView {
     /// Stable and machine-readable.
-    code: String,
-    message: String,
+    pub(in crate::v1) code: String,
+    pub(in crate::v1) message: String,
     /// 1xxx, fix the input; 5xxx, may be retried.
     number: Option<u32>,
 }
 
 impl TaskView {
-    pub(super) async fn of(edge: &Edge, task: &Task) -> Result<Self> {
+    pub(in crate::v1) async fn of(edge: &Edge, task: &Task) -> Result<Self> {
         let prediction = edge.gateway.view(task).await?;
         let error = failure(&prediction);
         let outputs = prediction.outputs.into_iter().zip(prediction.objects);

@@ -1,0 +1,187 @@
+//! `fluxgate edit --batch`: many pictures, with everything done once however often it is
+//! interrupted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use fluxgate_core::digest::sha256;
+use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
+use futures::{StreamExt as _, stream};
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::items::{Defaults, Item, is_url, items};
+use super::journal::Journal;
+use super::{STOPPED, beside, follow};
+use crate::cli::access::AccessArgs;
+use crate::cli::edit::picture;
+use crate::cli::outputs::{OutputArgs, extension};
+use crate::cli::print::word;
+use crate::cli::signals::{Stopped, stop_signal};
+use crate::cli::{print, progress};
+use crate::client::{TenantClient, text};
+
+/// Uploads and downloads at once.
+const AT_ONCE: usize = 4;
+
+/// What `edit --batch` is asked for.
+pub(in crate::cli) struct Edits<'a> {
+    pub(in crate::cli) file: &'a Path,
+    pub(in crate::cli) into: Option<&'a Path>,
+    pub(in crate::cli) prompt: Option<&'a str>,
+    pub(in crate::cli) model: &'a str,
+    pub(in crate::cli) seed: Option<i64>,
+    pub(in crate::cli) access: &'a AccessArgs,
+}
+
+pub(in crate::cli) async fn run(edits: Edits<'_>) -> Result<()> {
+    tokio::select! {
+        outcome = edit(&edits) => outcome,
+        stop = stop_signal() => Err(Stopped { stop, text: STOPPED.to_owned() }.into()),
+    }
+}
+
+async fn edit(edits: &Edits<'_>) -> Result<()> {
+    let file = edits.file;
+    let written =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let defaults = Defaults {
+        model: edits.model,
+        prompt: edits.prompt,
+        seed: edits.seed,
+    };
+    let items = items(file, &written, &defaults)?;
+    if items.is_empty() {
+        bail!(
+            "{} names no picture; write one on each line",
+            file.display()
+        );
+    }
+    let client = edits.access.client().await?;
+    let into = edits
+        .into
+        .map_or_else(|| beside(file, ".edited"), Path::to_owned);
+    fs::create_dir_all(&into).with_context(|| format!("cannot create {}", into.display()))?;
+    let key = SystemEntropy.id32(SystemClock.now());
+    let path = into.join("progress.jsonl");
+    let mut journal = Journal::open(&path, &asked(edits, &written), key)?;
+    let bar = progress::counter();
+    let batch = match journal.batch.clone() {
+        Some(batch) => batch,
+        None => send(&client, &items, &defaults, &mut journal, &bar).await?,
+    };
+    bar.suspend(|| print::note(format_args!("batch {batch}")));
+    let ended = follow::until_end(&client, &batch, &bar).await?;
+    let results = client.batch_results(&batch).await?;
+    let results = fetch(&client, &items, results, &into).await?;
+    follow::save(&into.join("results.jsonl"), &results)?;
+    print::line(into.display())?;
+    follow::verdict(&ended)
+}
+
+/// What must be the same for a folder to be gone on with.
+fn asked(edits: &Edits<'_>, written: &str) -> String {
+    let tenant = edits.access.tenant_digest();
+    let asked = json!([tenant, edits.model, edits.prompt, edits.seed, written]);
+    hex::encode(sha256(asked.to_string().as_bytes()))
+}
+
+/// Uploads what is not uploaded yet, and sends the lines. By its key the batch is the same one if
+/// it was sent before, because the journal has the URLs that were sent.
+async fn send(
+    client: &TenantClient,
+    items: &[Item],
+    defaults: &Defaults<'_>,
+    journal: &mut Journal,
+    bar: &ProgressBar,
+) -> Result<String> {
+    let mut images: Vec<String> = items.iter().map(|item| item.image.clone()).collect();
+    images.sort_unstable();
+    images.dedup();
+    bar.set_length(images.len() as u64);
+    bar.set_message("uploading");
+    images.retain(|image| !is_url(image) && !journal.urls.contains_key(image));
+    bar.set_position(bar.length().unwrap_or(0) - images.len() as u64);
+    let uploads = images.into_iter().map(|image| async move {
+        let url = picture(client, &image).await?;
+        anyhow::Ok((image, url))
+    });
+    let mut uploads = stream::iter(uploads).buffer_unordered(AT_ONCE);
+    while let Some(uploaded) = uploads.next().await {
+        let (image, url) = uploaded?;
+        journal.uploaded(&image, url)?;
+        bar.inc(1);
+    }
+    bar.set_message("sending");
+    let mut lines = String::new();
+    for item in items {
+        let url = journal.urls.get(&item.image).unwrap_or(&item.image);
+        lines.push_str(&item.line(url, defaults).to_string());
+        lines.push('\n');
+    }
+    let created = client.create_batch(lines.as_bytes(), &journal.key).await?;
+    let id = text(&created, "id")?;
+    journal.sent(&id)?;
+    Ok(id)
+}
+
+/// The results with the names of their files; an output that is there already was saved whole.
+async fn fetch(
+    client: &TenantClient,
+    items: &[Item],
+    results: Vec<Value>,
+    into: &Path,
+) -> Result<Vec<Value>> {
+    let bar = progress::counter();
+    bar.set_length(results.len() as u64);
+    bar.set_message("saving");
+    let fetches = items.iter().zip(results).map(|(item, mut result)| {
+        let bar = &bar;
+        async move {
+            let files = outputs(client, item, &result, into).await?;
+            if !files.is_empty() {
+                result["files"] = json!(files);
+            }
+            bar.inc(1);
+            anyhow::Ok(result)
+        }
+    });
+    let fetched: Vec<Result<Value>> = stream::iter(fetches).buffered(AT_ONCE).collect().await;
+    bar.finish_and_clear();
+    fetched.into_iter().collect()
+}
+
+/// Where the outputs of one line are now.
+async fn outputs(
+    client: &TenantClient,
+    item: &Item,
+    result: &Value,
+    into: &Path,
+) -> Result<Vec<PathBuf>> {
+    let outputs = result["outputs"].as_array().cloned().unwrap_or_default();
+    let mut saved = Vec::new();
+    for (n, output) in outputs.iter().enumerate() {
+        let address = match word(output, "/s3_uri") {
+            "" => word(output, "/url"),
+            address => address,
+        };
+        let number = if outputs.len() > 1 {
+            format!("-{n}")
+        } else {
+            String::new()
+        };
+        let (line, stem) = (result["line"].as_u64().unwrap_or(0), item.stem());
+        let name = format!("{line:05}-{stem}{number}.{}", extension(address));
+        let path = into.join(&name);
+        if !path.exists() {
+            let one =
+                json!({ "id": result["task"], "outputs": [output["url"]], "objects": [output] });
+            OutputArgs::replacing(path.clone())
+                .save(client, &one)
+                .await?;
+        }
+        saved.push(PathBuf::from(name));
+    }
+    Ok(saved)
+}

@@ -1,0 +1,150 @@
+//! How far a batch of edits has come: a file of JSON lines, each on disk before what follows from
+//! it is done. A command that was killed reads what it had done and goes on.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    /// The digest of what was asked for, and the key of its batch.
+    Begun {
+        asked: String,
+        key: String,
+    },
+    Uploaded {
+        image: String,
+        url: String,
+    },
+    Sent {
+        batch: String,
+    },
+}
+
+/// What was done so far.
+pub(super) struct Journal {
+    file: File,
+    /// The `Idempotency-Key` of the batch.
+    pub(super) key: String,
+    pub(super) urls: HashMap<String, String>,
+    pub(super) batch: Option<String>,
+}
+
+impl Journal {
+    /// Opens the journal at this path, or begins it with a fresh key. Fails if it is about
+    /// something else, or if another command works on it.
+    pub(super) fn open(path: &Path, asked: &str, fresh_key: String) -> Result<Self> {
+        let shown = path.display();
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .with_context(|| format!("cannot write {shown}"))?;
+        if file.try_lock().is_err() {
+            bail!("another command works on {shown}; wait until it has ended");
+        }
+        let entries = read(path)?;
+        let mut journal = Self {
+            file,
+            key: String::new(),
+            urls: HashMap::new(),
+            batch: None,
+        };
+        for entry in entries {
+            match entry {
+                Entry::Begun { asked: begun, .. } if begun != asked => bail!(
+                    "{shown} is of another batch: the file, the prompt, the model or the tenant was changed since; name another folder with --into, or delete that one"
+                ),
+                Entry::Begun { key, .. } => journal.key = key,
+                Entry::Uploaded { image, url } => drop(journal.urls.insert(image, url)),
+                Entry::Sent { batch } => journal.batch = Some(batch),
+            }
+        }
+        if journal.key.is_empty() {
+            let asked = asked.to_owned();
+            let key = fresh_key.clone();
+            journal.write(&Entry::Begun { asked, key })?;
+            journal.key = fresh_key;
+        }
+        Ok(journal)
+    }
+
+    pub(super) fn uploaded(&mut self, image: &str, url: String) -> Result<()> {
+        self.write(&Entry::Uploaded {
+            image: image.to_owned(),
+            url: url.clone(),
+        })?;
+        self.urls.insert(image.to_owned(), url);
+        Ok(())
+    }
+
+    pub(super) fn sent(&mut self, batch: &str) -> Result<()> {
+        self.write(&Entry::Sent {
+            batch: batch.to_owned(),
+        })?;
+        self.batch = Some(batch.to_owned());
+        Ok(())
+    }
+
+    fn write(&mut self, entry: &Entry) -> Result<()> {
+        let line = serde_json::to_string(entry)? + "\n";
+        let written = self
+            .file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.sync_data());
+        written.context("cannot write how far the batch has come")
+    }
+}
+
+/// A line that a kill cut off is taken away: what it told of is done again.
+fn read(path: &Path) -> Result<Vec<Entry>> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    if whole < text.len() {
+        let cut = OpenOptions::new().write(true).open(path);
+        cut.and_then(|file| file.set_len(whole as u64))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let lines = text[..whole].lines();
+    let read: Result<_, _> = lines.map(serde_json::from_str).collect();
+    read.with_context(|| format!("{} is no record of a batch", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back_and_a_line_that_was_cut_off_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("progress.jsonl");
+        let open = |asked| Journal::open(&path, asked, format!("fresh-{asked}"));
+        let mut journal = open("a").unwrap();
+        journal.uploaded("1.jpg", "https://h/1".to_owned()).unwrap();
+        assert!(open("a").is_err(), "another command works on it");
+        drop(journal);
+        let mut whole = fs::read(&path).unwrap();
+        whole.extend_from_slice(b"{\"uploaded\":{\"ima");
+        fs::write(&path, whole).unwrap();
+
+        let mut journal = open("a").unwrap();
+        journal.sent("b1").unwrap();
+        drop(journal);
+        let journal = open("a").unwrap();
+
+        assert_eq!(journal.key, "fresh-a");
+        assert_eq!(journal.urls["1.jpg"], "https://h/1");
+        assert_eq!(journal.batch.as_deref(), Some("b1"));
+        drop(journal);
+        assert!(open("b").is_err(), "it is of another batch");
+    }
+}
