@@ -55,6 +55,26 @@ impl RawClient {
         );
     }
 
+    /// The next answer, which says how long it is.
+    pub async fn answer(&mut self) -> String {
+        let mut answer = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&answer);
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.split("content-length: ").nth(1);
+                let length = length.and_then(|rest| rest.split("\r\n").next());
+                if Some(body.len()) == length.and_then(|length| length.parse().ok()) {
+                    return text.into_owned();
+                }
+            }
+            let read = tokio::time::timeout(DEADLINE, self.0.read_buf(&mut answer)).await;
+            let read = read
+                .expect("an answer comes")
+                .expect("the connection stands");
+            assert_ne!(read, 0, "the server hung up");
+        }
+    }
+
     /// Whatever comes until the server hangs up.
     pub async fn rest(mut self) -> String {
         let mut rest = Vec::new();

@@ -77,10 +77,9 @@ async fn counted(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
 
 /// Also records whose quota the body counts against.
 async fn principal(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
-    let principal = edge
-        .authenticator
-        .authenticate(token(&parts.headers)?)
-        .await?;
+    // Apart, so that a request that is held afterwards does not hold its memory.
+    let authenticating = edge.authenticator.authenticate(token(&parts.headers)?);
+    let principal = Box::pin(authenticating).await?;
     parts
         .extensions
         .insert(Payer::Tenant(principal.tenant.clone()));

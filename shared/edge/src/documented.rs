@@ -71,6 +71,14 @@ impl DocumentedRouter {
         }
     }
 
+    /// With something that the handlers of all its routes share.
+    pub(crate) fn with<T: Clone + Send + Sync + 'static>(self, shared: T) -> Self {
+        Self {
+            router: self.router.layer(Extension(shared)),
+            ..self
+        }
+    }
+
     pub(crate) fn merge(mut self, other: Self) -> Self {
         self.described.extend(other.described);
         Self {

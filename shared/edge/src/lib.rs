@@ -6,6 +6,7 @@ pub mod auth;
 mod bearer;
 mod body;
 mod body_form;
+mod coding;
 mod documented;
 mod error_reply;
 mod event_streams;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{ETAG, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +12,7 @@ use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::trace_context::TraceContext;
 use serde_json::Value;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -55,6 +55,7 @@ pub fn api_router(edge: Edge) -> Router {
                 .allow_methods(Any)
                 .allow_headers(AllowHeaders::mirror_request())
                 .expose_headers([
+                    ETAG,
                     REQUEST_ID,
                     submission::PRICE,
                     throttle::RATE_LIMIT,
@@ -64,7 +65,24 @@ pub fn api_router(edge: Edge) -> Router {
         )
         .layer(from_fn(throttle::tell))
         .layer(Extension(edge.in_flight.clone()));
-    observed(router).with_state(edge)
+    let router = observed(router).with_state(edge);
+    Router::new().fallback_service(MapRequest::new(router, without_last_slash))
+}
+
+/// Some clients put a slash behind every path. It is taken away before the path is looked up.
+fn without_last_slash(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
+    let uri = request.uri();
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return request;
+    };
+    let query = uri.query().map(|query| format!("?{query}"));
+    let path = format!("{path}{}", query.unwrap_or_default());
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = path.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// The provider's webhooks.
@@ -183,8 +201,17 @@ fn safe_path(uri: &Uri) -> &str {
 }
 
 async fn unknown_path(uri: Uri) -> Response {
-    let error = Error::not_found("this path does not exist; /openapi.json lists all paths");
-    routing_reply(uri.path(), error, StatusCode::NOT_FOUND)
+    let path = uri.path();
+    let text = if path.contains("//") {
+        "this path does not exist: it has two slashes in a row; write one"
+    } else if path.to_ascii_lowercase().contains("%2f") {
+        "this path does not exist: a slash in it is percent-encoded; write '/' itself"
+    } else if path.starts_with("/api/") {
+        "this path does not exist; a model's path has two to four parts, as GET /api/v3/models lists them, and /openapi.json lists all other paths"
+    } else {
+        "this path does not exist; /openapi.json lists all paths"
+    };
+    routing_reply(path, Error::not_found(text), StatusCode::NOT_FOUND)
 }
 
 async fn wrong_method(uri: Uri) -> Response {

@@ -7,9 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use fluxgate_core::Result;
-use fluxgate_core::app::Gateway;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::provider::Prediction;
 use tokio::time::Instant;
 
 use crate::state::Edge;
@@ -83,31 +81,35 @@ fn wait(preference: &str) -> Option<&str> {
         .then(|| value.trim().trim_matches('"'))
 }
 
-/// The prediction once it has ended. `None` when the wait is over or the process stops: the task
-/// goes on.
+/// True once the task has ended, false when the wait is over or the process stops: the task goes
+/// on. What is held meanwhile is small: a thousand may wait at once.
 pub(crate) async fn until_end(
     edge: &Edge,
     tenant: &TenantId,
     id: &TaskId,
     waiting: &Waiting,
-) -> Result<Option<Prediction>> {
-    let gateway = &edge.gateway;
-    let limit = Duration::from_millis(gateway.bounds().sync_wait_max_ms);
+) -> Result<bool> {
+    let limit = Duration::from_millis(edge.gateway.bounds().sync_wait_max_ms);
+    let until = waiting.until(limit);
     let mut stopping = edge.stopping.clone();
-    tokio::select! {
-        ended = ended(gateway, tenant, id) => ended.map(Some),
-        () = tokio::time::sleep_until(waiting.until(limit)) => Ok(None),
-        _ = stopping.wait_for(|stopping| *stopping) => Ok(None),
-    }
-}
-
-async fn ended(gateway: &Gateway, tenant: &TenantId, id: &TaskId) -> Result<Prediction> {
     let mut pause = CHECK_FIRST;
     loop {
-        if let Some(prediction) = gateway.ended(tenant, id).await? {
-            return Ok(prediction);
+        // Made anew for each look, so that its memory is not held between two.
+        if Box::pin(edge.gateway.task(tenant, id))
+            .await?
+            .state
+            .is_end()
+        {
+            return Ok(true);
         }
-        tokio::time::sleep(pause).await;
+        let look = (Instant::now() + pause).min(until);
+        tokio::select! {
+            () = tokio::time::sleep_until(look) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return Ok(false),
+        }
+        if look == until {
+            return Ok(false);
+        }
         pause = (pause * 5 / 4).min(CHECK_MAX);
     }
 }

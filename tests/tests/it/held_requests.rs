@@ -9,6 +9,7 @@ use fluxgate_tests::raw_client::RawClient;
 use fluxgate_tests::{FluxgateProcess, TestTenant, process};
 
 const HELD: usize = 1_000;
+/// Beyond what the open connections need.
 const MORE_KB_MAX: u64 = 20 * 1024;
 
 /// What the kernel says of a process: its threads, and its memory in KB.
@@ -60,20 +61,13 @@ async fn serving(folder: &str, emulator: &Emulator) -> (FluxgateProcess, TestTen
     (process, tenant, task)
 }
 
-/// Requests on connections of their own, each waiting for the end of the task.
-async fn held(tenant: &TestTenant, task: &str, count: usize, wait_s: u32) -> Vec<RawClient> {
-    let request = format!(
-        "GET /v1/tasks/{task} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-         authorization: Bearer {}\r\nprefer: wait={wait_s}\r\n\r\n",
+/// A read of the task, with a preference.
+fn read(tenant: &TestTenant, task: &str, wait_s: u32) -> String {
+    format!(
+        "GET /v1/tasks/{task} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         prefer: wait={wait_s}\r\n\r\n",
         tenant.token
-    );
-    let mut clients = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut client = RawClient::connect(&tenant.url("")).await;
-        client.send(&request).await;
-        clients.push(client);
-    }
-    clients
+    )
 }
 
 /// The most that the process had before the first of these is answered.
@@ -103,18 +97,26 @@ async fn a_thousand_held_requests_need_no_thread_each_and_little_memory() {
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let (process, tenant, task) = serving(&data, &emulator).await;
 
-    let few = held(&tenant, &task, 20, 1).await;
-    let before = peak(&process, &few).await;
-    let many = held(&tenant, &task, HELD, 10).await;
-    let after = peak(&process, &many).await;
+    let mut clients = Vec::with_capacity(HELD);
+    for _ in 0..HELD {
+        let mut client = RawClient::connect(&tenant.url("")).await;
+        client.send(&read(&tenant, &task, 0)).await;
+        client.answer().await;
+        clients.push(client);
+    }
+    let before = threads_and_memory(process.id());
+    for client in &mut clients {
+        client.send(&read(&tenant, &task, 10)).await;
+    }
+    let after = peak(&process, &clients).await;
 
     let threads = after.0 - before.0;
     let memory_kb = after.1.saturating_sub(before.1);
     eprintln!("{HELD} held requests: {threads} more threads, {memory_kb} KB more memory");
     assert!(threads <= 4, "{threads} more threads");
     assert!(memory_kb <= MORE_KB_MAX, "{memory_kb} KB more");
-    for client in many {
-        let answer = client.rest().await;
+    for client in &mut clients {
+        let answer = client.answer().await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert!(answer.contains(r#""state":"submitted""#), "{answer}");
     }

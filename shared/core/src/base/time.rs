@@ -1,6 +1,7 @@
 //! Points in time, as milliseconds since the Unix epoch. The clock itself is a port.
 
 use jiff::Timestamp as Instant;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,16 @@ impl Timestamp {
             .map(|instant| Self(instant.as_millisecond()))
     }
 
+    /// RFC 3339, or the same without an offset, which is then UTC, and perhaps without a time,
+    /// which is then midnight; `None` if malformed.
+    pub fn from_rfc3339_or_utc(text: &str) -> Option<Self> {
+        Self::from_rfc3339(text).or_else(|| {
+            let local = text.parse::<DateTime>().ok()?;
+            let utc = local.to_zoned(TimeZone::UTC).ok()?;
+            Some(Self(utc.timestamp().as_millisecond()))
+        })
+    }
+
     pub(crate) fn instant(self) -> Instant {
         Instant::from_millisecond(self.0).unwrap_or(Instant::UNIX_EPOCH)
     }
@@ -67,5 +78,29 @@ mod tests {
             Timestamp::from_rfc3339("2026-08-25T00:49:21.479000123Z"),
             Some(timestamp)
         );
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_utc_and_a_date_alone_its_midnight() {
+        let moment = Timestamp::from_rfc3339("2026-08-25T00:49:21.479Z");
+        for text in [
+            "2026-08-25T00:49:21.479Z",
+            "2026-08-25T00:49:21.479",
+            "2026-08-25 00:49:21.479000",
+            "2026-08-25T02:49:21.479+02:00",
+        ] {
+            assert_eq!(Timestamp::from_rfc3339_or_utc(text), moment, "{text}");
+        }
+        let midnight = Timestamp::from_rfc3339("2026-08-25T00:00:00Z");
+        assert_eq!(Timestamp::from_rfc3339_or_utc("2026-08-25"), midnight);
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-08-25T25:00:00",
+            "1787618961479",
+        ] {
+            assert_eq!(Timestamp::from_rfc3339_or_utc(text), None, "{text}");
+        }
     }
 }

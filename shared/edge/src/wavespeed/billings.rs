@@ -1,18 +1,18 @@
 //! The tenant's charges, run by run, in the provider's format.
 
 use axum::extract::State;
-use fluxgate_core::Result;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::metering::Charge;
 use fluxgate_core::metering::usage::Window;
 use fluxgate_core::tenant::Principal;
 use fluxgate_core::time::Timestamp;
+use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
-use super::page::{self, one, twenty};
+use super::page::{self, Paging};
 use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
@@ -23,16 +23,16 @@ const IDS_MAX: usize = 100;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct BillingRequest {
-    /// From 1.
-    #[serde(default = "one")]
-    page: usize,
-    /// At most 100.
-    #[serde(default = "twenty")]
-    page_size: usize,
+    /// From 1. A page beyond the end is empty.
+    page: Option<i64>,
+    /// At most 100; 20 if absent.
+    page_size: Option<i64>,
     /// Only `deduct` is supported.
     billing_type: Option<String>,
     /// Only these runs, at most 100.
     prediction_uuids: Option<Vec<String>>,
+    /// Only runs of this model, such as `wavespeed-ai/flux-kontext-max`.
+    model_uuid: Option<String>,
     /// Oldest run first if it ends in `asc`; otherwise newest first.
     sort: Option<String>,
     /// Only runs submitted at this time or later: milliseconds since the Unix epoch, as a string,
@@ -101,7 +101,7 @@ pub(crate) async fn search(
     State(edge): State<Edge>,
     BillingCall { principal, request }: BillingCall<BillingRequest>,
 ) -> Answer<BillingPage> {
-    page::check(request.page, request.page_size)?;
+    let paging = Paging::of(request.page, request.page_size)?;
     let window = window(&request)?;
     let mut charges = charges(&edge, &principal, &request, window).await?;
     if request
@@ -110,15 +110,18 @@ pub(crate) async fn search(
     {
         charges.reverse();
     }
-    let skip = (request.page - 1) * request.page_size;
+    if let Some(model) = request.model_uuid.filter(|model| !model.is_empty()) {
+        charges.retain(|charge| charge.model.as_str() == model);
+    }
+    let skip = paging.skip();
     Ok(success(BillingPage {
-        page: request.page,
+        page: paging.page,
         total: charges.len(),
-        has_more: skip + request.page_size < charges.len(),
+        has_more: skip.saturating_add(paging.size) < charges.len(),
         items: charges
             .iter()
             .skip(skip)
-            .take(request.page_size)
+            .take(paging.size)
             .map(item)
             .collect(),
     }))
@@ -161,30 +164,38 @@ async fn charges(
 
 /// An absent bound does not limit the window.
 fn window(request: &BillingRequest) -> Result<Window> {
-    let from = moment("start_time", request.start_time.as_ref())?.unwrap_or(Timestamp(0));
-    let until = moment("end_time", request.end_time.as_ref())?.unwrap_or(Timestamp(i64::MAX));
+    let start = moment("start_time", request.start_time.as_ref(), page::from)?;
+    let end = moment("end_time", request.end_time.as_ref(), page::until)?;
+    let (from, until) = (
+        start.unwrap_or(Timestamp(0)),
+        end.unwrap_or(Timestamp(i64::MAX)),
+    );
+    if until < from {
+        let text = "'end_time' is earlier than 'start_time', so nothing can match; swap them";
+        return Err(Error::invalid("invalid_window", text).field("end_time"));
+    }
     Ok(Window { from, until })
 }
 
-fn moment(field: &str, moment: Option<&Moment>) -> Result<Option<Timestamp>> {
+fn moment(
+    field: &str,
+    moment: Option<&Moment>,
+    parse: fn(&str, &str) -> Result<Timestamp>,
+) -> Result<Option<Timestamp>> {
     let text = match moment {
         Some(Moment::Millis(millis)) => return Ok(Some(Timestamp(*millis))),
         Some(Moment::Text(text)) if !text.is_empty() => text,
         _ => return Ok(None),
     };
-    let millis = text.parse().ok().map(Timestamp);
-    let bad = || {
-        page::bad(
-            field,
-            format!(
-                "'{field}' must be milliseconds since the Unix epoch, as a string, or RFC 3339"
-            ),
-        )
-    };
-    millis
-        .or_else(|| Timestamp::from_rfc3339(text))
-        .map(Some)
-        .ok_or_else(bad)
+    if let Ok(millis) = text.parse() {
+        return Ok(Some(Timestamp(millis)));
+    }
+    parse(field, text).map(Some).map_err(|_| {
+        let text = format!(
+            "'{field}' must be milliseconds since the Unix epoch, as a string, or RFC 3339"
+        );
+        page::bad(field, text)
+    })
 }
 
 fn item(charge: &Charge) -> BillingItem {

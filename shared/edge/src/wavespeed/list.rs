@@ -2,16 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::Result;
 use fluxgate_core::app::ListQuery;
 use fluxgate_core::provider::Prediction;
 use fluxgate_core::tenant::Scope;
-use fluxgate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Envelope, success};
-use super::page::{self, one, twenty};
+use super::page::{self, Paging};
 use crate::bearer::WaveSpeedBearer;
 use crate::body::RawBody;
 use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
@@ -19,26 +17,30 @@ use crate::state::Edge;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ListRequest {
-    /// From 1.
-    #[serde(default = "one")]
-    page: usize,
-    /// At most 100.
-    #[serde(default = "twenty")]
-    page_size: usize,
+    /// From 1. A page beyond the end is empty.
+    page: Option<i64>,
+    /// At most 100; 20 if absent.
+    page_size: Option<i64>,
     /// Only this model's predictions.
     model: Option<String>,
     /// Only predictions with this status.
     status: Option<String>,
-    /// Only newer ones, RFC 3339.
+    /// Only ones of this time or later: RFC 3339; without an offset it is UTC.
     created_after: Option<String>,
-    /// Only older ones, RFC 3339.
+    /// Only ones of this time or earlier. A date alone is the whole day.
     created_before: Option<String>,
+    /// Whether each prediction has its `input`.
+    include_inputs: Option<bool>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page {
     page: usize,
+    /// Newest first.
     items: Vec<Prediction>,
+    /// Number of items on all pages; absent if there are too many to count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
 }
 
 /// List predictions
@@ -54,24 +56,28 @@ pub(crate) async fn list(
 ) -> std::result::Result<Json<Envelope<Page>>, WaveSpeedError> {
     principal.require(Scope::Read)?;
     let request: ListRequest = body.json().await?;
-    page::check(request.page, request.page_size)?;
+    let paging = Paging::of(request.page, request.page_size)?;
     let query = ListQuery {
-        from: moment("created_after", request.created_after.as_deref())?,
-        until: moment("created_before", request.created_before.as_deref())?,
-        model: request.model,
-        status: request.status,
-        skip: (request.page - 1) * request.page_size,
-        limit: request.page_size,
+        from: given(request.created_after.as_deref())
+            .map(|text| page::from("created_after", text))
+            .transpose()?,
+        until: given(request.created_before.as_deref())
+            .map(|text| page::until("created_before", text))
+            .transpose()?,
+        model: request.model.filter(|model| !model.is_empty()),
+        status: request.status.filter(|status| !status.is_empty()),
+        skip: paging.skip(),
+        limit: paging.size,
+        with_inputs: request.include_inputs.unwrap_or(false),
     };
-    let items = edge.gateway.list(&principal.tenant, &query).await?;
+    let found = edge.gateway.list(&principal.tenant, &query).await?;
     Ok(success(Page {
-        page: request.page,
-        items,
+        page: paging.page,
+        items: found.items,
+        total: found.total,
     }))
 }
 
-fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
+fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
-        .map(|text| page::moment(field, text))
-        .transpose()
 }

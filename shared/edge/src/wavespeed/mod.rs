@@ -7,10 +7,12 @@ mod delete;
 mod envelope;
 mod list;
 mod models;
+mod models_cache;
 mod page;
 mod pricing;
 mod result;
 mod submit;
+mod submit_v2;
 mod sync_mode;
 mod ticket_request;
 mod uploads;
@@ -28,6 +30,9 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(submit::submit_two_segments))
         .routes(routes!(submit::submit_three_segments))
         .routes(routes!(submit::submit_four_segments))
+        .routes(routes!(submit_v2::two_segments))
+        .routes(routes!(submit_v2::three_segments))
+        .routes(routes!(submit_v2::four_segments))
         .routes(routes!(pricing::pricing))
         .routes(routes!(pricing::price))
         .body_limit(bounds.body_bytes_max);
@@ -36,6 +41,7 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(result::result_short, delete::delete))
         .routes(routes!(delete::delete_all))
         .routes(routes!(result::result_v2))
+        .routes(routes!(result::result_short_v2))
         .routes(routes!(list::list))
         .routes(routes!(models::models))
         .routes(routes!(account::balance))
@@ -48,5 +54,8 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(uploads::binary))
         .routes(routes!(uploads::binary_v2))
         .body_limit(bounds.upload_bytes_max);
-    inputs.merge(questions).merge(uploads)
+    inputs
+        .merge(questions)
+        .merge(uploads)
+        .with(models_cache::ModelsCache::default())
 }

@@ -21,9 +21,8 @@ pub(crate) struct PriceRequest {
     model_id: String,
     /// The inputs of the run; if inputs that affect the price are missing, the price is a lower
     /// bound.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    inputs: Map<String, Value>,
+    #[schema(value_type = Option<Object>)]
+    inputs: Option<Map<String, Value>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,7 +54,7 @@ pub(crate) async fn pricing(
     State(edge): State<Edge>,
     call: BillingCall<PriceRequest>,
 ) -> Answer<UnitPrice> {
-    let (model, price) = price_of(&edge, &call).await?;
+    let (model, price) = price_of(&edge, call).await?;
     Ok(success(UnitPrice {
         model_id: model.into(),
         unit_price: price.usd(),
@@ -72,7 +71,7 @@ pub(crate) async fn price(
     State(edge): State<Edge>,
     call: BillingCall<PriceRequest>,
 ) -> Answer<DiscountedPrice> {
-    let (model, price) = price_of(&edge, &call).await?;
+    let (model, price) = price_of(&edge, call).await?;
     let price = price.usd();
     Ok(success(DiscountedPrice {
         model_id: model.into(),
@@ -84,15 +83,16 @@ pub(crate) async fn price(
 
 async fn price_of(
     edge: &Edge,
-    BillingCall { principal, request }: &BillingCall<PriceRequest>,
+    BillingCall { principal, request }: BillingCall<PriceRequest>,
 ) -> Result<(ModelId, MicroUsd)> {
     // A model that cannot be does not exist.
     let model = ModelId::parse(&request.model_id).map_err(|error| {
         Error::new(Kind::NotFound, "unknown_model", error.message).field("model_id")
     })?;
+    let inputs = request.inputs.unwrap_or_default();
     let price = edge
         .gateway
-        .price(&principal.tenant, &model, &request.inputs)
+        .price(&principal.tenant, &model, inputs)
         .await?;
     Ok((model, price))
 }

@@ -59,6 +59,20 @@ pub(crate) async fn result_v2(
     read(edge, bearer, id).await
 }
 
+/// Read a prediction, by the shorter legacy path
+#[utoipa::path(
+    get, path = "/api/v2/predictions/{id}", tag = "predictions", operation_id = "prediction_v2",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    security(("tenant_jwt" = [])))]
+pub(crate) async fn result_short_v2(
+    edge: State<Edge>,
+    bearer: ProviderPoller,
+    id: Path<String>,
+) -> Answer {
+    read(edge, bearer, id).await
+}
+
 async fn read(
     State(edge): State<Edge>,
     ProviderPoller(principal): ProviderPoller,

@@ -35,8 +35,9 @@ pub(crate) struct SubmitQuery {
 }
 
 impl SubmitQuery {
-    /// Ignores other parameters, which belong to the provider's clients.
+    /// Refuses other parameters: one of them may be `webhook` misspelt, or an input.
     fn of(query: &Query) -> Result<Self> {
+        query.only(&["webhook"])?;
         Ok(Self {
             webhook: query.text("webhook")?.map(str::to_owned),
         })
@@ -45,7 +46,7 @@ impl SubmitQuery {
 
 /// A header with the fixed price, in USD, precedes the prediction, whose format has no field for
 /// it.
-type Answer =
+pub(super) type Answer =
     std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
 
 /// Run a model
@@ -119,6 +120,7 @@ pub(crate) struct SubmitCall {
     edge: Edge,
     waiting: Waiting,
     principal: Principal,
+    path: String,
     query: Query,
     headers: HeaderMap,
 }
@@ -137,26 +139,30 @@ impl FromRequestParts<Edge> for SubmitCall {
             edge: edge.clone(),
             waiting,
             principal,
+            path: parts.uri.path().to_owned(),
             query,
             headers: parts.headers.clone(),
         })
     }
 }
 
-async fn submit(call: SubmitCall, segments: &[String], body: RawBody) -> Answer {
+pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody) -> Answer {
     let SubmitCall {
         edge,
         waiting,
         principal,
+        path,
         query,
         headers,
     } = call;
     principal.require(Scope::Submit)?;
-    let model = model(segments)?;
+    let model = model(&path, segments)?;
+    let query = SubmitQuery::of(&query)?;
     let (mut inputs, counted) = body.object().await.map_err(advised)?;
+    let input = edge.gateway.input_echo(&model, &inputs).await;
     let sync_mode = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
     refuse_base64(&mut inputs)?;
-    let callback = callback(SubmitQuery::of(&query)?.webhook, &mut inputs)?;
+    let callback = callback(query.webhook, &mut inputs)?;
     let request = SubmitRequest {
         tenant: principal.tenant.clone(),
         model,
@@ -166,20 +172,27 @@ async fn submit(call: SubmitCall, segments: &[String], body: RawBody) -> Answer 
         key: key(&headers)?,
         trace: trace(&headers),
     };
-    let task = submission::submit(&edge, request, counted).await?;
+    let task = Box::pin(submission::submit(&edge, request, counted)).await?;
     let price = [(PRICE, task.price.decimal())];
-    let ended = if sync_mode {
-        Some(sync_mode::wait(&edge, &principal.tenant, &task.id, &waiting).await?)
+    // They are parts of the buffer that the request was read into.
+    drop(headers);
+    let prediction = if sync_mode {
+        sync_mode::wait(&edge, &principal.tenant, &task.id, &waiting).await?
     } else if waiting.preferred.is_some() {
-        waiting::until_end(&edge, &principal.tenant, &task.id, &waiting).await?
+        waiting::until_end(&edge, &principal.tenant, &task.id, &waiting).await?;
+        Box::pin(edge.gateway.prediction(&principal.tenant, &task.id)).await?
     } else {
-        None
+        Box::pin(edge.gateway.view(&task))
+            .await?
+            .as_submitted(&task)
     };
-    let prediction = match ended {
-        Some(prediction) => prediction,
-        None => edge.gateway.view(&task).await?,
-    };
-    Ok((price, success(prediction)))
+    Ok((
+        price,
+        success(Prediction {
+            input,
+            ..prediction
+        }),
+    ))
 }
 
 /// The first segments of the provider's fixed paths. No model owner has such a name.
@@ -194,9 +207,27 @@ const FIXED: [&str; 8] = [
     "webhook",
 ];
 
-fn model(segments: &[String]) -> Result<ModelId> {
+fn model(path: &str, segments: &[String]) -> Result<ModelId> {
     if FIXED.contains(&segments[0].as_str()) {
-        return Err(no_such_route(segments));
+        return Err(no_such_route(path, &segments[0]));
+    }
+    if segments.iter().any(String::is_empty) {
+        let text = "the model's path has two slashes in a row; write one";
+        return Err(Error::invalid("invalid_path", text).field("model"));
+    }
+    if let Some(odd) = segments.iter().find(|segment| segment.contains('/')) {
+        let text = format!(
+            "the part '{}' of the model's path holds a percent-encoded slash; write '/' itself between the parts",
+            echo(odd)
+        );
+        return Err(Error::invalid("invalid_path", text).field("model"));
+    }
+    if segments
+        .iter()
+        .any(|segment| matches!(segment.as_str(), "." | ".."))
+    {
+        let text = "the model's path has a part that is only dots; write it as GET /api/v3/models lists it";
+        return Err(Error::invalid("invalid_path", text).field("model"));
     }
     ModelId::parse(&segments.join("/"))
         .map_err(|error| Error::new(Kind::NotFound, "unknown_model", error.message))
@@ -204,9 +235,8 @@ fn model(segments: &[String]) -> Result<ModelId> {
 
 /// For a path that only looks like a model's, because submit matches every path that no other route
 /// does.
-fn no_such_route(segments: &[String]) -> Error {
-    let path = echo(&segments.join("/"));
-    let instead = match segments[0].as_str() {
+fn no_such_route(path: &str, first: &str) -> Error {
+    let instead = match first {
         "predictions" => {
             "read a prediction with GET /api/v3/predictions/{id}/result, and list all with POST /api/v3/predictions; \
              a submitted run cannot be cancelled"
@@ -216,7 +246,7 @@ fn no_such_route(segments: &[String]) -> Error {
         }
         _ => "GET /openapi.json lists all paths",
     };
-    Error::not_found(format!("there is no POST /api/v3/{path}; {instead}"))
+    Error::not_found(format!("there is no POST {}; {instead}", echo(path)))
 }
 
 /// Outputs are stored in the tenant's bucket and returned as URLs, never inline.

@@ -31,10 +31,8 @@ pub(super) async fn wait(
     id: &TaskId,
     waiting: &Waiting,
 ) -> Result<Prediction> {
-    if let Some(prediction) = waiting::until_end(edge, tenant, id, waiting).await? {
-        return Ok(prediction);
-    }
-    let mut prediction = edge.gateway.prediction(tenant, id).await?;
+    waiting::until_end(edge, tenant, id, waiting).await?;
+    let mut prediction = Box::pin(edge.gateway.prediction(tenant, id)).await?;
     if matches!(prediction.status, "created" | "processing") {
         prediction.status = "processing";
         prediction.code = Some(SYNC_TIMED_OUT);

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use fluxgate_core::Result;
-use fluxgate_core::app::UsageQuery;
+use fluxgate_core::app::{TenantModels, UsageQuery};
 use fluxgate_core::day::Day;
 use fluxgate_core::metering::usage::{Grouping, UsageReport, Window};
 use fluxgate_core::money::MicroUsd;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::billing_call::{Answer, BillingCall};
@@ -23,9 +22,9 @@ const DAYS_MAX: u32 = 31;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct UsageRequest {
-    /// RFC 3339.
+    /// RFC 3339; without an offset it is UTC.
     start_time: String,
-    /// RFC 3339, at most 31 days later; inclusive.
+    /// RFC 3339, at most 31 days later; inclusive. A date alone is the whole day.
     end_time: String,
     /// Only this model.
     model_uuid: Option<String>,
@@ -104,25 +103,21 @@ pub(crate) async fn stats(
 }
 
 fn window(request: &UsageRequest) -> Result<Window> {
-    let from = page::moment("start_time", &request.start_time)?;
-    let until = page::moment("end_time", &request.end_time)?;
+    let from = page::from("start_time", &request.start_time)?;
+    let until = page::until("end_time", &request.end_time)?;
     Window::of_days_at_most(DAYS_MAX, from, until).map_err(|error| error.field("end_time"))
 }
 
-fn per_model(report: &UsageReport, models: &[Value]) -> Vec<ModelUsage> {
+fn per_model(report: &UsageReport, models: &TenantModels) -> Vec<ModelUsage> {
     let groups = report.grouped(Grouping::Model).into_iter();
     let of = |model: fluxgate_core::id::ModelId, usage: fluxgate_core::metering::usage::Usage| {
-        let entry = models
-            .iter()
-            .find(|entry| entry.get("model_id").and_then(Value::as_str) == Some(model.as_str()));
+        let (model_type, price) = models.summary(&model).unwrap_or_default();
         let last_used = report
             .last_used(&model)
             .map(|moment| Day::of(moment).to_string());
         ModelUsage {
-            model_type: text(entry, "type"),
-            unit_price: entry
-                .and_then(|entry| entry.get("base_price")?.as_f64())
-                .unwrap_or_default(),
+            model_type,
+            unit_price: price.usd(),
             total_cost: usage.charged.usd(),
             total_count: usage.requests,
             last_used_date: last_used.unwrap_or_default(),
@@ -132,13 +127,6 @@ fn per_model(report: &UsageReport, models: &[Value]) -> Vec<ModelUsage> {
     groups
         .filter_map(|group| Some(of(group.model?, group.usage)))
         .collect()
-}
-
-fn text(entry: Option<&Value>, name: &str) -> String {
-    entry
-        .and_then(|entry| entry.get(name)?.as_str())
-        .unwrap_or_default()
-        .to_owned()
 }
 
 fn daily(report: &UsageReport) -> Vec<DayUsage> {

@@ -5,6 +5,7 @@ mod addresses;
 mod cancel;
 mod copy_again;
 mod delete;
+mod inputs_told;
 mod list;
 mod price;
 mod read;
@@ -12,7 +13,8 @@ mod submit;
 mod tasks;
 mod upload;
 
-pub use list::ListQuery;
+pub use list::{ListQuery, PredictionPage};
+pub use price::TenantModels;
 pub use read::TaskTimeline;
 pub use submit::SubmitRequest;
 pub use tasks::{TaskPage, TaskQuery};

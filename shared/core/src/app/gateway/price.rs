@@ -1,5 +1,7 @@
 //! The price of a run, and the available models, under a tenant's price book.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Gateway, Submits};
@@ -7,7 +9,7 @@ use crate::app::media::check_sizes;
 use crate::base::error::Result;
 use crate::base::id::{ModelId, TenantId};
 use crate::domain::money::{MicroUsd, PriceBook, price_list};
-use crate::domain::provider::Model;
+use crate::domain::provider::{Catalogue, Model};
 
 /// The two prices of a run.
 pub(super) struct Quote {
@@ -17,31 +19,67 @@ pub(super) struct Quote {
     pub(super) price: MicroUsd,
 }
 
+/// The catalogue as one tenant sees it. Two of them are equal if their entries are.
+#[derive(Clone)]
+pub struct TenantModels {
+    catalogue: Arc<Catalogue>,
+    book: PriceBook,
+    base_url: String,
+}
+
+impl PartialEq for TenantModels {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.catalogue, &other.catalogue)
+            && self.book == other.book
+            && self.base_url == other.base_url
+    }
+}
+
+impl TenantModels {
+    /// Whether both were made from one reading of the provider's catalogue.
+    pub fn is_of_same_catalogue(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.catalogue, &other.catalogue)
+    }
+
+    /// Made one at a time: all of them are megabytes.
+    pub fn entries(&self) -> impl Iterator<Item = Value> + '_ {
+        price_list::entries(&self.catalogue, &self.book, &self.base_url)
+    }
+
+    /// The type of a model and the least that a run costs; `None` if it can no longer be run.
+    pub fn summary(&self, model: &ModelId) -> Option<(String, MicroUsd)> {
+        price_list::summary(&self.catalogue, &self.book, model)
+    }
+}
+
 impl Gateway {
     /// The price of a run with these inputs; a lower bound if inputs that affect the price are
     /// missing.
     ///
     /// Kinds `NotFound` (no such model), `Forbidden` (the tenant may not use it), `TooLarge` (an
-    /// input, naming it), `Invalid` (the provider refuses to price the inputs), `Unavailable` (the
-    /// catalogue or the quote is unavailable).
+    /// input, naming it), `Invalid` (an input that a submit refuses, or that the provider does not
+    /// price), `Unavailable` (the catalogue or the quote is unavailable).
     pub async fn price(
         &self,
         tenant: &TenantId,
         model: &ModelId,
-        inputs: &Map<String, Value>,
+        inputs: Map<String, Value>,
     ) -> Result<MicroUsd> {
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(model)?;
-        check_sizes(self.context.bounds.input_bytes_max, model, inputs)?;
+        let inputs = model.accept_for_price(inputs)?;
+        check_sizes(self.context.bounds.input_bytes_max, model, &inputs)?;
         let book = self.context.tenants().get_eventual(tenant).await?.prices;
-        Ok(self.submits.quote(&book, model, inputs).await?.price)
+        Ok(self.submits.quote(&book, model, &inputs).await?.price)
     }
 
-    /// The catalogue entries of the models that the tenant may use, at the tenant's prices.
-    pub async fn models(&self, tenant: &TenantId) -> Result<Vec<Value>> {
-        let catalogue = self.provider.catalogue().await?;
-        let book = self.context.tenants().get_eventual(tenant).await?.prices;
-        Ok(price_list::entries(&catalogue, &book))
+    /// The models that the tenant may use, at the tenant's prices.
+    pub async fn models(&self, tenant: &TenantId) -> Result<TenantModels> {
+        Ok(TenantModels {
+            catalogue: self.provider.catalogue().await?,
+            book: self.context.tenants().get_eventual(tenant).await?.prices,
+            base_url: self.views.base_url().as_str().to_owned(),
+        })
     }
 }
 

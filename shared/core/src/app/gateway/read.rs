@@ -44,16 +44,6 @@ impl Gateway {
         self.view(&task).await
     }
 
-    /// As [`Self::prediction`] once the task has ended; `None` before that.
-    pub async fn ended(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Prediction>> {
-        let task = self.task(tenant, id).await?;
-        if task.state.is_end() {
-            self.view(&task).await.map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
     /// A task that is already loaded, in the provider's format.
     pub async fn view(&self, task: &Task) -> Result<Prediction> {
         self.views.view_of(task, self.context.now()).await

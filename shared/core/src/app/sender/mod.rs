@@ -40,4 +40,9 @@ impl Sender {
             hooks: hooks.map(Arc::new),
         }
     }
+
+    /// False if only polling tells of the end of a run.
+    pub(crate) fn asks_for_webhooks(&self) -> bool {
+        self.hooks.is_some()
+    }
 }

@@ -118,6 +118,7 @@ impl Watcher {
         let trace = self.context.hop(&task);
         match self.provider.result(&provider, &trace).await {
             Ok(Some(run)) => {
+                self.learn_length(&task, &run);
                 let told = match self
                     .machine
                     .signal(task.clone(), run.signal(Via::Poll))

@@ -5,15 +5,17 @@ mod advance;
 mod fresh_links;
 mod likeness;
 mod lost;
+mod polling;
 mod queued;
 mod resolve;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::batches::BatchWork;
 use super::jobs::Jobs;
 use super::{Context, Machine, Sender};
+use crate::domain::provider::RunLengths;
 use crate::port::{AddressGuard, Provider, Queue};
 
 /// Watches tasks.
@@ -24,6 +26,7 @@ pub struct Watcher {
     provider: Arc<dyn Provider>,
     batches: BatchWork,
     pub(crate) jobs: Jobs,
+    lengths: Mutex<RunLengths>,
 }
 
 impl Watcher {
@@ -38,6 +41,7 @@ impl Watcher {
             provider,
             batches,
             jobs,
+            lengths: Mutex::default(),
         }
     }
 }

@@ -73,7 +73,13 @@ impl Watcher {
                     Some(delay_ms) => delay_ms,
                 }
             }
-            Ok(Advanced { task, .. }) => self.watch_delay_ms(task, round + 1),
+            Ok(Advanced { task, .. }) => {
+                if let Some(delay_ms) = self.poll_delay_ms(task) {
+                    let next = next_round(&lease.job);
+                    return self.jobs.again(lease, &next, delay_ms).await;
+                }
+                self.watch_delay_ms(task, round + 1)
+            }
             Err(error) if error.kind == Kind::NotFound => return self.jobs.ack(lease).await,
             Err(error) => {
                 warn(lease, error);

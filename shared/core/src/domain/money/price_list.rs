@@ -4,23 +4,39 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::id::ModelId;
-use crate::domain::money::{Price, PriceBook, Unlisted};
+use crate::domain::money::{MicroUsd, Price, PriceBook, Unlisted};
 use crate::domain::provider::Catalogue;
 
 /// Replaces a formula that would reveal the provider's own prices: the price of a run is then
 /// available only as a quote.
 const BY_QUOTE: &str = "quote";
 
-/// The entries of runnable models that the book allows, in the provider's order.
-pub fn entries(catalogue: &Catalogue, book: &PriceBook) -> Vec<Value> {
-    catalogue
-        .raw()
-        .iter()
-        .filter_map(|entry| priced(catalogue, book, entry))
-        .collect()
+/// The entries of runnable models that the book allows, in the provider's order, one at a time;
+/// each says to submit at `base_url`.
+pub fn entries<'a>(
+    catalogue: &'a Catalogue,
+    book: &'a PriceBook,
+    base_url: &'a str,
+) -> impl Iterator<Item = Value> + 'a {
+    let entries = catalogue.raw().iter();
+    entries.filter_map(move |entry| priced(catalogue, book, base_url, entry))
 }
 
-fn priced(catalogue: &Catalogue, book: &PriceBook, entry: &Value) -> Option<Value> {
+/// The type of a model, and the least that a run costs now, as far as the book allows it.
+pub fn summary(
+    catalogue: &Catalogue,
+    book: &PriceBook,
+    id: &ModelId,
+) -> Option<(String, MicroUsd)> {
+    let model = catalogue.model(id).ok()?;
+    let price = terms(book, id)?.of(model.base_price).ok()?;
+    let is_it = |entry: &&Value| entry.get("model_id").and_then(Value::as_str) == Some(id.as_str());
+    let entry = catalogue.raw().iter().find(is_it)?;
+    let kind = entry.get("type").and_then(Value::as_str);
+    Some((kind.unwrap_or_default().to_owned(), price))
+}
+
+fn priced(catalogue: &Catalogue, book: &PriceBook, base_url: &str, entry: &Value) -> Option<Value> {
     let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
     let model = catalogue.model(&id).ok()?;
     let price = terms(book, &id)?;
@@ -38,7 +54,25 @@ fn priced(catalogue: &Catalogue, book: &PriceBook, entry: &Value) -> Option<Valu
     if entry.contains_key("discount_rate") {
         shown.insert("discount_rate".to_owned(), json!(0));
     }
+    if let Some(schemas) = shown.get_mut("api_schema") {
+        submit_here(schemas, &id, base_url);
+    }
     Some(Value::Object(shown))
+}
+
+/// A client that follows the catalogue must not call the provider, which does not know its token.
+fn submit_here(api_schema: &mut Value, id: &ModelId, base_url: &str) {
+    let schemas = api_schema
+        .get_mut("api_schemas")
+        .and_then(Value::as_array_mut);
+    for schema in schemas
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        schema.insert("server".to_owned(), json!(base_url));
+        schema.insert("api_path".to_owned(), json!(format!("/api/v3/{id}")));
+    }
 }
 
 fn terms(book: &PriceBook, model: &ModelId) -> Option<Price> {
@@ -74,8 +108,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::domain::money::MicroUsd;
-
     fn entry(id: &str, formula: &str) -> Value {
         json!({
             "model_id": id, "type": "image-to-image", "base_price": 0.08, "formula": formula, "discount_rate": 15,
@@ -94,7 +126,9 @@ mod tests {
         entries(
             &Catalogue::from_entries(entries_),
             &PriceBook { models, unlisted },
+            "https://gateway.example",
         )
+        .collect()
     }
 
     #[test]
@@ -113,6 +147,9 @@ mod tests {
         for (name, value) in expected.as_object().unwrap() {
             assert_eq!(&shown[0][name], value);
         }
+        let schema = &shown[0]["api_schema"]["api_schemas"][0];
+        assert_eq!(schema["server"], "https://gateway.example");
+        assert_eq!(schema["api_path"], "/api/v3/a/one");
         assert_eq!(
             (&shown[0]["discounted_price"], &shown[0]["pricing"]),
             (&Value::Null, &Value::Null)

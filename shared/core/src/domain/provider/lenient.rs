@@ -4,8 +4,6 @@
 //! Everything that reads the provider's answers, webhooks, lists and bills uses this module. It
 //! does not decide what an answer means.
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use crate::base::id::RunId;
@@ -104,14 +102,7 @@ pub fn time(value: &Value) -> Option<Timestamp> {
         return Some(Timestamp(millis as i64));
     }
     let text = value.as_str()?.trim();
-    Timestamp::from_rfc3339(text).or_else(|| {
-        let zoned = text
-            .parse::<DateTime>()
-            .ok()?
-            .to_zoned(TimeZone::UTC)
-            .ok()?;
-        Some(Timestamp(zoned.timestamp().as_millisecond()))
-    })
+    Timestamp::from_rfc3339_or_utc(text)
 }
 
 /// A run's id. Hexadecimal ids are documented in lower case, so upper case is normalized.

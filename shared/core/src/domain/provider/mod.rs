@@ -3,14 +3,17 @@
 mod catalogue;
 #[cfg(test)]
 mod catalogue_tests;
+mod input_echo;
 pub mod lenient;
 mod model;
 mod output;
 mod prediction;
 mod run;
+mod run_length;
 mod schema;
 
 pub use catalogue::Catalogue;
 pub use model::Model;
 pub use prediction::{ObjectView, Prediction, PredictionUrls, Timings, UnarchivedView};
 pub use run::{ProviderRun, RunStatus, failure};
+pub use run_length::{RunLengths, poll_after_ms};

@@ -60,24 +60,58 @@ impl Model {
     /// be read. A model that declares no inputs at all is passed what is given. Fails with kind
     /// `Invalid`, naming the field.
     pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        let inputs = self.given(inputs)?;
+        match self.validator().map(|validator| validator.validate(&inputs)) {
+            Some(Err(error)) => Err(refusal(&error)),
+            _ => as_object(inputs),
+        }
+    }
+
+    /// As [`Self::accept`], for the price of a run: inputs may be missing.
+    pub fn accept_for_price(
+        &self,
+        inputs: Map<String, Value>,
+    ) -> Result<Map<String, Value>, Error> {
+        let inputs = self.given(inputs)?;
+        let is_missing = |error: &jsonschema::ValidationError<'_>| {
+            matches!(error.kind(), ValidationErrorKind::Required { .. })
+        };
+        let unfit = self.validator().and_then(|validator| {
+            let mut errors = validator.iter_errors(&inputs);
+            errors.find(|error| !is_missing(error)).map(|error| refusal(&error))
+        });
+        unfit.map_or_else(|| as_object(inputs), Err)
+    }
+
+    /// The declared inputs that were given. Fails with kind `Invalid` for a whole number that is
+    /// too large to be passed on as it is.
+    fn given(&self, inputs: Map<String, Value>) -> Result<Value, Error> {
         let declared = inputs
             .into_iter()
             .filter(|(name, value)| !value.is_null() && self.takes(name));
         let declared = declared.filter(|(name, value)| {
             !(is_blank(value) && self.counts_blank_as_left_out(name, value))
         });
-        let inputs = Value::Object(declared.collect());
-        let validator = self.compiled().validator.as_ref();
-        if let Some(Err(error)) = validator.map(|validator| validator.validate(&inputs)) {
-            return Err(refusal(&error));
+        let declared = declared.filter_map(|(name, value)| {
+            let value = self.without_blanks(&name, value)?;
+            Some((name, value))
+        });
+        let inputs: Map<String, Value> = declared.collect();
+        for (name, value) in &inputs {
+            if self.property(name).is_some_and(is_integer) && is_beyond_integers(value) {
+                let text = format!(
+                    "the parameter '{name}' must be a whole number of at most 64 bits: {} to {}",
+                    i64::MIN,
+                    u64::MAX
+                );
+                return Err(Error::invalid("invalid_parameter", text).field(name));
+            }
         }
-        match inputs {
-            Value::Object(inputs) => Ok(inputs),
-            _ => Err(Error::internal(
-                "inputs_not_an_object",
-                "the inputs stopped being an object",
-            )),
-        }
+        Ok(Value::Object(inputs))
+    }
+
+    fn validator(&self) -> Option<&jsonschema::Validator> {
+        self.compiled().validator.as_ref()
     }
 
     /// The parts of the schema that inputs are not checked against, because they cannot be read;
@@ -113,7 +147,25 @@ impl Model {
             .is_some_and(|property| is_for_pictures(name, property))
     }
 
-    fn counts_blank_as_left_out(&self, name: &str, blank: &Value) -> bool {
+    /// A list of media without its blanks; `None` if nothing is left.
+    fn without_blanks(&self, name: &str, value: Value) -> Option<Value> {
+        let Value::Array(mut values) = value else {
+            return Some(value);
+        };
+        let is_media = self.property(name).is_some_and(|it| is_media(name, it));
+        if is_media && values.iter().any(is_nothing) {
+            values.retain(|value| !is_nothing(value));
+            return (!values.is_empty()).then_some(Value::Array(values));
+        }
+        Some(Value::Array(values))
+    }
+
+    /// The inputs that it declares, each with its declaration.
+    pub(super) fn declared(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.schema["properties"].as_object().into_iter().flatten()
+    }
+
+    pub(super) fn counts_blank_as_left_out(&self, name: &str, blank: &Value) -> bool {
         let Some(property) = self.property(name) else {
             return false;
         };
@@ -146,6 +198,29 @@ impl Model {
     }
 }
 
+fn as_object(inputs: Value) -> Result<Map<String, Value>, Error> {
+    match inputs {
+        Value::Object(inputs) => Ok(inputs),
+        _ => Err(Error::internal(
+            "inputs_not_an_object",
+            "the inputs stopped being an object",
+        )),
+    }
+}
+
+fn is_integer(property: &Value) -> bool {
+    match property.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|kind| kind == "integer"),
+        kind => kind.is_some_and(|kind| kind == "integer"),
+    }
+}
+
+/// A number that was read as a float because no integer holds it has lost its last digits.
+fn is_beyond_integers(value: &Value) -> bool {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    value.is_f64() && value.as_f64().is_some_and(|number| number.abs() >= BEYOND)
+}
+
 /// Of the run, among the schemas of a model's other calls.
 fn run_schema(entry: &Value) -> Option<&Value> {
     let schemas = entry.pointer("/api_schema/api_schemas")?.as_array()?;
@@ -156,7 +231,7 @@ fn run_schema(entry: &Value) -> Option<&Value> {
         .filter(|schema| schema.is_object())
 }
 
-fn is_media(name: &str, property: &Value) -> bool {
+pub(super) fn is_media(name: &str, property: &Value) -> bool {
     MEDIA_NAMES.contains(&name)
         || is_marked(property)
         || property.get("items").is_some_and(is_marked)
@@ -192,8 +267,13 @@ fn is_for_pictures(name: &str, property: &Value) -> bool {
     }
 }
 
+/// A place in a list of media that nobody filled.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    value.is_null() || is_blank(value)
+}
+
 /// What clients send for a picture that nobody chose.
-fn is_blank(value: &Value) -> bool {
+pub(super) fn is_blank(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 

@@ -1,6 +1,7 @@
 //! A task in the provider's format: what tenants read and callbacks carry.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
@@ -25,6 +26,14 @@ pub struct Prediction {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
     pub timings: Timings,
+    /// Milliseconds that the run took, once it has ended and if the provider said so.
+    #[serde(rename = "executionTime", skip_serializing_if = "Option::is_none")]
+    pub execution_time: Option<u64>,
+    /// What the run was asked for, with the model's defaults; in the answer to a submit, and in a
+    /// list that includes inputs. Embedded files are not repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub input: Option<Map<String, Value>>,
     /// Stable machine-readable code of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -114,6 +123,8 @@ impl Prediction {
             timings: Timings {
                 inference: task.inference_ms.unwrap_or(0),
             },
+            execution_time: task.inference_ms,
+            input: None,
             reason: failure.map(|failure| failure.reason.clone()),
             objects: task
                 .produced()
@@ -128,6 +139,18 @@ impl Prediction {
 }
 
 impl Prediction {
+    /// As the answer to a submit, which calls a task that has not ended `created`.
+    #[must_use]
+    pub fn as_submitted(self, task: &Task) -> Self {
+        if task.state.is_end() {
+            return self;
+        }
+        Self {
+            status: State::Admitted.status(),
+            ..self
+        }
+    }
+
     /// Where its tenant reads it.
     pub fn link_of(task: &Task, base_url: &str) -> String {
         format!("{base_url}/api/v3/predictions/{}/result", task.id)

@@ -22,6 +22,7 @@ use crate::bearer::Bearer;
 use crate::body::RawBody;
 use crate::error_reply::{Problem, ProblemBody};
 use crate::metadata::metadata;
+use crate::query::Query;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, advised, key};
 use crate::trace::trace;
@@ -73,10 +74,12 @@ pub(crate) async fn create(
     waiting: Waiting,
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
+    query: Query,
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<(StatusCode, [(HeaderName, String); 2], Json<TaskView>), Problem> {
     principal.require(Scope::Submit)?;
+    query.only(&[])?;
     let (new, counted): (NewTask, _) = body.counted_json().await.map_err(advised)?;
     let model = ModelId::parse(&new.model).map_err(|error| error.field("model"))?;
     let callback = new.callback_url.as_deref().map(CallbackUrl::parse_new);
@@ -91,7 +94,9 @@ pub(crate) async fn create(
         key: key(&headers)?,
         trace: trace(&headers),
     };
-    let task = submission::submit(&edge, request, counted).await?;
+    let task = Box::pin(submission::submit(&edge, request, counted)).await?;
+    // They are parts of the buffer that the request was read into.
+    drop(headers);
     let task = waited(&edge, task, &waiting).await?;
     let told = [
         (LOCATION, format!("/v1/tasks/{}", task.id)),
@@ -100,7 +105,7 @@ pub(crate) async fn create(
     Ok((
         StatusCode::CREATED,
         told,
-        Json(TaskView::of(&edge, &task).await?),
+        Json(Box::pin(TaskView::of(&edge, &task)).await?),
     ))
 }
 

@@ -47,9 +47,9 @@ pub(crate) async fn get(
 ) -> std::result::Result<Json<TaskView>, Problem> {
     principal.require(Scope::Read)?;
     let id = task_id(&id)?;
-    let task = edge.gateway.task(&principal.tenant, &id).await?;
+    let task = Box::pin(edge.gateway.task(&principal.tenant, &id)).await?;
     let task = waited(&edge, task, &waiting).await?;
-    Ok(Json(TaskView::of(&edge, &task).await?))
+    Ok(Json(Box::pin(TaskView::of(&edge, &task)).await?))
 }
 
 /// The task after the wait that the client prefers: ended, or as it is then.
