@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::config::EmulatorConfig;
 use crate::emulator::Emulator;
-use crate::faults::Faults;
+use crate::faults::{Faults, described};
 use crate::pictures::PictureFetcher;
 
 #[derive(Debug, Clone, Args)]
@@ -40,8 +40,8 @@ pub struct EmulatorArgs {
     pub rate_per_second_max: Option<u32>,
 
     /// A fault to inject: NAME for always, NAME=3 for the next three times, NAME=VALUE for a value;
-    /// repeatable
-    #[arg(long = "fault", value_name = "NAME[=VALUE]")]
+    /// repeatable; --help lists them
+    #[arg(long = "fault", value_name = "NAME[=VALUE]", long_help = described())]
     pub faults: Vec<String>,
 }
 
@@ -147,6 +147,18 @@ mod tests {
             bare.contains("write ADDRESS:PORT, such as 127.0.0.1:8080"),
             "{bare}"
         );
+    }
+
+    #[test]
+    fn the_help_lists_the_faults() {
+        let help = Command::try_parse_from(["emulator", "--help"])
+            .err()
+            .unwrap()
+            .to_string();
+
+        for fault in ["webhook_lost", "failure_charged", "tiny_output"] {
+            assert!(help.contains(fault), "{help}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Fails if it cannot listen on the address.
+    /// Fails if it cannot listen on the address, or has no place for uploads.
     pub async fn start(config: EmulatorConfig) -> io::Result<Self> {
         let listener = fluxgate_listen::bind(config.listen)?;
         let addr = listener.local_addr()?;
@@ -42,7 +42,7 @@ impl Emulator {
             config,
             base_url.trim_end_matches('/').to_owned(),
             stop.clone(),
-        ));
+        )?);
         let router = router(provider.clone());
         let serving = Listening::start(listener, bounds, move |request| {
             answer(router.clone(), request)

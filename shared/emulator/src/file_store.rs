@@ -1,4 +1,4 @@
-//! Outputs and uploads, in memory, bounded by size and number; the oldest are evicted first.
+//! Outputs, in memory, bounded by size and number; the oldest are evicted first.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -44,6 +44,13 @@ impl FileStore {
         }
     }
 
+    pub(crate) fn remove(&self, path: &str) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = files.by_path.remove(path) {
+            files.bytes -= file.bytes.len();
+        }
+    }
+
     pub(crate) fn get(&self, path: &str) -> Option<File> {
         self.files
             .lock()
@@ -60,11 +67,10 @@ impl Files {
             .oldest_first
             .pop_front()
             .expect("a store over its bound holds a file");
-        let file = self
-            .by_path
-            .remove(&oldest)
-            .expect("each path in the order is in the map");
-        self.bytes -= file.bytes.len();
+        // It may have been removed before.
+        if let Some(file) = self.by_path.remove(&oldest) {
+            self.bytes -= file.bytes.len();
+        }
     }
 }
 

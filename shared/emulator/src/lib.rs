@@ -27,6 +27,7 @@ mod serve;
 mod signature;
 mod ticket;
 mod traces;
+mod upload_store;
 
 pub use args::{EmulatorArgs, run};
 pub use config::EmulatorConfig;

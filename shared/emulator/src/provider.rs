@@ -1,6 +1,7 @@
 //! The emulated provider: everything that its routes and runs share.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -19,9 +20,11 @@ use crate::rate::Rate;
 use crate::run::{Full, Run, RunStore, UnderWay, work};
 use crate::ticket::Tickets;
 use crate::traces::Traces;
+use crate::upload_store::UploadStore;
 
 const RUNS_MAX: usize = 200_000;
-const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
+const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
+const UPLOAD_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 const PICTURES_AT_ONCE_MAX: usize = 64;
 const WEBHOOKS_AT_ONCE_MAX: usize = 256;
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +36,7 @@ pub(crate) struct Provider {
     pub(crate) faults: LiveFaults,
     pub(crate) runs: RunStore,
     pub(crate) files: FileStore,
+    pub(crate) uploads: UploadStore,
     pub(crate) tickets: Tickets,
     pub(crate) rate: Rate,
     pub(crate) traces: Traces,
@@ -50,7 +54,12 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    pub(crate) fn new(config: EmulatorConfig, base_url: String, stop: CancellationToken) -> Self {
+    /// Fails if there is no place for uploads.
+    pub(crate) fn new(
+        config: EmulatorConfig,
+        base_url: String,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
         let cores = available_parallelism().map_or(2, std::num::NonZero::get);
         // The receiver is usually on this machine, so no proxy is used.
         let webhooks = reqwest::Client::builder()
@@ -59,12 +68,13 @@ impl Provider {
             .timeout(WEBHOOK_TIMEOUT)
             .no_proxy()
             .build();
-        Self {
+        Ok(Self {
             base_url,
             faults: LiveFaults::new(config.faults.clone()),
             config,
             runs: RunStore::new(RUNS_MAX),
-            files: FileStore::new(FILE_BYTES_MAX),
+            files: FileStore::new(OUTPUT_BYTES_MAX),
+            uploads: UploadStore::new(UPLOAD_BYTES_MAX)?,
             tickets: Tickets::default(),
             rate: Rate::default(),
             traces: Traces::default(),
@@ -76,10 +86,10 @@ impl Provider {
             spent_micro_usd: AtomicI64::new(0),
             under_way: UnderWay::default(),
             requests: Mutex::default(),
-        }
+        })
     }
 
-    /// Accepts a run: from here on it is charged.
+    /// Accepts a run: from here on it is charged, unless it fails.
     pub(crate) fn accept(self: &Arc<Self>, run: Run, media: Vec<Media>) -> Result<Arc<Run>, Full> {
         let run = Arc::new(run);
         self.runs.insert(run.clone())?;
@@ -89,6 +99,22 @@ impl Provider {
         let working = work(self.clone(), run.clone(), media);
         tokio::spawn(self.stop.clone().run_until_cancelled_owned(working));
         Ok(run)
+    }
+
+    /// After the end of a run: gives back what a failed one does not cost, and drops the outputs of
+    /// one that was deleted on the way.
+    pub(crate) fn settle(&self, run: &Run) {
+        let back = run.price_micro_usd - run.charged_micro_usd();
+        self.spent_micro_usd.fetch_sub(back, Ordering::Relaxed);
+        if run.is_deleted() {
+            self.drop_outputs(run);
+        }
+    }
+
+    pub(crate) fn drop_outputs(&self, run: &Run) {
+        for name in run.output_names() {
+            self.files.remove(&format!("outputs/{}/{name}", run.id));
+        }
     }
 
     pub(crate) fn balance_micro_usd(&self) -> i64 {
@@ -101,13 +127,12 @@ impl Provider {
     }
 
     pub(crate) fn file(&self, path: &str) -> Option<File> {
-        match path.ends_with("/0.png") && path.starts_with("outputs/") {
-            true => Some(File {
-                bytes: Bytes::from_static(TINY_PNG),
-                content_type: "image/png".to_owned(),
-            }),
-            false => self.files.get(path),
-        }
+        let is_tiny = path.ends_with("/0.png") && path.starts_with("outputs/");
+        let tiny = || File {
+            bytes: Bytes::from_static(TINY_PNG),
+            content_type: "image/png".to_owned(),
+        };
+        self.files.get(path).or_else(|| is_tiny.then(tiny))
     }
 
     pub(crate) fn count(&self, what: &'static str) {

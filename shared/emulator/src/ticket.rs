@@ -39,6 +39,11 @@ impl Tickets {
         token
     }
 
+    pub(crate) fn get(&self, token: &str) -> Option<Ticket> {
+        let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.by_token.get(token).cloned()
+    }
+
     pub(crate) fn take(&self, token: &str) -> Option<Ticket> {
         self.0
             .lock()

@@ -118,6 +118,7 @@ async fn runs_that_nobody_owns_and_runs_that_nobody_paid_are_found() {
     burst(&tenant, 1).await;
     gateway.emulator.set_faults(Faults {
         fail_task: Fault::Times(1),
+        failure_charged: Fault::Always,
         ..Faults::default()
     });
     let failed = tenant.submit(&inputs).await;

@@ -44,8 +44,9 @@ struct Declared {
     charges: Option<f64>,
     #[serde(default)]
     formula: String,
+    /// Percent.
     #[serde(default)]
-    discount_rate: f64,
+    discount_rate: u32,
     #[serde(default)]
     schema: Map<String, Value>,
     #[serde(flatten)]

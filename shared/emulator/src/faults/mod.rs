@@ -1,5 +1,6 @@
 //! The faults that the emulator can inject, all of them seen with real providers.
 
+mod described;
 mod fault;
 mod live;
 
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::run::OddOutput;
 
+pub(crate) use described::described;
 pub use fault::Fault;
 pub(crate) use live::LiveFaults;
 
@@ -47,6 +49,8 @@ pub struct Faults {
     /// `Content-Length` announces more than is sent.
     pub truncated_output: Fault,
     pub fail_task: Fault,
+    /// A failed run is charged all the same.
+    pub failure_charged: Fault,
     pub nsfw: Fault,
     /// A run with several outputs completes with one less, and is charged in full.
     pub fewer_outputs: Fault,

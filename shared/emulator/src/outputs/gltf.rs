@@ -40,6 +40,7 @@ pub(super) fn glb(random: &mut SplitMix64) -> Bytes {
 }
 
 fn scene((least, most): ([f32; 3], [f32; 3]), colour: [f32; 3], bytes: usize) -> Value {
+    let indices = TRIANGLES.len() * 3;
     let [red, green, blue] = colour;
     let material = json!({"pbrMetallicRoughness": {"baseColorFactor": [red, green, blue, 1.0]}});
     let primitive = json!({"attributes": {"POSITION": 0}, "indices": 1, "material": 0});
@@ -58,7 +59,7 @@ fn scene((least, most): ([f32; 3], [f32; 3]), colour: [f32; 3], bytes: usize) ->
         "accessors": [
             {"bufferView": 0, "componentType": 5126, "count": POSITIONS, "type": "VEC3",
              "min": least, "max": most},
-            {"bufferView": 1, "componentType": 5123, "count": TRIANGLES.len() * 3, "type": "SCALAR"},
+            {"bufferView": 1, "componentType": 5123, "count": indices, "type": "SCALAR"},
         ],
     })
 }

@@ -1,4 +1,5 @@
-//! The charges, run by run. A run is charged from the moment it is accepted.
+//! The charges, run by run. A run is charged from the moment it is accepted, and no longer once it
+//! has failed.
 
 use std::sync::Arc;
 
@@ -43,7 +44,8 @@ pub(super) async fn search(provider: Shared, body: Bytes) -> Result<Response, Re
     };
     runs.retain(|run| {
         let at = run.created_at.as_millisecond();
-        start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end)
+        let is_within = start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end);
+        is_within && run.charged_micro_usd() > 0
     });
     if search
         .sort

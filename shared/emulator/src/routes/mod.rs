@@ -72,15 +72,17 @@ fn v3() -> Router<Arc<Provider>> {
         .route("/api/v3/webhook/secret", get(account::webhook_secret))
 }
 
+/// For the whole form; its file is bounded as it comes.
 fn upload_limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(media::UPLOAD_BYTES_MAX)
+    let bytes_max = media::UPLOAD_BYTES_MAX + media::FORM_BYTES_MAX;
+    DefaultBodyLimit::max(usize::try_from(bytes_max).unwrap_or(usize::MAX))
 }
 
 /// Routes without a key: access is by a capability in the URL.
 fn open() -> Router<Arc<Provider>> {
     Router::new()
         .route("/outputs/{id}/{name}", get(output::output))
-        .route("/uploads/{token}", put(media::put).layer(upload_limit()))
+        .route("/uploads/{token}", put(media::put))
         .route("/media/{id}/{name}", get(media::file))
 }
 

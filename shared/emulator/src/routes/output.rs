@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{
     CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, IntoResponseParts, Response};
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _};
 
@@ -84,19 +84,23 @@ pub(super) async fn output(
     Ok(whole(file))
 }
 
-/// A complete file; the server sets the length. Whatever was uploaded, no page is opened in the
-/// emulator's origin.
-pub(super) fn whole(file: File) -> Response {
+/// A complete file; the server sets the length.
+fn whole(file: File) -> Response {
+    (headers(&file.content_type), file.bytes).into_response()
+}
+
+/// Whatever was uploaded, no page is opened in the emulator's origin.
+pub(super) fn headers(content_type: &str) -> impl IntoResponseParts + use<> {
     let shown = ["image/", "video/", "audio/"]
         .iter()
-        .any(|kind| file.content_type.starts_with(kind));
-    let restricted = (!shown || file.content_type.contains("xml"))
-        .then_some([(CONTENT_DISPOSITION, "attachment")]);
+        .any(|kind| content_type.starts_with(kind));
+    let restricted =
+        (!shown || content_type.contains("xml")).then_some([(CONTENT_DISPOSITION, "attachment")]);
     let headers = [
-        (CONTENT_TYPE, file.content_type.as_str()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_TYPE, content_type.to_owned()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
-    (headers, restricted.map(AppendHeaders), file.bytes).into_response()
+    (headers, restricted.map(AppendHeaders))
 }
 
 fn truncated(file: &File) -> Response {

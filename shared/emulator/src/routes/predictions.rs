@@ -109,6 +109,7 @@ pub(super) async fn delete(provider: Shared, body: Bytes) -> Result<Response, Re
     provider.count("delete");
     let deletion: Deletion = parse(&body)?;
     let runs = deletion.ids.iter().filter_map(|id| provider.runs.get(id));
-    let deleted_count = runs.filter(|run| run.delete()).count();
+    let deleted = runs.filter(|run| run.delete());
+    let deleted_count = deleted.inspect(|run| provider.drop_outputs(run)).count();
     Ok(success(json!({"deleted_count": deleted_count})))
 }

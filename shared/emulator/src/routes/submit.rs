@@ -14,11 +14,11 @@ use crate::catalogue;
 use crate::inputs::{self, Media};
 use crate::provider::Provider;
 use crate::reply::{Refusal, success};
-use crate::run::{Run, prediction};
+use crate::run::{Run, echo, prediction};
 use crate::serve::HangUp;
 
-/// How long a sync-mode submit is held.
-const SYNC_WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long a sync-mode submit is held, as by the provider.
+const SYNC_WAIT_MAX: Duration = Duration::from_secs(90);
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -47,7 +47,7 @@ pub(super) async fn submit(
             "too many runs are in progress",
         )
     };
-    let created = prediction(&provider, &run);
+    let created = with_inputs(prediction(&provider, &run), &run);
     let run = provider.accept(run, media).map_err(too_many)?;
     Ok(answer(&provider, &run, created).await)
 }
@@ -124,9 +124,15 @@ async fn answer(provider: &Provider, run: &Run, created: Value) -> Response {
         return broken().into_response();
     }
     if run.flag("enable_sync_mode") {
-        return success(when_ended(provider, run).await);
+        return success(with_inputs(when_ended(provider, run).await, run));
     }
     success(created)
+}
+
+/// A submit is answered with its inputs.
+fn with_inputs(mut prediction: Value, run: &Run) -> Value {
+    prediction["input"] = echo(run);
+    prediction
 }
 
 async fn when_ended(provider: &Provider, run: &Run) -> Value {

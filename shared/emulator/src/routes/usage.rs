@@ -136,7 +136,7 @@ fn day(date: &str, models: &BTreeMap<&'static str, Sum>) -> Value {
 
 impl Sum {
     fn add(&mut self, run: &Run) {
-        self.micro_usd += run.price_micro_usd;
+        self.micro_usd += run.charged_micro_usd();
         self.count += 1;
     }
 }

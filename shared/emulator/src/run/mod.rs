@@ -61,6 +61,8 @@ pub(crate) enum RunOutcome {
     Failed {
         code: u16,
         error: String,
+        /// By a fault.
+        is_charged: bool,
     },
 }
 
@@ -93,6 +95,36 @@ impl Run {
 
     pub(crate) fn progress(&self) -> Progress {
         self.lock().clone()
+    }
+
+    /// The names of its files, once it has completed.
+    pub(crate) fn output_names(&self) -> Vec<String> {
+        let Progress::Ended {
+            outcome: RunOutcome::Completed { outputs, .. },
+            ..
+        } = self.progress()
+        else {
+            return Vec::new();
+        };
+        let name = |output| match output {
+            RunOutput::Named(name) => Some(name),
+            RunOutput::Text(_) => None,
+        };
+        outputs.into_iter().filter_map(name).collect()
+    }
+
+    /// A failed run costs nothing.
+    pub(crate) fn charged_micro_usd(&self) -> i64 {
+        match &*self.lock() {
+            Progress::Ended {
+                outcome:
+                    RunOutcome::Failed {
+                        is_charged: false, ..
+                    },
+                ..
+            } => 0,
+            _ => self.price_micro_usd,
+        }
     }
 
     pub(crate) fn start(&self) {

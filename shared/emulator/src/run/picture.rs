@@ -10,9 +10,12 @@ use image::{DynamicImage, ImageReader};
 use url::Url;
 
 use crate::DEMO_PHOTO;
+use crate::inputs::Media;
 use crate::provider::Provider;
 
 const PICTURE_BYTES_MAX: usize = 50 * 1024 * 1024;
+/// Tells one file from another.
+const FINGERPRINT_BYTES_MAX: u64 = 64 * 1024;
 const PIXELS_MAX: u64 = 64_000_000;
 const SIDE_PIXELS_MAX: u32 = 12_000;
 const DECODED_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -29,7 +32,9 @@ fn no_picture() -> Unusable {
     Unusable(text.to_owned())
 }
 
-pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusable> {
+/// A picture in full; of other media that were uploaded the beginning is enough.
+pub(super) async fn fetch(provider: &Provider, media: &Media) -> Result<Bytes, Unusable> {
+    let url = media.place.as_str();
     if !url
         .trim_start()
         .get(..4)
@@ -39,19 +44,29 @@ pub(super) async fn fetch(provider: &Provider, url: &str) -> Result<Bytes, Unusa
             .filter(|bytes| bytes.len() <= PICTURE_BYTES_MAX)
             .ok_or_else(no_picture);
     }
-    // Its own files come from memory: no request is made, and the public URL need not be reachable
+    // Its own files are at hand: no request is made, and the public URL need not be reachable
     // from here.
     if let Some(path) = url
         .strip_prefix(provider.base_url.as_str())
         .and_then(|rest| rest.strip_prefix('/'))
     {
-        return provider
-            .file(path)
-            .map(|file| file.bytes)
-            .ok_or_else(no_picture);
+        let uploaded = uploaded(provider, path, media.is_picture).await;
+        let output = || provider.file(path).map(|file| file.bytes);
+        return uploaded.or_else(output).ok_or_else(no_picture);
     }
     let fetched = tokio::time::timeout(FETCH_TIMEOUT, elsewhere(provider, url)).await;
     fetched.ok().flatten().ok_or_else(no_picture)
+}
+
+async fn uploaded(provider: &Provider, path: &str, is_picture: bool) -> Option<Bytes> {
+    let upload = provider.uploads.get(path)?;
+    if !is_picture {
+        return upload.head(FINGERPRINT_BYTES_MAX).await.ok();
+    }
+    if upload.size > PICTURE_BYTES_MAX as u64 {
+        return None;
+    }
+    upload.head(upload.size).await.ok()
 }
 
 /// A `data:` URI, or plain base64.

@@ -93,7 +93,7 @@ fn add_outcome(data: &mut Value, provider: &Provider, run: &Run, outcome: RunOut
                 .map(|made| output(provider, run, made))
                 .collect();
         }
-        RunOutcome::Failed { code, error } => {
+        RunOutcome::Failed { code, error, .. } => {
             data["code"] = json!(code);
             data["error"] = json!(error);
         }

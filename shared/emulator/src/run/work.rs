@@ -21,6 +21,7 @@ pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, media: Vec<Medi
     let outcome = outcome(&provider, &run, media).await;
     sleep_until(done_at).await;
     run.end(outcome);
+    provider.settle(&run);
     provider.under_way.end();
     provider.runs.note_ended(&run.id);
     webhook::tell(&provider, &run).await;
@@ -28,10 +29,7 @@ pub(crate) async fn work(provider: Arc<Provider>, run: Arc<Run>, media: Vec<Medi
 
 async fn outcome(provider: &Provider, run: &Arc<Run>, media: Vec<Media>) -> RunOutcome {
     if provider.faults.strike(|faults| &mut faults.fail_task) {
-        return RunOutcome::Failed {
-            code: 1405,
-            error: "the task failed (emulated)".to_owned(),
-        };
+        return failed(provider, 1405, "the task failed (emulated)".to_owned());
     }
     let nsfw = provider.faults.strike(|faults| &mut faults.nsfw) || mentions_nsfw(run);
     if provider.faults.strike(|faults| &mut faults.tiny_output) {
@@ -67,7 +65,15 @@ async fn outcome(provider: &Provider, run: &Arc<Run>, media: Vec<Media>) -> RunO
                 stands_in_for,
             }
         }
-        Err(Unusable(error)) => RunOutcome::Failed { code: 1402, error },
+        Err(Unusable(error)) => failed(provider, 1402, error),
+    }
+}
+
+fn failed(provider: &Provider, code: u16, error: String) -> RunOutcome {
+    RunOutcome::Failed {
+        code,
+        error,
+        is_charged: provider.faults.strike(|faults| &mut faults.failure_charged),
     }
 }
 
@@ -117,7 +123,7 @@ struct Sources {
 async fn fetch_all(provider: &Provider, media: &[Media]) -> Result<Sources, Unusable> {
     let mut sources = Sources::default();
     for one in media {
-        let bytes = picture::fetch(provider, &one.place).await?;
+        let bytes = picture::fetch(provider, one).await?;
         if one.is_picture && sources.picture.is_none() {
             sources.picture = Some(bytes);
         } else {

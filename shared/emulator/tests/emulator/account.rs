@@ -2,6 +2,7 @@
 
 use fluxgate_emulator::{Fault, Faults};
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, MAX, inputs};
@@ -92,9 +93,12 @@ async fn the_list_echoes_inputs_with_defaults_when_asked() {
 }
 
 #[tokio::test]
-async fn a_deleted_prediction_is_gone_but_stays_billed() {
+async fn a_deleted_prediction_is_gone_with_its_outputs_but_stays_billed() {
     let client = Client::new().await;
     let [first, failed, last] = three_runs(&client).await;
+    let path = format!("/api/v3/predictions/{first}/result");
+    let output = client.get(&path).await["outputs"][0].take();
+    assert_eq!(client.download(&output).await.status(), 200);
 
     let deleted = client
         .post(
@@ -110,6 +114,9 @@ async fn a_deleted_prediction_is_gone_but_stays_billed() {
         .await;
 
     assert_eq!(deleted, json!({"deleted_count": 1}));
+    assert_eq!(client.download(&output).await.status(), 404);
+    let read = client.request(Method::GET, &path).send().await.unwrap();
+    assert_eq!(read.status(), 404);
     assert_eq!(listed(&client, json!({})).await, [last, failed]);
     assert_eq!(bills["total"], 1);
 }
@@ -161,14 +168,14 @@ async fn a_price_follows_the_inputs_where_the_model_says_so() {
 }
 
 #[tokio::test]
-async fn every_run_is_billed_and_lowers_the_balance() {
+async fn every_run_that_did_not_fail_is_billed_and_lowers_the_balance() {
     let client = Client::new().await;
     let [first, failed, _] = three_runs(&client).await;
 
     let all = client
         .post(
             "/api/v3/billings/search",
-            &json!({"page": 1, "page_size": 2}),
+            &json!({"page": 1, "page_size": 1}),
         )
         .await;
     let two = client
@@ -181,12 +188,12 @@ async fn every_run_is_billed_and_lowers_the_balance() {
         .as_f64()
         .unwrap();
 
-    assert_eq!((&all["total"], &all["has_more"]), (&json!(3), &json!(true)));
+    assert_eq!((&all["total"], &all["has_more"]), (&json!(2), &json!(true)));
     assert_eq!(
         (&two["total"], &two["has_more"]),
-        (&json!(2), &json!(false))
+        (&json!(1), &json!(false))
     );
-    let item = &two["items"][1];
+    let item = &two["items"][0];
     assert_eq!(
         (&item["billing_type"], &item["price"]),
         (&json!("deduct"), &json!(0.08))
@@ -199,7 +206,26 @@ async fn every_run_is_billed_and_lowers_the_balance() {
         item["prediction"],
         json!({"uuid": first, "model_uuid": MAX, "status": "completed"})
     );
-    assert!((balance - (1_000_000.0 - 0.184)).abs() < 1e-6, "{balance}");
+    assert!((balance - (1_000_000.0 - 0.16)).abs() < 1e-6, "{balance}");
+}
+
+#[tokio::test]
+async fn a_failed_run_is_charged_by_a_fault_alone() {
+    let client = Client::with(Faults {
+        fail_task: Fault::Always,
+        failure_charged: Fault::Times(1),
+        ..Faults::default()
+    })
+    .await;
+
+    let charged = client.run(MAX, &inputs()).await;
+    client.run(MAX, &inputs()).await;
+    let bills = client.post("/api/v3/billings/search", &json!({})).await;
+
+    assert_eq!(bills["total"], 1, "{bills}");
+    assert_eq!(bills["items"][0]["prediction"]["uuid"], charged["id"]);
+    let balance = client.get("/api/v3/balance").await["balance"].as_f64();
+    assert!((balance.unwrap() - (1_000_000.0 - 0.08)).abs() < 1e-6);
 }
 
 #[tokio::test]
@@ -221,7 +247,7 @@ async fn bills_are_searched_by_time() {
         )
         .await;
 
-    assert_eq!((&since["total"], &until["total"]), (&json!(0), &json!(3)));
+    assert_eq!((&since["total"], &until["total"]), (&json!(0), &json!(2)));
 }
 
 #[tokio::test]
@@ -240,14 +266,14 @@ async fn usage_is_summed_by_model_and_by_day() {
 
     assert_eq!(
         usage["summary"],
-        json!({"total_cost": 0.184, "total_requests": 3, "success_requests": 2})
+        json!({"total_cost": 0.16, "total_requests": 3, "success_requests": 2})
     );
     let [dev, max] = usage["per_model_usage"].as_array().unwrap().as_slice() else {
         panic!("{usage}")
     };
     assert_eq!(
         (&dev["model_uuid"], &dev["total_count"], &dev["total_cost"]),
-        (&json!(DEV), &json!(1), &json!(0.024))
+        (&json!(DEV), &json!(1), &json!(0.0))
     );
     assert_eq!(
         (&max["model_type"], &max["unit_price"]),

@@ -21,7 +21,8 @@ pub(crate) enum Found {
 pub(crate) fn read(content_type: &str, bytes: &[u8]) -> Found {
     match content_type {
         "image/jpeg" | "image/png" => {
-            image::load_from_memory(bytes).unwrap();
+            let picture = image::load_from_memory(bytes).unwrap();
+            assert!(picture.width() > 1 && picture.height() > 1);
             let is_png = image::guess_format(bytes).unwrap() == image::ImageFormat::Png;
             assert_eq!(is_png, content_type == "image/png");
             Found::Picture { is_png }

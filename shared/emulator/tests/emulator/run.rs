@@ -63,6 +63,11 @@ async fn the_submit_answer_is_the_providers_prediction() {
         created_at.ends_with('Z') && created_at.len() == "2026-08-25T00:49:21.479Z".len(),
         "{created_at}"
     );
+    let input = &data["input"];
+    assert_eq!(
+        (&input["prompt"], &input["guidance_scale"], &input["seed"]),
+        (&json!("make it a woodcut"), &json!(3.5), &json!(7))
+    );
     assert_eq!(
         (&data["model"], &data["outputs"], &data["error"]),
         (&json!(MAX), &json!([]), &json!(""))
