@@ -13,7 +13,7 @@ use fluxgate_local::server::Server;
 use fluxgate_local::settings::{BoundsSettings, DnsServer as DnsServerAddress, Settings};
 use tempfile::TempDir;
 
-use crate::{DnsServer, TestOperator, TestTenant, eventually};
+use crate::{DnsServer, OtherProvider, TestOperator, TestTenant, eventually};
 
 /// What a test may want different.
 pub struct GatewayOptions {
@@ -30,6 +30,8 @@ pub struct GatewayOptions {
     /// The provider account's limit of concurrent runs.
     pub rate_per_minute: Option<u32>,
     pub concurrency: Option<u32>,
+    /// Instead of the emulator.
+    pub provider: Option<OtherProvider>,
 }
 
 impl Default for GatewayOptions {
@@ -44,6 +46,22 @@ impl Default for GatewayOptions {
             connections: ConnectionSettings::default(),
             rate_per_minute: None,
             concurrency: None,
+            provider: None,
+        }
+    }
+}
+
+impl GatewayOptions {
+    /// In front of this provider, which it asks at once, for no webhooks come.
+    pub fn before(provider: &OtherProvider) -> Self {
+        Self {
+            webhooks: false,
+            bounds: BoundsSettings {
+                watch_first_ms: Some(50),
+                ..quick()
+            },
+            provider: Some(provider.clone()),
+            ..Self::default()
         }
     }
 }
@@ -185,7 +203,10 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
         public_url: options
             .webhooks
             .then(|| format!("http://{listen}").parse().expect("a URL")),
-        provider: Some(emulator.base_url()),
+        provider: Some(match &options.provider {
+            Some(other) => other.base_url.clone(),
+            None => emulator.base_url(),
+        }),
         provider_key: Some(Secret::new(emulator.api_key())),
         allow_net: if options.allow_loopback {
             vec!["127.0.0.0/8".parse().expect("a network")]

@@ -10,6 +10,7 @@
 )]
 
 mod body;
+mod bucket_reader;
 mod callback;
 mod failure;
 mod guard;
@@ -22,6 +23,7 @@ mod retry_after;
 mod roots;
 mod trace;
 
+pub use bucket_reader::BucketReader;
 pub use callback::HttpCallbackSender;
 pub use guard::{Guard, GuardPolicy, GuardedClient, networks};
 pub use key_sets::{HttpKeySetFetcher, KeySetBounds};

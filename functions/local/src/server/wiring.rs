@@ -20,10 +20,12 @@ use fluxgate_edge::{
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    Guard, HttpCallbackSender, HttpKeySetFetcher, HttpOutputFetcher, KeySetBounds,
+    BucketReader, Guard, HttpCallbackSender, HttpKeySetFetcher, HttpOutputFetcher, KeySetBounds,
     ProviderSettings, Roots, WaveSpeedClient, check_api_key,
 };
-use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
+use fluxgate_s3::{
+    S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, fixed_keys,
+};
 use tokio::sync::watch;
 use url::Url;
 
@@ -32,6 +34,8 @@ use crate::folder::DataFolder;
 use crate::settings::Settings;
 
 const CATALOGUE_TTL_MS: u64 = 300_000;
+/// The S3 server has but one.
+const REGION: &str = "us-east-1";
 
 /// The parts that have already been started.
 pub(super) struct Parts<'a> {
@@ -98,6 +102,7 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
         vault: vault.clone(),
         guard: guard.clone(),
         signer: objects.clone(),
+        reader: Arc::new(BucketReader::new(own_signer(parts), Roots::System)),
         capability: capability.clone(),
     });
     Ok(Roles {
@@ -192,6 +197,17 @@ fn guard(parts: &Parts<'_>) -> Result<Guard> {
     ))
 }
 
+/// Signs for this process itself, which reaches the S3 server by its own address.
+fn own_signer(parts: &Parts<'_>) -> Arc<S3Signer> {
+    let secrets = &parts.folder.secrets;
+    Arc::new(S3Signer::new(S3SignerSettings {
+        endpoint: Some(format!("http://{}", reachable(parts.s3.addr()))),
+        region: REGION.to_owned(),
+        credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
+        force_path_style: true,
+    }))
+}
+
 fn objects(parts: &Parts<'_>) -> S3ObjectStore {
     let secrets = &parts.folder.secrets;
     S3ObjectStore::new(S3StoreSettings {
@@ -201,7 +217,7 @@ fn objects(parts: &Parts<'_>) -> S3ObjectStore {
             .s3_public_url
             .as_ref()
             .map(ToString::to_string),
-        region: "us-east-1".to_owned(),
+        region: REGION.to_owned(),
         credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
         force_path_style: true,
         http: Some(in_process::http_client(parts.s3.direct())),

@@ -25,6 +25,8 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes_max: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub inline_output_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sources_bytes_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_timeout_ms: Option<u64>,
@@ -178,6 +180,10 @@ impl BoundsSettings {
             self.upload_bytes_max.map(|bytes| bytes as u64),
         );
         set(&mut bounds.output_bytes_max, self.output_bytes_max);
+        set(
+            &mut bounds.inline_output_bytes_max,
+            self.inline_output_bytes_max,
+        );
         set(&mut bounds.sources_bytes_max, self.sources_bytes_max);
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);

@@ -48,6 +48,8 @@ pub(super) const UNTOLD: &str = "untold";
 /// Left out if it is one.
 const OUTPUTS_ASKED: &str = "outputs_asked";
 const MAKES: &str = "makes";
+/// Left out unless the task asked for it.
+const INLINE_OUTPUTS: &str = "inline_outputs";
 /// The account's hold for the task. Each attribute is absent if there is none.
 const ON_CREDIT: &str = "credit";
 const PERIOD: &str = "period";
@@ -70,6 +72,9 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     }
     if let Some(makes) = &task.makes {
         item.insert(MAKES.to_owned(), word(makes)?);
+    }
+    if task.inline_outputs {
+        item.insert(INLINE_OUTPUTS.to_owned(), AttributeValue::Bool(true));
     }
     item.extend(hold(&task.hold));
     item.extend(
@@ -298,6 +303,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             Some(text) => json_item::from_text(text)?,
             None => Labels::default(),
         },
+        inline_outputs: item.contains_key(INLINE_OUTPUTS),
         failure: item
             .get("failure")
             .map(submit_attributes::to_failure)

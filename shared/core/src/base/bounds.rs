@@ -42,6 +42,9 @@ pub struct Bounds {
     pub ticket_bytes_max: u64,
     /// One output.
     pub output_bytes_max: u64,
+    /// All outputs of a task together, where its result carries them as base64; larger ones are
+    /// links. 4 MiB as base64 fit into a Lambda's answer.
+    pub inline_output_bytes_max: usize,
     /// Outputs of one run.
     pub outputs_max: usize,
     /// The total size of one run's outputs as the provider lists them: URLs, or the outputs
@@ -129,6 +132,7 @@ impl Default for Bounds {
             upload_bytes_max: 100 * MIB,
             ticket_bytes_max: 100 * MIB as u64,
             output_bytes_max: 256 * MIB as u64,
+            inline_output_bytes_max: 4 * MIB,
             outputs_max: 16,
             sources_bytes_max: 64 * MIB,
             output_timeout_ms: 2 * MINUTE_MS,

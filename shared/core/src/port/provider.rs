@@ -13,7 +13,7 @@ use crate::base::id::{ModelId, RunId};
 use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::money::MicroUsd;
-use crate::domain::provider::{Catalogue, ProviderRun};
+use crate::domain::provider::{Catalogue, ProviderRun, QuoteKey};
 use crate::domain::task::Failure;
 
 /// One submit.
@@ -111,8 +111,15 @@ pub trait Provider: Send + Sync {
     /// The catalogue, cached for a bounded time; an outdated one if it cannot be refreshed.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;
 
-    /// What the provider charges for a run with these inputs.
-    async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd>;
+    /// What the provider charges for a run with these inputs. An answer holds for a bounded time
+    /// for all runs with the same key; after that, a provider that cannot be asked is an error of
+    /// kind `Unavailable`. A refusal holds for these inputs alone.
+    async fn quote(
+        &self,
+        model: &ModelId,
+        inputs: &Map<String, Value>,
+        key: QuoteKey,
+    ) -> Result<MicroUsd>;
 
     /// Uploads a file to the provider's media store; the answer's `data` contains `download_url`.
     async fn upload(&self, upload: Upload) -> Result<Value>;

@@ -5,6 +5,7 @@ mod billing_call;
 mod billings;
 mod delete;
 mod envelope;
+mod inline;
 mod list;
 mod models;
 mod models_cache;

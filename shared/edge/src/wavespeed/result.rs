@@ -1,19 +1,19 @@
 //! One prediction: its status and result.
 
-use axum::Json;
 use axum::extract::State;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::provider::Prediction;
 use fluxgate_core::tenant::Scope;
 use fluxgate_core::{Error, Kind};
 
-use super::envelope::{Envelope, success};
+use super::envelope::Envelope;
+use super::inline::Answered;
 use crate::bearer::ProviderPoller;
 use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
 use crate::path::Path;
 use crate::state::Edge;
 
-type Answer = Result<Json<Envelope<Prediction>>, WaveSpeedError>;
+type Answer = Result<Answered, WaveSpeedError>;
 
 /// Read a prediction
 ///
@@ -90,5 +90,5 @@ async fn read(
     {
         edge.throttle.missed(&principal);
     }
-    Ok(success(found?))
+    Ok(Answered::of(&edge, &principal.tenant, found?).await)
 }

@@ -1,6 +1,5 @@
 //! Submit: the model is in the path, its inputs are in the body.
 
-use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
@@ -13,7 +12,8 @@ use fluxgate_core::{Error, Kind, Result, echo};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
-use super::envelope::{Envelope, success};
+use super::envelope::Envelope;
+use super::inline::Answered;
 use super::sync_mode;
 use crate::bearer::WaveSpeedBearer;
 use crate::body::RawBody;
@@ -46,8 +46,7 @@ impl SubmitQuery {
 
 /// A header with the fixed price, in USD, precedes the prediction, whose format has no field for
 /// it.
-pub(super) type Answer =
-    std::result::Result<([(HeaderName, String); 1], Json<Envelope<Prediction>>), WaveSpeedError>;
+pub(super) type Answer = std::result::Result<([(HeaderName, String); 1], Answered), WaveSpeedError>;
 
 /// Run a model
 ///
@@ -161,7 +160,6 @@ pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody)
     let (mut inputs, counted) = body.object().await.map_err(advised)?;
     let input = edge.gateway.input_echo(&model, &inputs).await;
     let sync_mode = sync_mode::take_flag(&mut inputs, "enable_sync_mode")?;
-    refuse_base64(&mut inputs)?;
     let callback = callback(query.webhook, &mut inputs)?;
     let request = SubmitRequest {
         tenant: principal.tenant.clone(),
@@ -176,22 +174,24 @@ pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody)
     let price = [(PRICE, task.price.decimal())];
     // They are parts of the buffer that the request was read into.
     drop(headers);
+    let tenant = &principal.tenant;
     let prediction = if sync_mode {
-        sync_mode::wait(&edge, &principal.tenant, &task.id, &waiting).await?
+        sync_mode::wait(&edge, tenant, &task.id, &waiting).await?
     } else if waiting.preferred.is_some() {
-        waiting::until_end(&edge, &principal.tenant, &task.id, &waiting).await?;
-        Box::pin(edge.gateway.prediction(&principal.tenant, &task.id)).await?
+        waiting::until_end(&edge, tenant, &task.id, &waiting).await?;
+        Box::pin(edge.gateway.prediction(tenant, &task.id)).await?
     } else {
         Box::pin(edge.gateway.view(&task))
             .await?
             .as_submitted(&task)
     };
+    let prediction = Prediction {
+        input,
+        ..prediction
+    };
     Ok((
         price,
-        success(Prediction {
-            input,
-            ..prediction
-        }),
+        Box::pin(Answered::of(&edge, tenant, prediction)).await,
     ))
 }
 
@@ -247,15 +247,6 @@ fn no_such_route(path: &str, first: &str) -> Error {
         _ => "GET /openapi.json lists all paths",
     };
     Error::not_found(format!("there is no POST {}; {instead}", echo(path)))
-}
-
-/// Outputs are stored in the tenant's bucket and returned as URLs, never inline.
-fn refuse_base64(inputs: &mut Map<String, Value>) -> Result<()> {
-    if !sync_mode::take_flag(inputs, "enable_base64_output")? {
-        return Ok(());
-    }
-    let text = "enable_base64_output is not supported: outputs are stored in your bucket; download the URL in 'outputs' instead";
-    Err(Error::invalid("unsupported_parameter", text).field("enable_base64_output"))
 }
 
 /// One page of the provider's documentation uses a body field instead of the query parameter.

@@ -42,7 +42,8 @@ pub(crate) struct ModelUsage {
     model_uuid: String,
     /// Empty for a model that can no longer be run.
     model_type: String,
-    /// The current minimum price of a run, in USD; 0 for a model that can no longer be run.
+    /// The current minimum price of a run, in USD; 0 for a model that can no longer be run, or
+    /// whose price only a quote tells.
     unit_price: f64,
     /// Amount charged, in USD.
     total_cost: f64,
@@ -117,7 +118,7 @@ fn per_model(report: &UsageReport, models: &TenantModels) -> Vec<ModelUsage> {
             .map(|moment| Day::of(moment).to_string());
         ModelUsage {
             model_type,
-            unit_price: price.usd(),
+            unit_price: price.unwrap_or_default().usd(),
             total_cost: usage.charged.usd(),
             total_count: usage.requests,
             last_used_date: last_used.unwrap_or_default(),

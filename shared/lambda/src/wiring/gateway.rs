@@ -10,7 +10,9 @@ use fluxgate_core::app::{
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{BytesInFlight, Edge, EventStreams, Health, ReceiverEdge, Setup, Throttle};
-use fluxgate_outbound::{Guard, HttpCallbackSender, HttpKeySetFetcher, KeySetBounds};
+use fluxgate_outbound::{
+    BucketReader, Guard, HttpCallbackSender, HttpKeySetFetcher, KeySetBounds, Roots,
+};
 use tokio::sync::watch;
 
 use super::parts::{Parts, bounds, hooks, views};
@@ -57,6 +59,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
     let vault = parts.vault(&encryption_secret)?;
     let sending = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
     let callbacks = Callbacks::new(context.clone(), views.clone(), vault.clone(), sending);
+    let signer = Arc::new(downloads(&parts));
     let gateway = Gateway::new(GatewayParts {
         sender: Sender::new(
             Machine::new(context.clone(), capacity),
@@ -66,7 +69,8 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         views,
         vault,
         guard: guard.clone(),
-        signer: Arc::new(downloads(&parts)),
+        signer: signer.clone(),
+        reader: Arc::new(BucketReader::new(signer, Roots::Bundled)),
         capability,
     });
     Ok(Edge {

@@ -65,7 +65,9 @@ pub(super) fn empty() -> FetchFailure {
 }
 
 pub(super) fn too_large(bytes_max: u64) -> FetchFailure {
-    let text = format!("the output is over {bytes_max} bytes");
+    let text = format!(
+        "the output is over {bytes_max} bytes, the bound 'output_bytes_max' of this service"
+    );
     FetchFailure::new(
         Sort::TooLarge,
         Error::new(Kind::TooLarge, "output_too_large", text),

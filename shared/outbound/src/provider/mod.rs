@@ -20,7 +20,7 @@ use fluxgate_core::port::{
     Clock as _, Provider, RunList, SubmitAnswer, SubmitCall, SystemClock, Upload, WebhookSecrets,
 };
 use fluxgate_core::provider::lenient::{self, Fields};
-use fluxgate_core::provider::{Catalogue, ProviderRun};
+use fluxgate_core::provider::{Catalogue, ProviderRun, QuoteKey};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
@@ -38,6 +38,9 @@ use exchange::{Exchange, unreadable};
 const WEBHOOK_SECRET_TTL_MS: u64 = 300_000;
 /// After a failed fetch: callers in a queue must not each wait for their own time-out.
 const FAILED_PAUSE_MS: u64 = 1_000;
+
+/// Prices of runs that are remembered.
+const QUOTES_MAX: usize = 4_096;
 
 /// The provider's URL and our key.
 #[derive(Clone)]
@@ -58,6 +61,7 @@ pub struct WaveSpeedClient {
     /// The one read last, whose compiled schemas the next takes over.
     read_last: Mutex<Option<Arc<Catalogue>>>,
     catalogue_ttl_ms: u64,
+    quotes: SingleFlight<QuoteKey, MicroUsd>,
     webhook_secret: SingleFlight<(), Secret>,
 }
 
@@ -68,6 +72,7 @@ impl WaveSpeedClient {
             catalogue: SingleFlight::new(1, Arc::new(SystemClock)),
             read_last: Mutex::new(None),
             catalogue_ttl_ms: settings.catalogue_ttl_ms,
+            quotes: SingleFlight::new(QUOTES_MAX, Arc::new(SystemClock)),
             webhook_secret: SingleFlight::new(1, Arc::new(SystemClock)),
             exchange: Exchange::new(settings)?,
         })
@@ -87,6 +92,18 @@ impl WaveSpeedClient {
         });
         *last = Some(catalogue.clone());
         Ok(catalogue)
+    }
+
+    async fn load_quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
+        let question = json!({ "model_id": model, "inputs": inputs });
+        let data = self
+            .exchange
+            .post_named("/api/v3/model/pricing", &question)
+            .await?;
+        let usd = Fields::of(&data)
+            .and_then(|fields| fields.number(&["unit_price"]))
+            .ok_or_else(unreadable)?;
+        MicroUsd::from_usd(usd).ok_or_else(unreadable)
     }
 
     async fn load_webhook_secret(&self) -> Result<Secret> {
@@ -128,16 +145,24 @@ impl Provider for WaveSpeedClient {
         self.catalogue.get(&(), load).await
     }
 
-    async fn quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
-        let question = json!({ "model_id": model, "inputs": inputs });
-        let data = self
-            .exchange
-            .post_named("/api/v3/model/pricing", &question)
-            .await?;
-        let usd = Fields::of(&data)
-            .and_then(|fields| fields.number(&["unit_price"]))
-            .ok_or_else(unreadable)?;
-        MicroUsd::from_usd(usd).ok_or_else(unreadable)
+    async fn quote(
+        &self,
+        model: &ModelId,
+        inputs: &Map<String, Value>,
+        key: QuoteKey,
+    ) -> Result<MicroUsd> {
+        let mut asked = false;
+        let load = async {
+            asked = true;
+            quoted(self.load_quote(model, inputs).await, self.catalogue_ttl_ms)
+        };
+        match self.quotes.get(&key, load).await {
+            // Of somebody else's inputs, which differ in what the price does not depend on.
+            Err(error) if !asked && error.kind != Kind::Unavailable => {
+                self.load_quote(model, inputs).await
+            }
+            answer => answer,
+        }
     }
 
     async fn upload(&self, upload: Upload) -> Result<Value> {
@@ -172,6 +197,28 @@ fn cached<V>(loaded: Result<V>, ttl_ms: u64) -> Result<Fetched<V>, Failed> {
             temporary: true,
             pause_ms: FAILED_PAUSE_MS,
         }),
+    }
+}
+
+/// A price serves no longer than it is fresh: what a run costs is not guessed.
+fn quoted(loaded: Result<MicroUsd>, ttl_ms: u64) -> Result<Fetched<MicroUsd>, Failed> {
+    match loaded {
+        Ok(value) => {
+            let fresh_until = SystemClock.now().plus_ms(ttl_ms);
+            Ok(Fetched {
+                value,
+                fresh_until,
+                serves_until: fresh_until,
+            })
+        }
+        Err(error) => {
+            let temporary = error.kind == Kind::Unavailable;
+            Err(Failed {
+                pause_ms: if temporary { FAILED_PAUSE_MS } else { 0 },
+                error,
+                temporary,
+            })
+        }
     }
 }
 

@@ -87,7 +87,7 @@ async fn a_403_to_a_quote_or_a_ticket_is_about_that_alone_where_the_account_is_g
     ] {
         let client = client(forbidding(balance, OF_THE_PLAN).await.0);
         let quote = client
-            .quote(&model, &serde_json::Map::new())
+            .quote(&model, &serde_json::Map::new(), [0; 32])
             .await
             .unwrap_err();
         let ticket = client

@@ -204,7 +204,7 @@ async fn a_quote_is_what_provider_asks_for_these_inputs() {
     let inputs = Map::from_iter([("num_images".to_owned(), json!(2))]);
 
     assert_eq!(
-        client.quote(&model(), &inputs).await.unwrap(),
+        client.quote(&model(), &inputs, [0; 32]).await.unwrap(),
         MicroUsd(160_000)
     );
 }
@@ -222,7 +222,10 @@ async fn a_quote_without_a_price_is_unreadable_and_not_free() {
             post(move || async { success(data) }),
         ))
         .await;
-        let error = client.quote(&model(), &Map::new()).await.unwrap_err();
+        let error = client
+            .quote(&model(), &Map::new(), [0; 32])
+            .await
+            .unwrap_err();
         assert_eq!(
             (error.kind, error.code),
             (Kind::Unavailable, "provider_unreadable")

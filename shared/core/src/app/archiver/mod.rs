@@ -1,6 +1,7 @@
 //! Copies a run's outputs into the tenant's bucket. The task is charged and its callbacks are sent
 //! only after that, unless the copy fails through the tenant's own fault.
 
+mod promised;
 mod refusal;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::domain::media;
 use crate::domain::task::{Copied, Job, Output, Signal, State, Task};
 use crate::domain::tenant::Destination;
 use crate::port::{Lease, NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue};
+use promised::promised;
 use refusal::Refusal;
 
 /// Maximum number of one task's outputs copied concurrently.
@@ -159,7 +161,7 @@ impl Archiver {
         let trace = self.context.hop(task);
         let fetch = OutputFetch {
             url: source,
-            promised: task.makes,
+            promised: promised(task, source),
             bytes_max,
             timeout_ms,
             trace: &trace,

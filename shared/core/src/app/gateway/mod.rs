@@ -5,6 +5,7 @@ mod addresses;
 mod cancel;
 mod copy_again;
 mod delete;
+mod inline;
 mod inputs_told;
 mod list;
 mod price;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use super::{Context, Machine, Sender, Vault, Views};
 use crate::base::bounds::Bounds;
 use crate::domain::webhook::CapabilityKey;
-use crate::port::{AddressGuard, LinkSigner, Provider};
+use crate::port::{AddressGuard, LinkSigner, ObjectReader, Provider};
 
 /// The tenant's task use cases.
 pub struct Gateway {
@@ -37,6 +38,7 @@ pub struct Gateway {
     views: Views,
     vault: Vault,
     signer: Arc<dyn LinkSigner>,
+    reader: Arc<dyn ObjectReader>,
     capability: CapabilityKey,
 }
 
@@ -70,6 +72,8 @@ pub struct GatewayParts {
     pub guard: Arc<dyn AddressGuard>,
     /// Signs the URLs that relayed links redirect to.
     pub signer: Arc<dyn LinkSigner>,
+    /// Reads outputs for answers that carry them.
+    pub reader: Arc<dyn ObjectReader>,
     /// Signs the relayed links themselves.
     pub capability: CapabilityKey,
 }
@@ -82,6 +86,7 @@ impl Gateway {
             vault,
             guard,
             signer,
+            reader,
             capability,
         } = parts;
         Self {
@@ -92,6 +97,7 @@ impl Gateway {
             views,
             vault,
             signer,
+            reader,
             capability,
         }
     }

@@ -46,8 +46,9 @@ impl TenantModels {
         price_list::entries(&self.catalogue, &self.book, &self.base_url)
     }
 
-    /// The type of a model and the least that a run costs; `None` if it can no longer be run.
-    pub fn summary(&self, model: &ModelId) -> Option<(String, MicroUsd)> {
+    /// The type of a model and the least that a run costs, if not only a quote tells it; `None` if
+    /// it can no longer be run.
+    pub fn summary(&self, model: &ModelId) -> Option<(String, Option<MicroUsd>)> {
         price_list::summary(&self.catalogue, &self.book, model)
     }
 }
@@ -92,10 +93,12 @@ impl Submits {
     ) -> Result<Quote> {
         // Refuse a model that the tenant may not use before asking the provider for a quote.
         book.price(&model.id, MicroUsd::ZERO)?;
-        let cost = if model.needs_quote {
-            self.provider.quote(&model.id, inputs).await?
-        } else {
-            model.base_price
+        let cost = match model.price_told(inputs) {
+            Some(cost) => cost,
+            None => {
+                let key = model.quote_key(inputs);
+                self.provider.quote(&model.id, inputs, key).await?
+            }
         };
         Ok(Quote {
             cost,

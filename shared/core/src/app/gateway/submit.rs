@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::addresses::Named;
+use super::inline;
 use super::price::Quote;
 use super::{Gateway, Submits};
 use crate::app::machine::Entry;
@@ -45,8 +46,8 @@ impl Gateway {
     /// `model_not_allowed`), `NotFound` (no such model), `Invalid` (an input, naming the field, or
     /// a forbidden address), `InsufficientFunds` (`insufficient_funds`, `budget_exhausted`), `Busy`
     /// (`too_many_tasks`), `KeyReused`, `Gone` (`task_deleted`: the key's task was deleted),
-    /// `Unavailable` (catalogue or quote unavailable). A request
-    /// that repeats a known idempotency key returns the task created with that key.
+    /// `Unavailable` (catalogue or quote unavailable). A request that repeats a known idempotency
+    /// key returns the task created with that key.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
         self.submits
             .submit(request, |in_flight_max| in_flight_max)
@@ -72,7 +73,7 @@ impl Submits {
     /// As [`Gateway::submit`], with so many of the places that the tenant's limit gives.
     pub(crate) async fn submit(
         &self,
-        request: SubmitRequest,
+        mut request: SubmitRequest,
         places: fn(u32) -> u32,
     ) -> Result<Task> {
         if let Some(task) = self.existing(&request).await? {
@@ -82,6 +83,7 @@ impl Submits {
         let tenant = self.tenant_for_submit(&request.tenant).await?;
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(&request.model)?;
+        let inline_outputs = inline::take_flag(&mut request.inputs)?;
         let inputs = model.accept(request.inputs)?;
         if let Some(parts) = model.unchecked_once() {
             tracing::warn!(model.id = %model.id, schema.unchecked = parts, "the provider's schema of this model cannot be read in part; inputs are not checked against these parts, which the provider does itself");
@@ -107,6 +109,7 @@ impl Submits {
             cost,
             outputs_asked,
             makes,
+            inline_outputs,
         };
         let place = self.machine.join_fair_queue(&new.tenant, weight).await?;
         let admission = Admission {
@@ -182,6 +185,7 @@ impl Submits {
         );
         let task = Task {
             trace: new.trace,
+            inline_outputs: new.inline_outputs,
             ..task
         };
         let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
@@ -238,6 +242,7 @@ struct NewTaskParts {
     cost: MicroUsd,
     outputs_asked: u32,
     makes: Option<MediaKind>,
+    inline_outputs: bool,
 }
 
 /// The input that sets the number of outputs, in models that have one.
@@ -248,7 +253,7 @@ fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
     let asked = inputs
         .get(OUTPUTS_INPUT)
         .and_then(Value::as_u64)
-        .filter(|_| model.needs_quote);
+        .filter(|_| model.price_depends_on(OUTPUTS_INPUT));
     asked
         .and_then(|asked| u32::try_from(asked).ok())
         .unwrap_or(1)

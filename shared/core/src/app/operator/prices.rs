@@ -210,7 +210,7 @@ impl PricesEdit {
                 names
             }
             Self::Remove { models } => {
-                let cost = |model: &ModelId| Some(catalogue?.model(model).ok()?.base_price);
+                let cost = |model: &ModelId| catalogue?.model(model).ok()?.base_price();
                 let is_under = |model: &&ModelId| {
                     cost(model).is_some_and(|cost| {
                         prices.price(model, cost).is_ok_and(|price| price < cost)
@@ -316,14 +316,16 @@ fn refuse_unjudged(before: &PriceBook, after: &PriceBook) -> Result<()> {
 }
 
 fn under_cost(prices: &PriceBook, catalogue: Option<&Catalogue>) -> Vec<String> {
-    let cost = |model: &ModelId| Some(catalogue?.model(model).ok()?.base_price);
+    let cost = |model: &ModelId| catalogue?.model(model).ok()?.base_price();
     let mut names = prices.under_cost(cost);
     let unlisted_under = || {
         let mut models = catalogue.into_iter().flat_map(Catalogue::models);
         models.any(|model| {
-            let price = prices.price(&model.id, model.base_price);
-            !prices.models.contains_key(&model.id)
-                && price.is_ok_and(|price| price < model.base_price)
+            let is_under = |cost| {
+                let price = prices.price(&model.id, cost);
+                price.is_ok_and(|price| price < cost)
+            };
+            !prices.models.contains_key(&model.id) && model.base_price().is_some_and(is_under)
         })
     };
     if !names.iter().any(|name| name == UNLISTED) && unlisted_under() {

@@ -22,14 +22,15 @@ pub fn entries<'a>(
     entries.filter_map(move |entry| priced(catalogue, book, base_url, entry))
 }
 
-/// The type of a model, and the least that a run costs now, as far as the book allows it.
+/// The type of a model, and the least that a run costs now, as far as the book allows it; no amount
+/// if only a quote tells it.
 pub fn summary(
     catalogue: &Catalogue,
     book: &PriceBook,
     id: &ModelId,
-) -> Option<(String, MicroUsd)> {
+) -> Option<(String, Option<MicroUsd>)> {
     let model = catalogue.model(id).ok()?;
-    let price = terms(book, id)?.of(model.base_price).ok()?;
+    let price = least(terms(book, id)?, model.base_price())?;
     let is_it = |entry: &&Value| entry.get("model_id").and_then(Value::as_str) == Some(id.as_str());
     let entry = catalogue.raw().iter().find(is_it)?;
     let kind = entry.get("type").and_then(Value::as_str);
@@ -40,16 +41,22 @@ fn priced(catalogue: &Catalogue, book: &PriceBook, base_url: &str, entry: &Value
     let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
     let model = catalogue.model(&id).ok()?;
     let price = terms(book, &id)?;
-    let base_price = price.of(model.base_price).ok()?;
+    let least = least(price, model.base_price())?;
     let entry = entry.as_object()?;
     let mut shown: Map<String, Value> = entry
         .iter()
         .filter(|(name, _)| !tells_a_price(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    shown.insert("base_price".to_owned(), json!(base_price.usd()));
-    if let Some(text) = entry.get("formula").and_then(Value::as_str) {
-        shown.insert("formula".to_owned(), json!(formula(price, text)));
+    let formula = match (least, entry.get("formula")) {
+        (None, _) => Some(BY_QUOTE),
+        (_, Some(Value::String(text))) => Some(formula(price, text)),
+        (_, None | Some(Value::Null)) => None,
+        (_, Some(_)) => Some(formula(price, "$")),
+    };
+    shown.insert("base_price".to_owned(), json!(least.map(MicroUsd::usd)));
+    if let Some(formula) = formula {
+        shown.insert("formula".to_owned(), json!(formula));
     }
     if entry.contains_key("discount_rate") {
         shown.insert("discount_rate".to_owned(), json!(0));
@@ -72,6 +79,16 @@ fn submit_here(api_schema: &mut Value, id: &ModelId, base_url: &str) {
     {
         schema.insert("server".to_owned(), json!(base_url));
         schema.insert("api_path".to_owned(), json!(format!("/api/v3/{id}")));
+    }
+}
+
+/// The least that a run costs; no amount if only a quote tells it. `None` if there can be no such
+/// price.
+fn least(price: Price, cost: Option<MicroUsd>) -> Option<Option<MicroUsd>> {
+    match (price, cost) {
+        (Price::Fixed { micro_usd }, _) => Some(Some(micro_usd)),
+        (Price::Markup { .. }, Some(cost)) => price.of(cost).ok().map(Some),
+        (Price::Markup { .. }, None) => Some(None),
     }
 }
 
@@ -98,7 +115,7 @@ fn holds_an_amount(text: &str) -> bool {
 }
 
 fn tells_a_price(name: &str) -> bool {
-    ["price", "pricing", "cost", "discount"]
+    ["price", "pricing", "cost", "discount", "tiers"]
         .iter()
         .any(|word| name.contains(word))
 }

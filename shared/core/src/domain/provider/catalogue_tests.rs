@@ -132,8 +132,8 @@ fn a_price_that_comes_as_text_is_one() {
     let catalogue = Catalogue::from_entries(vec![entry]);
 
     assert_eq!(
-        catalogue.models().next().map(|model| model.base_price),
-        Some(MicroUsd(80_000))
+        catalogue.models().next().map(Model::base_price),
+        Some(Some(MicroUsd(80_000)))
     );
 }
 

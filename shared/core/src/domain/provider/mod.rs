@@ -3,11 +3,13 @@
 mod catalogue;
 #[cfg(test)]
 mod catalogue_tests;
+mod formula;
 mod input_echo;
 pub mod lenient;
 mod model;
 mod output;
 mod prediction;
+mod pricing;
 mod run;
 mod run_length;
 mod schema;
@@ -15,5 +17,6 @@ mod schema;
 pub use catalogue::Catalogue;
 pub use model::Model;
 pub use prediction::{ObjectView, Prediction, PredictionUrls, Timings, UnarchivedView};
+pub use pricing::QuoteKey;
 pub use run::{ProviderRun, RunStatus, failure};
 pub use run_length::{RunLengths, poll_after_ms};

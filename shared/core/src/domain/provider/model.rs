@@ -7,7 +7,9 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
 use super::lenient::Fields;
+use super::pricing::{Pricing, QuoteKey};
 use super::schema::Compiled;
+use crate::base::digest::RunningSha256;
 use crate::base::error::Error;
 use crate::base::id::ModelId;
 use crate::domain::media::MediaKind;
@@ -16,9 +18,7 @@ use crate::domain::money::MicroUsd;
 /// One model that can be run.
 pub struct Model {
     pub id: ModelId,
-    pub base_price: MicroUsd,
-    /// True when the price depends on the inputs, so that only a quote tells it.
-    pub needs_quote: bool,
+    pricing: Pricing,
     /// `None` when the provider does not say, or the model makes something else.
     pub makes: Option<MediaKind>,
     schema: Value,
@@ -34,20 +34,14 @@ impl Model {
     pub(super) fn from_entry(entry: &Value) -> Option<Self> {
         let fields = Fields::of(entry)?;
         let id = ModelId::parse(&fields.text(&["model_id"])?).ok()?;
-        let base_price = MicroUsd::from_usd(fields.number(&["base_price"])?)?;
         let schema = run_schema(entry)?;
-        let needs_quote = entry
-            .get("formula")
-            .and_then(Value::as_str)
-            .is_some_and(|formula| !formula.trim().is_empty());
         let makes = entry
             .get("type")
             .and_then(Value::as_str)
             .and_then(MediaKind::of_model_type);
         Some(Self {
             id,
-            base_price,
-            needs_quote,
+            pricing: Pricing::of(entry, properties_of(schema)),
             makes,
             schema: schema.clone(),
             compiled: OnceLock::new(),
@@ -61,7 +55,10 @@ impl Model {
     /// `Invalid`, naming the field.
     pub fn accept(&self, inputs: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let inputs = self.given(inputs)?;
-        match self.validator().map(|validator| validator.validate(&inputs)) {
+        match self
+            .validator()
+            .map(|validator| validator.validate(&inputs))
+        {
             Some(Err(error)) => Err(refusal(&error)),
             _ => as_object(inputs),
         }
@@ -78,7 +75,9 @@ impl Model {
         };
         let unfit = self.validator().and_then(|validator| {
             let mut errors = validator.iter_errors(&inputs);
-            errors.find(|error| !is_missing(error)).map(|error| refusal(&error))
+            errors
+                .find(|error| !is_missing(error))
+                .map(|error| refusal(&error))
         });
         unfit.map_or_else(|| as_object(inputs), Err)
     }
@@ -124,8 +123,32 @@ impl Model {
 
     /// True if both have the same schema, price and kind.
     pub(super) fn declares_as(&self, other: &Self) -> bool {
-        let terms = |model: &Self| (model.base_price, model.needs_quote, model.makes);
-        terms(self) == terms(other) && self.schema == other.schema
+        self.pricing.is_as(&other.pricing)
+            && self.makes == other.makes
+            && self.schema == other.schema
+    }
+
+    /// What a run costs before any input changes that. `None` if the provider does not say.
+    pub fn base_price(&self) -> Option<MicroUsd> {
+        self.pricing.base
+    }
+
+    /// What a run with these inputs costs, if the catalogue itself says so; else only a quote does.
+    pub fn price_told(&self, inputs: &Map<String, Value>) -> Option<MicroUsd> {
+        self.pricing.told(inputs, self.properties())
+    }
+
+    /// True if the price may depend on this input.
+    pub fn price_depends_on(&self, input: &str) -> bool {
+        self.pricing.depends_on(input)
+    }
+
+    /// Runs with the same key cost the same.
+    pub fn quote_key(&self, inputs: &Map<String, Value>) -> QuoteKey {
+        let mut running = RunningSha256::default();
+        running.update(self.id.as_str().as_bytes());
+        self.pricing.digest(&mut running, inputs);
+        running.finish()
     }
 
     /// The names of the inputs that hold media: URLs of pictures to fetch.
@@ -190,7 +213,7 @@ impl Model {
     }
 
     fn properties(&self) -> Option<&Map<String, Value>> {
-        self.schema.get("properties")?.as_object()
+        properties_of(&self.schema)
     }
 
     fn compiled(&self) -> &Compiled {
@@ -219,6 +242,10 @@ fn is_integer(property: &Value) -> bool {
 fn is_beyond_integers(value: &Value) -> bool {
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     value.is_f64() && value.as_f64().is_some_and(|number| number.abs() >= BEYOND)
+}
+
+fn properties_of(schema: &Value) -> Option<&Map<String, Value>> {
+    schema.get("properties")?.as_object()
 }
 
 /// Of the run, among the schemas of a model's other calls.

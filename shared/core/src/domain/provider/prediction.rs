@@ -13,7 +13,9 @@ use crate::domain::task::{Produced, State, Task};
 pub struct Prediction {
     pub id: String,
     pub model: String,
-    /// URLs that can be downloaded without credentials; empty until completed.
+    /// URLs that can be downloaded without credentials; empty until completed. In the answer with
+    /// one prediction that was submitted with `enable_base64_output`, and within a bound, the
+    /// outputs themselves as base64.
     pub outputs: Vec<String>,
     pub urls: PredictionUrls,
     pub has_nsfw_contents: Vec<bool>,
@@ -52,6 +54,9 @@ pub struct Prediction {
     /// What was attached at submit by the header `Fluxgate-Metadata`.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub metadata: Labels,
+    /// Whether the answer with this one prediction is to carry the outputs.
+    #[serde(skip)]
+    pub inline_outputs: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -134,6 +139,7 @@ impl Prediction {
             unarchived: UnarchivedView::of(task),
             charged_usd: (task.state == State::Completed).then(|| task.charged.usd()),
             metadata: task.metadata.clone(),
+            inline_outputs: task.inline_outputs,
         }
     }
 }

@@ -91,6 +91,9 @@ pub struct Task {
     /// What the tenant attached to it. It is never sent to the provider.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub metadata: Labels,
+    /// Its result carries the outputs as base64, within a bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inline_outputs: bool,
     /// Where it stands in the trace of the client that submitted it, if that sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
@@ -154,6 +157,7 @@ impl Task {
             completed_by: None,
             callback: new.callback,
             metadata: new.metadata,
+            inline_outputs: false,
             trace: None,
             untold: false,
             deleted: None,
