@@ -1,7 +1,7 @@
 //! What the ways to submit have in common.
 
 use axum::http::{HeaderMap, HeaderName};
-use fluxgate_core::app::SubmitRequest;
+use fluxgate_core::app::{RetryRequest, SubmitRequest};
 use fluxgate_core::id::IdempotencyKey;
 use fluxgate_core::task::Task;
 use fluxgate_core::{Error, Kind, Result};
@@ -28,6 +28,15 @@ pub(crate) async fn submit(edge: &Edge, request: SubmitRequest, counted: Counted
     running
         .await
         .map_err(|error| Error::internal("panic", "the submit failed").source(error))?
+}
+
+/// As [`submit`], of a task that did not complete. There is no body.
+pub(crate) async fn retry(edge: &Edge, request: RetryRequest) -> Result<Task> {
+    let gateway = edge.gateway.clone();
+    let running = async move { gateway.retry(request).await }.in_current_span();
+    tokio::spawn(running)
+        .await
+        .map_err(|error| Error::internal("panic", "the retry failed").source(error))?
 }
 
 fn run(

@@ -2,7 +2,9 @@
 
 use fluxgate_core::Kind;
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
-use fluxgate_core::task::{Admission, Failure, RunEnd, Signal, State, Step, Via};
+use fluxgate_core::task::{
+    Admission, Failure, RETRY_INPUTS_KEPT_MS, RunEnd, Signal, State, Step, Via, transition,
+};
 
 use super::{
     PRICE, Stores, admission, archived, finished, fresh_run, fresh_task_id, fresh_tenant, now,
@@ -259,42 +261,50 @@ pub async fn inputs_stay_with_a_task_that_completed_unless_they_were_large(store
     );
 }
 
-/// Inputs of a task that is not charged in the end take no space.
-pub async fn inputs_of_a_task_that_did_not_complete_go_with_its_end(stores: Stores) {
-    let tenant = stores.funded(6).await;
-    for bytes in [1, 50_000, 1_000_000] {
+/// Nobody pays for them: they are kept for a retry, if they are small, and for a while.
+pub async fn inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry(stores: Stores) {
+    let tenant = stores.funded(9).await;
+    let refused = || Signal::SubmitRefused(Failure::new(1401, "refused", "text"));
+    let cancelled = || Signal::RunFailed {
+        run: fresh_run(),
+        via: Via::Webhook,
+        end: RunEnd::Cancelled,
+        failure: Failure::new(1403, "cancelled", "text"),
+    };
+    let long_ago = now().minus_ms(RETRY_INPUTS_KEPT_MS + 1);
+    for (bytes, kept) in [
+        (1, true),
+        (50_000, true),
+        (70_000, false),
+        (1_000_000, false),
+    ] {
         let inputs = format!("{{\"prompt\":\"{}\"}}", "x".repeat(bytes));
-        let admission = || Admission {
-            inputs: inputs.clone(),
-            ..admission(&tenant)
-        };
-        let refused = stores.admit(admission()).await.unwrap();
-        let cancelled = stores.admit(admission()).await.unwrap();
-        assert_eq!(
-            stores.tasks.inputs(&tenant, &refused.id).await.unwrap(),
-            inputs
-        );
+        for (signal, at, kept) in [
+            (refused(), now(), kept),
+            (cancelled(), now(), kept),
+            (refused(), long_ago, false),
+        ] {
+            let admission = Admission {
+                inputs: inputs.clone(),
+                ..admission(&tenant)
+            };
+            let task = stores.admit(admission).await.unwrap();
+            let before = stores.tasks.inputs(&tenant, &task.id).await.unwrap();
+            let end = transition(&task, signal, at).unwrap();
 
-        stores
-            .signal(
-                &refused,
-                Signal::SubmitRefused(Failure::new(1401, "refused", "text")),
-            )
-            .await;
-        let end = Signal::RunFailed {
-            run: fresh_run(),
-            via: Via::Webhook,
-            end: RunEnd::Cancelled,
-            failure: Failure::new(1403, "cancelled", "text"),
-        };
-        stores.signal(&cancelled, end).await;
+            stores.tasks.apply(&end).await.unwrap();
 
-        for task in [&refused, &cancelled] {
-            assert_eq!(
-                stores.tasks.inputs(&tenant, &task.id).await.unwrap(),
-                "{}",
-                "of {bytes} bytes"
+            let after = stores.tasks.inputs(&tenant, &task.id).await.unwrap();
+            let expected = if kept { &*inputs } else { "{}" };
+            assert_eq!(before, inputs);
+            assert!(
+                after == expected,
+                "of {bytes} bytes, ended at {at:?}: {}",
+                after.len()
             );
         }
     }
+    stores.tasks.expire_inputs(now(), 100).await.unwrap();
+    let left = stores.tasks.expire_inputs(now(), 100).await.unwrap();
+    assert_eq!(left, 0);
 }

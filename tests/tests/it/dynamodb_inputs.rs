@@ -45,8 +45,8 @@ async fn inputs(bed: &Bed) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn inputs_too_large_for_their_task_s_item_lie_beside_it_and_small_ones_go_with_an_unpaid_end()
-{
+async fn inputs_too_large_for_their_task_s_item_lie_beside_it_and_small_ones_move_there_at_an_unpaid_end()
+ {
     let bed = Bed::start().await;
     let tenant = bed.stores.funded(2).await;
     let (large, small) = (with_inputs(&tenant, 4_000), admission(&tenant));
@@ -63,11 +63,11 @@ async fn inputs_too_large_for_their_task_s_item_lie_beside_it_and_small_ones_go_
             )
             .await;
 
-        assert_eq!(bed.store().inputs(&tenant, &task.id).await.unwrap(), "{}");
+        assert_eq!(bed.store().inputs(&tenant, &task.id).await.unwrap(), inputs);
     }
     assert_eq!(
         inputs(&bed).await,
-        (1, 0),
+        (2, 0),
         "those apart expire, for deleting costs as much as writing did"
     );
 }

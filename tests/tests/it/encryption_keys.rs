@@ -128,8 +128,9 @@ fn a_folder_of_an_earlier_release_gets_keys_at_its_next_start_and_its_secrets_ar
     database.execute(plain, params!["whsec_plain"]).unwrap();
     database
         .execute_batch(
-            "DROP TABLE encryption_check; DROP INDEX deliveries_by_age;
-             DROP TABLE batches; DROP TABLE batch_chunks; PRAGMA user_version = 6;",
+            "DROP TABLE encryption_check; DROP INDEX deliveries_by_age; DROP INDEX inputs_by_expiry;
+             DROP TABLE batches; DROP TABLE batch_chunks;
+             ALTER TABLE inputs DROP COLUMN expires_at; PRAGMA user_version = 6;",
         )
         .unwrap();
     drop(database);

@@ -24,6 +24,7 @@ mod provider_check;
 mod reconcile;
 mod serve;
 mod signals;
+mod task_ends;
 mod tasks;
 mod tenants;
 mod token;
@@ -98,6 +99,10 @@ enum Command {
     Batch(Box<batch::BatchArgs>),
     /// Fetch the outputs of a finished task
     Download(Box<download::DownloadArgs>),
+    /// Cancel a task that was not sent to the model yet
+    Cancel(Box<task_ends::TaskEndArgs>),
+    /// Run a task again that failed, timed out or was cancelled
+    Retry(Box<task_ends::TaskEndArgs>),
     /// List a tenant's tasks, or show one task's timeline
     Tasks(tasks::TasksArgs),
     /// Create, list, show, change, test and delete a tenant's endpoints
@@ -235,6 +240,8 @@ impl Command {
             Self::Edit(args) => edit::run(*args).await,
             Self::Batch(args) => batch::run(*args).await,
             Self::Download(args) => download::run(*args).await,
+            Self::Cancel(args) => task_ends::cancel(*args).await,
+            Self::Retry(args) => task_ends::retry(*args).await,
             Self::Tasks(args) => tasks::run(args).await,
             Self::Endpoints(args) => endpoints::run(args).await,
             Self::Deliveries(args) => deliveries::run(args).await,

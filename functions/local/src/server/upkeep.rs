@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use fluxgate_core::Result;
 use fluxgate_core::app::Sweeper;
 
 const EXPIRY: Duration = Duration::from_secs(3_600);
@@ -13,27 +14,23 @@ pub(super) async fn recover_and_keep_up(sweeper: Sweeper) {
     let mut ticks = tokio::time::interval(EXPIRY);
     loop {
         ticks.tick().await;
-        match sweeper.expire_deliveries().await {
-            Ok(0) => {}
-            Ok(deliveries) => tracing::info!(deliveries, "old deliveries removed"),
-            Err(error) => {
-                let error = error.with_causes();
-                tracing::error!(
-                    error,
-                    "could not remove old deliveries; tried again in an hour"
-                );
-            }
-        }
-        match sweeper.expire_batches().await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "old batches removed"),
-            Err(error) => {
-                let error = error.with_causes();
-                tracing::error!(
-                    error,
-                    "could not remove old batches; tried again in an hour"
-                );
-            }
+        tell("old deliveries", sweeper.expire_deliveries().await);
+        tell("inputs of failed tasks", sweeper.expire_inputs().await);
+        tell("old batches", sweeper.expire_batches().await);
+    }
+}
+
+fn tell(what: &str, removed: Result<usize>) {
+    match removed {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(what, count, "removed what was kept long enough"),
+        Err(error) => {
+            let error = error.with_causes();
+            tracing::error!(
+                what,
+                error,
+                "could not remove what was kept long enough; tried again in an hour"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use super::attribute::{Item, number, text};
 use super::key::{EXPIRES_AT, Key};
 use super::transact::{CallMark, WriteOutcome};
 use super::write::Write;
-use super::{DynamoStore, account, task_item};
+use super::{DynamoStore, account, inputs, task_item};
 
 /// The provider lists and keeps a run for seven days; after that nobody can claim it by mistake.
 const RUN_KEPT_S: i64 = 9 * 86_400;
@@ -25,7 +25,9 @@ impl DynamoStore {
             return self.erase_task(change).await;
         }
         let mark = CallMark::fresh();
-        let mut writes = vec![task_item::update(change, mark)?];
+        let inputs_apart = change.money.is_some() && inputs::put_apart(&self.table, task).await?;
+        let update = || task_item::update(change, mark, inputs_apart);
+        let mut writes = vec![update()?];
         let claim = change.claim.as_ref().map(|claim| claim_run(change, claim));
         let run = match (claim, &change.claim) {
             // The run is this task's whatever becomes of the change, so it can be claimed first,
@@ -52,7 +54,7 @@ impl DynamoStore {
             let settlement = push(&mut writes, settlement.flatten());
             let hold = believed.hold_at_end(task.hold, task.created_at);
             if settlement.is_some() && hold != task.hold {
-                writes[0] = task_item::update(change, mark)?.set_each(task_item::hold(&hold));
+                writes[0] = update()?.set_each(task_item::hold(&hold));
             }
             let WriteOutcome::Refused(refused) = self.table.write(&writes).await? else {
                 break;

@@ -1,14 +1,15 @@
 //! Inputs too large for their task's item, written to their own items before the task.
 //!
 //! They are deleted with their task only: that costs as much as writing, and DynamoDB removes items
-//! past their `expires_at` for free. Until then large inputs, and those of a task that did not complete, are
-//! kept, but no longer returned once their task has ended.
+//! past their `expires_at` for free. Until then large inputs are kept, but no longer returned once
+//! their task has ended. Those of a task that did not complete move there with its end.
 
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::task::{Admission, State, Task};
+use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::task::{Admission, RETRY_INPUTS_BYTES_MAX, Task};
 use fluxgate_core::{Error, Result};
 
-use super::attribute::{Item, Reader, number, text};
+use super::attribute::{Item, Reader, number, text, unreadable};
 use super::key::{EXPIRES_AT, Key};
 use super::table::Table;
 use super::task_item::{INPUTS, INPUTS_PARTS};
@@ -64,32 +65,59 @@ fn split(mut inputs: &str) -> Vec<&str> {
 
 /// The inputs of the task in this item.
 pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<String> {
-    let is_dropped = task.state.is_end() && task.state != State::Completed;
-    if is_dropped || task.deleted.is_some() {
+    let is_expired = |at| at <= SystemClock.now();
+    if task.inputs_expire_at().is_some_and(is_expired) || task.deleted.is_some() {
         return Ok(EMPTY.to_owned());
     }
     let reader = Reader(item);
     if let Some(inputs) = reader.optional_text(INPUTS)? {
         return Ok(inputs.to_owned());
     }
-    let parts: usize = reader.number(INPUTS_PARTS)?;
-    if parts > 1 && task.state.is_end() {
-        return Ok(EMPTY.to_owned());
-    }
+    let is_end = task.state.is_end();
+    // An earlier release kept nothing of a task that did not complete.
+    let parts: usize = match reader.optional_number(INPUTS_PARTS)? {
+        None if is_end => return Ok(EMPTY.to_owned()),
+        Some(parts) if parts > 1 && is_end => return Ok(EMPTY.to_owned()),
+        Some(parts) => parts,
+        None => return Err(unreadable(INPUTS_PARTS)),
+    };
+    let is_kept = |inputs: &String| {
+        task.inputs_expire_at().is_none() || inputs.len() <= RETRY_INPUTS_BYTES_MAX
+    };
     match read_parts(table, &task.tenant, &task.id, parts).await? {
-        Some(inputs) => Ok(inputs),
-        None if task.state.is_end() => Ok(EMPTY.to_owned()),
-        None => Err(Error::internal(
+        Some(inputs) if is_kept(&inputs) => Ok(inputs),
+        _ if is_end => Ok(EMPTY.to_owned()),
+        _ => Err(Error::internal(
             "inputs_missing",
             "the inputs of a running task are missing",
         )),
     }
 }
 
-/// Removes those of the task in this item.
+/// The inputs of a task that is about to end without being paid for leave its item for one that
+/// expires. True if they were there.
+pub(super) async fn put_apart(table: &Table, task: &Task) -> Result<bool> {
+    let (Some(expires_at), key) = (task.inputs_expire_at(), Key::task(&task.tenant, &task.id))
+    else {
+        return Ok(false);
+    };
+    let found = table.get_eventual_or_get(&key, Some("#inputs")).await?;
+    let Some(inputs) = found.as_ref().and_then(|item| item.get(INPUTS)) else {
+        return Ok(false);
+    };
+    let item = Item::from([
+        (BODY.to_owned(), inputs.clone()),
+        (EXPIRES_AT.to_owned(), number(expires_at.seconds())),
+    ]);
+    let key = Key::inputs(&task.tenant, &task.id, 0);
+    table.write(&[Write::put(key, item)]).await?;
+    Ok(true)
+}
+
+/// Removes those of the task in this item, and what an end that was never written put apart.
 pub(super) async fn delete(table: &Table, task: &Task, item: &Item) -> Result<()> {
     let parts: Option<usize> = Reader(item).optional_number(INPUTS_PARTS)?;
-    for n in 0..parts.unwrap_or(0) {
+    for n in 0..parts.unwrap_or(1) {
         let key = Key::inputs(&task.tenant, &task.id, n);
         table.write(&[Write::delete(key)]).await?;
     }

@@ -50,6 +50,7 @@ const OUTPUTS_ASKED: &str = "outputs_asked";
 const MAKES: &str = "makes";
 /// Left out unless the task asked for it.
 const INLINE_OUTPUTS: &str = "inline_outputs";
+const RETRY_OF: &str = "retry_of";
 /// The account's hold for the task. Each attribute is absent if there is none.
 const ON_CREDIT: &str = "credit";
 const PERIOD: &str = "period";
@@ -88,6 +89,8 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
             text(json_item::to_text(&task.metadata)?),
         );
     }
+    let retry_of = task.retry_of.as_ref();
+    item.extend(retry_of.map(|id| (RETRY_OF.to_owned(), text(id.as_str()))));
     item.extend(task.trace.iter().flat_map(submit_attributes::of_trace));
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
@@ -140,11 +143,15 @@ pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
         <= HOT_BYTES_MAX
 }
 
-/// The update of an item for a change; only the money attributes of the item itself. Notes that
+/// The update of an item for a change, whose inputs may have been put apart; only the money attributes of the item itself. Notes that
 /// were added in the meantime are kept.
-pub(super) fn update(change: &Change, mark: CallMark) -> Result<Write> {
+pub(super) fn update(change: &Change, mark: CallMark, inputs_apart: bool) -> Result<Write> {
     let steps = step_item::to_attributes(&change.steps)?;
-    Ok(changed(change, mark)?.append(step_item::STEPS, steps))
+    let write = changed(change, mark)?.append(step_item::STEPS, steps);
+    if inputs_apart {
+        return Ok(write.set(INPUTS_PARTS, number(1_u64)));
+    }
+    Ok(write)
 }
 
 /// All but the timeline.
@@ -315,6 +322,10 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             .transpose()?,
         trace: submit_attributes::to_trace(reader)?,
         untold: item.contains_key(UNTOLD),
+        retry_of: reader
+            .optional_text(RETRY_OF)?
+            .map(TaskId::parse)
+            .transpose()?,
         deleted: read_one(reader, "deleted", deletion::to_deleted)?,
     })
 }

@@ -49,6 +49,10 @@ impl TaskStore for DynamoStore {
         inputs::read(&self.table, &task_item::from_item(tenant, &item)?, &item).await
     }
 
+    async fn expire_inputs(&self, _now: Timestamp, _limit: usize) -> Result<usize> {
+        Ok(0)
+    }
+
     async fn apply(&self, change: &Change) -> Result<()> {
         self.apply_change(change).await
     }

@@ -39,8 +39,8 @@ pub use context::Context;
 pub use deliveries::{Deliveries, ShownDelivery};
 pub use endpoints::{EndpointChange, Endpoints, NewEndpoint, Release, Rotation, TestOutcome};
 pub use gateway::{
-    Gateway, GatewayParts, ListQuery, PredictionPage, SubmitRequest, TaskPage, TaskQuery,
-    TaskTimeline, TenantModels,
+    Gateway, GatewayParts, ListQuery, PredictionPage, Progress, RetryRequest, SubmitRequest,
+    TaskPage, TaskQuery, TaskTimeline, TenantModels,
 };
 pub use inbox::{Inbox, InboxEvent, InboxPage};
 pub use jobs::{JobOutcome, Worker};

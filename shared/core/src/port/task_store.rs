@@ -7,9 +7,9 @@ use crate::base::id::{RunId, TaskId, TenantId};
 use crate::base::time::Timestamp;
 #[cfg(doc)]
 use crate::domain::money::Account;
-#[cfg(doc)]
-use crate::domain::task::NOTED_STEPS_MAX;
 use crate::domain::task::{Admission, Change, Idempotency, Step, Task};
+#[cfg(doc)]
+use crate::domain::task::{NOTED_STEPS_MAX, RETRY_INPUTS_BYTES_MAX, RETRY_INPUTS_KEPT_MS};
 
 /// The result of an admission.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,11 +49,16 @@ pub trait TaskStore: Send + Sync {
     /// never about whether the task exists. A change based on a stale read is a `Conflict`.
     async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
-    /// The inputs as admitted: one JSON object. Empty once the task has ended if it did not
-    /// complete (nobody paid for their storage) or if they were large. Mid-sized inputs may also be
-    /// empty some days after the end, because an adapter may let them expire. Kind `NotFound` as in
-    /// `get`.
+    /// The inputs as admitted: one JSON object. Empty once the task has ended if they were large;
+    /// of a task that did not complete, for which nobody pays, if they had more than
+    /// [`RETRY_INPUTS_BYTES_MAX`], and [`RETRY_INPUTS_KEPT_MS`] after its end. Mid-sized inputs may
+    /// also be empty some days after the end, because an adapter may let them expire. Empty for a
+    /// deleted task. Kind `NotFound` as in `get`.
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
+
+    /// Removes inputs that have expired by then: so many at most. Returns how many there were. Where
+    /// items expire by themselves there are none to remove.
+    async fn expire_inputs(&self, now: Timestamp, limit: usize) -> Result<usize>;
 
     /// Applies a change atomically: task, settlement with ledger entries, steps, jobs, deliveries;
     /// durable when it returns.
@@ -61,7 +66,8 @@ pub trait TaskStore: Send + Sync {
     /// Kind `Conflict`, and nothing is written, if the stored version is not the expected one. The
     /// first task to name a provider run owns it: a change that names a run owned by another task
     /// is a `Conflict` with code `run_claimed`. A change to an end state removes the watch job,
-    /// unless the end still has to be announced.
+    /// unless the end still has to be announced. A change that deletes the task erases its inputs
+    /// and what its timeline says in detail: see [`Step::erased`].
     async fn apply(&self, change: &Change) -> Result<()>;
 
     /// Which of these provider runs already belong to a task, of any tenant.

@@ -18,7 +18,7 @@ pub(super) fn apply(write: &mut Write<'_>, change: &Change) -> Result<()> {
         replace_task(connection, task, change.expected_version())?;
         connection
             .execute(
-                "UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2",
+                "UPDATE inputs SET body = '{}', expires_at = NULL WHERE tenant = ?1 AND id = ?2",
                 params![task.tenant.as_str(), task.id.as_str()],
             )
             .map_err(database("erase inputs"))?;

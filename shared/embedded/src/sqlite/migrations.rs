@@ -10,7 +10,7 @@ use super::error::database;
 use super::folder_lock::FolderLock;
 
 /// In order. One that was released is never changed: what is to be different is one more.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
+    include_str!("migrations/10.sql"),
 ];
 
 /// Runs the missing migrations, all or none. If two processes start on one folder at once, the

@@ -14,6 +14,7 @@ mod error;
 mod fair_queue_store;
 mod folder_lock;
 mod idempotency;
+mod inputs;
 mod migrations;
 mod money;
 mod queue;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::error::{database, parsed, unwritable};
 use super::queue::{put_job, remove_job, watch_key};
 use super::writer::Write;
-use super::{SqliteStore, deletion, delivery_store, idempotency, money, timeline};
+use super::{SqliteStore, deletion, delivery_store, idempotency, inputs, money, timeline};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -51,13 +51,12 @@ impl TaskStore for SqliteStore {
     }
 
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
-        self.readers
-            .row(
-                "SELECT body FROM inputs WHERE tenant = ?1 AND id = ?2",
-                params![tenant.as_str(), id.as_str()],
-                |row| row.get(0),
-            )?
-            .ok_or_else(no_such_task)
+        inputs::read(&self.readers, tenant, id, self.clock.now())
+    }
+
+    async fn expire_inputs(&self, now: Timestamp, limit: usize) -> Result<usize> {
+        self.write(move |write| inputs::expire(write.connection, now, limit))
+            .await
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
@@ -186,17 +185,7 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
         ..task.clone()
     };
     insert_task(write.connection, task)?;
-    write
-        .connection
-        .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| {
-            statement.execute(params![
-                task.tenant.as_str(),
-                task.id.as_str(),
-                admission.inputs
-            ])
-        })
-        .map_err(database("write inputs"))?;
+    inputs::insert(write.connection, task, &admission.inputs)?;
     timeline::add(write.connection, task, &admission.steps)?;
     let watch = Job::Watch {
         tenant: task.tenant.clone(),
@@ -258,38 +247,13 @@ fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
         put_job(write, &job.job, now.plus_ms(job.after_ms), 0)?;
     }
     if task.state.is_end() {
-        drop_inputs(write.connection, task)?;
+        inputs::drop_at_end(write.connection, task)?;
     }
     if task.state.is_end() && !task.untold {
         remove_job(write, watch_key(&task.tenant, &task.id), Lane::Watch)?;
     }
     Ok(())
 }
-
-/// An inline picture is no longer needed, and nothing is kept for a task that nobody pays for.
-fn drop_inputs(connection: &Connection, task: &Task) -> Result<()> {
-    let kept_bytes_max = if task.state == State::Completed {
-        KEPT_INPUTS_BYTES_MAX
-    } else {
-        0
-    };
-    connection
-        .prepare_cached(
-            "UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2 AND length(body) > ?3",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                task.tenant.as_str(),
-                task.id.as_str(),
-                kept_bytes_max
-            ])
-        })
-        .map(drop)
-        .map_err(database("drop inputs"))
-}
-
-/// Inputs of a completed task up to this size are kept permanently.
-const KEPT_INPUTS_BYTES_MAX: i64 = 256 * 1024;
 
 /// The task to be written. Its hold is taken from the store, because the task's end may have
 /// changed it without the caller knowing.

@@ -24,7 +24,7 @@ macro_rules! every_behaviour {
                 of_many_admissions_only_those_that_are_paid_for_succeed
                 another_tenant_s_task_is_not_found
                 inputs_stay_with_a_task_that_completed_unless_they_were_large
-                inputs_of_a_task_that_did_not_complete_go_with_its_end
+                inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry
                 of_many_notes_over_one_timeline_one_is_written
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
             idempotency_keys:

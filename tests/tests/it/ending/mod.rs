@@ -1,7 +1,10 @@
-//! How a tenant ends a task: it cancels one that waits, and deletes one that is over.
+//! How a tenant ends a task: it cancels one that waits, and deletes or retries one that is over, and how it follows one.
 
 mod cancel;
+mod commands;
 mod delete;
+mod events;
+mod retry;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod disturbed;
+mod ending;
 mod listening;
 mod waiting;
 

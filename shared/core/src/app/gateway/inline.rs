@@ -31,6 +31,11 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>) -> Result<bool> {
     }
 }
 
+/// Puts it back, for inputs that are submitted again.
+pub(super) fn put_flag(inputs: &mut Map<String, Value>) {
+    inputs.insert(ASKS.to_owned(), Value::Bool(true));
+}
+
 impl Gateway {
     /// A completed task's outputs in the bucket as base64, in order. The caller has checked how
     /// large they are. Kinds `NotFound` for foreign and unknown ids alike, `TooLarge` if an object

@@ -1,4 +1,4 @@
-//! What tenants do with tasks: submit, read, list, upload, look up prices and their balance.
+//! What tenants do with tasks: submit, read, list, cancel, delete, retry, upload, look up prices and their balance.
 
 mod account;
 mod addresses;
@@ -9,14 +9,18 @@ mod inline;
 mod inputs_told;
 mod list;
 mod price;
+mod progress;
 mod read;
+mod retry;
 mod submit;
 mod tasks;
 mod upload;
 
 pub use list::{ListQuery, PredictionPage};
 pub use price::TenantModels;
+pub use progress::Progress;
 pub use read::TaskTimeline;
+pub use retry::RetryRequest;
 pub use submit::SubmitRequest;
 pub use tasks::{TaskPage, TaskQuery};
 

@@ -11,7 +11,7 @@ use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
 use crate::app::traced::follow_new;
 use crate::base::digest::{RunningSha256, Sha256, update_json};
 use crate::base::error::{Error, Kind, Result};
-use crate::base::id::{IdempotencyKey, ModelId, TenantId};
+use crate::base::id::{IdempotencyKey, ModelId, TaskId, TenantId};
 use crate::base::labels::Labels;
 use crate::base::metric;
 use crate::base::retry::jittered_ms;
@@ -61,25 +61,58 @@ impl Gateway {
 }
 
 impl Submits {
-    /// The task that the request's key belongs to, if it has one.
+    /// The task that the request's key belongs to, if it has one; also one that was deleted.
     pub(crate) async fn existing(&self, request: &SubmitRequest) -> Result<Option<Task>> {
-        let Some(idempotency) = self.idempotency(request) else {
-            return Ok(None);
-        };
-        let (tasks, now) = (self.context.tasks(), self.context.now());
-        tasks.existing(&request.tenant, &idempotency, now).await
+        let idempotency = self.idempotency(request.key.as_ref(), || digest(request));
+        self.of_key(&request.tenant, idempotency.as_ref()).await
     }
 
     /// As [`Gateway::submit`], with so many of the places that the tenant's limit gives.
     pub(crate) async fn submit(
         &self,
-        mut request: SubmitRequest,
+        request: SubmitRequest,
         places: fn(u32) -> u32,
     ) -> Result<Task> {
-        if let Some(task) = self.existing(&request).await? {
-            return there(task);
+        let idempotency = self.idempotency(request.key.as_ref(), || digest(&request));
+        if let Some(known) = self.known(&request.tenant, idempotency.as_ref()).await? {
+            return Ok(known);
         }
-        let idempotency = self.idempotency(&request);
+        let origin = Origin {
+            idempotency,
+            retry_of: None,
+            places,
+        };
+        self.submit_new(request, origin).await
+    }
+
+    /// The task that the key stands for already.
+    pub(super) async fn known(
+        &self,
+        tenant: &TenantId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Task>> {
+        let known = self.of_key(tenant, idempotency).await?;
+        known.map(there).transpose()
+    }
+
+    async fn of_key(
+        &self,
+        tenant: &TenantId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Task>> {
+        let Some(idempotency) = idempotency else {
+            return Ok(None);
+        };
+        let (tasks, now) = (self.context.tasks(), self.context.now());
+        tasks.existing(tenant, idempotency, now).await
+    }
+
+    /// As [`Self::submit`], for a request that is not known yet.
+    pub(super) async fn submit_new(
+        &self,
+        mut request: SubmitRequest,
+        origin: Origin,
+    ) -> Result<Task> {
         let tenant = self.tenant_for_submit(&request.tenant).await?;
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(&request.model)?;
@@ -95,7 +128,7 @@ impl Submits {
         named.extend(request.callback.as_ref().map(Named::callback));
         self.check_addresses(&request.tenant, &named).await?;
         let Quote { cost, price } = self.quote(&tenant.prices, model, &inputs).await?;
-        let tasks_in_flight_max = tenant.limits.tasks_in_flight.map(places);
+        let tasks_in_flight_max = tenant.limits.tasks_in_flight.map(origin.places);
         let outputs_asked = outputs_asked(model, &inputs);
         let (weight, makes) = (tenant.limits.weight(), model.makes);
         let (tenant, model) = (request.tenant, request.model);
@@ -110,11 +143,12 @@ impl Submits {
             outputs_asked,
             makes,
             inline_outputs,
+            retry_of: origin.retry_of,
         };
         let place = self.machine.join_fair_queue(&new.tenant, weight).await?;
         let admission = Admission {
             tasks_in_flight_max,
-            ..self.admission(new, inputs, idempotency, place)?
+            ..self.admission(new, inputs, origin.idempotency, place)?
         };
         follow_new(&admission.task);
         let (tenant, ticket) = (admission.task.tenant.clone(), admission.task.ticket);
@@ -186,6 +220,7 @@ impl Submits {
         let task = Task {
             trace: new.trace,
             inline_outputs: new.inline_outputs,
+            retry_of: new.retry_of,
             ..task
         };
         let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
@@ -208,18 +243,27 @@ impl Submits {
         })
     }
 
-    fn idempotency(&self, request: &SubmitRequest) -> Option<Idempotency> {
-        let key = request.key.clone()?;
-        let expires_at = self
-            .context
-            .now()
-            .plus_ms(self.context.bounds.idempotency_kept_ms);
+    pub(super) fn idempotency(
+        &self,
+        key: Option<&IdempotencyKey>,
+        request: impl FnOnce() -> Sha256,
+    ) -> Option<Idempotency> {
+        let kept_ms = self.context.bounds.idempotency_kept_ms;
         Some(Idempotency {
-            key,
-            request: digest(request),
-            expires_at,
+            key: key?.clone(),
+            request: request(),
+            expires_at: self.context.now().plus_ms(kept_ms),
         })
     }
+}
+
+/// Where a new task comes from.
+pub(super) struct Origin {
+    pub(super) idempotency: Option<Idempotency>,
+    /// The task that it runs again.
+    pub(super) retry_of: Option<TaskId>,
+    /// How many of the places that the tenant's limit gives may be taken for it.
+    pub(super) places: fn(u32) -> u32,
 }
 
 /// The task that an idempotency key stands for: it stands for it after its deletion too, so that
@@ -243,6 +287,7 @@ struct NewTaskParts {
     outputs_asked: u32,
     makes: Option<MediaKind>,
     inline_outputs: bool,
+    retry_of: Option<TaskId>,
 }
 
 /// The input that sets the number of outputs, in models that have one.

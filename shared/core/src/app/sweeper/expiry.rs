@@ -36,4 +36,18 @@ impl Sweeper {
             }
         }
     }
+
+    /// Removes the inputs of tasks that did not complete, once they can no longer be retried.
+    /// Returns how many there were.
+    pub async fn expire_inputs(&self) -> Result<usize> {
+        let now = self.context.now();
+        let mut removed = 0;
+        loop {
+            let page = self.context.tasks().expire_inputs(now, PAGE).await?;
+            removed += page;
+            if page < PAGE {
+                return Ok(removed);
+            }
+        }
+    }
 }

@@ -1,22 +1,12 @@
 //! A task that its tenant has deleted: what it was about is gone for good, and its books stay.
 
-use serde::{Deserialize, Serialize};
-
 use super::change::Change;
 use super::moves::{change, duplicate, rejected};
 use super::signal::{Rejected, Rejection};
 use super::step::Step;
-use super::{Failure, Task, Unarchived};
+use super::{Deleted, Failure, Task, Unarchived};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
-
-/// That a task was deleted, and what its books need of what is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deleted {
-    pub at: Timestamp,
-    /// How many outputs the run made.
-    pub outputs_made: usize,
-}
 
 /// Only what is over can be deleted. What was not announced yet never will be.
 pub(super) fn deleted(task: &Task, now: Timestamp) -> Result<Change, Rejected> {

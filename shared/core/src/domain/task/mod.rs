@@ -4,6 +4,7 @@ mod change;
 mod copying;
 #[cfg(test)]
 mod copying_tests;
+mod deleted;
 mod deletion;
 mod doubt;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod every_signal_tests;
 mod failure;
 mod input_upload;
 mod job;
+mod kept_inputs;
 mod links;
 mod moves;
 mod output;
@@ -27,11 +29,12 @@ mod transition_tests;
 mod unarchived;
 
 pub use change::{Admission, Change, Claim, Idempotency};
-pub use deletion::Deleted;
+pub use deleted::Deleted;
 pub use doubt::Doubt;
 pub use failure::Failure;
 pub use input_upload::InputUpload;
 pub use job::{Delayed, Job, Lane};
+pub use kept_inputs::{RETRY_INPUTS_BYTES_MAX, RETRY_INPUTS_KEPT_MS};
 pub use links::BaseUrl;
 pub use output::Output;
 pub use produced::Produced;

@@ -101,6 +101,9 @@ pub struct Task {
     /// are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
+    /// The task that this one runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<TaskId>,
     /// Its tenant has deleted it: no tenant can read it, and what it was about is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Deleted>,
@@ -160,6 +163,7 @@ impl Task {
             inline_outputs: false,
             trace: None,
             untold: false,
+            retry_of: None,
             deleted: None,
         }
     }

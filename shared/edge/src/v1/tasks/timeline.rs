@@ -6,6 +6,7 @@ use fluxgate_core::app::TaskTimeline;
 use fluxgate_core::provider::UnarchivedView;
 use fluxgate_core::task::{State as TaskState, Step};
 use fluxgate_core::tenant::Scope;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{Delivery, Target};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -113,7 +114,7 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
         steps: timeline
             .steps
             .iter()
-            .map(|step| step_view(step, timeline))
+            .map(|step| StepView::of(step, task.created_at))
             .collect(),
         deliveries: timeline
             .deliveries
@@ -123,13 +124,15 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
     }
 }
 
-fn step_view(step: &Step, timeline: &TaskTimeline) -> StepView {
-    StepView {
-        name: step.name.clone(),
-        at: step.at.rfc3339(),
-        ms: step.at.since_ms(timeline.task.created_at),
-        via: step.via.map(fluxgate_core::task::Via::as_str),
-        detail: step.detail.clone(),
+impl StepView {
+    pub(super) fn of(step: &Step, created_at: Timestamp) -> Self {
+        Self {
+            name: step.name.clone(),
+            at: step.at.rfc3339(),
+            ms: step.at.since_ms(created_at),
+            via: step.via.map(fluxgate_core::task::Via::as_str),
+            detail: step.detail.clone(),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct TaskView {
     /// `failed`, `cancelled`, `timeout`.
     state: &'static str,
     created_at: String,
+    /// The task that it runs again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_of: Option<String>,
     /// In the order in which the model made them; empty until completed.
     pub(in crate::v1) outputs: Vec<OutputView>,
     /// For a task that did not complete.
@@ -63,6 +66,7 @@ impl TaskView {
             model: prediction.model,
             state: task.state.as_str(),
             created_at: prediction.created_at,
+            retry_of: task.retry_of.as_ref().map(ToString::to_string),
             outputs: outputs
                 .map(|(url, object)| OutputView { url, object })
                 .collect(),

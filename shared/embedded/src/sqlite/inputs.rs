@@ -1,0 +1,82 @@
+//! Inputs: beside the tasks, because they may be megabytes, and for as long as somebody may need
+//! them.
+
+use fluxgate_core::Result;
+use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::port::errors::no_such_task;
+use fluxgate_core::task::{RETRY_INPUTS_BYTES_MAX, State, Task};
+use fluxgate_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::error::database;
+use super::readers::Readers;
+
+/// Inputs of a completed task up to this size are kept permanently.
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+
+pub(super) fn insert(connection: &Connection, task: &Task, inputs: &str) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| {
+            statement.execute(params![task.tenant.as_str(), task.id.as_str(), inputs])
+        })
+        .map(drop)
+        .map_err(database("write inputs"))
+}
+
+pub(super) fn read(
+    readers: &Readers,
+    tenant: &TenantId,
+    id: &TaskId,
+    now: Timestamp,
+) -> Result<String> {
+    readers
+        .row(
+            "SELECT CASE WHEN expires_at <= ?3 THEN '{}' ELSE body END FROM inputs
+             WHERE tenant = ?1 AND id = ?2",
+            params![tenant.as_str(), id.as_str(), now.0],
+            |row| row.get(0),
+        )?
+        .ok_or_else(no_such_task)
+}
+
+/// An inline picture is no longer needed. For a task that nobody pays for, what it takes to retry it
+/// is kept for a while.
+pub(super) fn drop_at_end(connection: &Connection, task: &Task) -> Result<()> {
+    let kept_bytes_max = match task.state {
+        State::Completed => KEPT_BYTES_MAX,
+        _ => RETRY_INPUTS_BYTES_MAX,
+    };
+    let key = (task.tenant.as_str(), task.id.as_str());
+    let write = |sql: &str, value: i64| {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params![key.0, key.1, value]))
+            .map(drop)
+            .map_err(database("drop inputs"))
+    };
+    write(
+        "UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2
+         AND length(CAST(body AS BLOB)) > ?3",
+        i64::try_from(kept_bytes_max).unwrap_or(i64::MAX),
+    )?;
+    match task.inputs_expire_at() {
+        Some(at) => write(
+            "UPDATE inputs SET expires_at = ?3 WHERE tenant = ?1 AND id = ?2 AND body <> '{}'",
+            at.0,
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Returns how many were removed.
+pub(super) fn expire(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .execute(
+            "UPDATE inputs SET body = '{}', expires_at = NULL WHERE rowid IN (
+               SELECT rowid FROM inputs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+            params![now.0, limit],
+        )
+        .map_err(database("remove expired inputs"))
+}
