@@ -132,20 +132,20 @@ fn router(provider: OtherProvider) -> Router {
         .with_state(provider)
 }
 
-fn success(data: Value) -> Response {
+fn success(data: &Value) -> Response {
     Json(json!({ "code": 200, "message": "success", "data": data })).into_response()
 }
 
 async fn models(State(provider): State<OtherProvider>) -> Response {
-    success(Value::Array(provider.inner().models.clone()))
+    success(&Value::Array(provider.inner().models.clone()))
 }
 
 async fn balance() -> Response {
-    success(json!({ "balance": 1000 }))
+    success(&json!({ "balance": 1000 }))
 }
 
 async fn list() -> Response {
-    success(json!({ "page": 1, "items": [] }))
+    success(&json!({ "page": 1, "items": [] }))
 }
 
 async fn pricing(State(provider): State<OtherProvider>, Json(question): Json<Value>) -> Response {
@@ -154,7 +154,7 @@ async fn pricing(State(provider): State<OtherProvider>, Json(question): Json<Val
     if inner.unit_price.is_null() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    success(json!({ "model_id": question["model_id"], "unit_price": inner.unit_price }))
+    success(&json!({ "model_id": question["model_id"], "unit_price": inner.unit_price }))
 }
 
 async fn submit(State(provider): State<OtherProvider>, request: Request) -> Response {
@@ -171,12 +171,12 @@ async fn submit(State(provider): State<OtherProvider>, request: Request) -> Resp
     let id = format!("{:032x}", inner.runs.len() + 1);
     let run = json!({ "id": id, "model": model, "status": "completed", "outputs": inner.outputs });
     inner.runs.insert(id.clone(), run);
-    success(json!({ "id": id, "model": model, "status": "created", "outputs": [] }))
+    success(&json!({ "id": id, "model": model, "status": "created", "outputs": [] }))
 }
 
 async fn result(State(provider): State<OtherProvider>, Path(id): Path<String>) -> Response {
     match provider.inner().runs.get(&id) {
-        Some(run) => success(run.clone()),
+        Some(run) => success(run),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -26,9 +26,9 @@ fn broken() -> Vec<Value> {
     ]
 }
 
-#[tokio::test]
-async fn a_schema_that_cannot_be_compiled_takes_no_model_away_and_is_checked_in_part() {
-    let schema = json!({
+/// A schema with keywords that nobody can compile, and others beside them.
+fn odd_schema() -> Value {
+    json!({
         "type": "object", "required": ["prompt", "hidden"], "x-new": {"type": 7},
         "properties": {
             "prompt": {"type": "string", "x-ui-component": "textarea", "x-placeholder": 1},
@@ -38,9 +38,13 @@ async fn a_schema_that_cannot_be_compiled_takes_no_model_away_and_is_checked_in_
             "style": {"type": "string", "pattern": "(", "nullable": true, "disabled": "no"},
             "loras": {"type": "array", "items": {"$ref": "#/components/schemas/Lora"}}
         }
-    });
+    })
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_compiled_takes_no_model_away_and_is_checked_in_part() {
     let mut models = broken();
-    models.push(with_schema(ODD, schema));
+    models.push(with_schema(ODD, odd_schema()));
     models.extend(broken());
     models.push(with_schema("acme-ai/open", json!({"type": "object"})));
     let provider = OtherProvider::start(models).await;
