@@ -258,3 +258,51 @@ async fn a_batch_is_its_tenant_s_alone_and_what_cannot_be_one_is_refused() {
     assert_eq!(listed["batches"][0]["id"], json!(id));
     assert_eq!(tenant.get("/v1/batches?limit=0").await.status, 400);
 }
+
+#[tokio::test]
+async fn a_suspended_tenant_s_batch_waits_until_it_is_resumed() {
+    let gateway = gateway().await;
+    let tenant = gateway.tenant("acme", "0").await;
+    let id = created(&tenant, &lines(&tenant, 2).await).await;
+    let operator = gateway.operator();
+    operator.post("/tenants/acme/suspend", &json!({})).await;
+    let top_up = json!({ "amount_usd": "1", "reference": "more" });
+    operator.post("/tenants/acme/top-ups", &top_up).await;
+
+    until(&tenant, &id, "a batch that waits", |batch| {
+        batch["waiting_for"] == "tenant_suspended"
+    })
+    .await;
+    operator.post("/tenants/acme/resume", &json!({})).await;
+
+    let batch = completed(&tenant, &id).await;
+    assert_eq!(
+        (&batch["completed"], &batch["refused"]),
+        (&json!(2), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn a_batch_leaves_room_for_the_tenant_s_other_submits() {
+    let gateway = Gateway::with(GatewayOptions {
+        bounds: bounds(),
+        run_time: std::time::Duration::from_secs(2),
+        ..GatewayOptions::default()
+    })
+    .await;
+    let tenant = gateway.tenant("acme", "5").await;
+    let limits = json!({ "limits": { "tasks_in_flight": 4 } });
+    let limited = gateway.operator().patch("/tenants/acme", &limits).await;
+    assert!(limited.status.is_success(), "{:?}", limited.body);
+    let id = created(&tenant, &lines(&tenant, 6).await).await;
+    let waiting = until(&tenant, &id, "a batch that waits", |batch| {
+        batch["waiting_for"] == "too_many_tasks"
+    })
+    .await;
+
+    let direct = tenant.submit(&tenant.inputs().await).await;
+
+    assert_eq!(waiting["admitted"], 3);
+    assert_eq!(tenant.ended(&direct).await["status"], "completed");
+    assert_eq!(completed(&tenant, &id).await["completed"], 6);
+}

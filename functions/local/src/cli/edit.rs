@@ -30,9 +30,9 @@ pub(super) struct EditArgs {
     /// What to do with it
     #[arg(required_unless_present = "batch")]
     prompt: Option<String>,
-    /// Edit every picture in FILE instead, with PROMPT: a file or URL on each line, or a JSON object
-    /// with 'image' and, if you like, 'prompt', 'seed' and 'reference'. Call it again to go on after
-    /// an interruption
+    /// Edit every picture in FILE instead, with PROMPT: a file or URL on each line, or a JSON
+    /// object with 'image' and, if you like, 'prompt', 'seed' and 'reference'. Call it again
+    /// to go on after an interruption
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "force"])]
     batch: Option<PathBuf>,
     /// With --batch: the folder of the outputs and of how far it has come [default: FILE.edited]

@@ -6,8 +6,10 @@ use super::{
 
 /// Everything that shares transactions is one port, so that wiring cannot mix two stores: a task,
 /// its hold, its deliveries and its slot are in one database, or in one table.
-pub trait Store:
-    TaskStore + AccountStore + TenantStore + EndpointStore + DeliveryStore + FairQueueStore + BatchStore
+pub trait Store
+where
+    Self: TaskStore + AccountStore + TenantStore,
+    Self: EndpointStore + DeliveryStore + BatchStore + FairQueueStore,
 {
 }
 

@@ -1,5 +1,6 @@
 //! The command line: its output and its errors.
 
+mod batches;
 mod settings;
 
 use std::path::Path;
@@ -283,6 +284,7 @@ fn help_teaches() {
         "tenants",
         "token",
         "edit",
+        "batch",
         "download",
         "tasks",
         "usage",

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fluxgate_core::json::{self, JsonBounds};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ pub(super) fn items(file: &Path, text: &str, defaults: &Defaults<'_>) -> Result<
             continue;
         }
         let item = if line.starts_with('{') {
-            serde_json::from_str(line)
+            json::read(line.as_bytes(), JsonBounds::REQUEST)
                 .with_context(|| format!("{} line {}", file.display(), n + 1))?
         } else {
             Item {

@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use fluxgate_core::json::{self, JsonBounds};
 use serde::{Deserialize, Serialize};
 
 /// One line.
@@ -115,7 +116,8 @@ fn read(path: &Path) -> Result<Vec<Entry>> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let lines = text[..whole].lines();
-    let read: Result<_, _> = lines.map(serde_json::from_str).collect();
+    let read = lines.map(|line| json::read(line.as_bytes(), JsonBounds::DOCUMENT));
+    let read: Result<_, _> = read.collect();
     read.with_context(|| format!("{} is no record of a batch", path.display()))
 }
 

@@ -52,6 +52,11 @@ impl BatchWork {
         let Some(page) = self.page(&batch, room).await? else {
             return self.refuse_missing(batch).await;
         };
+        // A tenant that is suspended may be let go again; its lines are not refused one by one.
+        if let Err(error) = self.submits.tenant_for_submit(&batch.tenant).await {
+            let waits = vec![(0, Outcome::Waits(error))];
+            return self.record(batch, page.before, waits).await;
+        }
         let (stop, began) = (AtomicBool::new(false), self.context.now());
         let submits = page.lines.iter().map(|(place, number, text)| {
             let line = self.line(&batch, *number, text.as_deref(), &stop, began);
@@ -171,7 +176,8 @@ impl BatchWork {
     }
 
     fn is_given_up(&self, batch: &Batch, error: &Error, now: Timestamp) -> bool {
-        let unanswered = !matches!(error.kind, Kind::Busy | Kind::InsufficientFunds);
+        let unanswered =
+            waits(error) && !matches!(error.kind, Kind::Busy | Kind::InsufficientFunds);
         let since = batch
             .waiting
             .as_ref()

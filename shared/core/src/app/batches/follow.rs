@@ -32,9 +32,9 @@ impl BatchWork {
             return Ok(batch);
         };
         let lines = before.lines.iter().cloned();
-        let looks: Vec<_> = lines.map(|line| self.look(&batch, line)).collect();
+        let checks: Vec<_> = lines.map(|line| self.checked(&batch, line)).collect();
         let lines: Vec<Result<BatchLine>> =
-            stream::iter(looks).buffered(READS_AT_ONCE).collect().await;
+            stream::iter(checks).buffered(READS_AT_ONCE).collect().await;
         let lines = lines.into_iter().collect::<Result<_>>()?;
         let after = BatchChunk { lines };
         if after == before {
@@ -43,7 +43,7 @@ impl BatchWork {
         self.change(batch, Some((before, after)), |_| {}).await
     }
 
-    async fn look(&self, batch: &Batch, line: BatchLine) -> Result<BatchLine> {
+    async fn checked(&self, batch: &Batch, line: BatchLine) -> Result<BatchLine> {
         let LineResult::Admitted { task } = &line.result else {
             return Ok(line);
         };

@@ -17,8 +17,8 @@ pub struct Deletion {
 }
 
 impl Operator {
-    /// Deletes the tenant, its trusts and its batches; tasks, account and ledger are kept for the books, and the
-    /// name cannot be used again.
+    /// Deletes the tenant, its trusts and its batches; tasks, account and ledger are kept for the
+    /// books, and the name cannot be used again.
     ///
     /// Kind `Conflict`: `tenant_has_tasks` while any of its tasks is running, `tenant_has_balance`
     /// if it has money left and `forget_balance` is not set, `version_conflict` if somebody changed

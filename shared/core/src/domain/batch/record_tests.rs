@@ -1,3 +1,5 @@
+//! Counts, states and lines of a batch.
+
 use super::*;
 use crate::base::error::{Error, Kind};
 use crate::base::id::{BatchId, TaskId, TenantId};

@@ -3,6 +3,7 @@
 use fluxgate_core::Result;
 use fluxgate_core::batch::{Batch, BatchLine, LineResult};
 use fluxgate_core::task::Task;
+use fluxgate_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -56,8 +57,8 @@ impl BatchView {
             waiting_since: waiting.map(|waiting| waiting.since.rfc3339()),
             created_at: batch.created_at.rfc3339(),
             expires_at: batch.kept_until.rfc3339(),
-            cancelled_at: batch.cancelled_at.map(|at| at.rfc3339()),
-            ended_at: batch.ended_at.map(|at| at.rfc3339()),
+            cancelled_at: batch.cancelled_at.map(Timestamp::rfc3339),
+            ended_at: batch.ended_at.map(Timestamp::rfc3339),
         }
     }
 }
@@ -70,8 +71,8 @@ pub(crate) struct BatchResultView {
     /// As the line said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
-    /// `waiting`, `refused`, or the state of its task; `cancelled` if the batch was cancelled before
-    /// the line was admitted.
+    /// `waiting`, `refused`, or the state of its task; `cancelled` if the batch was cancelled
+    /// before the line was admitted.
     state: &'static str,
     /// The task's id.
     #[serde(skip_serializing_if = "Option::is_none")]
