@@ -4,6 +4,7 @@
 mod notes;
 mod reader;
 
+use std::fmt::{self, Display};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,25 +98,40 @@ pub(crate) fn buckets(folder: &Path) -> PathBuf {
     folder.join("s3")
 }
 
+const SECRETS: &str = "secrets.json";
 /// The file of the admin token: apart from the other secrets, so that deleting it makes a new one
 /// and nothing else.
 const ADMIN_TOKEN: &str = "admin-token";
 
+/// There is no data folder at this path.
+#[derive(Debug)]
+pub struct NoFolder(PathBuf);
+
+impl Display for NoFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add'",
+            self.0.display()
+        )
+    }
+}
+
+impl std::error::Error for NoFolder {}
+
 fn check_is_one(path: &Path) -> Result<()> {
-    anyhow::ensure!(
-        path.join("fluxgate.db").is_file(),
-        "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add'",
-        path.display()
-    );
+    if !path.join("fluxgate.db").is_file() {
+        return Err(NoFolder(path.to_owned()).into());
+    }
     Ok(())
 }
 
 impl FolderSecrets {
     /// Those of a folder that is there; what is missing is made.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("secrets.json");
+        let path = folder.join(SECRETS);
         let damaged = || format!("{} is damaged; restore it from a backup", path.display());
-        let text = made_once(folder, "secrets.json", Self::fresh)?;
+        let text = made_once(folder, SECRETS, Self::fresh)?;
         let file: SecretsFile =
             json::read(text.as_bytes(), JsonBounds::DOCUMENT).with_context(damaged)?;
         let admin_token = made_once(folder, ADMIN_TOKEN, || Ok(format!("fga_{}\n", random(32))))?;
@@ -126,6 +142,20 @@ impl FolderSecrets {
             );
         }
         Self::parse(file, Secret::new(admin_token.trim())).with_context(damaged)
+    }
+
+    /// Fails where the secrets are missing or damaged. Makes nothing.
+    pub(crate) fn verify(folder: &Path) -> Result<()> {
+        let path = folder.join(SECRETS);
+        let unusable = |what: &str| {
+            let path = path.display();
+            format!("{path} {what}; restore it from a backup: links and tokens depend on it")
+        };
+        let text = std::fs::read(&path).with_context(|| unusable("cannot be read"))?;
+        let file: SecretsFile =
+            json::read(&text, JsonBounds::DOCUMENT).with_context(|| unusable("is damaged"))?;
+        let parsed = Self::parse(file, Secret::new(""));
+        parsed.map(drop).with_context(|| unusable("is damaged"))
     }
 
     fn fresh() -> Result<String> {

@@ -3,7 +3,9 @@
 
 mod bounds;
 mod dns_server;
+mod wording;
 
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,6 @@ use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use fluxgate_core::fair_queue::Capacity;
-use fluxgate_core::nearest::nearest;
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::NameSettings;
 use ipnet::IpNet;
@@ -20,13 +21,13 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::connections::ConnectionSettings;
-use crate::renamed::renamed;
 use crate::values;
 pub use bounds::{BoundsSettings, NotedBounds};
 pub use dns_server::{DnsServer, name_settings};
+use wording::one_line;
 
 /// Variables with our prefix that are not settings of `serve`.
-const ELSEWHERE: [&str; 2] = ["config", "token"];
+const ELSEWHERE: [&str; 4] = ["config", "token", "url", "endpoint_secret"];
 
 /// The provider's own address.
 const PROVIDER_URL: &str = "https://api.wavespeed.ai";
@@ -129,6 +130,18 @@ impl Default for Settings {
     }
 }
 
+/// The settings are wrong, and why.
+#[derive(Debug)]
+pub struct BadSettings(anyhow::Error);
+
+impl Display for BadSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for BadSettings {}
+
 /// Where the model runs.
 #[derive(Debug, Clone)]
 pub enum ProviderChoice {
@@ -143,6 +156,10 @@ pub enum ProviderChoice {
 impl Settings {
     /// Merges the defaults, the file, the environment and the given flags.
     pub fn load(file: Option<&Path>, flags: impl Serialize) -> Result<Self> {
+        Self::merged(file, flags).map_err(|error| BadSettings(error).into())
+    }
+
+    fn merged(file: Option<&Path>, flags: impl Serialize) -> Result<Self> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(file) = file {
             if !file.is_file() {
@@ -177,6 +194,10 @@ impl Settings {
 
     /// Fails if the provider is configured without its key.
     pub fn provider(&self) -> Result<ProviderChoice> {
+        self.chosen().map_err(|error| BadSettings(error).into())
+    }
+
+    fn chosen(&self) -> Result<ProviderChoice> {
         match (self.provider.as_deref(), self.provider_key.clone()) {
             (Some("emulator"), _) | (None, None) => Ok(ProviderChoice::Emulator),
             (Some(url), Some(key)) => {
@@ -275,27 +296,5 @@ impl Settings {
         };
         self.s3_listen
             .unwrap_or(SocketAddr::new(self.listen.ip(), port))
-    }
-}
-
-/// All errors in one line: what is wrong, and where.
-fn one_line(error: figment::Error) -> anyhow::Error {
-    let text: Vec<String> = error.into_iter().map(|error| told(&error)).collect();
-    anyhow::anyhow!("the settings are not valid: {}", text.join("; "))
-}
-
-fn told(error: &figment::Error) -> String {
-    let text = error.to_string().replace('\n', " ");
-    let figment::error::Kind::UnknownField(name, known) = &error.kind else {
-        return text;
-    };
-    if let Some(now) = renamed(name) {
-        return format!("{text}; it is called '{now}' now");
-    }
-    // Variables come in capitals, and flags with hyphens.
-    let written = name.to_lowercase().replace('-', "_");
-    match nearest(&written, known.iter().copied()).first() {
-        Some(near) => format!("{text}; write '{near}' if that is meant"),
-        None => text,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use serde_json::{Map, Value};
 
 use super::FolderArgs;
+use super::exit::{Exit, usage};
 use crate::client::TenantClient;
 use crate::folder::noted_server;
 use crate::values::http_url;
@@ -26,12 +28,18 @@ pub(super) struct AccessArgs {
     /// The tenant to speak for, with a token of the local issuer
     #[arg(long)]
     tenant: Option<TenantId>,
-    /// A token of your own issuer instead [env: FLUXGATE_TOKEN, if no --tenant is given]
-    #[arg(long, conflicts_with = "tenant")]
+    /// A token of your own issuer instead; the variable is used only without --tenant
+    #[arg(long, env = "FLUXGATE_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// The gateway [default: where the server of the data folder listens, else
     /// http://127.0.0.1:8080]
-    #[arg(long, value_name = "URL", value_parser = written_url)]
+    #[arg(
+        long,
+        env = "FLUXGATE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = written_url
+    )]
     url: Option<String>,
     #[command(flatten)]
     folder: FolderArgs,
@@ -46,16 +54,13 @@ impl AccessArgs {
             }
             None => self
                 .own_token()
-                .context("name a --tenant, or give a --token or FLUXGATE_TOKEN")?,
+                .ok_or_else(|| usage("name a --tenant, or give a --token or FLUXGATE_TOKEN"))?,
         };
         TenantClient::new(&self.gateway()?, token)
     }
 
     fn own_token(&self) -> Option<String> {
-        self.token
-            .clone()
-            .or_else(|| std::env::var("FLUXGATE_TOKEN").ok())
-            .filter(|token| !token.trim().is_empty())
+        self.token.clone().filter(|token| !token.trim().is_empty())
     }
 
     /// Tells the tenants apart whom commands on this machine speak for. Of a token it is who it
@@ -77,11 +82,11 @@ impl AccessArgs {
     fn gateway(&self) -> Result<String> {
         let data = &self.folder.data;
         if self.url.is_none() && self.tenant.is_some() && noted_server(data).is_none() {
-            bail!(
+            return Err(Exit::Unreachable.error(format!(
                 "no server is serving {}: start one with 'fluxgate serve --data {}', or name one with --url",
                 data.display(),
                 quoted(&data.to_string_lossy())
-            );
+            )));
         }
         Ok(gateway_url(self.url.as_deref(), data))
     }
@@ -111,6 +116,15 @@ impl AccessArgs {
             None => "POST /api/v3/predictions".to_owned(),
         }
     }
+}
+
+/// True when the command line itself says twice who is calling. A variable gives way to --tenant.
+pub(super) fn says_who_twice(matches: &ArgMatches) -> bool {
+    let is_written = |id: &str| {
+        matches.try_contains_id(id).is_ok()
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    is_written("tenant") && is_written("token")
 }
 
 /// What a token says of its holder; the whole of a token that is not readable.

@@ -7,9 +7,11 @@ use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::tenant::Actor;
+use serde_json::json;
 
+use super::FolderArgs;
 use super::budget::{self, BudgetArgs};
-use super::{FolderArgs, print};
+use super::print::{Facts, PrintArgs};
 
 #[derive(Args)]
 pub(super) struct AccountsArgs {
@@ -24,6 +26,8 @@ enum AccountsCommand {
         /// The tenant; a deleted one works too
         name: TenantId,
         #[command(flatten)]
+        print: PrintArgs,
+        #[command(flatten)]
         folder: FolderArgs,
     },
     /// Add money, once per reference
@@ -36,6 +40,8 @@ enum AccountsCommand {
         #[arg(long)]
         reference: String,
         #[command(flatten)]
+        print: PrintArgs,
+        #[command(flatten)]
         folder: FolderArgs,
     },
     /// Set, remove or show a monthly budget
@@ -45,25 +51,24 @@ enum AccountsCommand {
         /// One tenant, or a deleted one [default: all tenants]
         name: Option<TenantId>,
         #[command(flatten)]
+        print: PrintArgs,
+        #[command(flatten)]
         folder: FolderArgs,
     },
 }
 
 pub(super) async fn run(args: AccountsArgs) -> Result<()> {
     match args.command {
-        AccountsCommand::Show { name, folder } => {
-            let operator = folder.reader()?.operator(None);
-            operator.check_known(&name).await?;
-            let account = operator.account(&name).await?;
-            print::line(line(&name, &account))?;
-            operator
-                .month(&account)
-                .map_or(Ok(()), |month| print::line(budget::line(&name, &month)))
-        }
+        AccountsCommand::Show {
+            name,
+            print,
+            folder,
+        } => show(&folder.reader()?.operator(None), &name, print).await,
         AccountsCommand::TopUp {
             name,
             amount,
             reference,
+            print,
             folder,
         } => {
             let operator = folder.operator()?;
@@ -71,21 +76,50 @@ pub(super) async fn run(args: AccountsArgs) -> Result<()> {
             let account = operator
                 .top_up(&name, amount, &reference, &Actor::cli())
                 .await?;
-            if before.total() == account.total() {
-                print::note(format_args!(
+            let is_added = before.total() != account.total();
+            if !is_added {
+                print.note(format_args!(
                     "'{reference}' was topped up before, so nothing was added"
                 ));
             }
-            print::line(line(&name, &account))
+            let mut facts = facts(&name, &account);
+            facts.json["added"] = is_added.into();
+            print.print(&facts)
         }
-        AccountsCommand::Budget(args) => print::line(budget::run(*args).await?),
-        AccountsCommand::Check { name, folder } => {
-            check(&folder.reader()?.operator(None), name).await
-        }
+        AccountsCommand::Budget(args) => budget::run(*args).await,
+        AccountsCommand::Check {
+            name,
+            print,
+            folder,
+        } => check(&folder.reader()?.operator(None), name, print).await,
     }
 }
 
-async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
+async fn show(operator: &Operator, name: &TenantId, print: PrintArgs) -> Result<()> {
+    operator.check_known(name).await?;
+    let account = operator.account(name).await?;
+    let mut facts = facts(name, &account);
+    let month = operator.month(&account);
+    facts.json["budget"] = month.as_ref().and_then(budget::view).into();
+    if let Some(month) = month {
+        facts.text += &format!("\n{}", budget::line(name, &month));
+    }
+    print.print(&facts)
+}
+
+fn facts(name: &TenantId, account: &Account) -> Facts {
+    Facts {
+        json: json!({
+            "tenant": name, "available_usd": account.available.usd(),
+            "held_usd": account.held.usd(), "captured_usd": account.captured.usd(),
+            "credit_usd": account.credit.usd(),
+        }),
+        quiet: account.available.decimal(),
+        text: line(name, account),
+    }
+}
+
+async fn check(operator: &Operator, name: Option<TenantId>, print: PrintArgs) -> Result<()> {
     let names = match name {
         Some(name) => {
             operator.check_known(&name).await?;
@@ -93,7 +127,7 @@ async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
         }
         None => operator.tenant_ids().await?,
     };
-    let mut findings = 0;
+    let mut findings = Vec::new();
     for name in &names {
         // A tenant whose books cannot be read must not keep the others' from being checked.
         let found = operator.check_books(name).await.unwrap_or_else(|error| {
@@ -102,18 +136,33 @@ async fn check(operator: &Operator, name: Option<TenantId>) -> Result<()> {
                 text: error.with_causes().to_string(),
             }]
         });
-        for finding in found {
-            findings += 1;
-            print::line(format_args!("{name}  {}  {}", finding.code, finding.text))?;
-        }
+        findings.extend(found.into_iter().map(|finding| (name, finding)));
     }
-    if findings > 0 {
-        let (findings, tenants) = (counted(findings, "finding"), counted(names.len(), "tenant"));
+    print.print(&checked(names.len(), &findings))?;
+    if !findings.is_empty() {
+        let findings = counted(findings.len(), "finding");
+        let tenants = counted(names.len(), "tenant");
         bail!("{findings} in the books of {tenants}; the ledger shows each movement");
     }
-    match names.len() {
-        1 => print::line("the books of 1 tenant are right"),
-        tenants => print::line(format_args!("the books of {tenants} tenants are right")),
+    Ok(())
+}
+
+fn checked(tenants: usize, findings: &[(&TenantId, BooksFinding)]) -> Facts {
+    let view = |(tenant, finding): &(&TenantId, BooksFinding)| json!({ "tenant": tenant, "code": finding.code, "text": finding.text });
+    let line = |(tenant, BooksFinding { code, text }): &(&TenantId, BooksFinding)| {
+        format!("{tenant}  {code}  {text}\n")
+    };
+    let quiet =
+        |(tenant, finding): &(&TenantId, BooksFinding)| format!("{tenant} {}\n", finding.code);
+    Facts {
+        json: json!({
+            "tenants": tenants, "findings": findings.iter().map(view).collect::<Vec<_>>(),
+        }),
+        quiet: findings.iter().map(quiet).collect(),
+        text: match findings {
+            [] => format!("the books of {} are right", counted(tenants, "tenant")),
+            findings => findings.iter().map(line).collect(),
+        },
     }
 }
 

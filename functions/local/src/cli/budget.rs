@@ -1,12 +1,16 @@
 //! `fluxgate accounts budget`.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone};
 use fluxgate_core::tenant::Actor;
 
 use super::FolderArgs;
+use serde_json::{Value, json};
+
+use super::exit::usage;
+use super::print::{Facts, PrintArgs};
 
 #[derive(Args)]
 pub(super) struct BudgetArgs {
@@ -33,6 +37,8 @@ pub(super) struct BudgetArgs {
     #[arg(long, conflicts_with_all = ["limit", "time_zone", "roll_over", "roll_over_cap", "postpaid", "prepaid"])]
     none: bool,
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
 }
 
@@ -43,7 +49,7 @@ enum RollOverRule {
 }
 
 /// Options left out keep their values; with no options, the budget is shown.
-pub(super) async fn run(args: BudgetArgs) -> Result<String> {
+pub(super) async fn run(args: BudgetArgs) -> Result<()> {
     let operator = if args.changes_something() || args.none {
         args.folder.operator()?
     } else {
@@ -60,10 +66,14 @@ pub(super) async fn run(args: BudgetArgs) -> Result<String> {
     } else {
         now
     };
-    Ok(month.map_or_else(
-        || format!("{}  no budget", args.name),
-        |month| line(&args.name, &month),
-    ))
+    let name = &args.name;
+    args.print.print(&Facts {
+        json: json!({ "tenant": name, "budget": month.as_ref().and_then(view) }),
+        quiet: month
+            .as_ref()
+            .map_or_else(String::new, |month| month.left().decimal()),
+        text: month.map_or_else(|| format!("{name}  no budget"), |month| line(name, &month)),
+    })
 }
 
 impl BudgetArgs {
@@ -79,7 +89,8 @@ impl BudgetArgs {
 
     fn budget(&self, now: Option<Budget>) -> Result<Budget> {
         let limit = self.limit.or(now.as_ref().map(|now| now.limit_micro_usd));
-        let limit_micro_usd = limit.context("there is no budget yet; create one with --limit")?;
+        let limit_micro_usd =
+            limit.ok_or_else(|| usage("there is no budget yet; create one with --limit"))?;
         let roll_over = self.roll_over(now.as_ref().map_or(RollOver::None, |now| now.roll_over))?;
         let payment = match (self.postpaid, self.prepaid) {
             (true, _) => Payment::Postpaid,
@@ -113,11 +124,28 @@ impl BudgetArgs {
                 cap_micro_usd: cap.or(cap_now),
             }),
             (false, None) => Ok(RollOver::None),
-            (false, Some(_)) => {
-                bail!("--roll-over-cap has no effect without --roll-over unused; give both")
-            }
+            (false, Some(_)) => Err(usage(
+                "--roll-over-cap has no effect without --roll-over unused; give both",
+            )),
         }
     }
+}
+
+/// `None` once the budget was removed.
+pub(super) fn view(month: &Allowance) -> Option<Value> {
+    let budget = month.budget.as_ref()?;
+    let (roll_over, cap) = match budget.roll_over {
+        RollOver::None => ("none", None),
+        RollOver::Unused { cap_micro_usd } => ("unused", cap_micro_usd),
+    };
+    Some(json!({
+        "month": month.month.to_string(), "limit_usd": budget.limit_micro_usd.usd(),
+        "carried_usd": month.carried.usd(), "spent_usd": month.spent.usd(),
+        "held_usd": month.held.usd(), "left_usd": month.left().usd(),
+        "resets_at": month.resets_at().rfc3339(), "time_zone": budget.time_zone.to_string(),
+        "roll_over": roll_over, "roll_over_cap_usd": cap.map(MicroUsd::usd),
+        "payment": if budget.payment == Payment::Postpaid { "postpaid" } else { "prepaid" },
+    }))
 }
 
 pub(super) fn line(name: &TenantId, month: &Allowance) -> String {

@@ -8,12 +8,14 @@ use fluxgate_core::counted;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::port::AccountCheck;
 use fluxgate_core::secret::Secret;
+use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::sqlite::FolderLock;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::access::{gateway_url, written_url};
-use super::{FolderArgs, print, provider_check};
+use super::print::{Facts, PrintArgs};
+use super::{FolderArgs, provider_check};
 use crate::client::{self, NothingAnswers, foreign, unanswered};
 use crate::folder::FolderSecrets;
 use crate::key_ring;
@@ -26,10 +28,18 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
     /// The gateway to check [default: where the server of the data folder listens, else
     /// http://127.0.0.1:8080]
-    #[arg(long, value_name = "URL", value_parser = written_url)]
+    #[arg(
+        long,
+        env = "FLUXGATE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = written_url
+    )]
     url: Option<String>,
 }
 
@@ -46,19 +56,25 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
         ("gateway", gateway(&args).await),
         ("provider", provider(&args).await),
     ];
-    let mut bad = 0;
+    let (mut bad, mut lines, mut views) = (Vec::new(), String::new(), Vec::new());
     for (name, outcome) in checks {
-        let (mark, text) = match outcome {
-            Ok(text) => ("ok  ", text),
-            Err(error) => {
-                bad += 1;
-                ("BAD ", format!("{error:#}"))
-            }
+        let (mark, text) = match &outcome {
+            Ok(text) => ("ok  ", text.clone()),
+            Err(error) => ("BAD ", format!("{error:#}")),
         };
-        print::line(format_args!("{mark} {name:<12} {text}"))?;
+        lines += &format!("{mark} {name:<12} {text}\n");
+        views.push(json!({ "name": name, "ok": outcome.is_ok(), "text": text }));
+        if outcome.is_err() {
+            bad.push(name);
+        }
     }
-    if bad > 0 {
-        bail!("{bad} of 4 checks failed");
+    args.print.print(&Facts {
+        json: json!({ "ok": bad.is_empty(), "checks": views }),
+        quiet: bad.iter().map(|name| format!("{name}\n")).collect(),
+        text: lines,
+    })?;
+    if !bad.is_empty() {
+        bail!("{} of 4 checks failed", bad.len());
     }
     Ok(())
 }
@@ -67,6 +83,9 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
     let path = &args.folder.data;
     let folder = args.folder.reader()?;
     key_ring::verify(path)?;
+    FolderSecrets::verify(path)?;
+    let database = path.clone();
+    tokio::task::spawn_blocking(move || SqliteStore::check(&database)).await??;
     let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
     let served = FolderLock::is_held(path);
     let state = if served {
@@ -178,6 +197,7 @@ fn admin_token(args: &DoctorArgs) -> Option<Secret> {
         Host::Ipv6(address) => address.is_loopback(),
     };
     let folder = is_here.then(|| args.folder.reader().ok()).flatten()?;
+    FolderSecrets::verify(&folder.path).ok()?;
     Some(FolderSecrets::open(&folder.path).ok()?.admin_token)
 }
 

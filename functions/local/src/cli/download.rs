@@ -7,7 +7,8 @@ use clap::Args;
 use fluxgate_core::id::TaskId;
 
 use super::access::AccessArgs;
-use super::outputs::{OutputArgs, print_paths};
+use super::outputs::{OutputArgs, print_saved};
+use super::print::PrintArgs;
 use super::progress;
 use super::signals::{Stopped, stop_signal};
 
@@ -19,6 +20,8 @@ pub(super) struct DownloadArgs {
     access: AccessArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    print: PrintArgs,
     /// How long to wait for an unfinished task, in seconds
     #[arg(long, default_value = "0", value_name = "S")]
     wait: u64,
@@ -35,9 +38,9 @@ pub(super) async fn run(args: DownloadArgs) -> Result<()> {
 }
 
 async fn download(args: &DownloadArgs) -> Result<()> {
-    args.output.check()?;
+    args.output.check(args.print)?;
     let client = args.access.client().await?;
-    let bar = progress::line(false);
+    let bar = progress::line(args.print);
     let end = progress::until_end(
         &client,
         args.task.as_str(),
@@ -52,5 +55,6 @@ async fn download(args: &DownloadArgs) -> Result<()> {
             .context("there is nothing to fetch yet; --wait S waits up to S seconds for it")?,
         end => end.completed()?,
     };
-    print_paths(&args.output.save(&client, &prediction).await?)
+    let saved = args.output.save(&client, &prediction).await?;
+    print_saved(args.print, prediction, &saved)
 }

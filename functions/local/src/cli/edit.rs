@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
 use indicatif::ProgressBar;
@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use super::access::AccessArgs;
 use super::batch::edits;
-use super::outputs::{OutputArgs, print_paths};
-use super::print;
+use super::exit::reworded;
+use super::outputs::{OutputArgs, print_saved};
+use super::print::PrintArgs;
 use super::progress::{self, End};
 use super::signals::{Stopped, stop_signal};
 use crate::client::{BrokenOff, TenantClient, text};
@@ -48,6 +49,8 @@ pub(super) struct EditArgs {
     seed: Option<i64>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    print: PrintArgs,
     /// How long to wait, in seconds; the task continues in any case
     #[arg(long, default_value = "300", value_name = "S")]
     wait: u64,
@@ -84,9 +87,9 @@ pub(super) async fn run(args: EditArgs) -> Result<()> {
 }
 
 async fn edit(args: &EditArgs, stage: &Stage) -> Result<()> {
-    args.output.check()?;
+    args.output.check(args.print)?;
     let client = args.access.client().await?;
-    let bar = progress::line(false);
+    let bar = progress::line(args.print);
     bar.set_message("uploading");
     let image = picture(&client, args.image.as_deref().unwrap_or_default()).await?;
     let mut inputs = json!({ "prompt": args.prompt, "image": image });
@@ -96,7 +99,7 @@ async fn edit(args: &EditArgs, stage: &Stage) -> Result<()> {
     bar.set_message("submitting");
     stage.submitting.store(true, Ordering::Relaxed);
     let id = submit(&client, args, &inputs).await?;
-    bar.suspend(|| print::note(format_args!("task {id}")));
+    bar.suspend(|| args.print.note(format_args!("task {id}")));
     let id = stage.task.get_or_init(|| id);
     finish(&client, args, id, &bar).await
 }
@@ -106,10 +109,11 @@ async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Resul
     let key = SystemEntropy.id32(SystemClock.now());
     let submitted = client.submit(&args.model, inputs, &key).await;
     let submitted = submitted.map_err(|error| match error.is::<BrokenOff>() {
-        true => anyhow!(
-            "{error:#}; if the task was accepted, '{}' lists it",
-            args.access.list_command()
-        ),
+        true => {
+            let list = args.access.list_command();
+            let text = format!("{error:#}; if the task was accepted, '{list}' lists it");
+            reworded(&error, text)
+        }
         false => error,
     })?;
     text(&submitted, "id")
@@ -118,10 +122,9 @@ async fn submit(client: &TenantClient, args: &EditArgs, inputs: &Value) -> Resul
 /// From here on the run is paid for: whatever fails, its outputs can still be fetched.
 async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &ProgressBar) -> Result<()> {
     let later = |error: anyhow::Error| {
-        anyhow!(
-            "{error:#}; '{}' fetches the outputs",
-            args.access.download_command(id)
-        )
+        let command = args.access.download_command(id);
+        let text = format!("{error:#}; '{command}' fetches the outputs");
+        reworded(&error, text)
     };
     let end = progress::until_end(client, id, Duration::from_secs(args.wait), bar)
         .await
@@ -132,8 +135,8 @@ async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &Progress
         end => end.completed()?,
     };
     let saved = args.output.save(client, &prediction).await.map_err(later)?;
-    report(&prediction);
-    print_paths(&saved)
+    report(args.print, &prediction);
+    print_saved(args.print, prediction, &saved)
 }
 
 impl Stage {
@@ -166,7 +169,7 @@ pub(super) async fn picture(client: &TenantClient, image: &str) -> Result<String
     client.upload(name, bytes).await
 }
 
-fn report(prediction: &Value) {
+fn report(print: PrintArgs, prediction: &Value) {
     let text = |pointer: &str| {
         prediction
             .pointer(pointer)
@@ -179,12 +182,12 @@ fn report(prediction: &Value) {
         .unwrap_or_default();
     if prediction.get("archived") == Some(&Value::Bool(false)) {
         let (why, until) = (text("/unarchived/message"), text("/unarchived/expires_at"));
-        print::note(format_args!(
+        print.note(format_args!(
             "not in your bucket, the provider keeps it until {until}: {why}  charged ${charged}"
         ));
         return;
     }
-    print::note(format_args!(
+    print.note(format_args!(
         "object {}  sha256 {}  charged ${charged}",
         text("/objects/0/s3_uri"),
         text("/objects/0/sha256")

@@ -1,11 +1,14 @@
 //! `fluxgate emulator`: the emulator of the provider on its own.
 
+use std::io::ErrorKind;
+
 use anyhow::Result;
 use clap::Args;
 use fluxgate_emulator::EmulatorArgs;
 use fluxgate_outbound::{Guard, GuardPolicy};
 use ipnet::IpNet;
 
+use super::exit::usage;
 use super::{logging, signals};
 use crate::pictures;
 use crate::settings::{DnsServer, name_settings};
@@ -32,5 +35,9 @@ pub(super) async fn run(args: EmulatorCommand) -> Result<()> {
     let stopped = async {
         signals::stop_signal().await;
     };
-    Ok(fluxgate_emulator::run(args.emulator, pictures::through(&guard), stopped).await?)
+    let outcome = fluxgate_emulator::run(args.emulator, pictures::through(&guard), stopped).await;
+    outcome.map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => usage(error.to_string()),
+        _ => error.into(),
+    })
 }

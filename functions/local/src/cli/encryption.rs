@@ -12,8 +12,10 @@ use fluxgate_core::tenant::Actor;
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::sqlite::FolderLock;
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{FolderArgs, print};
+use super::FolderArgs;
+use super::print::{Facts, PrintArgs};
 use crate::client::AdminClient;
 use crate::folder::{DataFolder, FolderSecrets, noted_server};
 
@@ -28,11 +30,15 @@ enum EncryptionCommand {
     /// Show which keys the stored secrets are sealed with
     Status {
         #[command(flatten)]
+        print: PrintArgs,
+        #[command(flatten)]
         folder: FolderArgs,
     },
     /// Add a key, seal every stored secret with it, and drop the old key; may be interrupted and
     /// run again, also while 'serve' runs on the same folder
     Rotate {
+        #[command(flatten)]
+        print: PrintArgs,
         #[command(flatten)]
         folder: FolderArgs,
     },
@@ -40,12 +46,12 @@ enum EncryptionCommand {
 
 pub(super) async fn run(args: EncryptionArgs) -> Result<()> {
     match args.command {
-        EncryptionCommand::Status { folder } => status(&folder).await,
-        EncryptionCommand::Rotate { folder } => rotate(&folder).await,
+        EncryptionCommand::Status { print, folder } => status(print, &folder).await,
+        EncryptionCommand::Rotate { print, folder } => rotate(print, &folder).await,
     }
 }
 
-async fn status(folder: &FolderArgs) -> Result<()> {
+async fn status(print: PrintArgs, folder: &FolderArgs) -> Result<()> {
     let operator = folder.reader()?.operator(None);
     let (mut counts, mut plain, mut lost) = (BTreeMap::<String, usize>::new(), 0, 0);
     let mut unreadable = Vec::new();
@@ -65,30 +71,38 @@ async fn status(folder: &FolderArgs) -> Result<()> {
     };
     let (active, old) = keys;
     let of = |key: &str| counted(counts.get(key).copied().unwrap_or_default(), "secret");
-    print::line(format_args!("{active}  active  {}", of(&active)))?;
+    let mut text = format!("{active}  active  {}\n", of(&active));
     for key in &old {
-        print::line(format_args!("{key}  old     {}", of(key)))?;
+        text += &format!("{key}  old     {}\n", of(key));
     }
     if plain > 0 {
-        print::line(format_args!(
-            "{plain} stored in plain text by an earlier release; 'fluxgate encryption rotate' seals them"
-        ))?;
+        text += &format!(
+            "{plain} stored in plain text by an earlier release; 'fluxgate encryption rotate' seals them\n"
+        );
     }
     if lost > 0 {
-        print::line(format_args!(
-            "{lost} sealed with a key that is lost; restore it from a backup, or rotate these secrets"
-        ))?;
+        text += &format!(
+            "{lost} sealed with a key that is lost; restore it from a backup, or rotate these secrets\n"
+        );
     }
-    for name in unreadable {
-        print::line(format_args!("{name} cannot be read"))?;
+    for name in &unreadable {
+        text += &format!("{name} cannot be read\n");
     }
+    print.print(&Facts {
+        json: json!({
+            "active_key": active, "old_keys": old, "secrets": counts, "plain_secrets": plain,
+            "lost_secrets": lost, "unreadable": unreadable,
+        }),
+        quiet: active.clone(),
+        text,
+    })?;
     if !old.is_empty() {
-        print::note("a rotation is under way; 'fluxgate encryption rotate' goes on with it");
+        print.note("a rotation is under way; 'fluxgate encryption rotate' goes on with it");
     }
     Ok(())
 }
 
-async fn rotate(folder: &FolderArgs) -> Result<()> {
+async fn rotate(print: PrintArgs, folder: &FolderArgs) -> Result<()> {
     let rotator = Rotator::of(folder)?;
     let (mut cursor, mut resealed, mut lost) = (None, 0, 0);
     loop {
@@ -96,7 +110,7 @@ async fn rotate(folder: &FolderArgs) -> Result<()> {
         resealed += step.resealed;
         lost = lost.max(step.lost);
         let (seen, keys) = (counted(step.tenants, "tenant"), &step.active_key);
-        print::note(format_args!(
+        print.note(format_args!(
             "{seen} looked at, {} of {} sealed with {keys}",
             step.resealed,
             counted(step.secrets, "secret")
@@ -104,7 +118,7 @@ async fn rotate(folder: &FolderArgs) -> Result<()> {
         match step.state {
             RotationState::Running { next } => cursor = Some(next),
             RotationState::Waiting { next, not_before } => {
-                wait_until(not_before, &step.old_keys).await;
+                wait_until(print, not_before, &step.old_keys).await;
                 cursor = Some(next);
             }
             RotationState::Blocked { records } => bail!(
@@ -113,14 +127,14 @@ async fn rotate(folder: &FolderArgs) -> Result<()> {
                 counted(records, "record"),
                 step.unreadable.join(", ")
             ),
-            RotationState::Done => break told(&step, resealed, lost),
+            RotationState::Done => break told(print, &step, resealed, lost),
         }
     }
 }
 
-fn told(step: &RotationStep, resealed: usize, lost: usize) -> Result<()> {
+fn told(print: PrintArgs, step: &RotationStep, resealed: usize, lost: usize) -> Result<()> {
     if lost > 0 {
-        print::note(format_args!(
+        print.note(format_args!(
             "{} did not open and stayed as they were: 'fluxgate encryption status'",
             counted(lost, "secret")
         ));
@@ -129,11 +143,15 @@ fn told(step: &RotationStep, resealed: usize, lost: usize) -> Result<()> {
         [] => String::new(),
         keys => format!("; {} dropped", is_or_are(keys)),
     };
-    print::line(format_args!(
-        "{} sealed with {}{dropped}; back up encryption-keys.json now",
-        counted(resealed, "secret"),
-        step.active_key
-    ))
+    let (sealed, key) = (counted(resealed, "secret"), &step.active_key);
+    print.print(&Facts {
+        json: json!({
+            "active_key": key, "retired_keys": step.retired_keys, "resealed": resealed,
+            "lost_secrets": lost,
+        }),
+        quiet: key.clone(),
+        text: format!("{sealed} sealed with {key}{dropped}; back up encryption-keys.json now"),
+    })
 }
 
 fn is_or_are(keys: &[String]) -> String {
@@ -141,9 +159,9 @@ fn is_or_are(keys: &[String]) -> String {
     format!("{} {verb}", keys.join(" and "))
 }
 
-async fn wait_until(not_before: Timestamp, old: &[String]) {
+async fn wait_until(print: PrintArgs, not_before: Timestamp, old: &[String]) {
     let wait = Duration::from_millis(not_before.since_ms(SystemClock.now()));
-    print::note(format_args!(
+    print.note(format_args!(
         "waiting {} s until no process can still seal with {}",
         wait.as_secs() + 1,
         old.join(" or ")

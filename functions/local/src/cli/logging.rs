@@ -2,8 +2,10 @@
 
 use std::io::IsTerminal as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tracing_subscriber::EnvFilter;
+
+use super::exit::usage;
 
 /// These log whole requests when asked to talk more, signed URLs and tokens included: they are
 /// never asked.
@@ -13,8 +15,10 @@ const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_h
 /// Starts logging what the filter lets through: readable text on a terminal, JSON elsewhere. Fails
 /// if the filter is invalid.
 pub(super) fn start(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).with_context(|| {
-        format!("'{filter}' is not a log filter; use 'info' or 'warn,fluxgate_core=debug'")
+    let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(|error| {
+        usage(format!(
+            "'{filter}' is not a log filter; use 'info' or 'warn,fluxgate_core=debug': {error}"
+        ))
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

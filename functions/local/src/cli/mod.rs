@@ -13,9 +13,11 @@ mod edit;
 mod emulator;
 mod encryption;
 mod endpoints;
+mod exit;
 mod limits;
 mod listen;
 mod logging;
+mod manual;
 mod outputs;
 mod prices;
 mod print;
@@ -35,6 +37,7 @@ mod verify;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -45,18 +48,11 @@ use fluxgate_core::app::Operator;
 use crate::folder::{DataFolder, FolderReader};
 use crate::renamed::renamed;
 use print::OutputFailed;
-use signals::Stopped;
 
-/// A gateway and webhook relay for asynchronous image models.
-///
-/// Tenants call it with their own tokens; it keeps the provider's key, copies outputs into the
-/// tenant's bucket, sends signed callbacks and charges each run once.
-#[derive(Parser)]
-#[command(
-    name = "fluxgate",
-    version,
-    max_term_width = 110,
-    after_help = "\
+/// What to try, where settings come from, what exit codes say.
+static HELP: LazyLock<String> = LazyLock::new(|| format!("{TRY_IT}\n\n{}", exit::HELP));
+
+const TRY_IT: &str = "\
 Try it:
   fluxgate demo                       one picture through the whole system, in one process
 
@@ -68,7 +64,18 @@ Run it:
 
 Settings: every flag of 'serve' is also FLUXGATE_<NAME> in the environment and a key of the \
 TOML file given with --config;
-flags override the environment, which overrides the file. The provider's key is only read from WAVESPEED_API_KEY."
+flags override the environment, which overrides the file. The provider's key is only read from WAVESPEED_API_KEY.";
+
+/// A gateway and webhook relay for asynchronous image models.
+///
+/// Tenants call it with their own tokens; it keeps the provider's key, copies outputs into the
+/// tenant's bucket, sends signed callbacks and charges each run once.
+#[derive(Parser)]
+#[command(
+    name = "fluxgate",
+    version,
+    max_term_width = 110,
+    after_help = HELP.as_str()
 )]
 struct Cli {
     #[command(subcommand)]
@@ -122,6 +129,10 @@ enum Command {
     Reconcile(reconcile::ReconcileArgs),
     /// Check this machine and a data folder
     Doctor(doctor::DoctorArgs),
+    /// Print a script that completes the command line in a shell
+    Completions(manual::CompletionsArgs),
+    /// Write a man page for each command
+    Man(manual::ManArgs),
     /// Measure this build against a bare reverse proxy, side by side
     Bench(bench::BenchArgs),
     /// The bare reverse proxy that the benchmark is compared with
@@ -160,16 +171,50 @@ impl FolderArgs {
     }
 }
 
-/// The whole program: exit code 0 when it did what was asked, 1 with one clear line on stderr when
-/// not, 2 when the command line is none, and 128 and more as after a signal.
+/// The whole program: exit code 0 when it did what was asked, else one clear line on stderr and a
+/// code that says of what kind the error is.
 pub fn run() -> ExitCode {
-    let matches = with_negative_numbers(Cli::command()).try_get_matches();
-    match matches.and_then(|matches| {
-        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))
-    }) {
-        Ok(cli) => cli.run(),
+    let mut command = definition();
+    match parsed(&mut command) {
+        Ok((cli, is_json)) => cli.run(is_json),
         Err(error) => shown(&error),
     }
+}
+
+/// The whole command line, as it is parsed and as help, completions and man pages tell it.
+fn definition() -> clap::Command {
+    with_negative_numbers(naming_variables(Cli::command()))
+}
+
+/// The command, and whether its errors are to be JSON as its results.
+fn parsed(command: &mut clap::Command) -> Result<(Cli, bool), clap::Error> {
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let mut leaf = &matches;
+    while let Some((_, within)) = leaf.subcommand() {
+        leaf = within;
+    }
+    if access::says_who_twice(leaf) {
+        let text = "the argument '--tenant' cannot be used with '--token': name one of them";
+        return Err(command.error(ErrorKind::ArgumentConflict, text));
+    }
+    let is_json = matches!(leaf.try_get_one::<bool>("json"), Ok(Some(true)));
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(command))?;
+    Ok((cli, is_json))
+}
+
+/// Adds to each flag of `serve` the variable that the settings take it from: they, not the parser,
+/// read the environment.
+fn naming_variables(command: clap::Command) -> clap::Command {
+    let named = |arg: clap::Arg| {
+        let is_setting = arg.get_env().is_none() && arg.get_action().takes_values();
+        let Some(name) = arg.get_long().filter(|_| is_setting) else {
+            return arg;
+        };
+        let variable = name.to_uppercase().replace('-', "_");
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [env: FLUXGATE_{variable}]"))
+    };
+    command.mut_subcommand("serve", |serve| serve.mut_args(named))
 }
 
 /// Takes a negative number as a value, so that its parser can say what is wrong with it.
@@ -197,14 +242,14 @@ fn shown(error: &clap::Error) -> ExitCode {
     }
     match (error.kind(), printed) {
         (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error)) => {
-            failed(&OutputFailed::from(error).into())
+            failed(&OutputFailed::from(error).into(), false)
         }
         _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
     }
 }
 
 impl Cli {
-    fn run(self) -> ExitCode {
+    fn run(self, is_json: bool) -> ExitCode {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // Each thread has its own stack and heap; what runs there is short.
         let builder = builder
@@ -213,7 +258,8 @@ impl Cli {
         let runtime = match builder.build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                return failed(&anyhow::Error::new(error).context("the runtime cannot start"));
+                let error = anyhow::Error::new(error).context("the runtime cannot start");
+                return failed(&error, is_json);
             }
         };
         let outcome = runtime.block_on(self.command.run());
@@ -221,7 +267,7 @@ impl Cli {
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
+            Err(error) => failed(&error, is_json),
         }
     }
 }
@@ -251,6 +297,8 @@ impl Command {
             Self::Usage(args) => usage::run(args).await,
             Self::Reconcile(args) => reconcile::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
+            Self::Completions(args) => manual::completions(&args, definition()),
+            Self::Man(args) => manual::pages(&args, definition()),
             Self::Bench(args) => Box::pin(bench::run(args)).await,
             Self::BenchProxy(args) => bench::proxy(args).await,
             Self::BenchReceiver(args) => bench::receiver(args).await,
@@ -258,17 +306,13 @@ impl Command {
     }
 }
 
-/// The causes in one line, outermost first. Prints nothing if the reader of stdout has gone.
-fn failed(error: &anyhow::Error) -> ExitCode {
-    if error
-        .downcast_ref::<OutputFailed>()
-        .is_some_and(OutputFailed::is_unread)
-    {
-        return ExitCode::from(signals::UNREAD_EXIT_CODE);
+/// The causes in one line, outermost first, or one JSON object, on stderr. Prints nothing if the
+/// reader of stdout has gone.
+fn failed(error: &anyhow::Error, is_json: bool) -> ExitCode {
+    if !exit::is_unread(error) && is_json {
+        print::json_note(&exit::to_json(error));
+    } else if !exit::is_unread(error) {
+        print::note(format_args!("fluxgate: {error:#}"));
     }
-    print::note(format_args!("fluxgate: {error:#}"));
-    match error.downcast_ref::<Stopped>() {
-        Some(stopped) => ExitCode::from(stopped.stop.exit_code()),
-        None => ExitCode::FAILURE,
-    }
+    ExitCode::from(exit::code_of(error))
 }

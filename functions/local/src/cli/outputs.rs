@@ -11,7 +11,8 @@ use clap::Args;
 use fluxgate_core::id::TaskId;
 use serde_json::Value;
 
-use super::print;
+use super::exit::usage;
+use super::print::{self, Facts, PrintArgs};
 use crate::client::{TenantClient, text};
 
 /// Size of the probe file, to test whether a picture could be written.
@@ -41,7 +42,12 @@ impl OutputArgs {
     }
 
     /// Fails if an output could not be written there now.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, print: PrintArgs) -> Result<()> {
+        if print.json && self.out.as_deref() == Some(Path::new(STDOUT)) {
+            return Err(usage(
+                "--json and --out - both use standard output; name a file with --out",
+            ));
+        }
         let Some(out) = &self.out else {
             return check_folder(Path::new("."));
         };
@@ -197,10 +203,22 @@ fn out(text: &str) -> Result<PathBuf> {
     Ok(PathBuf::from(if text == "-" { STDOUT } else { text }))
 }
 
-/// The paths of the saved files, on standard output unless the outputs went there.
-pub(super) fn print_paths(saved: &[PathBuf]) -> Result<()> {
+/// The paths of the saved files, on standard output unless the outputs went there; as JSON, the
+/// gateway's answer with the paths.
+pub(super) fn print_saved(
+    print: PrintArgs,
+    mut prediction: Value,
+    saved: &[PathBuf],
+) -> Result<()> {
     let files = saved.iter().filter(|path| *path != Path::new(STDOUT));
-    files.map(|path| path.display()).try_for_each(print::line)
+    let files: Vec<String> = files.map(|path| path.display().to_string()).collect();
+    let lines: String = files.iter().map(|path| format!("{path}\n")).collect();
+    prediction["files"] = files.into();
+    print.print(&Facts {
+        json: prediction,
+        quiet: lines.clone(),
+        text: lines,
+    })
 }
 
 const TAKEN: &str = "exists already; name another file with --out, or overwrite it with --force";

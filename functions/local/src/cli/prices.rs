@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use fluxgate_core::app::{PricesChange, PricesEdit};
 use fluxgate_core::id::{ModelId, TenantId};
@@ -11,7 +11,9 @@ use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{MicroUsd, Price, PriceBook, PriceBookTerms, Unlisted, parse_percent};
 use fluxgate_core::tenant::Actor;
 
-use super::{FolderArgs, print};
+use super::FolderArgs;
+use super::exit::{in_flags, reworded, usage};
+use super::print::{self, PrintArgs};
 use crate::folder::DataFolder;
 use crate::server::provider_of;
 use crate::settings::Settings;
@@ -27,6 +29,8 @@ enum PricesCommand {
     /// Show a tenant's price book as JSON: amounts in USD, markups in percent
     Show {
         name: TenantId,
+        #[command(flatten)]
+        print: PrintArgs,
         #[command(flatten)]
         folder: FolderArgs,
     },
@@ -61,6 +65,8 @@ struct SetArgs {
     #[arg(long)]
     allow_under_cost: bool,
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
 }
 
@@ -77,14 +83,20 @@ struct RemoveArgs {
     #[arg(long)]
     allow_under_cost: bool,
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
 }
 
 pub(super) async fn run(args: PricesArgs) -> Result<()> {
     match args.command {
-        PricesCommand::Show { name, folder } => {
+        PricesCommand::Show {
+            name,
+            print,
+            folder,
+        } => {
             let tenant = folder.reader()?.operator(None).tenant(&name).await?;
-            show(&tenant.prices, tenant.version)
+            show(print, &tenant.prices, tenant.version)
         }
         PricesCommand::Set(args) => {
             let (allow_under_cost, allow_unknown_models) = (args.allow_under_cost, args.force);
@@ -93,7 +105,7 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
                 allow_under_cost,
                 allow_unknown_models,
             };
-            apply(&args.name, &change, &args.folder).await
+            apply(&args.name, &change, args.print, &args.folder).await
         }
         PricesCommand::Remove(args) => {
             let edit = match args.all {
@@ -110,12 +122,17 @@ pub(super) async fn run(args: PricesArgs) -> Result<()> {
                 allow_under_cost: args.allow_under_cost,
                 allow_unknown_models: false,
             };
-            apply(&args.name, &change, &args.folder).await
+            apply(&args.name, &change, args.print, &args.folder).await
         }
     }
 }
 
-async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> Result<()> {
+async fn apply(
+    name: &TenantId,
+    change: &PricesChange,
+    print: PrintArgs,
+    folder: &FolderArgs,
+) -> Result<()> {
     let folder = DataFolder::open_existing(&folder.data)?;
     // Prices that need no answer of the provider are set without it.
     let provider = provider_of(
@@ -138,25 +155,29 @@ async fn apply(name: &TenantId, change: &PricesChange, folder: &FolderArgs) -> R
             "{name} cannot use any model now: its price book lists none and refuses unlisted models"
         ));
     }
-    show(&changed.prices, changed.version)
+    show(print, &changed.prices, changed.version)
 }
 
-fn show(prices: &PriceBook, version: u64) -> Result<()> {
+/// As JSON for people too.
+fn show(print: PrintArgs, prices: &PriceBook, version: u64) -> Result<()> {
+    if print.quiet {
+        return print::line(version);
+    }
     print::json(&PriceBookTerms::of(prices, version))
 }
 
 /// The error with the command's flags, and why the provider could not be asked.
 fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Error {
-    let text = error
-        .message
-        .replace("allow_under_cost=true", "--allow-under-cost")
-        .replace("force=true", "--force");
-    match (error.code, unknown) {
-        ("catalogue_unknown" | "costs_unknown", Some(why)) => anyhow!("{text} ({why})"),
-        ("catalogue_unknown" | "costs_unknown" | "under_cost" | "unknown_model", _) => {
-            anyhow!(text)
+    let error = in_flags(error);
+    let (code, text, error) = (error.code, error.message.clone(), error.into());
+    match (code, unknown) {
+        ("catalogue_unknown" | "costs_unknown", Some(why)) => {
+            reworded(&error, format!("{text} ({why})"))
         }
-        _ => error.into(),
+        ("catalogue_unknown" | "costs_unknown" | "under_cost" | "unknown_model", _) => {
+            reworded(&error, text)
+        }
+        _ => error,
     }
 }
 
@@ -176,17 +197,18 @@ impl SetArgs {
         let mut models = BTreeMap::new();
         for (model, price) in self.fixed.iter().chain(&self.markup) {
             if models.insert(model.clone(), *price).is_some() {
-                bail!("'{model}' has two prices; give one");
+                return Err(usage(format!("'{model}' has two prices; give one")));
             }
         }
         let unlisted = self
             .default_markup
             .map(Unlisted::Price)
             .or(self.only_listed.then_some(Unlisted::Refuse));
-        ensure!(
-            !models.is_empty() || unlisted.is_some(),
-            "say what to set: --fixed, --markup, --default-markup, --only-listed or --file"
-        );
+        if models.is_empty() && unlisted.is_none() {
+            return Err(usage(
+                "say what to set: --fixed, --markup, --default-markup, --only-listed or --file",
+            ));
+        }
         Ok(PricesEdit::Set { models, unlisted })
     }
 }

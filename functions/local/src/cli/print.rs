@@ -6,9 +6,46 @@ use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Result;
+use clap::Args;
 use fluxgate_core::unprintable::is_unprintable;
 use serde::Serialize;
 use serde_json::Value;
+
+/// How a command tells its facts: the same flags for every command that has some.
+#[derive(Args, Clone, Copy)]
+pub(super) struct PrintArgs {
+    /// Print one JSON document; an error is JSON on stderr
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print only what a script needs, such as the id, and no hints
+    #[arg(long, short, conflicts_with = "json")]
+    pub(super) quiet: bool,
+}
+
+/// What a command has to tell.
+pub(super) struct Facts {
+    pub(super) json: Value,
+    /// One id, name or path on each line; empty where the exit code says everything.
+    pub(super) quiet: String,
+    pub(super) text: String,
+}
+
+impl PrintArgs {
+    pub(super) fn print(self, facts: &Facts) -> Result<()> {
+        match self {
+            Self { json: true, .. } => json(&facts.json),
+            Self { quiet: true, .. } => lines(&facts.quiet),
+            Self { .. } => lines(&facts.text),
+        }
+    }
+
+    /// A hint on stderr for whoever watches, or what `--json` has among its facts.
+    pub(super) fn note(self, text: impl Display) {
+        if !self.json && !self.quiet {
+            note(text);
+        }
+    }
+}
 
 /// Standard output could not be written. [`OutputFailed::is_unread`] tells whether the process
 /// should exit like one that SIGPIPE ended.
@@ -36,6 +73,19 @@ impl From<io::Error> for OutputFailed {
     }
 }
 
+/// Lines of a result, with or without the last line's end.
+fn lines(lines: &str) -> Result<()> {
+    match lines.is_empty() || lines.ends_with('\n') {
+        true => text(lines),
+        false => line(lines),
+    }
+}
+
+/// A result as one line of JSON, where more follow.
+pub(super) fn json_line(value: &Value) -> Result<()> {
+    written(&format!("{}\n", escaped(&value.to_string())))
+}
+
 /// One line of a command's result.
 pub(super) fn line(text: impl Display) -> Result<()> {
     written(&format!("{}\n", harmless(&text.to_string())))
@@ -58,10 +108,27 @@ pub(super) fn note(text: impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// One line of JSON on stderr. A failed write is ignored.
+pub(super) fn json_note(value: &Value) {
+    drop(writeln!(
+        io::stderr().lock(),
+        "{}",
+        escaped(&value.to_string())
+    ));
+}
+
 /// The text at a JSON pointer; empty where there is none.
 pub(super) fn word<'a>(value: &'a Value, pointer: &str) -> &'a str {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_default()
+}
+
+/// The ids of objects, one a line.
+pub(super) fn ids<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
+    let objects = objects.into_iter();
+    objects
+        .map(|object| format!("{}\n", word(object, "/id")))
+        .collect()
 }
 
 /// Text of somebody else's, such as a receiver's answer, on one line.

@@ -6,6 +6,8 @@ use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use super::exit::Exit;
+use super::print::PrintArgs;
 use crate::client::{TenantClient, text};
 
 /// Between two looks at a task.
@@ -26,14 +28,15 @@ impl End {
     pub(super) fn completed(self) -> Result<Value> {
         match self {
             Self::Completed(prediction) => Ok(prediction),
-            Self::Failed(why) | Self::Running(why) => Err(anyhow!(why)),
+            Self::Failed(why) => Err(anyhow!(why)),
+            Self::Running(why) => Err(Exit::Running.error(why)),
         }
     }
 }
 
 /// A spinner on a terminal; silent elsewhere.
-pub(super) fn line(quiet: bool) -> ProgressBar {
-    if quiet {
+pub(super) fn line(print: PrintArgs) -> ProgressBar {
+    if print.json || print.quiet {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();

@@ -4,9 +4,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
 use fluxgate_core::day::Day;
-use fluxgate_core::metering::reconcile::{Margin, ReconcileReport};
+use fluxgate_core::metering::reconcile::{Finding, Margin, ReconcileReport};
 
-use super::{FolderArgs, print};
+use super::FolderArgs;
+use super::print::{Facts, PrintArgs};
 use crate::server::provider_of;
 use crate::settings::Settings;
 use crate::values::day;
@@ -19,9 +20,8 @@ pub(super) struct ReconcileArgs {
     /// The last day [default: today]
     #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<Day>,
-    /// Print the report as JSON, like `GET /admin/v1/reconcile`
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
     #[command(flatten)]
     folder: FolderArgs,
 }
@@ -34,11 +34,11 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
         .operator(Some(provider))
         .reconcile(args.from, args.to)
         .await?;
-    if args.json {
-        print::json(&report.to_json())?;
-    } else {
-        table(&report)?;
-    }
+    args.print.print(&Facts {
+        json: report.to_json(),
+        quiet: report.findings.iter().map(short).collect(),
+        text: table(&report),
+    })?;
     match report.findings.len() {
         0 => Ok(()),
         1 => bail!("1 finding; see its explanation above"),
@@ -46,7 +46,12 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     }
 }
 
-fn table(report: &ReconcileReport) -> Result<()> {
+fn short(finding: &Finding) -> String {
+    format!("{} {}\n", finding.code.as_str(), finding.run)
+}
+
+fn table(report: &ReconcileReport) -> String {
+    let mut text = String::new();
     for line in &report.margins {
         let Margin {
             tenant,
@@ -57,19 +62,19 @@ fn table(report: &ReconcileReport) -> Result<()> {
             charged,
             margin,
         } = line;
-        print::line(format_args!(
-            "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  margin {:>12}",
+        text += &format!(
+            "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  margin {:>12}\n",
             tenant.as_str(),
             model.as_str(),
             billed.to_string(),
             charged.to_string(),
             margin.to_string(),
-        ))?;
+        );
     }
     let totals = &report.totals;
-    print::line(format_args!(
+    text += &format!(
         "{} of {}, {} of it for runs of no task; {} charged {}, {} of it without a bill; margin {}; \
-         {} still open, {} of them in doubt",
+         {} still open, {} of them in doubt\n",
         counted(totals.bills as usize, "bill"),
         totals.billed,
         totals.orphaned,
@@ -79,13 +84,13 @@ fn table(report: &ReconcileReport) -> Result<()> {
         totals.margin,
         totals.open,
         totals.in_doubt
-    ))?;
+    );
     if totals.forgotten > 0 {
-        print::line(format_args!(
+        text += &format!(
             "the provider does not know {} of the charged runs: the emulator forgets its runs when it stops; for another \
-             provider, check that FLUXGATE_PROVIDER and WAVESPEED_API_KEY name the one that ran them",
+             provider, check that FLUXGATE_PROVIDER and WAVESPEED_API_KEY name the one that ran them\n",
             totals.forgotten
-        ))?;
+        );
     }
     for finding in &report.findings {
         let tenant = finding
@@ -93,12 +98,12 @@ fn table(report: &ReconcileReport) -> Result<()> {
             .as_ref()
             .map_or("-", |tenant| tenant.as_str());
         let task = finding.task.as_ref().map_or("-", |task| task.as_str());
-        print::line(format_args!(
-            "{:<13} run {}  tenant {tenant}  task {task}  {}",
+        text += &format!(
+            "{:<13} run {}  tenant {tenant}  task {task}  {}\n",
             finding.code.as_str(),
             finding.run,
             finding.text
-        ))?;
+        );
     }
-    Ok(())
+    text
 }

@@ -6,23 +6,36 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use fluxgate_emulator::Emulator;
 use fluxgate_outbound::WaveSpeedClient;
 use ipnet::IpNet;
 use serde::Serialize;
+use serde_json::json;
 use url::Url;
 
+use super::print::{self, Facts, PrintArgs};
 use super::signals::stop_signal;
-use super::{logging, print, provider_check};
+use super::{logging, provider_check};
 use crate::server::{Server, named_provider};
 use crate::settings::{DnsServer, Settings};
 use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
+#[command(after_help = "\
+Environment:
+  FLUXGATE_<NAME>               each flag above
+  FLUXGATE_BOUNDS__<NAME>       a limit, as in the table [bounds] of the file
+  FLUXGATE_CONNECTIONS__<NAME>  a limit of the listeners, as in [connections]
+  WAVESPEED_API_KEY             the provider's key, which is in no flag and no file
+
+Flags override the environment, which overrides the file. The guide to settings lists all names.")]
 pub(super) struct ServeArgs {
     /// A TOML file of settings; its keys are these flags with '_' for '-', plus the tables [bounds]
     /// and [connections]
     #[arg(long, env = "FLUXGATE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    print: PrintArgs,
     #[command(flatten)]
     flags: Flags,
 }
@@ -97,6 +110,15 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         && (settings.base_url.is_none() || settings.s3_public_url.is_none());
     let provider = named_provider(&settings)?;
     let server = Server::start(settings).await?;
+    let emulator = server.emulator().map(Emulator::base_url);
+    args.print.print(&Facts {
+        json: json!({
+            "base_url": server.base_url(), "s3_url": server.s3_url(), "data": data,
+            "emulator_url": emulator,
+        }),
+        quiet: server.base_url(),
+        text: String::new(),
+    })?;
     print::note(format_args!(
         "fluxgate serves {} (buckets: {}, data: {data})",
         server.base_url(),

@@ -10,11 +10,15 @@ use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::tenant::{Actor, Tenant, TenantState, Trust, UnarchivedOutputs};
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::CallbackUrl;
 use serde_json::{Value, json};
 
+use super::FolderArgs;
+use super::budget;
+use super::exit::in_flags;
 use super::limits::LimitsArgs;
-use super::{FolderArgs, print};
+use super::print::{self, Facts, PrintArgs};
 use crate::folder::{DataFolder, LOCAL_AUDIENCE, LOCAL_ISSUER};
 use crate::values::duration_ms;
 
@@ -34,10 +38,14 @@ enum TenantsCommand {
         #[arg(long, default_value = "10", value_name = "USD", allow_hyphen_values = true, value_parser = MicroUsd::parse_usd)]
         balance: MicroUsd,
         #[command(flatten)]
+        print: PrintArgs,
+        #[command(flatten)]
         folder: FolderArgs,
     },
     /// List the tenants with their available balance
     List {
+        #[command(flatten)]
+        print: PrintArgs,
         #[command(flatten)]
         folder: FolderArgs,
     },
@@ -72,6 +80,8 @@ enum TenantsCommand {
 struct OneTenant {
     name: TenantId,
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
 }
 
@@ -102,52 +112,75 @@ pub(super) async fn run(args: TenantsArgs) -> Result<()> {
         TenantsCommand::Add {
             name,
             balance,
+            print,
             folder,
-        } => add(&name, balance, &folder).await,
-        TenantsCommand::List { folder } => list(&folder).await,
-        TenantsCommand::Show(OneTenant { name, folder }) => show(&name, &folder).await,
+        } => add(&name, balance, print, &folder).await,
+        TenantsCommand::List { print, folder } => list(print, &folder).await,
+        TenantsCommand::Show(args) => show(&args).await,
         TenantsCommand::Change(args) => change(args).await,
-        TenantsCommand::Suspend(OneTenant { name, folder }) => {
-            folder.operator()?.suspend(&name, &Actor::cli()).await?;
-            print::line(format_args!(
-                "tenant {name} cannot start anything new; running tasks finish"
-            ))
+        TenantsCommand::Suspend(args) => {
+            let operator = args.folder.operator()?;
+            operator.suspend(&args.name, &Actor::cli()).await?;
+            let told = "cannot start anything new; running tasks finish";
+            args.told(&operator, told).await
         }
-        TenantsCommand::Resume(OneTenant { name, folder }) => {
-            folder.operator()?.resume(&name, &Actor::cli()).await?;
-            print::line(format_args!("tenant {name} may submit again"))
+        TenantsCommand::Resume(args) => {
+            let operator = args.folder.operator()?;
+            operator.resume(&args.name, &Actor::cli()).await?;
+            args.told(&operator, "may submit again").await
         }
         TenantsCommand::RotateWebhookSecret { tenant, overlap } => {
             rotate_webhook_secret(&tenant, overlap).await
         }
         TenantsCommand::Delete {
-            tenant: OneTenant { name, folder },
+            tenant,
             forget_balance,
-        } => {
-            let deletion = Deletion { forget_balance };
-            folder
-                .operator()?
-                .delete(&name, deletion, &Actor::cli())
-                .await?;
-            print::line(format_args!(
-                "tenant {name} is deleted; its tasks and its ledger are kept"
-            ))
-        }
+        } => delete(&tenant, Deletion { forget_balance }).await,
     }
 }
 
-async fn add(name: &TenantId, balance: MicroUsd, folder: &FolderArgs) -> Result<()> {
+impl OneTenant {
+    /// Tells of the tenant as it is now.
+    async fn told(&self, operator: &Operator, what: &str) -> Result<()> {
+        let tenant = operator.tenant(&self.name).await?;
+        self.print.print(&Facts {
+            json: view(operator, &tenant).await?,
+            quiet: tenant.id.to_string(),
+            text: format!("tenant {} {what}", tenant.id),
+        })
+    }
+}
+
+async fn add(
+    name: &TenantId,
+    balance: MicroUsd,
+    print: PrintArgs,
+    folder: &FolderArgs,
+) -> Result<()> {
     let folder = DataFolder::open(&folder.data)?;
     let tenant = folder.add_tenant(name, balance).await?;
     let bucket = &tenant.destination.bucket;
-    print::line(format_args!(
-        "tenant {name} may spend {balance}; its outputs go to s3://{bucket}"
-    ))?;
-    print::note(format_args!(
+    print.print(&Facts {
+        json: view(&folder.operator(None), &tenant).await?,
+        quiet: name.to_string(),
+        text: format!("tenant {name} may spend {balance}; its outputs go to s3://{bucket}"),
+    })?;
+    print.note(format_args!(
         "next: fluxgate token {name} --data {}",
         folder.path.display()
     ));
     Ok(())
+}
+
+async fn delete(tenant: &OneTenant, deletion: Deletion) -> Result<()> {
+    let (name, operator) = (&tenant.name, tenant.folder.operator()?);
+    let deleted = operator.delete(name, deletion, &Actor::cli()).await;
+    deleted.map_err(in_flags)?;
+    tenant.print.print(&Facts {
+        json: json!({ "id": name, "deleted": true }),
+        quiet: name.to_string(),
+        text: format!("tenant {name} is deleted; its tasks and its ledger are kept"),
+    })
 }
 
 async fn rotate_webhook_secret(tenant: &OneTenant, overlap_ms: u64) -> Result<()> {
@@ -159,32 +192,57 @@ async fn rotate_webhook_secret(tenant: &OneTenant, overlap_ms: u64) -> Result<()
     let (secret, until) = operator
         .rotate_webhook_secret(&tenant.name, rotation, &Actor::cli())
         .await?;
-    print::line(secret.expose())?;
+    let (secret, until) = (secret.expose(), until.map(Timestamp::rfc3339));
+    tenant.print.print(&Facts {
+        json: json!({ "id": tenant.name, "secret": secret, "old_secret_until": until }),
+        quiet: secret.to_owned(),
+        text: secret.to_owned(),
+    })?;
     match until {
-        Some(until) => print::note(format_args!(
-            "the old secret signs beside this one until {}",
-            until.rfc3339()
+        Some(until) => tenant.print.note(format_args!(
+            "the old secret signs beside this one until {until}"
         )),
-        None => print::note("the old secret signs nothing any more"),
+        None => tenant.print.note("the old secret signs nothing any more"),
     }
     Ok(())
 }
 
-async fn list(folder: &FolderArgs) -> Result<()> {
+async fn list(print: PrintArgs, folder: &FolderArgs) -> Result<()> {
     let operator = folder.reader()?.operator(None);
+    let (mut json, mut quiet, mut text) = (Vec::new(), String::new(), String::new());
     for tenant in operator.tenants().await? {
         let account = operator.account(&tenant.id).await?;
-        print::line(format_args!(
-            "{:<24} available {:>12}  held {:>10}  captured {:>12}  s3://{}{}",
-            tenant.id.as_str(),
-            account.available.to_string(),
-            account.held.to_string(),
-            account.captured.to_string(),
-            tenant.destination.bucket,
-            remarks(&tenant, &account)
-        ))?;
+        json.push(summary(&tenant, &account));
+        quiet += &format!("{}\n", tenant.id);
+        text += &line(&tenant, &account);
     }
-    Ok(())
+    print.print(&Facts {
+        json: json.into(),
+        quiet,
+        text,
+    })
+}
+
+fn line(tenant: &Tenant, account: &Account) -> String {
+    format!(
+        "{:<24} available {:>12}  held {:>10}  captured {:>12}  s3://{}{}\n",
+        tenant.id.as_str(),
+        account.available.to_string(),
+        account.held.to_string(),
+        account.captured.to_string(),
+        tenant.destination.bucket,
+        remarks(tenant, account)
+    )
+}
+
+fn summary(tenant: &Tenant, account: &Account) -> Value {
+    let month = account.budget_at(SystemClock.now());
+    json!({
+        "id": tenant.id, "state": tenant.state, "bucket": tenant.destination.bucket,
+        "available_usd": account.available.usd(), "held_usd": account.held.usd(),
+        "captured_usd": account.captured.usd(),
+        "budget": month.as_ref().and_then(budget::view),
+    })
 }
 
 /// What keeps it from spending, besides its balance.
@@ -204,15 +262,27 @@ fn remarks(tenant: &Tenant, account: &Account) -> String {
     format!("{state}{budget}")
 }
 
-async fn show(name: &TenantId, folder: &FolderArgs) -> Result<()> {
-    let operator = folder.reader()?.operator(None);
-    print::json(&view(&operator, &operator.tenant(name).await?).await?)
+/// As JSON for people too.
+async fn show(args: &OneTenant) -> Result<()> {
+    let operator = args.folder.reader()?.operator(None);
+    let tenant = operator.tenant(&args.name).await?;
+    if args.print.quiet {
+        return print::line(state(&tenant));
+    }
+    print::json(&view(&operator, &tenant).await?)
+}
+
+fn state(tenant: &Tenant) -> &'static str {
+    match tenant.state {
+        TenantState::Suspended => "suspended",
+        _ => "active",
+    }
 }
 
 async fn change(args: ChangeArgs) -> Result<()> {
-    let OneTenant { name, folder } = args.tenant;
-    let operator = folder.operator()?;
-    let now = operator.tenant(&name).await?;
+    let name = &args.tenant.name;
+    let operator = args.tenant.folder.operator()?;
+    let now = operator.tenant(name).await?;
     let limits = args.limits.of(now.limits);
     let now = now.destination;
     let trust = args.trust.as_deref().map(trust).transpose()?;
@@ -228,7 +298,7 @@ async fn change(args: ChangeArgs) -> Result<()> {
         limits,
         unarchived: args.unarchived,
     };
-    let tenant = operator.change(&name, change, &Actor::cli()).await?;
+    let tenant = operator.change(name, change, &Actor::cli()).await?;
     let issuers: Vec<&str> = tenant
         .trust
         .iter()
@@ -238,10 +308,9 @@ async fn change(args: ChangeArgs) -> Result<()> {
         "s3://{}/{}",
         tenant.destination.bucket, tenant.destination.prefix
     );
-    print::line(format_args!(
-        "tenant {name} trusts {}; its outputs go to {place}",
-        issuers.join(" and ")
-    ))
+    let issuers = issuers.join(" and ");
+    let told = format!("trusts {issuers}; its outputs go to {place}");
+    args.tenant.told(&operator, &told).await
 }
 
 fn trust(path: &Path) -> Result<Vec<Trust>> {

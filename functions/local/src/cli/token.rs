@@ -4,7 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use fluxgate_core::id::TenantId;
 
-use super::{FolderArgs, print};
+use serde_json::json;
+
+use super::FolderArgs;
+use super::print::{Facts, PrintArgs};
 use crate::folder::FolderSecrets;
 
 #[derive(Args)]
@@ -19,6 +22,8 @@ pub(super) struct TokenArgs {
     #[arg(long, default_value = "24", value_name = "HOURS", value_parser = clap::value_parser!(u64).range(1..=8760))]
     hours: u64,
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
 }
 
@@ -31,5 +36,9 @@ pub(super) async fn run(args: TokenArgs) -> Result<()> {
             .expose()
             .to_owned(),
     };
-    print::line(token)
+    args.print.print(&Facts {
+        json: json!({ "token": token }),
+        quiet: token.clone(),
+        text: token,
+    })
 }

@@ -1,12 +1,14 @@
 //! `fluxgate trigger`.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use fluxgate_core::id::EndpointId;
 use reqwest::Method;
 
 use super::access::AccessArgs;
-use super::{endpoints, print};
+use super::endpoints;
+use super::exit::{Exit, usage};
+use super::print::{self, PrintArgs};
 use crate::client::{TenantClient, text};
 
 #[derive(Args)]
@@ -24,9 +26,8 @@ pub(super) struct TriggerArgs {
     endpoint: Option<EndpointId>,
     #[command(flatten)]
     access: AccessArgs,
-    /// Print the gateway's answer as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 pub(super) async fn run(args: TriggerArgs) -> Result<()> {
@@ -35,21 +36,26 @@ pub(super) async fn run(args: TriggerArgs) -> Result<()> {
         Some(endpoint) => endpoint.to_string(),
         None => only_endpoint(&client).await?,
     };
-    endpoints::send_sample(&client, &endpoint, &args.event, args.json).await
+    endpoints::send_sample(&client, &endpoint, &args.event, args.print).await
 }
 
 async fn only_endpoint(client: &TenantClient) -> Result<String> {
     let listed = client.call(Method::GET, "/v1/endpoints", None).await?;
     let endpoints = listed.as_array().context("the answer is no list")?;
     match endpoints.as_slice() {
-        [] => bail!("there is no endpoint; 'fluxgate endpoints create' registers one"),
+        [] => {
+            Err(Exit::NotFound
+                .error("there is no endpoint; 'fluxgate endpoints create' registers one"))
+        }
         [endpoint] => text(endpoint, "id"),
         several => {
             for endpoint in several {
                 let (id, url) = (print::word(endpoint, "/id"), print::word(endpoint, "/url"));
                 print::note(format_args!("{id}  {}", print::shown(url)));
             }
-            bail!("there are several endpoints; name one with --endpoint")
+            Err(usage(
+                "there are several endpoints; name one with --endpoint",
+            ))
         }
     }
 }

@@ -16,8 +16,9 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{SignedHeaders, standard, v3};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::print;
+use super::print::{Facts, PrintArgs};
 
 /// A callback is small; whoever names another file is told so.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -58,6 +59,8 @@ pub(super) struct VerifyArgs {
     /// How far the timestamp may be from now, in seconds
     #[arg(long, default_value = "300", value_name = "S")]
     tolerance: u64,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 /// What is known of whoever should have signed.
@@ -97,20 +100,27 @@ pub(super) fn run(args: &VerifyArgs) -> Result<()> {
     if seconds.is_some() {
         verdicts.push(("signature", known.signature(&headers, &body)));
     }
-    told(&verdicts)
+    told(args.print, &verdicts)
 }
 
-fn told(verdicts: &[(&'static str, Verdict)]) -> Result<()> {
-    let mut wrong = Vec::new();
+fn told(print: PrintArgs, verdicts: &[(&'static str, Verdict)]) -> Result<()> {
+    let (mut wrong, mut lines, mut parts) = (Vec::new(), String::new(), Vec::new());
     for (part, verdict) in verdicts {
-        match verdict {
-            Ok(text) => print::line(format_args!("{part:<10} ok: {text}"))?,
-            Err(text) => {
-                print::line(format_args!("{part:<10} wrong: {text}"))?;
-                wrong.push(*part);
-            }
+        let (is_ok, word, text) = match verdict {
+            Ok(text) => (true, "ok", text),
+            Err(text) => (false, "wrong", text),
+        };
+        lines += &format!("{part:<10} {word}: {text}\n");
+        parts.push(json!({ "part": part, "ok": is_ok, "text": text }));
+        if !is_ok {
+            wrong.push(*part);
         }
     }
+    print.print(&Facts {
+        json: json!({ "ok": wrong.is_empty(), "parts": parts }),
+        quiet: wrong.iter().map(|part| format!("{part}\n")).collect(),
+        text: lines,
+    })?;
     if wrong.is_empty() {
         return Ok(());
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fluxgate_core::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer;
-use super::trouble::{foreign, unanswered};
+use super::trouble::{Refused, foreign, unanswered};
 
 /// Longer than any bounded step takes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,11 +52,8 @@ impl AdminClient {
             return Ok(answer);
         }
         let problem: Option<Value> = serde_json::from_slice(&body).ok();
-        let why = problem
-            .as_ref()
-            .and_then(|body| body.get("detail")?.as_str());
-        match why {
-            Some(why) => bail!("{why} (HTTP {})", status.as_u16()),
+        match problem.filter(|body| body.get("detail").is_some_and(Value::is_string)) {
+            Some(problem) => Err(Refused::by(status, &problem).into()),
             None => Err(foreign(&self.base_url, status, &headers)),
         }
     }

@@ -8,7 +8,7 @@ mod trouble;
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fluxgate_core::digest::{RunningSha256, Sha256};
 use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::values::http_url;
 pub use admin::AdminClient;
 pub use answer::body;
-pub use trouble::{BrokenOff, NothingAnswers, Refused, foreign, unanswered};
+pub use trouble::{BrokenOff, NoGateway, NothingAnswers, Refused, foreign, unanswered};
 
 /// Calls one gateway as one tenant.
 #[derive(Clone)]
@@ -162,7 +162,13 @@ impl TenantClient {
         let request = self.http.get(url).timeout(DOWNLOAD_TIMEOUT);
         let mut response = request.send().await.context("the download failed")?;
         if !response.status().is_success() {
-            bail!("the download failed with HTTP status {}", response.status());
+            return Err(Refused {
+                status: response.status(),
+                why: "the download failed".to_owned(),
+                code: None,
+                field: None,
+            }
+            .into());
         }
         let mut digest = RunningSha256::default();
         while let Some(bytes) = response.chunk().await.context("the download broke off")? {
@@ -222,13 +228,7 @@ impl TenantClient {
         if status.is_success() {
             return Ok(body);
         }
-        let why = body
-            .get("message")
-            .or_else(|| body.get("detail"))
-            .and_then(Value::as_str)
-            .unwrap_or("no reason given");
-        let why = why.to_owned();
-        Err(Refused { status, why }.into())
+        Err(Refused::by(status, &body).into())
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
 
 /// The call was sent and its response was lost: whether it had any effect is unknown.
 #[derive(Debug)]
@@ -23,7 +24,27 @@ impl Error for BrokenOff {}
 #[derive(Debug)]
 pub struct Refused {
     pub status: StatusCode,
-    pub(super) why: String,
+    pub why: String,
+    /// Its machine code, where it gave one.
+    pub code: Option<String>,
+    /// The field of the request that is at fault.
+    pub field: Option<String>,
+}
+
+impl Refused {
+    /// From an error body of either API.
+    pub(super) fn by(status: StatusCode, body: &Value) -> Self {
+        let text = |names: &[&str]| {
+            let mut found = names.iter().filter_map(|name| body.get(name)?.as_str());
+            found.next().map(str::to_owned)
+        };
+        Self {
+            status,
+            why: text(&["message", "detail"]).unwrap_or_else(|| "no reason given".to_owned()),
+            code: text(&["error_code", "code"]),
+            field: text(&["field"]),
+        }
+    }
 }
 
 impl Display for Refused {
@@ -50,10 +71,22 @@ impl Display for NothingAnswers {
 
 impl Error for NothingAnswers {}
 
+/// What is there is no gateway that can be spoken to so.
+#[derive(Debug)]
+pub struct NoGateway(pub(super) String);
+
+impl Display for NoGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for NoGateway {}
+
 /// The error of a call that got no response.
 pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
     if let Some(why) = causes(error).find_map(|cause| tls_trouble(base_url, cause)) {
-        return anyhow::anyhow!(why);
+        return NoGateway(why).into();
     }
     if error.is_connect() {
         return NothingAnswers(base_url.to_owned()).into();
@@ -67,9 +100,10 @@ pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
             .is_some_and(hyper::Error::is_parse)
     };
     if causes(error).any(is_parse) {
-        return anyhow::anyhow!(
+        return NoGateway(format!(
             "the server at {base_url} does not speak HTTP; if it speaks TLS, write https://"
-        );
+        ))
+        .into();
     }
     let cause = causes(error)
         .last()
@@ -128,8 +162,9 @@ pub fn foreign(base_url: &str, status: StatusCode, headers: &HeaderMap) -> anyho
     } else {
         "use the address that 'fluxgate serve' prints, or the stack's GatewayUrl"
     };
-    anyhow::anyhow!(
+    NoGateway(format!(
         "the server at {base_url} is not Fluxgate (HTTP {}, {content_type}); {hint}",
         status.as_u16()
-    )
+    ))
+    .into()
 }

@@ -60,6 +60,22 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Looks at every page, and at every index.
+pub(super) fn check(path: &Path) -> Result<()> {
+    let connection = open_for_reading(path)?;
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(database("check the database"))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let text = format!(
+        "the database file is damaged; restore it from a backup: {}",
+        found.replace('\n', " ")
+    );
+    Err(Error::internal("database_corrupt", text))
+}
+
 /// Without this SQLite replans some statements whenever their parameters change: a fifth of the
 /// writer's time, as measured.
 fn keep_plans(connection: &Connection) -> Result<()> {

@@ -77,6 +77,13 @@ impl SqliteStore {
         connection::checkpoint(&folder.join("fluxgate.db"))
     }
 
+    /// Reads all of the folder's database and fails with kind `Internal` and code
+    /// `database_corrupt` where it is damaged. Disturbs nobody, and blocks for as long as the disk
+    /// takes.
+    pub fn check(folder: &Path) -> Result<()> {
+        connection::check(&folder.join("fluxgate.db"))
+    }
+
     /// Opens the folder's database to be read alone: no writer is started, no job is loaded, and
     /// whoever serves the folder is not disturbed. A write fails with code `opened_to_read`.
     ///

@@ -1,6 +1,11 @@
 //! The command line: its output and its errors.
 
 mod batches;
+mod doctor;
+mod environment;
+mod exit_codes;
+mod manual;
+mod printing;
 mod settings;
 
 use std::path::Path;

@@ -60,8 +60,35 @@ fn bad_settings_are_one_clear_line() {
 fn a_variable_that_is_no_setting_is_one_clear_line() {
     let output = process::run_with(&["serve"], &[("FLUXGATE_LISEN", "127.0.0.1:1")]);
 
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("lisen"), "{}", said(&output));
+}
+
+#[test]
+fn a_bad_value_is_told_with_the_name_that_it_was_written_under() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fluxgate.toml");
+    std::fs::write(&file, "[bounds]\nsubmit_timeout_ms = \"soon\"").unwrap();
+    let why = |args: &[&str], env: &[(&str, &str)]| {
+        let output = process::run_with(&[&["serve"], args].concat(), env);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        said(&output)
+    };
+
+    let of_file = why(&["--config", path(&file)], &[]);
+    let of_variable = why(&[], &[("FLUXGATE_BOUNDS__SUBMIT_TIMEOUT_MS", "soon")]);
+    let misspelt = why(&[], &[("FLUXGATE_LISEN", "127.0.0.1:1")]);
+
+    let is_no_number = "string \"soon\" is not a whole number of at least 0";
+    let wanted = format!(
+        "bounds.submit_timeout_ms in {}: {is_no_number}",
+        path(&file)
+    );
+    assert!(of_file.contains(&wanted), "{of_file}");
+    let wanted = format!("FLUXGATE_BOUNDS__SUBMIT_TIMEOUT_MS: {is_no_number}");
+    assert!(of_variable.contains(&wanted), "{of_variable}");
+    let wanted = "FLUXGATE_LISEN: there is no setting 'lisen'; write 'listen' if that is meant";
+    assert!(misspelt.contains(wanted), "{misspelt}");
 }
 
 #[tokio::test]

@@ -121,12 +121,12 @@ async fn a_price_for_a_misspelt_model_is_refused_with_the_name_that_is_meant() {
     let (misspelt, why) = set("wavespeed-ai/flux-kontext-mx", &[], true);
     let (unasked, why_unasked) = set(MODEL, &[], false);
 
-    assert_eq!(misspelt, Some(1));
+    assert_eq!(misspelt, Some(3));
     assert!(
         why.contains(&format!("did you mean '{MODEL}'")) && why.contains("--force"),
         "{why}"
     );
-    assert_eq!(unasked, Some(1));
+    assert_eq!(unasked, Some(6));
     assert!(
         why_unasked.contains("catalogue is unavailable") && why_unasked.contains("--force"),
         "{why_unasked}"
@@ -169,12 +169,12 @@ async fn a_price_is_refused_that_is_under_cost_or_of_which_nobody_knows() {
 
     let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        known.status.code() == Some(1) && said(&known).contains("--allow-under-cost"),
+        known.status.code() == Some(3) && said(&known).contains("--allow-under-cost"),
         "{}",
         said(&known)
     );
     assert!(
-        unknown.status.code() == Some(1) && said(&unknown).contains("cannot be checked"),
+        unknown.status.code() == Some(6) && said(&unknown).contains("cannot be checked"),
         "{}",
         said(&unknown)
     );

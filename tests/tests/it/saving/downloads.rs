@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fluxgate_tests::{TestTenant, process};
 use serde_json::json;
 
-use super::{Desk, named, paths, refused};
+use super::{Desk, fails, named, paths, refused};
 use crate::command::said;
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn what_an_edit_made_can_be_fetched_again() {
     assert_eq!(std::fs::read(&again).unwrap(), b"changed");
     paths(&desk.run(&["download", &task, "--out", &again, "--force"]));
     assert_eq!(std::fs::read(&again).unwrap(), picture);
-    refused(&desk.run(&["download", &"0".repeat(32)]), "HTTP 404");
+    fails(&desk.run(&["download", &"0".repeat(32)]), 4, "HTTP 404");
     assert_eq!(
         std::fs::read_dir(desk.folder.path()).unwrap().count(),
         4,

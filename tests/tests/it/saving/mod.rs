@@ -65,7 +65,11 @@ fn photo(folder: &Path) -> PathBuf {
 }
 
 fn refused(output: &Output, wanted: &str) {
-    assert_eq!(output.status.code(), Some(1), "{}", said(output));
+    fails(output, 1, wanted);
+}
+
+fn fails(output: &Output, code: i32, wanted: &str) {
+    assert_eq!(output.status.code(), Some(code), "{}", said(output));
     assert!(
         said(output).contains(wanted) && output.stdout.is_empty(),
         "{wanted}: {}",
@@ -189,8 +193,9 @@ async fn a_command_speaks_for_one_tenant_and_calls_the_server_of_its_folder() {
         "{}",
         said(&both)
     );
-    refused(
+    fails(
         &neither,
+        2,
         "name a --tenant, or give a --token or FLUXGATE_TOKEN",
     );
     assert_eq!(
@@ -217,7 +222,7 @@ async fn a_command_speaks_for_one_tenant_and_calls_the_server_of_its_folder() {
         "--data",
         &served.data,
     ];
-    refused(&process::run(&args), "no server is serving");
+    fails(&process::run(&args), 6, "no server is serving");
 }
 
 #[tokio::test]

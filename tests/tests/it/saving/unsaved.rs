@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use fluxgate_tests::{Gateway, GatewayOptions, process};
 use serde_json::{Value, json};
 
-use super::{named, photo, refused, text};
+use super::{fails, named, photo, refused, text};
 
 /// An edit as a child, once it has named its task.
 fn edit_under_way(
@@ -82,7 +82,7 @@ async fn an_edit_that_is_stopped_says_how_to_go_on() {
         &[&args[..], &["--wait", "0"]].concat(),
         &[("FLUXGATE_TOKEN", &tenant.token)],
     );
-    refused(&waited, "fetches the outputs");
+    fails(&waited, 5, "fetches the outputs");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

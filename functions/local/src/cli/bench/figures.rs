@@ -3,8 +3,17 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::super::print;
 use super::{Measured, SUBMIT_CONNECTIONS, TASK_CONNECTIONS};
+use crate::cli::print::{Facts, PrintArgs};
+
+const HEAD: &str = "\
+| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |
+|---|---|---|---|---|---|---|
+";
+const FOOT: &str = "
+A commit is one fsync of the write-ahead log. \
+A whole task is submit, webhook, copy, capture and callback.
+";
 
 pub(super) struct Figures {
     pub(super) proxied: Measured,
@@ -13,33 +22,27 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn print(&self, as_json: bool) -> Result<()> {
-        if as_json {
-            return print::line(self.json());
-        }
+    pub(super) fn print(&self, print: PrintArgs) -> Result<()> {
+        let rows = [
+            (
+                format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"),
+                &self.proxied,
+            ),
+            (
+                format!("durable submit, c={SUBMIT_CONNECTIONS}"),
+                &self.submitted,
+            ),
+            (format!("whole task, c={TASK_CONNECTIONS}"), &self.tasks),
+        ];
+        let rate = |(_, row): &(String, &Measured)| format!("{:.0}\n", row.per_second);
         let proxy = self.proxied.per_second;
-        print::line(
-            "| measured | per second | × proxy | p50 ms | p99 ms | commits each | peak memory MB |",
-        )?;
-        print::line("|---|---|---|---|---|---|---|")?;
-        row(
-            &format!("bare hyper proxy, c={SUBMIT_CONNECTIONS}"),
-            &self.proxied,
-            proxy,
-        )?;
-        row(
-            &format!("durable submit, c={SUBMIT_CONNECTIONS}"),
-            &self.submitted,
-            proxy,
-        )?;
-        row(
-            &format!("whole task, c={TASK_CONNECTIONS}"),
-            &self.tasks,
-            proxy,
-        )?;
-        print::line(
-            "\nA commit is one fsync of the write-ahead log. A whole task is submit, webhook, copy, capture and callback.",
-        )
+        let row = |(name, row): &(String, &Measured)| table_row(name, row, proxy);
+        let table: String = rows.iter().map(row).collect();
+        print.print(&Facts {
+            json: self.json(),
+            quiet: rows.iter().map(rate).collect(),
+            text: format!("{HEAD}{table}{FOOT}"),
+        })
     }
 
     fn json(&self) -> Value {
@@ -59,14 +62,14 @@ fn commits_each(measured: &Measured) -> f64 {
     measured.commits as f64 / measured.count.max(1) as f64
 }
 
-fn row(name: &str, measured: &Measured, proxy: f64) -> Result<()> {
-    print::line(format_args!(
-        "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.3} | {:.0} |",
+fn table_row(name: &str, measured: &Measured, proxy: f64) -> String {
+    format!(
+        "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.3} | {:.0} |\n",
         measured.per_second,
         measured.per_second / proxy,
         measured.p50_ms,
         measured.p99_ms,
         commits_each(measured),
         measured.memory_mb
-    ))
+    )
 }

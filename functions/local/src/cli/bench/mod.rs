@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::print;
+use super::print::PrintArgs;
 use crate::client::TenantClient;
 pub(crate) use callbacks::{ReceiverArgs, receive as receiver};
 use children::{Gateway, Provider};
@@ -51,9 +51,8 @@ pub(super) struct BenchArgs {
     /// Of --callbacks: a few only, to see that it works; the figures say little
     #[arg(long, requires = "callbacks")]
     quick: bool,
-    /// Print one JSON object instead of a table
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 pub(super) async fn run(args: BenchArgs) -> Result<()> {
@@ -67,19 +66,19 @@ pub(super) async fn run(args: BenchArgs) -> Result<()> {
             folder.path(),
             args.seconds,
             args.quick,
-            args.json,
+            args.print,
         ))
         .await;
     }
     let duration = Duration::from_secs(args.seconds);
-    let (proxied, submitted) = Box::pin(submits(folder.path(), duration)).await?;
-    let tasks = Box::pin(whole_tasks(folder.path(), duration)).await?;
+    let (proxied, submitted) = Box::pin(submits(folder.path(), duration, args.print)).await?;
+    let tasks = Box::pin(whole_tasks(folder.path(), duration, args.print)).await?;
     Figures {
         proxied,
         submitted,
         tasks,
     }
-    .print(args.json)
+    .print(args.print)
 }
 
 /// The result of one measurement.
@@ -98,10 +97,14 @@ fn inputs() -> Value {
 
 /// The same submit to the proxy and to the gateway, one after the other; the runs outlast the
 /// measurement.
-async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measured, Measured)> {
+async fn submits(
+    folder: &std::path::Path,
+    duration: Duration,
+    print: PrintArgs,
+) -> Result<(Measured, Measured)> {
     let provider = Provider::start(Duration::from_secs(86_400)).await?;
     let proxy = children::Proxy::start(&provider).await?;
-    print::note(format_args!(
+    print.note(format_args!(
         "measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections",
         duration.as_secs()
     ));
@@ -140,13 +143,17 @@ async fn submits(folder: &std::path::Path, duration: Duration) -> Result<(Measur
 
 /// Submit, webhook, copy, capture, callback: one task in flight per connection; a task counts when
 /// its callback arrives.
-async fn whole_tasks(folder: &std::path::Path, duration: Duration) -> Result<Measured> {
+async fn whole_tasks(
+    folder: &std::path::Path,
+    duration: Duration,
+    print: PrintArgs,
+) -> Result<Measured> {
     let provider = Provider::start(Duration::ZERO).await?;
     let gateway = Gateway::start(&folder.join("tasks"), &provider, BALANCE_USD).await?;
     let callbacks = load::Callbacks::start().await?;
     let client = TenantClient::new(&gateway.url, gateway.token.clone())?;
     client.create_endpoint(&callbacks.url()).await?;
-    print::note(format_args!(
+    print.note(format_args!(
         "measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight",
         duration.as_secs()
     ));

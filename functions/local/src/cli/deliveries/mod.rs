@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 pub(super) use self::show::why;
 use super::access::AccessArgs;
-use super::print;
+use super::print::{self, Facts, PrintArgs};
 
 /// What the gateway gives in one page at most.
 const PAGE_MAX: usize = 200;
@@ -43,9 +43,8 @@ enum DeliveriesCommand {
 struct Output {
     #[command(flatten)]
     access: AccessArgs,
-    /// Print the gateway's answer as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 #[derive(Args)]
@@ -88,7 +87,7 @@ struct ShowArgs {
     #[command(flatten)]
     delivery: OneDelivery,
     /// Print only the body, as it is sent
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
     body: bool,
 }
 
@@ -100,15 +99,18 @@ pub(super) async fn run(args: DeliveriesArgs) -> Result<()> {
             if args.body {
                 return print::line(print::word(&delivery, "/body"));
             }
-            args.delivery.shown(&delivery)
+            args.delivery.output.print.print(&Facts {
+                quiet: print::word(&delivery, "/state").to_owned(),
+                ..facts(delivery)
+            })
         }
         DeliveriesCommand::Replay(args) => {
             let replayed = args.call(Method::POST, "/replay").await?;
-            args.shown(&replayed)
+            args.output.print.print(&facts(replayed))
         }
         DeliveriesCommand::Cancel(args) => {
             let cancelled = args.call(Method::POST, "/cancel").await?;
-            args.shown(&cancelled)
+            args.output.print.print(&facts(cancelled))
         }
     }
 }
@@ -119,12 +121,13 @@ impl OneDelivery {
         let path = format!("/v1/deliveries/{}{action}", self.id);
         client.call(method, &path, None).await
     }
+}
 
-    fn shown(&self, delivery: &Value) -> Result<()> {
-        if self.output.json {
-            return print::json(delivery);
-        }
-        print::text(show::one(delivery))
+fn facts(delivery: Value) -> Facts {
+    Facts {
+        quiet: print::word(&delivery, "/id").to_owned(),
+        text: show::one(&delivery),
+        json: delivery,
     }
 }
 
@@ -138,8 +141,10 @@ async fn list(args: &ListArgs) -> Result<()> {
         let path = format!("/v1/deliveries?{}", args.query(wanted, cursor.as_deref()));
         let mut page = client.call(Method::GET, &path, None).await?;
         if let Some(Value::Array(found)) = page.get_mut("deliveries").map(Value::take) {
-            if !args.output.json {
-                print::text(show::table(&found))?;
+            match args.output.print {
+                PrintArgs { json: true, .. } => {}
+                PrintArgs { quiet: true, .. } => print::text(print::ids(&found))?,
+                PrintArgs { .. } => print::text(show::table(&found))?,
             }
             deliveries.extend(found);
         }
@@ -148,11 +153,13 @@ async fn list(args: &ListArgs) -> Result<()> {
             break;
         }
     }
-    if args.output.json {
+    if args.output.print.json {
         return print::json(&json!({ "deliveries": deliveries, "next": cursor }));
     }
     if cursor.is_some() {
-        print::note("there are more; --limit N lists up to N");
+        args.output
+            .print
+            .note("there are more; --limit N lists up to N");
     }
     Ok(())
 }

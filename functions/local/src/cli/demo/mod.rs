@@ -18,6 +18,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::edit::MODEL;
+use super::print::PrintArgs;
 use super::{logging, progress};
 use crate::client::{TenantClient, text};
 use crate::server::Server;
@@ -37,9 +38,8 @@ pub(super) struct DemoArgs {
     /// sepia, woodcut and more
     #[arg(long, default_value = "make it a watercolour painting")]
     prompt: String,
-    /// Print one JSON object on stdout and nothing else
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
     /// Where everything is kept [default: a new temporary folder, which is not deleted]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -51,13 +51,13 @@ pub(super) async fn run(args: DemoArgs) -> Result<()> {
     let pictures = data.join("pictures");
     std::fs::create_dir_all(&pictures)
         .with_context(|| format!("cannot create the folder {}", pictures.display()))?;
-    let bar = progress::line(args.json);
+    let bar = progress::line(args.print);
     bar.set_message("starting gateway, workers, S3 server and emulator");
     let server = Server::start(settings(&data)).await?;
     let outcome = Box::pin(show(&server, &args, &pictures, &bar)).await;
     bar.finish_and_clear();
     server.stop().await;
-    outcome?.print(args.json)
+    outcome?.print(args.print)
 }
 
 fn data_folder(given: Option<&Path>) -> Result<PathBuf> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Pictures;
 use super::receiver::Callback;
-use crate::cli::print;
+use crate::cli::print::{Facts, PrintArgs};
 use crate::client::text;
 
 #[derive(Serialize)]
@@ -77,11 +77,12 @@ impl DemoReport {
         })
     }
 
-    pub(super) fn print(&self, json: bool) -> Result<()> {
-        if json {
-            return print::json(self);
-        }
-        print::text(self)
+    pub(super) fn print(&self, print: PrintArgs) -> Result<()> {
+        print.print(&Facts {
+            json: serde_json::to_value(self)?,
+            quiet: self.after.clone(),
+            text: self.to_string(),
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 //! What an endpoint is to be, as arguments.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Map, Value, json};
+
+use crate::cli::exit::usage;
 
 #[derive(Args)]
 #[command(next_help_heading = "What it is to be")]
@@ -103,7 +105,9 @@ impl Fields {
     fn event_types(&self) -> Result<Option<Value>> {
         let is_all = self.events.iter().any(|event| event == "all");
         if is_all && self.events.len() > 1 {
-            bail!("'--event all' stands alone: it means every type but task.started");
+            return Err(usage(
+                "'--event all' stands alone: it means every type but task.started",
+            ));
         }
         if is_all {
             return Ok(Some(json!([])));

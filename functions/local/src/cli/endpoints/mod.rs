@@ -12,11 +12,22 @@ use serde_json::{Value, json};
 
 use self::fields::{ChangeFields, Fields};
 use super::access::AccessArgs;
-use super::print;
+use super::exit::{usage, with_flag};
+use super::print::{self, Facts, PrintArgs};
 use crate::client::{TenantClient, text};
 use crate::values::duration_ms;
 
 const OVERLAP: &str = "24h";
+/// The gateway's fields that have another name on the command line.
+const FLAGS: [(&str, &str); 7] = [
+    ("event_types", "--event"),
+    ("filter.models", "--filter-model"),
+    ("filter.metadata", "--filter-metadata"),
+    ("headers", "--header"),
+    ("rate_per_second", "--rate"),
+    ("overlap_s", "--overlap"),
+    ("url", "the address"),
+];
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -60,9 +71,8 @@ enum EndpointsCommand {
 struct Output {
     #[command(flatten)]
     access: AccessArgs,
-    /// Print the gateway's answer as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 #[derive(Args)]
@@ -157,7 +167,13 @@ struct RecoverArgs {
 pub(super) async fn run(args: EndpointsArgs) -> Result<()> {
     match args.command {
         EndpointsCommand::List(args) => list(&args.output).await,
-        EndpointsCommand::Show(args) => args.call(Method::GET, "", None).await?.shown(&args.output),
+        EndpointsCommand::Show(args) => {
+            let shown = args.call(Method::GET, "", None).await?;
+            args.output.print.print(&Facts {
+                quiet: show::state(&shown.0),
+                ..shown.facts()
+            })
+        }
         EndpointsCommand::Create(args) => create(&args).await,
         EndpointsCommand::Change(args) => change(&args).await,
         EndpointsCommand::Enable(args) => {
@@ -175,7 +191,11 @@ pub(super) async fn run(args: EndpointsArgs) -> Result<()> {
         }
         EndpointsCommand::Delete(args) => {
             args.call(Method::DELETE, "", None).await?;
-            print::line(format_args!("endpoint {} is deleted", args.id))
+            args.output.print.print(&Facts {
+                json: json!({ "id": args.id, "deleted": true }),
+                quiet: args.id.to_string(),
+                text: format!("endpoint {} is deleted", args.id),
+            })
         }
         EndpointsCommand::RotateSecret(args) => rotate_secret(&args).await,
         EndpointsCommand::RotateKey(args) => {
@@ -186,9 +206,9 @@ pub(super) async fn run(args: EndpointsArgs) -> Result<()> {
                 .shown(&one.output)
         }
         EndpointsCommand::Test(args) => {
-            let Output { access, json } = &args.endpoint.output;
+            let Output { access, print } = &args.endpoint.output;
             let client = access.client().await?;
-            send_sample(&client, args.endpoint.id.as_str(), &args.event, *json).await
+            send_sample(&client, args.endpoint.id.as_str(), &args.event, *print).await
         }
         EndpointsCommand::Recover(args) => {
             let body = json!({ "since": args.since });
@@ -204,11 +224,16 @@ pub(super) async fn run(args: EndpointsArgs) -> Result<()> {
 struct Answered(Value);
 
 impl Answered {
-    fn shown(&self, output: &Output) -> Result<()> {
-        if output.json {
-            return print::json(&self.0);
+    fn shown(self, output: &Output) -> Result<()> {
+        output.print.print(&self.facts())
+    }
+
+    fn facts(self) -> Facts {
+        Facts {
+            quiet: print::word(&self.0, "/id").to_owned(),
+            text: show::one(&self.0),
+            json: self.0,
         }
-        print::text(show::one(&self.0))
     }
 }
 
@@ -216,17 +241,21 @@ impl OneEndpoint {
     async fn call(&self, method: Method, action: &str, body: Option<&Value>) -> Result<Answered> {
         let client = self.output.access.client().await?;
         let path = format!("/v1/endpoints/{}{action}", self.id);
-        client.call(method, &path, body).await.map(Answered)
+        let answer = client.call(method, &path, body).await;
+        answer
+            .map(Answered)
+            .map_err(|error| with_flag(error, &FLAGS))
     }
 }
 
 async fn list(output: &Output) -> Result<()> {
     let client = output.access.client().await?;
     let endpoints = client.call(Method::GET, "/v1/endpoints", None).await?;
-    if output.json {
-        return print::json(&endpoints);
-    }
-    print::text(show::table(&endpoints))
+    output.print.print(&Facts {
+        quiet: print::ids(endpoints.as_array().into_iter().flatten()),
+        text: show::table(&endpoints),
+        json: endpoints,
+    })
 }
 
 async fn create(args: &CreateArgs) -> Result<()> {
@@ -239,8 +268,15 @@ async fn create(args: &CreateArgs) -> Result<()> {
     let created = client
         .call(Method::POST, "/v1/endpoints", Some(&body))
         .await
+        .map_err(|error| with_flag(error, &FLAGS))
         .context("the endpoint was not created")?;
-    with_secret(&created, &args.output)
+    let facts = with_secret(created)?;
+    args.output.print.print(&Facts {
+        quiet: format!("{}\n{}", print::word(&facts.json, "/id"), facts.quiet),
+        ..facts
+    })?;
+    tell_to_keep_secret(&args.output);
+    Ok(())
 }
 
 async fn change(args: &ChangeArgs) -> Result<()> {
@@ -250,7 +286,9 @@ async fn change(args: &ChangeArgs) -> Result<()> {
         body["url"] = address.as_str().into();
     }
     if body == json!({}) {
-        bail!("nothing is to be changed; 'fluxgate endpoints change --help' lists what can be");
+        return Err(usage(
+            "nothing is to be changed; 'fluxgate endpoints change --help' lists what can be",
+        ));
     }
     let one = &args.endpoint;
     one.call(Method::PATCH, "", Some(&body))
@@ -266,18 +304,24 @@ async fn rotate_secret(args: &RotateSecretArgs) -> Result<()> {
     }
     let one = &args.endpoint;
     let rotated = one.call(Method::POST, "/secret", Some(&body)).await?;
-    with_secret(&rotated.0, &one.output)
+    one.output.print.print(&with_secret(rotated.0)?)?;
+    tell_to_keep_secret(&one.output);
+    Ok(())
 }
 
 /// The secret goes to standard output alone: it is shown nowhere again.
-fn with_secret(endpoint: &Value, output: &Output) -> Result<()> {
-    if output.json {
-        return print::json(endpoint);
-    }
-    print::text(show::one(endpoint))?;
-    print::line(format_args!("secret      {}", text(endpoint, "secret")?))?;
-    print::note("keep the secret now: it is not shown again");
-    Ok(())
+fn with_secret(endpoint: Value) -> Result<Facts> {
+    let secret = text(&endpoint, "secret")?;
+    Ok(Facts {
+        text: format!("{}secret      {secret}\n", show::one(&endpoint)),
+        quiet: secret,
+        json: endpoint,
+    })
+}
+
+fn tell_to_keep_secret(output: &Output) {
+    let hint = "keep the secret now: it is not shown again";
+    output.print.note(hint);
 }
 
 /// Sends a sample and says what came back.
@@ -285,16 +329,17 @@ pub(super) async fn send_sample(
     client: &TenantClient,
     endpoint: &str,
     event: &str,
-    json: bool,
+    print: PrintArgs,
 ) -> Result<()> {
     let path = format!("/v1/endpoints/{endpoint}/test");
     let body = json!({ "event_type": event });
     let outcome = client.call(Method::POST, &path, Some(&body)).await?;
-    if json {
-        print::json(&outcome)?;
-    } else {
-        print::text(show::outcome(&outcome))?;
-    }
+    let facts = Facts {
+        quiet: print::word(&outcome, "/event_id").to_owned(),
+        text: show::outcome(&outcome),
+        json: outcome.clone(),
+    };
+    print.print(&facts)?;
     let is_sent = outcome.get("attempt").is_some();
     if is_sent && outcome.get("delivered") != Some(&Value::Bool(true)) {
         bail!("the receiver did not take the event");

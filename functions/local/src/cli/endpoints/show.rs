@@ -79,7 +79,7 @@ fn address(endpoint: &Value) -> &str {
     }
 }
 
-fn state(endpoint: &Value) -> String {
+pub(super) fn state(endpoint: &Value) -> String {
     let is_enabled = endpoint.get("enabled") == Some(&Value::Bool(true));
     match (is_enabled, word(endpoint, "/disabled/reason")) {
         (true, _) if word(endpoint, "/health/breaker") == "closed" => "enabled".to_owned(),

@@ -9,6 +9,7 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::webhook::{SignedHeaders, standard};
 use reqwest::header::{CONTENT_TYPE, USER_AGENT};
 use reqwest::redirect::Policy;
+use serde_json::{Value, json};
 
 use super::event::Event;
 use crate::cli::{print, verify};
@@ -31,8 +32,21 @@ pub(super) struct Forwarding {
 /// What became of an event.
 pub(super) struct Forwarded {
     pub(super) line: String,
+    /// What the program answered, if it did.
+    status: Option<u16>,
+    tries: usize,
     /// The program answered 2xx.
     pub(super) is_taken: bool,
+}
+
+impl Forwarded {
+    pub(super) fn view(&self, event: &Event) -> Value {
+        json!({
+            "type": event.event_type, "id": event.id, "task_id": event.task_id,
+            "cursor": event.cursor, "taken": self.is_taken, "status": self.status,
+            "tries": self.tries,
+        })
+    }
 }
 
 /// What one try came to.
@@ -66,11 +80,14 @@ impl Forwarding {
             line.push_str("not forwarded: its signature is not by this secret; 'fluxgate listen --reset' gets a new one");
             return Forwarded {
                 line,
+                status: None,
+                tries: 0,
                 is_taken: false,
             };
         }
         let (last, tries) = self.tried(event, &secret).await;
-        let is_taken = matches!(last.answer, Ok(200..=299));
+        let status = last.answer.as_ref().ok().copied();
+        let is_taken = matches!(status, Some(200..=299));
         let _ = match last.answer {
             Ok(status) => write!(line, "{status}"),
             Err(why) => write!(line, "failed: {}", print::shown(&why)),
@@ -79,7 +96,12 @@ impl Forwarding {
         if tries > 1 {
             let _ = write!(line, "  after {tries} tries");
         }
-        Forwarded { line, is_taken }
+        Forwarded {
+            line,
+            status,
+            tries,
+            is_taken,
+        }
     }
 
     async fn tried(&self, event: &Event, secret: &Secret) -> (Try, usize) {

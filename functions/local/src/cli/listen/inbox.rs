@@ -11,6 +11,7 @@ use url::form_urlencoded::byte_serialize;
 use super::ListenArgs;
 use super::event::Page;
 use super::state::{State, StateFile};
+use crate::cli::exit::with_flag;
 use crate::cli::print;
 use crate::client::{Refused, TenantClient, text};
 
@@ -19,6 +20,8 @@ use crate::client::{Refused, TenantClient, text};
 const WAIT_S: u64 = 20;
 const PACE: Duration = Duration::from_secs(1);
 const PAGE: usize = 20;
+/// The gateway's fields that have another name on the command line.
+const FLAGS: [(&str, &str); 1] = [("event_types", "--events")];
 
 pub(super) struct Inbox {
     client: TenantClient,
@@ -125,6 +128,7 @@ async fn create(client: &TenantClient, events: &[String]) -> Result<State> {
     let created = client
         .call(Method::POST, "/v1/endpoints", Some(&body))
         .await;
+    let created = created.map_err(|error| with_flag(error, &FLAGS));
     let created = created.context("the endpoint to read events from was not created")?;
     let state = State {
         gateway: client.base_url().to_owned(),
@@ -147,7 +151,9 @@ async fn is_there(client: &TenantClient, state: &State, events: &[String]) -> Re
     let body: Value = json!({ "event_types": events });
     match client.call(Method::PATCH, &path, Some(&body)).await {
         Err(error) if is_gone(&error) => Ok(false),
-        changed => changed.map(|_| true),
+        changed => changed
+            .map(|_| true)
+            .map_err(|error| with_flag(error, &FLAGS)),
     }
 }
 

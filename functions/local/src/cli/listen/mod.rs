@@ -12,12 +12,13 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use reqwest::StatusCode;
+use serde_json::json;
 
 use self::event::Event;
 use self::forward::Forwarding;
 use self::inbox::Inbox;
 use super::access::{AccessArgs, written_url};
-use super::print;
+use super::print::{self, PrintArgs};
 use super::signals::stop_signal;
 use crate::client::{BrokenOff, NothingAnswers, Refused};
 
@@ -59,6 +60,8 @@ pub(super) struct ListenArgs {
     reset: bool,
     #[command(flatten)]
     access: AccessArgs,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 /// A port without a host is one of this machine.
@@ -84,14 +87,14 @@ pub(super) async fn run(args: ListenArgs) -> Result<()> {
 
 /// Until something is wrong that waiting does not mend.
 async fn listen(inbox: &mut Inbox, forwarding: &Forwarding, args: &ListenArgs) -> Result<()> {
-    ready(inbox)?;
+    ready(inbox, args.print)?;
     let (mut backoff, mut renewed) = (BACKOFF_FIRST, false);
     loop {
         match inbox.page().await {
             Ok(page) => {
                 (backoff, renewed) = (BACKOFF_FIRST, false);
                 for event in &page.events {
-                    offer(inbox, forwarding, event).await?;
+                    offer(inbox, forwarding, event, args.print).await?;
                     inbox.passed(&event.cursor)?;
                 }
                 inbox.passed(&page.next)?;
@@ -106,7 +109,7 @@ async fn listen(inbox: &mut Inbox, forwarding: &Forwarding, args: &ListenArgs) -
                         "the endpoint is gone: nobody read it for too long, or it was deleted",
                     );
                     inbox.remake(args).await?;
-                    ready(inbox)?;
+                    ready(inbox, args.print)?;
                 }
                 After::Retry => {
                     print::note(format_args!(
@@ -122,11 +125,20 @@ async fn listen(inbox: &mut Inbox, forwarding: &Forwarding, args: &ListenArgs) -
     }
 }
 
-async fn offer(inbox: &Inbox, forwarding: &Forwarding, event: &Event) -> Result<()> {
+async fn offer(
+    inbox: &Inbox,
+    forwarding: &Forwarding,
+    event: &Event,
+    print: PrintArgs,
+) -> Result<()> {
     let forwarded = forwarding.forward(event, &inbox.state.secret).await;
-    print::line(&forwarded.line)?;
+    match print {
+        PrintArgs { json: true, .. } => print::json_line(&forwarded.view(event))?,
+        PrintArgs { quiet: true, .. } => print::line(&event.id)?,
+        PrintArgs { .. } => print::line(&forwarded.line)?,
+    }
     if !forwarded.is_taken {
-        print::note(format_args!(
+        print.note(format_args!(
             "passed by; to get it again, with what follows it, start 'listen' with --after {}",
             print::shown(&inbox.place())
         ));
@@ -134,11 +146,15 @@ async fn offer(inbox: &Inbox, forwarding: &Forwarding, event: &Event) -> Result<
     Ok(())
 }
 
-fn ready(inbox: &Inbox) -> Result<()> {
-    print::line(format_args!(
-        "Ready. Your signing secret is {}",
-        inbox.state.secret
-    ))
+fn ready(inbox: &Inbox, print: PrintArgs) -> Result<()> {
+    let (endpoint, secret) = (&inbox.state.endpoint, &inbox.state.secret);
+    match print {
+        PrintArgs { json: true, .. } => {
+            print::json_line(&json!({ "type": "ready", "endpoint": endpoint, "secret": secret }))
+        }
+        PrintArgs { quiet: true, .. } => print::line(secret),
+        PrintArgs { .. } => print::line(format_args!("Ready. Your signing secret is {secret}")),
+    }
 }
 
 enum After {

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use fluxgate_core::app::{Exported, UsageExport};
 use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::time::Timestamp;
 use fluxgate_embedded::FileUsageSink;
+use serde_json::json;
 
-use crate::cli::{FolderArgs, print};
+use crate::cli::FolderArgs;
+use crate::cli::exit::Exit;
+use crate::cli::print::{Facts, PrintArgs};
 use crate::folder::DataFolder;
 
 #[derive(Args)]
@@ -27,6 +30,8 @@ pub(super) struct ExportArgs {
     #[arg(long)]
     restart: bool,
     #[command(flatten)]
+    print: PrintArgs,
+    #[command(flatten)]
     folder: FolderArgs,
 }
 
@@ -38,9 +43,9 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
     if let Some(tenant) = &args.tenant {
         tenants.retain(|known| known == tenant);
         if tenants.is_empty() {
-            bail!(
+            return Err(Exit::NotFound.error(format!(
                 "there is no tenant '{tenant}' and never was; 'fluxgate tenants list' shows the tenants"
-            );
+            )));
         }
     }
     let mut sum = Exported {
@@ -57,16 +62,26 @@ pub(super) async fn run(args: ExportArgs) -> Result<()> {
         sum.complete &= exported.complete;
     }
     if !sum.complete {
-        print::note(
+        args.print.note(
             "there is more to export: too many tasks are still running or only minutes old; export again in ten minutes",
         );
     }
     let Exported {
-        events, charged, ..
+        events,
+        charged,
+        complete,
+        ..
     } = sum;
-    print::line(format_args!(
-        "added {} to {}; they total {charged}",
-        counted(events, "event"),
-        args.file.display()
-    ))
+    let file = args.file.display();
+    args.print.print(&Facts {
+        json: json!({
+            "events": events, "charged_usd": charged.usd(), "complete": complete,
+            "file": file.to_string(),
+        }),
+        quiet: events.to_string(),
+        text: format!(
+            "added {} to {file}; they total {charged}",
+            counted(events, "event")
+        ),
+    })
 }

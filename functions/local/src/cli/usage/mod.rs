@@ -2,14 +2,18 @@
 
 mod export;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use fluxgate_core::app::Metering;
 use fluxgate_core::day::Day;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::metering::usage::{Grouping, Usage, UsageReport, csv};
 
-use super::{FolderArgs, print};
+use serde_json::{Value, json};
+
+use super::FolderArgs;
+use super::exit::usage;
+use super::print::{self, Facts, PrintArgs};
 use crate::values::day;
 
 #[derive(Args)]
@@ -30,8 +34,10 @@ pub(super) struct UsageArgs {
     #[arg(long, default_value = "day,model", value_name = "KEYS", value_parser = Grouping::parse)]
     group_by: Grouping,
     /// Print CSV: a header line, and no total
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
     csv: bool,
+    #[command(flatten)]
+    print: PrintArgs,
     #[command(flatten)]
     folder: FolderArgs,
 }
@@ -48,7 +54,7 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     }
     let tenant = args
         .tenant
-        .context("name the tenant whose usage to sum up")?;
+        .ok_or_else(|| usage("name the tenant whose usage to sum up"))?;
     let folder = args.folder.reader()?;
     folder.operator(None).check_known(&tenant).await?;
     let (_, report) = Metering::new(folder.context())
@@ -57,7 +63,32 @@ pub(super) async fn run(args: UsageArgs) -> Result<()> {
     if args.csv {
         return print::text(csv(args.group_by, &report.grouped(args.group_by)));
     }
-    print::text(table(args.group_by, &report))
+    args.print.print(&Facts {
+        json: view(args.group_by, &report),
+        quiet: report.total().charged.decimal(),
+        text: table(args.group_by, &report),
+    })
+}
+
+fn view(grouping: Grouping, report: &UsageReport) -> Value {
+    let groups = report.grouped(grouping).into_iter().map(|group| {
+        let mut sums = sums(&group.usage);
+        if let Some(day) = group.day {
+            sums["day"] = day.to_string().into();
+        }
+        if let Some(model) = group.model {
+            sums["model"] = model.to_string().into();
+        }
+        sums
+    });
+    json!({ "groups": groups.collect::<Vec<_>>(), "total": sums(&report.total()) })
+}
+
+fn sums(usage: &Usage) -> Value {
+    json!({
+        "requests": usage.requests, "completed": usage.completed, "failed": usage.failed,
+        "unarchived": usage.unarchived, "charged_usd": usage.charged.usd(),
+    })
 }
 
 fn table(grouping: Grouping, report: &UsageReport) -> String {

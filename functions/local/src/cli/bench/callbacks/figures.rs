@@ -3,8 +3,13 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::super::super::print;
 use super::AT_ONCE;
+use crate::cli::print::{Facts, PrintArgs};
+
+const HEAD: &str = "\
+| measured | per second | × raw | p50 ms | p99 ms | peak memory MB |
+|---|---|---|---|---|---|
+";
 
 /// One row: how many a second, and how long each takes at a steady, lower rate.
 pub(super) struct Row {
@@ -56,35 +61,48 @@ impl Row {
 }
 
 impl Figures {
-    pub(super) fn print(&self, as_json: bool) -> Result<()> {
-        let Self {
-            raw,
-            callbacks,
-            with_dead,
-            one_endpoint,
-        } = self;
-        let per_second = with_dead.per_second / callbacks.per_second;
-        let p99 = with_dead.p99_ms / callbacks.p99_ms.max(1.0);
-        if as_json {
-            return print::line(json!({
-                "raw": raw.json(raw), "callbacks": callbacks.json(raw),
-                "with_dead": with_dead.json(raw), "one_endpoint": one_endpoint.json(raw),
-                "dead_times_without": { "per_second": per_second, "p99": p99 },
-            }));
-        }
-        print::line("| measured | per second | × raw | p50 ms | p99 ms | peak memory MB |")?;
-        print::line("|---|---|---|---|---|---|")?;
+    pub(super) fn print(&self, print: PrintArgs) -> Result<()> {
+        let raw = &self.raw;
         let raw_name = format!("raw hyper POSTs, c={AT_ONCE}");
-        for (name, row) in [
+        let rows = [
             (raw_name.as_str(), raw),
-            ("callbacks to 208 endpoints", callbacks),
-            ("callbacks, 1 % of endpoints dead", with_dead),
-            ("callbacks, all to one endpoint", one_endpoint),
-        ] {
-            print::line(format_args!("| {name} | {} |", row.cells(raw)))?;
-        }
-        print::line(format_args!(
-            "\nWith dead endpoints: {per_second:.2} times as many a second, and {p99:.2} times the p99. A callback's time is from its event to the receiver, at a steady rate; a raw POST's is until its answer."
-        ))
+            ("callbacks to 208 endpoints", &self.callbacks),
+            ("callbacks, 1 % of endpoints dead", &self.with_dead),
+            ("callbacks, all to one endpoint", &self.one_endpoint),
+        ];
+        let row = |(name, row): &(&str, &Row)| format!("| {name} | {} |\n", row.cells(raw));
+        let rate = |(_, row): &(&str, &Row)| format!("{:.0}\n", row.per_second);
+        let table: String = rows.iter().map(row).collect();
+        print.print(&Facts {
+            json: self.json(),
+            quiet: rows.iter().map(rate).collect(),
+            text: format!("{HEAD}{table}\n{}", self.foot()),
+        })
+    }
+
+    fn json(&self) -> Value {
+        let raw = &self.raw;
+        let (per_second, p99) = self.dead_times_without();
+        json!({
+            "raw": raw.json(raw), "callbacks": self.callbacks.json(raw),
+            "with_dead": self.with_dead.json(raw), "one_endpoint": self.one_endpoint.json(raw),
+            "dead_times_without": { "per_second": per_second, "p99": p99 },
+        })
+    }
+
+    fn foot(&self) -> String {
+        let (per_second, p99) = self.dead_times_without();
+        format!(
+            "With dead endpoints: {per_second:.2} times as many a second, and {p99:.2} times the p99. A callback's time is from its event to the receiver, at a steady rate; a raw POST's is until its answer."
+        )
+    }
+
+    /// Callbacks a second, and their p99.
+    fn dead_times_without(&self) -> (f64, f64) {
+        let (dead, without) = (&self.with_dead, &self.callbacks);
+        (
+            dead.per_second / without.per_second,
+            dead.p99_ms / without.p99_ms.max(1.0),
+        )
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::super::print;
+use super::super::print::PrintArgs;
 use super::children::Provider;
 use figures::{Figures, Row};
 use observer::Observer;
@@ -71,15 +71,15 @@ impl Extent {
     }
 }
 
-pub(super) async fn run(folder: &Path, seconds: u64, quick: bool, as_json: bool) -> Result<()> {
+pub(super) async fn run(folder: &Path, seconds: u64, quick: bool, print: PrintArgs) -> Result<()> {
     let extent = Extent::of(seconds, quick);
     let observer = Observer::start().await?;
-    print::note("measuring callbacks, with all endpoints alive");
+    print.note("measuring callbacks, with all endpoints alive");
     let (callbacks, sample) = {
         let row = Box::pin(row(folder, "alive", &observer, &extent, ALIVE)).await?;
         (row, observer.sample().await?)
     };
-    print::note("measuring bare POSTs of the same body to the same receiver");
+    print.note("measuring bare POSTs of the same body to the same receiver");
     let raw = Raw::new(&format!("{}/raw", observer.url), sample)?;
     let warm_up = Duration::from_millis(200);
     raw.per_second(AT_ONCE, warm_up).await?;
@@ -92,9 +92,9 @@ pub(super) async fn run(folder: &Path, seconds: u64, quick: bool, as_json: bool)
         extent.steady_every,
     );
     let raw = Row::new(per_second, steady.await?, 0.0);
-    print::note("measuring callbacks, with 1 % of the endpoints dead");
+    print.note("measuring callbacks, with 1 % of the endpoints dead");
     let with_dead = Box::pin(row(folder, "dead", &observer, &extent, WITH_DEAD)).await?;
-    print::note("measuring callbacks, all to one endpoint");
+    print.note("measuring callbacks, all to one endpoint");
     let one_endpoint = Box::pin(row(folder, "one", &observer, &extent, ONE_ENDPOINT)).await?;
     Figures {
         raw,
@@ -102,7 +102,7 @@ pub(super) async fn run(folder: &Path, seconds: u64, quick: bool, as_json: bool)
         with_dead,
         one_endpoint,
     }
-    .print(as_json)
+    .print(print)
 }
 
 async fn row(

@@ -1,0 +1,79 @@
+//! `fluxgate doctor` on folders that are damaged.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use fluxgate_tests::process;
+
+use super::{path, said};
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let data = path(folder.path());
+    let added = process::run(&["tenants", "add", "acme", "--data", data]);
+    assert!(added.status.success(), "{}", said(&added));
+    folder
+}
+
+/// What it says of the data folder.
+fn told(folder: &Path) -> String {
+    let output = process::run(&["doctor", "--data", path(folder)]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let line = shown.lines().find(|line| line.contains(" data folder "));
+    line.unwrap_or_else(|| panic!("{shown}")).to_owned()
+}
+
+/// Spoils the root page of a table that holds nothing, which no command reads.
+fn spoil_database(folder: &Path) {
+    let file = folder.join("fluxgate.db");
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let number = |query: &str| -> u64 {
+        let number = database.query_row(query, [], |row| row.get::<_, i64>(0));
+        number.unwrap().unsigned_abs()
+    };
+    number("PRAGMA wal_checkpoint(TRUNCATE)");
+    let root = number("SELECT rootpage FROM sqlite_master WHERE name = 'deliveries'");
+    let page_bytes = number("PRAGMA page_size");
+    drop(database);
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all_at(&[0xff; 64], (root - 1) * page_bytes)
+        .unwrap();
+}
+
+#[test]
+fn a_folder_that_is_damaged_is_not_called_sound() {
+    let sound = folder();
+    assert!(
+        told(sound.path()).starts_with("ok "),
+        "{}",
+        told(sound.path())
+    );
+
+    let spoilt = folder();
+    spoil_database(spoilt.path());
+    let spoilt = told(spoilt.path());
+    assert!(
+        spoilt.starts_with("BAD") && spoilt.contains("damaged"),
+        "{spoilt}"
+    );
+
+    let secrets = folder();
+    std::fs::write(secrets.path().join("secrets.json"), "{}").unwrap();
+    let secrets = told(secrets.path());
+    assert!(
+        secrets.starts_with("BAD") && secrets.contains("secrets.json"),
+        "{secrets}"
+    );
+
+    let missing = folder();
+    std::fs::remove_file(missing.path().join("secrets.json")).unwrap();
+    let told = told(missing.path());
+    assert!(
+        told.starts_with("BAD") && told.contains("secrets.json"),
+        "{told}"
+    );
+    assert!(
+        !missing.path().join("secrets.json").exists(),
+        "doctor makes nothing"
+    );
+}
