@@ -18,7 +18,7 @@ impl Paging {
     pub(super) fn of(page: Option<i64>, page_size: Option<i64>) -> Result<Self> {
         let number = |number: i64| usize::try_from(number).ok().filter(|number| *number > 0);
         let page = number(page.unwrap_or(1)).ok_or_else(|| {
-            let text = "'page' must be 1 or more: the pages are counted from 1";
+            let text = "'page' must be a whole number of 1 or more; pages are counted from 1";
             bad("page", text.to_owned())
         })?;
         let size = page_size.map_or(Some(PAGE_SIZE), number);
