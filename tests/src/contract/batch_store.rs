@@ -264,3 +264,29 @@ pub async fn a_tenant_s_batches_are_removed_with_their_lines(stores: Stores) {
     assert_eq!(left(&one).await, None);
     assert_eq!(left(&theirs).await, Some(chunk([1, 2])));
 }
+
+/// An adapter whose database removes what has expired has nothing to do.
+pub async fn what_has_expired_is_removed_and_nothing_else(stores: Stores) {
+    let (expired, fresh) = (batch(&fresh_tenant(), None), batch(&fresh_tenant(), None));
+    let store = stores.store.batches();
+    let long_ago = expired.created_at.minus_ms(DAY_MS);
+    let (tenant, id, lines) = (&expired.tenant, &expired.id, chunk([1, 2]));
+    let written = store.put_lines(tenant, id, &lines, TEXTS, long_ago);
+    written.await.unwrap();
+    put(&stores, &fresh, [1, 2]).await;
+    create(&stores, &fresh).await;
+
+    let removed = store.expire_batches(now(), 100).await.unwrap();
+
+    let left = async |batch: &Batch| {
+        let left = store.chunk_after(&batch.tenant, &batch.id, 0).await;
+        left.unwrap().is_some()
+    };
+    assert_eq!(
+        (removed, left(&expired).await),
+        (usize::from(!left(&expired).await), removed == 0)
+    );
+    assert!(left(&fresh).await);
+    assert_eq!(store.batch(&fresh.tenant, &fresh.id).await.unwrap(), fresh);
+    assert_eq!(store.expire_batches(now(), 100).await.unwrap(), 0);
+}

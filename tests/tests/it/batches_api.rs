@@ -306,3 +306,31 @@ async fn a_batch_leaves_room_for_the_tenant_s_other_submits() {
     assert_eq!(tenant.ended(&direct).await["status"], "completed");
     assert_eq!(completed(&tenant, &id).await["completed"], 6);
 }
+
+#[tokio::test]
+async fn a_batch_is_gone_after_its_time_and_makes_room_for_another() {
+    let gateway = Gateway::with(GatewayOptions {
+        bounds: BoundsSettings {
+            batches_kept_ms: Some(700),
+            batches_unfinished_max: Some(1),
+            ..bounds()
+        },
+        ..GatewayOptions::default()
+    })
+    .await;
+    let tenant = gateway.tenant("acme", "0").await;
+    let body = lines(&tenant, 1).await;
+    let id = created(&tenant, &body).await;
+
+    eventually("a batch that is gone", || async {
+        let batch = tenant.get(&format!("/v1/batches/{id}")).await;
+        (batch.status == 404).then_some(())
+    })
+    .await;
+    eventually("room for another", || async {
+        let answer = send(&tenant, &body, None).await;
+        (answer.status == 202).then_some(())
+    })
+    .await;
+    assert_eq!(gateway.emulator.runs().len(), 0);
+}

@@ -16,14 +16,14 @@ const TASKS_PER_LIFE: usize = 6;
 const PRICE_USD: f64 = 0.08;
 
 /// The process under test, which can be started again on the same folder and ports.
-struct Installation {
+pub(crate) struct Installation {
     config: String,
-    base_url: String,
+    pub(crate) base_url: String,
     key: String,
 }
 
 impl Installation {
-    async fn start(&self) -> FluxgateProcess {
+    pub(crate) async fn start(&self) -> FluxgateProcess {
         FluxgateProcess::serve(
             &["--config", &self.config],
             &[("WAVESPEED_API_KEY", &self.key)],
@@ -33,7 +33,7 @@ impl Installation {
     }
 }
 
-fn install(folder: &std::path::Path, emulator: &Emulator) -> Installation {
+pub(crate) fn install(folder: &std::path::Path, emulator: &Emulator) -> Installation {
     let (listen, s3_listen) = (free_address(), free_address());
     let base_url = format!("http://{listen}");
     let config = format!(
@@ -178,6 +178,6 @@ async fn completed_runs(tenant: &TestTenant, tasks: &BTreeSet<&String>) -> usize
     completed
 }
 
-fn random_below(bound: u64) -> u64 {
+pub(crate) fn random_below(bound: u64) -> u64 {
     SystemEntropy.u64() % bound
 }

@@ -34,6 +34,7 @@ mod contract;
 mod core_rooms;
 mod cost;
 mod crash;
+mod crash_of_batches;
 mod dead_endpoints;
 mod dead_links;
 mod deliveries;

@@ -126,7 +126,8 @@ macro_rules! every_behaviour {
                 the_lines_of_a_batch_are_read_in_order_until_they_are_decided
                 of_many_changes_to_one_version_of_a_batch_one_is_written
                 the_lines_of_a_batch_that_was_not_created_can_be_removed
-                a_tenant_s_batches_are_removed_with_their_lines;
+                a_tenant_s_batches_are_removed_with_their_lines
+                what_has_expired_is_removed_and_nothing_else;
             fair_queue_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait
                 of_many_who_come_at_once_only_those_that_there_is_room_for_get_their_turn
