@@ -87,8 +87,8 @@ impl TenantClient {
         answer.context("the task was not accepted")
     }
 
-    /// Runs a task again and returns the new task. If the response is lost, the request is sent once
-    /// more: one key means one run.
+    /// Runs a task again and returns the new task. If the response is lost, the request is sent
+    /// once more: one key means one run.
     pub async fn retry(&self, task: &str, key: &str) -> Result<Value> {
         let url = self.url(&format!("/v1/tasks/{task}/retry"));
         let retry = || self.answer(self.http.post(&url).header("idempotency-key", key));

@@ -21,9 +21,6 @@ const SETTLEMENTS: usize = 1;
 impl DynamoStore {
     pub(super) async fn apply_change(&self, change: &Change) -> Result<()> {
         let task = &change.task;
-        if task.deleted.is_some() {
-            return self.erase_task(change).await;
-        }
         let mark = CallMark::fresh();
         let inputs_apart = change.money.is_some() && inputs::put_apart(&self.table, task).await?;
         let update = || task_item::update(change, mark, inputs_apart);

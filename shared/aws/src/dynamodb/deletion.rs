@@ -13,8 +13,8 @@ use super::write::Write;
 use super::{DynamoStore, inputs, step_item, submit_attributes};
 
 impl DynamoStore {
-    /// The change that deletes a task: what lies beside its item goes first, so that nothing is left
-    /// of a task that says that it is gone.
+    /// The change that deletes a task: what lies beside its item goes first, so that nothing is
+    /// left of a task that says that it is gone.
     pub(super) async fn erase_task(&self, change: &Change) -> Result<()> {
         let task = &change.task;
         let item = self.task_item(&task.tenant, &task.id).await?;
@@ -22,13 +22,13 @@ impl DynamoStore {
         let timeline = step_item::from_attributes(Reader(&item).list(step_item::STEPS)?)?;
         let mark = CallMark::fresh();
         let write = erase(change, mark, timeline)?;
-        match self.table.write(&[write]).await? {
-            WriteOutcome::Written => Ok(()),
+        let WriteOutcome::Refused(found) = self.table.write(&[write]).await? else {
+            return Ok(());
+        };
+        match found.into_iter().flatten().next() {
             // An earlier attempt of this call, whose response was lost.
-            WriteOutcome::Refused(found) if matches!(&found[..], [Some(item)] if task_item::was_written_by(item, mark)) => {
-                Ok(())
-            }
-            WriteOutcome::Refused(_) => Err(task_changed()),
+            Some(item) if task_item::was_written_by(&item, mark) => Ok(()),
+            _ => Err(task_changed()),
         }
     }
 }

@@ -143,8 +143,8 @@ pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
         <= HOT_BYTES_MAX
 }
 
-/// The update of an item for a change, whose inputs may have been put apart; only the money attributes of the item itself. Notes that
-/// were added in the meantime are kept.
+/// The update of an item for a change, whose inputs may have been put apart; only the money
+/// attributes of the item itself. Notes that were added in the meantime are kept.
 pub(super) fn update(change: &Change, mark: CallMark, inputs_apart: bool) -> Result<Write> {
     let steps = step_item::to_attributes(&change.steps)?;
     let write = changed(change, mark)?.append(step_item::STEPS, steps);

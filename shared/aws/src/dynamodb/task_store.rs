@@ -54,7 +54,10 @@ impl TaskStore for DynamoStore {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        self.apply_change(change).await
+        match change.task.deleted {
+            Some(_) => self.erase_task(change).await,
+            None => self.apply_change(change).await,
+        }
     }
 
     async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {

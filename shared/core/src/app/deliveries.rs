@@ -77,8 +77,8 @@ impl Deliveries {
     /// body are made afresh.
     ///
     /// Kind `NotFound` as in [`Self::show`]; kind `Conflict` with code `attempt_under_way` while a
-    /// worker is sending it, `task_deleted` for one of a deleted task, and `endpoint_disabled` where
-    /// nobody would.
+    /// worker is sending it, `task_deleted` for one of a deleted task, and `endpoint_disabled`
+    /// where nobody would.
     pub async fn replay(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery> {
         let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
         if about.is_deleted() {

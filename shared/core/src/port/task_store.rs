@@ -56,8 +56,8 @@ pub trait TaskStore: Send + Sync {
     /// deleted task. Kind `NotFound` as in `get`.
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
 
-    /// Removes inputs that have expired by then: so many at most. Returns how many there were. Where
-    /// items expire by themselves there are none to remove.
+    /// Removes inputs that have expired by then: so many at most. Returns how many there were.
+    /// Where items expire by themselves there are none to remove.
     async fn expire_inputs(&self, now: Timestamp, limit: usize) -> Result<usize>;
 
     /// Applies a change atomically: task, settlement with ledger entries, steps, jobs, deliveries;

@@ -40,8 +40,8 @@ pub(super) fn read(
         .ok_or_else(no_such_task)
 }
 
-/// An inline picture is no longer needed. For a task that nobody pays for, what it takes to retry it
-/// is kept for a while.
+/// An inline picture is no longer needed. For a task that nobody pays for, what it takes to retry
+/// it is kept for a while.
 pub(super) fn drop_at_end(connection: &Connection, task: &Task) -> Result<()> {
     let kept_bytes_max = match task.state {
         State::Completed => KEPT_BYTES_MAX,

@@ -1,4 +1,5 @@
-//! How a tenant ends a task: it cancels one that waits, and deletes or retries one that is over, and how it follows one.
+//! How a tenant ends a task: it cancels one that waits, and deletes or retries one that is over,
+//! and how it follows one.
 
 mod cancel;
 mod commands;

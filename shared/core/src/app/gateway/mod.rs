@@ -1,4 +1,5 @@
-//! What tenants do with tasks: submit, read, list, cancel, delete, retry, upload, look up prices and their balance.
+//! What tenants do with tasks: submit, read, list, cancel, delete, retry, upload, look up prices
+//! and their balance.
 
 mod account;
 mod addresses;

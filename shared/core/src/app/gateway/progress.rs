@@ -5,8 +5,8 @@ use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
 use crate::domain::task::{Step, Task};
 
-/// A task, and its timeline beyond the lines that were seen. A task that has ended comes with all of
-/// them; one that runs may have got further than they say.
+/// A task, and its timeline beyond the lines that were seen. A task that has ended comes with all
+/// of them; one that runs may have got further than they say.
 #[derive(Debug)]
 pub struct Progress {
     pub task: Task,

@@ -12,10 +12,10 @@ use crate::state::Edge;
 
 /// Delete a task
 ///
-/// Empties a task that has ended, for good: inputs, outputs, links, errors, metadata and the details
-/// of its timeline are gone, and reading it is 404. Its objects stay in the bucket, its charge and
-/// usage in the books, and its `Idempotency-Key` runs nothing again. A task that still waits is
-/// cancelled first. Events that were not sent yet are cancelled.
+/// Empties a task that has ended, for good: inputs, outputs, links, errors, metadata and the
+/// details of its timeline are gone, and reading it is 404. Its objects stay in the bucket, its
+/// charge and usage in the books, and its `Idempotency-Key` runs nothing again. A task that still
+/// waits is cancelled first. Events that were not sent yet are cancelled.
 #[utoipa::path(
     delete, path = "/v1/tasks/{id}", tag = "tasks", operation_id = "delete_task",
     params(("id" = String, Path, description = "the task's id")),

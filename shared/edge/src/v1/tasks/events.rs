@@ -28,8 +28,8 @@ use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
 
-/// What a client waits before it comes back, and how often a comment keeps the connection from being
-/// idle (WHATWG HTML, 9.2).
+/// What a client waits before it comes back, and how often a comment keeps the connection from
+/// being idle (WHATWG HTML, 9.2).
 const RETRY: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Between two looks at the task: shortly after something happened, and at most.

@@ -19,9 +19,9 @@ use crate::waiting::Waiting;
 
 /// Retry a task
 ///
-/// Creates a new task with the model, inputs, callback and metadata of one that failed, timed out or
-/// was cancelled; its `retry_of` names that one. It has a price and a hold of its own. Inputs of up
-/// to 64 KiB are kept for 7 days after the end. An `Idempotency-Key` makes it safe to repeat.
+/// Creates a new task with the model, inputs, callback and metadata of one that failed, timed out
+/// or was cancelled; its `retry_of` names that one. It has a price and a hold of its own. Inputs of
+/// up to 64 KiB are kept for 7 days after the end. An `Idempotency-Key` makes it safe to repeat.
 #[utoipa::path(
     post, path = "/v1/tasks/{id}/retry", tag = "tasks", operation_id = "retry_task",
     params(("id" = String, Path, description = "the id of the task that did not complete"),
