@@ -11,6 +11,7 @@ mod documented;
 mod error_reply;
 mod event_streams;
 mod header;
+mod hung_up;
 mod in_flight;
 mod metadata;
 mod operator_token;
@@ -28,6 +29,7 @@ mod waiting;
 mod wavespeed;
 
 pub use event_streams::EventStreams;
+pub use hung_up::HungUp;
 pub use in_flight::BytesInFlight;
 pub use operator_token::OperatorToken;
 pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Authenticator;
 use crate::event_streams::EventStreams;
+use crate::hung_up::HungUp;
 use crate::in_flight::BytesInFlight;
 use crate::operator_token::OperatorToken;
 use crate::throttle::Throttle;
@@ -31,6 +32,7 @@ pub struct Edge {
     pub throttle: Arc<Throttle>,
     pub in_flight: Arc<BytesInFlight>,
     pub health: Arc<Health>,
+    pub hung_up: Arc<HungUp>,
     /// Becomes true when the process shuts down: waiting requests are then answered at once.
     pub stopping: watch::Receiver<bool>,
 }

@@ -18,7 +18,7 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
 
 /// Larger bodies are checked, hashed and decoded on a separate thread, so that other requests are
 /// not delayed.
-const BESIDE_BYTES: usize = 512 * 1024;
+pub(crate) const BESIDE_BYTES: usize = 512 * 1024;
 
 /// Submits in a task of its own, so that a client that disconnects does not interrupt a POST to the
 /// provider. The body counts as in flight until the end.

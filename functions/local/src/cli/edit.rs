@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
 use indicatif::ProgressBar;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::access::AccessArgs;
 use super::batch::edits;
-use super::exit::reworded;
+use super::exit::{reworded, usage};
 use super::outputs::{OutputArgs, print_saved};
 use super::print::PrintArgs;
 use super::progress::{self, End};
@@ -70,12 +70,15 @@ pub(super) async fn run(args: EditArgs) -> Result<()> {
             into: args.into.as_deref(),
             // The only text beside the file is what to do.
             prompt: match (&args.image, &args.prompt) {
-                (Some(_), Some(_)) => bail!("with --batch, give the prompt alone"),
+                (Some(_), Some(_)) => {
+                    return Err(usage("with --batch, give the prompt alone"));
+                }
                 (prompt, _) => prompt.as_deref(),
             },
             model: &args.model,
             seed: args.seed,
             access: &args.access,
+            print: args.print,
         })
         .await;
     }

@@ -49,7 +49,10 @@ pub(super) fn line(print: PrintArgs) -> ProgressBar {
 }
 
 /// A bar on a terminal for what is counted; silent elsewhere.
-pub(super) fn counter() -> ProgressBar {
+pub(super) fn counter(print: PrintArgs) -> ProgressBar {
+    if print.json || print.quiet {
+        return ProgressBar::hidden();
+    }
     let bar = ProgressBar::new(0);
     bar.set_style(
         ProgressStyle::with_template("{elapsed:>4} {wide_bar} {pos}/{len} {msg}")

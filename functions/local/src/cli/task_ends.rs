@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::access::AccessArgs;
-use super::print;
+use super::print::{Facts, PrintArgs, shown, word};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -20,9 +20,8 @@ pub(super) struct TaskEndArgs {
     task: TaskId,
     #[command(flatten)]
     access: AccessArgs,
-    /// Print the gateway's answer as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 pub(super) async fn cancel(args: TaskEndArgs) -> Result<()> {
@@ -42,14 +41,11 @@ pub(super) async fn retry(args: TaskEndArgs) -> Result<()> {
 
 impl TaskEndArgs {
     fn show(&self, task: &Value) -> Result<()> {
-        if self.json {
-            return print::json(task);
-        }
-        let (id, state) = (print::word(task, "/id"), print::word(task, "/state"));
-        print::line(format_args!(
-            "{}  {}",
-            print::shown(id),
-            print::shown(state)
-        ))
+        let (id, state) = (word(task, "/id"), word(task, "/state"));
+        self.print.print(&Facts {
+            json: task.clone(),
+            quiet: id.to_owned(),
+            text: format!("{}  {}", shown(id), shown(state)),
+        })
     }
 }

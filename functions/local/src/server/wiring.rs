@@ -142,6 +142,7 @@ fn edge(
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
+        hung_up: Arc::default(),
         batches: Arc::new(Batches::new(context.clone(), queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(parts, guard)),

@@ -22,7 +22,7 @@ use crate::metadata::metadata;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
-use crate::submission::{self, PRICE, advised, key};
+use crate::submission::{self, BESIDE_BYTES, PRICE, advised, key};
 use crate::trace::trace;
 use crate::waiting::{self, Waiting};
 
@@ -170,7 +170,22 @@ pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody)
         key: key(&headers)?,
         trace: trace(&headers),
     };
-    let task = Box::pin(submission::submit(&edge, request, counted)).await?;
+    let held = sync_mode && request.key.is_none() && counted.bytes <= BESIDE_BYTES;
+    let mut held = held.then(|| {
+        let submit = (request.tenant.clone(), request.digest());
+        edge.hung_up.hold(submit)
+    });
+    let before = match &held {
+        Some(held) => held.task(&edge).await?,
+        None => None,
+    };
+    let task = match before {
+        Some(task) => task,
+        None => Box::pin(submission::submit(&edge, request, counted)).await?,
+    };
+    if let Some(held) = &mut held {
+        held.is_of(&task.id);
+    }
     let price = [(PRICE, task.price.decimal())];
     // They are parts of the buffer that the request was read into.
     drop(headers);
@@ -189,10 +204,11 @@ pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody)
         input,
         ..prediction
     };
-    Ok((
-        price,
-        Box::pin(Answered::of(&edge, tenant, prediction)).await,
-    ))
+    let answer = Box::pin(Answered::of(&edge, tenant, prediction)).await;
+    if let Some(held) = held {
+        held.answered();
+    }
+    Ok((price, answer))
 }
 
 /// The first segments of the provider's fixed paths. No model owner has such a name.

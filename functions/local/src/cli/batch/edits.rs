@@ -17,9 +17,9 @@ use super::{STOPPED, beside, follow};
 use crate::cli::access::AccessArgs;
 use crate::cli::edit::picture;
 use crate::cli::outputs::{OutputArgs, extension};
-use crate::cli::print::word;
+use crate::cli::print::{PrintArgs, word};
+use crate::cli::progress;
 use crate::cli::signals::{Stopped, stop_signal};
-use crate::cli::{print, progress};
 use crate::client::{TenantClient, text};
 
 /// Uploads and downloads at once.
@@ -33,6 +33,7 @@ pub(in crate::cli) struct Edits<'a> {
     pub(in crate::cli) model: &'a str,
     pub(in crate::cli) seed: Option<i64>,
     pub(in crate::cli) access: &'a AccessArgs,
+    pub(in crate::cli) print: PrintArgs,
 }
 
 pub(in crate::cli) async fn run(edits: Edits<'_>) -> Result<()> {
@@ -66,18 +67,18 @@ async fn edit(edits: &Edits<'_>) -> Result<()> {
     let key = SystemEntropy.id32(SystemClock.now());
     let path = into.join("progress.jsonl");
     let mut journal = Journal::open(&path, &asked(edits, &written), key)?;
-    let bar = progress::counter();
+    let bar = progress::counter(edits.print);
     let batch = match journal.batch.clone() {
         Some(batch) => batch,
         None => send(&client, &items, &defaults, &mut journal, &bar).await?,
     };
-    bar.suspend(|| print::note(format_args!("batch {batch}")));
+    bar.suspend(|| edits.print.note(format_args!("batch {batch}")));
     let ended = follow::until_end(&client, &batch, &bar).await?;
     let results = client.batch_results(&batch).await?;
-    let results = fetch(&client, &items, results, &into).await?;
+    let bar = progress::counter(edits.print);
+    let results = fetch(&client, &items, results, &into, &bar).await?;
     follow::save(&into.join("results.jsonl"), &results)?;
-    print::line(into.display())?;
-    follow::verdict(&ended)
+    follow::tell(edits.print, &ended, &into)
 }
 
 /// What must be the same for a folder to be gone on with.
@@ -132,20 +133,18 @@ async fn fetch(
     items: &[Item],
     results: Vec<Value>,
     into: &Path,
+    bar: &ProgressBar,
 ) -> Result<Vec<Value>> {
-    let bar = progress::counter();
     bar.set_length(results.len() as u64);
     bar.set_message("saving");
-    let fetches = items.iter().zip(results).map(|(item, mut result)| {
-        let bar = &bar;
-        async move {
-            let files = outputs(client, item, &result, into).await?;
-            if !files.is_empty() {
-                result["files"] = json!(files);
-            }
-            bar.inc(1);
-            anyhow::Ok(result)
+    let fetches = items.iter().zip(results);
+    let fetches = fetches.map(|(item, mut result)| async move {
+        let files = outputs(client, item, &result, into).await?;
+        if !files.is_empty() {
+            result["files"] = json!(files);
         }
+        bar.inc(1);
+        anyhow::Ok(result)
     });
     let fetched: Vec<Result<Value>> = stream::iter(fetches).buffered(AT_ONCE).collect().await;
     bar.finish_and_clear();

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::super::print::word;
+use super::super::print::{Facts, PrintArgs, word};
 use crate::client::{BrokenOff, NothingAnswers, TenantClient};
 
 /// Between two looks at a batch.
@@ -86,8 +86,20 @@ pub(super) fn save(path: &Path, results: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless every line has a result.
-pub(super) fn verdict(batch: &Value) -> Result<()> {
+/// Tells how the batch ended and where its results are. Fails unless every line completed.
+pub(super) fn tell(print: PrintArgs, batch: &Value, results: &Path) -> Result<()> {
+    let path = results.display().to_string();
+    let mut facts = batch.clone();
+    facts["results"] = path.clone().into();
+    print.print(&Facts {
+        json: facts,
+        quiet: path.clone(),
+        text: path,
+    })?;
+    verdict(batch)
+}
+
+fn verdict(batch: &Value) -> Result<()> {
     let (lines, completed) = (count(batch, "lines"), count(batch, "completed"));
     if completed == lines {
         return Ok(());

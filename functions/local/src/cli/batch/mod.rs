@@ -13,8 +13,9 @@ use clap::Args;
 use fluxgate_core::digest::sha256;
 
 use super::access::AccessArgs;
+use super::print::PrintArgs;
+use super::progress;
 use super::signals::{Stopped, stop_signal};
-use super::{print, progress};
 use crate::client::text;
 
 #[derive(Args)]
@@ -31,6 +32,8 @@ pub(super) struct BatchArgs {
     /// runs again
     #[arg(long, default_value = "", hide_default_value = true)]
     key: String,
+    #[command(flatten)]
+    print: PrintArgs,
 }
 
 pub(super) async fn run(args: BatchArgs) -> Result<()> {
@@ -55,12 +58,11 @@ async fn batch(args: &BatchArgs) -> Result<()> {
     let key = format!("file-{}", hex::encode(sha256(&parts)));
     let created = client.create_batch(&lines, &key).await?;
     let id = text(&created, "id")?;
-    print::note(format_args!("batch {id}"));
-    let ended = follow::until_end(&client, &id, &progress::counter()).await?;
+    args.print.note(format_args!("batch {id}"));
+    let ended = follow::until_end(&client, &id, &progress::counter(args.print)).await?;
     let results = client.batch_results(&id).await?;
     follow::save(&out, &results)?;
-    print::line(out.display())?;
-    follow::verdict(&ended)
+    follow::tell(args.print, &ended, &out)
 }
 
 /// The file's name and this behind it.

@@ -39,6 +39,31 @@ pub struct SubmitRequest {
     pub trace: Option<TraceContext>,
 }
 
+impl SubmitRequest {
+    /// Two requests are equal if they have the same model, inputs and callback.
+    pub fn digest(&self) -> Sha256 {
+        let mut running = RunningSha256::default();
+        let callback = self
+            .callback
+            .as_ref()
+            .map_or("", |callback| callback.url().as_str());
+        for part in [self.model.as_str(), callback] {
+            running.update(format!("{};{part}", part.len()).as_bytes());
+        }
+        // Requests of earlier releases had none, and their keys still stand for them.
+        for (name, value) in self.metadata.iter() {
+            running.update(format!("m{};{name}{};{value}", name.len(), value.len()).as_bytes());
+        }
+        let mut names: Vec<&String> = self.inputs.keys().collect();
+        names.sort_unstable();
+        for name in names {
+            running.update(format!("{};{name}", name.len()).as_bytes());
+            update_json(&mut running, &self.inputs[name]);
+        }
+        running.finish()
+    }
+}
+
 impl Gateway {
     /// Admits a task, sends it to the provider and returns it in its current state.
     ///
@@ -63,7 +88,7 @@ impl Gateway {
 impl Submits {
     /// The task that the request's key belongs to, if it has one; also one that was deleted.
     pub(crate) async fn existing(&self, request: &SubmitRequest) -> Result<Option<Task>> {
-        let idempotency = self.idempotency(request.key.as_ref(), || digest(request));
+        let idempotency = self.idempotency(request.key.as_ref(), || request.digest());
         self.of_key(&request.tenant, idempotency.as_ref()).await
     }
 
@@ -73,7 +98,7 @@ impl Submits {
         request: SubmitRequest,
         places: fn(u32) -> u32,
     ) -> Result<Task> {
-        let idempotency = self.idempotency(request.key.as_ref(), || digest(&request));
+        let idempotency = self.idempotency(request.key.as_ref(), || request.digest());
         if let Some(known) = self.known(&request.tenant, idempotency.as_ref()).await? {
             return Ok(known);
         }
@@ -303,27 +328,4 @@ fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
         .and_then(|asked| u32::try_from(asked).ok())
         .unwrap_or(1)
         .max(1)
-}
-
-/// Two requests are equal if they have the same model, inputs and callback.
-fn digest(request: &SubmitRequest) -> Sha256 {
-    let mut running = RunningSha256::default();
-    let callback = request
-        .callback
-        .as_ref()
-        .map_or("", |callback| callback.url().as_str());
-    for part in [request.model.as_str(), callback] {
-        running.update(format!("{};{part}", part.len()).as_bytes());
-    }
-    // Requests of earlier releases had none, and their keys still stand for them.
-    for (name, value) in request.metadata.iter() {
-        running.update(format!("m{};{name}{};{value}", name.len(), value.len()).as_bytes());
-    }
-    let mut names: Vec<&String> = request.inputs.keys().collect();
-    names.sort_unstable();
-    for name in names {
-        running.update(format!("{};{name}", name.len()).as_bytes());
-        update_json(&mut running, &request.inputs[name]);
-    }
-    running.finish()
 }
