@@ -334,3 +334,22 @@ async fn a_batch_is_gone_after_its_time_and_makes_room_for_another() {
     .await;
     assert_eq!(gateway.emulator.runs().len(), 0);
 }
+
+#[tokio::test]
+async fn a_line_whose_task_was_deleted_says_so_and_what_it_cost() {
+    let gateway = gateway().await;
+    let tenant = gateway.tenant("acme", "5").await;
+    let id = created(&tenant, &lines(&tenant, 2).await).await;
+    completed(&tenant, &id).await;
+    let before = results(&tenant, &id, "").await;
+
+    let task = before[0]["task"].as_str().unwrap();
+    let deleted = tenant.delete(&format!("/v1/tasks/{task}")).await;
+
+    assert_eq!(deleted.status, 204, "{:?}", deleted.body);
+    let after = results(&tenant, &id, "").await;
+    assert_eq!(of(&after, "/state"), ["deleted", "completed"]);
+    assert_eq!(after[0]["outputs"], json!([]));
+    assert_eq!(after[0]["charged_usd"], before[0]["charged_usd"]);
+    assert_eq!(batch(&tenant, &id).await["completed"], 2);
+}

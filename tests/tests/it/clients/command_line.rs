@@ -20,7 +20,7 @@ impl<'a> CommandLine<'a> {
         this
     }
 
-    async fn says(&self, arguments: &[&str]) -> String {
+    pub(super) async fn says(&self, arguments: &[&str]) -> String {
         let home = self.0.folder.path();
         let cli = format!("{}/@wavespeed/cli/dist/cli.js", process::node_modules());
         let mut command = Command::new("node");

@@ -166,3 +166,30 @@ async fn streams_are_for_who_owns_the_task_and_so_many_at_once() {
     assert_eq!(refusal(&bad), (400, "invalid_cursor".to_owned()));
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_has_its_place_until_the_task_ends() {
+    let bounds = BoundsSettings {
+        event_streams_max: Some(1),
+        ..quick()
+    };
+    let (gateway, tenant) = start(bounds, Duration::from_secs(1)).await;
+    let inputs = tenant.inputs().await;
+    let task = tenant.submit(&inputs).await;
+    let url = tenant.url(&format!("/v1/tasks/{task}/events"));
+    let stalled = tenant.http().get(url).bearer_auth(&tenant.token).send();
+    let stalled = stalled.await.unwrap();
+
+    let (status, _) = stream(&tenant, &task, "", 1).await;
+    assert_eq!((stalled.status().as_u16(), status), (200, 429));
+
+    tenant.ended(&task).await;
+    let task = tenant.submit(&inputs).await;
+    eventually("the stalled client's place", || async {
+        let (status, _) = stream(&tenant, &task, "", 1).await;
+        (status == 200).then_some(())
+    })
+    .await;
+    drop(stalled);
+    gateway.stop().await;
+}

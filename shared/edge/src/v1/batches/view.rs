@@ -71,8 +71,8 @@ pub(crate) struct BatchResultView {
     /// As the line said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
-    /// `waiting`, `refused`, or the state of its task; `cancelled` if the batch was cancelled
-    /// before the line was admitted.
+    /// `waiting`, `refused`, or the state of its task; `deleted` once its task was deleted, and
+    /// `cancelled` if the batch was cancelled before the line was admitted.
     state: &'static str,
     /// The task's id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +141,10 @@ impl BatchResultView {
             return Ok(());
         };
         let shown = TaskView::of(edge, task).await?;
-        self.state = task.state.as_str();
+        self.state = match task.deleted {
+            Some(_) => "deleted",
+            None => task.state.as_str(),
+        };
         self.charged_usd = shown.charged_usd;
         self.outputs = shown.outputs;
         self.error = shown.error.map(|error| LineErrorView {
