@@ -26,6 +26,7 @@ pub mod process;
 pub mod raw_client;
 pub mod receiver;
 pub mod roles;
+pub mod serve_alone;
 pub mod stack;
 pub mod tenant;
 pub mod verifiers;

@@ -43,6 +43,11 @@ impl RawClient {
             .expect("the server takes it");
     }
 
+    /// Sends nothing more, and can still read.
+    pub async fn finish(&mut self) {
+        self.0.shutdown().await.expect("the server takes the end");
+    }
+
     /// Waits for an answer's first byte without consuming it.
     pub async fn answer_begins(&self) {
         let peeked = tokio::time::timeout(DEADLINE, self.0.peek(&mut [0])).await;

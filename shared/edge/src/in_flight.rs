@@ -125,7 +125,7 @@ impl Drop for Room {
 
 fn too_many(bytes_max: usize) -> Error {
     let text = format!(
-        "your concurrent requests exceed {bytes_max} bytes in total; send fewer large requests at once, or upload pictures and send their URLs"
+        "your concurrent requests exceed {bytes_max} bytes in total, of which each running upload counts as {UPLOAD_BYTES}; send fewer at once, and URLs of uploads instead of pictures"
     );
     Error::new(Kind::Busy, "too_many_bytes", text).retry(Retry::AfterMs(AGAIN_AFTER_MS))
 }

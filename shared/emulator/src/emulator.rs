@@ -100,6 +100,11 @@ impl Emulator {
         self.provider.under_way.most()
     }
 
+    /// How many uploads came to their end and are stored.
+    pub fn upload_count(&self) -> usize {
+        self.provider.uploads.count()
+    }
+
     /// How many requests with a valid key a route has seen: `submit`, `result`, `output`, ….
     pub fn request_count(&self, what: &str) -> u64 {
         self.provider.counted(what)

@@ -95,6 +95,11 @@ impl UploadStore {
         }
     }
 
+    pub(crate) fn count(&self) -> usize {
+        let uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        uploads.by_path.len()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Option<Upload> {
         let uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         uploads.by_path.get(path).cloned()

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fluxgate_core::id::TenantId;
 use fluxgate_emulator::{Emulator, EmulatorConfig};
-use fluxgate_tests::gateway::{emulator_config, free_address};
+use fluxgate_tests::gateway::emulator_config;
 use fluxgate_tests::raw_client::RawClient;
-use fluxgate_tests::{FluxgateProcess, TestTenant, process};
+use fluxgate_tests::serve_alone::serve_alone;
+use fluxgate_tests::{FluxgateProcess, TestTenant};
 
 const HELD: usize = 1_000;
 /// Beyond what the open connections need.
@@ -21,44 +21,6 @@ fn threads_and_memory(id: u32) -> (u64, u64) {
         line.split_whitespace().next().unwrap().parse().unwrap()
     };
     (number("Threads:"), number("VmRSS:"))
-}
-
-/// `fluxgate serve` on its own, with a run that does not end: its tenant, and the task.
-async fn serving(folder: &str, emulator: &Emulator) -> (FluxgateProcess, TestTenant, String) {
-    for args in [
-        &["tenants", "add", "acme", "--balance", "1"][..],
-        &[
-            "tenants",
-            "change",
-            "acme",
-            "--requests-per-second",
-            "10000",
-        ],
-    ] {
-        let run = process::run(&[args, &["--data", folder]].concat());
-        assert!(run.status.success(), "{args:?} {run:?}");
-    }
-    let token = process::run(&["token", "acme", "--data", folder]).stdout;
-    let token = String::from_utf8(token).unwrap().trim().to_owned();
-    let listen = free_address().to_string();
-    let base_url = format!("http://{listen}");
-    let (key, provider) = (emulator.api_key(), emulator.base_url());
-    let args = [
-        "--data",
-        folder,
-        "--listen",
-        &listen,
-        "--s3-listen",
-        "127.0.0.1:0",
-    ];
-    let env = [
-        ("WAVESPEED_API_KEY", key),
-        ("FLUXGATE_PROVIDER", provider.as_str()),
-    ];
-    let process = FluxgateProcess::serve(&args, &env, &base_url).await;
-    let tenant = TestTenant::new(TenantId::parse("acme").unwrap(), &base_url, token);
-    let task = tenant.submit(&tenant.inputs().await).await;
-    (process, tenant, task)
 }
 
 /// A read of the task, with a preference.
@@ -95,7 +57,8 @@ async fn a_thousand_held_requests_need_no_thread_each_and_little_memory() {
     .await
     .unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
-    let (process, tenant, task) = serving(&data, &emulator).await;
+    let (process, tenant) = serve_alone(&data, &emulator).await;
+    let task = tenant.submit(&tenant.inputs().await).await;
 
     let mut clients = Vec::with_capacity(HELD);
     for _ in 0..HELD {

@@ -24,6 +24,8 @@ pub use trouble::{BrokenOff, NoGateway, NothingAnswers, Refused, foreign, unansw
 #[derive(Clone)]
 pub struct TenantClient {
     http: reqwest::Client,
+    /// Without a time-out for silence: while we send a file, the server is silent.
+    uploads: reqwest::Client,
     base_url: String,
     token: String,
 }
@@ -32,19 +34,22 @@ pub struct TenantClient {
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// For an output, which may be large; a stalled download is aborted much sooner.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// The slowest connection that an upload is given time for: half a megabit per second.
+const UPLOAD_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
 impl TenantClient {
     pub fn new(base_url: &str, token: String) -> Result<Self> {
         http_url(base_url)?;
-        let http = reqwest::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .read_timeout(CALL_TIMEOUT)
-            .tcp_nodelay(true)
-            .no_proxy()
-            .build()
-            .context("cannot build the HTTP client")?;
+        let client = || {
+            reqwest::Client::builder()
+                .timeout(CALL_TIMEOUT)
+                .tcp_nodelay(true)
+                .no_proxy()
+        };
+        let built = "cannot build the HTTP client";
         Ok(Self {
-            http,
+            http: client().read_timeout(CALL_TIMEOUT).build().context(built)?,
+            uploads: client().build().context(built)?,
             base_url: without_api(base_url),
             token,
         })
@@ -56,10 +61,12 @@ impl TenantClient {
 
     /// Uploads a file and returns the URL that the model may fetch.
     pub async fn upload(&self, filename: String, bytes: Vec<u8>) -> Result<String> {
+        let timeout = upload_timeout(bytes.len() as u64);
         let form = Form::new().part("file", Part::bytes(bytes).file_name(filename));
         let request = self
-            .http
+            .uploads
             .post(self.url("/api/v3/media/upload/binary"))
+            .timeout(timeout)
             .multipart(form);
         let data = self
             .data(request)
@@ -241,6 +248,10 @@ fn without_api(base_url: &str) -> String {
         .to_owned()
 }
 
+fn upload_timeout(bytes: u64) -> Duration {
+    CALL_TIMEOUT + Duration::from_secs(bytes / UPLOAD_BYTES_PER_SECOND_MIN)
+}
+
 /// A string field of a JSON object; fails if it is missing.
 pub fn text(value: &Value, name: &str) -> Result<String> {
     value
@@ -248,4 +259,18 @@ pub fn text(value: &Value, name: &str) -> Result<String> {
         .and_then(Value::as_str)
         .map(str::to_owned)
         .with_context(|| format!("the response has no '{name}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_has_time_by_its_size() {
+        let minutes = |bytes| upload_timeout(bytes).as_secs().div_ceil(60);
+
+        assert_eq!(minutes(0), 1);
+        assert_eq!(minutes(10 * 1024 * 1024), 4);
+        assert_eq!(minutes(200 * 1024 * 1024), 55);
+    }
 }

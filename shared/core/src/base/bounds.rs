@@ -36,7 +36,7 @@ pub struct Bounds {
     pub data_uri_bytes_max: usize,
     /// Addresses in one submit: pictures and a callback.
     pub addresses_max: usize,
-    /// An uploaded file.
+    /// A file that is uploaded through us, as the part of a form.
     pub upload_bytes_max: usize,
     /// A file that a client sends directly to the provider with an upload ticket.
     pub ticket_bytes_max: u64,
@@ -115,6 +115,8 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 /// With a quick watch a queue or a process may still be slow.
 const WATCH_LATE_MIN_MS: u64 = 15 * MINUTE_MS;
 const MIB: usize = 1024 * 1024;
+/// The provider's "200 MB", read as generously as it can be: what it means is its to decide.
+const UPLOAD_BYTES_MAX: usize = 200 * MIB;
 
 impl Default for Bounds {
     fn default() -> Self {
@@ -129,8 +131,8 @@ impl Default for Bounds {
             input_bytes_max: MIB / 16,
             data_uri_bytes_max: 10 * MIB,
             addresses_max: 64,
-            upload_bytes_max: 100 * MIB,
-            ticket_bytes_max: 100 * MIB as u64,
+            upload_bytes_max: UPLOAD_BYTES_MAX,
+            ticket_bytes_max: UPLOAD_BYTES_MAX as u64,
             output_bytes_max: 256 * MIB as u64,
             inline_output_bytes_max: 4 * MIB,
             outputs_max: 16,

@@ -15,7 +15,6 @@ mod result;
 mod submit;
 mod submit_v2;
 mod sync_mode;
-mod ticket_request;
 mod uploads;
 mod usage;
 
@@ -54,7 +53,11 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
     let uploads = DocumentedRouter::default()
         .routes(routes!(uploads::binary))
         .routes(routes!(uploads::binary_v2))
-        .body_limit(bounds.upload_bytes_max);
+        .body_limit(
+            bounds
+                .upload_bytes_max
+                .saturating_add(uploads::FORM_BYTES_MAX),
+        );
     inputs
         .merge(questions)
         .merge(uploads)

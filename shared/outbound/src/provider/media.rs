@@ -1,5 +1,6 @@
 //! Uploads to the provider's media store, streamed through.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_core::port::Upload;
@@ -10,13 +11,36 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
 use super::exchange::{Exchange, unreadable};
+use super::stall::{Pace, Paced};
+use super::unavailable;
 use crate::trace::traced;
 
-/// 100 MiB, the largest upload, over a connection of 10 Mbit/s with some margin.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the provider may take no bytes, or leave us without its answer after the last. The file
+/// may take longer: it comes as fast as its tenant sends it, which the listener bounds.
+const STALL_MAX: Duration = Duration::from_secs(120);
 
 pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value> {
-    let part = Part::stream(Body::wrap_stream(upload.bytes)).file_name(upload.filename);
+    let pace = Pace::start();
+    tokio::select! {
+        answer = send(exchange, upload, &pace) => answer,
+        () = pace.stalled(STALL_MAX) => Err(stalled()),
+    }
+}
+
+fn stalled() -> Error {
+    let text = format!(
+        "did not go on with the upload for {} s; send the file again",
+        STALL_MAX.as_secs()
+    );
+    unavailable("provider_unavailable", &text)
+}
+
+async fn send(exchange: &Exchange, upload: Upload, pace: &Arc<Pace>) -> Result<Value> {
+    let bytes = Paced {
+        chunks: upload.bytes,
+        pace: pace.clone(),
+    };
+    let part = Part::stream(Body::wrap_stream(bytes)).file_name(upload.filename);
     let part = part.mime_str(&upload.content_type).map_err(|_| {
         Error::invalid(
             "invalid_content_type",
@@ -30,10 +54,7 @@ pub(super) async fn upload(exchange: &Exchange, upload: Upload) -> Result<Value>
         begun = begun.with(|request| traced(request, trace));
     }
     let answer = exchange
-        .data_named(
-            "uploads",
-            begun.with(|request| request.multipart(form).timeout(UPLOAD_TIMEOUT)),
-        )
+        .data_named("uploads", begun.with(|request| request.multipart(form)))
         .await?;
     let url = Fields::of(&answer).and_then(|fields| fields.text(&["download_url", "url"]));
     let mut answer = answer;

@@ -9,6 +9,7 @@ mod exchange;
 mod listing;
 mod media;
 mod sorting;
+mod stall;
 mod submit;
 
 use std::sync::{Arc, Mutex, PoisonError};

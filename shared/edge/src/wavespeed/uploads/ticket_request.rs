@@ -5,8 +5,8 @@ use fluxgate_core::{Error, Result};
 use mediatype::MediaType;
 use serde_json::Value;
 
-use super::page::bad;
-use super::uploads::{empty, too_large};
+use super::super::page::bad;
+use super::refusal::{empty, ticket_too_large};
 
 const FILENAME_BYTES_MAX: usize = 255;
 
@@ -18,10 +18,12 @@ pub(super) fn check(request: &Value, bytes_max: u64) -> Result<()> {
         (Value::Null, _) => Err(missing("size", "the size of the file in bytes")),
         (_, None) => Err(bad(
             "size",
-            "'size' must be the size of the file in bytes, a whole number".to_owned(),
+            format!(
+                "'size' must be the size of the file in bytes, a whole number from 1 to {bytes_max}"
+            ),
         )),
         (_, Some(0)) => Err(empty().field("size")),
-        (_, Some(size)) if size > bytes_max => Err(too_large(bytes_max)),
+        (_, Some(size)) if size > bytes_max => Err(ticket_too_large(bytes_max)),
         (_, Some(_)) => Ok(()),
     }
 }
