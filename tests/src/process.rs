@@ -61,6 +61,25 @@ pub fn command(args: &[&str]) -> Command {
     command
 }
 
+/// Runs a script in the folder, with these variables and `fluxgate` on the PATH; answers its
+/// standard output. Fails when it fails.
+pub fn bash(folder: &Path, env: &[(&str, &str)], script: &str) -> String {
+    let binaries = binary().parent().expect("a file is in a folder").to_owned();
+    let script_with_path = format!("PATH={}:$PATH\n{script}", binaries.display());
+    let mut command = Command::new("bash");
+    clean(&mut command)
+        .args(["-euo", "pipefail", "-c", &script_with_path])
+        .current_dir(folder)
+        .envs(env.iter().copied());
+    let output = command.output().expect("bash runs");
+    assert!(
+        output.status.success(),
+        "{script}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("a script prints text")
+}
+
 fn clean(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("FLUXGATE_") || name == "WAVESPEED_API_KEY" {

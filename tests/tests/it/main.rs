@@ -80,6 +80,7 @@ mod metadata;
 mod metrics;
 mod model_prices;
 mod models_list;
+mod moving;
 mod names;
 mod odd_models;
 mod odd_requests;

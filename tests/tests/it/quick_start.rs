@@ -4,46 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use fluxgate_tests::gateway::free_address;
-use fluxgate_tests::{FluxgateProcess, eventually, process};
-
-/// The code blocks of one language in the README, with this test's addresses in place of those
-/// written there.
-struct Readme {
-    text: String,
-}
-
-impl Readme {
-    fn read(addresses: &[(&str, &str)]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let text = std::fs::read_to_string(root.join("README.md")).unwrap();
-        Self {
-            text: addresses
-                .iter()
-                .fold(text, |text, (written, ours)| text.replace(written, ours)),
-        }
-    }
-
-    /// The one block of this language that holds `mark`.
-    fn block(&self, language: &str, mark: &str) -> &str {
-        let fence = format!("```{language}\n");
-        let blocks = self
-            .text
-            .split(&fence)
-            .skip(1)
-            .map(|rest| rest.split("```\n").next().unwrap());
-        let found: Vec<&str> = blocks.filter(|block| block.contains(mark)).collect();
-        assert_eq!(found.len(), 1, "blocks of {language} with '{mark}'");
-        found[0]
-    }
-
-    /// The same of a console, as a script.
-    fn commands(&self, mark: &str) -> String {
-        let lines = self.block("console", mark).lines();
-        lines
-            .map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned() + "\n")
-            .collect()
-    }
-}
+use fluxgate_tests::process::bash;
+use fluxgate_tests::{FluxgateProcess, Page, eventually, process};
 
 /// A process that ends with the test.
 struct Running(Child);
@@ -55,31 +17,8 @@ impl Drop for Running {
     }
 }
 
-/// Runs a script in the folder, with `fluxgate` on the PATH; answers its standard output.
-fn bash(folder: &Path, script: &str) -> String {
-    let binaries = process::binary()
-        .parent()
-        .unwrap()
-        .to_string_lossy()
-        .into_owned();
-    let path = format!("{binaries}:{}", std::env::var("PATH").unwrap());
-    let mut command = Command::new("bash");
-    command
-        .args(["-euo", "pipefail", "-c", script])
-        .current_dir(folder)
-        .env("PATH", path)
-        .env_remove("FLUXGATE_TOKEN");
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{script}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// The README's programs and what they need, in the folder where its commands are run.
-fn lay_out(folder: &Path, readme: &Readme) {
+fn lay_out(folder: &Path, readme: &Page) {
     let link =
         |from: &Path, name: &str| std::os::unix::fs::symlink(from, folder.join(name)).unwrap();
     link(
@@ -101,7 +40,7 @@ fn lay_out(folder: &Path, readme: &Readme) {
 }
 
 /// The quick start in one shell; answers the endpoint's secret.
-fn quick_start(folder: &Path, readme: &Readme, programs: &[&str]) -> String {
+fn quick_start(folder: &Path, readme: &Page, programs: &[&str]) -> String {
     let edited =
         "if cmp -s photo.jpg after.jpg; then exit 1; fi; test -s after.jpg; rm after.jpg\n";
     let mut script = readme.commands("tenants add")
@@ -112,7 +51,7 @@ fn quick_start(folder: &Path, readme: &Readme, programs: &[&str]) -> String {
         script += &format!("{program}\n{edited}");
     }
     script += &(readme.commands("endpoints") + "echo \"last: $WEBHOOK_SECRET\"");
-    let said = bash(folder, &script);
+    let said = bash(folder, &[], &script);
     said.lines()
         .find_map(|line| line.strip_prefix("last: "))
         .unwrap()
@@ -155,6 +94,7 @@ async fn check_receiver(folder: &Path, program: &str, file: &str, address: &str,
 
     bash(
         folder,
+        &[],
         "fluxgate edit photo.jpg sepia --tenant acme --data ./data --out - > /dev/null",
     );
 
@@ -170,15 +110,18 @@ async fn the_quick_start_and_both_receivers_work_as_the_readme_has_them() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let (api, receiver) = (free_address().to_string(), free_address());
-    let readme = Readme::read(&[
-        ("127.0.0.1:8080", &api),
-        ("127.0.0.1:9000", &receiver.to_string()),
-        (
-            "\"127.0.0.1\", 9000",
-            &format!("\"127.0.0.1\", {}", receiver.port()),
-        ),
-        ("listen(9000", &format!("listen({}", receiver.port())),
-    ]);
+    let readme = Page::read(
+        "README.md",
+        &[
+            ("127.0.0.1:8080", &api),
+            ("127.0.0.1:9000", &receiver.to_string()),
+            (
+                "\"127.0.0.1\", 9000",
+                &format!("\"127.0.0.1\", {}", receiver.port()),
+            ),
+            ("listen(9000", &format!("listen({}", receiver.port())),
+        ],
+    );
     let python = process::python();
     lay_out(folder, &readme);
     assert!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use fluxgate_tests::gateway::free_address;
-use fluxgate_tests::{Gateway, TestTenant, eventually, process};
+use fluxgate_tests::{Gateway, Page, TestTenant, eventually, process};
 use serde_json::{Value, json};
 
 const SECRET: &str = "whsec_Zmx1eGdhdGUtdGVzdHMtb2YtdGhlLXJlY2VpdmVycyE=";
@@ -21,15 +21,8 @@ fn root() -> PathBuf {
 
 /// The one block of this language on the page that holds `mark`.
 fn block(language: &str, mark: &str) -> String {
-    let page = fs::read_to_string(root().join("shared/docs/guides/receivers.md")).unwrap();
-    let fence = format!("```{language}\n");
-    let blocks = page
-        .split(&fence)
-        .skip(1)
-        .map(|rest| rest.split("```\n").next().unwrap());
-    let found: Vec<&str> = blocks.filter(|block| block.contains(mark)).collect();
-    assert_eq!(found.len(), 1, "blocks of {language} with '{mark}'");
-    found[0].to_owned()
+    let page = Page::read("shared/docs/guides/receivers.md", &[]);
+    page.block(language, mark).to_owned()
 }
 
 /// A program of the page, with what runs it; `None` where this machine cannot.

@@ -254,8 +254,8 @@ fn model(path: &str, segments: &[String]) -> Result<ModelId> {
 fn no_such_route(path: &str, first: &str) -> Error {
     let instead = match first {
         "predictions" => {
-            "read a prediction with GET /api/v3/predictions/{id}/result, and list all with POST /api/v3/predictions; \
-             a submitted run cannot be cancelled"
+            "read a prediction with GET /api/v3/predictions/{id}/result, list all with POST /api/v3/predictions, \
+             and delete with POST /api/v3/predictions/delete; POST /v1/tasks/{id}/cancel ends a task that still waits"
         }
         "media" => {
             "send files to POST /api/v3/media/upload/binary, or get an upload ticket from POST /api/v3/media/uploads"
