@@ -13,9 +13,9 @@ use crate::state::Edge;
 
 /// The handlers under one path.
 #[derive(Clone, Copy)]
-pub(crate) struct DocumentedRoutes {
-    pub(crate) routed: fn(Router<Edge>) -> Router<Edge>,
-    pub(crate) described: fn() -> UtoipaMethodRouter<Edge>,
+pub(crate) struct DocumentedRoutes<S> {
+    pub(crate) routed: fn(Router<S>) -> Router<S>,
+    pub(crate) described: fn() -> UtoipaMethodRouter<S>,
 }
 
 /// Of handlers under `#[utoipa::path]`: where they are found, and on demand what is said of them.
@@ -45,14 +45,22 @@ macro_rules! routes {
 pub(crate) use routes;
 
 /// A router that can describe itself.
-#[derive(Default)]
-pub(crate) struct DocumentedRouter {
-    router: Router<Edge>,
-    described: Vec<fn() -> UtoipaMethodRouter<Edge>>,
+pub(crate) struct DocumentedRouter<S = Edge> {
+    router: Router<S>,
+    described: Vec<fn() -> UtoipaMethodRouter<S>>,
 }
 
-impl DocumentedRouter {
-    pub(crate) fn routes(mut self, routes: DocumentedRoutes) -> Self {
+impl<S: Clone + Send + Sync + 'static> Default for DocumentedRouter<S> {
+    fn default() -> Self {
+        Self {
+            router: Router::new(),
+            described: Vec::new(),
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> DocumentedRouter<S> {
+    pub(crate) fn routes(mut self, routes: DocumentedRoutes<S>) -> Self {
         self.described.push(routes.described);
         Self {
             router: (routes.routed)(self.router),
@@ -91,7 +99,7 @@ impl DocumentedRouter {
     pub(crate) fn into_parts(
         self,
     ) -> (
-        Router<Edge>,
+        Router<S>,
         impl Fn(OpenApi) -> OpenApi + Send + Sync + 'static,
     ) {
         let described = self.described;

@@ -7,6 +7,8 @@ use fluxgate_core::{Error, Kind, Retry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::openapi::ErrorCode;
+
 /// An error on the provider's paths, sent in the provider's envelope.
 pub(crate) struct WaveSpeedError(pub(crate) Error);
 
@@ -34,6 +36,7 @@ pub(crate) struct WaveSpeedErrorBody {
     /// What went wrong and how to fix it.
     message: String,
     /// Stable, machine-readable.
+    #[schema(value_type = ErrorCode)]
     error_code: &'static str,
     /// The input at fault, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,14 +46,19 @@ pub(crate) struct WaveSpeedErrorBody {
 /// RFC 9457 `application/problem+json`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProblemBody {
+    /// Always `about:blank`: the code tells what it is.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The name of the status.
     title: &'static str,
+    /// The HTTP status again.
     status: u16,
     /// What went wrong and how to fix it.
     detail: String,
     /// Stable, machine-readable.
+    #[schema(value_type = ErrorCode)]
     code: &'static str,
+    /// The input at fault, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
 }

@@ -14,6 +14,7 @@ mod header;
 mod hung_up;
 mod in_flight;
 mod metadata;
+mod openapi;
 mod operator_token;
 mod outputs;
 mod path;

@@ -14,14 +14,24 @@ use crate::error_reply::{Problem, RoutingError};
 use crate::path::Path;
 use crate::state::Edge;
 
-pub(crate) const PATH: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
-
 /// The link's parts, as strings.
 type Link = (String, String, String, String, String);
 
+/// Download an output
+///
 /// The link itself is the credential, like a presigned URL: 302 to the bytes, 404 for any link that
 /// was never issued. A HEAD request is redirected to a URL for HEAD, because a presigned URL is
 /// valid for one method.
+#[utoipa::path(
+    get, path = "/outputs/{tenant}/{task}/{n}/{expires}/{token}", tag = "tasks", operation_id = "output",
+    params(("tenant" = String, Path), ("task" = String, Path, description = "the task's id"),
+        ("n" = String, Path, description = "its number among the outputs"),
+        ("expires" = String, Path, description = "when the link ends, in milliseconds since the Unix epoch"),
+        ("token" = String, Path, description = "what shows that Fluxgate made the link")),
+    responses(
+        (status = 302, description = "to the bytes", headers(("Location" = String, description = "a presigned URL in the tenant's bucket"))),
+        (status = 410, description = "the link, or the output, has expired"),
+        (status = 503, description = "the bucket cannot be asked now; try again")))]
 pub(crate) async fn redeem(
     State(edge): State<Edge>,
     method: Method,

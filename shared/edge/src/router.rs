@@ -1,17 +1,14 @@
-//! The routers, and the OpenAPI document generated from them.
-
-use std::sync::{Arc, LazyLock};
+//! The routers, and where their OpenAPI documents are served.
 
 use axum::http::header::{ETAG, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::routing::post;
+use axum::{Extension, Router};
 use fluxgate_core::Error;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::trace_context::TraceContext;
-use serde_json::Value;
 use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
@@ -19,34 +16,30 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 use tracing::field::Empty;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
 use crate::body::BodyBytesMax;
-use crate::documented::DocumentedRouter;
+use crate::documented::{DocumentedRouter, routes};
 use crate::error_reply::{Problem, routing_reply};
 use crate::operator_token::OperatorToken;
 use crate::state::{Edge, OperatorEdge, ReceiverEdge};
 use crate::trace::trace;
-use crate::{admin, body_form, outputs, receiver, submission, throttle, v1, wavespeed};
+use crate::{admin, body_form, openapi, outputs, receiver, submission, throttle, v1, wavespeed};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// The tenants' API.
 pub fn api_router(edge: Edge) -> Router {
-    let (router, complete) = routes(edge.gateway.bounds()).into_parts();
-    // Built on the first request for it, so that a starting function can serve tenants at once.
-    let document = Arc::new(LazyLock::new(move || {
-        serde_json::to_value(complete(document())).unwrap_or_default()
-    }));
+    let (router, complete) = documented(edge.gateway.bounds()).into_parts();
+    let gateway = edge.gateway.clone();
+    let document = move || {
+        let document = openapi::complete(complete(openapi::tenants()), gateway.base_url());
+        openapi::bounded(document, gateway.bounds())
+    };
     let router = router
         .layer(from_fn(body_form::check))
-        .route(
-            "/openapi.json",
-            get(move || std::future::ready(Json(Value::clone(&document)))),
-        )
-        .route(outputs::PATH, get(outputs::redeem))
+        .route(openapi::TENANTS, openapi::served(document))
+        .route(openapi::WEBHOOKS, openapi::webhooks())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(
@@ -117,21 +110,10 @@ pub fn admin_router_with_token(edge: OperatorEdge, token: OperatorToken) -> Rout
     observed(admin::token_only(router, token))
 }
 
-fn routes(bounds: &Bounds) -> DocumentedRouter {
-    wavespeed::router(bounds).merge(v1::router(bounds))
-}
-
-fn document() -> OpenApi {
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .build();
-    OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("Fluxgate").version(env!("CARGO_PKG_VERSION")).description(Some(
-            "A gateway and webhook relay for asynchronous image models: the provider's API under /api/v3, Fluxgate's own under /v1.",
-        )))
-        .components(Some(ComponentsBuilder::new().security_scheme("tenant_jwt", SecurityScheme::Http(bearer)).build()))
-        .build()
+fn documented(bounds: &Bounds) -> DocumentedRouter {
+    wavespeed::router(bounds)
+        .merge(v1::router(bounds))
+        .routes(routes!(outputs::redeem))
 }
 
 /// Adds request ids, spans and a panic handler around everything.

@@ -7,9 +7,7 @@ use axum::extract::FromRef;
 use fluxgate_core::app::{
     Batches, Deliveries, Endpoints, Gateway, Inbox, Metering, Operator, Receiver,
 };
-use serde::Serialize;
 use tokio::sync::watch;
-use utoipa::ToSchema;
 
 use crate::auth::Authenticator;
 use crate::event_streams::EventStreams;
@@ -67,7 +65,7 @@ pub struct Health {
 }
 
 /// How the process is configured.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     /// `webhook` if the provider can reach the receiver, otherwise `poll`.
     pub completion: &'static str,

@@ -1,6 +1,7 @@
 //! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the
 //! S3 server and, if configured, the emulator.
 
+mod docs;
 mod in_process;
 mod metrics;
 mod pump;
@@ -103,13 +104,15 @@ impl Server {
             endpoints: roles.edge.endpoints.clone(),
             deliveries: roles.edge.deliveries.clone(),
         };
+        let docs_router = docs::router(roles.edge.gateway.base_url());
         let router = fluxgate_edge::api_router(roles.edge)
             .merge(fluxgate_edge::receiver_router(roles.receiver))
             .merge(fluxgate_edge::admin_router_with_token(
                 operator,
                 OperatorToken::new(&folder.secrets.admin_token),
             ))
-            .merge(metrics_router);
+            .merge(metrics_router)
+            .merge(docs_router);
         let serving = Listening::start(
             listener,
             listeners.api,

@@ -6,6 +6,7 @@ pub mod day;
 pub mod digest;
 pub mod echo;
 pub mod error;
+pub mod error_code;
 pub(crate) mod host_name;
 pub mod id;
 pub mod json;

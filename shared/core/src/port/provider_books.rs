@@ -10,7 +10,7 @@ use crate::domain::metering::usage::Window;
 use crate::domain::money::MicroUsd;
 
 /// The provider's answer to our key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "account", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AccountCheck {
     /// The key is accepted; with the balance, if the provider reported one.

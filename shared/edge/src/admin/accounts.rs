@@ -15,17 +15,19 @@ use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::v1::budget::BudgetView;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TopUpRequest {
     /// A decimal such as `25` or `0.08`, as a string so that it stays exact.
+    #[schema(pattern = "^[0-9]{1,6}(\\.[0-9]{1,6})?$", example = "25")]
     amount_usd: String,
     /// The operator's own reference: repeating it adds nothing.
+    #[schema(min_length = 1, max_length = 128)]
     reference: String,
 }
 
 /// Amounts in micro-USD, plus the available amount in readable form.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct AccountView {
     available_micro_usd: MicroUsd,
     held_micro_usd: MicroUsd,
@@ -41,17 +43,24 @@ pub(crate) struct AccountView {
 }
 
 /// No findings: the books agree.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = BooksCheck)]
 pub(crate) struct CheckView {
     findings: Vec<FindingView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct FindingView {
     code: &'static str,
     text: String,
 }
 
+/// Read a tenant's account
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/account", tag = "money", operation_id = "get_account",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "the account", body = AccountView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn account(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
@@ -61,8 +70,15 @@ pub(crate) async fn account(
     Ok(Json(view(&operator, &operator.account(&id).await?)))
 }
 
-/// Checks whether account, ledger and tasks agree. Works for deleted tenants too, whose books are
-/// kept.
+/// Check a tenant's books
+///
+/// Whether account, ledger and tasks agree. For deleted tenants too.
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/account/check", tag = "money", operation_id = "check_books",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "what does not agree", body = CheckView),
+        (status = 409, description = "the books moved while they were read; try again")),
+    security(("admin_token" = [])))]
 pub(crate) async fn check(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
@@ -77,6 +93,16 @@ pub(crate) async fn check(
     }))
 }
 
+/// Top up an account
+///
+/// Repeating a reference adds nothing.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/top-ups", tag = "money", operation_id = "top_up",
+    params(("id" = String, Path, description = "the tenant's id")),
+    request_body = TopUpRequest,
+    responses((status = 200, description = "the account as it is now", body = AccountView),
+        (status = 409, description = "the reference was used for another amount")),
+    security(("admin_token" = [])))]
 pub(crate) async fn top_up(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,

@@ -19,25 +19,38 @@ const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 200;
 
 /// Newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct AuditPage {
     entries: Vec<AuditView>,
     /// The `before` parameter for the next page; absent if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     next: Option<AuditId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AuditView {
+    #[schema(value_type = String)]
     id: AuditId,
     at: String,
+    #[schema(value_type = String)]
     actor: Actor,
     action: AuditAction,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     tenant: Option<TenantId>,
+    #[schema(value_type = Object)]
     detail: Value,
 }
 
+/// Read the audit log
+///
+/// Who changed what, newest first.
+#[utoipa::path(
+    get, path = "/admin/v1/audit", tag = "operations", operation_id = "audit_log",
+    params(("before" = Option<String>, Query, pattern = "^[0-9a-f]{32}$", description = "the `next` of the page before"), ("limit" = Option<u16>, Query, minimum = 1, maximum = 200, description = "50 unless it is given")),
+    responses((status = 200, description = "a page of changes", body = AuditPage)),
+    security(("admin_token" = [])))]
 pub(crate) async fn list(
     State(operator): State<Arc<Operator>>,
     query: Query,

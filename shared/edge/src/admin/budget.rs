@@ -17,23 +17,26 @@ use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::v1::budget::{BudgetView, no_budget};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BudgetRequest {
     /// Per month; a decimal such as `500`, as a string so that it stays exact.
+    #[schema(pattern = "^[0-9]{1,6}(\\.[0-9]{1,6})?$", example = "500")]
     limit_usd: String,
     /// An IANA time zone; months start at midnight there.
     #[serde(default = "utc")]
+    #[schema(example = "Europe/Vienna")]
     time_zone: String,
     /// `none` or `unused`.
     #[serde(default)]
     roll_over: RollOverRequest,
+    #[schema(pattern = "^[0-9]{1,6}(\\.[0-9]{1,6})?$")]
     roll_over_cap_usd: Option<String>,
     #[serde(default = "prepaid")]
     payment: Payment,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum RollOverRequest {
     #[default]
@@ -75,6 +78,12 @@ impl BudgetRequest {
     }
 }
 
+/// Read a tenant's budget
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/budget", tag = "money", operation_id = "get_budget",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "the month's budget", body = BudgetView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn get(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
@@ -84,6 +93,14 @@ pub(crate) async fn get(
     )?))
 }
 
+/// Set a tenant's monthly budget
+#[utoipa::path(
+    put, path = "/admin/v1/tenants/{id}/budget", tag = "money", operation_id = "set_budget",
+    params(("id" = String, Path, description = "the tenant's id")),
+    request_body = BudgetRequest,
+    responses((status = 200, description = "the month's budget", body = BudgetView),
+        (status = 409, description = "a limit below what the month has cost, or a change at the same time")),
+    security(("admin_token" = [])))]
 pub(crate) async fn set(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -97,6 +114,13 @@ pub(crate) async fn set(
     Ok(Json(view(month.as_ref())?))
 }
 
+/// Remove a tenant's budget
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{id}/budget", tag = "money", operation_id = "remove_budget",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 204, description = "there is none now"),
+        (status = 409, description = "a change at the same time; try again")),
+    security(("admin_token" = [])))]
 pub(crate) async fn remove(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,

@@ -14,7 +14,9 @@ use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::OperatorEdge;
-use crate::v1::deliveries::{DeliveryPageView, DeliveryView, delivery_id, page_view, parsed, view};
+use crate::v1::deliveries::{
+    DeliveryPageView, DeliveryParameters, DeliveryView, delivery_id, page_view, parsed, view,
+};
 
 type Answer<T> = std::result::Result<Json<T>, Problem>;
 
@@ -42,6 +44,12 @@ impl Named {
     }
 }
 
+/// List a tenant's deliveries
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/deliveries", tag = "callbacks", operation_id = "list_tenant_deliveries",
+    params(("id" = String, Path, description = "the tenant's id"), DeliveryParameters),
+    responses((status = 200, description = "a page of deliveries, newest first", body = DeliveryPageView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn list(
     State(edge): State<OperatorEdge>,
     Path(id): Path<String>,
@@ -54,6 +62,14 @@ pub(crate) async fn list(
     Ok(Json(page_view(&page).masked()))
 }
 
+/// Read a delivery
+///
+/// Without its body.
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/deliveries/{delivery}", tag = "callbacks", operation_id = "get_tenant_delivery",
+    params(("id" = String, Path, description = "the tenant's id"), ("delivery" = String, Path)),
+    responses((status = 200, description = "the delivery", body = DeliveryView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn get(
     State(edge): State<OperatorEdge>,
     Path(path): Path<(String, String)>,
@@ -63,6 +79,13 @@ pub(crate) async fn get(
     Ok(Json(view(&delivery).masked()))
 }
 
+/// Replay a delivery
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/deliveries/{delivery}/replay", tag = "callbacks", operation_id = "replay_tenant_delivery",
+    params(("id" = String, Path, description = "the tenant's id"), ("delivery" = String, Path)),
+    responses((status = 202, description = "the delivery, which is due now", body = DeliveryView),
+        (status = 409, description = "an attempt is under way, or the endpoint is disabled or gone")),
+    security(("admin_token" = [])))]
 pub(crate) async fn replay(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -77,6 +100,13 @@ pub(crate) async fn replay(
     Ok((StatusCode::ACCEPTED, Json(view(&replayed).masked())))
 }
 
+/// Cancel a delivery
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/deliveries/{delivery}/cancel", tag = "callbacks", operation_id = "cancel_tenant_delivery",
+    params(("id" = String, Path, description = "the tenant's id"), ("delivery" = String, Path)),
+    responses((status = 200, description = "the cancelled delivery", body = DeliveryView),
+        (status = 409, description = "an attempt is under way, or it is over")),
+    security(("admin_token" = [])))]
 pub(crate) async fn cancel(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,

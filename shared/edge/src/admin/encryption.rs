@@ -13,7 +13,8 @@ use crate::error_reply::Problem;
 use crate::query::Query;
 
 /// A part of the tenants; `next` is the `cursor` of the next part.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = EncryptionStatus)]
 pub(crate) struct StatusView {
     active_key: String,
     old_keys: Vec<String>,
@@ -26,7 +27,8 @@ pub(crate) struct StatusView {
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = EncryptionRotation)]
 pub(crate) struct StepView {
     /// `running`, `waiting`, `done` or `blocked`.
     state: &'static str,
@@ -48,6 +50,12 @@ pub(crate) struct StepView {
     blocked_by: Option<usize>,
 }
 
+/// Read the state of the encryption keys
+#[utoipa::path(
+    get, path = "/admin/v1/encryption", tag = "operations", operation_id = "encryption_status",
+    params(("cursor" = Option<String>, Query, description = "the `next` of the part before")),
+    responses((status = 200, description = "how many secrets each key seals", body = StatusView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn status(
     State(operator): State<Arc<Operator>>,
     query: Query,
@@ -75,6 +83,15 @@ pub(crate) async fn status(
     }))
 }
 
+/// Rotate the encryption keys, by a step
+///
+/// Repeat it with `next` until the state is `done`.
+#[utoipa::path(
+    post, path = "/admin/v1/encryption/rotate", tag = "operations", operation_id = "rotate_encryption",
+    params(("cursor" = Option<String>, Query, description = "the `next` of the step before")),
+    responses((status = 200, description = "how far it has come", body = StepView),
+        (status = 409, description = "the keys were changed meanwhile")),
+    security(("admin_token" = [])))]
 pub(crate) async fn rotate(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,

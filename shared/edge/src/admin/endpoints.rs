@@ -52,6 +52,14 @@ fn view(edge: &OperatorEdge, endpoint: &Endpoint) -> EndpointView {
     endpoint_view(endpoint, edge.endpoints.now()).masked(endpoint)
 }
 
+/// Register an endpoint for a tenant
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/endpoints", tag = "callbacks", operation_id = "create_tenant_endpoint",
+    params(("id" = String, Path, description = "the tenant's id")),
+    request_body = EndpointRequest,
+    responses((status = 201, description = "the new endpoint, with its secret", body = EndpointView),
+        (status = 409, description = "too many endpoints, or one of this URL")),
+    security(("admin_token" = [])))]
 pub(crate) async fn create(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -69,6 +77,12 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(created)))
 }
 
+/// List a tenant's endpoints
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/endpoints", tag = "callbacks", operation_id = "list_tenant_endpoints",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "all of them", body = Vec<EndpointView>)),
+    security(("admin_token" = [])))]
 pub(crate) async fn list(
     State(edge): State<OperatorEdge>,
     Path(id): Path<String>,
@@ -80,6 +94,12 @@ pub(crate) async fn list(
     Ok(Json(views.collect()))
 }
 
+/// Read an endpoint
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}", tag = "callbacks", operation_id = "get_tenant_endpoint",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    responses((status = 200, description = "the endpoint", body = EndpointView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn get(
     State(edge): State<OperatorEdge>,
     Path(path): Path<(String, String)>,
@@ -89,6 +109,14 @@ pub(crate) async fn get(
     Ok(Json(view(&edge, &endpoint)))
 }
 
+/// Change an endpoint
+#[utoipa::path(
+    patch, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}", tag = "callbacks", operation_id = "change_tenant_endpoint",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    request_body = EndpointRequest,
+    responses((status = 200, description = "the endpoint as it is now", body = EndpointView),
+        (status = 409, description = "another endpoint of this URL, or a change at the same time")),
+    security(("admin_token" = [])))]
 pub(crate) async fn change(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -107,6 +135,12 @@ pub(crate) async fn change(
     Ok(Json(view(&edge, &changed)))
 }
 
+/// Delete an endpoint
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}", tag = "callbacks", operation_id = "delete_tenant_endpoint",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    responses((status = 204, description = "it is deleted")),
+    security(("admin_token" = [])))]
 pub(crate) async fn delete(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -120,6 +154,14 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Rotate an endpoint's secret
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}/secret", tag = "callbacks", operation_id = "rotate_tenant_endpoint_secret",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    request_body = Option<RotationRequest>,
+    responses((status = 200, description = "the endpoint, with its new secret", body = EndpointView),
+        (status = 409, description = "too many secrets overlap")),
+    security(("admin_token" = [])))]
 pub(crate) async fn rotate_secret(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -136,6 +178,14 @@ pub(crate) async fn rotate_secret(
     Ok(Json(view(&edge, &endpoint).with_secret(&secret)))
 }
 
+/// Rotate an endpoint's signing key
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}/signing-key", tag = "callbacks", operation_id = "rotate_tenant_endpoint_key",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    request_body = Option<KeyRotationRequest>,
+    responses((status = 200, description = "the endpoint, with its new key", body = EndpointView),
+        (status = 409, description = "it does not sign by v1a, or too many keys overlap")),
+    security(("admin_token" = [])))]
 pub(crate) async fn rotate_key(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -152,6 +202,15 @@ pub(crate) async fn rotate_key(
     Ok(Json(view(&edge, &endpoint)))
 }
 
+/// Send a sample event
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}/test", tag = "callbacks", operation_id = "test_tenant_endpoint",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    request_body = Option<TestRequest>,
+    responses((status = 200, description = "what became of it", body = TestView),
+        (status = 409, description = "the endpoint is disabled"),
+        (status = 429, description = "`too_many_tests`")),
+    security(("admin_token" = [])))]
 pub(crate) async fn test(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,
@@ -169,6 +228,16 @@ pub(crate) async fn test(
     Ok(Json(TestView::of(event, &outcome).masked()))
 }
 
+/// Recover an endpoint
+///
+/// What was held or has used up its attempts is sent again.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/endpoints/{endpoint}/recover", tag = "callbacks", operation_id = "recover_tenant_endpoint",
+    params(("id" = String, Path, description = "the tenant's id"), ("endpoint" = String, Path)),
+    request_body = Option<RecoveryRequest>,
+    responses((status = 202, description = "the endpoint, with its recovery", body = EndpointView),
+        (status = 409, description = "it is disabled, or a recovery is under way")),
+    security(("admin_token" = [])))]
 pub(crate) async fn recover(
     State(edge): State<OperatorEdge>,
     Caller(actor): Caller,

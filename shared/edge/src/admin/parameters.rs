@@ -19,7 +19,9 @@ fn known(method: &Method, path: &str) -> &'static [&'static str] {
         | ("DELETE", "/admin/v1/tenants/{id}/prices/{*model}") => &OF_PRICES,
         ("GET" | "HEAD", "/admin/v1/reconcile") => &["from", "to"],
         ("GET" | "HEAD", "/admin/v1/audit") => &["before", "limit"],
-        ("POST", "/admin/v1/encryption/rotate") => &["cursor"],
+        ("GET" | "HEAD", "/admin/v1/encryption") | ("POST", "/admin/v1/encryption/rotate") => {
+            &["cursor"]
+        }
         ("GET" | "HEAD", "/admin/v1/tenants/{id}/deliveries") => &DELIVERY_PARAMETERS,
         _ => &[],
     }

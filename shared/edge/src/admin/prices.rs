@@ -21,7 +21,7 @@ use crate::query::Query;
 type Answer = Result<Json<PricesView>, Problem>;
 
 /// The prices now in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct PricesView {
     prices: PriceBookTerms,
     /// Models sold below cost, because `allow_under_cost` was given.
@@ -30,6 +30,12 @@ pub(crate) struct PricesView {
     costs_known: bool,
 }
 
+/// Read a tenant's prices
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}/prices", tag = "money", operation_id = "get_prices",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "the price book", body = PriceBookTerms)),
+    security(("admin_token" = [])))]
 pub(crate) async fn get(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
@@ -38,7 +44,14 @@ pub(crate) async fn get(
     Ok(Json(PriceBookTerms::of(&tenant.prices, tenant.version)))
 }
 
-/// Replaces the whole book.
+/// Replace a tenant's prices
+#[utoipa::path(
+    put, path = "/admin/v1/tenants/{id}/prices", tag = "money", operation_id = "set_prices",
+    params(("id" = String, Path, description = "the tenant's id"), ("allow_under_cost" = Option<bool>, Query, description = "accept prices below cost"), ("force" = Option<bool>, Query, description = "accept models that the catalogue does not have")),
+    request_body = PriceBookTerms,
+    responses((status = 200, description = "the prices now in force", body = PricesView),
+        (status = 409, description = "somebody changed the tenant meanwhile, or a price is below cost")),
+    security(("admin_token" = [])))]
 pub(crate) async fn set(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -61,7 +74,16 @@ pub(crate) async fn set(
     .await
 }
 
-/// Sets the prices named in the body; all others stay.
+/// Set some of a tenant's prices
+///
+/// All others stay.
+#[utoipa::path(
+    patch, path = "/admin/v1/tenants/{id}/prices", tag = "money", operation_id = "set_some_prices",
+    params(("id" = String, Path, description = "the tenant's id"), ("allow_under_cost" = Option<bool>, Query, description = "accept prices below cost"), ("force" = Option<bool>, Query, description = "accept models that the catalogue does not have")),
+    request_body = PriceBookTerms,
+    responses((status = 200, description = "the prices now in force", body = PricesView),
+        (status = 409, description = "somebody changed the tenant meanwhile, or a price is below cost")),
+    security(("admin_token" = [])))]
 pub(crate) async fn set_some(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -90,6 +112,13 @@ pub(crate) async fn set_some(
     .await
 }
 
+/// Remove a price
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{id}/prices/{*model}", tag = "money", operation_id = "remove_price",
+    params(("id" = String, Path, description = "the tenant's id"), ("model" = String, Path, description = "the model's path", pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,3}$"), ("allow_under_cost" = Option<bool>, Query, description = "accept prices below cost"), ("force" = Option<bool>, Query, description = "accept models that the catalogue does not have")),
+    responses((status = 200, description = "the prices now in force", body = PricesView),
+        (status = 409, description = "somebody changed the tenant meanwhile, or a price is below cost")),
+    security(("admin_token" = [])))]
 pub(crate) async fn remove(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,

@@ -9,7 +9,13 @@ use fluxgate_core::port::AccountCheck;
 
 use crate::error_reply::Problem;
 
+/// Check the key for the provider
+///
 /// Asks the provider right now.
+#[utoipa::path(
+    get, path = "/admin/v1/provider", tag = "operations", operation_id = "check_provider",
+    responses((status = 200, description = "what the provider says", body = AccountCheck)),
+    security(("admin_token" = [])))]
 pub(crate) async fn check(
     State(operator): State<Arc<Operator>>,
 ) -> Result<Json<AccountCheck>, Problem> {

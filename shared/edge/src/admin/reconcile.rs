@@ -12,6 +12,12 @@ use serde_json::Value;
 use crate::error_reply::Problem;
 use crate::query::Query;
 
+/// Compare charges with the provider's bills
+#[utoipa::path(
+    get, path = "/admin/v1/reconcile", tag = "operations", operation_id = "reconcile",
+    params(("from" = Option<String>, Query, description = "the first day, such as 2026-11-01", format = Date), ("to" = Option<String>, Query, description = "the last day", format = Date)),
+    responses((status = 200, description = "the report", body = Object)),
+    security(("admin_token" = [])))]
 pub(crate) async fn reconcile(
     State(operator): State<Arc<Operator>>,
     query: Query,

@@ -20,26 +20,31 @@ use crate::query::Query;
 type Answer<T> = std::result::Result<Json<T>, Problem>;
 
 /// A request to create a tenant.
-/// The parts to change; each is replaced as a whole.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantRequest {
+    #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$")]
     id: String,
+    #[schema(min_items = 1, max_items = 16)]
     trust: Vec<Trust>,
     destination: DestinationRequest,
     #[serde(default)]
     limits: Limits,
     /// `charge` or `release`.
     #[serde(default)]
+    #[schema(value_type = Option<UnarchivedOutputs>)]
     unarchived: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DestinationRequest {
+    #[schema(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
     bucket: String,
     #[serde(default)]
     prefix: String,
+    /// The account that the bucket must belong to.
+    #[schema(pattern = "^[0-9]{12}$")]
     bucket_owner: Option<String>,
     role_arn: Option<String>,
 }
@@ -60,18 +65,21 @@ impl DestinationRequest {
 }
 
 /// What is to be different; each part is replaced whole.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeRequest {
+    #[schema(min_items = 1, max_items = 16)]
     trust: Option<Vec<Trust>>,
     destination: Option<DestinationRequest>,
     limits: Option<Limits>,
+    #[schema(value_type = Option<UnarchivedOutputs>)]
     unarchived: Option<String>,
 }
 
 /// A tenant without its secrets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct TenantView {
+    #[schema(value_type = String)]
     id: TenantId,
     created_at: String,
     state: TenantState,
@@ -91,6 +99,15 @@ pub(crate) struct TenantView {
     webhook_secret: Option<String>,
 }
 
+/// Create a tenant
+///
+/// The secret of its `?webhook=` callbacks is in the answer, and nowhere else for the operator.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants", tag = "tenants", operation_id = "create_tenant",
+    request_body = TenantRequest,
+    responses((status = 201, description = "the new tenant", body = TenantView),
+        (status = 409, description = "a tenant of this id, or an issuer that another tenant trusts too")),
+    security(("admin_token" = [])))]
 pub(crate) async fn create(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -116,12 +133,23 @@ pub(crate) async fn create(
     ))
 }
 
+/// List the tenants
+#[utoipa::path(
+    get, path = "/admin/v1/tenants", tag = "tenants", operation_id = "list_tenants",
+    responses((status = 200, description = "all tenants", body = Vec<TenantView>)),
+    security(("admin_token" = [])))]
 pub(crate) async fn list(State(operator): State<Arc<Operator>>) -> Answer<Vec<TenantView>> {
     Ok(Json(
         operator.tenants().await?.into_iter().map(view).collect(),
     ))
 }
 
+/// Read a tenant
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{id}", tag = "tenants", operation_id = "get_tenant",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "the tenant", body = TenantView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn get(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,
@@ -129,6 +157,16 @@ pub(crate) async fn get(
     Ok(Json(view(operator.tenant(&tenant_id(&id)?).await?)))
 }
 
+/// Change a tenant
+///
+/// What is left out stays as it is; each part is replaced as a whole.
+#[utoipa::path(
+    patch, path = "/admin/v1/tenants/{id}", tag = "tenants", operation_id = "change_tenant",
+    params(("id" = String, Path, description = "the tenant's id")),
+    request_body = ChangeRequest,
+    responses((status = 200, description = "the tenant as it is now", body = TenantView),
+        (status = 409, description = "somebody changed it meanwhile, or an issuer that another tenant trusts too")),
+    security(("admin_token" = [])))]
 pub(crate) async fn change(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -152,6 +190,15 @@ pub(crate) async fn change(
     )))
 }
 
+/// Suspend a tenant
+///
+/// Nothing new may start; reads work, and running tasks finish.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/suspend", tag = "tenants", operation_id = "suspend_tenant",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "the tenant", body = TenantView),
+        (status = 409, description = "somebody changed it meanwhile; try again")),
+    security(("admin_token" = [])))]
 pub(crate) async fn suspend(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -162,6 +209,13 @@ pub(crate) async fn suspend(
     )))
 }
 
+/// Resume a tenant
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/resume", tag = "tenants", operation_id = "resume_tenant",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "the tenant", body = TenantView),
+        (status = 409, description = "somebody changed it meanwhile; try again")),
+    security(("admin_token" = [])))]
 pub(crate) async fn resume(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -170,6 +224,15 @@ pub(crate) async fn resume(
     Ok(Json(view(operator.resume(&tenant_id(&id)?, &actor).await?)))
 }
 
+/// Delete a tenant
+///
+/// Its books are kept.
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{id}", tag = "tenants", operation_id = "delete_tenant",
+    params(("id" = String, Path, description = "the tenant's id"), ("forget_balance" = Option<bool>, Query, description = "delete it although it has money left")),
+    responses((status = 204, description = "it is deleted"),
+        (status = 409, description = "it has running tasks, or a balance")),
+    security(("admin_token" = [])))]
 pub(crate) async fn delete(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,
@@ -185,19 +248,28 @@ pub(crate) async fn delete(
 
 /// Checks whether outputs can be copied into the tenant's bucket, and whether its role refuses a
 /// wrong ExternalId.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ProbeView {
     passed: bool,
     checks: Vec<CheckView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ProbeCheck)]
 struct CheckView {
     name: &'static str,
     passed: bool,
     text: String,
 }
 
+/// Check a tenant's bucket
+///
+/// Writes and reads an object, and checks that its role refuses a wrong ExternalId.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/destination/probe", tag = "tenants", operation_id = "probe_destination",
+    params(("id" = String, Path, description = "the tenant's id")),
+    responses((status = 200, description = "what was checked", body = ProbeView)),
+    security(("admin_token" = [])))]
 pub(crate) async fn probe(
     State(operator): State<Arc<Operator>>,
     Path(id): Path<String>,

@@ -15,13 +15,16 @@ use crate::body::RawBody;
 use crate::error_reply::Problem;
 use crate::path::Path;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookSecretRotation)]
 pub(crate) struct RotationRequest {
     /// How long the secrets of before go on signing beside the new one; 0 revokes them at once.
     #[serde(default = "overlap_s")]
+    #[schema(maximum = 2_592_000, default = 86_400)]
     overlap_s: u64,
     /// `whsec_` and the base64 of 24 to 64 bytes; without it one is made.
+    #[schema(pattern = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")]
     secret: Option<String>,
 }
 
@@ -30,7 +33,7 @@ fn overlap_s() -> u64 {
     86_400
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct RotatedView {
     /// The tenant reads it with `GET /api/v3/webhook/secret`.
     webhook_secret: String,
@@ -38,6 +41,14 @@ pub(crate) struct RotatedView {
     old_secrets_sign_until: Option<String>,
 }
 
+/// Rotate the secret of `?webhook=` callbacks
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{id}/webhook-secret", tag = "tenants", operation_id = "rotate_webhook_secret",
+    params(("id" = String, Path, description = "the tenant's id")),
+    request_body = Option<RotationRequest>,
+    responses((status = 200, description = "the new secret", body = RotatedView),
+        (status = 409, description = "too many secrets overlap")),
+    security(("admin_token" = [])))]
 pub(crate) async fn rotate(
     State(operator): State<Arc<Operator>>,
     Caller(actor): Caller,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::state::Edge;
 
 /// The current month's budget. `limit + carried = left + held + spent`.
@@ -78,9 +78,8 @@ pub(crate) fn no_budget() -> Error {
 #[utoipa::path(
     get, path = "/v1/budget", tag = "account", operation_id = "budget",
     responses(
-        (status = 200, body = BudgetView),
-        (status = 404, description = "no budget is set", body = ProblemBody),
-        (status = "4XX", body = ProblemBody)),
+        (status = 200, description = "the month's budget", body = BudgetView),
+        (status = 404, description = "no budget is set")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn budget(
     State(edge): State<Edge>,

@@ -1,12 +1,14 @@
 //! `/healthz`.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::state::{Edge, Setup};
+use crate::state::Edge;
 
 /// Shows that the process is serving and, to the operator, how it is configured.
 #[derive(Debug, Serialize, ToSchema)]
@@ -14,24 +16,29 @@ pub(crate) struct HealthView {
     /// Always `ok`; a process that cannot serve does not answer.
     status: &'static str,
     version: &'static str,
-    #[serde(flatten)]
-    setup: Option<Setup>,
+    /// `webhook` if the provider can reach the receiver, otherwise `poll`; for the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion: Option<&'static str>,
+    /// The settings in force, by name; for the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<BTreeMap<String, String>>,
 }
 
 /// Is the gateway up?
 ///
 /// With the admin token, the answer also shows how the gateway is configured.
-#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", responses((status = 200, body = HealthView)))]
+#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", responses((status = 200, description = "it serves", body = HealthView)))]
 pub(crate) async fn healthz(State(edge): State<Edge>, headers: HeaderMap) -> Json<HealthView> {
     let health = &edge.health;
     let is_operator = health
         .operator
         .as_ref()
         .is_some_and(|operator| operator.is_borne_by(&headers));
-    let setup = is_operator.then(|| health.setup.clone());
+    let setup = is_operator.then_some(&health.setup);
     Json(HealthView {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-        setup,
+        completion: setup.map(|setup| setup.completion),
+        settings: setup.map(|setup| setup.settings.clone()),
     })
 }

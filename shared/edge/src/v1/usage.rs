@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::accept::preferred;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::query::Query;
 use crate::state::Edge;
 
@@ -30,12 +30,16 @@ const VARIES: (HeaderName, HeaderValue) = (VARY, HeaderValue::from_static("accep
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageParams {
     /// The first day, `2026-11-01`, in UTC; by default 29 days before the last one.
+    #[param(format = Date)]
     from: Option<String>,
     /// The last day; by default today. At most 366 days in all.
+    #[param(format = Date)]
     to: Option<String>,
     /// `day`, `model` or `day,model`; by default both.
+    #[param(pattern = "^(day|model|day,model)$")]
     group_by: Option<String>,
     /// `json` or `csv`; by default chosen by the `Accept` header, and JSON if that accepts neither.
+    #[param(pattern = "^(json|csv)$")]
     format: Option<String>,
 }
 
@@ -85,10 +89,8 @@ pub(crate) struct UsageSums {
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage", operation_id = "usage", params(UsageParams),
     responses(
-        (status = 200, content((UsageView = "application/json"), (String = "text/csv"))),
-        (status = 400, description = "the parameter at fault is in 'field'", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the usage, in the format that was asked for", content((UsageView = "application/json"), (String = "text/csv"))),
+        (status = 400, description = "the parameter at fault is in 'field'")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn usage(
     State(edge): State<Edge>,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::envelope::{Envelope, success};
 use crate::bearer::WaveSpeedBearer;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::state::Edge;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,7 +21,7 @@ pub(crate) struct Balance {
 /// Read the balance
 #[utoipa::path(
     get, path = "/api/v3/balance", tag = "account", operation_id = "balance",
-    responses((status = 200, body = Envelope<Balance>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the balance", body = Envelope<Balance>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn balance(
     State(edge): State<Edge>,
@@ -42,7 +42,7 @@ pub(crate) struct WebhookSecret {
 /// Read the webhook secret
 #[utoipa::path(
     get, path = "/api/v3/webhook/secret", tag = "account", operation_id = "webhook_secret",
-    responses((status = 200, body = Envelope<WebhookSecret>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the secret", body = Envelope<WebhookSecret>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn webhook_secret(
     State(edge): State<Edge>,

@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
 use super::page::{self, Paging};
-use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
 /// The only billing type: top-ups are between tenant and operator.
@@ -24,12 +23,15 @@ const IDS_MAX: usize = 100;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct BillingRequest {
     /// From 1. A page beyond the end is empty.
+    #[schema(minimum = 1)]
     page: Option<i64>,
-    /// At most 100; 20 if absent.
+    /// 20 if absent.
+    #[schema(minimum = 1, maximum = 100)]
     page_size: Option<i64>,
     /// Only `deduct` is supported.
     billing_type: Option<String>,
     /// Only these runs, at most 100.
+    #[schema(max_items = 100)]
     prediction_uuids: Option<Vec<String>>,
     /// Only runs of this model, such as `wavespeed-ai/flux-kontext-max`.
     model_uuid: Option<String>,
@@ -95,7 +97,7 @@ pub(crate) struct BilledPrediction {
 /// Search the bill
 #[utoipa::path(
     post, path = "/api/v3/billings/search", tag = "account", operation_id = "billings", request_body = BillingRequest,
-    responses((status = 200, body = Envelope<BillingPage>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "a page of the bill", body = Envelope<BillingPage>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn search(
     State(edge): State<Edge>,

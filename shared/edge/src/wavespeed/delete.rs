@@ -14,7 +14,7 @@ use super::envelope::{Envelope, success};
 use super::page::bad;
 use crate::bearer::WaveSpeedBearer;
 use crate::body::RawBody;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -24,6 +24,7 @@ const IDS_MAX: usize = 100;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct DeleteRequest {
     /// At most 100. What is no id of a prediction of yours is passed by.
+    #[schema(max_items = 100)]
     ids: Vec<String>,
 }
 
@@ -46,11 +47,7 @@ type Answer = Result<Json<Envelope<DeletedCount>>, WaveSpeedError>;
     request_body = DeleteRequest,
     responses(
         (status = 200, description = "how many were deleted", body = Envelope<DeletedCount>),
-        (status = 400, description = "no list of ids, or more than 100", body = WaveSpeedErrorBody),
-        (status = 401, description = "no valid token", body = WaveSpeedErrorBody),
-        (status = 403, description = "a token without the scope", body = WaveSpeedErrorBody),
-        (status = 413, description = "the body is too large", body = WaveSpeedErrorBody),
-        (status = 429, description = "over the tenant's request limit", body = WaveSpeedErrorBody)),
+        (status = 400, description = "no list of ids, or more than 100")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn delete_all(
     State(edge): State<Edge>,
@@ -77,11 +74,8 @@ pub(crate) async fn delete_all(
     params(("id" = String, Path, description = "the id returned by the submit")),
     responses(
         (status = 200, description = "it is deleted", body = Envelope<DeletedCount>),
-        (status = 401, description = "no valid token", body = WaveSpeedErrorBody),
-        (status = 403, description = "a token without the scope", body = WaveSpeedErrorBody),
-        (status = 404, description = "unknown, deleted, or another tenant's", body = WaveSpeedErrorBody),
-        (status = 409, description = "`task_sent`: the provider has it, or may have it; delete it when it has ended", body = WaveSpeedErrorBody),
-        (status = 429, description = "over the tenant's request limit", body = WaveSpeedErrorBody)),
+        (status = 404, description = "unknown, deleted, or another tenant's"),
+        (status = 409, description = "`task_sent`: the provider has it, or may have it; delete it when it has ended")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,

@@ -12,22 +12,26 @@ use super::envelope::{Envelope, success};
 use super::page::{self, Paging};
 use crate::bearer::WaveSpeedBearer;
 use crate::body::RawBody;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::state::Edge;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ListRequest {
     /// From 1. A page beyond the end is empty.
+    #[schema(minimum = 1)]
     page: Option<i64>,
-    /// At most 100; 20 if absent.
+    /// 20 if absent.
+    #[schema(minimum = 1, maximum = 100)]
     page_size: Option<i64>,
     /// Only this model's predictions.
     model: Option<String>,
     /// Only predictions with this status.
     status: Option<String>,
     /// Only ones of this time or later: RFC 3339; without an offset it is UTC.
+    #[schema(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?)?$")]
     created_after: Option<String>,
     /// Only ones of this time or earlier. A date alone is the whole day.
+    #[schema(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?)?$")]
     created_before: Option<String>,
     /// Whether each prediction has its `input`.
     include_inputs: Option<bool>,
@@ -47,7 +51,7 @@ pub(crate) struct Page {
 #[utoipa::path(
     post, path = "/api/v3/predictions", tag = "predictions", operation_id = "list",
     request_body = ListRequest,
-    responses((status = 200, body = Envelope<Page>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "a page of predictions, newest first", body = Envelope<Page>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn list(
     State(edge): State<Edge>,

@@ -13,8 +13,10 @@ mod page;
 mod pricing;
 mod result;
 mod submit;
+mod submit_described;
 mod submit_v2;
 mod sync_mode;
+mod upload_described;
 mod uploads;
 mod usage;
 

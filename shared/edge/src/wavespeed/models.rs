@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use fluxgate_core::tenant::Scope;
 
-use super::envelope::{Envelope, WaveSpeedJson};
+use super::envelope::Envelope;
 use super::models_cache::ModelsCache;
+use super::upload_described::ModelEntry;
 use crate::bearer::WaveSpeedBearer;
 use crate::coding::Coding;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::state::Edge;
 
 /// List the models
@@ -27,9 +28,8 @@ use crate::state::Edge;
     params(("If-None-Match" = Option<String>, Header, description = "the `ETag` of the list that the client has"),
         ("Accept-Encoding" = Option<String>, Header, description = "`br` and `gzip` are honoured")),
     responses(
-        (status = 200, body = Envelope<Vec<WaveSpeedJson>>, headers(("ETag" = String, description = "changes with the list"))),
-        (status = 304, description = "the client has this list"),
-        (status = "4XX", body = WaveSpeedErrorBody)),
+        (status = 200, description = "the models that the tenant may use", body = Envelope<Vec<ModelEntry>>, headers(("ETag" = String, description = "changes with the list"))),
+        (status = 304, description = "the client has this list")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn models(
     State(edge): State<Edge>,

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
-use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
 const CURRENCY: &str = "USD";
@@ -48,7 +47,7 @@ pub(crate) struct DiscountedPrice {
 /// Price a run
 #[utoipa::path(
     post, path = "/api/v3/model/pricing", tag = "models", operation_id = "pricing", request_body = PriceRequest,
-    responses((status = 200, body = Envelope<UnitPrice>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the price", body = Envelope<UnitPrice>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn pricing(
     State(edge): State<Edge>,
@@ -65,7 +64,7 @@ pub(crate) async fn pricing(
 /// Price a run, with discounts
 #[utoipa::path(
     post, path = "/api/v3/model/price", tag = "models", operation_id = "price", request_body = PriceRequest,
-    responses((status = 200, body = Envelope<DiscountedPrice>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the price", body = Envelope<DiscountedPrice>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn price(
     State(edge): State<Edge>,

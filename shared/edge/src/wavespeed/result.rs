@@ -9,7 +9,7 @@ use fluxgate_core::{Error, Kind};
 use super::envelope::Envelope;
 use super::inline::Answered;
 use crate::bearer::ProviderPoller;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -22,10 +22,9 @@ type Answer = Result<Answered, WaveSpeedError>;
     get, path = "/api/v3/predictions/{id}/result", tag = "predictions", operation_id = "result",
     params(("id" = String, Path, description = "the id returned by the submit")),
     responses(
-        (status = 200, body = Envelope<Prediction>),
-        (status = 401, body = WaveSpeedErrorBody),
-        (status = 404, description = "unknown, or another tenant's", body = WaveSpeedErrorBody),
-        (status = 429, description = "only for more than one read a second: over the tenant's request limit", body = WaveSpeedErrorBody)),
+        (status = 200, description = "the prediction as it is now", body = Envelope<Prediction>),
+        (status = 404, description = "unknown, or another tenant's"),
+        (status = 429, description = "only for more than one read a second: over the tenant's request limit")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn result(edge: State<Edge>, bearer: ProviderPoller, id: Path<String>) -> Answer {
     read(edge, bearer, id).await
@@ -35,7 +34,7 @@ pub(crate) async fn result(edge: State<Edge>, bearer: ProviderPoller, id: Path<S
 #[utoipa::path(
     get, path = "/api/v3/predictions/{id}", tag = "predictions", operation_id = "prediction",
     params(("id" = String, Path)),
-    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the prediction as it is now", body = Envelope<Prediction>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn result_short(
     edge: State<Edge>,
@@ -49,7 +48,7 @@ pub(crate) async fn result_short(
 #[utoipa::path(
     get, path = "/api/v2/predictions/{id}/result", tag = "predictions", operation_id = "result_v2",
     params(("id" = String, Path)),
-    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the prediction as it is now", body = Envelope<Prediction>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn result_v2(
     edge: State<Edge>,
@@ -63,7 +62,7 @@ pub(crate) async fn result_v2(
 #[utoipa::path(
     get, path = "/api/v2/predictions/{id}", tag = "predictions", operation_id = "prediction_v2",
     params(("id" = String, Path)),
-    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the prediction as it is now", body = Envelope<Prediction>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn result_short_v2(
     edge: State<Edge>,

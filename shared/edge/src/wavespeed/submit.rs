@@ -17,7 +17,7 @@ use super::inline::Answered;
 use super::sync_mode;
 use crate::bearer::WaveSpeedBearer;
 use crate::body::RawBody;
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::metadata::metadata;
 use crate::path::Path;
 use crate::query::Query;
@@ -26,11 +26,14 @@ use crate::submission::{self, BESIDE_BYTES, PRICE, advised, key};
 use crate::trace::trace;
 use crate::waiting::{self, Waiting};
 
+use super::submit_described::{ModelInputs, SubmitHeaders, SubmitRefusals};
+
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SubmitQuery {
     /// Where to POST the bare prediction when it ends, signed in the provider's `v3` dialect with
     /// your own webhook secret.
+    #[param(format = "uri", example = "https://app.example.com/hooks/fluxgate")]
     webhook: Option<String>,
 }
 
@@ -56,24 +59,11 @@ pub(super) type Answer = std::result::Result<([(HeaderName, String); 1], Answere
 #[utoipa::path(
     post, path = "/api/v3/{owner}/{model}", tag = "predictions", operation_id = "submit",
     params(("owner" = String, Path), ("model" = String, Path), SubmitQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters, remembered for 7 days"),
-        ("Prefer" = Option<String>, Header, description = "wait=30: answered when the task has ended, or after 30 s"),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context: the trace that the run, its calls and its callbacks belong to; one that cannot be read is ignored"),
-        ("tracestate" = Option<String>, Header, description = "passed on with it, up to 512 bytes")),
-    request_body(content = Value, description = "the model's inputs"),
+        SubmitHeaders),
+    request_body(content = ModelInputs, description = "the model's inputs"),
     responses(
-        (status = 200, body = Envelope<Prediction>,
-            headers(("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))),
-        (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = WaveSpeedErrorBody),
-        (status = 401, body = WaveSpeedErrorBody),
-        (status = 402, description = "not enough balance; nothing was sent", body = WaveSpeedErrorBody),
-        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = WaveSpeedErrorBody),
-        (status = 404, description = "no such model", body = WaveSpeedErrorBody),
-        (status = 413, body = WaveSpeedErrorBody),
-        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = WaveSpeedErrorBody),
-        (status = 422, description = "the Idempotency-Key was used for another request", body = WaveSpeedErrorBody),
-        (status = 429, description = "more requests than the tenant's limit allows; `Retry-After` says when", body = WaveSpeedErrorBody),
-        (status = 503, body = WaveSpeedErrorBody)),
+        (status = 200, description = "the new prediction; in sync mode, the ended one", body = Envelope<Prediction>, headers(("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))),
+        SubmitRefusals),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_two_segments(
     call: SubmitCall,
@@ -86,9 +76,10 @@ pub(crate) async fn submit_two_segments(
 /// Run a variant of a model
 #[utoipa::path(
     post, path = "/api/v3/{owner}/{model}/{variant}", tag = "predictions", operation_id = "submit_variant",
-    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), SubmitQuery),
-    request_body(content = Value, description = "the model's inputs"),
-    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), SubmitQuery, SubmitHeaders),
+    request_body(content = ModelInputs, description = "the model's inputs"),
+    responses((status = 200, description = "the new prediction; in sync mode, the ended one", body = Envelope<Prediction>,
+        headers(("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))), SubmitRefusals),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_three_segments(
     call: SubmitCall,
@@ -101,9 +92,10 @@ pub(crate) async fn submit_three_segments(
 /// Run a version of a model's variant
 #[utoipa::path(
     post, path = "/api/v3/{owner}/{model}/{variant}/{version}", tag = "predictions", operation_id = "submit_version",
-    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), ("version" = String, Path), SubmitQuery),
-    request_body(content = Value, description = "the model's inputs"),
-    responses((status = 200, body = Envelope<Prediction>), (status = "4XX", body = WaveSpeedErrorBody)),
+    params(("owner" = String, Path), ("model" = String, Path), ("variant" = String, Path), ("version" = String, Path), SubmitQuery, SubmitHeaders),
+    request_body(content = ModelInputs, description = "the model's inputs"),
+    responses((status = 200, description = "the new prediction; in sync mode, the ended one", body = Envelope<Prediction>,
+        headers(("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))), SubmitRefusals),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn submit_four_segments(
     call: SubmitCall,

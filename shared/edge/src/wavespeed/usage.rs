@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
 use super::page;
-use crate::error_reply::WaveSpeedErrorBody;
 use crate::state::Edge;
 
 /// The provider's own limit.
@@ -23,8 +22,10 @@ const DAYS_MAX: u32 = 31;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct UsageRequest {
     /// RFC 3339; without an offset it is UTC.
+    #[schema(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?$")]
     start_time: String,
     /// RFC 3339, at most 31 days later; inclusive. A date alone is the whole day.
+    #[schema(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?$")]
     end_time: String,
     /// Only this model.
     model_uuid: Option<String>,
@@ -79,7 +80,7 @@ pub(crate) struct Summary {
 /// Read usage statistics
 #[utoipa::path(
     post, path = "/api/v3/user/usage_stats", tag = "account", operation_id = "usage_stats", request_body = UsageRequest,
-    responses((status = 200, body = Envelope<UsageStats>), (status = "4XX", body = WaveSpeedErrorBody)),
+    responses((status = 200, description = "the statistics", body = Envelope<UsageStats>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn stats(
     State(edge): State<Edge>,

@@ -111,6 +111,11 @@ impl Gateway {
         &self.context.bounds
     }
 
+    /// Where tenants reach the API; empty while it is unknown.
+    pub fn base_url(&self) -> &str {
+        self.views.base_url().as_str()
+    }
+
     /// Sets the public base URL of the API, unless it is already known.
     pub fn learn_base_url(&self, url: &str) {
         self.views.base_url().learn(url);

@@ -24,7 +24,7 @@ pub enum RollOver {
 }
 
 /// Whether runs also need a balance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Payment {
     /// A run must fit both the balance and the budget.

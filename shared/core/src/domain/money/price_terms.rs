@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::id::ModelId;
 
 /// A price book, or part of one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceBookTerms {
     /// The tenant's version with this book. Sending a whole book back with it fails if somebody
@@ -18,6 +18,7 @@ pub struct PriceBookTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, PriceTerms>)]
     pub models: BTreeMap<ModelId, PriceTerms>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unlisted: Option<UnlistedTerms>,
@@ -25,12 +26,13 @@ pub struct PriceBookTerms {
 
 /// One price: `{"fixed": {"usd": "0.06"}}` or `{"markup": {"percent": "20", "floor_usd": "0.05",
 /// "cap_usd": "0.20"}}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "PriceForm", into = "PriceForm")]
+#[schema(value_type = PriceForm)]
 pub struct PriceTerms(pub Price);
 
 /// What happens to models that the book does not list: `"refuse"`, or `{"price": …}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnlistedTerms {
     Price(PriceTerms),
@@ -118,34 +120,38 @@ fn percent(basis_points: u32) -> String {
     )
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum PriceForm {
     Fixed(FixedForm),
     Markup(MarkupForm),
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FixedForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9]{1,6}(\\.[0-9]{1,6})?$")]
     usd: Option<String>,
     #[serde(default, skip_serializing)]
     micro_usd: Option<MicroUsd>,
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct MarkupForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^-?[0-9]{1,4}(\\.[0-9]{1,2})?$")]
     percent: Option<String>,
     #[serde(default, skip_serializing)]
     basis_points: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9]{1,6}(\\.[0-9]{1,6})?$")]
     floor_usd: Option<String>,
     #[serde(default, skip_serializing)]
     floor_micro_usd: Option<MicroUsd>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9]{1,6}(\\.[0-9]{1,6})?$")]
     cap_usd: Option<String>,
     #[serde(default, skip_serializing)]
     cap_micro_usd: Option<MicroUsd>,

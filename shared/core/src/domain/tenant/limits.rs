@@ -6,21 +6,25 @@ use crate::base::error::{Error, Result};
 use crate::base::rate::Rate;
 
 /// A tenant's limits; absent fields are not limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Average requests per second. Reading results does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 100000)]
     pub requests_per_second: Option<u32>,
     /// Burst size; by default as many requests as are allowed per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 100000)]
     pub burst: Option<u32>,
     /// Tasks in flight at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 4_294_967_295_u32)]
     pub tasks_in_flight: Option<u32>,
     /// The tenant's share of the provider's account, relative to the other tenants waiting at the
     /// same time; 1 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
     pub weight: Option<u32>,
 }
 

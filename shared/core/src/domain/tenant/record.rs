@@ -39,7 +39,7 @@ pub struct Tenant {
 
 /// What happens to a finished run if the tenant's own side (bucket, policy, key, role) keeps its
 /// outputs out of the bucket until the time limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnarchivedOutputs {
     /// The task completes with the provider's links and is charged, since the run was made.
@@ -87,7 +87,7 @@ impl Tenant {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantState {
     Active,
@@ -96,7 +96,7 @@ pub enum TenantState {
 }
 
 /// An issuer whose tokens speak for the tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)] // a misspelt restriction would let in more than was meant
 pub struct Trust {
     /// The token's `iss`, compared byte for byte.
@@ -157,7 +157,7 @@ impl Trust {
 
 /// Reads a token's scopes from one of its claims: a list of words, or one space-separated string
 /// (RFC 8693, section 4.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeMapping {
     /// Usually `scope`.
@@ -167,7 +167,7 @@ pub struct ScopeMapping {
 }
 
 /// A claim of the token that must have exactly this value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimMatch {
     pub name: String,
@@ -175,7 +175,7 @@ pub struct ClaimMatch {
 }
 
 /// Where an issuer's public keys come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
     /// `{issuer}/.well-known/openid-configuration` names the key set.

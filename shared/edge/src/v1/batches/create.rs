@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use super::view::BatchView;
 use crate::bearer::Bearer;
 use crate::body::{announced, broken};
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::in_flight::{Payer, UPLOAD_BYTES};
 use crate::state::Edge;
 use crate::submission::key;
@@ -36,15 +36,14 @@ use crate::submission::key;
     responses(
         (status = 202, description = "the new batch", body = BatchView, headers(("Location" = String, description = "where to read it"))),
         (status = 200, description = "the batch that the key belongs to", body = BatchView, headers(("Location" = String, description = "where to read it"))),
-        (status = 400, description = "no lines, or a body that ended early", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a suspended tenant, or a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "the body came too slowly", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "too many bytes or lines", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "a compressed body", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "the Idempotency-Key was used for a batch with other lines", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "too many requests, or `too_many_batches`: as many have not ended as a tenant may have", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "not stored for certain; send it again with the same key", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 400, description = "no lines, or a body that ended early"),
+        (status = 403, description = "a suspended tenant, or a token without the scope"),
+        (status = 408, description = "the body came too slowly"),
+        (status = 413, description = "too many bytes or lines"),
+        (status = 415, description = "a compressed body"),
+        (status = 422, description = "the Idempotency-Key was used for a batch with other lines"),
+        (status = 429, description = "too many requests, or `too_many_batches`: as many have not ended as a tenant may have"),
+        (status = 503, description = "not stored for certain; send it again with the same key")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
     State(edge): State<Edge>,

@@ -17,7 +17,7 @@ pub(crate) use self::create::*;
 pub(crate) use self::results::*;
 use self::view::BatchView;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
@@ -29,9 +29,11 @@ const LIMIT_MAX: usize = 100;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListBatches {
     /// The `next` of the page before.
+    #[param(pattern = "^[0-9a-f]{32}$")]
     #[expect(dead_code, reason = "only described here")]
     cursor: Option<String>,
-    /// 1 to 100; 20 unless it is given.
+    /// 20 unless it is given.
+    #[param(minimum = 1, maximum = 100)]
     #[expect(dead_code, reason = "only described here")]
     limit: Option<usize>,
 }
@@ -50,9 +52,7 @@ pub(crate) struct BatchPageView {
     get, path = "/v1/batches", tag = "batches", operation_id = "list_batches", params(ListBatches),
     responses(
         (status = 200, description = "a page of batches, newest first", body = BatchPageView),
-        (status = 400, description = "a parameter that cannot be", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 400, description = "a parameter that cannot be")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn list(
     State(edge): State<Edge>,
@@ -82,9 +82,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "the batch's id")),
     responses(
         (status = 200, description = "the batch as it is now", body = BatchView),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such batch", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 404, description = "no such batch")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
@@ -106,10 +104,8 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "the batch's id")),
     responses(
         (status = 202, description = "the batch; it is cancelled, unless it had ended before", body = BatchView),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such batch", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "the batch changed too often meanwhile; try again", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 404, description = "no such batch"),
+        (status = 409, description = "the batch changed too often meanwhile; try again")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn cancel(
     State(edge): State<Edge>,

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use super::view::BatchResultView;
 use super::{bad, batch_id};
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
@@ -25,8 +25,9 @@ pub(crate) struct ListResults {
     /// Only lines after this one: the number of the last line that you have.
     #[expect(dead_code, reason = "only described here")]
     after: Option<u32>,
-    /// At most so many; an answer has at most 10,000, and 1,000 on AWS.
+    /// At most so many lines; an answer has at most 10,000, and 1,000 on AWS.
     #[expect(dead_code, reason = "only described here")]
+    #[param(minimum = 1)]
     limit: Option<usize>,
 }
 
@@ -39,10 +40,8 @@ pub(crate) struct ListResults {
     params(("id" = String, Path, description = "the batch's id"), ListResults),
     responses(
         (status = 200, description = "one JSON object per line", body = BatchResultView, content_type = "application/jsonl"),
-        (status = 400, description = "a parameter that cannot be", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such batch", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 400, description = "a parameter that cannot be"),
+        (status = 404, description = "no such batch")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn results(
     State(edge): State<Edge>,

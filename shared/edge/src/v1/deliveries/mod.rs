@@ -3,6 +3,8 @@
 pub(crate) mod query;
 mod view;
 
+pub(crate) use self::query::DeliveryParameters;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +22,7 @@ pub(crate) use self::view::{DeliveryPageView, DeliveryView, page_view, view};
 use super::endpoints::{EndpointView, endpoint_id, endpoint_view};
 use crate::bearer::Bearer;
 use crate::body::RawBody;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::query::Query;
 use crate::state::Edge;
@@ -32,19 +34,9 @@ type Answer<T> = std::result::Result<Json<T>, Problem>;
 /// Newest first. What was never tried shows in its task's timeline, and may be missing here.
 #[utoipa::path(
     get, path = "/v1/deliveries", tag = "deliveries", operation_id = "list_deliveries",
-    params(
-        ("endpoint" = Option<String>, Query, description = "an endpoint's id, or task_callback"),
-        ("state" = Option<String>, Query, description = "one or more, separated by commas: pending, delivered, exhausted, held, cancelled"),
-        ("event" = Option<String>, Query, description = "an event type"),
-        ("task" = Option<String>, Query, description = "a task's id"),
-        ("from" = Option<String>, Query, description = "of events at that time or later"),
-        ("before" = Option<String>, Query, description = "of events before that time"),
-        ("cursor" = Option<String>, Query, description = "the next of the page before"),
-        ("limit" = Option<usize>, Query, description = "1 to 200; 50 unless it is given")),
+    params(DeliveryParameters),
     responses(
-        (status = 200, body = DeliveryPageView),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "a page of deliveries, newest first", body = DeliveryPageView)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn list(
     State(edge): State<Edge>,
@@ -62,7 +54,7 @@ pub(crate) async fn list(
 /// With its last 20 attempts and the body as it is sent.
 #[utoipa::path(
     get, path = "/v1/deliveries/{id}", tag = "deliveries", operation_id = "get_delivery", params(("id" = String, Path)),
-    responses((status = 200, body = DeliveryView), (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+    responses((status = 200, description = "the delivery", body = DeliveryView)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
@@ -84,9 +76,8 @@ pub(crate) async fn get(
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/replay", tag = "deliveries", operation_id = "replay_delivery", params(("id" = String, Path)),
     responses(
-        (status = 202, body = DeliveryView),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "an attempt is under way, the endpoint is disabled or gone, or the task was deleted", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 202, description = "the delivery, which is due now", body = DeliveryView),
+        (status = 409, description = "an attempt is under way, the endpoint is disabled or gone, or the task was deleted")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn replay(
     State(edge): State<Edge>,
@@ -107,9 +98,8 @@ pub(crate) async fn replay(
 #[utoipa::path(
     post, path = "/v1/deliveries/{id}/cancel", tag = "deliveries", operation_id = "cancel_delivery", params(("id" = String, Path)),
     responses(
-        (status = 200, body = DeliveryView),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "an attempt is under way, or it is over", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the cancelled delivery", body = DeliveryView),
+        (status = 409, description = "an attempt is under way, or it is over")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn cancel(
     State(edge): State<Edge>,
@@ -128,6 +118,7 @@ pub(crate) async fn cancel(
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecoveryRequest {
     /// Of events since then; without it all that are kept.
+    #[schema(format = DateTime)]
     since: Option<String>,
 }
 
@@ -144,11 +135,10 @@ impl RecoveryRequest {
 /// endpoint's `recovery` tells how far it has come.
 #[utoipa::path(
     post, path = "/v1/endpoints/{id}/recover", tag = "endpoints", operation_id = "recover_endpoint", params(("id" = String, Path)),
-    request_body = RecoveryRequest,
+    request_body = Option<RecoveryRequest>,
     responses(
-        (status = 202, body = EndpointView),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "it is disabled, or a recovery is under way", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 202, description = "the endpoint, with its recovery", body = EndpointView),
+        (status = 409, description = "it is disabled, or a recovery is under way")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn recover(
     State(edge): State<Edge>,

@@ -14,6 +14,35 @@ const LIMIT_MAX: usize = 200;
 pub(crate) const NAMES: [&str; 8] = [
     "endpoint", "state", "event", "task", "from", "before", "cursor", "limit",
 ];
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described here")]
+pub(crate) struct DeliveryParameters {
+    /// An endpoint's id, or `task_callback`.
+    #[param(pattern = "^(task_callback|[0-9a-f]{32})$")]
+    endpoint: Option<String>,
+    /// One or more, separated by commas: `pending`, `delivered`, `exhausted`, `held`, `cancelled`.
+    #[param(
+        pattern = "^(pending|delivered|exhausted|held|cancelled)(,(pending|delivered|exhausted|held|cancelled))*$"
+    )]
+    state: Option<String>,
+    event: Option<EventType>,
+    /// A task's id.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    task: Option<String>,
+    /// Of events at that time or later, RFC 3339.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Of events before that time, RFC 3339.
+    #[param(format = DateTime)]
+    before: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// 50 unless it is given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+}
+
 /// Stands for the callback that was asked for with a submit.
 const TASK_CALLBACK: &str = "task_callback";
 

@@ -20,7 +20,7 @@ use fluxgate_core::{Error, Result};
 pub(crate) use self::view::{EndpointRequest, EndpointView, endpoint_view};
 use crate::bearer::Bearer;
 use crate::body::RawBody;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -32,12 +32,8 @@ type Answer<T> = std::result::Result<Json<T>, Problem>;
 #[utoipa::path(
     post, path = "/v1/endpoints", tag = "endpoints", operation_id = "create_endpoint", request_body = EndpointRequest,
     responses(
-        (status = 201, body = EndpointView),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "too many endpoints, or one of this URL", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "a compressed body, or JSON that is not UTF-8", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 201, description = "the new endpoint, with its secret", body = EndpointView),
+        (status = 409, description = "too many endpoints, or one of this URL")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
@@ -58,7 +54,7 @@ pub(crate) async fn create(
 /// List the endpoints
 #[utoipa::path(
     get, path = "/v1/endpoints", tag = "endpoints", operation_id = "list_endpoints",
-    responses((status = 200, body = Vec<EndpointView>), (status = 401, body = ProblemBody, content_type = "application/problem+json")),
+    responses((status = 200, description = "all endpoints of the tenant", body = Vec<EndpointView>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn list(
     State(edge): State<Edge>,
@@ -78,7 +74,7 @@ pub(crate) async fn list(
 /// Read an endpoint
 #[utoipa::path(
     get, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "get_endpoint", params(("id" = String, Path)),
-    responses((status = 200, body = EndpointView), (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+    responses((status = 200, description = "the endpoint", body = EndpointView)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
@@ -100,10 +96,8 @@ pub(crate) async fn get(
     patch, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "change_endpoint", params(("id" = String, Path)),
     request_body = EndpointRequest,
     responses(
-        (status = 200, body = EndpointView),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "another endpoint of this URL", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the endpoint as it is now", body = EndpointView),
+        (status = 409, description = "another endpoint of this URL")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn change(
     State(edge): State<Edge>,
@@ -128,7 +122,7 @@ pub(crate) async fn change(
 /// Pending deliveries to it are dropped.
 #[utoipa::path(
     delete, path = "/v1/endpoints/{id}", tag = "endpoints", operation_id = "delete_endpoint", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+    responses((status = 204, description = "it is deleted")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use fluxgate_core::Error;
 use fluxgate_core::id::{EndpointId, TenantId};
 
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -22,7 +22,7 @@ const CACHED: [(axum::http::HeaderName, &str); 1] = [(CACHE_CONTROL, "public, ma
 #[utoipa::path(
     get, path = "/.well-known/webhooks/{tenant}/{endpoint}/jwks.json", tag = "endpoints", operation_id = "endpoint_keys",
     params(("tenant" = String, Path), ("endpoint" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the key set", body = serde_json::Value)))]
 pub(crate) async fn published_keys(
     State(edge): State<Edge>,
     Path((tenant, endpoint)): Path<(String, String)>,

@@ -12,7 +12,6 @@ use super::view::{EndpointView, endpoint_view};
 use super::{Answer, endpoint_id};
 use crate::bearer::Bearer;
 use crate::body::RawBody;
-use crate::error_reply::ProblemBody;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -24,8 +23,10 @@ const OVERLAP_S: u64 = 86_400;
 pub(crate) struct RotationRequest {
     /// How long what signs now goes on signing beside the new one; 0 revokes it at once.
     #[serde(default = "overlap_s")]
+    #[schema(maximum = 2_592_000, default = 86_400)]
     overlap_s: u64,
     /// Your own, `whsec_` and the base64 of 24 to 64 bytes; without it one is made.
+    #[schema(pattern = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")]
     secret: Option<String>,
 }
 
@@ -34,6 +35,7 @@ pub(crate) struct RotationRequest {
 pub(crate) struct KeyRotationRequest {
     /// How long the old key stays published and signs beside the new one; 0 revokes it at once.
     #[serde(default = "overlap_s")]
+    #[schema(maximum = 2_592_000, default = 86_400)]
     overlap_s: u64,
 }
 
@@ -61,12 +63,10 @@ fn overlap_s() -> u64 {
 /// The new secret is in the answer, and nowhere again. Both sign until the overlap is over.
 #[utoipa::path(
     post, path = "/v1/endpoints/{id}/secret", tag = "endpoints", operation_id = "rotate_endpoint_secret", params(("id" = String, Path)),
-    request_body = RotationRequest,
+    request_body = Option<RotationRequest>,
     responses(
-        (status = 200, body = EndpointView),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "too many secrets overlap", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the endpoint, with its new secret", body = EndpointView),
+        (status = 409, description = "too many secrets overlap")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn rotate_secret(
     State(edge): State<Edge>,
@@ -90,11 +90,10 @@ pub(crate) async fn rotate_secret(
 /// Of one that signs by `v1a`. Both keys are published and sign until the overlap is over.
 #[utoipa::path(
     post, path = "/v1/endpoints/{id}/signing-key", tag = "endpoints", operation_id = "rotate_endpoint_key", params(("id" = String, Path)),
-    request_body = KeyRotationRequest,
+    request_body = Option<KeyRotationRequest>,
     responses(
-        (status = 200, body = EndpointView),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "it does not sign by v1a, or too many keys overlap", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the endpoint, with its new key", body = EndpointView),
+        (status = 409, description = "it does not sign by v1a, or too many keys overlap")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn rotate_key(
     State(edge): State<Edge>,

@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 use super::{Answer, endpoint_id};
 use crate::bearer::Bearer;
 use crate::body::RawBody;
-use crate::error_reply::ProblemBody;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -20,6 +19,7 @@ use crate::state::Edge;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestRequest {
     /// `task.completed` unless another is named.
+    #[schema(value_type = Option<EventType>)]
     event_type: Option<String>,
 }
 
@@ -118,12 +118,10 @@ impl AttemptView {
 /// counts for nothing, and bears `"test": true`. For a pull endpoint it waits to be read.
 #[utoipa::path(
     post, path = "/v1/endpoints/{id}/test", tag = "endpoints", operation_id = "test_endpoint", params(("id" = String, Path)),
-    request_body = TestRequest,
+    request_body = Option<TestRequest>,
     responses(
-        (status = 200, body = TestView),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`too_many_tests`: two a second, 16 at once", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "what became of the sample", body = TestView),
+        (status = 429, description = "`too_many_tests`: two a second, 16 at once")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn test(
     State(edge): State<Edge>,

@@ -23,12 +23,15 @@ pub(crate) struct EndpointRequest {
     /// read with GET /v1/events.
     kind: Option<Kind>,
     /// Absolute, https. Required for a new endpoint of kind `push`.
+    #[schema(format = "uri")]
     url: Option<String>,
     /// A line of at most 256 characters.
+    #[schema(max_length = 256)]
     description: Option<String>,
     /// At most 16 names, 512 bytes in all.
     metadata: Option<BTreeMap<String, String>>,
     /// See the catalogue of events; an empty list means all but `task.started`.
+    #[schema(value_type = Option<Vec<EventType>>)]
     event_types: Option<Vec<String>>,
     filter: Option<FilterRequest>,
     /// Headers to send along, as an API key of the receiver. They are shown to nobody again; `null`
@@ -40,19 +43,21 @@ pub(crate) struct EndpointRequest {
     ordering: Option<Ordering>,
     /// `v1`, `v1a` or `v1,v1a`.
     signatures: Option<SignatureSchemes>,
-    /// Callbacks a second, 1 to 1000; `null` for no limit.
+    /// Callbacks a second; `null` for no limit.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     rate_per_second: Option<Option<u32>>,
-    /// Callbacks under way at once, 1 to 100; `null` for the installation's.
+    /// Callbacks under way at once; `null` for the installation's.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 100)]
     concurrency: Option<Option<u32>>,
     enabled: Option<bool>,
     /// Which held deliveries are sent when it is enabled: `all`, which is the default, `none`, or
     /// those of events since a time.
+    #[schema(pattern = "^(all|none|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$")]
     release: Option<String>,
     /// A secret of your own for a new endpoint, `whsec_` and the base64 of 24 to 64 bytes.
+    #[schema(pattern = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")]
     secret: Option<String>,
 }
 
@@ -203,6 +208,7 @@ pub(crate) struct DisabledView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EndpointHealth)]
 pub(crate) struct HealthView {
     /// `closed` lets every callback pass, `open` none for now, `half_open` one to see.
     breaker: Breaker,

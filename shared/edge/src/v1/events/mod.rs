@@ -19,7 +19,7 @@ use self::query::Asked;
 use self::view::{EventPageView, page_view};
 use crate::accept::preferred;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::query::Query;
 use crate::state::Edge;
 
@@ -38,18 +38,16 @@ const LOOK: Duration = Duration::from_millis(400);
 #[utoipa::path(
     get, path = "/v1/events", tag = "endpoints", operation_id = "read_events",
     params(
-        ("endpoint" = String, Query, description = "the id of a pull endpoint"),
+        ("endpoint" = String, Query, pattern = "^[0-9a-f]{32}$", description = "the id of a pull endpoint"),
         ("after" = Option<String>, Query, description = "the next of the page before, or the cursor of an event"),
-        ("limit" = Option<usize>, Query, description = "1 to 100; 50 unless it is given"),
-        ("wait" = Option<u64>, Query, description = "seconds that an empty page may wait for an event, 0 to 25; 0 unless it is given. A gateway on Lambda does not wait"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "50 unless it is given"),
+        ("wait" = Option<u8>, Query, minimum = 0, maximum = 25, description = "seconds that an empty page may wait for an event, 0 to 25; 0 unless it is given. A gateway on Lambda does not wait"),
         ("Last-Event-ID" = Option<String>, Header, description = "of a stream: the id of the last event received")),
     responses(
-        (status = 200, content((EventPageView = "application/json"), (String = "text/event-stream"))),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such endpoint, or it has expired", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "not a pull endpoint", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "too many requests of the tenant wait for events", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "a page of events, or the stream of them", content((EventPageView = "application/json"), (String = "text/event-stream"))),
+        (status = 404, description = "no such endpoint, or it has expired"),
+        (status = 409, description = "not a pull endpoint"),
+        (status = 429, description = "too many requests of the tenant wait for events")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn events(
     State(edge): State<Edge>,

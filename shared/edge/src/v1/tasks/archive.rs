@@ -8,7 +8,7 @@ use fluxgate_core::tenant::Scope;
 
 use super::task_id;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -23,11 +23,8 @@ use crate::state::Edge;
     params(("id" = String, Path)),
     responses(
         (status = 202, description = "the current task; `archived` becomes true once everything is copied", body = Prediction),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`nothing_to_archive`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "`outputs_expired`", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 409, description = "`nothing_to_archive`"),
+        (status = 410, description = "`outputs_expired`")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn archive(
     State(edge): State<Edge>,

@@ -20,7 +20,7 @@ use super::view::TaskView;
 use super::waited;
 use crate::bearer::Bearer;
 use crate::body::RawBody;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::metadata::metadata;
 use crate::query::Query;
 use crate::state::Edge;
@@ -33,6 +33,7 @@ use crate::waiting::Waiting;
 pub(crate) struct NewTask {
     /// A model's path, like `wavespeed-ai/flux-kontext-max`.
     #[schema(example = "wavespeed-ai/flux-kontext-max")]
+    #[schema(pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,3}$")]
     model: String,
     /// The model's inputs, as `/api/v3/models` declares them.
     #[schema(value_type = Object)]
@@ -43,6 +44,7 @@ pub(crate) struct NewTask {
     metadata: BTreeMap<String, String>,
     /// Where to POST the bare prediction when the task ends, signed in the provider's `v3` dialect.
     /// Endpoints receive its events besides.
+    #[schema(format = "uri")]
     callback_url: Option<String>,
 }
 
@@ -57,18 +59,15 @@ pub(crate) struct NewTask {
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context: the trace that the run, its calls and its callbacks belong to; one that cannot be read is ignored")),
     request_body = NewTask,
     responses(
-        (status = 201, body = TaskView, headers(
+        (status = 201, description = "the new task", body = TaskView, headers(
             ("Location" = String, description = "where to read it"),
             ("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))),
-        (status = 400, description = "an input is missing or out of range, or an address is forbidden", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 402, description = "not enough balance; nothing was sent", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such model", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "the Idempotency-Key was used for another request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "more requests or running tasks than the tenant's limits allow", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, body = ProblemBody, content_type = "application/problem+json")),
+        (status = 400, description = "an input is missing or out of range, or an address is forbidden"),
+        (status = 402, description = "not enough balance; nothing was sent"),
+        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope"),
+        (status = 404, description = "no such model"),
+        (status = 422, description = "the Idempotency-Key was used for another request"),
+        (status = 429, description = "more requests or running tasks than the tenant's limits allow")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn create(
     waiting: Waiting,

@@ -6,7 +6,7 @@ use fluxgate_core::tenant::Scope;
 
 use super::task_id;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -21,11 +21,8 @@ use crate::state::Edge;
     params(("id" = String, Path, description = "the task's id")),
     responses(
         (status = 204, description = "it is deleted"),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "unknown, deleted, or another tenant's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`task_sent`: the provider has it, or may have it; delete it when it has ended", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "over the tenant's request limit", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 404, description = "unknown, deleted, or another tenant's"),
+        (status = 409, description = "`task_sent`: the provider has it, or may have it; delete it when it has ended")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,

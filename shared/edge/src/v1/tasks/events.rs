@@ -22,7 +22,7 @@ use super::task_id;
 use super::timeline::StepView;
 use super::view::TaskView;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::event_streams::Place;
 use crate::path::Path;
 use crate::query::Query;
@@ -53,11 +53,9 @@ const LINES_MAX: usize = 50;
     responses(
         (status = 200, description = "the events", body = String, content_type = "text/event-stream"),
         (status = 204, description = "the task has ended, and all of it was told"),
-        (status = 400, description = "an id that no event has", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "unknown, deleted, or another tenant's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "too many streams of the tenant are open", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 400, description = "an id that no event has"),
+        (status = 404, description = "unknown, deleted, or another tenant's"),
+        (status = 429, description = "too many streams of the tenant are open")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn events(
     State(edge): State<Edge>,

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::view::TaskView;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::query::Query;
 use crate::state::Edge;
 
@@ -37,9 +37,13 @@ const NAMES: [&str; 7] = [
 pub(crate) struct ListTasks {
     /// One or more, separated by commas: `admitted`, `submitting`, `submitted`, `unknown`,
     /// `archiving`, `completed`, `failed`, `cancelled`, `timeout`.
+    #[param(
+        pattern = "^(admitted|submitting|submitted|unknown|archiving|completed|failed|cancelled|timeout)(,(admitted|submitting|submitted|unknown|archiving|completed|failed|cancelled|timeout))*$"
+    )]
     #[expect(dead_code, reason = "only described here")]
     state: Option<String>,
     /// Only this model's.
+    #[param(pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,3}$")]
     #[expect(dead_code, reason = "only described here")]
     model: Option<String>,
     /// Only those with all of these, as `metadata[name]=value`; needs `from`.
@@ -47,15 +51,19 @@ pub(crate) struct ListTasks {
     #[expect(dead_code, reason = "only described here")]
     metadata: Option<BTreeMap<String, String>>,
     /// Created at this time or later, RFC 3339.
+    #[param(format = DateTime)]
     #[expect(dead_code, reason = "only described here")]
     from: Option<String>,
     /// Created before this time, RFC 3339.
+    #[param(format = DateTime)]
     #[expect(dead_code, reason = "only described here")]
     before: Option<String>,
     /// The `next` of the page before.
+    #[param(pattern = "^[0-9a-f]{32}$")]
     #[expect(dead_code, reason = "only described here")]
     cursor: Option<String>,
-    /// 1 to 100; 20 unless it is given.
+    /// 20 unless it is given.
+    #[param(minimum = 1, maximum = 100)]
     #[expect(dead_code, reason = "only described here")]
     limit: Option<usize>,
 }
@@ -74,10 +82,7 @@ pub(crate) struct TaskPageView {
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "tasks", operation_id = "list_tasks", params(ListTasks),
     responses(
-        (status = 200, body = TaskPageView),
-        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "a page of tasks, newest first", body = TaskPageView)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn list(
     State(edge): State<Edge>,

@@ -28,7 +28,7 @@ pub(crate) use self::retry::*;
 pub(crate) use self::timeline::*;
 pub(super) use self::view::{OutputView, TaskView};
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 use crate::waiting::{self, Waiting};
@@ -39,10 +39,7 @@ use crate::waiting::{self, Waiting};
     params(("id" = String, Path),
         ("Prefer" = Option<String>, Header, description = "wait=30: answered when the task has ended, or after 30 s")),
     responses(
-        (status = 200, body = TaskView),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the task as it is now", body = TaskView)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn get(
     waiting: Waiting,

@@ -10,7 +10,7 @@ use fluxgate_core::tenant::Scope;
 use super::view::TaskView;
 use super::{task_id, waited};
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 use crate::submission::{self, PRICE, key};
@@ -32,16 +32,15 @@ use crate::waiting::Waiting;
         (status = 201, description = "the new task", body = TaskView, headers(
             ("Location" = String, description = "where to read it"),
             ("Fluxgate-Price-Usd" = String, description = "the price of the run if all outputs are produced"))),
-        (status = 400, description = "an input is no longer accepted", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "no valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 402, description = "not enough balance; nothing was sent", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "unknown, deleted, or another tenant's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`task_completed`, `task_running`, or `inputs_gone`: submit the inputs again", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "`task_deleted`: the key stands for a task that was deleted", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "the Idempotency-Key was used for another request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "more requests or running tasks than the tenant's limits allow", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "the model's provider cannot be asked now; try again", body = ProblemBody, content_type = "application/problem+json")),
+        (status = 400, description = "an input is no longer accepted"),
+        (status = 402, description = "not enough balance; nothing was sent"),
+        (status = 403, description = "a model that this account may not use, a suspended tenant, or a token without the scope"),
+        (status = 404, description = "unknown, deleted, or another tenant's"),
+        (status = 409, description = "`task_completed`, `task_running`, or `inputs_gone`: submit the inputs again"),
+        (status = 410, description = "`task_deleted`: the key stands for a task that was deleted"),
+        (status = 422, description = "the Idempotency-Key was used for another request"),
+        (status = 429, description = "more requests or running tasks than the tenant's limits allow"),
+        (status = 503, description = "the model's provider cannot be asked now; try again")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn retry(
     waiting: Waiting,

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::task_id;
 use crate::bearer::Bearer;
-use crate::error_reply::{Problem, ProblemBody};
+use crate::error_reply::Problem;
 use crate::path::Path;
 use crate::state::Edge;
 
@@ -84,10 +84,7 @@ pub(crate) struct AttemptView {
     get, path = "/v1/tasks/{id}/timeline", tag = "tasks", operation_id = "timeline",
     params(("id" = String, Path)),
     responses(
-        (status = 200, body = TimelineView),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "a token without the scope", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json")),
+        (status = 200, description = "the timeline so far", body = TimelineView)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn timeline(
     State(edge): State<Edge>,

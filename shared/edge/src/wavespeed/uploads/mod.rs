@@ -4,7 +4,6 @@ mod by_turns;
 mod file_part;
 mod form;
 mod refusal;
-mod schema;
 mod ticket_request;
 
 use axum::Json;
@@ -18,11 +17,11 @@ use tokio::sync::oneshot;
 use self::by_turns::Form;
 use self::file_part::file_name;
 use self::refusal::UploadBounds;
-use self::schema::{Ticket, TicketRequest, UploadForm, UploadedFile};
 use super::envelope::{Envelope, WaveSpeedJson, success};
+use super::upload_described::{TicketRequest, UploadForm, UploadTicket, Uploaded};
 use crate::bearer::WaveSpeedBearer;
 use crate::body::{RawBody, announced};
-use crate::error_reply::{WaveSpeedError, WaveSpeedErrorBody};
+use crate::error_reply::WaveSpeedError;
 use crate::in_flight::{Payer, UPLOAD_BYTES};
 use crate::state::Edge;
 
@@ -42,9 +41,7 @@ const FILE: &str = "file";
 #[utoipa::path(
     post, path = "/api/v3/media/uploads", tag = "uploads", operation_id = "upload_ticket",
     request_body(content = TicketRequest, description = "what will be uploaded"),
-    responses(
-        (status = 200, body = Envelope<Ticket>, description = "where to PUT the file"),
-        (status = "4XX", body = WaveSpeedErrorBody, description = "the request is refused; 413 if `size` exceeds the bound of an upload")),
+    responses((status = 200, description = "where to PUT the file, and the URL to give to a model", body = Envelope<UploadTicket>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn ticket(
     State(edge): State<Edge>,
@@ -66,9 +63,7 @@ pub(crate) async fn ticket(
 #[utoipa::path(
     post, path = "/api/v3/media/upload/binary", tag = "uploads", operation_id = "upload",
     request_body(content = UploadForm, content_type = "multipart/form-data", description = "one part named 'file'; other parts are ignored"),
-    responses(
-        (status = 200, body = Envelope<UploadedFile>, description = "the file is uploaded"),
-        (status = "4XX", body = WaveSpeedErrorBody, description = "the upload is refused; 413 if it exceeds the bound of an upload")),
+    responses((status = 200, description = "the URL to give to a model", body = Envelope<Uploaded>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn binary(
     State(edge): State<Edge>,
@@ -83,9 +78,7 @@ pub(crate) async fn binary(
 #[utoipa::path(
     post, path = "/api/v2/media/upload/binary", tag = "uploads", operation_id = "upload_v2",
     request_body(content = UploadForm, content_type = "multipart/form-data", description = "one part named 'file'; other parts are ignored"),
-    responses(
-        (status = 200, body = Envelope<UploadedFile>, description = "the file is uploaded"),
-        (status = "4XX", body = WaveSpeedErrorBody, description = "the upload is refused; 413 if it exceeds the bound of an upload")),
+    responses((status = 200, description = "the URL to give to a model", body = Envelope<Uploaded>)),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn binary_v2(
     State(edge): State<Edge>,

@@ -1,4 +1,8 @@
-//! The document and the routes are one thing.
+//! The documents and the routes are one thing.
+
+mod codes;
+mod judged;
+mod page;
 
 use fluxgate_tests::{Gateway, TestTenant};
 use serde_json::Value;
@@ -51,7 +55,7 @@ async fn the_document_names_every_route_and_each_route_answers() {
             // Whoever knows the URL of a key set may read it; this one is of nobody.
             let expected = match path.as_str() {
                 "/healthz" => 200,
-                JWKS => 404,
+                JWKS | OUTPUT => 404,
                 _ => 401,
             };
             assert_eq!(answer.status(), expected, "{path}");
@@ -59,6 +63,7 @@ async fn the_document_names_every_route_and_each_route_answers() {
     }
 }
 
+const OUTPUT: &str = "/outputs/{tenant}/{task}/{n}/{expires}/{token}";
 const JWKS: &str = "/.well-known/webhooks/{tenant}/{endpoint}/jwks.json";
 
 async fn health(gateway: &Gateway, token: Option<&str>) -> Value {
@@ -111,6 +116,56 @@ async fn routes_with_get(
 }
 
 #[tokio::test]
+async fn every_operation_and_every_answer_is_described() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.operator();
+    let tenants = gateway.http().get(gateway.url("/openapi.json"));
+    let tenants: Value = tenants.send().await.unwrap().json().await.unwrap();
+    let operators = operator.get("/openapi.json").await.body;
+
+    for document in [tenants, operators] {
+        assert_eq!(document["openapi"], "3.1.0");
+        assert!(document["servers"][0]["url"].is_string());
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                assert_described(&format!("{method} {path}"), operation);
+            }
+        }
+        let codes = &document["components"]["schemas"]["ErrorCode"]["enum"];
+        assert!(codes.as_array().unwrap().contains(&"not_found".into()));
+    }
+}
+
+fn assert_described(place: &str, operation: &Value) {
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    assert!(is_text(&operation["summary"]), "{place}");
+    assert!(operation["security"].is_array(), "{place}");
+    for (status, answer) in operation["responses"].as_object().unwrap() {
+        assert!(is_text(&answer["description"]), "{place}: {status}");
+        let refused = status.starts_with(['4', '5']);
+        assert!(
+            !refused || answer["content"].is_object(),
+            "{place}: {status}"
+        );
+    }
+    let parameters = operation.get("parameters").and_then(Value::as_array);
+    for parameter in parameters.into_iter().flatten() {
+        assert!(is_text(&parameter["description"]), "{place}: {parameter}");
+    }
+}
+
+#[tokio::test]
+async fn the_operators_document_is_for_whoever_has_the_admin_token() {
+    let gateway = Gateway::start().await;
+
+    let url = gateway.url("/admin/v1/openapi.json");
+    let refused = gateway.http().get(url).send().await.unwrap();
+
+    assert_eq!(refused.status(), 401);
+    assert_eq!(gateway.operator().get("/openapi.json").await.status, 200);
+}
+
+#[tokio::test]
 async fn head_is_answered_wherever_get_is() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
@@ -141,6 +196,7 @@ async fn head_is_answered_wherever_get_is() {
             head.status() == 200
                 || path.ends_with(&task)
                 || path.starts_with("/v1/batches/")
+                || path.starts_with("/outputs/")
                 || ["/v1/budget", "/v1/events"].contains(&path.as_str())
                 || path.ends_with("jwks.json"),
             "{path}: {}",
