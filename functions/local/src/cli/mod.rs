@@ -153,6 +153,7 @@ struct FolderArgs {
     #[arg(
         long,
         env = "FLUXGATE_DATA",
+        hide_env_values = true,
         default_value = "fluxgate-data",
         value_name = "DIR"
     )]

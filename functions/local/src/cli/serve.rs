@@ -32,7 +32,12 @@ Flags override the environment, which overrides the file. The guide to settings 
 pub(super) struct ServeArgs {
     /// A TOML file of settings; its keys are these flags with '_' for '-', plus the tables [bounds]
     /// and [connections]
-    #[arg(long, env = "FLUXGATE_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "FLUXGATE_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     config: Option<PathBuf>,
     #[command(flatten)]
     print: PrintArgs,

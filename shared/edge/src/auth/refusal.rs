@@ -47,7 +47,7 @@ impl Refusal {
             Self::Missing => "the request has no token; send 'Authorization: Bearer <JWT>'",
             Self::TooLong => "the token is too long; issue one with fewer claims",
             Self::Malformed => {
-                "the token is not a JWT: three parts of base64url without padding, the first two JSON objects"
+                "the token is not a JWT: three parts of base64url without padding, the first two JSON objects; a key of the provider's account is not taken here, send the tenant's token"
             }
             Self::Unreadable => {
                 "the token's header and its claims must each be a JSON object in UTF-8 without duplicate keys and of \

@@ -219,6 +219,10 @@ fn model(path: &str, segments: &[String]) -> Result<ModelId> {
     if FIXED.contains(&segments[0].as_str()) {
         return Err(no_such_route(path, &segments[0]));
     }
+    if segments[0] == "api" {
+        let text = "the path has '/api/v3' twice; give the client the base URL without it";
+        return Err(Error::not_found(text));
+    }
     if segments.iter().any(String::is_empty) {
         let text = "the model's path has two slashes in a row; write one";
         return Err(Error::invalid("invalid_path", text).field("model"));

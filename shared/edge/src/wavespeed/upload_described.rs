@@ -66,7 +66,7 @@ pub(super) struct ModelEntry {
     /// What it makes of what, such as `image-to-image`.
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// The tenant's own price of a run, in USD, at least; `null` where only a quote tells.
+    /// The tenant's own price of a run, in USD, at least; absent where only a quote tells.
     base_price: Option<f64>,
     /// Where to submit, and the JSON Schema of the inputs.
     #[schema(value_type = Option<Object>)]

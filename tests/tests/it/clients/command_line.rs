@@ -108,4 +108,8 @@ async fn the_command_line_knows_models_prices_and_the_balance_unchanged() {
     assert_eq!(balance["balance"], 5.0);
     let schema = cli.says(&["schema", MODEL]).await;
     assert!(schema.contains("guidance_scale"), "{schema}");
+    let listed = cli.says(&["models", "--no-cache"]).await;
+    for kind in ["text-to-image", "image-to-video", "text-to-audio"] {
+        assert!(listed.contains(kind), "{kind}: {listed}");
+    }
 }

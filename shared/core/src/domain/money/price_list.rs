@@ -54,7 +54,10 @@ fn priced(catalogue: &Catalogue, book: &PriceBook, base_url: &str, entry: &Value
         (_, None | Some(Value::Null)) => None,
         (_, Some(_)) => Some(formula(price, "$")),
     };
-    shown.insert("base_price".to_owned(), json!(least.map(MicroUsd::usd)));
+    // Left out rather than null, which the provider's command line cannot show.
+    if let Some(least) = least {
+        shown.insert("base_price".to_owned(), json!(least.usd()));
+    }
     if let Some(formula) = formula {
         shown.insert("formula".to_owned(), json!(formula));
     }
