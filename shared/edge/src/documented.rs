@@ -12,11 +12,19 @@ use crate::body::BodyBytesMax;
 use crate::state::Edge;
 
 /// The handlers under one path.
-#[derive(Clone, Copy)]
 pub(crate) struct DocumentedRoutes<S> {
     pub(crate) routed: fn(Router<S>) -> Router<S>,
     pub(crate) described: fn() -> UtoipaMethodRouter<S>,
 }
+
+/// Whatever the state is; a derived one would want the state's.
+impl<S> Clone for DocumentedRoutes<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for DocumentedRoutes<S> {}
 
 /// Of handlers under `#[utoipa::path]`: where they are found, and on demand what is said of them.
 ///
@@ -61,9 +69,10 @@ impl<S: Clone + Send + Sync + 'static> Default for DocumentedRouter<S> {
 
 impl<S: Clone + Send + Sync + 'static> DocumentedRouter<S> {
     pub(crate) fn routes(mut self, routes: DocumentedRoutes<S>) -> Self {
-        self.described.push(routes.described);
+        let DocumentedRoutes { routed, described } = routes;
+        self.described.push(described);
         Self {
-            router: (routes.routed)(self.router),
+            router: routed(self.router),
             ..self
         }
     }

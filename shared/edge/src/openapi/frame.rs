@@ -9,12 +9,12 @@ use utoipa::openapi::{
 use crate::error_reply::{ProblemBody, WaveSpeedErrorBody};
 
 const TENANTS: &str = "A gateway and webhook relay for asynchronous image models: the provider's \
-     API under /api/v3, Fluxgate's own under /v1. Errors have a stable code and a sentence that says \
-     what to do. Every answer has an `x-request-id`. The events that Fluxgate sends are described by \
-     /webhooks.openapi.json.";
+     API under /api/v3, Fluxgate's own under /v1. Errors have a stable code and a sentence that \
+     says what to do. Every answer has an `x-request-id`. The events that Fluxgate sends are \
+     described by /webhooks.openapi.json.";
 
-const OPERATORS: &str = "The operator's API: tenants, prices, money and callbacks. On one machine it \
-     takes the admin token; on AWS requests are signed for IAM.";
+const OPERATORS: &str = "The operator's API: tenants, prices, money and callbacks. On one machine \
+     it takes the admin token; on AWS requests are signed for IAM.";
 
 pub(crate) fn tenants() -> OpenApi {
     let jwt = HttpBuilder::new()

@@ -1,5 +1,6 @@
 //! The events that Fluxgate sends, as OpenAPI 3.1 webhooks, from the catalogue in the docs.
 
+use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::webhook::EventType;
 use serde_json::{Map, Value, json};
 
@@ -25,9 +26,9 @@ fn schema(event: EventType) -> &'static str {
 }
 
 const DESCRIPTION: &str = "What Fluxgate POSTs to tenants' endpoints, signed as Standard Webhooks \
-     prescribe: verify `webhook-signature` over `{webhook-id}.{webhook-timestamp}.{body}` before you \
-     read the body. An event has one `webhook-id` over all attempts and replays. A receiver answers \
-     2xx within 15 s; anything else is tried again.";
+     prescribe: verify `webhook-signature` over `{webhook-id}.{webhook-timestamp}.{body}` before \
+     you read the body. An event has one `webhook-id` over all attempts and replays. A receiver \
+     answers 2xx within 15 s; anything else is tried again.";
 
 pub(super) fn document() -> Value {
     let events = EventType::ALL.map(|event| (event.as_str().to_owned(), webhook(event)));
@@ -47,7 +48,8 @@ pub(super) fn document() -> Value {
 }
 
 fn parsed(event: EventType) -> Value {
-    let mut schema: Value = serde_json::from_str(schema(event)).unwrap_or_default();
+    let mut schema =
+        json::value(schema(event).as_bytes(), JsonBounds::DOCUMENT).unwrap_or_default();
     if let Some(schema) = schema.as_object_mut() {
         schema.remove("$schema");
     }

@@ -47,7 +47,7 @@ pub(crate) struct DiscountedPrice {
 /// Price a run
 #[utoipa::path(
     post, path = "/api/v3/model/pricing", tag = "models", operation_id = "pricing", request_body = PriceRequest,
-    responses((status = 200, description = "the price", body = Envelope<UnitPrice>)),
+    responses((status = 200, description = "the price", body = Envelope<UnitPrice>), (status = 404, description = "no such model")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn pricing(
     State(edge): State<Edge>,
@@ -64,7 +64,7 @@ pub(crate) async fn pricing(
 /// Price a run, with discounts
 #[utoipa::path(
     post, path = "/api/v3/model/price", tag = "models", operation_id = "price", request_body = PriceRequest,
-    responses((status = 200, description = "the price", body = Envelope<DiscountedPrice>)),
+    responses((status = 200, description = "the price", body = Envelope<DiscountedPrice>), (status = 404, description = "no such model")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn price(
     State(edge): State<Edge>,

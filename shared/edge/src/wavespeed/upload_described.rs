@@ -10,7 +10,11 @@ use utoipa::ToSchema;
 #[schema(example = json!({ "filename": "photo.jpg", "size": 183_400, "content_type": "image/jpeg" }))]
 pub(super) struct TicketRequest {
     /// Without control characters.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$"
+    )]
     filename: String,
     /// In bytes, at most the installation's bound.
     #[schema(minimum = 1)]

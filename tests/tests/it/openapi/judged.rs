@@ -1,5 +1,5 @@
-//! The documents, as the tools of others judge them: two validators, two generators whose clients do
-//! a whole edit, and a fuzzer that compares the live gateway with what they say.
+//! The documents, as the tools of others judge them: two validators, two generators whose clients
+//! do a whole edit, and a fuzzer that compares the live gateway with what they say.
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 mod batches;
 mod deliveries;
 mod disturbed;
+mod documents;
 mod ending;
 mod listening;
 mod waiting;

@@ -35,7 +35,9 @@ fn a_thing_has_one_word() {
         let Ok(text) = fs::read_to_string(root().join(&name)) else {
             continue;
         };
+        // A secret of an earlier release, and a feature of a crate.
         let text = text.to_lowercase().replace("fluxgate/upstream-key", "");
+        let text = text.replace("\"vendored\"", "");
         for (word, instead) in banned {
             let line = text.lines().position(|line| line.contains(word));
             assert_eq!(

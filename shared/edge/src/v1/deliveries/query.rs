@@ -26,6 +26,7 @@ pub(crate) struct DeliveryParameters {
         pattern = "^(pending|delivered|exhausted|held|cancelled)(,(pending|delivered|exhausted|held|cancelled))*$"
     )]
     state: Option<String>,
+    /// The type of the event.
     event: Option<EventType>,
     /// A task's id.
     #[param(pattern = "^[0-9a-f]{32}$")]
