@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::secret::Secret;
-use fluxgate_edge::{OperatorEdge, OperatorToken};
+use fluxgate_edge::{Edge, OperatorEdge, OperatorToken, ReceiverEdge};
 use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
@@ -57,6 +58,22 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// Everything that the API's listener serves.
+fn router(
+    folder: &DataFolder,
+    edge: Edge,
+    receiver: ReceiverEdge,
+    operator: OperatorEdge,
+) -> Router {
+    let docs = docs::router(edge.gateway.base_url());
+    let token = OperatorToken::new(&folder.secrets.admin_token);
+    fluxgate_edge::api_router(edge)
+        .merge(fluxgate_edge::receiver_router(receiver))
+        .merge(fluxgate_edge::admin_router_with_token(operator, token))
+        .merge(metrics::router(folder.store.clone()))
+        .merge(docs)
+}
+
 impl Server {
     /// Opens the folder, binds the ports and starts serving. The error is one line that says what
     /// failed.
@@ -88,7 +105,6 @@ impl Server {
             emulator: emulator.as_ref(),
             stopping: stopped,
         })?;
-        let metrics_router = metrics::router(folder.store.clone());
         let upkeep = tokio::spawn(metrics::keep_up());
         roles.sweeper.recount_all_slots().await?;
         let pump = Pump::start(&roles.workers);
@@ -104,15 +120,7 @@ impl Server {
             endpoints: roles.edge.endpoints.clone(),
             deliveries: roles.edge.deliveries.clone(),
         };
-        let docs_router = docs::router(roles.edge.gateway.base_url());
-        let router = fluxgate_edge::api_router(roles.edge)
-            .merge(fluxgate_edge::receiver_router(roles.receiver))
-            .merge(fluxgate_edge::admin_router_with_token(
-                operator,
-                OperatorToken::new(&folder.secrets.admin_token),
-            ))
-            .merge(metrics_router)
-            .merge(docs_router);
+        let router = router(&folder, roles.edge, roles.receiver, operator);
         let serving = Listening::start(
             listener,
             listeners.api,
