@@ -14,6 +14,8 @@ use mediatype::{MediaType, ReadParams as _};
 use crate::error_reply::routing_reply;
 use crate::header;
 
+/// Where lines are read as they come.
+const BATCHES: &str = "/v1/batches";
 /// UTF-8 and its subsets.
 const CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
 
@@ -21,7 +23,12 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    match refusal(request.headers()) {
+    let path = request.uri().path();
+    let refused = refusal(request.headers()).and_then(|refused| match refused {
+        None if path == BATCHES => form_refusal(request.headers()),
+        refused => Ok(refused),
+    });
+    match refused {
         Ok(None) => next.run(request).await,
         Ok(Some(error)) => routing_reply(
             request.uri().path(),
@@ -48,6 +55,19 @@ fn refusal(headers: &HeaderMap) -> Result<Option<Error>> {
             echo(&charset)
         );
         Error::invalid("unsupported_charset", text).field("Content-Type")
+    }))
+}
+
+/// The parts of a form would be read as lines. A client that sends a file as it is may call it
+/// urlencoded, as curl does, or anything else.
+fn form_refusal(headers: &HeaderMap) -> Result<Option<Error>> {
+    let content_type = header::one(headers, "Content-Type")?.and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    let is_form = essence.is_some_and(|it| it.trim().eq_ignore_ascii_case("multipart/form-data"));
+    Ok(is_form.then(|| {
+        let text = "a batch is JSON lines, not a form; send the file as it is, with curl by \
+                    '--data-binary @FILE' instead of '-F'";
+        Error::invalid("unsupported_content_type", text).field("Content-Type")
     }))
 }
 
@@ -107,6 +127,29 @@ mod tests {
                 "{value}"
             );
         }
+    }
+
+    #[test]
+    fn lines_do_not_come_in_a_form() {
+        let is_refused = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", HeaderValue::from_static(value));
+            form_refusal(&headers).unwrap().is_some()
+        };
+        for value in [
+            "multipart/form-data; boundary=x",
+            "Multipart/Form-Data;boundary=x",
+        ] {
+            assert!(is_refused(value), "{value}");
+        }
+        for value in [
+            "application/x-www-form-urlencoded",
+            "application/jsonl",
+            "text/plain",
+        ] {
+            assert!(!is_refused(value), "{value}");
+        }
+        assert!(form_refusal(&HeaderMap::new()).unwrap().is_none());
     }
 
     #[test]

@@ -31,6 +31,7 @@ fn batch(tenant: &TenantId, key: Option<&str>) -> Batch {
         decided_to: 0,
         open: BTreeMap::from([(7, 2), (110, 1)]),
         waiting: None,
+        admits_until: None,
         job: 1,
         cancelled_at: None,
         ended_at: None,
@@ -263,6 +264,28 @@ pub async fn a_tenant_s_batches_are_removed_with_their_lines(stores: Stores) {
     };
     assert_eq!(left(&one).await, None);
     assert_eq!(left(&theirs).await, Some(chunk([1, 2])));
+}
+
+pub async fn the_texts_of_a_batch_are_replaced_and_removed_and_its_lines_stay(stores: Stores) {
+    let (batch, store) = (batch(&fresh_tenant(), None), stores.store.batches());
+    let (tenant, id) = (&batch.tenant, &batch.id);
+    put(&stores, &batch, [1, 2]).await;
+    put(&stores, &batch, [3, 7]).await;
+    create(&stores, &batch).await;
+    let texts = async |last| store.texts(tenant, id, last).await.unwrap();
+
+    store.replace_texts(&batch, 2, "\nb\n").await.unwrap();
+    assert_eq!(texts(2).await.as_deref(), Some("\nb\n"));
+    assert_eq!(texts(7).await.as_deref(), Some(TEXTS));
+
+    for _ in 0..2 {
+        store.remove_texts(tenant, id).await.unwrap();
+        store.replace_texts(&batch, 7, TEXTS).await.unwrap();
+        assert_eq!((texts(2).await, texts(7).await), (None, None));
+    }
+    let left = store.chunk_after(tenant, id, 2).await.unwrap();
+    assert_eq!(left, Some(chunk([3, 7])));
+    assert_eq!(store.batch(tenant, id).await.unwrap(), batch);
 }
 
 /// An adapter whose database removes what has expired has nothing to do.

@@ -96,7 +96,8 @@ async fn each_line_becomes_a_task_and_a_line_that_is_none_is_refused_by_itself()
     let tenant = gateway.tenant("acme", "5").await;
     let input = tenant.inputs().await;
     let unknown = json!({ "model": "nobody/nothing", "input": {} }).to_string();
-    let invalid = json!({ "model": MODEL, "input": { "prompt": 5 } }).to_string();
+    let invalid =
+        json!({ "model": MODEL, "input": { "prompt": 5 }, "odd": 1, "reference": "five" });
     let (one, six) = (line("one", &input), line("six", &input));
     let body = format!("{one}\n\nno json\r\n{unknown}\n{invalid}\n{six}");
 
@@ -114,7 +115,7 @@ async fn each_line_becomes_a_task_and_a_line_that_is_none_is_refused_by_itself()
     assert_eq!(numbers, [1, 3, 4, 5, 6]);
     let states = ["completed", "refused", "refused", "refused", "completed"];
     assert_eq!(of(&all, "/state"), states, "{all:?}");
-    assert_eq!(of(&all, "/reference"), ["one", "-", "-", "-", "six"]);
+    assert_eq!(of(&all, "/reference"), ["one", "-", "-", "five", "six"]);
     assert_eq!(
         of(&all[1..3], "/error/code"),
         ["invalid_json", "unknown_model"]

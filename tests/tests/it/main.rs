@@ -19,6 +19,7 @@ mod backups;
 mod bad_input;
 mod base64_outputs;
 mod batch;
+mod batch_texts;
 mod batches_api;
 mod bench;
 mod books;

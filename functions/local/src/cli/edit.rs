@@ -23,6 +23,9 @@ use crate::client::{BrokenOff, TenantClient, text};
 /// The default model.
 pub(super) const MODEL: &str = "wavespeed-ai/flux-kontext-max";
 
+/// How long one task is waited for.
+const WAIT_SECONDS: u64 = 300;
+
 #[derive(Args)]
 pub(super) struct EditArgs {
     /// The picture: a file, or an https URL
@@ -51,9 +54,10 @@ pub(super) struct EditArgs {
     output: OutputArgs,
     #[command(flatten)]
     print: PrintArgs,
-    /// How long to wait, in seconds; the task continues in any case
-    #[arg(long, default_value = "300", value_name = "S")]
-    wait: u64,
+    /// How long to wait, in seconds; the task or batch continues in any case [default: 300; with
+    /// --batch, until it has ended]
+    #[arg(long, value_name = "S")]
+    wait: Option<u64>,
 }
 
 /// How far an edit has got, for the message when it is stopped.
@@ -79,6 +83,7 @@ pub(super) async fn run(args: EditArgs) -> Result<()> {
             seed: args.seed,
             access: &args.access,
             print: args.print,
+            wait: args.wait,
         })
         .await;
     }
@@ -129,9 +134,14 @@ async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &Progress
         let text = format!("{error:#}; '{command}' fetches the outputs");
         reworded(&error, text)
     };
-    let end = progress::until_end(client, id, Duration::from_secs(args.wait), bar)
-        .await
-        .map_err(later)?;
+    let end = progress::until_end(
+        client,
+        id,
+        Duration::from_secs(args.wait.unwrap_or(WAIT_SECONDS)),
+        bar,
+    )
+    .await
+    .map_err(later)?;
     bar.finish_and_clear();
     let prediction = match end {
         end @ End::Running(_) => end.completed().map_err(later)?,

@@ -21,6 +21,7 @@ use super::{DynamoStore, json_item};
 
 const BATCH_PREFIX: &str = "BATCH#";
 const LINES_PREFIX: &str = "LINES#";
+const TEXTS_PREFIX: &str = "TEXTS#";
 /// How many of the tenant's batches have not ended: the condition of a creation.
 const UNFINISHED: &str = "unfinished";
 const TEXTS: &str = "texts";
@@ -56,7 +57,7 @@ impl Key {
     fn texts(tenant: &TenantId, batch: &BatchId, last: u32) -> Self {
         Self {
             pk: chunk_partition(tenant, batch),
-            sk: format!("TEXTS#{last:08}"),
+            sk: format!("{TEXTS_PREFIX}{last:08}"),
         }
     }
 }
@@ -197,6 +198,30 @@ impl BatchStore for DynamoStore {
             WriteOutcome::Refused(found) if is_marked(&found, &mark) => Ok(()),
             WriteOutcome::Refused(_) => Err(batch_changed()),
         }
+    }
+
+    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &str) -> Result<()> {
+        let key = Key::texts(&batch.tenant, &batch.id, last);
+        let write = Write::update(key).set(TEXTS, text(texts));
+        let write = write.when("attribute_exists(#texts)");
+        self.table.write(&[write]).await.map(drop)
+    }
+
+    /// Finds them by the results, whose keys cost less to read.
+    async fn remove_texts(&self, tenant: &TenantId, batch: &BatchId) -> Result<()> {
+        let range = Range {
+            projection: Some("#pk, #sk"),
+            ..Range::prefixed(chunk_partition(tenant, batch), LINES_PREFIX)
+        };
+        for item in self.table.query(range).await? {
+            if let Some(lines) = Key::of_item(&item) {
+                let sk = lines.sk.replacen(LINES_PREFIX, TEXTS_PREFIX, 1);
+                self.table
+                    .write(&[Write::delete(Key { sk, ..lines })])
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     async fn discard_lines(&self, tenant: &TenantId, batch: &BatchId) -> Result<()> {

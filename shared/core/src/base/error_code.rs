@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 226] = [
+pub const ALL: [&str; 227] = [
     "account_total",
     "admin_token",
     "amount_overflow",
@@ -217,6 +217,7 @@ pub const ALL: [&str; 226] = [
     "unknown_parameter",
     "unsupported_charset",
     "unsupported_content_encoding",
+    "unsupported_content_type",
     "unsupported_scheme",
     "upload",
     "upload_broken",

@@ -66,6 +66,12 @@ pub trait BatchStore: Send + Sync {
     /// the stored version is one below the given one. A batch that has ended is not updated again.
     async fn update_batch(&self, batch: &Batch, chunk: Option<&BatchChunk>) -> Result<()>;
 
+    /// Replaces the texts of the chunk that ends with this line, unless they are gone.
+    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &str) -> Result<()>;
+
+    /// Removes the texts of all lines of the batch; what became of the lines stays.
+    async fn remove_texts(&self, tenant: &TenantId, batch: &BatchId) -> Result<()>;
+
     /// Removes the lines of a batch that was not created.
     async fn discard_lines(&self, tenant: &TenantId, batch: &BatchId) -> Result<()>;
 

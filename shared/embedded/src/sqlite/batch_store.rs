@@ -117,6 +117,38 @@ impl BatchStore for SqliteStore {
         .await
     }
 
+    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &str) -> Result<()> {
+        let (tenant, batch, texts) = (batch.tenant.clone(), batch.id.clone(), texts.to_owned());
+        self.write_soon(move |write| {
+            write
+                .connection
+                .execute(
+                    "UPDATE batch_chunks SET texts = ?4
+                     WHERE tenant = ?1 AND batch = ?2 AND last = ?3 AND texts IS NOT NULL",
+                    params![tenant.as_str(), batch.as_str(), last, texts],
+                )
+                .map(drop)
+                .map_err(database("replace texts of a batch"))
+        })
+        .await
+    }
+
+    async fn remove_texts(&self, tenant: &TenantId, batch: &BatchId) -> Result<()> {
+        let (tenant, batch) = (tenant.clone(), batch.clone());
+        self.write_soon(move |write| {
+            write
+                .connection
+                .execute(
+                    "UPDATE batch_chunks SET texts = NULL
+                     WHERE tenant = ?1 AND batch = ?2 AND texts IS NOT NULL",
+                    params![tenant.as_str(), batch.as_str()],
+                )
+                .map(drop)
+                .map_err(database("remove texts of a batch"))
+        })
+        .await
+    }
+
     async fn discard_lines(&self, tenant: &TenantId, batch: &BatchId) -> Result<()> {
         let (tenant, batch) = (tenant.clone(), batch.clone());
         self.write_soon(move |write| {

@@ -173,7 +173,8 @@ impl GuardPolicy {
     ) -> std::result::Result<(), ForbiddenAddress> {
         for address in addresses {
             if !self.permits(way, address) {
-                tracing::info!(host, %address, "refused to call a forbidden address");
+                // Whoever asked says so once, and for whom.
+                tracing::debug!(host, %address, "refused to call a forbidden address");
                 return Err(forbidden(way, host));
             }
         }

@@ -126,6 +126,7 @@ macro_rules! every_behaviour {
                 the_lines_of_a_batch_are_read_in_order_until_they_are_decided
                 of_many_changes_to_one_version_of_a_batch_one_is_written
                 the_lines_of_a_batch_that_was_not_created_can_be_removed
+                the_texts_of_a_batch_are_replaced_and_removed_and_its_lines_stay
                 a_tenant_s_batches_are_removed_with_their_lines
                 what_has_expired_is_removed_and_nothing_else;
             fair_queue_store:

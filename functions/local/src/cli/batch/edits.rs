@@ -2,7 +2,9 @@
 //! interrupted.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use fluxgate_core::digest::sha256;
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::items::{Defaults, Item, is_url, items};
 use super::journal::Journal;
-use super::{STOPPED, beside, follow};
+use super::{STOPPED, beside, follow, results};
 use crate::cli::access::AccessArgs;
 use crate::cli::edit::picture;
 use crate::cli::outputs::{OutputArgs, extension};
@@ -34,6 +36,7 @@ pub(in crate::cli) struct Edits<'a> {
     pub(in crate::cli) seed: Option<i64>,
     pub(in crate::cli) access: &'a AccessArgs,
     pub(in crate::cli) print: PrintArgs,
+    pub(in crate::cli) wait: Option<u64>,
 }
 
 pub(in crate::cli) async fn run(edits: Edits<'_>) -> Result<()> {
@@ -67,18 +70,46 @@ async fn edit(edits: &Edits<'_>) -> Result<()> {
     let key = SystemEntropy.id32(SystemClock.now());
     let path = into.join("progress.jsonl");
     let mut journal = Journal::open(&path, &asked(edits, &written), key)?;
+    // Only one command at a time works in a folder with a journal.
+    results::remove_leftovers(&into, Duration::ZERO);
     let bar = progress::counter(edits.print);
     let batch = match journal.batch.clone() {
         Some(batch) => batch,
         None => send(&client, &items, &defaults, &mut journal, &bar).await?,
     };
     bar.suspend(|| edits.print.note(format_args!("batch {batch}")));
-    let ended = follow::until_end(&client, &batch, &bar).await?;
+    let ended = follow::until_end(&client, &batch, &bar, edits.print, edits.wait).await?;
     let results = client.batch_results(&batch).await?;
     let bar = progress::counter(edits.print);
     let results = fetch(&client, &items, results, &into, &bar).await?;
-    follow::save(&into.join("results.jsonl"), &results)?;
-    follow::tell(edits.print, &ended, &into)
+    results::save(&into.join("results.jsonl"), &results)?;
+    results::tell(edits.print, &ended, &results, &into)?;
+    match changed(&items, &journal)?.first() {
+        Some(image) => bail!(
+            "{image} was changed after it was sent, and its result is of what it was before; to edit it as it is now, name another folder with --into"
+        ),
+        None => Ok(()),
+    }
+}
+
+/// The pictures that are not as they were when they were uploaded.
+fn changed(items: &[Item], journal: &Journal) -> Result<Vec<String>> {
+    let mut changed = Vec::new();
+    for item in items.iter().filter(|item| !is_url(&item.image)) {
+        let upload = journal.uploads.get(&item.image);
+        let stamp = stamp(&item.image)?;
+        if upload.is_some_and(|upload| upload.is_of_another(&stamp)) {
+            changed.push(item.image.clone());
+        }
+    }
+    Ok(changed)
+}
+
+/// The size of a picture and when it was written.
+fn stamp(image: &str) -> Result<String> {
+    let found = fs::metadata(image).with_context(|| format!("cannot read the picture {image}"))?;
+    let (seconds, nanos) = (found.mtime(), found.mtime_nsec());
+    Ok(format!("{}-{seconds}.{nanos:09}", found.len()))
 }
 
 /// What must be the same for a folder to be gone on with.
@@ -88,8 +119,9 @@ fn asked(edits: &Edits<'_>, written: &str) -> String {
     hex::encode(sha256(asked.to_string().as_bytes()))
 }
 
-/// Uploads what is not uploaded yet, and sends the lines. By its key the batch is the same one if
-/// it was sent before, because the journal has the URLs that were sent.
+/// Uploads what is not uploaded yet or was changed since, and sends the lines. By its key the batch
+/// is the same one if it was sent before, because the journal has the URLs that were sent: then
+/// nothing is uploaded again.
 async fn send(
     client: &TenantClient,
     items: &[Item],
@@ -102,25 +134,34 @@ async fn send(
     images.dedup();
     bar.set_length(images.len() as u64);
     bar.set_message("uploading");
-    images.retain(|image| !is_url(image) && !journal.urls.contains_key(image));
+    let changed = match journal.may_be_sent {
+        true => Vec::new(),
+        false => changed(items, journal)?,
+    };
+    images.retain(|image| {
+        !is_url(image) && (!journal.uploads.contains_key(image) || changed.contains(image))
+    });
     bar.set_position(bar.length().unwrap_or(0) - images.len() as u64);
     let uploads = images.into_iter().map(|image| async move {
+        let stamp = stamp(&image)?;
         let url = picture(client, &image).await?;
-        anyhow::Ok((image, url))
+        anyhow::Ok((image, url, stamp))
     });
     let mut uploads = stream::iter(uploads).buffer_unordered(AT_ONCE);
     while let Some(uploaded) = uploads.next().await {
-        let (image, url) = uploaded?;
-        journal.uploaded(&image, url)?;
+        let (image, url, stamp) = uploaded?;
+        journal.uploaded(&image, url, stamp)?;
         bar.inc(1);
     }
     bar.set_message("sending");
     let mut lines = String::new();
     for item in items {
-        let url = journal.urls.get(&item.image).unwrap_or(&item.image);
+        let upload = journal.uploads.get(&item.image);
+        let url = upload.map_or(&item.image, |upload| &upload.url);
         lines.push_str(&item.line(url, defaults).to_string());
         lines.push('\n');
     }
+    journal.sending()?;
     let created = client.create_batch(lines.as_bytes(), &journal.key).await?;
     let id = text(&created, "id")?;
     journal.sent(&id)?;

@@ -22,10 +22,28 @@ enum Entry {
     Uploaded {
         image: String,
         url: String,
+        /// What tells whether the file was changed since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<String>,
     },
+    /// The lines may have been sent with these URLs.
+    Sending,
     Sent {
         batch: String,
     },
+}
+
+/// A picture that was uploaded.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Upload {
+    pub(super) url: String,
+    stamp: Option<String>,
+}
+
+impl Upload {
+    pub(super) fn is_of_another(&self, stamp: &str) -> bool {
+        self.stamp.as_deref().is_some_and(|known| known != stamp)
+    }
 }
 
 /// What was done so far.
@@ -33,7 +51,8 @@ pub(super) struct Journal {
     file: File,
     /// The `Idempotency-Key` of the batch.
     pub(super) key: String,
-    pub(super) urls: HashMap<String, String>,
+    pub(super) uploads: HashMap<String, Upload>,
+    pub(super) may_be_sent: bool,
     pub(super) batch: Option<String>,
 }
 
@@ -54,7 +73,8 @@ impl Journal {
         let mut journal = Self {
             file,
             key: String::new(),
-            urls: HashMap::new(),
+            uploads: HashMap::new(),
+            may_be_sent: false,
             batch: None,
         };
         for entry in entries {
@@ -63,8 +83,14 @@ impl Journal {
                     "{shown} is of another batch: the file, the prompt, the model or the tenant was changed since; name another folder with --into, or delete that one"
                 ),
                 Entry::Begun { key, .. } => journal.key = key,
-                Entry::Uploaded { image, url } => drop(journal.urls.insert(image, url)),
-                Entry::Sent { batch } => journal.batch = Some(batch),
+                Entry::Uploaded { image, url, stamp } => {
+                    journal.uploads.insert(image, Upload { url, stamp });
+                }
+                Entry::Sending => journal.may_be_sent = true,
+                Entry::Sent { batch } => {
+                    journal.may_be_sent = true;
+                    journal.batch = Some(batch);
+                }
             }
         }
         if journal.key.is_empty() {
@@ -76,12 +102,23 @@ impl Journal {
         Ok(journal)
     }
 
-    pub(super) fn uploaded(&mut self, image: &str, url: String) -> Result<()> {
+    pub(super) fn uploaded(&mut self, image: &str, url: String, stamp: String) -> Result<()> {
+        let stamp = Some(stamp);
         self.write(&Entry::Uploaded {
             image: image.to_owned(),
             url: url.clone(),
+            stamp: stamp.clone(),
         })?;
-        self.urls.insert(image.to_owned(), url);
+        let upload = Upload { url, stamp };
+        self.uploads.insert(image.to_owned(), upload);
+        Ok(())
+    }
+
+    pub(super) fn sending(&mut self) -> Result<()> {
+        if !self.may_be_sent {
+            self.write(&Entry::Sending)?;
+            self.may_be_sent = true;
+        }
         Ok(())
     }
 
@@ -131,7 +168,8 @@ mod tests {
         let path = folder.path().join("progress.jsonl");
         let open = |asked| Journal::open(&path, asked, format!("fresh-{asked}"));
         let mut journal = open("a").unwrap();
-        journal.uploaded("1.jpg", "https://h/1".to_owned()).unwrap();
+        let url = "https://h/1".to_owned();
+        journal.uploaded("1.jpg", url, "5-7".to_owned()).unwrap();
         assert!(open("a").is_err(), "another command works on it");
         drop(journal);
         let mut whole = fs::read(&path).unwrap();
@@ -144,7 +182,10 @@ mod tests {
         let journal = open("a").unwrap();
 
         assert_eq!(journal.key, "fresh-a");
-        assert_eq!(journal.urls["1.jpg"], "https://h/1");
+        let upload = &journal.uploads["1.jpg"];
+        assert_eq!(upload.url, "https://h/1");
+        assert!(upload.is_of_another("5-8") && !upload.is_of_another("5-7"));
+        assert!(journal.may_be_sent);
         assert_eq!(journal.batch.as_deref(), Some("b1"));
         drop(journal);
         assert!(open("b").is_err(), "it is of another batch");

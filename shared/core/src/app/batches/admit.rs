@@ -1,5 +1,6 @@
 //! Admits the next lines of a batch, as `POST /v1/tasks` would.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
@@ -16,6 +17,9 @@ use crate::domain::task::Lane;
 /// Lines of one turn, and of them at once: other jobs come between two turns.
 const PAGE: usize = 32;
 const AT_ONCE: usize = 4;
+/// A turn that did not live to record its lines has decided them by then: longer than it begins
+/// lines, and than a line takes.
+const TURN_MS: u64 = 60_000;
 /// No line is begun later in a turn, so that the turn is over long before its lease.
 const PAGE_MS: u64 = 15_000;
 
@@ -39,6 +43,8 @@ struct Page {
     before: BatchChunk,
     /// Places in it and the lines' texts; `None` where a text is gone.
     lines: Vec<(usize, u32, Option<String>)>,
+    /// The chunk's texts without those of decided lines, if that changes them.
+    blanked: Option<String>,
 }
 
 impl BatchWork {
@@ -55,9 +61,13 @@ impl BatchWork {
         // A tenant that is suspended may be let go again; its lines are not refused one by one.
         if let Err(error) = self.submits.tenant_for_submit(&batch.tenant).await {
             let waits = vec![(0, Outcome::Waits(error))];
-            return self.record(batch, page.before, waits).await;
+            return self.record(batch, page, waits).await;
         }
         let (stop, began) = (AtomicBool::new(false), self.context.now());
+        let (batch, is_marked) = self.mark(batch, began.plus_ms(TURN_MS)).await?;
+        if !is_marked {
+            return Ok(batch);
+        }
         let submits = page.lines.iter().map(|(place, number, text)| {
             let line = self.line(&batch, *number, text.as_deref(), &stop, began);
             let submit = async move { (*place, line.await) };
@@ -65,7 +75,20 @@ impl BatchWork {
         });
         let submits: Vec<_> = submits.collect();
         let outcomes: Vec<_> = stream::iter(submits).buffered(AT_ONCE).collect().await;
-        self.record(batch, page.before, outcomes).await
+        self.record(batch, page, outcomes).await
+    }
+
+    /// Says in the record that lines may be admitted from now on. False for a batch that was
+    /// cancelled meanwhile: whoever cancelled it may have seen no mark.
+    async fn mark(&self, batch: Batch, until: Timestamp) -> Result<(Batch, bool)> {
+        let edit = |batch: &mut Batch| {
+            if batch.cancelled_at.is_none() {
+                batch.admits_until = Some(until);
+            }
+        };
+        let batch = self.change(batch, None, edit).await?;
+        let is_marked = batch.cancelled_at.is_none() && batch.ended_at.is_none();
+        Ok((batch, is_marked))
     }
 
     /// In a batch that was cancelled: the page's lines that were admitted by a turn that did not
@@ -79,15 +102,20 @@ impl BatchWork {
             let Some(text) = text else { continue };
             let line = LineRequest::parse(text.as_bytes())?;
             let request = submit_request(&batch, *number, line)?;
-            if let Ok(Some(task)) = self.submits.existing(&request).await {
-                let result = self.result_of(&batch, &task.id).await?;
-                outcomes.push((*place, Outcome::Decided(result)));
+            match self.submits.existing(&request).await {
+                Ok(Some(task)) => {
+                    let result = self.result_of(&batch, &task.id).await?;
+                    outcomes.push((*place, Outcome::Decided(result)));
+                }
+                // It ends only when this is known.
+                Err(error) if waits(&error) => return Err(error),
+                Ok(None) | Err(_) => {}
             }
         }
         if outcomes.is_empty() {
             return Ok(batch);
         }
-        self.record(batch, page.before, outcomes).await
+        self.record(batch, page, outcomes).await
     }
 
     /// `None` if there is no chunk left.
@@ -101,13 +129,18 @@ impl BatchWork {
             Some(_) => store.texts(tenant, id, before.last()).await?,
             None => None,
         };
+        let blanked = texts.as_deref().and_then(|texts| before.blanked(texts));
         let texts: Vec<&str> = texts.iter().flat_map(|texts| texts.split('\n')).collect();
         let text = |place: usize| texts.get(place).map(|text| (*text).to_owned());
         let page = PAGE.min(usize::try_from(room).unwrap_or(PAGE));
         let lines = before.waiting().take(page);
         let lines = lines.map(|(place, line)| (place, line.line, text(place)));
         let lines = lines.collect();
-        Ok(Some(Page { before, lines }))
+        Ok(Some(Page {
+            before,
+            lines,
+            blanked,
+        }))
     }
 
     async fn line(
@@ -144,10 +177,10 @@ impl BatchWork {
     async fn record(
         &self,
         batch: Batch,
-        before: BatchChunk,
+        page: Page,
         outcomes: Vec<(usize, Outcome)>,
     ) -> Result<Batch> {
-        let now = self.context.now();
+        let (now, before) = (self.context.now(), page.before);
         let (mut after, mut waits_for) = (before.clone(), None);
         for (place, outcome) in outcomes {
             match outcome {
@@ -161,13 +194,25 @@ impl BatchWork {
         }
         let known = batch.waiting.as_ref().map(|waiting| waiting.code.as_str());
         let waits = waits_for.as_ref().map(|error| error.code);
-        if after == before && known == waits && before.waiting().next().is_some() {
+        // Where the batch stands still, so that a task that is deleted meanwhile leaves no text.
+        let blanked = page.blanked.filter(|_| after == before && waits.is_some());
+        if let Some(texts) = blanked {
+            let store = self.context.batches();
+            store.replace_texts(&batch, before.last(), &texts).await?;
+        }
+        let is_marked = batch.admits_until.is_some();
+        if after == before && known == waits && !is_marked && before.waiting().next().is_some() {
             return Ok(batch);
         }
+        tell_refused(&batch, &before, &after);
         if let Some(error) = waits_for.as_ref().filter(|_| known != waits) {
             tracing::info!(tenant.id = %batch.tenant, batch.id = %batch.id, code = error.code, "a batch waits");
         }
+        let mark = batch.admits_until;
         let edit = |batch: &mut Batch| {
+            if batch.admits_until == mark {
+                batch.admits_until = None;
+            }
             if batch.cancelled_at.is_none() {
                 batch.waits_for(waits_for.as_ref(), now);
             }
@@ -192,6 +237,22 @@ impl BatchWork {
             batch.refused = batch.lines.saturating_sub(batch.admitted);
         })
         .await
+    }
+}
+
+/// One line in the log for a page.
+fn tell_refused(batch: &Batch, before: &BatchChunk, after: &BatchChunk) {
+    let refused = before.lines.iter().zip(&after.lines);
+    let refused = refused.filter_map(|(before, after)| match &after.result {
+        LineResult::Refused { code, .. } if before.result != after.result => Some(code),
+        _ => None,
+    });
+    let codes: BTreeMap<&str, u32> = refused.fold(BTreeMap::new(), |mut codes, code| {
+        *codes.entry(code.as_str()).or_default() += 1;
+        codes
+    });
+    if !codes.is_empty() {
+        tracing::info!(tenant.id = %batch.tenant, batch.id = %batch.id, ?codes, "lines of a batch were refused");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::base::digest::RunningSha256;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{BatchId, IdempotencyKey, TenantId};
 use crate::base::time::Timestamp;
-use crate::domain::batch::{Batch, BatchChunk, BatchLine, LineRequest, LineResult};
+use crate::domain::batch::{Batch, BatchChunk, BatchLine, LineRequest, LineResult, reference_of};
 use crate::port::{BatchCreated, Ids as _};
 
 /// The text of one chunk. A DynamoDB item is limited to 400 KB.
@@ -187,7 +187,7 @@ impl BatchIntake {
     async fn take(&mut self, line: &[u8], read: Result<LineRequest>) -> Result<()> {
         let (reference, result) = match read {
             Ok(request) => (request.reference, LineResult::Waiting),
-            Err(error) => (None, LineResult::refused(&error)),
+            Err(error) => (reference_of(line), LineResult::refused(&error)),
         };
         // Whatever parses is UTF-8.
         let text = match (&result, std::str::from_utf8(line)) {
@@ -241,6 +241,7 @@ impl BatchIntake {
             decided_to: 0,
             open: std::collections::BTreeMap::new(),
             waiting: None,
+            admits_until: None,
             job: 1,
             cancelled_at: None,
             ended_at: None,

@@ -3,6 +3,7 @@
 use super::BatchWork;
 use crate::app::jobs::warn;
 use crate::base::error::{Kind, Reason, Result};
+use crate::base::time::Timestamp;
 use crate::domain::batch::{Batch, BatchChunk};
 use crate::domain::task::Job;
 use crate::port::Lease;
@@ -11,8 +12,6 @@ use crate::port::errors::batch_changed;
 /// A job that came before the write that it belongs to looks again so often, and so much later.
 const EARLY_TRIES_MAX: u32 = 5;
 const EARLY_DELAY_MS: u64 = 2_000;
-/// Longer than a turn goes on to begin lines.
-const CANCELLED_SETTLES_MS: u64 = 60_000;
 /// Attempts at one change.
 const CONFLICTS_MAX: usize = 8;
 
@@ -76,7 +75,7 @@ impl BatchWork {
         if batch.job > *number || batch.ended_at.is_some() {
             return Ok(Next::Done);
         }
-        let before = batch.version;
+        let before = batch.clone();
         let batch = self.follow(batch, *turn).await?;
         let settled = self.has_settled(&batch);
         let batch = match batch.cancelled_at {
@@ -87,9 +86,9 @@ impl BatchWork {
             self.end(batch).await?;
             return Ok(Next::Done);
         }
-        let was_idle = batch.version == before;
+        let was_idle = batch.is_as(&before);
         let after_ms = if was_idle {
-            self.idle_ms(&batch, *idle)
+            self.idle_ms(&batch, *idle).min(self.unsettled_ms(&batch))
         } else if batch.waiting.is_none() && self.has_room(&batch) && !batch.is_decided() {
             0
         } else {
@@ -112,12 +111,21 @@ impl BatchWork {
         batch.in_progress() < self.context.bounds.batch.in_progress_max
     }
 
-    /// Whether nobody admits a line any more. A turn that began before the batch was cancelled may
-    /// still do so.
+    /// Whether nobody admits a line of the batch any more, which was cancelled. A turn that began
+    /// before may still do so, until it takes back its mark or has died long ago.
     fn has_settled(&self, batch: &Batch) -> bool {
         let now = self.context.now();
-        let cancelled_at = batch.cancelled_at;
-        cancelled_at.is_some_and(|at| now.since_ms(at) >= CANCELLED_SETTLES_MS)
+        batch.cancelled_at.is_some() && batch.admits_until.is_none_or(|until| until <= now)
+    }
+
+    /// How long a turn may go on that began before the batch was cancelled.
+    fn unsettled_ms(&self, batch: &Batch) -> u64 {
+        let until = batch.admits_until.filter(|_| batch.cancelled_at.is_some());
+        let left_ms = |until: Timestamp| until.since_ms(self.context.now());
+        until
+            .map(left_ms)
+            .filter(|left_ms| *left_ms > 0)
+            .unwrap_or(u64::MAX)
     }
 
     fn is_over(&self, batch: &Batch, settled: bool) -> bool {
@@ -125,10 +133,17 @@ impl BatchWork {
         (admits_no_more && batch.open.is_empty()) || batch.kept_until <= self.context.now()
     }
 
+    /// The texts of undecided lines go before the batch has ended, so that nobody has more of them
+    /// stored than unfinished batches may have.
     async fn end(&self, batch: Batch) -> Result<()> {
         let now = self.context.now();
+        if !batch.is_decided() {
+            let store = self.context.batches();
+            store.remove_texts(&batch.tenant, &batch.id).await?;
+        }
         let ended = self.change(batch, None, |batch| {
             batch.waiting = None;
+            batch.admits_until = None;
             batch.ended_at = Some(now);
         });
         let batch = ended.await?;

@@ -64,6 +64,9 @@ impl SubmitRequest {
     }
 }
 
+/// The guard's code.
+const FORBIDDEN_ADDRESS: &str = "forbidden_address";
+
 impl Gateway {
     /// Admits a task, sends it to the provider and returns it in its current state.
     ///
@@ -74,9 +77,15 @@ impl Gateway {
     /// `Unavailable` (catalogue or quote unavailable). A request that repeats a known idempotency
     /// key returns the task created with that key.
     pub async fn submit(&self, request: SubmitRequest) -> Result<Task> {
-        self.submits
-            .submit(request, |in_flight_max| in_flight_max)
-            .await
+        let tenant = request.tenant.clone();
+        let submitted = self.submits.submit(request, |in_flight_max| in_flight_max);
+        let submitted = submitted.await;
+        if let Err(error) = &submitted
+            && error.code == FORBIDDEN_ADDRESS
+        {
+            tracing::info!(tenant.id = %tenant, field = error.field, "refused a task that names a forbidden address");
+        }
+        submitted
     }
 
     /// As [`Submits::tenant_for_submit`].

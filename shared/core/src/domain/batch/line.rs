@@ -89,6 +89,19 @@ impl BatchChunk {
         lines.filter(|(_, line)| line.result == LineResult::Waiting)
     }
 
+    /// The texts without those of decided lines; `None` if there are none to blank.
+    pub fn blanked(&self, texts: &str) -> Option<String> {
+        let pairs = self.lines.iter().zip(texts.split('\n'));
+        let mut blanked = String::new();
+        for (line, text) in pairs {
+            if line.result == LineResult::Waiting {
+                blanked.push_str(text);
+            }
+            blanked.push('\n');
+        }
+        (blanked.len() < texts.len()).then_some(blanked)
+    }
+
     /// Tasks that had not ended when they were last looked at.
     pub(super) fn running(&self) -> u32 {
         self.count(|result| matches!(result, LineResult::Admitted { .. }))

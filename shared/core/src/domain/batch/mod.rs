@@ -8,4 +8,4 @@ mod request;
 
 pub use line::{BatchChunk, BatchLine, LineResult};
 pub use record::{Batch, BatchState, Waiting};
-pub use request::LineRequest;
+pub use request::{LineRequest, reference_of};

@@ -69,6 +69,9 @@ pub struct Batch {
     pub open: BTreeMap<u32, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// While a turn admits lines: when the last of them is decided in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admits_until: Option<Timestamp>,
     /// The number of the job that works on it.
     pub job: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +107,16 @@ impl Batch {
     /// Tasks that had not ended when they were last looked at.
     pub fn in_progress(&self) -> u32 {
         self.open.values().sum()
+    }
+
+    /// Whether only the marks of a turn differ.
+    pub fn is_as(&self, other: &Self) -> bool {
+        let other = Self {
+            version: self.version,
+            admits_until: self.admits_until,
+            ..other.clone()
+        };
+        *self == other
     }
 
     /// Counts what changed in one chunk, from what is stored to what will be.

@@ -22,6 +22,7 @@ fn batch(lines: u32) -> Batch {
         decided_to: 0,
         open: std::collections::BTreeMap::new(),
         waiting: None,
+        admits_until: None,
         job: 1,
         cancelled_at: None,
         ended_at: None,
@@ -54,6 +55,17 @@ fn ended(completed: bool) -> LineResult {
 
 fn refused() -> LineResult {
     LineResult::refused(&Error::invalid("no", "no"))
+}
+
+#[test]
+fn the_texts_of_decided_lines_are_blanked_once() {
+    let waiting = || LineResult::Waiting;
+    let chunk = chunk(&[admitted(), waiting(), refused(), waiting()]);
+
+    let blanked = chunk.blanked("{1}\n{2}\n\n{4}\n");
+
+    assert_eq!(blanked.as_deref(), Some("\n{2}\n\n{4}\n"));
+    assert_eq!(chunk.blanked("\n{2}\n\n{4}\n"), None);
 }
 
 #[test]

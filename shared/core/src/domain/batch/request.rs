@@ -57,6 +57,16 @@ impl LineRequest {
     }
 }
 
+/// The name of a line that is no task.
+pub fn reference_of(line: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        reference: String,
+    }
+    let named: Named = json::read(line, JsonBounds::REQUEST).ok()?;
+    reference(named.reference).ok()
+}
+
 fn reference(text: String) -> Result<String> {
     let fits = (1..=REFERENCE_CHARS_MAX).contains(&text.chars().count());
     if fits && !text.chars().any(char::is_control) {

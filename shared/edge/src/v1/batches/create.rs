@@ -40,7 +40,7 @@ use crate::submission::key;
         (status = 403, description = "a suspended tenant, or a token without the scope"),
         (status = 408, description = "the body came too slowly"),
         (status = 413, description = "too many bytes or lines"),
-        (status = 415, description = "a compressed body"),
+        (status = 415, description = "a compressed body, or a form"),
         (status = 422, description = "the Idempotency-Key was used for a batch with other lines"),
         (status = 429, description = "too many requests, or `too_many_batches`: as many have not ended as a tenant may have"),
         (status = 503, description = "not stored for certain; send it again with the same key")),
