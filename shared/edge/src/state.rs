@@ -14,6 +14,7 @@ use crate::event_streams::EventStreams;
 use crate::hung_up::HungUp;
 use crate::in_flight::BytesInFlight;
 use crate::operator_token::OperatorToken;
+use crate::reads::Reads;
 use crate::throttle::Throttle;
 
 /// The state of the tenants' router.
@@ -28,6 +29,7 @@ pub struct Edge {
     pub metering: Arc<Metering>,
     pub authenticator: Arc<Authenticator>,
     pub throttle: Arc<Throttle>,
+    pub reads: Arc<Reads>,
     pub in_flight: Arc<BytesInFlight>,
     pub health: Arc<Health>,
     pub hung_up: Arc<HungUp>,

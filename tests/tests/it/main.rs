@@ -77,6 +77,7 @@ mod isolation;
 mod json_bodies;
 mod limits;
 mod listening;
+mod long_reads;
 mod metadata;
 mod metrics;
 mod model_prices;

@@ -15,7 +15,7 @@ use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{
-    BytesInFlight, Edge, EventStreams, Health, OperatorToken, ReceiverEdge, Setup, Throttle,
+    BytesInFlight, Edge, EventStreams, Health, OperatorToken, Reads, ReceiverEdge, Setup, Throttle,
 };
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
@@ -142,6 +142,7 @@ fn edge(
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
+        reads: Arc::new(Reads::new(&context.bounds)),
         hung_up: Arc::default(),
         batches: Arc::new(Batches::new(context.clone(), queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),

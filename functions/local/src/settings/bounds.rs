@@ -81,6 +81,10 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_wait_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads_at_once: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads_waiting_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub page_tasks_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inbox_unread_max_ms: Option<u64>,
@@ -220,9 +224,8 @@ impl BoundsSettings {
         );
         self.endpoint_health(&mut bounds.relay.health);
         set(&mut bounds.sync_wait_max_ms, self.sync_wait_max_ms);
-        set(&mut bounds.page_tasks_max, self.page_tasks_max);
+        self.reads(&mut bounds);
         self.inboxes(&mut bounds);
-        set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
         self.batches(&mut bounds.batch);
         bounds
     }
@@ -236,6 +239,13 @@ impl BoundsSettings {
         set(&mut batch.kept_ms, self.batches_kept_ms);
         set(&mut batch.pace.first_ms, self.batch_first_ms);
         set(&mut batch.waiting.max_ms, self.batch_waiting_max_ms);
+    }
+
+    fn reads(&self, bounds: &mut Bounds) {
+        set(&mut bounds.reads_at_once, self.reads_at_once);
+        set(&mut bounds.reads_waiting_max, self.reads_waiting_max);
+        set(&mut bounds.page_tasks_max, self.page_tasks_max);
+        set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
     }
 
     fn inboxes(&self, bounds: &mut Bounds) {

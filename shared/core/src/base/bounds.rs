@@ -98,6 +98,11 @@ pub struct Bounds {
     pub presign_expires_ms: u64,
     /// How long a sync-mode submit is held open.
     pub sync_wait_max_ms: u64,
+    /// Long reads of one tenant that are worked on at once, in one process: lists, results of
+    /// batches, usage.
+    pub reads_at_once: usize,
+    /// How many more of them may wait for their turn.
+    pub reads_waiting_max: usize,
     /// Tasks looked at for one page of a list of tasks.
     pub page_tasks_max: usize,
     /// Tasks read by one usage or billing query.
@@ -172,6 +177,8 @@ impl Default for Bounds {
             idempotency_kept_ms: 7 * DAY_MS,
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
             sync_wait_max_ms: 90 * SECOND_MS,
+            reads_at_once: 1,
+            reads_waiting_max: 64,
             page_tasks_max: 1_000,
             usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,

@@ -207,6 +207,7 @@ pub const ALL: [&str; 227] = [
     "too_many_headers",
     "too_many_lines",
     "too_many_pull_endpoints",
+    "too_many_reads",
     "too_many_secrets",
     "too_many_streams",
     "too_many_tasks",

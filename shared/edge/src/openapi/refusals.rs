@@ -39,7 +39,9 @@ fn text(status: &str) -> &'static str {
         "408" => "the body arrived too slowly",
         "413" => "the body is too large",
         "415" => "a compressed body, or JSON that is not UTF-8",
-        "429" => "too many requests; `Retry-After` says when to come again",
+        "429" => {
+            "too many requests, or too many long reads that wait for their turn; `Retry-After` says when to come again"
+        }
         "500" => "a fault of the gateway; the request may or may not have taken effect",
         "503" => "something that the gateway needs does not answer; try again",
         _ => "refused",

@@ -102,6 +102,7 @@ pub(crate) async fn usage(
     let params = UsageParams::of(&query)?;
     let grouping = params.grouping()?;
     let wants_csv = params.wants_csv(&headers)?;
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let days = edge
         .metering
         .usage_of_days(&principal.tenant, params.from()?, params.to()?);

@@ -105,6 +105,7 @@ pub(crate) async fn search(
 ) -> Answer<BillingPage> {
     let paging = Paging::of(request.page, request.page_size)?;
     let window = window(&request)?;
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let mut charges = charges(&edge, &principal, &request, window).await?;
     if request
         .sort

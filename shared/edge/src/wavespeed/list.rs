@@ -74,6 +74,7 @@ pub(crate) async fn list(
         limit: paging.size,
         with_inputs: request.include_inputs.unwrap_or(false),
     };
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let found = edge.gateway.list(&principal.tenant, &query).await?;
     Ok(success(Page {
         page: paging.page,

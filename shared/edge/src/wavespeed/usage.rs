@@ -95,6 +95,7 @@ pub(crate) async fn stats(
         window: window(&request)?,
         model,
     };
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let report = edge.metering.usage(&query).await?;
     let models = edge.gateway.models(&principal.tenant).await?;
     Ok(success(UsageStats {

@@ -21,8 +21,11 @@ impl AccountStore for SqliteStore {
     async fn account(&self, tenant: &TenantId) -> Result<Account> {
         money::whole(
             tenant,
-            self.readers
-                .row(money::ACCOUNT, params![tenant.as_str()], money::account_of)?,
+            self.reading().await.row(
+                money::ACCOUNT,
+                params![tenant.as_str()],
+                money::account_of,
+            )?,
         )
     }
 
@@ -67,7 +70,7 @@ impl AccountStore for SqliteStore {
     }
 
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
-        let rows = self.readers.rows(
+        let rows = self.reading().await.rows(
             "SELECT reference, kind, amount, at FROM ledger WHERE tenant = ?1 ORDER BY at, reference",
             params![tenant.as_str()],
             money::entry_of,

@@ -47,7 +47,7 @@ impl BatchStore for SqliteStore {
     }
 
     async fn batch(&self, tenant: &TenantId, id: &BatchId) -> Result<Batch> {
-        let body = self.readers.row(
+        let body = self.reading().await.row(
             "SELECT body FROM batches WHERE tenant = ?1 AND id = ?2",
             params![tenant.as_str(), id.as_str()],
             |row| row.get::<_, String>(0),
@@ -57,7 +57,8 @@ impl BatchStore for SqliteStore {
 
     async fn batch_of_key(&self, tenant: &TenantId, key: &IdempotencyKey) -> Result<Option<Batch>> {
         let body = self
-            .readers
+            .reading()
+            .await
             .row(BY_KEY, [tenant.as_str(), key.as_str()], |row| {
                 row.get::<_, String>(0)
             })?;
@@ -73,7 +74,7 @@ impl BatchStore for SqliteStore {
         // '~' sorts after every character of an id.
         let before = before.map_or("~", BatchId::as_str);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let bodies = self.readers.rows(
+        let bodies = self.reading().await.rows(
             "SELECT body FROM batches WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
             params![tenant.as_str(), before, limit],
             |row| row.get::<_, String>(0),
@@ -87,7 +88,7 @@ impl BatchStore for SqliteStore {
         batch: &BatchId,
         line: u32,
     ) -> Result<Option<BatchChunk>> {
-        let body = self.readers.row(
+        let body = self.reading().await.row(
             "SELECT body FROM batch_chunks WHERE tenant = ?1 AND batch = ?2 AND last > ?3
              ORDER BY last LIMIT 1",
             params![tenant.as_str(), batch.as_str(), line],
@@ -98,7 +99,7 @@ impl BatchStore for SqliteStore {
     }
 
     async fn texts(&self, tenant: &TenantId, batch: &BatchId, last: u32) -> Result<Option<String>> {
-        let texts = self.readers.row(
+        let texts = self.reading().await.row(
             "SELECT texts FROM batch_chunks WHERE tenant = ?1 AND batch = ?2 AND last = ?3",
             params![tenant.as_str(), batch.as_str(), last],
             |row| row.get::<_, Option<String>>(0),

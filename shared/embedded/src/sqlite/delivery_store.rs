@@ -14,13 +14,15 @@ use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::error::{database, parsed, unwritable};
+use super::give_way::give_way;
 use super::queue::{delivery_key, put_job, remove_job};
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
     async fn get(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(Delivery, About)> {
         let body = self
-            .readers
+            .reading()
+            .await
             .row(
                 "SELECT body FROM deliveries WHERE tenant = ?1 AND id = ?2",
                 params![tenant.as_str(), id.as_str()],
@@ -33,7 +35,7 @@ impl DeliveryStore for SqliteStore {
             Subject::Task(task) => {
                 About::Task(Box::new(TaskStore::get(self, tenant, &task).await?))
             }
-            Subject::Notice(event) => About::Notice(self.notice(tenant, &event)?),
+            Subject::Notice(event) => About::Notice(self.notice(tenant, &event).await?),
         };
         Ok((delivery, about))
     }
@@ -84,11 +86,14 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage> {
-        let rows = self.delivery_rows(tenant, query)?;
+        let rows = self.delivery_rows(tenant, query).await?;
         let looked_at_all = rows.len() < DeliveryQuery::LOOKED_AT_MAX;
-        let what = |id: &str| format!("delivery '{id}' of tenant '{tenant}'");
-        let read = |(id, body): &(String, String)| parsed(body, what(id));
-        let candidates: Vec<Delivery> = rows.iter().map(read).collect::<Result<_>>()?;
+        let mut candidates: Vec<Delivery> = Vec::with_capacity(rows.len());
+        for (id, body) in rows {
+            give_way().await;
+            let what = format_args!("delivery '{id}' of tenant '{tenant}'");
+            candidates.push(parsed(&body, what)?);
+        }
         Ok(query.page(candidates, looked_at_all))
     }
 
@@ -125,7 +130,7 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
-        let rows = self.readers.rows(
+        let rows = self.reading().await.rows(
             "SELECT id, body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY length(id), id",
             params![task.tenant.as_str(), task.id.as_str()],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
@@ -140,7 +145,7 @@ impl DeliveryStore for SqliteStore {
 impl SqliteStore {
     /// Those from behind the cursor, in order, by the narrowest index there is. What else the query
     /// asks is for [`DeliveryQuery::page`].
-    fn delivery_rows(
+    async fn delivery_rows(
         &self,
         tenant: &TenantId,
         query: &DeliveryQuery,
@@ -180,16 +185,17 @@ impl SqliteStore {
         );
         let from = query.from.map_or(i64::MIN, |at| at.0);
         let before = query.before.map_or(i64::MAX, |at| at.0);
-        self.readers.rows(
+        self.reading().await.rows(
             &sql,
             params![tenant.as_str(), target, from, before, after_at, after_id],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
         )
     }
 
-    fn notice(&self, tenant: &TenantId, id: &EventId) -> Result<Notice> {
+    async fn notice(&self, tenant: &TenantId, id: &EventId) -> Result<Notice> {
         let body = self
-            .readers
+            .reading()
+            .await
             .row(
                 "SELECT body FROM notices WHERE tenant = ?1 AND id = ?2",
                 params![tenant.as_str(), id.as_str()],

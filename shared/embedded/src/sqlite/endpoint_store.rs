@@ -46,7 +46,8 @@ impl EndpointStore for SqliteStore {
 
     async fn get(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint> {
         let body = self
-            .readers
+            .reading()
+            .await
             .row(
                 "SELECT body FROM endpoints WHERE tenant = ?1 AND id = ?2",
                 params![tenant.as_str(), id.as_str()],
@@ -61,7 +62,7 @@ impl EndpointStore for SqliteStore {
     }
 
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList> {
-        let rows = self.readers.rows(
+        let rows = self.reading().await.rows(
             "SELECT id, body FROM endpoints WHERE tenant = ?1 ORDER BY id",
             params![tenant.as_str()],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),

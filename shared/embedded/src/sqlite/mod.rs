@@ -13,6 +13,7 @@ mod erasing;
 mod error;
 mod fair_queue_store;
 mod folder_lock;
+mod give_way;
 mod idempotency;
 mod inputs;
 mod migrations;
@@ -34,6 +35,7 @@ use fluxgate_core::{Error, Result};
 
 pub use encryption_check::EncryptionCheck;
 pub use folder_lock::FolderLock;
+use give_way::give_way;
 use readers::Readers;
 use schedule::Schedule;
 pub use schedule::in_hand_max;
@@ -106,6 +108,12 @@ impl SqliteStore {
     /// log.
     pub fn commits(&self) -> u64 {
         self.writer.as_ref().map_or(0, |writer| writer.commits())
+    }
+
+    /// The connections to read by, once others have had their turn on this thread.
+    async fn reading(&self) -> &Readers {
+        give_way().await;
+        &self.readers
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T>

@@ -183,7 +183,7 @@ impl Queue for SqliteStore {
     }
 
     async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
-        let rows = self.readers.rows(
+        let rows = self.reading().await.rows(
             "SELECT reason, body FROM dead_letters WHERE lane = ?1 ORDER BY n LIMIT 1000",
             params![lane.as_str()],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1).ok())),

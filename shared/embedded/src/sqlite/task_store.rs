@@ -10,6 +10,7 @@ use fluxgate_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::{database, parsed, unwritable};
+use super::give_way::give_way;
 use super::queue::{put_job, remove_job, watch_key};
 use super::writer::Write;
 use super::{SqliteStore, deletion, delivery_store, idempotency, inputs, money, timeline};
@@ -26,7 +27,7 @@ impl TaskStore for SqliteStore {
         key: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Task>> {
-        let found = self.readers.row(
+        let found = self.reading().await.row(
             idempotency::KEY,
             params![tenant.as_str(), key.key.as_str(), now.0],
             idempotency::key_of,
@@ -38,11 +39,12 @@ impl TaskStore for SqliteStore {
     }
 
     async fn get(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let body = self
-            .readers
-            .row(TASK, params![tenant.as_str(), id.as_str()], |row| {
-                row.get::<_, String>(0)
-            })?;
+        let body =
+            self.reading()
+                .await
+                .row(TASK, params![tenant.as_str(), id.as_str()], |row| {
+                    row.get::<_, String>(0)
+                })?;
         parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)
     }
 
@@ -51,7 +53,7 @@ impl TaskStore for SqliteStore {
     }
 
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
-        inputs::read(&self.readers, tenant, id, self.clock.now())
+        inputs::read(self.reading().await, tenant, id, self.clock.now())
     }
 
     async fn expire_inputs(&self, now: Timestamp, limit: usize) -> Result<usize> {
@@ -82,7 +84,7 @@ impl TaskStore for SqliteStore {
     async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
         let mut claimed = Vec::new();
         for run in runs {
-            let owner = self.readers.row(
+            let owner = self.reading().await.row(
                 "SELECT 1 FROM runs WHERE run = ?1",
                 params![run.as_str()],
                 |_| Ok(()),
@@ -107,7 +109,7 @@ impl TaskStore for SqliteStore {
     }
 
     async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Step>> {
-        timeline::read(&self.readers, tenant, id)
+        timeline::read(self.reading().await, tenant, id)
     }
 
     async fn list(
@@ -118,7 +120,7 @@ impl TaskStore for SqliteStore {
     ) -> Result<Vec<Task>> {
         // 'g' sorts after every hexadecimal id.
         let before = before.map_or("g", TaskId::as_str);
-        let rows = self.readers.rows(
+        let rows = self.reading().await.rows(
             "SELECT id, body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
             params![
                 tenant.as_str(),
@@ -127,9 +129,7 @@ impl TaskStore for SqliteStore {
             ],
             id_and_body,
         )?;
-        rows.iter()
-            .map(|(id, body)| parse_task(tenant, id, body))
-            .collect()
+        parse_tasks(tenant, rows).await
     }
 
     async fn list_after(
@@ -139,7 +139,7 @@ impl TaskStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Task>> {
         let after = after.map_or("", TaskId::as_str);
-        let rows = self.readers.rows(
+        let rows = self.reading().await.rows(
             "SELECT id, body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
             params![
                 tenant.as_str(),
@@ -148,9 +148,7 @@ impl TaskStore for SqliteStore {
             ],
             id_and_body,
         )?;
-        rows.iter()
-            .map(|(id, body)| parse_task(tenant, id, body))
-            .collect()
+        parse_tasks(tenant, rows).await
     }
 }
 
@@ -325,6 +323,15 @@ fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<
 
 fn id_and_body(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
     Ok((row.get(0)?, row.get(1)?))
+}
+
+async fn parse_tasks(tenant: &TenantId, rows: Vec<(String, String)>) -> Result<Vec<Task>> {
+    let mut tasks = Vec::with_capacity(rows.len());
+    for (id, body) in rows {
+        give_way().await;
+        tasks.push(parse_task(tenant, &id, &body)?);
+    }
+    Ok(tasks)
 }
 
 fn parse_task(tenant: &TenantId, id: &str, body: &str) -> Result<Task> {

@@ -48,7 +48,8 @@ impl TenantStore for SqliteStore {
 
     async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
         let body = self
-            .readers
+            .reading()
+            .await
             .row(
                 "SELECT body FROM tenants WHERE id = ?1",
                 params![id.as_str()],
@@ -63,11 +64,12 @@ impl TenantStore for SqliteStore {
     }
 
     async fn list(&self) -> Result<Vec<Tenant>> {
-        let rows = self
-            .readers
-            .rows("SELECT id, body FROM tenants ORDER BY id", [], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })?;
+        let rows =
+            self.reading()
+                .await
+                .rows("SELECT id, body FROM tenants ORDER BY id", [], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+                })?;
         rows.iter()
             .map(|(id, body)| parse_tenant(id, body))
             .collect()
@@ -75,7 +77,8 @@ impl TenantStore for SqliteStore {
 
     async fn ids(&self) -> Result<Vec<TenantId>> {
         let ids = self
-            .readers
+            .reading()
+            .await
             .rows("SELECT id FROM tenants ORDER BY id", [], |row| {
                 row.get::<_, String>(0)
             })?;
@@ -83,9 +86,12 @@ impl TenantStore for SqliteStore {
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
-        let rows = self.readers.rows(TRUSTING, params![issuer], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        let rows = self
+            .reading()
+            .await
+            .rows(TRUSTING, params![issuer], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         Ok(rows.iter().filter_map(readable_trust).collect())
     }
 
@@ -96,7 +102,7 @@ impl TenantStore for SqliteStore {
     }
 
     async fn audit_log(&self, before: Option<&AuditId>, limit: usize) -> Result<Vec<AuditEntry>> {
-        audit_log::read(&self.readers, before, limit)
+        audit_log::read(self.reading().await, before, limit)
     }
 }
 

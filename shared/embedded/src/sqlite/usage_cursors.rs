@@ -14,7 +14,7 @@ use super::error::{database, parsed, unwritable};
 #[async_trait]
 impl UsageCursors for SqliteStore {
     async fn cursor(&self, place: &str, tenant: &TenantId) -> Result<UsageCursor> {
-        let body = self.readers.row(
+        let body = self.reading().await.row(
             "SELECT body FROM usage_cursors WHERE place = ?1 AND tenant = ?2",
             params![place, tenant.as_str()],
             |row| row.get::<_, String>(0),

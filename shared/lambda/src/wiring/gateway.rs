@@ -9,7 +9,9 @@ use fluxgate_core::app::{
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
-use fluxgate_edge::{BytesInFlight, Edge, EventStreams, Health, ReceiverEdge, Setup, Throttle};
+use fluxgate_edge::{
+    BytesInFlight, Edge, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
+};
 use fluxgate_outbound::{
     BucketReader, Guard, HttpCallbackSender, HttpKeySetFetcher, KeySetBounds, Roots,
 };
@@ -83,6 +85,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), parts.queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
+        reads: Arc::new(Reads::new(&context.bounds)),
         hung_up: Arc::default(),
         batches: Arc::new(Batches::new(context.clone(), parts.queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),

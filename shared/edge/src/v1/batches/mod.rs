@@ -63,6 +63,7 @@ pub(crate) async fn list(
     query.only(&["cursor", "limit"])?;
     let before = query.parsed("cursor", cursor)?;
     let limit = query.parsed("limit", limit)?.unwrap_or(LIMIT);
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let batches = edge
         .batches
         .list(&principal.tenant, before.as_ref(), limit)

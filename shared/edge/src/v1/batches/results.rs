@@ -60,6 +60,7 @@ pub(crate) async fn results(
     };
     let left = query.parsed("limit", limit)?.unwrap_or(results_max);
     let after = query.parsed("after", line)?.unwrap_or(0);
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let batch = edge.batches.get(&principal.tenant, &batch_id(&id)?).await?;
     let reading = Reading {
         edge,
@@ -77,7 +78,7 @@ fn line(text: &str) -> Result<u32> {
         .map_err(|_| bad("'after' is the number of a line"))
 }
 
-/// A chunk of lines is in memory at once.
+/// A chunk of lines is in memory at once, and has a turn while it is made, not while it is sent.
 struct Reading {
     edge: Edge,
     batch: Batch,
@@ -90,6 +91,8 @@ impl Reading {
         if self.left == 0 {
             return Ok(None);
         }
+        let reads = &self.edge.reads;
+        let mut turn = reads.next_turn(&self.batch.tenant).await?;
         let lines = self.edge.batches.lines(&self.batch, self.after).await?;
         let mut written = Vec::new();
         for (line, task) in lines.into_iter().take(self.left) {
@@ -100,6 +103,7 @@ impl Reading {
                 Error::internal("row_unwritable", "a result cannot be written").source(error)
             })?;
             written.push(b'\n');
+            turn.give_way().await;
         }
         if written.is_empty() {
             return Ok(None);

@@ -45,6 +45,7 @@ pub(crate) async fn list(
 ) -> Answer<DeliveryPageView> {
     principal.require(Scope::Endpoints)?;
     let query = parsed(&query)?;
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let page = edge.deliveries.list(&principal.tenant, &query).await?;
     Ok(Json(page_view(&page)))
 }

@@ -21,6 +21,7 @@ use crate::accept::preferred;
 use crate::bearer::Bearer;
 use crate::error_reply::Problem;
 use crate::query::Query;
+use crate::reads::Turn;
 use crate::state::Edge;
 
 /// The first is the default.
@@ -47,7 +48,7 @@ const LOOK: Duration = Duration::from_millis(400);
         (status = 200, description = "a page of events, or the stream of them", content((EventPageView = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "no such endpoint, or it has expired"),
         (status = 409, description = "not a pull endpoint"),
-        (status = 429, description = "too many requests of the tenant wait for events")),
+        (status = 429, description = "too many requests of the tenant wait for events, or for their turn to be read")),
     security(("tenant_jwt" = [])))]
 pub(crate) async fn events(
     State(edge): State<Edge>,
@@ -86,7 +87,18 @@ impl Reading {
         self.edge.inbox.acknowledge(tenant, endpoint, cursor).await
     }
 
+    /// Refused where too many reads of the tenant wait.
+    async fn first_page(&self) -> Result<InboxPage> {
+        let turn = self.edge.reads.turn(&self.principal.tenant).await?;
+        self.read(turn).await
+    }
+
     async fn page(&self) -> Result<InboxPage> {
+        let turn = self.edge.reads.next_turn(&self.principal.tenant).await?;
+        self.read(turn).await
+    }
+
+    async fn read(&self, _turn: Turn) -> Result<InboxPage> {
         let asked = &self.asked;
         let tenant = &self.principal.tenant;
         self.edge
@@ -100,7 +112,7 @@ impl Reading {
         self.acknowledge().await?;
         let may_wait = Duration::from_millis(self.edge.inbox.event_stream_max_ms());
         let until = Instant::now() + self.asked.wait.min(may_wait);
-        let mut page = self.page().await?;
+        let mut page = self.first_page().await?;
         let waits = page.events.is_empty() && Instant::now() < until;
         let _place = if waits {
             Some(self.edge.event_streams.enter(&self.principal.tenant)?)

@@ -36,7 +36,7 @@ pub(super) async fn stream(mut reading: Reading) -> Result<Response> {
     let streams = &reading.edge.event_streams;
     let place = streams.enter(&reading.principal.tenant)?;
     reading.acknowledge().await?;
-    let page = reading.page().await?;
+    let page = reading.first_page().await?;
     let mut waiting = VecDeque::from([Event::default().retry(RETRY)]);
     reading.take(page, &mut waiting);
     let bound = Duration::from_millis(reading.edge.inbox.event_stream_max_ms());

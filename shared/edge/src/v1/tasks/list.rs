@@ -91,10 +91,12 @@ pub(crate) async fn list(
 ) -> std::result::Result<Json<TaskPageView>, Problem> {
     principal.require(Scope::Read)?;
     let query = parsed(&query)?;
+    let mut turn = edge.reads.turn(&principal.tenant).await?;
     let page = edge.gateway.tasks(&principal.tenant, &query).await?;
     let mut tasks = Vec::with_capacity(page.tasks.len());
     for task in &page.tasks {
         tasks.push(TaskView::of(&edge, task).await?);
+        turn.give_way().await;
     }
     Ok(Json(TaskPageView {
         tasks,

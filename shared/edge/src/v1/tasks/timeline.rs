@@ -93,6 +93,7 @@ pub(crate) async fn timeline(
 ) -> Result<Json<TimelineView>, Problem> {
     principal.require(Scope::Read)?;
     let id = task_id(&id)?;
+    let _turn = edge.reads.turn(&principal.tenant).await?;
     let timeline = edge.gateway.timeline(&principal.tenant, &id).await?;
     Ok(Json(view(&timeline)))
 }
