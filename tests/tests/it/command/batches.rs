@@ -242,7 +242,7 @@ async fn a_batch_that_waits_says_why_and_a_cancelled_one_ends_the_command() {
 
     let suspend = ["tenants", "suspend", "acme", "--data", &served.data];
     assert!(process::run(&suspend).status.success());
-    let refused = run(&["batch", path(&file), "--key", "two"], &access);
+    let refused = run(&["batch", path(&file), "--key", "two", "--force"], &access);
     assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
 }
 
