@@ -75,6 +75,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         reader: Arc::new(BucketReader::new(signer, Roots::Bundled)),
         capability,
     });
+    let rate = context.bounds.request_rate;
     Ok(Edge {
         gateway: Arc::new(gateway),
         endpoints: Arc::new(Endpoints::new(
@@ -90,10 +91,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         batches: Arc::new(Batches::new(context.clone(), parts.queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         authenticator: Arc::new(authenticator(&parts, &guard)),
-        throttle: Arc::new(Throttle::new(
-            Arc::new(SystemClock),
-            context.bounds.request_rate,
-        )),
+        throttle: Arc::new(Throttle::new(Arc::new(SystemClock), rate)),
         in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
         health: Arc::new(health(completion)),
         stopping: NEVER_STOPPING.subscribe(),
