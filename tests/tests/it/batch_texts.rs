@@ -70,13 +70,13 @@ async fn a_batch_that_waits_forgets_the_text_of_lines_that_became_tasks() {
 
     waiting_batch(&tenant).await;
 
-    eventually("a text that is gone", || async {
-        (!stored.texts().contains("secret 1")).then_some(())
+    // Lines are submitted side by side: any of them may have got the money.
+    eventually("one text that is gone", || async {
+        let texts = stored.texts();
+        let there = (1..=4).filter(|n| texts.contains(&format!("secret {n}")));
+        (there.count() == 3).then_some(())
     })
     .await;
-    for n in 2..=4 {
-        assert!(stored.texts().contains(&format!("secret {n}")), "{n}");
-    }
     let top_up = json!({ "amount_usd": "1", "reference": "more" });
     let operator = stored.gateway.operator();
     operator.post("/tenants/acme/top-ups", &top_up).await;
