@@ -88,7 +88,11 @@ impl Gateway {
         submitted
     }
 
-    /// As [`Submits::tenant_for_submit`].
+    /// The tenant, if it may submit now: a tenant that has just been deleted or suspended may still
+    /// hold a valid token.
+    ///
+    /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code
+    /// `tenant_suspended`.
     pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
         self.submits.tenant_for_submit(id).await
     }
@@ -204,11 +208,7 @@ impl Submits {
         }
     }
 
-    /// The tenant, if it may submit now: a tenant that has just been deleted or suspended may still
-    /// hold a valid token.
-    ///
-    /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code
-    /// `tenant_suspended`.
+    /// As [`Gateway::tenant_for_submit`].
     pub(crate) async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
         let tenant =
             self.context
