@@ -37,6 +37,16 @@ demo:
 bench:
     cargo run --release --bin fluxgate -- bench
 
+# Measures all of `fluxgate bench` again, and writes the tables of the figures page
+figures:
+    cargo build --release --workspace --bin fluxgate
+    tests/peers
+    cargo run --release --bin fluxgate -- bench --json > shared/docs/reference/figures/speed.json
+    cargo run --release --bin fluxgate -- bench --callbacks --json > shared/docs/reference/figures/callbacks.json
+    cargo run --release --bin fluxgate -- bench --growth 1000000 --json > shared/docs/reference/figures/growth.json
+    cargo run --release --bin fluxgate -- bench --peers --json > shared/docs/reference/figures/peers.json
+    cargo run --release --bin fluxgate -- bench --figures shared/docs/reference/figures/*.json
+
 # The Lambda functions into infra/artifacts, for arm64 or x86_64
 build *architecture:
     infra/build {{architecture}}

@@ -2,10 +2,12 @@
 
 #![expect(clippy::print_stdout, reason = "the tables are its result")]
 
-use fluxgate_tests::cost::{Bill, Prices, Traffic, Workload};
+use fluxgate_tests::cost::{Bill, Prices, Sweeps, Traffic, Workload};
 
 const TENANTS: usize = 3;
 const FEW: usize = 3;
+/// Tasks that a tenant makes between two sweeps, and how many sweeps are counted.
+const SWEEPS: [(usize, usize); 2] = [(10, 4), (1, 16)];
 
 #[tokio::main]
 async fn main() {
@@ -17,6 +19,11 @@ async fn main() {
     workload.run(1, Traffic::Sparse, true).await;
     let busy = workload.run(many, Traffic::Busy, true).await;
     let sparse = workload.run(FEW, Traffic::Sparse, true).await;
+    let [(many, of_many), (few, of_few)] = SWEEPS;
+    let sweeps = [
+        Sweeps::of(many, of_many).await,
+        Sweeps::of(few, of_few).await,
+    ];
     let Workload {
         stack, cold_starts, ..
     } = &workload;
@@ -26,6 +33,7 @@ async fn main() {
             prices: &Prices::read(),
             busy: &busy,
             sparse: &sparse,
+            sweeps,
             cold_starts,
             stack
         }

@@ -28,6 +28,11 @@ impl AwsStores {
     /// On new queues and a new table.
     pub async fn on(ministack: &Ministack) -> Self {
         create_table(ministack.aws(), TABLE).await;
+        Self::on_table(ministack).await
+    }
+
+    /// On new queues and a table that is there.
+    pub async fn on_table(ministack: &Ministack) -> Self {
         Self::connected(ministack.aws(), ministack.queues().await).await
     }
 

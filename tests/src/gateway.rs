@@ -30,6 +30,9 @@ pub struct GatewayOptions {
     /// The provider account's limit of concurrent runs.
     pub rate_per_minute: Option<u32>,
     pub concurrency: Option<u32>,
+    pub open_metrics: bool,
+    /// Where `/metrics` is without a token.
+    pub metrics_listen: Option<SocketAddr>,
     /// Instead of the emulator.
     pub provider: Option<OtherProvider>,
 }
@@ -46,6 +49,8 @@ impl Default for GatewayOptions {
             connections: ConnectionSettings::default(),
             rate_per_minute: None,
             concurrency: None,
+            open_metrics: false,
+            metrics_listen: None,
             provider: None,
         }
     }
@@ -104,7 +109,7 @@ pub struct Gateway {
     pub server: Server,
     pub emulator: Emulator,
     http: reqwest::Client,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Gateway {
@@ -132,7 +137,7 @@ impl Gateway {
             server,
             emulator,
             http: reqwest::Client::new(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -170,7 +175,15 @@ impl Gateway {
         .await;
     }
 
-    /// A caller with the admin token.
+    /// What `/metrics` tells.
+    pub async fn metrics(&self) -> String {
+        let token = self.server.folder().secrets.admin_token.expose();
+        let request = self.http().get(self.url("/metrics")).bearer_auth(token);
+        let answer = request.send().await.expect("the gateway answers");
+        answer.text().await.expect("the answer arrives whole")
+    }
+
+    /// A caller with the folder's admin token.
     pub fn operator(&self) -> TestOperator {
         TestOperator::new(
             &self.server.base_url(),
@@ -197,6 +210,8 @@ pub fn emulator_config() -> EmulatorConfig {
 fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> Settings {
     let listen = free_address();
     Settings {
+        open_metrics: options.open_metrics,
+        metrics_listen: options.metrics_listen,
         data: folder.path().join("data"),
         listen,
         s3_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),

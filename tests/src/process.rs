@@ -152,6 +152,18 @@ impl FluxgateProcess {
         Self::start(command, base_url).await
     }
 
+    /// The same with a stderr of the test's, until it answers this client.
+    pub async fn serve_for(
+        args: &[&str],
+        base_url: &str,
+        client: &reqwest::Client,
+        stderr: Stdio,
+    ) -> Self {
+        let mut command = Command::new(binary());
+        clean(&mut command).arg("serve").args(args).stderr(stderr);
+        Self::start_for(command, base_url, client).await
+    }
+
     /// The same under a limit of open files, such as `-n 256` or, for the soft one, `-Sn 256`.
     pub async fn serve_under(ulimit: &str, args: &[&str], base_url: &str) -> Self {
         let mut command = Command::new("sh");
@@ -163,14 +175,17 @@ impl FluxgateProcess {
         Self::start(command, base_url).await
     }
 
-    async fn start(mut command: Command, base_url: &str) -> Self {
+    async fn start(command: Command, base_url: &str) -> Self {
+        Self::start_for(command, base_url, &reqwest::Client::new()).await
+    }
+
+    async fn start_for(mut command: Command, base_url: &str, http: &reqwest::Client) -> Self {
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary runs");
         let child = std::cell::RefCell::new(child);
-        let http = reqwest::Client::new();
         let health = format!("{base_url}/healthz");
         eventually("the gateway's /healthz", || async {
             assert!(

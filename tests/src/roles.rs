@@ -2,6 +2,7 @@
 //! test opens one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::app::{
@@ -14,6 +15,7 @@ use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{
     CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, KeyRings, Lease,
     NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
+    Timer,
 };
 use fluxgate_core::seal::KeyRing;
 use fluxgate_core::secret::Secret;
@@ -58,7 +60,8 @@ impl Roles {
     }
 
     pub fn receiver(&self) -> Receiver {
-        Receiver::new(self.machine(), self.provider.clone(), capability())
+        let queue = self.queue.clone();
+        Receiver::new(self.machine(), self.provider.clone(), capability(), queue)
     }
 
     pub fn watcher(&self) -> Watcher {
@@ -85,8 +88,7 @@ impl Roles {
             BaseUrl::fixed("http://127.0.0.1"),
             links,
         );
-        let entropy = Arc::new(SystemEntropy);
-        let vault = Vault::new(Arc::new(FixedRing::default()), entropy);
+        let vault = vault();
         let context = self.context.clone();
         let callbacks = Callbacks::new(context, views, vault, self.callbacks.clone());
         Notifier::new(self.queue.clone(), callbacks)
@@ -107,6 +109,16 @@ impl Roles {
 
     fn machine(&self) -> Machine {
         Machine::new(self.context.clone(), None)
+    }
+}
+
+/// Waits by the test's runtime.
+pub struct RuntimeTimer;
+
+#[async_trait]
+impl Timer for RuntimeTimer {
+    async fn sleep_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 }
 
@@ -142,6 +154,10 @@ impl ObjectStore for NoWayOut {
     async fn put_new(&self, _: &TenantId, _: &Destination, _: NewObject) -> Result<Stored> {
         Err(closed())
     }
+
+    async fn remove(&self, _: &TenantId, _: &Destination, _: &str) -> Result<()> {
+        Err(closed())
+    }
 }
 
 #[async_trait]
@@ -159,6 +175,11 @@ impl CallbackSender for NoWayOut {
             reason: closed().message,
         }
     }
+}
+
+/// What seals and opens secrets with one known key.
+pub fn vault() -> Vault {
+    Vault::new(Arc::new(FixedRing::default()), Arc::new(SystemEntropy))
 }
 
 /// A ring of one known key.

@@ -3,15 +3,18 @@
 
 mod notes;
 mod reader;
+mod secrets_file;
+mod token_file;
 
 use std::fmt::{self, Display};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fluxgate_core::app::AdminAccess;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::port::{Entropy as _, SystemClock, SystemEntropy};
@@ -22,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{key_ring, private};
 use notes::bounds_of_commands;
-pub use notes::{NotedProvider, noted_provider, noted_server};
+pub use notes::{NotedProvider, NotedSettings, noted_provider, noted_server, settings_of_commands};
 pub use reader::FolderReader;
+use token_file::TokenFile;
 
 /// The `iss` of tokens that `fluxgate token` prints.
 pub const LOCAL_ISSUER: &str = "urn:fluxgate:local";
@@ -46,7 +50,7 @@ pub struct FolderSecrets {
     pub capability: [u8; 32],
     pub s3_access_key: String,
     pub s3_secret_key: Secret,
-    /// Grants access to the admin API.
+    /// The folder's own admin token.
     pub admin_token: Secret,
 }
 
@@ -69,9 +73,11 @@ impl DataFolder {
     pub fn open_with(path: &Path, bounds: Bounds) -> Result<Self> {
         private::folder(path)
             .with_context(|| format!("cannot create the data folder {}", path.display()))?;
+        check_not_lost(path)?;
         let secrets = FolderSecrets::open(path)?;
         let store = SqliteStore::open(path, Arc::new(SystemClock))
             .with_context(|| format!("cannot open the data folder {}", path.display()))?;
+        store.set_polls_per_second(bounds.polls_per_second);
         key_ring::open(path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -81,10 +87,25 @@ impl DataFolder {
         })
     }
 
+    /// True if there is one at this path.
+    pub fn exists(path: &Path) -> bool {
+        path.join(DATABASE).is_file()
+    }
+
+    /// Fails unless there is one at this path.
+    pub fn check_exists(path: &Path) -> Result<()> {
+        check_is_one(path)
+    }
+
     /// Opens a folder that must exist, so that a mistyped path is not taken for a new installation.
     pub fn open_existing(path: &Path) -> Result<Self> {
         check_is_one(path)?;
         Self::open(path)
+    }
+
+    /// Who may call the admin API of this folder.
+    pub(crate) fn admin_access(&self) -> Arc<AdminAccess> {
+        access(&self.store, &self.path)
     }
 
     /// Where the buckets lie.
@@ -93,15 +114,24 @@ impl DataFolder {
     }
 }
 
+/// Who may call the admin API of a folder.
+pub(crate) fn access(store: &SqliteStore, folder: &Path) -> Arc<AdminAccess> {
+    Arc::new(AdminAccess::new(
+        Arc::new(store.clone()),
+        Arc::new(TokenFile::of(folder)),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    ))
+}
+
 /// Where the buckets of a folder lie.
 pub(crate) fn buckets(folder: &Path) -> PathBuf {
     folder.join("s3")
 }
 
+/// What makes a folder a data folder.
+const DATABASE: &str = "fluxgate.db";
 const SECRETS: &str = "secrets.json";
-/// The file of the admin token: apart from the other secrets, so that deleting it makes a new one
-/// and nothing else.
-const ADMIN_TOKEN: &str = "admin-token";
 
 /// There is no data folder at this path.
 #[derive(Debug)]
@@ -111,7 +141,7 @@ impl Display for NoFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add'",
+            "{} is not a data folder; name the one of 'fluxgate serve' with --data, or make one with 'fluxgate tenants add NAME --data DIR'",
             self.0.display()
         )
     }
@@ -119,29 +149,50 @@ impl Display for NoFolder {
 
 impl std::error::Error for NoFolder {}
 
+/// Every command that opens a folder which must be there asks this first.
 fn check_is_one(path: &Path) -> Result<()> {
-    if !path.join("fluxgate.db").is_file() {
+    check_not_lost(path)?;
+    if !DataFolder::exists(path) {
         return Err(NoFolder(path.to_owned()).into());
     }
     Ok(())
 }
 
+/// What is made after the database: beside any of it, one that is missing or empty was lost. SQLite
+/// takes a file of one byte for an empty one.
+fn check_not_lost(path: &Path) -> Result<()> {
+    let database = path.join(DATABASE);
+    let is_empty = database.metadata().map_or(true, |it| it.len() <= 1);
+    let made_later = [
+        key_ring::path(path),
+        notes::of_server(path),
+        buckets(path).join(".fluxgate"),
+    ];
+    let Some(later) = made_later.iter().find(|it| is_empty && it.exists()) else {
+        return Ok(());
+    };
+    bail!(
+        "{} is missing or empty, and {} shows that it was in use; restore the folder from a backup by 'fluxgate restore'. \
+         To begin anew without its data, move the whole folder away",
+        database.display(),
+        later.display()
+    )
+}
+
 impl FolderSecrets {
-    /// Those of a folder that is there; what is missing is made.
+    /// Those of a folder that is there. What is missing is made, but for the secrets of a folder
+    /// that has tenants: they are made anew only where somebody said so.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(SECRETS);
         let damaged = || format!("{} is damaged; restore it from a backup", path.display());
-        let text = made_once(folder, SECRETS, Self::fresh)?;
+        secrets_file::renew_if_told(&path, Self::fresh)?;
+        let text = made_once(folder, SECRETS, || {
+            secrets_file::check_unneeded(folder, &path)?;
+            Self::fresh()
+        })?;
         let file: SecretsFile =
             json::read(text.as_bytes(), JsonBounds::DOCUMENT).with_context(damaged)?;
-        let admin_token = made_once(folder, ADMIN_TOKEN, || Ok(format!("fga_{}\n", random(32))))?;
-        if admin_token.trim().is_empty() {
-            anyhow::bail!(
-                "{} is empty; delete it to have a new one created",
-                folder.join(ADMIN_TOKEN).display()
-            );
-        }
-        Self::parse(file, Secret::new(admin_token.trim())).with_context(damaged)
+        Self::parse(file, token_file::open(folder)?).with_context(damaged)
     }
 
     /// Fails where the secrets are missing or damaged. Makes nothing.

@@ -6,16 +6,23 @@
     expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
 )]
 
+mod aws;
+pub mod backup;
+mod certificate;
 pub mod cli;
 pub mod client;
 pub mod connections;
 pub mod destinations;
 pub mod folder;
 pub mod key_ring;
+mod memory;
 mod onboarding;
+mod operating;
+mod otlp;
 mod pictures;
 mod private;
 mod renamed;
 pub mod server;
 pub mod settings;
+mod stores;
 pub mod values;

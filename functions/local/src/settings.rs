@@ -3,6 +3,7 @@
 
 mod bounds;
 mod dns_server;
+mod log_style;
 mod wording;
 
 use std::fmt::{self, Display};
@@ -20,14 +21,23 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::certificate::CertificateFiles;
 use crate::connections::ConnectionSettings;
 use crate::values;
 pub use bounds::{BoundsSettings, NotedBounds};
 pub use dns_server::{DnsServer, name_settings};
+pub use log_style::LogStyle;
 use wording::one_line;
 
 /// Variables with our prefix that are not settings of `serve`.
-const ELSEWHERE: [&str; 4] = ["config", "token", "url", "endpoint_secret"];
+const ELSEWHERE: [&str; 6] = [
+    "config",
+    "token",
+    "url",
+    "endpoint_secret",
+    "admin_url",
+    "admin_token",
+];
 
 /// The provider's own address.
 const PROVIDER_URL: &str = "https://api.wavespeed.ai";
@@ -49,6 +59,12 @@ pub struct Settings {
         deserialize_with = "values::read_optional_address"
     )]
     pub s3_listen: Option<SocketAddr>,
+    /// The certificate chain of both listeners, in PEM; without it they speak plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
     /// The URL by which tenants reach the API, if not its address.
     #[serde(
         default,
@@ -96,13 +112,27 @@ pub struct Settings {
     pub dns_server: Vec<DnsServer>,
     /// The log filter, in the syntax of tracing's `EnvFilter`.
     pub log: String,
+    /// How log lines look; by default text on a terminal, JSON elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogStyle>,
     /// How long shutdown may take, in milliseconds.
     pub stop_max_ms: u64,
+    /// Where `/metrics` alone is served, without a token.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "values::read_optional_address"
+    )]
+    pub metrics_listen: Option<SocketAddr>,
+    /// `/metrics` is open to whoever reaches the API, without an admin token.
+    #[serde(default)]
+    pub open_metrics: bool,
     #[serde(default)]
     pub bounds: BoundsSettings,
     #[serde(default)]
     pub connections: ConnectionSettings,
-    /// The provider's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`.
+    /// The provider's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`, or
+    /// from the file that `WAVESPEED_API_KEY_FILE` names.
     #[serde(skip)]
     pub provider_key: Option<Secret>,
 }
@@ -113,6 +143,8 @@ impl Default for Settings {
             data: PathBuf::from("fluxgate-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             s3_listen: None,
+            tls_cert: None,
+            tls_key: None,
             base_url: None,
             s3_public_url: None,
             public_url: None,
@@ -122,7 +154,10 @@ impl Default for Settings {
             allow_net: Vec::new(),
             dns_server: Vec::new(),
             log: "info".to_owned(),
+            log_format: None,
             stop_max_ms: 10_000,
+            metrics_listen: None,
+            open_metrics: false,
             bounds: BoundsSettings::default(),
             connections: ConnectionSettings::default(),
             provider_key: None,
@@ -182,14 +217,24 @@ impl Settings {
         }
         let settings: Self = figment.extract().map_err(one_line)?;
         settings.bounds.check()?;
-        let provider_key = std::env::var("WAVESPEED_API_KEY")
-            .ok()
-            .filter(|key| !key.is_empty())
-            .map(Secret::new);
+        settings.certificate()?;
+        let provider_key = values::secret_variable("WAVESPEED_API_KEY")?;
         Ok(Self {
             provider_key,
             ..settings
         })
+    }
+
+    /// The certificate of the listeners, if they have one.
+    pub(crate) fn certificate(&self) -> Result<Option<CertificateFiles>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(CertificateFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            })),
+            _ => bail!("a certificate and its key go together: set both --tls-cert and --tls-key"),
+        }
     }
 
     /// Fails if the provider is configured without its key.
@@ -248,6 +293,10 @@ impl Settings {
                 |url| url.origin().ascii_serialization(),
             )
         };
+        let set = |path: &Option<PathBuf>| {
+            let said = if path.is_some() { "set" } else { "not set" };
+            said.to_owned()
+        };
         let count = |count: Option<NonZeroU32>| {
             count.map_or_else(|| "not set".to_owned(), |count| count.to_string())
         };
@@ -257,6 +306,8 @@ impl Settings {
             ("data", "set".to_owned()),
             ("listen", self.listen.to_string()),
             ("s3_listen", self.s3_listen().to_string()),
+            ("tls_cert", set(&self.tls_cert)),
+            ("tls_key", set(&self.tls_key)),
             ("base_url", text(&self.base_url)),
             ("s3_public_url", text(&self.s3_public_url)),
             ("public_url", text(&self.public_url)),
@@ -269,7 +320,19 @@ impl Settings {
             ("allow_net", nets.join(" ")),
             ("dns_server", servers.join(" ")),
             ("log", self.log.clone()),
+            (
+                "log_format",
+                self.log_format
+                    .map_or("not set", LogStyle::as_str)
+                    .to_owned(),
+            ),
             ("stop_max_ms", self.stop_max_ms.to_string()),
+            (
+                "metrics_listen",
+                self.metrics_listen
+                    .map_or_else(|| "not set".to_owned(), |address| address.to_string()),
+            ),
+            ("open_metrics", self.open_metrics.to_string()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

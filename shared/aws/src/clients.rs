@@ -66,8 +66,6 @@ impl AwsSettings {
         dynamodb aws_sdk_dynamodb
         /// The queues.
         sqs aws_sdk_sqs
-        /// The tenants' roles.
-        sts aws_sdk_sts
         /// The provider's key and the signing keys.
         secretsmanager aws_sdk_secretsmanager
     }

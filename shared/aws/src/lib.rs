@@ -1,7 +1,8 @@
-//! Fluxgate's ports on AWS: the table (DynamoDB), the queues (SQS), tenants' roles (STS) and
-//! secrets (Secrets Manager).
+//! Fluxgate's ports on AWS: the table (DynamoDB), the queues (SQS) and secrets (Secrets
+//! Manager).
 //!
-//! The buckets are not here: S3 has one adapter, `fluxgate-s3`, because local mode uses S3 too.
+//! The buckets and the tenants' roles are not here: they are `fluxgate-s3` and `fluxgate-sts`,
+//! because local mode uses them too.
 
 #![cfg_attr(
     test,
@@ -14,7 +15,6 @@ mod failure;
 pub mod http;
 pub mod secrets;
 pub mod sqs;
-pub mod sts;
 
 pub use aws_credential_types::Credentials;
 pub use aws_credential_types::provider::SharedCredentialsProvider;

@@ -21,6 +21,8 @@ pub use base::echo::echo;
 pub use base::error::{Error, Fault, Kind, Reason, Result, Retry};
 pub use base::{
     bounds, day, digest, error, error_code, id, json, labels, metric, nearest, rate, retry, seal,
-    secret, time, trace_context, unprintable,
+    secret, series, time, trace_context, unprintable,
 };
-pub use domain::{batch, fair_queue, media, metering, money, provider, task, tenant, webhook};
+pub use domain::{
+    admin, batch, fair_queue, media, metering, money, provider, task, tenant, webhook,
+};

@@ -1,6 +1,6 @@
 //! Turns the `Authorization` header into a principal before a handler runs.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -10,6 +10,7 @@ use fluxgate_core::{Error, Kind, Result};
 
 use crate::error_reply::{Problem, WaveSpeedError};
 use crate::in_flight::Payer;
+use crate::request_line::{name_task, name_tenant};
 use crate::state::Edge;
 
 /// The principal of a request on the provider's paths.
@@ -49,9 +50,11 @@ impl FromRequestParts<Edge> for ProviderPoller {
             .next()
             .unwrap_or_default();
         match TaskId::parse(task) {
-            Ok(task) => edge
-                .throttle
-                .poll(&principal, &task, parts.extensions.get())?,
+            Ok(task) => {
+                name_task(&task);
+                let report = parts.extensions.get();
+                edge.throttle.poll(&principal, &task, report)?;
+            }
             Err(_) => edge.throttle.request(&principal, parts.extensions.get())?,
         }
         Ok(Self(principal))
@@ -80,10 +83,29 @@ async fn principal(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
     // Apart, so that a request that is held afterwards does not hold its memory.
     let authenticating = edge.authenticator.authenticate(token(&parts.headers)?);
     let principal = Box::pin(authenticating).await?;
+    name_tenant(&principal.tenant);
+    if principal.key.is_some() && may_last(parts) {
+        edge.authenticator.check_still(&principal).await?;
+    }
     parts
         .extensions
         .insert(Payer::Tenant(principal.tenant.clone()));
     Ok(principal)
+}
+
+/// Whether the request may change what stays: then a key that was verified moments ago is looked at
+/// again, because it may be revoked by now. Submits look at the tenant themselves.
+fn may_last(parts: &Parts) -> bool {
+    if parts.method.is_safe() {
+        return false;
+    }
+    let path = parts.extensions.get::<MatchedPath>();
+    let path = path.map_or("", MatchedPath::as_str);
+    let is_submit = path == "/v1/tasks"
+        || ["/api/v2/{", "/api/v3/{"]
+            .iter()
+            .any(|start| path.starts_with(start));
+    !is_submit
 }
 
 /// The only bearer token. With two headers, a server in front may have checked the other one.

@@ -1,15 +1,18 @@
 //! Accepts only uncompressed bodies, and JSON only in UTF-8. Anything else is refused before it is
 //! read.
 
+use std::task::{Context, Poll};
+
 use axum::extract::Request;
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
-use fluxgate_core::{Error, Result, echo};
+use fluxgate_core::{Error, echo};
+use futures::future::{Either, Ready, ready};
 use http_body::Body as _;
 use mediatype::names::{CHARSET, JSON};
 use mediatype::{MediaType, ReadParams as _};
+use tower::{Layer, Service};
 
 use crate::error_reply::routing_reply;
 use crate::header;
@@ -19,9 +22,40 @@ const BATCHES: &str = "/v1/batches";
 /// UTF-8 and its subsets.
 const CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
 
-pub(crate) async fn check(request: Request, next: Next) -> Response {
+#[derive(Clone, Copy)]
+pub(crate) struct BodyForm;
+
+#[derive(Clone)]
+pub(crate) struct InThatForm<S>(S);
+
+impl<S> Layer<S> for BodyForm {
+    type Service = InThatForm<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        InThatForm(inner)
+    }
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for InThatForm<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match refused(&request) {
+            Some(reply) => Either::Right(ready(Ok(reply))),
+            None => Either::Left(self.0.call(request)),
+        }
+    }
+}
+
+fn refused(request: &Request) -> Option<Response> {
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return None;
     }
     let path = request.uri().path();
     let refused = refusal(request.headers()).and_then(|refused| match refused {
@@ -29,18 +63,18 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
         refused => Ok(refused),
     });
     match refused {
-        Ok(None) => next.run(request).await,
-        Ok(Some(error)) => routing_reply(
-            request.uri().path(),
+        Ok(None) => None,
+        Ok(Some(error)) => Some(routing_reply(
+            path,
             error,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ),
-        Err(error) => routing_reply(request.uri().path(), error, StatusCode::BAD_REQUEST),
+        )),
+        Err(error) => Some(routing_reply(path, error, StatusCode::BAD_REQUEST)),
     }
 }
 
 /// The reason for refusing the body, if any. Fails with kind `Invalid` for contradictory headers.
-fn refusal(headers: &HeaderMap) -> Result<Option<Error>> {
+fn refusal(headers: &HeaderMap) -> fluxgate_core::Result<Option<Error>> {
     if is_encoded(headers) {
         let text =
             "compressed bodies are not supported; send it uncompressed, without 'Content-Encoding'";
@@ -60,7 +94,7 @@ fn refusal(headers: &HeaderMap) -> Result<Option<Error>> {
 
 /// The parts of a form would be read as lines. A client that sends a file as it is may call it
 /// urlencoded, as curl does, or anything else.
-fn form_refusal(headers: &HeaderMap) -> Result<Option<Error>> {
+fn form_refusal(headers: &HeaderMap) -> fluxgate_core::Result<Option<Error>> {
     let content_type = header::one(headers, "Content-Type")?.and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
     let is_form = essence.is_some_and(|it| it.trim().eq_ignore_ascii_case("multipart/form-data"));

@@ -8,12 +8,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::ErrorCode;
+use crate::request_line::refused_with;
 
 /// An error on the provider's paths, sent in the provider's envelope.
 pub(crate) struct WaveSpeedError(pub(crate) Error);
 
 /// An error on any other path, sent as RFC 9457.
 pub(crate) struct Problem(pub(crate) Error);
+
+/// What kept a request from working, with its causes: an extension of the answer, for a caller in
+/// the same process.
+#[derive(Clone)]
+pub struct ErrorCauses(pub String);
 
 impl From<Error> for WaveSpeedError {
     fn from(error: Error) -> Self {
@@ -74,7 +80,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::KeyReused | Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::Busy => StatusCode::TOO_MANY_REQUESTS,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -150,6 +156,9 @@ fn provider_reply(error: Error, status: StatusCode) -> Response {
 
 fn problem_reply(error: Error, status: StatusCode) -> Response {
     log(&error, status);
+    let causes = status
+        .is_server_error()
+        .then(|| ErrorCauses(error.with_causes().to_string()));
     let body = ProblemBody {
         kind: "about:blank",
         title: status.canonical_reason().unwrap_or("Error"),
@@ -161,23 +170,21 @@ fn problem_reply(error: Error, status: StatusCode) -> Response {
     let mut response = (status, Json(body)).into_response();
     let problem = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, problem);
+    if let Some(causes) = causes {
+        response.extensions_mut().insert(causes);
+    }
     with_headers(response, status, error.retry)
 }
 
-/// The only place that logs request errors, once each. Callers' mistakes are not logged as errors;
-/// the answer tells the caller.
+/// The only place that logs request errors, once each. Callers' mistakes are not logged as errors:
+/// the answer tells the caller, and the request's line has their code.
 fn log(error: &Error, status: StatusCode) {
+    refused_with(error.code);
     if status.is_server_error() {
         tracing::error!(
             http.status = status.as_u16(),
             error = error.with_causes(),
             "request failed"
-        );
-    } else {
-        tracing::debug!(
-            http.status = status.as_u16(),
-            code = error.code,
-            "request refused"
         );
     }
 }

@@ -1,5 +1,10 @@
 //! HTTP: routers that generate the OpenAPI document, tokens to principals, errors to status codes.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on panics")
+)]
+
 mod accept;
 mod admin;
 pub mod auth;
@@ -15,27 +20,33 @@ mod hung_up;
 mod in_flight;
 mod metadata;
 mod openapi;
-mod operator_token;
 mod outputs;
 mod path;
 mod query;
+mod rate_headers;
 mod reads;
 mod receiver;
+mod request_line;
 mod router;
+mod standing;
 mod state;
 mod submission;
 mod throttle;
+mod to_the_end;
 mod trace;
 mod v1;
 mod waiting;
 mod wavespeed;
 
+pub use admin::{authenticated as authenticated_operator, with_scope as with_admin_scope};
+pub use error_reply::ErrorCauses;
 pub use event_streams::EventStreams;
 pub use hung_up::HungUp;
 pub use in_flight::BytesInFlight;
-pub use operator_token::OperatorToken;
 pub use reads::Reads;
+pub use request_line::XrayTrace;
 pub use router::{admin_router, admin_router_with_token, api_router, receiver_router};
-pub use state::{Edge, Health, OperatorEdge, ReceiverEdge, Setup};
+pub use state::{Edge, EdgeRoles, Health, OperatorEdge, OperatorRoles, ReceiverEdge, Setup};
 pub use throttle::Throttle;
-pub use waiting::Deadline;
+pub use waiting::{Deadline, Held};
+pub use wavespeed::BillPages;

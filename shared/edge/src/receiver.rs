@@ -12,6 +12,7 @@ use crate::error_reply::Problem;
 use crate::header;
 use crate::in_flight::Payer;
 use crate::path::Path;
+use crate::request_line::{name_task, name_tenant};
 use crate::state::ReceiverEdge;
 
 /// Maximum size of a webhook's body.
@@ -48,6 +49,8 @@ impl FromRequestParts<ReceiverEdge> for Capability {
             .map_err(|_| unknown())?;
         let capability = Self::of(edge, &path.0).ok_or_else(unknown)?;
         parts.extensions.insert(Payer::Provider);
+        name_tenant(&capability.tenant);
+        name_task(&capability.task);
         Ok(capability)
     }
 }

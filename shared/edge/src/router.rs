@@ -1,31 +1,34 @@
 //! The routers, and where their OpenAPI documents are served.
 
+use std::any;
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::http::header::{ETAG, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
-use axum::middleware::from_fn;
+use axum::http::{HeaderValue, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use fluxgate_core::Error;
+use fluxgate_core::app::AdminAccess;
 use fluxgate_core::bounds::Bounds;
-use fluxgate_core::trace_context::TraceContext;
-use tower::util::{MapRequest, MapRequestLayer};
+use tower::Layer as _;
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{HttpMakeClassifier, TraceLayer};
 use tracing::Span;
-use tracing::field::Empty;
 
 use crate::body::BodyBytesMax;
+use crate::body_form::BodyForm;
 use crate::documented::{DocumentedRouter, routes};
 use crate::error_reply::{Problem, routing_reply};
-use crate::operator_token::OperatorToken;
+use crate::rate_headers::RateHeaders;
+use crate::request_line::{REQUEST_ID, RequestLine, holds_secret, name_route, request_span};
 use crate::state::{Edge, OperatorEdge, ReceiverEdge};
-use crate::trace::trace;
-use crate::{admin, body_form, openapi, outputs, receiver, submission, throttle, v1, wavespeed};
+use crate::{admin, openapi, outputs, receiver, submission, throttle, v1, wavespeed};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// The tenants' API.
@@ -37,33 +40,45 @@ pub fn api_router(edge: Edge) -> Router {
         openapi::bounded(document, gateway.bounds())
     };
     let router = router
-        .layer(from_fn(body_form::check))
+        .layer((
+            MapRequestLayer::new(name_route as fn(Request<Body>) -> Request<Body>),
+            BodyForm,
+        ))
         .route(openapi::TENANTS, openapi::served(document))
         .route(openapi::WEBHOOKS, openapi::webhooks())
         .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(
-            CorsLayer::new()
-                .allow_origin(Any)
-                .allow_methods(Any)
-                .allow_headers(AllowHeaders::mirror_request())
-                .expose_headers([
-                    ETAG,
-                    REQUEST_ID,
-                    submission::PRICE,
-                    throttle::RATE_LIMIT,
-                    throttle::RATE_LIMIT_POLICY,
-                    RETRY_AFTER,
-                ]),
-        )
-        .layer(from_fn(throttle::tell))
-        .layer(Extension(edge.in_flight.clone()));
-    let router = observed(router).with_state(edge);
-    Router::new().fallback_service(MapRequest::new(router, without_last_slash))
+        .method_not_allowed_fallback(wrong_method);
+    let in_flight = Extension(edge.in_flight.clone());
+    // Around the router rather than each of its routes, which are copied for each request with all
+    // that is around them.
+    let around = (
+        MapRequestLayer::new(without_last_slash),
+        observing(),
+        in_flight,
+        RateHeaders,
+        cors(),
+    );
+    Router::new().fallback_service(around.layer(router.with_state(edge)))
+}
+
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(Any)
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([
+            ETAG,
+            REQUEST_ID,
+            submission::PRICE,
+            v1::ledger::NEXT,
+            throttle::RATE_LIMIT,
+            throttle::RATE_LIMIT_POLICY,
+            RETRY_AFTER,
+        ])
 }
 
 /// Some clients put a slash behind every path. It is taken away before the path is looked up.
-fn without_last_slash(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
+fn without_last_slash(mut request: Request<Body>) -> Request<Body> {
     let uri = request.uri();
     let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
         return request;
@@ -90,10 +105,9 @@ pub fn receiver_router(edge: ReceiverEdge) -> Router {
     observed(router).with_state(edge)
 }
 
-/// The operator's API. Whoever serves it must authenticate the operator and set the [`Actor`] on
-/// the request.
-///
-/// [`Actor`]: fluxgate_core::tenant::Actor
+/// The operator's API. Whoever serves it must authenticate the operator and set the caller on the
+/// request, by [`authenticated_operator`](crate::authenticated_operator). An
+/// [`Actor`](fluxgate_core::tenant::Actor) alone may do everything.
 pub fn admin_router(edge: OperatorEdge) -> Router {
     let router = admin::router()
         .fallback(unknown_path)
@@ -102,12 +116,12 @@ pub fn admin_router(edge: OperatorEdge) -> Router {
 }
 
 /// As [`admin_router`], for a process that also serves tenants: to be merged with their router, and
-/// accessible only with the token.
-pub fn admin_router_with_token(edge: OperatorEdge, token: OperatorToken) -> Router {
+/// accessible only with an admin token.
+pub fn admin_router_with_token(edge: OperatorEdge, access: Arc<AdminAccess>) -> Router {
     let router = admin::router()
         .method_not_allowed_fallback(wrong_method)
         .with_state(edge);
-    observed(admin::token_only(router, token))
+    observed(admin::token_only(router, access))
 }
 
 fn documented(bounds: &Bounds) -> DocumentedRouter {
@@ -116,35 +130,55 @@ fn documented(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(outputs::redeem))
 }
 
-/// Adds request ids, spans and a panic handler around everything.
+/// Adds request ids, a line with its span, and a panic handler around everything.
 fn observed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    let trace = TraceLayer::new_for_http().make_span_with(request_span);
-    let net = CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-        Problem(Error::internal(
-            "panic",
-            "internal error; the request may or may not have taken effect, so check before you send it again",
-        ))
-        .into_response()
-    });
-    // Outermost first; combined into one layer, which is applied to each route once.
-    router.layer((
-        MapRequestLayer::new(fit_request_id),
+    router.layer(observing())
+}
+
+/// Outermost first.
+type Observing = (
+    MapRequestLayer<fn(Request<Body>) -> Request<Body>>,
+    SetRequestIdLayer<MakeRequestUuid>,
+    TraceLayer<HttpMakeClassifier, fn(&Request<Body>) -> Span, (), RequestLine, (), (), ()>,
+    PropagateRequestIdLayer,
+    CatchPanicLayer<fn(Box<dyn any::Any + Send>) -> Response>,
+);
+
+fn observing() -> Observing {
+    (
+        MapRequestLayer::new(fit_request_id as fn(Request<Body>) -> Request<Body>),
         SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
-        trace,
+        TraceLayer::new_for_http()
+            .make_span_with(request_span as fn(&Request<Body>) -> Span)
+            .on_request(())
+            .on_response(RequestLine)
+            .on_body_chunk(())
+            .on_eos(())
+            .on_failure(()),
         PropagateRequestIdLayer::new(REQUEST_ID),
-        net,
+        CatchPanicLayer::custom(panicked as fn(Box<dyn any::Any + Send>) -> Response),
+    )
+}
+
+fn panicked(_: Box<dyn any::Any + Send>) -> Response {
+    Problem(Error::internal(
+        "panic",
+        "internal error; the request may or may not have taken effect, so check before you send it again",
     ))
+    .into_response()
 }
 
 /// Keeps the client's request id if there is exactly one and it is short and printable, because it
 /// goes into logs and the answer. Otherwise generates one.
-fn fit_request_id(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
+fn fit_request_id(mut request: Request<Body>) -> Request<Body> {
     let fits = |id: &HeaderValue| {
+        let is_printable = id
+            .as_bytes()
+            .iter()
+            .all(|byte| (b' '..=b'~').contains(byte));
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
-            && id
-                .as_bytes()
-                .iter()
-                .all(|byte| (b' '..=b'~').contains(byte))
+            && is_printable
+            && !id.to_str().is_ok_and(holds_secret)
     };
     let mut ids = request.headers().get_all(&REQUEST_ID).iter();
     let is_fit = ids.next().is_some_and(fits) && ids.next().is_none();
@@ -152,34 +186,6 @@ fn fit_request_id(mut request: Request<axum::body::Body>) -> Request<axum::body:
         request.headers_mut().remove(&REQUEST_ID);
     }
     request
-}
-
-/// What every log line of a request names. Its level keeps it there whatever level is logged.
-fn request_span(request: &Request<axum::body::Body>) -> Span {
-    let headers = request.headers();
-    let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
-    // A webhook belongs to the trace of its task, whatever the provider says.
-    let is_webhook = request.uri().path().starts_with(WEBHOOKS);
-    let trace = (!is_webhook).then(|| trace(headers)).flatten();
-    // The path alone: a query may hold a callback URL, and some paths end in a capability.
-    tracing::error_span!(
-        "request",
-        http.method = %request.method(),
-        http.path = safe_path(request.uri()),
-        request.id = id.unwrap_or_default(),
-        task.id = Empty,
-        trace_id = trace.as_ref().map(TraceContext::trace_id)
-    )
-}
-
-const WEBHOOKS: &str = "/hooks/";
-
-fn safe_path(uri: &Uri) -> &str {
-    match uri.path() {
-        path if path.starts_with(WEBHOOKS) => "/hooks/…",
-        path if path.starts_with("/outputs/") => "/outputs/…",
-        path => path,
-    }
 }
 
 async fn unknown_path(uri: Uri) -> Response {

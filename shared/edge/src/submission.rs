@@ -6,12 +6,12 @@ use fluxgate_core::id::IdempotencyKey;
 use fluxgate_core::task::Task;
 use fluxgate_core::{Error, Kind, Result};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::body::Counted;
 use crate::header;
 use crate::state::Edge;
+use crate::to_the_end::ToTheEnd;
 
 /// The price of the run for the tenant, in USD, if all outputs are produced.
 pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd");
@@ -20,40 +20,33 @@ pub(crate) const PRICE: HeaderName = HeaderName::from_static("fluxgate-price-usd
 /// not delayed.
 pub(crate) const BESIDE_BYTES: usize = 512 * 1024;
 
-/// Submits in a task of its own, so that a client that disconnects does not interrupt a POST to the
-/// provider. The body counts as in flight until the end.
+/// Submits to the end, so that a client that disconnects does not interrupt a POST to the provider.
+/// The body counts as in flight until then.
 pub(crate) async fn submit(edge: &Edge, request: SubmitRequest, counted: Counted) -> Result<Task> {
     let gateway = edge.gateway.clone();
-    let running = run(counted, async move { gateway.submit(request).await });
-    running
-        .await
-        .map_err(|error| Error::internal("panic", "the submit failed").source(error))?
+    let bytes = counted.bytes;
+    let submit = async move {
+        let _counted = counted;
+        gateway.submit(request).await
+    };
+    if bytes <= BESIDE_BYTES {
+        return ToTheEnd::new(submit).await.map_err(failed)?;
+    }
+    let (runtime, submit) = (Handle::current(), submit.in_current_span());
+    let running = tokio::task::spawn_blocking(move || runtime.block_on(submit));
+    running.await.map_err(failed)?
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::internal("panic", "the submit failed").source(error)
 }
 
 /// As [`submit`], of a task that did not complete. There is no body.
 pub(crate) async fn retry(edge: &Edge, request: RetryRequest) -> Result<Task> {
     let gateway = edge.gateway.clone();
-    let running = async move { gateway.retry(request).await }.in_current_span();
-    tokio::spawn(running)
+    ToTheEnd::new(async move { gateway.retry(request).await })
         .await
         .map_err(|error| Error::internal("panic", "the retry failed").source(error))?
-}
-
-fn run(
-    counted: Counted,
-    submit: impl Future<Output = Result<Task>> + Send + 'static,
-) -> JoinHandle<Result<Task>> {
-    let bytes = counted.bytes;
-    let submit = async move {
-        let _counted = counted;
-        submit.await
-    }
-    .in_current_span();
-    if bytes <= BESIDE_BYTES {
-        return tokio::spawn(submit);
-    }
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(submit))
 }
 
 /// Only embedded pictures make inputs large.

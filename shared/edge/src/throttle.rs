@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::Clock;
 use fluxgate_core::rate::{Rate, RateDecision, TokenBucket};
@@ -24,6 +21,13 @@ const POLL: Rate = Rate {
     burst: 3,
 };
 
+/// A tenant that makes keys without end would keep the operator from changing it: each is a version
+/// of its record, and an entry of the audit log.
+const NEW_KEYS: Rate = Rate {
+    per_second: 1,
+    burst: 20,
+};
+
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -39,6 +43,8 @@ pub struct Throttle {
     polled: Buckets<(TenantId, TaskId)>,
     /// Reads of unknown ids, which would otherwise be unlimited.
     missed: Buckets<TenantId>,
+    /// API keys that tenants make.
+    new_keys: Buckets<TenantId>,
 }
 
 /// The tenant's limit as reported in the answer, once it is known.
@@ -54,6 +60,7 @@ impl Throttle {
             tenants,
             polled: Cache::new(POLLED_MAX),
             missed,
+            new_keys: Cache::new(TENANTS_MAX),
         }
     }
 
@@ -103,6 +110,15 @@ impl Throttle {
         self.take(&self.missed, &principal.tenant, self.rate(principal));
     }
 
+    /// Counts one API key that a tenant makes. Kind `Busy` as [`Self::request`].
+    pub(crate) fn new_key(&self, tenant: &TenantId) -> Result<()> {
+        let taken = self.take(&self.new_keys, tenant, NEW_KEYS);
+        taken.refused_ms.map_or(Ok(()), |after_ms| {
+            let text = "this tenant makes API keys too fast; one a second is possible for long";
+            Err(Error::new(Kind::Busy, "rate_limited", text).retry(Retry::AfterMs(after_ms)))
+        })
+    }
+
     fn take<K: Eq + std::hash::Hash + Clone>(
         &self,
         buckets: &Buckets<K>,
@@ -133,21 +149,18 @@ fn refusal(rate: Rate, after_ms: u64) -> Error {
     Error::new(Kind::Busy, "rate_limited", text).retry(Retry::AfterMs(after_ms))
 }
 
-/// Adds the headers to every answer.
-pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
-    let report = RateReport::default();
-    request.extensions_mut().insert(report.clone());
-    let mut response = next.run(request).await;
-    if let Some((rate, taken)) = report.0.get() {
+impl RateReport {
+    /// Adds the headers to the answer.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        let Some((rate, taken)) = self.0.get() else {
+            return;
+        };
         let policy = format!("\"requests\";q={};w={}", rate.burst, rate.window_s());
         let limit = format!("\"requests\";r={};t={}", taken.remaining, taken.reset_s);
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
-            response.headers_mut().extend(
-                HeaderValue::from_str(&value)
-                    .ok()
-                    .map(|value| (name, value)),
-            );
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
         }
     }
-    response
 }

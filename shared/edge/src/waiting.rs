@@ -1,15 +1,19 @@
 //! Holding an answer until a task has ended, up to a limit.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use fluxgate_core::Result;
-use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::id::TaskId;
+use fluxgate_core::tenant::Principal;
 use tokio::time::Instant;
 
+use crate::standing::Standing;
 use crate::state::Edge;
 
 /// The first and the longest interval between two checks of a running task; each check may cost a
@@ -24,8 +28,32 @@ const TO_ANSWER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub std::time::Instant);
 
+/// Whether a request was held because its client asked for that: an extension of the request, for
+/// whoever measures how long requests take.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Arc<AtomicBool>);
+
+impl Held {
+    pub fn is_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn mark(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Held {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
+
 /// How long a request may be held.
 pub(crate) struct Waiting {
+    held: Held,
     /// Waits count from here on, since clients and fronts count that way.
     received: Instant,
     /// What the client prefers.
@@ -36,8 +64,13 @@ pub(crate) struct Waiting {
 impl<S: Sync> FromRequestParts<S> for Waiting {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> std::result::Result<Self, Infallible> {
+        let Ok(held) = Held::from_request_parts(parts, state).await;
         Ok(Self {
+            held,
             received: Instant::now(),
             preferred: preferred(&parts.headers),
             deadline: parts.extensions.get().copied(),
@@ -85,7 +118,7 @@ fn wait(preference: &str) -> Option<&str> {
 /// on. What is held meanwhile is small: a thousand may wait at once.
 pub(crate) async fn until_end(
     edge: &Edge,
-    tenant: &TenantId,
+    principal: &Principal,
     id: &TaskId,
     waiting: &Waiting,
 ) -> Result<bool> {
@@ -93,6 +126,9 @@ pub(crate) async fn until_end(
     let until = waiting.until(limit);
     let mut stopping = edge.stopping.clone();
     let mut pause = CHECK_FIRST;
+    let mut standing = Standing::of(principal);
+    waiting.held.mark();
+    let tenant = &principal.tenant;
     loop {
         // Made anew for each look, so that its memory is not held between two.
         if Box::pin(edge.gateway.task(tenant, id))
@@ -110,6 +146,7 @@ pub(crate) async fn until_end(
         if look == until {
             return Ok(false);
         }
+        Box::pin(standing.check(edge)).await?;
         pause = (pause * 5 / 4).min(CHECK_MAX);
     }
 }
@@ -160,6 +197,7 @@ mod tests {
             (Some(7), Some(11), 7),
         ] {
             let waiting = Waiting {
+                held: Held::default(),
                 received,
                 preferred: preferred.map(seconds),
                 deadline: deadline.map(|after| Deadline((received + seconds(after)).into_std())),

@@ -1,5 +1,5 @@
-//! Fluxgate's adapters for local mode: SQLite stores with a durable queue, an in-process S3 server,
-//! and a file of usage events.
+//! Fluxgate's adapters for local mode: SQLite stores with a durable queue, the objects of the
+//! local buckets with an S3 server for them, and a file of usage events.
 
 #![cfg_attr(
     test,
@@ -9,6 +9,8 @@
     )
 )]
 
+pub mod objects;
+mod pace;
 pub mod s3;
 pub mod sqlite;
 mod usage_file;

@@ -11,6 +11,8 @@ use fluxgate_core::{Error, Result};
 
 /// A line has about 500 bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
+/// What the name of a place that is a file begins with.
+const PLACE: &str = "file:";
 
 /// [`UsageSink`] on a file. Several processes may write it: each batch is appended under the file's
 /// lock, after truncating a line that a crash left incomplete.
@@ -21,6 +23,26 @@ pub struct FileUsageSink {
 }
 
 impl FileUsageSink {
+    /// The file that an export of before went to, whether or not it is still there. Makes nothing.
+    pub fn of(path: &Path) -> Self {
+        let in_folder = || {
+            let folder = match path.parent() {
+                Some(folder) if folder != Path::new("") => folder,
+                _ => Path::new("."),
+            };
+            Some(folder.canonicalize().ok()?.join(path.file_name()?))
+        };
+        let place = path.canonicalize().ok().or_else(in_folder);
+        Self::at(place.unwrap_or_else(|| path.to_owned()))
+    }
+
+    fn at(path: PathBuf) -> Self {
+        Self {
+            place: format!("{PLACE}{}", path.display()),
+            path,
+        }
+    }
+
     /// Creates the file if there is none. Kind `Invalid` if it is not a regular file, or cannot be
     /// created.
     pub fn open(path: &Path) -> Result<Self> {
@@ -40,10 +62,7 @@ impl FileUsageSink {
         }
         // Progress is stored under the canonical path, whatever path was given.
         let path = path.canonicalize().map_err(unusable)?;
-        Ok(Self {
-            place: format!("file:{}", path.display()),
-            path,
-        })
+        Ok(Self::at(path))
     }
 }
 
@@ -226,10 +245,14 @@ mod tests {
         let path = folder.path().join("usage.jsonl");
         let place = |path: &Path| FileUsageSink::open(path).unwrap().place().to_owned();
 
+        let unmade = FileUsageSink::of(&folder.path().join("./usage.jsonl"));
+        assert!(!path.exists(), "naming it makes no file");
         assert_eq!(
             place(&path),
             place(&folder.path().join(".").join("usage.jsonl"))
         );
+        assert_eq!(unmade.place(), place(&path));
+        assert_eq!(FileUsageSink::of(&path).place(), place(&path));
         for path in [
             folder.path().join("none/usage.jsonl"),
             folder.path().to_owned(),

@@ -82,6 +82,7 @@ impl EmulatorArgs {
             run_time: Duration::from_millis(self.run_time_ms),
             faults,
             rate_per_second_max: self.rate_per_second_max,
+            forgotten_runs_fail: true,
             ..defaults
         })
     }

@@ -30,6 +30,9 @@ pub struct EmulatorConfig {
     pub rate_per_second_max: Option<u32>,
     /// The waits before the second, third, … attempt at a webhook.
     pub webhook_retry: Vec<Duration>,
+    /// A run of an emulator before this one is answered as failed, for nothing of it is left.
+    /// Otherwise it is not found.
+    pub forgotten_runs_fail: bool,
 }
 
 impl Default for EmulatorConfig {
@@ -46,6 +49,7 @@ impl Default for EmulatorConfig {
             balance_micro_usd: 1_000_000_000_000,
             rate_per_second_max: None,
             webhook_retry: [1, 2, 4].map(Duration::from_secs).to_vec(),
+            forgotten_runs_fail: false,
         }
     }
 }

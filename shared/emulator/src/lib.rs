@@ -33,6 +33,7 @@ pub use args::{EmulatorArgs, run};
 pub use config::EmulatorConfig;
 pub use emulator::Emulator;
 pub use faults::{Fault, Faults};
+pub use outputs::picture_of;
 pub use pictures::PictureFetcher;
 pub use run::{OddOutput, RunRecord};
 pub use traces::TracedRequest;

@@ -8,14 +8,17 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::EmulatorConfig;
 use crate::faults::LiveFaults;
 use crate::file_store::{File, FileStore};
 use crate::inputs::Media;
+use crate::outputs::picture_of;
 use crate::rate::Rate;
 use crate::run::{Full, Run, RunStore, UnderWay, work};
 use crate::ticket::Tickets;
@@ -48,9 +51,12 @@ pub(crate) struct Provider {
     /// One permit per webhook being sent.
     pub(crate) posts: Semaphore,
     pub(crate) stop: CancellationToken,
+    started_at: Timestamp,
     spent_micro_usd: AtomicI64,
     pub(crate) under_way: UnderWay,
     requests: Mutex<HashMap<&'static str, u64>>,
+    /// The output under `tiny_output`, of the size that was asked for last.
+    sized: Mutex<Bytes>,
 }
 
 impl Provider {
@@ -83,9 +89,11 @@ impl Provider {
             edits: Semaphore::new(cores),
             posts: Semaphore::new(WEBHOOKS_AT_ONCE_MAX),
             stop,
+            started_at: Timestamp::now(),
             spent_micro_usd: AtomicI64::new(0),
             under_way: UnderWay::default(),
             requests: Mutex::default(),
+            sized: Mutex::new(picture_of(0)),
         })
     }
 
@@ -111,6 +119,12 @@ impl Provider {
         }
     }
 
+    /// When the run was made, if an emulator before this one made it.
+    pub(crate) fn forgotten(&self, id: &str) -> Option<Timestamp> {
+        let made_at = made_at(id).filter(|made_at| *made_at < self.started_at);
+        made_at.filter(|_| self.config.forgotten_runs_fail)
+    }
+
     pub(crate) fn drop_outputs(&self, run: &Run) {
         for name in run.output_names() {
             self.files.remove(&format!("outputs/{}/{name}", run.id));
@@ -129,10 +143,20 @@ impl Provider {
     pub(crate) fn file(&self, path: &str) -> Option<File> {
         let is_tiny = path.ends_with("/0.png") && path.starts_with("outputs/");
         let tiny = || File {
-            bytes: Bytes::from_static(TINY_PNG),
+            bytes: self.sized_output(),
             content_type: "image/png".to_owned(),
         };
         self.files.get(path).or_else(|| is_tiny.then(tiny))
+    }
+
+    /// The output of every run under `tiny_output`.
+    fn sized_output(&self) -> Bytes {
+        let bytes = self.faults.value(|faults| faults.output_bytes);
+        let mut sized = self.sized.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes > 0 && sized.len() != bytes {
+            *sized = picture_of(bytes);
+        }
+        sized.clone()
     }
 
     pub(crate) fn count(&self, what: &'static str) {
@@ -154,5 +178,9 @@ impl Provider {
     }
 }
 
-/// The output under `tiny_output`: one grey pixel.
-const TINY_PNG: &[u8] = include_bytes!("../assets/tiny.png");
+/// The time in a run's id, to the millisecond.
+fn made_at(id: &str) -> Option<Timestamp> {
+    let (seconds, nanoseconds) = Uuid::try_parse(id).ok()?.get_timestamp()?.to_unix();
+    let (seconds, nanoseconds) = (seconds.try_into().ok()?, nanoseconds.try_into().ok()?);
+    Timestamp::new(seconds, nanoseconds).ok()
+}

@@ -4,9 +4,8 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fluxgate_core::metric::{self, Metric};
 use fluxgate_core::port::{Clock as _, SystemClock};
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
@@ -14,65 +13,46 @@ use metrics::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::cloudwatch::{CLOUDWATCH_METRICS, CloudWatchMetric};
+
 const NAMESPACE: &str = "Fluxgate";
+/// The dimension that all metrics have: several stacks of an account and region do not add up.
+const STACK_DIMENSION: &str = "Stack";
+const STACK_DEFAULT: &str = "fluxgate";
+/// Where the format is, in each line.
+const AWS: &str = "_aws";
+const DIRECTIVES: &str = "CloudWatchMetrics";
 /// The maximum number of values for one metric in one line, according to the specification.
 const VALUES_MAX: usize = 100;
 
-/// What a metric is called on CloudWatch; alarms and dashboards go by this name.
-#[derive(Debug)]
-pub struct CloudWatchMetric {
-    pub metric: &'static Metric,
-    pub name: &'static str,
-    unit: &'static str,
-    /// In one unit of the core's.
-    per_unit: f64,
+/// Whose metrics they are.
+struct Origin {
+    stack: String,
+    function: String,
 }
 
-const fn as_it_is(
-    metric: &'static Metric,
-    name: &'static str,
-    unit: &'static str,
-) -> CloudWatchMetric {
-    CloudWatchMetric {
-        metric,
-        name,
-        unit,
-        per_unit: 1.0,
-    }
+static ORIGIN: OnceLock<Origin> = OnceLock::new();
+
+/// Names the stack and the function that the metrics are of.
+pub(crate) fn start(stack: &str, function: &str) {
+    // Already named: in a test that wires several functions in one process.
+    ORIGIN.get_or_init(|| Origin {
+        stack: stack.to_owned(),
+        function: function.to_owned(),
+    });
 }
 
-/// Every metric of the core.
-pub static CLOUDWATCH_METRICS: [CloudWatchMetric; metric::ALL.len()] = [
-    as_it_is(&metric::SUBMITS, "Submits", "Count"),
-    as_it_is(&metric::ACCOUNT_REFUSALS, "AccountRefusals", "Count"),
-    as_it_is(&metric::COMPLETIONS, "Completions", "Count"),
-    as_it_is(&metric::FAILURES, "Failures", "Count"),
-    CloudWatchMetric {
-        metric: &metric::ARCHIVE_DURATION,
-        name: "ArchiveLatency",
-        unit: "Milliseconds",
-        per_unit: 1_000.0,
-    },
-    as_it_is(&metric::CAPTURED, "CapturedMicroUsd", "None"),
-    as_it_is(&metric::CALLBACK_ATTEMPTS, "CallbackAttempts", "Count"),
-    as_it_is(
-        &metric::DELIVERIES_EXHAUSTED,
-        "DeliveriesExhausted",
-        "Count",
-    ),
-    as_it_is(&metric::DELIVERIES_HELD, "DeliveriesHeld", "Count"),
-    as_it_is(&metric::ENDPOINTS_DISABLED, "EndpointsDisabled", "Count"),
-    as_it_is(&metric::HELD, "HeldMicroUsd", "None"),
-    as_it_is(&metric::STUCK_TASKS, "StuckTasks", "Count"),
-    as_it_is(
-        &metric::HELD_WITHOUT_TASK,
-        "HeldWithoutTaskMicroUsd",
-        "None",
-    ),
-];
+/// This function's name, without the stack's.
+pub(crate) fn function() -> &'static str {
+    ORIGIN.get().map_or("function", |origin| &origin.function)
+}
 
-/// A dimension's name and value; none for metrics that have no dimension.
-type Dimension = Option<(String, String)>;
+fn stack() -> &'static str {
+    ORIGIN.get().map_or(STACK_DEFAULT, |origin| &origin.stack)
+}
+
+/// A dimension's name and value, beside the stack; none for metrics that have no other.
+pub(crate) type Dimension = Option<(String, String)>;
 
 /// The aggregate of one metric.
 struct Sum {
@@ -84,6 +64,20 @@ type Sums = BTreeMap<&'static str, Sum>;
 
 /// The metrics of the invocation so far.
 static PENDING: Mutex<BTreeMap<Dimension, Sums>> = Mutex::new(BTreeMap::new());
+
+pub(crate) fn record(
+    dimension: Dimension,
+    (name, unit): (&'static str, &'static str),
+    change: impl FnOnce(&mut Vec<i64>),
+) {
+    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let sums = pending.entry(dimension).or_default();
+    let sum = sums.entry(name).or_insert_with(|| Sum {
+        unit,
+        values: Vec::new(),
+    });
+    change(&mut sum.values);
+}
 
 /// Collects what [`flush`] prints.
 pub(crate) struct EmfRecorder;
@@ -131,13 +125,8 @@ impl Pending {
     }
 
     fn record(&self, change: impl FnOnce(&mut Vec<i64>)) {
-        let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let sums = pending.entry(self.dimension.clone()).or_default();
-        let sum = sums.entry(self.metric.name).or_insert_with(|| Sum {
-            unit: self.metric.unit,
-            values: Vec::new(),
-        });
-        change(&mut sum.values);
+        let metric = (self.metric.name, self.metric.unit);
+        record(self.dimension.clone(), metric, change);
     }
 
     /// CloudWatch takes integers and fractions; all of ours are integers there.
@@ -184,23 +173,52 @@ impl HistogramFn for Pending {
     }
 }
 
-/// Prints what was collected since the last flush, one line per dimension.
+/// Prints what was collected since the last flush, in as few lines as there may be.
 #[expect(
     clippy::print_stdout,
     reason = "CloudWatch reads metrics from the function's standard output"
 )]
 pub(crate) fn flush() {
     let pending = std::mem::take(&mut *PENDING.lock().unwrap_or_else(PoisonError::into_inner));
-    for (dimension, sums) in pending {
-        for line in lines(&dimension, &sums, SystemClock.now().0) {
-            println!("{line}");
-        }
+    let now = SystemClock.now().0;
+    let lines = pending
+        .iter()
+        .flat_map(|(dimension, sums)| lines(dimension, sums, now));
+    for line in merged(lines) {
+        println!("{line}");
     }
+}
+
+/// Each line costs by its bytes and some more. Those without a name in common are one line: it has
+/// a directive for each dimension.
+fn merged(lines: impl Iterator<Item = Map<String, Value>>) -> Vec<Value> {
+    let mut merged: Vec<Map<String, Value>> = Vec::new();
+    for mut line in lines {
+        let is_apart = |other: &&mut Map<String, Value>| {
+            let mut own = line
+                .keys()
+                .filter(|name| *name != AWS && *name != STACK_DIMENSION);
+            own.all(|name| !other.contains_key(name))
+        };
+        let Some(known) = merged.iter_mut().find(is_apart) else {
+            merged.push(line);
+            continue;
+        };
+        let directives = line.remove(AWS).map(|mut aws| aws[DIRECTIVES].take());
+        if let (Some(Value::Array(more)), Some(Value::Array(all))) = (
+            directives,
+            known.get_mut(AWS).and_then(|aws| aws.get_mut(DIRECTIVES)),
+        ) {
+            all.extend(more);
+        }
+        known.extend(line);
+    }
+    merged.into_iter().map(Value::Object).collect()
 }
 
 /// As many lines as the metric with the most values needs: CloudWatch drops one that holds more of
 /// them than it takes, without a word.
-fn lines(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Vec<Value> {
+fn lines(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Vec<Map<String, Value>> {
     let parts = sums
         .values()
         .map(|sum| sum.values.len().div_ceil(VALUES_MAX))
@@ -221,8 +239,9 @@ fn lines(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Vec<Value> {
     (0..parts).map(part).collect()
 }
 
-fn line(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Value {
-    let names: Vec<&str> = dimension.iter().map(|(name, _)| name.as_str()).collect();
+fn line(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Map<String, Value> {
+    let more = dimension.iter().map(|(name, _)| name.as_str());
+    let names: Vec<&str> = std::iter::once(STACK_DIMENSION).chain(more).collect();
     let metrics: Vec<Value> = sums
         .iter()
         .map(|(name, sum)| json!({ "Name": name, "Unit": sum.unit }))
@@ -230,9 +249,10 @@ fn line(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Value {
     let mut line = Map::new();
     let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics });
     line.insert(
-        "_aws".to_owned(),
-        json!({ "Timestamp": at_ms, "CloudWatchMetrics": [directive] }),
+        AWS.to_owned(),
+        json!({ "Timestamp": at_ms, DIRECTIVES: [directive] }),
     );
+    line.insert(STACK_DIMENSION.to_owned(), stack().into());
     line.extend(
         dimension
             .iter()
@@ -246,11 +266,12 @@ fn line(dimension: &Dimension, sums: &Sums, at_ms: i64) -> Value {
         };
         ((*name).to_owned(), value)
     }));
-    Value::Object(line)
+    line
 }
 
 #[cfg(test)]
 mod tests {
+    use fluxgate_core::metric;
     use metrics::{counter, gauge, histogram, with_local_recorder};
 
     use super::*;
@@ -265,37 +286,48 @@ mod tests {
                 gauge!(metric::STUCK_TASKS.name).set(seconds * 1_000.0);
             }
             counter!("of_somebody_else").increment(1);
+            counter!(metric::COMPLETIONS.name, "via" => "poll").increment(1);
         });
 
         let pending = std::mem::take(&mut *PENDING.lock().unwrap());
-        let lines: Vec<Value> = pending
+        let lines = pending
             .iter()
-            .flat_map(|(dimension, sums)| lines(dimension, sums, 7))
-            .collect();
+            .flat_map(|(dimension, sums)| lines(dimension, sums, 7));
 
         assert_eq!(
-            lines,
+            merged(lines),
             [
                 json!({
-                    "_aws": { "Timestamp": 7, "CloudWatchMetrics": [{
-                        "Namespace": "Fluxgate",
-                        "Dimensions": [[]],
-                        "Metrics": [
-                            { "Name": "ArchiveLatency", "Unit": "Milliseconds" },
-                            { "Name": "CapturedMicroUsd", "Unit": "None" },
-                            { "Name": "StuckTasks", "Unit": "Count" },
-                        ],
-                    }] },
+                    "_aws": { "Timestamp": 7, "CloudWatchMetrics": [
+                        {
+                            "Namespace": "Fluxgate",
+                            "Dimensions": [["Stack"]],
+                            "Metrics": [
+                                { "Name": "ArchiveLatency", "Unit": "Milliseconds" },
+                                { "Name": "CapturedMicroUsd", "Unit": "None" },
+                                { "Name": "StuckTasks", "Unit": "Count" },
+                            ],
+                        },
+                        {
+                            "Namespace": "Fluxgate",
+                            "Dimensions": [["Stack", "via"]],
+                            "Metrics": [{ "Name": "Completions", "Unit": "Count" }],
+                        },
+                    ] },
+                    "Stack": "fluxgate",
                     "ArchiveLatency": [3, 5],
                     "CapturedMicroUsd": 160_000,
                     "StuckTasks": 5,
+                    "via": "poll",
+                    "Completions": 1,
                 }),
                 json!({
                     "_aws": { "Timestamp": 7, "CloudWatchMetrics": [{
                         "Namespace": "Fluxgate",
-                        "Dimensions": [["via"]],
+                        "Dimensions": [["Stack", "via"]],
                         "Metrics": [{ "Name": "Completions", "Unit": "Count" }],
                     }] },
+                    "Stack": "fluxgate",
                     "via": "webhook",
                     "Completions": 2,
                 }),

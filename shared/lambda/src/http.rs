@@ -8,18 +8,21 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use fluxgate_core::admin::{AdminCaller, CallerScopes};
 use fluxgate_core::app::Gateway;
 use fluxgate_core::tenant::Actor;
-use fluxgate_edge::Deadline;
+use fluxgate_edge::{Deadline, Held, XrayTrace, authenticated_operator};
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 
+use crate::cloudwatch::{REQUEST_LATENCY, SERVER_ERRORS};
 use crate::emf;
 use crate::init::InitError;
+use crate::xray::sampled;
 
 /// Serves until the platform ends the process.
 pub async fn serve(router: Router) -> Result<(), InitError> {
-    let layers = (from_fn(publish_metrics), from_fn(set_deadline));
+    let layers = (from_fn(measured), from_fn(tell_context));
     Ok(lambda_http::run(router.layer(layers)).await?)
 }
 
@@ -29,25 +32,41 @@ pub fn learning_base_url(router: Router, gateway: Arc<Gateway>) -> Router {
 }
 
 /// A router for callers that the platform has authenticated with IAM; their ARN goes into the audit
-/// log. It refuses all others, in case its URL is ever deployed without IAM.
-pub fn iam_only(router: Router) -> Router {
-    router.layer(from_fn(refuse_strangers))
+/// log and decides which scopes they have. It refuses all others, in case its URL is ever deployed
+/// without IAM.
+pub fn iam_only(router: Router, scopes: CallerScopes) -> Router {
+    router.layer(from_fn_with_state(Arc::new(scopes), refuse_strangers))
 }
 
-async fn publish_metrics(request: Request, next: Next) -> Response {
+async fn measured(mut request: Request, next: Next) -> Response {
+    let (started, held) = (Instant::now(), Held::default());
+    request.extensions_mut().insert(held.clone());
     let response = next.run(request).await;
+    if !held.is_held() {
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        REQUEST_LATENCY.observe(emf::function(), took_ms);
+    }
+    if response.status().is_server_error() {
+        SERVER_ERRORS.count(emf::function());
+    }
     emf::flush();
     response
 }
 
-/// The platform ends an invocation at its deadline, whatever the function waits for.
-async fn set_deadline(mut request: Request, next: Next) -> Response {
-    let deadline_ms = request.lambda_context_ref().map(|context| context.deadline);
-    if let Some(deadline_ms) = deadline_ms {
-        let deadline = UNIX_EPOCH + Duration::from_millis(deadline_ms);
+/// The platform ends an invocation at its deadline, whatever the function waits for, and may keep a
+/// trace of it.
+async fn tell_context(mut request: Request, next: Next) -> Response {
+    if let Some(context) = request.lambda_context_ref() {
+        let deadline = UNIX_EPOCH + Duration::from_millis(context.deadline);
         let left = deadline.duration_since(SystemTime::now());
         let deadline = Deadline(Instant::now() + left.unwrap_or_default());
-        request.extensions_mut().insert(deadline);
+        let xray = context.xray_trace_id.as_deref().and_then(sampled);
+        let xray = xray.map(|id| XrayTrace(id.to_owned()));
+        let extensions = request.extensions_mut();
+        extensions.insert(deadline);
+        if let Some(xray) = xray {
+            extensions.insert(xray);
+        }
     }
     next.run(request).await
 }
@@ -62,7 +81,11 @@ async fn learn(State(gateway): State<Arc<Gateway>>, request: Request, next: Next
     next.run(request).await
 }
 
-async fn refuse_strangers(mut request: Request, next: Next) -> Response {
+async fn refuse_strangers(
+    State(scopes): State<Arc<CallerScopes>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let caller = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => {
             context.authorizer.as_ref().and_then(|by| by.iam.as_ref())
@@ -79,7 +102,11 @@ async fn refuse_strangers(mut request: Request, next: Next) -> Response {
     let name = [&caller.user_arn, &caller.user_id, &caller.account_id]
         .into_iter()
         .find_map(Option::as_deref);
-    let actor = Actor::new(name.unwrap_or("iam"));
-    request.extensions_mut().insert(actor);
+    let name = name.unwrap_or("iam");
+    let caller = AdminCaller {
+        actor: Actor::new(name),
+        scopes: scopes.of(name),
+    };
+    authenticated_operator(&mut request, caller);
     next.run(request).await
 }

@@ -10,6 +10,7 @@
 )]
 
 pub mod batch;
+mod cloudwatch;
 pub mod config;
 mod emf;
 pub mod http;
@@ -17,7 +18,8 @@ mod init;
 mod log;
 pub mod schedule;
 pub mod wiring;
+mod xray;
 
+pub use cloudwatch::{CLOUDWATCH_METRICS, CloudWatchMetric, FUNCTION_METRICS, FunctionMetric};
 pub use config::Environment;
-pub use emf::{CLOUDWATCH_METRICS, CloudWatchMetric};
 pub use init::InitError;

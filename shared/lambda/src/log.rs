@@ -1,6 +1,8 @@
 //! Logs as JSON on standard output, where the platform picks them up and adds the time.
 
-use tracing_subscriber::Layer as _;
+use std::io::Write as _;
+
+use fluxgate_logging::{LogFormat, LogLines};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -23,6 +25,8 @@ const QUIET: [&str; 10] = [
     "reqwest",
 ];
 
+const POISONING: &str = "aws_smithy_runtime::client::http::connection_poisoning";
+
 /// Starts logging what the filter lets through, and collecting metrics.
 pub(crate) fn start(filter: &str) -> Result<(), InitError> {
     let bad = |_| {
@@ -34,13 +38,20 @@ pub(crate) fn start(filter: &str) -> Result<(), InitError> {
     let targets: Targets = filter.parse().map_err(bad)?;
     let targets = targets
         .with_targets(QUIET.map(|target| (target, LevelFilter::WARN)))
+        // Calls it an error that a connection of the guard is not its to close.
+        .with_target(POISONING, LevelFilter::OFF)
         .with_target("lambda_runtime", LevelFilter::WARN);
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .without_time()
-        .with_filter(targets);
+    // The platform freezes the process after an answer: what is not written by then is late.
+    let lines = LogLines::new(LogFormat::Json { has_time: false }, |line: &[u8]| {
+        drop(std::io::stdout().lock().write_all(line));
+    });
     // Already started: in a test that wires several functions in one process.
-    drop(tracing_subscriber::registry().with(lines).try_init());
+    drop(
+        tracing_subscriber::registry()
+            .with(targets)
+            .with(lines)
+            .try_init(),
+    );
     drop(metrics::set_global_recorder(EmfRecorder));
     Ok(())
 }

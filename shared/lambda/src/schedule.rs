@@ -1,6 +1,9 @@
-//! The sweeper: audits every tenant on a schedule, logs what it found, and exports usage.
+//! The sweeper: audits every tenant on a schedule, logs what it found, exports usage, and removes
+//! what was kept long enough.
 
-use fluxgate_core::app::{ExportedAll, Sweeper, UsageExport};
+use std::time::Instant;
+
+use fluxgate_core::app::{ExportedAll, JOB_TARGET, Removals, Retention, Sweeper, UsageExport};
 use fluxgate_core::counted;
 use fluxgate_core::time::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -13,9 +16,13 @@ use crate::init::InitError;
 /// the bucket.
 const RESERVE_MS: i64 = 60_000;
 
+/// Old tasks whose lines are packed and whose items are deleted at once: a second's work.
+const TASKS_AT_ONCE: usize = 1_000;
+
 /// What a scheduled invocation runs.
 pub struct Schedule {
     pub(crate) sweeper: Sweeper,
+    pub(crate) retention: Retention,
     /// `None`: usage is not exported.
     pub(crate) export: Option<UsageExport>,
 }
@@ -24,10 +31,14 @@ pub struct Schedule {
 pub async fn serve(schedule: Schedule) -> Result<(), InitError> {
     let schedule = &schedule;
     let handle = |event: LambdaEvent<Value>| async move {
+        let started = Instant::now();
         let ends = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let swept = schedule
             .sweep(Timestamp(ends.saturating_sub(RESERVE_MS)))
             .await;
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let outcome = if swept.is_ok() { "done" } else { "failed" };
+        tracing::info!(target: JOB_TARGET, { job = "sweep", outcome, duration_ms }, "job");
         emf::flush();
         swept
     };
@@ -43,16 +54,23 @@ impl Schedule {
             None => None,
         };
         let swept = self.sweeper.sweep_all(until).await?;
-        let failed = swept.failed + exported.map_or(0, |exported| exported.failed);
+        self.sweeper.fill_days(until).await?;
+        let Removals {
+            removed, failed, ..
+        } = self.retention.remove_until(until, TASKS_AT_ONCE).await?;
+        let failed = failed + swept.failed + exported.map_or(0, |exported| exported.failed);
         if failed > 0 {
             return Err(format!(
-                "audits and exports that failed: {failed}, of {}",
+                "audits, exports and removals that failed: {failed}, of {}",
                 counted(swept.tenants, "tenant")
             )
             .into());
         }
         let mut report =
             json!({ "tenants": swept.tenants, "live": swept.live, "stuck": swept.stuck });
+        if removed > 0 {
+            report["removed"] = removed.into();
+        }
         if let Some(ExportedAll { events, .. }) = exported {
             report["exported"] = events.into();
         }

@@ -7,17 +7,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::bounds::ConnectionBounds;
 use crate::connection::Connection;
 use crate::linger::Linger;
 use crate::patience::Patience;
+use crate::stream::Stream;
 
 pub(crate) struct ClientIo {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
+    /// Read before the socket.
+    read_ahead: Bytes,
     connection: Arc<Connection>,
     patience: Patience,
     linger: Option<Linger>,
@@ -25,16 +28,22 @@ pub(crate) struct ClientIo {
 
 impl ClientIo {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Stream,
+        read_ahead: Bytes,
         connection: Arc<Connection>,
         bounds: &ConnectionBounds,
     ) -> Self {
         Self {
             stream: TokioIo::new(stream),
+            read_ahead,
             connection,
             patience: Patience::for_stalls(bounds),
             linger: None,
         }
+    }
+
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream.into_inner()
     }
 
     fn written(
@@ -63,9 +72,16 @@ impl Read for ClientIo {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
+        mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let client = self.get_mut();
+        if !client.read_ahead.is_empty() {
+            let bytes = client.read_ahead.len().min(buf.remaining());
+            buf.put_slice(&client.read_ahead[..bytes]);
+            client.read_ahead.advance(bytes);
+            client.connection.received();
+            return Poll::Ready(Ok(()));
+        }
         let read = Pin::new(&mut client.stream).poll_read(cx, buf);
         if read.is_ready() {
             client.connection.received();
@@ -117,6 +133,6 @@ impl Write for ClientIo {
         let linger = client
             .linger
             .get_or_insert_with(|| Linger::new(client.connection.left_unread()));
-        linger.poll_end(client.stream.inner_mut(), cx).map(Ok)
+        linger.poll_end(client.stream.inner_mut().tcp(), cx).map(Ok)
     }
 }

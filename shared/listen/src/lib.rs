@@ -1,5 +1,5 @@
-//! One server loop for every listener: HTTP/1.1 over TCP, with a bound on everything that a client
-//! can hold or stall.
+//! One server loop for every listener: HTTP/1.1 over TCP or TLS, with a bound on everything that a
+//! client can hold or stall.
 //!
 //! hyper speaks the protocol; this crate manages the connections: how many, from whom, for how
 //! long, and how they end. It depends on none of Fluxgate's other crates.
@@ -22,6 +22,8 @@ mod malformed;
 mod patience;
 mod peer;
 mod registry;
+mod serving;
+mod stream;
 
 pub use address::listen_address;
 pub use answer::{Answer, BoxError};

@@ -10,13 +10,15 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::Answer;
 use crate::bounds::ConnectionBounds;
-use crate::connection::{serve, until};
 use crate::peer::Peer;
 use crate::registry::{Registry, TurnedAway};
+use crate::serving::{serve, until};
 
 /// Connections that the kernel may queue until we accept them; the system's own limit may be lower.
 const BACKLOG: u32 = 4_096;
@@ -68,6 +70,16 @@ impl Listening {
         bounds: ConnectionBounds,
         answer: A,
     ) -> io::Result<Self> {
+        Self::start_with(listener, bounds, None, answer)
+    }
+
+    /// The same, with TLS where there is a configuration.
+    pub fn start_with<A: Answer>(
+        listener: TcpListener,
+        bounds: ConnectionBounds,
+        tls: Option<Arc<ServerConfig>>,
+        answer: A,
+    ) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         let registry = Arc::new(Registry::new(bounds));
         let (phase, _) = watch::channel(Phase::Serving);
@@ -77,6 +89,7 @@ impl Listening {
             registry: registry.clone(),
             connections: connections.clone(),
             answer: Arc::new(answer),
+            tls: tls.map(TlsAcceptor::from),
             phase: phase.subscribe(),
         };
         let accepting = tokio::spawn(accepting.run(listener));
@@ -119,6 +132,7 @@ struct Accepting<A> {
     registry: Arc<Registry>,
     connections: TaskTracker,
     answer: Arc<A>,
+    tls: Option<TlsAcceptor>,
     phase: watch::Receiver<Phase>,
 }
 
@@ -136,7 +150,9 @@ impl<A: Answer> Accepting<A> {
                     Err(error) => self.not_accepted(&error).await,
                 },
                 now = check.tick() => {
-                    self.registry.cut_late(self.registry.now_ms());
+                    let now_ms = self.registry.now_ms();
+                    self.registry.cut_late(now_ms);
+                    self.registry.let_silent_rest(now_ms);
                     if now.duration_since(told) >= TELL_EVERY {
                         told = now;
                         self.tell(self.registry.take_turned_away());
@@ -152,7 +168,8 @@ impl<A: Answer> Accepting<A> {
             return refuse(stream);
         };
         let (answer, phase) = (self.answer.clone(), self.phase.clone());
-        let serving = async move { serve(stream, admitted.0.clone(), answer, phase).await };
+        let socket = (stream, self.tls.clone());
+        let serving = async move { serve(socket, admitted.0.clone(), answer, phase).await };
         self.connections
             .spawn(Abortable::new(serving, registration));
     }

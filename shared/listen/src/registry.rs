@@ -16,6 +16,10 @@ use crate::peer::Peer;
 /// The order in which connections started to wait.
 type Ticket = u64;
 
+/// How long a connection keeps its buffers between two requests. Most clients that send more do so
+/// within it.
+const RESTS_AFTER_MS: u64 = 2_000;
+
 /// The connections of one listener.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -137,6 +141,16 @@ impl Registry {
             .cloned()
             .collect();
         late.iter().for_each(|connection| open.give_up(connection));
+    }
+
+    /// Lets connections give their buffers back that have been silent for a while.
+    pub(crate) fn let_silent_rest(&self, now_ms: u64) {
+        let open = self.lock();
+        let since_ms = |waiting: &Connection| waiting.waiting_since_ms.load(Relaxed);
+        let long_silent = open.waiting.values().filter(|waiting| {
+            waiting.is_silent() && now_ms.saturating_sub(since_ms(waiting)) >= RESTS_AFTER_MS
+        });
+        long_silent.for_each(|waiting| waiting.let_rest());
     }
 
     /// How often to look for those.

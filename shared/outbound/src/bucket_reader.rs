@@ -11,11 +11,13 @@ use fluxgate_core::port::{LinkSigner, LinkTerms, ObjectReader};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Error, Kind, Result};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode, redirect};
+use url::Url;
 
 use crate::USER_AGENT;
 use crate::body::{Unread, read};
 use crate::failure::describe;
+use crate::guard::GuardedClient;
 use crate::roots::Roots;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,16 +26,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct BucketReader {
     signer: Arc<dyn LinkSigner>,
     roots: Roots,
+    /// Reads from the stores that destinations name.
+    stores: GuardedClient,
     /// Made at the first read: most processes never read an output.
     client: OnceLock<Client>,
 }
 
 impl BucketReader {
     /// The signer's addresses are those of the buckets as this process reaches them.
-    pub fn new(signer: Arc<dyn LinkSigner>, roots: Roots) -> Self {
+    pub fn new(signer: Arc<dyn LinkSigner>, roots: Roots, stores: GuardedClient) -> Self {
         Self {
             signer,
             roots,
+            stores,
             client: OnceLock::new(),
         }
     }
@@ -75,14 +80,16 @@ impl ObjectReader for BucketReader {
             .signer
             .presign(tenant, destination, output, terms)
             .await?;
-        let request = self
-            .client()?
-            .get(url)
-            .timeout(Duration::from_millis(timeout_ms));
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unreadable(output, &describe(&error)))?;
+        let timeout = Duration::from_millis(timeout_ms);
+        let response = if destination.names_endpoint() {
+            let url = Url::parse(&url).map_err(|error| unreadable(output, &describe(&error)))?;
+            let request = self.stores.request_of(tenant, Method::GET, url)?;
+            let sent = request.timeout(timeout).send().await;
+            sent.map_err(|error| unreadable(output, &describe(&error)))?
+        } else {
+            let sent = self.client()?.get(url).timeout(timeout).send().await;
+            sent.map_err(|error| unreadable(output, &describe(&error)))?
+        };
         if response.status() != StatusCode::OK {
             let status = response.status().as_u16();
             return Err(unreadable(output, &format!("answered {status}")));

@@ -7,10 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::port::{CallbackAnswer, CallbackRequest, CallbackSender, SendOutcome};
+use fluxgate_core::trace_context::SPANS;
 use fluxgate_core::unprintable::is_unprintable;
 use fluxgate_core::webhook::{EXCERPT_BYTES_MAX, ErrorClass};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::failure::{class, describe};
 use crate::guard::{GuardedClient, GuardedRequest, refusal};
@@ -71,6 +74,31 @@ impl HttpCallbackSender {
 #[async_trait]
 impl CallbackSender for HttpCallbackSender {
     async fn send(&self, outgoing: CallbackRequest) -> SendOutcome {
+        // The host alone: a path may hold a secret.
+        let span = tracing::trace_span!(
+            target: SPANS,
+            "callback",
+            span_id = outgoing.trace.parent_id(),
+            "http.request.method" = "POST",
+            "server.address" = outgoing.url.url().host_str(),
+            "http.response.status_code" = Empty,
+            "error.type" = Empty,
+        );
+        let outcome = self.send_once(outgoing).instrument(span.clone()).await;
+        match &outcome {
+            SendOutcome::Answered(answer) => {
+                span.record("http.response.status_code", answer.status);
+            }
+            SendOutcome::Failed { class, .. } => {
+                span.record("error.type", tracing::field::debug(class));
+            }
+        }
+        outcome
+    }
+}
+
+impl HttpCallbackSender {
+    async fn send_once(&self, outgoing: CallbackRequest) -> SendOutcome {
         let request = match self.request(outgoing) {
             Ok(request) => request,
             Err(error) => {

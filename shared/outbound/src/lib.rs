@@ -21,6 +21,7 @@ mod picture;
 mod provider;
 mod retry_after;
 mod roots;
+mod store_http;
 mod trace;
 
 pub use bucket_reader::BucketReader;
@@ -32,6 +33,7 @@ pub use output::HttpOutputFetcher;
 pub use picture::HttpPictureFetcher;
 pub use provider::{ApiKey, ProviderSettings, WaveSpeedClient, check_api_key};
 pub use roots::Roots;
+pub use store_http::store_http;
 
 /// The `User-Agent` of every request.
 const USER_AGENT: &str = concat!("fluxgate/", env!("CARGO_PKG_VERSION"));

@@ -7,26 +7,31 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Config, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedCredentialsProvider, SharedHttpClient,
 };
 
-use super::{S3Limits, S3StoreSettings};
+use super::S3Limits;
+use super::sites::Address;
 
 /// A client for reading and writing.
-pub(super) fn client(settings: S3StoreSettings) -> Client {
+pub(super) fn client(
+    address: &Address,
+    credentials: SharedCredentialsProvider,
+    http: Option<SharedHttpClient>,
+    limits: S3Limits,
+) -> Client {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(settings.region))
-        .credentials_provider(settings.credentials)
-        .force_path_style(settings.force_path_style)
-        .timeout_config(timeouts(settings.limits))
-        .retry_config(
-            RetryConfig::standard().with_max_attempts(settings.limits.attempts_max.max(1)),
-        )
+        .region(Region::new(address.region.clone()))
+        .credentials_provider(credentials)
+        .force_path_style(address.path_style)
+        .timeout_config(timeouts(limits))
+        .retry_config(RetryConfig::standard().with_max_attempts(limits.attempts_max.max(1)))
         // The digest of every object is known before its put, so the SDK need not compute one.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    config.set_endpoint_url(settings.endpoint);
-    config.set_http_client(settings.http);
+    config.set_endpoint_url(address.endpoint.clone());
+    config.set_http_client(http);
     Client::from_conf(config.build())
 }
 

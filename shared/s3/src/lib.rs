@@ -1,5 +1,6 @@
 //! The tenants' buckets over S3: conditional puts that the server verifies, and presigned URLs. One
-//! adapter for AWS and for local mode, which has its own S3 server.
+//! adapter for AWS, for local mode, which has its own S3 server, and for whatever store a
+//! destination names.
 
 #![cfg_attr(
     test,
@@ -12,8 +13,10 @@ mod multipart;
 mod presign;
 mod put;
 mod refusal;
+mod remove;
 mod roles;
 mod signer;
+mod sites;
 mod usage_sink;
 
 use std::sync::Arc;
@@ -23,13 +26,15 @@ use aws_sdk_s3::Client;
 pub use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{LinkSigner, LinkTerms, NewObject, ObjectStore, Stored};
+use fluxgate_core::port::{LinkSigner, LinkTerms, NewObject, ObjectStore, StoreSecrets, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 
 use bucket::Bucket;
 pub use roles::{RoleCredentials, fixed_keys};
 pub use signer::{S3Signer, S3SignerSettings};
+use sites::Address;
+pub use sites::AwsAccount;
 pub use usage_sink::S3UsageSink;
 
 const MIB: u64 = 1024 * 1024;
@@ -86,31 +91,48 @@ impl Default for S3Limits {
     }
 }
 
+/// The HTTP clients for stores that are not the installation's own.
+#[derive(Clone)]
+pub struct StoreHttp {
+    /// For endpoints that a destination names: it calls only what the guard allows, on the tenant's
+    /// account.
+    pub named: Arc<dyn Fn(&TenantId) -> SharedHttpClient + Send + Sync>,
+    /// For AWS; `None`: as for all others.
+    pub aws: Option<SharedHttpClient>,
+}
+
 /// [`ObjectStore`] and [`LinkSigner`] on S3.
 pub struct S3ObjectStore {
-    /// The client for reads and writes.
+    /// The client for the installation's own store.
     client: Client,
     signer: S3Signer,
     limits: S3Limits,
+    /// `None`: there are no other stores.
+    http: Option<StoreHttp>,
 }
 
 impl S3ObjectStore {
-    /// Does not connect yet. A destination with a role is refused with code `role_unsupported`.
+    /// Does not connect yet. A destination with a role is refused with code `role_unsupported`, one
+    /// with a store of its own with `store_unsupported`.
     pub fn new(settings: S3StoreSettings) -> Self {
         let limits = settings.limits;
-        let signer = S3Signer::new(S3SignerSettings {
-            endpoint: settings
-                .public_endpoint
-                .clone()
-                .or_else(|| settings.endpoint.clone()),
+        let address = Address {
+            endpoint: settings.endpoint.clone(),
             region: settings.region.clone(),
-            credentials: settings.credentials.clone(),
+            path_style: settings.force_path_style,
+        };
+        let credentials = settings.credentials.clone();
+        let signer = S3Signer::new(S3SignerSettings {
+            endpoint: settings.public_endpoint.or(settings.endpoint),
+            region: settings.region,
+            credentials: settings.credentials,
             force_path_style: settings.force_path_style,
         });
         Self {
-            client: client::client(settings),
+            client: client::client(&address, credentials, settings.http, limits),
             signer,
             limits,
+            http: None,
         }
     }
 
@@ -120,6 +142,50 @@ impl S3ObjectStore {
         Self {
             signer: self.signer.with_roles(roles),
             ..self
+        }
+    }
+
+    /// A store that also writes to AWS in any region, and to stores that destinations name.
+    #[must_use]
+    pub fn with_stores(
+        self,
+        aws: AwsAccount,
+        secrets: Arc<dyn StoreSecrets>,
+        http: StoreHttp,
+    ) -> Self {
+        Self {
+            signer: self.signer.with_stores(aws, secrets),
+            http: Some(http),
+            ..self
+        }
+    }
+
+    /// A client of another store is made for one operation: its connections are the HTTP client's,
+    /// which is shared.
+    async fn bucket<'a>(
+        &self,
+        tenant: &TenantId,
+        destination: &'a Destination,
+    ) -> Result<Bucket<'a>> {
+        let site = self.signer.site(tenant, destination).await?;
+        let client = match (&destination.store, &self.http) {
+            (Some(store), Some(http)) => {
+                // Said plainly, before the client says that it cannot sign.
+                site.credentials().await?;
+                let aws = http.aws.clone().filter(|_| store.endpoint.is_none());
+                let http = aws.unwrap_or_else(|| (http.named)(tenant));
+                client::client(&site.address, site.own(), Some(http), S3Limits::default())
+            }
+            _ => self.client.clone(),
+        };
+        Ok(Bucket::new(client, destination, site.caller))
+    }
+
+    /// The bounds for an object of this destination.
+    fn limits(&self, destination: &Destination) -> S3Limits {
+        match destination.store {
+            Some(_) => S3Limits::default(),
+            None => self.limits,
         }
     }
 }
@@ -132,16 +198,20 @@ impl ObjectStore for S3ObjectStore {
         destination: &Destination,
         object: NewObject,
     ) -> Result<Stored> {
-        let caller = self.signer.caller(destination, tenant).await?;
-        let bucket = Bucket::new(&self.client, destination, caller);
-        if self
-            .limits
+        let bucket = self.bucket(tenant, destination).await?;
+        let limits = self.limits(destination);
+        if limits
             .multipart_over_bytes
             .is_some_and(|most| object.bytes > most)
         {
-            return Box::pin(multipart::put_new(&bucket, object, self.limits)).await;
+            return Box::pin(multipart::put_new(&bucket, object, limits)).await;
         }
         put::put_new(&bucket, object).await
+    }
+
+    async fn remove(&self, tenant: &TenantId, destination: &Destination, key: &str) -> Result<()> {
+        let bucket = self.bucket(tenant, destination).await?;
+        remove::remove(&bucket, key).await
     }
 }
 

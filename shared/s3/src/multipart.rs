@@ -32,10 +32,12 @@ pub(super) async fn put_new(
 ) -> Result<Stored> {
     // Check first, so that a large object is not sent only to learn that it exists already. If the
     // check is refused, that means nothing: the write decides.
-    match existing(bucket, object.key.clone()).await {
-        Ok(found) => return Ok(Stored::Existing(found)),
-        Err(error) if error.is(Reason::KeyTaken) => return Err(error),
-        Err(_) => {}
+    if bucket.destination.has_conditional_put() {
+        match existing(bucket, object.key.clone()).await {
+            Ok(found) => return Ok(Stored::Existing(found)),
+            Err(error) if error.is(Reason::KeyTaken) => return Err(error),
+            Err(_) => {}
+        }
     }
     let upload = Upload::begin(bucket, &object).await?;
     let timeout = Duration::from_millis(limits.multipart_timeout_ms);
@@ -67,7 +69,10 @@ impl<'a> Upload<'a> {
             .bucket(bucket.name)
             .set_expected_bucket_owner(bucket.owner.clone())
             .key(&object.key)
-            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .set_checksum_algorithm(bucket.has_checksums().then_some(ChecksumAlgorithm::Sha256))
+            .set_storage_class(bucket.storage_class())
+            .set_server_side_encryption(bucket.encryption())
+            .set_ssekms_key_id(bucket.kms_key())
             .set_metadata(Some(metadata(object)))
             .content_type(&object.content_type)
             .set_content_disposition(object.content_disposition.map(str::to_owned))
@@ -110,7 +115,7 @@ impl<'a> Upload<'a> {
     async fn send_part(&self, n: usize, part: Bytes) -> Result<CompletedPart, Refusal> {
         let bucket = self.bucket;
         let number = i32::try_from(n).map_err(|error| unavailable(bucket).source(error))?;
-        let checksum = BASE64.encode(sha256(&part));
+        let checksum = bucket.has_checksums().then(|| BASE64.encode(sha256(&part)));
         let upload = bucket
             .client
             .upload_part()
@@ -119,23 +124,27 @@ impl<'a> Upload<'a> {
             .key(&self.key)
             .upload_id(&self.id)
             .part_number(number)
-            .checksum_sha256(&checksum)
+            .set_checksum_sha256(checksum.clone())
             .content_length(length(part.len() as u64)?)
             .body(part.into())
-            .customize()
-            .disable_payload_signing();
+            .customize();
+        let upload = match checksum {
+            Some(_) => upload.disable_payload_signing(),
+            None => upload,
+        };
         let sent = Box::pin(bucket.caller.does(upload).send())
             .await
             .map_err(|error| refusal(&error, bucket))?;
         Ok(CompletedPart::builder()
             .part_number(number)
-            .checksum_sha256(checksum)
+            .set_checksum_sha256(checksum)
             .set_e_tag(sent.e_tag)
             .build())
     }
 
     async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), Refusal> {
         let bucket = self.bucket;
+        let condition = bucket.destination.has_conditional_put().then_some("*");
         let complete = bucket
             .client
             .complete_multipart_upload()
@@ -143,7 +152,7 @@ impl<'a> Upload<'a> {
             .set_expected_bucket_owner(bucket.owner.clone())
             .key(&self.key)
             .upload_id(&self.id)
-            .if_none_match("*")
+            .set_if_none_match(condition.map(str::to_owned))
             .multipart_upload(
                 CompletedMultipartUpload::builder()
                     .set_parts(Some(parts))

@@ -13,7 +13,7 @@ use fluxgate_core::task::Output;
 use fluxgate_core::{Error, Fault, Reason, Result};
 
 use super::bucket::Bucket;
-use super::refusal::{Refusal, refusal};
+use super::refusal::{Refusal, Right, refusal, refused};
 
 /// The metadata name of the digest.
 pub(super) const SHA256: &str = "sha256";
@@ -21,12 +21,17 @@ pub(super) const SHA256: &str = "sha256";
 const PROVIDER_TYPE: &str = "provider-type";
 
 pub(super) async fn put_new(bucket: &Bucket<'_>, object: NewObject) -> Result<Stored> {
+    let condition = bucket.destination.has_conditional_put().then_some("*");
     let put = request(bucket, &object)
         .await?
-        .if_none_match("*")
+        .set_if_none_match(condition.map(str::to_owned))
         .customize();
-    // The checksum already covers the bytes; signing the payload would hash them a second time.
-    match Box::pin(bucket.caller.does(put.disable_payload_signing()).send()).await {
+    // A checksum already covers the bytes; signing the payload would hash them a second time.
+    let put = match bucket.has_checksums() {
+        true => put.disable_payload_signing(),
+        false => put,
+    };
+    match Box::pin(bucket.caller.does(put).send()).await {
         Ok(_) => Ok(Stored::Created(created(bucket.name, object))),
         Err(error) => match refusal(&error, bucket) {
             Refusal::Taken => existing(bucket, object.key).await.map(Stored::Existing),
@@ -54,7 +59,10 @@ async fn request(bucket: &Bucket<'_>, object: &NewObject) -> Result<PutObjectFlu
         .bucket(bucket.name)
         .set_expected_bucket_owner(bucket.owner.clone())
         .key(&object.key)
-        .checksum_sha256(BASE64.encode(object.sha256))
+        .set_checksum_sha256(bucket.has_checksums().then(|| BASE64.encode(object.sha256)))
+        .set_storage_class(bucket.storage_class())
+        .set_server_side_encryption(bucket.encryption())
+        .set_ssekms_key_id(bucket.kms_key())
         .set_metadata(Some(metadata(object)))
         .content_type(&object.content_type)
         .set_content_disposition(object.content_disposition.map(str::to_owned))
@@ -100,6 +108,7 @@ pub(super) fn created(bucket: &str, object: NewObject) -> Output {
         sha256: hex::encode(object.sha256),
         bytes: object.bytes,
         content_type: object.content_type,
+        ..Output::default()
     }
 }
 
@@ -111,11 +120,11 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
         .bucket(bucket.name)
         .set_expected_bucket_owner(bucket.owner.clone())
         .key(&key)
-        .checksum_mode(ChecksumMode::Enabled)
+        .set_checksum_mode(bucket.has_checksums().then_some(ChecksumMode::Enabled))
         .customize();
     let head = Box::pin(bucket.caller.does(head).send())
         .await
-        .map_err(|error| match refusal(&error, bucket) {
+        .map_err(|error| match refused(&error, bucket, Right::Get) {
             // The put was refused because the key exists, and now it does not: something else is
             // changing it.
             Refusal::Taken => Error::unavailable(
@@ -145,6 +154,7 @@ pub(super) async fn existing(bucket: &Bucket<'_>, key: String) -> Result<Output>
             .content_type()
             .unwrap_or("application/octet-stream")
             .to_owned(),
+        ..Output::default()
     })
 }
 

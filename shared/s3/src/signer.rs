@@ -5,9 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
     SigningSettings, UriPathNormalizationMode, sign,
@@ -15,7 +14,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::media::disposition;
-use fluxgate_core::port::{LinkMethod, LinkSigner, LinkTerms};
+use fluxgate_core::port::{LinkMethod, LinkSigner, LinkTerms, StoreSecrets};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::time::Timestamp;
@@ -23,7 +22,8 @@ use fluxgate_core::{Error, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::presign::{Validity, unsigned};
-use super::roles::{Caller, RoleCredentials};
+use super::roles::RoleCredentials;
+use super::sites::{Address, AwsAccount, Site, Sites};
 
 /// Keeps a key's `/`; encodes everything else that is not unreserved, as SigV4 requires.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
@@ -47,38 +47,50 @@ pub struct S3SignerSettings {
 
 /// Makes the URLs of [`S3ObjectStore`](crate::S3ObjectStore), identical to those of the SDK.
 pub struct S3Signer {
-    settings: S3SignerSettings,
+    sites: Sites,
     /// The SDK's rules for AWS's partitions and for turning a bucket's name into a host. Loaded at
     /// the first link.
     endpoints: LazyLock<DefaultResolver>,
-    roles: Option<Arc<dyn RoleCredentials>>,
 }
 
 impl S3Signer {
-    /// A destination with a role is refused with code `role_unsupported`.
+    /// A destination with a role is refused with code `role_unsupported`, one with a store of its
+    /// own with `store_unsupported`.
     pub fn new(settings: S3SignerSettings) -> Self {
+        let own = Address {
+            endpoint: settings.endpoint,
+            region: settings.region,
+            path_style: settings.force_path_style,
+        };
         Self {
-            settings,
+            sites: Sites {
+                own,
+                credentials: settings.credentials,
+                aws: None,
+                roles: None,
+                secrets: None,
+            },
             endpoints: LazyLock::new(DefaultResolver::new),
-            roles: None,
         }
     }
 
     /// A signer that assumes tenants' roles.
     #[must_use]
-    pub fn with_roles(self, roles: Arc<dyn RoleCredentials>) -> Self {
-        Self {
-            roles: Some(roles),
-            ..self
-        }
+    pub fn with_roles(mut self, roles: Arc<dyn RoleCredentials>) -> Self {
+        self.sites.roles = Some(roles);
+        self
     }
 
-    pub(super) async fn caller(
-        &self,
-        destination: &Destination,
-        tenant: &TenantId,
-    ) -> Result<Caller> {
-        Caller::of(self.roles.as_deref(), destination, tenant).await
+    /// A signer that also signs for AWS in any region, and for stores that destinations name.
+    #[must_use]
+    pub fn with_stores(mut self, aws: AwsAccount, secrets: Arc<dyn StoreSecrets>) -> Self {
+        self.sites.aws = Some(aws);
+        self.sites.secrets = Some(secrets);
+        self
+    }
+
+    pub(super) async fn site(&self, tenant: &TenantId, destination: &Destination) -> Result<Site> {
+        self.sites.of(tenant, destination).await
     }
 
     /// The bucket's owner is not checked: that takes a header, which nobody who follows a link
@@ -88,7 +100,7 @@ impl S3Signer {
         output: &Output,
         method: LinkMethod,
         validity: Validity,
-        keys: Credentials,
+        site: &Site,
     ) -> Result<String> {
         let key = utf8_percent_encode(&output.key, KEY);
         // As the SDK does: a GET names its operation, because there are several. Whoever stored the
@@ -101,7 +113,10 @@ impl S3Signer {
             (LinkMethod::Get, None) => (http::Method::GET, "?x-id=GetObject".to_owned()),
             (LinkMethod::Head, _) => (http::Method::HEAD, String::new()),
         };
-        let url = format!("{}/{key}{addition}", self.bucket_url(&output.bucket).await?);
+        let url = format!(
+            "{}/{key}{addition}",
+            self.bucket_url(&output.bucket, &site.address).await?
+        );
         let request = http::Request::builder()
             .method(method.clone())
             .uri(&url)
@@ -110,10 +125,10 @@ impl S3Signer {
         let body = SignableBody::UnsignedPayload;
         let signable = SignableRequest::new(method.as_str(), url, std::iter::empty(), body);
         let signable = signable.map_err(|error| unsigned().source(error))?;
-        let identity = keys.into();
+        let identity = site.credentials().await?.into();
         let params = SigningParams::builder()
             .identity(&identity)
-            .region(&self.settings.region)
+            .region(&site.address.region)
             .name("s3")
             .time(validity.start)
             .settings(query(validity))
@@ -124,12 +139,12 @@ impl S3Signer {
         Ok(request.uri().to_string())
     }
 
-    async fn bucket_url(&self, bucket: &str) -> Result<String> {
+    async fn bucket_url(&self, bucket: &str, at: &Address) -> Result<String> {
         let params = Params::builder()
             .bucket(bucket)
-            .region(&self.settings.region)
-            .set_endpoint(self.settings.endpoint.clone())
-            .force_path_style(self.settings.force_path_style)
+            .region(&at.region)
+            .set_endpoint(at.endpoint.clone())
+            .force_path_style(at.path_style)
             .build()
             .map_err(|error| unsigned().source(error))?;
         let endpoint = self
@@ -163,22 +178,13 @@ impl LinkSigner for S3Signer {
         output: &Output,
         link: LinkTerms,
     ) -> Result<String> {
-        let caller = self.caller(destination, tenant).await?;
+        let site = self.site(tenant, destination).await?;
         let validity = Validity::of(
             link.expires_ms,
             link.from.map_or_else(SystemTime::now, moment),
-            caller.expires(),
+            site.caller.expires(),
         )?;
-        let keys = match caller.keys() {
-            Some(keys) => keys.clone(),
-            None => self
-                .settings
-                .credentials
-                .provide_credentials()
-                .await
-                .map_err(|error| unsigned().source(error))?,
-        };
-        self.signed(output, link.method, validity, keys).await
+        self.signed(output, link.method, validity, &site).await
     }
 }
 

@@ -8,7 +8,7 @@ use fluxgate_core::port::{NewObject, ObjectBody, UsageBatch, UsageSink};
 use fluxgate_core::tenant::Destination;
 
 use super::bucket::Bucket;
-use super::roles::Caller;
+use super::sites::{Address, Caller};
 use super::{S3StoreSettings, client, put};
 
 const CONTENT_TYPE: &str = "application/x-ndjson";
@@ -24,7 +24,17 @@ pub struct S3UsageSink {
 impl S3UsageSink {
     /// Does not connect yet. The prefix has no leading or trailing slash; empty: none.
     pub fn new(settings: S3StoreSettings, bucket: &str, prefix: &str) -> Self {
-        let client = client::client(settings);
+        let address = Address {
+            endpoint: settings.endpoint,
+            region: settings.region,
+            path_style: settings.force_path_style,
+        };
+        let client = client::client(
+            &address,
+            settings.credentials,
+            settings.http,
+            settings.limits,
+        );
         let (place, bucket, prefix) = (
             format!("s3://{bucket}/{prefix}"),
             bucket.to_owned(),
@@ -35,20 +45,14 @@ impl S3UsageSink {
             destination: Destination {
                 bucket,
                 prefix,
-                role: None,
-                bucket_owner: None,
+                ..Destination::default()
             },
             place,
         }
     }
 
     fn key(&self, name: &str) -> String {
-        let prefix = &self.destination.prefix;
-        if prefix.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{prefix}/{name}")
-        }
+        self.destination.under_prefix(name)
     }
 }
 
@@ -68,7 +72,7 @@ impl UsageSink for S3UsageSink {
             content_disposition: None,
             provider_type: None,
         };
-        let bucket = Bucket::new(&self.client, &self.destination, Caller::own());
+        let bucket = Bucket::new(self.client.clone(), &self.destination, Caller::Own);
         put::put_named(&bucket, &object).await
     }
 }

@@ -1,5 +1,10 @@
-//! A proxy that records each call to AWS: the function, the operation and what AWS would bill.
+//! A proxy that refuses what a function's role does not allow, and records each call to AWS: the
+//! function, the operation and what AWS would bill.
 
+mod denial;
+mod needs;
+mod permissions;
+mod policy;
 mod units;
 
 use std::collections::BTreeMap;
@@ -13,6 +18,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use needs::{Asked, need};
+pub use needs::{log_stream_of, queue_named};
+use permissions::Permissions;
+pub use permissions::UnderKey;
+pub use policy::{Grant, Need, Policy};
 pub use units::{ReadUnits, WriteUnits};
 use units::{read_units, write_keys, write_units};
 
@@ -22,8 +32,10 @@ pub struct AwsCall {
     pub function: String,
     /// As in an IAM policy: `dynamodb:PutItem`, `s3:PutObject`.
     pub action: String,
-    /// The actions that allow it.
-    pub needs: Vec<String>,
+    /// The permissions that allow it.
+    pub needs: Vec<Need>,
+    /// The one that the role lacks; AWS was not asked.
+    pub denied: Option<Need>,
     pub status: u16,
     pub read_units: ReadUnits,
     pub write_units: WriteUnits,
@@ -37,6 +49,7 @@ pub struct AwsCalls {
     ministack: String,
     http: reqwest::Client,
     calls: Arc<Mutex<Vec<AwsCall>>>,
+    permissions: Arc<Permissions>,
 }
 
 #[derive(Clone)]
@@ -46,15 +59,43 @@ struct Way {
 }
 
 impl AwsCalls {
+    /// Without roles everything is allowed.
     pub fn of(ministack: &str) -> Self {
+        Self::under_key(ministack, None)
+    }
+
+    /// With a secret that lies under a key of the operator's.
+    pub fn under_key(ministack: &str, under_key: Option<UnderKey>) -> Self {
         Self {
             ministack: ministack.to_owned(),
             http: reqwest::Client::new(),
             calls: Arc::default(),
+            permissions: Arc::new(Permissions::new(under_key)),
         }
     }
 
-    /// An endpoint for one function, which passes everything on.
+    /// What a function's role allows from now on.
+    pub fn allow(&self, function: &str, policy: Policy) {
+        self.permissions.set(function, policy);
+    }
+
+    pub fn policy(&self, function: &str) -> Policy {
+        self.permissions
+            .of(function)
+            .expect("a function has a role")
+    }
+
+    /// What was granted to a function and nobody has used so far.
+    pub fn unused(&self, function: &str) -> Vec<Grant> {
+        self.permissions.unused(function)
+    }
+
+    /// The platform does this in the function's role. An error names the permission that lacks.
+    pub fn by_platform(&self, function: &str, action: &str, resource: &str) -> Result<(), Need> {
+        self.permissions.check(function, &[need(action, resource)])
+    }
+
+    /// An endpoint for one function, which passes on what its role allows.
     pub async fn endpoint_for(&self, function: &str) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -143,45 +184,49 @@ async fn pass(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let action = action(&method, &uri, &headers, &body);
-    let question: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let keys = write_keys(&action, &question);
-    let before = way.calls.items(&keys).await;
-    let (status, headers, answer) = way.calls.forward(&method, &uri, headers, body).await;
-    let after = way.calls.items(&keys).await;
-    let call = AwsCall {
-        function: way.function.clone(),
-        read_units: read_units(
-            &action,
-            &question,
-            &serde_json::from_slice(&answer).unwrap_or_default(),
-        ),
-        write_units: write_units(&action, &before, &after),
-        is_fair: names_group(&question),
-        needs: needs(&action, &question),
-        action,
-        status,
+    let asked = Asked {
+        method: &method,
+        uri: &uri,
+        headers: &headers,
+        body: &body,
     };
-    way.calls.calls.lock().unwrap().push(call);
-    let status = axum::http::StatusCode::from_u16(status).unwrap();
-    (status, headers, answer).into_response()
-}
-
-/// A transaction is allowed by the actions of its items, and a batch of messages by that of one.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
-fn needs(action: &str, question: &Value) -> Vec<String> {
-    match action {
-        "dynamodb:TransactWriteItems" => {
-            let writes = question["TransactItems"].as_array().into_iter().flatten();
-            let kinds = writes.filter_map(|write| write.as_object()?.keys().next());
-            let mut needs: Vec<String> = kinds.map(|kind| format!("dynamodb:{kind}Item")).collect();
-            needs.sort();
-            needs.dedup();
-            needs
+    let action = asked.action();
+    let question: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let permissions = way.calls.permissions.clone();
+    let needs = permissions.with_key(asked.needs(&action, &question));
+    let mut call = AwsCall {
+        function: way.function.clone(),
+        action: action.clone(),
+        denied: permissions.check_call(&way.function, &asked, &needs).err(),
+        needs,
+        status: 0,
+        read_units: ReadUnits::default(),
+        write_units: WriteUnits::default(),
+        is_fair: names_group(&question),
+    };
+    let role = asked.form("RoleArn").unwrap_or_default();
+    let (headers, answer) = if let Some(lacking) = &call.denied {
+        let (status, headers, answer) = denial::denial(&way.function, lacking);
+        call.status = status;
+        (headers, Bytes::from(answer))
+    } else {
+        let keys = write_keys(&action, &question);
+        let before = way.calls.items(&keys).await;
+        let (status, headers, answer) = way.calls.forward(&method, &uri, headers, body).await;
+        let after = way.calls.items(&keys).await;
+        call.status = status;
+        let answered = serde_json::from_slice(&answer).unwrap_or_default();
+        call.read_units = read_units(&action, &question, &answered);
+        call.write_units = write_units(&action, &before, &after);
+        if action == "sts:AssumeRole" {
+            let (http, aws) = (&way.calls.http, &way.calls.ministack);
+            permissions.assumed(http, aws, &role, &answer).await;
         }
-        "sqs:SendMessageBatch" => vec!["sqs:SendMessage".to_owned()],
-        action => vec![action.to_owned()],
-    }
+        (headers, answer)
+    };
+    let status = axum::http::StatusCode::from_u16(call.status).unwrap();
+    way.calls.calls.lock().unwrap().push(call);
+    (status, headers, answer).into_response()
 }
 
 fn names_group(question: &Value) -> bool {
@@ -189,30 +234,4 @@ fn names_group(question: &Value) -> bool {
     entries
         .chain([question])
         .any(|message| message["MessageGroupId"].is_string())
-}
-
-fn action(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> String {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
-    match target.split_once('.') {
-        Some(("AmazonSQS", operation)) => format!("sqs:{operation}"),
-        Some(("secretsmanager", operation)) => format!("secretsmanager:{operation}"),
-        Some((service, operation)) if service.starts_with("DynamoDB") => {
-            format!("dynamodb:{operation}")
-        }
-        _ if body.starts_with(b"Action=AssumeRole&") => "sts:AssumeRole".to_owned(),
-        _ => s3_action(method, uri),
-    }
-}
-
-fn s3_action(method: &Method, uri: &Uri) -> String {
-    let is_object = uri.path().trim_start_matches('/').contains('/');
-    match (method, is_object) {
-        (&Method::PUT, true) | (&Method::POST, true) => "s3:PutObject".to_owned(),
-        (&Method::GET | &Method::HEAD, true) => "s3:GetObject".to_owned(),
-        (&Method::DELETE, true) => "s3:AbortMultipartUpload".to_owned(),
-        _ => format!("unknown {method} {}", uri.path()),
-    }
 }

@@ -3,7 +3,8 @@
 use fluxgate_core::money::{Account, EntryKind, MicroUsd};
 use fluxgate_core::tenant::AuditAction;
 
-use super::{Stores, fresh_tenant};
+use super::{PRICE, Stores, fresh_tenant};
+use crate::eventually;
 
 pub async fn an_account_that_never_had_money_is_all_zero(stores: Stores) {
     assert_eq!(
@@ -63,4 +64,22 @@ pub async fn concurrent_top_ups_all_count(stores: Stores) {
         stores.accounts.account(&tenant).await.unwrap().available,
         MicroUsd(20)
     );
+}
+
+pub async fn the_accounts_of_many_tenants_are_read_in_their_order(stores: Stores) {
+    let tenants = [
+        stores.funded(2).await,
+        fresh_tenant(),
+        stores.funded(1).await,
+    ];
+
+    let accounts = eventually("accounts as they were written", || async {
+        let accounts = stores.accounts.accounts_of(&tenants).await.unwrap();
+        (accounts[2].available == PRICE).then_some(accounts)
+    })
+    .await;
+
+    let available: Vec<i64> = accounts.iter().map(|account| account.available.0).collect();
+    assert_eq!(available, [2 * PRICE.0, 0, PRICE.0]);
+    assert!(stores.accounts.accounts_of(&[]).await.unwrap().is_empty());
 }

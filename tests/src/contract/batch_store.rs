@@ -23,6 +23,7 @@ fn batch(tenant: &TenantId, key: Option<&str>) -> Batch {
         kept_until: created_at.plus_ms(30 * DAY_MS),
         request: "5f".repeat(32),
         key: key.map(str::to_owned),
+        by: None,
         lines: 2,
         admitted: 0,
         refused: 0,

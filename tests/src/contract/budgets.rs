@@ -53,12 +53,7 @@ pub fn at(tenant: &TenantId, moment: Timestamp) -> Admission {
 }
 
 pub(super) async fn account(stores: &Stores, tenant: &TenantId) -> Account {
-    assert_eq!(
-        check_books(&*stores.accounts, &*stores.tasks, tenant)
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(check_books(&*stores.accounts, tenant).await.unwrap(), []);
     stores.accounts.account(tenant).await.unwrap()
 }
 

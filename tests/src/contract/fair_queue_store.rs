@@ -139,3 +139,20 @@ pub async fn a_line_is_kept_from_one_question_to_the_next(stores: Stores) {
     waiting(stores.ask_fair_queue(look(&first, tickets[1])).await);
     taken(stores.ask_fair_queue(look(&second, other)).await);
 }
+
+pub async fn the_line_is_read_as_it_was_left(stores: Stores) {
+    let (first, second) = (fresh_tenant(), fresh_tenant());
+    let empty = stores.fair_queue.read_fair_queue().await.unwrap();
+    for tenant in [&first, &first, &first, &second] {
+        stores.join_fair_queue(tenant).await;
+    }
+
+    let queue = stores.fair_queue.read_fair_queue().await.unwrap();
+
+    assert!(empty.report(now(), TWO_AT_ONCE).waiting.is_empty());
+    let report = queue.report(now(), TWO_AT_ONCE);
+    assert_eq!(report.slots_taken, 2);
+    let waiting = report.waiting.iter().map(|one| (&one.tenant, one.tasks));
+    let waiting: BTreeMap<&TenantId, u64> = waiting.collect();
+    assert_eq!(waiting, BTreeMap::from([(&first, 1), (&second, 1)]));
+}

@@ -8,7 +8,7 @@ use fluxgate_core::time::Timestamp;
 
 use super::{PRICE, Stores, admission, fresh_tenant, now};
 
-fn key(text: &str, request: u8, expires_at: Timestamp) -> Option<Idempotency> {
+pub(super) fn key(text: &str, request: u8, expires_at: Timestamp) -> Option<Idempotency> {
     Some(Idempotency {
         key: IdempotencyKey::parse(text).expect("a valid key"),
         request: [request; 32],

@@ -16,12 +16,7 @@ fn limited(tenant: &TenantId, price: i64, max: u32) -> Admission {
 }
 
 async fn in_flight(stores: &Stores, tenant: &TenantId) -> u32 {
-    assert_eq!(
-        check_books(&*stores.accounts, &*stores.tasks, tenant)
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(check_books(&*stores.accounts, tenant).await.unwrap(), []);
     stores.accounts.account(tenant).await.unwrap().in_flight
 }
 

@@ -2,12 +2,20 @@
 //! table with others: each function works on tenants of its own.
 
 pub mod account_store;
+pub mod alerts;
+pub mod api_keys;
 pub mod batch_store;
 pub mod books;
+pub mod books_reader;
 pub mod budgets;
 pub mod budgets_at_once;
 pub mod budgets_in_mid_month;
+pub mod captures;
 pub mod change_jobs;
+pub mod corrections;
+pub mod day_fills;
+pub mod day_sums;
+pub mod dead_letters;
 pub mod deletion;
 pub mod delivery_lists;
 pub mod delivery_store;
@@ -18,9 +26,14 @@ pub mod idempotency_keys;
 pub mod in_flight;
 pub mod inboxes;
 pub mod late_usage;
+pub mod ledger;
 pub mod missed_deliveries;
 pub mod notices;
+pub mod open_tasks;
 pub mod queue;
+pub mod removal_passes;
+pub mod retention;
+pub mod statements;
 pub mod task_lists;
 pub mod task_outputs;
 pub mod task_store;
@@ -33,7 +46,8 @@ pub mod usage_export;
 pub mod usage_told;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fluxgate_core::Result;
 use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
@@ -41,8 +55,8 @@ use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::{Account, MicroUsd};
 use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{
-    AccountStore, Admitted, Clock as _, DeliveryStore, EndpointStore, FairQueueStore, Ids as _,
-    Queue, Store, SystemClock, TaskStore, TenantStore, UsageCursors,
+    AccountStore, Admitted, ApiKeyStore, Clock as _, DeliveryStore, EndpointStore, FairQueueStore,
+    Ids as _, Queue, Store, SystemClock, TaskStore, TenantStore, UsageCursors,
 };
 use fluxgate_core::task::{
     Admission, Finished, NewTask, Output, Signal, Step, Task, Via, transition,
@@ -58,6 +72,7 @@ pub struct Stores {
     pub store: Arc<dyn Store>,
     pub tasks: Arc<dyn TaskStore>,
     pub accounts: Arc<dyn AccountStore>,
+    pub keys: Arc<dyn ApiKeyStore>,
     pub tenants: Arc<dyn TenantStore>,
     pub endpoints: Arc<dyn EndpointStore>,
     pub deliveries: Arc<dyn DeliveryStore>,
@@ -82,12 +97,28 @@ pub fn fresh_run() -> RunId {
 }
 
 pub fn fresh_task_id() -> TaskId {
-    SystemEntropy.task_id(now())
+    SystemEntropy.task_id(moment_of_its_own())
 }
 
-/// What the gateway admits: a task on its way to the provider.
+/// A moment that no call before has returned: what is made at it follows, by id too, what was made
+/// before. Ids of one millisecond come in any order.
+fn moment_of_its_own() -> Timestamp {
+    static LAST: Mutex<Timestamp> = Mutex::new(Timestamp(0));
+    let mut last = LAST.lock().expect("nobody panics with it");
+    while now() <= *last {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    *last = now();
+    *last
+}
+
+/// What the gateway admits: a task on its way to the provider, after those admitted before.
 pub fn admission(tenant: &TenantId) -> Admission {
-    let now = now();
+    admission_at(tenant, moment_of_its_own())
+}
+
+/// The same at another time.
+pub fn admission_at(tenant: &TenantId, now: Timestamp) -> Admission {
     let new = NewTask {
         tenant: tenant.clone(),
         id: SystemEntropy.task_id(now),
@@ -107,6 +138,7 @@ pub fn admission(tenant: &TenantId) -> Admission {
         inputs: r#"{"prompt":"x"}"#.to_owned(),
         idempotency: None,
         tasks_in_flight_max: None,
+        key_terms: None,
         watch_after_ms: 600_000,
         wake_after_ms: None,
     }
@@ -136,6 +168,7 @@ impl Stores {
             store: store.clone(),
             tasks: store.clone(),
             accounts: store.clone(),
+            keys: store.clone(),
             tenants: store.clone(),
             endpoints: store.clone(),
             deliveries: store.clone(),
@@ -219,6 +252,8 @@ pub fn output() -> Output {
         sha256: "5f".repeat(32),
         bytes: 1,
         content_type: "image/png".to_owned(),
+        store: Some("https://s3.example".to_owned()),
+        url: Some("https://cdn.example/0.png".to_owned()),
     }
 }
 

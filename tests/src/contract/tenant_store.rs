@@ -5,7 +5,8 @@ use fluxgate_core::port::Ids as _;
 use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::seal::Sealed;
 use fluxgate_core::tenant::{
-    Actor, AuditAction, AuditEntry, ClaimMatch, Destination, KeySource, Tenant, TenantState, Trust,
+    Actor, AuditAction, AuditEntry, Checksums, Destination, KeySource, OutputUrls, S3Store,
+    StoreKeys, Tenant, TenantState, Trust,
 };
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Reason};
@@ -14,16 +15,7 @@ use serde_json::json;
 use super::{PRICE, Stores, fresh_tenant, now};
 
 pub(super) fn trust(id: &TenantId, issuer: &str) -> Trust {
-    Trust {
-        issuer: issuer.to_owned(),
-        audience: "fluxgate".to_owned(),
-        keys: KeySource::Oidc,
-        claim: Some(ClaimMatch {
-            name: "tenant".to_owned(),
-            value: id.to_string(),
-        }),
-        scopes: None,
-    }
+    Trust::new(issuer, "fluxgate", KeySource::Oidc).for_claim("tenant", id.as_str())
 }
 
 pub(super) fn tenant(id: &TenantId, issuer: &str) -> Tenant {
@@ -34,17 +26,47 @@ pub(super) fn tenant(id: &TenantId, issuer: &str) -> Tenant {
         trust: vec![trust(id, issuer)],
         destination: Destination {
             bucket: "b".to_owned(),
-            prefix: String::new(),
-            role: None,
-            bucket_owner: None,
+            store: Some(store()),
+            outputs: OutputUrls::Cdn("https://cdn.example".to_owned()),
+            ..Destination::default()
         },
+        destinations_before: Vec::new(),
         webhook_secret: sealed("whsec_x"),
         webhook_secrets_before: Vec::new(),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
         limits: fluxgate_core::tenant::Limits::default(),
         unarchived: fluxgate_core::tenant::UnarchivedOutputs::default(),
+        retention: fluxgate_core::tenant::RetentionDays::default(),
+        keys: Vec::new(),
     }
+}
+
+fn store() -> S3Store {
+    S3Store {
+        endpoint: Some("https://s3.example".to_owned()),
+        region: "auto".to_owned(),
+        path_style: true,
+        keys: Some(StoreKeys {
+            access_key_id: "AKIA".to_owned(),
+            secret_access_key: sealed("a-secret"),
+        }),
+        checksums: Checksums::None,
+        conditional_put: false,
+    }
+}
+
+/// Writes a tenant whose outputs go to this bucket of the installation's own account.
+pub async fn tenant_with_bucket(stores: &Stores, id: &TenantId, bucket: &str) {
+    let new = Tenant {
+        destination: Destination {
+            bucket: bucket.to_owned(),
+            ..Destination::default()
+        },
+        ..tenant_named(id)
+    };
+    let written = stores.tenants.create(&new, &entry(id)).await;
+    written.expect("the tenant is new");
 }
 
 pub(super) fn tenant_named(id: &TenantId) -> Tenant {
@@ -98,8 +120,8 @@ pub async fn a_tenant_is_created_once_and_read_back(stores: Stores) {
 
     let read = stores.tenants.get_eventual(&id).await.unwrap();
     assert_eq!(
-        (read.trust, read.destination),
-        (created.trust, created.destination)
+        (&read.trust, &read.destination),
+        (&created.trust, &created.destination)
     );
     assert_eq!(read.webhook_secret, sealed("whsec_x"));
     assert_eq!((again.kind, again.code), (Kind::Conflict, "tenant_exists"));
@@ -139,6 +161,8 @@ pub async fn a_tenant_is_updated_over_the_version_it_was_made_from(stores: Store
         ..tenant(&id, &old)
     };
     stores.tenants.create(&created, &entry(&id)).await.unwrap();
+    // Whoever remembers what it read reads the change all the same.
+    stores.tenants.get_eventual(&id).await.unwrap();
 
     let unarchived = fluxgate_core::tenant::UnarchivedOutputs::Release;
     let changed = Tenant {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fluxgate_core::Kind;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::metering::usage::UsageCursor;
+use fluxgate_core::port::BegunExport;
 
 use super::{Stores, fresh_task_id, fresh_tenant};
 
@@ -117,4 +118,29 @@ pub async fn cursors_of_other_places_and_tenants_are_apart(stores: Stores) {
             UsageCursor::default()
         );
     }
+}
+
+pub async fn the_cursors_of_a_tenant_are_those_of_every_place(stores: Stores) {
+    let (tenant, other) = (fresh_tenant(), fresh_tenant());
+    let cursor = || UsageCursor {
+        version: 1,
+        through: Some(fresh_task_id()),
+        ..UsageCursor::default()
+    };
+    let mut saved = [(PLACE, cursor()), ("s3://bucket/usage2", cursor())];
+    saved.sort_by(|(_, one), (_, other)| one.through.cmp(&other.through));
+
+    for (place, cursor) in &saved {
+        let save = stores.cursors.save_cursor(place, &tenant, cursor);
+        save.await.unwrap();
+    }
+
+    let mut all = stores.cursors.cursors(&tenant).await.unwrap();
+    all.sort_by(|one, other| one.cursor.through.cmp(&other.cursor.through));
+    let saved = saved.map(|(place, cursor)| BegunExport {
+        place: place.to_owned(),
+        cursor,
+    });
+    assert_eq!(all, saved);
+    assert_eq!(stores.cursors.cursors(&other).await.unwrap(), []);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{ColdStart, Counts, FUNCTIONS, LANES, Prices};
+use super::{ColdStart, Counts, FUNCTIONS, LANES, Log, Prices, Sweeps, sweep_every_ms};
 use crate::Stack;
 
 const MILLION: f64 = 1_000_000.0;
@@ -23,6 +23,8 @@ pub struct Bill<'a> {
     pub busy: &'a Counts,
     /// One message in each batch, and no token that a process knows.
     pub sparse: &'a Counts,
+    /// The sweeps of a tenant with many tasks, and of one with few.
+    pub sweeps: [Sweeps; 2],
     pub cold_starts: &'a [ColdStart],
     pub stack: &'a Stack,
 }
@@ -46,6 +48,16 @@ impl Bill<'_> {
                 "dynamodb_read",
                 self.each(Counts::read_units),
             ),
+            line(
+                "the sweep's write units",
+                "dynamodb_write",
+                self.sweeps.map(|sweeps| sweeps.write_units()),
+            ),
+            line(
+                "the sweep's read units",
+                "dynamodb_read",
+                self.sweeps.map(|sweeps| sweeps.read_units()),
+            ),
             line("SQS sends", "sqs_request", self.each(Counts::sends)),
             line(
                 "SQS receives and deletes, by Lambda",
@@ -60,12 +72,24 @@ impl Bill<'_> {
             ),
             self.puts(),
             line("S3 GET and HEAD", "s3_get", calls("s3:GetObject")),
-            Line {
-                what: "CloudWatch Logs, bytes",
-                per_task: self.by_function(|name, counts| self.log_bytes(name, counts)),
-                usd_per_million: self.prices.usd("logs_gb") * MILLION / GB,
-            },
+            self.logs("CloudWatch Logs, bytes of metrics and of trouble", |log| {
+                (log.bytes - log.told_bytes, log.lines - log.told)
+            }),
         ]
+    }
+
+    /// The parameter LogFilter turns them off.
+    fn told(&self) -> Line {
+        let what = "beside it: CloudWatch Logs, bytes of a line for each request and job";
+        self.logs(what, |log| (log.told_bytes, log.told))
+    }
+
+    fn logs(&self, what: &'static str, of: fn(Log) -> (usize, usize)) -> Line {
+        Line {
+            what,
+            per_task: self.by_function(|name, counts| self.log_bytes(name, counts, of)),
+            usd_per_million: self.prices.usd("logs_gb") * MILLION / GB,
+        }
     }
 
     /// Billed to the bucket's owner.
@@ -140,9 +164,9 @@ impl Bill<'_> {
     }
 
     /// Of one invocation.
-    fn log_bytes(&self, name: &'static str, counts: &Counts) -> f64 {
-        let log = counts.logs[name];
-        let bytes = log.bytes + log.lines * self.prices.assumptions.log_event_bytes;
+    fn log_bytes(&self, name: &'static str, counts: &Counts, of: fn(Log) -> (usize, usize)) -> f64 {
+        let (bytes, lines) = of(counts.logs[name]);
+        let bytes = bytes + lines * self.prices.assumptions.log_event_bytes;
         bytes as f64 / counts.invocations[name].max(1) as f64
     }
 
@@ -199,6 +223,7 @@ impl Bill<'_> {
             f,
             "| the same in buckets that are the tenants' own | | | {busy:.2} | | {sparse:.2} |"
         )?;
+        self.told().write(f)?;
         let usd_per_million = self.prices.usd("lambda_gb_second");
         let compute = Line {
             what: "Lambda GB-seconds, assumed",
@@ -212,14 +237,15 @@ impl Bill<'_> {
             sums[0] + compute.usd(0),
             sums[1] + compute.usd(1)
         )?;
-        let (floor, goal) = (self.prices.usd("s3_put"), self.prices.goal_usd);
+        let (floor, goal) = (self.prices.usd("s3_put"), &self.prices.goal_usd);
         writeln!(
             f,
             "| floor: one S3 PUT a task | | | {floor:.2} | | {floor:.2} |"
         )?;
         writeln!(
             f,
-            "| goal for what was counted | | | {goal:.2} | | {goal:.2} |\n"
+            "| goal for what was counted | | | {:.2} | | {:.2} |\n| goal in the tenants' own buckets | | | {:.2} | | |\n",
+            goal.at_once, goal.alone, goal.at_once_own_buckets
         )
     }
 
@@ -253,6 +279,15 @@ impl Bill<'_> {
             f,
             "Assumed for one invocation:{}.\n",
             text.trim_end_matches(',')
+        )
+    }
+
+    fn write_sweeps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [busy, sparse] = self.sweeps.map(|sweeps| sweeps.density);
+        let minutes = sweep_every_ms() / 60_000;
+        writeln!(
+            f,
+            "The sweep, each {minutes} minutes, is shared by the tasks that a tenant makes between two: {busy} at once, {sparse} alone.\n"
         )
     }
 
@@ -322,6 +357,7 @@ impl fmt::Display for Bill<'_> {
         )?;
         self.write_money(f)?;
         self.write_batches(f)?;
+        self.write_sweeps(f)?;
         self.write_cold_starts(f)
     }
 }

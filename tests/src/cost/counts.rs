@@ -22,11 +22,24 @@ pub struct Units {
     pub write_units: u64,
 }
 
+impl Units {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            read_units: self.read_units + other.read_units,
+            write_units: self.write_units + other.write_units,
+        }
+    }
+}
+
 /// What one function printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Log {
     pub bytes: usize,
     pub lines: usize,
+    /// Of them, those that tell of one request or one job.
+    pub told: usize,
+    pub told_bytes: usize,
 }
 
 /// Of this many tasks together.
@@ -65,11 +78,20 @@ impl Mark {
     }
 }
 
+/// The target of the lines of requests and of jobs.
+const TOLD: &str = "\"target\":\"fluxgate::";
+
 impl Log {
     fn of(text: &str) -> Self {
+        let told = text.lines().filter(|line| line.contains(TOLD));
+        let (told, told_bytes) = told.fold((0, 0), |(lines, bytes), line| {
+            (lines + 1, bytes + line.len() + 1)
+        });
         Self {
             bytes: text.len(),
             lines: text.lines().count(),
+            told,
+            told_bytes,
         }
     }
 }
@@ -88,6 +110,8 @@ impl Counts {
             Log {
                 bytes: after.bytes - before.bytes,
                 lines: after.lines - before.lines,
+                told: after.told - before.told,
+                told_bytes: after.told_bytes - before.told_bytes,
             }
         };
         let calls = stack.calls.all();

@@ -5,11 +5,13 @@
 mod bill;
 mod counts;
 mod prices;
+mod sweep;
 mod workload;
 
 pub use bill::Bill;
 pub use counts::{Asked, Counts, Log, Units};
 pub use prices::Prices;
+pub use sweep::{Sweeps, sweep_every_ms};
 pub use workload::{ColdStart, Traffic, Workload};
 
 /// The functions that a task meets, in the order in which it meets them.

@@ -11,7 +11,15 @@ pub struct Prices {
     pub as_of: String,
     prices: BTreeMap<String, Price>,
     pub assumptions: Assumptions,
-    pub goal_usd: f64,
+    pub goal_usd: Goal,
+}
+
+/// What a million tasks may cost.
+#[derive(Debug, Deserialize)]
+pub struct Goal {
+    pub at_once: f64,
+    pub at_once_own_buckets: f64,
+    pub alone: f64,
 }
 
 /// The price of a million; of log lines, of a GB.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::Function;
+use crate::aws_calls::{AwsCalls, queue_named};
 
 /// As the template has it.
 const BATCH_MAX: usize = 10;
@@ -44,14 +45,40 @@ pub struct Mapping {
     pub queue_url: String,
     pub function: Function,
     pub window: Duration,
+    /// Lambda polls in the function's role.
+    pub calls: AwsCalls,
+}
+
+/// What a mapping needs of its function's role; without it Lambda refuses to make one.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+const NEEDED: [&str; 3] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+];
+
+impl Mapping {
+    /// Whether the function's role allows what a mapping does.
+    fn is_allowed(&self) -> bool {
+        let name = self.queue_url.rsplit('/').next().unwrap_or_default();
+        let (function, queue) = (self.function.name(), queue_named(name));
+        let allowed = |action| self.calls.by_platform(function, action, &queue).is_ok();
+        NEEDED.into_iter().all(allowed)
+    }
 }
 
 impl EventSource {
     pub fn start(mapping: Mapping) -> Self {
+        let (name, url) = (mapping.function.name(), &mapping.queue_url);
+        assert!(mapping.is_allowed(), "{name} may not be woken by {url}");
         let polled = Arc::new(Mutex::new(Polled::default()));
         let book = polled.clone();
         let polling = tokio::spawn(async move {
             loop {
+                if !mapping.is_allowed() {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    continue;
+                }
                 let batch = gather(&mapping, &book).await;
                 if !batch.is_empty() {
                     let deletes = deliver(&mapping, &batch).await;

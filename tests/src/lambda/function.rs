@@ -44,7 +44,7 @@ impl Function {
             .chain(environment)
             .collect();
         let processes = Arc::new(Processes {
-            binary: crate::process::binary_named(name),
+            binary: binary(name),
             environment,
             folder: tempfile::tempdir().unwrap(),
             running: Mutex::default(),
@@ -115,6 +115,14 @@ impl Function {
     pub fn log(&self) -> String {
         let read = |n| std::fs::read_to_string(self.processes.log_path(n)).unwrap_or_default();
         (0..self.processes()).map(read).collect()
+    }
+}
+
+/// As `cargo` built it for the tests, or as `infra/artifact` says: what is deployed.
+fn binary(name: &str) -> PathBuf {
+    match std::env::var_os("TEST_FUNCTIONS") {
+        Some(folder) => PathBuf::from(folder).join(name).join("bootstrap"),
+        None => crate::process::binary_named(name),
     }
 }
 

@@ -1,20 +1,22 @@
-//! A function URL: plain HTTP in front, events of payload format 2.0 behind.
+//! A function URL: plain HTTP in front, events of payload format 2.0 behind. One that asks for IAM
+//! refuses what is not signed by the operator.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::Function;
+use super::signature::{self, Signable};
 
 /// Lambda's own limit of a request and of an answer.
 const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -70,6 +72,17 @@ async fn forward(State(front): State<Front>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, PAYLOAD_BYTES_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    if front.auth == AuthType::Iam
+        && let Err(why) = signature::check(&Signable {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body: &body,
+        })
+    {
+        return (StatusCode::FORBIDDEN, Json(json!({ "Message": why }))).into_response();
+    }
     let headers: Map<String, Value> = parts
         .headers
         .iter()

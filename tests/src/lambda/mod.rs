@@ -5,6 +5,7 @@ mod event_source;
 mod function;
 mod function_url;
 mod runtime_api;
+pub mod signature;
 
 pub use event_source::{EventSource, Mapping, Polled};
 pub use function::Function;

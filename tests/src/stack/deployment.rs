@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use fluxgate_emulator::Emulator;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Ministack;
-use crate::aws_calls::AwsCalls;
+use crate::aws_calls::{AwsCalls, Policy, UnderKey, log_stream_of};
 use crate::lambda::Function;
 use crate::stack::StackOptions;
 
@@ -23,6 +24,9 @@ pub(super) struct DeployedFunction {
     pub(super) timeout_s: u64,
     pub(super) memory_mb: u64,
     pub(super) queues: Vec<DeployedSource>,
+    /// The documents of its role's policies.
+    pub(super) policies: Vec<Value>,
+    pub(super) log_group: String,
 }
 
 #[derive(Clone, Deserialize)]
@@ -69,6 +73,29 @@ pub(super) async fn deploy(ministack: &Ministack, parameters: &[(&str, String)])
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+}
+
+/// The record of the functions' calls, with what their roles allow. Lambda writes logs in the
+/// function's role.
+pub(super) fn calls_of(
+    ministack: &Ministack,
+    deployed: &Deployed,
+    kms_key: Option<&str>,
+) -> AwsCalls {
+    let under_key = kms_key.map(|key| UnderKey {
+        secret: deployed.functions["admin"].environment["FLUXGATE_ENCRYPTION_SECRET"].clone(),
+        key: key.to_owned(),
+    });
+    let calls = AwsCalls::under_key(ministack.endpoint(), under_key);
+    for (name, function) in &deployed.functions {
+        calls.allow(name, Policy::of(&function.policies));
+        for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+            let logs = log_stream_of(&function.log_group);
+            let allowed = calls.by_platform(name, action, &logs);
+            allowed.unwrap_or_else(|lacking| panic!("{name} cannot log: {lacking:?}"));
+        }
+    }
+    calls
 }
 
 pub(super) async fn start_functions(

@@ -18,13 +18,13 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::aws_calls::AwsCalls;
-use crate::lambda::{AuthType, EventSource, Function, FunctionUrl, Mapping};
+use crate::lambda::{AuthType, EventSource, Function, FunctionUrl, Mapping, signature};
 use crate::{Ministack, TestTenant};
 
 pub use options::{StackOptions, Waits};
 
 use deployment::{
-    Deployed, DeployedFunction, DeployedSource, deploy, put_secrets, start_functions,
+    Deployed, DeployedFunction, DeployedSource, calls_of, deploy, put_secrets, start_functions,
 };
 
 const HIDDEN_S: u32 = 5;
@@ -62,12 +62,17 @@ impl Stack {
         let emulator = Emulator::start(options.emulator.clone())
             .await
             .expect("the emulator starts");
+        put_secrets(&ministack, &emulator).await;
+        Box::pin(Self::on(ministack, emulator, options)).await
+    }
+
+    /// The same on an AWS that has the provider's secrets already.
+    pub async fn on(ministack: Ministack, emulator: Emulator, options: StackOptions) -> Self {
         let fronts = Fronts {
             gateway: FunctionUrl::reserve().await,
             receiver: FunctionUrl::reserve().await,
             admin: FunctionUrl::reserve().await,
         };
-        put_secrets(&ministack, &emulator).await;
         let public_url = if options.webhooks {
             fronts.receiver.1.url()
         } else {
@@ -78,9 +83,12 @@ impl Stack {
             ("BaseUrl", fronts.gateway.1.url()),
             ("PublicUrl", public_url),
             ("AllowNet", "127.0.0.0/8".to_owned()),
+            // Tenants of tests have buckets of the stack's own account.
+            ("OwnBucketPattern", "fluxgate-test-*".to_owned()),
         ];
         let deployed = deploy(&ministack, &[&own, options.parameters.as_slice()].concat()).await;
-        let calls = AwsCalls::of(ministack.endpoint());
+        let kms_key = options.parameter("EncryptionKmsKeyArn");
+        let calls = calls_of(&ministack, &deployed, kms_key);
         let functions = start_functions(&deployed, &calls, &options).await;
         let (gateway_url, admin_url) = (fronts.gateway.1.url(), fronts.admin.1.url());
         FunctionUrl::serve(
@@ -128,6 +136,11 @@ impl Stack {
 
     pub fn gateway_url(&self) -> &str {
         &self.gateway_url
+    }
+
+    /// Where the operator calls the admin function.
+    pub fn admin_url(&self) -> &str {
+        &self.admin_url
     }
 
     /// The name of the stack's table.
@@ -184,8 +197,14 @@ impl Stack {
         path: &str,
         body: &serde_json::Value,
     ) -> (u16, serde_json::Value) {
-        let call = reqwest::Client::new().request(method, format!("{}{path}", self.admin_url));
-        let answer = call.json(body).send().await.expect("the admin API answers");
+        let (url, body) = (format!("{}{path}", self.admin_url), body.to_string());
+        let signed = signature::signed(method.as_str(), &url, body.as_bytes());
+        let call = reqwest::Client::new().request(method, &url);
+        let call = signed
+            .into_iter()
+            .fold(call, |call, (name, value)| call.header(name, value));
+        let call = call.header("content-type", "application/json").body(body);
+        let answer = call.send().await.expect("the admin API answers");
         (
             answer.status().as_u16(),
             answer.json().await.unwrap_or_default(),
@@ -267,6 +286,7 @@ impl Stack {
             queue_url: self.queue_url(lane),
             function,
             window,
+            calls: self.calls.clone(),
         })
     }
 

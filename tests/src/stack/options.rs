@@ -31,6 +31,14 @@ pub struct StackOptions {
     pub timeout_s: BTreeMap<&'static str, u64>,
 }
 
+impl StackOptions {
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let mut parameters = self.parameters.iter();
+        let found = parameters.find(|(parameter, _)| *parameter == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 impl Default for StackOptions {
     fn default() -> Self {
         Self {

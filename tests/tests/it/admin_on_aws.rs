@@ -3,9 +3,45 @@
 
 use fluxgate_tests::lambda::CALLER;
 use fluxgate_tests::tenant::MODEL;
-use fluxgate_tests::{LiveReceiver, Stack, TestTenant, eventually, verifiers};
+use fluxgate_tests::{LiveReceiver, Stack, StackOptions, TestTenant, eventually, verifiers};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_caller_may_do_what_the_template_gives_its_arn() {
+    let scopes = "arn:aws:iam::*:user/operator=read arn:aws:iam::*:user/other=write,money";
+    let stack = Stack::with(StackOptions {
+        parameters: vec![("AdminScopes", scopes.to_owned())],
+        ..StackOptions::default()
+    })
+    .await;
+
+    let read = stack
+        .admin_call(Method::GET, "/admin/v1/tenants", &Value::Null)
+        .await;
+    let tokens = stack
+        .admin_call(Method::GET, "/admin/v1/tokens", &Value::Null)
+        .await;
+    let top_up = json!({ "amount_usd": "1", "reference": "first" });
+    let refused = [
+        stack.admin("/admin/v1/tenants", &json!({})).await,
+        stack.admin(&format!("{ACME}/top-ups"), &top_up).await,
+    ];
+
+    assert_eq!((read.0, &read.1), (200, &json!([])));
+    assert_eq!(
+        (tokens.0, &tokens.1["code"]),
+        (404, &json!("admin_tokens_unused"))
+    );
+    for ((status, body), scope) in refused.iter().zip(["'write'", "'money'"]) {
+        assert_eq!((*status, &body["code"]), (403, &json!("scope_missing")));
+        let detail = body["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(scope) && detail.contains(CALLER),
+            "{detail}"
+        );
+    }
+}
 
 fn role(name: &str, prefix: &str) -> Value {
     let arn = format!("arn:aws:iam::000000000000:role/{name}");
@@ -96,6 +132,10 @@ async fn each_role_keeps_its_external_id(stack: &Stack) {
         "role_assumable",
         "role_refused_without_external_id",
         "role_refused_with_another_external_id",
+        "object_written",
+        "conditional_put",
+        "object_read",
+        "object_deleted",
     ];
     assert_eq!((probe.0, names), (200, checks.to_vec()));
 }

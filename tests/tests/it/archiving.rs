@@ -135,7 +135,7 @@ async fn the_books_tell_it(gateway: &Gateway, tenant: &TestTenant) {
     );
     assert_eq!(usage["charged_micro_usd"], 80_000);
     let store = &gateway.server.folder().store;
-    assert_eq!(check_books(store, store, &tenant.id).await.unwrap(), []);
+    assert_eq!(check_books(store, &tenant.id).await.unwrap(), []);
     let report = gateway.operator().get("/reconcile").await.body;
     assert_eq!(
         (&report["findings"], &report["totals"]["charged_micro_usd"]),

@@ -75,9 +75,7 @@ fn tenant() -> TenantId {
 fn destination() -> Destination {
     Destination {
         bucket: BUCKET.to_owned(),
-        prefix: String::new(),
-        role: None,
-        bucket_owner: None,
+        ..Destination::default()
     }
 }
 

@@ -113,7 +113,7 @@ async fn a_message_that_panics_fails_alone() {
     event.records = [&good, &bad, &also_good].map(message).to_vec();
 
     let response = consumer
-        .work(event, Instant::now() + Duration::from_secs(30))
+        .work(event, Instant::now() + Duration::from_secs(30), None)
         .await;
 
     assert!(

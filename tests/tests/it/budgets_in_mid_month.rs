@@ -33,12 +33,7 @@ async fn failed(stores: &Stores, task: &Task) {
 }
 
 async fn sound(stores: &Stores, tenant: &TenantId) -> Account {
-    assert_eq!(
-        check_books(&*stores.accounts, &*stores.tasks, tenant)
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(check_books(&*stores.accounts, tenant).await.unwrap(), []);
     stores.accounts.account(tenant).await.unwrap()
 }
 

@@ -198,12 +198,7 @@ async fn on_dynamodb_too_a_thousand_admissions_that_begin_a_month_stay_within_it
         (month.period, month.held, month.left()),
         (2, held, MicroUsd::ZERO)
     );
-    assert_eq!(
-        check_books(&*stores.accounts, &*stores.tasks, &tenant)
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(check_books(&*stores.accounts, &tenant).await.unwrap(), []);
 }
 
 /// The account afterwards; all but a hundred were refused for this reason.

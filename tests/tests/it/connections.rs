@@ -247,7 +247,9 @@ async fn large_output(gateway: &Gateway, tenant: &TestTenant) -> String {
         .nth(3)
         .and_then(|path| path.split('?').next())
         .unwrap();
-    let object = gateway.server.folder().buckets().join(path);
+    let (bucket, key) = path.split_once('/').unwrap();
+    let object = gateway.server.objects().file(bucket, key);
+    let object = object.unwrap().unwrap();
     OpenOptions::new()
         .write(true)
         .open(object)

@@ -11,6 +11,7 @@ use fluxgate_tests::gateway::{emulator_config, free_address};
 use fluxgate_tests::{FluxgateProcess, LiveReceiver, TestTenant, process};
 use serde_json::Value;
 
+/// Unless `TEST_KILLS` says another number.
 const KILLS: usize = 12;
 const TASKS_PER_LIFE: usize = 6;
 const PRICE_USD: f64 = 0.08;
@@ -24,16 +25,40 @@ pub(crate) struct Installation {
 
 impl Installation {
     pub(crate) async fn start(&self) -> FluxgateProcess {
-        FluxgateProcess::serve(
-            &["--config", &self.config],
-            &[("WAVESPEED_API_KEY", &self.key)],
-            &self.base_url,
-        )
-        .await
+        self.start_with(&[]).await
+    }
+
+    /// The same with these variables besides.
+    pub(crate) async fn start_with(&self, env: &[(&str, &str)]) -> FluxgateProcess {
+        let env = [env, &[("WAVESPEED_API_KEY", self.key.as_str())]].concat();
+        FluxgateProcess::serve(&["--config", &self.config], &env, &self.base_url).await
+    }
+
+    /// The same with the shell's `ulimit` of this; what would end the process fails instead.
+    pub(crate) async fn start_under(&self, limit: &str) -> FluxgateProcess {
+        let limits = format!(
+            "{limit} && trap '' XFSZ && export WAVESPEED_API_KEY={}",
+            self.key
+        );
+        let args = ["--config", &self.config];
+        FluxgateProcess::serve_under(&limits, &args, &self.base_url).await
     }
 }
 
+/// How often a test kills the process, if nobody asks for another number.
+pub(crate) fn kills(unless_asked: usize) -> usize {
+    let asked = std::env::var("TEST_KILLS").ok();
+    asked.map_or(unless_asked, |kills| {
+        kills.parse().expect("TEST_KILLS is a number")
+    })
+}
+
 pub(crate) fn install(folder: &std::path::Path, emulator: &Emulator) -> Installation {
+    install_before(folder, &emulator.base_url(), emulator.api_key())
+}
+
+/// In front of the provider at this address.
+pub(crate) fn install_before(folder: &std::path::Path, provider: &str, key: &str) -> Installation {
     let (listen, s3_listen) = (free_address(), free_address());
     let base_url = format!("http://{listen}");
     let config = format!(
@@ -41,14 +66,14 @@ pub(crate) fn install(folder: &std::path::Path, emulator: &Emulator) -> Installa
          allow_net = [\"127.0.0.0/8\"]\n[bounds]\nsubmit_timeout_ms = 1500\nunknown_max_ms = 8000\ndenials_min = 3\ndenials_span_ms = 1000\nwatch_first_ms = 500\n\
          watch_max_ms = 1500\nwake_first_ms = 200\nwake_max_ms = 1000\ncallback_schedule_ms = [100, 200, 400, 800, 1600]\n",
         folder.join("data").display(),
-        emulator.base_url()
+        provider
     );
     let path = folder.join("fluxgate.toml");
     std::fs::write(&path, config).unwrap();
     Installation {
         config: path.to_str().unwrap().to_owned(),
         base_url,
-        key: emulator.api_key().to_owned(),
+        key: key.to_owned(),
     }
 }
 
@@ -82,7 +107,7 @@ async fn whatever_a_sigkill_interrupts_goes_on_by_itself_and_nothing_is_lost_or_
     process.kill();
 
     let mut keys = Vec::new();
-    for life in 0..KILLS {
+    for life in 0..kills(KILLS) {
         let process = installation.start().await;
         let burst = (0..TASKS_PER_LIFE).map(|n| {
             let key = format!("life {life} task {n}");
@@ -118,23 +143,24 @@ async fn whatever_a_sigkill_interrupts_goes_on_by_itself_and_nothing_is_lost_or_
     process.kill();
 }
 
-/// One try of a client that ignores a lost answer.
-async fn try_submit(tenant: &TestTenant, inputs: &Value, key: &str) {
+/// One try; the task, unless the answer was lost.
+pub(crate) async fn try_submit(tenant: &TestTenant, inputs: &Value, key: &str) -> Option<String> {
     let request = tenant
         .http()
         .post(tenant.url("/api/v3/wavespeed-ai/flux-kontext-max"));
-    drop(
-        request
-            .bearer_auth(&tenant.token)
-            .header("Idempotency-Key", key)
-            .json(inputs)
-            .send()
-            .await,
-    );
+    let answer = request
+        .bearer_auth(&tenant.token)
+        .header("Idempotency-Key", key)
+        .json(inputs)
+        .send()
+        .await
+        .ok()?;
+    let answer: Value = answer.json().await.ok()?;
+    answer["data"]["id"].as_str().map(str::to_owned)
 }
 
 /// Each task has ended once, was announced, and the sums agree with what ended how.
-async fn check(tenant: &TestTenant, receiver: &LiveReceiver, tasks: &BTreeSet<&String>) {
+pub(crate) async fn check(tenant: &TestTenant, receiver: &LiveReceiver, tasks: &BTreeSet<&String>) {
     let mut completed = 0;
     for task in tasks {
         let prediction = tenant.ended(task).await;

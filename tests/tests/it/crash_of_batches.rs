@@ -10,8 +10,9 @@ use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{TestTenant, eventually, process};
 use serde_json::{Value, json};
 
-use crate::crash::{install, random_below};
+use crate::crash::{install, kills, random_below};
 
+/// Unless `TEST_KILLS` says another number.
 const KILLS: usize = 6;
 const LINES: usize = 60;
 
@@ -50,7 +51,7 @@ async fn a_batch_goes_on_after_every_sigkill_and_no_line_is_lost_or_doubled() {
     let lines = (0..LINES).map(|n| line(n).to_string());
     let body = lines.collect::<Vec<_>>().join("\n");
 
-    for _ in 0..KILLS {
+    for _ in 0..kills(KILLS) {
         let process = installation.start().await;
         let (sender, body) = (tenant.clone(), body.clone());
         let sending = tokio::spawn(async move { try_send(&sender, &body).await });

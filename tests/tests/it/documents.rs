@@ -193,15 +193,15 @@ fn every_setting_of_serve_is_on_the_page_of_settings() {
     let help = String::from_utf8(process::run(&["serve", "--help"]).stdout).unwrap();
     let flags = help
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("--")?.split_once(' '));
+        .filter_map(|line| line.trim().strip_prefix("--")?.split(' ').next());
     // A line of text may begin with a flag's name too.
     let is_name = |name: &str| {
         name.bytes()
             .all(|b| b.is_ascii_lowercase() || b == b'-' || b.is_ascii_digit())
     };
     let flags: BTreeSet<String> = flags
-        .filter(|(name, _)| is_name(name))
-        .map(|(name, _)| format!("--{name}"))
+        .filter(|name| is_name(name))
+        .map(|name| format!("--{name}"))
         .filter(|name| !["--config", "--json"].contains(&name.as_str()))
         .collect();
 

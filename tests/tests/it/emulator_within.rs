@@ -3,7 +3,7 @@
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::MicroUsd;
-use fluxgate_emulator::DEMO_PHOTO;
+use fluxgate_emulator::{DEMO_PHOTO, Fault, Faults};
 use fluxgate_local::server::Server;
 use fluxgate_local::settings::{DnsServer as DnsServerAddress, Settings};
 use fluxgate_tests::gateway::{free_address, quick};
@@ -21,7 +21,10 @@ struct Within {
 impl Within {
     /// Only this network is allowed besides public addresses.
     async fn allowing(net: &str, dns: &DnsServer) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), net, dns).await
+    }
+
+    async fn over(folder: tempfile::TempDir, net: &str, dns: &DnsServer) -> Self {
         let settings = Settings {
             data: folder.path().join("data"),
             listen: free_address(),
@@ -219,4 +222,36 @@ async fn the_emulator_within_takes_orders_with_its_key_alone_and_commands_find_i
         output.status.success().then_some(output)
     });
     assert!(!String::from_utf8_lossy(&reconciled.await.stdout).contains(emulator.api_key()));
+}
+
+/// The gateway has accepted the run when it stops, and does not learn how it ends.
+#[tokio::test]
+async fn after_a_restart_a_task_whose_run_is_forgotten_fails_soon_and_says_why() {
+    let dns = DnsServer::start().await;
+    let within = Within::allowing("127.0.0.2/32", &dns).await;
+    let tenant = within.tenant().await;
+    let emulator = within.server.emulator().unwrap();
+    let address = emulator.addr();
+    emulator.set_faults(Faults {
+        webhook_lost: Fault::Always,
+        result_500: Fault::Always,
+        ..Faults::default()
+    });
+    let task = tenant.submit(&tenant.inputs().await).await;
+    eventually("the run is accepted", || async {
+        let steps = tenant.steps(&task).await;
+        steps.contains(&"accepted".to_owned()).then_some(())
+    })
+    .await;
+
+    within.server.stop().await;
+    let again = Within::over(within.folder, "127.0.0.2/32", &dns).await;
+
+    let tenant = TestTenant::new(tenant.id, &again.server.base_url(), tenant.token);
+    let ended = tenant.ended(&task).await;
+    let why = ended["error"].to_string();
+    assert_eq!(ended["status"], "failed", "{ended}");
+    assert!(why.contains("the emulator was started again"), "{why}");
+    assert_eq!(tenant.balance_usd().await, 10.0);
+    assert_eq!(again.server.emulator().unwrap().addr(), address);
 }

@@ -128,8 +128,22 @@ fn a_folder_of_an_earlier_release_gets_keys_at_its_next_start_and_its_secrets_ar
     database.execute(plain, params!["whsec_plain"]).unwrap();
     database
         .execute_batch(
-            "DROP TABLE encryption_check; DROP INDEX deliveries_by_age; DROP INDEX inputs_by_expiry;
-             DROP TABLE batches; DROP TABLE batch_chunks;
+            "DROP TABLE removals; DROP TABLE removal_pass; DROP INDEX idempotency_by_expiry;
+             DROP INDEX dead_letters_by_age; DROP INDEX trusts_by_claim;
+             DROP INDEX usage_cursors_by_tenant;
+             DROP TABLE encryption_check; DROP INDEX deliveries_by_age; DROP INDEX inputs_by_expiry;
+             DROP TABLE batches; DROP TABLE batch_chunks; DROP TABLE admin_tokens;
+             DROP TABLE alerts; DROP TABLE api_keys; DROP TABLE issuer; DROP TABLE key_use;
+             DROP INDEX tasks_open; ALTER TABLE tasks DROP COLUMN open;
+             ALTER TABLE tasks DROP COLUMN steps;
+             CREATE TABLE steps (tenant, task, n, body);
+             ALTER TABLE dead_letters DROP COLUMN at;
+             DROP TABLE objects; DROP TABLE discarded_files; DROP TABLE leftovers;
+             DROP TABLE days; DROP TABLE day_sums; DROP TABLE day_fills;
+             DROP INDEX jobs_by_due; ALTER TABLE jobs DROP COLUMN part;
+             ALTER TABLE jobs DROP COLUMN tenant;
+             DROP INDEX ledger_by_time; ALTER TABLE ledger DROP COLUMN reason;
+             DROP TABLE inputs_drops;
              ALTER TABLE inputs DROP COLUMN expires_at; PRAGMA user_version = 6;",
         )
         .unwrap();

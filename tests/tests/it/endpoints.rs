@@ -198,10 +198,10 @@ fn many_since(data: &Path, task: &Task) {
     let connection = Connection::open(data.join("fluxgate.db")).unwrap();
     connection
         .execute(
-            "WITH RECURSIVE many (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 1100)
-             INSERT INTO tasks (tenant, id, version, body)
-             SELECT tenant, printf('e%031x', n), 9,
-                    json_set(body, '$.id', printf('e%031x', n), '$.state', 'failed')
+            "WITH RECURSIVE many (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM many WHERE k < 1100)
+             INSERT INTO tasks (tenant, id, version, open, body)
+             SELECT tenant, printf('e%031x', k), 9, 0,
+                    json_set(body, '$.id', printf('e%031x', k), '$.state', 'failed')
              FROM tasks, many WHERE tasks.id = ?1",
             params![task.id.as_str()],
         )

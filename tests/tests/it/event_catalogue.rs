@@ -22,7 +22,7 @@ fn schema(event: EventType) -> Value {
 }
 
 /// Fails unless the body is as the schema says, and says nothing that the schema does not name.
-fn assert_described(event: EventType, body: &Value) {
+pub(crate) fn assert_described(event: EventType, body: &Value) {
     let schema = schema(event);
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator
@@ -107,7 +107,8 @@ async fn real_callbacks_are_as_the_catalogue_says() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
     let (receiver, failing) = (LiveReceiver::start().await, LiveReceiver::start().await);
-    let all = EventType::ALL.map(EventType::as_str);
+    let of_tenants = EventType::ALL.into_iter().filter(|it| !it.is_of_operator());
+    let all: Vec<&str> = of_tenants.map(EventType::as_str).collect();
     let body = json!({ "url": receiver.url("all"), "event_types": all });
     tenant.created_endpoint(&body).await;
     let body = json!({ "url": failing.url("failing"), "event_types": ["task.completed"] });

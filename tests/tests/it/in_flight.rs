@@ -140,18 +140,16 @@ async fn bodies_of_many_tenants_have_a_bound_together_and_webhooks_come_through(
 async fn a_body_in_chunks_takes_room_as_it_comes() {
     let gateway = narrow().await;
     let tenant = gateway.tenant("acme", "1").await;
-    let mut streams = Vec::new();
     let chunk = format!("{:x}\r\n{}\r\n", 220 * KIB, "x".repeat(220 * KIB));
-    // What is counted may be half more than what came: nothing as large as this fits beside it in
-    // any case.
     let largest = json!({ "prompt": "x", "junk": "x".repeat(BODY_BYTES - KIB / 16) });
-    for _ in 0..4 {
-        let mut stream = unfinished(&gateway, &tenant.token, "transfer-encoding: chunked").await;
-        stream.write_all(chunk.as_bytes()).await.unwrap();
-        streams.push(stream);
-    }
+    let streams = tokio::sync::Mutex::new(Vec::new());
 
+    // What is counted may be half more than what came, so that one of a few may be refused itself:
+    // another comes in its place until nothing as large as this fits beside them.
     eventually("a refusal", || async {
+        let mut stream = unfinished(&gateway, &tenant.token, "transfer-encoding: chunked").await;
+        let _ = stream.write_all(chunk.as_bytes()).await;
+        streams.lock().await.push(stream);
         let answer = tenant.post(&format!("/api/v3/{MODEL}"), &largest).await;
         (answer.status == 429).then_some(())
     })

@@ -67,3 +67,33 @@ async fn too_many_reads_of_a_tenant_are_refused_and_another_tenant_s_are_answere
     assert_eq!(alone.status, 200, "every turn was given back");
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_reads_take_turns_and_leave_those_of_the_tenant_alone() {
+    let gateway = gateway().await;
+    let acme = gateway.tenant("acme", "1").await;
+    let operator = gateway.operator();
+
+    for path in [
+        "/tenants/acme/account/check",
+        "/tenants/acme/ledger",
+        "/tenants/acme/usage",
+        "/tenants/acme/deliveries",
+        "/tasks",
+        "/usage",
+        "/tenants?accounts=true",
+    ] {
+        let refused = eventually(&format!("a refusal of {path}"), || async {
+            let burst = (0..BURST).map(|_| operator.get(path));
+            let (answers, own) = tokio::join!(join_all(burst), acme.get("/v1/tasks"));
+            assert_eq!(own.status, 200, "{:?}", own.body);
+            assert!(answers.iter().any(|answer| answer.status == 200), "{path}");
+            answers.into_iter().find(|answer| answer.status != 200)
+        })
+        .await;
+
+        assert_eq!(refused.status, 429, "{path}: {:?}", refused.body);
+        assert!(refused.body.to_string().contains("too_many_reads"));
+    }
+    gateway.stop().await;
+}

@@ -9,7 +9,7 @@ fn priced(id: &str, base_price: Value, formula: Value) -> Value {
     let mut entry = entry(id, "text-to-text");
     entry["base_price"] = base_price;
     entry["formula"] = formula;
-    entry["discount_rate"] = json!("15");
+    entry["discount_rate"] = json!("0");
     let inputs = &mut entry["api_schema"]["api_schemas"][0]["request_schema"]["properties"];
     inputs["num_images"] = json!({ "type": "integer", "default": 1, "maximum": 4 });
     inputs["seed"] = json!({ "type": "integer" });
@@ -19,7 +19,10 @@ fn priced(id: &str, base_price: Value, formula: Value) -> Value {
 async fn started() -> (Gateway, OtherProvider, TestTenant) {
     let mut tiers = priced("acme-ai/tiers", json!(1), json!(""));
     tiers["tiers"] = json!([{ "over": 10, "price": 2 }]);
+    let mut discounted = priced("acme-ai/discounted", json!(1), json!(null));
+    discounted["discount_rate"] = json!("15");
     let provider = OtherProvider::start(vec![
+        discounted,
         priced("acme-ai/text", json!("0.50"), json!(null)),
         priced("acme-ai/none", json!(null), json!("")),
         priced(
@@ -96,11 +99,57 @@ async fn a_price_is_quoted_only_where_given_inputs_change_it_and_once_for_the_sa
 }
 
 #[tokio::test]
+async fn a_model_with_a_discount_costs_what_a_quote_says_wherever_its_price_is_told() {
+    let (gateway, provider, tenant) = started().await;
+    provider.quote_at(json!("0.85"));
+
+    for prompt in ["x", "y"] {
+        let inputs = json!({ "prompt": prompt });
+        let question = json!({ "model_id": "acme-ai/discounted", "inputs": inputs });
+        let priced = tenant.post("/api/v3/model/pricing", &question).await;
+        let submitted = submit(&tenant, "acme-ai/discounted", &inputs).await;
+
+        assert_eq!(priced.body["data"]["unit_price"], 0.85, "{:?}", priced.body);
+        assert_eq!(submitted, (200, "0.85".to_owned()));
+    }
+    assert_eq!(provider.quotes().len(), 1, "{:?}", provider.quotes());
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn runs_of_models_with_discounts_are_charged_what_the_provider_bills() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "10").await;
+    for model in [
+        "wavespeed-ai/qwen-image/text-to-image",
+        "bytedance/seedance-v1-pro/t2v/1080p",
+        "wavespeed-ai/z-image/turbo",
+    ] {
+        let answer = tenant
+            .post(&format!("/api/v3/{model}"), &json!({ "prompt": "x" }))
+            .await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        tenant.ended(&answer.text("/data/id")).await;
+    }
+
+    let report = gateway.operator().get("/reconcile").await.body;
+
+    assert_eq!(report["findings"], json!([]), "{report}");
+    assert_eq!(report["totals"]["tasks"], 3, "{report}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_price_that_cannot_be_asked_for_is_not_guessed_and_nothing_is_sent() {
     let (gateway, provider, tenant) = started().await;
     let inputs = json!({ "prompt": "x", "num_images": 2 });
 
-    for model in ["acme-ai/none", "acme-ai/formula", "acme-ai/tiers"] {
+    for model in [
+        "acme-ai/discounted",
+        "acme-ai/none",
+        "acme-ai/formula",
+        "acme-ai/tiers",
+    ] {
         let question = json!({ "model_id": model, "inputs": inputs });
         let priced = tenant.post("/api/v3/model/pricing", &question).await;
 
@@ -135,6 +184,7 @@ async fn the_list_shows_a_price_in_any_form_at_the_tenant_s_terms() {
         .map(|entry| json!([entry["model_id"], entry["base_price"], entry["formula"]]))
         .collect();
     let expected = [
+        json!(["acme-ai/discounted", null, "quote"]),
         json!(["acme-ai/text", 1.0, null]),
         json!(["acme-ai/none", 2.0, ""]),
         json!(["acme-ai/formula", 0.5, "base_price * num_images"]),

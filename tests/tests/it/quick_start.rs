@@ -39,8 +39,14 @@ fn lay_out(folder: &Path, readme: &Page) {
     }
 }
 
-/// The quick start in one shell; answers the endpoint's secret.
-fn quick_start(folder: &Path, readme: &Page, programs: &[&str]) -> String {
+/// What the quick start leaves behind.
+struct Made {
+    key: String,
+    endpoint_secret: String,
+}
+
+/// The quick start in one shell.
+fn quick_start(folder: &Path, readme: &Page, programs: &[&str]) -> Made {
     let edited =
         "if cmp -s photo.jpg after.jpg; then exit 1; fi; test -s after.jpg; rm after.jpg\n";
     let mut script = readme.commands("tenants add")
@@ -50,12 +56,36 @@ fn quick_start(folder: &Path, readme: &Page, programs: &[&str]) -> String {
     for program in programs {
         script += &format!("{program}\n{edited}");
     }
-    script += &(readme.commands("endpoints") + "echo \"last: $WEBHOOK_SECRET\"");
+    script += &readme.commands("/v1/endpoints");
+    script += "echo \"secret: $WEBHOOK_SECRET\"; echo \"key: $TOKEN\"";
     let said = bash(folder, &[], &script);
-    said.lines()
-        .find_map(|line| line.strip_prefix("last: "))
-        .unwrap()
-        .to_owned()
+    let last = |name: &str| {
+        let found = said.lines().find_map(|line| line.strip_prefix(name));
+        found.unwrap().to_owned()
+    };
+    Made {
+        key: last("key: "),
+        endpoint_secret: last("secret: "),
+    }
+}
+
+/// The key that the quick start made is accepted until it is revoked, and not for long after.
+async fn check_revocation(folder: &Path, readme: &Page, api: &str, key: &str) {
+    let http = reqwest::Client::new();
+    let status = || async {
+        let call = http.get(format!("http://{api}/v1/tasks")).bearer_auth(key);
+        call.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status().await, 200);
+
+    bash(folder, &[], &readme.commands("keys revoke"));
+
+    let revoked = std::time::Instant::now();
+    eventually("the key's refusal", || async {
+        (status().await == 401).then_some(())
+    })
+    .await;
+    assert!(revoked.elapsed().as_secs() < 10);
 }
 
 /// Starts a receiver, which refuses a forged callback and prints the next edit's callback.
@@ -143,9 +173,24 @@ async fn the_quick_start_and_both_receivers_work_as_the_readme_has_them() {
     let _gateway = FluxgateProcess::serve(&args, &[], &format!("http://{api}")).await;
 
     let programs = [format!("{python} edit.py"), "node edit.mjs".to_owned()];
-    let secret = quick_start(folder, &readme, &programs.each_ref().map(String::as_str));
+    let made = quick_start(folder, &readme, &programs.each_ref().map(String::as_str));
 
     let receiver = receiver.to_string();
-    check_receiver(folder, &python, "receiver.py", &receiver, &secret).await;
-    check_receiver(folder, "node", "receiver.mjs", &receiver, &secret).await;
+    check_receiver(
+        folder,
+        &python,
+        "receiver.py",
+        &receiver,
+        &made.endpoint_secret,
+    )
+    .await;
+    check_receiver(
+        folder,
+        "node",
+        "receiver.mjs",
+        &receiver,
+        &made.endpoint_secret,
+    )
+    .await;
+    check_revocation(folder, &readme, &api, &made.key).await;
 }

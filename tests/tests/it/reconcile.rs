@@ -304,8 +304,10 @@ async fn a_provider_that_forgot_its_runs_is_said_and_nothing_is_called_a_margin(
         (1, 1, 2)
     );
     for part in [
-        "$0.16 of it without a bill; margin $0.00; 1 still open, 1 of them in doubt",
+        "2 tasks, 2 of them charged $0.16 in all, $0.16 of it without a bill and $0.00 refunded; margin $0.00; 1 still open, 1 of them in doubt",
         "does not know 2 of the",
+        "no bill for the run and does not list it",
+        "from 20",
     ] {
         assert!(told.contains(part), "{told}");
     }

@@ -198,7 +198,7 @@ async fn a_callback_url_that_can_never_work_is_refused_wherever_it_is_given() {
     let odd = tenant.post("/v1/endpoints", &odd).await;
     let told = odd.text("/detail");
     assert!(
-        told.len() < 300 && told.contains("task.completed, task.failed"),
+        told.len() < 400 && told.contains("task.completed, task.failed"),
         "{told}"
     );
 }

@@ -140,7 +140,7 @@ async fn no_file_of_a_data_folder_and_no_log_line_holds_a_secret() {
     }
     assert_eq!(server.terminate(), Some(0));
     let said = fs::read_to_string(&log).unwrap();
-    assert!(said.contains("TRACE"), "the log says too little");
+    assert!(said.contains("DEBUG"), "the log says too little");
     let urls = [PATH, QUERY].map(|text| text.as_bytes().to_vec());
     for form in secrets.iter().chain(&urls) {
         let line = said.lines().find(|line| holds(line.as_bytes(), form));

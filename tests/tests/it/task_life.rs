@@ -84,7 +84,7 @@ fn add_ended(data: &Path, like: &Task) {
         let row = params![task.tenant.as_str(), task.id.as_str(), body];
         transaction
             .execute(
-                "INSERT INTO tasks (tenant, id, version, body) VALUES (?1, ?2, 1, ?3)",
+                "INSERT INTO tasks (tenant, id, version, open, body) VALUES (?1, ?2, 1, 0, ?3)",
                 row,
             )
             .unwrap();

@@ -218,14 +218,19 @@ async fn an_endpoint_cannot_send_another_trace() {
 }
 
 /// What `fluxgate serve` logs, and a tenant of its folder.
-struct Serving {
-    tenant: TestTenant,
-    log: std::path::PathBuf,
+pub(crate) struct Serving {
+    pub(crate) tenant: TestTenant,
+    pub(crate) log: std::path::PathBuf,
     _process: FluxgateProcess,
     _folder: tempfile::TempDir,
 }
 
-async fn serving(emulator: &Emulator) -> Serving {
+pub(crate) async fn serving(emulator: &Emulator) -> Serving {
+    serving_with(emulator, &[]).await
+}
+
+/// The same with more flags.
+pub(crate) async fn serving_with(emulator: &Emulator, flags: &[&str]) -> Serving {
     let folder = tempfile::tempdir().unwrap();
     let (data, log) = (folder.path().join("data"), folder.path().join("log"));
     let data = data.to_str().unwrap();
@@ -237,6 +242,7 @@ async fn serving(emulator: &Emulator) -> Serving {
     let mut args = vec!["--data", data, "--listen", &listen, "--provider", &provider];
     args.extend(["--s3-listen", "127.0.0.1:0", "--allow-net", "127.0.0.0/8"]);
     args.extend(["--public-url", &base_url]);
+    args.extend(flags);
     let env = [
         ("WAVESPEED_API_KEY", emulator.api_key()),
         ("FLUXGATE_BOUNDS__CALLBACK_SCHEDULE_MS", "[100]"),
@@ -257,10 +263,15 @@ async fn serving(emulator: &Emulator) -> Serving {
 }
 
 impl Serving {
+    /// All that it has logged.
+    pub(crate) fn text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
     /// The line with this text, once it is there.
-    async fn line(&self, text: &str) -> Value {
+    pub(crate) async fn line(&self, text: &str) -> Value {
         eventually(&format!("a log line with '{text}'"), || async {
-            let log = fs::read_to_string(&self.log).unwrap();
+            let log = self.text();
             let line = log.lines().find(|line| line.contains(text))?;
             serde_json::from_str(line).ok()
         })

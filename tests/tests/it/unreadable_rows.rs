@@ -1,6 +1,7 @@
 //! A data folder with rows that no release can read: other tenants are served, and the error says
 //! what to mend.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,7 +44,14 @@ async fn a_stored_job_that_cannot_be_read_is_a_dead_letter_and_keeps_no_other_wa
 
     let store = open(folder.path());
 
-    let leases = store.receive(Lane::Archive, 10, 60_000).await.unwrap();
+    let receive = |lane| store.receive(lane, 10, 60_000);
+    let (watches, leases, deliveries) = tokio::join!(
+        receive(Lane::Watch),
+        receive(Lane::Archive),
+        receive(Lane::Notify)
+    );
+    assert!(watches.unwrap().is_empty() && deliveries.unwrap().is_empty());
+    let leases = leases.unwrap();
     assert_eq!(
         leases.iter().map(|lease| &lease.job).collect::<Vec<_>>(),
         [&job]
@@ -59,7 +67,11 @@ async fn a_stored_job_that_cannot_be_read_is_a_dead_letter_and_keeps_no_other_wa
         .unwrap();
     assert_eq!(left, 1);
     for lane in Lane::ALL {
-        assert_eq!(store.dead_letters(lane).await.unwrap(), []);
+        let letters = store.dead_letters(lane).await.unwrap();
+        assert!(letters.iter().all(|letter| letter.job.is_none()));
+        let ids = letters.iter().map(|letter| letter.id.clone()).collect();
+        assert_eq!(store.redrive(lane, &ids).await.unwrap(), BTreeSet::new());
+        assert_eq!(store.delete_dead_letters(lane, &ids).await.unwrap(), ids);
     }
 }
 
@@ -124,7 +136,7 @@ async fn books_that_cannot_be_read_are_named_and_keep_no_others_from_being_check
     for (statement, named) in [
         (
             format!(
-                "INSERT INTO tasks (tenant, id, version, body) VALUES ('acme', '{task}', 1, '{{}}')"
+                "INSERT INTO tasks (tenant, id, version, open, body) VALUES ('acme', '{task}', 1, 1, '{{}}')"
             ),
             task.as_str(),
         ),

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{EntryKind, MicroUsd};
 use fluxgate_core::port::SystemEntropy;
-use fluxgate_core::port::{AccountStore as _, Ids as _};
+use fluxgate_core::port::{AccountStore as _, Ids as _, UsageCursors as _};
 use fluxgate_core::time::Timestamp;
 use fluxgate_local::folder::DataFolder;
 use fluxgate_tests::contract::{PRICE, Stores, admission, archived, finished, fresh_run, now};
@@ -155,6 +155,47 @@ async fn a_file_whose_last_line_was_cut_off_is_made_good_by_a_restart() {
         format!("{first}{whole}"),
         "the same bytes again after the one whole line"
     );
+}
+
+/// Whose tasks are kept until every export has told them.
+#[tokio::test]
+async fn an_export_that_is_not_made_any_more_is_forgotten() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let export = Export::of(&gateway);
+    run_one(&tenant).await;
+    assert_eq!(export.added(&[]), 1);
+
+    let (forgotten, said) = export.run(&export.file, &["--forget"]);
+    let (both, _) = export.run(&export.file, &["--forget", "--restart"]);
+
+    assert!(forgotten && said.contains("forgot"), "{said}");
+    assert!(!both, "one or the other");
+    let cursors = gateway.server.folder().store.cursors(&tenant.id).await;
+    assert_eq!(cursors.unwrap(), []);
+    assert_eq!(export.added(&[]), 1, "as if it were the first");
+}
+
+#[tokio::test]
+async fn forgetting_an_export_that_was_never_made_is_refused_and_makes_no_file() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let export = Export::of(&gateway);
+    let other = export.folder.path().join("other.jsonl");
+    let (_, none) = export.run(&other, &["--forget"]);
+    run_one(&tenant).await;
+    assert_eq!(export.added(&[]), 1);
+    let file = export.file.canonicalize().unwrap();
+
+    let (forgotten, said) = export.run(&other, &["--forget"]);
+    std::fs::remove_file(&file).unwrap();
+    let (moved, told) = export.run(&export.file, &["--forget"]);
+
+    assert!(none.contains("nothing was exported yet"), "{none}");
+    let text = format!("other.jsonl; those are: {}", file.display());
+    assert!(!forgotten && said.contains(&text), "{said}");
+    assert!(!other.exists() && !file.exists());
+    assert!(moved && told.contains("of 1 tenant;"), "{told}");
 }
 
 #[tokio::test]

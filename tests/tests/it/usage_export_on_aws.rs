@@ -134,7 +134,7 @@ async fn a_bucket_that_is_missing_fails_the_sweep_and_nothing_is_lost() {
     assert!(
         failed
             .to_string()
-            .contains("audits and exports that failed: 1, of 1 tenant"),
+            .contains("audits, exports and removals that failed: 1, of 1 tenant"),
         "{failed}"
     );
     assert!(

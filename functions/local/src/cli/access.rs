@@ -5,17 +5,18 @@ use std::path::Path;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args};
+use clap::Args;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::json::{self, JsonBounds};
 use serde_json::{Map, Value};
 
 use super::FolderArgs;
+use super::admin::AdminArgs;
 use super::exit::{Exit, usage};
+use super::variables::{ADMIN_URL, DATA, TOKEN, URL, variable};
 use crate::client::TenantClient;
-use crate::folder::noted_server;
+use crate::folder::{FolderSecrets, noted_server};
 use crate::values::http_url;
 
 /// Where `serve` listens by default.
@@ -25,21 +26,16 @@ const TOKEN_MS: u64 = 3_600_000;
 
 #[derive(Args)]
 pub(super) struct AccessArgs {
-    /// The tenant to speak for, with a token of the local issuer
+    /// The tenant to speak for, with a token of the local issuer; 'operator' for your own endpoints
     #[arg(long)]
     tenant: Option<TenantId>,
     /// A token of your own issuer instead; the variable is used only without --tenant
-    #[arg(long, env = "FLUXGATE_TOKEN", hide_env_values = true)]
+    /// [env: FLUXGATE_TOKEN]
+    #[arg(long, conflicts_with = "tenant")]
     token: Option<String>,
-    /// The gateway [default: where the server of the data folder listens, else
+    /// The gateway [env: FLUXGATE_URL] [default: where the server of the data folder listens, else
     /// http://127.0.0.1:8080]
-    #[arg(
-        long,
-        env = "FLUXGATE_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        value_parser = written_url
-    )]
+    #[arg(long, value_name = "URL", value_parser = written_url)]
     url: Option<String>,
     #[command(flatten)]
     folder: FolderArgs,
@@ -48,6 +44,10 @@ pub(super) struct AccessArgs {
 impl AccessArgs {
     pub(super) async fn client(&self) -> Result<TenantClient> {
         let token = match &self.tenant {
+            Some(tenant) if tenant.is_operator() => {
+                let token = FolderSecrets::open(&self.folder.reader()?.path)?.admin_token;
+                return TenantClient::of_operator(&self.gateway()?, token.expose().to_owned());
+            }
             Some(tenant) => {
                 let folder = self.folder.reader()?;
                 folder.token(tenant, TOKEN_MS).await?
@@ -60,7 +60,8 @@ impl AccessArgs {
     }
 
     fn own_token(&self) -> Option<String> {
-        self.token.clone().filter(|token| !token.trim().is_empty())
+        let written = self.token.clone().or_else(|| variable(TOKEN));
+        written.filter(|token| !token.trim().is_empty())
     }
 
     /// Tells the tenants apart whom commands on this machine speak for. Of a token it is who it
@@ -73,22 +74,47 @@ impl AccessArgs {
         hex::encode(sha256(who.as_bytes()))
     }
 
+    /// True for the operator's own endpoints, instead of a tenant's.
+    pub(super) fn is_operator(&self) -> bool {
+        self.tenant.as_ref().is_some_and(TenantId::is_operator)
+    }
+
     /// True when a token can be made anew.
     pub(super) fn makes_tokens(&self) -> bool {
         self.tenant.is_some()
     }
 
+    /// Whom an operator acts for, and by which admin API, if that is what the command line says
+    /// by a flag of its own, or the shell where the line names no installation.
+    pub(super) fn operated(&self, by_flag: bool) -> Option<(TenantId, AdminArgs)> {
+        let tenant = self.tenant.clone()?;
+        let names_another = self.url.is_some() || self.folder.data.is_some();
+        let by_variable = !names_another && variable(DATA).is_none();
+        let is_operator = by_flag || (by_variable && variable(ADMIN_URL).is_some());
+        let admin = AdminArgs {
+            url: self.url.clone(),
+            admin_token_file: None,
+            sigv4: false,
+            data: self.folder.data.clone(),
+        };
+        is_operator.then_some((tenant, admin))
+    }
+
+    fn named_url(&self) -> Result<Option<String>> {
+        named_url(self.url.as_deref())
+    }
+
     /// Only the server that serves this folder accepts the folder's tokens.
     fn gateway(&self) -> Result<String> {
-        let data = &self.folder.data;
-        if self.url.is_none() && self.tenant.is_some() && noted_server(data).is_none() {
+        let (data, named) = (self.folder.path(), self.named_url()?);
+        if named.is_none() && self.tenant.is_some() && noted_server(&data).is_none() {
             return Err(Exit::Unreachable.error(format!(
                 "no server is serving {}: start one with 'fluxgate serve --data {}', or name one with --url",
                 data.display(),
                 quoted(&data.to_string_lossy())
             )));
         }
-        Ok(gateway_url(self.url.as_deref(), data))
+        Ok(gateway_url(named.as_deref(), &data))
     }
 
     /// The command that fetches a task's outputs later, without the token.
@@ -99,7 +125,7 @@ impl AccessArgs {
             .map_or_else(String::new, |url| format!(" --url {}", quoted(url)));
         match &self.tenant {
             Some(tenant) => {
-                let data = quoted(&self.folder.data.to_string_lossy());
+                let data = quoted(&self.folder.path().to_string_lossy());
                 format!("fluxgate download {task} --tenant {tenant} --data {data}{url}")
             }
             None => format!("FLUXGATE_TOKEN=… fluxgate download {task}{url}"),
@@ -111,20 +137,23 @@ impl AccessArgs {
         match &self.tenant {
             Some(tenant) => format!(
                 "fluxgate tasks {tenant} --data {}",
-                quoted(&self.folder.data.to_string_lossy())
+                quoted(&self.folder.path().to_string_lossy())
             ),
             None => "POST /api/v3/predictions".to_owned(),
         }
     }
 }
 
-/// True when the command line itself says twice who is calling. A variable gives way to --tenant.
-pub(super) fn says_who_twice(matches: &ArgMatches) -> bool {
-    let is_written = |id: &str| {
-        matches.try_contains_id(id).is_ok()
-            && matches.value_source(id) == Some(ValueSource::CommandLine)
-    };
-    is_written("tenant") && is_written("token")
+/// The gateway that the command line names, or else the shell.
+pub(super) fn named_url(written: Option<&str>) -> Result<Option<String>> {
+    match (written, variable(URL)) {
+        (Some(url), _) => Ok(Some(url.to_owned())),
+        (None, Some(url)) => match written_url(&url) {
+            Ok(url) => Ok(Some(url)),
+            Err(error) => Err(usage(format!("{URL}: {error:#}"))),
+        },
+        (None, None) => Ok(None),
+    }
 }
 
 /// What a token says of its holder; the whole of a token that is not readable.
@@ -154,7 +183,7 @@ pub(super) fn written_url(text: &str) -> Result<String> {
 }
 
 /// Quoted for a shell.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

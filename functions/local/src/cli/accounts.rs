@@ -1,17 +1,19 @@
-//! `fluxgate accounts show|top-up|budget|check`.
+//! `fluxgate accounts show|top-up|credit|debit|refund|void|budget|check`.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{BooksFinding, Operator};
 use fluxgate_core::counted;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Account, MicroUsd};
-use fluxgate_core::tenant::Actor;
+use fluxgate_core::money::MicroUsd;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::FolderArgs;
-use super::budget::{self, BudgetArgs};
+use super::admin::AdminArgs;
+use super::alerts::AlertsArgs;
+use super::budget::{BudgetAnswer, BudgetArgs};
+use super::corrections::{self, CorrectionArgs, RefundArgs, VoidArgs};
 use super::print::{Facts, PrintArgs};
+use crate::client::{Admin, Refused};
 
 #[derive(Args)]
 pub(super) struct AccountsArgs {
@@ -28,10 +30,11 @@ enum AccountsCommand {
         #[command(flatten)]
         print: PrintArgs,
         #[command(flatten)]
-        folder: FolderArgs,
+        admin: AdminArgs,
     },
     /// Add money, once per reference
     TopUp {
+        /// The tenant
         name: TenantId,
         /// An amount such as 25 or 0.08
         #[arg(value_name = "USD", allow_hyphen_values = true, value_parser = MicroUsd::parse_usd)]
@@ -42,10 +45,20 @@ enum AccountsCommand {
         #[command(flatten)]
         print: PrintArgs,
         #[command(flatten)]
-        folder: FolderArgs,
+        admin: AdminArgs,
     },
+    /// Add money that was not paid in, such as a goodwill credit, once per reference
+    Credit(CorrectionArgs),
+    /// Take money that is available, once per reference; a deleted tenant works too
+    Debit(CorrectionArgs),
+    /// Give back what a task was charged, or a part of it, once
+    Refund(RefundArgs),
+    /// Take a whole top-up back, if that much is available; its reference stays used
+    Void(VoidArgs),
     /// Set, remove or show a monthly budget
     Budget(Box<BudgetArgs>),
+    /// Set or show when a tenant is told that its money runs out
+    Alerts(Box<AlertsArgs>),
     /// Check that account, ledger and tasks agree; exits with 1 if they do not
     Check {
         /// One tenant, or a deleted one [default: all tenants]
@@ -53,61 +66,104 @@ enum AccountsCommand {
         #[command(flatten)]
         print: PrintArgs,
         #[command(flatten)]
-        folder: FolderArgs,
+        admin: AdminArgs,
     },
+}
+
+/// What the admin API tells of an account.
+#[derive(Deserialize)]
+pub(super) struct AccountAnswer {
+    #[serde(rename = "available_micro_usd")]
+    pub(super) available: MicroUsd,
+    #[serde(rename = "held_micro_usd")]
+    pub(super) held: MicroUsd,
+    #[serde(rename = "captured_micro_usd")]
+    pub(super) captured: MicroUsd,
+    #[serde(rename = "credit_micro_usd")]
+    credit: MicroUsd,
+    pub(super) tasks_in_flight: u32,
+    pub(super) budget: Option<BudgetAnswer>,
+    /// Where an account is read.
+    #[serde(default, rename = "spent_this_month_micro_usd")]
+    pub(super) spent_this_month: MicroUsd,
+}
+
+#[derive(Deserialize)]
+struct CheckAnswer {
+    findings: Vec<FindingAnswer>,
+}
+
+#[derive(Deserialize)]
+struct FindingAnswer {
+    code: String,
+    text: String,
 }
 
 pub(super) async fn run(args: AccountsArgs) -> Result<()> {
     match args.command {
-        AccountsCommand::Show {
-            name,
-            print,
-            folder,
-        } => show(&folder.reader()?.operator(None), &name, print).await,
+        AccountsCommand::Show { name, print, admin } => show(&admin.admin()?, &name, print).await,
         AccountsCommand::TopUp {
             name,
             amount,
             reference,
             print,
-            folder,
-        } => {
-            let operator = folder.operator()?;
-            let before = operator.account(&name).await?;
-            let account = operator
-                .top_up(&name, amount, &reference, &Actor::cli())
-                .await?;
-            let is_added = before.total() != account.total();
-            if !is_added {
-                print.note(format_args!(
-                    "'{reference}' was topped up before, so nothing was added"
-                ));
-            }
-            let mut facts = facts(&name, &account);
-            facts.json["added"] = is_added.into();
-            print.print(&facts)
-        }
-        AccountsCommand::Budget(args) => budget::run(*args).await,
-        AccountsCommand::Check {
-            name,
-            print,
-            folder,
-        } => check(&folder.reader()?.operator(None), name, print).await,
+            admin,
+        } => top_up(&admin.admin()?, &name, (amount, &reference), print).await,
+        AccountsCommand::Credit(args) => corrections::credit(args).await,
+        AccountsCommand::Debit(args) => corrections::debit(args).await,
+        AccountsCommand::Refund(args) => corrections::refund(args).await,
+        AccountsCommand::Void(args) => corrections::void(args).await,
+        AccountsCommand::Budget(args) => super::budget::run(*args).await,
+        AccountsCommand::Alerts(args) => super::alerts::run(*args).await,
+        AccountsCommand::Check { name, print, admin } => check(&admin.admin()?, name, print).await,
     }
 }
 
-async fn show(operator: &Operator, name: &TenantId, print: PrintArgs) -> Result<()> {
-    operator.check_known(name).await?;
-    let account = operator.account(name).await?;
+/// The account of a tenant, or of a deleted one.
+pub(super) async fn account(admin: &Admin, name: &TenantId) -> Result<AccountAnswer> {
+    admin.get(&format!("/tenants/{name}/account"), &[]).await
+}
+
+async fn show(admin: &Admin, name: &TenantId, print: PrintArgs) -> Result<()> {
+    let account = account(admin, name).await?;
     let mut facts = facts(name, &account);
-    let month = operator.month(&account);
-    facts.json["budget"] = month.as_ref().and_then(budget::view).into();
-    if let Some(month) = month {
-        facts.text += &format!("\n{}", budget::line(name, &month));
+    facts.json["budget"] = account.budget.as_ref().map(BudgetAnswer::view).into();
+    if let Some(month) = &account.budget {
+        facts.text += &format!("\n{}", month.line(name));
     }
     print.print(&facts)
 }
 
-fn facts(name: &TenantId, account: &Account) -> Facts {
+async fn top_up(
+    admin: &Admin,
+    name: &TenantId,
+    (amount, reference): (MicroUsd, &str),
+    print: PrintArgs,
+) -> Result<()> {
+    let before = account(admin, name).await?;
+    let body = json!({ "amount_usd": amount.decimal(), "reference": reference });
+    let after: AccountAnswer = admin
+        .post(&format!("/tenants/{name}/top-ups"), &body)
+        .await?;
+    let is_added = before.prepaid() != after.prepaid();
+    if !is_added {
+        print.note(format_args!(
+            "'{reference}' was topped up before, so nothing was added"
+        ));
+    }
+    let mut facts = facts(name, &after);
+    facts.json["added"] = is_added.into();
+    print.print(&facts)
+}
+
+impl AccountAnswer {
+    /// All that was ever paid in.
+    fn prepaid(&self) -> i64 {
+        self.available.0 + self.held.0 + self.captured.0 - self.credit.0
+    }
+}
+
+pub(super) fn facts(name: &TenantId, account: &AccountAnswer) -> Facts {
     Facts {
         json: json!({
             "tenant": name, "available_usd": account.available.usd(),
@@ -119,23 +175,17 @@ fn facts(name: &TenantId, account: &Account) -> Facts {
     }
 }
 
-async fn check(operator: &Operator, name: Option<TenantId>, print: PrintArgs) -> Result<()> {
+async fn check(admin: &Admin, name: Option<TenantId>, print: PrintArgs) -> Result<()> {
     let names = match name {
         Some(name) => {
-            operator.check_known(&name).await?;
+            account(admin, &name).await?;
             vec![name]
         }
-        None => operator.tenant_ids().await?,
+        None => admin.get("/tenant-ids", &[]).await?,
     };
     let mut findings = Vec::new();
     for name in &names {
-        // A tenant whose books cannot be read must not keep the others' from being checked.
-        let found = operator.check_books(name).await.unwrap_or_else(|error| {
-            vec![BooksFinding {
-                code: "unreadable",
-                text: error.with_causes().to_string(),
-            }]
-        });
+        let found = findings_of(admin, name).await?;
         findings.extend(found.into_iter().map(|finding| (name, finding)));
     }
     print.print(&checked(names.len(), &findings))?;
@@ -147,13 +197,28 @@ async fn check(operator: &Operator, name: Option<TenantId>, print: PrintArgs) ->
     Ok(())
 }
 
-fn checked(tenants: usize, findings: &[(&TenantId, BooksFinding)]) -> Facts {
-    let view = |(tenant, finding): &(&TenantId, BooksFinding)| json!({ "tenant": tenant, "code": finding.code, "text": finding.text });
-    let line = |(tenant, BooksFinding { code, text }): &(&TenantId, BooksFinding)| {
+/// A tenant whose books cannot be read must not keep the others' from being checked.
+async fn findings_of(admin: &Admin, name: &TenantId) -> Result<Vec<FindingAnswer>> {
+    let path = format!("/tenants/{name}/account/check");
+    match admin.get::<CheckAnswer>(&path, &[]).await {
+        Ok(checked) => Ok(checked.findings),
+        Err(error) => {
+            let refused: Refused = error.downcast()?;
+            Ok(vec![FindingAnswer {
+                code: "unreadable".to_owned(),
+                text: refused.why,
+            }])
+        }
+    }
+}
+
+fn checked(tenants: usize, findings: &[(&TenantId, FindingAnswer)]) -> Facts {
+    let view = |(tenant, finding): &(&TenantId, FindingAnswer)| json!({ "tenant": tenant, "code": finding.code, "text": finding.text });
+    let line = |(tenant, FindingAnswer { code, text }): &(&TenantId, FindingAnswer)| {
         format!("{tenant}  {code}  {text}\n")
     };
     let quiet =
-        |(tenant, finding): &(&TenantId, BooksFinding)| format!("{tenant} {}\n", finding.code);
+        |(tenant, finding): &(&TenantId, FindingAnswer)| format!("{tenant} {}\n", finding.code);
     Facts {
         json: json!({
             "tenants": tenants, "findings": findings.iter().map(view).collect::<Vec<_>>(),
@@ -166,8 +231,8 @@ fn checked(tenants: usize, findings: &[(&TenantId, BooksFinding)]) -> Facts {
     }
 }
 
-fn line(name: &TenantId, account: &Account) -> String {
-    let Account {
+fn line(name: &TenantId, account: &AccountAnswer) -> String {
+    let AccountAnswer {
         available,
         held,
         captured,

@@ -3,17 +3,18 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::money::{Allowance, Budget, MicroUsd, Payment, RollOver, Zone};
-use fluxgate_core::tenant::Actor;
-
-use super::FolderArgs;
+use fluxgate_core::money::{MicroUsd, Zone};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::accounts;
+use super::admin::AdminArgs;
 use super::exit::usage;
 use super::print::{Facts, PrintArgs};
 
 #[derive(Args)]
 pub(super) struct BudgetArgs {
+    /// The tenant
     name: TenantId,
     /// The most that may be spent in a month, such as 500
     #[arg(long, value_name = "USD", value_parser = MicroUsd::parse_usd)]
@@ -39,7 +40,7 @@ pub(super) struct BudgetArgs {
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
-    folder: FolderArgs,
+    admin: AdminArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,31 +49,47 @@ enum RollOverRule {
     Unused,
 }
 
+/// A month's budget, as the admin API tells it.
+#[derive(Deserialize)]
+pub(super) struct BudgetAnswer {
+    month: String,
+    #[serde(rename = "limit_micro_usd")]
+    pub(super) limit: MicroUsd,
+    #[serde(rename = "carried_micro_usd")]
+    carried: MicroUsd,
+    #[serde(rename = "spent_micro_usd")]
+    pub(super) spent: MicroUsd,
+    #[serde(rename = "held_micro_usd")]
+    held: MicroUsd,
+    #[serde(rename = "left_micro_usd")]
+    pub(super) left: MicroUsd,
+    resets_at: String,
+    time_zone: String,
+    roll_over: String,
+    #[serde(rename = "roll_over_cap_micro_usd")]
+    roll_over_cap: Option<MicroUsd>,
+    payment: String,
+}
+
 /// Options left out keep their values; with no options, the budget is shown.
 pub(super) async fn run(args: BudgetArgs) -> Result<()> {
-    let operator = if args.changes_something() || args.none {
-        args.folder.operator()?
-    } else {
-        args.folder.reader()?.operator(None)
-    };
-    let now = operator.budget(&args.name).await?;
+    let (admin, name) = (args.admin.admin()?, &args.name);
+    let path = format!("/tenants/{name}/budget");
+    let now = accounts::account(&admin, name).await?.budget;
     let month = if args.none {
-        operator.set_budget(&args.name, None, &Actor::cli()).await?
+        admin.delete(&path, &[]).await?;
+        None
     } else if args.changes_something() {
-        let budget = args.budget(now.and_then(|month| month.budget))?;
-        operator
-            .set_budget(&args.name, Some(budget), &Actor::cli())
-            .await?
+        Some(admin.put(&path, &args.budget(now.as_ref())?).await?)
     } else {
         now
     };
-    let name = &args.name;
     args.print.print(&Facts {
-        json: json!({ "tenant": name, "budget": month.as_ref().and_then(view) }),
+        json: json!({ "tenant": name, "budget": month.as_ref().map(BudgetAnswer::view) }),
         quiet: month
             .as_ref()
-            .map_or_else(String::new, |month| month.left().decimal()),
-        text: month.map_or_else(|| format!("{name}  no budget"), |month| line(name, &month)),
+            .map_or_else(String::new, |month| month.left.decimal()),
+        text: month.map_or_else(|| format!("{name}  no budget"), |month| month.line(name)),
     })
 }
 
@@ -87,43 +104,40 @@ impl BudgetArgs {
         named.contains(&true) || self.postpaid || self.prepaid
     }
 
-    fn budget(&self, now: Option<Budget>) -> Result<Budget> {
-        let limit = self.limit.or(now.as_ref().map(|now| now.limit_micro_usd));
-        let limit_micro_usd =
+    /// The whole budget as it is to be.
+    fn budget(&self, now: Option<&BudgetAnswer>) -> Result<Value> {
+        let limit = self.limit.or(now.map(|now| now.limit));
+        let limit =
             limit.ok_or_else(|| usage("there is no budget yet; create one with --limit"))?;
-        let roll_over = self.roll_over(now.as_ref().map_or(RollOver::None, |now| now.roll_over))?;
         let payment = match (self.postpaid, self.prepaid) {
-            (true, _) => Payment::Postpaid,
-            (_, true) => Payment::Prepaid,
-            _ => now.as_ref().map_or(Payment::Prepaid, |now| now.payment),
+            (true, _) => "postpaid",
+            (_, true) => "prepaid",
+            _ => now.map_or("prepaid", |now| &now.payment),
         };
-        let time_zone = match (self.time_zone.clone(), now) {
-            (Some(zone), _) => zone,
-            (None, Some(now)) => now.time_zone,
-            (None, None) => Zone::parse("UTC")?,
+        let time_zone = match (&self.time_zone, now) {
+            (Some(zone), _) => zone.to_string(),
+            (None, Some(now)) => now.time_zone.clone(),
+            (None, None) => "UTC".to_owned(),
         };
-        Ok(Budget {
-            limit_micro_usd,
-            time_zone,
-            roll_over,
-            payment,
-        })
+        let (roll_over, cap) = self.roll_over(now)?;
+        let mut budget = json!({
+            "limit_usd": limit.decimal(), "time_zone": time_zone, "roll_over": roll_over,
+            "payment": payment,
+        });
+        if let Some(cap) = cap {
+            budget["roll_over_cap_usd"] = cap.decimal().into();
+        }
+        Ok(budget)
     }
 
-    fn roll_over(&self, now: RollOver) -> Result<RollOver> {
-        let cap_now = match now {
-            RollOver::Unused { cap_micro_usd } => cap_micro_usd,
-            RollOver::None => None,
-        };
+    fn roll_over(&self, now: Option<&BudgetAnswer>) -> Result<(&'static str, Option<MicroUsd>)> {
         let unused = match self.roll_over {
             Some(rule) => rule == RollOverRule::Unused,
-            None => now != RollOver::None,
+            None => now.is_some_and(|now| now.roll_over == "unused"),
         };
         match (unused, self.roll_over_cap) {
-            (true, cap) => Ok(RollOver::Unused {
-                cap_micro_usd: cap.or(cap_now),
-            }),
-            (false, None) => Ok(RollOver::None),
+            (true, cap) => Ok(("unused", cap.or(now.and_then(|now| now.roll_over_cap)))),
+            (false, None) => Ok(("none", None)),
             (false, Some(_)) => Err(usage(
                 "--roll-over-cap has no effect without --roll-over unused; give both",
             )),
@@ -131,51 +145,44 @@ impl BudgetArgs {
     }
 }
 
-/// `None` once the budget was removed.
-pub(super) fn view(month: &Allowance) -> Option<Value> {
-    let budget = month.budget.as_ref()?;
-    let (roll_over, cap) = match budget.roll_over {
-        RollOver::None => ("none", None),
-        RollOver::Unused { cap_micro_usd } => ("unused", cap_micro_usd),
-    };
-    Some(json!({
-        "month": month.month.to_string(), "limit_usd": budget.limit_micro_usd.usd(),
-        "carried_usd": month.carried.usd(), "spent_usd": month.spent.usd(),
-        "held_usd": month.held.usd(), "left_usd": month.left().usd(),
-        "resets_at": month.resets_at().rfc3339(), "time_zone": budget.time_zone.to_string(),
-        "roll_over": roll_over, "roll_over_cap_usd": cap.map(MicroUsd::usd),
-        "payment": if budget.payment == Payment::Postpaid { "postpaid" } else { "prepaid" },
-    }))
-}
+impl BudgetAnswer {
+    pub(super) fn view(&self) -> Value {
+        json!({
+            "month": self.month, "limit_usd": self.limit.usd(), "carried_usd": self.carried.usd(),
+            "spent_usd": self.spent.usd(), "held_usd": self.held.usd(), "left_usd": self.left.usd(),
+            "resets_at": self.resets_at, "time_zone": self.time_zone, "roll_over": self.roll_over,
+            "roll_over_cap_usd": self.roll_over_cap.map(MicroUsd::usd), "payment": self.payment,
+        })
+    }
 
-pub(super) fn line(name: &TenantId, month: &Allowance) -> String {
-    let limit = month
-        .budget
-        .as_ref()
-        .map_or(MicroUsd::ZERO, |budget| budget.limit_micro_usd);
-    let (carried, spent, held, left) = (month.carried, month.spent, month.held, month.left());
-    let resets_at = month.resets_at().rfc3339();
-    let terms = month.budget.as_ref().map_or_else(String::new, terms);
-    format!(
-        "{name}  {}: budget {limit}  carried over {carried}  spent {spent}  held {held}  left {left}  until {resets_at}{terms}",
-        month.month
-    )
-}
+    pub(super) fn line(&self, name: &TenantId) -> String {
+        let Self {
+            month,
+            limit,
+            carried,
+            spent,
+            held,
+            left,
+            resets_at,
+            ..
+        } = self;
+        format!(
+            "{name}  {month}: budget {limit}  carried over {carried}  spent {spent}  held {held}  left {left}  until {resets_at}{}",
+            self.terms()
+        )
+    }
 
-fn terms(budget: &Budget) -> String {
-    let roll_over = match budget.roll_over {
-        RollOver::None => String::new(),
-        RollOver::Unused {
-            cap_micro_usd: None,
-        } => "  rolls over".to_owned(),
-        RollOver::Unused {
-            cap_micro_usd: Some(cap),
-        } => format!("  rolls over up to {cap}"),
-    };
-    let payment = if budget.payment == Payment::Postpaid {
-        "  postpaid"
-    } else {
-        ""
-    };
-    format!(" in {}{roll_over}{payment}", budget.time_zone)
+    fn terms(&self) -> String {
+        let roll_over = match (self.roll_over.as_str(), self.roll_over_cap) {
+            ("unused", Some(cap)) => format!("  rolls over up to {cap}"),
+            ("unused", None) => "  rolls over".to_owned(),
+            _ => String::new(),
+        };
+        let payment = if self.payment == "postpaid" {
+            "  postpaid"
+        } else {
+            ""
+        };
+        format!(" in {}{roll_over}{payment}", self.time_zone)
+    }
 }

@@ -10,11 +10,14 @@ use fluxgate_core::port::AccountCheck;
 use fluxgate_core::secret::Secret;
 use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::sqlite::FolderLock;
-use serde_json::{Value, json};
+use reqwest::StatusCode;
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
 use super::access::{gateway_url, written_url};
 use super::print::{Facts, PrintArgs};
+use super::variables::{URL, variable};
 use super::{FolderArgs, provider_check};
 use crate::client::{self, NothingAnswers, foreign, unanswered};
 use crate::folder::FolderSecrets;
@@ -25,27 +28,28 @@ use crate::settings::Settings;
 /// Generous, because the gateway may have to ask the provider first.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The fields of [`AccountCheck`] in an answer.
+const OF_CHECK: [&str; 4] = ["account", "balance_micro_usd", "status", "why"];
+
 #[derive(Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
     folder: FolderArgs,
-    /// The gateway to check [default: where the server of the data folder listens, else
-    /// http://127.0.0.1:8080]
-    #[arg(
-        long,
-        env = "FLUXGATE_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        value_parser = written_url
-    )]
+    /// The gateway to check [env: FLUXGATE_URL] [default: where the server of the data folder
+    /// listens, else http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL", value_parser = written_url)]
     url: Option<String>,
+    /// Compare the database's tables with their indexes too, which takes longer
+    #[arg(long)]
+    full: bool,
 }
 
 impl DoctorArgs {
     fn url(&self) -> String {
-        gateway_url(self.url.as_deref(), &self.folder.data)
+        let named = self.url.clone().or_else(|| variable(URL));
+        gateway_url(named.as_deref(), &self.folder.path())
     }
 }
 
@@ -80,12 +84,16 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
 }
 
 async fn data_folder(args: &DoctorArgs) -> Result<String> {
-    let path = &args.folder.data;
+    let path = &args.folder.path();
     let folder = args.folder.reader()?;
     key_ring::verify(path)?;
     FolderSecrets::verify(path)?;
-    let database = path.clone();
-    tokio::task::spawn_blocking(move || SqliteStore::check(&database)).await??;
+    let (database, full) = (path.clone(), args.full);
+    let check = move || match full {
+        true => SqliteStore::check(&database),
+        false => SqliteStore::check_quickly(&database),
+    };
+    tokio::task::spawn_blocking(check).await??;
     let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
     let served = FolderLock::is_held(path);
     let state = if served {
@@ -93,14 +101,19 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
     } else {
         "not being served"
     };
-    Ok(format!("{} opens, {tenants}, {state}", path.display()))
+    let compared = match args.full {
+        true => ", all of its database was compared with its indexes",
+        false => "",
+    };
+    let shown = path.display();
+    Ok(format!("{shown} opens, {tenants}, {state}{compared}"))
 }
 
 /// Every commit waits for fsync, so a disk with slow fsync slows everything down.
 fn disk(args: &DoctorArgs) -> Result<String> {
     use std::io::Write as _;
     let started = Instant::now();
-    let mut file = tempfile::tempfile_in(&args.folder.data)
+    let mut file = tempfile::tempfile_in(args.folder.path())
         .context("cannot write a file in the data folder")?;
     for _ in 0..10 {
         file.write_all(&[0; 4096])
@@ -133,6 +146,9 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
         shown("status"),
         shown("version")
     );
+    if call(args, "/readyz").await?.status() == StatusCode::SERVICE_UNAVAILABLE {
+        bail!("{answers}, but its writes fail; free some space, and look at its log");
+    }
     // Only the operator of that gateway sees more than this.
     Ok(match health.get("completion").and_then(Value::as_str) {
         Some(completion) => format!("{answers}, completion by {completion}"),
@@ -164,11 +180,12 @@ async fn provider_of_gateway(args: &DoctorArgs) -> Result<Option<AccountCheck>> 
     if !response.status().is_success() {
         return Ok(None);
     }
-    let told = response
-        .json()
-        .await
-        .context("the running gateway does not report whether the provider accepts its key")?;
-    Ok(Some(told))
+    let unclear = "the running gateway does not report whether the provider accepts its key";
+    let mut told: Map<String, Value> = response.json().await.context(unclear)?;
+    // Beside the check the gateway tells what else it knows of the account.
+    told.retain(|name, _| OF_CHECK.contains(&name.as_str()));
+    let check = AccountCheck::deserialize(Value::Object(told)).context(unclear)?;
+    Ok(Some(check))
 }
 
 async fn call(args: &DoctorArgs, path: &str) -> Result<reqwest::Response> {

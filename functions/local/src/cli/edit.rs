@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use fluxgate_core::media::{Family, HEAD_BYTES, MediaType, sniff};
 use fluxgate_core::port::{Clock as _, Ids as _, SystemClock, SystemEntropy};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::access::AccessArgs;
 use super::batch::edits;
-use super::exit::{reworded, usage};
-use super::outputs::{OutputArgs, print_saved};
+use super::exit::{of_task, reworded, usage};
+use super::outputs::{OutputArgs, fetch_hint, places, print_places, print_saved};
 use super::print::PrintArgs;
 use super::progress::{self, End};
 use super::signals::{Stopped, stop_signal};
@@ -88,10 +89,14 @@ pub(super) async fn run(args: EditArgs) -> Result<()> {
         .await;
     }
     let stage = Stage::default();
-    tokio::select! {
+    let outcome = tokio::select! {
         outcome = edit(&args, &stage) => outcome,
         stop = stop_signal() => Err(Stopped { stop, text: stage.stopped(&args.access) }.into()),
-    }
+    };
+    outcome.map_err(|error| match stage.task.get() {
+        Some(task) => of_task(error, task),
+        None => error,
+    })
 }
 
 async fn edit(args: &EditArgs, stage: &Stage) -> Result<()> {
@@ -147,6 +152,13 @@ async fn finish(client: &TenantClient, args: &EditArgs, id: &str, bar: &Progress
         end @ End::Running(_) => end.completed().map_err(later)?,
         end => end.completed()?,
     };
+    let places = places(&prediction);
+    if let Some(place) = places.first() {
+        report(args.print, &prediction);
+        args.print
+            .note(format_args!("nothing is saved here; {}", fetch_hint(place)));
+        return print_places(args.print, prediction, &places);
+    }
     let saved = args.output.save(client, &prediction).await.map_err(later)?;
     report(args.print, &prediction);
     print_saved(args.print, prediction, &saved)
@@ -170,16 +182,33 @@ impl Stage {
     }
 }
 
-/// A URL is passed on as it is; a file is uploaded first.
+/// A URL is passed on as it is; a file is uploaded first, unless it certainly is no picture.
 pub(super) async fn picture(client: &TenantClient, image: &str) -> Result<String> {
     if image.starts_with("https://") || image.starts_with("http://") {
         return Ok(image.to_owned());
     }
     let bytes = std::fs::read(image).with_context(|| format!("cannot read the picture {image}"))?;
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    if let Some(found) = other_than_picture(sniff(head)) {
+        let text = format!("{image} is no picture, but {found}; nothing was submitted");
+        return Err(usage(text));
+    }
     let name = Path::new(image)
         .file_name()
         .map_or("picture".into(), |name| name.to_string_lossy().into_owned());
     client.upload(name, bytes).await
+}
+
+/// What is unknown is left to the gateway and the model; so are videos, because a picture in an ISO
+/// container of an unknown brand looks like one.
+fn other_than_picture(found: MediaType) -> Option<&'static str> {
+    match found.family {
+        Family::Text => Some("text"),
+        Family::Json => Some("JSON"),
+        Family::Markup => Some("HTML or XML"),
+        Family::Sound | Family::Other => Some(found.content_type),
+        Family::Picture | Family::Drawing | Family::Video | Family::Unknown => None,
+    }
 }
 
 fn report(print: PrintArgs, prediction: &Value) {

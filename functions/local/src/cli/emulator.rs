@@ -27,7 +27,7 @@ pub(super) struct EmulatorCommand {
 }
 
 pub(super) async fn run(args: EmulatorCommand) -> Result<()> {
-    logging::start("info")?;
+    let _lines = logging::start("info", None)?;
     let guard = Guard::new(
         GuardPolicy::allowing(args.allow_net),
         name_settings(&args.dns_server),

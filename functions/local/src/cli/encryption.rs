@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{Operator, RotationState, RotationStep};
+use fluxgate_core::app::{RotationState, RotationStep};
 use fluxgate_core::counted;
 use fluxgate_core::port::{Clock as _, SystemClock};
-use fluxgate_core::tenant::Actor;
 use fluxgate_core::time::Timestamp;
-use fluxgate_embedded::sqlite::FolderLock;
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::FolderArgs;
+use super::admin::AdminArgs;
 use super::print::{Facts, PrintArgs};
-use crate::client::AdminClient;
-use crate::folder::{DataFolder, FolderSecrets, noted_server};
+use crate::client::Admin;
 
 #[derive(Args)]
 pub(super) struct EncryptionArgs {
@@ -32,7 +30,7 @@ enum EncryptionCommand {
         #[command(flatten)]
         print: PrintArgs,
         #[command(flatten)]
-        folder: FolderArgs,
+        admin: AdminArgs,
     },
     /// Add a key, seal every stored secret with it, and drop the old key; may be interrupted and
     /// run again, also while 'serve' runs on the same folder
@@ -40,24 +38,39 @@ enum EncryptionCommand {
         #[command(flatten)]
         print: PrintArgs,
         #[command(flatten)]
-        folder: FolderArgs,
+        admin: AdminArgs,
     },
 }
 
 pub(super) async fn run(args: EncryptionArgs) -> Result<()> {
     match args.command {
-        EncryptionCommand::Status { print, folder } => status(print, &folder).await,
-        EncryptionCommand::Rotate { print, folder } => rotate(print, &folder).await,
+        EncryptionCommand::Status { print, admin } => status(print, &admin.admin()?).await,
+        EncryptionCommand::Rotate { print, admin } => {
+            let (admin, _lock) = admin.admin_of_holder()?;
+            rotate(print, &admin).await
+        }
     }
 }
 
-async fn status(print: PrintArgs, folder: &FolderArgs) -> Result<()> {
-    let operator = folder.reader()?.operator(None);
+/// A part of what the admin API tells of the keys.
+#[derive(Deserialize)]
+struct StatusAnswer {
+    active_key: String,
+    old_keys: Vec<String>,
+    secrets: BTreeMap<String, usize>,
+    plain_secrets: usize,
+    lost_secrets: usize,
+    unreadable: Vec<String>,
+    next: Option<String>,
+}
+
+async fn status(print: PrintArgs, admin: &Admin) -> Result<()> {
     let (mut counts, mut plain, mut lost) = (BTreeMap::<String, usize>::new(), 0, 0);
     let mut unreadable = Vec::new();
     let mut cursor: Option<String> = None;
     let keys = loop {
-        let part = operator.encryption_status(cursor.as_deref()).await?;
+        let query = cursor_query(cursor.as_deref());
+        let part: StatusAnswer = admin.get("/encryption", &query).await?;
         for (key, count) in part.secrets {
             *counts.entry(key).or_default() += count;
         }
@@ -102,11 +115,17 @@ async fn status(print: PrintArgs, folder: &FolderArgs) -> Result<()> {
     Ok(())
 }
 
-async fn rotate(print: PrintArgs, folder: &FolderArgs) -> Result<()> {
-    let rotator = Rotator::of(folder)?;
+fn cursor_query(cursor: Option<&str>) -> Vec<(&'static str, &str)> {
+    let cursor = cursor.map(|cursor| ("cursor", cursor));
+    cursor.into_iter().collect()
+}
+
+async fn rotate(print: PrintArgs, admin: &Admin) -> Result<()> {
     let (mut cursor, mut resealed, mut lost) = (None, 0, 0);
     loop {
-        let step = rotator.step(cursor.as_deref()).await?;
+        let query = cursor_query(cursor.as_deref());
+        let step = admin.call(Method::POST, "/encryption/rotate", &query, None);
+        let step = step.await.and_then(StepAnswer::step)?;
         resealed += step.resealed;
         lost = lost.max(step.lost);
         let (seen, keys) = (counted(step.tenants, "tenant"), &step.active_key);
@@ -167,50 +186,6 @@ async fn wait_until(print: PrintArgs, not_before: Timestamp, old: &[String]) {
         old.join(" or ")
     ));
     tokio::time::sleep(wait).await;
-}
-
-/// Whoever holds the folder rotates: the server that serves it, or else this command.
-enum Rotator {
-    Server(AdminClient),
-    Here {
-        operator: Box<Operator>,
-        _lock: FolderLock,
-    },
-}
-
-impl Rotator {
-    fn of(folder: &FolderArgs) -> Result<Self> {
-        let data = &folder.data;
-        if !FolderLock::is_held(data) {
-            let operator = Box::new(DataFolder::open_existing(data)?.operator(None));
-            let _lock = FolderLock::acquire(data)?;
-            return Ok(Self::Here { operator, _lock });
-        }
-        let url = noted_server(data).with_context(|| {
-            format!(
-                "{} is in use by another process that is no server; wait until it has ended",
-                data.display()
-            )
-        })?;
-        let token = FolderSecrets::open(data)?.admin_token;
-        Ok(Self::Server(AdminClient::new(&url, token)?))
-    }
-
-    async fn step(&self, cursor: Option<&str>) -> Result<RotationStep> {
-        match self {
-            Self::Here { operator, .. } => {
-                Ok(operator.rotate_encryption(cursor, &Actor::cli()).await?)
-            }
-            Self::Server(client) => {
-                let query: Vec<_> = cursor
-                    .map(|cursor| ("cursor", cursor))
-                    .into_iter()
-                    .collect();
-                let step: StepAnswer = client.post("/admin/v1/encryption/rotate", &query).await?;
-                step.step()
-            }
-        }
-    }
 }
 
 /// What the admin API answers.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::print::OutputFailed;
 use super::signals::{self, Stopped};
-use crate::client::{BrokenOff, NoGateway, NothingAnswers, Refused};
+use crate::client::{BrokenOff, NoCredentials, NoGateway, NothingAnswers, Refused};
 use crate::folder::NoFolder;
 use crate::settings::BadSettings;
 
@@ -65,6 +65,21 @@ const ALLOWANCES: [(&str, &str); 3] = [
     ("force=true", "--force"),
 ];
 
+/// An error after a task was accepted, whose id a program needs to go on.
+#[derive(Debug)]
+struct OfTask {
+    task: String,
+    error: anyhow::Error,
+}
+
+impl Display for OfTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+impl StdError for OfTask {}
+
 impl Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -100,12 +115,29 @@ pub(super) fn reworded(error: &anyhow::Error, text: impl Into<String>) -> anyhow
     Told { text, meaning }.into()
 }
 
-/// An error of the core's in the command line's words.
-pub(super) fn in_flags(mut error: Error) -> Error {
-    for (parameter, flag) in ALLOWANCES {
-        error.message = error.message.replace(parameter, flag);
+/// The error, which is about this task.
+pub(super) fn of_task(error: anyhow::Error, task: &str) -> anyhow::Error {
+    let task = task.to_owned();
+    OfTask { task, error }.into()
+}
+
+/// What went wrong, whichever task it is about.
+fn inner(error: &anyhow::Error) -> &anyhow::Error {
+    let of_task = error.downcast_ref::<OfTask>();
+    of_task.map_or(error, |of_task| &of_task.error)
+}
+
+/// A refusal of the admin API in the command line's words.
+pub(super) fn in_flags(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Refused>() {
+        Ok(mut refused) => {
+            for (parameter, flag) in ALLOWANCES {
+                refused.why = refused.why.replace(parameter, flag);
+            }
+            refused.into()
+        }
+        Err(error) => error,
     }
-    error
 }
 
 /// A refusal that names a field, with the flag that the field has here.
@@ -123,7 +155,7 @@ pub(super) fn code_of(error: &anyhow::Error) -> u8 {
     if is_unread(error) {
         return signals::UNREAD_EXIT_CODE;
     }
-    match error.downcast_ref::<Stopped>() {
+    match inner(error).downcast_ref::<Stopped>() {
         Some(stopped) => stopped.stop.exit_code(),
         None => meaning(error).exit as u8,
     }
@@ -131,7 +163,7 @@ pub(super) fn code_of(error: &anyhow::Error) -> u8 {
 
 /// True when the reader of the output has gone: then nothing is said.
 pub(super) fn is_unread(error: &anyhow::Error) -> bool {
-    let failed = error.downcast_ref::<OutputFailed>();
+    let failed = inner(error).downcast_ref::<OutputFailed>();
     failed.is_some_and(OutputFailed::is_unread)
 }
 
@@ -141,12 +173,15 @@ pub(super) fn to_json(error: &anyhow::Error) -> Value {
     if let Some(code) = meaning(error).code {
         told["code"] = code.into();
     }
+    if let Some(of_task) = error.downcast_ref::<OfTask>() {
+        told["task_id"] = of_task.task.as_str().into();
+    }
     json!({ "error": told })
 }
 
 /// That of the outermost cause that has one.
 fn meaning(error: &anyhow::Error) -> Meaning {
-    let known = error.chain().find_map(of_cause);
+    let known = inner(error).chain().find_map(of_cause);
     known.unwrap_or_else(|| Exit::Failed.into())
 }
 
@@ -166,7 +201,7 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Meaning> {
             code: Some(error.code.to_owned()),
         });
     }
-    let exit = if cause.is::<BadSettings>() {
+    let exit = if cause.is::<BadSettings>() || cause.is::<NoCredentials>() {
         Exit::Usage
     } else if cause.is::<NoFolder>() {
         Exit::NotFound
@@ -205,6 +240,7 @@ fn of_kind(kind: Kind) -> Exit {
         | Kind::Forbidden
         | Kind::Conflict
         | Kind::KeyReused
+        | Kind::Unprocessable
         | Kind::InsufficientFunds
         | Kind::TooLarge
         | Kind::TooSlow
@@ -218,10 +254,10 @@ mod tests {
 
     use super::*;
 
-    fn refused(status: u16) -> anyhow::Error {
+    fn refused(why: &str, status: u16) -> anyhow::Error {
         Refused {
             status: StatusCode::from_u16(status).unwrap(),
-            why: "no".to_owned(),
+            why: why.to_owned(),
             code: Some("why_not".to_owned()),
             field: Some("event_types".to_owned()),
         }
@@ -233,13 +269,13 @@ mod tests {
         for (error, code) in [
             (anyhow::anyhow!("bare"), 1),
             (usage("give --limit"), 2),
-            (refused(401), 3),
-            (refused(402), 3),
-            (refused(404), 4),
-            (refused(410), 4),
-            (refused(429), 3),
-            (refused(500), 1),
-            (refused(503), 6),
+            (refused("no", 401), 3),
+            (refused("no", 402), 3),
+            (refused("no", 404), 4),
+            (refused("no", 410), 4),
+            (refused("no", 429), 3),
+            (refused("no", 500), 1),
+            (refused("no", 503), 6),
             (Error::not_found("no tenant").into(), 4),
             (Error::invalid("bad", "no").into(), 3),
             (Error::unavailable("away", "no").into(), 6),
@@ -256,20 +292,33 @@ mod tests {
 
     #[test]
     fn an_error_speaks_of_flags() {
-        let text = "left; delete with forget_balance=true";
-        let error = in_flags(Error::new(Kind::Conflict, "money_left", text));
-        assert!(error.message.ends_with("delete with --forget-balance"));
+        let error = in_flags(refused("left; delete with forget_balance=true", 409));
+        assert_eq!(
+            error.to_string(),
+            "left; delete with --forget-balance (HTTP 409)"
+        );
 
-        let error = with_flag(refused(400), &[("event_types", "--event")]);
+        let error = with_flag(refused("no", 400), &[("event_types", "--event")]);
         assert_eq!(error.to_string(), "no (HTTP 400); it is given by --event");
         assert_eq!(code_of(&error), 3);
-        let error = with_flag(refused(400), &[("url", "--address")]);
+        let error = with_flag(refused("no", 400), &[("url", "--address")]);
         assert_eq!(error.to_string(), "no (HTTP 400)");
     }
 
     #[test]
+    fn a_program_is_told_which_task_an_error_is_about() {
+        let error = of_task(Exit::Running.error("still running"), "7f");
+
+        assert_eq!(error.to_string(), "still running");
+        assert_eq!(
+            to_json(&error),
+            json!({ "error": { "exit_code": 5, "message": "still running", "task_id": "7f" } })
+        );
+    }
+
+    #[test]
     fn a_program_is_told_the_machine_code_of_who_refused() {
-        let error = reworded(&refused(402), "no; top it up");
+        let error = reworded(&refused("no", 402), "no; top it up");
 
         assert_eq!(
             to_json(&error),

@@ -1,36 +1,60 @@
 //! Logs, to stderr.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, stderr};
 
-use anyhow::Result;
-use tracing_subscriber::EnvFilter;
+use anyhow::{Context as _, Result};
+use fluxgate_logging::{LineQueue, LogFormat, LogLines};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::exit::usage;
+use crate::otlp::{self, OwnSpans};
+use crate::settings::LogStyle;
 
 /// These log whole requests when asked to talk more, signed URLs and tokens included: they are
-/// never asked.
+/// never asked. One of them calls it an error that a connection of the guard is not its to close.
 const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_http_client=warn,aws_smithy_runtime=warn,\
-    aws_smithy_runtime_api=warn,h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=warn,s3s_fs=warn";
+    aws_smithy_runtime::client::http::connection_poisoning=off,aws_smithy_runtime_api=warn,\
+    h2=warn,hyper=warn,hyper_util=warn,opentelemetry=off,\
+    opentelemetry_sdk=off,opentelemetry_otlp=off,reqwest=warn,s3s=warn,s3s_fs=warn";
 
-/// Starts logging what the filter lets through: readable text on a terminal, JSON elsewhere. Fails
-/// if the filter is invalid.
-pub(super) fn start(filter: &str) -> Result<()> {
+/// Starts logging what the filter lets through: readable text on a terminal, JSON elsewhere, unless
+/// a style is asked for. Lines are written until what it returns is dropped. Fails if the filter is
+/// invalid.
+pub(super) fn start(filter: &str, style: Option<LogStyle>) -> Result<LineQueue> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(|error| {
         usage(format!(
             "'{filter}' is not a log filter; use 'info' or 'warn,fluxgate_core=debug': {error}"
         ))
     })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    // Otherwise the subscriber would report on stderr that stderr cannot be written, and panic.
-    let builder = builder.log_internal_errors(false);
-    let started = if std::io::stderr().is_terminal() {
-        builder.try_init()
+    let is_terminal = stderr().is_terminal();
+    let style = style.unwrap_or(if is_terminal {
+        LogStyle::Text
     } else {
-        builder.json().try_init()
+        LogStyle::Json
+    });
+    let format = match style {
+        LogStyle::Text => LogFormat::Text {
+            is_coloured: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
+        },
+        LogStyle::Json => LogFormat::Json { has_time: true },
     };
+    let queue =
+        LineQueue::start(stderr()).context("cannot start the thread that writes the log")?;
+    let sender = queue.sender();
+    let lines = LogLines::new(format, move |line: &[u8]| sender.send(line));
     // Already started: a test may run several commands in one process.
-    drop(started);
-    Ok(())
+    drop(match otlp::span_layer() {
+        // The filter is of the log alone: spans are sent whatever is logged.
+        Some(spans) => tracing_subscriber::registry()
+            .with(lines.with_filter(filter))
+            .with(spans.with_filter(OwnSpans))
+            .try_init(),
+        None => tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .try_init(),
+    });
+    Ok(queue)
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use fluxgate_core::id::TaskId;
 use serde_json::Value;
 
+use super::access::quoted;
 use super::exit::usage;
 use super::print::{self, Facts, PrintArgs};
 use crate::client::{TenantClient, text};
@@ -109,6 +110,12 @@ impl OutputArgs {
         };
         let (urls, objects) = (list("outputs"), list("objects"));
         ensure!(!urls.is_empty(), "the task has no output");
+        if let Some(place) = places(prediction).first() {
+            bail!(
+                "the output is at {place}, which has no link here; {}",
+                fetch_hint(place)
+            );
+        }
         let file = |(n, url): (usize, &Value)| {
             let url = url.as_str().context("an output is not a URL")?.to_owned();
             // Outputs and objects correspond only when every output has an object.
@@ -195,6 +202,20 @@ impl OutputArgs {
     }
 }
 
+/// Outputs that are named by their place in the bucket, for whose reader there is no link.
+pub(super) fn places(prediction: &Value) -> Vec<String> {
+    let outputs = prediction["outputs"].as_array().into_iter().flatten();
+    let places = outputs.filter_map(Value::as_str);
+    let places = places.filter(|output| output.starts_with("s3://"));
+    places.map(str::to_owned).collect()
+}
+
+/// How such an output is fetched.
+pub(super) fn fetch_hint(place: &str) -> String {
+    let place = quoted(place);
+    format!("with the bucket's keys 'aws s3 cp {place} .' fetches it")
+}
+
 /// What `-` means.
 const STDOUT: &str = "/dev/stdout";
 
@@ -214,6 +235,21 @@ pub(super) fn print_saved(
     let files: Vec<String> = files.map(|path| path.display().to_string()).collect();
     let lines: String = files.iter().map(|path| format!("{path}\n")).collect();
     prediction["files"] = files.into();
+    print.print(&Facts {
+        json: prediction,
+        quiet: lines.clone(),
+        text: lines,
+    })
+}
+
+/// Where the outputs are that are not saved here; as JSON, the gateway's answer without files.
+pub(super) fn print_places(
+    print: PrintArgs,
+    mut prediction: Value,
+    places: &[String],
+) -> Result<()> {
+    let lines: String = places.iter().map(|place| format!("{place}\n")).collect();
+    prediction["files"] = Value::Array(Vec::new());
     print.print(&Facts {
         json: prediction,
         quiet: lines.clone(),

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use fluxgate_core::app::{PricesChange, PricesEdit};
 use fluxgate_core::id::{ModelId, TenantId};
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::money::{MicroUsd, Price, PriceBook, PriceBookTerms, Unlisted, parse_percent};
-use fluxgate_core::tenant::Actor;
+use fluxgate_core::money::{
+    MicroUsd, Price, PriceBookTerms, PriceTerms, Unlisted, UnlistedTerms, parse_percent,
+};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::FolderArgs;
-use super::exit::{in_flags, reworded, usage};
+use super::admin::AdminArgs;
+use super::exit::{in_flags, usage};
 use super::print::{self, PrintArgs};
-use crate::folder::DataFolder;
-use crate::server::provider_of;
-use crate::settings::Settings;
 
 #[derive(Args)]
 pub(super) struct PricesArgs {
@@ -28,11 +28,12 @@ pub(super) struct PricesArgs {
 enum PricesCommand {
     /// Show a tenant's price book as JSON: amounts in USD, markups in percent
     Show {
+        /// The tenant
         name: TenantId,
         #[command(flatten)]
         print: PrintArgs,
         #[command(flatten)]
-        folder: FolderArgs,
+        admin: AdminArgs,
     },
     /// Set the given prices and leave all others unchanged
     Set(Box<SetArgs>),
@@ -42,6 +43,7 @@ enum PricesCommand {
 
 #[derive(Args)]
 struct SetArgs {
+    /// The tenant
     name: TenantId,
     /// A fixed price for every run of a model; repeatable
     #[arg(long, value_name = "MODEL=USD", value_parser = fixed)]
@@ -67,11 +69,12 @@ struct SetArgs {
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
-    folder: FolderArgs,
+    admin: AdminArgs,
 }
 
 #[derive(Args)]
 struct RemoveArgs {
+    /// The tenant
     name: TenantId,
     /// The models, such as wavespeed-ai/flux-kontext-max
     #[arg(required_unless_present = "all", value_name = "MODEL", value_parser = ModelId::parse)]
@@ -85,118 +88,112 @@ struct RemoveArgs {
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
-    folder: FolderArgs,
+    admin: AdminArgs,
+}
+
+/// One call of the admin API.
+struct Edit {
+    method: Method,
+    /// The models to remove.
+    models: Option<String>,
+    body: Option<Value>,
+    allow_under_cost: bool,
+    force: bool,
+}
+
+#[derive(Deserialize)]
+struct PricesAnswer {
+    prices: PriceBookTerms,
+    under_cost: Vec<String>,
 }
 
 pub(super) async fn run(args: PricesArgs) -> Result<()> {
     match args.command {
-        PricesCommand::Show {
-            name,
-            print,
-            folder,
-        } => {
-            let tenant = folder.reader()?.operator(None).tenant(&name).await?;
-            show(print, &tenant.prices, tenant.version)
+        PricesCommand::Show { name, print, admin } => {
+            let path = format!("/tenants/{name}/prices");
+            show(print, &admin.admin()?.get(&path, &[]).await?)
         }
         PricesCommand::Set(args) => {
-            let (allow_under_cost, allow_unknown_models) = (args.allow_under_cost, args.force);
-            let change = PricesChange {
-                edit: args.edit()?,
-                allow_under_cost,
-                allow_unknown_models,
+            let (method, terms) = args.terms()?;
+            let edit = Edit {
+                method,
+                models: None,
+                body: Some(json!(terms)),
+                allow_under_cost: args.allow_under_cost,
+                force: args.force,
             };
-            apply(&args.name, &change, args.print, &args.folder).await
+            apply(&args.name, &edit, args.print, &args.admin).await
         }
         PricesCommand::Remove(args) => {
-            let edit = match args.all {
-                true => PricesEdit::Replace {
-                    book: PriceBook::default(),
-                    version: None,
-                },
-                false => PricesEdit::Remove {
-                    models: args.models,
-                },
-            };
-            let change = PricesChange {
-                edit,
-                allow_under_cost: args.allow_under_cost,
-                allow_unknown_models: false,
-            };
-            apply(&args.name, &change, args.print, &args.folder).await
+            apply(&args.name, &args.edit(), args.print, &args.admin).await
         }
     }
 }
 
-async fn apply(
-    name: &TenantId,
-    change: &PricesChange,
-    print: PrintArgs,
-    folder: &FolderArgs,
-) -> Result<()> {
-    let folder = DataFolder::open_existing(&folder.data)?;
+async fn apply(name: &TenantId, edit: &Edit, print: PrintArgs, which: &AdminArgs) -> Result<()> {
+    let query = [
+        ("models", edit.models.as_deref()),
+        ("allow_under_cost", edit.allow_under_cost.then_some("true")),
+        ("force", edit.force.then_some("true")),
+    ];
+    let query: Vec<_> = query
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let (path, body) = (format!("/tenants/{name}/prices"), edit.body.as_ref());
     // Prices that need no answer of the provider are set without it.
-    let provider = provider_of(
-        &folder.path,
-        &folder.bounds,
-        &Settings::load(None, serde_json::json!({}))?,
-    );
-    let unknown = provider.as_ref().err().map(|error| format!("{error:#}"));
-    let operator = folder.operator(provider.ok());
-    let changed = operator.set_prices(name, change, &Actor::cli()).await;
-    let changed = changed.map_err(|error| with_flags(error, unknown.as_deref()))?;
-    if !changed.under_cost.is_empty() {
-        print::note(format_args!(
-            "sold under cost: {}",
-            changed.under_cost.join(", ")
-        ));
+    let admin = which.admin_asking_provider()?;
+    let changed = admin.call(edit.method.clone(), &path, &query, body).await;
+    let PricesAnswer { prices, under_cost } = changed.map_err(in_flags)?;
+    if !under_cost.is_empty() {
+        print::note(format_args!("sold under cost: {}", under_cost.join(", ")));
     }
-    if changed.prices.models.is_empty() && changed.prices.unlisted == Unlisted::Refuse {
+    if prices.models.is_empty() && prices.unlisted == Some(UnlistedTerms::Refuse) {
         print::note(format_args!(
             "{name} cannot use any model now: its price book lists none and refuses unlisted models"
         ));
     }
-    show(print, &changed.prices, changed.version)
+    show(print, &prices)
 }
 
 /// As JSON for people too.
-fn show(print: PrintArgs, prices: &PriceBook, version: u64) -> Result<()> {
+fn show(print: PrintArgs, prices: &PriceBookTerms) -> Result<()> {
     if print.quiet {
-        return print::line(version);
+        return print::line(prices.version.unwrap_or_default());
     }
-    print::json(&PriceBookTerms::of(prices, version))
+    print::json(prices)
 }
 
-/// The error with the command's flags, and why the provider could not be asked.
-fn with_flags(error: fluxgate_core::Error, unknown: Option<&str>) -> anyhow::Error {
-    let error = in_flags(error);
-    let (code, text, error) = (error.code, error.message.clone(), error.into());
-    match (code, unknown) {
-        ("catalogue_unknown" | "costs_unknown", Some(why)) => {
-            reworded(&error, format!("{text} ({why})"))
+impl RemoveArgs {
+    fn edit(&self) -> Edit {
+        let models: Vec<&str> = self.models.iter().map(ModelId::as_str).collect();
+        let (method, models, body) = match self.all {
+            true => (Method::PUT, None, Some(json!({}))),
+            false => (Method::DELETE, Some(models.join(",")), None),
+        };
+        Edit {
+            method,
+            models,
+            body,
+            allow_under_cost: self.allow_under_cost,
+            force: false,
         }
-        ("catalogue_unknown" | "costs_unknown" | "under_cost" | "unknown_model", _) => {
-            reworded(&error, text)
-        }
-        _ => error,
     }
 }
 
 impl SetArgs {
-    fn edit(&self) -> Result<PricesEdit> {
+    /// A whole book replaces the one before; single prices are set in it.
+    fn terms(&self) -> Result<(Method, PriceBookTerms)> {
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
             let terms: PriceBookTerms = json::read(text.as_bytes(), JsonBounds::DOCUMENT)
                 .with_context(|| format!("{} is not a price book", path.display()))?;
-            let version = terms.version;
-            return Ok(PricesEdit::Replace {
-                book: terms.book(),
-                version,
-            });
+            return Ok((Method::PUT, terms));
         }
         let mut models = BTreeMap::new();
         for (model, price) in self.fixed.iter().chain(&self.markup) {
-            if models.insert(model.clone(), *price).is_some() {
+            if models.insert(model.clone(), PriceTerms(*price)).is_some() {
                 return Err(usage(format!("'{model}' has two prices; give one")));
             }
         }
@@ -209,7 +206,12 @@ impl SetArgs {
                 "say what to set: --fixed, --markup, --default-markup, --only-listed or --file",
             ));
         }
-        Ok(PricesEdit::Set { models, unlisted })
+        let terms = PriceBookTerms {
+            version: None,
+            models,
+            unlisted: unlisted.map(UnlistedTerms::from),
+        };
+        Ok((Method::PATCH, terms))
     }
 }
 

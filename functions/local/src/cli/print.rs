@@ -4,12 +4,16 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgMatches, Args};
 use fluxgate_core::unprintable::is_unprintable;
+use fluxgate_embedded::sqlite::Migrated;
 use serde::Serialize;
 use serde_json::Value;
+
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
 
 /// How a command tells its facts: the same flags for every command that has some.
 #[derive(Args, Clone, Copy)]
@@ -35,6 +39,10 @@ impl PrintArgs {
         match self {
             Self { json: true, .. } => json(&facts.json),
             Self { quiet: true, .. } => lines(&facts.quiet),
+            Self { .. } if facts.text.is_empty() => {
+                note("there is nothing to show");
+                Ok(())
+            }
             Self { .. } => lines(&facts.text),
         }
     }
@@ -100,6 +108,23 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
 /// A result that has its line ends already.
 pub(super) fn text(text: impl Display) -> Result<()> {
     written(&harmless(&text.to_string()))
+}
+
+/// Nobody is told more than was asked for where a program reads: after `--json` and `--quiet`.
+pub(super) fn keep_quiet_if_asked(matches: &ArgMatches) {
+    let asked = |name| matches!(matches.try_get_one::<bool>(name), Ok(Some(true)));
+    IS_QUIET.store(asked("json") || asked("quiet"), Ordering::Relaxed);
+}
+
+/// Says that this command changed the data folder so that older releases cannot open it any more.
+/// Where there is a log, it is told there.
+pub(super) fn tell_migrated() {
+    let is_told = IS_QUIET.load(Ordering::Relaxed) || tracing::enabled!(tracing::Level::WARN);
+    if let Some(Migrated { from, to }) = Migrated::by_this_process().filter(|_| !is_told) {
+        note(format_args!(
+            "the data folder's schema was brought from version {from} to {to}; older releases cannot open it any more"
+        ));
+    }
 }
 
 /// One line on stderr for whoever is watching. A failed write is ignored.

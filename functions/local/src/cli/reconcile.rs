@@ -4,12 +4,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
 use fluxgate_core::day::Day;
-use fluxgate_core::metering::reconcile::{Finding, Margin, ReconcileReport};
+use fluxgate_core::metering::reconcile::{FindingCode, Margin, Totals};
+use serde::Deserialize;
+use serde_json::Value;
 
-use super::FolderArgs;
+use super::admin::AdminArgs;
 use super::print::{Facts, PrintArgs};
-use crate::server::provider_of;
-use crate::settings::Settings;
 use crate::values::day;
 
 #[derive(Args)]
@@ -23,19 +23,40 @@ pub(super) struct ReconcileArgs {
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
-    folder: FolderArgs,
+    admin: AdminArgs,
+}
+
+/// What a command shows of the admin API's report.
+#[derive(Deserialize)]
+struct ReportAnswer {
+    from: String,
+    until: String,
+    totals: Totals,
+    margins: Vec<Margin>,
+    findings: Vec<FindingAnswer>,
+}
+
+#[derive(Deserialize)]
+struct FindingAnswer {
+    code: String,
+    run: String,
+    tenant: Option<String>,
+    task: Option<String>,
+    text: String,
 }
 
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
-    let folder = args.folder.reader()?;
-    let settings = Settings::load(None, serde_json::json!({}))?;
-    let provider = provider_of(&folder.path, &folder.bounds, &settings)?;
-    let report = folder
-        .operator(Some(provider))
-        .reconcile(args.from, args.to)
-        .await?;
+    let admin = args.admin.admin_asking_provider()?;
+    let days = [("from", args.from), ("to", args.to)]
+        .map(|(name, day)| (name, day.map(|day| day.to_string())));
+    let query: Vec<_> = days
+        .iter()
+        .filter_map(|(name, day)| Some((*name, day.as_deref()?)))
+        .collect();
+    let json: Value = admin.get("/reconcile", &query).await?;
+    let report = ReportAnswer::deserialize(&json)?;
     args.print.print(&Facts {
-        json: report.to_json(),
+        json,
         quiet: report.findings.iter().map(short).collect(),
         text: table(&report),
     })?;
@@ -46,12 +67,20 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
     }
 }
 
-fn short(finding: &Finding) -> String {
-    format!("{} {}\n", finding.code.as_str(), finding.run)
+fn short(finding: &FindingAnswer) -> String {
+    format!("{} {}\n", finding.code, finding.run)
 }
 
-fn table(report: &ReconcileReport) -> String {
-    let mut text = String::new();
+/// How many tasks were charged, with a bill or without.
+fn charged(report: &ReportAnswer) -> u64 {
+    let billed: u64 = report.margins.iter().map(|line| line.charged_runs).sum();
+    let findings = report.findings.iter();
+    let unbilled = findings.filter(|finding| finding.code == FindingCode::NotBilled.as_str());
+    billed + unbilled.count() as u64
+}
+
+fn table(report: &ReportAnswer) -> String {
+    let mut text = format!("from {} until {}\n", report.from, report.until);
     for line in &report.margins {
         let Margin {
             tenant,
@@ -60,27 +89,31 @@ fn table(report: &ReconcileReport) -> String {
             charged_runs,
             billed,
             charged,
+            refunded,
             margin,
         } = line;
         text += &format!(
-            "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  margin {:>12}\n",
+            "{:<24} {:<44} runs {runs:>6}  charged {charged_runs:>6}  cost {:>12}  revenue {:>12}  refunded {:>12}  margin {:>12}\n",
             tenant.as_str(),
             model.as_str(),
             billed.to_string(),
             charged.to_string(),
+            refunded.to_string(),
             margin.to_string(),
         );
     }
     let totals = &report.totals;
     text += &format!(
-        "{} of {}, {} of it for runs of no task; {} charged {}, {} of it without a bill; margin {}; \
-         {} still open, {} of them in doubt\n",
+        "{} of {}, {} of it for runs of no task; {}, {} of them charged {} in all, {} of it without a bill and {} refunded; margin {}; \
+         {} still open, {} of them in doubt; what was billed for open ones is in the margin\n",
         counted(totals.bills as usize, "bill"),
         totals.billed,
         totals.orphaned,
         counted(totals.tasks as usize, "task"),
+        charged(report),
         totals.charged,
         totals.unbilled,
+        totals.refunded,
         totals.margin,
         totals.open,
         totals.in_doubt
@@ -93,16 +126,18 @@ fn table(report: &ReconcileReport) -> String {
         );
     }
     for finding in &report.findings {
-        let tenant = finding
-            .tenant
-            .as_ref()
-            .map_or("-", |tenant| tenant.as_str());
-        let task = finding.task.as_ref().map_or("-", |task| task.as_str());
+        let FindingAnswer {
+            code,
+            run,
+            tenant,
+            task,
+            text: why,
+        } = finding;
+        let (tenant, task) = (tenant.as_deref(), task.as_deref());
         text += &format!(
-            "{:<13} run {}  tenant {tenant}  task {task}  {}\n",
-            finding.code.as_str(),
-            finding.run,
-            finding.text
+            "{code:<13} run {run}  tenant {}  task {}  {why}\n",
+            tenant.unwrap_or("-"),
+            task.unwrap_or("-")
         );
     }
     text

@@ -13,11 +13,14 @@ use serde::Serialize;
 use serde_json::json;
 use url::Url;
 
+use super::exit::usage;
 use super::print::{self, Facts, PrintArgs};
 use super::signals::stop_signal;
-use super::{logging, provider_check};
+use super::variables::{CONFIG, variable};
+use super::{logging, provider_check, service};
+use crate::otlp;
 use crate::server::{Server, named_provider};
-use crate::settings::{DnsServer, Settings};
+use crate::settings::{DnsServer, LogStyle, Settings};
 use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
@@ -26,18 +29,15 @@ Environment:
   FLUXGATE_<NAME>               each flag above
   FLUXGATE_BOUNDS__<NAME>       a limit, as in the table [bounds] of the file
   FLUXGATE_CONNECTIONS__<NAME>  a limit of the listeners, as in [connections]
-  WAVESPEED_API_KEY             the provider's key, which is in no flag and no file
+  OTEL_EXPORTER_OTLP_ENDPOINT   a collector for spans and metrics; the guide lists more
+  WAVESPEED_API_KEY             the provider's key, which is in no flag
+  WAVESPEED_API_KEY_FILE        a file with that key instead
 
 Flags override the environment, which overrides the file. The guide to settings lists all names.")]
 pub(super) struct ServeArgs {
     /// A TOML file of settings; its keys are these flags with '_' for '-', plus the tables [bounds]
     /// and [connections]
-    #[arg(
-        long,
-        env = "FLUXGATE_CONFIG",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     print: PrintArgs,
@@ -61,6 +61,15 @@ struct Flags {
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_listen: Option<SocketAddr>,
+    /// The certificate chain of both listeners, in PEM; it is read again when the file changes
+    /// [default: plain HTTP]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<PathBuf>,
     /// The URL by which tenants reach the API, if not its address
     #[arg(long, value_name = "URL", value_parser = http_url)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,34 +110,56 @@ struct Flags {
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+    /// How log lines look [default: text on a terminal, json elsewhere]
+    #[arg(long, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogStyle>,
     /// How long shutdown may take, in milliseconds [default: 10000]
     #[arg(long, value_name = "MS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_max_ms: Option<u64>,
+    /// Also serve /metrics here, without a token and with nothing else; use an address that only
+    /// Prometheus reaches [default: off]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_listen: Option<SocketAddr>,
+    /// Leave /metrics open to whoever reaches the API; without it a scrape needs an admin token of
+    /// the scope 'metrics'
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    open_metrics: bool,
 }
 
 pub(super) async fn run(args: ServeArgs) -> Result<()> {
-    let settings = Settings::load(args.config.as_deref(), &args.flags)?;
-    logging::start(&settings.log)?;
+    let config = args.config.or_else(|| Some(variable(CONFIG)?.into()));
+    let settings = Settings::load(config.as_deref(), &args.flags)?;
+    let collector = otlp::start(&otlp::Variables::of_process());
+    collector.map_err(|error| usage(format!("{error:#}")))?;
+    let _lines = logging::start(&settings.log, settings.log_format)?;
     let data = settings.data.display().to_string();
     let unreachable = settings.listen.ip().is_unspecified()
         && (settings.base_url.is_none() || settings.s3_public_url.is_none());
     let provider = named_provider(&settings)?;
     let server = Server::start(settings).await?;
     let emulator = server.emulator().map(Emulator::base_url);
-    args.print.print(&Facts {
-        json: json!({
-            "base_url": server.base_url(), "s3_url": server.s3_url(), "data": data,
-            "emulator_url": emulator,
-        }),
-        quiet: server.base_url(),
-        text: String::new(),
-    })?;
+    if args.print.json || args.print.quiet {
+        args.print.print(&Facts {
+            json: json!({
+                "base_url": server.base_url(), "s3_url": server.s3_url(), "data": data,
+                "emulator_url": emulator, "metrics_url": server.metrics_url(),
+            }),
+            quiet: server.base_url(),
+            text: String::new(),
+        })?;
+    }
     print::note(format_args!(
         "fluxgate serves {} (buckets: {}, data: {data})",
         server.base_url(),
         server.s3_url()
     ));
+    if let Some(url) = server.metrics_url() {
+        print::note(format_args!("metrics without a token: {url}"));
+    }
     if let Some(emulator) = server.emulator() {
         print::note(
             "the provider is the bundled emulator, not the real model; set WAVESPEED_API_KEY to use the real provider",
@@ -146,9 +177,12 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     if let Some((name, provider)) = provider {
         tokio::spawn(async move { tell_of_provider(&name, &provider).await });
     }
+    service::ready();
     stop_signal().await;
+    service::stopping();
     print::note("stopping: nothing new is accepted; work in progress is finished");
     server.stop().await;
+    otlp::end().await;
     Ok(())
 }
 

@@ -6,10 +6,11 @@ use fluxgate_core::id::EndpointId;
 use reqwest::Method;
 
 use super::access::AccessArgs;
+use super::caller::Caller;
 use super::endpoints;
 use super::exit::{Exit, usage};
 use super::print::{self, PrintArgs};
-use crate::client::{TenantClient, text};
+use crate::client::text;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -18,8 +19,8 @@ Example:
 
 The sample is signed as any other event, tried once, and bears \"test\": true.")]
 pub(super) struct TriggerArgs {
-    /// Its type: task.started, task.completed, task.failed, task.cancelled, endpoint.disabled or
-    /// delivery.exhausted
+    /// Its type: task.started, task.completed, task.failed, task.cancelled, endpoint.disabled,
+    /// delivery.exhausted, balance.low or budget.threshold
     event: String,
     /// Where to send it [default: the tenant's endpoint, if it has one alone]
     #[arg(long, value_name = "ID")]
@@ -31,7 +32,7 @@ pub(super) struct TriggerArgs {
 }
 
 pub(super) async fn run(args: TriggerArgs) -> Result<()> {
-    let client = args.access.client().await?;
+    let client = Caller::Tenant(args.access.client().await?);
     let endpoint = match &args.endpoint {
         Some(endpoint) => endpoint.to_string(),
         None => only_endpoint(&client).await?,
@@ -39,8 +40,8 @@ pub(super) async fn run(args: TriggerArgs) -> Result<()> {
     endpoints::send_sample(&client, &endpoint, &args.event, args.print).await
 }
 
-async fn only_endpoint(client: &TenantClient) -> Result<String> {
-    let listed = client.call(Method::GET, "/v1/endpoints", None).await?;
+async fn only_endpoint(client: &Caller) -> Result<String> {
+    let listed = client.call(Method::GET, "/endpoints", None).await?;
     let endpoints = listed.as_array().context("the answer is no list")?;
     match endpoints.as_slice() {
         [] => {

@@ -18,7 +18,9 @@ use fluxgate_core::webhook::{SignedHeaders, standard, v3};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::exit::usage;
 use super::print::{Facts, PrintArgs};
+use super::variables::{ENDPOINT_SECRET, variable};
 
 /// A callback is small; whoever names another file is told so.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -46,12 +48,8 @@ pub(super) struct VerifyArgs {
     #[arg(long)]
     signature: String,
     /// A secret of the endpoint, for v1; may be repeated. That of the tenant for v3
-    #[arg(
-        long,
-        env = "FLUXGATE_ENDPOINT_SECRET",
-        hide_env_values = true,
-        required_unless_present = "jwks"
-    )]
+    /// [env: FLUXGATE_ENDPOINT_SECRET]
+    #[arg(long)]
     secret: Vec<String>,
     /// The endpoint's published keys, for v1a
     #[arg(long, value_name = "FILE")]
@@ -61,6 +59,21 @@ pub(super) struct VerifyArgs {
     tolerance: u64,
     #[command(flatten)]
     print: PrintArgs,
+}
+
+impl VerifyArgs {
+    fn secrets(&self) -> Result<Vec<Secret>> {
+        if !self.secret.is_empty() {
+            return Ok(self.secret.iter().map(Secret::new).collect());
+        }
+        let secret = variable(ENDPOINT_SECRET);
+        if secret.is_none() && self.jwks.is_none() {
+            return Err(usage(format!(
+                "give the endpoint's secret, with --secret or {ENDPOINT_SECRET}, or its keys with --jwks"
+            )));
+        }
+        Ok(secret.into_iter().map(Secret::new).collect())
+    }
 }
 
 /// What is known of whoever should have signed.
@@ -80,7 +93,7 @@ type Verdict = std::result::Result<String, String>;
 pub(super) fn run(args: &VerifyArgs) -> Result<()> {
     let body = body(&args.body)?;
     let known = Known {
-        secrets: args.secret.iter().map(Secret::new).collect(),
+        secrets: args.secrets()?,
         keys: match &args.jwks {
             Some(path) => keys(path)?,
             None => Vec::new(),

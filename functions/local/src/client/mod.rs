@@ -16,9 +16,11 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::values::http_url;
-pub use admin::AdminClient;
+pub use admin::{Admin, AdminQuery, FolderAdmin, RemoteAdmin, is_function_url};
 pub use answer::body;
-pub use trouble::{BrokenOff, NoGateway, NothingAnswers, Refused, foreign, unanswered};
+pub use trouble::{
+    BrokenOff, NoCredentials, NoGateway, NothingAnswers, Refused, foreign, unanswered,
+};
 
 /// Calls one gateway as one tenant.
 #[derive(Clone)]
@@ -28,7 +30,12 @@ pub struct TenantClient {
     uploads: reqwest::Client,
     base_url: String,
     token: String,
+    /// What stands before the paths of the tenants' own API.
+    of_v1: &'static str,
 }
+
+/// Where the admin API has what the operator's own endpoints need.
+const OPERATORS_OWN: &str = "/admin/v1/tenants/operator";
 
 /// For any single call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,6 +59,15 @@ impl TenantClient {
             uploads: client().build().context(built)?,
             base_url: without_api(base_url),
             token,
+            of_v1: "/v1",
+        })
+    }
+
+    /// Calls with an admin token, for the operator's own endpoints and their deliveries.
+    pub fn of_operator(base_url: &str, admin_token: String) -> Result<Self> {
+        Ok(Self {
+            of_v1: OPERATORS_OWN,
+            ..Self::new(base_url, admin_token)?
         })
     }
 
@@ -167,7 +183,10 @@ impl TenantClient {
     /// The same, streamed into `into`; returns the digest of what was written.
     pub async fn download_into(&self, url: &str, into: &mut impl Write) -> Result<Sha256> {
         let request = self.http.get(url).timeout(DOWNLOAD_TIMEOUT);
-        let mut response = request.send().await.context("the download failed")?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| trouble::undownloaded(url, &error))?;
         if !response.status().is_success() {
             return Err(Refused {
                 status: response.status(),
@@ -187,7 +206,10 @@ impl TenantClient {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url)
+        match path.strip_prefix("/v1") {
+            Some(rest) => format!("{}{}{rest}", self.base_url, self.of_v1),
+            None => format!("{}{path}", self.base_url),
+        }
     }
 
     async fn data(&self, request: RequestBuilder) -> Result<Value> {

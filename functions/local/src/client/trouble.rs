@@ -7,6 +7,7 @@ use std::io;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
+use url::Url;
 
 /// The call was sent and its response was lost: whether it had any effect is unknown.
 #[derive(Debug)]
@@ -83,6 +84,22 @@ impl Display for NoGateway {
 
 impl Error for NoGateway {}
 
+/// This shell has nothing to sign a call with.
+#[derive(Debug)]
+pub struct NoCredentials(pub(super) String);
+
+impl Display for NoCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot sign the call with AWS credentials ({}); set AWS_PROFILE, or sign in as for the AWS CLI",
+            self.0
+        )
+    }
+}
+
+impl Error for NoCredentials {}
+
 /// The error of a call that got no response.
 pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
     if let Some(why) = causes(error).find_map(|cause| tls_trouble(base_url, cause)) {
@@ -111,6 +128,28 @@ pub fn unanswered(base_url: &str, error: &reqwest::Error) -> anyhow::Error {
     BrokenOff(format!("the call to {base_url} broke off{cause}")).into()
 }
 
+/// The error of an output whose server gave no response. Its URL is a credential, and is not told.
+pub(super) fn undownloaded(url: &str, error: &reqwest::Error) -> anyhow::Error {
+    let origin = Url::parse(url).map(|url| url.origin().ascii_serialization());
+    let Ok(origin) = origin else {
+        return anyhow::anyhow!("an output is named by something that is no URL");
+    };
+    if error.is_timeout() {
+        return BrokenOff(format!(
+            "the output's server {origin} took too long to answer"
+        ))
+        .into();
+    }
+    if let Some(why) = causes(error).find_map(|cause| tls_trouble(&origin, cause)) {
+        return NoGateway(format!("the output cannot be fetched: {why}")).into();
+    }
+    let why = match causes(error).last() {
+        Some(cause) if !error.is_builder() => format!(": {cause}"),
+        _ => String::new(),
+    };
+    BrokenOff(format!("the output cannot be fetched from {origin}{why}")).into()
+}
+
 fn tls_trouble(base_url: &str, cause: &(dyn Error + 'static)) -> Option<String> {
     match cause.downcast_ref::<rustls::Error>()? {
         rustls::Error::InvalidMessage(_) => {
@@ -120,7 +159,8 @@ fn tls_trouble(base_url: &str, cause: &(dyn Error + 'static)) -> Option<String> 
             ))
         }
         rustls::Error::InvalidCertificate(why) => Some(format!(
-            "the certificate of {base_url} is not trusted by this machine: {why:?}"
+            "the certificate of {base_url} is not trusted by this machine: {why:?}; \
+             for a CA of your own set SSL_CERT_FILE to a file with its certificate"
         )),
         other => Some(format!(
             "cannot make a TLS connection to {base_url}: {other}"

@@ -1,18 +1,21 @@
 //! What the process that serves a folder notes there for the commands beside it: its provider, its
-//! address, its bounds.
+//! address, its bounds, its other settings that matter to them.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::secret::Secret;
+use fluxgate_embedded::sqlite::FolderLock;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::DataFolder;
 use crate::private;
-use crate::settings::NotedBounds;
+use crate::settings::{NotedBounds, Settings};
 
 /// The provider of the process that serves a folder, for the commands that call it.
 #[derive(Serialize, Deserialize)]
@@ -36,7 +39,49 @@ impl NotedProvider {
     }
 }
 
+/// Settings of the process that serves a folder, for the commands that call others as it does.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct NotedSettings {
+    #[serde(default)]
+    allow_net: Vec<IpNet>,
+    #[serde(default)]
+    provider_rate_per_minute: Option<NonZeroU32>,
+    #[serde(default)]
+    provider_concurrency: Option<NonZeroU32>,
+}
+
+impl NotedSettings {
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            allow_net: settings.allow_net.clone(),
+            provider_rate_per_minute: settings.provider_rate_per_minute,
+            provider_concurrency: settings.provider_concurrency,
+        }
+    }
+
+    /// A command's settings, and these where it has none of its own.
+    fn under(self, own: Settings) -> Settings {
+        let allow_net = match own.allow_net.is_empty() {
+            true => self.allow_net,
+            false => own.allow_net,
+        };
+        Settings {
+            allow_net,
+            provider_rate_per_minute: own
+                .provider_rate_per_minute
+                .or(self.provider_rate_per_minute),
+            provider_concurrency: own.provider_concurrency.or(self.provider_concurrency),
+            ..own
+        }
+    }
+}
+
 impl DataFolder {
+    /// Writes down where the serving process may call, and the limits of its provider's account.
+    pub fn note_settings(&self, settings: &NotedSettings) -> Result<()> {
+        self.note(SETTINGS, Some(&serde_json::to_string(settings)?))
+    }
+
     /// Writes down the bounds of the serving process, for the commands beside it.
     pub fn note_bounds(&self, bounds: &NotedBounds) -> Result<()> {
         self.note(BOUNDS, Some(&serde_json::to_string(bounds)?))
@@ -73,6 +118,21 @@ pub fn noted_provider(folder: &Path) -> Option<NotedProvider> {
     json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
 }
 
+/// The settings of a command over a folder: its own, and under them those of the server that now
+/// serves it.
+pub fn settings_of_commands(folder: &Path, own: Settings) -> Settings {
+    let noted = FolderLock::is_held(folder).then(|| noted_settings(folder));
+    match noted.flatten() {
+        Some(noted) => noted.under(own),
+        None => own,
+    }
+}
+
+fn noted_settings(folder: &Path) -> Option<NotedSettings> {
+    let text = std::fs::read_to_string(folder.join(SETTINGS)).ok()?;
+    json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
+}
+
 /// Where the process that serves this folder listens, or the last one that was killed did.
 pub fn noted_server(folder: &Path) -> Option<String> {
     std::fs::read_to_string(folder.join(SERVER))
@@ -101,11 +161,57 @@ pub(super) fn bounds_of_commands(folder: &Path) -> Result<Bounds> {
     }
 }
 
+/// What every start of a server writes once the folder is open.
+pub(super) fn of_server(folder: &Path) -> std::path::PathBuf {
+    folder.join(BOUNDS)
+}
+
 /// The file of the server's bounds.
 const BOUNDS: &str = "bounds.json";
+/// The file of what else commands do as the server does.
+const SETTINGS: &str = "server-settings.json";
 /// The file that says which provider is called.
 const PROVIDER: &str = "provider.json";
 /// Its name while it was for the emulator alone.
 const EMULATOR: &str = "emulator.json";
 /// The file that names the server's address.
 const SERVER: &str = "server-url";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_beside_a_server_has_its_settings_unless_it_has_its_own() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(place.path()).unwrap();
+        let limit = NonZeroU32::new;
+        let nets = |text: &str| vec![text.parse::<IpNet>().unwrap()];
+        let served = Settings {
+            allow_net: nets("127.0.0.0/8"),
+            provider_rate_per_minute: limit(60),
+            provider_concurrency: limit(4),
+            ..Settings::default()
+        };
+        folder.note_settings(&NotedSettings::of(&served)).unwrap();
+        let of = |own| settings_of_commands(place.path(), own);
+
+        let alone = of(Settings::default());
+        let _lock = FolderLock::acquire(place.path()).unwrap();
+        let beside = of(Settings::default());
+        let own = of(Settings {
+            allow_net: nets("10.0.0.0/8"),
+            provider_rate_per_minute: limit(7),
+            ..Settings::default()
+        });
+
+        assert!(alone.allow_net.is_empty() && alone.provider_concurrency.is_none());
+        assert_eq!(beside.allow_net, served.allow_net);
+        assert_eq!(beside.capacity(), served.capacity());
+        assert_eq!(own.allow_net, nets("10.0.0.0/8"));
+        assert_eq!(
+            (own.provider_rate_per_minute, own.provider_concurrency),
+            (limit(7), limit(4))
+        );
+    }
+}

@@ -10,13 +10,15 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::{Error, Result};
 
 /// The file's name.
-const NAME: &str = "encryption-keys.json";
+pub(super) const NAME: &str = "encryption-keys.json";
 /// The permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 
 pub(super) struct KeyFile {
     folder: PathBuf,
     path: PathBuf,
+    /// What errors name.
+    shown: PathBuf,
 }
 
 /// Changes with every file that is put there.
@@ -43,9 +45,15 @@ impl Stamp {
 
 impl KeyFile {
     pub(super) fn of(folder: &Path) -> Self {
+        Self::copied(folder, folder)
+    }
+
+    /// That of a folder which has it from another one. Errors name the other.
+    pub(super) fn copied(folder: &Path, from: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
             path: folder.join(NAME),
+            shown: from.join(NAME),
         }
     }
 
@@ -74,7 +82,7 @@ impl KeyFile {
             let why = error.message;
             let text = format!(
                 "{} is damaged; restore it from a backup: {why}",
-                self.path.display()
+                self.shown.display()
             );
             Error::internal("encryption_keys_unreadable", text)
         })
@@ -99,6 +107,7 @@ impl KeyFile {
         let target = Self {
             folder: target.parent().unwrap_or(&self.folder).to_owned(),
             path: target,
+            shown: self.shown.clone(),
         };
         let temporary = target.written(ring)?;
         temporary
@@ -128,7 +137,7 @@ impl KeyFile {
         let text = format!(
             "{} is missing, and the database holds secrets that only its keys open; restore it from a backup. \
              Without it the secrets that callbacks are signed with, and the headers sent with them, are lost",
-            self.path.display()
+            self.shown.display()
         );
         Error::internal("encryption_keys_missing", text)
     }
@@ -137,14 +146,14 @@ impl KeyFile {
         let text = format!(
             "the keys in {} do not open the secrets in the database: they are of another data folder, or of another time; \
              restore the file that belongs to it from a backup ({})",
-            self.path.display(),
+            self.shown.display(),
             why.message
         );
         Error::internal("encryption_keys_wrong", text)
     }
 
     fn exposed(&self, mode: u32) -> Error {
-        let path = self.path.display();
+        let path = self.shown.display();
         let text = format!(
             "other users can access {path}, which has mode {mode:03o}; run 'chmod 600 {path}', \
              and then 'fluxgate encryption rotate' if somebody may have read it"
@@ -153,7 +162,7 @@ impl KeyFile {
     }
 
     fn failed(&self, what: &str, error: std::io::Error) -> Error {
-        let text = format!("{} cannot be {what}", self.path.display());
+        let text = format!("{} cannot be {what}", self.shown.display());
         Error::internal("encryption_keys_unreadable", text).source(error)
     }
 }

@@ -20,6 +20,11 @@ use file::{KeyFile, Stamp};
 /// itself is never old: the file is looked at each time.
 const SETTLES_MS: u64 = 3_000;
 
+/// Where the keys of a folder lie.
+pub(crate) fn path(folder: &Path) -> std::path::PathBuf {
+    folder.join(file::NAME)
+}
+
 /// Makes the keys of a folder that has none and needs none yet, and refuses those that do not open
 /// what its database holds. Fails with one line that names the file and says how to mend it.
 pub(crate) fn open(folder: &Path) -> Result<()> {
@@ -41,7 +46,12 @@ pub(crate) fn open(folder: &Path) -> Result<()> {
 /// Whether the keys of a folder that is there open what its database holds, as [`open`] asks; makes
 /// none.
 pub(crate) fn verify(folder: &Path) -> Result<()> {
-    let (file, check) = (KeyFile::of(folder), Check::of(folder));
+    verify_copied(folder, folder)
+}
+
+/// The same for keys that the folder has from another one, which is what errors name.
+pub(crate) fn verify_copied(folder: &Path, from: &Path) -> Result<()> {
+    let (file, check) = (KeyFile::copied(folder, from), Check::of(folder));
     if check.is_there()? || check.is_missed()? {
         checked(&file, &check)?;
     }

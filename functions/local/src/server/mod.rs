@@ -1,15 +1,17 @@
 //! Every function in one process: the API, the admin API, the receiver, the queue's consumers, the
 //! S3 server and, if configured, the emulator.
 
+mod buckets;
 mod docs;
-mod in_process;
 mod metrics;
+mod provider;
 mod pump;
+mod readiness;
+mod secured;
 mod upkeep;
 mod wiring;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,36 +19,46 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use fluxgate_core::bounds::Bounds;
-use fluxgate_core::secret::Secret;
-use fluxgate_edge::{Edge, OperatorEdge, OperatorToken, ReceiverEdge};
+use fluxgate_core::admin::AdminScope;
+use fluxgate_core::app::{AdminAccess, Machine, OperatorWork};
+use fluxgate_edge::{Edge, OperatorEdge, OperatorRoles, ReceiverEdge, with_admin_scope};
 use fluxgate_embedded::SqliteStore;
+use fluxgate_embedded::objects::Objects;
 use fluxgate_embedded::s3::{S3Server, S3Settings};
 use fluxgate_embedded::sqlite::FolderLock;
-use fluxgate_emulator::{Emulator, EmulatorConfig};
-use fluxgate_listen::{Listening, RequestBody};
-use fluxgate_outbound::{Guard, GuardPolicy, WaveSpeedClient};
+use fluxgate_emulator::Emulator;
+use fluxgate_listen::{ConnectionBounds, Listening, RequestBody};
+use fluxgate_outbound::{Guard, GuardPolicy};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
-use crate::connections::Listeners;
-use crate::folder::{DataFolder, NotedProvider, noted_provider};
-use crate::pictures;
-use crate::settings::{ProviderChoice, Settings};
+use crate::folder::{DataFolder, NotedSettings};
+use crate::settings::Settings;
+use buckets::{open_objects, s3_settings, s3_started};
+use metrics::Metrics;
+pub use metrics::{OWN_METRICS, PROCESS_METRICS};
+pub(crate) use provider::{named_provider, provider_of};
+use provider::{provider_note, start_emulator};
 use pump::Pump;
+use secured::{Secured, SecuredServing};
 
 /// A running gateway. Dropping it is like a crash: the next start resumes everything.
 pub struct Server {
     folder: DataFolder,
     stop: watch::Sender<bool>,
     serving: Listening,
+    secured: Option<SecuredServing>,
     pump: Pump,
     recovery: JoinHandle<()>,
     upkeep: JoinHandle<()>,
+    telling: JoinHandle<()>,
+    scraping: Option<Listening>,
     s3: S3Server,
+    objects: Objects,
     emulator: Option<Emulator>,
     stop_max: Duration,
     _lock: FolderLock,
@@ -58,99 +70,184 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// The admin API, which asks the provider by a client of its own.
+fn operator_edge(
+    settings: &Settings,
+    folder: &DataFolder,
+    roles: &wiring::Roles,
+    emulator: Option<&Emulator>,
+) -> Result<OperatorEdge> {
+    let provider = wiring::provider(settings, emulator, folder.bounds.provider_timeout_ms)?;
+    let machine = Machine::new(folder.context(), settings.capacity());
+    Ok(OperatorEdge::new(OperatorRoles {
+        operator: Arc::new(folder.operator_of_server(Arc::new(provider), roles.stores.clone())),
+        keys: roles.edge.keys.clone(),
+        endpoints: roles.edge.endpoints.clone(),
+        deliveries: roles.edge.deliveries.clone(),
+        batches: roles.edge.batches.clone(),
+        work: OperatorWork::new(machine, Arc::new(folder.store.clone())),
+        authenticator: roles.edge.authenticator.clone(),
+        access: Some(roles.access.clone()),
+        cursors: roles.edge.cursors.clone(),
+    }))
+}
+
 /// Everything that the API's listener serves.
 fn router(
-    folder: &DataFolder,
     edge: Edge,
     receiver: ReceiverEdge,
     operator: OperatorEdge,
+    access: Arc<AdminAccess>,
+    metrics: Router,
 ) -> Router {
     let docs = docs::router(edge.gateway.base_url());
-    let token = OperatorToken::new(&folder.secrets.admin_token);
     fluxgate_edge::api_router(edge)
         .merge(fluxgate_edge::receiver_router(receiver))
-        .merge(fluxgate_edge::admin_router_with_token(operator, token))
-        .merge(metrics::router(folder.store.clone()))
+        .merge(fluxgate_edge::admin_router_with_token(operator, access))
+        .merge(metrics)
         .merge(docs)
+}
+
+/// `/metrics` on the API's listener.
+fn metrics_route(settings: &Settings, metrics: &Metrics, access: &Arc<AdminAccess>) -> Router {
+    if settings.open_metrics {
+        return metrics.router();
+    }
+    with_admin_scope(metrics.router(), access.clone(), AdminScope::Metrics)
+}
+
+/// The buckets' own listener, without TLS.
+fn s3_at(listen: SocketAddr, buckets: S3Settings) -> Result<S3Server> {
+    s3_started(S3Settings { listen, ..buckets }, None)
+}
+
+/// For commands that run beside this server.
+fn note(
+    folder: &DataFolder,
+    settings: &Settings,
+    emulator: Option<&Emulator>,
+    addr: SocketAddr,
+) -> Result<()> {
+    folder.note_settings(&NotedSettings::of(settings))?;
+    folder.note_provider(&provider_note(settings, emulator)?)?;
+    folder.note_server(Some(&format!("http://{}", reachable(addr))))
+}
+
+/// Answers requests to the API, and measures how long that takes.
+fn serve(
+    listener: TcpListener,
+    bounds: ConnectionBounds,
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+) -> Result<Listening> {
+    let answer = move |request: Request<RequestBody>| {
+        let method = request.method().clone();
+        metrics::timed(method, router.clone().oneshot(request.map(Body::new)))
+    };
+    Ok(Listening::start_with(listener, bounds, tls, answer)?)
 }
 
 impl Server {
     /// Opens the folder, binds the ports and starts serving. The error is one line that says what
     /// failed.
-    pub async fn start(settings: Settings) -> Result<Self> {
+    pub async fn start(mut settings: Settings) -> Result<Self> {
         let bounds = settings.noted_bounds()?;
         let folder = DataFolder::open_with(&settings.data, bounds.in_force())?;
         let lock = FolderLock::acquire(&settings.data)?;
+        upkeep::tell_longer_kept(&folder.bounds);
         let listeners = settings
             .connections
             .listeners(fluxgate_listen::raise_file_limit());
-        let listener = bind(settings.listen)?;
+        let secured = Secured::bind(&settings)?;
+        let own = |wanted| secured.as_ref().map_or(wanted, |_| secured::OWN);
+        let listener = bind(own(settings.listen))?;
         let addr = listener.local_addr()?;
-        let s3 = start_s3(&settings, &folder, &listeners)?;
+        let scraped = settings.metrics_listen.map(metrics::bind).transpose()?;
+        let objects = open_objects(&folder)?;
+        let buckets = s3_settings(settings.s3_listen(), &folder, &objects, &listeners);
+        let s3 = s3_at(own(buckets.listen), buckets.clone())?;
+        let public_s3 = secured.as_ref();
+        let public_s3 = public_s3.map(|it| it.start_s3(&mut settings, buckets));
+        let public_s3 = public_s3.transpose()?;
         let guard = Guard::new(
             GuardPolicy::allowing(settings.allow_net.clone()),
             settings.names(),
         )?;
         let emulator = start_emulator(&settings, &listeners, &guard).await?;
         folder.note_bounds(&bounds)?;
-        folder.note_provider(&provider_note(&settings, emulator.as_ref())?)?;
-        folder.note_server(Some(&format!("http://{}", reachable(addr))))?;
+        note(&folder, &settings, emulator.as_ref(), addr)?;
         let (stop, stopped) = watch::channel(false);
         let roles = wiring::roles(&wiring::Parts {
             settings: &settings,
             folder: &folder,
             addr,
             s3: &s3,
+            objects: &objects,
             guard: &guard,
             emulator: emulator.as_ref(),
             stopping: stopped,
         })?;
-        let upkeep = tokio::spawn(metrics::keep_up());
+        let metrics = Metrics::begin(&folder.store, &objects).await?;
+        let scraping = scraped.map(|on| metrics.listen(on)).transpose()?;
+        let upkeep = tokio::spawn(metrics.clone().keep_up());
+        let telling = tokio::spawn(upkeep::keep_telling(roles.alerter.clone()));
         roles.sweeper.recount_all_slots().await?;
         let pump = Pump::start(&roles.workers);
-        let sweeper = roles.sweeper;
-        let recovery = tokio::spawn(upkeep::recover_and_keep_up(sweeper));
-        let provider = wiring::provider(
-            &settings,
-            emulator.as_ref(),
-            folder.bounds.provider_timeout_ms,
-        )?;
-        let operator = OperatorEdge {
-            operator: Arc::new(folder.operator(Some(Arc::new(provider)))),
-            endpoints: roles.edge.endpoints.clone(),
-            deliveries: roles.edge.deliveries.clone(),
-        };
-        let router = router(&folder, roles.edge, roles.receiver, operator);
-        let serving = Listening::start(
-            listener,
-            listeners.api,
-            move |request: Request<RequestBody>| router.clone().oneshot(request.map(Body::new)),
-        )?;
-        let stop_max = Duration::from_millis(settings.stop_max_ms);
+        let operator = operator_edge(&settings, &folder, &roles, emulator.as_ref())?;
+        let recovery = tokio::spawn(upkeep::recover_and_keep_up(roles.sweeper, roles.retention));
+        let metrics = metrics_route(&settings, &metrics, &roles.access);
+        let router = router(roles.edge, roles.receiver, operator, roles.access, metrics)
+            .merge(readiness::router(folder.store.clone()));
+        let secured = secured
+            .zip(public_s3)
+            .map(|(secured, s3)| secured.serve(listeners.api.clone(), router.clone(), s3))
+            .transpose()?;
+        let serving = serve(listener, listeners.api, None, router)?;
         Ok(Self {
             folder,
             stop,
             serving,
+            secured,
             pump,
             recovery,
             upkeep,
+            telling,
+            scraping,
             s3,
+            objects,
             emulator,
-            stop_max,
+            stop_max: Duration::from_millis(settings.stop_max_ms),
             _lock: lock,
         })
     }
 
     pub fn base_url(&self) -> String {
-        format!("http://{}", reachable(self.serving.addr()))
+        match &self.secured {
+            Some(secured) => format!("https://{}", reachable(secured.api.addr())),
+            None => format!("http://{}", reachable(self.serving.addr())),
+        }
     }
 
     pub fn s3_url(&self) -> String {
-        format!("http://{}", reachable(self.s3.addr()))
+        match &self.secured {
+            Some(secured) => format!("https://{}", reachable(secured.s3.addr())),
+            None => format!("http://{}", reachable(self.s3.addr())),
+        }
+    }
+
+    /// Where `/metrics` needs no token, if it has a listener of its own.
+    pub fn metrics_url(&self) -> Option<String> {
+        let scraping = self.scraping.as_ref()?;
+        Some(format!("http://{}/metrics", reachable(scraping.addr())))
     }
 
     pub fn folder(&self) -> &DataFolder {
         &self.folder
+    }
+
+    /// What is in the buckets.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// The emulator in this process, if there is one.
@@ -165,13 +262,30 @@ impl Server {
         self.stop.send_replace(true);
         self.recovery.abort();
         self.upkeep.abort();
-        if !self.serving.stop(deadline).await {
+        self.telling.abort();
+        let of_tenants = async {
+            match self.secured {
+                Some(secured) => secured.stop(deadline).await,
+                None => true,
+            }
+        };
+        let (in_time, own_in_time) = tokio::join!(of_tenants, self.serving.stop(deadline));
+        if !(in_time && own_in_time) {
             tracing::warn!("some connections did not finish in time and were closed");
         }
         self.pump.stop(deadline).await;
+        if let Err(error) = self.folder.store.write_settled().await {
+            tracing::warn!(
+                error = error.with_causes(),
+                "the ends of some jobs were not written; they run again after the next start"
+            );
+        }
         // Both can be aborted safely.
         let rest = async {
             self.s3.stop().await;
+            if let Some(scraping) = self.scraping {
+                scraping.stop(deadline).await;
+            }
             if let Some(emulator) = self.emulator {
                 emulator.stop().await;
             }
@@ -189,102 +303,8 @@ impl Server {
     }
 }
 
-/// The provider for a command that runs apart from the server: the one in FLUXGATE_PROVIDER, else
-/// that of the server that now serves the folder, else the one implied by the key.
-pub(crate) fn provider_of(
-    folder: &Path,
-    bounds: &Bounds,
-    settings: &Settings,
-) -> Result<Arc<WaveSpeedClient>> {
-    let is_served = FolderLock::is_held(folder);
-    let noted = noted_provider(folder).filter(|_| is_served);
-    let provider = match (settings.provider.is_some(), noted) {
-        (false, Some(noted)) => noted.with_key(settings.provider_key.clone())?,
-        (_, noted) => match settings.provider()? {
-            ProviderChoice::Remote { url, key } => (url, key),
-            ProviderChoice::Emulator => {
-                let text = "the emulator runs inside 'fluxgate serve': start that first, or set FLUXGATE_PROVIDER to a provider";
-                noted
-                    .filter(|noted| noted.api_key.is_some())
-                    .context(text)?
-                    .with_key(None)?
-            }
-        },
-    };
-    Ok(Arc::new(wiring::provider_client(
-        provider,
-        bounds.provider_timeout_ms,
-    )?))
-}
-
-/// The provider in the settings, and its name for messages; `None` for the emulator.
-pub(crate) fn named_provider(settings: &Settings) -> Result<Option<(String, WaveSpeedClient)>> {
-    let ProviderChoice::Remote { url, key } = settings.provider()? else {
-        return Ok(None);
-    };
-    let name = url.origin().ascii_serialization();
-    Ok(Some((
-        name,
-        wiring::provider_client((url, key), settings.bounds.bounds(true).provider_timeout_ms)?,
-    )))
-}
-
 /// The minimum that the buckets and the emulator get.
 const REST_MIN: Duration = Duration::from_millis(200);
-
-fn start_s3(settings: &Settings, folder: &DataFolder, listeners: &Listeners) -> Result<S3Server> {
-    let listen = settings.s3_listen();
-    S3Server::start(S3Settings {
-        root: folder.buckets(),
-        listen,
-        access_key: folder.secrets.s3_access_key.clone(),
-        secret_key: folder.secrets.s3_secret_key.clone(),
-        connections: listeners.buckets.clone(),
-        downloads_per_bucket_max: listeners.downloads_per_bucket_max,
-    })
-    .with_context(|| {
-        format!(
-            "cannot listen for the buckets on {listen}; choose another address with --s3-listen"
-        )
-    })
-}
-
-/// It can only reach addresses that a tenant's callback could reach.
-async fn start_emulator(
-    settings: &Settings,
-    listeners: &Listeners,
-    guard: &Guard,
-) -> Result<Option<Emulator>> {
-    match settings.provider()? {
-        ProviderChoice::Emulator => {
-            let config = EmulatorConfig {
-                connections: listeners.emulator.clone(),
-                pictures: Some(pictures::through(guard)),
-                ..EmulatorConfig::default()
-            };
-            Ok(Some(
-                Emulator::start(config)
-                    .await
-                    .context("cannot start the emulator")?,
-            ))
-        }
-        ProviderChoice::Remote { .. } => Ok(None),
-    }
-}
-
-fn provider_note(settings: &Settings, emulator: Option<&Emulator>) -> Result<NotedProvider> {
-    Ok(match (emulator, settings.provider()?) {
-        (Some(emulator), _) => NotedProvider {
-            base_url: emulator.base_url(),
-            api_key: Some(Secret::new(emulator.api_key())),
-        },
-        (None, ProviderChoice::Remote { url, .. }) => NotedProvider {
-            base_url: url.to_string(),
-            api_key: None,
-        },
-        (None, ProviderChoice::Emulator) => anyhow::bail!("the emulator was not started"),
-    })
-}
 
 /// An address that a client on this machine can connect to, in place of a wildcard address.
 fn reachable(addr: SocketAddr) -> SocketAddr {

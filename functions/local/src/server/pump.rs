@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxgate_core::app::{Worker as _, Workers, job_span};
+use fluxgate_core::Error;
+use fluxgate_core::app::{Worker as _, Workers, job_span, job_worked};
 use fluxgate_core::port::Lease;
 use fluxgate_core::task::Lane;
 use fluxgate_embedded::sqlite::in_hand_max;
@@ -49,10 +50,11 @@ impl Pump {
 async fn consume(workers: Arc<Workers>, lane: Lane, mut stopped: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(in_hand_max(lane)));
     let mut in_hand = JoinSet::new();
+    let mut is_failing = Failing::default();
     loop {
         let received = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            received = receive(&workers, lane, &permits) => received,
+            received = receive(&workers, lane, &permits, &mut is_failing) => received,
         };
         for (lease, permit) in received {
             let workers = workers.clone();
@@ -73,6 +75,7 @@ async fn receive(
     workers: &Workers,
     lane: Lane,
     permits: &Arc<Semaphore>,
+    is_failing: &mut Failing,
 ) -> Vec<(Lease, OwnedSemaphorePermit)> {
     let Ok(first) = permits.clone().acquire_owned().await else {
         return Vec::new();
@@ -82,26 +85,52 @@ async fn receive(
         std::iter::from_fn(|| permits.clone().try_acquire_owned().ok()).take(RECEIVE_MAX - 1),
     );
     match workers.receive(lane, room.len()).await {
-        Ok(leases) => leases.into_iter().zip(room).collect(),
+        Ok(leases) => {
+            is_failing.succeeded(lane);
+            leases.into_iter().zip(room).collect()
+        }
         Err(error) => {
-            tracing::error!(
-                lane = lane.as_str(),
-                error = error.with_causes(),
-                "cannot receive jobs from the queue; will retry"
-            );
+            is_failing.failed(lane, &error);
             tokio::time::sleep(PAUSE).await;
             Vec::new()
         }
     }
 }
 
+/// Whether a lane's last receive failed: told of when it changes, and not each time.
+#[derive(Default)]
+struct Failing(bool);
+
+impl Failing {
+    fn failed(&mut self, lane: Lane, error: &Error) {
+        let (lane, error) = (lane.as_str(), error.with_causes());
+        if std::mem::replace(&mut self.0, true) {
+            tracing::debug!(lane, error, "jobs cannot be received from the queue");
+            return;
+        }
+        tracing::error!(
+            lane,
+            error,
+            "jobs cannot be received from the queue; told of once until they can"
+        );
+    }
+
+    fn succeeded(&mut self, lane: Lane) {
+        if std::mem::take(&mut self.0) {
+            let lane = lane.as_str();
+            tracing::info!(lane, "jobs can be received from the queue again");
+        }
+    }
+}
+
 /// One job.
 async fn work(workers: &Workers, lease: Lease) {
+    let started = Instant::now();
     if let Err(error) = workers.work_safely(&lease).await {
         tracing::error!(
-            lane = lease.job.lane().as_str(),
             error = error.with_causes(),
             "a job could not be settled; it runs again after its lease"
         );
     }
+    job_worked(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
 }

@@ -5,37 +5,35 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::app::{
-    Archiver, Batches, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Hooks, Inbox,
-    Machine, Metering, Notifier, OutputLinks, Receiver, Sender, Sweeper, Trusts, Views, Watcher,
-    Workers,
+    AdminAccess, Alerter, Archiver, Batches, Callbacks, Deliveries, Endpoints, Exports, Gateway,
+    GatewayParts, Hooks, Inbox, Machine, Metering, Notifier, OutputLinks, Receiver, Retention,
+    Sender, Sweeper, Views, Watcher, Workers,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::BaseUrl;
 use fluxgate_core::webhook::CapabilityKey;
-use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{
-    BytesInFlight, Edge, EventStreams, Health, OperatorToken, Reads, ReceiverEdge, Setup, Throttle,
+    BytesInFlight, Edge, EdgeRoles, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
 };
+use fluxgate_embedded::objects::Objects;
 use fluxgate_embedded::s3::S3Server;
 use fluxgate_emulator::Emulator;
 use fluxgate_outbound::{
-    BucketReader, Guard, HttpCallbackSender, HttpKeySetFetcher, HttpOutputFetcher, KeySetBounds,
-    ProviderSettings, Roots, WaveSpeedClient, check_api_key,
-};
-use fluxgate_s3::{
-    S3Limits, S3ObjectStore, S3Signer, S3SignerSettings, S3StoreSettings, fixed_keys,
+    Guard, HttpCallbackSender, HttpOutputFetcher, ProviderSettings, Roots, WaveSpeedClient,
+    check_api_key,
 };
 use tokio::sync::watch;
 use url::Url;
 
-use super::{in_process, reachable};
+use super::reachable;
+use crate::destinations::Stores;
 use crate::folder::DataFolder;
+use crate::operating::authenticator;
 use crate::settings::Settings;
+use crate::stores::{OwnStore, StoreParts};
 
 const CATALOGUE_TTL_MS: u64 = 300_000;
-/// The S3 server has but one.
-const REGION: &str = "us-east-1";
 
 /// The parts that have already been started.
 pub(super) struct Parts<'a> {
@@ -43,6 +41,7 @@ pub(super) struct Parts<'a> {
     pub(super) folder: &'a DataFolder,
     pub(super) addr: SocketAddr,
     pub(super) s3: &'a S3Server,
+    pub(super) objects: &'a Objects,
     pub(super) guard: &'a Guard,
     pub(super) emulator: Option<&'a Emulator>,
     pub(super) stopping: watch::Receiver<bool>,
@@ -54,20 +53,20 @@ pub(super) struct Roles {
     pub(super) receiver: ReceiverEdge,
     pub(super) workers: Arc<Workers>,
     pub(super) sweeper: Sweeper,
+    pub(super) retention: Retention,
+    /// For the operator.
+    pub(super) stores: Stores,
+    pub(super) access: Arc<AdminAccess>,
+    pub(super) alerter: Alerter,
 }
 
 pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     let own_url = format!("http://{}", reachable(parts.addr));
-    let public_url = match (&parts.settings.public_url, parts.emulator) {
-        (Some(url), _) => Some(url.clone()),
-        // The emulator runs in this process too and reaches the receiver by its address.
-        (None, Some(_)) => Some(Url::parse(&own_url)?),
-        (None, None) => None,
-    };
+    let public_url = public_url(parts, &own_url)?;
     let context = parts.folder.context();
     let capability = CapabilityKey::new(parts.folder.secrets.capability);
     let guard = Arc::new(guard(parts)?);
-    let objects = Arc::new(objects(parts));
+    let stores = StoreParts::new(&own_store(parts), parts.folder.vault(), &guard);
     let provider = Arc::new(provider(
         parts.settings,
         parts.emulator,
@@ -75,34 +74,25 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     )?);
     let machine = Machine::new(context.clone(), parts.settings.capacity());
     let webhooks = public_url.is_some();
-    let hooks = public_url.map(|public_url| Hooks {
-        public_url,
-        capability: capability.clone(),
-    });
+    let hooks = public_url.map(|public_url| Hooks::new(&public_url, capability.clone()));
     let sender = Sender::new(machine.clone(), provider.clone(), hooks);
-    let base_url = BaseUrl::fixed(
-        parts
-            .settings
-            .base_url
-            .as_ref()
-            .map_or(own_url.as_str(), Url::as_str),
-    );
-    let views = Views::new(
-        context.clone(),
-        base_url,
-        OutputLinks::Presigned(objects.clone()),
-    );
+    let base_url = parts.settings.base_url.as_ref();
+    let base_url = BaseUrl::fixed(base_url.map_or(own_url.as_str(), Url::as_str));
+    let links = OutputLinks::Presigned(stores.signer.clone());
+    let views = Views::new(context.clone(), base_url, links);
     let vault = parts.folder.vault();
     let sending = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
     let callbacks = Callbacks::new(context.clone(), views.clone(), vault.clone(), sending);
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
+    let access = parts.folder.admin_access();
+    let alerter = machine.alerter();
     let gateway = Gateway::new(GatewayParts {
         sender: sender.clone(),
         views: views.clone(),
         vault: vault.clone(),
         guard: guard.clone(),
-        signer: objects.clone(),
-        reader: Arc::new(BucketReader::new(own_signer(parts), Roots::System)),
+        signer: stores.signer.clone(),
+        reader: stores.reader.clone(),
         capability: capability.clone(),
     });
     Ok(Roles {
@@ -112,14 +102,37 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
             &callbacks,
             &guard,
             in_flight.clone(),
-            webhooks,
+            health(parts, access.clone(), webhooks),
         ),
         receiver: ReceiverEdge {
-            receiver: Arc::new(Receiver::new(machine.clone(), provider, capability)),
+            receiver: Arc::new(Receiver::new(
+                machine.clone(),
+                provider,
+                capability,
+                Arc::new(parts.folder.store.clone()),
+            )),
             in_flight,
         },
         sweeper: Sweeper::new(machine.clone(), Arc::new(parts.folder.store.clone())),
-        workers: workers(parts, machine, sender, callbacks, &guard, objects),
+        retention: Retention::new(
+            context.clone(),
+            Arc::new(parts.folder.store.clone()),
+            Exports::Begun,
+        ),
+        stores: stores.stores(),
+        workers: workers(parts, machine, sender, callbacks, &guard, &stores),
+        access,
+        alerter,
+    })
+}
+
+/// How the provider reaches the receiver, if it can.
+fn public_url(parts: &Parts<'_>, own_url: &str) -> Result<Option<Url>> {
+    Ok(match (&parts.settings.public_url, parts.emulator) {
+        (Some(url), _) => Some(url.clone()),
+        // The emulator runs in this process too and reaches the receiver by its address.
+        (None, Some(_)) => Some(Url::parse(own_url)?),
+        (None, None) => None,
     })
 }
 
@@ -129,32 +142,35 @@ fn edge(
     callbacks: &Callbacks,
     guard: &Arc<Guard>,
     in_flight: Arc<BytesInFlight>,
-    webhooks: bool,
+    health: Health,
 ) -> Edge {
     let (context, queue) = (parts.folder.context(), Arc::new(parts.folder.store.clone()));
-    Edge {
+    Edge::new(EdgeRoles {
         gateway: Arc::new(gateway),
         endpoints: Arc::new(Endpoints::new(
             guard.clone(),
             callbacks.clone(),
             queue.clone(),
         )),
+        keys: Arc::new(parts.folder.api_keys()),
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
         reads: Arc::new(Reads::new(&context.bounds)),
+        bills: Arc::default(),
         hung_up: Arc::default(),
         batches: Arc::new(Batches::new(context.clone(), queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
-        authenticator: Arc::new(authenticator(parts, guard)),
+        cursors: CapabilityKey::new(parts.folder.secrets.capability),
+        authenticator: Arc::new(authenticator(&parts.folder.store, guard)),
         throttle: Arc::new(Throttle::new(
             Arc::new(SystemClock),
             context.bounds.request_rate,
         )),
         in_flight,
-        health: Arc::new(health(parts, webhooks)),
+        health: Arc::new(health),
         stopping: parts.stopping.clone(),
-    }
+    })
 }
 
 fn workers(
@@ -163,21 +179,16 @@ fn workers(
     sender: Sender,
     callbacks: Callbacks,
     guard: &Arc<Guard>,
-    objects: Arc<S3ObjectStore>,
+    stores: &StoreParts,
 ) -> Arc<Workers> {
     let queue = Arc::new(parts.folder.store.clone());
-    let outputs = Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output)));
+    let outputs = HttpOutputFetcher::new(guard.client(Purpose::Output));
+    let outputs = Arc::new(outputs.spooling_in(parts.objects.incoming()));
     Workers::new(
         Watcher::new(sender, queue.clone(), guard.clone()),
-        Archiver::new(machine, queue.clone(), outputs, objects),
+        Archiver::new(machine, queue.clone(), outputs, stores.objects.clone()),
         Notifier::new(queue, callbacks),
     )
-}
-
-fn authenticator(parts: &Parts<'_>, guard: &Guard) -> Authenticator {
-    let keys = HttpKeySetFetcher::new(guard.client(Purpose::KeySet), KeySetBounds::default());
-    let trusts = Trusts::new(Arc::new(parts.folder.store.clone()), Arc::new(keys));
-    Authenticator::new(trusts, Arc::new(SystemClock), AuthBounds::default())
 }
 
 /// A provider that the operator named by its address may be called there, because its outputs and
@@ -199,36 +210,16 @@ fn guard(parts: &Parts<'_>) -> Result<Guard> {
     ))
 }
 
-/// Signs for this process itself, which reaches the S3 server by its own address.
-fn own_signer(parts: &Parts<'_>) -> Arc<S3Signer> {
+fn own_store(parts: &Parts<'_>) -> OwnStore {
     let secrets = &parts.folder.secrets;
-    Arc::new(S3Signer::new(S3SignerSettings {
-        endpoint: Some(format!("http://{}", reachable(parts.s3.addr()))),
-        region: REGION.to_owned(),
-        credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
-        force_path_style: true,
-    }))
-}
-
-fn objects(parts: &Parts<'_>) -> S3ObjectStore {
-    let secrets = &parts.folder.secrets;
-    S3ObjectStore::new(S3StoreSettings {
-        endpoint: Some(format!("http://{}", reachable(parts.s3.addr()))),
-        public_endpoint: parts
-            .settings
-            .s3_public_url
-            .as_ref()
-            .map(ToString::to_string),
-        region: REGION.to_owned(),
-        credentials: fixed_keys(&secrets.s3_access_key, &secrets.s3_secret_key),
-        force_path_style: true,
-        http: Some(in_process::http_client(parts.s3.direct())),
-        // The in-process server accepts whole objects only.
-        limits: S3Limits {
-            multipart_over_bytes: None,
-            ..S3Limits::default()
-        },
-    })
+    let public = parts.settings.s3_public_url.as_ref();
+    OwnStore {
+        endpoint: format!("http://{}", reachable(parts.s3.addr())),
+        public_endpoint: public.map(ToString::to_string),
+        access_key: secrets.s3_access_key.clone(),
+        secret_key: secrets.s3_secret_key.clone(),
+        objects: Some(parts.objects.clone()),
+    }
 }
 
 /// The emulator's client, if there is an emulator, else that of the configured provider.
@@ -257,7 +248,7 @@ pub(super) fn provider_client(
     })?)
 }
 
-fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
+fn health(parts: &Parts<'_>, access: Arc<AdminAccess>, webhooks: bool) -> Health {
     let mut settings = parts.settings.public_names();
     if parts.emulator.is_some() {
         settings.insert(
@@ -270,6 +261,6 @@ fn health(parts: &Parts<'_>, webhooks: bool) -> Health {
             completion: if webhooks { "webhook" } else { "poll" },
             settings,
         },
-        operator: Some(OperatorToken::new(&parts.folder.secrets.admin_token)),
+        access: Some(access),
     }
 }

@@ -51,11 +51,15 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_link_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_down_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs_kept_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_first_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_max_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub polls_per_second: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wake_first_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +89,8 @@ pub struct BoundsSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads_waiting_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads_in_all: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub page_tasks_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inbox_unread_max_ms: Option<u64>,
@@ -96,6 +102,10 @@ pub struct BoundsSettings {
     pub event_streams_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_tasks_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs_kept_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks_kept_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_bytes_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,11 +210,9 @@ impl BoundsSettings {
         set(&mut bounds.archive_max_ms, self.archive_max_ms);
         set(&mut bounds.archive_again_ms, self.archive_again_ms);
         set(&mut bounds.dead_link_max_ms, self.dead_link_max_ms);
+        set(&mut bounds.provider_down_ms, self.provider_down_ms);
         set(&mut bounds.outputs_kept_ms, self.outputs_kept_ms);
-        set(&mut bounds.watch.first_ms, self.watch_first_ms);
-        set(&mut bounds.watch.max_ms, self.watch_max_ms);
-        set(&mut bounds.wake.first_ms, self.wake_first_ms);
-        set(&mut bounds.wake.max_ms, self.wake_max_ms);
+        self.watches(&mut bounds);
         set(&mut bounds.relay.timeout_ms, self.callback_timeout_ms);
         set(
             &mut bounds.relay.schedule_ms,
@@ -223,7 +231,6 @@ impl BoundsSettings {
             self.endpoint_concurrency,
         );
         self.endpoint_health(&mut bounds.relay.health);
-        set(&mut bounds.sync_wait_max_ms, self.sync_wait_max_ms);
         self.reads(&mut bounds);
         self.inboxes(&mut bounds);
         self.batches(&mut bounds.batch);
@@ -232,6 +239,19 @@ impl BoundsSettings {
 }
 
 impl BoundsSettings {
+    /// Whether there is a bound of this name.
+    pub(super) fn has(name: &str) -> bool {
+        Self::deserialize(serde_json::json!({ name: null })).is_ok()
+    }
+
+    fn watches(&self, bounds: &mut Bounds) {
+        set(&mut bounds.watch.first_ms, self.watch_first_ms);
+        set(&mut bounds.watch.max_ms, self.watch_max_ms);
+        set(&mut bounds.polls_per_second, self.polls_per_second);
+        set(&mut bounds.wake.first_ms, self.wake_first_ms);
+        set(&mut bounds.wake.max_ms, self.wake_max_ms);
+    }
+
     fn batches(&self, batch: &mut BatchBounds) {
         set(&mut batch.bytes_max, self.batch_bytes_max);
         set(&mut batch.in_progress_max, self.batch_in_progress_max);
@@ -242,10 +262,14 @@ impl BoundsSettings {
     }
 
     fn reads(&self, bounds: &mut Bounds) {
+        set(&mut bounds.sync_wait_max_ms, self.sync_wait_max_ms);
         set(&mut bounds.reads_at_once, self.reads_at_once);
         set(&mut bounds.reads_waiting_max, self.reads_waiting_max);
+        set(&mut bounds.reads_in_all, self.reads_in_all);
         set(&mut bounds.page_tasks_max, self.page_tasks_max);
         set(&mut bounds.usage_tasks_max, self.usage_tasks_max);
+        set(&mut bounds.inputs_kept_ms, self.inputs_kept_ms);
+        set(&mut bounds.tasks_kept_ms, self.tasks_kept_ms);
     }
 
     fn inboxes(&self, bounds: &mut Bounds) {

@@ -5,6 +5,7 @@ use figment::Source;
 use figment::error::Kind;
 use fluxgate_core::nearest::nearest;
 
+use super::BoundsSettings;
 use crate::renamed::renamed;
 
 /// All errors in one line: what is wrong, and where.
@@ -40,10 +41,24 @@ fn unknown(error: &figment::Error, name: &str, known: &[&str]) -> String {
     }
     // Variables come in capitals, and flags with hyphens.
     let written = name.to_lowercase().replace('-', "_");
+    if path.len() == 1 && BoundsSettings::has(&written) {
+        return match is_of_file(error) {
+            true => format!("{text}; it belongs into [bounds]"),
+            false => {
+                let variable = written.to_uppercase();
+                format!("{text}; it is a bound: FLUXGATE_BOUNDS__{variable}")
+            }
+        };
+    }
     match nearest(&written, known.iter().copied()).first() {
         Some(near) => format!("{text}; write '{near}' if that is meant"),
         None => text,
     }
+}
+
+fn is_of_file(error: &figment::Error) -> bool {
+    let metadata = error.metadata.as_ref();
+    metadata.is_some_and(|metadata| matches!(metadata.source, Some(Source::File(_))))
 }
 
 /// In one line, without the lines in which the library draws where in the file it is.

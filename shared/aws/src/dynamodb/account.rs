@@ -2,47 +2,49 @@
 
 use async_trait::async_trait;
 use fluxgate_core::id::TenantId;
+use fluxgate_core::metering::day_sums::Origin;
 use fluxgate_core::money::Tally;
 use fluxgate_core::money::{
-    Account, Budget, CountId, Hold, HoldTerms, LedgerEntry, MicroUsd, Setting, Settlement,
+    Account, Adjustment, Budget, Corrected, CountId, EntryKind, Hold, HoldTerms, LedgerEntry,
+    LedgerQuery, MicroUsd, Setting, Settlement,
 };
-use fluxgate_core::port::AccountStore;
-use fluxgate_core::port::errors::reference_used;
-use fluxgate_core::task::Task;
+use fluxgate_core::port::{AccountStore, BooksReader};
+use fluxgate_core::task::{Change, Task};
 use fluxgate_core::tenant::AuditEntry;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::{Error, Result, app};
+use fluxgate_core::{Error, Result};
 
 use super::allowance::Believed;
-use super::attribute::{Item, Reader, number, text};
-use super::error::contention;
+use super::attribute::{Item, Reader, number};
+use super::books::DynamoBooks;
+use super::day_record::{DayEntry, of_entry};
 use super::key::Key;
-use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
 use super::{DynamoStore, allowance, tenant_store};
 
-const AVAILABLE: &str = "available";
-const HELD: &str = "held";
-const CAPTURED: &str = "captured";
-/// Everything ever paid in. Only a top-up changes it, so its bound keeps the sum of the others from
-/// overflowing.
-const TOTAL: &str = "total";
+pub(super) const AVAILABLE: &str = "available";
+pub(super) const HELD: &str = "held";
+pub(super) const CAPTURED: &str = "captured";
+/// Everything paid in, without what was taken off again. Only operators change it, so its bound
+/// keeps the sum of the others from overflowing.
+pub(super) const TOTAL: &str = "total";
 const CREDIT: &str = "credit";
 const IN_FLIGHT: &str = "in_flight";
-
-/// How often setting a budget is retried after concurrent changes.
-const ROUNDS_MAX: u32 = 24;
 
 #[async_trait]
 impl AccountStore for DynamoStore {
     async fn account(&self, tenant: &TenantId) -> Result<Account> {
-        account_of(
+        of_item(
             &self
                 .table
                 .get(&Key::account(tenant))
                 .await?
                 .unwrap_or_default(),
         )
+    }
+
+    async fn accounts_of(&self, tenants: &[TenantId]) -> Result<Vec<Account>> {
+        self.accounts_eventual(tenants).await
     }
 
     async fn top_up(
@@ -52,31 +54,7 @@ impl AccountStore for DynamoStore {
         reference: &str,
         entry: &AuditEntry,
     ) -> Result<Account> {
-        Account::default().top_up(amount)?;
-        let line = Item::from([
-            ("reference".to_owned(), text(reference)),
-            ("amount".to_owned(), number(amount.0)),
-            ("at".to_owned(), number(entry.at.0)),
-        ]);
-        let line =
-            Write::put(Key::top_up(tenant, reference), line).when("attribute_not_exists(#pk)");
-        match self
-            .table
-            .write(&[line, paid_in(tenant, amount), tenant_store::logged(entry)?])
-            .await?
-        {
-            WriteOutcome::Written => self.account(tenant).await,
-            WriteOutcome::Refused(found) => {
-                let mut found = found.into_iter();
-                match (found.next().flatten(), found.next().flatten()) {
-                    (Some(earlier), _) => {
-                        self.paid_in_before(tenant, amount, reference, &earlier)
-                            .await
-                    }
-                    (None, account) => Err(too_much(&account.unwrap_or_default(), amount)),
-                }
-            }
-        }
+        self.write_top_up(tenant, amount, reference, entry).await
     }
 
     async fn set_budget(
@@ -90,7 +68,8 @@ impl AccountStore for DynamoStore {
             account.set_budget(budget.clone(), now, tally)
         };
         let logged = tenant_store::logged(entry)?;
-        self.bring_into_force(tenant, |n| CountId::of(&entry.id, n), wish, Some(logged))
+        let ids = |n| CountId::of(&entry.id, n);
+        self.bring_into_force(tenant, ids, wish, (now, Some(logged)))
             .await
     }
 
@@ -99,141 +78,105 @@ impl AccountStore for DynamoStore {
         if let Setting::Ready(_) = wish(self.account(tenant).await?, None)? {
             return Ok(());
         }
-        self.bring_into_force(tenant, |n| CountId(id.0 + u64::from(n)), wish, None)
+        let ids = |n| CountId(id.0 + u64::from(n));
+        self.bring_into_force(tenant, ids, wish, (now, None))
             .await
             .map(drop)
     }
 
+    async fn adjust(
+        &self,
+        tenant: &TenantId,
+        adjustment: &Adjustment,
+        entry: &AuditEntry,
+    ) -> Result<Corrected> {
+        self.write_adjustment(tenant, adjustment, entry).await
+    }
+
+    async fn void_top_up(
+        &self,
+        tenant: &TenantId,
+        top_up: (&str, MicroUsd),
+        reason: &str,
+        entry: &AuditEntry,
+    ) -> Result<Corrected> {
+        self.write_void(tenant, top_up, reason, entry).await
+    }
+
+    async fn refund(&self, change: &Change, reason: &str, entry: &AuditEntry) -> Result<Account> {
+        self.write_refund(change, reason, entry).await
+    }
+
+    async fn operator_entry(
+        &self,
+        tenant: &TenantId,
+        kind: EntryKind,
+        reference: &str,
+    ) -> Result<Option<LedgerEntry>> {
+        self.read_operator_entry(tenant, kind, reference).await
+    }
+
+    async fn books(&self, tenant: &TenantId) -> Result<Box<dyn BooksReader>> {
+        Ok(Box::new(DynamoBooks::new(self.clone(), tenant.clone())))
+    }
+
     async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
-        super::ledger::read(&self.table, tenant).await
+        self.whole_ledger(tenant).await
+    }
+
+    async fn ledger_page(
+        &self,
+        tenant: &TenantId,
+        query: &LedgerQuery,
+    ) -> Result<Vec<LedgerEntry>> {
+        self.page_of_ledger(tenant, query).await
     }
 }
 
 impl DynamoStore {
-    /// Puts a budget into force, after counting the month's tasks if necessary.
-    async fn bring_into_force(
-        &self,
-        tenant: &TenantId,
-        id: impl Fn(u32) -> CountId + Send + Sync,
-        wish: impl Fn(Account, Option<&Tally>) -> Result<Setting> + Send + Sync,
-        logged: Option<Write>,
-    ) -> Result<Account> {
-        let (mut before, mut tally) = (self.account(tenant).await?, None);
-        for round in 0..ROUNDS_MAX {
-            let (after, is_counting) = match wish(before.clone(), tally.as_ref()) {
-                Ok(Setting::Ready(account)) => (account, false),
-                Ok(Setting::Count(plan)) => (before.clone().begin_count(id(round), &plan), true),
-                Err(error) => return self.give_up_count(tenant, tally, error).await,
-            };
-            let mut writes = vec![allowance::replace(
-                there(tenant),
-                before.allowance.as_ref(),
-                after.allowance.as_ref(),
-            )?];
-            writes.extend(logged.clone().filter(|_| !is_counting));
-            match self.table.write(&writes).await? {
-                WriteOutcome::Written if !is_counting => return self.account(tenant).await,
-                WriteOutcome::Written => {
-                    let Some(count) = after.count() else { continue };
-                    tally = match app::tally(self, tenant, &count).await {
-                        Ok(counted) => Some(counted),
-                        Err(error) => {
-                            return self
-                                .give_up_count(tenant, Some(Tally::of(&count)), error)
-                                .await;
-                        }
-                    };
-                    before = self.account(tenant).await?;
-                }
-                WriteOutcome::Refused(found) => {
-                    before = account_of(&found.into_iter().flatten().next().unwrap_or_default())?;
-                    tokio::time::sleep(backoff(round)).await;
-                }
-            }
-        }
-        self.give_up_count(tenant, tally, contention()).await
-    }
-
-    /// Removes the count of a budget that cannot be set. One that stays behind in spite of this is
-    /// harmless.
-    async fn give_up_count(
-        &self,
-        tenant: &TenantId,
-        tally: Option<Tally>,
-        error: Error,
-    ) -> Result<Account> {
-        let Some(Tally { count, .. }) = tally else {
-            return Err(error);
-        };
-        for round in 0..ROUNDS_MAX {
-            let before = self.account(tenant).await?;
-            let after = before.clone().drop_count(count);
-            let write = allowance::replace(
-                there(tenant),
-                before.allowance.as_ref(),
-                after.allowance.as_ref(),
-            )?;
-            if after == before || matches!(self.table.write(&[write]).await?, WriteOutcome::Written)
-            {
-                break;
-            }
-            tokio::time::sleep(backoff(round)).await;
-        }
-        Err(error)
-    }
-
-    /// The account of a tenant that is believed to have a budget: its hold depends on what the
-    /// month has left. For all others the hold's own condition is enough.
-    pub(super) async fn known_account(&self, tenant: &TenantId) -> Result<Option<Account>> {
+    /// The account's item of a tenant that is believed to have a budget: its hold depends on what
+    /// the month has left. For all others the hold's own condition is enough.
+    pub(super) async fn known_account(&self, tenant: &TenantId) -> Result<Option<Item>> {
         if !self.budgeted.has(tenant) {
             return Ok(None);
         }
-        let item = self
-            .table
-            .get(&Key::account(tenant))
-            .await?
-            .unwrap_or_default();
-        self.seen_account(tenant, &item).map(Some)
+        let item = self.table.get(&Key::account(tenant)).await?;
+        self.seen_account(tenant, item.unwrap_or_default())
+            .map(Some)
     }
 
-    pub(super) fn seen_account(&self, tenant: &TenantId, item: &Item) -> Result<Account> {
-        let account = account_of(item)?;
-        let budget = account
-            .allowance
-            .as_ref()
-            .filter(|budget| budget.budget.is_some() || budget.count.is_some());
+    pub(super) fn seen_account(&self, tenant: &TenantId, item: Item) -> Result<Item> {
+        let allowance = of_item(&item)?.allowance;
+        let budget = allowance.filter(|budget| budget.budget.is_some() || budget.count.is_some());
         self.budgeted.remember(tenant, budget.is_some());
-        Ok(account)
+        Ok(item)
     }
 
-    async fn paid_in_before(
+    /// The time of an operator's entry, and the writes that bring it into the account, whose item
+    /// was found so, and into its day. The account's is the first.
+    pub(super) fn entered(
         &self,
-        tenant: &TenantId,
-        amount: MicroUsd,
-        reference: &str,
-        earlier: &Item,
-    ) -> Result<Account> {
-        let before = MicroUsd(Reader(earlier).number("amount")?);
-        if before == amount {
-            return self.account(tenant).await;
-        }
-        Err(reference_used(reference, before))
+        base: Write,
+        (tenant, origin): (&TenantId, &Origin),
+        entry: &LedgerEntry,
+        found: &Item,
+    ) -> Result<(Timestamp, Vec<Write>)> {
+        let day_entry = DayEntry {
+            tenant,
+            at: entry.at,
+            origin: origin.clone(),
+            sums: &of_entry(entry),
+            held_at: None,
+        };
+        let recorded = self.days.record(base, &day_entry, Some(found))?;
+        let account = recorded.account.into_iter();
+        Ok((recorded.at, account.chain(recorded.beside).collect()))
     }
 }
 
-/// Creates the account if it does not exist, and changes nothing in an existing one.
-fn there(tenant: &TenantId) -> Write {
-    let amounts = [AVAILABLE, HELD, CAPTURED, TOTAL];
-    amounts
-        .into_iter()
-        .fold(Write::update(Key::account(tenant)), |write, name| {
-            write.add(name, number(0))
-        })
-}
-
-fn paid_in(tenant: &TenantId, amount: MicroUsd) -> Write {
+pub(super) fn paid_in(tenant: &TenantId, amount: MicroUsd) -> Write {
     Write::update(Key::account(tenant))
-        .when("attribute_not_exists(#total) OR #total <= :most")
+        .when("(attribute_not_exists(#total) OR #total <= :most)")
         .with(":most", number(Account::PAID_IN_MAX.0 - amount.0))
         .add(AVAILABLE, number(amount.0))
         .add(HELD, number(0))
@@ -241,18 +184,51 @@ fn paid_in(tenant: &TenantId, amount: MicroUsd) -> Write {
         .add(TOTAL, number(amount.0))
 }
 
-fn too_much(account: &Item, amount: MicroUsd) -> Error {
-    match account_of(account).and_then(|account| account.top_up(amount)) {
-        Err(error) => error,
-        Ok(_) => Error::internal(
-            "account_total",
-            "the account's total is not the sum of its parts",
-        ),
-    }
+/// Takes what is available, and no more.
+pub(super) fn taken(tenant: &TenantId, amount: MicroUsd) -> Write {
+    let amount = number(amount.0);
+    Write::update(Key::account(tenant))
+        .when("#available >= :available")
+        .decrease(AVAILABLE, amount.clone())
+        .decrease(TOTAL, amount)
 }
 
-/// Holds the task's price: returns the write, unless the account keeps nothing for the task, and
-/// the hold to store with the task.
+/// Gives back a part of what the task was charged, if the budget is still as it was read. Returns
+/// the count that the refund is included in.
+pub(super) fn refunded(
+    before: &Account,
+    task: &Task,
+    amount: MicroUsd,
+) -> Result<(Write, Option<CountId>)> {
+    let (_, counted_in) = before.clone().refund(amount, &task.hold, task.created_at)?;
+    let believed = Believed::Seen(before.allowance.clone());
+    let write = Write::update(Key::account(&task.tenant)).when("#captured >= :captured");
+    let write = allowance::refund(write, &believed, task, amount);
+    let amount = number(amount.0);
+    let write = write.decrease(CAPTURED, amount.clone());
+    let write = if task.hold.on_credit {
+        write.decrease(CREDIT, amount)
+    } else {
+        write.increase(AVAILABLE, amount)
+    };
+    Ok((write, counted_in))
+}
+
+/// Only while the account has what it was seen to have.
+pub(super) fn unmoved(write: Write, seen: &Item) -> Write {
+    let parts = [AVAILABLE, HELD, CREDIT];
+    parts
+        .into_iter()
+        .fold(write, |write, name| match seen.get(name) {
+            None => write.and(&format!("attribute_not_exists(#{name})")),
+            Some(value) => write
+                .and(&format!("#{name} = :{name}_was"))
+                .with(&format!(":{name}_was"), value.clone()),
+        })
+}
+
+/// Holds the task's price: returns the write, which is of nothing if the account keeps nothing for
+/// the task, and the hold to store with the task.
 ///
 /// An unknown account is assumed to have the money and no budget; the write's condition checks
 /// that. For a known account this fails as [`Account::hold`] does.
@@ -260,7 +236,7 @@ pub(super) fn hold(
     tenant: &TenantId,
     terms: &HoldTerms,
     known: Option<&Account>,
-) -> Result<(Option<Write>, Hold)> {
+) -> Result<(Write, Hold)> {
     let supposed = Account {
         available: terms.price.max(MicroUsd::ZERO),
         ..Account::default()
@@ -268,7 +244,7 @@ pub(super) fn hold(
     let before = known.cloned().unwrap_or(supposed);
     let (after, hold) = before.clone().hold(terms)?;
     if !hold.counted {
-        return Ok((None, hold));
+        return Ok((Write::update(Key::account(tenant)), hold));
     }
     let mut write = Write::update(Key::account(tenant)).add(IN_FLIGHT, number(1));
     if let Some(most) = terms.tasks_in_flight_max {
@@ -276,7 +252,7 @@ pub(super) fn hold(
         write = write.and(room).with(":most", number(most));
     }
     if terms.price == MicroUsd::ZERO {
-        return Ok((Some(write), hold));
+        return Ok((write, hold));
     }
     write = match (&before.allowance, &after.allowance) {
         (Some(before), Some(after)) => allowance::hold(write, before, after, terms.price)?,
@@ -290,22 +266,18 @@ pub(super) fn hold(
             .and("#available >= :available")
             .decrease(AVAILABLE, price.clone())
     };
-    Ok((Some(write.increase(HELD, price)), hold))
+    Ok((write.increase(HELD, price), hold))
 }
 
-/// Ends a task's hold. `None` if the account kept nothing for it.
-pub(super) fn settle(
-    task: &Task,
-    settlement: Settlement,
-    believed: &Believed,
-) -> Result<Option<Write>> {
+/// Ends a task's hold: a write of nothing if the account kept nothing for it.
+pub(super) fn settle(task: &Task, settlement: Settlement, believed: &Believed) -> Result<Write> {
     let (hold, submitted_at) = (&task.hold, task.created_at);
     let whole = settlement
         .capture
         .checked_add(settlement.release)
         .unwrap_or(MicroUsd(i64::MAX));
     if whole == MicroUsd::ZERO && !hold.counted {
-        return Ok(None);
+        return Ok(Write::update(Key::account(&task.tenant)));
     }
     // Refuses amounts that no account can settle: below zero or too large.
     let supposed = Account {
@@ -322,7 +294,7 @@ pub(super) fn settle(
             .decrease(IN_FLIGHT, number(1));
     }
     if whole == MicroUsd::ZERO {
-        return Ok(Some(write));
+        return Ok(write);
     }
     write = allowance::settle(write, believed, hold, submitted_at, settlement);
     write = write.and("#held >= :held").decrease(HELD, number(whole.0));
@@ -330,27 +302,71 @@ pub(super) fn settle(
         write = write.increase(CAPTURED, number(settlement.capture.0));
     }
     let release = number(settlement.release.0);
-    Ok(Some(
+    Ok(
         match (settlement.release > MicroUsd::ZERO, hold.on_credit) {
             (false, _) => write,
             (true, true) => write.decrease(CREDIT, release),
             (true, false) => write.increase(AVAILABLE, release),
         },
-    ))
+    )
 }
 
-/// How to settle after a refusal: with the budget as it was found. If the budget does not explain
-/// the refusal, that is a bug, and this fails.
+/// Ends the holds of several captures by one write: of an account that is believed to be in the
+/// period that all of them were held in. `None` if their amounts do not add up.
+pub(super) fn settle_together(ends: &[(&Task, Settlement)]) -> Result<Option<Write>> {
+    let Some((first, _)) = ends.first() else {
+        return Ok(None);
+    };
+    let (mut all, mut lent, mut counted) = (Settlement::capture(MicroUsd::ZERO), MicroUsd::ZERO, 0);
+    for (task, settlement) in ends {
+        // Refuses what the account could not settle.
+        settle(task, *settlement, &Believed::ByHold)?;
+        let capture = all.capture.checked_add(settlement.capture);
+        let release = all.release.checked_add(settlement.release);
+        let (Some(capture), Some(release)) = (capture, release) else {
+            return Ok(None);
+        };
+        all = Settlement { capture, release };
+        if task.hold.on_credit {
+            lent.0 += settlement.release.0;
+        }
+        counted += u64::from(task.hold.counted);
+    }
+    let Some(whole) = all.capture.checked_add(all.release) else {
+        return Ok(None);
+    };
+    let mut write = Write::update(Key::account(&first.tenant));
+    if counted > 0 {
+        write = write
+            .and("#in_flight >= :in_flight")
+            .decrease(IN_FLIGHT, number(counted));
+    }
+    write = allowance::settle(write, &Believed::ByHold, &first.hold, first.created_at, all);
+    write = write.and("#held >= :held").decrease(HELD, number(whole.0));
+    write = write.increase(CAPTURED, number(all.capture.0));
+    if lent > MicroUsd::ZERO {
+        write = write.decrease(CREDIT, number(lent.0));
+    }
+    if all.release > lent {
+        write = write.increase(AVAILABLE, number(all.release.0 - lent.0));
+    }
+    Ok(Some(write))
+}
+
+/// How to settle after a refusal: with budget and day as they were found. If neither explains the
+/// refusal, that is a bug, and this fails.
 pub(super) fn settle_refused(
-    account: &Item,
+    found: &Item,
     task: &Task,
     settlement: Settlement,
     believed: &Believed,
+    seen: Option<&Item>,
 ) -> Result<Believed> {
-    let account = account_of(account)?;
+    let moved = seen != Some(found);
+    let account = of_item(found)?;
     let found = account.allowance.clone();
     account.settle(settlement, &task.hold, task.created_at)?;
-    if believed.differs(found.as_ref()) {
+    if moved || believed.differs(found.as_ref()) {
         return Ok(Believed::Seen(found));
     }
     Err(Error::internal(
@@ -361,7 +377,7 @@ pub(super) fn settle_refused(
 
 /// All zero for an account that does not exist. An account that never had money may only count
 /// tasks.
-fn account_of(item: &Item) -> Result<Account> {
+pub(super) fn of_item(item: &Item) -> Result<Account> {
     let reader = Reader(item);
     let amount = |name| Ok::<_, Error>(MicroUsd(reader.optional_number(name)?.unwrap_or(0)));
     Ok(Account {

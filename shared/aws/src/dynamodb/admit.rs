@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
-use fluxgate_core::money::Account;
+use fluxgate_core::metering::day_sums::Origin;
+use fluxgate_core::money::{Hold, KeyCount};
 use fluxgate_core::port::Admitted;
 use fluxgate_core::task::{Admission, Delayed, Job, Task};
 use fluxgate_core::{Error, Result};
 use tokio::time::Instant;
 
 use super::attribute::{Item, number, text};
+use super::day_record::{DayEntry, Recorded, of_hold};
 use super::error::contention;
 use super::key::Key;
 use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
-use super::{DynamoStore, account, inputs, step_item, task_item};
+use super::{DynamoStore, account, inputs, key_use, step_item, submit_attributes, task_item};
 
 /// How often an admission is retried when the cause of a refusal may be gone a moment later.
 const ROUNDS_MAX: u32 = 8;
@@ -23,6 +25,15 @@ const ROUNDS_MAX: u32 = 8;
 const LOOK_FIRST_BYTES: usize = 16 * 1024;
 /// Longer than any admission takes unless there is heavy contention on the account.
 const LONG: Duration = Duration::from_secs(1);
+
+/// What is written for a task: its item, its account's, its key's month, and what lies beside.
+struct Prepared {
+    writes: Vec<Write>,
+    /// Whether the account is among them.
+    is_held: bool,
+    hold: Hold,
+    key_count: Option<KeyCount>,
+}
 
 impl DynamoStore {
     pub(super) async fn admit_task(&self, admission: &Admission) -> Result<Admitted> {
@@ -41,8 +52,7 @@ impl DynamoStore {
             .await?;
         let sent = Instant::now();
         let mut known = self.account_before(admission).await?;
-        let hopeless =
-            account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()).is_err();
+        let hopeless = self.held(admission, known.as_ref()).is_err();
         // Nothing that costs by its size is written if the admission will be refused.
         let item = if hopeless {
             Item::new()
@@ -55,54 +65,97 @@ impl DynamoStore {
             return Ok(Admitted::Existing(Box::new(owner)));
         }
         for round in 0..ROUNDS_MAX {
-            let (hold, of_task) =
-                match account::hold(&task.tenant, &admission.hold_terms(), known.as_ref()) {
-                    Ok(held) => held,
-                    Err(error) => return self.refuse(admission, round, error).await,
-                };
+            let prepared = match self.prepared(admission, &item, known.as_ref()) {
+                Ok(prepared) => prepared,
+                Err(error) => return self.refuse(admission, round, error).await,
+            };
             if round > 1 {
                 tokio::time::sleep(backoff(round)).await;
             }
-            let mut item = item.clone();
-            item.extend(task_item::hold(&of_task));
-            let put = Write::put(Key::task(&task.tenant, &task.id), item)
-                .when("attribute_not_exists(#pk)");
-            let writes: Vec<Write> = [put].into_iter().chain(hold).collect();
-            let mut refused = match self.table.write(&writes).await? {
+            let refused = match self.table.write(&prepared.writes).await? {
                 WriteOutcome::Written => {
                     self.send_jobs(task, admission.wake().as_slice()).await;
                     self.watch_anew(task, sent.elapsed(), admission.watch_after_ms)
                         .await;
                     return Ok(Admitted::New(Box::new(Task {
-                        hold: of_task,
+                        hold: prepared.hold,
+                        key_count: prepared.key_count,
                         ..task.clone()
                     })));
                 }
-                WriteOutcome::Refused(refused) => refused.into_iter(),
+                WriteOutcome::Refused(refused) => refused,
             };
+            let mut refused = refused.into_iter();
             if let Some(earlier) = refused.next().flatten() {
                 return self.answer_earlier(admission, &earlier).await;
             }
-            if let Some(account) = refused.next().flatten() {
-                known = Some(self.seen_account(&task.tenant, &account)?);
+            if prepared.is_held
+                && let Some(account) = refused.next().flatten()
+            {
+                known = Some(self.seen_account(&task.tenant, account)?);
+            } else if prepared.key_count.is_some()
+                && let Some(used) = refused.next().flatten()
+            {
+                let error = key_use::exhausted(admission, &used)?;
+                return self.refuse(admission, round + 1, error).await;
             }
         }
         Err(contention())
     }
 
+    /// The transaction of an admission. Fails as the account and the API key refuse it.
+    fn prepared(
+        &self,
+        admission: &Admission,
+        item: &Item,
+        known: Option<&Item>,
+    ) -> Result<Prepared> {
+        let task = &admission.task;
+        let (recorded, hold) = self.held(admission, known)?;
+        let account = known.map(account::of_item).transpose()?;
+        let (key_use, key_count) = key_use::hold(admission, account.as_ref())?.unzip();
+        let mut item = item.clone();
+        item.extend(task_item::hold(&hold));
+        item.extend(key_count.iter().flat_map(submit_attributes::of_key_count));
+        let put =
+            Write::put(Key::task(&task.tenant, &task.id), item).when("attribute_not_exists(#pk)");
+        let is_held = recorded.account.is_some();
+        let writes = [put].into_iter().chain(recorded.account).chain(key_use);
+        Ok(Prepared {
+            writes: writes.chain(recorded.beside).collect(),
+            is_held,
+            hold,
+            key_count,
+        })
+    }
+
     /// The account, if it must be known first: for a tenant with a budget, and for inputs that cost
     /// more to write than the account costs to read.
-    async fn account_before(&self, admission: &Admission) -> Result<Option<Account>> {
+    async fn account_before(&self, admission: &Admission) -> Result<Option<Item>> {
         let tenant = &admission.task.tenant;
         if admission.inputs.len() < LOOK_FIRST_BYTES {
             return self.known_account(tenant).await;
         }
-        let item = self
-            .table
-            .get(&Key::account(tenant))
-            .await?
-            .unwrap_or_default();
-        self.seen_account(tenant, &item).map(Some)
+        let item = self.table.get(&Key::account(tenant)).await?;
+        self.seen_account(tenant, item.unwrap_or_default())
+            .map(Some)
+    }
+
+    /// The writes of the hold, and the hold to store with the task.
+    fn held(&self, admission: &Admission, known: Option<&Item>) -> Result<(Recorded, Hold)> {
+        let (task, terms) = (&admission.task, admission.hold_terms());
+        let account = known.map(account::of_item).transpose()?;
+        let (base, hold) = account::hold(&task.tenant, &terms, account.as_ref())?;
+        let entry = DayEntry {
+            tenant: &task.tenant,
+            at: terms.at,
+            origin: Origin::of(task),
+            sums: &of_hold(terms.price),
+            held_at: None,
+        };
+        let recorded = self.days.record(base, &entry, known)?;
+        let held_at = (recorded.at != terms.at).then_some(recorded.at);
+        Ok((recorded, Hold { held_at, ..hold }))
     }
 
     /// Sends the watch again after a slow admission: the first one may have come before the task
@@ -172,6 +225,7 @@ fn ours(task: &Task, earlier: &Item) -> Result<Admitted> {
     let earlier = Box::new(task_item::from_item(&task.tenant, earlier)?);
     let as_admitted = Task {
         hold: earlier.hold,
+        key_count: earlier.key_count.clone(),
         ..task.clone()
     };
     Ok(if *earlier == as_admitted {

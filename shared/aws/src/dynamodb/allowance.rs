@@ -2,6 +2,7 @@
 //! conditions can use.
 
 use fluxgate_core::money::{Allowance, Count, CountId, Hold, MicroUsd, Settlement};
+use fluxgate_core::task::Task;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
@@ -181,6 +182,32 @@ pub(super) fn settle(
             write
         }
     }
+}
+
+/// Gives back a part of what a task was charged, where it counts.
+pub(super) fn refund(write: Write, believed: &Believed, task: &Task, amount: MicroUsd) -> Write {
+    let Believed::Seen(Some(allowance)) = believed else {
+        return write.and("attribute_not_exists(#period)");
+    };
+    let amount = number(amount.0);
+    let mut write = while_counting(
+        write
+            .and("#period = :period_is")
+            .with(":period_is", number(allowance.period)),
+        allowance.count.as_ref(),
+    );
+    if allowance.takes(&task.hold, task.created_at) {
+        write = write
+            .decrease(SPENT, amount.clone())
+            .increase(LEFT, amount.clone());
+    }
+    if allowance
+        .count
+        .is_some_and(|count| count.takes(task.created_at))
+    {
+        write = write.decrease(COUNT_SPENT, amount);
+    }
+    write
 }
 
 /// Replaces the whole budget, conditional on what was read.

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Result;
 use fluxgate_core::port::errors::task_changed;
-use fluxgate_core::task::{Change, Deleted, State, Step};
+use fluxgate_core::task::{Change, Deleted, LeftOutput, State, Step};
 use fluxgate_core::time::Timestamp;
 
 use super::attribute::{Reader, number, number_of};
@@ -52,9 +52,12 @@ fn erase(change: &Change, mark: CallMark, timeline: Vec<Step>) -> Result<Write> 
 }
 
 /// As a list, whose parts need no names.
-pub(super) fn of_deleted(deleted: Deleted) -> AttributeValue {
+pub(super) fn of_deleted(deleted: &Deleted) -> AttributeValue {
     let made = number(deleted.outputs_made as u64);
-    AttributeValue::L(vec![number(deleted.at.0), made])
+    let names = deleted.left.iter().flat_map(|it| [&it.bucket, &it.key]);
+    let names = names.map(|name| AttributeValue::S(name.clone()));
+    let parts = [number(deleted.at.0), made].into_iter().chain(names);
+    AttributeValue::L(parts.collect())
 }
 
 pub(super) fn to_deleted(value: &AttributeValue) -> Option<Deleted> {
@@ -62,5 +65,14 @@ pub(super) fn to_deleted(value: &AttributeValue) -> Option<Deleted> {
     Some(Deleted {
         at: Timestamp(number_of(parts.first()?)?),
         outputs_made: number_of(parts.get(1)?)?,
+        left: parts[2..].chunks_exact(2).filter_map(to_left).collect(),
+    })
+}
+
+fn to_left(names: &[AttributeValue]) -> Option<LeftOutput> {
+    let name = |n: usize| names.get(n)?.as_s().ok().cloned();
+    Some(LeftOutput {
+        bucket: name(0)?,
+        key: name(1)?,
     })
 }

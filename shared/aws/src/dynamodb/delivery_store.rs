@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
-use fluxgate_core::id::{DeliveryId, TenantId};
+use fluxgate_core::id::{DeliveryId, TaskId, TenantId};
 use fluxgate_core::port::errors::{event_late, no_such_delivery};
 use fluxgate_core::port::{About, DeliveryStore};
 use fluxgate_core::task::{Delayed, Task};
@@ -14,7 +14,7 @@ use super::attribute::number;
 use super::key::{EXPIRES_AT, Key};
 use super::transact::WriteOutcome;
 use super::write::Write;
-use super::{DynamoStore, delivery_item, json_item};
+use super::{DynamoStore, delivery_item, json_item, task_item};
 
 /// The write comes a moment after its jobs.
 const PUBLISH_DELAY_MS: u64 = 1_000;
@@ -88,5 +88,15 @@ impl DeliveryStore for DynamoStore {
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
         let item = self.item_of(task).await?;
         self.deliveries_in(&task.tenant, &task.id, &item).await
+    }
+
+    async fn of_ended_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(Task, Vec<Delivery>)> {
+        let item = self.task_item_eventual(tenant, id).await?;
+        let task = task_item::from_item(tenant, &item)?;
+        if !task.state.is_end() {
+            return Ok((task, Vec::new()));
+        }
+        let deliveries = self.deliveries_in(tenant, id, &item).await?;
+        Ok((task, deliveries))
     }
 }

@@ -18,7 +18,7 @@ use super::{DynamoStore, delivery_item};
 const TOLD_AT: &str = "told_at";
 
 /// DynamoDB's limit for one transaction.
-const TRANSACTION_ITEMS_MAX: usize = 100;
+pub(super) const TRANSACTION_ITEMS_MAX: usize = 100;
 
 /// What becomes of the sparse item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

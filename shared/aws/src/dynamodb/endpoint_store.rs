@@ -84,18 +84,11 @@ impl EndpointStore for DynamoStore {
     }
 
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList> {
-        let items = self
-            .table
-            .query(Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX))
-            .await?;
-        let mut list = EndpointList::default();
-        for item in &items {
-            let id = sort_key(item)
-                .unwrap_or_default()
-                .trim_start_matches(ENDPOINT_PREFIX);
-            list.push(tenant, EndpointId::parse(id)?, json_item::from_item(item));
-        }
-        Ok(list)
+        self.listed(tenant, true).await
+    }
+
+    async fn list_eventual(&self, tenant: &TenantId) -> Result<EndpointList> {
+        self.listed(tenant, false).await
     }
 
     async fn update(&self, endpoint: &Endpoint) -> Result<()> {
@@ -147,6 +140,22 @@ fn to_item(endpoint: &Endpoint) -> Result<Item> {
 }
 
 impl DynamoStore {
+    async fn listed(&self, tenant: &TenantId, consistent: bool) -> Result<EndpointList> {
+        let range = Range {
+            consistent,
+            ..Range::prefixed(tenant_partition(tenant), ENDPOINT_PREFIX)
+        };
+        let items = self.table.query(range).await?;
+        let mut list = EndpointList::default();
+        for item in &items {
+            let id = sort_key(item)
+                .unwrap_or_default()
+                .trim_start_matches(ENDPOINT_PREFIX);
+            list.push(tenant, EndpointId::parse(id)?, json_item::from_item(item));
+        }
+        Ok(list)
+    }
+
     /// Over the version before, together with these.
     async fn write_endpoint(&self, endpoint: &Endpoint, others: Vec<Write>) -> Result<()> {
         let mark = bytes(CallMark::fresh().as_bytes());

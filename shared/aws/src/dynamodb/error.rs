@@ -8,26 +8,27 @@ use fluxgate_core::Error;
 use crate::failure::{cause, code};
 
 /// The error of a failed call. `action` is the IAM action of the call, so that a missing permission
-/// can be named.
+/// can be named. A table, a permission or keys that are missing may be put right while the function
+/// runs: the same call is worth another try.
 pub(super) fn table_error<E>(table: &str, action: &str, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     let failed = match code(error) {
-        "ResourceNotFoundException" => Error::internal(
+        "ResourceNotFoundException" => Error::unavailable(
             "table_missing",
             format!(
                 "there is no table '{table}' in this account and region; deploy the stack or correct the table's name"
             ),
         ),
-        "AccessDeniedException" => Error::internal(
+        "AccessDeniedException" => Error::unavailable(
             "table_forbidden",
             format!(
                 "this function may not use the table '{table}'; allow its role dynamodb:{action}"
             ),
         ),
         "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => {
-            Error::internal(
+            Error::unavailable(
                 "table_credentials",
                 format!(
                     "the table '{table}' does not know these credentials; check them, their region and the clock"

@@ -33,6 +33,11 @@ impl FairQueueStore for DynamoStore {
         }
         Err(contention())
     }
+
+    async fn read_fair_queue(&self) -> Result<FairQueue> {
+        let item = self.table.get_eventual(&Key::line(), None).await?;
+        item.map_or_else(|| Ok(FairQueue::default()), |item| parsed_line(&item))
+    }
 }
 
 impl DynamoStore {
@@ -40,10 +45,7 @@ impl DynamoStore {
         let Some(item) = self.table.get(&Key::line()).await? else {
             return Ok((FairQueue::default(), 0));
         };
-        let line = serde_json::from_str(Reader(&item).text(LINE)?).map_err(|error| {
-            Error::internal("row_unreadable", "the stored line cannot be read").source(error)
-        })?;
-        Ok((line, Reader(&item).number(VERSION)?))
+        Ok((parsed_line(&item)?, Reader(&item).number(VERSION)?))
     }
 
     /// Returns false if the version has changed.
@@ -73,4 +75,10 @@ impl DynamoStore {
                 .any(|item| item.get(MARK) == Some(&mark)),
         })
     }
+}
+
+fn parsed_line(item: &Item) -> Result<FairQueue> {
+    serde_json::from_str(Reader(item).text(LINE)?).map_err(|error| {
+        Error::internal("row_unreadable", "the stored line cannot be read").source(error)
+    })
 }

@@ -3,7 +3,11 @@
 //! cold inputs, whose megabytes would use up the write limit of their tenant's partition.
 
 use fluxgate_core::digest::sha256;
-use fluxgate_core::id::{AuditId, EndpointId, EventId, IdempotencyKey, RunId, TaskId, TenantId};
+use fluxgate_core::id::{
+    AuditId, EndpointId, EventId, IdempotencyKey, KeyId, RunId, TaskId, TenantId,
+};
+use fluxgate_core::money::{EntryKind, KeyCount, LedgerEntry};
+use fluxgate_core::time::Timestamp;
 
 use super::attribute::{Item, text};
 
@@ -14,8 +18,13 @@ pub const SK: &str = "sk";
 pub const EXPIRES_AT: &str = "expires_at";
 
 pub(super) const TASK_PREFIX: &str = "TASK#";
+pub(super) const LEDGER_PREFIX: &str = "LEDGER#";
 pub(super) const TOP_UP_PREFIX: &str = "TOPUP#";
+/// Closed days; the sums of origins that have items of their own sort behind their day.
+pub(super) const DAY_PREFIX: &str = "DAY#";
 pub(super) const ENDPOINT_PREFIX: &str = "ENDPOINT#";
+pub(super) const EXPORT_PREFIX: &str = "EXPORT#";
+pub(super) const API_KEY_PREFIX: &str = "APIKEY#";
 
 /// The partition that lists the tenants by id.
 pub(super) const TENANTS: &str = "TENANTS";
@@ -54,6 +63,16 @@ impl Key {
         Self::of(tenant, "ACCOUNT")
     }
 
+    /// What the tenant is told of its money.
+    pub(super) fn alerts(tenant: &TenantId) -> Self {
+        Self::of(tenant, "ALERTS")
+    }
+
+    /// How far the days before the sums began are filled in.
+    pub(super) fn day_fill(tenant: &TenantId) -> Self {
+        Self::of(tenant, "DAYFILL")
+    }
+
     pub(super) fn top_up(tenant: &TenantId, reference: &str) -> Self {
         Self::of(
             tenant,
@@ -62,6 +81,19 @@ impl Key {
                 hex::encode(sha256(reference.as_bytes()))
             ),
         )
+    }
+
+    /// Which credit, or debit, has a reference.
+    pub(super) fn adjustment(tenant: &TenantId, kind: EntryKind, reference: &str) -> Self {
+        let digest = hex::encode(sha256(reference.as_bytes()));
+        Self::of(tenant, format!("ADJUSTMENT#{}#{digest}", kind.as_str()))
+    }
+
+    /// The ledger entry of what an operator did.
+    pub(super) fn ledger_entry(tenant: &TenantId, entry: &LedgerEntry) -> Self {
+        let (at, kind) = (ledger_moment(entry.at), entry.kind.as_str());
+        let digest = hex::encode(sha256(entry.reference.as_bytes()));
+        Self::of(tenant, format!("{LEDGER_PREFIX}{at}#{kind}#{digest}"))
     }
 
     pub(super) fn idempotency(tenant: &TenantId, key: &IdempotencyKey) -> Self {
@@ -78,6 +110,16 @@ impl Key {
 
     pub(super) fn endpoint(tenant: &TenantId, id: &EndpointId) -> Self {
         Self::of(tenant, format!("{ENDPOINT_PREFIX}{id}"))
+    }
+
+    pub(super) fn api_key(tenant: &TenantId, id: &KeyId) -> Self {
+        Self::of(tenant, format!("{API_KEY_PREFIX}{id}"))
+    }
+
+    /// What the API keys of one counter use in a month.
+    pub(super) fn key_use(tenant: &TenantId, count: &KeyCount) -> Self {
+        let KeyCount { counter, month } = count;
+        Self::of(tenant, format!("KEYUSE#{counter}#{month}"))
     }
 
     /// The count of endpoints. Its sort key is outside the range of the endpoints.
@@ -97,7 +139,7 @@ impl Key {
     pub(super) fn usage_cursor(place: &str, tenant: &TenantId) -> Self {
         Self::of(
             tenant,
-            format!("EXPORT#{}", hex::encode(sha256(place.as_bytes()))),
+            format!("{EXPORT_PREFIX}{}", hex::encode(sha256(place.as_bytes()))),
         )
     }
 
@@ -151,6 +193,14 @@ impl Key {
         }
     }
 
+    /// The installation as the issuer of API keys.
+    pub(super) fn issuer() -> Self {
+        Self {
+            pk: "FLUXGATE".to_owned(),
+            sk: "ISSUER".to_owned(),
+        }
+    }
+
     /// The fair queue for the provider's account.
     pub(super) fn line() -> Self {
         Self {
@@ -174,6 +224,11 @@ impl Key {
             (SK.to_owned(), text(&self.sk)),
         ])
     }
+}
+
+/// As it sorts: with as many digits until the year 5138.
+pub(super) fn ledger_moment(at: Timestamp) -> String {
+    format!("{:014}", at.0.clamp(0, 99_999_999_999_999))
 }
 
 pub(super) fn tenant_partition(tenant: &TenantId) -> String {

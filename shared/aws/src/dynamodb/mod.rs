@@ -3,12 +3,21 @@
 //! in `task_item.rs`.
 
 mod account;
+mod account_reads;
 mod admit;
+mod alert_store;
 mod allowance;
+mod api_key_store;
 mod apply;
+mod apply_each;
 mod attribute;
 mod batch_store;
+mod books;
 mod budgeted;
+mod corrections;
+mod day_attributes;
+mod day_record;
+mod day_store;
 mod deletion;
 mod delivery_item;
 mod delivery_key;
@@ -26,9 +35,16 @@ mod idempotency;
 mod inputs;
 mod json_item;
 mod key;
+mod key_use;
 mod ledger;
+mod movements;
+mod open_task_store;
 mod output_attributes;
+mod packs;
+mod recent_tenants;
+mod retention;
 mod schema;
+mod set_budget;
 mod step_item;
 mod submit_attributes;
 mod table;
@@ -38,6 +54,7 @@ mod task_item_tests;
 mod task_store;
 mod tenant_store;
 mod transact;
+mod trust_snapshots;
 mod usage_cursors;
 mod write;
 
@@ -59,6 +76,9 @@ pub struct DynamoStore {
     table: Table,
     queue: Arc<dyn Queue>,
     budgeted: budgeted::Budgeted,
+    days: day_record::Days,
+    trust_snapshots: trust_snapshots::TrustSnapshots,
+    recent_tenants: Arc<recent_tenants::RecentTenants>,
 }
 
 impl fmt::Debug for DynamoStore {
@@ -74,6 +94,9 @@ impl DynamoStore {
             table,
             queue,
             budgeted: budgeted::Budgeted::default(),
+            days: day_record::Days::default(),
+            trust_snapshots: trust_snapshots::TrustSnapshots::default(),
+            recent_tenants: Arc::default(),
         }
     }
 

@@ -9,13 +9,15 @@ use super::attribute::{Item, Reader, bytes, number, number_of, text};
 
 /// The index of an output that was copied before the others.
 const N: &str = "n";
+const STORE: &str = "store";
+const URL: &str = "url";
 
 pub(super) fn of_output(output: &Output) -> AttributeValue {
     AttributeValue::M(output_map(output))
 }
 
 fn output_map(output: &Output) -> Item {
-    Item::from([
+    let mut map = Item::from([
         ("bucket".to_owned(), text(&output.bucket)),
         ("key".to_owned(), text(&output.key)),
         // Half the size of the hexadecimal form.
@@ -25,7 +27,14 @@ fn output_map(output: &Output) -> Item {
         ),
         ("bytes".to_owned(), number(output.bytes)),
         ("content_type".to_owned(), text(&output.content_type)),
-    ])
+    ]);
+    let further = [(STORE, &output.store), (URL, &output.url)];
+    map.extend(
+        further
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), text(value.as_ref()?)))),
+    );
+    map
 }
 
 pub(super) fn to_output(output: &AttributeValue) -> Option<Output> {
@@ -40,6 +49,8 @@ pub(super) fn to_output(output: &AttributeValue) -> Option<Output> {
             .map_or_else(|_| part("sha256"), |digest| Some(hex::encode(digest)))?,
         bytes: Reader(map).number("bytes").ok()?,
         content_type: part("content_type")?,
+        store: part(STORE),
+        url: part(URL),
     })
 }
 

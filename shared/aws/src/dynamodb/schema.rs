@@ -1,5 +1,7 @@
 //! The version of the table's layout, written by the first function that uses the table.
 
+use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 
 use super::DynamoStore;
@@ -13,18 +15,33 @@ use super::write::Write;
 const SCHEMA_VERSION: i64 = 1;
 
 const VERSION: &str = "version";
+/// From when on daily sums are written with their entries.
+const DAYS_SINCE: &str = "days_since";
+/// Older releases write no sums. So long after this release was first used, none of their functions
+/// is left: AWS ends a call after 15 minutes.
+const OLDER_RELEASES_MAX_MS: u64 = 30 * 60_000;
 
 impl DynamoStore {
     /// Fails with kind `Internal` if the table is missing or has another version, with
     /// `Unavailable` if it does not answer.
     pub async fn check_schema(&self) -> Result<()> {
-        if let Some(marker) = self.table.get(&Key::schema()).await? {
-            return self.check_marker(&marker);
-        }
-        let marker = Item::from([(VERSION.to_owned(), number(SCHEMA_VERSION))]);
-        let write = Write::put(Key::schema(), marker).when("attribute_not_exists(#pk)");
+        let marker = self.table.get(&Key::schema()).await?;
+        let days_since = match &marker {
+            Some(marker) if marker.contains_key(DAYS_SINCE) => return self.check_marker(marker),
+            Some(marker) => {
+                self.check_version(marker)?;
+                SystemClock.now().plus_ms(OLDER_RELEASES_MAX_MS)
+            }
+            None => Timestamp(0),
+        };
+        let marker = Item::from([
+            (VERSION.to_owned(), number(SCHEMA_VERSION)),
+            (DAYS_SINCE.to_owned(), number(days_since.0)),
+        ]);
+        let write =
+            Write::put(Key::schema(), marker.clone()).when("attribute_not_exists(#days_since)");
         match self.table.write(&[write]).await? {
-            WriteOutcome::Written => Ok(()),
+            WriteOutcome::Written => self.check_marker(&marker),
             // Another function wrote it first.
             WriteOutcome::Refused(found) => {
                 self.check_marker(&found.into_iter().flatten().next().unwrap_or_default())
@@ -33,6 +50,13 @@ impl DynamoStore {
     }
 
     fn check_marker(&self, marker: &Item) -> Result<()> {
+        self.check_version(marker)?;
+        let since = Reader(marker).number(DAYS_SINCE).map(Timestamp)?;
+        self.days.begin(since);
+        Ok(())
+    }
+
+    fn check_version(&self, marker: &Item) -> Result<()> {
         let version: i64 = Reader(marker).number(VERSION)?;
         if version == SCHEMA_VERSION {
             return Ok(());

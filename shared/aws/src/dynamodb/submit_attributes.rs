@@ -4,7 +4,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::Result;
 use fluxgate_core::fair_queue::Ticket;
-use fluxgate_core::task::{Doubt, Failure, InputUpload};
+use fluxgate_core::id::KeyId;
+use fluxgate_core::money::KeyCount;
+use fluxgate_core::task::{Doubt, Failure, InputUpload, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
 
@@ -12,6 +14,10 @@ use super::attribute::{Item, Reader, bytes, number, number_of, text, unreadable}
 
 const TRACE: &str = "trace";
 const TRACE_STATE: &str = "trace_state";
+/// The API key that the task was submitted with.
+const API_KEY: &str = "api_key";
+const KEY_COUNTER: &str = "key_counter";
+const KEY_MONTH: &str = "key_month";
 /// What a task's trace is stored in.
 pub(super) const TRACES: [&str; 2] = [TRACE, TRACE_STATE];
 
@@ -36,6 +42,36 @@ pub(super) fn to_trace(reader: Reader<'_>) -> Result<Option<TraceContext>> {
     }
     let trace = TraceContext::read(&parent, reader.optional_text(TRACE_STATE)?);
     trace.ok_or_else(|| unreadable(TRACE)).map(Some)
+}
+
+/// The key that a task was submitted with, and where it is counted.
+pub(super) fn of_keys(task: &Task) -> Item {
+    let key = task.key.iter();
+    let key = key.map(|key| (API_KEY.to_owned(), text(key.as_str())));
+    key.chain(task.key_count.iter().flat_map(of_key_count))
+        .collect()
+}
+
+pub(super) fn of_key_count(count: &KeyCount) -> [(String, AttributeValue); 2] {
+    let KeyCount { counter, month } = count;
+    [
+        (KEY_COUNTER.to_owned(), text(counter.as_str())),
+        (KEY_MONTH.to_owned(), text(month.to_string())),
+    ]
+}
+
+pub(super) fn to_key_count(reader: Reader<'_>) -> Result<Option<KeyCount>> {
+    let Some(counter) = reader.optional_text(KEY_COUNTER)? else {
+        return Ok(None);
+    };
+    Ok(Some(KeyCount {
+        counter: KeyId::parse(counter)?,
+        month: reader.text(KEY_MONTH)?.parse()?,
+    }))
+}
+
+pub(super) fn to_key(reader: Reader<'_>) -> Result<Option<KeyId>> {
+    reader.optional_text(API_KEY)?.map(KeyId::parse).transpose()
 }
 
 /// Ticket, weight, and when the ticket was taken, if it was.

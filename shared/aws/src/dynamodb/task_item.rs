@@ -2,15 +2,16 @@
 //! ledger lines.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use fluxgate_core::Result;
 use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::labels::Labels;
 use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
 use fluxgate_core::task::{Change, State, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::CallbackUrl;
-use fluxgate_core::{Error, Result};
 
 use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
+use super::corrections::{REFUND, of_refund, to_refund};
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::{CallMark, MARK};
 use super::write::Write;
@@ -41,8 +42,8 @@ pub(super) const CALLBACK: &str = "callback";
 
 /// What the account paid for the task, and what it got back. They stand in the version of the end,
 /// whose `since` is their time.
-const CAPTURED: &str = "captured";
-const RELEASED: &str = "released";
+pub(super) const CAPTURED: &str = "captured";
+pub(super) const RELEASED: &str = "released";
 /// Only there while the end still has to be announced.
 pub(super) const UNTOLD: &str = "untold";
 /// Left out if it is one.
@@ -52,11 +53,14 @@ const MAKES: &str = "makes";
 const INLINE_OUTPUTS: &str = "inline_outputs";
 const RETRY_OF: &str = "retry_of";
 /// The account's hold for the task. Each attribute is absent if there is none.
-const ON_CREDIT: &str = "credit";
+pub(super) const ON_CREDIT: &str = "credit";
 const PERIOD: &str = "period";
 const COUNTED: &str = "counted";
 const BEGAN_IN: &str = "began_in";
 const ENDED_IN: &str = "ended_in";
+/// When the ledger has the hold and its end, where that is not when the task began and ended.
+pub(super) const HELD_AT: &str = "held_at";
+pub(super) const SETTLED_AT: &str = "settled_at";
 
 /// The initial item of a new task.
 pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
@@ -91,6 +95,7 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     }
     let retry_of = task.retry_of.as_ref();
     item.extend(retry_of.map(|id| (RETRY_OF.to_owned(), text(id.as_str()))));
+    item.extend(submit_attributes::of_keys(task));
     item.extend(task.trace.iter().flat_map(submit_attributes::of_trace));
     let changing = changing(task)?.into_iter();
     item.extend(changing.filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
@@ -120,12 +125,15 @@ pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)
         count(BEGAN_IN, hold.began_in),
         count(ENDED_IN, hold.ended_in),
     );
+    let moment = |name: &str, at: Option<Timestamp>| at.map(|at| (name.to_owned(), number(at.0)));
     [
         flag(ON_CREDIT, hold.on_credit),
         period,
         flag(COUNTED, hold.counted),
         began_in,
         ended_in,
+        moment(HELD_AT, hold.held_at),
+        moment(SETTLED_AT, hold.settled_at),
     ]
     .into_iter()
     .flatten()
@@ -188,7 +196,7 @@ pub(super) fn was_written_by(item: &Item, mark: CallMark) -> bool {
 }
 
 /// The attributes that a change may change; `None` for those to be absent.
-fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 18]> {
+fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 19]> {
     let list =
         |values: Vec<AttributeValue>| (!values.is_empty()).then_some(AttributeValue::L(values));
     Ok([
@@ -252,7 +260,8 @@ fn changing(task: &Task) -> Result<[(&'static str, Option<AttributeValue>); 18]>
             task.completed_by.as_ref().map(word).transpose()?,
         ),
         (UNTOLD, task.untold.then_some(AttributeValue::Bool(true))),
-        ("deleted", task.deleted.map(deletion::of_deleted)),
+        (REFUND, task.refund.as_ref().map(of_refund)),
+        ("deleted", task.deleted.as_ref().map(deletion::of_deleted)),
     ])
 }
 
@@ -280,11 +289,14 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             counted: item.contains_key(COUNTED),
             began_in: reader.optional_number(BEGAN_IN)?.map(CountId),
             ended_in: reader.optional_number(ENDED_IN)?.map(CountId),
+            held_at: reader.optional_number(HELD_AT)?.map(Timestamp),
+            settled_at: reader.optional_number(SETTLED_AT)?.map(Timestamp),
         },
         cost: MicroUsd(reader.optional_number("cost")?.unwrap_or(0)),
         outputs_asked: reader.optional_number(OUTPUTS_ASKED)?.unwrap_or(1),
         makes: reader.optional_word(MAKES)?,
         charged: MicroUsd(reader.optional_number(CAPTURED)?.unwrap_or(0)),
+        refund: read_one(reader, REFUND, to_refund)?,
         created_at: Timestamp(reader.number("created_at")?),
         since: Timestamp(reader.number("since")?),
         run: run_of(reader)?,
@@ -326,6 +338,8 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             .optional_text(RETRY_OF)?
             .map(TaskId::parse)
             .transpose()?,
+        key: submit_attributes::to_key(reader)?,
+        key_count: submit_attributes::to_key_count(reader)?,
         deleted: read_one(reader, "deleted", deletion::to_deleted)?,
     })
 }
@@ -361,37 +375,4 @@ fn read_one<T>(
         .get(name)
         .map(|value| read(value).ok_or_else(|| unreadable(name)))
         .transpose()
-}
-
-/// The task's movements on the account.
-pub(super) struct Movements {
-    pub(super) hold: (MicroUsd, Timestamp),
-    pub(super) on_credit: bool,
-    /// What was captured and released at the end.
-    pub(super) settled: Option<(Settlement, Timestamp)>,
-}
-
-/// The attributes that [`movements`] reads.
-pub(super) const MOVEMENTS: &str =
-    "#sk, #price, #created_at, #credit, #captured, #released, #since";
-
-pub(super) fn movements(item: &Item) -> Result<Movements> {
-    let reader = Reader(item);
-    let amount = |name| Ok::<_, Error>(reader.optional_number(name)?.map(MicroUsd));
-    let settled = match (amount(CAPTURED)?, amount(RELEASED)?) {
-        (None, None) => None,
-        (capture, release) => Some(Settlement {
-            capture: capture.unwrap_or(MicroUsd::ZERO),
-            release: release.unwrap_or(MicroUsd::ZERO),
-        }),
-    };
-    let since = Timestamp(reader.number("since")?);
-    Ok(Movements {
-        hold: (
-            MicroUsd(reader.number("price")?),
-            Timestamp(reader.number("created_at")?),
-        ),
-        on_credit: item.contains_key(ON_CREDIT),
-        settled: settled.map(|settlement| (settlement, since)),
-    })
 }

@@ -46,6 +46,7 @@ fn output(task: &Task) -> Output {
         sha256: "5f".repeat(32),
         bytes: 1_234_567,
         content_type: "image/png".to_owned(),
+        ..Output::default()
     }
 }
 

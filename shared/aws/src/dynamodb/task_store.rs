@@ -15,7 +15,7 @@ use super::key::{Key, TASK_PREFIX, tenant_partition};
 use super::table::{Range, partition_key};
 use super::transact::WriteOutcome;
 use super::write::Write;
-use super::{DynamoStore, inputs, step_item, task_item};
+use super::{DynamoStore, inputs, retention, step_item, task_item};
 
 #[async_trait]
 impl TaskStore for DynamoStore {
@@ -37,11 +37,7 @@ impl TaskStore for DynamoStore {
     }
 
     async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-        let item = self
-            .table
-            .get_eventual_or_get(&Key::task(tenant, id), None)
-            .await?;
-        task_item::from_item(tenant, &a_task(item)?)
+        task_item::from_item(tenant, &self.task_item_eventual(tenant, id).await?)
     }
 
     async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
@@ -54,10 +50,14 @@ impl TaskStore for DynamoStore {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        match change.task.deleted {
+        match &change.task.deleted {
             Some(_) => self.erase_task(change).await,
             None => self.apply_change(change).await,
         }
+    }
+
+    async fn apply_each(&self, changes: &[Change]) -> Vec<Result<()>> {
+        self.apply_together(changes).await
     }
 
     async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
@@ -131,6 +131,31 @@ impl TaskStore for DynamoStore {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>> {
+        self.tasks_after(tenant, after, limit, true).await
+    }
+
+    async fn list_after_eventual(
+        &self,
+        tenant: &TenantId,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
+        self.tasks_after(tenant, after, limit, false).await
+    }
+
+    async fn removed_to(&self, tenant: &TenantId) -> Result<Option<TaskId>> {
+        retention::removed_to(&self.table, tenant).await
+    }
+}
+
+impl DynamoStore {
+    async fn tasks_after(
+        &self,
+        tenant: &TenantId,
+        after: Option<&TaskId>,
+        limit: usize,
+        consistent: bool,
+    ) -> Result<Vec<Task>> {
         // The range includes `after` itself, hence one more.
         let items = self
             .table
@@ -138,6 +163,7 @@ impl TaskStore for DynamoStore {
                 from: format!("{TASK_PREFIX}{}", after.map_or("", TaskId::as_str)),
                 limit: limit.saturating_add(1),
                 filter: Some(task_item::IS_NO_VOID),
+                consistent,
                 ..Range::prefixed(tenant_partition(tenant), TASK_PREFIX)
             })
             .await?;
@@ -147,9 +173,7 @@ impl TaskStore for DynamoStore {
             .take(limit)
             .collect()
     }
-}
 
-impl DynamoStore {
     /// Returns the existing item if it refuses the line.
     async fn append_note(
         &self,
@@ -174,6 +198,11 @@ impl DynamoStore {
                 Ok(Some(found.into_iter().next().flatten().unwrap_or_default()))
             }
         }
+    }
+
+    pub(super) async fn task_item_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {
+        let key = Key::task(tenant, id);
+        a_task(self.table.get_eventual_or_get(&key, None).await?)
     }
 
     pub(super) async fn task_item(&self, tenant: &TenantId, id: &TaskId) -> Result<Item> {

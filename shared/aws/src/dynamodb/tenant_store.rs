@@ -2,12 +2,15 @@
 //! the partition of its tasks: the list has only names, so that what every task reads is not all in
 //! one partition.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
 use fluxgate_core::port::errors::{no_such_tenant, tenant_changed, tenant_exists};
-use fluxgate_core::tenant::{AuditEntry, Tenant, Trust};
+use fluxgate_core::tenant::{AuditEntry, FittingTrusts, Tenant, Trust, TrustIndex};
+use serde_json::{Map, Value};
 
 use super::attribute::{Item, Reader, number, text};
 use super::error::contention;
@@ -48,6 +51,12 @@ impl TenantStore for DynamoStore {
             .filter(|key| !trusts.iter().any(|write| write.key == *key));
         let mut writes = vec![if_version(record(tenant)?, version), logged(entry)?];
         writes.extend(stale.map(Write::delete));
+        let left = Trust::issuers(&before.trust);
+        let left = left
+            .difference(&Trust::issuers(&tenant.trust))
+            .copied()
+            .collect::<Vec<_>>();
+        writes.extend(left.into_iter().map(changed));
         writes.extend(trusts);
         if before.trust == tenant.trust {
             return self.replace(&tenant.id, &writes).await;
@@ -71,17 +80,20 @@ impl TenantStore for DynamoStore {
         let record = if_version(Write::delete(Key::tenant(id)), version);
         let mut writes = vec![record, Write::delete(Key::listed(id)), logged(entry)?];
         writes.extend(trust_keys(&before).into_iter().map(Write::delete));
+        writes.extend(Trust::issuers(&before.trust).into_iter().map(changed));
+        let keys = before.keys.iter().map(|key| Key::api_key(id, &key.id));
+        writes.extend(keys.map(Write::delete));
         self.replace(id, &writes).await
     }
 
     /// May be stale about changes, but never about whether the tenant exists.
-    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
-        let key = Key::tenant(id);
-        let found = match self.table.get_eventual(&key, None).await? {
-            Some(item) => Some(item),
-            None => self.table.get(&key).await?,
+    async fn get_eventual(&self, id: &TenantId) -> Result<Arc<Tenant>> {
+        let read = async {
+            let key = Key::tenant(id);
+            let found = self.table.get_eventual_or_get(&key, None).await?;
+            json_item::from_item(&found.ok_or_else(|| no_such_tenant(id))?)
         };
-        json_item::from_item(&found.ok_or_else(|| no_such_tenant(id))?)
+        Ok(Arc::new(self.recent_tenants.get(id, read).await?))
     }
 
     async fn get(&self, id: &TenantId) -> Result<Tenant> {
@@ -113,11 +125,24 @@ impl TenantStore for DynamoStore {
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {
-        let items = self
-            .table
-            .query(Range::whole(issuer_partition(issuer)))
-            .await?;
+        let range = |consistent| Range {
+            consistent,
+            ..Range::whole(issuer_partition(issuer))
+        };
+        let mut items = self.table.query(range(false)).await?;
+        if items.is_empty() {
+            items = self.table.query(range(true)).await?;
+        }
         Ok(items.into_iter().filter_map(readable_trust).collect())
+    }
+
+    /// A change may be noticed a moment late, except one that lets a refused token in.
+    async fn fitting(&self, issuer: &str, claims: &Map<String, Value>) -> Result<FittingTrusts> {
+        let late = self.trust_index(issuer, false).await?.fitting(claims);
+        if !late.fitting.is_empty() {
+            return Ok(late);
+        }
+        Ok(self.trust_index(issuer, true).await?.fitting(claims))
     }
 
     async fn record(&self, entry: &AuditEntry) -> Result<()> {
@@ -149,7 +174,7 @@ impl TenantStore for DynamoStore {
 
 impl DynamoStore {
     /// The tenant, if it has this version.
-    async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
+    pub(super) async fn at_version(&self, id: &TenantId, version: u64) -> Result<Tenant> {
         let tenant = TenantStore::get(self, id).await?;
         if tenant.version == version {
             Ok(tenant)
@@ -174,7 +199,9 @@ impl DynamoStore {
                     others.into_iter().map(trust).collect::<Result<_>>()?;
                 Trust::check_ambiguity(&tenant.id, &tenant.trust, issuer, &others)?;
             }
-            match self.table.write(&writes).await? {
+            let written = self.table.write(&writes).await;
+            self.recent_tenants.forget();
+            match written? {
                 WriteOutcome::Written => return Ok(true),
                 WriteOutcome::Refused(refused) if refused.first().is_some_and(Option::is_some) => {
                     return Ok(false);
@@ -183,6 +210,27 @@ impl DynamoStore {
             }
         }
         Err(contention())
+    }
+
+    /// The trusts of the issuer, read again only if there was a change. They are read consistently
+    /// whatever is asked of the count, so that what is remembered for a count is no older than it.
+    async fn trust_index(&self, issuer: &str, consistent: bool) -> Result<Arc<TrustIndex>> {
+        let key = Key::trusted(issuer);
+        let counted = self.table.get_item(&key, consistent, None).await?;
+        let counted = counted.unwrap_or_default();
+        let changes = Reader(&counted).optional_number::<u64>(CHANGES)?;
+        let known = changes.and_then(|changes| self.trust_snapshots.get(issuer, changes));
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let items = self.table.query(Range::whole(issuer_partition(issuer)));
+        let trusts = items.await?.into_iter().filter_map(readable_trust);
+        let read = Arc::new(TrustIndex::new(trusts));
+        if let Some(changes) = changes {
+            self.trust_snapshots
+                .insert(issuer, changes, Arc::clone(&read));
+        }
+        Ok(read)
     }
 
     /// A write that counts one more change to the set of tenants that trust the issuer; it fails if
@@ -204,15 +252,17 @@ impl DynamoStore {
     }
 
     /// Writes over the version that was read.
-    async fn replace(&self, id: &TenantId, writes: &[Write]) -> Result<()> {
-        match self.table.write(writes).await? {
+    pub(super) async fn replace(&self, id: &TenantId, writes: &[Write]) -> Result<()> {
+        let written = self.table.write(writes).await;
+        self.recent_tenants.forget();
+        match written? {
             WriteOutcome::Written => Ok(()),
             WriteOutcome::Refused(_) => Err(tenant_changed(id)),
         }
     }
 }
 
-fn record(tenant: &Tenant) -> Result<Write> {
+pub(super) fn record(tenant: &Tenant) -> Result<Write> {
     Ok(Write::put(
         Key::tenant(&tenant.id),
         json_item::to_item(tenant)?,
@@ -221,12 +271,17 @@ fn record(tenant: &Tenant) -> Result<Write> {
 
 /// Only where the stored version is this one. One that was written before there were versions is
 /// the first.
-fn if_version(write: Write, version: u64) -> Write {
+pub(super) fn if_version(write: Write, version: u64) -> Write {
     let condition = match version {
         1 => "attribute_exists(#pk) AND (attribute_not_exists(#version) OR #version = :version)",
         _ => "#version = :version",
     };
     write.when(condition).with(":version", number(version))
+}
+
+/// A write that counts a trust in the issuer that goes.
+fn changed(issuer: &str) -> Write {
+    Write::update(Key::trusted(issuer)).add(CHANGES, number(1))
 }
 
 /// The items by which a tenant is found from its issuers.

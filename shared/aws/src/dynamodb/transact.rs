@@ -1,6 +1,7 @@
 //! Writes: a single item by itself, because a transaction costs twice as much; several items in one
 //! transaction. A write that loses to others is retried.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -193,10 +194,10 @@ impl Table {
             .send()
             .await;
         let Err(SdkError::ServiceError(failed)) = &sent else {
-            return self.attempt(sent, TRANSACTION, |_| None);
+            return self.attempt(sent, &permissions(writes), |_| None);
         };
         let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err() else {
-            return self.attempt(sent, TRANSACTION, |_| None);
+            return self.attempt(sent, &permissions(writes), |_| None);
         };
         let reasons = cancelled.cancellation_reasons();
         if reasons
@@ -252,7 +253,10 @@ fn token() -> String {
 }
 
 /// IAM has no action for transactions: each write in it needs the action of its kind.
-const TRANSACTION: &str = "PutItem and dynamodb:UpdateItem";
+fn permissions(writes: &[Write]) -> String {
+    let kinds: BTreeSet<&str> = writes.iter().map(|write| write.action.name()).collect();
+    kinds.into_iter().collect::<Vec<_>>().join(" and dynamodb:")
+}
 
 const REFUSED: &str = "ConditionalCheckFailed";
 

@@ -28,6 +28,17 @@ pub(super) enum Action {
     Delete,
 }
 
+impl Action {
+    /// As in an IAM policy.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Put(_) => "PutItem",
+            Self::Update(_) => "UpdateItem",
+            Self::Delete => "DeleteItem",
+        }
+    }
+}
+
 /// The parts of an update expression.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Clauses {
@@ -153,6 +164,14 @@ impl Write {
             add(clauses);
         }
         self.with(&format!(":{name}"), value)
+    }
+
+    /// False for an update of nothing.
+    pub(super) fn changes_anything(&self) -> bool {
+        match &self.action {
+            Action::Update(clauses) => !clauses.expression().is_empty(),
+            Action::Put(_) | Action::Delete => true,
+        }
     }
 
     pub(super) fn values(&self) -> Option<Item> {

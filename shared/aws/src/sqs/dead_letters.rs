@@ -1,14 +1,17 @@
 //! Dead letters: jobs that failed too often, messages that are not jobs, and those that SQS itself
 //! moved there.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
     MessageSystemAttributeName as Attribute,
 };
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::DeadLetter;
+use fluxgate_core::port::{DEAD_LETTERS_MAX, DeadLetter};
 use fluxgate_core::task::Lane;
+use fluxgate_core::time::Timestamp;
 
 use super::SqsQueue;
 use super::message::Envelope;
@@ -16,8 +19,14 @@ use super::place::Place;
 use super::receive::WAIT_MAX_S;
 use super::send::BATCH_MAX;
 
-/// Letters per listing.
-const LETTERS_MAX: usize = 1_000;
+/// What is done with letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settling {
+    /// Their jobs are sent again before the letters are removed.
+    Redrive,
+    Delete,
+}
+
 /// How long one listing may take, in seconds: until then no letter is received twice, and no other
 /// listing sees it.
 const LISTING_MAX_S: i32 = 30;
@@ -53,12 +62,11 @@ impl SqsQueue {
         Ok(())
     }
 
-    /// Receives the letters, so that each is listed once, and makes them visible again. Letters
-    /// that are not jobs are only counted in the log.
+    /// Receives the letters, so that each is listed once, and makes them visible again.
     pub(super) async fn list_dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
         let queue = self.dead_letter_queue(lane)?;
         let mut messages = Vec::new();
-        while messages.len() < LETTERS_MAX {
+        while messages.len() < DEAD_LETTERS_MAX {
             match self.take_letters(queue).await? {
                 more if more.is_empty() => break,
                 more => messages.extend(more),
@@ -66,16 +74,56 @@ impl SqsQueue {
         }
         self.put_letters_back(queue, &messages).await?;
         messages.sort_by_key(sent_at);
-        let letters: Vec<DeadLetter> = messages.iter().filter_map(letter).collect();
-        if letters.len() < messages.len() {
-            let count = messages.len() - letters.len();
-            tracing::warn!(
-                lane = lane.as_str(),
-                count,
-                "dead letters that cannot be parsed as jobs are not listed; look at the queue itself"
-            );
+        Ok(messages.iter().map(letter).collect())
+    }
+
+    /// Receives letters until these were found, and settles each of them. The others are made
+    /// visible again.
+    pub(super) async fn settle_letters(
+        &self,
+        lane: Lane,
+        ids: &BTreeSet<String>,
+        settling: Settling,
+    ) -> Result<BTreeSet<String>> {
+        let queue = self.dead_letter_queue(lane)?;
+        let (mut settled, mut others) = (BTreeSet::new(), Vec::new());
+        let mut found = 0;
+        while found < ids.len() && found + others.len() < DEAD_LETTERS_MAX {
+            let messages = self.take_letters(queue).await?;
+            if messages.is_empty() {
+                break;
+            }
+            for message in messages {
+                let id = message.message_id().unwrap_or_default().to_owned();
+                let is_wanted = ids.contains(&id);
+                found += usize::from(is_wanted);
+                if is_wanted && self.settle_letter(queue, &message, settling).await? {
+                    settled.insert(id);
+                } else {
+                    others.push(message);
+                }
+            }
         }
-        Ok(letters)
+        self.put_letters_back(queue, &others).await?;
+        Ok(settled)
+    }
+
+    /// False for a letter that is no job and would only come back.
+    async fn settle_letter(
+        &self,
+        queue: Place<'_>,
+        message: &Message,
+        settling: Settling,
+    ) -> Result<bool> {
+        if settling == Settling::Redrive {
+            let Ok(envelope) = Envelope::parse(message.body().unwrap_or_default()) else {
+                return Ok(false);
+            };
+            self.send_all(&[self.outgoing(envelope.job, 0, 0)]).await?;
+        }
+        let handle = message.receipt_handle().unwrap_or_default();
+        self.delete_one(queue, handle).await?;
+        Ok(true)
     }
 
     async fn take_letters(&self, queue: Place<'_>) -> Result<Vec<Message>> {
@@ -131,18 +179,18 @@ fn sent_at(message: &Message) -> i64 {
         .unwrap_or(0)
 }
 
-fn letter(message: &Message) -> Option<DeadLetter> {
-    let job = Envelope::parse(message.body().unwrap_or_default())
-        .ok()?
-        .job;
+fn letter(message: &Message) -> DeadLetter {
+    let envelope = Envelope::parse(message.body().unwrap_or_default()).ok();
     let reason = message
         .message_attributes()
         .and_then(|all| all.get(REASON))
         .and_then(|reason| reason.string_value());
-    Some(DeadLetter {
-        job,
+    DeadLetter {
+        id: message.message_id().unwrap_or_default().to_owned(),
+        job: envelope.map(|envelope| envelope.job),
         reason: reason.unwrap_or(RECEIVED_TOO_OFTEN).to_owned(),
-    })
+        at: Some(Timestamp(sent_at(message))),
+    }
 }
 
 /// SQS does not accept empty attributes or control characters.

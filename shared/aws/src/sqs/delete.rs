@@ -29,7 +29,7 @@ impl SqsQueue {
         Ok(())
     }
 
-    async fn delete_one(&self, queue: Place<'_>, handle: &str) -> Result<()> {
+    pub(super) async fn delete_one(&self, queue: Place<'_>, handle: &str) -> Result<()> {
         let deleted = self
             .client
             .delete_message()

@@ -140,6 +140,11 @@ mod tests {
             )
         );
         assert_eq!(Envelope::parse(&body).unwrap(), envelope());
+        let carried = format!(
+            r#"{{"v":1,"job":{{"job":"archive_run","tenant":"acme","task":"{task}","ended":{{"finished":{{"run":"r1","via":"webhook","sources":["https://cdn.example/1.png"],"nsfw":[false],"inference_ms":7,"note":null}},"at":5}}}},"failures":0}}"#
+        );
+        let parsed = Envelope::parse(&carried).unwrap();
+        assert_eq!(parsed.body().unwrap(), carried);
     }
 
     #[test]

@@ -1,13 +1,20 @@
 //! `Queue` on SQS: settling a job sends its successor before it removes the message. A crash in
 //! between duplicates a job but never loses one.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::port::{DeadLetter, Lease, Queue};
 use fluxgate_core::task::{Delayed, Job, Lane};
 
+use super::dead_letters::Settling;
 use super::message::{Envelope, SendEntry};
 use super::{Removal, SqsQueue};
+
+/// SQS bills a request for each started 64 KB of a message, and one costs two thirds of the
+/// smallest write. <https://aws.amazon.com/sqs/pricing/>
+const INSTEAD_OF_CHANGE_BYTES_MAX: usize = 60_000;
 
 #[async_trait]
 impl Queue for SqsQueue {
@@ -38,6 +45,10 @@ impl Queue for SqsQueue {
         self.remove(lease).await
     }
 
+    fn instead_of_change_bytes_max(&self) -> usize {
+        INSTEAD_OF_CHANGE_BYTES_MAX
+    }
+
     async fn fail(
         &self,
         lease: &Lease,
@@ -63,6 +74,18 @@ impl Queue for SqsQueue {
 
     async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
         self.list_dead_letters(lane).await
+    }
+
+    async fn redrive(&self, lane: Lane, ids: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        self.settle_letters(lane, ids, Settling::Redrive).await
+    }
+
+    async fn delete_dead_letters(
+        &self,
+        lane: Lane,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>> {
+        self.settle_letters(lane, ids, Settling::Delete).await
     }
 }
 

@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod held_clock;
-mod roles;
 mod secrets;
 mod secrets_server;
 mod serving;
-mod sts_server;

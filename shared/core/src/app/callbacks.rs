@@ -105,7 +105,7 @@ impl Callbacks {
         let About::Task(task) = about else {
             return Ok(None);
         };
-        let Some(url) = task.callback.clone() else {
+        let Some(url) = self.context.kept_callback(task).await? else {
             return Ok(None);
         };
         let body = self.task_callback_body(delivery, task).await?;

@@ -7,8 +7,8 @@ use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::task::Task;
 use crate::port::{
-    AccountStore, BatchStore, Clock, DeliveryStore, EndpointStore, Entropy, Ids as _, Store,
-    TaskStore, TenantStore,
+    AccountStore, AlertStore, ApiKeyStore, BatchStore, Clock, DayStore, DeliveryStore,
+    EndpointStore, Entropy, Ids as _, OpenTaskStore, RetentionStore, Store, TaskStore, TenantStore,
 };
 
 /// The ports shared by every role. Ports that only one role needs belong to that role.
@@ -34,8 +34,20 @@ impl Context {
         self.store.tasks()
     }
 
+    pub(crate) fn open_tasks(&self) -> &dyn OpenTaskStore {
+        self.store.open_tasks()
+    }
+
     pub(crate) fn accounts(&self) -> &dyn AccountStore {
         self.store.accounts()
+    }
+
+    pub(crate) fn alerts(&self) -> &dyn AlertStore {
+        self.store.alerts()
+    }
+
+    pub(crate) fn days(&self) -> &dyn DayStore {
+        self.store.days()
     }
 
     pub(crate) fn tenants(&self) -> &dyn TenantStore {
@@ -48,6 +60,14 @@ impl Context {
 
     pub(crate) fn batches(&self) -> &dyn BatchStore {
         self.store.batches()
+    }
+
+    pub(crate) fn api_keys(&self) -> &dyn ApiKeyStore {
+        self.store.api_keys()
+    }
+
+    pub(crate) fn retention(&self) -> &dyn RetentionStore {
+        self.store.retention()
     }
 
     pub(crate) fn deliveries(&self) -> &dyn DeliveryStore {

@@ -7,7 +7,7 @@ use super::{Callbacks, Context};
 use crate::base::error::{Error, Kind, Reason, Result};
 use crate::base::id::{DeliveryId, EndpointId, TenantId};
 use crate::base::time::Timestamp;
-use crate::domain::task::Delayed;
+use crate::domain::task::{Delayed, Task};
 use crate::domain::webhook::{
     Delivery, DeliveryPage, DeliveryQuery, DeliverySignal, Endpoint, Payload, Rejected, Target,
     transition,
@@ -77,8 +77,8 @@ impl Deliveries {
     /// body are made afresh.
     ///
     /// Kind `NotFound` as in [`Self::show`]; kind `Conflict` with code `attempt_under_way` while a
-    /// worker is sending it, `task_deleted` for one of a deleted task, and `endpoint_disabled`
-    /// where nobody would.
+    /// worker is sending it, `task_deleted` for one of a deleted task, `callback_gone` where the
+    /// task's callback URL is no longer kept, and `endpoint_disabled` where nobody would.
     pub async fn replay(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery> {
         let (delivery, about) = self.context.deliveries().get(tenant, id).await?;
         if about.is_deleted() {
@@ -86,7 +86,7 @@ impl Deliveries {
                 "the task of this event was deleted, and there is nothing left to send of it";
             return Err(Error::new(Kind::Conflict, "task_deleted", text));
         }
-        self.refuse_unreachable(&delivery).await?;
+        self.refuse_unreachable(&delivery, &about).await?;
         let replayed = self.signal(delivery, &DeliverySignal::Replay).await?;
         Ok(replayed)
     }
@@ -128,9 +128,11 @@ impl Deliveries {
         self.context.deliveries().update(delivery, job).await
     }
 
-    async fn refuse_unreachable(&self, delivery: &Delivery) -> Result<()> {
-        let Target::Endpoint(id) = &delivery.target else {
-            return Ok(());
+    async fn refuse_unreachable(&self, delivery: &Delivery, about: &About) -> Result<()> {
+        let id = match (&delivery.target, about) {
+            (Target::Endpoint(id), _) => id,
+            (Target::TaskCallback, About::Task(task)) => return self.refuse_gone(task).await,
+            (Target::TaskCallback, About::Notice(_)) => return Ok(()),
         };
         match self.context.endpoints().get(&delivery.tenant, id).await {
             Ok(endpoint) if endpoint.pull().is_some() => Err(not_sent(id)),
@@ -145,6 +147,14 @@ impl Deliveries {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn refuse_gone(&self, task: &Task) -> Result<()> {
+        if self.context.kept_callback(task).await?.is_some() {
+            return Ok(());
+        }
+        let text = "the callback URL of this task was kept long enough and is gone; read the task instead, or register an endpoint for later events";
+        Err(Error::new(Kind::Conflict, "callback_gone", text))
     }
 
     async fn payload(&self, delivery: &Delivery) -> Result<Payload> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::Context;
+use super::traced::{failed_with, follow_job, job_came_out};
+use super::{Alerter, Context};
 use crate::base::error::{Error, Reason, Result};
 use crate::base::retry::jittered_ms;
 use crate::domain::task::{Delayed, Job, Lane};
@@ -25,12 +26,19 @@ pub trait Worker: Send + Sync {
     /// Settles the lease of a job whose work panicked.
     async fn after_panic(&self, lease: &Lease) -> Result<()>;
 
+    /// Tells of what the jobs since the last call have made due.
+    async fn tell_noted(&self) {}
+
     /// As [`Self::work`], but a panic fails only this job.
     async fn work_safely(&self, lease: &Lease) -> Result<()> {
+        follow_job(lease);
         match AssertUnwindSafe(self.work(lease)).catch_unwind().await {
             Ok(worked) => worked,
             Err(_) => {
-                tracing::error!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), "job panicked");
+                failed_with("panic");
+                tracing::error!(
+                    "a job panicked, which is a bug of Fluxgate; it runs again in a minute"
+                );
                 self.after_panic(lease).await
             }
         }
@@ -77,10 +85,12 @@ impl Jobs {
     }
 
     pub(crate) async fn ack(&self, lease: &Lease) -> Result<()> {
+        job_came_out("done");
         self.queue.ack(lease).await
     }
 
     pub(crate) async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()> {
+        job_came_out("again");
         self.queue.again(lease, next, after_ms).await
     }
 
@@ -95,19 +105,19 @@ impl Jobs {
     /// Settles a job whose number of attempts is limited.
     pub(crate) async fn settle(&self, lease: &Lease, outcome: Result<JobOutcome>) -> Result<()> {
         match outcome {
-            Ok(JobOutcome::Done) => self.queue.ack(lease).await,
-            Ok(JobOutcome::AgainAfterMs(delay_ms)) => {
-                self.queue.again(lease, &lease.job, delay_ms).await
-            }
+            Ok(JobOutcome::Done) => self.ack(lease).await,
+            Ok(JobOutcome::AgainAfterMs(delay_ms)) => self.again(lease, &lease.job, delay_ms).await,
             Ok(JobOutcome::FailedAgainAfterMs(delay_ms)) => {
-                self.fail(lease, delay_ms, "nothing to do yet").await
+                let again = "nothing to do yet";
+                self.fail(lease, delay_ms, (again, "not_yet")).await
             }
-            Err(error) if error.is(Reason::NoRecord) => self.queue.ack(lease).await,
+            Err(error) if error.is(Reason::NoRecord) => self.ack(lease).await,
             Err(error) => {
-                warn(lease, &error);
+                warn(&error);
                 let delay_ms =
                     self.jittered_ms(self.context.bounds.archive_retry.delay_ms(lease.failures));
-                self.fail(lease, delay_ms, &error.to_string()).await
+                self.fail(lease, delay_ms, (&error.to_string(), error.code))
+                    .await
             }
         }
     }
@@ -116,9 +126,9 @@ impl Jobs {
         match &lease.job {
             // They are never given up: nothing else would look after the task or the batch.
             Job::Watch { .. } | Job::Batch { .. } => {
-                self.queue.again(lease, &lease.job, PANIC_DELAY_MS).await
+                self.again(lease, &lease.job, PANIC_DELAY_MS).await
             }
-            _ => self.fail(lease, PANIC_DELAY_MS, "panic").await,
+            _ => self.fail(lease, PANIC_DELAY_MS, ("panic", "panic")).await,
         }
     }
 
@@ -131,18 +141,26 @@ impl Jobs {
         Err(Error::internal("wrong_lane", text))
     }
 
-    async fn fail(&self, lease: &Lease, delay_ms: u64, reason: &str) -> Result<()> {
+    async fn fail(&self, lease: &Lease, delay_ms: u64, (reason, code): (&str, &str)) -> Result<()> {
+        let failures_max = self.context.bounds.job_failures_max;
+        let is_last = lease.failures + 1 >= failures_max;
+        job_came_out(if is_last { "dead" } else { "failed" });
         self.queue
-            .fail(
-                lease,
-                delay_ms,
-                reason,
-                self.context.bounds.job_failures_max,
-            )
-            .await
+            .fail(lease, delay_ms, reason, failures_max)
+            .await?;
+        if is_last {
+            let alerter = Alerter::new(&self.context);
+            Box::pin(alerter.tell_dead_letter(lease, code)).await;
+        }
+        Ok(())
     }
 }
 
-pub(crate) fn warn(lease: &Lease, error: &Error) {
-    tracing::warn!(lane = lease.job.lane().as_str(), tenant.id = %lease.job.tenant(), attempt = lease.failures + 1, error = error.with_causes(), "job failed; it will be retried");
+/// The job's span says which it is, and its line what became of it.
+pub(crate) fn warn(error: &Error) {
+    failed_with(error.code);
+    tracing::warn!(
+        error = error.with_causes(),
+        "a job failed; it will be tried again"
+    );
 }

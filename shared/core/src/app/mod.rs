@@ -1,11 +1,16 @@
 //! The use cases: one struct per role, which owns the ports of that role and no others. Every use
 //! case may run twice and may be interrupted at any point.
 
+mod admin_access;
+mod alerter;
+mod api_keys;
 mod archiver;
 mod attempt;
 mod batches;
 mod callbacks;
 mod context;
+mod day_reads;
+mod dead_letters;
 mod deliveries;
 mod endpoint_writes;
 mod endpoints;
@@ -14,12 +19,19 @@ mod gateway;
 mod held;
 mod inbox;
 mod jobs;
+mod ledger;
 mod machine;
 mod media;
 mod metering;
 mod notifier;
+mod open_tasks;
 mod operator;
+mod operator_tasks;
+mod personal;
+mod probe;
 mod receiver;
+mod restoration;
+mod retention;
 mod sealed;
 mod sender;
 mod sweeper;
@@ -32,10 +44,17 @@ mod views;
 mod watcher;
 mod workers;
 
+pub use admin_access::{AdminAccess, ShownAdminToken};
+pub use alerter::Alerter;
+pub use api_keys::{
+    ApiKeys, IssuedKey, KeyEnd, Maker, NewKey, SealedSigningKeys, SigningKeyStatus, SigningStatus,
+};
 pub use archiver::Archiver;
 pub use batches::{BatchIntake, Batches};
 pub use callbacks::Callbacks;
 pub use context::Context;
+pub use day_reads::{AskedDays, UsageOfDays};
+pub use dead_letters::{DeadLetterPage, DeadLetters};
 pub use deliveries::{Deliveries, ShownDelivery};
 pub use endpoints::{EndpointChange, Endpoints, NewEndpoint, Release, Rotation, TestOutcome};
 pub use gateway::{
@@ -44,19 +63,29 @@ pub use gateway::{
 };
 pub use inbox::{Inbox, InboxEvent, InboxPage};
 pub use jobs::{JobOutcome, Worker};
+pub use ledger::{LedgerPage, LedgerRequest};
 pub use machine::Machine;
-pub use metering::{Exported, ExportedAll, Metering, UsageExport, UsageQuery};
+pub use metering::{
+    ChargesPage, ChargesQuery, Exported, ExportedAll, Metering, UsageExport, UsageQuery,
+};
 pub use notifier::Notifier;
 pub use operator::{
-    BooksFinding, Deletion, EncryptionStatus, NewDestination, NewTenant, Onboarded, Operator,
-    OperatorParts, PricesChange, PricesChanged, PricesEdit, RotationState, RotationStep,
-    TenantChange, check_books, check_provider_account,
+    BooksFinding, Deletion, EncryptionStatus, NewDestination, NewStore, NewTenant, Onboarded,
+    Operator, OperatorParts, PricesChange, PricesChanged, PricesEdit, RefundRequest, Refunded,
+    RotationState, RotationStep, TenantChange, TenantUsage, check_books, check_provider_account,
 };
+pub use operator_tasks::{
+    Delivered, Erasure, ErasureStep, FairQueueView, LongestWait, OperatorTaskPage,
+    OperatorTaskQuery, OperatorTasks, OperatorWork, TaskAction, TaskPlace, TaskTrouble,
+};
+pub use probe::DestinationProbe;
 pub use receiver::Receiver;
+pub use restoration::{Doubted, Restoration};
+pub use retention::{Expiring, Exports, RemovalPass, Removals, Retention};
 pub use sender::{Hooks, Sender};
 pub use sweeper::{Sweeper, Swept, TenantSweep};
 pub use tally::tally;
-pub use traced::job_span;
+pub use traced::{JOB_TARGET, follow_caller, job_span, job_worked};
 pub use trusts::Trusts;
 pub use vault::Vault;
 pub use views::{OutputLinks, Views};

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use super::jobs::Jobs;
 use super::traced::follow;
 use super::{Context, Machine};
 use crate::base::error::{Error, Reason, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::json::{self, JsonBounds};
 use crate::domain::provider::ProviderRun;
-use crate::domain::task::{Rejection, Signal, Via};
+use crate::domain::task::{EndedRun, Job, Rejection, Signal, Task, Via};
 use crate::domain::webhook::{CapabilityKey, SignedHeaders, v3};
-use crate::port::WebhookSecrets;
+use crate::port::{Queue, WebhookSecrets};
 
 /// Receives the provider's webhooks.
 pub struct Receiver {
@@ -18,6 +19,8 @@ pub struct Receiver {
     machine: Machine,
     secrets: Arc<dyn WebhookSecrets>,
     capability: CapabilityKey,
+    jobs: Jobs,
+    carried_bytes_max: usize,
 }
 
 impl Receiver {
@@ -25,8 +28,11 @@ impl Receiver {
         machine: Machine,
         secrets: Arc<dyn WebhookSecrets>,
         capability: CapabilityKey,
+        queue: Arc<dyn Queue>,
     ) -> Self {
         Self {
+            carried_bytes_max: queue.instead_of_change_bytes_max(),
+            jobs: Jobs::new(&machine.context, queue),
             context: machine.context.clone(),
             machine,
             secrets,
@@ -78,6 +84,9 @@ impl Receiver {
         // a conflict.
         let task = self.context.tasks().get_eventual(tenant, id).await?;
         follow(&task);
+        if let Some(job) = self.carried(&task, &signal) {
+            return self.jobs.send_at_once(std::iter::once(job)).await;
+        }
         match self.machine.signal(task.clone(), signal.clone()).await {
             // An equal task was given this run by the provider's list; the operator shall know.
             Err(error) if error.is(Reason::RunClaimed) => {
@@ -87,6 +96,31 @@ impl Receiver {
             }
             outcome => outcome.map(drop),
         }
+    }
+}
+
+impl Receiver {
+    /// The job that copies the outputs of a run whose end need not be written first. Whatever has
+    /// happened to the task meanwhile, the archiver finds out; a second webhook sends a second job,
+    /// which finds nothing to do.
+    fn carried(&self, task: &Task, signal: &Signal) -> Option<Job> {
+        let Signal::Finished(finished) = signal else {
+            return None;
+        };
+        let ended = EndedRun {
+            finished: finished.clone(),
+            at: self.context.now(),
+        };
+        if self.carried_bytes_max == 0 || !ended.may_stay_unwritten(task) {
+            return None;
+        }
+        let job = Job::ArchiveRun {
+            tenant: task.tenant.clone(),
+            task: task.id.clone(),
+            ended: Box::new(ended),
+        };
+        let bytes = serde_json::to_string(&job).ok()?.len();
+        (bytes <= self.carried_bytes_max).then_some(job)
     }
 }
 

@@ -13,12 +13,22 @@ pub(crate) struct Place<'a> {
 
 pub(crate) fn in_tenant(tenant: &mut Tenant) -> Vec<Place<'_>> {
     let before = tenant.webhook_secrets_before.iter_mut();
-    let all = std::iter::once(&mut tenant.webhook_secret).chain(before.map(|it| &mut it.sealed));
-    all.map(|sealed| Place {
+    let webhook =
+        std::iter::once(&mut tenant.webhook_secret).chain(before.map(|it| &mut it.sealed));
+    let webhook = webhook.map(|sealed| Place {
         belongs: Belongs::Tenant,
         sealed,
-    })
-    .collect()
+    });
+    let destinations =
+        std::iter::once(&mut tenant.destination).chain(&mut tenant.destinations_before);
+    let stores = destinations.filter_map(|destination| {
+        let keys = destination.store.as_mut()?.keys.as_mut()?;
+        Some(Place {
+            belongs: Belongs::StoreKey,
+            sealed: &mut keys.secret_access_key,
+        })
+    });
+    webhook.chain(stores).collect()
 }
 
 pub(crate) fn in_endpoint(endpoint: &mut Endpoint) -> Vec<Place<'_>> {

@@ -14,6 +14,7 @@ pub(crate) struct TaskPages<'a> {
     tasks: &'a dyn TaskStore,
     tenant: &'a TenantId,
     order: Order,
+    is_eventual: bool,
     page_tasks: usize,
     /// The last task that was read; at first the one that the walk begins beside.
     last: Option<TaskId>,
@@ -37,6 +38,7 @@ impl<'a> TaskPages<'a> {
             tasks,
             tenant,
             order: Order::NewestFirst,
+            is_eventual: false,
             page_tasks: PAGE_TASKS,
             last: before,
             is_done: false,
@@ -60,15 +62,25 @@ impl<'a> TaskPages<'a> {
         Self { page_tasks, ..self }
     }
 
+    /// The same by reads that may be late. Only a walk from the oldest task on has them.
+    pub(crate) fn eventual(self) -> Self {
+        Self {
+            is_eventual: true,
+            ..self
+        }
+    }
+
     /// The next page, which holds at least one task; `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Task>>> {
         if self.is_done {
             return Ok(None);
         }
         let (tasks, last) = (self.tasks, self.last.as_ref());
-        let page = match self.order {
-            Order::NewestFirst => tasks.list(self.tenant, last, self.page_tasks).await?,
-            Order::OldestFirst => tasks.list_after(self.tenant, last, self.page_tasks).await?,
+        let (tenant, limit) = (self.tenant, self.page_tasks);
+        let page = match (self.order, self.is_eventual) {
+            (Order::NewestFirst, _) => tasks.list(tenant, last, limit).await?,
+            (Order::OldestFirst, false) => tasks.list_after(tenant, last, limit).await?,
+            (Order::OldestFirst, true) => tasks.list_after_eventual(tenant, last, limit).await?,
         };
         self.is_done = page.len() < self.page_tasks;
         self.last = page.last().map(|task| task.id.clone());

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::base::error::Result;
 use crate::base::id::{EndpointId, TenantId};
 use crate::base::seal::{KeyRing, NONCE_BYTES, Owner, Sealed};
 use crate::base::secret::Secret;
 use crate::domain::webhook::HeaderName;
-use crate::port::{Entropy, KeyRings};
+use crate::port::{Entropy, KeyRings, StoreSecrets};
 
 /// Seals what the store keeps, and opens what it kept.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub(crate) enum Belongs<'a> {
     EndpointSecret(&'a EndpointId),
     EndpointKey(&'a EndpointId),
     EndpointHeader(&'a EndpointId, &'a HeaderName),
+    /// The secret access key of a destination's store.
+    StoreKey,
 }
 
 impl Belongs<'_> {
@@ -33,9 +37,15 @@ impl Belongs<'_> {
             Self::EndpointSecret(id) => format!("endpoint/{id}/secret"),
             Self::EndpointKey(id) => format!("endpoint/{id}/key"),
             Self::EndpointHeader(id, name) => format!("endpoint/{id}/header/{name}"),
+            Self::StoreKey => "store_key".to_owned(),
         }
     }
 }
+
+const SIGNING_KEYS: Owner<'_> = Owner {
+    tenant: "",
+    id: "signing_keys",
+};
 
 fn owner<'a>(tenant: &'a TenantId, id: &'a str) -> Owner<'a> {
     Owner {
@@ -87,6 +97,26 @@ impl Vault {
         Ok(ring.seal(owner, self.nonce(), &secret))
     }
 
+    /// The private keys that API keys are signed with, which belong to no tenant.
+    pub(crate) async fn seal_signing_keys(&self, keys: &Secret) -> Result<Sealed> {
+        let ring = self.rings.ring().await?;
+        Ok(ring.seal(SIGNING_KEYS, self.nonce(), keys))
+    }
+
+    pub(crate) async fn open_signing_keys(&self, sealed: &Sealed) -> Result<Secret> {
+        let mut ring = self.rings.ring().await?;
+        if !ring.knows(sealed) {
+            ring = self.rings.ring_now().await?;
+        }
+        ring.open(SIGNING_KEYS, sealed)
+    }
+
+    /// As [`Self::resealed`].
+    pub(crate) fn resealed_signing_keys(&self, ring: &KeyRing, sealed: &Sealed) -> Result<Sealed> {
+        let keys = ring.open(SIGNING_KEYS, sealed)?;
+        Ok(ring.seal(SIGNING_KEYS, self.nonce(), &keys))
+    }
+
     fn nonce(&self) -> [u8; NONCE_BYTES] {
         let mut nonce = [0; NONCE_BYTES];
         self.entropy.fill(&mut nonce);
@@ -105,5 +135,12 @@ impl Vault {
 
     pub(crate) fn ring_settles_ms(&self) -> u64 {
         self.rings.settles_ms()
+    }
+}
+
+#[async_trait]
+impl StoreSecrets for Vault {
+    async fn open(&self, tenant: &TenantId, sealed: &Sealed) -> Result<Secret> {
+        Self::open(self, tenant, Belongs::StoreKey, sealed).await
     }
 }

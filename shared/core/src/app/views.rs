@@ -54,22 +54,25 @@ impl Views {
         Ok(Prediction::of(task, links, self.base_url.as_str()))
     }
 
-    /// A download URL for each output, in order; outputs that only the provider has get its own
-    /// links.
+    /// A download URL for each output, in order, or what the destination wants in its place;
+    /// outputs that only the provider has get its own links.
     async fn output_links(&self, task: &Task, from: Timestamp) -> Result<Vec<String>> {
         let mut presigned = match &self.links {
-            OutputLinks::Presigned(signer) if !task.outputs.is_empty() => {
+            OutputLinks::Presigned(signer) => {
                 let terms = LinkTerms {
                     from: Some(from),
                     ..LinkTerms::get(self.context.bounds.presign_expires_ms)
                 };
-                presigned(&self.context, &**signer, task, &task.outputs, terms).await?
+                let unsigned = task.outputs.iter().filter(|output| output.url.is_none());
+                let unsigned: Vec<&Output> = unsigned.collect();
+                presigned(&self.context, &**signer, task, &unsigned, terms).await?
             }
-            OutputLinks::Presigned(_) | OutputLinks::Relayed(_) => Vec::new(),
+            OutputLinks::Relayed(_) => Vec::new(),
         }
         .into_iter();
         let link = |(n, produced)| match (produced, &self.links) {
             (Produced::AtProvider(link), _) => Some(link.url.clone()),
+            (Produced::Archived(Output { url: Some(url), .. }), _) => Some(url.clone()),
             (Produced::Archived(_), OutputLinks::Presigned(_)) => presigned.next(),
             (Produced::Archived(_), OutputLinks::Relayed(key)) => {
                 Some(self.relayed(key, task, n, from))
@@ -92,21 +95,18 @@ pub(crate) async fn presigned(
     context: &Context,
     signer: &dyn LinkSigner,
     task: &Task,
-    outputs: &[Output],
+    outputs: &[&Output],
     terms: LinkTerms,
 ) -> Result<Vec<String>> {
-    let destination = context
-        .tenants()
-        .get_eventual(&task.tenant)
-        .await?
-        .destination;
+    if outputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = context.tenants().get_eventual(&task.tenant).await?;
     let mut links = Vec::with_capacity(outputs.len());
     for output in outputs {
-        links.push(
-            signer
-                .presign(&task.tenant, &destination, output, terms)
-                .await?,
-        );
+        let destination = tenant.destination_of(output);
+        let link = signer.presign(&task.tenant, destination, output, terms);
+        links.push(link.await?);
     }
     Ok(links)
 }

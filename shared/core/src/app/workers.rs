@@ -57,4 +57,9 @@ impl Worker for Workers {
     async fn after_panic(&self, lease: &Lease) -> Result<()> {
         self.of(lease).after_panic(lease).await
     }
+
+    async fn tell_noted(&self) {
+        self.watcher.tell_noted().await;
+        self.archiver.tell_noted().await;
+    }
 }

@@ -79,12 +79,18 @@ pub struct Bounds {
     pub archive_again_ms: u64,
     /// How long links to outputs may be dead while the provider keeps answering with dead links.
     pub dead_link_max_ms: u64,
+    /// How long the provider may give no answer before the operator is told.
+    pub provider_down_ms: u64,
     /// How long the provider keeps outputs, from the end of their run.
     pub outputs_kept_ms: u64,
     /// After this long in `archiving`, the archive job is sent again.
     pub archive_stall_ms: u64,
     /// The watch of a running task: slow if a webhook is expected, fast if polling is the only way.
     pub watch: Growing,
+    /// Looks at tasks by their watches in a second, in one process: more are spread over time, and
+    /// tenants take turns. Most ask the provider about a run. On AWS the queue's concurrency is the
+    /// bound.
+    pub polls_per_second: u32,
     /// A wake after a deferred or ambiguous submit.
     pub wake: Growing,
     /// Retries of a failed copy.
@@ -94,6 +100,12 @@ pub struct Bounds {
     pub batch: BatchBounds,
     /// How long an idempotency key is remembered.
     pub idempotency_kept_ms: u64,
+    /// How long the inputs and the callback URL of a task are kept after its submit. See
+    /// [`Bounds::inputs_needed_ms`].
+    pub inputs_kept_ms: u64,
+    /// How long a task is kept, with its timeline and its run. See
+    /// [`Bounds::tasks_removed_before`].
+    pub tasks_kept_ms: u64,
     /// How long a presigned output URL is valid. SigV4 allows at most seven days.
     pub presign_expires_ms: u64,
     /// How long a sync-mode submit is held open.
@@ -103,6 +115,8 @@ pub struct Bounds {
     pub reads_at_once: usize,
     /// How many more of them may wait for their turn.
     pub reads_waiting_max: usize,
+    /// Long reads of all tenants that are worked on at once; and as many of operators.
+    pub reads_in_all: usize,
     /// Tasks looked at for one page of a list of tasks.
     pub page_tasks_max: usize,
     /// Tasks read by one usage or billing query.
@@ -116,7 +130,9 @@ pub struct Bounds {
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+pub const DAY_MS: u64 = 24 * HOUR_MS;
+/// A month in any time zone, and a day for clocks that differ.
+const MONTH_MAX_MS: u64 = 33 * DAY_MS;
 /// With a quick watch a queue or a process may still be slow.
 const WATCH_LATE_MIN_MS: u64 = 15 * MINUTE_MS;
 const MIB: usize = 1024 * 1024;
@@ -158,12 +174,14 @@ impl Default for Bounds {
             archive_grace_ms: HOUR_MS,
             archive_again_ms: 10 * MINUTE_MS,
             dead_link_max_ms: 5 * MINUTE_MS,
+            provider_down_ms: MINUTE_MS,
             outputs_kept_ms: 7 * DAY_MS,
             archive_stall_ms: 5 * MINUTE_MS,
             watch: Growing {
                 first_ms: 15 * SECOND_MS,
                 max_ms: 5 * MINUTE_MS,
             },
+            polls_per_second: 500,
             wake: Growing {
                 first_ms: SECOND_MS,
                 max_ms: MINUTE_MS,
@@ -175,10 +193,13 @@ impl Default for Bounds {
             relay: RelayBounds::default(),
             batch: BatchBounds::default(),
             idempotency_kept_ms: 7 * DAY_MS,
+            inputs_kept_ms: 30 * DAY_MS,
+            tasks_kept_ms: 400 * DAY_MS,
             presign_expires_ms: 7 * DAY_MS - MINUTE_MS,
             sync_wait_max_ms: 90 * SECOND_MS,
             reads_at_once: 1,
             reads_waiting_max: 64,
+            reads_in_all: 8,
             page_tasks_max: 1_000,
             usage_tasks_max: 100_000,
             lease_ms: 5 * MINUTE_MS,
@@ -222,8 +243,76 @@ impl Bounds {
             .fold(0, u64::saturating_add)
     }
 
+    /// Tasks that were made before this have been kept long enough: as long as the bound says, and
+    /// as everything that may name them is kept. The running month is counted from its tasks.
+    pub fn tasks_removed_before(&self, now: Timestamp) -> Timestamp {
+        now.minus_ms(self.tasks_kept_ms.max(self.tasks_needed_ms()))
+    }
+
+    /// How long a task is kept however short its bound.
+    pub fn tasks_needed_ms(&self) -> u64 {
+        let named_by = [
+            self.idempotency_kept_ms,
+            self.relay.deliveries_kept_ms,
+            self.batch.kept_ms,
+            MONTH_MAX_MS,
+        ];
+        let needed_ms = named_by.into_iter().max().unwrap_or(0);
+        self.task_life_ms().saturating_add(needed_ms)
+    }
+
+    /// For how long inputs and callback URLs are stored however short their bound: while a task may
+    /// live, and then while its last callback is tried.
+    pub fn inputs_needed_ms(&self) -> u64 {
+        let waits = self.relay.schedule_ms.iter();
+        let waits_ms = waits.map(|wait_ms| (*wait_ms).max(self.relay.retry_after_max_ms));
+        // Each wait is up to a fifth longer.
+        let callbacks_ms = waits_ms.fold(DAY_MS, |sum, wait_ms| {
+            sum.saturating_add(wait_ms.saturating_add(wait_ms / 5))
+        });
+        self.task_life_ms().saturating_add(callbacks_ms)
+    }
+
     /// When a task was made at the earliest that lives at this moment.
     pub fn earliest_made(&self, alive_at: Timestamp) -> Timestamp {
         alive_at.minus_ms(self.task_life_ms())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    #[test]
+    fn a_task_is_kept_as_long_as_its_bound_says() {
+        let bounds = Bounds::default();
+
+        assert_eq!(bounds.tasks_removed_before(NOW), NOW.minus_ms(400 * DAY_MS));
+    }
+
+    #[test]
+    fn a_task_is_kept_as_long_as_something_names_it_however_short_its_bound() {
+        let mut bounds = Bounds {
+            tasks_kept_ms: 1,
+            ..Bounds::default()
+        };
+        bounds.relay.deliveries_kept_ms = 90 * DAY_MS;
+
+        let before = bounds.tasks_removed_before(NOW);
+
+        let life_ms = bounds.task_life_ms();
+        assert_eq!(before, NOW.minus_ms(life_ms + 90 * DAY_MS));
+    }
+
+    #[test]
+    fn a_bound_beyond_all_time_keeps_tasks_for_ever() {
+        let bounds = Bounds {
+            tasks_kept_ms: u64::MAX,
+            ..Bounds::default()
+        };
+
+        assert!(bounds.tasks_removed_before(NOW) < Timestamp(0));
     }
 }

@@ -26,6 +26,8 @@ pub enum Kind {
     Conflict,
     /// An idempotency key was reused for a different request.
     KeyReused,
+    /// The input is well formed, and does not fit what it is about.
+    Unprocessable,
     /// The account does not have enough money.
     InsufficientFunds,
     /// It existed before and is permanently gone.

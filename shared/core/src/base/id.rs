@@ -72,6 +72,19 @@ text_id!(
     "1 to 48 of a-z, 0-9 and '-', not starting or ending with '-'"
 );
 
+impl TenantId {
+    /// The name that the operator's own endpoints are kept under. No tenant can have it.
+    pub const OPERATOR: &str = "operator";
+
+    pub fn operator() -> Self {
+        Self(Self::OPERATOR.to_owned())
+    }
+
+    pub fn is_operator(&self) -> bool {
+        self.0 == Self::OPERATOR
+    }
+}
+
 text_id!(
     /// One task. UUIDv7 as 32 lower-case hex characters, so that ids sort by time; the provider's
     /// ids look the same.
@@ -88,6 +101,12 @@ impl TaskId {
         // UUIDv7 starts with 48 bits of milliseconds.
         let millis = moment.0.clamp(0, (1 << 48) - 1);
         Self(format!("{millis:012x}{}", "0".repeat(20)))
+    }
+
+    /// When it was made, by the clock of who made it.
+    pub fn made_at(&self) -> Timestamp {
+        let millis = i64::from_str_radix(&self.0[..12], 16);
+        Timestamp(millis.expect("an id has 32 hex characters"))
     }
 }
 
@@ -116,6 +135,27 @@ text_id!(
     "a batch id",
     is_hex32,
     "32 lower-case hex characters"
+);
+
+text_id!(
+    /// An API key: the `jti` of the token. Sorts by time, like a task id.
+    KeyId,
+    "a key id",
+    is_hex32,
+    "32 lower-case hex characters"
+);
+
+text_id!(
+    /// The name of an admin token.
+    AdminTokenName,
+    "the name of an admin token",
+    |text| {
+        (1..=48).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+    },
+    "1 to 48 of a-z, 0-9 and '-', not starting or ending with '-'"
 );
 
 text_id!(

@@ -37,6 +37,18 @@ pub static ACCOUNT_REFUSALS: Metric = Metric {
     label: None,
     help: "Submits that the provider refused to the whole account; the tasks wait.",
 };
+pub static PROVIDER_CALLS: Metric = Metric {
+    name: "fluxgate_provider_calls_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Calls to the provider, for tasks and uploads.",
+};
+pub static PROVIDER_FAILURES: Metric = Metric {
+    name: "fluxgate_provider_failures_total",
+    kind: MetricKind::Counter,
+    label: None,
+    help: "Those of them that had no usable answer: none at all, or a failure of the provider's.",
+};
 pub static COMPLETIONS: Metric = Metric {
     name: "fluxgate_completions_total",
     kind: MetricKind::Counter,
@@ -105,9 +117,11 @@ pub static HELD_WITHOUT_TASK: Metric = Metric {
 };
 
 /// Everything that the core tells.
-pub static ALL: [&Metric; 13] = [
+pub static ALL: [&Metric; 15] = [
     &SUBMITS,
     &ACCOUNT_REFUSALS,
+    &PROVIDER_CALLS,
+    &PROVIDER_FAILURES,
     &COMPLETIONS,
     &FAILURES,
     &ARCHIVE_DURATION,

@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod counted;
+pub(crate) mod csv;
 pub mod day;
 pub mod digest;
 pub mod echo;
@@ -17,6 +18,7 @@ pub mod rate;
 pub mod retry;
 pub mod seal;
 pub mod secret;
+pub mod series;
 pub mod time;
 pub mod trace_context;
 pub mod unprintable;

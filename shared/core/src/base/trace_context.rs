@@ -10,6 +10,10 @@ use crate::base::id::{EventId, TaskId};
 const PARENT_BYTES: usize = 55;
 const SAMPLED: u8 = 1;
 
+/// The target of spans that are for traces alone. Without a layer that asks for it they cost
+/// nothing, and no log line names them.
+pub const SPANS: &str = "fluxgate::spans";
+
 /// A trace, and the request that the next one in it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
@@ -95,6 +99,16 @@ impl TraceContext {
 
     pub fn trace_id(&self) -> &str {
         &self.trace_id
+    }
+
+    /// The span that sends the request; of a trace that began with its task, that of its submit.
+    pub fn parent_id(&self) -> &str {
+        &self.parent_id
+    }
+
+    /// Whether its caller may have recorded it.
+    pub fn is_sampled(&self) -> bool {
+        self.sampled
     }
 
     pub fn traceparent(&self) -> String {

@@ -1,5 +1,6 @@
 //! The domain types and their rules.
 
+pub mod admin;
 pub mod batch;
 pub mod fair_queue;
 pub mod media;

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use crate::base::error::Result;
-use crate::base::id::{DeliveryId, TenantId};
+use crate::base::id::{DeliveryId, TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::task::{Delayed, Task};
 use crate::domain::webhook::{Delivery, DeliveryPage, DeliveryQuery, Notice};
@@ -56,4 +56,8 @@ pub trait DeliveryStore: Send + Sync {
     /// The deliveries created with the task up to its version at hand, oldest first. May be
     /// slightly stale about attempts.
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>>;
+
+    /// The task, as `TaskStore::get_eventual` reads it, and its deliveries as above; none of a task
+    /// that has not ended.
+    async fn of_ended_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(Task, Vec<Delivery>)>;
 }

@@ -55,6 +55,12 @@ pub trait EndpointStore: Send + Sync {
     /// The tenant's endpoints. One that cannot be read does not prevent listing the others.
     async fn list(&self, tenant: &TenantId) -> Result<EndpointList>;
 
+    /// As `list`, at half the price where that matters: may be slightly stale, also about which
+    /// exist.
+    async fn list_eventual(&self, tenant: &TenantId) -> Result<EndpointList> {
+        self.list(tenant).await
+    }
+
     /// Replaces the endpoint. Kind `Conflict` with reason `VersionMoved`, and nothing is written,
     /// unless it is there and its stored version is one below the given one; earlier releases wrote
     /// none, which counts as 0. One that was deleted meanwhile stays deleted.

@@ -2,7 +2,7 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::base::id::{AuditId, BatchId, EndpointId, EventId, TaskId};
+use crate::base::id::{AuditId, BatchId, EndpointId, EventId, KeyId, TaskId};
 use crate::base::time::Timestamp;
 
 /// Random bits of cryptographic quality.
@@ -47,6 +47,10 @@ pub trait Ids: Entropy {
     fn event_id(&self, now: Timestamp) -> EventId {
         EventId::parse(&format!("evt_{}", self.id32(now)))
             .expect("a simple UUID is 32 hex characters")
+    }
+
+    fn key_id(&self, now: Timestamp) -> KeyId {
+        KeyId::parse(&self.id32(now)).expect("a simple UUID is 32 hex characters")
     }
 
     fn audit_id(&self, now: Timestamp) -> AuditId {

@@ -1,7 +1,8 @@
 //! The errors that ports specify, in one place, so that all adapters return the same ones.
 
+use crate::base::echo::echo;
 use crate::base::error::{Error, Kind, Reason, Retry};
-use crate::base::id::{BatchId, EndpointId, TenantId};
+use crate::base::id::{BatchId, EndpointId, KeyId, TenantId};
 use crate::domain::money::MicroUsd;
 
 /// A concurrent write came first.
@@ -35,6 +36,11 @@ pub fn batch_changed() -> Error {
     version_moved("the batch changed meanwhile; read it again")
 }
 
+/// [`version_moved`] for the days that are filled in.
+pub fn day_fill_moved() -> Error {
+    version_moved("the days were filled in meanwhile; read how far again")
+}
+
 /// A tenant has as many unfinished batches as it may have.
 pub fn too_many_batches(unfinished_max: u32) -> Error {
     let text = format!(
@@ -62,6 +68,11 @@ pub fn tenant_changed(id: &TenantId) -> Error {
     version_moved(format!(
         "tenant '{id}' was changed meanwhile; read it again and repeat the change"
     ))
+}
+
+/// [`version_moved`] for the installation's record as an issuer.
+pub fn issuer_changed() -> Error {
+    version_moved("the signing keys were changed meanwhile; try again")
 }
 
 /// Another rotation replaced the key ring.
@@ -95,13 +106,35 @@ pub fn reference_used(reference: &str, before: MicroUsd) -> Error {
     Error::new(Kind::Conflict, "reference_used", text)
 }
 
+/// The reference of an adjustment was already used with another amount.
+pub fn adjustment_used(reference: &str, before: MicroUsd) -> Error {
+    let text = format!("the reference '{reference}' was already used for {before}; use a new one");
+    Error::new(Kind::Conflict, "reference_used", text)
+}
+
+/// A top-up was taken back: its reference is used up.
+pub fn top_up_voided(reference: &str, before: MicroUsd) -> Error {
+    let text = format!(
+        "the top-up '{reference}' of {before} was voided; use a new reference to add money again"
+    );
+    Error::new(Kind::Conflict, "top_up_voided", text)
+}
+
+pub fn no_such_top_up(reference: &str) -> Error {
+    let reference = echo(reference);
+    no_record(format!(
+        "there is no top-up with the reference '{reference}'; the ledger lists them"
+    ))
+}
+
 fn no_record(text: impl Into<String>) -> Error {
     Error::not_found(text).because(Reason::NoRecord)
 }
 
 pub fn no_such_task() -> Error {
     no_record(
-        "there is no task with this id; use the id from the submit's answer (32 hex characters)",
+        "there is no task with this id; use the id from the submit's answer (32 hex characters); \
+         tasks are removed after tasks_kept_ms (400 days unless set)",
     )
 }
 
@@ -117,6 +150,12 @@ pub fn no_such_delivery() -> Error {
 
 pub fn no_such_endpoint() -> Error {
     no_record("there is no endpoint with this id; GET /v1/endpoints lists yours")
+}
+
+pub fn no_such_key(id: &KeyId) -> Error {
+    no_record(format!(
+        "there is no API key '{id}'; list the tenant's keys"
+    ))
 }
 
 pub fn no_such_tenant(id: &TenantId) -> Error {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::base::error::Result;
-use crate::domain::fair_queue::{FairQueueAnswer, FairQueueRequest};
+use crate::domain::fair_queue::{FairQueue, FairQueueAnswer, FairQueueRequest};
 
 #[async_trait]
 pub trait FairQueueStore: Send + Sync {
@@ -13,4 +13,7 @@ pub trait FairQueueStore: Send + Sync {
     /// Kind `Unavailable` under too much contention, and when the store does not answer: then the
     /// question may or may not have been processed.
     async fn ask(&self, request: &FairQueueRequest) -> Result<FairQueueAnswer>;
+
+    /// The queue as it is, to be shown; may be slightly stale.
+    async fn read_fair_queue(&self) -> Result<FairQueue>;
 }

@@ -18,6 +18,8 @@ pub enum Purpose {
     Output,
     /// The documents of a token issuer.
     KeySet,
+    /// The S3-compatible store of a destination.
+    Store,
 }
 
 /// Checks whether a URL could ever be reached, before anything is spent on it. The same rules are

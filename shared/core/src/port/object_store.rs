@@ -22,7 +22,8 @@ pub struct NewObject {
     pub key: String,
     pub body: ObjectBody,
     pub bytes: u64,
-    /// Checked by the store against the bytes received, and kept in the object's metadata as hex.
+    /// Checked by the store against the bytes that it receives, and kept in the object's metadata
+    /// as hex. A file that stays on this machine is not read again.
     pub sha256: crate::base::digest::Sha256,
     pub content_type: String,
     /// `attachment` for types that a browser must not open by itself; stored with the object and
@@ -51,12 +52,16 @@ impl Stored {
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Writes the object if its key is free; of several concurrent writes exactly one creates it.
-    /// Kind `Unavailable` if the bucket cannot be written now, kind `Forbidden` if access is
-    /// denied. Content type, disposition and the provider's type are stored with the object.
+    /// In a store without conditional puts it is written in any case. Kind `Unavailable` if the
+    /// bucket cannot be written now, kind `Forbidden` if access is denied. Content type,
+    /// disposition and the provider's type are stored with the object.
     async fn put_new(
         &self,
         tenant: &TenantId,
         destination: &Destination,
         object: NewObject,
     ) -> Result<Stored>;
+
+    /// Removes an object that no task names. Whether it existed makes no difference.
+    async fn remove(&self, tenant: &TenantId, destination: &Destination, key: &str) -> Result<()>;
 }

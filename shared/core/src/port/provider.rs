@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
-use url::Url;
 
 use crate::base::error::Result;
 use crate::base::id::{ModelId, RunId};
@@ -23,7 +22,7 @@ pub struct SubmitCall<'a> {
     /// A JSON object.
     pub inputs: &'a str,
     /// Where the provider should report the end of the run.
-    pub webhook: Option<&'a Url>,
+    pub webhook: Option<&'a str>,
     pub trace: &'a TraceContext,
     pub timeout_ms: u64,
 }
@@ -58,6 +57,12 @@ pub enum PutOff {
 }
 
 impl PutOff {
+    /// The code alone.
+    pub fn code(self) -> &'static str {
+        let (code, _) = self.text().split_once(':').unwrap_or_default();
+        code
+    }
+
     /// A code and a sentence for the tenant. They reveal nothing about the operator's account.
     pub fn text(self) -> &'static str {
         match self {
@@ -110,6 +115,9 @@ pub trait Provider: Send + Sync {
 
     /// The catalogue, cached for a bounded time; an outdated one if it cannot be refreshed.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;
+
+    /// When the catalogue in use was read; `None` if none was.
+    fn catalogue_read_at(&self) -> Option<Timestamp>;
 
     /// What the provider charges for a run with these inputs. An answer holds for a bounded time
     /// for all runs with the same key; after that, a provider that cannot be asked is an error of

@@ -1,8 +1,11 @@
 //! The durable queue. Jobs of a task's change are sent by the task store; all others are sent here.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::base::error::Result;
+use crate::base::time::Timestamp;
 use crate::domain::task::{Delayed, Job, Lane};
 
 /// A received job. Nobody else receives it until it is settled or its lease expires.
@@ -17,12 +20,20 @@ pub struct Lease {
     pub failures: u32,
 }
 
-/// A job that failed too often.
+/// A job that failed too often, or something that is no job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    pub job: Job,
+    /// Identifies it in its lane.
+    pub id: String,
+    /// `None` if it cannot be parsed as a job.
+    pub job: Option<Job>,
     pub reason: String,
+    /// When it became one; `None` if an earlier release did not say.
+    pub at: Option<Timestamp>,
 }
+
+/// Dead letters of a lane that are listed, sent again or removed at once.
+pub const DEAD_LETTERS_MAX: usize = 1_000;
 
 #[async_trait]
 pub trait Queue: Send + Sync {
@@ -47,6 +58,12 @@ pub trait Queue: Send + Sync {
     /// nothing for another job, or where the adapter cannot.
     fn hasten(&self, _job: &Job) {}
 
+    /// The longest job, as JSON, that costs less to send than a change costs to write. Zero where
+    /// a change takes its jobs along.
+    fn instead_of_change_bytes_max(&self) -> usize {
+        0
+    }
+
     /// Records a failure; the job is due again after `after_ms`, or becomes a dead letter at
     /// `failures_max` failures.
     async fn fail(
@@ -57,7 +74,18 @@ pub trait Queue: Send + Sync {
         failures_max: u32,
     ) -> Result<()>;
 
-    /// The dead letters of a lane, oldest first. Those that cannot be parsed as jobs are skipped,
-    /// and their number is logged.
+    /// The dead letters of a lane, oldest first: [`DEAD_LETTERS_MAX`] at most.
     async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>>;
+
+    /// Sends the jobs of these dead letters again, at once and with no failures, and removes the
+    /// letters: a crash in between may send one twice, and loses none. Those that cannot be parsed
+    /// stay. Returns the ids of those that were sent.
+    async fn redrive(&self, lane: Lane, ids: &BTreeSet<String>) -> Result<BTreeSet<String>>;
+
+    /// Removes these dead letters for good. Returns the ids of those that were there.
+    async fn delete_dead_letters(
+        &self,
+        lane: Lane,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>>;
 }

@@ -1,26 +1,33 @@
 //! The store: everything that a change may have to write in one transaction.
 
 use super::{
-    AccountStore, BatchStore, DeliveryStore, EndpointStore, FairQueueStore, TaskStore, TenantStore,
+    AccountStore, AlertStore, ApiKeyStore, BatchStore, DayStore, DeliveryStore, EndpointStore,
+    FairQueueStore, OpenTaskStore, RetentionStore, TaskStore, TenantStore,
 };
 
 /// Everything that shares transactions is one port, so that wiring cannot mix two stores: a task,
 /// its hold, its deliveries and its slot are in one database, or in one table.
 pub trait Store
 where
-    Self: TaskStore + AccountStore + TenantStore,
-    Self: EndpointStore + DeliveryStore + BatchStore + FairQueueStore,
+    Self: TaskStore + AccountStore + AlertStore + DayStore + TenantStore,
+    Self: EndpointStore + DeliveryStore + BatchStore + FairQueueStore + ApiKeyStore + OpenTaskStore,
+    Self: RetentionStore,
 {
 }
 
 impl<T> Store for T where
     T: TaskStore
         + AccountStore
+        + AlertStore
+        + DayStore
         + TenantStore
         + EndpointStore
         + DeliveryStore
         + FairQueueStore
         + BatchStore
+        + ApiKeyStore
+        + OpenTaskStore
+        + RetentionStore
 {
 }
 
@@ -30,7 +37,19 @@ impl dyn Store {
         self
     }
 
+    pub fn open_tasks(&self) -> &dyn OpenTaskStore {
+        self
+    }
+
     pub fn accounts(&self) -> &dyn AccountStore {
+        self
+    }
+
+    pub fn alerts(&self) -> &dyn AlertStore {
+        self
+    }
+
+    pub fn days(&self) -> &dyn DayStore {
         self
     }
 
@@ -47,6 +66,14 @@ impl dyn Store {
     }
 
     pub fn batches(&self) -> &dyn BatchStore {
+        self
+    }
+
+    pub fn api_keys(&self) -> &dyn ApiKeyStore {
+        self
+    }
+
+    pub fn retention(&self) -> &dyn RetentionStore {
         self
     }
 

@@ -1,6 +1,7 @@
 //! Tasks, their inputs and their timelines.
 
 use async_trait::async_trait;
+use futures::future::join_all;
 
 use crate::base::error::Result;
 use crate::base::id::{RunId, TaskId, TenantId};
@@ -70,6 +71,13 @@ pub trait TaskStore: Send + Sync {
     /// and what its timeline says in detail: see [`Step::erased`].
     async fn apply(&self, change: &Change) -> Result<()>;
 
+    /// Applies each of these changes, of different tasks, as `apply` does. The outcomes are in
+    /// their order, and each is of its own change alone: one that cannot be written keeps no other
+    /// from being. A store may write several in one transaction where that costs less.
+    async fn apply_each(&self, changes: &[Change]) -> Vec<Result<()>> {
+        join_all(changes.iter().map(|change| self.apply(change))).await
+    }
+
     /// Which of these provider runs already belong to a task, of any tenant.
     async fn claimed(&self, runs: &[RunId]) -> Result<Vec<RunId>>;
 
@@ -107,4 +115,19 @@ pub trait TaskStore: Send + Sync {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>>;
+
+    /// As `list_after`, at half the price where that matters: may be slightly stale, also about
+    /// which of the youngest tasks exist.
+    async fn list_after_eventual(
+        &self,
+        tenant: &TenantId,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
+        self.list_after(tenant, after, limit).await
+    }
+
+    /// Tasks of the tenant up to this one may have been removed; `None` if none was. Of those that
+    /// are gone the ledger and the daily sums are what is left.
+    async fn removed_to(&self, tenant: &TenantId) -> Result<Option<TaskId>>;
 }

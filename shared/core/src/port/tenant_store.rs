@@ -1,10 +1,13 @@
 //! Tenants, and the audit log.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use crate::base::error::Result;
 use crate::base::id::{AuditId, TenantId};
-use crate::domain::tenant::{AuditEntry, Tenant, Trust};
+use crate::domain::tenant::{AuditEntry, FittingTrusts, Tenant, Trust};
 
 /// A tenant, its trusts and the audit entry of the change are written in one transaction; durable
 /// when it returns.
@@ -30,8 +33,8 @@ pub trait TenantStore: Send + Sync {
     async fn delete(&self, id: &TenantId, version: u64, entry: &AuditEntry) -> Result<()>;
 
     /// Kind `NotFound` if it does not exist. May be slightly stale about changes, but never about
-    /// whether the tenant exists.
-    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant>;
+    /// whether the tenant exists. Shared, because it is read for every request.
+    async fn get_eventual(&self, id: &TenantId) -> Result<Arc<Tenant>>;
 
     /// The tenant, read consistently. Kind `NotFound` if it does not exist.
     async fn get(&self, id: &TenantId) -> Result<Tenant>;
@@ -43,8 +46,13 @@ pub trait TenantStore: Send + Sync {
     async fn ids(&self) -> Result<Vec<TenantId>>;
 
     /// The tenants that trust this issuer, with their trusts. A trust that cannot be read is
-    /// skipped and logged.
+    /// skipped and logged. May be slightly stale, but never about whether anybody trusts it.
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>>;
+
+    /// Of these the trusts that a token's claims fit, whatever the number of the others. A change
+    /// counts from its write on, except that a trust which was taken away may still be found: its
+    /// tenant's record says so.
+    async fn fitting(&self, issuer: &str, claims: &Map<String, Value>) -> Result<FittingTrusts>;
 
     /// Adds an audit entry for something that changes no tenant.
     async fn record(&self, entry: &AuditEntry) -> Result<()>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fluxgate_core::app::Operator;
+use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{Account, MicroUsd};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use super::tenants::tenant_id;
 use crate::body::RawBody;
 use crate::error_reply::Problem;
 use crate::path::Path;
+use crate::reads::Reads;
 use crate::v1::budget::BudgetView;
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -38,6 +40,9 @@ pub(crate) struct AccountView {
     /// limit.
     tasks_in_flight: u32,
     available: String,
+    /// What was charged this month, in the account's time zone; in reads alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent_this_month_micro_usd: Option<MicroUsd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<BudgetView>,
 }
@@ -56,6 +61,8 @@ struct FindingView {
 }
 
 /// Read a tenant's account
+///
+/// Of a deleted tenant too.
 #[utoipa::path(
     get, path = "/admin/v1/tenants/{id}/account", tag = "money", operation_id = "get_account",
     params(("id" = String, Path, description = "the tenant's id")),
@@ -66,13 +73,29 @@ pub(crate) async fn account(
     Path(id): Path<String>,
 ) -> Result<Json<AccountView>, Problem> {
     let id = tenant_id(&id)?;
-    operator.tenant(&id).await?;
-    Ok(Json(view(&operator, &operator.account(&id).await?)))
+    operator.check_known(&id).await?;
+    Ok(Json(read(&operator, &id).await?))
+}
+
+/// The account of a tenant, with what it spent this month.
+pub(super) async fn read(operator: &Operator, id: &TenantId) -> fluxgate_core::Result<AccountView> {
+    with_month(operator, id, &operator.account(id).await?).await
+}
+
+pub(super) async fn with_month(
+    operator: &Operator,
+    id: &TenantId,
+    account: &Account,
+) -> fluxgate_core::Result<AccountView> {
+    Ok(AccountView {
+        spent_this_month_micro_usd: Some(operator.spent_this_month(id).await?),
+        ..view(operator, account)
+    })
 }
 
 /// Check a tenant's books
 ///
-/// Whether account, ledger and tasks agree. For deleted tenants too.
+/// Whether account, daily sums, ledger and tasks agree. For deleted tenants too.
 #[utoipa::path(
     get, path = "/admin/v1/tenants/{id}/account/check", tag = "money", operation_id = "check_books",
     params(("id" = String, Path, description = "the tenant's id")),
@@ -81,9 +104,12 @@ pub(crate) async fn account(
     security(("admin_token" = [])))]
 pub(crate) async fn check(
     State(operator): State<Arc<Operator>>,
+    State(reads): State<Arc<Reads>>,
     Path(id): Path<String>,
 ) -> Result<Json<CheckView>, Problem> {
-    let findings = operator.check_books(&tenant_id(&id)?).await?;
+    let id = tenant_id(&id)?;
+    let _turn = reads.turn(&id).await?;
+    let findings = operator.check_books(&id).await?;
     let views = findings.into_iter().map(|finding| FindingView {
         code: finding.code,
         text: finding.text,
@@ -118,7 +144,7 @@ pub(crate) async fn top_up(
     Ok(Json(view(&operator, &account)))
 }
 
-fn view(operator: &Operator, account: &Account) -> AccountView {
+pub(super) fn view(operator: &Operator, account: &Account) -> AccountView {
     AccountView {
         budget: operator.month(account).as_ref().and_then(BudgetView::of),
         credit_micro_usd: account.credit,
@@ -127,5 +153,6 @@ fn view(operator: &Operator, account: &Account) -> AccountView {
         held_micro_usd: account.held,
         captured_micro_usd: account.captured,
         available: account.available.to_string(),
+        spent_this_month_micro_usd: None,
     }
 }

@@ -39,8 +39,17 @@ struct AuditView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     tenant: Option<TenantId>,
+    /// The new state, or what is said of the change.
     #[schema(value_type = Object)]
     detail: Value,
+    /// The fields that changed, as they were; null for what was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    before: Option<Value>,
+    /// The same fields as they are since; null for what was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    after: Option<Value>,
 }
 
 /// Read the audit log
@@ -94,8 +103,10 @@ fn view(entry: AuditEntry) -> AuditView {
         actor,
         action,
         tenant,
-        detail,
+        mut detail,
     } = entry;
+    let mut taken = |name| detail.as_object_mut()?.remove(name);
+    let (before, after) = (taken("before"), taken("after"));
     AuditView {
         id,
         at: at.rfc3339(),
@@ -103,5 +114,7 @@ fn view(entry: AuditEntry) -> AuditView {
         action,
         tenant,
         detail,
+        before,
+        after,
     }
 }

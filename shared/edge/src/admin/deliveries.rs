@@ -57,7 +57,8 @@ pub(crate) async fn list(
 ) -> Answer<DeliveryPageView> {
     let tenant = tenant_id(&id)?;
     let query = parsed(&query)?;
-    edge.operator.tenant(&tenant).await?;
+    edge.operator.check_has_endpoints(&tenant).await?;
+    let _turn = edge.reads.turn(&tenant).await?;
     let page = edge.deliveries.list(&tenant, &query).await?;
     Ok(Json(page_view(&page).masked()))
 }

@@ -88,7 +88,7 @@ pub(crate) async fn list(
     Path(id): Path<String>,
 ) -> Answer<Vec<EndpointView>> {
     let tenant = tenant_id(&id)?;
-    edge.operator.tenant(&tenant).await?;
+    edge.operator.check_has_endpoints(&tenant).await?;
     let endpoints = edge.endpoints.list(&tenant).await?;
     let views = endpoints.iter().map(|endpoint| view(&edge, endpoint));
     Ok(Json(views.collect()))
@@ -125,9 +125,19 @@ pub(crate) async fn change(
 ) -> Answer<EndpointView> {
     let named = Named::parse(&path)?;
     let request: EndpointRequest = body.json().await?;
+    let request_told = request.told();
     let (change, secret) = request.parts()?;
     refuse_secret(secret.as_ref())?;
-    named.record(&edge, "change", &actor).await?;
+    let before = edge.endpoints.get(&named.tenant, &named.endpoint).await?;
+    let before = serde_json::to_value(view(&edge, &before)).unwrap_or_default();
+    edge.operator
+        .record_endpoint_change(
+            &named.tenant,
+            &named.endpoint,
+            (&before, &request_told),
+            &actor,
+        )
+        .await?;
     let changed = edge
         .endpoints
         .change(&named.tenant, &named.endpoint, &change)

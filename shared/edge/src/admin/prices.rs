@@ -136,6 +136,33 @@ pub(crate) async fn remove(
     .await
 }
 
+/// Remove several prices
+///
+/// All of them, or on an error none.
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{id}/prices", tag = "money", operation_id = "remove_prices",
+    params(("id" = String, Path, description = "the tenant's id"), ("models" = String, Query, description = "the models' paths, separated by commas", pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,3}(,[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,3})*$"), ("allow_under_cost" = Option<bool>, Query, description = "accept prices below cost"), ("force" = Option<bool>, Query, description = "accept models that the catalogue does not have")),
+    responses((status = 200, description = "the prices now in force", body = PricesView),
+        (status = 409, description = "somebody changed the tenant meanwhile, or a price is below cost")),
+    security(("admin_token" = [])))]
+pub(crate) async fn remove_some(
+    State(operator): State<Arc<Operator>>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer {
+    let Some(named) = query.text("models")? else {
+        let text = "'models' is missing: name the models whose prices to remove";
+        return Err(Error::invalid("invalid_parameter", text)
+            .field("models")
+            .into());
+    };
+    let models: Result<Vec<ModelId>, Error> = named.split(',').map(ModelId::parse).collect();
+    let models = models.map_err(|error| error.field("models"))?;
+    let edit = PricesEdit::Remove { models };
+    change(&operator, &id, edit, &query, &actor).await
+}
+
 async fn change(
     operator: &Operator,
     id: &str,

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error_reply::Problem;
 use crate::query::Query;
+use crate::reads::{Reads, Subject};
 
 /// Compare charges with the provider's bills
 #[utoipa::path(
@@ -20,11 +21,12 @@ use crate::query::Query;
     security(("admin_token" = [])))]
 pub(crate) async fn reconcile(
     State(operator): State<Arc<Operator>>,
+    State(reads): State<Arc<Reads>>,
     query: Query,
 ) -> std::result::Result<Json<Value>, Problem> {
-    let report = operator
-        .reconcile(day(&query, "from")?, day(&query, "to")?)
-        .await?;
+    let (from, to) = (day(&query, "from")?, day(&query, "to")?);
+    let _turn = reads.turn_of(Subject::Bills).await?;
+    let report = operator.reconcile(from, to).await?;
     Ok(Json(report.to_json()))
 }
 

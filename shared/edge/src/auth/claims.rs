@@ -1,9 +1,6 @@
 //! A token's claims, and whether they are valid now. All times are `NumericDate`s: seconds,
 //! possibly with a fraction (RFC 7519).
 
-use std::collections::BTreeSet;
-
-use fluxgate_core::tenant::{ClaimMatch, Scope, ScopeMapping};
 use fluxgate_core::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -28,28 +25,28 @@ impl Claims {
         self.text("sub")
     }
 
-    /// The token's scopes: all of them, unless its trust maps a claim to scopes.
-    pub(super) fn scopes(&self, mapping: Option<&ScopeMapping>) -> BTreeSet<Scope> {
-        let Some(mapping) = mapping else {
-            return Scope::ALL.into();
-        };
-        let words: Vec<&str> = match self.0.get(&mapping.claim) {
-            Some(Value::String(text)) => text.split_whitespace().collect(),
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        words
-            .into_iter()
-            .filter_map(|word| mapping.words.get(word))
-            .flatten()
-            .copied()
-            .collect()
+    pub(super) fn id(&self) -> Option<&str> {
+        self.text("jti")
     }
 
-    /// The claim must be a string: a list that contains the value could match several tenants at
-    /// once.
-    pub(super) fn hold(&self, claim: &ClaimMatch) -> bool {
-        self.text(&claim.name) == Some(&claim.value)
+    /// As [`Self::check`], of this installation's own tokens, which alone need not expire.
+    pub(super) fn check_own(
+        &self,
+        now: Timestamp,
+        leeway_s: u64,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        match self.0.get("exp") {
+            None => Ok(None),
+            Some(_) => match self.check(now, leeway_s) {
+                Err(Refusal::Expired) => Err(Refusal::KeyExpired),
+                checked => checked.map(Some),
+            },
+        }
+    }
+
+    /// As a trust reads them.
+    pub(super) fn all(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// Returns when the token expires, the leeway not counted in.

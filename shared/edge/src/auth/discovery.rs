@@ -1,9 +1,9 @@
 //! Finds an issuer's keys: given inline, at a URL, or through its OpenID configuration.
 
-use fluxgate_core::Error;
 use fluxgate_core::app::Trusts;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::tenant::KeySource;
+use fluxgate_core::{Error, Kind, echo};
 use serde_json::Value;
 use url::Url;
 
@@ -46,9 +46,11 @@ impl Issuer<'_> {
         let text = |field: &str| configuration.get(field).and_then(Value::as_str);
         // Section 4.3: otherwise one issuer's document could vouch for another's tokens.
         if text("issuer") != Some(issuer) {
-            return Err(unavailable(
-                "the issuer's OpenID configuration names a different issuer",
-            ));
+            let named = text("issuer")
+                .map_or_else(|| "none".to_owned(), |text| format!("'{}'", echo(text)));
+            return Err(unavailable(&format!(
+                "the issuer's OpenID configuration names a different issuer, {named}; a trust's 'issuer' must be written exactly as there, and as in the token's 'iss'"
+            )));
         }
         let url = text("jwks_uri")
             .ok_or_else(|| unavailable("the issuer's OpenID configuration has no 'jwks_uri'"))?;
@@ -60,7 +62,14 @@ impl Issuer<'_> {
             .map_err(|error| unavailable("the issuer's key set has no valid URL").source(error))?;
         let fetched = self.trusts.published(self.tenant, &url).await;
         fetched.map_err(|error| {
-            unavailable("the issuer's key set cannot be fetched right now; try again").source(error)
+            let text = match error.kind {
+                Kind::TooLarge => {
+                    "the issuer's key set, or its OpenID configuration, is too large to be read; have the issuer remove keys that are no longer used"
+                }
+                Kind::Unavailable => "the issuer's key set cannot be fetched right now",
+                _ => "the issuer's key set cannot be fetched as the trust is now",
+            };
+            unavailable(text).source(error)
         })
     }
 }

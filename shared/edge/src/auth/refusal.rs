@@ -1,9 +1,11 @@
 //! Why a token is refused. The texts help its owner but tell a forger nothing about the signature.
 
+use std::borrow::Cow;
+
 use fluxgate_core::{Error, Kind};
 
 /// One reason, with a stable code. Always kind `Unauthenticated`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     Missing,
     TooLong,
@@ -13,37 +15,46 @@ pub(super) enum Refusal {
     Header(&'static str),
     Algorithm,
     IssuerUnknown,
-    KeyUnknown,
+    KeyUnknown(Cow<'static, str>),
     Signature,
     Expired,
     NotYetValid,
-    Audience,
+    /// The claim that ought to name the audience.
+    Audience(String),
     Claims(&'static str),
-    NoTenant,
-    SeveralTenants,
+    /// Its claims match no tenant.
+    NoTenant(String),
+    /// A trust or an API key whose tenant is gone.
+    TenantGone,
+    SeveralTenants(String),
+    /// Of an API key.
+    OtherInstallation,
+    KeyExpired,
+    KeyRevoked,
 }
 
 impl Refusal {
-    fn code(self) -> &'static str {
+    fn code(&self) -> &'static str {
         match self {
             Self::Missing => "token_missing",
             Self::TooLong | Self::Malformed | Self::Unreadable | Self::Header(_) => {
                 "token_malformed"
             }
             Self::Algorithm => "token_algorithm",
-            Self::IssuerUnknown => "token_issuer_unknown",
-            Self::KeyUnknown => "token_key_unknown",
+            Self::IssuerUnknown | Self::OtherInstallation => "token_issuer_unknown",
+            Self::KeyUnknown(_) => "token_key_unknown",
             Self::Signature => "token_signature",
-            Self::Expired => "token_expired",
+            Self::Expired | Self::KeyExpired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
-            Self::Audience => "token_audience",
+            Self::Audience(_) => "token_audience",
             Self::Claims(_) => "token_claims",
-            Self::NoTenant | Self::SeveralTenants => "tenant_unknown",
+            Self::NoTenant(_) | Self::TenantGone | Self::SeveralTenants(_) => "tenant_unknown",
+            Self::KeyRevoked => "key_revoked",
         }
     }
 
-    fn text(self) -> &'static str {
-        match self {
+    pub(super) fn text(&self) -> Cow<'static, str> {
+        let text = match self {
             Self::Missing => "the request has no token; send 'Authorization: Bearer <JWT>'",
             Self::TooLong => "the token is too long; issue one with fewer claims",
             Self::Malformed => {
@@ -54,24 +65,37 @@ impl Refusal {
                  ordinary size"
             }
             Self::Algorithm => {
-                "the token must be signed with RS256, ES256 or EdDSA, matching the algorithm of its key"
+                "the token must be signed with RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA (Ed25519), matching the algorithm of its key"
             }
             Self::IssuerUnknown => {
                 "no tenant trusts the token's issuer; compare its 'iss' with the tenant's trust, byte for byte"
             }
-            Self::KeyUnknown => "the issuer's key set has no usable key with the token's 'kid'",
             Self::Signature => "the token's signature is not valid",
             Self::Expired => "the token has expired; get a new one from its issuer",
             Self::NotYetValid => "the token is not valid yet; check the issuer's clock",
-            Self::Audience => {
-                "the token is for a different audience: its 'aud' does not contain the audience of the tenant's trust"
+            Self::OtherInstallation => {
+                "this API key was made by another Fluxgate installation; use one that was made here"
             }
+            Self::KeyExpired => "this API key has expired; make a new one",
+            Self::KeyRevoked => "this API key was revoked; use another one",
+            Self::TenantGone => "the tenant that the token speaks for is deleted",
             Self::Header(text) | Self::Claims(text) => text,
-            Self::NoTenant => "the token's issuer is trusted, but its claims match no tenant",
-            Self::SeveralTenants => {
-                "the token matches several tenants; give each tenant's trust a distinct claim value"
+            Self::KeyUnknown(text) => return text.clone(),
+            Self::Audience(claim) => {
+                return format!(
+                    "the token is for a different audience: its '{claim}' does not contain the audience of the tenant's trust"
+                )
+                .into();
             }
-        }
+            Self::NoTenant(why) => {
+                return format!(
+                    "the token's issuer is trusted, but its claims match no tenant: {why}"
+                )
+                .into();
+            }
+            Self::SeveralTenants(how) => return format!("the token matches {how}").into(),
+        };
+        text.into()
     }
 }
 

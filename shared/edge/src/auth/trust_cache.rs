@@ -1,5 +1,6 @@
 //! Finds a token's trust. Caches briefly which tenants trust an issuer, but never that none does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fluxgate_core::Error;
@@ -7,7 +8,7 @@ use fluxgate_core::app::Trusts;
 use fluxgate_core::digest::{RunningSha256, Sha256, update_json};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Clock;
-use fluxgate_core::tenant::{KeySource, Trust};
+use fluxgate_core::tenant::{ClaimPath, Issuer, KeySource, Trust, Unfit};
 use fluxgate_core::time::Timestamp;
 use quick_cache::sync::Cache;
 use serde_json::json;
@@ -26,7 +27,7 @@ pub(super) struct Trusted {
 
 #[derive(Clone)]
 struct Known {
-    all: Arc<[Arc<Trusted>]>,
+    trusted: Arc<Trusted>,
     read_at: Timestamp,
 }
 
@@ -34,7 +35,10 @@ pub(super) struct TrustCache {
     tenants: Arc<Trusts>,
     clock: Arc<dyn Clock>,
     ttl_ms: u64,
-    by_issuer: Cache<String, Known>,
+    /// Where the trusts of an issuer look.
+    asked: Cache<String, Arc<BTreeSet<ClaimPath>>>,
+    /// By issuer, and what a token says where they look.
+    by_claims: Cache<Sha256, Known>,
 }
 
 impl TrustCache {
@@ -43,7 +47,8 @@ impl TrustCache {
             tenants,
             clock,
             ttl_ms: bounds.trust_ttl_ms,
-            by_issuer: Cache::new(bounds.issuers_max),
+            asked: Cache::new(bounds.issuers_max),
+            by_claims: Cache::new(bounds.trusts_max),
         }
     }
 
@@ -56,58 +61,99 @@ impl TrustCache {
         if issuer.len() > Trust::ISSUER_BYTES_MAX {
             return Err(Refusal::IssuerUnknown.into());
         }
-        let fresh = |trusts: &Known| self.clock.now().since_ms(trusts.read_at) < self.ttl_ms;
-        if let Some(trusts) = self.by_issuer.get(issuer).filter(fresh)
-            && let Ok(trusted) = the_one(&trusts.all, claims)
-        {
-            return Ok(trusted);
+        let asked = self.asked.get(issuer);
+        let known = asked.and_then(|asked| self.by_claims.get(&place(issuer, &asked, claims)));
+        let fresh = |known: &Known| self.clock.now().since_ms(known.read_at) < self.ttl_ms;
+        match known.filter(fresh) {
+            Some(known) => Ok(known.trusted),
+            None => self.read(issuer, claims).await,
         }
-        Ok(the_one(&self.read(issuer).await?, claims)?)
     }
 
-    async fn read(&self, issuer: &str) -> Result<Arc<[Arc<Trusted>]>, Error> {
-        let trusts = self.tenants.of_issuer(issuer).await?;
+    async fn read(&self, issuer: &str, claims: &Claims) -> Result<Arc<Trusted>, Error> {
+        let read_at = self.clock.now();
+        let mut found = self.tenants.fitting(issuer, claims.all()).await?;
         // Compared byte for byte, independent of the store's collation.
-        let ours = trusts
-            .into_iter()
-            .filter(|(_, trust)| trust.issuer == issuer);
-        let all: Arc<[_]> = ours
-            .map(|(tenant, trust)| Arc::new(Trusted::new(tenant, trust)))
-            .collect();
-        if all.is_empty() {
-            self.by_issuer.remove(issuer);
-            return Err(Refusal::IssuerUnknown.into());
+        found.fitting.retain(|(_, trust)| trust.issuer == issuer);
+        if found.is_unknown() {
+            self.asked.remove(issuer);
+            let is_key = issuer.starts_with(Issuer::PREFIX);
+            return Err(match is_key {
+                true => Refusal::OtherInstallation.into(),
+                false => Refusal::IssuerUnknown.into(),
+            });
         }
-        self.by_issuer.insert(
-            issuer.to_owned(),
-            Known {
-                all: Arc::clone(&all),
-                read_at: self.clock.now(),
-            },
-        );
-        Ok(all)
+        let asked = Arc::new(found.asked);
+        self.asked.insert(issuer.to_owned(), Arc::clone(&asked));
+        let trusted = Arc::new(the_one(found.fitting, &asked, claims)?);
+        let known = Known {
+            trusted: Arc::clone(&trusted),
+            read_at,
+        };
+        self.by_claims.insert(place(issuer, &asked, claims), known);
+        Ok(trusted)
     }
 }
 
+/// Tokens that say the same where the issuer's trusts look have the same trust.
+fn place(issuer: &str, asked: &BTreeSet<ClaimPath>, claims: &Claims) -> Sha256 {
+    let said = asked.iter().map(|path| path.values(claims.all()));
+    let mut running = RunningSha256::default();
+    update_json(&mut running, &json!([issuer, said.collect::<Vec<_>>()]));
+    running.finish()
+}
+
 /// Two matches count as none: which tenant pays must never be a guess.
-fn the_one(all: &[Arc<Trusted>], claims: &Claims) -> Result<Arc<Trusted>, Refusal> {
-    let matches = |trusted: &&Arc<Trusted>| {
-        trusted
-            .trust
-            .claim
-            .as_ref()
-            .is_none_or(|claim| claims.hold(claim))
+fn the_one(
+    fitting: Vec<(TenantId, Trust)>,
+    asked: &BTreeSet<ClaimPath>,
+    claims: &Claims,
+) -> Result<Trusted, Refusal> {
+    let mut fitting = fitting.into_iter();
+    match (fitting.next(), fitting.next()) {
+        (Some((tenant, trust)), None) => Ok(Trusted::new(tenant, trust)),
+        (None, _) => Err(Refusal::NoTenant(mismatch(asked, claims))),
+        (Some(one), Some(other)) => Err(Refusal::SeveralTenants(twice(&one, &other))),
+    }
+}
+
+/// Where the claims were looked for, and what was there instead; no value of the token.
+fn mismatch(asked: &BTreeSet<ClaimPath>, claims: &Claims) -> String {
+    const PLACES_MAX: usize = 3;
+    let texts = asked.iter().take(PLACES_MAX).map(|path| {
+        let at = path.pointer();
+        match path.unfit(claims.all()) {
+            Unfit::Missing => format!("it has nothing at '{at}'"),
+            Unfit::Kind(kind) => format!(
+                "at '{at}' it has {kind}, where text, a whole number or a list of these is needed"
+            ),
+            Unfit::Different => format!("what it has at '{at}' is no tenant's"),
+        }
+    });
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+fn twice(one: &(TenantId, Trust), other: &(TenantId, Trust)) -> String {
+    let whose = if one.0 == other.0 {
+        "two trusts of its tenant"
+    } else {
+        "several tenants"
     };
-    let mut matching = all.iter().filter(matches);
-    match (matching.next(), matching.next()) {
-        (Some(trusted), None) => Ok(Arc::clone(trusted)),
-        (None, _) => Err(Refusal::NoTenant),
-        (Some(_), Some(_)) => Err(Refusal::SeveralTenants),
+    let at =
+        |(_, trust): &(TenantId, Trust)| trust.claim.as_ref().map(|claim| claim.path.pointer());
+    match (at(one), at(other)) {
+        (Some(one), Some(other)) if one == other => format!(
+            "{whose}: the list at '{one}' has more than one of their values; have the issuer write only one"
+        ),
+        (Some(one), Some(other)) => format!(
+            "{whose}: one by '{one}', another by '{other}'; tell them apart by the same claim, with one value in each token"
+        ),
+        _ => format!("{whose}; give each trust a claim with a value of its own"),
     }
 }
 
 impl Trusted {
-    fn new(tenant: TenantId, trust: Trust) -> Self {
+    pub(super) fn new(tenant: TenantId, trust: Trust) -> Self {
         let key_set = key_set_id(&trust);
         Self {
             tenant,

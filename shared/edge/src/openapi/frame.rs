@@ -14,13 +14,15 @@ const TENANTS: &str = "A gateway and webhook relay for asynchronous image models
      described by /webhooks.openapi.json.";
 
 const OPERATORS: &str = "The operator's API: tenants, prices, money and callbacks. On one machine \
-     it takes the admin token; on AWS requests are signed for IAM.";
+     it takes an admin token; on AWS requests are signed for IAM.";
 
 pub(crate) fn tenants() -> OpenApi {
     let jwt = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("A token of an issuer that the tenant trusts."))
+        .description(Some(
+            "An API key, or a token of an issuer that the tenant trusts.",
+        ))
         .build();
     framed("Fluxgate", TENANTS)
         .tags(Some([
@@ -31,6 +33,7 @@ pub(crate) fn tenants() -> OpenApi {
             tag("tasks", "Runs, in Fluxgate's own format."),
             tag("batches", "Many tasks in one request."),
             tag("endpoints", "Where a tenant wants its events."),
+            tag("keys", "API keys: tokens that this gateway issues."),
             tag("deliveries", "What became of each event."),
             tag("usage", "Usage by day and model."),
             tag("operations", "Whether the gateway serves."),
@@ -43,12 +46,13 @@ pub(crate) fn operators() -> OpenApi {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "The admin token; 'fluxgate token --admin' prints it. On AWS: an IAM signature instead.",
+            "An admin token: GETs need its scope 'read', changes of money 'money', all others 'write'. On AWS: an IAM signature instead.",
         ))
         .build();
     framed("Fluxgate, for operators", OPERATORS)
         .tags(Some([
             tag("tenants", "Who may use the gateway, and how."),
+            tag("keys", "Tenants' API keys, and what signs them."),
             tag("money", "Prices, balances and budgets."),
             tag("callbacks", "Tenants' endpoints and deliveries."),
             tag("operations", "The installation itself."),

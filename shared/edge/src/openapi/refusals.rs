@@ -93,9 +93,12 @@ fn implied(operation: &Value, path: &str) -> Vec<&'static str> {
     let takes_parameters = parameters.clone().next().is_some();
     let mut statuses = vec!["500"];
     if is_for_someone {
-        statuses.extend(["401", "403", "503"]);
-        // Operators' requests are not counted, and unknown parameters are refused.
-        statuses.push(if is_operators(path) { "400" } else { "429" });
+        statuses.extend(["401", "403", "429", "503"]);
+        // Operators' requests are not counted, but their long reads are.
+        if is_operators(path) {
+            // Unknown parameters are refused.
+            statuses.push("400");
+        }
     }
     if takes_parameters {
         statuses.push("400");

@@ -22,6 +22,19 @@ fn schema(event: EventType) -> &'static str {
         EventType::DeliveryExhausted => {
             include_str!("../../../docs/reference/events/delivery.exhausted.json")
         }
+        EventType::BalanceLow => include_str!("../../../docs/reference/events/balance.low.json"),
+        EventType::BudgetThreshold => {
+            include_str!("../../../docs/reference/events/budget.threshold.json")
+        }
+        EventType::ProviderUnreachable => {
+            include_str!("../../../docs/reference/events/provider.unreachable.json")
+        }
+        EventType::TaskInDoubt => {
+            include_str!("../../../docs/reference/events/task.in_doubt.json")
+        }
+        EventType::DeadLetterAdded => {
+            include_str!("../../../docs/reference/events/dead_letter.added.json")
+        }
     }
 }
 

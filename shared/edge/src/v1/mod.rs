@@ -1,13 +1,16 @@
 //! Fluxgate's own API, for everything that the provider's API does not cover.
 
-mod batches;
+pub(crate) mod batches;
 pub(crate) mod budget;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 mod health;
-mod tasks;
-mod usage;
+pub(crate) mod keys;
+pub(crate) mod ledger;
+pub(crate) mod statements;
+pub(crate) mod tasks;
+pub(crate) mod usage;
 
 pub(crate) use deliveries::query::NAMES as DELIVERY_PARAMETERS;
 
@@ -34,6 +37,10 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(endpoints::rotate_key))
         .routes(routes!(endpoints::test))
         .routes(routes!(endpoints::published_keys))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::get, keys::revoke))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::jwks))
         .routes(routes!(deliveries::recover))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
@@ -50,7 +57,9 @@ pub(crate) fn router(bounds: &Bounds) -> DocumentedRouter {
         .routes(routes!(tasks::cancel))
         .routes(routes!(tasks::retry))
         .routes(routes!(usage::usage))
+        .routes(routes!(statements::statement))
         .routes(routes!(budget::budget))
+        .routes(routes!(ledger::ledger))
         .routes(routes!(health::healthz))
         .body_limit(BODY_BYTES_MAX);
     inputs.merge(others)

@@ -1,15 +1,18 @@
 //! The tenant's charges, run by run, in the provider's format.
 
 use axum::extract::State;
+use fluxgate_core::app::{ChargesPage, ChargesQuery};
 use fluxgate_core::id::TaskId;
 use fluxgate_core::metering::Charge;
 use fluxgate_core::metering::usage::Window;
+use fluxgate_core::money::MicroUsd;
 use fluxgate_core::tenant::Principal;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::bill_pages::BillPlace;
 use super::billing_call::{Answer, BillingCall};
 use super::envelope::{Envelope, success};
 use super::page::{self, Paging};
@@ -19,6 +22,9 @@ use crate::state::Edge;
 const DEDUCT: &str = "deduct";
 /// Maximum number of runs requested by id at once.
 const IDS_MAX: usize = 100;
+/// Runs before a page that are passed over, so that the total can be told, even where it is known
+/// where the page begins.
+const SKIPPED_MAX: usize = 1_000;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct BillingRequest {
@@ -28,6 +34,9 @@ pub(crate) struct BillingRequest {
     /// 20 if absent.
     #[schema(minimum = 1, maximum = 100)]
     page_size: Option<i64>,
+    /// The `next_cursor` of the page before, with the same window, model and order: the page begins
+    /// there, and `page` is only its number.
+    cursor: Option<String>,
     /// Only `deduct` is supported.
     billing_type: Option<String>,
     /// Only these runs, at most 100.
@@ -57,9 +66,14 @@ pub(crate) enum Moment {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BillingPage {
     page: usize,
-    /// Number of items on all pages.
-    total: usize,
+    /// Number of items on all pages; absent if there are too many to count, unless the whole bill
+    /// is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
     has_more: bool,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
     items: Vec<BillingItem>,
 }
 
@@ -72,6 +86,9 @@ pub(crate) struct BillingItem {
     billing_type: &'static str,
     /// In USD: the amount charged, or held while the run is in progress.
     price: f64,
+    /// In USD: what of the price was given back; absent without a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded: Option<f64>,
     created_at: String,
     updated_at: String,
     order: BillingOrder,
@@ -106,52 +123,69 @@ pub(crate) async fn search(
     let paging = Paging::of(request.page, request.page_size)?;
     let window = window(&request)?;
     let _turn = edge.reads.turn(&principal.tenant).await?;
-    let mut charges = charges(&edge, &principal, &request, window).await?;
-    if request
-        .sort
-        .is_some_and(|sort| sort.to_ascii_lowercase().ends_with("asc"))
-    {
-        charges.reverse();
+    let is_other = |kind: &String| !kind.is_empty() && kind != DEDUCT;
+    if request.billing_type.as_ref().is_some_and(is_other) {
+        let none = ChargesPage {
+            total: Some(0),
+            ..ChargesPage::default()
+        };
+        return Ok(success(BillingPage::of(&paging, none)));
     }
-    if let Some(model) = request.model_uuid.filter(|model| !model.is_empty()) {
-        charges.retain(|charge| charge.model.as_str() == model);
-    }
-    let skip = paging.skip();
-    Ok(success(BillingPage {
-        page: paging.page,
-        total: charges.len(),
-        has_more: skip.saturating_add(paging.size) < charges.len(),
-        items: charges
-            .iter()
-            .skip(skip)
-            .take(paging.size)
-            .map(item)
-            .collect(),
-    }))
+    let ids = request.prediction_uuids.as_deref();
+    let charges = match ids.filter(|ids| !ids.is_empty()) {
+        Some(ids) => of_ids(&edge, &principal, &request, (ids, window, &paging)).await?,
+        None => of_window(&edge, &principal, &request, (window, &paging)).await?,
+    };
+    Ok(success(BillingPage::of(&paging, charges)))
 }
 
-/// Newest first.
-async fn charges(
+/// By key where it is known where the page begins.
+async fn of_window(
     edge: &Edge,
     principal: &Principal,
     request: &BillingRequest,
-    window: Window,
-) -> Result<Vec<Charge>> {
-    let tenant = &principal.tenant;
-    if request
-        .billing_type
-        .as_deref()
-        .is_some_and(|kind| !kind.is_empty() && kind != DEDUCT)
-    {
-        return Ok(Vec::new());
-    }
-    let Some(ids) = request
-        .prediction_uuids
-        .as_deref()
-        .filter(|ids| !ids.is_empty())
-    else {
-        return edge.metering.charges(tenant, window).await;
+    (made, paging): (Window, &Paging),
+) -> Result<ChargesPage> {
+    let cursor = request.cursor.as_deref().filter(|text| !text.is_empty());
+    let cursor = cursor.map(TaskId::parse).transpose().map_err(|_| {
+        let text = "'cursor' is the 'next_cursor' of the page before";
+        page::bad("cursor", text.to_owned())
+    })?;
+    let place = BillPlace {
+        tenant: principal.tenant.clone(),
+        from_ms: made.from.0,
+        until_ms: made.until.0,
+        model: request.model().map(str::to_owned),
+        oldest_first: request.is_oldest_first(),
+        size: paging.size,
+        page: paging.page,
     };
+    let is_far = paging.skip() >= SKIPPED_MAX;
+    let known = || edge.bills.start(&place).filter(|_| is_far);
+    let after = cursor.or_else(known);
+    let query = ChargesQuery {
+        tenant: &principal.tenant,
+        made,
+        model: request.model(),
+        oldest_first: place.oldest_first,
+        skip: if after.is_some() { 0 } else { paging.skip() },
+        after,
+        limit: paging.size,
+    };
+    let charges = edge.metering.charges(&query).await?;
+    if let Some(end) = &charges.next {
+        edge.bills.ends(place, end.clone());
+    }
+    Ok(charges)
+}
+
+/// There are few enough to be read as a whole.
+async fn of_ids(
+    edge: &Edge,
+    principal: &Principal,
+    request: &BillingRequest,
+    (ids, made, paging): (&[String], Window, &Paging),
+) -> Result<ChargesPage> {
     if ids.len() > IDS_MAX {
         return Err(page::bad(
             "prediction_uuids",
@@ -160,9 +194,47 @@ async fn charges(
     }
     // An invalid id cannot exist.
     let ids: Vec<TaskId> = ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect();
-    let mut charges = edge.metering.charges_of(tenant, &ids).await?;
-    charges.retain(|charge| window.holds(charge.created_at));
-    Ok(charges)
+    let mut charges = edge.metering.charges_of(&principal.tenant, &ids).await?;
+    let is_asked = |charge: &Charge| {
+        let model = request.model();
+        made.holds(charge.created_at) && model.is_none_or(|model| model == charge.model.as_str())
+    };
+    charges.retain(is_asked);
+    if request.is_oldest_first() {
+        charges.reverse();
+    }
+    let total = charges.len();
+    let last = paging.skip().saturating_add(paging.size);
+    let next = charges.get(last).map(|charge| charge.task.clone());
+    let page = charges.into_iter().skip(paging.skip()).take(paging.size);
+    Ok(ChargesPage {
+        charges: page.collect(),
+        next,
+        total: Some(total),
+    })
+}
+
+impl BillingRequest {
+    fn model(&self) -> Option<&str> {
+        self.model_uuid.as_deref().filter(|model| !model.is_empty())
+    }
+
+    fn is_oldest_first(&self) -> bool {
+        let sort = self.sort.as_deref().unwrap_or_default();
+        sort.to_ascii_lowercase().ends_with("asc")
+    }
+}
+
+impl BillingPage {
+    fn of(paging: &Paging, charges: ChargesPage) -> Self {
+        Self {
+            page: paging.page,
+            total: charges.total,
+            has_more: charges.next.is_some(),
+            next_cursor: charges.next.map(|next| next.to_string()),
+            items: charges.charges.iter().map(item).collect(),
+        }
+    }
 }
 
 /// An absent bound does not limit the window.
@@ -208,6 +280,7 @@ fn item(charge: &Charge) -> BillingItem {
         uuid: charge.task.to_string(),
         billing_type: DEDUCT,
         price,
+        refunded: (charge.refunded > MicroUsd::ZERO).then(|| charge.refunded.usd()),
         created_at: charge.created_at.rfc3339(),
         updated_at: charge.updated_at.rfc3339(),
         order: BillingOrder {

@@ -57,8 +57,10 @@ fn room(edge: &Edge, tenant: &TenantId, prediction: &Prediction) -> Option<Room>
     if !prediction.inline_outputs || prediction.archived != Some(true) {
         return None;
     }
-    let sizes = prediction.objects.iter().map(|object| object.bytes);
-    let bytes = usize::try_from(sizes.sum::<Option<u64>>()?).ok()?;
+    let mut sizes = prediction.objects.iter().map(|object| object.bytes);
+    // A tenant's store may claim any size.
+    let bytes = sizes.try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?))?;
+    let bytes = usize::try_from(bytes).ok()?;
     if bytes > edge.gateway.bounds().inline_output_bytes_max {
         return None;
     }

@@ -1,6 +1,7 @@
 //! The provider-compatible API: `/api/v3` and its `/api/v2` aliases, per tenant.
 
 mod account;
+mod bill_pages;
 mod billing_call;
 mod billings;
 mod delete;
@@ -20,6 +21,7 @@ mod upload_described;
 mod uploads;
 mod usage;
 
+pub use bill_pages::BillPages;
 use fluxgate_core::bounds::Bounds;
 
 use crate::documented::{DocumentedRouter, routes};

@@ -160,6 +160,7 @@ pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody)
         callback,
         metadata: metadata(&headers)?,
         key: key(&headers)?,
+        by: principal.key.clone(),
         trace: trace(&headers),
     };
     let held = sync_mode && request.key.is_none() && counted.bytes <= BESIDE_BYTES;
@@ -183,9 +184,9 @@ pub(super) async fn submit(call: SubmitCall, segments: &[String], body: RawBody)
     drop(headers);
     let tenant = &principal.tenant;
     let prediction = if sync_mode {
-        sync_mode::wait(&edge, tenant, &task.id, &waiting).await?
+        sync_mode::wait(&edge, &principal, &task.id, &waiting).await?
     } else if waiting.preferred.is_some() {
-        waiting::until_end(&edge, tenant, &task.id, &waiting).await?;
+        waiting::until_end(&edge, &principal, &task.id, &waiting).await?;
         Box::pin(edge.gateway.prediction(tenant, &task.id)).await?
     } else {
         Box::pin(edge.gateway.view(&task))

@@ -1,7 +1,8 @@
 //! The provider's sync mode: the answer to a submit waits for the end of the task, up to a limit.
 
-use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::id::TaskId;
 use fluxgate_core::provider::Prediction;
+use fluxgate_core::tenant::Principal;
 use fluxgate_core::{Error, Result};
 use serde_json::{Map, Value};
 
@@ -27,12 +28,12 @@ pub(super) fn take_flag(inputs: &mut Map<String, Value>, name: &str) -> Result<b
 /// prediction as it is, with the provider's code; the task continues.
 pub(super) async fn wait(
     edge: &Edge,
-    tenant: &TenantId,
+    principal: &Principal,
     id: &TaskId,
     waiting: &Waiting,
 ) -> Result<Prediction> {
-    waiting::until_end(edge, tenant, id, waiting).await?;
-    let mut prediction = Box::pin(edge.gateway.prediction(tenant, id)).await?;
+    waiting::until_end(edge, principal, id, waiting).await?;
+    let mut prediction = Box::pin(edge.gateway.prediction(&principal.tenant, id)).await?;
     if matches!(prediction.status, "created" | "processing") {
         prediction.status = "processing";
         prediction.code = Some(SYNC_TIMED_OUT);

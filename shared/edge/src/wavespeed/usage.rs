@@ -112,12 +112,10 @@ fn window(request: &UsageRequest) -> Result<Window> {
 }
 
 fn per_model(report: &UsageReport, models: &TenantModels) -> Vec<ModelUsage> {
-    let groups = report.grouped(Grouping::Model).into_iter();
+    let groups = report.grouped(Grouping::MODEL).into_iter();
     let of = |model: fluxgate_core::id::ModelId, usage: fluxgate_core::metering::usage::Usage| {
         let (model_type, price) = models.summary(&model).unwrap_or_default();
-        let last_used = report
-            .last_used(&model)
-            .map(|moment| Day::of(moment).to_string());
+        let last_used = report.last_used(&model).map(|day| day.to_string());
         ModelUsage {
             model_type,
             unit_price: price.unwrap_or_default().usd(),
@@ -134,15 +132,18 @@ fn per_model(report: &UsageReport, models: &TenantModels) -> Vec<ModelUsage> {
 
 fn daily(report: &UsageReport) -> Vec<DayUsage> {
     let mut days: BTreeMap<Day, Vec<DayModelUsage>> = BTreeMap::new();
-    for ((day, model), usage) in report.rows() {
+    for group in report.grouped(Grouping::DAY_AND_MODEL) {
+        let (Some(day), Some(model)) = (group.day, group.model) else {
+            continue;
+        };
         let model_usage = DayModelUsage {
             model_uuid: model.to_string(),
-            amount: usage.charged.usd(),
-            count: usage.requests,
+            amount: group.usage.charged.usd(),
+            count: group.usage.requests,
         };
-        days.entry(*day).or_default().push(model_usage);
+        days.entry(day).or_default().push(model_usage);
     }
-    let sums = report.grouped(Grouping::Day).into_iter();
+    let sums = report.grouped(Grouping::DAY).into_iter();
     let day = |(day, amount, count): (Day, MicroUsd, u64)| DayUsage {
         models: days.remove(&day).unwrap_or_default(),
         date: day.to_string(),

@@ -88,3 +88,19 @@ async fn a_cached_token_with_another_signature_is_another_token() {
         "token_signature"
     );
 }
+
+/// As requests that stay open ask.
+#[tokio::test]
+async fn who_was_authenticated_may_go_on_until_the_token_has_ended() {
+    let key = TestKey::ed("d");
+    let world = World::with_acme(&[&key]).await;
+    let token = key.token(&world.claims_with("exp", world.now_s() + 5));
+    let principal = world.authenticate(&token).await.unwrap();
+
+    world.advance_ms(34_999);
+    world.authenticator.check_still(&principal).await.unwrap();
+    world.advance_ms(1);
+
+    let ended = world.authenticator.check_still(&principal).await;
+    assert_eq!(ended.unwrap_err().code, "token_expired");
+}

@@ -3,10 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod algorithms;
 mod caching;
+mod claims_read;
+mod explained;
 mod issuer_server;
+mod key_set_renewal;
 mod key_sets;
 mod local_issuer;
+mod log_lines;
+mod providers;
 mod refused_claims;
 mod refused_tokens;
 mod signing;

@@ -7,26 +7,6 @@ use crate::signing::{TestKey, base64url, jwks, signing_input};
 use crate::world::World;
 
 #[tokio::test]
-async fn a_token_of_each_accepted_algorithm_speaks_for_its_tenant() {
-    let keys = [TestKey::rsa("r"), TestKey::ec("e"), TestKey::ed("d")];
-    let world = World::with_acme(&keys.each_ref()).await;
-
-    for key in &keys {
-        let principal = world
-            .authenticate(&key.token(&world.claims()))
-            .await
-            .unwrap();
-
-        assert_eq!(
-            (principal.tenant.as_str(), principal.subject.as_deref()),
-            ("acme", Some("user-1")),
-            "{}",
-            key.alg()
-        );
-    }
-}
-
-#[tokio::test]
 async fn no_token_and_text_that_is_no_token_are_refused() {
     let world = World::with_acme(&[&TestKey::ed("d")]).await;
 
@@ -102,12 +82,12 @@ async fn a_signature_of_another_token_or_another_key_is_refused() {
 }
 
 #[tokio::test]
-async fn algorithms_other_than_the_three_are_refused_before_any_key_or_tenant_is_looked_up() {
+async fn other_algorithms_are_refused_before_any_key_or_tenant_is_looked_up() {
     let key = TestKey::ed("d");
     let world = World::with_acme(&[&key]).await;
     let others = [
-        "none", "None", "nOnE", "", "HS256", "HS384", "HS512", "PS256", "RS384", "RS512", "ES384",
-        "ES512", "rs256",
+        "none", "None", "nOnE", "", "HS256", "HS384", "HS512", "ES512", "ES256K", "Ed448",
+        "ESP256", "rs256", "eddsa",
     ];
 
     for alg in others {

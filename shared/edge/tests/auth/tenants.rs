@@ -34,7 +34,8 @@ async fn a_claim_that_fits_no_tenant_is_refused() {
         json!("c"),
         json!("A"),
         json!(null),
-        json!(["a"]),
+        json!(["c", "A"]),
+        json!([["a"]]),
         json!({"a": 1}),
         json!(""),
     ] {

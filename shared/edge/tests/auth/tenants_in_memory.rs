@@ -1,15 +1,18 @@
 //! Tenants in a map, changed by the tests as another process would.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fluxgate_core::id::{AuditId, TenantId};
 use fluxgate_core::port::TenantStore;
-use fluxgate_core::tenant::{AuditEntry, Destination, Tenant, TenantState, Trust};
+use fluxgate_core::tenant::{
+    AuditEntry, Destination, FittingTrusts, Tenant, TenantState, Trust, TrustIndex,
+};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
+use serde_json::{Map, Value};
 
 #[derive(Default)]
 pub(crate) struct TenantsInMemory {
@@ -57,16 +60,17 @@ fn tenant(id: &str, trust: Vec<Trust>) -> Tenant {
         trust,
         destination: Destination {
             bucket: "bucket".to_owned(),
-            prefix: String::new(),
-            role: None,
-            bucket_owner: None,
+            ..Destination::default()
         },
+        destinations_before: Vec::new(),
         webhook_secret: serde_json::from_value("whsec_x".into()).unwrap(),
         webhook_secrets_before: Vec::new(),
         version: 1,
         prices: fluxgate_core::money::PriceBook::default(),
         limits: fluxgate_core::tenant::Limits::default(),
         unarchived: fluxgate_core::tenant::UnarchivedOutputs::default(),
+        retention: fluxgate_core::tenant::RetentionDays::default(),
+        keys: Vec::new(),
     }
 }
 
@@ -108,12 +112,13 @@ impl TenantStore for TenantsInMemory {
         Ok(Vec::new())
     }
 
-    async fn get_eventual(&self, id: &TenantId) -> Result<Tenant> {
+    async fn get_eventual(&self, id: &TenantId) -> Result<Arc<Tenant>> {
         self.tenants
             .lock()
             .unwrap()
             .get(id)
             .cloned()
+            .map(Arc::new)
             .ok_or_else(|| Error::not_found("no such tenant"))
     }
 
@@ -123,6 +128,11 @@ impl TenantStore for TenantsInMemory {
 
     async fn ids(&self) -> Result<Vec<TenantId>> {
         Ok(self.tenants.lock().unwrap().keys().cloned().collect())
+    }
+
+    async fn fitting(&self, issuer: &str, claims: &Map<String, Value>) -> Result<FittingTrusts> {
+        let trusts = self.trusting(issuer).await?;
+        Ok(TrustIndex::new(trusts).fitting(claims))
     }
 
     async fn trusting(&self, issuer: &str) -> Result<Vec<(TenantId, Trust)>> {

@@ -4,6 +4,7 @@ use fluxgate_core::tenant::KeySource;
 use fluxgate_edge::auth::AuthBounds;
 use serde_json::{Value, json};
 
+use crate::log_lines::LogLines;
 use crate::signing::{TestKey, base64url, jwks};
 use crate::world::World;
 
@@ -58,7 +59,7 @@ async fn keys_of_no_use_are_left_out_and_spoil_no_others() {
         with("e", json!("AQ")),
         with("n", json!("!")),
         with("use", json!("enc")),
-        with("alg", json!("PS256")),
+        with("alg", json!("ES256")),
         with("alg", json!("RSA-OAEP")),
         with("key_ops", json!(["encrypt"])),
         json!({"kty": "oct", "kid": "bad", "k": base64url([7; 32])}),
@@ -161,4 +162,32 @@ async fn a_key_that_says_what_it_is_for_and_one_with_a_padded_modulus_are_of_use
         .add("acme", world.trust(KeySource::Jwks(json!({"keys": [jwk]}))));
 
     assert_eq!(world.tenant(&key.token(&world.claims())).await, "acme");
+}
+
+#[tokio::test]
+async fn a_dropped_key_is_told_in_the_log_once_for_each_change_of_the_set() {
+    let (key, lines) = (TestKey::ed("good"), LogLines::record());
+    let world = World::with_acme(&[&key]).await;
+    let short =
+        |kid: &str| json!({"kty": "RSA", "kid": kid, "n": base64url([0xff; 128]), "e": "AQAB"});
+    let for_secrets = json!({"kty": "RSA", "kid": "enc", "use": "enc", "n": "AQAB", "e": "AQAB"});
+    let told = || lines.with("keys of an issuer's set cannot be used");
+    let fetched_again = async |keys: Value| {
+        world.issuer.serve_jwks(json!({ "keys": keys }));
+        world.advance_ms(11 * 60_000);
+        let token = key.token(&world.claims_with("jti", world.now_s()));
+        assert_eq!(world.tenant(&token).await, "acme");
+    };
+
+    fetched_again(json!([key.jwk(), for_secrets])).await;
+    assert_eq!(told(), Vec::<String>::new());
+    for _ in 0..3 {
+        fetched_again(json!([short("one"), key.jwk()])).await;
+    }
+    assert_eq!(told().len(), 1);
+    assert!(told()[0].starts_with("WARN") && told()[0].contains("'one' has 1024 bits"));
+    fetched_again(json!([short("one"), short("two"), key.jwk()])).await;
+    assert_eq!(told().len(), 2);
+    fetched_again(json!([key.jwk()])).await;
+    assert_eq!(lines.with("can be used again").len(), 1);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use fluxgate_core::app::Trusts;
 use fluxgate_core::port::Clock;
-use fluxgate_core::tenant::{ClaimMatch, KeySource, Principal, Trust};
+use fluxgate_core::tenant::{KeySource, Principal, Trust};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind};
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
@@ -66,24 +66,11 @@ impl World {
     }
 
     pub(crate) fn trust(&self, keys: KeySource) -> Trust {
-        Trust {
-            issuer: self.issuer.url.clone(),
-            audience: AUDIENCE.to_owned(),
-            keys,
-            claim: None,
-            scopes: None,
-        }
+        Trust::new(&self.issuer.url, AUDIENCE, keys)
     }
 
     pub(crate) fn trust_for(&self, keys: KeySource, name: &str, value: &str) -> Trust {
-        let claim = ClaimMatch {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        };
-        Trust {
-            claim: Some(claim),
-            ..self.trust(keys)
-        }
+        self.trust(keys).for_claim(name, value)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -118,6 +105,16 @@ impl World {
 
     pub(crate) async fn tenant(&self, token: &str) -> String {
         self.authenticate(token).await.unwrap().tenant.to_string()
+    }
+
+    /// The text of a 401.
+    pub(crate) async fn why_refused(&self, token: &str) -> String {
+        let error = self
+            .authenticate(token)
+            .await
+            .expect_err("the token was taken");
+        assert_eq!(error.kind, Kind::Unauthenticated, "{error}");
+        error.message.to_string()
     }
 
     /// The code of a 401.

@@ -3,9 +3,10 @@
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
+use s3s::path::check_bucket_name;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError};
 use tracing::Dispatch;
@@ -20,6 +21,9 @@ pub(super) async fn answer(
     }
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     let download = download_of(&request);
+    if names_unfit_bucket(&request) {
+        return Ok(unfit_bucket());
+    }
     let mut response = unlogged(&service, request).await?;
     if let Some(download) = download.filter(|_| response.status() == StatusCode::FORBIDDEN) {
         response = unlogged(&service, download).await?.map(|_| Body::empty());
@@ -34,6 +38,25 @@ pub(super) async fn answer(
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     Ok(response)
+}
+
+/// s3s refuses them as well, and does not say what a name may be. It also decodes the path.
+fn names_unfit_bucket(request: &Request<Body>) -> bool {
+    let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
+    !bucket.is_empty() && !bucket.contains('%') && !check_bucket_name(bucket)
+}
+
+fn unfit_bucket() -> Response<Body> {
+    const TEXT: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+        <Error><Code>InvalidBucketName</Code>\
+        <Message>a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, \
+        and begins and ends with a letter or digit</Message></Error>";
+    let mut response = Response::new(Body::from(TEXT.to_owned()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 /// s3s logs whole requests, including `Authorization` and signed queries, and every 412 as an

@@ -11,6 +11,7 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 
 use super::checksum::{Digested, Digests};
+use crate::objects::Content;
 
 /// S3's limit for one PUT.
 const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
@@ -22,15 +23,9 @@ const MEMORY_BYTES_MAX: usize = 1024 * 1024;
 
 /// A complete upload.
 pub(super) struct Received {
-    pub(super) bytes: Bytes,
+    pub(super) content: Content,
+    pub(super) bytes: u64,
     pub(super) digested: Digested,
-}
-
-/// Where the bytes of an upload are.
-pub(super) enum Bytes {
-    Memory(Vec<u8>),
-    /// An unlinked file that removes itself.
-    File(TempPath),
 }
 
 pub(super) async fn receive(
@@ -59,9 +54,13 @@ pub(super) async fn receive(
             .await
             .map_err(S3Error::internal_error)?;
     }
-    let bytes = file.map_or(Bytes::Memory(memory), |(_, path)| Bytes::File(path));
+    let content = match file {
+        Some((_, path)) => Content::File(Box::new(path)),
+        None => Content::Memory(memory.into()),
+    };
     Ok(Received {
-        bytes,
+        content,
+        bytes: size,
         digested: digests.finish(),
     })
 }

@@ -4,17 +4,19 @@ use async_trait::async_trait;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::Tally;
 use fluxgate_core::money::{
-    Account, Budget, Count, CountId, EntryKind, LedgerEntry, MicroUsd, Setting,
+    Account, Adjustment, Budget, Corrected, Count, CountId, EntryKind, LedgerEntry, LedgerQuery,
+    MicroUsd, Setting,
 };
-use fluxgate_core::port::AccountStore;
-use fluxgate_core::port::errors::reference_used;
+use fluxgate_core::port::{AccountStore, BooksReader};
+use fluxgate_core::task::Change;
 use fluxgate_core::tenant::AuditEntry;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result, app};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
-use super::error::database;
-use super::{SqliteStore, audit_log, money};
+use super::books::SqliteBooks;
+use super::reports::rows;
+use super::{SqliteStore, audit_log, corrections, day_sums, money};
 
 #[async_trait]
 impl AccountStore for SqliteStore {
@@ -29,6 +31,15 @@ impl AccountStore for SqliteStore {
         )
     }
 
+    async fn accounts_of(&self, tenants: &[TenantId]) -> Result<Vec<Account>> {
+        let tenants = tenants.to_vec();
+        self.report(move |connection| {
+            let account = |tenant| money::read(connection, tenant);
+            tenants.iter().map(account).collect()
+        })
+        .await
+    }
+
     async fn top_up(
         &self,
         tenant: &TenantId,
@@ -37,8 +48,10 @@ impl AccountStore for SqliteStore {
         entry: &AuditEntry,
     ) -> Result<Account> {
         let (tenant, reference, entry) = (tenant.clone(), reference.to_owned(), entry.clone());
-        self.write(move |write| top_up(write.connection, &tenant, amount, reference, &entry))
-            .await
+        self.write(move |write| {
+            corrections::top_up(write.connection, &tenant, amount, reference.clone(), &entry)
+        })
+        .await
     }
 
     async fn set_budget(
@@ -55,7 +68,8 @@ impl AccountStore for SqliteStore {
             },
             entry.clone(),
         );
-        self.bring_into_force(tenant, ids, wish, Some(entry)).await
+        self.bring_into_force(tenant, ids, wish, Some((now, entry)))
+            .await
     }
 
     async fn recount_budget(&self, tenant: &TenantId, now: Timestamp, id: CountId) -> Result<()> {
@@ -69,20 +83,99 @@ impl AccountStore for SqliteStore {
             .map(drop)
     }
 
-    async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
-        let rows = self.reading().await.rows(
-            "SELECT reference, kind, amount, at FROM ledger WHERE tenant = ?1 ORDER BY at, reference",
-            params![tenant.as_str()],
+    async fn adjust(
+        &self,
+        tenant: &TenantId,
+        adjustment: &Adjustment,
+        entry: &AuditEntry,
+    ) -> Result<Corrected> {
+        let (tenant, adjustment, entry) = (tenant.clone(), adjustment.clone(), entry.clone());
+        self.write(move |write| corrections::adjust(write.connection, &tenant, &adjustment, &entry))
+            .await
+    }
+
+    async fn void_top_up(
+        &self,
+        tenant: &TenantId,
+        (reference, amount): (&str, MicroUsd),
+        reason: &str,
+        entry: &AuditEntry,
+    ) -> Result<Corrected> {
+        let (tenant, entry) = (tenant.clone(), entry.clone());
+        let (top_up, reason) = ((reference.to_owned(), amount), reason.to_owned());
+        self.write(move |write| {
+            let (top_up, reason) = (top_up.clone(), reason.clone());
+            corrections::void_top_up(write.connection, &tenant, top_up, reason, &entry)
+        })
+        .await
+    }
+
+    async fn refund(&self, change: &Change, reason: &str, entry: &AuditEntry) -> Result<Account> {
+        let (change, reason, entry) = (change.clone(), reason.to_owned(), entry.clone());
+        self.write(move |write| {
+            corrections::refund(write.connection, &change, reason.clone(), &entry)
+        })
+        .await
+    }
+
+    async fn operator_entry(
+        &self,
+        tenant: &TenantId,
+        kind: EntryKind,
+        reference: &str,
+    ) -> Result<Option<LedgerEntry>> {
+        let found = self.reading().await.row(
+            &money::one_entry(),
+            params![tenant.as_str(), reference, kind.as_str()],
             money::entry_of,
         )?;
-        rows.into_iter()
-            .map(|(kind, entry)| {
-                Ok(LedgerEntry {
-                    kind: money::entry_kind(&kind)?,
-                    ..entry
-                })
-            })
-            .collect()
+        found.map(money::whole_entry).transpose()
+    }
+
+    async fn books(&self, tenant: &TenantId) -> Result<Box<dyn BooksReader>> {
+        let books = SqliteBooks::new(self.reports.clone(), tenant.clone());
+        Ok(Box::new(books))
+    }
+
+    async fn ledger(&self, tenant: &TenantId) -> Result<Vec<LedgerEntry>> {
+        let sql = format!(
+            "SELECT {} FROM ledger WHERE tenant = ?1 ORDER BY at, reference, kind",
+            money::ENTRY
+        );
+        let tenant = tenant.clone();
+        self.report(move |connection| {
+            let rows = rows(connection, &sql, params![tenant.as_str()], money::entry_of)?;
+            rows.into_iter().map(money::whole_entry).collect()
+        })
+        .await
+    }
+
+    async fn ledger_page(
+        &self,
+        tenant: &TenantId,
+        query: &LedgerQuery,
+    ) -> Result<Vec<LedgerEntry>> {
+        let sql = format!(
+            "SELECT {} FROM ledger WHERE tenant = ?1 AND at BETWEEN ?2 AND ?3
+             AND (at, reference, kind) > (?4, ?5, ?6) ORDER BY at, reference, kind LIMIT ?7",
+            money::ENTRY
+        );
+        let (tenant, query) = (tenant.clone(), query.clone());
+        self.report(move |connection| {
+            let after = query.after.as_ref();
+            let page = params![
+                tenant.as_str(),
+                query.starts().0,
+                query.until.0,
+                after.map_or(i64::MIN, |after| after.at.0),
+                after.map_or("", |after| after.reference.as_str()),
+                after.map_or("", |after| after.kind.as_str()),
+                i64::try_from(query.limit).unwrap_or(i64::MAX)
+            ];
+            let rows = rows(connection, &sql, page, money::entry_of)?;
+            rows.into_iter().map(money::whole_entry).collect()
+        })
+        .await
     }
 }
 
@@ -102,7 +195,7 @@ impl SqliteStore {
         tenant: &TenantId,
         id: impl Fn(u32) -> CountId + Send + Sync,
         wish: W,
-        entry: Option<AuditEntry>,
+        entry: Option<(Timestamp, AuditEntry)>,
     ) -> Result<Account>
     where
         W: Fn(Account, Option<&Tally>) -> Result<Setting> + Clone + Send + Sync + 'static,
@@ -159,7 +252,7 @@ fn step(
     id: CountId,
     wish: &impl Fn(Account, Option<&Tally>) -> Result<Setting>,
     tally: Option<&Tally>,
-    entry: Option<&AuditEntry>,
+    entry: Option<&(Timestamp, AuditEntry)>,
 ) -> Result<Step> {
     let account = money::read(connection, tenant)?;
     let (account, counting) = match wish(account.clone(), tally)? {
@@ -174,54 +267,9 @@ fn step(
     if let Some(count) = counting {
         return Ok(Step::Counting(count));
     }
-    entry
-        .map(|entry| audit_log::add(connection, entry))
-        .transpose()?;
-    Ok(Step::Done(account))
-}
-
-fn top_up(
-    connection: &Connection,
-    tenant: &TenantId,
-    amount: MicroUsd,
-    reference: String,
-    entry: &AuditEntry,
-) -> Result<Account> {
-    let account = money::read(connection, tenant)?;
-    match earlier(connection, tenant, &reference)? {
-        Some(before) if before == amount => return Ok(account),
-        Some(before) => {
-            return Err(reference_used(&reference, before));
-        }
-        None => {}
+    if let Some((now, entry)) = entry {
+        day_sums::change_zone(connection, tenant, &account.zone(), *now)?;
+        audit_log::add(connection, entry)?;
     }
-    let account = account.top_up(amount)?;
-    money::write(connection, tenant, &account)?;
-    money::enter(
-        connection,
-        tenant,
-        &LedgerEntry {
-            kind: EntryKind::TopUp,
-            reference,
-            amount,
-            at: entry.at,
-        },
-    )?;
-    audit_log::add(connection, entry)?;
-    Ok(account)
-}
-
-fn earlier(
-    connection: &Connection,
-    tenant: &TenantId,
-    reference: &str,
-) -> Result<Option<MicroUsd>> {
-    connection
-        .query_row(
-            "SELECT amount FROM ledger WHERE tenant = ?1 AND reference = ?2 AND kind = 'top_up'",
-            params![tenant.as_str(), reference],
-            |row| row.get(0).map(MicroUsd),
-        )
-        .optional()
-        .map_err(database("read the ledger"))
+    Ok(Step::Done(account))
 }

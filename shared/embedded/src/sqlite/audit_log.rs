@@ -6,7 +6,7 @@ use fluxgate_core::tenant::AuditEntry;
 use rusqlite::{Connection, params};
 
 use super::error::{database, parsed, unwritable};
-use super::readers::Readers;
+use super::reports::rows;
 
 pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
     let body = serde_json::to_string(entry).map_err(unwritable)?;
@@ -20,13 +20,14 @@ pub(super) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
 }
 
 pub(super) fn read(
-    readers: &Readers,
+    connection: &Connection,
     before: Option<&AuditId>,
     limit: usize,
 ) -> Result<Vec<AuditEntry>> {
     // Sorts after every id.
     let before = before.map_or("~", AuditId::as_str);
-    let rows = readers.rows(
+    let rows = rows(
+        connection,
         "SELECT id, body FROM audit_log WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
         params![before, i64::try_from(limit).unwrap_or(i64::MAX)],
         |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),

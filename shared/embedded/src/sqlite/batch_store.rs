@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::SqliteStore;
 use super::error::{database, parsed, unwritable};
+use super::reports::rows;
 
 #[async_trait]
 impl BatchStore for SqliteStore {
@@ -74,12 +75,17 @@ impl BatchStore for SqliteStore {
         // '~' sorts after every character of an id.
         let before = before.map_or("~", BatchId::as_str);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let bodies = self.reading().await.rows(
-            "SELECT body FROM batches WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-            params![tenant.as_str(), before, limit],
-            |row| row.get::<_, String>(0),
-        )?;
-        bodies.iter().map(|body| read(body, tenant)).collect()
+        let (tenant, before) = (tenant.clone(), before.to_owned());
+        self.report(move |connection| {
+            let bodies = rows(
+                connection,
+                "SELECT body FROM batches WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+                params![tenant.as_str(), before, limit],
+                |row| row.get::<_, String>(0),
+            )?;
+            bodies.iter().map(|body| read(body, &tenant)).collect()
+        })
+        .await
     }
 
     async fn chunk_after(
@@ -111,8 +117,8 @@ impl BatchStore for SqliteStore {
         let (batch, chunk) = (batch.clone(), chunk.cloned());
         self.write_soon(move |write| {
             update(write.connection, &batch)?;
-            chunk.map_or(Ok(()), |chunk| {
-                update_chunk(write.connection, &batch, &chunk)
+            chunk.as_ref().map_or(Ok(()), |chunk| {
+                update_chunk(write.connection, &batch, chunk)
             })
         })
         .await

@@ -7,29 +7,52 @@ use fluxgate_core::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::database;
+use super::cut_short::lacks_pages;
+use super::error::{DAMAGED, database};
 use super::migrations::migrate;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pages that the writer keeps: those of the newest rows and of the indexes above them.
+const WRITER_CACHE_KIB: u32 = 4096;
+/// Pages that one reading connection keeps. The next commit of the writer makes them worthless, so
+/// they only have to last for one read.
+const READER_CACHE_KIB: u32 = 512;
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
+    check_not_emptied(path)?;
     let connection = Connection::open(path).map_err(database("open the database"))?;
     restrict_to_owner(path)?;
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(database("open the database"))?;
     connection
-        .execute_batch(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192;
+        .execute_batch(&format!(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+             PRAGMA cache_size=-{WRITER_CACHE_KIB};
              PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;",
-        )
+        ))
         .map_err(database("open the database"))?;
     connection.set_prepared_statement_cache_capacity(64);
     keep_plans(&connection)?;
+    if lacks_pages(&connection, path)? {
+        found_sound(&connection, Check::Quick)?;
+    }
     migrate(&connection, path.parent().unwrap_or(Path::new(".")))?;
     Ok(connection)
+}
+
+/// SQLite takes an empty file, one of a single byte, or none for a new database, and removes the
+/// log beside it.
+fn check_not_emptied(path: &Path) -> Result<()> {
+    let bytes = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if bytes(path) <= 1 && bytes(Path::new(&log)) > 0 {
+        return Err(damaged("it is empty, and its log is not"));
+    }
+    Ok(())
 }
 
 /// Kind `Unavailable` while somebody else reads the database: then some of it stays in the log.
@@ -55,25 +78,60 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(database("open the database"))?;
+    connection
+        .execute_batch(&format!("PRAGMA cache_size=-{READER_CACHE_KIB};"))
+        .map_err(database("open the database"))?;
     connection.set_prepared_statement_cache_capacity(32);
     keep_plans(&connection)?;
     Ok(connection)
 }
 
-/// Looks at every page, and at every index.
-pub(super) fn check(path: &Path) -> Result<()> {
-    let connection = open_for_reading(path)?;
-    let found: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(database("check the database"))?;
-    if found == "ok" {
-        return Ok(());
+/// False for a file that is not there, and for one in which nothing was made yet.
+pub(super) fn has_tenants(path: &Path) -> Result<bool> {
+    if !path.is_file() {
+        return Ok(false);
     }
-    let text = format!(
-        "the database file is damaged; restore it from a backup: {}",
-        found.replace('\n', " ")
-    );
-    Err(Error::internal("database_corrupt", text))
+    let connection = open_for_reading(path)?;
+    let exists = |sql| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, bool>(0))
+            .map_err(database("look for tenants"))
+    };
+    Ok(
+        exists("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'tenants')")?
+            && exists("SELECT EXISTS (SELECT 1 FROM tenants)")?,
+    )
+}
+
+/// How much a check looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Check {
+    /// Every page.
+    Quick,
+    /// Every page, and whether indexes and tables say the same.
+    Full,
+}
+
+pub(super) fn check(path: &Path, check: Check) -> Result<()> {
+    found_sound(&open_for_reading(path)?, check)
+}
+
+fn found_sound(connection: &Connection, check: Check) -> Result<()> {
+    let sql = match check {
+        Check::Quick => "PRAGMA quick_check(1)",
+        Check::Full => "PRAGMA integrity_check(1)",
+    };
+    let found: String = connection
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(database("check the database"))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        damage => Err(damaged(&damage.replace('\n', " "))),
+    }
+}
+
+fn damaged(how: &str) -> Error {
+    Error::internal("database_corrupt", format!("{DAMAGED}: {how}"))
 }
 
 /// Without this SQLite replans some statements whenever their parameters change: a fifth of the

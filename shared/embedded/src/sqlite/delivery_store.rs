@@ -5,7 +5,7 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, EventId, Subject, TaskId, TenantId};
 use fluxgate_core::port::errors::{delivery_changed, event_late, no_such_delivery};
 use fluxgate_core::port::{About, DeliveryStore, TaskStore};
-use fluxgate_core::task::{Delayed, Lane, Task};
+use fluxgate_core::task::{Delayed, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
     Delivery, DeliveryPage, DeliveryQuery, DeliveryState, Notice, Target,
@@ -14,8 +14,8 @@ use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::error::{database, parsed, unwritable};
-use super::give_way::give_way;
 use super::queue::{delivery_key, put_job, remove_job};
+use super::reports::rows;
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
@@ -45,12 +45,12 @@ impl DeliveryStore for SqliteStore {
         let now = self.clock.now();
         self.write_soon(move |write| {
             update(write.connection, &delivery)?;
-            match job {
+            match &job {
                 Some(job) => put_job(write, &job.job, now.plus_ms(job.after_ms), 0),
                 // Nothing is left to do for whoever holds its job: one write instead of two.
                 None if delivery.state == DeliveryState::Delivered => {
                     let key = delivery_key(&delivery.tenant, &delivery.id);
-                    remove_job(write, key, Lane::Notify)
+                    remove_job(write, key)
                 }
                 None => Ok(()),
             }
@@ -86,20 +86,22 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn list(&self, tenant: &TenantId, query: &DeliveryQuery) -> Result<DeliveryPage> {
-        let rows = self.delivery_rows(tenant, query).await?;
-        let looked_at_all = rows.len() < DeliveryQuery::LOOKED_AT_MAX;
-        let mut candidates: Vec<Delivery> = Vec::with_capacity(rows.len());
-        for (id, body) in rows {
-            give_way().await;
-            let what = format_args!("delivery '{id}' of tenant '{tenant}'");
-            candidates.push(parsed(&body, what)?);
-        }
-        Ok(query.page(candidates, looked_at_all))
+        let (tenant, query) = (tenant.clone(), query.clone());
+        self.report(move |connection| {
+            let rows = delivery_rows(connection, &tenant, &query)?;
+            let looked_at_all = rows.len() < DeliveryQuery::LOOKED_AT_MAX;
+            let delivery = |(id, body): &(String, String)| {
+                parsed(body, format_args!("delivery '{id}' of tenant '{tenant}'"))
+            };
+            let candidates = rows.iter().map(delivery).collect::<Result<Vec<_>>>()?;
+            Ok(query.page(candidates, looked_at_all))
+        })
+        .await
     }
 
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.write(move |write| {
+        self.write_soon(move |write| {
             let deleted = write
                 .connection
                 .execute(
@@ -130,8 +132,9 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn of_task(&self, task: &Task) -> Result<Vec<Delivery>> {
+        let sql = format!("SELECT id, body FROM deliveries {OF_TASK} ORDER BY length(id), id");
         let rows = self.reading().await.rows(
-            "SELECT id, body FROM deliveries WHERE tenant = ?1 AND task = ?2 ORDER BY length(id), id",
+            &sql,
             params![task.tenant.as_str(), task.id.as_str()],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
         )?;
@@ -140,58 +143,18 @@ impl DeliveryStore for SqliteStore {
             .map(|(id, body)| parsed(body, what(id)))
             .collect()
     }
+
+    async fn of_ended_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(Task, Vec<Delivery>)> {
+        let task = TaskStore::get(self, tenant, id).await?;
+        let deliveries = match task.state.is_end() {
+            true => self.of_task(&task).await?,
+            false => Vec::new(),
+        };
+        Ok((task, deliveries))
+    }
 }
 
 impl SqliteStore {
-    /// Those from behind the cursor, in order, by the narrowest index there is. What else the query
-    /// asks is for [`DeliveryQuery::page`].
-    async fn delivery_rows(
-        &self,
-        tenant: &TenantId,
-        query: &DeliveryQuery,
-    ) -> Result<Vec<(String, String)>> {
-        let missed = "state IN ('exhausted', 'held')";
-        let only_missed =
-            !query.states.is_empty() && query.states.iter().all(|state| state.is_missed());
-        let (order, behind) = if query.oldest_first {
-            ("ASC", ">")
-        } else {
-            ("DESC", "<")
-        };
-        let target = query.target.as_ref().map(|target| match target {
-            Target::Endpoint(id) => id.as_str(),
-            Target::TaskCallback => "task_callback",
-        });
-        let (after_at, after_id) = match &query.after {
-            Some(cursor) => (cursor.at.0, cursor.id.as_str()),
-            None if query.oldest_first => (i64::MIN, ""),
-            None => (i64::MAX, ""),
-        };
-        let sql = format!(
-            "SELECT id, body FROM deliveries WHERE tenant = ?1 {by_target} {by_state}
-             AND at >= ?3 AND at < ?4 AND (at, id) {behind} (?5, ?6)
-             ORDER BY at {order}, id {order} LIMIT {limit}",
-            by_target = if target.is_some() {
-                "AND target = ?2"
-            } else {
-                "AND ?2 IS NULL"
-            },
-            by_state = if only_missed {
-                format!("AND {missed}")
-            } else {
-                String::new()
-            },
-            limit = DeliveryQuery::LOOKED_AT_MAX,
-        );
-        let from = query.from.map_or(i64::MIN, |at| at.0);
-        let before = query.before.map_or(i64::MAX, |at| at.0);
-        self.reading().await.rows(
-            &sql,
-            params![tenant.as_str(), target, from, before, after_at, after_id],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
-        )
-    }
-
     async fn notice(&self, tenant: &TenantId, id: &EventId) -> Result<Notice> {
         let body = self
             .reading()
@@ -206,6 +169,57 @@ impl SqliteStore {
     }
 }
 
+/// Those from behind the cursor, in order, by the narrowest index there is. What else the query
+/// asks is for [`DeliveryQuery::page`].
+fn delivery_rows(
+    connection: &Connection,
+    tenant: &TenantId,
+    query: &DeliveryQuery,
+) -> Result<Vec<(String, String)>> {
+    let missed = "state IN ('exhausted', 'held')";
+    let only_missed =
+        !query.states.is_empty() && query.states.iter().all(|state| state.is_missed());
+    let (order, behind) = if query.oldest_first {
+        ("ASC", ">")
+    } else {
+        ("DESC", "<")
+    };
+    let target = query.target.as_ref().map(place);
+    let (after_at, after_id) = match &query.after {
+        Some(cursor) => (cursor.at.0, cursor.id.as_str()),
+        None if query.oldest_first => (i64::MIN, ""),
+        None => (i64::MAX, ""),
+    };
+    let sql = format!(
+        "SELECT id, body FROM deliveries WHERE tenant = ?1 {by_target} {by_state}
+         AND at >= ?3 AND at < ?4 AND (at, id) {behind} (?5, ?6)
+         ORDER BY at {order}, id {order} LIMIT {limit}",
+        by_target = if target.is_some() {
+            "AND target = ?2"
+        } else {
+            "AND ?2 IS NULL"
+        },
+        by_state = if only_missed {
+            format!("AND {missed}")
+        } else {
+            String::new()
+        },
+        limit = DeliveryQuery::LOOKED_AT_MAX,
+    );
+    let from = query.from.map_or(i64::MIN, |at| at.0);
+    let before = query.before.map_or(i64::MAX, |at| at.0);
+    rows(
+        connection,
+        &sql,
+        params![tenant.as_str(), target, from, before, after_at, after_id],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+    )
+}
+
+/// Those of a tenant and a task: their ids begin with the task's.
+pub(super) const OF_TASK: &str =
+    "WHERE tenant = ?1 AND task = ?2 AND id > ?2 || '-' AND id < ?2 || '.'";
+
 /// Creates a delivery in the transaction of the change that made its event.
 pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
     if delivery.pull {
@@ -214,7 +228,8 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()>
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
     connection
         .prepare_cached(
-            "INSERT INTO deliveries (tenant, task, id, version, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO deliveries (tenant, task, id, version, at, target, state, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
@@ -222,6 +237,9 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> Result<()>
                 delivery.task.as_ref().map_or("", TaskId::as_str),
                 delivery.id.as_str(),
                 version(delivery.version),
+                delivery.created_at.0,
+                place(&delivery.target),
+                delivery.state.as_str(),
                 body
             ])
         })
@@ -259,7 +277,7 @@ fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {
     let body = serde_json::to_string(delivery).map_err(unwritable)?;
     let changed = connection
         .prepare_cached(
-            "UPDATE deliveries SET version = ?3, body = ?4
+            "UPDATE deliveries SET version = ?3, body = ?4, state = ?5
              WHERE tenant = ?1 AND id = ?2 AND version = ?3 - 1",
         )
         .and_then(|mut statement| {
@@ -267,7 +285,8 @@ fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {
                 delivery.tenant.as_str(),
                 delivery.id.as_str(),
                 version(delivery.version),
-                body
+                body,
+                delivery.state.as_str()
             ])
         })
         .map_err(database("write a delivery"))?;
@@ -275,6 +294,14 @@ fn update(connection: &Connection, delivery: &Delivery) -> Result<()> {
         return Ok(());
     }
     Err(delivery_changed())
+}
+
+/// What its deliveries are found by.
+fn place(target: &Target) -> &str {
+    match target {
+        Target::Endpoint(id) => id.as_str(),
+        Target::TaskCallback => "task_callback",
+    }
 }
 
 fn version(version: u64) -> i64 {

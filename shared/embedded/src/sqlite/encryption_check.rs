@@ -57,7 +57,8 @@ impl EncryptionCheck {
     pub fn is_missed(&self) -> Result<bool> {
         let connection = open_for_reading(&self.database)?;
         let sql = "SELECT EXISTS (SELECT 1 FROM tenants WHERE instr(body, ?1))
-                   OR EXISTS (SELECT 1 FROM endpoints WHERE instr(body, ?1))";
+                   OR EXISTS (SELECT 1 FROM endpoints WHERE instr(body, ?1))
+                   OR EXISTS (SELECT 1 FROM issuer WHERE instr(body, ?1))";
         let mark = format!("\"{}", Sealed::MARK);
         connection
             .query_row(sql, params![mark], |row| row.get(0))

@@ -2,38 +2,52 @@
 
 use std::fmt::Display;
 
-use fluxgate_core::{Error, Reason, Result, Retry};
+use fluxgate_core::{Error, Kind, Reason, Result, Retry};
 use rusqlite::ErrorCode;
 use serde::de::DeserializeOwned;
+
+/// What is said of a file that SQLite cannot read.
+pub(super) const DAMAGED: &str = "the database file is damaged; restore the folder from a backup by \
+     'fluxgate restore', as the guide to production says";
 
 /// Turns an SQLite error into a core error that names the operation.
 pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
-        let (code, text) = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => (
-                "disk_full",
-                "the disk is full; free some space (nothing was lost)",
-            ),
-            Some(ErrorCode::SystemIoFailure) => (
-                "disk_failed",
-                "reading or writing the disk failed; check its free space, its limits and its health",
-            ),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                ("database_busy", "another process holds the database")
-            }
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
-                "database_not_writable",
-                "the data folder cannot be written; check its path and permissions",
-            ),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
-                "database_corrupt",
-                "the database file is damaged; restore it from a backup",
-            ),
-            _ => ("database", "the database failed"),
-        };
-        Error::internal(code, format!("cannot {operation}: {text}"))
+        let (kind, code, text) = sort(error.sqlite_error_code());
+        Error::new(kind, code, format!("cannot {operation}: {text}"))
             .retry(Retry::Later)
             .source(error)
+    }
+}
+
+/// What passes without a change to the data, once there is room or the disk works, is
+/// `Unavailable`: whoever asked may ask again.
+fn sort(code: Option<ErrorCode>) -> (Kind, &'static str, &'static str) {
+    match code {
+        Some(ErrorCode::DiskFull) => (
+            Kind::Unavailable,
+            "disk_full",
+            "the disk is full; free some space (nothing was lost)",
+        ),
+        Some(ErrorCode::SystemIoFailure) => (
+            Kind::Unavailable,
+            "disk_failed",
+            "reading or writing the disk failed; check its free space, its limits and its health",
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            Kind::Unavailable,
+            "database_busy",
+            "another process holds the database",
+        ),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
+            Kind::Internal,
+            "database_not_writable",
+            "the data folder cannot be written; check its path and permissions",
+        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            (Kind::Internal, "database_corrupt", DAMAGED)
+        }
+        _ => (Kind::Internal, "database", "the database failed"),
     }
 }
 

@@ -16,17 +16,28 @@ impl FairQueueStore for SqliteStore {
         self.write(move |write| answer(write.connection, &request))
             .await
     }
+
+    async fn read_fair_queue(&self) -> Result<FairQueue> {
+        let body = self.reading().await.row(LINE, [], |row| row.get(0))?;
+        parsed_line(body)
+    }
+}
+
+const LINE: &str = "SELECT body FROM fair_queue WHERE n = 1";
+
+fn parsed_line(body: Option<String>) -> Result<FairQueue> {
+    body.map_or_else(
+        || Ok(FairQueue::default()),
+        |body| parsed(&body, "line for the provider's account"),
+    )
 }
 
 fn answer(connection: &Connection, request: &FairQueueRequest) -> Result<FairQueueAnswer> {
     let body: Option<String> = connection
-        .prepare_cached("SELECT body FROM fair_queue WHERE n = 1")
+        .prepare_cached(LINE)
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
         .map_err(database("read the line"))?;
-    let mut line: FairQueue = body.map_or_else(
-        || Ok(FairQueue::default()),
-        |body| parsed(&body, "line for the provider's account"),
-    )?;
+    let mut line = parsed_line(body)?;
     let (answer, changed) = line.answer(request);
     if changed {
         let body = serde_json::to_string(&line).map_err(unwritable)?;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::error::database;
 use super::readers::Readers;
 
-/// Inputs of a completed task up to this size are kept permanently.
+/// Inputs of a completed task up to this size are kept as long as the task.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
 pub(super) fn insert(connection: &Connection, task: &Task, inputs: &str) -> Result<()> {

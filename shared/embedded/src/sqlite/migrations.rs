@@ -2,6 +2,8 @@
 //! steps that have run.
 
 use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use fluxgate_core::{Error, Result};
 use rusqlite::Connection;
@@ -10,7 +12,7 @@ use super::error::database;
 use super::folder_lock::FolderLock;
 
 /// In order. One that was released is never changed: what is to be different is one more.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -21,7 +23,29 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
+    include_str!("migrations/12.sql"),
+    include_str!("migrations/13.sql"),
 ];
+
+/// The version of the schema that this program works with.
+pub const SCHEMA_VERSION: usize = MIGRATIONS.len();
+
+static MIGRATED: OnceLock<Migrated> = OnceLock::new();
+
+/// What the schema of a data folder was brought up from, and to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    pub from: usize,
+    pub to: usize,
+}
+
+impl Migrated {
+    /// What this process did first; `None` if it found everything up to date.
+    pub fn by_this_process() -> Option<Self> {
+        MIGRATED.get().copied()
+    }
+}
 
 /// Runs the missing migrations, all or none. If two processes start on one folder at once, the
 /// second finds them done.
@@ -41,7 +65,13 @@ pub(super) fn migrate(connection: &Connection, folder: &Path) -> Result<()> {
     run("BEGIN IMMEDIATE")?;
     let done = run_missing(connection, folder);
     run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    done
+    let (from, to) = (done?, MIGRATIONS.len());
+    if (1..to).contains(&from) {
+        MIGRATED.get_or_init(|| Migrated { from, to });
+        let folder = folder.display();
+        tracing::warn!(%folder, from, to, "the data folder's schema was brought up to this release's version; older releases cannot open it any more");
+    }
+    Ok(())
 }
 
 /// Whether none is missing, and none was run that this program does not know.
@@ -49,25 +79,59 @@ pub(super) fn is_done(connection: &Connection) -> Result<bool> {
     Ok(version(connection)? == MIGRATIONS.len())
 }
 
-fn run_missing(connection: &Connection, folder: &Path) -> Result<()> {
+/// The version of the schema, which this program knows or is able to bring up to date.
+pub(super) fn known_version(connection: &Connection) -> Result<usize> {
     let (version, known) = (version(connection)?, MIGRATIONS.len());
     if version > known {
         let text = format!(
-            "the data folder has schema version {version} and this program knows {known}; use the matching release"
+            "the data folder has schema version {version} and this program knows {known}; use the release that opened it last, or restore a backup of before by 'fluxgate restore'"
         );
         return Err(Error::internal("schema_version", text));
     }
+    Ok(version)
+}
+
+/// Returns the version that it found.
+fn run_missing(connection: &Connection, folder: &Path) -> Result<usize> {
+    let (version, known) = (known_version(connection)?, MIGRATIONS.len());
     // Whoever serves a folder with an older version is an older release. A new file is not served
     // yet.
     let _unserved = match version {
         0 => None,
-        older if older == known => return Ok(()),
+        older if older == known => return Ok(known),
         _ => Some(FolderLock::acquire(folder).map_err(served)?),
     };
-    let missing = MIGRATIONS[version..].concat();
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(version) {
+        run_step(connection, step + 1, sql, version > 0)?;
+    }
+    Ok(version)
+}
+
+/// Says what was done to a folder in use; a new one is made without a word.
+fn run_step(connection: &Connection, to: usize, sql: &str, is_told: bool) -> Result<()> {
+    let (begun, before) = (Instant::now(), connection.total_changes());
     connection
-        .execute_batch(&format!("{missing} PRAGMA user_version={known};"))
-        .map_err(database("bring the schema up to date"))
+        .execute_batch(&format!("{sql} PRAGMA user_version={to};"))
+        .map_err(database("bring the schema up to date"))?;
+    if is_told {
+        tracing::info!(
+            from = to - 1,
+            to,
+            what = first_sentence(sql),
+            rows = connection.total_changes() - before,
+            duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "ran a step of the schema; it counts once all are done"
+        );
+    }
+    Ok(())
+}
+
+/// Of the comment that a step begins with.
+fn first_sentence(sql: &str) -> String {
+    let comment = sql.lines().map_while(|line| line.strip_prefix("--"));
+    let text: String = comment.collect();
+    let end = text.find(". ").map_or(text.len(), |end| end + 1);
+    text[..end].trim().to_owned()
 }
 
 fn served(error: Error) -> Error {
@@ -87,7 +151,8 @@ fn version(connection: &Connection) -> Result<usize> {
 mod tests {
     use std::sync::Arc;
 
-    use fluxgate_core::port::SystemClock;
+    use fluxgate_core::id::{TaskId, TenantId};
+    use fluxgate_core::port::{OpenTaskStore as _, SystemClock, TaskStore as _};
 
     use super::*;
     use crate::sqlite::SqliteStore;
@@ -150,6 +215,46 @@ mod tests {
                  WHERE allowance IS NULL";
             assert_eq!(number(&again, account), 123);
         }
+    }
+
+    #[test]
+    fn every_step_says_what_it_does() {
+        for sql in MIGRATIONS {
+            let what = first_sentence(sql);
+            assert!(what.len() > 10 && what.ends_with('.'), "{what}: {sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn steps_that_had_rows_of_their_own_are_read_with_their_task() {
+        let [open, ended] = ["01", "02"].map(|start| format!("{start:0<32}"));
+        let folder = file_of(
+            11,
+            &format!(
+                r#"INSERT INTO tasks (tenant, id, version, body) VALUES
+                   ('acme', '{ended}', 4, '{{"state":"completed"}}'),
+                   ('acme', '{open}', 3, '{{"state":"submitted"}}');
+                 INSERT INTO steps VALUES ('acme', '{open}', 11, '{{"at":3,"name":"third"}}'),
+                   ('acme', '{open}', 1, '{{"at":1,"name":"first"}}'),
+                   ('acme', '{open}', 2, '{{"at":2,"name":"second"}}');
+                 INSERT INTO deliveries (tenant, task, id, version, body) VALUES
+                   ('acme', '{ended}', '{ended}-00', 2, '{{"created_at":5,"state":"held",
+                     "target":{{"endpoint":"e1"}}}}');"#
+            ),
+        );
+
+        let store = SqliteStore::open(folder.path(), Arc::new(SystemClock)).unwrap();
+
+        let tenant = TenantId::parse("acme").unwrap();
+        let [open, ended] = [open, ended].map(|id| TaskId::parse(&id).unwrap());
+        let steps = store.timeline(&tenant, &open).await.unwrap();
+        let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names, ["first", "second", "third"]);
+        assert_eq!(store.timeline(&tenant, &ended).await.unwrap(), []);
+        assert_eq!(store.open_set(&tenant).await.unwrap().tasks, [open].into());
+        let missed = "SELECT count(*) FROM deliveries WHERE at = 5 AND target = 'e1'
+             AND state IN ('exhausted', 'held')";
+        assert_eq!(number(&Connection::open(path(&folder)).unwrap(), missed), 1);
     }
 
     #[test]

@@ -2,12 +2,26 @@
 //! commit.
 
 mod account_store;
+mod admin_tokens;
+mod alert_store;
+mod api_key_store;
 mod audit_log;
+mod backup;
 mod batch_store;
+mod books;
 mod connection;
+mod corrections;
+mod cut_short;
+mod day_store;
+mod day_sums;
+mod dead_letters;
 mod deletion;
 mod delivery_store;
+#[cfg(test)]
+mod disk_full;
 mod encryption_check;
+#[cfg(test)]
+mod ended_jobs;
 mod endpoint_store;
 mod erasing;
 mod error;
@@ -16,14 +30,27 @@ mod folder_lock;
 mod give_way;
 mod idempotency;
 mod inputs;
+mod inputs_drop;
+mod key_use;
+mod measures;
 mod migrations;
 mod money;
+mod objects;
+mod open_task_store;
+mod parsed_tenants;
+#[cfg(test)]
+mod plans;
 mod queue;
 mod readers;
+mod reports;
+mod retention;
 mod schedule;
+mod settling;
+mod task_rows;
 mod task_store;
 mod tenant_store;
 mod timeline;
+mod trusts;
 mod usage_cursors;
 mod writer;
 
@@ -31,15 +58,28 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fluxgate_core::port::Clock;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
+use rusqlite::Connection;
 
+use crate::pace::Hurry;
+pub use backup::{CopyProgress, object_files};
+use connection::Check;
 pub use encryption_check::EncryptionCheck;
 pub use folder_lock::FolderLock;
 use give_way::give_way;
+pub use measures::{LaneMeasures, LiveTasks, Measures};
+pub use migrations::{Migrated, SCHEMA_VERSION};
+use objects::PendingObjects;
+pub(crate) use objects::{ListedObject, ObjectName, ObjectRow};
+use parsed_tenants::ParsedTenants;
 use readers::Readers;
+use reports::Reports;
 use schedule::Schedule;
 pub use schedule::in_hand_max;
-use writer::{Hurry, Write, Writer};
+use settling::Settling;
+pub use writer::Commits;
+use writer::{Write, Writer};
 
 /// The database of one data folder. Implements every store port and the queue.
 ///
@@ -50,12 +90,16 @@ pub struct SqliteStore {
     /// `None` where the database was opened to be read alone.
     writer: Option<Arc<Writer>>,
     readers: Arc<Readers>,
+    reports: Arc<Reports>,
     schedule: Arc<Schedule>,
+    objects: Arc<PendingObjects>,
+    settling: Arc<Settling>,
+    tenants: Arc<ParsedTenants>,
     clock: Arc<dyn Clock>,
 }
 
 impl SqliteStore {
-    /// Opens or creates `fluxgate.db` in the folder and loads the waiting jobs.
+    /// Opens or creates `fluxgate.db` in the folder and finds out who has waiting jobs.
     ///
     /// Fails with kind `Internal` and one line of text if the folder cannot be written, the disk is
     /// full, or the database has another version.
@@ -63,12 +107,16 @@ impl SqliteStore {
         let path = folder.join("fluxgate.db");
         let connection = connection::open_for_writing(&path)?;
         let schedule = Arc::new(Schedule::load(&connection, clock.clone())?);
-        let readers = Arc::new(Readers::new(path));
+        let readers = Arc::new(Readers::new(path.clone()));
         let writer = Arc::new(Writer::start(connection, schedule.clone())?);
         Ok(Self {
             writer: Some(writer),
             readers,
+            reports: Arc::new(Reports::new(path)),
             schedule,
+            objects: Arc::default(),
+            settling: Arc::default(),
+            tenants: Arc::default(),
             clock,
         })
     }
@@ -79,11 +127,21 @@ impl SqliteStore {
         connection::checkpoint(&folder.join("fluxgate.db"))
     }
 
+    /// Whether the folder has a database with tenants in it, of whatever version. Makes nothing.
+    pub fn has_tenants(folder: &Path) -> Result<bool> {
+        connection::has_tenants(&folder.join("fluxgate.db"))
+    }
+
     /// Reads all of the folder's database and fails with kind `Internal` and code
     /// `database_corrupt` where it is damaged. Disturbs nobody, and blocks for as long as the disk
     /// takes.
     pub fn check(folder: &Path) -> Result<()> {
-        connection::check(&folder.join("fluxgate.db"))
+        connection::check(&folder.join("fluxgate.db"), Check::Full)
+    }
+
+    /// The same without a comparison of tables with their indexes, which takes most of the time.
+    pub fn check_quickly(folder: &Path) -> Result<()> {
+        connection::check(&folder.join("fluxgate.db"), Check::Quick)
     }
 
     /// Opens the folder's database to be read alone: no writer is started, no job is loaded, and
@@ -98,28 +156,64 @@ impl SqliteStore {
         }
         Ok(Self {
             writer: None,
-            readers: Arc::new(Readers::new(path)),
+            readers: Arc::new(Readers::new(path.clone())),
+            reports: Arc::new(Reports::new(path)),
             schedule: Arc::new(Schedule::empty(clock.clone())),
+            objects: Arc::default(),
+            settling: Arc::default(),
+            tenants: Arc::default(),
             clock,
         })
+    }
+
+    /// Hands out so many watches a second at most; without this, all that are due.
+    pub fn set_polls_per_second(&self, polls: u32) {
+        self.schedule.set_polls_per_second(polls);
     }
 
     /// How many transactions were committed since the start. Each is one fsync of the write-ahead
     /// log.
     pub fn commits(&self) -> u64 {
-        self.writer.as_ref().map_or(0, |writer| writer.commits())
+        self.committed().commits
     }
 
-    /// The connections to read by, once others have had their turn on this thread.
+    /// What was committed since the start.
+    pub fn committed(&self) -> Commits {
+        let writer = self.writer.as_ref();
+        writer.map_or_else(Commits::default, |writer| writer.committed())
+    }
+
+    /// True if writes fail, as on a full disk: the last commit did, in the last ten seconds.
+    pub fn is_failing(&self) -> bool {
+        self.writer
+            .as_ref()
+            .is_some_and(|writer| writer.is_failing())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The connections to read a few rows by, once others have had their turn on this thread.
     async fn reading(&self) -> &Readers {
         give_way().await;
         &self.readers
     }
 
+    /// Reads a part of what grows with a tenant's history, or with the number of tenants, away from
+    /// the threads that serve requests.
+    async fn report<T, F>(&self, part: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.reports.read(part).await
+    }
+
     async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+        F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
         self.writer()?.run(Hurry::Now, work).await
     }
@@ -128,7 +222,7 @@ impl SqliteStore {
     async fn write_soon<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+        F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
         self.writer()?.run(Hurry::Soon, work).await
     }

@@ -1,5 +1,6 @@
 //! The durable queue: rows in `jobs`, handed out by the schedule.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,19 +12,26 @@ use fluxgate_core::time::Timestamp;
 use rusqlite::params;
 
 use super::SqliteStore;
+use super::dead_letters::bury;
 use super::error::{database, unwritable};
-use super::schedule::{Effect, Entry};
+use super::schedule::{self, Effect, Entry, Part, Schedule};
+use super::settling::End;
 use super::writer::Write;
 
 /// How long a receive waits at most if nothing is due.
 const RECEIVE_WAIT_MAX_MS: u64 = 1_000;
+
+/// A watch that comes again after this time or later need not be written at once.
+const AGAIN_SOON_MIN_MS: u64 = 1_000;
 
 /// One row per job: sending the same job again moves it.
 fn key(job: &Job) -> String {
     match job {
         Job::Watch { tenant, task, .. } => watch_key(tenant, task),
         Job::Wake { tenant, task, .. } => format!("wake/{tenant}/{task}"),
-        Job::Archive { tenant, task } => format!("archive/{tenant}/{task}"),
+        Job::Archive { tenant, task } | Job::ArchiveRun { tenant, task, .. } => {
+            archive_key(tenant, task)
+        }
         Job::Recover {
             tenant, endpoint, ..
         } => format!("recover/{tenant}/{endpoint}"),
@@ -36,6 +44,10 @@ fn key(job: &Job) -> String {
 
 pub(super) fn delivery_key(tenant: &TenantId, delivery: &DeliveryId) -> String {
     format!("deliver/{tenant}/{delivery}")
+}
+
+pub(super) fn archive_key(tenant: &TenantId, task: &TaskId) -> String {
+    format!("archive/{tenant}/{task}")
 }
 
 pub(super) fn watch_key(tenant: &TenantId, task: &TaskId) -> String {
@@ -70,34 +82,61 @@ pub(super) fn put_job(
 }
 
 /// Removes a job's row.
-pub(super) fn remove_job(write: &mut Write<'_>, key: String, lane: Lane) -> Result<()> {
+pub(super) fn remove_job(write: &mut Write<'_>, key: String) -> Result<()> {
     write
         .connection
         .prepare_cached("DELETE FROM jobs WHERE key = ?1")
         .and_then(|mut statement| statement.execute(params![key]))
         .map_err(database("remove a job"))?;
-    write.after_commit(Effect::Gone { key, lane });
+    write.after_commit(Effect::Gone { key });
     Ok(())
 }
 
-fn bury(write: &mut Write<'_>, lease: &Lease, reason: &str) -> Result<()> {
-    let body = serde_json::to_string(&lease.job).map_err(unwritable)?;
-    write
-        .connection
-        .prepare_cached("INSERT INTO dead_letters (lane, reason, body) VALUES (?1, ?2, ?3)")
-        .and_then(|mut statement| {
-            statement.execute(params![lease.job.lane().as_str(), reason, body])
-        })
-        .map_err(database("write a dead letter"))?;
-    remove_job(write, lease.handle.clone(), lease.job.lane())
+/// Has rows read again that were to be read and were not.
+struct Reading<'a> {
+    schedule: &'a Schedule,
+    part: Part,
+    tenants: Vec<TenantId>,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.schedule.unread(self.part, self.tenants.iter());
+    }
 }
 
 impl SqliteStore {
+    /// What can be received at once.
+    pub(super) async fn take_due(
+        &self,
+        lane: Lane,
+        max: usize,
+        lease_ms: u64,
+    ) -> Result<Vec<Lease>> {
+        self.read_jobs(lane).await?;
+        Ok(self.schedule.take(lane, max, self.clock.now(), lease_ms))
+    }
+
+    /// Brings jobs that are due, and were not in memory, there.
+    async fn read_jobs(&self, lane: Lane) -> Result<()> {
+        let now = self.clock.now();
+        for (part, wanted) in self.schedule.wanted(lane, now) {
+            let _reading = Reading {
+                schedule: &self.schedule,
+                part,
+                tenants: wanted.whose(),
+            };
+            self.write_soon(move |write| schedule::read(write, part, wanted.clone(), now))
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Settles a lease in a transaction, unless it is outdated by then: the job may have been sent
     /// again, even in this very commit.
     async fn settle<F>(&self, lease: &Lease, work: F) -> Result<()>
     where
-        F: FnOnce(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
+        F: Fn(&mut Write<'_>, &Lease) -> Result<()> + Send + 'static,
     {
         // Most callbacks: the write that delivered one removed its job.
         if !self.schedule.holds(lease) {
@@ -130,31 +169,38 @@ impl Queue for SqliteStore {
     }
 
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>> {
-        let now = self.clock.now();
-        let leases = self.schedule.take(lane, max, now, lease_ms);
+        let leases = self.take_due(lane, max, lease_ms).await?;
         if !leases.is_empty() {
             return Ok(leases);
         }
-        let wait_ms = self
-            .schedule
-            .next_in_ms(lane, now)
-            .unwrap_or(u64::MAX)
-            .clamp(1, RECEIVE_WAIT_MAX_MS);
+        let now = self.clock.now();
+        let wait_ms = self.schedule.wait_ms(lane, now, RECEIVE_WAIT_MAX_MS);
         drop(
             tokio::time::timeout(Duration::from_millis(wait_ms), self.schedule.changed(lane)).await,
         );
-        Ok(self.schedule.take(lane, max, self.clock.now(), lease_ms))
+        self.take_due(lane, max, lease_ms).await
     }
 
     async fn ack(&self, lease: &Lease) -> Result<()> {
+        if self.settle_soon(lease, End::Done).is_none() {
+            return Ok(());
+        }
         self.settle(lease, |write, lease| {
-            remove_job(write, lease.handle.clone(), lease.job.lane())
+            remove_job(write, lease.handle.clone())
         })
         .await
     }
 
     async fn again(&self, lease: &Lease, next: &Job, after_ms: u64) -> Result<()> {
         let (next, due) = (next.clone(), self.clock.now().plus_ms(after_ms));
+        let may_wait = matches!(next, Job::Watch { .. }) && after_ms >= AGAIN_SOON_MIN_MS;
+        if may_wait
+            && self
+                .settle_soon(lease, End::Again(next.clone(), due))
+                .is_none()
+        {
+            return Ok(());
+        }
         self.settle(lease, move |write, _| put_job(write, &next, due, 0))
             .await
     }
@@ -170,40 +216,31 @@ impl Queue for SqliteStore {
         reason: &str,
         failures_max: u32,
     ) -> Result<()> {
-        let (reason, due) = (reason.to_owned(), self.clock.now().plus_ms(after_ms));
+        let (reason, now) = (reason.to_owned(), self.clock.now());
         self.settle(lease, move |write, lease| {
             let failures = lease.failures + 1;
             if failures >= failures_max {
-                bury(write, lease, &reason)
+                bury(write, lease, &reason, now)
             } else {
-                put_job(write, &lease.job, due, failures)
+                put_job(write, &lease.job, now.plus_ms(after_ms), failures)
             }
         })
         .await
     }
 
     async fn dead_letters(&self, lane: Lane) -> Result<Vec<DeadLetter>> {
-        let rows = self.reading().await.rows(
-            "SELECT reason, body FROM dead_letters WHERE lane = ?1 ORDER BY n LIMIT 1000",
-            params![lane.as_str()],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1).ok())),
-        )?;
-        let letters = rows.len();
-        let read = |(reason, body): (String, Option<String>)| {
-            Some(DeadLetter {
-                job: serde_json::from_str(&body?).ok()?,
-                reason,
-            })
-        };
-        let listed: Vec<DeadLetter> = rows.into_iter().filter_map(read).collect();
-        if listed.len() < letters {
-            let unreadable = letters - listed.len();
-            tracing::warn!(
-                lane = lane.as_str(),
-                unreadable,
-                "dead letters that cannot be parsed as jobs are not listed"
-            );
-        }
-        Ok(listed)
+        self.list_dead_letters(lane).await
+    }
+
+    async fn redrive(&self, lane: Lane, ids: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        self.redrive_letters(lane, ids).await
+    }
+
+    async fn delete_dead_letters(
+        &self,
+        lane: Lane,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>> {
+        self.delete_letters(lane, ids).await
     }
 }

@@ -58,6 +58,17 @@ impl Readers {
         })
     }
 
+    /// Several reads of one state.
+    pub(super) fn snapshot<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.with(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            work(&transaction)
+        })
+    }
+
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let idle = self.lock().pop();
         let connection = match idle {

@@ -3,15 +3,19 @@
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{RunId, TaskId, TenantId};
-use fluxgate_core::port::errors::{no_such_task, run_claimed, task_changed};
+use fluxgate_core::port::errors::{no_such_task, run_claimed};
 use fluxgate_core::port::{Admitted, TaskStore};
-use fluxgate_core::task::{Admission, Change, Idempotency, Job, Lane, State, Step, Task};
+use fluxgate_core::task::{Admission, Change, Idempotency, Job, State, Step, Task};
 use fluxgate_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::error::{database, parsed, unwritable};
-use super::give_way::give_way;
-use super::queue::{put_job, remove_job, watch_key};
+use super::error::database;
+use super::queue::{archive_key, put_job, remove_job, watch_key};
+use super::reports::rows;
+use super::retention::REMOVED_TO;
+use super::task_rows::{
+    TASK, check_version, insert_task, parse_task, read_task, replace_task, with_stored_hold,
+};
 use super::writer::Write;
 use super::{SqliteStore, deletion, delivery_store, idempotency, inputs, money, timeline};
 
@@ -57,7 +61,7 @@ impl TaskStore for SqliteStore {
     }
 
     async fn expire_inputs(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        self.write(move |write| inputs::expire(write.connection, now, limit))
+        self.write_soon(move |write| inputs::expire(write.connection, now, limit))
             .await
     }
 
@@ -74,10 +78,7 @@ impl TaskStore for SqliteStore {
             State::Submitting | State::Submitted | State::Admitted | State::Unknown => {
                 self.write(move |write| apply(write, &change, now)).await
             }
-            _ => {
-                self.write_soon(move |write| apply(write, &change, now))
-                    .await
-            }
+            _ => self.apply_soon(change, now).await,
         }
     }
 
@@ -118,18 +119,11 @@ impl TaskStore for SqliteStore {
         before: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>> {
+        const PAGE: &str =
+            "SELECT id, body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
         // 'g' sorts after every hexadecimal id.
         let before = before.map_or("g", TaskId::as_str);
-        let rows = self.reading().await.rows(
-            "SELECT id, body FROM tasks WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-            params![
-                tenant.as_str(),
-                before,
-                i64::try_from(limit).unwrap_or(i64::MAX)
-            ],
-            id_and_body,
-        )?;
-        parse_tasks(tenant, rows).await
+        self.page_of_tasks(PAGE, tenant, before, limit).await
     }
 
     async fn list_after(
@@ -138,21 +132,56 @@ impl TaskStore for SqliteStore {
         after: Option<&TaskId>,
         limit: usize,
     ) -> Result<Vec<Task>> {
+        const PAGE: &str =
+            "SELECT id, body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
         let after = after.map_or("", TaskId::as_str);
-        let rows = self.reading().await.rows(
-            "SELECT id, body FROM tasks WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-            params![
-                tenant.as_str(),
-                after,
-                i64::try_from(limit).unwrap_or(i64::MAX)
-            ],
-            id_and_body,
-        )?;
-        parse_tasks(tenant, rows).await
+        self.page_of_tasks(PAGE, tenant, after, limit).await
+    }
+
+    async fn removed_to(&self, tenant: &TenantId) -> Result<Option<TaskId>> {
+        let reading = self.reading().await;
+        let of = params![tenant.as_str()];
+        let found = reading.row(REMOVED_TO, of, |row| row.get::<_, String>(0))?;
+        found.map(|id| TaskId::parse(&id)).transpose()
     }
 }
 
 impl SqliteStore {
+    async fn page_of_tasks(
+        &self,
+        sql: &'static str,
+        tenant: &TenantId,
+        beside: &str,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
+        let (tenant, beside) = (tenant.clone(), beside.to_owned());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.report(move |connection| {
+            let page = params![tenant.as_str(), beside, limit];
+            let rows = rows(connection, sql, page, id_and_body)?;
+            rows.iter()
+                .map(|(id, body)| parse_task(&tenant, id, body))
+                .collect()
+        })
+        .await
+    }
+
+    /// A change that names objects writes their rows too, if they are not known to be committed: so
+    /// a task never has an object that a crash takes away.
+    async fn apply_soon(&self, change: Change, now: Timestamp) -> Result<()> {
+        let (objects, named) = (self.objects.clone(), self.pending_of(&change.task));
+        let rows = named.clone();
+        self.write_soon(move |write| {
+            apply(write, &change, now)?;
+            objects.write(write.connection, &rows)
+        })
+        .await?;
+        if !named.is_empty() {
+            self.objects.committed(&named);
+        }
+        Ok(())
+    }
+
     async fn add_note(
         &self,
         tenant: &TenantId,
@@ -166,25 +195,28 @@ impl SqliteStore {
     }
 }
 
-const TASK: &str = "SELECT body FROM tasks WHERE tenant = ?1 AND id = ?2";
-
 fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
-    let task = &admission.task;
-    if let Some(key) = &admission.idempotency {
-        if let Some(id) = idempotency::existing(write.connection, task, key)? {
-            let existing = read_task(write.connection, &task.tenant, &id)?;
-            return Ok(Admitted::Existing(Box::new(existing)));
-        }
-        idempotency::remember(write.connection, task, key)?;
+    let (connection, task) = (write.connection, &admission.task);
+    if let Some(key) = &admission.idempotency
+        && let Some(id) = idempotency::existing(connection, task, key)?
+    {
+        let existing = read_task(connection, &task.tenant, &id)?;
+        return Ok(Admitted::Existing(Box::new(existing)));
     }
-    let hold = money::hold(write.connection, task, &admission.hold_terms())?;
+    // Whoever may not be admitted is refused by these, before anything is written.
+    let key_count = money::key_count(connection, admission)?;
+    let hold = money::hold(connection, task, &admission.hold_terms())?;
     let task = &Task {
         hold,
+        key_count,
         ..task.clone()
     };
-    insert_task(write.connection, task)?;
-    inputs::insert(write.connection, task, &admission.inputs)?;
-    timeline::add(write.connection, task, &admission.steps)?;
+    money::count_key(connection, task)?;
+    if let Some(key) = &admission.idempotency {
+        idempotency::remember(connection, task, key)?;
+    }
+    insert_task(connection, task, &timeline::lines_of(&admission.steps)?)?;
+    inputs::insert(connection, task, &admission.inputs)?;
     let watch = Job::Watch {
         tenant: task.tenant.clone(),
         task: task.id.clone(),
@@ -202,87 +234,44 @@ fn admit(write: &mut Write<'_>, admission: &Admission) -> Result<Admitted> {
     Ok(Admitted::New(Box::new(task.clone())))
 }
 
-fn insert_task(connection: &Connection, task: &Task) -> Result<()> {
-    let body = serde_json::to_string(task).map_err(unwritable)?;
-    connection
-        .prepare_cached("INSERT INTO tasks (tenant, id, version, body) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut statement| {
-            statement.execute(params![
-                task.tenant.as_str(),
-                task.id.as_str(),
-                version(task.version),
-                body
-            ])
-        })
-        .map(drop)
-        .map_err(database("write a task"))
-}
-
+/// What makes it fail is found before it writes.
 fn apply(write: &mut Write<'_>, change: &Change, now: Timestamp) -> Result<()> {
-    let task = &with_stored_hold(write.connection, change)?;
-    replace_task(write.connection, task, change.expected_version())?;
+    let connection = write.connection;
+    check_version(connection, &change.task, change.expected_version())?;
+    let task = with_stored_hold(connection, change)?;
     if let Some(claim) = &change.claim {
-        claim_run(write.connection, task, &claim.run)?;
+        claim_run(connection, &task, &claim.run)?;
     }
-    if let Some(settlement) = change.money {
-        let hold = money::settle(write.connection, task, settlement)?;
-        if hold != task.hold {
-            replace_task(
-                write.connection,
-                &Task {
-                    hold,
-                    ..task.clone()
-                },
-                task.version,
-            )?;
-        }
-    }
-    timeline::add(write.connection, task, &change.steps)?;
+    let hold = match change.money {
+        Some(settlement) => money::settle(connection, &task, settlement)?,
+        None => task.hold,
+    };
+    let task = &Task { hold, ..task };
+    let steps = timeline::lines_of(&change.steps)?;
+    replace_task(connection, task, change.expected_version(), &steps)?;
     for delivery in &change.deliveries {
-        delivery_store::insert(write.connection, delivery)?;
+        delivery_store::insert(connection, delivery)?;
+    }
+    if task.state.is_end() {
+        inputs::drop_at_end(connection, task)?;
+        remove_jobs(write, change, task)?;
     }
     for job in &change.jobs {
         put_job(write, &job.job, now.plus_ms(job.after_ms), 0)?;
     }
-    if task.state.is_end() {
-        inputs::drop_at_end(write.connection, task)?;
-    }
-    if task.state.is_end() && !task.untold {
-        remove_job(write, watch_key(&task.tenant, &task.id), Lane::Watch)?;
-    }
     Ok(())
 }
 
-/// The task to be written. Its hold is taken from the store, because the task's end may have
-/// changed it without the caller knowing.
-pub(super) fn with_stored_hold(connection: &Connection, change: &Change) -> Result<Task> {
-    let task = change.task.clone();
-    if change.money.is_some() || !task.state.is_end() {
-        return Ok(task);
+/// Those of a task that has ended: its watch, unless that is to announce the end; and the copy that
+/// ended it, which whoever made it need not acknowledge. A later copy is a job of its own.
+fn remove_jobs(write: &mut Write<'_>, change: &Change, task: &Task) -> Result<()> {
+    if change.money.is_some() {
+        remove_job(write, archive_key(&task.tenant, &task.id))?;
     }
-    let hold = read_task(connection, &task.tenant, &task.id)?.hold;
-    Ok(Task { hold, ..task })
-}
-
-/// Writes a task over the one of this version.
-pub(super) fn replace_task(connection: &Connection, task: &Task, expected: u64) -> Result<()> {
-    let body = serde_json::to_string(task).map_err(unwritable)?;
-    let changed = connection
-        .prepare_cached("UPDATE tasks SET version = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND version = ?5")
-        .and_then(|mut statement| {
-            statement.execute(params![
-                task.tenant.as_str(),
-                task.id.as_str(),
-                version(task.version),
-                body,
-                version(expected)
-            ])
-        })
-        .map_err(database("write a task"))?;
-    if changed == 1 {
+    if task.untold {
         return Ok(());
     }
-    Err(task_changed())
+    remove_job(write, watch_key(&task.tenant, &task.id))
 }
 
 /// The first task to name a provider run owns it.
@@ -309,35 +298,6 @@ fn claim_run(connection: &Connection, task: &Task, run: &RunId) -> Result<()> {
     Err(run_claimed())
 }
 
-fn read_task(connection: &Connection, tenant: &TenantId, id: &TaskId) -> Result<Task> {
-    let body: Option<String> = connection
-        .prepare_cached(TASK)
-        .and_then(|mut statement| {
-            statement
-                .query_row(params![tenant.as_str(), id.as_str()], |row| row.get(0))
-                .optional()
-        })
-        .map_err(database("read a task"))?;
-    parse_task(tenant, id.as_str(), &body.ok_or_else(no_such_task)?)
-}
-
 fn id_and_body(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
     Ok((row.get(0)?, row.get(1)?))
-}
-
-async fn parse_tasks(tenant: &TenantId, rows: Vec<(String, String)>) -> Result<Vec<Task>> {
-    let mut tasks = Vec::with_capacity(rows.len());
-    for (id, body) in rows {
-        give_way().await;
-        tasks.push(parse_task(tenant, &id, &body)?);
-    }
-    Ok(tasks)
-}
-
-fn parse_task(tenant: &TenantId, id: &str, body: &str) -> Result<Task> {
-    parsed(body, format_args!("task '{id}' of tenant '{tenant}'"))
-}
-
-fn version(version: u64) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
 }

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::metering::usage::UsageCursor;
-use fluxgate_core::port::UsageCursors;
 use fluxgate_core::port::errors::export_went_on;
+use fluxgate_core::port::{BegunExport, UsageCursors};
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
@@ -23,6 +23,21 @@ impl UsageCursors for SqliteStore {
         body.map_or_else(|| Ok(UsageCursor::default()), |body| parsed(&body, what))
     }
 
+    async fn cursors(&self, tenant: &TenantId) -> Result<Vec<BegunExport>> {
+        let rows = self.reading().await.rows(
+            "SELECT place, body FROM usage_cursors WHERE tenant = ?1",
+            params![tenant.as_str()],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+        )?;
+        let what = format_args!("progress of the usage exports of tenant '{tenant}'");
+        rows.into_iter()
+            .map(|(place, body)| {
+                let cursor = parsed(&body, what)?;
+                Ok(BegunExport { place, cursor })
+            })
+            .collect()
+    }
+
     async fn save_cursor(
         &self,
         place: &str,
@@ -32,6 +47,20 @@ impl UsageCursors for SqliteStore {
         let (place, tenant, cursor) = (place.to_owned(), tenant.clone(), cursor.clone());
         self.write(move |write| save(write.connection, &place, &tenant, &cursor))
             .await
+    }
+
+    async fn forget_cursor(&self, place: &str, tenant: &TenantId) -> Result<()> {
+        let (place, tenant) = (place.to_owned(), tenant.clone());
+        let sql = "DELETE FROM usage_cursors WHERE place = ?1 AND tenant = ?2";
+        self.write(move |write| {
+            let forgotten = write
+                .connection
+                .execute(sql, params![place, tenant.as_str()]);
+            forgotten
+                .map(drop)
+                .map_err(database("forget how far an export has come"))
+        })
+        .await
     }
 }
 

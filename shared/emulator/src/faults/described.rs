@@ -48,7 +48,7 @@ const FAULTS: [(&str, &str); 28] = [
         "an output is a page instead of a picture",
     ),
 ];
-const OTHERS: [(&str, &str); 2] = [
+const OTHERS: [(&str, &str); 3] = [
     (
         "odd_output=\"KIND\"",
         "one file instead of outputs: svg, glb, json, text, safetensors, mp4, mp3, new or page",
@@ -56,6 +56,10 @@ const OTHERS: [(&str, &str); 2] = [
     (
         "tiny_output",
         "one tiny picture and no work, for benchmarks",
+    ),
+    (
+        "output_bytes=N",
+        "of tiny_output: a picture of so many bytes",
     ),
 ];
 

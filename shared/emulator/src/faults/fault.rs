@@ -37,6 +37,27 @@ impl Fault {
     }
 }
 
+/// A number that a fault is set to; `false` and `null` are off, as for a switch.
+pub(super) fn number_or_off<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64> + Default,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Is(u64),
+        Switch(bool),
+    }
+    match Option::<Number>::deserialize(deserializer) {
+        Ok(None | Some(Number::Switch(false))) => Ok(T::default()),
+        Ok(Some(Number::Is(number))) => {
+            T::try_from(number).map_err(|_| D::Error::custom("the number is too large"))
+        }
+        _ => Err(D::Error::custom("not false or a whole number")),
+    }
+}
+
 impl Serialize for Fault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

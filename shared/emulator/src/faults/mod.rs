@@ -11,6 +11,7 @@ use crate::run::OddOutput;
 
 pub(crate) use described::described;
 pub use fault::Fault;
+use fault::number_or_off;
 pub(crate) use live::LiveFaults;
 
 /// The active faults. A value of 0 is off.
@@ -21,9 +22,11 @@ pub struct Faults {
     pub webhook_lost: Fault,
     /// The webhook is sent twice with the same id.
     pub webhook_twice: Fault,
+    #[serde(deserialize_with = "number_or_off")]
     pub webhook_late_ms: u64,
     pub webhook_bad_signature: Fault,
     /// Submits per second above which the answer is 429.
+    #[serde(deserialize_with = "number_or_off")]
     pub rate_limit_per_second: u32,
     /// A submit that is not accepted gets 500.
     pub error_500_before_accept: Fault,
@@ -32,19 +35,24 @@ pub struct Faults {
     /// The submit is accepted; the connection closes without a response.
     pub hang_up_after_accept: Fault,
     /// The submit is accepted; the response is delayed by this time.
+    #[serde(deserialize_with = "number_or_off")]
     pub hang_after_accept_ms: u64,
     /// The response to a form upload is delayed by this time.
+    #[serde(deserialize_with = "number_or_off")]
     pub hang_upload_ms: u64,
     /// A submit gets 403: this model is not available to this account.
     pub model_forbidden: Fault,
     /// The status of every response to this key: 401, 402 or 403.
+    #[serde(deserialize_with = "number_or_off")]
     pub account_status: u16,
     /// The list of runs is always empty.
     pub list_hides: Fault,
     /// Each page of the list is filled up with runs of another model.
     pub list_endless: Fault,
     /// How far the provider's clock is ahead, in the `Date` of its list and in its runs.
+    #[serde(deserialize_with = "number_or_off")]
     pub clock_ahead_ms: u64,
+    #[serde(deserialize_with = "number_or_off")]
     pub slow_output_bytes_per_second: u64,
     /// `Content-Length` announces more than is sent.
     pub truncated_output: Fault,
@@ -63,6 +71,7 @@ pub struct Faults {
     /// requested result are not.
     pub stale_output_links: Fault,
     /// How many redirects precede an output.
+    #[serde(deserialize_with = "number_or_off")]
     pub output_redirects: u32,
     /// An output is empty.
     pub empty_output: Fault,
@@ -73,6 +82,9 @@ pub struct Faults {
     pub odd_output: Option<OddOutput>,
     /// No download and no edit: one constant, tiny PNG per run. For benchmarks.
     pub tiny_output: Fault,
+    /// How many bytes that PNG has, if not as few as it can. For benchmarks.
+    #[serde(deserialize_with = "number_or_off")]
+    pub output_bytes: usize,
 }
 
 impl Faults {
@@ -101,6 +113,8 @@ mod tests {
         faults.set("fail_task").unwrap();
         faults.set("webhook_lost=2").unwrap();
         faults.set("webhook_late_ms=50").unwrap();
+        faults.set("account_status=402").unwrap();
+        faults.set("account_status=false").unwrap();
 
         let wanted = Faults {
             fail_task: Fault::Always,

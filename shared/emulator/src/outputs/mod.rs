@@ -5,6 +5,7 @@ mod cutout;
 mod gltf;
 mod picture;
 mod safetensors;
+mod sized;
 mod text;
 mod tone;
 mod video;
@@ -15,6 +16,7 @@ use image::DynamicImage;
 use serde::Deserialize;
 
 use crate::filters::random::{SplitMix64, seed_of};
+pub use sized::picture_of;
 
 /// What one output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -33,7 +33,8 @@ pub(crate) type Shared = axum::extract::State<Arc<Provider>>;
 
 pub(crate) fn router(provider: Arc<Provider>) -> Router {
     let key = from_fn_with_state(provider.clone(), key::check);
-    v3().route_layer(key.clone())
+    let operator = from_fn_with_state(provider.clone(), key::check_operator);
+    v3().route_layer(key)
         .merge(open())
         .fallback(async || Refusal::not_found("there is no such path"))
         .method_not_allowed_fallback(async || {
@@ -41,7 +42,7 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         })
         .layer(from_fn_with_state(provider.clone(), traces::note))
         .layer(cors())
-        .merge(control().route_layer(key))
+        .merge(control().route_layer(operator))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(provider)
 }

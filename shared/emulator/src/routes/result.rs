@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Shared;
 use super::output::FRESH;
 use crate::reply::{Refusal, success};
-use crate::run::prediction;
+use crate::run::{forgotten, prediction};
 
 pub(super) async fn result(provider: Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
     provider.count("result");
@@ -19,7 +19,11 @@ pub(super) async fn result(provider: Shared, Path(id): Path<String>) -> Result<R
         ));
     }
     let run = provider.runs.get(&id).filter(|run| !run.is_deleted());
-    let run = run.ok_or_else(|| Refusal::not_found("there is no such prediction"))?;
+    let Some(run) = run else {
+        let unknown = || Refusal::not_found("there is no such prediction");
+        let made_at = provider.forgotten(&id).ok_or_else(unknown)?;
+        return Ok(success(forgotten(&provider, &id, made_at)));
+    };
     let mut prediction = prediction(&provider, &run);
     if provider
         .faults

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::catalogue::Model;
 
 pub use odd_output::OddOutput;
-pub(crate) use prediction::{echo, prediction};
+pub(crate) use prediction::{echo, forgotten, prediction};
 pub use record::RunRecord;
 pub(crate) use store::{Full, RunStore};
 pub(crate) use under_way::UnderWay;

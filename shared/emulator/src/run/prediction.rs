@@ -2,10 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Progress, Run, RunOutcome, RunOutput};
 use crate::provider::Provider;
+
+const FORGOTTEN: &str =
+    "the emulator was started again since, and forgets its runs when it stops; submit again";
 
 /// The run's current state.
 pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
@@ -31,6 +35,21 @@ pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
         disguise(&mut data, run);
     }
     data
+}
+
+/// A run of an emulator before this one.
+pub(crate) fn forgotten(provider: &Provider, id: &str, made_at: Timestamp) -> Value {
+    json!({
+        "id": id,
+        "outputs": [],
+        "urls": {"get": format!("{}/api/v3/predictions/{id}/result", provider.base_url)},
+        "has_nsfw_contents": [],
+        "status": "failed",
+        "created_at": format!("{made_at:.3}"),
+        "code": 5000,
+        "error": FORGOTTEN,
+        "timings": {"inference": 0},
+    })
 }
 
 /// Rewrites it as other versions of the provider may write it.

@@ -20,6 +20,29 @@ async fn paid_usd(client: &Client) -> f64 {
 }
 
 #[tokio::test]
+async fn a_refused_account_is_accepted_again_by_the_emulator_s_own_route() {
+    for off in [
+        json!({ "account_status": false }),
+        json!({ "account_status": null }),
+        json!({ "account_status": 0 }),
+        json!({}),
+    ] {
+        let client = Client::with(Faults {
+            account_status: 402,
+            ..Faults::default()
+        })
+        .await;
+        assert_eq!(status_of_submit(&client).await, 402);
+
+        let put = client.request(Method::PUT, "/_emulator/faults").json(&off);
+        let put = put.send().await.unwrap();
+
+        assert_eq!(put.status().as_u16(), 200, "{off}");
+        assert_eq!(status_of_submit(&client).await, 200, "{off}");
+    }
+}
+
+#[tokio::test]
 async fn a_500_before_the_run_is_taken_costs_nothing() {
     let client = Client::with(Faults {
         error_500_before_accept: Fault::Times(1),

@@ -1,6 +1,6 @@
 //! From submit to output.
 
-use fluxgate_emulator::DEMO_PHOTO;
+use fluxgate_emulator::{DEMO_PHOTO, EmulatorConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -287,4 +287,27 @@ async fn a_stopped_emulator_no_longer_listens() {
     client.emulator.stop().await;
 
     assert!(client.http.get(url).send().await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn a_run_of_an_emulator_before_this_one_has_failed_or_is_not_found() {
+    let earlier = "/api/v3/predictions/01900000000070008000000000000000/result";
+    let unknown = "/api/v3/predictions/0123456789abcdef0123456789abcdef/result";
+    let plain = Client::new().await;
+    let failing = Client::of(EmulatorConfig {
+        forgotten_runs_fail: true,
+        ..quick()
+    })
+    .await;
+
+    let run = failing.get(earlier).await;
+
+    let (status, code) = (&run["status"], &run["code"]);
+    assert_eq!((status, code), (&json!("failed"), &json!(5000)));
+    let why = run["error"].as_str().unwrap();
+    assert!(why.contains("started again"), "{why}");
+    for (client, path) in [(&plain, earlier), (&failing, unknown)] {
+        let answer = client.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{path}");
+    }
 }

@@ -1,12 +1,14 @@
 //! The settings of each function, by name.
 
+use fluxgate_aws::sqs::QueueUrls;
+use fluxgate_core::admin::CallerScopes;
 use fluxgate_core::fair_queue::Capacity;
 use fluxgate_core::task::Lane;
 use ipnet::IpNet;
 
 use super::{
     Base, DeadLetters, Environment, Links, Provider, ProviderAccount, Queues, allow_net,
-    capability_secret, capacity, encryption_secret,
+    caller_scopes, capability_secret, capacity, encryption_secret, signing_secret,
 };
 use crate::init::InitError;
 
@@ -17,6 +19,8 @@ pub struct GatewayConfig {
     pub links: Links,
     /// Name or ARN of the secret that holds the encryption keys.
     pub encryption_secret: String,
+    /// Name or ARN of the secret that holds the key which signs API keys.
+    pub signing_secret: String,
     pub allow_net: Vec<IpNet>,
     pub capacity: Option<Capacity>,
 }
@@ -44,6 +48,8 @@ pub struct ArchiverConfig {
     pub base: Base,
     pub queues: Queues,
     pub dead_letters: DeadLetters,
+    /// Name or ARN of the secret that holds the encryption keys.
+    pub encryption_secret: String,
     pub allow_net: Vec<IpNet>,
 }
 
@@ -60,6 +66,8 @@ pub struct NotifierConfig {
 pub struct SweeperConfig {
     pub base: Base,
     pub watch_queue: String,
+    /// What the sweep finds untold is told from there.
+    pub notify_queue: String,
     /// The destination of the usage export; `None` if there is no export.
     pub export: Option<ExportBucket>,
 }
@@ -72,13 +80,19 @@ pub struct ExportBucket {
 
 pub struct AdminConfig {
     pub base: Base,
-    /// Recoveries and replays that the operator asks for go there.
-    pub notify_queue: String,
+    /// What the operator asks for goes there: copies, recoveries, replays, redriven dead letters.
+    pub queues: Queues,
+    pub dead_letters: QueueUrls,
+    pub capacity: Option<Capacity>,
     pub provider: ProviderAccount,
     pub links: Links,
     pub allow_net: Vec<IpNet>,
     /// Name or ARN of the secret that holds the encryption keys.
     pub encryption_secret: String,
+    /// Name or ARN of the secret that holds the key which signs API keys.
+    pub signing_secret: String,
+    /// What each caller that IAM lets through may do.
+    pub caller_scopes: CallerScopes,
 }
 
 impl GatewayConfig {
@@ -89,6 +103,7 @@ impl GatewayConfig {
             provider: Provider::read(env)?,
             links: Links::read(env)?,
             encryption_secret: encryption_secret(env)?,
+            signing_secret: signing_secret(env)?,
             allow_net: allow_net(env)?,
             capacity: capacity(env)?,
         })
@@ -127,6 +142,7 @@ impl ArchiverConfig {
             base: Base::read(env)?,
             queues: Queues::read(env)?,
             dead_letters: DeadLetters::read(env, Lane::Archive)?,
+            encryption_secret: encryption_secret(env)?,
             allow_net: allow_net(env)?,
         })
     }
@@ -150,6 +166,7 @@ impl SweeperConfig {
         Ok(Self {
             base: Base::read(env)?,
             watch_queue: env.url("FLUXGATE_WATCH_QUEUE_URL")?.into(),
+            notify_queue: env.url("FLUXGATE_NOTIFY_QUEUE_URL")?.into(),
             export: ExportBucket::read(env)?,
         })
     }
@@ -171,11 +188,15 @@ impl AdminConfig {
     pub fn read(env: &Environment) -> Result<Self, InitError> {
         Ok(Self {
             base: Base::read(env)?,
-            notify_queue: env.url("FLUXGATE_NOTIFY_QUEUE_URL")?.into(),
+            queues: Queues::read(env)?,
+            dead_letters: DeadLetters::read_all(env)?,
+            capacity: capacity(env)?,
             provider: ProviderAccount::read(env)?,
             links: Links::read(env)?,
             allow_net: allow_net(env)?,
             encryption_secret: encryption_secret(env)?,
+            signing_secret: signing_secret(env)?,
+            caller_scopes: caller_scopes(env)?,
         })
     }
 }

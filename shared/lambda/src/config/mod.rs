@@ -11,14 +11,21 @@ pub use functions::{
 };
 
 use fluxgate_aws::sqs::QueueUrls;
+use fluxgate_core::admin::CallerScopes;
 use fluxgate_core::fair_queue::Capacity;
 use fluxgate_core::task::Lane;
 use url::Url;
 
 use crate::init::InitError;
 
+const STACK_DEFAULT: &str = "fluxgate";
+
 /// What every function needs.
 pub struct Base {
+    /// The stack's name: every metric has it.
+    pub stack: String,
+    /// The function's name, without the stack's.
+    pub function: String,
     pub table: String,
     /// A log filter, such as `info` or `warn,fluxgate_core=debug`.
     pub log: String,
@@ -73,7 +80,15 @@ pub struct Links {
 
 impl Base {
     fn read(env: &Environment) -> Result<Self, InitError> {
+        let stack = env.optional("FLUXGATE_STACK");
+        let stack = stack.unwrap_or_else(|| STACK_DEFAULT.to_owned());
+        // Outside Lambda, as in a test, there is none.
+        let name = env.platform("AWS_LAMBDA_FUNCTION_NAME");
+        let name = name.unwrap_or_else(|_| "function".to_owned());
+        let function = name.strip_prefix(&format!("{stack}-")).unwrap_or(&name);
         Ok(Self {
+            function: function.to_owned(),
+            stack,
             table: env.required("FLUXGATE_TABLE")?,
             log: env
                 .optional("FLUXGATE_LOG")
@@ -124,6 +139,16 @@ impl DeadLetters {
         }
     }
 
+    /// Those of all lanes, for whoever looks after them.
+    fn read_all(env: &Environment) -> Result<QueueUrls, InitError> {
+        let url = |lane| Self::read(env, lane).map(|letters| Some(letters.url));
+        Ok(QueueUrls {
+            watch: url(Lane::Watch)?,
+            archive: url(Lane::Archive)?,
+            notify: url(Lane::Notify)?,
+        })
+    }
+
     fn read(env: &Environment, lane: Lane) -> Result<Self, InitError> {
         let name = match lane {
             Lane::Watch => "FLUXGATE_WATCH_DEAD_LETTER_URL",
@@ -169,6 +194,11 @@ fn capability_secret(env: &Environment) -> Result<String, InitError> {
     env.required("FLUXGATE_CAPABILITY_SECRET")
 }
 
+/// Name or ARN of the secret that holds the key which signs API keys.
+fn signing_secret(env: &Environment) -> Result<String, InitError> {
+    env.required("FLUXGATE_SIGNING_SECRET")
+}
+
 /// Name or ARN of the secret that holds the encryption keys.
 fn encryption_secret(env: &Environment) -> Result<String, InitError> {
     env.required("FLUXGATE_ENCRYPTION_SECRET")
@@ -188,4 +218,11 @@ fn allow_net(env: &Environment) -> Result<Vec<ipnet::IpNet>, InitError> {
     let text = env.optional("FLUXGATE_ALLOW_NET").unwrap_or_default();
     fluxgate_outbound::networks(&text)
         .map_err(|why| InitError::new(format!("FLUXGATE_ALLOW_NET: {why}")))
+}
+
+/// What callers of the admin API may do, by their ARN; without it everything.
+fn caller_scopes(env: &Environment) -> Result<CallerScopes, InitError> {
+    let text = env.optional("FLUXGATE_ADMIN_SCOPES").unwrap_or_default();
+    CallerScopes::parse(&text)
+        .map_err(|error| InitError::new(format!("FLUXGATE_ADMIN_SCOPES: {}", error.message)))
 }

@@ -5,21 +5,20 @@ use std::sync::{Arc, LazyLock};
 
 use fluxgate_core::app::{
     Batches, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Inbox, Machine, Metering,
-    Receiver, Sender, Trusts,
+    Receiver, Sender,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
-use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{
-    BytesInFlight, Edge, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
+    BytesInFlight, Edge, EdgeRoles, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
 };
-use fluxgate_outbound::{
-    BucketReader, Guard, HttpCallbackSender, HttpKeySetFetcher, KeySetBounds, Roots,
-};
+use fluxgate_outbound::{BucketReader, Guard, HttpCallbackSender, Roots};
+use fluxgate_s3::S3Signer;
 use tokio::sync::watch;
+use url::Url;
 
 use super::parts::{Parts, bounds, hooks, views};
 use super::stored_secret::StoredSecret;
-use super::ways_out::{downloads, guard, provider_client, warm};
+use super::ways_out::{authenticator, downloads, guard, provider_client, warm};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
 
@@ -35,6 +34,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         provider,
         links,
         encryption_secret,
+        signing_secret,
         allow_net,
         capacity,
     } = GatewayConfig::read(env)?;
@@ -51,17 +51,13 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         tokio::join!(parts.store.check_schema(), capability, warm(&client));
     table?;
     let capability = capability?;
-    let completion = if provider.public_url.is_some() {
-        "webhook"
-    } else {
-        "poll"
-    };
+    let completion = completion(provider.public_url.as_ref());
     let hooks = hooks(provider.public_url, &capability);
     let views = views(context.clone(), links.base_url.as_ref(), capability.clone());
     let vault = parts.vault(&encryption_secret)?;
     let sending = Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback)));
     let callbacks = Callbacks::new(context.clone(), views.clone(), vault.clone(), sending);
-    let signer = Arc::new(downloads(&parts));
+    let signer = Arc::new(downloads(&parts, vault.clone()));
     let gateway = Gateway::new(GatewayParts {
         sender: Sender::new(
             Machine::new(context.clone(), capacity),
@@ -72,30 +68,45 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         vault,
         guard: guard.clone(),
         signer: signer.clone(),
-        reader: Arc::new(BucketReader::new(signer, Roots::Bundled)),
-        capability,
+        reader: Arc::new(reader(signer, &guard)),
+        capability: capability.clone(),
     });
     let rate = context.bounds.request_rate;
-    Ok(Edge {
+    Ok(Edge::new(EdgeRoles {
         gateway: Arc::new(gateway),
         endpoints: Arc::new(Endpoints::new(
             guard.clone(),
             callbacks.clone(),
             parts.queue.clone(),
         )),
+        keys: Arc::new(parts.api_keys(context.clone(), &signing_secret)?),
         deliveries: Arc::new(Deliveries::new(callbacks.clone(), parts.queue.clone())),
         inbox: Arc::new(Inbox::new(callbacks.clone())),
         event_streams: Arc::new(EventStreams::new(context.bounds.relay.event_streams_max)),
         reads: Arc::new(Reads::new(&context.bounds)),
+        bills: Arc::default(),
         hung_up: Arc::default(),
         batches: Arc::new(Batches::new(context.clone(), parts.queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
+        cursors: capability,
         authenticator: Arc::new(authenticator(&parts, &guard)),
         throttle: Arc::new(Throttle::new(Arc::new(SystemClock), rate)),
         in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
         health: Arc::new(health(completion)),
         stopping: NEVER_STOPPING.subscribe(),
-    })
+    }))
+}
+
+fn completion(public_url: Option<&Url>) -> &'static str {
+    match public_url {
+        Some(_) => "webhook",
+        None => "poll",
+    }
+}
+
+/// Reads outputs by links that the gateway signs for itself.
+fn reader(signer: Arc<S3Signer>, guard: &Guard) -> BucketReader {
+    BucketReader::new(signer, Roots::Bundled, guard.client(Purpose::Store))
 }
 
 fn health(completion: &'static str) -> Health {
@@ -104,7 +115,7 @@ fn health(completion: &'static str) -> Health {
             completion,
             settings: BTreeMap::new(),
         },
-        operator: None,
+        access: None,
     }
 }
 
@@ -122,18 +133,10 @@ pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
     let webhook_secret = Arc::new(StoredSecret::named(&parts.secrets, &webhook_secret)?);
     let context = parts.context(bounds(None));
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
-    let receiver = Receiver::new(Machine::new(context, capacity), webhook_secret, capability);
+    let machine = Machine::new(context, capacity);
+    let receiver = Receiver::new(machine, webhook_secret, capability, parts.queue);
     Ok(ReceiverEdge {
         receiver: Arc::new(receiver),
         in_flight,
     })
-}
-
-fn authenticator(parts: &Parts, guard: &Guard) -> Authenticator {
-    let keys = HttpKeySetFetcher::new(guard.client(Purpose::KeySet), KeySetBounds::default());
-    Authenticator::new(
-        Trusts::new(parts.store.clone(), Arc::new(keys)),
-        Arc::new(SystemClock),
-        AuthBounds::default(),
-    )
 }

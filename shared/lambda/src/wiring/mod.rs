@@ -6,6 +6,7 @@ mod gateway;
 mod parts;
 mod stored_key_ring;
 mod stored_secret;
+mod timer;
 mod ways_out;
 mod workers;
 

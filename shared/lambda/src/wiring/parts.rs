@@ -7,7 +7,7 @@ use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
-use fluxgate_core::app::{Context, Hooks, OutputLinks, Vault, Views};
+use fluxgate_core::app::{ApiKeys, Context, Hooks, OutputLinks, Vault, Views};
 use fluxgate_core::bounds::{BatchBounds, Bounds, RelayBounds};
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{SystemClock, SystemEntropy};
@@ -18,7 +18,8 @@ use url::Url;
 
 use super::stored_key_ring::StoredKeyRing;
 use super::stored_secret::StoredSecret;
-use crate::config::{Base, DeadLetters, Queues};
+use crate::config::{Base, Queues};
+use crate::emf;
 use crate::init::InitError;
 use crate::log;
 
@@ -37,7 +38,7 @@ impl Parts {
     pub(super) async fn open_with_capability(
         base: Base,
         queues: QueueUrls,
-        dead_letters: Option<&DeadLetters>,
+        dead_letters: Option<QueueUrls>,
         secret: &str,
     ) -> Result<(Self, CapabilityKey), InitError> {
         let parts = Self::unopened(base, queues, dead_letters)?;
@@ -51,7 +52,7 @@ impl Parts {
     pub(super) async fn open(
         base: Base,
         queues: QueueUrls,
-        dead_letters: Option<&DeadLetters>,
+        dead_letters: Option<QueueUrls>,
     ) -> Result<Self, InitError> {
         let parts = Self::unopened(base, queues, dead_letters)?;
         parts.store.check_schema().await?;
@@ -62,9 +63,10 @@ impl Parts {
     pub(super) fn unopened(
         base: Base,
         queues: QueueUrls,
-        dead_letters: Option<&DeadLetters>,
+        dead_letters: Option<QueueUrls>,
     ) -> Result<Self, InitError> {
         log::start(&base.log)?;
+        emf::start(&base.stack, &base.function);
         let from = base.aws;
         let keys = Credentials::new(
             from.access_key,
@@ -107,6 +109,12 @@ impl Parts {
         Ok(Vault::new(Arc::new(rings), Arc::new(SystemEntropy)))
     }
 
+    /// The signing key is read when a key is made, and not to verify one.
+    pub(super) fn api_keys(&self, context: Context, secret: &str) -> Result<ApiKeys, InitError> {
+        let signing_keys = StoredKeyRing::named(&self.secrets, secret)?;
+        Ok(ApiKeys::new(context, Arc::new(signing_keys)))
+    }
+
     pub(super) async fn capability(&self, secret: &str) -> Result<CapabilityKey, InitError> {
         let secret = StoredSecret::named(&self.secrets, secret)?.get().await?;
         if secret.expose().len() < CAPABILITY_BYTES_MIN {
@@ -127,9 +135,9 @@ fn queue(
     aws: &AwsSettings,
     table: Table,
     queues: QueueUrls,
-    dead_letters: Option<&DeadLetters>,
+    dead_letters: Option<QueueUrls>,
 ) -> SqsQueue {
-    let dead_letters = dead_letters.map(DeadLetters::urls).unwrap_or_default();
+    let dead_letters = dead_letters.unwrap_or_default();
     let settings = SqsSettings {
         queues,
         dead_letters,
@@ -164,10 +172,7 @@ pub(super) fn views(context: Context, base_url: Option<&Url>, capability: Capabi
 
 /// How the provider reaches the receiver, if it can.
 pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Option<Hooks> {
-    public_url.map(|public_url| Hooks {
-        public_url,
-        capability: capability.clone(),
-    })
+    public_url.map(|public_url| Hooks::new(&public_url, capability.clone()))
 }
 
 /// How long a request is held open at most.

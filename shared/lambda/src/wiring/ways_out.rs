@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fluxgate_aws::sts::{RoleBounds, StsRoles};
 use fluxgate_core::Result;
+use fluxgate_core::app::{Trusts, Vault};
 use fluxgate_core::id::TenantId;
-use fluxgate_core::port::{Provider as _, SystemClock};
+use fluxgate_core::port::{Provider as _, Purpose, SystemClock};
 use fluxgate_core::tenant::AssumedRole;
+use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_outbound::{
-    Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient,
+    Guard, GuardPolicy, HttpKeySetFetcher, KeySetBounds, NameSettings, ProviderSettings, Roots,
+    WaveSpeedClient, store_http,
 };
 use fluxgate_s3::{
-    Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings,
-    S3StoreSettings, S3UsageSink,
+    AwsAccount, Credentials, RoleCredentials, S3Limits, S3ObjectStore, S3Signer, S3SignerSettings,
+    S3StoreSettings, S3UsageSink, StoreHttp,
 };
+use fluxgate_sts::{RoleBounds, StsRoles, StsSettings};
 use ipnet::IpNet;
 
 use super::parts::Parts;
@@ -55,10 +58,35 @@ pub(super) async fn warm(provider: &WaveSpeedClient) {
     }
 }
 
-/// The tenants' buckets, accessed in the tenants' roles.
-pub(super) fn buckets(parts: &Parts) -> S3ObjectStore {
+/// Verifies tokens by what their issuers publish.
+pub(super) fn authenticator(parts: &Parts, guard: &Guard) -> Authenticator {
+    let keys = HttpKeySetFetcher::new(guard.client(Purpose::KeySet), KeySetBounds::default());
+    Authenticator::new(
+        Trusts::new(parts.store.clone(), Arc::new(keys)).with_keys(parts.store.clone()),
+        Arc::new(SystemClock),
+        AuthBounds::default(),
+    )
+}
+
+/// The tenants' buckets, accessed in the tenants' roles or with the keys of their destinations.
+pub(super) fn buckets(parts: &Parts, vault: Vault, guard: &Guard) -> S3ObjectStore {
+    let guarded = guard.client(Purpose::Store);
+    let http = StoreHttp {
+        named: Arc::new(move |tenant| store_http(&guarded, tenant)),
+        aws: Some(parts.aws.http.clone()),
+    };
     S3ObjectStore::new(s3(parts, S3Limits::default()))
         .with_roles(Arc::new(AssumedRoles(roles(parts))))
+        .with_stores(aws_account(parts), Arc::new(vault), http)
+}
+
+/// AWS in other regions, with the function's own role.
+fn aws_account(parts: &Parts) -> AwsAccount {
+    AwsAccount {
+        endpoint: parts.aws.endpoint.clone(),
+        credentials: parts.aws.credentials.clone(),
+        force_path_style: parts.aws.endpoint.is_some(),
+    }
 }
 
 /// The operator's bucket of usage events, accessed in the function's own role. A batch is small,
@@ -88,12 +116,19 @@ fn s3(parts: &Parts, limits: S3Limits) -> S3StoreSettings {
 
 /// Roles in the tenants' accounts.
 pub(super) fn roles(parts: &Parts) -> StsRoles {
-    StsRoles::new(&parts.aws, Arc::new(SystemClock), RoleBounds::default())
+    let aws = &parts.aws;
+    let settings = StsSettings {
+        region: aws.region.clone(),
+        endpoint: aws.endpoint.clone(),
+        credentials: aws.credentials.clone(),
+        http: Some(aws.http.clone()),
+    };
+    StsRoles::new(settings, Arc::new(SystemClock), RoleBounds::default())
 }
 
 /// The tenants' buckets for a function that signs downloads: it may not write, and does not load
 /// the client for writing.
-pub(super) fn downloads(parts: &Parts) -> S3Signer {
+pub(super) fn downloads(parts: &Parts, vault: Vault) -> S3Signer {
     let aws = &parts.aws;
     let settings = S3SignerSettings {
         endpoint: aws.endpoint.clone(),
@@ -101,7 +136,9 @@ pub(super) fn downloads(parts: &Parts) -> S3Signer {
         credentials: aws.credentials.clone(),
         force_path_style: aws.endpoint.is_some(),
     };
-    S3Signer::new(settings).with_roles(Arc::new(AssumedRoles(roles(parts))))
+    S3Signer::new(settings)
+        .with_roles(Arc::new(AssumedRoles(roles(parts))))
+        .with_stores(aws_account(parts), Arc::new(vault))
 }
 
 struct AssumedRoles(StsRoles);

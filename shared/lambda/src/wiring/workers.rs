@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use fluxgate_aws::sqs::QueueUrls;
+use fluxgate_core::admin::CallerScopes;
 use fluxgate_core::app::{
-    Archiver, Callbacks, Deliveries, Endpoints, Machine, Notifier, Operator, OperatorParts, Sender,
-    Sweeper, UsageExport, Watcher,
+    Archiver, Batches, Callbacks, Deliveries, DestinationProbe, Endpoints, Exports, Machine,
+    Notifier, Operator, OperatorParts, OperatorWork, Retention, Sender, Sweeper, UsageExport,
+    Watcher,
 };
-use fluxgate_core::port::Purpose;
+use fluxgate_core::port::{Purpose, UsageSink as _};
 use fluxgate_core::task::Lane;
-use fluxgate_edge::OperatorEdge;
-use fluxgate_outbound::{HttpCallbackSender, HttpOutputFetcher};
+use fluxgate_edge::{OperatorEdge, OperatorRoles};
+use fluxgate_outbound::{BucketReader, HttpCallbackSender, HttpOutputFetcher, Roots};
 
-use super::destinations::TenantRoles;
+use super::destinations::TenantBuckets;
 use super::parts::{Parts, bounds, hooks, views};
-use super::ways_out::{buckets, export_bucket, guard, provider_client, roles};
+use super::timer::RuntimeTimer;
+use super::ways_out::{authenticator, buckets, export_bucket, guard, provider_client, roles};
 use crate::batch::Consumer;
 use crate::config::{
     AdminConfig, ArchiverConfig, Environment, NotifierConfig, PollerConfig, SweeperConfig,
@@ -33,8 +36,12 @@ pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
         allow_net,
         capacity,
     } = PollerConfig::read(env)?;
-    let opened =
-        Parts::open_with_capability(base, queues.into(), Some(&dead_letters), &capability_secret);
+    let opened = Parts::open_with_capability(
+        base,
+        queues.into(),
+        Some(dead_letters.urls()),
+        &capability_secret,
+    );
     let (parts, capability) = opened.await?;
     let context = parts.context(bounds(provider.public_url.as_ref()));
     let client = provider_client(
@@ -64,19 +71,16 @@ pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
         base,
         queues,
         dead_letters,
+        encryption_secret,
         allow_net,
     } = ArchiverConfig::read(env)?;
-    let parts = Parts::open(base, queues.into(), Some(&dead_letters)).await?;
-    let outputs = Arc::new(HttpOutputFetcher::new(
-        guard(allow_net)?.client(Purpose::Output),
-    ));
+    let parts = Parts::open(base, queues.into(), Some(dead_letters.urls())).await?;
+    let guard = guard(allow_net)?;
+    let outputs = Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output)));
+    let buckets = buckets(&parts, parts.vault(&encryption_secret)?, &guard);
     let machine = Machine::new(parts.context(bounds(None)), None);
-    let worker = Arc::new(Archiver::new(
-        machine,
-        parts.queue.clone(),
-        outputs,
-        Arc::new(buckets(&parts)),
-    ));
+    let archiver = Archiver::new(machine, parts.queue.clone(), outputs, Arc::new(buckets));
+    let worker = Arc::new(archiver.together(Arc::new(RuntimeTimer)));
     Ok(Consumer {
         worker,
         queue: parts.queue,
@@ -98,8 +102,12 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
         notify: Some(queue),
         ..QueueUrls::default()
     };
-    let opened =
-        Parts::open_with_capability(base, queues, Some(&dead_letters), &links.capability_secret);
+    let opened = Parts::open_with_capability(
+        base,
+        queues,
+        Some(dead_letters.urls()),
+        &links.capability_secret,
+    );
     let (parts, capability) = opened.await?;
     let callbacks = Arc::new(HttpCallbackSender::new(
         guard(allow_net)?.client(Purpose::Callback),
@@ -108,7 +116,8 @@ pub async fn notifier(env: &Environment) -> Result<Consumer, InitError> {
     let views = views(context.clone(), links.base_url.as_ref(), capability);
     let vault = parts.vault(&encryption_secret)?;
     let callbacks = Callbacks::new(context, views, vault, callbacks);
-    let worker = Arc::new(Notifier::new(parts.queue.clone(), callbacks));
+    let notifier = Notifier::new(parts.queue.clone(), callbacks);
+    let worker = Arc::new(notifier.patient(Arc::new(RuntimeTimer)));
     Ok(Consumer {
         worker,
         queue: parts.queue,
@@ -121,47 +130,53 @@ pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
     let SweeperConfig {
         base,
         watch_queue,
+        notify_queue,
         export,
     } = SweeperConfig::read(env)?;
     let queues = QueueUrls {
         watch: Some(watch_queue),
+        notify: Some(notify_queue),
         ..QueueUrls::default()
     };
     let parts = Parts::open(base, queues, None).await?;
     let context = parts.context(bounds(None));
-    let export = export.map(|to| {
-        UsageExport::new(
-            context.clone(),
-            parts.store.clone(),
-            Arc::new(export_bucket(&parts, &to)),
-        )
-    });
+    let sink = export.map(|to| Arc::new(export_bucket(&parts, &to)));
+    let exports = sink
+        .as_ref()
+        .map_or(Exports::Unmade, |sink| Exports::To(sink.place().to_owned()));
+    let export = sink.map(|sink| UsageExport::new(context.clone(), parts.store.clone(), sink));
     let sweeper = Sweeper::new(Machine::new(context.clone(), None), parts.queue.clone());
-    Ok(Schedule { sweeper, export })
+    Ok(Schedule {
+        sweeper,
+        retention: Retention::new(context, parts.store.clone(), exports),
+        export,
+    })
 }
 
 /// The operator's API.
-pub async fn admin(env: &Environment) -> Result<OperatorEdge, InitError> {
+pub async fn admin(env: &Environment) -> Result<(OperatorEdge, CallerScopes), InitError> {
     let AdminConfig {
         base,
-        notify_queue,
+        queues,
+        dead_letters,
+        capacity,
         provider,
         links,
         allow_net,
         encryption_secret,
+        signing_secret,
+        caller_scopes,
     } = AdminConfig::read(env)?;
-    let queues = QueueUrls {
-        notify: Some(notify_queue),
-        ..QueueUrls::default()
-    };
-    let opened = Parts::open_with_capability(base, queues, None, &links.capability_secret);
+    let dead_letters = Some(dead_letters);
+    let opened =
+        Parts::open_with_capability(base, queues.into(), dead_letters, &links.capability_secret);
     let (parts, capability) = opened.await?;
     let context = parts.context(bounds(None));
     let vault = parts.vault(&encryption_secret)?;
     let guard = Arc::new(guard(allow_net)?);
     let callbacks = Callbacks::new(
         context.clone(),
-        views(context.clone(), links.base_url.as_ref(), capability),
+        views(context.clone(), links.base_url.as_ref(), capability.clone()),
         vault.clone(),
         Arc::new(HttpCallbackSender::new(guard.client(Purpose::Callback))),
     );
@@ -170,17 +185,36 @@ pub async fn admin(env: &Environment) -> Result<OperatorEdge, InitError> {
         &provider,
         context.bounds.provider_timeout_ms,
     )?);
+    let keys = parts.api_keys(context.clone(), &signing_secret)?;
+    let objects = Arc::new(buckets(&parts, vault.clone(), &guard));
+    let stores = guard.client(Purpose::Store);
+    let reader = BucketReader::new(objects.clone(), Roots::Bundled, stores);
+    let destinations = TenantBuckets {
+        roles: Arc::new(roles(&parts)),
+        guard: guard.clone(),
+        probe: DestinationProbe::new(objects, Arc::new(reader), context.entropy.clone()),
+    };
+    let machine = Machine::new(context.clone(), capacity);
+    let batches = Batches::new(context.clone(), parts.queue.clone());
     let operator = Operator::new(OperatorParts {
         context,
         vault,
-        destinations: Arc::new(TenantRoles(roles(&parts))),
+        destinations: Arc::new(destinations),
         provider: Some(provider.clone()),
         provider_books: Some(provider),
     });
+    let authenticator = authenticator(&parts, &guard);
     let endpoints = Endpoints::new(guard, callbacks.clone(), parts.queue.clone());
-    Ok(OperatorEdge {
+    let edge = OperatorEdge::new(OperatorRoles {
         operator: Arc::new(operator),
+        keys: Arc::new(keys),
         endpoints: Arc::new(endpoints),
         deliveries: Arc::new(Deliveries::new(callbacks, parts.queue.clone())),
-    })
+        batches: Arc::new(batches),
+        work: OperatorWork::new(machine, parts.queue),
+        authenticator: Arc::new(authenticator),
+        access: None,
+        cursors: capability,
+    });
+    Ok((edge, caller_scopes))
 }

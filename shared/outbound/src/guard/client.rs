@@ -9,7 +9,7 @@ use std::time::Duration;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::Purpose;
 use fluxgate_core::{Error, Result};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, Request, RequestBuilder, Response};
 use tokio::time::Instant;
 use url::{Host, Url};
 
@@ -88,6 +88,20 @@ impl GuardedClient {
         url: Url,
     ) -> Result<GuardedRequest> {
         self.begin(Some(tenant.clone()), method, url)
+    }
+
+    /// The same for a request that was put together elsewhere.
+    pub(crate) fn request_made(
+        &self,
+        tenant: &TenantId,
+        request: Request,
+    ) -> Result<GuardedRequest> {
+        let begun = self.request_of(tenant, request.method().clone(), request.url().clone())?;
+        let forms = self.connections.forms.clone();
+        Ok(GuardedRequest {
+            request: RequestBuilder::from_parts(forms, request),
+            ..begun
+        })
     }
 
     fn begin(&self, tenant: Option<TenantId>, method: Method, url: Url) -> Result<GuardedRequest> {

@@ -22,9 +22,9 @@ pub(crate) use send_error::SendError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fluxgate_core::Result;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{AddressGuard, Purpose};
+use fluxgate_core::{Error, Result};
 use url::{Host, Url};
 
 use crate::names::{Answer, Asker, NameSettings};
@@ -90,8 +90,20 @@ impl AddressGuard for Guard {
                     .policy
                     .judge(Way::of(url)?, name, addresses.iter().copied())?)
             }
-            // It may resolve later; then it is checked when a connection is made.
-            Answer::NoSuchName | Answer::Unanswered => Ok(()),
+            Answer::NoSuchName | Answer::Unanswered => unresolved(purpose, url, name),
         }
     }
+}
+
+/// A name may resolve later; then it is checked when a connection is made. A store over plain http
+/// is named by an operator, who is told at once.
+fn unresolved(purpose: Purpose, url: &Url, name: &str) -> Result<()> {
+    if purpose != Purpose::Store || Way::of(url)? == Way::Https {
+        return Ok(());
+    }
+    let text = format!(
+        "the host '{name}' does not resolve, and plain http is spoken to allowed networks only; use https, or name an \
+         address in a network that --allow-net has"
+    );
+    Err(Error::invalid("forbidden_address", text))
 }

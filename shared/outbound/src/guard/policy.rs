@@ -109,8 +109,8 @@ impl GuardPolicy {
     }
 
     /// Allows the provider's server whatever its address, if the URL contains an address. Outputs
-    /// may be anywhere on it, and input pictures only where it keeps uploads. Callbacks and key
-    /// sets may not use it, and nothing else on its machine is allowed for anything.
+    /// may be anywhere on it, and input pictures only where it keeps uploads. Callbacks,
+    /// key sets and stores may not use it, and nothing else on its machine is allowed for anything.
     pub(super) fn allow_provider(&mut self, url: &Url) {
         let base = url.path().trim_end_matches('/');
         self.provider = server(url).map(|server| Provider {
@@ -130,7 +130,7 @@ impl GuardPolicy {
         match purpose {
             Purpose::Output => true,
             Purpose::Input => url.path().starts_with(&provider.uploads),
-            Purpose::Callback | Purpose::KeySet => false,
+            Purpose::Callback | Purpose::KeySet | Purpose::Store => false,
         }
     }
 
@@ -212,17 +212,18 @@ fn forbidden(way: Way, host: &str) -> ForbiddenAddress {
 mod tests {
     use super::*;
 
-    const PURPOSES: [Purpose; 4] = [
+    const PURPOSES: [Purpose; 5] = [
         Purpose::Callback,
         Purpose::Input,
         Purpose::Output,
         Purpose::KeySet,
+        Purpose::Store,
     ];
 
     /// The same for every purpose.
     fn code(policy: &GuardPolicy, url: &str) -> Option<&'static str> {
         let [code, rest @ ..] = PURPOSES.map(|purpose| code_for(policy, purpose, url));
-        assert_eq!(rest, [code; 3], "{url}");
+        assert_eq!(rest, [code; 4], "{url}");
         code
     }
 

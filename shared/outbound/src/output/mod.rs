@@ -6,6 +6,8 @@ mod pass;
 mod redirects;
 mod spool;
 
+use std::path::{Path, PathBuf};
+
 use async_trait::async_trait;
 use fluxgate_core::media::Promise;
 use fluxgate_core::port::{FetchFailure, Fetched, OutputFetch, OutputFetcher};
@@ -19,11 +21,25 @@ use pass::Pass;
 /// [`OutputFetcher`] over HTTP, and for outputs inside the provider's response.
 pub struct HttpOutputFetcher {
     client: GuardedClient,
+    spool_in: PathBuf,
 }
 
 impl HttpOutputFetcher {
     pub fn new(client: GuardedClient) -> Self {
-        Self { client }
+        Self {
+            client,
+            spool_in: std::env::temp_dir(),
+        }
+    }
+
+    /// A fetcher that writes large outputs to this folder, which exists while it is used. On the
+    /// file system where they are to stay they need not be copied.
+    #[must_use]
+    pub fn spooling_in(self, folder: PathBuf) -> Self {
+        Self {
+            spool_in: folder,
+            ..self
+        }
     }
 }
 
@@ -31,16 +47,21 @@ impl HttpOutputFetcher {
 impl OutputFetcher for HttpOutputFetcher {
     async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
         if let Some(inline) = inline::read(output.url, output.promised, output.bytes_max)? {
-            let mut pass = Pass::new(output.bytes_max, inline.promise);
+            let expected = Some(inline.bytes.len() as u64);
+            let mut pass = Pass::new(output.bytes_max, inline.promise, &self.spool_in, expected);
             pass.take(&inline.bytes).await?;
             return pass.finish(output.url, inline.provider_type).await;
         }
         let response = redirects::follow(&self.client, output).await?;
-        receive(response, output).await
+        receive(response, output, &self.spool_in).await
     }
 }
 
-async fn receive(mut response: Response, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure> {
+async fn receive(
+    mut response: Response,
+    output: OutputFetch<'_>,
+    spool_in: &Path,
+) -> Result<Fetched, FetchFailure> {
     let OutputFetch {
         url,
         promised,
@@ -56,7 +77,7 @@ async fn receive(mut response: Response, output: OutputFetch<'_>) -> Result<Fetc
         .get(CONTENT_TYPE)
         .and_then(|told| told.to_str().ok())
         .map(str::to_owned);
-    let mut pass = Pass::new(bytes_max, Promise::of(url, promised));
+    let mut pass = Pass::new(bytes_max, Promise::of(url, promised), spool_in, announced);
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         pass.take(&chunk).await?;
     }

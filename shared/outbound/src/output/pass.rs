@@ -1,5 +1,7 @@
 //! One pass over an output's bytes: bounded, hashed, sniffed, spooled.
 
+use std::path::Path;
+
 use fluxgate_core::digest::RunningSha256;
 use fluxgate_core::media::{HEAD_BYTES, MediaType, Promise, key_extension, sniff};
 use fluxgate_core::port::{FetchFailure, Fetched};
@@ -22,7 +24,14 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    pub(super) fn new(bytes_max: u64, promise: Promise) -> Self {
+    /// What is too large for memory is written to `spool_in`. `expected`: as many bytes as are
+    /// announced, if they are.
+    pub(super) fn new(
+        bytes_max: u64,
+        promise: Promise,
+        spool_in: &Path,
+        expected: Option<u64>,
+    ) -> Self {
         Self {
             bytes_max,
             promise,
@@ -30,7 +39,7 @@ impl Pass {
             sha256: RunningSha256::default(),
             head: Vec::new(),
             media_type: None,
-            spool: Spool::default(),
+            spool: Spool::new(spool_in, expected),
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) async fn check(exchange: &Exchange) -> AccountCheck {
         Ok(begun) => begun,
         Err(error) => return AccountCheck::NoKey { why: error.message },
     };
-    let response = match begun.request.send().await {
+    let response = match exchange.send(begun).await {
         Ok(response) => response,
         Err(error) => {
             return AccountCheck::Unreachable {
@@ -22,7 +22,7 @@ pub(super) async fn check(exchange: &Exchange) -> AccountCheck {
             };
         }
     };
-    match exchange.answer(response, &begun.key).await {
+    match exchange.answer(response).await {
         Answer::Data(data) => {
             let usd = Fields::of(&data).and_then(|fields| fields.number(&["balance"]));
             AccountCheck::Good {

@@ -8,35 +8,27 @@ use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
 use fluxgate_core::{Error, Kind, Result, Retry};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect, retry};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use reqwest::Body;
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::account;
 use super::envelope::{Answer, Refusal};
+use super::measured::Measured;
+use super::wire::{Answered, Wire};
 use super::{ApiKey, ProviderSettings, account_refused, forbidden, unavailable};
-use crate::USER_AGENT;
-use crate::body::read;
 use crate::failure::describe;
+use crate::guard::SendError;
 use crate::retry_after::retry_after_ms;
-use crate::roots::Roots;
-use crate::trace::traced;
+use crate::trace::headers_of;
 
 /// The largest possible response is a run that returns its pictures as base64.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Below the submit's own time-out, so that an unreachable provider is not mistaken for a slow one.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than any server's or load balancer's idle time-out: if the other side is just closing
-/// the connection, a request on it cannot be told from an accepted one, which needlessly makes the
-/// submit ambiguous.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-const POOL_IDLE_MAX: usize = 256;
-
 pub(super) struct Exchange {
-    client: Client,
+    wire: Wire,
     api_key: Arc<dyn ApiKey>,
-    /// Without a trailing slash.
-    base: String,
     timeout: Duration,
 }
 
@@ -49,13 +41,9 @@ impl Exchange {
             roots,
             ..
         } = settings;
-        let client = client(roots)?;
-        let mut base = String::from(base_url);
-        base.truncate(base.trim_end_matches('/').len());
         Ok(Self {
-            client,
+            wire: Wire::new(&base_url, roots)?,
             api_key,
-            base,
             timeout: Duration::from_millis(timeout_ms),
         })
     }
@@ -68,19 +56,32 @@ impl Exchange {
 
     async fn begin(&self, method: Method, path_and_query: &str) -> Result<Begun> {
         let key = self.api_key.current().await?;
-        let request = self
-            .client
-            .request(method, format!("{}{path_and_query}", self.base));
+        let mut request = self.wire.request(method, path_and_query)?;
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, authorization(&key)?);
         Ok(Begun {
-            request: request.header(AUTHORIZATION, authorization(&key)?),
+            request,
             key,
+            within: None,
         })
     }
 
     /// A GET of this path.
     pub(super) async fn begin_get(&self, path: &str) -> Result<Begun> {
-        let begun = self.begin(Method::GET, path).await?;
-        Ok(begun.with(|request| request.timeout(self.timeout)))
+        Ok(self.begin(Method::GET, path).await?.within(self.timeout))
+    }
+
+    /// Sends the request once.
+    pub(super) async fn send(&self, begun: Begun) -> std::result::Result<Response, SendError> {
+        let measured = Measured::begin(&begun.request);
+        let sent = self.wire.send(begun.request, begun.within);
+        let answered = sent.instrument(measured.span.clone()).await;
+        measured.ended(answered.as_ref().map(|answered| answered.status));
+        Ok(Response {
+            answered: answered?,
+            key: begun.key,
+        })
     }
 
     /// Returns the response's `data`.
@@ -90,8 +91,7 @@ impl Exchange {
 
     /// The same for a task's trace.
     pub(super) async fn get_traced(&self, path: &str, trace: &TraceContext) -> Result<Value> {
-        let begun = self.begin_get(path).await?;
-        let begun = begun.with(|request| traced(request, trace));
+        let begun = self.begin_get(path).await?.traced(trace);
         self.exchanged(begun).await?.data()
     }
 
@@ -109,8 +109,7 @@ impl Exchange {
         question: &Value,
         trace: &TraceContext,
     ) -> Result<(Value, Option<Timestamp>)> {
-        let begun = self.begin_json(path, question).await?;
-        let begun = begun.with(|request| traced(request, trace));
+        let begun = self.begin_json(path, question).await?.traced(trace);
         let exchanged = self.exchanged(begun).await?;
         let told_at = exchanged.told_at;
         Ok((exchanged.data()?, told_at))
@@ -139,30 +138,26 @@ impl Exchange {
 
     async fn begin_json(&self, path: &str, question: &Value) -> Result<Begun> {
         let begun = self.begin_post(path).await?;
-        let json = |request: RequestBuilder| {
-            request
-                .header(CONTENT_TYPE, "application/json")
-                .body(question.to_string())
-        };
-        Ok(begun.with(|request| json(request).timeout(self.timeout)))
+        Ok(begun.json(question.to_string()).within(self.timeout))
     }
 
     async fn exchanged(&self, begun: Begun) -> Result<Exchanged> {
-        let response = begun.request.send().await.map_err(|error| failed(&error))?;
+        let response = self.send(begun).await.map_err(|error| failed(&error))?;
         let (retry_after, told_at) = (retry_after_ms(response.headers()), date(response.headers()));
         Ok(Exchanged {
-            answer: self.answer(response, &begun.key).await,
+            answer: self.answer(response).await,
             retry_after,
             told_at,
         })
     }
 
-    pub(super) async fn answer(&self, response: Response, key: &Secret) -> Answer {
-        let status = response.status();
+    pub(super) async fn answer(&self, response: Response) -> Answer {
+        let Response { answered, key } = response;
+        let status = answered.status;
         if status == StatusCode::UNAUTHORIZED {
             self.api_key.refused().await;
         }
-        let body = read(response, ANSWER_BYTES_MAX).await.ok();
+        let body = answered.read(ANSWER_BYTES_MAX).await;
         Answer::read(status, body.as_deref()).without(key.expose())
     }
 }
@@ -187,16 +182,55 @@ impl Exchanged {
 
 /// A request with its key, so that the key can be removed from the response.
 pub(super) struct Begun {
-    pub(super) request: RequestBuilder,
-    pub(super) key: Secret,
+    request: Request<Body>,
+    key: Secret,
+    /// The time for the whole response; without it the caller holds the time.
+    within: Option<Duration>,
+}
+
+/// A response whose body is not read yet, and the key that its request had.
+pub(super) struct Response {
+    answered: Answered,
+    key: Secret,
 }
 
 impl Begun {
-    pub(super) fn with(self, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
-        Self {
-            request: build(self.request),
-            key: self.key,
+    #[must_use]
+    pub(super) fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
+        self
+    }
+
+    #[must_use]
+    pub(super) fn json(self, text: String) -> Self {
+        self.body(
+            HeaderValue::from_static("application/json"),
+            Body::from(text),
+        )
+    }
+
+    #[must_use]
+    pub(super) fn body(mut self, content_type: HeaderValue, body: Body) -> Self {
+        self.request
+            .headers_mut()
+            .insert(CONTENT_TYPE, content_type);
+        *self.request.body_mut() = body;
+        self
+    }
+
+    /// As part of a task's trace.
+    #[must_use]
+    pub(super) fn traced(mut self, trace: &TraceContext) -> Self {
+        for (name, value) in headers_of(trace) {
+            self.request.headers_mut().insert(name, value);
         }
+        self
+    }
+}
+
+impl Response {
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.answered.headers
     }
 }
 
@@ -254,36 +288,8 @@ pub(super) fn told(refusal: &Refusal) -> String {
     refusal.message.clone()
 }
 
-fn failed(error: &reqwest::Error) -> Error {
+fn failed(error: &SendError) -> Error {
     unavailable("provider_unavailable", &describe(error))
-}
-
-/// The retry policy is part of the contract of `submit`, which must send its POST at most once.
-/// Verified in the sources of reqwest 0.13.5, hyper-util 0.1.21 and hyper 1.12.0:
-/// - by default reqwest repeats a request on HTTP/2's GOAWAY and REFUSED_STREAM. There is no HTTP/2
-///   here, and `never` with 0 repeats rules it out anyway (0 also saves the copy of each request
-///   that a policy keeps for repeats).
-/// - hyper-util's pool (`retry_canceled_requests`, which reqwest leaves on) only resends a request
-///   that hyper hands back, and over HTTP/1.1 hyper only hands back what its connection had not yet
-///   taken off the queue: no byte of it was written. A request that was taken and then failed comes
-///   back as an error without the request.
-/// - redirects, which would repeat a POST on 307 and 308, are off; so are proxies, which may repeat
-///   what they like.
-fn client(roots: Roots) -> Result<Client> {
-    let builder = Client::builder()
-        .retry(retry::never().max_retries_per_request(0))
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(POOL_IDLE_MAX)
-        .user_agent(USER_AGENT);
-    roots.trusted_by(builder).build().map_err(|error| {
-        let text = "cannot set up the HTTP client; install the system's CA certificates";
-        Error::internal("http_client_unavailable", text).source(error)
-    })
 }
 
 /// Fails, kind `Unavailable` and code `invalid_provider_key`, for a key that cannot be sent in a

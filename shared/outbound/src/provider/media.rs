@@ -6,6 +6,7 @@ use std::time::Duration;
 use fluxgate_core::port::Upload;
 use fluxgate_core::provider::lenient::Fields;
 use fluxgate_core::{Error, Result};
+use hyper::header::HeaderValue;
 use reqwest::Body;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
@@ -13,7 +14,6 @@ use serde_json::Value;
 use super::exchange::{Exchange, unreadable};
 use super::stall::{Pace, Paced};
 use super::unavailable;
-use crate::trace::traced;
 
 /// How long the provider may take no bytes, or leave us without its answer after the last. The file
 /// may take longer: it comes as fast as its tenant sends it, which the listener bounds.
@@ -49,13 +49,14 @@ async fn send(exchange: &Exchange, upload: Upload, pace: &Arc<Pace>) -> Result<V
         .field("file")
     })?;
     let form = Form::new().part("file", part);
+    let boundary = format!("multipart/form-data; boundary={}", form.boundary());
+    let boundary = HeaderValue::try_from(boundary).map_err(|_| unreadable())?;
     let mut begun = exchange.begin_post("/api/v3/media/upload/binary").await?;
     if let Some(trace) = &upload.trace {
-        begun = begun.with(|request| traced(request, trace));
+        begun = begun.traced(trace);
     }
-    let answer = exchange
-        .data_named("uploads", begun.with(|request| request.multipart(form)))
-        .await?;
+    let begun = begun.body(boundary, Body::wrap_stream(form.into_stream()));
+    let answer = exchange.data_named("uploads", begun).await?;
     let url = Fields::of(&answer).and_then(|fields| fields.text(&["download_url", "url"]));
     let mut answer = answer;
     answer["download_url"] =

@@ -7,10 +7,12 @@ mod books;
 mod envelope;
 mod exchange;
 mod listing;
+mod measured;
 mod media;
 mod sorting;
 mod stall;
 mod submit;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,8 +61,8 @@ pub struct ProviderSettings {
 pub struct WaveSpeedClient {
     exchange: Exchange,
     catalogue: SingleFlight<(), Arc<Catalogue>>,
-    /// The one read last, whose compiled schemas the next takes over.
-    read_last: Mutex<Option<Arc<Catalogue>>>,
+    /// The one read last, whose compiled schemas the next takes over, and when it was read.
+    read_last: Mutex<Option<(Arc<Catalogue>, Timestamp)>>,
     catalogue_ttl_ms: u64,
     quotes: SingleFlight<QuoteKey, MicroUsd>,
     webhook_secret: SingleFlight<(), Secret>,
@@ -88,10 +90,10 @@ impl WaveSpeedClient {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let catalogue = Arc::new(match &*last {
-            Some(earlier) => catalogue.following(earlier),
+            Some((earlier, _)) => catalogue.following(earlier),
             None => catalogue,
         });
-        *last = Some(catalogue.clone());
+        *last = Some((catalogue.clone(), SystemClock.now()));
         Ok(catalogue)
     }
 
@@ -144,6 +146,14 @@ impl Provider for WaveSpeedClient {
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {
         let load = async { cached(self.load_catalogue().await, self.catalogue_ttl_ms) };
         self.catalogue.get(&(), load).await
+    }
+
+    fn catalogue_read_at(&self) -> Option<Timestamp> {
+        let last = self
+            .read_last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map(|(_, read_at)| *read_at)
     }
 
     async fn quote(
@@ -242,10 +252,10 @@ fn way_in_missing(what: &str) {
 /// Our account is good, but not allowed to do this. The operator sees the provider's message, which
 /// may contain details of the account.
 fn forbidden(what: &str, told: &str) {
-    tracing::error!(
+    tracing::warn!(
         provider.subject = what,
         provider.message = told,
-        "the provider accepts our account but forbids this"
+        "the provider accepts our account but forbids it this model or file; the tenant is told, other tasks go on"
     );
 }
 

@@ -9,6 +9,8 @@ use fluxgate_core::task::Failure;
 use super::envelope::{Answer, Refusal};
 use super::exchange::told;
 use super::{account_refused, forbidden, way_in_missing};
+use crate::failure::{is_connect, is_timeout};
+use crate::guard::SendError;
 
 /// The provider's code for an invalid input, for refusals that carry none.
 const INVALID_PARAMETER: u32 = 1401;
@@ -16,21 +18,15 @@ const INVALID_PARAMETER: u32 = 1401;
 const INPUT_CODES: std::ops::Range<u32> = 1_000..2_000;
 
 /// There was no response.
-pub(super) fn sort_failure(error: &reqwest::Error) -> SubmitAnswer {
-    if error.is_connect() {
+pub(super) fn sort_failure(error: &SendError) -> SubmitAnswer {
+    if is_connect(error) {
         // DNS, TCP or TLS: hyper-util only reports `connect` before a request is given to a
         // connection.
         SubmitAnswer::Deferred {
             reason: PutOff::Unreachable,
             after_ms: None,
         }
-    } else if error.is_builder() {
-        way_in_missing("the request could not be built");
-        SubmitAnswer::Deferred {
-            reason: PutOff::Account,
-            after_ms: None,
-        }
-    } else if error.is_timeout() {
+    } else if is_timeout(error) {
         ambiguous("provider_timeout")
     } else {
         ambiguous("provider_connection_broken")
@@ -115,9 +111,10 @@ fn failure(refusal: &Refusal, call: &SubmitCall<'_>) -> Failure {
 
 /// A refusal may quote the webhook URL, which ends in a capability that tenants must not learn.
 fn without_webhook(text: String, call: &SubmitCall<'_>) -> String {
-    let capability = call
+    let path = call
         .webhook
-        .and_then(|webhook| webhook.path_segments()?.next_back());
+        .and_then(|webhook| webhook.split(['?', '#']).next());
+    let capability = path.and_then(|path| path.rsplit('/').next());
     match capability {
         Some(capability) if !capability.is_empty() && text.contains(capability) => {
             "the provider refused the gateway's webhook URL; tell the gateway's operator".to_owned()

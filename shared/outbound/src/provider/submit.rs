@@ -1,9 +1,8 @@
-//! The one POST that costs money. It is sent at most once (see [`super::exchange`]).
+//! The one POST that costs money. It is sent at most once (see [`super::wire`]).
 
 use std::time::Duration;
 
 use fluxgate_core::port::{AccountCheck, PutOff, SubmitAnswer, SubmitCall};
-use reqwest::header::CONTENT_TYPE;
 use url::form_urlencoded;
 
 use super::account;
@@ -12,7 +11,6 @@ use super::exchange::Exchange;
 use super::sorting::{sort_answer, sort_failure, sort_forbidden};
 use super::way_in_missing;
 use crate::retry_after::retry_after_ms;
-use crate::trace::traced;
 
 pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitAnswer {
     let begun = match exchange.begin_post(&path_and_query(&call)).await {
@@ -26,16 +24,16 @@ pub(super) async fn submit(exchange: &Exchange, call: SubmitCall<'_>) -> SubmitA
             };
         }
     };
-    let request = traced(begun.request, call.trace)
-        .header(CONTENT_TYPE, "application/json")
-        .timeout(Duration::from_millis(call.timeout_ms))
-        .body(call.inputs.to_owned());
-    let response = match request.send().await {
+    let begun = begun
+        .traced(call.trace)
+        .json(call.inputs.to_owned())
+        .within(Duration::from_millis(call.timeout_ms));
+    let response = match exchange.send(begun).await {
         Ok(response) => response,
         Err(error) => return sort_failure(&error),
     };
     let after_ms = retry_after_ms(response.headers());
-    match exchange.answer(response, &begun.key).await {
+    match exchange.answer(response).await {
         // About the account, or only about this model: an account that can read its balance is
         // good.
         Answer::Status(refusal @ Refusal { status: 403, .. }) => {
@@ -56,6 +54,6 @@ fn path_and_query(call: &SubmitCall<'_>) -> String {
     let Some(webhook) = call.webhook else {
         return path;
     };
-    let encoded: String = form_urlencoded::byte_serialize(webhook.as_str().as_bytes()).collect();
+    let encoded: String = form_urlencoded::byte_serialize(webhook.as_bytes()).collect();
     format!("{path}?webhook={encoded}")
 }

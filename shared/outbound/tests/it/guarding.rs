@@ -183,6 +183,32 @@ async fn plain_http_to_a_name_outside_the_allowed_networks_is_refused_at_connect
     assert_eq!(connections.get(), 0);
 }
 
+/// Whoever names a store waits for the answer; a callback's name may begin to resolve later.
+#[tokio::test]
+async fn a_store_over_plain_http_must_have_an_allowed_address_when_it_is_named() {
+    let guard = loopback_guard();
+    let code = async |purpose, url: &str| {
+        let url = Url::parse(url).unwrap();
+        let checked = guard.check(&tenant(), purpose, &url).await;
+        checked.err().map(|error| error.code)
+    };
+
+    for (purpose, url, refused) in [
+        (Purpose::Store, "http://localhost:9000", None),
+        (Purpose::Store, "http://127.0.0.1:9000", None),
+        (Purpose::Store, "http://8.8.8.8", Some("forbidden_address")),
+        (
+            Purpose::Store,
+            "http://store.invalid",
+            Some("forbidden_address"),
+        ),
+        (Purpose::Store, "https://store.invalid", None),
+        (Purpose::Callback, "http://store.invalid/hook", None),
+    ] {
+        assert_eq!(code(purpose, url).await, refused, "{url}");
+    }
+}
+
 #[tokio::test]
 async fn a_name_in_an_allowed_network_is_called_over_plain_http() {
     let url =

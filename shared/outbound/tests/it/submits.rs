@@ -37,11 +37,10 @@ pub(crate) fn client(base_url: Url) -> WaveSpeedClient {
 
 async fn submit_with(client: &WaveSpeedClient, timeout_ms: u64) -> SubmitAnswer {
     let model = ModelId::parse("wavespeed-ai/flux-kontext-max").unwrap();
-    let webhook = Url::parse(WEBHOOK).unwrap();
     let call = SubmitCall {
         model: &model,
         inputs: r#"{"prompt": "x" }"#,
-        webhook: Some(&webhook),
+        webhook: Some(WEBHOOK),
         trace: &trace(),
         timeout_ms,
     };

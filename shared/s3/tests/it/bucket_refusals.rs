@@ -54,7 +54,12 @@ async fn refusals_of_the_bucket_its_policy_and_its_key_are_the_tenant_s_fault_an
         ("400 KMS.ThrottlingException", UNAVAILABLE, Fault::Ours),
         ("403 ExpiredToken", UNAVAILABLE, Fault::Ours),
         ("403 InvalidAccessKeyId", UNAVAILABLE, Fault::Ours),
-        ("403 RequestTimeTooSkewed", UNAVAILABLE, Fault::Ours),
+        ("403 RequestTimeTooSkewed", "clock_skewed", Fault::Ours),
+        (
+            "501 NotImplemented",
+            "bucket_feature_missing",
+            Fault::Tenant,
+        ),
         ("403 SignatureDoesNotMatch", UNAVAILABLE, Fault::Ours),
         ("400 BadDigest", UNAVAILABLE, Fault::Ours),
         ("429 TooManyRequests", UNAVAILABLE, Fault::Ours),

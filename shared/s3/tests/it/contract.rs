@@ -8,17 +8,17 @@ use bytes::Bytes;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{
-    LinkMethod, LinkSigner as _, LinkTerms, NewObject, ObjectBody, ObjectStore as _, Stored,
+    LinkMethod, LinkSigner, LinkTerms, NewObject, ObjectBody, ObjectStore, Stored,
 };
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::{Kind, Retry};
-use fluxgate_s3::S3ObjectStore;
 use futures::future::join_all;
 
-/// A store, and an empty bucket that it may write.
+/// A store, who signs links to it, and an empty bucket that it may write.
 pub(crate) struct Bench<'a> {
-    pub(crate) store: &'a S3ObjectStore,
+    pub(crate) store: &'a dyn ObjectStore,
+    pub(crate) signer: &'a dyn LinkSigner,
     pub(crate) bucket: String,
 }
 
@@ -32,8 +32,7 @@ pub(crate) fn destination(bucket: &str) -> Destination {
     Destination {
         bucket: bucket.to_owned(),
         prefix: "flux".to_owned(),
-        role: None,
-        bucket_owner: None,
+        ..Destination::default()
     }
 }
 
@@ -75,7 +74,7 @@ impl Bench<'_> {
             expires_ms: 60_000,
             from: None,
         };
-        self.store
+        self.signer
             .presign(&tenant(), &destination(&self.bucket), output, link)
             .await
             .unwrap()
@@ -92,6 +91,7 @@ impl Bench<'_> {
             sha256: hex::encode(sha256(bytes)),
             bytes: bytes.len() as u64,
             content_type: "image/png".to_owned(),
+            ..Output::default()
         }
     }
 }
@@ -208,6 +208,22 @@ pub(crate) async fn a_bucket_that_is_missing_is_unavailable_and_may_be_tried_lat
         (Kind::Unavailable, Retry::Later, "bucket_missing"),
         "{error}"
     );
+}
+
+pub(crate) async fn a_removed_object_is_gone_its_key_is_free_and_removing_it_again_succeeds(
+    bench: Bench<'_>,
+) {
+    let output = bench.put(object(KEY, b"picture")).await.unwrap().output();
+    let (tenant, destination) = (tenant(), destination(&bench.bucket));
+
+    for _ in 0..2 {
+        let removed = bench.store.remove(&tenant, &destination, KEY).await;
+        removed.unwrap();
+    }
+
+    assert_eq!(bench.download(&output).await.status(), 404);
+    let again = bench.put(object(KEY, b"again")).await.unwrap();
+    assert_eq!(again, Stored::Created(bench.output(KEY, b"again")));
 }
 
 pub(crate) async fn a_presigned_url_downloads_the_object_as_what_it_is(bench: Bench<'_>) {

@@ -1,12 +1,16 @@
 //! The contract against the in-process S3 server, and the answers of S3 that it never gives against
 //! a stub.
 
-use fluxgate_core::port::{LinkSigner as _, LinkTerms, ObjectStore, Stored};
+use std::sync::Arc;
+
+use fluxgate_core::port::{LinkSigner as _, LinkTerms, ObjectStore, Stored, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::{AssumedRole, Destination};
 use fluxgate_core::{Fault, Kind, Retry};
-use fluxgate_embedded::s3::{ConnectionBounds, S3Server, S3Settings, create_bucket};
+use fluxgate_embedded::SqliteStore;
+use fluxgate_embedded::objects::{FolderObjectStore, Objects, create_bucket};
+use fluxgate_embedded::s3::{ConnectionBounds, S3Server, S3Settings};
 use fluxgate_s3::{S3Limits, S3ObjectStore, S3StoreSettings, fixed_keys};
 
 use crate::contract::{Bench, KEY, destination, object, tenant};
@@ -29,9 +33,14 @@ pub(crate) fn settings(endpoint: String) -> S3StoreSettings {
     }
 }
 
-fn server(folder: &tempfile::TempDir) -> S3Server {
+fn objects(folder: &tempfile::TempDir) -> Objects {
+    let rows = SqliteStore::open(folder.path(), Arc::new(SystemClock)).unwrap();
+    Objects::open(&folder.path().join("s3"), rows).unwrap()
+}
+
+fn server(objects: &Objects) -> S3Server {
     S3Server::start(S3Settings {
-        root: folder.path().to_owned(),
+        objects: objects.clone(),
         listen: "127.0.0.1:0".parse().unwrap(),
         access_key: "local".to_owned(),
         secret_key: Secret::new(SECRET),
@@ -41,18 +50,63 @@ fn server(folder: &tempfile::TempDir) -> S3Server {
     .unwrap()
 }
 
+/// Each behaviour of both ways into the local buckets: over S3, and straight into the folder.
 macro_rules! contract {
-    ($($behaviour:ident)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $behaviour() {
-            let folder = tempfile::tempdir().unwrap();
-            let server = server(&folder);
-            create_bucket(folder.path(), "tenant-acme").unwrap();
-            let store = S3ObjectStore::new(settings(server.endpoint()));
+    ($($behaviour:ident)*) => {
+        mod over_s3 {
+            use super::*;
 
-            crate::contract::$behaviour(Bench { store: &store, bucket: "tenant-acme".to_owned() }).await;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $behaviour() {
+                let local = Local::start();
+
+                crate::contract::$behaviour(local.bench(&local.over_s3)).await;
+            })*
         }
-    )*};
+
+        mod into_the_folder {
+            use super::*;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $behaviour() {
+                let local = Local::start();
+                let store = FolderObjectStore::new(local.objects.clone());
+
+                crate::contract::$behaviour(local.bench(&store)).await;
+            })*
+        }
+    };
+}
+
+/// A local S3 server with one bucket.
+struct Local {
+    objects: Objects,
+    over_s3: S3ObjectStore,
+    server: S3Server,
+    _folder: tempfile::TempDir,
+}
+
+impl Local {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = objects(&folder);
+        create_bucket(&folder.path().join("s3"), "tenant-acme").unwrap();
+        let server = server(&objects);
+        Self {
+            objects,
+            over_s3: S3ObjectStore::new(settings(server.endpoint())),
+            server,
+            _folder: folder,
+        }
+    }
+
+    fn bench<'a>(&'a self, store: &'a dyn ObjectStore) -> Bench<'a> {
+        Bench {
+            store,
+            signer: &self.over_s3,
+            bucket: "tenant-acme".to_owned(),
+        }
+    }
 }
 
 contract! {
@@ -62,6 +116,7 @@ contract! {
     a_body_from_a_file_is_stored_like_one_from_memory_and_its_file_goes_away
     bytes_other_than_their_digest_are_refused_and_leave_the_key_free
     a_bucket_that_is_missing_is_unavailable_and_may_be_tried_later
+    a_removed_object_is_gone_its_key_is_free_and_removing_it_again_succeeds
     a_presigned_url_downloads_the_object_as_what_it_is
     what_a_browser_must_not_open_comes_as_an_attachment_with_the_provider_s_type_noted
     a_picture_may_be_shown_where_it_lies
@@ -88,6 +143,7 @@ fn output() -> Output {
         sha256: String::new(),
         bytes: 7,
         content_type: "image/png".to_owned(),
+        ..Output::default()
     }
 }
 
@@ -136,13 +192,11 @@ async fn a_put_is_conditional_carries_the_known_digest_and_signs_no_payload() {
 
 #[tokio::test]
 async fn keys_of_ours_that_s3_does_not_take_are_no_fault_of_the_tenant() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(&folder);
-    create_bucket(folder.path(), "tenant-acme").unwrap();
+    let local = Local::start();
     let stranger = fixed_keys("local", &Secret::new("guess"));
     let wrong = S3ObjectStore::new(S3StoreSettings {
         credentials: stranger,
-        ..settings(server.endpoint())
+        ..settings(local.server.endpoint())
     });
 
     let error = put(&wrong).await.unwrap_err();

@@ -92,6 +92,7 @@ fn output() -> Output {
         sha256: String::new(),
         bytes: 7,
         content_type: "image/png".to_owned(),
+        ..Output::default()
     }
 }
 

@@ -39,6 +39,7 @@ fn output(bucket: &str, key: &str) -> Output {
         sha256: String::new(),
         bytes: 7,
         content_type: "image/png".to_owned(),
+        ..Output::default()
     }
 }
 

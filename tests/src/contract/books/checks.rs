@@ -6,16 +6,18 @@ use fluxgate_core::task::{State, Task};
 
 use super::World;
 use super::event::Event;
+use crate::contract::day_sums::sums_are_the_ledger_s;
 
 impl World {
     pub(super) async fn check(&self, event: &Event) {
-        let findings = check_books(&*self.stores.accounts, &*self.stores.tasks, &self.tenant)
+        let findings = check_books(&*self.stores.accounts, &self.tenant)
             .await
             .unwrap();
         assert_eq!(findings, [], "after {event:?}");
         let account = self.account().await;
         let ledger = self.stores.accounts.ledger(&self.tenant).await.unwrap();
         let tasks = self.tasks().await;
+        sums_are_the_ledger_s(&self.stores, &self.tenant).await;
         check_totals(event, &account, &ledger, &tasks);
         for task in tasks.iter().filter(|task| task.state.is_end()) {
             check_end(event, &ledger, task);
@@ -70,7 +72,7 @@ impl World {
             let used: i64 = of
                 .map(|task| {
                     if task.state.is_end() {
-                        task.charged.0
+                        task.paid().0
                     } else {
                         task.price.0
                     }
@@ -93,7 +95,9 @@ fn check_totals(event: &Event, account: &Account, ledger: &[LedgerEntry], tasks:
             .sum::<i64>()
     };
     let (in_, held, captured, released) = (
-        sum(EntryKind::TopUp),
+        sum(EntryKind::TopUp) + sum(EntryKind::AdjustmentCredit)
+            - sum(EntryKind::AdjustmentDebit)
+            - sum(EntryKind::Void),
         sum(EntryKind::Hold),
         sum(EntryKind::Capture),
         sum(EntryKind::Release),
@@ -104,6 +108,7 @@ fn check_totals(event: &Event, account: &Account, ledger: &[LedgerEntry], tasks:
         .map(|task| task.price.0)
         .sum();
     let charged: i64 = tasks.iter().map(|task| task.charged.0).sum();
+    let refunded: i64 = tasks.iter().map(|task| task.refunded().0).sum();
     assert!(
         account.available.0 >= 0 && account.held.0 >= 0,
         "after {event:?}: {account:?}"
@@ -123,8 +128,8 @@ fn check_totals(event: &Event, account: &Account, ledger: &[LedgerEntry], tasks:
         "after {event:?}: the ledger's holds that are open"
     );
     assert_eq!(
-        (account.captured.0, captured),
-        (charged, charged),
+        (account.captured.0, captured, sum(EntryKind::Refund)),
+        (charged - refunded, charged, refunded),
         "after {event:?}: what was charged"
     );
 }

@@ -11,6 +11,20 @@ pub enum Event {
         amount: i64,
         reference: u8,
     },
+    /// A credit or a debit.
+    Adjust {
+        is_credit: bool,
+        amount: i64,
+        reference: u8,
+    },
+    Void {
+        reference: u8,
+    },
+    /// So much of a hundred of what the task was charged.
+    Refund {
+        task: usize,
+        percent: i64,
+    },
     Submit {
         price: i64,
         outputs_asked: u32,
@@ -103,6 +117,15 @@ pub fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => (1..200_000_i64, 0..4_u8)
             .prop_map(|(amount, reference)| Event::TopUp { amount, reference }),
+        1 => (any::<bool>(), 1..100_000_i64, 0..4_u8).prop_map(|(is_credit, amount, reference)| {
+            Event::Adjust {
+                is_credit,
+                amount,
+                reference,
+            }
+        }),
+        1 => (0..4_u8).prop_map(|reference| Event::Void { reference }),
+        2 => (task(), 1..130_i64).prop_map(|(task, percent)| Event::Refund { task, percent }),
         4 => (0..90_000_i64, 1..5_u32, option::of(1..6_u32))
             .prop_map(|(price, outputs_asked, tasks_in_flight_max)| Event::Submit {
                 price,

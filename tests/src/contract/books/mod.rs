@@ -2,8 +2,9 @@
 
 mod checks;
 mod event;
+mod mended;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fluxgate_core::Kind;
 use fluxgate_core::id::{TaskId, TenantId};
@@ -22,6 +23,10 @@ struct World {
     tenant: TenantId,
     tasks: Vec<TaskId>,
     top_ups: BTreeMap<u8, i64>,
+    /// The references of top-ups that were taken back.
+    voided: BTreeSet<u8>,
+    /// The amounts of credits, and of debits, by their reference.
+    adjusted: BTreeMap<(bool, u8), i64>,
     clock: Timestamp,
     /// The last limit of each period of the budget.
     periods: BTreeMap<u64, i64>,
@@ -31,16 +36,24 @@ struct World {
 
 /// Lets the events happen one after the other and looks at the books after each.
 pub async fn the_books_agree_whatever_happens(stores: Stores, events: Vec<Event>) {
+    the_books_of_several_gateways_agree(&[stores], events).await;
+}
+
+/// The same where each event comes to the next of several gateways of one installation.
+pub async fn the_books_of_several_gateways_agree(gateways: &[Stores], events: Vec<Event>) {
     let mut world = World {
-        stores,
+        stores: gateways[0].clone(),
         tenant: fresh_tenant(),
         tasks: Vec::new(),
         top_ups: BTreeMap::new(),
+        voided: BTreeSet::new(),
+        adjusted: BTreeMap::new(),
         clock: NOVEMBER,
         periods: BTreeMap::new(),
         changes: BTreeMap::new(),
     };
-    for event in events {
+    for (event, stores) in events.into_iter().zip(gateways.iter().cycle()) {
+        world.stores = stores.clone();
         let before = world.account().await;
         world.happens(&event).await;
         world.check(&event).await;
@@ -52,6 +65,13 @@ impl World {
     async fn happens(&mut self, event: &Event) {
         match *event {
             Event::TopUp { amount, reference } => self.top_up(amount, reference).await,
+            Event::Adjust {
+                is_credit,
+                amount,
+                reference,
+            } => self.adjust(is_credit, amount, reference).await,
+            Event::Void { reference } => self.void(reference).await,
+            Event::Refund { task, percent } => self.refund(task, percent).await,
             Event::Submit {
                 price,
                 outputs_asked,
@@ -99,8 +119,11 @@ impl World {
             .top_up(&self.tenant, MicroUsd(amount), &reference.to_string())
             .await;
         match self.top_ups.get(&reference) {
-            Some(before) if *before != amount => {
+            Some(before) if *before != amount && !self.voided.contains(&reference) => {
                 assert_eq!(done.unwrap_err().code, "reference_used")
+            }
+            _ if self.voided.contains(&reference) => {
+                assert_eq!(done.unwrap_err().code, "top_up_voided")
             }
             _ => {
                 done.unwrap();

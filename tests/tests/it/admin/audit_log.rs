@@ -63,7 +63,7 @@ async fn the_audit_log_tells_every_change_and_who_made_it_and_no_secret() {
     assert!(
         of_acme
             .iter()
-            .all(|entry| entry["actor"] == "operator" && entry["tenant"] == "acme")
+            .all(|entry| entry["actor"] == "admin:folder" && entry["tenant"] == "acme")
     );
     assert_eq!(by_command.len(), 1);
     assert_eq!(
@@ -86,4 +86,45 @@ async fn the_audit_log_tells_every_change_and_who_made_it_and_no_secret() {
     }
     assert_eq!(operator.get("/audit?limit=0").await.status, 400);
     assert_eq!(operator.get("/audit?before=x").await.status, 400);
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_what_was_before_and_what_is_after_and_never_a_secret() {
+    let gateway = Gateway::start().await;
+    let (operator, issuer) = (gateway.operator(), TestIssuer::new(ISSUER));
+    operator.tenant("acme", &[issuer.trust()], "1").await;
+    let keys = json!({ "jwks_url": "https://id.example/keys?token=S3CRET" });
+    let trust = json!([{ "issuer": ISSUER, "audience": "mine", "keys": keys }]);
+    let limits = json!({ "tasks_in_flight": 3 });
+
+    operator
+        .patch(
+            "/tenants/acme",
+            &json!({ "trust": trust, "limits": limits }),
+        )
+        .await;
+    operator.post("/tenants/acme/suspend", &json!({})).await;
+    operator
+        .put("/tenants/acme/budget", &json!({ "limit_usd": "5" }))
+        .await;
+
+    let page = operator.get("/audit").await.body;
+    let [budget, suspended, changed, ..] = &page["entries"].as_array().unwrap()[..] else {
+        panic!("three changes: {page}");
+    };
+    assert_eq!(budget["before"], Value::Null);
+    assert_eq!(budget["after"]["limit_micro_usd"], 5_000_000, "{budget}");
+    assert_eq!(suspended["before"], json!({ "state": "active" }));
+    assert_eq!(suspended["after"], json!({ "state": "suspended" }));
+    assert_eq!(
+        changed["after"]["limits"]["tasks_in_flight"], 3,
+        "{changed}"
+    );
+    let trust = |when: &str| &changed[when]["trust"][0];
+    assert_eq!(trust("before")["audience"], "fluxgate");
+    assert_eq!(trust("after")["audience"], "mine");
+    let keys = &trust("after")["keys"]["jwks_url"];
+    assert_eq!(keys, "https://id.example/keys");
+    assert!(changed["before"].get("bucket").is_none(), "{changed}");
+    assert!(!page.to_string().contains("S3CRET"), "{page}");
 }

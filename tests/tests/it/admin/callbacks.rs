@@ -22,6 +22,15 @@ async fn an_operator_mends_a_tenant_s_endpoint_and_the_audit_log_tells() {
         .patch(&path, &json!({ "description": "mended" }))
         .await;
     assert_eq!(changed.text("/description"), "mended");
+    let audit = operator.get("/audit?limit=1").await.body;
+    let told = &audit["entries"][0];
+    assert_eq!(
+        (&told["before"], &told["after"]),
+        (
+            &json!({ "description": "" }),
+            &json!({ "description": "mended" })
+        )
+    );
     let rotated = operator.post(&format!("{path}/secret"), &json!({})).await;
     assert_eq!(rotated.status, 200, "{:?}", rotated.body);
     let no_key = operator
@@ -78,7 +87,7 @@ async fn changes_by_operator(operator: &TestOperator, before: usize) -> Vec<Stri
             (
                 &json!("endpoint.changed"),
                 &json!("acme"),
-                &json!("operator")
+                &json!("admin:folder")
             )
         );
         entry["detail"]["by"].as_str().unwrap().to_owned()

@@ -3,7 +3,10 @@
 mod audit_log;
 mod callbacks;
 mod suspension;
+mod tokens;
 mod trust;
+mod trust_checked;
+mod trust_written;
 
 use fluxgate_tests::operator::TestIssuer;
 use fluxgate_tests::{Gateway, TestOperator};
@@ -28,7 +31,9 @@ async fn nobody_without_the_admin_token_is_let_in() {
                 (answer.status.as_u16(), answer.text("/code").as_str()),
                 (401, "admin_token")
             );
-            assert!(answer.text("/detail").contains("fluxgate token --admin"));
+            let detail = answer.text("/detail");
+            assert!(detail.contains("fluxgate token --admin"), "{detail}");
+            assert_eq!(detail.contains("is not accepted"), !token.is_empty());
             assert!(!answer.headers.contains_key("access-control-allow-origin"));
         }
     }
@@ -87,7 +92,10 @@ fn refused_changes(issuer: &TestIssuer) -> Vec<(Value, &'static str)> {
     vec![
         (json!({}), "nothing_to_change"),
         (json!({ "state": "suspended" }), "invalid_json"),
-        (json!({ "trust": [] }), "invalid_trust"),
+        (
+            json!({ "trust": vec![json!({ "issuer": ISSUER, "audience": "a", "keys": "oidc" }); 17] }),
+            "invalid_trust",
+        ),
         (
             json!({ "trust": [{ "issuer": ISSUER, "audience": "", "keys": "oidc" }] }),
             "invalid_trust",

@@ -77,3 +77,20 @@ fn a_folder_that_is_damaged_is_not_called_sound() {
         "doctor makes nothing"
     );
 }
+
+#[test]
+fn what_was_compared_and_a_folder_that_is_not_there_are_told() {
+    let folder = folder();
+    let data = path(folder.path());
+    let full = process::run(&["doctor", "--full", "--data", data]).stdout;
+    let full = String::from_utf8(full).unwrap();
+    assert!(full.contains("was compared with its indexes"), "{full}");
+    assert!(!told(folder.path()).contains("compared"));
+
+    let nowhere = folder.path().join("nope");
+    let asked = process::run(&["healthcheck", "--data", path(&nowhere)]);
+
+    let told = said(&asked);
+    assert!(!asked.status.success());
+    assert!(told.contains("nope is not a data folder"), "{told}");
+}

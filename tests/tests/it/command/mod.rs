@@ -118,6 +118,24 @@ async fn a_tenant_added_while_serve_runs_works_at_once() {
 }
 
 #[tokio::test]
+async fn edit_submits_no_file_that_is_no_picture() {
+    let served = served().await;
+    process::run(&["tenants", "add", "acme", "--data", &served.data]);
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("README.md");
+    std::fs::write(&notes, "# Notes\n\nWords, and no pixels.\n").unwrap();
+    let of_tenant = ["--tenant", "acme", "--data", &served.data];
+
+    let edit = ["edit", notes.to_str().unwrap(), "sepia"];
+    let edited = process::run(&[&edit[..], &of_tenant, &["--url", &served.base_url]].concat());
+
+    assert_eq!(edited.status.code(), Some(2), "{}", said(&edited));
+    assert!(said(&edited).contains("is no picture"), "{}", said(&edited));
+    let tasks = process::run(&["tasks", "--quiet", "--data", &served.data]);
+    assert!(tasks.stdout.is_empty(), "{tasks:?}");
+}
+
+#[tokio::test]
 async fn edit_saves_the_result_and_says_where() {
     let served = served().await;
     process::run(&["tenants", "add", "acme", "--data", &served.data]);
@@ -162,7 +180,7 @@ async fn edit_saves_the_result_and_says_where() {
     drop(served.process);
     assert_eq!(
         reconcile().status.code(),
-        Some(1),
+        Some(6),
         "the emulator ended with the server"
     );
 }
@@ -263,7 +281,7 @@ fn a_full_disk_is_one_clear_line_and_nothing_is_half_made() {
         .output()
         .unwrap();
 
-    assert_eq!(full.status.code(), Some(1), "{}", said(&full));
+    assert_eq!(full.status.code(), Some(6), "{}", said(&full));
     assert!(
         said(&full).lines().last().unwrap().contains("the disk"),
         "{}",

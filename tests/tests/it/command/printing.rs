@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Output;
 
 use fluxgate_tests::process;
-use serde_json::Value;
+use fluxgate_tests::tenant::MODEL;
+use serde_json::{Value, json};
 
 use super::manual::{commands, help};
 use super::{Served, said, served};
@@ -166,6 +167,8 @@ async fn a_tenant_s_commands_tell_facts_to_programs() {
     .concat();
     assert_eq!(process::run(&both).status.code(), Some(2));
 
+    what_its_token_reads_is_told(&served);
+
     let tasks = served.json(&["tasks", "acme"]);
     assert_eq!(
         (&tasks[0]["id"], &tasks[0]["state"]),
@@ -190,6 +193,15 @@ async fn a_tenant_s_commands_tell_facts_to_programs() {
         Value::Array(vec![])
     );
     assert_eq!(served.json(&of("delete"))["deleted"], true);
+}
+
+fn what_its_token_reads_is_told(served: &Served) {
+    let acme_s = |command: &'static str| [command, "--tenant", "acme"];
+    assert_eq!(served.json(&acme_s("balance"))["balance_usd"], 9.92);
+    assert_eq!(served.quiet(&acme_s("balance")), "9.92");
+    let models = served.quiet(&acme_s("models"));
+    assert!(models.lines().any(|model| model == MODEL), "{models}");
+    assert_eq!(served.json(&acme_s("batches")), json!([]));
 }
 
 #[test]

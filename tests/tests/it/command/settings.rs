@@ -91,6 +91,28 @@ fn a_bad_value_is_told_with_the_name_that_it_was_written_under() {
     assert!(misspelt.contains(wanted), "{misspelt}");
 }
 
+#[test]
+fn a_bound_that_is_written_among_the_settings_is_told_where_it_belongs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fluxgate.toml");
+    std::fs::write(&file, "tasks_kept_ms = 1000").unwrap();
+
+    let of_file = process::run(&["serve", "--config", path(&file)]);
+    let of_variable = process::run_with(&["serve"], &[("FLUXGATE_TASKS_KEPT_MS", "1000")]);
+
+    let wanted = "there is no setting 'tasks_kept_ms'; it belongs into [bounds]";
+    assert!(said(&of_file).contains(wanted), "{}", said(&of_file));
+    let wanted = "it is a bound: FLUXGATE_BOUNDS__TASKS_KEPT_MS";
+    assert!(
+        said(&of_variable).contains(wanted),
+        "{}",
+        said(&of_variable)
+    );
+    for output in [of_file, of_variable] {
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
 #[tokio::test]
 async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -47,6 +47,15 @@ macro_rules! every_behaviour {
                 a_provider_run_belongs_to_the_first_task_that_names_it
                 notes_take_no_room_of_a_change
                 the_trace_of_its_client_stays_with_a_task_through_its_changes;
+            captures:
+                captures_at_once_are_what_they_are_one_by_one
+                of_captures_at_once_one_whose_task_changed_is_a_conflict_and_the_others_are_written
+                changes_at_once_may_be_of_several_tenants_and_kinds
+                an_end_and_its_outputs_are_written_as_one_change;
+            open_tasks:
+                what_has_not_ended_or_was_not_announced_is_open
+                tasks_are_read_by_their_ids_and_those_that_are_not_there_are_left_out
+                a_sweep_keeps_the_open_tasks_and_forgets_those_that_ended;
             change_jobs:
                 a_change_s_jobs_are_sent_with_it_and_only_with_it
                 a_change_s_deliveries_are_written_with_it
@@ -67,16 +76,49 @@ macro_rules! every_behaviour {
                 a_job_whose_lease_runs_out_is_received_again
                 a_job_that_goes_on_comes_again_as_what_it_became
                 a_hastened_job_comes_once_and_one_that_is_gone_does_not
+                a_job_sent_again_for_sooner_comes_soon
                 a_job_that_fails_too_often_becomes_a_dead_letter_with_its_reason
                 a_tenant_with_many_jobs_in_hand_does_not_stand_in_another_s_way
                 tenants_that_settle_nothing_leave_room_for_another_in_every_lane
                 a_job_sent_again_while_its_older_self_is_settled_comes_again
                 jobs_sent_again_while_their_tenant_s_share_is_in_hand_all_come
                 the_lanes_are_apart;
+            dead_letters:
+                letters_that_are_redriven_are_received_again_and_those_that_are_deleted_are_gone;
             account_store:
                 an_account_that_never_had_money_is_all_zero
                 a_top_up_with_the_same_reference_counts_once
+                the_accounts_of_many_tenants_are_read_in_their_order
                 concurrent_top_ups_all_count;
+            books_reader:
+                each_entry_and_each_task_is_in_one_part_of_the_books
+                the_books_of_nobody_are_empty_and_right;
+            ledger:
+                pages_of_the_ledger_are_the_whole_ledger_in_its_order
+                a_page_of_the_ledger_has_the_window_s_entries_and_no_others
+                a_refund_of_an_old_task_is_in_the_window_of_its_day;
+            corrections:
+                a_credit_or_debit_with_the_same_reference_counts_once
+                a_debit_over_what_is_available_is_refused_and_writes_nothing
+                of_many_debits_at_once_only_those_that_are_covered_succeed
+                a_top_up_is_voided_once_and_its_reference_is_used_up
+                a_refund_is_written_once_with_its_task_and_goes_back_to_the_balance
+                a_refund_of_what_was_lent_lowers_the_credit_and_gives_back_to_the_month
+                a_deleted_task_can_be_refunded_and_stays_deleted
+                a_budget_that_is_set_after_a_refund_counts_what_was_not_refunded
+                a_refund_of_a_task_that_changed_meanwhile_writes_nothing;
+            day_sums:
+                a_day_has_the_sums_of_its_entries_by_model_and_key
+                a_day_that_nobody_used_has_no_sums_and_the_standing_of_those_around_it
+                an_entry_whose_clock_is_behind_is_recorded_on_the_open_day
+                a_capture_for_a_submit_of_an_earlier_month_is_told_apart
+                tasks_without_a_price_are_counted_on_their_days
+                more_models_and_keys_than_an_account_has_room_for_are_all_summed_up
+                a_budget_in_another_zone_changes_where_days_end_and_no_sum
+                at_a_day_s_change_many_writers_lose_and_double_nothing;
+            statements:
+                the_statements_of_many_tenants_equal_their_ledgers
+                usage_is_told_by_month_in_the_account_s_zone_and_another_zone_is_refused;
             budgets:
                 a_run_over_the_month_s_budget_is_refused_and_writes_nothing
                 a_run_over_the_balance_is_refused_whatever_the_budget
@@ -106,9 +148,22 @@ macro_rules! every_behaviour {
                 secrets_are_sealed_anew_over_the_version_that_was_read_and_the_audit_log_is_silent
                 a_deleted_tenant_is_gone_and_its_books_stay
                 the_audit_log_is_read_newest_first_and_page_by_page;
+            api_keys:
+                a_key_and_those_that_it_made_are_removed_in_one_write
+                keys_are_written_and_removed_with_their_tenant_and_an_audit_entry
+                of_many_changes_of_a_tenant_s_keys_over_one_version_one_is_written
+                another_tenant_s_key_is_not_found
+                the_keys_of_a_deleted_tenant_are_gone
+                the_hour_of_a_key_s_last_use_never_goes_back
+                an_issuer_is_created_once_and_replaced_over_the_version_it_was_made_from
+                of_many_admissions_only_those_within_their_key_s_limit_succeed
+                what_a_limited_key_s_task_does_not_cost_is_given_back_once;
             trusts:
                 of_many_tenants_that_one_token_could_mean_one_is_made
-                every_tenant_that_trusts_an_issuer_is_found_by_it;
+                every_tenant_that_trusts_an_issuer_is_found_by_it
+                a_token_finds_the_trusts_that_its_claims_fit_and_where_the_others_look
+                tenants_may_ask_other_claims_of_one_issuer_but_not_the_same
+                a_trust_of_every_shape_is_found_as_it_was_written;
             endpoint_store:
                 an_endpoint_is_created_read_changed_and_deleted
                 an_endpoint_is_changed_over_the_version_it_was_made_from
@@ -132,7 +187,8 @@ macro_rules! every_behaviour {
             fair_queue_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait
                 of_many_who_come_at_once_only_those_that_there_is_room_for_get_their_turn
-                a_line_is_kept_from_one_question_to_the_next;
+                a_line_is_kept_from_one_question_to_the_next
+                the_line_is_read_as_it_was_left;
             telling:
                 an_end_is_told_once_to_each_of_sixteen_endpoints_and_settled_once
                 a_tenant_with_more_endpoints_than_it_may_have_has_its_tasks_ended_and_told;
@@ -154,6 +210,11 @@ macro_rules! every_behaviour {
                 what_an_endpoint_missed_is_found_oldest_first
                 deliveries_that_are_held_from_their_task_s_end_are_among_the_missed
                 what_is_delivered_after_a_replay_is_missed_no_more;
+            alerts:
+                alerts_are_changed_over_the_version_they_were_made_from
+                a_low_balance_is_told_once_until_it_was_above
+                an_alert_that_is_told_twice_at_once_is_one_event
+                a_job_that_is_given_up_is_told_to_the_operator;
             notices:
                 an_event_without_a_task_is_published_with_its_deliveries_and_their_jobs
                 an_event_that_is_published_twice_is_written_once
@@ -167,11 +228,29 @@ macro_rules! every_behaviour {
                 an_event_without_a_task_that_an_inbox_was_read_past_is_refused
                 of_many_pull_endpoints_at_once_exactly_as_many_are_created_as_a_tenant_may_have
                 how_far_an_inbox_was_read_is_read_back;
+            retention:
+                a_removed_task_is_unknown_and_its_tenant_s_books_are_as_they_were
+                what_removed_tasks_were_lent_stays_in_the_books
+                tasks_one_of_which_has_changed_meanwhile_are_all_left
+                a_task_with_a_delivery_that_is_kept_stays
+                tasks_are_removed_page_by_page
+                another_tenant_s_tasks_stay
+                usage_of_days_stays_and_that_of_parts_of_days_is_refused_where_tasks_are_gone
+                how_far_everybody_s_tasks_were_removed_only_goes_forward;
+            removal_passes:
+                every_tenant_s_old_tasks_are_removed_once_a_day
+                a_pass_without_time_goes_on_where_it_stopped
+                what_has_not_ended_is_not_removed_and_neither_is_what_was_not_announced
+                what_an_export_has_not_told_is_not_removed
+                where_one_export_is_made_it_alone_is_waited_for
+                an_export_that_is_forgotten_keeps_no_task
+                a_task_that_stays_for_its_delivery_does_not_lose_those_after_it;
             usage_cursors:
                 a_cursor_that_was_never_saved_is_at_the_beginning
                 a_cursor_is_saved_over_the_version_it_was_made_from
                 of_many_saves_of_one_version_one_is_written
-                cursors_of_other_places_and_tenants_are_apart;
+                cursors_of_other_places_and_tenants_are_apart
+                the_cursors_of_a_tenant_are_those_of_every_place;
             usage_export:
                 what_is_charged_is_told_once_and_nothing_else
                 an_export_that_was_not_remembered_tells_the_same_bytes_again_and_loses_none

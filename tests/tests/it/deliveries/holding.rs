@@ -51,8 +51,7 @@ async fn enabling_an_endpoint_sends_everything_that_was_held() {
     let (tenant, receiver, path, held) = holding(&gateway).await;
     let timeline = tenant.timeline(held[0]["task_id"].as_str().unwrap()).await;
     assert_eq!(timeline["deliveries"][0]["state"], "held");
-    let metrics = gateway.http().get(gateway.url("/metrics")).send().await;
-    let metrics = metrics.unwrap().text().await.unwrap();
+    let metrics = gateway.metrics().await;
     let counted = "fluxgate_deliveries_held_total 3";
     assert!(metrics.lines().any(|line| line == counted), "{metrics}");
 

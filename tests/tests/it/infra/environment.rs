@@ -13,10 +13,12 @@ use super::{FUNCTIONS, function};
 /// What the platform sets for every function.
 const PLATFORM: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// Variables that a function need not have.
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 9] = [
+    "FLUXGATE_STACK",
     "FLUXGATE_LOG",
     "FLUXGATE_PUBLIC_URL",
     "FLUXGATE_BASE_URL",
+    "FLUXGATE_ADMIN_SCOPES",
     "FLUXGATE_ALLOW_NET",
     "FLUXGATE_PROVIDER_RATE_PER_MINUTE",
     "FLUXGATE_PROVIDER_CONCURRENCY",
@@ -77,6 +79,7 @@ fn a_malformed_url_network_or_limit_is_named_and_shown_in_one_line() {
                     "10.0.0.0/8;fd00::/8",
                     "10.0.0.0/8,x",
                 ],
+                "FLUXGATE_ADMIN_SCOPES" => &["read", "arn:aws:*=all", "=read"],
                 url if url.ends_with("_URL") => &[
                     "api.wavespeed.ai",
                     "ftp://a",
@@ -136,6 +139,7 @@ fn given(name: &str) -> BTreeSet<String> {
 /// The same with values as they would be on AWS, and what the platform adds.
 fn plausible(name: &str) -> Variables {
     let value = |variable: &str| match variable {
+        "FLUXGATE_ADMIN_SCOPES" => "arn:aws:iam::*:user/ops=read,write",
         "FLUXGATE_ALLOW_NET" => "10.1.0.0/16, fd00::/8",
         "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => "10",
         "FLUXGATE_LOG" => "warn,fluxgate_core=debug",

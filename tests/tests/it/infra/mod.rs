@@ -2,13 +2,18 @@
 //! changes alone.
 
 mod documented;
+mod emitted;
 mod environment;
 mod functions;
+mod machine;
 mod observed;
+mod parameters;
 mod queues;
 mod roles;
+mod runbooks;
 mod table;
 mod tenant_bucket;
+mod walkthrough;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

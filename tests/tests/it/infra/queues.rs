@@ -1,8 +1,14 @@
 //! The queues: who works on which, how long a message is hidden, and where it goes in the end.
 
+use std::collections::BTreeSet;
+
 use fluxgate_core::bounds::Bounds;
 
-use super::{capital, function, list, named, number, parameters, resource, resources, text};
+use super::roles::{allowed, given};
+use super::{
+    FUNCTIONS, allowed_actions, capital, function, list, named, number, parameters, resource,
+    resources, text,
+};
 
 const CONSUMERS: [(&str, &str); 3] = [
     ("watch", "poller"),
@@ -106,5 +112,55 @@ fn a_lanes_messages_end_in_its_own_dead_letters_long_after_the_code_would_have_g
         assert!(
             number(&letters["MessageRetentionPeriod"]) > number(&queue["MessageRetentionPeriod"])
         );
+    }
+}
+
+/// What an event source does with its function's role.
+const CONSUME: [&str; 3] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+];
+
+/// What the admin does with dead letters, and with no other queue.
+const LOOK_AFTER: [&str; 3] = [
+    "sqs:ReceiveMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+];
+
+#[test]
+fn a_function_sends_to_the_queues_that_it_is_told_of_and_consumes_its_own() {
+    let sources = resources("AWS::Lambda::EventSourceMapping");
+    for name in FUNCTIONS {
+        let queues = given(name, |variable| variable.ends_with("_QUEUE_URL"));
+        let letters = given(name, |variable| variable.ends_with("_DEAD_LETTER_URL"));
+        let sends = allowed(name, "sqs:SendMessage");
+        if name == "admin" {
+            assert_eq!(sends, queues);
+            for action in LOOK_AFTER {
+                assert_eq!(allowed(name, action), letters, "{action}");
+            }
+            continue;
+        }
+        let told: BTreeSet<String> = queues.union(&letters).cloned().collect();
+        assert_eq!(sends, told, "{name}");
+
+        let own = sources
+            .iter()
+            .filter(|(_, source)| named(&source["FunctionName"]) == Some(&capital(name)));
+        let own: BTreeSet<String> = own
+            .filter_map(|(_, source)| named(&source["EventSourceArn"]))
+            .map(str::to_owned)
+            .collect();
+        for action in CONSUME {
+            assert_eq!(allowed(name, action), own, "{name} {action}");
+        }
+        let others = |action: &String| {
+            action.starts_with("sqs:")
+                && action != "sqs:SendMessage"
+                && !CONSUME.contains(&action.as_str())
+        };
+        assert!(!allowed_actions(name).iter().any(others), "{name}");
     }
 }

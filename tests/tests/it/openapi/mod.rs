@@ -54,7 +54,7 @@ async fn the_document_names_every_route_and_each_route_answers() {
                 .unwrap();
             // Whoever knows the URL of a key set may read it; this one is of nobody.
             let expected = match path.as_str() {
-                "/healthz" => 200,
+                "/healthz" | "/.well-known/jwks.json" => 200,
                 JWKS | OUTPUT => 404,
                 _ => 401,
             };
@@ -94,7 +94,10 @@ async fn routes_with_get(
         .unwrap()
         .iter()
         .filter(|(_, operations)| operations.get("get").is_some());
-    let of_tenants = got.map(|(path, _)| (path.replace("{id}", task), tenant.token.clone()));
+    let of_tenants = got.map(|(path, _)| {
+        let path = path.replace("{id}", task).replace("{month}", "2026-11");
+        (path, tenant.token.clone())
+    });
     let admin = gateway
         .server
         .folder()
@@ -111,7 +114,8 @@ async fn routes_with_get(
         "audit",
     ]
     .map(|path| (format!("/admin/v1/{path}"), admin.clone()));
-    let of_all = ["/openapi.json", "/metrics"].map(|path| (path.to_owned(), String::new()));
+    let of_all = [("/openapi.json", String::new()), ("/metrics", admin)]
+        .map(|(path, token)| (path.to_owned(), token));
     of_tenants.chain(of_operators).chain(of_all).collect()
 }
 
@@ -226,6 +230,8 @@ async fn head_is_answered_wherever_get_is() {
         );
         assert!(
             head.status() == 200
+                // It takes a key with the scope for it.
+                || path.starts_with("/v1/keys")
                 || path.ends_with(&task)
                 || path.starts_with("/v1/batches/")
                 || path.starts_with("/outputs/")
@@ -245,6 +251,19 @@ async fn head_is_answered_wherever_get_is() {
         (head.status().as_u16(), &head.headers()["content-type"]),
         (200, &"image/jpeg".parse().unwrap())
     );
+}
+
+#[tokio::test]
+async fn readyz_tells_anybody_whether_requests_should_come() {
+    let gateway = Gateway::start().await;
+
+    let answer = gateway.http().get(gateway.url("/readyz")).send().await;
+
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 200);
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body["status"], "ok");
+    gateway.stop().await;
 }
 
 #[tokio::test]

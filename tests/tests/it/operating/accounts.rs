@@ -155,7 +155,7 @@ fn books_that_do_not_agree_are_told_and_the_exit_code_is_1() {
     let here = Installation::new();
     let database = rusqlite::Connection::open(format!("{}/fluxgate.db", here.data)).unwrap();
     let invented = format!(
-        "INSERT INTO ledger VALUES ('acme', '{}', 'capture', 5, 0)",
+        "INSERT INTO ledger (tenant, reference, kind, amount, at) VALUES ('acme', '{}', 'capture', 5, 0)",
         "0".repeat(32)
     );
     database
@@ -173,6 +173,8 @@ fn books_that_do_not_agree_are_told_and_the_exit_code_is_1() {
         "held",
         "captured",
         "captured_for_nothing",
+        "days",
+        "days_standing",
         "in_flight",
     ] {
         assert!(

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod prices;
+mod trust;
 
 use fluxgate_tests::process;
 use serde_json::{Value, json};
@@ -93,9 +94,12 @@ fn a_tenant_is_changed_suspended_resumed_and_deleted() {
             "change",
             "acme",
             "--trust",
-            &here.file("none", &json!([])),
+            &here.file(
+                "nobody",
+                &json!([{ "issuer": "", "audience": "a", "keys": "oidc" }]),
+            ),
         ],
-        "1 to 16 trusted issuers",
+        "a trust needs an issuer",
     );
     here.fails(
         &["tenants", "suspend", "nobody"],

@@ -9,7 +9,7 @@ use fluxgate_core::app::{PricesChange, PricesEdit, TenantChange};
 use fluxgate_core::id::ModelId;
 use fluxgate_core::money::{MicroUsd, Price, PriceBook, Unlisted};
 use fluxgate_core::port::TenantStore as _;
-use fluxgate_core::tenant::{Actor, Scope, ScopeMapping};
+use fluxgate_core::tenant::{Actor, ClaimPath, Scope, ScopeMapping};
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{Gateway, TestTenant};
 use serde_json::{Map, Value, json};
@@ -306,7 +306,7 @@ async fn a_token_without_the_scope_sees_no_money() {
         BTreeSet::from([Scope::Submit, Scope::Read]),
     )]);
     trust[0].scopes = Some(ScopeMapping {
-        claim: "sub".to_owned(),
+        claim: ClaimPath::named("sub"),
         words,
     });
     let change = TenantChange {

@@ -113,3 +113,35 @@ async fn all_outputs_of_a_task_are_fetched() {
         assert!(image::load_from_memory(&std::fs::read(path).unwrap()).is_ok());
     }
 }
+
+#[tokio::test]
+async fn an_output_without_a_link_is_named_and_not_downloaded() {
+    let desk = Desk::new().await;
+    let set = [
+        "destination",
+        "set",
+        "acme",
+        "--outputs",
+        "s3",
+        "--data",
+        &desk.served.data,
+    ];
+    let set = process::run(&set);
+    assert!(set.status.success(), "{}", said(&set));
+
+    let edited = desk.edit(&["--out", &desk.path("out.jpg")]);
+
+    assert_eq!(edited.status.code(), Some(0), "{}", said(&edited));
+    let place = String::from_utf8_lossy(&edited.stdout).trim().to_owned();
+    assert!(place.starts_with("s3://fluxgate-acme/"), "{place}");
+    let hint = format!("aws s3 cp {place} .");
+    assert!(said(&edited).contains(&hint), "{}", said(&edited));
+    let task = named(&said(&edited));
+    let downloaded = desk.run(&["download", &task, "--out", &desk.path("out.jpg")]);
+    refused(&downloaded, &hint);
+    assert!(
+        !said(&downloaded).contains("builder"),
+        "{}",
+        said(&downloaded)
+    );
+}

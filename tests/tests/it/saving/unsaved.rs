@@ -57,6 +57,13 @@ async fn an_edit_that_is_stopped_says_how_to_go_on() {
         text(&out),
     ];
 
+    let later = [&args[..], &["--wait", "0", "--json"]].concat();
+    let later = process::run_with(&later, &[("FLUXGATE_TOKEN", &tenant.token)]);
+    let error: Value = serde_json::from_slice(&later.stderr).unwrap();
+    assert_eq!(error["error"]["exit_code"], 5, "{error}");
+    let task = error["error"]["task_id"].as_str().unwrap();
+    assert_eq!(tenant.steps(task).await[0], "admitted");
+
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let (mut child, stderr, task) = edit_under_way(&args, &tenant.token);
         assert!(

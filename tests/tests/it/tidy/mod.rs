@@ -186,8 +186,13 @@ fn only_the_core_its_wiring_and_its_adapters_name_a_port() {
         "lambda/src/wiring/",
         "local/src/server/wiring.rs",
         "local/src/onboarding.rs",
+        "local/src/stores.rs",
     ];
-    let adapters = ["local/src/destinations.rs", "local/src/key_ring/"];
+    let adapters = [
+        "local/src/destinations.rs",
+        "local/src/folder/token_file.rs",
+        "local/src/key_ring/",
+    ];
     for (path, text) in sources() {
         let name = path
             .strip_prefix(root())
@@ -322,7 +327,9 @@ fn adapters_do_not_know_each_other_and_the_core_knows_none() {
         fs::read_to_string(root().join("shared").join(name).join("Cargo.toml")).unwrap()
     };
     let normal = |text: &str| text.split("[dev-dependencies]").next().unwrap().to_owned();
-    let adapters = ["edge", "outbound", "s3", "aws", "embedded", "emulator"];
+    let adapters = [
+        "edge", "outbound", "s3", "sts", "aws", "embedded", "emulator",
+    ];
     for name in adapters {
         assert!(
             !normal(&manifest("core")).contains(&format!("fluxgate-{name}")),

@@ -1,5 +1,6 @@
 //! What a tenant used: exact sums, whole windows, and the same from every side.
 
+mod statements;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -239,6 +240,7 @@ async fn usage_is_grouped_by_day_and_model_as_json_and_as_csv() {
 
     let sums = json!({
         "requests": 1, "completed": 1, "failed": 0, "charged_micro_usd": 80_000, "charged_usd": "0.08", "unarchived": 0,
+        "refunded_micro_usd": 0, "refunded_usd": "0.00",
     });
     assert_eq!(
         (&both["from"], &both["to"], &both["total"]),
@@ -257,7 +259,7 @@ async fn usage_is_grouped_by_day_and_model_as_json_and_as_csv() {
         (&Value::Null, &json!(MODEL))
     );
     let lines = format!(
-        "day,model,requests,completed,failed,charged_micro_usd,charged_usd,unarchived\r\n{day},{MODEL},1,1,0,80000,0.08,0\r\n"
+        "day,model,requests,completed,failed,charged_micro_usd,charged_usd,unarchived,refunded_micro_usd,refunded_usd\r\n{day},{MODEL},1,1,0,80000,0.08,0,0,0.00\r\n"
     );
     assert_eq!(
         (csv.body.as_str(), accepted.body.as_str()),

@@ -180,7 +180,11 @@ async fn fetch(
     bar.set_message("saving");
     let fetches = items.iter().zip(results);
     let fetches = fetches.map(|(item, mut result)| async move {
-        let files = outputs(client, item, &result, into).await?;
+        // An output without a link stays in the bucket; the result says where.
+        let files = match is_linked(&result) {
+            true => outputs(client, item, &result, into).await?,
+            false => Vec::new(),
+        };
         if !files.is_empty() {
             result["files"] = json!(files);
         }
@@ -190,6 +194,12 @@ async fn fetch(
     let fetched: Vec<Result<Value>> = stream::iter(fetches).buffered(AT_ONCE).collect().await;
     bar.finish_and_clear();
     fetched.into_iter().collect()
+}
+
+fn is_linked(result: &Value) -> bool {
+    let outputs = result["outputs"].as_array().into_iter().flatten();
+    let mut urls = outputs.map(|output| word(output, "/url"));
+    urls.all(|url| !url.starts_with("s3://"))
 }
 
 /// Where the outputs of one line are now.

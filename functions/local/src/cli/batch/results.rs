@@ -130,8 +130,8 @@ pub(super) fn tell(print: PrintArgs, batch: &Value, results: &[Value], path: &Pa
 
 fn charged_usd(results: &[Value]) -> f64 {
     let charged = results.iter().filter_map(|it| it["charged_usd"].as_f64());
-    // Of an amount in millionths.
-    (charged.sum::<f64>() * 1e6).round() / 1e6
+    // Of an amount in millionths. The sum of nothing is -0.
+    (charged.sum::<f64>() * 1e6).round() / 1e6 + 0.0
 }
 
 fn verdict(batch: &Value, path: &str) -> Result<()> {

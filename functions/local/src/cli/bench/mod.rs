@@ -1,45 +1,48 @@
-//! `fluxgate bench`: this build beside a bare reverse proxy to the same provider double, in one
-//! run.
+//! `fluxgate bench`: this build beside a bare reverse proxy to the same provider, in one run.
 //!
-//! With `--callbacks`, callbacks beside bare POSTs to the same receiver.
+//! With `--callbacks`, callbacks beside bare POSTs to the same receiver. With `--growth`, the same
+//! requests on folders with more and more tasks. With `--peers`, other gateways beside this one.
 //!
-//! The provider, the proxy and the gateway each run in their own process, as they would in
-//! production. The load comes from this process.
+//! The provider, the proxy, the gateway and the load each run in their own process.
 
+mod bare_provider;
 mod callbacks;
 mod children;
-mod figures;
+mod generator;
+mod goals;
+mod growth;
 mod load;
+mod machine;
+mod page;
+mod peers;
+mod process;
 mod proxy;
+mod resident;
+mod speed;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::print::PrintArgs;
-use crate::client::TenantClient;
+use super::print::{Facts, PrintArgs};
+pub(super) use bare_provider::{BareProviderArgs, run as bare_provider};
 pub(crate) use callbacks::{ReceiverArgs, receive as receiver};
-use children::{Gateway, Provider};
-use figures::Figures;
-use load::Load;
+pub(super) use generator::run as load;
 pub(super) use proxy::{ProxyArgs, run as proxy};
 
-/// Connections that submit.
-const SUBMIT_CONNECTIONS: usize = 32;
-/// Connections in the whole-task measurement.
-const TASK_CONNECTIONS: usize = 128;
-/// Enough for any run on any machine.
-const BALANCE_USD: &str = "100000000";
 const MODEL: &str = "wavespeed-ai/flux-kontext-max/text-to-image";
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
-    /// Duration of each measurement, in seconds
+    /// Duration of each measurement, in seconds, all its rounds together
     #[arg(long, default_value = "10", value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// In how many rounds, which alternate with those of the other measurements
+    #[arg(long, default_value = "5", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20))]
+    rounds: u32,
     /// Where the gateways keep their data; choose the disk you want to measure [default: the
     /// temporary folder]
     #[arg(long, value_name = "DIR")]
@@ -48,129 +51,156 @@ pub(super) struct BenchArgs {
     /// cost the others
     #[arg(long)]
     callbacks: bool,
-    /// Of --callbacks: a few only, to see that it works; the figures say little
-    #[arg(long, requires = "callbacks")]
+    /// Fill folders with N, N/10 and N/100 tasks, and measure the same requests on each; judged
+    /// from 10000 on
+    #[arg(long, value_name = "N", conflicts_with = "callbacks", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    growth: Option<u64>,
+    /// Measure Portkey and LiteLLM beside this, as far as they are installed ('tests/peers' does
+    /// that)
+    #[arg(long, conflicts_with_all = ["callbacks", "growth", "quick"])]
+    peers: bool,
+    /// Where they are installed [default: peers in the cache folder of the tests]
+    #[arg(long, value_name = "DIR", requires = "peers")]
+    peers_dir: Option<PathBuf>,
+    /// Measure nothing: write the tables of the figures page from the JSON of earlier runs
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["callbacks", "growth", "peers", "quick", "data"])]
+    figures: Vec<PathBuf>,
+    /// That page
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "figures",
+        default_value = "shared/docs/reference/figures.md"
+    )]
+    page: PathBuf,
+    /// A few requests only, to see that it works; the figures say little
+    #[arg(long)]
     quick: bool,
     #[command(flatten)]
     print: PrintArgs,
 }
 
 pub(super) async fn run(args: BenchArgs) -> Result<()> {
+    if !args.figures.is_empty() {
+        return args.rewrite_page();
+    }
     let folder = match &args.data {
         Some(parent) => tempfile::tempdir_in(parent),
         None => tempfile::tempdir(),
     }
     .context("cannot create the data folder")?;
-    if args.callbacks {
-        return Box::pin(callbacks::run(
-            folder.path(),
-            args.seconds,
-            args.quick,
-            args.print,
-        ))
-        .await;
+    let why = args.not_judged();
+    if let Some(why) = &why {
+        args.print.note(format_args!("goals are not judged: {why}"));
     }
-    let duration = Duration::from_secs(args.seconds);
-    let (proxied, submitted) = Box::pin(submits(folder.path(), duration, args.print)).await?;
-    let tasks = Box::pin(whole_tasks(folder.path(), duration, args.print)).await?;
-    Figures {
-        proxied,
-        submitted,
-        tasks,
+    if !args.quick {
+        let minutes = args.minutes();
+        args.print.note(format_args!(
+            "this takes {minutes} minutes or more, the longer the less the machine is at rest"
+        ));
     }
-    .print(args.print)
+    let mut figures = Box::pin(args.measure(folder.path())).await?;
+    if let Some(why) = why {
+        goals::leave_unjudged(&mut figures, &why);
+    }
+    args.print.print(&facts(figures))
 }
 
-/// The result of one measurement.
-pub(super) struct Measured {
-    pub(super) count: u64,
-    pub(super) per_second: f64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) memory_mb: f64,
-    pub(super) commits: u64,
+/// With fewer tasks, the smallest folder has less than one page of a list.
+const GROWTH_MIN: u64 = 10_000;
+
+impl BenchArgs {
+    /// Why its figures say nothing about the goals; none: they do.
+    fn not_judged(&self) -> Option<String> {
+        let few = self.growth.is_some_and(|tasks| tasks < GROWTH_MIN);
+        let reasons = [
+            (self.quick, "--quick makes a few requests only"),
+            (cfg!(debug_assertions), "this is a debug build"),
+            (few, "--growth says something from 10000 tasks on"),
+        ];
+        let reasons = reasons.into_iter().filter(|(holds, _)| *holds);
+        let reasons: Vec<&str> = reasons.map(|(_, why)| why).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// What its measurements need in any case, without filling folders and waiting.
+    fn minutes(&self) -> u64 {
+        let measurements = match (self.callbacks, self.growth, self.peers) {
+            (true, _, _) => 4,
+            (_, Some(_), _) => growth::MEASUREMENTS,
+            (_, _, true) => 2,
+            _ => speed::measurements(),
+        };
+        (self.seconds * measurements).div_ceil(60)
+    }
+
+    async fn measure(&self, folder: &Path) -> Result<Value> {
+        let (seconds, rounds, quick) = (self.seconds, self.rounds, self.quick);
+        if self.callbacks {
+            return callbacks::run(folder, seconds, quick, self.print).await;
+        }
+        if self.peers {
+            let named = self.peers_dir.clone();
+            let found = peers::Installed::find(&named.unwrap_or_else(peers::default_folder))?;
+            let extent = peers::Extent::of(seconds, rounds);
+            return peers::run(folder, &found, extent, self.print).await;
+        }
+        if let Some(tasks) = self.growth {
+            let extent = growth::Extent::of(tasks, seconds, rounds, quick);
+            return growth::run(folder, extent, self.print).await;
+        }
+        let extent = speed::Extent::of(seconds, rounds, quick);
+        speed::run(folder, extent, self.print).await
+    }
+
+    fn rewrite_page(&self) -> Result<()> {
+        let names = page::rewrite(&self.page, &self.figures)?;
+        let page = self.page.display();
+        self.print.print(&Facts {
+            json: json!({ "page": self.page, "tables": names }),
+            quiet: String::new(),
+            text: format!("wrote {} of {page}", names.join(", ")),
+        })
+    }
+}
+
+/// The figures as JSON, as rates, and as tables.
+fn facts(figures: Value) -> Facts {
+    let (quiet, text) = match figures["bench"].as_str() {
+        Some("peers") => (peers::quiet(&figures), peers::table(&figures)),
+        Some("growth") => (growth::quiet(&figures), growth::table(&figures)),
+        Some("callbacks") => (callbacks::quiet(&figures), callbacks::table(&figures)),
+        _ => (speed::quiet(&figures), speed::table(&figures)),
+    };
+    let text = match figures["not_judged"].as_str() {
+        Some(why) => format!("Goals are not judged: {why}.\n\n{text}"),
+        None => text,
+    };
+    Facts {
+        json: figures,
+        quiet,
+        text,
+    }
 }
 
 fn inputs() -> Value {
     json!({ "prompt": "dunes at dusk, oil on canvas", "aspect_ratio": "16:9", "seed": 7 })
 }
 
-/// The same submit to the proxy and to the gateway, one after the other; the runs outlast the
-/// measurement.
-async fn submits(
-    folder: &std::path::Path,
-    duration: Duration,
-    print: PrintArgs,
-) -> Result<(Measured, Measured)> {
-    let provider = Provider::start(Duration::from_secs(86_400)).await?;
-    let proxy = children::Proxy::start(&provider).await?;
-    print.note(format_args!(
-        "measuring the bare proxy, then the durable submit: {} s each, {SUBMIT_CONNECTIONS} connections",
-        duration.as_secs()
-    ));
-    let load = Load {
-        url: proxy.url.clone(),
-        token: provider.key(),
-        model: MODEL,
-        body: inputs().to_string(),
-    };
-    load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
-    let proxied = load
-        .run(SUBMIT_CONNECTIONS, duration)
-        .await?
-        .with_memory(proxy.child.memory_mb()?);
-    drop(proxy);
-
-    let gateway = Gateway::start(&folder.join("submits"), &provider, BALANCE_USD).await?;
-    let load = Load {
-        url: gateway.url.clone(),
-        token: gateway.token.clone(),
-        model: MODEL,
-        body: inputs().to_string(),
-    };
-    load.run(SUBMIT_CONNECTIONS, Duration::from_secs(1)).await?;
-    let before = gateway.commits().await?;
-    let submitted = load.run(SUBMIT_CONNECTIONS, duration).await?;
-    let commits = gateway.commits().await? - before;
-    Ok((
-        proxied,
-        Measured {
-            commits,
-            ..submitted.with_memory(gateway.child.memory_mb()?)
-        },
-    ))
+/// Microseconds of Unix time, which all processes of a machine share.
+fn now_us() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_micros() as u64)
 }
 
-/// Submit, webhook, copy, capture, callback: one task in flight per connection; a task counts when
-/// its callback arrives.
-async fn whole_tasks(
-    folder: &std::path::Path,
-    duration: Duration,
-    print: PrintArgs,
-) -> Result<Measured> {
-    let provider = Provider::start(Duration::ZERO).await?;
-    let gateway = Gateway::start(&folder.join("tasks"), &provider, BALANCE_USD).await?;
-    let callbacks = load::Callbacks::start().await?;
-    let client = TenantClient::new(&gateway.url, gateway.token.clone())?;
-    client.create_endpoint(&callbacks.url()).await?;
-    print.note(format_args!(
-        "measuring whole tasks: {} s, {TASK_CONNECTIONS} in flight",
-        duration.as_secs()
-    ));
-    let load = Load {
-        url: gateway.url.clone(),
-        token: gateway.token.clone(),
-        model: MODEL,
-        body: inputs().to_string(),
-    };
-    let before = gateway.commits().await?;
-    let measured = load
-        .run_until_told(TASK_CONNECTIONS, duration, &callbacks)
-        .await?;
-    let commits = gateway.commits().await? - before;
-    ensure!(measured.count > 0, "no task was completed");
-    Ok(Measured {
-        commits,
-        ..measured.with_memory(gateway.child.memory_mb()?)
-    })
+/// 0 where there are none.
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 pub(super) use self::show::why;
-use super::access::AccessArgs;
+use super::caller::CallerArgs;
 use super::print::{self, Facts, PrintArgs};
 
 /// What the gateway gives in one page at most.
@@ -42,7 +42,7 @@ enum DeliveriesCommand {
 #[derive(Args)]
 struct Output {
     #[command(flatten)]
-    access: AccessArgs,
+    who: CallerArgs,
     #[command(flatten)]
     print: PrintArgs,
 }
@@ -117,8 +117,8 @@ pub(super) async fn run(args: DeliveriesArgs) -> Result<()> {
 
 impl OneDelivery {
     async fn call(&self, method: Method, action: &str) -> Result<Value> {
-        let client = self.output.access.client().await?;
-        let path = format!("/v1/deliveries/{}{action}", self.id);
+        let client = self.output.who.caller().await?;
+        let path = format!("/deliveries/{}{action}", self.id);
         client.call(method, &path, None).await
     }
 }
@@ -133,12 +133,12 @@ fn facts(delivery: Value) -> Facts {
 
 /// Page by page, until there are as many as are wanted, or no more.
 async fn list(args: &ListArgs) -> Result<()> {
-    let client = args.output.access.client().await?;
+    let client = args.output.who.caller().await?;
     let mut deliveries: Vec<Value> = Vec::new();
     let mut cursor: Option<String> = None;
     while deliveries.len() < args.limit {
         let wanted = (args.limit - deliveries.len()).min(PAGE_MAX);
-        let path = format!("/v1/deliveries?{}", args.query(wanted, cursor.as_deref()));
+        let path = format!("/deliveries?{}", args.query(wanted, cursor.as_deref()));
         let mut page = client.call(Method::GET, &path, None).await?;
         if let Some(Value::Array(found)) = page.get_mut("deliveries").map(Value::take) {
             match args.output.print {

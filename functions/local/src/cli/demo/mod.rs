@@ -46,7 +46,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) async fn run(args: DemoArgs) -> Result<()> {
-    logging::start("warn")?;
+    let _lines = logging::start("warn", None)?;
     let data = data_folder(args.data.as_deref())?;
     let pictures = data.join("pictures");
     std::fs::create_dir_all(&pictures)

@@ -11,10 +11,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::fields::{ChangeFields, Fields};
-use super::access::AccessArgs;
+use super::caller::{Caller, CallerArgs};
 use super::exit::{usage, with_flag};
 use super::print::{self, Facts, PrintArgs};
-use crate::client::{TenantClient, text};
+use crate::client::text;
 use crate::values::duration_ms;
 
 const OVERLAP: &str = "24h";
@@ -70,7 +70,7 @@ enum EndpointsCommand {
 #[derive(Args)]
 struct Output {
     #[command(flatten)]
-    access: AccessArgs,
+    who: CallerArgs,
     #[command(flatten)]
     print: PrintArgs,
 }
@@ -206,8 +206,8 @@ pub(super) async fn run(args: EndpointsArgs) -> Result<()> {
                 .shown(&one.output)
         }
         EndpointsCommand::Test(args) => {
-            let Output { access, print } = &args.endpoint.output;
-            let client = access.client().await?;
+            let Output { who, print } = &args.endpoint.output;
+            let client = who.caller().await?;
             send_sample(&client, args.endpoint.id.as_str(), &args.event, *print).await
         }
         EndpointsCommand::Recover(args) => {
@@ -239,8 +239,8 @@ impl Answered {
 
 impl OneEndpoint {
     async fn call(&self, method: Method, action: &str, body: Option<&Value>) -> Result<Answered> {
-        let client = self.output.access.client().await?;
-        let path = format!("/v1/endpoints/{}{action}", self.id);
+        let client = self.output.who.caller().await?;
+        let path = format!("/endpoints/{}{action}", self.id);
         let answer = client.call(method, &path, body).await;
         answer
             .map(Answered)
@@ -249,8 +249,8 @@ impl OneEndpoint {
 }
 
 async fn list(output: &Output) -> Result<()> {
-    let client = output.access.client().await?;
-    let endpoints = client.call(Method::GET, "/v1/endpoints", None).await?;
+    let client = output.who.caller().await?;
+    let endpoints = client.call(Method::GET, "/endpoints", None).await?;
     output.print.print(&Facts {
         quiet: print::ids(endpoints.as_array().into_iter().flatten()),
         text: show::table(&endpoints),
@@ -259,14 +259,14 @@ async fn list(output: &Output) -> Result<()> {
 }
 
 async fn create(args: &CreateArgs) -> Result<()> {
-    let client = args.output.access.client().await?;
+    let client = args.output.who.caller().await?;
     let mut body = args.fields.body()?;
     body["url"] = args.address.as_str().into();
     if let Some(secret) = &args.secret {
         body["secret"] = secret.as_str().into();
     }
     let created = client
-        .call(Method::POST, "/v1/endpoints", Some(&body))
+        .call(Method::POST, "/endpoints", Some(&body))
         .await
         .map_err(|error| with_flag(error, &FLAGS))
         .context("the endpoint was not created")?;
@@ -326,12 +326,12 @@ fn tell_to_keep_secret(output: &Output) {
 
 /// Sends a sample and says what came back.
 pub(super) async fn send_sample(
-    client: &TenantClient,
+    client: &Caller,
     endpoint: &str,
     event: &str,
     print: PrintArgs,
 ) -> Result<()> {
-    let path = format!("/v1/endpoints/{endpoint}/test");
+    let path = format!("/endpoints/{endpoint}/test");
     let body = json!({ "event_type": event });
     let outcome = client.call(Method::POST, &path, Some(&body)).await?;
     let facts = Facts {

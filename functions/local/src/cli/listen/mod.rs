@@ -18,6 +18,7 @@ use self::event::Event;
 use self::forward::Forwarding;
 use self::inbox::Inbox;
 use super::access::{AccessArgs, written_url};
+use super::exit::usage;
 use super::print::{self, PrintArgs};
 use super::signals::stop_signal;
 use crate::client::{BrokenOff, NothingAnswers, Refused};
@@ -75,6 +76,10 @@ fn address(text: &str) -> Result<String> {
 }
 
 pub(super) async fn run(args: ListenArgs) -> Result<()> {
+    if args.access.is_operator() {
+        let text = "the operator's own events are POSTed to its endpoints alone: 'fluxgate endpoints create URL --tenant operator'";
+        return Err(usage(text));
+    }
     let forwarding = Forwarding::to(&args.forward)?;
     let mut inbox = Inbox::open(&args).await?;
     let outcome = tokio::select! {

@@ -1,26 +1,33 @@
 //! Copies a run's outputs into the tenant's bucket. The task is charged and its callbacks are sent
 //! only after that, unless the copy fails through the tenant's own fault.
 
+mod ended_run;
+mod off;
 mod promised;
 mod refusal;
+mod together;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::jobs::{JobOutcome, Jobs, Worker};
 use super::traced::follow;
 use super::{Context, Machine};
 use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
+use crate::base::trace_context::{SPANS, TraceContext};
 use crate::domain::media;
 use crate::domain::task::{Copied, Job, Output, Signal, State, Task};
-use crate::domain::tenant::Destination;
-use crate::port::{Lease, NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue};
+use crate::domain::tenant::{Archiving, Destination, KeyParts};
+use crate::port::{Lease, NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue, Timer};
 use promised::promised;
 use refusal::Refusal;
+use together::{Copying, Together};
 
 /// Maximum number of one task's outputs copied concurrently.
 const COPIES_MAX: usize = 4;
@@ -32,20 +39,34 @@ pub struct Archiver {
     pub(crate) jobs: Jobs,
     outputs: Arc<dyn OutputFetcher>,
     objects: Arc<dyn ObjectStore>,
+    together: Together,
 }
 
 #[async_trait]
 impl Worker for Archiver {
     async fn work(&self, lease: &Lease) -> Result<()> {
-        let Job::Archive { tenant, task } = &lease.job else {
-            return Jobs::refuse(lease);
+        let copying = self.together.copying(lease.job.tenant());
+        let archived = match &lease.job {
+            Job::Archive { tenant, task } => {
+                Box::pin(self.archive_with(tenant, task, copying)).await
+            }
+            Job::ArchiveRun {
+                tenant,
+                task,
+                ended,
+            } => Box::pin(self.archive_run((tenant, task), ended, copying)).await,
+            _ => return Jobs::refuse(lease),
         };
-        let outcome = self.archive(tenant, task).await.map(|()| JobOutcome::Done);
+        let outcome = archived.map(|()| JobOutcome::Done);
         self.jobs.settle(lease, outcome).await
     }
 
     async fn after_panic(&self, lease: &Lease) -> Result<()> {
         self.jobs.after_panic(lease).await
+    }
+
+    async fn tell_noted(&self) {
+        self.machine.alerter.tell_noted().await;
     }
 }
 
@@ -63,6 +84,17 @@ impl Archiver {
             jobs,
             outputs,
             objects,
+            together: Together::default(),
+        }
+    }
+
+    /// Writes the completions of a tenant together that come within a moment. For a store to which
+    /// one change costs as much as several of a tenant.
+    #[must_use]
+    pub fn together(self, timer: Arc<dyn Timer>) -> Self {
+        Self {
+            together: Together::by(timer),
+            ..self
         }
     }
 
@@ -70,12 +102,26 @@ impl Archiver {
     /// missing from the bucket. Does nothing for any other task.
     ///
     /// Safe to repeat: the put is conditional, and the object already in the bucket is the one
-    /// reported.
+    /// reported; or else each attempt has its own key, and the task names one.
     pub async fn archive(&self, tenant: &TenantId, id: &TaskId) -> Result<()> {
+        Box::pin(self.archive_with(tenant, id, None)).await
+    }
+
+    async fn archive_with(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        copying: Option<Copying<'_>>,
+    ) -> Result<()> {
         let Some(task) = self.to_archive(tenant, id).await? else {
             return Ok(());
         };
         follow(&task);
+        let record = self.context.tenants().get_eventual(tenant).await?;
+        let to = &record.destination;
+        if to.archive == Archiving::Off {
+            return self.leave_at_provider(task).await;
+        }
         if task.outputs_made() > self.context.bounds.outputs_max {
             let text = format!(
                 "the run has {} outputs; at most {} can be archived",
@@ -88,23 +134,56 @@ impl Archiver {
                 .await
                 .map(drop);
         }
-        let (copies, refusals) = self.copy_missing(&task).await?;
+        let (copies, refusals) = self.copy_missing(&task, to).await;
         if refusals.is_empty() {
+            let signal = all_copied(&task, copies.clone());
             return self
-                .machine
-                .signal(task.clone(), all_copied(&task, copies))
+                .enter(task, to, copies, (signal, copying))
                 .await
                 .map(drop);
         }
+        drop(copying);
         let task = match copies.is_empty() {
             true => task,
-            false => self
-                .machine
-                .signal(task, Signal::Copied { copies })
-                .await?
-                .task(),
+            false => {
+                let copied = copies.clone();
+                let some = Signal::Copied { copies };
+                self.enter(task, to, copied, (some, None)).await?
+            }
         };
         self.refused(task, refusals).await
+    }
+
+    /// The task with these copies, if nobody else was first. Without conditional puts two attempts
+    /// write two objects: the task names one of them, and the other is removed.
+    async fn enter(
+        &self,
+        task: Task,
+        to: &Destination,
+        copies: Vec<Copied>,
+        (signal, copying): (Signal, Option<Copying<'_>>),
+    ) -> Result<Task> {
+        let made: Vec<Output> = copies.into_iter().map(|copy| copy.output).collect();
+        let task = self
+            .together
+            .signal(&self.machine, copying, (task, signal))
+            .await?;
+        if !to.has_conditional_put() {
+            self.remove_unnamed(&task, to, made).await;
+        }
+        Ok(task)
+    }
+
+    async fn remove_unnamed(&self, task: &Task, to: &Destination, made: Vec<Output>) {
+        let copied = task.copied.iter().map(|copied| &copied.output);
+        let named: Vec<&Output> = task.outputs.iter().chain(copied).collect();
+        for output in made.iter().filter(|output| !named.contains(output)) {
+            let removed = self.objects.remove(&task.tenant, to, &output.key).await;
+            if let Err(error) = removed {
+                let error = error.with_causes();
+                tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "a second copy of an output stays in the bucket; no task names it");
+            }
+        }
     }
 
     /// The task, if it has outputs left to copy. Falls back to a consistent read: the job is sent
@@ -123,16 +202,10 @@ impl Archiver {
     }
 
     /// The outputs that were copied in this pass, and why each of the others was not.
-    async fn copy_missing(&self, task: &Task) -> Result<(Vec<Copied>, Vec<Refusal>)> {
-        let destination = self
-            .context
-            .tenants()
-            .get_eventual(&task.tenant)
-            .await?
-            .destination;
+    async fn copy_missing(&self, task: &Task, to: &Destination) -> (Vec<Copied>, Vec<Refusal>) {
         let missing = task.to_copy();
         let copying = missing.into_iter().map(|(n, source)| {
-            let copied = self.copy(task, &destination, n, source);
+            let copied = self.copy(task, to, n, source);
             async move { copied.await.map(|output| Copied { n, output }) }.boxed()
         });
         let copying: Vec<_> = copying.collect();
@@ -144,7 +217,7 @@ impl Archiver {
                 Err(refusal) => refusals.push(refusal),
             }
         }
-        Ok((copies, refusals))
+        (copies, refusals)
     }
 
     async fn copy(
@@ -154,21 +227,52 @@ impl Archiver {
         n: usize,
         source: &str,
     ) -> Result<Output, Refusal> {
+        let trace = self.context.hop(task);
+        let span = tracing::trace_span!(
+            target: SPANS,
+            "copy",
+            span_id = trace.parent_id(),
+            output = n,
+            bytes = Empty,
+            "error.type" = Empty,
+        );
+        let copied = self.copy_traced(task, to, (n, source), &trace);
+        let copied = copied.instrument(span.clone()).await;
+        match &copied {
+            Ok(output) => span.record("bytes", output.bytes),
+            Err(refusal) => span.record("error.type", refusal.code()),
+        };
+        copied
+    }
+
+    async fn copy_traced(
+        &self,
+        task: &Task,
+        to: &Destination,
+        (n, source): (usize, &str),
+        trace: &TraceContext,
+    ) -> Result<Output, Refusal> {
         let (bytes_max, timeout_ms) = (
             self.context.bounds.output_bytes_max,
             self.context.bounds.output_timeout_ms,
         );
-        let trace = self.context.hop(task);
         let fetch = OutputFetch {
             url: source,
             promised: promised(task, source),
             bytes_max,
             timeout_ms,
-            trace: &trace,
+            trace,
         };
         let fetched = self.outputs.fetch(fetch).await?;
         let object = NewObject {
-            key: to.key(task.created_at, task.id.as_str(), n, fetched.extension),
+            key: to.key(&KeyParts {
+                tenant: task.tenant.as_str(),
+                created_at: task.created_at,
+                task: task.id.as_str(),
+                n,
+                attempt: self.attempt(to).as_deref(),
+                extension: fetched.extension,
+            }),
             body: fetched.body,
             bytes: fetched.bytes,
             sha256: fetched.sha256,
@@ -176,11 +280,18 @@ impl Archiver {
             content_disposition: media::disposition(fetched.content_type),
             provider_type: fetched.provider_type,
         };
-        Ok(self
-            .objects
-            .put_new(&task.tenant, to, object)
-            .await?
-            .output())
+        let stored = self.objects.put_new(&task.tenant, to, object).await?;
+        Ok(to.published(stored.output()))
+    }
+
+    /// Where a store overwrites, a part of the key that no other attempt has.
+    fn attempt(&self, to: &Destination) -> Option<String> {
+        if to.has_conditional_put() {
+            return None;
+        }
+        let mut random = [0; 8];
+        self.context.entropy.fill(&mut random);
+        Some(hex::encode(random))
     }
 }
 

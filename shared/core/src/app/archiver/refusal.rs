@@ -22,6 +22,12 @@ pub(super) struct Refusal {
     dead_link: Option<FetchFailureSort>,
 }
 
+impl Refusal {
+    pub(super) fn code(&self) -> &'static str {
+        self.error.code
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self {

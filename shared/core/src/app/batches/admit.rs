@@ -206,7 +206,7 @@ impl BatchWork {
         }
         tell_refused(&batch, &before, &after);
         if let Some(error) = waits_for.as_ref().filter(|_| known != waits) {
-            tracing::info!(tenant.id = %batch.tenant, batch.id = %batch.id, code = error.code, "a batch waits");
+            tracing::info!(tenant.id = %batch.tenant, batch.id = %batch.id, code = error.code, "a batch waits for money or a place; it goes on by itself");
         }
         let mark = batch.admits_until;
         let edit = |batch: &mut Batch| {

@@ -3,11 +3,14 @@
 use super::Batches;
 use crate::base::error::{Reason, Result};
 use crate::base::id::{BatchId, TenantId};
+use crate::base::time::Timestamp;
 use crate::domain::batch::Batch;
 use crate::port::errors::batch_changed;
 
 /// How often the change is made again while the batch's own job is in the way.
 const TRIES: usize = 10;
+/// Batches read at once.
+const PAGE_BATCHES: usize = 100;
 
 impl Batches {
     /// Admits no more lines; a new job cancels the tasks that no run was started for. A batch that
@@ -32,4 +35,29 @@ impl Batches {
         }
         Err(batch_changed())
     }
+
+    /// Cancels all of a tenant's that have not ended, or only counts them. Returns how many.
+    pub(crate) async fn cancel_all(&self, tenant: &TenantId, dry_run: bool) -> Result<usize> {
+        let (mut cancelled, mut before): (_, Option<BatchId>) = (0, None);
+        loop {
+            let store = self.context.batches();
+            let page = store.list_batches(tenant, before.as_ref(), PAGE_BATCHES);
+            let page = page.await?;
+            let now = self.context.now();
+            for batch in page.iter().filter(|batch| admits(batch, now)) {
+                if !dry_run {
+                    self.cancel(tenant, &batch.id).await?;
+                }
+                cancelled += 1;
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE_BATCHES => before = Some(last.id.clone()),
+                _ => return Ok(cancelled),
+            }
+        }
+    }
+}
+
+fn admits(batch: &Batch, now: Timestamp) -> bool {
+    batch.cancelled_at.is_none() && batch.ended_at.is_none() && batch.kept_until > now
 }

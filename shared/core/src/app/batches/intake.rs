@@ -5,7 +5,7 @@ use super::Batches;
 use crate::app::Context;
 use crate::base::digest::RunningSha256;
 use crate::base::error::{Error, Kind, Result};
-use crate::base::id::{BatchId, IdempotencyKey, TenantId};
+use crate::base::id::{BatchId, IdempotencyKey, KeyId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::batch::{Batch, BatchChunk, BatchLine, LineRequest, LineResult, reference_of};
 use crate::port::{BatchCreated, Ids as _};
@@ -21,6 +21,8 @@ pub struct BatchIntake {
     created_at: Timestamp,
     kept_until: Timestamp,
     key: Option<IdempotencyKey>,
+    /// The API key that the request bears.
+    by: Option<KeyId>,
     /// The batch that the key belongs to: then this one is only compared with it.
     known: Option<Batch>,
     digest: RunningSha256,
@@ -41,6 +43,7 @@ impl Batches {
         &self,
         tenant: TenantId,
         key: Option<IdempotencyKey>,
+        by: Option<KeyId>,
     ) -> Result<BatchIntake> {
         let known = match &key {
             Some(key) => self.context.batches().batch_of_key(&tenant, key).await?,
@@ -54,6 +57,7 @@ impl Batches {
             created_at,
             kept_until: created_at.plus_ms(self.context.bounds.batch.kept_ms),
             key,
+            by,
             known,
             digest: RunningSha256::default(),
             bytes: 0,
@@ -233,6 +237,7 @@ impl BatchIntake {
             kept_until: self.kept_until,
             request: hex::encode(self.digest.finish()),
             key: self.key.map(|key| key.as_str().to_owned()),
+            by: self.by,
             lines: self.lines,
             admitted: 0,
             refused: self.refused,

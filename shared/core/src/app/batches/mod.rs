@@ -85,6 +85,7 @@ fn submit_request(batch: &Batch, number: u32, line: LineRequest) -> Result<Submi
         callback: line.callback,
         metadata: line.metadata,
         key: Some(line.key.map_or_else(|| place(&batch.id), Ok)?),
+        by: batch.by.clone(),
         trace: None,
     })
 }

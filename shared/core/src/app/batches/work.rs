@@ -31,7 +31,7 @@ impl BatchWork {
         let next = match self.turn(&lease.job).await {
             Err(error) if error.kind == Kind::NotFound => Next::Early,
             Err(error) => {
-                warn(lease, &error);
+                warn(&error);
                 let after_ms = self.context.bounds.wake.delay_ms(*idle);
                 Next::Again {
                     after_ms: self.jobs.jittered_ms(after_ms),

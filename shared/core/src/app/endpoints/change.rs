@@ -120,7 +120,7 @@ impl Prepared<'_> {
             endpoint.metadata = Labels::new(map.clone())?;
         }
         if let Some(names) = &change.event_types {
-            endpoint.event_types = event_types(names)?;
+            endpoint.event_types = event_types(names, before.tenant.is_operator())?;
         }
         filter(&mut endpoint.filter, change)?;
         endpoint.payload = change.payload.unwrap_or(endpoint.payload);
@@ -214,11 +214,18 @@ fn description(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn event_types(names: &[String]) -> Result<Vec<EventType>> {
+/// A tenant is never told what only the operator is.
+fn event_types(names: &[String], is_operator: bool) -> Result<Vec<EventType>> {
     let mut types: Vec<EventType> = names
         .iter()
         .map(|name| EventType::parse(name))
         .collect::<Result<_>>()?;
+    if let Some(event) = types.iter().find(|event| event.is_of_operator())
+        && !is_operator
+    {
+        let text = format!("'{}' is told to the operator alone", event.as_str());
+        return Err(Error::invalid("invalid_parameter", text).field("event_types"));
+    }
     types.sort_unstable();
     types.dedup();
     Ok(types)

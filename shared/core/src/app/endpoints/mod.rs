@@ -60,6 +60,7 @@ impl Endpoints {
         change: &EndpointChange,
         secret: Option<Secret>,
     ) -> Result<NewEndpoint> {
+        refuse_pull_of_operator(tenant, change)?;
         let kind = self.kind(change)?;
         let there = self.unexpired(tenant).await?;
         let endpoints_max = self.context.bounds.relay.endpoints_max;
@@ -172,6 +173,15 @@ impl Endpoints {
             .check(&endpoint.tenant, Purpose::Callback, url.url());
         checked.await.map_err(|error| error.field("url"))
     }
+}
+
+/// Nobody reads an inbox of the operator's: it has no tenant's API.
+fn refuse_pull_of_operator(tenant: &TenantId, change: &EndpointChange) -> Result<()> {
+    if !tenant.is_operator() || change.pull != Some(true) {
+        return Ok(());
+    }
+    let text = "an endpoint of the operator's own cannot be read; give it a 'url'";
+    Err(Error::invalid("invalid_parameter", text).field("pull"))
 }
 
 fn url_missing() -> Error {

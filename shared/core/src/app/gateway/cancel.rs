@@ -1,13 +1,9 @@
-//! Cancels a task that still waits. What the provider has taken, or may have taken, cannot be
-//! stopped.
-
-use tracing::Instrument as _;
+//! A tenant cancels a task that still waits.
 
 use super::Gateway;
-use crate::app::traced::task_span;
-use crate::base::error::{Error, Kind, Result, Retry};
+use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
-use crate::domain::task::{Signal, State, Task};
+use crate::domain::task::Task;
 
 impl Gateway {
     /// Ends a task that nothing was sent for: its hold is released, its place in the fair queue is
@@ -17,32 +13,6 @@ impl Gateway {
     /// task that the provider has, or may have, and code `task_ended` for one that is over.
     pub async fn cancel(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         let task = self.task(tenant, id).await?;
-        let span = task_span(&task);
-        // A submit at the same moment changes the same version: one of the two is written.
-        let task = self
-            .machine
-            .signal(task, Signal::Cancel)
-            .instrument(span)
-            .await?
-            .task();
-        match task.state {
-            State::Cancelled => Ok(task),
-            state if state.is_end() => Err(ended(state)),
-            _ => Err(sent()),
-        }
+        self.machine.cancel(task).await
     }
-}
-
-fn ended(state: State) -> Error {
-    let text = format!(
-        "the task has ended as {}; there is nothing left to cancel",
-        state.as_str()
-    );
-    Error::new(Kind::Conflict, "task_ended", text).retry(Retry::Never)
-}
-
-/// Of a task that can no longer be taken back.
-pub(super) fn sent() -> Error {
-    let text = "the task was sent to the model's provider, which cannot stop it; it is charged if it completes";
-    Error::new(Kind::Conflict, "task_sent", text).retry(Retry::Never)
 }

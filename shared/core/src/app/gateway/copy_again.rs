@@ -1,12 +1,9 @@
-//! Copies missing outputs again at the request of a tenant that has fixed its bucket.
-
-use tracing::Instrument as _;
+//! A tenant that has fixed its bucket has missing outputs copied again.
 
 use super::Gateway;
-use crate::app::traced::task_span;
-use crate::base::error::{Error, Kind, Result, Retry};
+use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
-use crate::domain::task::{Signal, State, Task, Unarchived};
+use crate::domain::task::Task;
 
 impl Gateway {
     /// Starts another copy of the outputs missing from the bucket; does nothing if one is already
@@ -17,49 +14,6 @@ impl Gateway {
     /// `outputs_expired`, if the provider no longer keeps them.
     pub async fn copy_again(&self, tenant: &TenantId, id: &TaskId) -> Result<Task> {
         let task = self.task(tenant, id).await?;
-        let asked_at = self.unarchived(&task)?.asked_at;
-        let is_under_way =
-            |asked| self.context.now().since_ms(asked) < self.context.bounds.archive_again_ms;
-        if asked_at.is_some_and(is_under_way) {
-            return Ok(task);
-        }
-        let span = task_span(&task);
-        Ok(self
-            .machine
-            .signal(
-                task,
-                Signal::ArchiveAsked {
-                    last_asked_at: asked_at,
-                },
-            )
-            .instrument(span)
-            .await?
-            .task())
-    }
-
-    fn unarchived<'a>(&self, task: &'a Task) -> Result<&'a Unarchived> {
-        let unarchived = task
-            .unarchived
-            .as_ref()
-            .filter(|unarchived| !unarchived.links.is_empty());
-        let nothing =
-            |text| Err(Error::new(Kind::Conflict, "nothing_to_archive", text).retry(Retry::Never));
-        match (task.state, unarchived) {
-            (State::Completed, Some(unarchived)) if unarchived.expires_at <= self.context.now() => {
-                let expired = unarchived.expires_at.rfc3339();
-                let text = format!(
-                    "the provider has not kept these outputs since {expired}; submit the task again"
-                );
-                Err(Error::new(Kind::Gone, "outputs_expired", text))
-            }
-            (State::Completed, Some(unarchived)) => Ok(unarchived),
-            (State::Completed, None) => {
-                nothing("every output of this task is already in the bucket")
-            }
-            (state, _) if state.is_end() => {
-                nothing("this task ended without outputs and was not charged")
-            }
-            _ => nothing("this task has not ended yet; its outputs are copied automatically"),
-        }
+        self.machine.copy_again(task).await
     }
 }

@@ -42,16 +42,12 @@ impl Gateway {
     /// has grown, `Unavailable` if one cannot be read.
     pub async fn outputs_in_base64(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<String>> {
         let task = self.context.tasks().get(tenant, id).await?;
-        let destination = self
-            .context
-            .tenants()
-            .get_eventual(tenant)
-            .await?
-            .destination;
+        let record = self.context.tenants().get_eventual(tenant).await?;
         let read = async |output: &Output| {
+            let destination = record.destination_of(output);
             let read = self
                 .reader
-                .read(tenant, &destination, output, READ_TIMEOUT_MS);
+                .read(tenant, destination, output, READ_TIMEOUT_MS);
             read.await.map(|bytes| STANDARD.encode(bytes))
         };
         let reads: Vec<_> = task.outputs.iter().map(read).collect();

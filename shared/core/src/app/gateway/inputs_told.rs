@@ -70,7 +70,7 @@ impl Gateway {
     /// What a stored task was asked for; without the defaults if its model is no longer listed.
     /// `None` once they are no longer stored.
     pub(super) async fn inputs_told(&self, task: &Task) -> Result<ToldInputs> {
-        let stored = self.context.tasks().inputs(&task.tenant, &task.id).await?;
+        let stored = self.context.kept_inputs(task).await?;
         let read_bytes = stored.len();
         let inputs = match parse_inputs(&stored) {
             Value::Object(inputs) if !inputs.is_empty() => inputs,

@@ -110,6 +110,7 @@ impl Gateway {
             let mut prediction = self.view(task).await?;
             if query.with_inputs {
                 prediction.input = inputs.add(self.inputs_told(task).await?)?;
+                prediction.input_absent = prediction.input.is_none().then_some("no_longer_kept");
             }
             page.items.push(prediction);
         }

@@ -3,6 +3,7 @@
 
 mod account;
 mod addresses;
+mod api_key;
 mod cancel;
 mod copy_again;
 mod delete;

@@ -70,15 +70,25 @@ impl Gateway {
         let model = catalogue.model(model)?;
         let inputs = model.accept_for_price(inputs)?;
         check_sizes(self.context.bounds.input_bytes_max, model, &inputs)?;
-        let book = self.context.tenants().get_eventual(tenant).await?.prices;
-        Ok(self.submits.quote(&book, model, &inputs).await?.price)
+        let record = self.context.tenants().get_eventual(tenant).await?;
+        Ok(self
+            .submits
+            .quote(&record.prices, model, &inputs)
+            .await?
+            .price)
     }
 
     /// The models that the tenant may use, at the tenant's prices.
     pub async fn models(&self, tenant: &TenantId) -> Result<TenantModels> {
         Ok(TenantModels {
             catalogue: self.provider.catalogue().await?,
-            book: self.context.tenants().get_eventual(tenant).await?.prices,
+            book: self
+                .context
+                .tenants()
+                .get_eventual(tenant)
+                .await?
+                .prices
+                .clone(),
             base_url: self.views.base_url().as_str().to_owned(),
         })
     }

@@ -71,8 +71,7 @@ impl Gateway {
             expires_ms: REDEEMED_EXPIRES_MS,
             from: None,
         };
-        let outputs = std::slice::from_ref(output);
-        let urls = presigned(&self.context, &*self.signer, &task, outputs, terms).await?;
+        let urls = presigned(&self.context, &*self.signer, &task, &[output], terms).await?;
         urls.into_iter().next().ok_or_else(unknown)
     }
 

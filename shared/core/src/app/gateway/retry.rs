@@ -7,7 +7,7 @@ use super::{Gateway, inline};
 use crate::app::media::parse_inputs;
 use crate::base::digest::{RunningSha256, Sha256};
 use crate::base::error::{Error, Kind, Result, Retry};
-use crate::base::id::{IdempotencyKey, TaskId, TenantId};
+use crate::base::id::{IdempotencyKey, KeyId, TaskId, TenantId};
 use crate::base::trace_context::TraceContext;
 use crate::domain::task::{State, Task};
 
@@ -17,6 +17,8 @@ pub struct RetryRequest {
     pub tenant: TenantId,
     pub task: TaskId,
     pub key: Option<IdempotencyKey>,
+    /// The API key that the request bears.
+    pub by: Option<KeyId>,
     /// The client's trace, if it sent one. The caller names it in its span.
     pub trace: Option<TraceContext>,
 }
@@ -33,6 +35,7 @@ impl Gateway {
             tenant,
             task,
             key,
+            by,
             trace,
         } = request;
         let first = self.task(&tenant, &task).await?;
@@ -41,7 +44,7 @@ impl Gateway {
         if let Some(known) = self.submits.known(&tenant, idempotency.as_ref()).await? {
             return Ok(known);
         }
-        let inputs = self.context.tasks().inputs(&tenant, &task).await?;
+        let inputs = self.context.kept_inputs(&first).await?;
         // Gone inputs are empty.
         let mut inputs = match parse_inputs(&inputs) {
             Value::Object(inputs) if !inputs.is_empty() => inputs,
@@ -57,6 +60,7 @@ impl Gateway {
             callback: first.callback,
             metadata: first.metadata,
             key,
+            by,
             trace,
         };
         let origin = Origin {
@@ -84,7 +88,7 @@ fn refuse(state: State) -> Result<()> {
 }
 
 fn inputs_gone() -> Error {
-    let text = "the task's inputs are no longer kept: inputs over 64 KiB go with a failed task's end, others after 7 days; submit them again";
+    let text = "the task's inputs are no longer kept: inputs over 64 KiB go with a failed task's end, others after 7 days, or sooner if the tenant's own retention says so; submit them again";
     Error::new(Kind::Conflict, "inputs_gone", text).retry(Retry::Never)
 }
 

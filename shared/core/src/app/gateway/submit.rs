@@ -1,5 +1,7 @@
 //! Submit: run every check, write the intent and the hold, and only then POST.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::addresses::Named;
@@ -11,11 +13,11 @@ use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
 use crate::app::traced::follow_new;
 use crate::base::digest::{RunningSha256, Sha256, update_json};
 use crate::base::error::{Error, Kind, Result};
-use crate::base::id::{IdempotencyKey, ModelId, TaskId, TenantId};
+use crate::base::id::{IdempotencyKey, KeyId, ModelId, TaskId, TenantId};
 use crate::base::labels::Labels;
-use crate::base::metric;
 use crate::base::retry::jittered_ms;
 use crate::base::trace_context::TraceContext;
+use crate::base::{metric, series};
 use crate::domain::media::MediaKind;
 use crate::domain::money::MicroUsd;
 use crate::domain::provider::Model;
@@ -35,6 +37,8 @@ pub struct SubmitRequest {
     /// Given back with the task, and never sent to the provider.
     pub metadata: Labels,
     pub key: Option<IdempotencyKey>,
+    /// The API key that the request bears.
+    pub by: Option<KeyId>,
     /// The client's trace, if it sent one. The caller names it in its span.
     pub trace: Option<TraceContext>,
 }
@@ -93,7 +97,7 @@ impl Gateway {
     ///
     /// Kind `Unauthenticated` with code `tenant_unknown`, kind `Forbidden` with code
     /// `tenant_suspended`.
-    pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
+    pub async fn tenant_for_submit(&self, id: &TenantId) -> Result<Arc<Tenant>> {
         self.submits.tenant_for_submit(id).await
     }
 }
@@ -152,6 +156,8 @@ impl Submits {
         origin: Origin,
     ) -> Result<Task> {
         let tenant = self.tenant_for_submit(&request.tenant).await?;
+        let key = self.key_terms(&tenant, request.by.as_ref(), &request.model);
+        let key_terms = key.await?;
         let catalogue = self.provider.catalogue().await?;
         let model = catalogue.model(&request.model)?;
         let inline_outputs = inline::take_flag(&mut request.inputs)?;
@@ -182,10 +188,12 @@ impl Submits {
             makes,
             inline_outputs,
             retry_of: origin.retry_of,
+            by: request.by,
         };
         let place = self.machine.join_fair_queue(&new.tenant, weight).await?;
         let admission = Admission {
             tasks_in_flight_max,
+            key_terms,
             ..self.admission(new, inputs, origin.idempotency, place)?
         };
         follow_new(&admission.task);
@@ -198,7 +206,7 @@ impl Submits {
         match admitted? {
             Admitted::Existing(task) => there(*task),
             Admitted::New(task) => {
-                metric::SUBMITS.count();
+                count_new(&task);
                 if task.state == State::Admitted {
                     Ok(*task)
                 } else {
@@ -209,7 +217,7 @@ impl Submits {
     }
 
     /// As [`Gateway::tenant_for_submit`].
-    pub(crate) async fn tenant_for_submit(&self, id: &TenantId) -> Result<Tenant> {
+    pub(crate) async fn tenant_for_submit(&self, id: &TenantId) -> Result<Arc<Tenant>> {
         let tenant =
             self.context
                 .tenants()
@@ -255,6 +263,7 @@ impl Submits {
             trace: new.trace,
             inline_outputs: new.inline_outputs,
             retry_of: new.retry_of,
+            key: new.by,
             ..task
         };
         let signal = place.map_or(Signal::SubmitStarted, |place| place.signal());
@@ -269,6 +278,7 @@ impl Submits {
             inputs: Value::Object(inputs).to_string(),
             idempotency,
             tasks_in_flight_max: None,
+            key_terms: None,
             watch_after_ms: jittered_ms(
                 self.context.bounds.watch.delay_ms(0),
                 self.context.entropy.u64(),
@@ -322,6 +332,7 @@ struct NewTaskParts {
     makes: Option<MediaKind>,
     inline_outputs: bool,
     retry_of: Option<TaskId>,
+    by: Option<KeyId>,
 }
 
 /// The input that sets the number of outputs, in models that have one.
@@ -337,4 +348,14 @@ fn outputs_asked(model: &Model, inputs: &Map<String, Value>) -> u32 {
         .and_then(|asked| u32::try_from(asked).ok())
         .unwrap_or(1)
         .max(1)
+}
+
+/// A task that was admitted.
+fn count_new(task: &Task) {
+    metric::SUBMITS.count();
+    let labels = [
+        task.state.as_str(),
+        series::model_label(task.model.as_str()),
+    ];
+    series::TASKS.gauge(&labels).increment(1.0);
 }

@@ -8,6 +8,7 @@ use crate::base::id::DeliveryId;
 use crate::base::time::Timestamp;
 use crate::domain::task::{Change, Signal, State, Task};
 use crate::domain::webhook::{DELIVERIES_MAX, Delivery, DeliveryState, EventType, Target};
+use crate::port::EndpointList;
 
 /// The deliveries of a start are numbered from here, those of an end from zero: neither has to look
 /// for the other.
@@ -52,7 +53,8 @@ impl Machine {
         }
         let task = &change.task;
         let event = EventType::TaskStarted;
-        let endpoints = match self.context.endpoints().list(&task.tenant).await {
+        let listed = self.context.endpoints().list_eventual(&task.tenant).await;
+        let endpoints = match listed {
             Ok(listed) => listed.endpoints,
             Err(error) => {
                 let error = error.with_causes();
@@ -118,51 +120,61 @@ impl Machine {
             return Ok(Vec::new());
         };
         let listed = self.context.endpoints().list(&task.tenant).await?;
-        let callback = task.callback.is_some().then_some((
-            Target::TaskCallback,
-            DeliveryState::Pending,
-            false,
-        ));
-        let wanting = listed
-            .endpoints
-            .into_iter()
-            .filter(|endpoint| endpoint.wants_of(task, event, now))
-            .map(|endpoint| {
-                let is_read = endpoint.pull().is_some();
-                (endpoint.target(), endpoint.first_state(), is_read)
-            });
-        let unreadable = listed
-            .unreadable
-            .into_iter()
-            .map(|id| (Target::Endpoint(id), DeliveryState::Held, false));
-        let mut places: Vec<(Target, DeliveryState, bool)> = callback
-            .into_iter()
-            .chain(wanting)
-            .chain(unreadable)
-            .collect();
-        if places.len() > DELIVERIES_MAX {
-            let places = places.len();
-            tracing::error!(task.id = %task.id, tenant.id = %task.tenant, places, "too many endpoints for one event; some will not receive it");
-        }
-        places.truncate(DELIVERIES_MAX);
-        places.retain(|(place, ..)| {
-            !there
-                .iter()
-                .any(|known| known.event == event && known.target == *place)
-        });
-        let first = there
-            .iter()
-            .filter(|known| known.event.is_end())
-            .map(|known| known.id.number() + 1)
-            .max()
-            .unwrap_or(0);
-        let numbered = (first..DeliveryId::NUMBERS_MAX).zip(places);
-        Ok(numbered
-            .map(|(n, (target, state, pull))| Delivery {
-                state,
-                pull,
-                ..task.delivery(DeliveryId::of(&task.id, n), event, target, now)
-            })
-            .collect())
+        Ok(deliveries_among(listed, task, event, there, now))
     }
+}
+
+/// As [`Machine::deliveries_of`], of the listed endpoints and the task's own callback.
+pub(super) fn deliveries_among(
+    listed: EndpointList,
+    task: &Task,
+    event: EventType,
+    there: &[Delivery],
+    now: Timestamp,
+) -> Vec<Delivery> {
+    let callback =
+        task.callback
+            .is_some()
+            .then_some((Target::TaskCallback, DeliveryState::Pending, false));
+    let wanting = listed
+        .endpoints
+        .into_iter()
+        .filter(|endpoint| endpoint.wants_of(task, event, now))
+        .map(|endpoint| {
+            let is_read = endpoint.pull().is_some();
+            (endpoint.target(), endpoint.first_state(), is_read)
+        });
+    let unreadable = listed
+        .unreadable
+        .into_iter()
+        .map(|id| (Target::Endpoint(id), DeliveryState::Held, false));
+    let mut places: Vec<(Target, DeliveryState, bool)> = callback
+        .into_iter()
+        .chain(wanting)
+        .chain(unreadable)
+        .collect();
+    if places.len() > DELIVERIES_MAX {
+        let places = places.len();
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, places, "a tenant has too many endpoints for one event; some will not receive it");
+    }
+    places.truncate(DELIVERIES_MAX);
+    places.retain(|(place, ..)| {
+        !there
+            .iter()
+            .any(|known| known.event == event && known.target == *place)
+    });
+    let first = there
+        .iter()
+        .filter(|known| known.event.is_end())
+        .map(|known| known.id.number() + 1)
+        .max()
+        .unwrap_or(0);
+    let numbered = (first..DeliveryId::NUMBERS_MAX).zip(places);
+    numbered
+        .map(|(n, (target, state, pull))| Delivery {
+            state,
+            pull,
+            ..task.delivery(DeliveryId::of(&task.id, n), event, target, now)
+        })
+        .collect()
 }

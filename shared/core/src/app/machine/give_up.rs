@@ -7,13 +7,13 @@ use crate::domain::task::{Failure, Signal, Task};
 
 impl Machine {
     pub(crate) async fn give_up(&self, task: Task, failure: Failure) -> Result<Task> {
-        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason = failure.reason, "task given up");
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason = failure.reason, "a task was given up; what it held is released");
         Ok(self.signal(task, Signal::GaveUp(failure)).await?.task())
     }
 
     /// Ends copying when the outputs cannot be fetched. A completed task keeps its charge.
     pub(crate) async fn end_outputs(&self, task: Task, reason: &str, text: &str) -> Result<Task> {
-        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "outputs cannot be fetched");
+        tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "the outputs of a run cannot be fetched from the provider; the task ends");
         let charged = if task.state.is_end() {
             "they were produced, so the charge stands"
         } else {

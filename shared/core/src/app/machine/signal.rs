@@ -4,10 +4,10 @@
 use super::Machine;
 use crate::base::error::{Error, Reason, Result};
 use crate::base::id::RunId;
-use crate::base::metric;
 use crate::base::time::Timestamp;
+use crate::base::{metric, series};
 use crate::domain::task::{
-    Change, Job, ORPHANED, Rejection, Signal, State, Step, Task, Via, transition,
+    Change, FINISHED, Job, ORPHANED, Rejection, Signal, State, Step, Task, Via, transition,
 };
 use crate::port::Ids as _;
 
@@ -30,20 +30,67 @@ impl SignalOutcome {
     }
 }
 
-/// Emits metrics for a task's end.
-fn observe(before: &Task, after: &Task) {
+/// Emits metrics for a step of a task.
+fn observe(before: &Task, change: &Change) {
+    let after = &change.task;
     if before.state.is_end() || before.state == after.state {
         return;
     }
+    measure(before, change);
+    tell_end(after);
     match (after.state, &after.failure) {
         (State::Completed, _) => {
             metric::COMPLETIONS.count_as(after.completed_by.map_or("none", Via::as_str));
-            metric::ARCHIVE_DURATION.observe_ms(after.since.since_ms(before.since));
+            metric::ARCHIVE_DURATION.observe_ms(after.since.since_ms(copied_since(before, change)));
             metric::CAPTURED.add(u64::try_from(after.charged.0).unwrap_or(0));
         }
         (state, Some(failure)) if state.is_end() => metric::FAILURES.count_as(&failure.reason),
         _ => {}
     }
+}
+
+/// That a task failed is its tenant's or its model's matter, and yet what on-call is asked about.
+fn tell_end(task: &Task) {
+    if !task.state.is_end() {
+        return;
+    }
+    let code = task.failure.as_ref().map(|it| it.reason.as_str());
+    let (state, trace) = (task.state.as_str(), task.trace_context());
+    // Several may end in the span of one of them.
+    tracing::info!(task.id = %task.id, tenant.id = %task.tenant, trace_id = trace.trace_id(), state, error.code = code, "task ended");
+}
+
+/// How long the stage took that ends here.
+fn measure(before: &Task, change: &Change) {
+    let after = &change.task;
+    let model = series::model_label(after.model.as_str());
+    let gauge = |state: State| series::TASKS.gauge(&[state.as_str(), model]);
+    gauge(before.state).decrement(1.0);
+    let run_ended = copied_since(before, change);
+    if before.state == State::Submitted {
+        let ended = if run_ended == before.since {
+            after.since
+        } else {
+            run_ended
+        };
+        series::STAGE_DURATION.observe_ms(&["run"], ended.since_ms(before.since));
+    }
+    if !after.state.is_end() {
+        return gauge(after.state).increment(1.0);
+    }
+    series::TASK_ENDS.count(&[after.state.as_str(), model]);
+    let lived_ms = after.since.since_ms(after.created_at);
+    series::STAGE_DURATION.observe_ms(&["task"], lived_ms);
+    if after.state == State::Completed {
+        let copied_ms = after.since.since_ms(run_ended);
+        series::STAGE_DURATION.observe_ms(&["copy"], copied_ms);
+    }
+}
+
+/// The run's end: written before, or with the outputs.
+fn copied_since(before: &Task, change: &Change) -> Timestamp {
+    let ended = change.steps.iter().find(|step| step.name == FINISHED);
+    ended.map_or(before.since, |step| step.at)
 }
 
 impl Machine {
@@ -64,10 +111,7 @@ impl Machine {
             self.announce(&task, &mut change, now).await?;
             match self.write(&task, &mut change).await {
                 Ok(()) => {
-                    observe(&task, &change.task);
-                    if let (Some(ticket), None) = (task.ticket, change.task.ticket) {
-                        self.leave_fair_queue(&task.tenant, ticket, false).await;
-                    }
+                    self.after_write(&task, &change).await;
                     return Ok(SignalOutcome::Changed(change.task));
                 }
                 Err(error) if error.is(Reason::VersionMoved) => {
@@ -91,6 +135,25 @@ impl Machine {
             "contention",
             "the task keeps changing; try again",
         ))
+    }
+
+    /// What follows a change that was written.
+    pub(super) async fn after_write(&self, before: &Task, change: &Change) {
+        observe(before, change);
+        self.note(before, &change.task).await;
+        if let (Some(ticket), None) = (before.ticket, change.task.ticket) {
+            self.leave_fair_queue(&before.tenant, ticket, false).await;
+        }
+    }
+
+    /// What tenants or the operator may have to be told.
+    async fn note(&self, before: &Task, after: &Task) {
+        if !before.state.is_end() && after.state.is_end() {
+            self.alerter.note_settled(&after.tenant);
+        }
+        if before.state != State::Unknown && after.state == State::Unknown {
+            Box::pin(self.alerter.tell_in_doubt(after)).await;
+        }
     }
 
     /// Schedules a wake for a task that waits for the provider, so that it need not wait for its
@@ -159,6 +222,7 @@ impl Machine {
             (Rejection::NotNow, _) => return Ok(()),
             (_, Signal::Accepted { run, .. } | Signal::RunFailed { run, .. }) => run,
             (_, Signal::Finished(finished)) => &finished.run,
+            (_, Signal::RunArchived { ended, .. }) => &ended.finished.run,
             _ => return Ok(()),
         };
         let step = Step::new(now, ORPHANED).detail(format!("{ORPHANED_RUN}{run}"));

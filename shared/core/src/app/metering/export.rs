@@ -73,7 +73,7 @@ impl UsageExport {
                 Err(error) => {
                     all.failed += 1;
                     let error = error.with_causes();
-                    tracing::error!(tenant.id = %tenant, error, "could not export a tenant's usage");
+                    tracing::error!(tenant.id = %tenant, error, "could not export a tenant's usage; the next sweep tries again");
                 }
             }
         }
@@ -123,6 +123,22 @@ impl UsageExport {
         self.cursors
             .save_cursor(self.sink.place(), tenant, &cursor)
             .await
+    }
+
+    /// Where it exports to.
+    pub fn place(&self) -> &str {
+        self.sink.place()
+    }
+
+    /// The places that the tenant's usage was exported to.
+    pub async fn begun(&self, tenant: &TenantId) -> Result<Vec<String>> {
+        let begun = self.cursors.cursors(tenant).await?;
+        Ok(begun.into_iter().map(|export| export.place).collect())
+    }
+
+    /// Forgets the export of the tenant's usage to this place: nothing waits for it any more.
+    pub async fn forget(&self, tenant: &TenantId) -> Result<()> {
+        self.cursors.forget_cursor(self.sink.place(), tenant).await
     }
 
     /// Exports from the stored cursor to the newest task. False if it did not get that far.

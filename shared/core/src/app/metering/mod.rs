@@ -1,20 +1,23 @@
-//! Reads a tenant's usage and charges in a time window from its tasks.
+//! Reads a tenant's usage and statements from its daily sums, and its charges from its tasks.
 
+mod charges;
 mod export;
 
+pub use charges::{ChargesPage, ChargesQuery};
 pub use export::{Exported, ExportedAll, UsageExport};
 
 use super::Context;
+use super::day_reads::{AskedDays, UsageOfDays, until_now};
+use super::ledger::{self, LedgerPage, LedgerRequest};
 use super::task_pages::TaskPages;
 use crate::base::bounds::Bounds;
-use crate::base::day::Day;
-use crate::base::error::{Error, Kind, Result};
+use crate::base::error::{Error, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::counted;
-use crate::domain::metering::Charge;
+use crate::domain::metering::statement::Statement;
 use crate::domain::metering::usage::{Days, UsageReport, Window};
-use crate::domain::money::Allowance;
+use crate::domain::money::{Allowance, Month, Zone};
 use crate::domain::task::Task;
 use crate::port::TaskStore;
 
@@ -68,6 +71,56 @@ pub(crate) async fn each_task(
     Ok(())
 }
 
+/// See [`Metering::usage_of_days`].
+pub(super) async fn usage_of_days(
+    context: &Context,
+    tenant: &TenantId,
+    asked: &AskedDays,
+) -> Result<UsageOfDays> {
+    let (days, zone) = context.days_asked(tenant, asked).await?;
+    let report = match context.whole_days(tenant, days).await? {
+        Some(whole) => UsageReport::of_days(&whole, None),
+        None => {
+            let (window, model) = (days.window(&zone), None);
+            let query = UsageQuery {
+                tenant,
+                window,
+                model,
+            };
+            let mut report = UsageReport::default();
+            count_tasks(context, &query, &zone, &mut report).await?;
+            report
+        }
+    };
+    Ok(UsageOfDays { days, zone, report })
+}
+
+/// Adds what the tasks themselves tell.
+async fn count_tasks(
+    context: &Context,
+    query: &UsageQuery<'_>,
+    zone: &Zone,
+    report: &mut UsageReport,
+) -> Result<()> {
+    let bounds = &context.bounds;
+    // A task that ends in the window may have begun before it.
+    let made = Window {
+        from: bounds.earliest_made(query.window.from),
+        until: query.window.until,
+    };
+    let span = Span {
+        made,
+        from: query.window.from,
+    };
+    context.check_not_removed(query.tenant, made.from).await?;
+    each_task(context.tasks(), bounds, query.tenant, span, |task| {
+        if query.model.is_none_or(|model| model == task.model.as_str()) {
+            report.count(task, &query.window, zone);
+        }
+    })
+    .await
+}
+
 fn too_full(most: usize, earlier: bool) -> Error {
     let text = if earlier {
         let most = counted(most.saturating_mul(EARLIER_TIMES), "task");
@@ -93,22 +146,21 @@ impl Metering {
         Self { context }
     }
 
-    /// The usage for a range of days; by default the last thirty.
-    pub async fn usage_of_days(
+    /// The usage for a range of days; by default the last thirty. Kind `Unprocessable` with code
+    /// `other_time_zone` for days of another zone than the account's.
+    pub async fn usage_of_days(&self, tenant: &TenantId, asked: &AskedDays) -> Result<UsageOfDays> {
+        usage_of_days(&self.context, tenant, asked).await
+    }
+
+    /// The statement of a month, in the account's zone. Kind `Unprocessable` as above;
+    /// `Unavailable` with code `days_filling` while an update adds up earlier days.
+    pub async fn statement(
         &self,
         tenant: &TenantId,
-        from: Option<Day>,
-        to: Option<Day>,
-    ) -> Result<(Days, UsageReport)> {
-        let days = Days::named(from, to, self.context.now());
-        let report = self
-            .usage(&UsageQuery {
-                tenant,
-                window: days.window()?,
-                model: None,
-            })
-            .await?;
-        Ok((days, report))
+        month: Month,
+        zone: Option<&Zone>,
+    ) -> Result<Statement> {
+        self.context.statement(tenant, month, zone).await
     }
 
     /// The budget in force and the current month's use of it; `None` for a tenant without a budget.
@@ -121,64 +173,36 @@ impl Metering {
             .budget_at(self.context.now()))
     }
 
+    /// A page of the ledger, with its running balance.
+    pub async fn ledger(&self, tenant: &TenantId, request: LedgerRequest) -> Result<LedgerPage> {
+        ledger::read_page(&self.context, tenant, request).await
+    }
+
     /// The usage in a window. Requests count when they were made, ends and charges when they
-    /// happened, so that the charges equal the ledger's captures for the same window.
+    /// happened, so that the charges equal the ledger's captures for the same window. Whole days
+    /// are read from the daily sums of an account whose days are those of UTC, and only what is
+    /// left of the window beside them from the tasks.
     ///
-    /// Kind `Invalid`, code `window_too_full`, if the window holds more than
+    /// Kind `Unprocessable` with code `tasks_removed` if tasks of a part that is read from them
+    /// were removed. Kind `Invalid`, code `window_too_full`, if such a part holds more than
     /// [`Bounds::usage_tasks_max`] tasks, or the task lifetime before it more than ten times as
     /// many.
     pub async fn usage(&self, query: &UsageQuery<'_>) -> Result<UsageReport> {
-        let mut report = UsageReport::default();
-        let bounds = &self.context.bounds;
-        // A task that ends in the window may have begun before it.
-        let made = Window {
-            from: bounds.earliest_made(query.window.from),
-            until: query.window.until,
-        };
-        let span = Span {
-            made,
-            from: query.window.from,
-        };
-        each_task(self.context.tasks(), bounds, query.tenant, span, |task| {
-            if query.model.is_none_or(|model| model == task.model.as_str()) {
-                report.count(task, &query.window);
-            }
-        })
-        .await?;
-        Ok(report)
-    }
-
-    /// The charges and holds of the tasks created in the window, newest first. Kind `Invalid` as in
-    /// [`Self::usage`].
-    pub async fn charges(&self, tenant: &TenantId, made: Window) -> Result<Vec<Charge>> {
-        let mut charges = Vec::new();
-        let span = Span {
-            made,
-            from: made.from,
-        };
-        each_task(
-            self.context.tasks(),
-            &self.context.bounds,
-            tenant,
-            span,
-            |task| charges.extend(Charge::of(task)),
-        )
-        .await?;
-        Ok(charges)
-    }
-
-    /// The charges of these tasks, newest first; unknown and foreign ids are skipped.
-    pub async fn charges_of(&self, tenant: &TenantId, ids: &[TaskId]) -> Result<Vec<Charge>> {
-        let mut charges = Vec::new();
-        for id in ids {
-            match self.context.tasks().get(tenant, id).await {
-                Ok(task) => charges.extend(Charge::of(&task)),
-                Err(error) if error.kind == Kind::NotFound => {}
-                Err(error) => return Err(error),
+        let (context, now) = (&self.context, self.context.now());
+        let (utc, mut report) = (Zone::default(), UsageReport::default());
+        let mut rest = vec![query.window];
+        if let Some((days, beside)) = Days::within(&query.window, now) {
+            let days = until_now(days, now);
+            let whole = context.whole_days(query.tenant, days).await?;
+            if let Some(whole) = whole.filter(|whole| whole.zone == utc) {
+                report = UsageReport::of_days(&whole, query.model);
+                rest = beside;
             }
         }
-        charges.sort_by(|one, other| other.task.cmp(&one.task));
-        charges.dedup_by(|one, other| one.task == other.task);
-        Ok(charges)
+        for window in rest {
+            let query = UsageQuery { window, ..*query };
+            count_tasks(context, &query, &utc, &mut report).await?;
+        }
+        Ok(report)
     }
 }

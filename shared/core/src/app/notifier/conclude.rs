@@ -4,8 +4,8 @@ use super::{BUSY_DELAY_MS, Notifier, Tried};
 use crate::app::held::tell_held;
 use crate::app::jobs::JobOutcome;
 use crate::base::error::{Reason, Result};
-use crate::base::metric;
 use crate::base::time::Timestamp;
+use crate::base::{metric, series};
 use crate::domain::webhook::{
     Attempt, Delivery, DeliverySignal, DeliveryState, DisabledReason, Endpoint, ErrorClass, Health,
     Next, transition,
@@ -26,6 +26,7 @@ impl Notifier {
             Some(endpoint) => self.note_health(endpoint, attempt).await?,
             None => false,
         };
+        series::STAGE_DURATION.observe_ms(&["callback"], attempt.duration_ms);
         let next = self.next(&delivery, &tried, endpoint.is_some(), disabled);
         for _ in 0..CONCLUDE_TRIES {
             let signal = DeliverySignal::Attempted {
@@ -130,8 +131,8 @@ impl Notifier {
         let mut endpoint = after.clone();
         for _ in 0..CONCLUDE_TRIES {
             if self.write_health(endpoint.clone()).await? {
-                let reason = endpoint.disabled.map(|disabled| disabled.reason);
-                tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, ?reason, "endpoint disabled; its events are held");
+                let reason = endpoint.disabled.map(|disabled| disabled.reason.as_str());
+                tracing::warn!(endpoint.id = %endpoint.id, tenant.id = %endpoint.tenant, reason, "endpoint disabled; its events are held");
                 metric::ENDPOINTS_DISABLED.count();
                 self.finish_disabling(&endpoint).await?;
                 return Ok(true);
@@ -171,7 +172,7 @@ fn tell_attempt(delivery: &Delivery) {
             tracing::debug!(delivery.id = %id, tenant.id = %tenant, number, status, duration_ms, "callback delivered")
         }
         Some(class) => {
-            let class = tracing::field::debug(class);
+            let class = class.as_str();
             let next = delivery.next_at.map(Timestamp::rfc3339);
             tracing::info!(delivery.id = %id, tenant.id = %tenant, number, status, class, duration_ms, next, "callback attempt failed");
         }

@@ -14,7 +14,7 @@ use self::pace::{Busy, Pace, Place};
 use super::attempt::attempt_of;
 use super::held::tell_held;
 use super::jobs::{JobOutcome, Jobs, Worker};
-use super::traced::follow_event;
+use super::traced::{attempt_of_delivery, follow_event};
 use super::{Callbacks, Context};
 use crate::base::error::{Reason, Result};
 use crate::base::id::{DeliveryId, EndpointId, TenantId};
@@ -22,7 +22,7 @@ use crate::domain::task::Job;
 use crate::domain::webhook::{
     Attempt, Delivery, DeliverySignal, DeliveryState, Endpoint, Rejected, transition,
 };
-use crate::port::{About, Lease, Queue, SendOutcome};
+use crate::port::{About, Lease, Queue, SendOutcome, Timer};
 
 /// Before a job looks again that came before the write which it belongs to.
 const EARLY_DELAY_MS: u64 = 2_000;
@@ -30,6 +30,10 @@ const EARLY_DELAY_MS: u64 = 2_000;
 const EARLY_TRIES_MAX: u32 = 10;
 /// Before a delivery is tried again whose endpoint has its hands full.
 const BUSY_DELAY_MS: u64 = 500;
+/// How long a job waits for a place where another message costs more than the wait, and how often
+/// it looks.
+const PLACE_WAIT_MS: u64 = 400;
+const PLACE_LOOK_MS: u64 = 25;
 /// What a worker may take beyond the time-out of its POST.
 const ATTEMPT_SLACK_MS: u64 = 15_000;
 
@@ -39,6 +43,7 @@ pub struct Notifier {
     pub(crate) jobs: Jobs,
     callbacks: Callbacks,
     pace: Pace,
+    timer: Option<Arc<dyn Timer>>,
 }
 
 /// An attempt, the round that it was made for, and what its answer asks for.
@@ -106,6 +111,17 @@ impl Notifier {
             pace: Pace::default(),
             context,
             callbacks,
+            timer: None,
+        }
+    }
+
+    /// Waits a moment for a place at an endpoint that has its hands full. For a queue to which
+    /// another message costs more.
+    #[must_use]
+    pub fn patient(self, timer: Arc<dyn Timer>) -> Self {
+        Self {
+            timer: Some(timer),
+            ..self
         }
     }
 
@@ -161,6 +177,7 @@ impl Notifier {
             self.finish_telling(&delivery, round).await?;
             return Ok(Worked::Out(JobOutcome::Done));
         }
+        attempt_of_delivery(delivery.attempts_made().saturating_add(1));
         if about.is_deleted() {
             let outcome = self.moved(&delivery, DeliverySignal::Drop).await;
             return outcome.map(Worked::Out);
@@ -175,7 +192,7 @@ impl Notifier {
             let delay_ms = self.after_predecessor_ms(&predecessor);
             return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms)));
         }
-        let place = match self.place(endpoint.as_ref(), &delivery) {
+        let place = match self.place_soon(endpoint.as_ref(), &delivery).await {
             Ok(place) => place,
             Err((Busy::Full, endpoint)) => return Ok(Worked::NoPlace(endpoint)),
             Err((Busy::Paced, _)) => {
@@ -195,6 +212,24 @@ impl Notifier {
             self.jobs.hasten(&next);
         }
         outcome.map(Worked::Out)
+    }
+
+    /// A place at once, or in a moment if its answers make room.
+    async fn place_soon(
+        &self,
+        endpoint: Option<&Endpoint>,
+        delivery: &Delivery,
+    ) -> Result<Option<Place>, (Busy, EndpointId)> {
+        let tries = PLACE_WAIT_MS / PLACE_LOOK_MS;
+        let mut found = self.place(endpoint, delivery);
+        for _ in 0..tries {
+            let (Err((Busy::Full, _)), Some(timer)) = (&found, &self.timer) else {
+                break;
+            };
+            timer.sleep_ms(PLACE_LOOK_MS).await;
+            found = self.place(endpoint, delivery);
+        }
+        found
     }
 
     async fn attempt(

@@ -4,9 +4,8 @@
 use serde_json::{Value, json};
 
 use super::Notifier;
-use crate::base::digest::sha256;
 use crate::base::error::Result;
-use crate::base::id::{EndpointId, EventId};
+use crate::base::id::EndpointId;
 use crate::base::metric;
 use crate::domain::webhook::{Delivery, DeliveryState, Endpoint, EventType, Notice, Target};
 
@@ -62,7 +61,7 @@ impl Notifier {
         let cause = format!("disabled/{}/{}", endpoint.id, disabled.at.0);
         let notice = Notice {
             tenant: endpoint.tenant.clone(),
-            id: id_of(&cause),
+            id: Notice::id_of(&cause),
             event: EventType::EndpointDisabled,
             at: disabled.at,
             data,
@@ -73,7 +72,7 @@ impl Notifier {
     fn notice(&self, delivery: &Delivery, event: EventType, cause: &str, data: Value) -> Notice {
         Notice {
             tenant: delivery.tenant.clone(),
-            id: id_of(cause),
+            id: Notice::id_of(cause),
             event,
             at: self.context.now(),
             data,
@@ -88,9 +87,4 @@ impl Notifier {
         }
         self.context.deliveries().publish(notice, &deliveries).await
     }
-}
-
-fn id_of(cause: &str) -> EventId {
-    let digest = hex::encode(&sha256(cause.as_bytes())[..16]);
-    EventId::parse(&format!("evt_{digest}")).expect("16 bytes are 32 hex characters")
 }

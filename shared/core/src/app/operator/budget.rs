@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Operator;
+use super::told::with_difference;
 use crate::base::error::Result;
 use crate::base::id::TenantId;
 use crate::domain::money::{Allowance, Budget};
@@ -33,12 +34,11 @@ impl Operator {
     ) -> Result<Option<Allowance>> {
         self.context.tenants().get(tenant).await?;
         let now = self.now();
-        let entry = self.entry(
-            actor,
-            AuditAction::BudgetChanged,
-            tenant,
-            json!({ "budget": budget }),
-        );
+        let account = self.context.accounts().account(tenant).await?;
+        let before = account.budget_at(now).and_then(|month| month.budget);
+        let detail = json!({ "budget": budget });
+        let detail = with_difference(detail, &json!(before), &json!(budget));
+        let entry = self.entry(actor, AuditAction::BudgetChanged, tenant, detail);
         Ok(self
             .context
             .accounts()

@@ -1,11 +1,13 @@
 //! Deletes a tenant, unless it has running tasks or money left.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Operator;
-use crate::app::task_pages::TaskPages;
+use super::told::{told_in_full, with_difference};
+use crate::app::open_tasks::OpenTasks;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::TenantId;
+use crate::base::time::Timestamp;
 use crate::domain::money::MicroUsd;
 use crate::domain::tenant::{Actor, AuditAction};
 
@@ -35,11 +37,12 @@ impl Operator {
         if account.available > MicroUsd::ZERO && !deletion.forget_balance {
             let left = account.available;
             let text = format!(
-                "tenant '{id}' has {left} left; refund it, then delete with forget_balance=true"
+                "tenant '{id}' has {left} left; pay it back and debit it, or delete with forget_balance=true"
             );
             return Err(Error::new(Kind::Conflict, "tenant_has_balance", text));
         }
         let detail = json!({ "forgotten_usd": account.available.decimal() });
+        let detail = with_difference(detail, &told_in_full(&tenant), &Value::Null);
         let entry = self.entry(actor, AuditAction::TenantDeleted, id, detail);
         self.context
             .tenants()
@@ -52,16 +55,7 @@ impl Operator {
     /// Reads the tasks too: tasks with a price of zero hold no money, so the account alone does not
     /// show them.
     async fn has_live_tasks(&self, id: &TenantId) -> Result<bool> {
-        let earliest = self.context.bounds.earliest_made(self.now());
-        let mut pages = TaskPages::newest_first(self.context.tasks(), id, None);
-        while let Some(page) = pages.next().await? {
-            if page.iter().any(|task| !task.state.is_end()) {
-                return Ok(true);
-            }
-            if page.last().is_some_and(|last| last.created_at < earliest) {
-                break;
-            }
-        }
-        Ok(false)
+        let open = OpenTasks::read(&self.context, id, Timestamp(i64::MAX)).await?;
+        Ok(open.live().next().is_some())
     }
 }

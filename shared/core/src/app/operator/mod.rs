@@ -1,6 +1,7 @@
 //! The operator's use cases: tenants, their prices and money, and checks of the books. Every change
 //! is recorded in the audit log.
 
+mod alerts;
 mod books;
 mod budget;
 mod callbacks;
@@ -13,27 +14,33 @@ mod onboard;
 mod prices;
 mod read;
 mod reconcile;
+mod refund;
+mod told;
 mod trust;
+mod usage;
 mod webhook_secret;
 
 pub use books::{BooksFinding, check_books};
 pub use change::TenantChange;
 pub use delete::Deletion;
-pub use destination::NewDestination;
+pub use destination::{NewDestination, NewStore};
 pub use encryption::{EncryptionStatus, RotationState, RotationStep};
 pub use onboard::{NewTenant, Onboarded};
 pub use prices::{PricesChange, PricesChanged, PricesEdit};
+pub use refund::{RefundRequest, Refunded};
+pub use usage::TenantUsage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
 
-use crate::app::{Context, Vault};
+use crate::app::{Alerter, Context, Vault};
+use crate::base::bounds::Bounds;
 use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::base::time::Timestamp;
-use crate::domain::tenant::{Actor, AuditAction, AuditEntry};
+use crate::domain::tenant::{Actor, AuditAction, AuditEntry, redacted};
 use crate::port::{AccountCheck, Destinations, Ids as _, Provider, ProviderBooks};
 
 /// The operator's use cases.
@@ -44,6 +51,7 @@ pub struct Operator {
     provider: Option<Arc<dyn Provider>>,
     provider_books: Option<Arc<dyn ProviderBooks>>,
     entry_order: EntryOrder,
+    alerter: Alerter,
 }
 
 /// The parts an operator is built from.
@@ -80,6 +88,11 @@ pub async fn check_provider_account(books: &dyn ProviderBooks) -> AccountCheck {
 }
 
 impl Operator {
+    /// The bounds of this process.
+    pub fn bounds(&self) -> &Bounds {
+        &self.context.bounds
+    }
+
     pub fn new(parts: OperatorParts) -> Self {
         let OperatorParts {
             context,
@@ -89,6 +102,7 @@ impl Operator {
             provider_books,
         } = parts;
         Self {
+            alerter: Alerter::new(&context),
             context,
             vault,
             destinations,
@@ -106,6 +120,15 @@ impl Operator {
     /// `provider_unknown` if no provider is configured.
     pub async fn check_provider_account(&self) -> Result<AccountCheck> {
         Ok(check_provider_account(self.provider_books()?).await)
+    }
+
+    /// The number of models in the provider's catalogue, and the milliseconds since it was read;
+    /// `None` if it cannot be read.
+    pub async fn catalogue_age(&self) -> Option<(usize, u64)> {
+        let provider = self.provider.as_deref()?;
+        let catalogue = provider.catalogue().await.ok()?;
+        let read_at = provider.catalogue_read_at()?;
+        Some((catalogue.raw().len(), self.now().since_ms(read_at)))
     }
 
     fn provider_books(&self) -> Result<&dyn ProviderBooks> {
@@ -140,7 +163,7 @@ impl Operator {
             actor: actor.clone(),
             action,
             tenant: None,
-            detail,
+            detail: redacted(detail),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Creates a tenant: validates the operator's input and generates the secrets.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::told::{told, told_in_full, with_difference};
+use super::trust::NewTrusts;
 use super::{NewDestination, Operator};
 use crate::app::vault::Belongs;
 use crate::base::error::{Error, Kind, Result};
@@ -9,7 +11,7 @@ use crate::base::id::TenantId;
 use crate::base::secret::Secret;
 use crate::domain::money::{Account, PriceBook};
 use crate::domain::tenant::{
-    Actor, AuditAction, Limits, Tenant, TenantState, Trust, UnarchivedOutputs,
+    Actor, AuditAction, Limits, RetentionDays, Tenant, TenantState, Trust, UnarchivedOutputs,
 };
 
 /// A new tenant as the operator describes it.
@@ -20,6 +22,9 @@ pub struct NewTenant {
     pub destination: NewDestination,
     pub limits: Limits,
     pub unarchived: UnarchivedOutputs,
+    pub retention: RetentionDays,
+    /// Accept trust in claims that users can edit.
+    pub force: bool,
 }
 
 /// A new tenant, and the secret that signs its drop-in callbacks.
@@ -37,8 +42,15 @@ impl Operator {
     /// then.
     pub async fn onboard(&self, new: NewTenant, actor: &Actor) -> Result<Onboarded> {
         new.limits.check()?;
-        let destination = new.destination.made(None, &*self.context.entropy)?;
-        self.check_trust(&new.id, &new.trust).await?;
+        new.retention.check(&self.context.bounds)?;
+        let destination = self.destination(new.destination, &new.id, None).await?;
+        let trusts = NewTrusts {
+            tenant: &new.id,
+            trusts: &new.trust,
+            before: &[],
+            force: new.force,
+        };
+        self.check_trust(trusts).await?;
         self.check_name(&new.id).await?;
         let mut random = [0; 32];
         self.context.entropy.fill(&mut random);
@@ -52,13 +64,18 @@ impl Operator {
             state: TenantState::Active,
             trust: new.trust,
             destination,
+            destinations_before: Vec::new(),
             version: 1,
             prices: PriceBook::default(),
             limits: new.limits,
             unarchived: new.unarchived,
+            retention: new.retention,
+            keys: Vec::new(),
         };
-        self.destinations.prepare(&tenant.destination).await?;
-        let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, told(&tenant));
+        let destination = &tenant.destination;
+        self.destinations.prepare(&tenant.id, destination).await?;
+        let detail = with_difference(told(&tenant), &Value::Null, &told_in_full(&tenant));
+        let entry = self.entry(actor, AuditAction::TenantCreated, &tenant.id, detail);
         self.context.tenants().create(&tenant, &entry).await?;
         Ok(Onboarded {
             tenant,
@@ -68,6 +85,10 @@ impl Operator {
 
     /// A reused name would show the new tenant what the deleted one left behind.
     async fn check_name(&self, id: &TenantId) -> Result<()> {
+        if id.is_operator() {
+            let text = "the name 'operator' stands for yourself: your own endpoints are kept under it; choose another name";
+            return Err(Error::new(Kind::Conflict, "tenant_name_reserved", text).field("id"));
+        }
         match self.context.tenants().get(id).await {
             Err(error) if error.kind == Kind::NotFound => {}
             Err(error) => return Err(error),
@@ -84,19 +105,4 @@ impl Operator {
             format!("'{id}' was a tenant before, and its books are kept; choose another name");
         Err(Error::new(Kind::Conflict, "tenant_name_used", text).field("id"))
     }
-}
-
-/// The tenant as recorded in the audit log: without keys and ExternalId.
-pub(super) fn told(tenant: &Tenant) -> Value {
-    let issuers: Vec<&str> = tenant
-        .trust
-        .iter()
-        .map(|trust| trust.issuer.as_str())
-        .collect();
-    let destination = &tenant.destination;
-    json!({
-        "issuers": issuers, "bucket": destination.bucket, "prefix": destination.prefix,
-        "role_arn": destination.role.as_ref().map(|role| &role.arn), "limits": tenant.limits,
-        "unarchived": tenant.unarchived,
-    })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Operator;
+use super::told::with_difference;
 use crate::base::error::{Error, Kind, Reason, Result};
 use crate::base::id::{ModelId, TenantId};
 use crate::domain::money::{Price, PriceBook, PriceTerms, Unlisted, UnlistedTerms};
@@ -351,11 +352,26 @@ fn told(before: &PriceBook, after: &PriceBook, under_cost: &[String]) -> Value {
         .keys()
         .filter(|model| !after.models.contains_key(*model));
     let removed: Vec<String> = gone.map(ToString::to_string).collect();
-    json!({
+    let detail = json!({
         "set": set.iter().take(NAMES_MAX).collect::<BTreeMap<_, _>>(), "set_count": set.len(),
         "removed": named(&removed), "models": after.models.len(),
         "unlisted": UnlistedTerms::from(after.unlisted), "under_cost": named(under_cost),
-    })
+    });
+    let (before, after) = (told_book(before, after), told_book(after, before));
+    with_difference(detail, &before, &after)
+}
+
+/// The prices of a book that the other one does not have, as far as an entry names them.
+fn told_book(book: &PriceBook, other: &PriceBook) -> Value {
+    let own = book
+        .models
+        .iter()
+        .filter(|(model, price)| other.models.get(*model) != Some(*price));
+    let own = own.take(NAMES_MAX);
+    let models: BTreeMap<&ModelId, PriceTerms> = own
+        .map(|(model, price)| (model, PriceTerms(*price)))
+        .collect();
+    json!({ "models": models, "unlisted": UnlistedTerms::from(book.unlisted) })
 }
 
 fn named(models: &[String]) -> String {

@@ -12,6 +12,7 @@ use crate::base::id::{ModelId, RunId, TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::metering::reconcile::{Bill, Books, ReconcileReport, Sold, compare, last_days};
 use crate::domain::metering::usage::Window;
+use crate::domain::money::Zone;
 use crate::domain::task::{State, Task};
 use crate::port::ProviderBooks;
 
@@ -38,9 +39,13 @@ impl Operator {
     ///
     /// Kind `Unavailable` with code `provider_unknown` if no provider is configured, or as the
     /// provider's API fails; kind `Invalid` with code `window_too_full` if there is too much to
-    /// compare at once.
+    /// compare at once; kind `Unprocessable` with code `tasks_removed` if our tasks of these days
+    /// were removed.
     pub async fn reconcile(&self, from: Option<Day>, to: Option<Day>) -> Result<ReconcileReport> {
-        let window = last_days(from, to, self.now()).window()?;
+        let days = last_days(from, to, self.now());
+        days.check()?;
+        // The provider's days are those of UTC.
+        let window = days.window(&Zone::default());
         let provider = self.provider_books()?;
         let bills = provider.bills(&window).await?;
         let runs = provider.runs(&window).await?;
@@ -76,6 +81,7 @@ impl Operator {
         };
         for tenant in everybody(self.context.tenants(), Timestamp(0)).await? {
             let show = |task: &Task| ours.add(task, window);
+            self.context.check_not_removed(&tenant, made.from).await?;
             each_task(
                 self.context.tasks(),
                 &self.context.bounds,

@@ -6,24 +6,41 @@ use super::Operator;
 use crate::base::error::{Error, Result};
 use crate::base::id::TenantId;
 use crate::domain::tenant::rsa_key::weakness_of_jwk;
-use crate::domain::tenant::{KeySource, Trust};
+use crate::domain::tenant::{KeySource, Preset, Trust};
 use crate::domain::webhook::CallbackUrl;
 
 /// Maximum number of trusts per tenant.
 const TRUSTS_MAX: usize = 16;
+/// Maximum length of an audience and of a claim's value.
+const VALUE_BYTES_MAX: usize = 1_024;
+
+/// Trusts to be written for a tenant.
+pub(super) struct NewTrusts<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) trusts: &'a [Trust],
+    /// Those that it has, which were accepted before.
+    pub(super) before: &'a [Trust],
+    /// Accept claims that users can edit.
+    pub(super) force: bool,
+}
 
 impl Operator {
-    /// Kind `Invalid` for unusable trusts, kind `Conflict` with code `issuer_ambiguous` for an
-    /// issuer whose tokens could also mean another tenant.
-    pub(super) async fn check_trust(&self, tenant: &TenantId, trusts: &[Trust]) -> Result<()> {
-        if trusts.is_empty() || trusts.len() > TRUSTS_MAX {
+    /// Kind `Invalid` for unusable trusts, with code `user_editable_claim` for one that goes by
+    /// what users write themselves; kind `Conflict` with code `issuer_ambiguous` for an issuer
+    /// whose tokens could also mean another tenant.
+    pub(super) async fn check_trust(&self, new: NewTrusts<'_>) -> Result<()> {
+        let NewTrusts { tenant, trusts, .. } = new;
+        if trusts.len() > TRUSTS_MAX {
             return Err(invalid(format!(
-                "a tenant needs 1 to {TRUSTS_MAX} trusted issuers"
+                "a tenant may trust {TRUSTS_MAX} issuers at most"
             )));
         }
         for (n, trust) in trusts.iter().enumerate() {
             check_issuer(trust)?;
-            check_scopes(trust)?;
+            check_claims(trust)?;
+            if !new.force && !new.before.contains(trust) {
+                check_editable(trust)?;
+            }
             if trusts[..n]
                 .iter()
                 .any(|other| other.issuer == trust.issuer && !trust.told_apart(other))
@@ -41,8 +58,8 @@ impl Operator {
 
 fn check_issuer(trust: &Trust) -> Result<()> {
     let bad = |text: &str| Err(invalid(text.to_owned()));
-    if trust.issuer.is_empty() || trust.audience.is_empty() {
-        return bad("a trust needs an issuer and an audience");
+    if trust.issuer.is_empty() {
+        return bad("a trust needs an issuer");
     }
     if trust.issuer.len() > Trust::ISSUER_BYTES_MAX {
         return bad(&format!(
@@ -50,17 +67,11 @@ fn check_issuer(trust: &Trust) -> Result<()> {
             Trust::ISSUER_BYTES_MAX
         ));
     }
-    if trust
-        .claim
-        .as_ref()
-        .is_some_and(|claim| claim.name.is_empty() || claim.value.is_empty())
-    {
-        return bad("the claim that identifies the tenant needs a name and a value");
-    }
     match &trust.keys {
-        KeySource::Oidc if !is_web_address(&trust.issuer) => bad(
-            "the issuer is not an https URL, so its keys cannot be discovered; set jwks_url or jwks",
-        ),
+        KeySource::Oidc if !is_web_address(&trust.issuer) => bad(&format!(
+            "the issuer is neither an https URL, where its keys could be discovered, nor one of the presets {}; set jwks_url or jwks for another issuer",
+            Preset::names()
+        )),
         KeySource::JwksUrl(url) if !is_web_address(url) => bad(
             "the jwks_url must be an absolute https URL with a host and without a user name or password",
         ),
@@ -94,14 +105,31 @@ fn is_web_address(text: &str) -> bool {
     CallbackUrl::parse(text).is_ok()
 }
 
-fn check_scopes(trust: &Trust) -> Result<()> {
-    match &trust.scopes {
-        Some(scopes) if scopes.claim.is_empty() || scopes.words.is_empty() => {
-            let text = "scopes need the name of the claim and at least one scope; leave them out to allow everything";
-            Err(invalid(text.to_owned()))
-        }
-        _ => Ok(()),
+/// Tokens for any audience are also those that the issuer makes for others: only a claim keeps them
+/// out.
+fn check_claims(trust: &Trust) -> Result<()> {
+    if trust.audience.is_any() && trust.claim.is_none() {
+        let text = "a trust in tokens for any audience needs a claim that identifies the tenant; name the audience, or the claim";
+        return Err(invalid(text.to_owned()));
     }
+    let is_long = |value: &String| value.len() > VALUE_BYTES_MAX;
+    let claimed = trust.claim.as_ref().map(|claim| &claim.value);
+    if trust.audience.values().iter().chain(claimed).any(is_long) {
+        let text =
+            format!("an audience and a claim's value may have at most {VALUE_BYTES_MAX} bytes");
+        return Err(invalid(text));
+    }
+    Ok(())
+}
+
+fn check_editable(trust: &Trust) -> Result<()> {
+    let Some(path) = trust.user_editable().first().map(|path| path.pointer()) else {
+        return Ok(());
+    };
+    let text = format!(
+        "users can usually edit the claim at '{path}', and could choose their tenant or their scopes; use a claim that only the issuer or the operator sets, or force it if users cannot edit this one"
+    );
+    Err(Error::invalid("user_editable_claim", text).field("trust"))
 }
 
 fn invalid(text: String) -> Error {

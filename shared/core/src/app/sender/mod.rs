@@ -1,6 +1,7 @@
 //! The only way to the provider's submit: uploads and the POST, used by the gateway right away and
 //! by the watcher later.
 
+mod hooks;
 mod send;
 mod upload;
 
@@ -8,18 +9,10 @@ pub(crate) use send::Started;
 
 use std::sync::Arc;
 
-use url::Url;
-
+use super::alerter::ObservedProvider;
 use super::{Context, Machine};
-use crate::domain::webhook::CapabilityKey;
 use crate::port::Provider;
-
-/// Where the provider reports the end of a run: the receiver's public address, and the key that
-/// authenticates its paths.
-pub struct Hooks {
-    pub public_url: Url,
-    pub capability: CapabilityKey,
-}
+pub use hooks::Hooks;
 
 /// Sends tasks.
 #[derive(Clone)]
@@ -33,10 +26,11 @@ pub struct Sender {
 impl Sender {
     /// Without `hooks`, completions are found by polling only.
     pub fn new(machine: Machine, provider: Arc<dyn Provider>, hooks: Option<Hooks>) -> Self {
+        let provider = ObservedProvider::new(provider, machine.alerter());
         Self {
             context: machine.context.clone(),
             machine,
-            provider,
+            provider: Arc::new(provider),
             hooks: hooks.map(Arc::new),
         }
     }

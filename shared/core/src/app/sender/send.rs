@@ -4,9 +4,10 @@
 use super::Sender;
 use super::upload::Uploaded;
 use crate::app::machine::SignalOutcome;
+use crate::app::traced::goes_on_because;
 use crate::base::error::{Error, Kind, Reason, Result};
-use crate::base::metric;
 use crate::base::time::Timestamp;
+use crate::base::{metric, series};
 use crate::domain::task::{Failure, Signal, State, Task, Via};
 use crate::port::{PutOff, SubmitAnswer, SubmitCall};
 
@@ -83,17 +84,22 @@ impl Sender {
         let call = SubmitCall {
             model: &task.model,
             inputs,
-            webhook: webhook.as_ref(),
+            webhook: webhook.as_deref(),
             trace: &trace,
             timeout_ms: self.context.bounds.submit_timeout_ms,
         };
-        match self.provider.submit(call).await {
+        let started = self.context.now();
+        let answer = self.provider.submit(call).await;
+        let took_ms = self.context.now().since_ms(started);
+        series::STAGE_DURATION.observe_ms(&["submit"], took_ms);
+        match answer {
             SubmitAnswer::Accepted(run) => run.signal(Via::Submit),
             SubmitAnswer::Refused(failure) => Signal::SubmitRefused(failure),
             SubmitAnswer::Deferred { reason, after_ms } => {
                 if reason == PutOff::Account {
                     metric::ACCOUNT_REFUSALS.count();
                 }
+                goes_on_because(reason.code());
                 Signal::SubmitDeferred {
                     reason: reason.text().to_owned(),
                     after_ms,
@@ -106,14 +112,8 @@ impl Sender {
         }
     }
 
-    fn hook_url(&self, task: &Task) -> Option<url::Url> {
-        let hooks = self.hooks.as_ref()?;
-        let path = hooks.capability.hook_path(&task.tenant, &task.id);
-        url::Url::parse(&format!(
-            "{}{path}",
-            hooks.public_url.as_str().trim_end_matches('/')
-        ))
-        .ok()
+    fn hook_url(&self, task: &Task) -> Option<String> {
+        Some(self.hooks.as_ref()?.url(&task.tenant, &task.id))
     }
 
     /// How long a POST that was started at `since` may still be in progress.
@@ -152,12 +152,13 @@ fn not_uploaded(error: Error) -> Signal {
             Signal::SubmitRefused(Failure::new(1401, "invalid_parameter", error.message))
         }
         Kind::Forbidden => Signal::SubmitRefused(Failure::new(1401, error.code, error.message)),
-        _ => Signal::SubmitDeferred {
-            reason: format!(
-                "{}: an input file could not be uploaded; retrying",
-                error.code
-            ),
-            after_ms: None,
-        },
+        _ => {
+            goes_on_because(error.code);
+            let code = error.code;
+            Signal::SubmitDeferred {
+                reason: format!("{code}: an input file could not be uploaded; retrying"),
+                after_ms: None,
+            }
+        }
     }
 }

@@ -72,7 +72,7 @@ impl Sweeper {
                 }
                 Err(error) => {
                     swept.failed += 1;
-                    tracing::error!(tenant.id = %tenant, error = error.with_causes(), "could not sweep a tenant");
+                    tracing::error!(tenant.id = %tenant, error = error.with_causes(), "could not sweep a tenant; the next sweep tries again");
                 }
             }
         }

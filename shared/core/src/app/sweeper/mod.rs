@@ -2,7 +2,7 @@
 //! slots held for no task.
 
 mod all;
-mod expiry;
+mod days;
 mod slots;
 mod tenant;
 

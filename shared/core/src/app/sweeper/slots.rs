@@ -35,7 +35,7 @@ impl Sweeper {
                 // A count without these tasks would free the slots they hold.
                 Err(error) => {
                     let error = error.with_causes();
-                    tracing::error!(tenant.id = %tenant, error, "could not read a tenant's tasks; slots are not recounted");
+                    tracing::error!(tenant.id = %tenant, error, "could not read a tenant's tasks; the slots at the provider are not recounted until the next sweep");
                     return Ok(());
                 }
             };

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::Sweeper;
 use super::slots::held_period;
+use crate::app::open_tasks::{OpenTasks, in_time};
 use crate::app::task_pages::TaskPages;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
-use crate::domain::money::{CountId, MicroUsd};
+use crate::domain::money::{Account, Alerts, CountId, MicroUsd, Setting};
 use crate::domain::task::{Job, State, Task};
-use crate::port::{Ids as _, TaskStore};
+use crate::port::Ids as _;
 
 /// Pages of older tasks that one sweep looks through for what holds money.
 const OLDER_PAGES_MAX: usize = 100;
@@ -33,86 +34,118 @@ pub struct TenantSweep {
     pub slots: BTreeMap<u64, u32>,
 }
 
-/// How far a walk over a tenant's tasks has come, newest first.
-struct Walk<'a> {
-    pages: TaskPages<'a>,
-    pages_read: usize,
-    /// Those that are not over, or not told.
-    found: Vec<Task>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(tasks: &'a dyn TaskStore, tenant: &'a TenantId) -> Self {
-        Self {
-            pages: TaskPages::newest_first(tasks, tenant, None),
-            pages_read: 0,
-            found: Vec::new(),
-        }
-    }
-
-    fn live(&self) -> impl Iterator<Item = &Task> {
-        self.found.iter().filter(|task| !task.state.is_end())
-    }
-
-    fn reserved(&self) -> i64 {
-        self.live().map(|task| task.price.0).sum()
-    }
+/// What the account holds, and for which tasks.
+struct Held {
+    open: OpenTasks,
+    held: MicroUsd,
+    held_without_task: MicroUsd,
 }
 
 impl Sweeper {
-    /// Sweeps one tenant. Tasks older than the longest life that the bounds allow are read only if
-    /// the account holds more than the younger tasks account for, so that even very old stuck tasks
-    /// are found.
+    /// Sweeps one tenant, by reads that may be late unless something seems wrong. Tasks older than
+    /// the longest life that the bounds allow are read only if the account holds more than the open
+    /// tasks account for, so that even very old stuck tasks are found.
     ///
     /// Kind `Unavailable` with code `sweep_unfinished` when `until` comes first.
     pub async fn sweep(&self, tenant: &TenantId, until: Timestamp) -> Result<TenantSweep> {
-        let count = CountId(self.context.entropy.u64() >> 4);
-        self.context
-            .accounts()
-            .recount_budget(tenant, self.context.now(), count)
-            .await?;
-        let before = self.context.accounts().account(tenant).await?;
-        let mut walk = Walk::new(self.context.tasks(), tenant);
-        self.walk_the_living(&mut walk, until).await?;
-        let after = self.context.accounts().account(tenant).await?;
-        let settled = before == after;
-        if settled && after.held.0 > walk.reserved() {
-            let most = walk.pages_read + OLDER_PAGES_MAX;
-            let far_enough = |walk: &Walk<'_>, _: Timestamp| {
-                after.held.0 <= walk.reserved() || walk.pages_read >= most
-            };
-            self.walk(&mut walk, until, far_enough).await?;
-        }
-        // An account that changed between the two reads proves nothing; the next sweep will check.
-        let surplus = if settled {
-            after.held.0 - walk.reserved()
-        } else {
-            0
+        let seen = self.context.alerts().alerts_eventual(tenant).await?;
+        self.recount_budget(tenant, &seen.0).await?;
+        let open = OpenTasks::read_eventual(&self.context, tenant, until).await?;
+        let Held {
+            open,
+            held,
+            held_without_task,
+        } = match seen.0.held.0 == open.held() {
+            true => Held {
+                open,
+                held: seen.0.held,
+                held_without_task: MicroUsd::ZERO,
+            },
+            false => self.compare(tenant, &seen.0, open, until).await?,
         };
-        let stuck = walk.found.iter().filter(|task| self.is_stuck(task));
+        let stuck = open.tasks.iter().filter(|task| self.is_stuck(task));
         let stuck: Vec<_> = stuck
             .map(|task| (task.id.clone(), task.trace_context()))
             .collect();
-        let archiving = walk
+        let archiving = open
             .live()
             .filter(|task| task.state == State::Archiving)
             .map(|task| task.id.clone())
             .collect();
         self.watch_again(tenant, &stuck).await?;
+        self.tell(tenant, seen, &open).await;
+        open.save(&self.context, tenant).await?;
         let mut slots = BTreeMap::new();
-        walk.found
+        open.tasks
             .iter()
             .filter_map(held_period)
             .for_each(|period| *slots.entry(period).or_default() += 1);
-        let (live, held_without_task) = (walk.live().count(), MicroUsd(surplus));
         Ok(TenantSweep {
-            live,
+            live: open.live().count(),
             stuck,
             archiving,
             held_without_task,
-            held: after.held,
+            held,
             slots,
         })
+    }
+
+    /// Reads that may be late differ from each other now and then; only what a consistent read
+    /// shows as well is wrong. An account that moves proves nothing; the next sweep will check.
+    async fn compare(
+        &self,
+        tenant: &TenantId,
+        seen: &Account,
+        open: OpenTasks,
+        until: Timestamp,
+    ) -> Result<Held> {
+        let accounts = self.context.accounts();
+        let again = accounts.accounts_of(std::slice::from_ref(tenant)).await?;
+        if let [again] = again.as_slice()
+            && again != seen
+        {
+            return Ok(Held {
+                open,
+                held: again.held,
+                held_without_task: MicroUsd::ZERO,
+            });
+        }
+        let before = accounts.account(tenant).await?;
+        let mut open = OpenTasks::read(&self.context, tenant, until).await?;
+        let after = accounts.account(tenant).await?;
+        let settled = before == after;
+        if settled && after.held.0 > open.held() {
+            self.add_the_old(&mut open, tenant, after.held, until)
+                .await?;
+        }
+        let surplus = match settled {
+            true => after.held.0 - open.held(),
+            false => 0,
+        };
+        Ok(Held {
+            open,
+            held: after.held,
+            held_without_task: MicroUsd(surplus),
+        })
+    }
+
+    async fn recount_budget(&self, tenant: &TenantId, seen: &Account) -> Result<()> {
+        let now = self.context.now();
+        if let Setting::Ready(_) = seen.clone().recount_budget(now, None)? {
+            return Ok(());
+        }
+        let count = CountId(self.context.entropy.u64() >> 4);
+        let accounts = self.context.accounts();
+        accounts.recount_budget(tenant, now, count).await
+    }
+
+    /// What a crash or a failure has kept from being told.
+    async fn tell(&self, tenant: &TenantId, seen: (Account, Alerts), open: &OpenTasks) {
+        let alerter = &self.machine.alerter;
+        alerter.see_money_in(tenant, seen).await;
+        for task in open.live().filter(|task| task.state == State::Unknown) {
+            alerter.tell_in_doubt(task).await;
+        }
     }
 
     /// The tasks that have not ended.
@@ -121,50 +154,33 @@ impl Sweeper {
         tenant: &TenantId,
         until: Timestamp,
     ) -> Result<Vec<Task>> {
-        let mut walk = Walk::new(self.context.tasks(), tenant);
-        self.walk_the_living(&mut walk, until).await?;
-        Ok(walk
-            .found
-            .into_iter()
-            .filter(|task| !task.state.is_end())
-            .collect())
+        let open = OpenTasks::read(&self.context, tenant, until).await?;
+        let is_live = |task: &Task| !task.state.is_end();
+        Ok(open.tasks.into_iter().filter(is_live).collect())
     }
 
-    /// Through all that are young enough to live.
-    async fn walk_the_living(&self, walk: &mut Walk<'_>, until: Timestamp) -> Result<()> {
-        let earliest = self.context.bounds.earliest_made(self.context.now());
-        self.walk(walk, until, |_, made| made < earliest).await
-    }
-
-    /// Goes on from page to page until the last task of one was made as early as is wanted.
-    async fn walk(
+    /// Goes back from the oldest task that may live until what the account holds is accounted for.
+    async fn add_the_old(
         &self,
-        walk: &mut Walk<'_>,
+        open: &mut OpenTasks,
+        tenant: &TenantId,
+        held: MicroUsd,
         until: Timestamp,
-        far_enough: impl Fn(&Walk<'_>, Timestamp) -> bool + Send,
     ) -> Result<()> {
-        loop {
-            if self.context.now() >= until {
-                return Err(Error::unavailable(
-                    "sweep_unfinished",
-                    "time ran out before all tasks were read",
-                ));
-            }
-            let Some(page) = walk.pages.next().await? else {
+        let earliest = self.context.bounds.earliest_made(self.context.now());
+        let before = Some(TaskId::lowest_at(earliest));
+        let mut pages = TaskPages::newest_first(self.context.tasks(), tenant, before);
+        for _ in 0..OLDER_PAGES_MAX {
+            in_time(&self.context, until)?;
+            let Some(page) = pages.next().await? else {
                 return Ok(());
             };
-            let made = page
-                .last()
-                .map_or(Timestamp(i64::MAX), |task| task.created_at);
-            walk.pages_read += 1;
-            walk.found.extend(
-                page.into_iter()
-                    .filter(|task| !task.state.is_end() || task.untold),
-            );
-            if far_enough(walk, made) {
+            page.into_iter().for_each(|task| open.add(task));
+            if held.0 <= open.held() {
                 return Ok(());
             }
         }
+        Ok(())
     }
 
     /// Sends the archive jobs of these tasks again; a duplicate job does no harm.

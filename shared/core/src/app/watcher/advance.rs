@@ -7,6 +7,7 @@ use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::task::{Failure, Job, Signal, State, Step, Task, Via};
+use crate::domain::webhook::Delivery;
 
 /// How long the provider may fail to find a run that it had accepted before the run counts as lost.
 const LOST_MAX_MS: u64 = 600_000;
@@ -23,6 +24,8 @@ pub(super) struct Advanced {
     pub(super) task: Task,
     /// When to check again, for a task waiting in the fair queue.
     pub(super) check_after_ms: Option<u64>,
+    /// Those of a task that had ended before the step, if they were read.
+    pub(super) deliveries: Option<Vec<Delivery>>,
 }
 
 impl From<Task> for Advanced {
@@ -30,6 +33,7 @@ impl From<Task> for Advanced {
         Self {
             task,
             check_after_ms: None,
+            deliveries: None,
         }
     }
 }
@@ -38,14 +42,21 @@ impl Watcher {
     /// Takes the next step of a task.
     pub(super) async fn advance(&self, tenant: &TenantId, id: &TaskId) -> Result<Advanced> {
         // A stale read is safe: its step is rejected or has no effect, and the watch comes again.
-        let task = self.context.tasks().get_eventual(tenant, id).await?;
+        let read = self.context.deliveries().of_ended_task(tenant, id);
+        let (task, deliveries) = read.await?;
         if self.machine.waits_in_line(&task) {
             // Except here: the fair queue would keep a place for a task that has left it.
             return self
                 .take_step(self.context.tasks().get(tenant, id).await?)
                 .await;
         }
-        self.take_step(task).await
+        let version = task.version;
+        let advanced = self.take_step(task).await?;
+        let is_unmoved = advanced.task.version == version && advanced.task.state.is_end();
+        Ok(Advanced {
+            deliveries: is_unmoved.then_some(deliveries),
+            ..advanced
+        })
     }
 
     /// As [`Self::advance`], for a task that is already loaded.

@@ -12,8 +12,15 @@ impl Watcher {
     /// Resends the jobs of deliveries that have not been attempted for a while: where jobs are sent
     /// after the change that creates them, a crash in between loses them. Returns when to look
     /// again if some are too young to tell.
-    pub(super) async fn resend_lost_deliveries(&self, task: &Task) -> Result<Option<u64>> {
-        let deliveries = self.context.deliveries().of_task(task).await?;
+    pub(super) async fn resend_lost_deliveries(
+        &self,
+        task: &Task,
+        known: Option<&[Delivery]>,
+    ) -> Result<Option<u64>> {
+        let deliveries = match known {
+            Some(known) => known.to_vec(),
+            None => self.context.deliveries().of_task(task).await?,
+        };
         let untried = |delivery: &&Delivery| {
             delivery.state == DeliveryState::Pending
                 && delivery.attempts.is_empty()

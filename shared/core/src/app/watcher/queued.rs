@@ -60,6 +60,7 @@ impl Watcher {
         Ok(Advanced {
             task,
             check_after_ms,
+            deliveries: None,
         })
     }
 

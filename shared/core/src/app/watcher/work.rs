@@ -19,7 +19,7 @@ impl Worker for Watcher {
                 task,
                 round,
             } => {
-                let advanced = self.advance(tenant, task).await;
+                let advanced = Box::pin(self.advance(tenant, task)).await;
                 self.after_watch(lease, *round, advanced).await
             }
             Job::Wake {
@@ -37,12 +37,19 @@ impl Worker for Watcher {
                 self.after_wake(lease, *version, *round, advanced).await
             }
             Job::Batch { .. } => self.batches.work(lease).await,
-            Job::Archive { .. } | Job::Deliver { .. } | Job::Recover { .. } => Jobs::refuse(lease),
+            Job::Archive { .. }
+            | Job::ArchiveRun { .. }
+            | Job::Deliver { .. }
+            | Job::Recover { .. } => Jobs::refuse(lease),
         }
     }
 
     async fn after_panic(&self, lease: &Lease) -> Result<()> {
         self.jobs.after_panic(lease).await
+    }
+
+    async fn tell_noted(&self) {
+        self.machine.alerter.tell_noted().await;
     }
 }
 
@@ -67,8 +74,13 @@ impl Watcher {
                     .again(lease, &first_round(&lease.job), CHECK_MAX_MS)
                     .await;
             }
-            Ok(Advanced { task, .. }) if task.state.is_end() && !task.untold => {
-                match self.resend_lost_deliveries(task).await? {
+            Ok(Advanced {
+                task, deliveries, ..
+            }) if task.state.is_end() && !task.untold => {
+                match self
+                    .resend_lost_deliveries(task, deliveries.as_deref())
+                    .await?
+                {
                     None => return self.jobs.ack(lease).await,
                     Some(delay_ms) => delay_ms,
                 }
@@ -82,7 +94,7 @@ impl Watcher {
             }
             Err(error) if error.kind == Kind::NotFound => return self.jobs.ack(lease).await,
             Err(error) => {
-                warn(lease, error);
+                warn(error);
                 self.context.bounds.watch.delay_ms(round + 1)
             }
         };
@@ -129,7 +141,7 @@ impl Watcher {
                 return self.jobs.ack(lease).await;
             }
             Ok(_) => {}
-            Err(error) => warn(lease, error),
+            Err(error) => warn(error),
         }
         let delay_ms = self
             .jobs

@@ -1,5 +1,7 @@
 //! The keys that secrets are sealed with.
 
+mod seed;
+
 use std::collections::BTreeMap;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};

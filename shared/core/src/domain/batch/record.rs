@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::{BatchChunk, LineResult};
 use crate::base::error::Error;
-use crate::base::id::{BatchId, TenantId};
+use crate::base::id::{BatchId, KeyId, TenantId};
 use crate::base::time::Timestamp;
 
 /// What tenants see.
@@ -55,6 +55,9 @@ pub struct Batch {
     /// The client's `Idempotency-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The API key that made it, and that its lines are submitted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<KeyId>,
     pub lines: u32,
     /// Lines that became tasks.
     pub admitted: u32,

@@ -14,6 +14,7 @@ fn batch(lines: u32) -> Batch {
         kept_until: Timestamp(1_000),
         request: String::new(),
         key: None,
+        by: None,
         lines,
         admitted: 0,
         refused: 0,

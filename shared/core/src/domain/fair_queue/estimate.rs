@@ -39,7 +39,7 @@ impl FairQueue {
     }
 
     /// Number of tasks, of all tenants, that will be called before this one.
-    fn ahead_of(&self, tenant: &TenantId, ticket: Ticket) -> u64 {
+    pub(super) fn ahead_of(&self, tenant: &TenantId, ticket: Ticket) -> u64 {
         let Some(own) = self.queues.get(tenant) else {
             return 0;
         };
@@ -53,7 +53,7 @@ impl FairQueue {
     }
 
     /// Average time between two calls.
-    fn pace_ms(&self, At { capacity, .. }: At) -> u64 {
+    pub(super) fn pace_ms(&self, At { capacity, .. }: At) -> u64 {
         let by_rate = capacity
             .per_minute
             .map_or(0, |rate| 60_000 / u64::from(rate.max(1)));

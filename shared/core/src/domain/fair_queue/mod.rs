@@ -11,6 +11,7 @@ mod question;
 mod queue;
 #[cfg(test)]
 mod recovery_tests;
+mod report;
 mod room;
 #[cfg(test)]
 mod simulation;
@@ -21,3 +22,4 @@ pub use capacity::Capacity;
 pub use estimate::CHECK_MAX_MS;
 pub use order::{FairQueue, Ticket, slot_period};
 pub use question::{FairQueueAnswer, FairQueueQuestion, FairQueueRequest};
+pub use report::{FairQueueReport, WaitingTenant};

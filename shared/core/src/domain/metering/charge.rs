@@ -13,6 +13,8 @@ pub struct Charge {
     pub state: State,
     /// The captured amount, or the held amount while the task runs.
     pub amount: MicroUsd,
+    /// What of it was given back.
+    pub refunded: MicroUsd,
     pub created_at: Timestamp,
     /// When the task entered its state.
     pub updated_at: Timestamp,
@@ -30,6 +32,7 @@ impl Charge {
             model: task.model.clone(),
             state: task.state,
             amount,
+            refunded: task.refunded(),
             created_at: task.created_at,
             updated_at: task.since,
         })

@@ -1,9 +1,9 @@
-//! A tenant's account. `available + held + captured` changes only by top-ups and by credit extended
-//! to a postpaid tenant.
+//! A tenant's account. `available + held + captured` changes only by what operators pay in and take
+//! off, and by credit extended to a postpaid tenant.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Count, Hold, HoldTerms, MicroUsd, Payment, Settlement};
+use super::{Allowance, Count, Hold, HoldTerms, MicroUsd, Payment, Settlement, Zone};
 use crate::base::error::{Error, Kind, Result, Retry};
 use crate::base::time::Timestamp;
 use crate::counted;
@@ -42,7 +42,7 @@ impl Account {
         )
     }
 
-    /// Everything ever paid in.
+    /// Everything paid in: top-ups and credits, without what was voided and debited.
     pub fn paid_in(&self) -> MicroUsd {
         MicroUsd(self.total().0 - self.credit.0)
     }
@@ -62,6 +62,13 @@ impl Account {
             Some(allowance) if self.is_postpaid() => allowance.left(),
             Some(allowance) => allowance.left().min(self.available),
         }
+    }
+
+    /// The time zone of the account's days: the budget's, else UTC.
+    pub fn zone(&self) -> Zone {
+        let allowance = self.allowance.as_ref();
+        let budget = allowance.and_then(|allowance| allowance.budget.as_ref());
+        budget.map_or_else(Zone::default, |budget| budget.time_zone.clone())
     }
 
     pub fn is_postpaid(&self) -> bool {

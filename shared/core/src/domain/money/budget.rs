@@ -255,4 +255,20 @@ impl Allowance {
         self.spent = MicroUsd(self.spent.0 + settlement.capture.0);
         Ok(self)
     }
+
+    /// Gives back what a run of this period, or of a count in progress, was charged. A budget is
+    /// what a month may cost, so a refund for a run of an earlier month changes nothing.
+    pub(super) fn refund(mut self, amount: MicroUsd, hold: &Hold, submitted_at: Timestamp) -> Self {
+        if let Some(count) = self
+            .count
+            .as_mut()
+            .filter(|count| count.takes(submitted_at))
+        {
+            count.spent = MicroUsd(count.spent.0.saturating_sub(amount.0));
+        }
+        if self.takes(hold, submitted_at) {
+            self.spent = MicroUsd(self.spent.0.saturating_sub(amount.0));
+        }
+        self
+    }
 }

@@ -280,3 +280,58 @@ fn centuries_of_unused_months_overflow_nothing() {
         (1_000_000_000_000_000_000, 1_001_000_000_000_000_000)
     );
 }
+
+#[test]
+fn a_refund_gives_back_to_the_month_of_the_task_s_submit_while_it_runs_and_to_no_other() {
+    let november = account(budget(100, RollOver::None, Payment::Prepaid));
+    let (held, of_task) = hold(november, 60, NOVEMBER).unwrap();
+    let charged = held
+        .settle(Settlement::capture(MicroUsd(60)), &of_task, at(NOVEMBER))
+        .unwrap();
+    let december = spend(charged.clone(), 10, DECEMBER);
+    let refund = |account: Account| {
+        let refunded = account.refund(MicroUsd(25), &of_task, at(NOVEMBER));
+        refunded.unwrap().0
+    };
+
+    let (in_november, in_december) = (refund(charged), refund(december));
+
+    assert_eq!(month(&in_november, NOVEMBER), ("2026-11".to_owned(), 0, 65));
+    assert_eq!(month(&in_december, DECEMBER), ("2026-12".to_owned(), 0, 90));
+    assert_eq!(
+        (in_november.available, in_december.available),
+        (MicroUsd(965), MicroUsd(955))
+    );
+}
+
+#[test]
+fn a_refund_during_a_count_is_included_in_it() {
+    let (held, of_task) = hold(
+        Account::default().top_up(MicroUsd(100)).unwrap(),
+        60,
+        NOVEMBER,
+    )
+    .unwrap();
+    let charged = held
+        .settle(Settlement::capture(MicroUsd(60)), &of_task, at(NOVEMBER))
+        .unwrap();
+    let wish = Some(budget(100, RollOver::None, Payment::Prepaid));
+    let set = |account: Account, tally| account.set_budget(wish.clone(), at(NOVEMBER), tally);
+    let Setting::Count(plan) = set(charged.clone(), None).unwrap() else {
+        panic!("a first budget counts the month");
+    };
+    let counting = charged.begin_count(CountId(7), &plan);
+    let mut tally = Tally::of(&counting.count().unwrap());
+
+    let (refunded, counted_in) = counting
+        .refund(MicroUsd(25), &of_task, at(NOVEMBER))
+        .unwrap();
+    // Whether the task was read before or after: what it was charged.
+    tally.spent = MicroUsd(60);
+    let Setting::Ready(account) = set(refunded, Some(&tally)).unwrap() else {
+        panic!("it was counted");
+    };
+
+    assert_eq!(counted_in, Some(CountId(7)));
+    assert_eq!(month(&account, NOVEMBER), ("2026-11".to_owned(), 0, 65));
+}

@@ -41,6 +41,13 @@ pub struct Hold {
     /// The count that was in progress when the task ended, and that did not include its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_in: Option<CountId>,
+    /// When the ledger has the hold, if that is not when the task was created: the account's day
+    /// had begun later by another clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<Timestamp>,
+    /// When the ledger has its end, if that is not when the task ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Timestamp>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

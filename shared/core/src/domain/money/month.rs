@@ -2,6 +2,7 @@
 //! system.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -9,6 +10,7 @@ use jiff::civil::date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
+use crate::base::day::Day;
 use crate::base::error::{Error, Result};
 use crate::base::time::Timestamp;
 
@@ -38,6 +40,21 @@ impl Zone {
         Month::new(date.year(), date.month())
     }
 
+    /// The current day in this time zone.
+    pub fn day_at(&self, now: Timestamp) -> Day {
+        Day::of_date(self.0.to_datetime(now.instant()).date())
+    }
+
+    /// The first moment of the day in this time zone; the end of time for a day that no calendar
+    /// has.
+    pub fn begins_day(&self, day: Day) -> Timestamp {
+        let begins = day.date().to_zoned(self.0.clone()).ok();
+        let begins = begins.and_then(|day| day.start_of_day().ok());
+        begins.map_or(Timestamp(i64::MAX), |begins| {
+            Timestamp(begins.timestamp().as_millisecond())
+        })
+    }
+
     /// The first moment of the month in this time zone; the end of time for a month that no
     /// calendar has.
     pub fn begins(&self, month: Month) -> Timestamp {
@@ -53,6 +70,12 @@ impl Zone {
         begins.map_or(Timestamp(i64::MAX), |begins| {
             Timestamp(begins.timestamp().as_millisecond())
         })
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
     }
 }
 
@@ -84,6 +107,9 @@ impl From<Zone> for String {
     }
 }
 
+/// The years whose months are asked for.
+const ASKED_YEARS: RangeInclusive<u32> = 2000..=2100;
+
 /// A month of a year, written `2026-11`. Stored as months since year 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -97,6 +123,41 @@ impl Month {
             u32::try_from(month - 1).unwrap_or(0),
         );
         Self(year * 12 + month.min(11))
+    }
+
+    /// A month that somebody asks for: of a year in which there may be books.
+    pub fn asked(text: &str) -> Result<Self> {
+        let is_written = |(at, byte): (usize, u8)| match at {
+            4 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        };
+        let month = text.parse::<Self>().ok().filter(|month| {
+            let is_month = text.len() == 7 && text.bytes().enumerate().all(is_written);
+            is_month && ASKED_YEARS.contains(&(month.0 / 12))
+        });
+        month.ok_or_else(|| {
+            let (first, last) = (ASKED_YEARS.start(), ASKED_YEARS.end());
+            let text = format!(
+                "'{text}' is not a month of the years {first} to {last}; use the form 2026-11"
+            );
+            Error::invalid("invalid_month", text)
+        })
+    }
+
+    /// The month that the day lies in.
+    pub fn of_day(day: Day) -> Self {
+        let date = day.date();
+        Self::new(date.year(), date.month())
+    }
+
+    pub fn first_day(self) -> Day {
+        let month = i8::try_from(self.0 % 12 + 1).unwrap_or(1);
+        let year = i16::try_from(self.0 / 12).unwrap_or(9999).min(9999);
+        Day::of_date(date(year, month, 1))
+    }
+
+    pub fn last_day(self) -> Day {
+        Day::of_date(self.first_day().date().last_of_month())
     }
 
     #[must_use]
@@ -216,6 +277,28 @@ mod tests {
     }
 
     #[test]
+    fn the_days_of_a_month_follow_each_other_over_leaps_and_changes_of_the_clocks() {
+        for zone in [
+            "Europe/Berlin",
+            "America/St_Johns",
+            "America/Asuncion",
+            "UTC",
+        ] {
+            let zone = Zone::parse(zone).unwrap();
+            let month: Month = "2028-02".parse().unwrap();
+            assert_eq!(month.last_day().to_string(), "2028-02-29");
+            let mut day = "2023-09".parse::<Month>().unwrap().first_day();
+            for _ in 0..900 {
+                let begins = zone.begins_day(day.next());
+                assert_eq!(zone.day_at(Timestamp(begins.0 - 1)), day, "{zone}");
+                assert_eq!(zone.day_at(begins), day.next(), "{zone}");
+                assert_eq!(Month::of_day(day), zone.month_at(zone.begins_day(day)));
+                day = day.next();
+            }
+        }
+    }
+
+    #[test]
     fn a_midnight_that_the_clocks_jump_over_begins_its_month_late() {
         // Summer time began in Asunción on 1 October 2023 at midnight.
         assert_eq!(
@@ -260,6 +343,20 @@ mod tests {
         );
         for text in ["2026-13", "2026-00", "2026", "-1-01", "2026-1x"] {
             assert!(text.parse::<Month>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_month_that_is_asked_for_is_written_in_one_way_and_of_a_year_with_books() {
+        for text in ["2000-01", "2026-11", "2100-12"] {
+            assert_eq!(Month::asked(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "0000-01", "1999-12", "2101-01", "9999-12", "+2026-11", "2026-+1", "02026-1", "2026-1",
+            "2026-011", "november", "",
+        ] {
+            let error = Month::asked(text).unwrap_err();
+            assert_eq!(error.code, "invalid_month", "{text}");
         }
     }
 

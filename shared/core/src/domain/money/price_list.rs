@@ -30,7 +30,7 @@ pub fn summary(
     id: &ModelId,
 ) -> Option<(String, Option<MicroUsd>)> {
     let model = catalogue.model(id).ok()?;
-    let price = least(terms(book, id)?, model.base_price())?;
+    let price = least(terms(book, id)?, model.least_price())?;
     let is_it = |entry: &&Value| entry.get("model_id").and_then(Value::as_str) == Some(id.as_str());
     let entry = catalogue.raw().iter().find(is_it)?;
     let kind = entry.get("type").and_then(Value::as_str);
@@ -41,7 +41,7 @@ fn priced(catalogue: &Catalogue, book: &PriceBook, base_url: &str, entry: &Value
     let id = ModelId::parse(entry.get("model_id")?.as_str()?).ok()?;
     let model = catalogue.model(&id).ok()?;
     let price = terms(book, &id)?;
-    let least = least(price, model.base_price())?;
+    let least = least(price, model.least_price())?;
     let entry = entry.as_object()?;
     let mut shown: Map<String, Value> = entry
         .iter()
@@ -130,16 +130,23 @@ mod tests {
     use super::*;
     fn entry(id: &str, formula: &str) -> Value {
         json!({
-            "model_id": id, "type": "image-to-image", "base_price": 0.08, "formula": formula, "discount_rate": 15,
+            "model_id": id, "type": "image-to-image", "base_price": 0.08, "formula": formula, "discount_rate": 0,
             "discounted_price": 0.068, "pricing": {"unit": 0.08},
             "api_schema": {"api_schemas": [{"type": "model_run", "request_schema": {"type": "object", "properties": {}}}]},
         })
+    }
+
+    fn discounted(id: &str) -> Value {
+        let mut entry = entry(id, "");
+        entry["discount_rate"] = json!(15);
+        entry
     }
 
     fn listed(price: Price, unlisted: Unlisted) -> Vec<Value> {
         let entries_ = vec![
             entry("a/one", "unit_price * num_images"),
             entry("a/two", "0.08 * n"),
+            discounted("a/three"),
             json!({"model_id": "odd"}),
         ];
         let models = BTreeMap::from([(ModelId::parse("a/one").unwrap(), price)]);
@@ -193,5 +200,22 @@ mod tests {
             (&shown[1]["base_price"], &shown[1]["formula"]),
             (&json!(0.08), &json!(BY_QUOTE))
         );
+    }
+
+    #[test]
+    fn the_price_of_a_model_with_a_discount_is_by_quote() {
+        let fixed = Price::Fixed {
+            micro_usd: MicroUsd(50_000),
+        };
+
+        let at_cost = &listed(fixed, Unlisted::Price(Price::AT_COST))[2];
+        let own = &listed(fixed, Unlisted::Price(fixed))[2];
+
+        let shown = |entry: &Value| {
+            let names = ["base_price", "formula", "discount_rate"];
+            names.map(|name| entry[name].clone())
+        };
+        assert_eq!(shown(at_cost), [json!(null), json!(BY_QUOTE), json!(0)]);
+        assert_eq!(shown(own), [json!(0.05), json!(""), json!(0)]);
     }
 }

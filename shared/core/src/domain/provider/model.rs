@@ -128,9 +128,15 @@ impl Model {
             && self.schema == other.schema
     }
 
-    /// What a run costs before any input changes that. `None` if the provider does not say.
+    /// What a run costs before any input changes that and before any discount. `None` if the
+    /// provider does not say.
     pub fn base_price(&self) -> Option<MicroUsd> {
         self.pricing.base
+    }
+
+    /// What a run costs before any input changes that. `None` if only a quote tells it.
+    pub fn least_price(&self) -> Option<MicroUsd> {
+        self.pricing.least()
     }
 
     /// What a run with these inputs costs, if the catalogue itself says so; else only a quote does.

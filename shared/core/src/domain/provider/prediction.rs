@@ -36,6 +36,9 @@ pub struct Prediction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub input: Option<Map<String, Value>>,
+    /// Why a list that includes inputs has none here: `no_longer_kept`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_absent: Option<&'static str>,
     /// Stable machine-readable code of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -51,6 +54,9 @@ pub struct Prediction {
     /// What the run cost, in USD; present once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged_usd: Option<f64>,
+    /// What of it was given back, in USD; absent without a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunded_usd: Option<f64>,
     /// What was attached at submit by the header `Fluxgate-Metadata`.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub metadata: Labels,
@@ -130,6 +136,7 @@ impl Prediction {
             },
             execution_time: task.inference_ms,
             input: None,
+            input_absent: None,
             reason: failure.map(|failure| failure.reason.clone()),
             objects: task
                 .produced()
@@ -138,6 +145,7 @@ impl Prediction {
             archived: (task.state == State::Completed).then(|| task.links().is_empty()),
             unarchived: UnarchivedView::of(task),
             charged_usd: (task.state == State::Completed).then(|| task.charged.usd()),
+            refunded_usd: task.refund.as_ref().map(|refund| refund.amount.usd()),
             metadata: task.metadata.clone(),
             inline_outputs: task.inline_outputs,
         }

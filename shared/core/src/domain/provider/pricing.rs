@@ -12,12 +12,16 @@ use crate::domain::money::MicroUsd;
 
 /// Entries with one of these have prices that no formula tells.
 const TIERS: [&str; 3] = ["tiers", "price_tiers", "pricing_tiers"];
+/// The provider does not document its unit.
+const DISCOUNT: &str = "discount_rate";
 
 #[derive(Debug)]
 pub(super) struct Pricing {
     pub(super) base: Option<MicroUsd>,
     formula: Option<Formula>,
     drivers: Drivers,
+    /// Then neither the base price nor the formula tells what is charged, only a quote does.
+    is_discounted: bool,
     /// The entry's own words, for an answer to hold only while they do.
     words: Value,
 }
@@ -48,6 +52,7 @@ impl Pricing {
         };
         let words = [
             "base_price",
+            DISCOUNT,
             "formula",
             "tiers",
             "price_tiers",
@@ -57,6 +62,7 @@ impl Pricing {
             base,
             formula: read.filter(|_| drivers.is_some()),
             drivers: drivers.map_or(Drivers::Any, Drivers::Inputs),
+            is_discounted: entry.get(DISCOUNT).is_some_and(is_discount),
             words: words.iter().map(|name| entry.get(*name).cloned()).collect(),
         }
     }
@@ -69,8 +75,14 @@ impl Pricing {
         }
     }
 
-    /// The price of a run with these inputs where the entry itself tells it: there is no formula,
-    /// or it is made of the base price and of the defaults of inputs that are not given.
+    /// What a run costs before any input changes that, where the entry itself tells it.
+    pub(super) fn least(&self) -> Option<MicroUsd> {
+        self.base.filter(|_| !self.is_discounted)
+    }
+
+    /// The price of a run with these inputs where the entry itself tells it: it has no discount,
+    /// and there is no formula, or it is made of the base price and of the defaults of inputs that
+    /// are not given.
     pub(super) fn told(
         &self,
         inputs: &Map<String, Value>,
@@ -79,7 +91,7 @@ impl Pricing {
         let Drivers::Inputs(names) = &self.drivers else {
             return None;
         };
-        let base = self.base?;
+        let base = self.least()?;
         let Some(formula) = &self.formula else {
             return Some(base);
         };
@@ -115,6 +127,16 @@ pub type QuoteKey = Sha256;
 
 fn given<'a>(inputs: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     inputs.get(name).filter(|value| !value.is_null())
+}
+
+/// A rate that cannot be read may be one.
+fn is_discount(rate: &Value) -> bool {
+    let zero = match rate {
+        Value::Number(rate) => rate.as_f64(),
+        Value::String(rate) => rate.trim().parse().ok(),
+        _ => None,
+    };
+    zero != Some(0.0) && !is_none(rate)
 }
 
 fn is_none(value: &Value) -> bool {

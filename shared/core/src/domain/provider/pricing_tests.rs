@@ -38,7 +38,7 @@ fn a_price_is_told_without_a_formula_or_where_its_inputs_are_not_given() {
             80_000,
         ),
         (
-            json!({"base_price": 0.08, "formula": " ", "discount_rate": 15}),
+            json!({"base_price": 0.08, "formula": " ", "discount_rate": "0"}),
             80_000,
         ),
         (
@@ -71,6 +71,9 @@ fn only_a_quote_tells_what_depends_on_given_inputs_or_cannot_be_read() {
         json!({"base_price": 1, "formula": "base_price * megapixels"}),
         json!({"base_price": 1, "formula": "max(base_price, duration)"}),
         json!({"base_price": 1, "formula": "base_price - duration"}),
+        json!({"base_price": 1, "discount_rate": 15}),
+        json!({"base_price": 1, "discount_rate": " 0.15 "}),
+        json!({"base_price": 1, "discount_rate": {"vip": 1}}),
     ] {
         assert_eq!(told(&entry, &given), None, "{entry}");
     }
@@ -91,6 +94,10 @@ fn a_quote_holds_for_runs_that_differ_only_in_what_the_formula_does_not_name() {
     assert_ne!(key(&unknown, &two), key(&unknown, &other));
     let dearer = json!({"base_price": 2, "formula": "base_price * num_images"});
     assert_ne!(key(&formula, &two), key(&dearer, &two));
+    let cheaper =
+        json!({"base_price": 1, "formula": "base_price * num_images", "discount_rate": 5});
+    assert_ne!(key(&formula, &two), key(&cheaper, &two));
+    assert_eq!(key(&cheaper, &two), key(&cheaper, &other));
 }
 
 #[test]

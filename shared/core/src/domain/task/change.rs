@@ -6,7 +6,7 @@ use super::step::Step;
 use crate::base::digest::Sha256;
 use crate::base::id::{IdempotencyKey, RunId};
 use crate::base::time::Timestamp;
-use crate::domain::money::{HoldTerms, Settlement};
+use crate::domain::money::{HoldTerms, KeyTerms, Settlement};
 use crate::domain::task::{Delayed, Job, Lane};
 use crate::domain::webhook::Delivery;
 
@@ -91,6 +91,8 @@ pub struct Admission {
     pub idempotency: Option<Idempotency>,
     /// Maximum number of tasks in flight for the tenant, including this one.
     pub tasks_in_flight_max: Option<u32>,
+    /// What its API key may spend, if that has a limit.
+    pub key_terms: Option<KeyTerms>,
     /// The one watch job, due after this long.
     pub watch_after_ms: u64,
     /// A wake for the admitted task, due after this long: it checks for the task's turn.

@@ -46,6 +46,7 @@ fn copy(n: usize) -> Copied {
             sha256,
             bytes: 1,
             content_type,
+            ..Output::default()
         },
     }
 }

@@ -4,7 +4,7 @@ use super::change::Change;
 use super::moves::{change, duplicate, rejected};
 use super::signal::{Rejected, Rejection};
 use super::step::Step;
-use super::{Deleted, Failure, Task, Unarchived};
+use super::{Deleted, Failure, LeftOutput, Task, Unarchived};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 
@@ -21,6 +21,7 @@ pub(super) fn deleted(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
         deleted: Some(Deleted {
             at: now,
             outputs_made: task.outputs_made(),
+            left: task.outputs.iter().filter_map(LeftOutput::of).collect(),
         }),
         sources: Vec::new(),
         copied: Vec::new(),
@@ -37,6 +38,25 @@ pub(super) fn deleted(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
         ..task.clone()
     };
     Ok(change(next, Step::new(now, "deleted")))
+}
+
+/// Nothing is left to be removed.
+pub(super) fn outputs_removed(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    let Some(deleted) = &task.deleted else {
+        return Err(rejected(task, Rejection::NotNow));
+    };
+    if deleted.left.is_empty() {
+        return Ok(duplicate(task));
+    }
+    let next = Task {
+        version: task.version + 1,
+        deleted: Some(Deleted {
+            left: Vec::new(),
+            ..deleted.clone()
+        }),
+        ..task.clone()
+    };
+    Ok(change(next, Step::new(now, "outputs_removed")))
 }
 
 /// How the task was charged.

@@ -20,6 +20,8 @@ pub(super) enum Row {
     Unarchived,
     /// The same, while the provider is asked for fresh ones.
     UnarchivedWaiting,
+    /// Completed, and its charge was given back.
+    Refunded,
     /// In this state when its tenant deleted it.
     Deleted(State),
     /// The same, completed with links in place of outputs.
@@ -83,6 +85,7 @@ fn path_to(row: Row) -> &'static [usize] {
         Row::Waiting => &[0, 4, 5, 19],
         Row::Unarchived => &[0, 4, 5, 17],
         Row::UnarchivedWaiting => &[0, 4, 5, 17, 19],
+        Row::Refunded => &[0, 4, 5, 15, 24],
         Row::Deleted(_) | Row::UnarchivedDeleted => &[],
     }
 }
@@ -95,10 +98,12 @@ pub(super) fn output() -> Output {
         sha256: text("00"),
         bytes: 1,
         content_type: text("image/png"),
+        ..Output::default()
     }
 }
 
-/// Fifteen of runs, then eight of outputs.
+/// Fifteen of runs, then thirteen: seven of outputs, two of the task as a whole, one of money, one
+/// of a run and its outputs together, one of the store, and one of what a deleted task left.
 pub(super) fn signals() -> Vec<Signal> {
     [of_runs(), of_outputs()].concat()
 }
@@ -107,17 +112,27 @@ fn failure() -> Failure {
     Failure::new(5000, "internal", "text")
 }
 
+/// Learned between the two times of the tests.
+pub(super) fn ended(id: &str) -> EndedRun {
+    EndedRun {
+        finished: finished(id),
+        at: Timestamp(2_500),
+    }
+}
+
+fn finished(id: &str) -> Finished {
+    Finished {
+        run: run(id),
+        via: Via::Webhook,
+        sources: vec!["https://cdn.example/1.png".to_owned()],
+        nsfw: vec![false],
+        inference_ms: Some(7),
+        note: None,
+    }
+}
+
 fn of_runs() -> Vec<Signal> {
-    let finished = |id: &str| {
-        Signal::Finished(Finished {
-            run: run(id),
-            via: Via::Webhook,
-            sources: vec!["https://cdn.example/1.png".to_owned()],
-            nsfw: vec![false],
-            inference_ms: Some(7),
-            note: None,
-        })
-    };
+    let finished = |id: &str| Signal::Finished(finished(id));
     let failed = |id: &str| Signal::RunFailed {
         run: run(id),
         via: Via::Poll,
@@ -183,5 +198,15 @@ fn of_outputs() -> Vec<Signal> {
         },
         Signal::OutputsGone(failure()),
         Signal::Delete,
+        Signal::FailedByOperator {
+            reason: "stuck".to_owned(),
+        },
+        Signal::Refund(Refund::new(MicroUsd(50_000), "r", LATER)),
+        Signal::RunArchived {
+            ended: Box::new(ended("a")),
+            outputs: vec![output()],
+        },
+        Signal::Restored,
+        Signal::OutputsRemoved,
     ]
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::signal::EndedRun;
 use crate::base::id::{BatchId, DeliveryId, EndpointId, TaskId, TenantId};
 
 /// One message. Variants are stored and may outlive a release: add variants, never change one.
@@ -25,6 +26,13 @@ pub enum Job {
     },
     /// Copies the outputs of a finished run.
     Archive { tenant: TenantId, task: TaskId },
+    /// The same of a run whose end is not written: the job alone knows of it. If it is lost, the
+    /// watch asks the provider.
+    ArchiveRun {
+        tenant: TenantId,
+        task: TaskId,
+        ended: Box<EndedRun>,
+    },
     /// Sends one event to one target.
     Deliver {
         tenant: TenantId,
@@ -57,8 +65,21 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Watch { .. } | Self::Wake { .. } | Self::Batch { .. } => Lane::Watch,
-            Self::Archive { .. } => Lane::Archive,
+            Self::Archive { .. } | Self::ArchiveRun { .. } => Lane::Archive,
             Self::Deliver { .. } | Self::Recover { .. } => Lane::Notify,
+        }
+    }
+
+    /// What kind of job it is, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Watch { .. } => "watch",
+            Self::Wake { .. } => "wake",
+            Self::Archive { .. } => "archive",
+            Self::ArchiveRun { .. } => "archive_run",
+            Self::Deliver { .. } => "deliver",
+            Self::Recover { .. } => "recover",
+            Self::Batch { .. } => "batch",
         }
     }
 
@@ -67,9 +88,19 @@ impl Job {
             Self::Watch { tenant, .. }
             | Self::Wake { tenant, .. }
             | Self::Archive { tenant, .. }
+            | Self::ArchiveRun { tenant, .. }
             | Self::Deliver { tenant, .. }
             | Self::Recover { tenant, .. }
             | Self::Batch { tenant, .. } => tenant,
+        }
+    }
+
+    /// The same to be shown: nobody sees where the provider keeps an output before it is charged.
+    #[must_use]
+    pub fn without_links(self) -> Self {
+        match self {
+            Self::ArchiveRun { tenant, task, .. } => Self::Archive { tenant, task },
+            job => job,
         }
     }
 }

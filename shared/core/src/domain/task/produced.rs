@@ -78,6 +78,7 @@ mod tests {
             sha256,
             bytes: 1,
             content_type,
+            ..Output::default()
         }
     }
 

@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Copied, Deleted, Doubt, Failure, InputUpload, Output, StaleLinks, State, Unarchived, Via,
+    Copied, Deleted, Doubt, Failure, InputUpload, Output, Refund, StaleLinks, State, Unarchived,
+    Via,
 };
-use crate::base::id::{DeliveryId, ModelId, RunId, TaskId, TenantId};
+use crate::base::id::{DeliveryId, KeyId, ModelId, RunId, TaskId, TenantId};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::fair_queue::Ticket;
 use crate::domain::media::MediaKind;
-use crate::domain::money::{Hold, MicroUsd};
+use crate::domain::money::{Hold, KeyCount, MicroUsd};
 use crate::domain::webhook::{CallbackUrl, Delivery, Endpoint, EventType, Target};
 
 /// One requested run; the provider calls it a prediction. This is the hot row: inputs and timeline
@@ -41,6 +42,9 @@ pub struct Task {
     /// The captured amount; zero until the task completes.
     #[serde(default)]
     pub charged: MicroUsd,
+    /// What of it was given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Refund>,
     pub created_at: Timestamp,
     /// When the state was entered.
     pub since: Timestamp,
@@ -104,6 +108,12 @@ pub struct Task {
     /// The task that this one runs again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<TaskId>,
+    /// The API key that it was submitted with; none for a token of another issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// Where it is counted, if that key has a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_count: Option<KeyCount>,
     /// Its tenant has deleted it: no tenant can read it, and what it was about is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Deleted>,
@@ -142,6 +152,7 @@ impl Task {
             outputs_asked: new.outputs_asked.max(1),
             makes: new.makes,
             charged: MicroUsd::ZERO,
+            refund: None,
             created_at: now,
             since: now,
             run: None,
@@ -164,8 +175,15 @@ impl Task {
             trace: None,
             untold: false,
             retry_of: None,
+            key: None,
+            key_count: None,
             deleted: None,
         }
+    }
+
+    /// True while it has not ended, or its end was not announced: somebody has to move it.
+    pub fn is_open(&self) -> bool {
+        !self.state.is_end() || self.untold
     }
 
     /// The trace that everything done for it belongs to: its client's, or one that began with it.

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::state::State;
 use super::step::Via;
 use super::unarchived::Copied;
-use super::{Failure, InputUpload, Output};
+use super::{Failure, InputUpload, Output, Refund};
 use crate::base::id::RunId;
 use crate::base::time::Timestamp;
 use crate::domain::fair_queue::Ticket;
@@ -47,6 +49,11 @@ pub enum Signal {
     },
     /// All outputs are in the tenant's bucket.
     Archived { outputs: Vec<Output> },
+    /// The same of a run whose end was not written before.
+    RunArchived {
+        ended: Box<EndedRun>,
+        outputs: Vec<Output>,
+    },
     /// Some missing outputs are now in the tenant's bucket.
     Copied { copies: Vec<Copied> },
     /// The tenant's own side kept outputs out of its bucket for too long; the provider keeps them
@@ -65,10 +72,20 @@ pub enum Signal {
     OutputsGone(Failure),
     /// A time limit has passed.
     GaveUp(Failure),
+    /// The operator ends a task that is stuck, and its hold is released.
+    FailedByOperator { reason: String },
+    /// The store was restored from a backup, and what was sent for the task since then is not
+    /// known.
+    Restored,
     /// The tenant cancels the task.
     Cancel,
-    /// The tenant deletes the task.
+    /// The tenant deletes the task, or the operator erases it.
     Delete,
+    /// The operator has removed what a deleted task left in the installation's own store.
+    OutputsRemoved,
+    /// An operator gives back what the task was charged, or a part of it. It moves money, so it is
+    /// written by the port of accounts.
+    Refund(Refund),
     /// The deliveries of an end that was written without them are ready to be written.
     Announced,
 }
@@ -103,13 +120,16 @@ impl Signal {
     pub fn is_of_one_version(&self) -> bool {
         matches!(
             self,
-            Self::ArchiveAbandoned { .. } | Self::LinksFailed { .. } | Self::OutputsGone(_)
+            Self::ArchiveAbandoned { .. }
+                | Self::LinksFailed { .. }
+                | Self::OutputsGone(_)
+                | Self::FailedByOperator { .. }
         )
     }
 }
 
-/// A finished run as reported by the provider.
-#[derive(Debug, Clone, PartialEq)]
+/// A finished run as reported by the provider. It travels with a job: fields may be added.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finished {
     pub run: RunId,
     pub via: Via,
@@ -118,6 +138,14 @@ pub struct Finished {
     pub inference_ms: Option<u64>,
     /// A remark about the run for the timeline.
     pub note: Option<String>,
+}
+
+/// A finished run whose end is written only with what becomes of its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EndedRun {
+    pub finished: Finished,
+    /// When its end was learned.
+    pub at: Timestamp,
 }
 
 /// How a run can end at the provider without outputs.

@@ -28,6 +28,9 @@ impl Via {
     }
 }
 
+/// The step of a run that has ended with outputs.
+pub const FINISHED: &str = "finished";
+
 /// Notes are added to a timeline only below this number of steps. The steps of changes are few and
 /// always fit.
 pub const NOTED_STEPS_MAX: usize = 500;

@@ -1,16 +1,17 @@
 //! The state machine: pure, total, and the only way a task changes.
 
-use super::change::{Change, Claim};
+use super::change::Change;
 use super::doubt::Doubt;
+use super::ending;
+use super::ending::{already_ended, name_run};
 use super::moves::{change, duplicate, moved, only_from, rejected, released};
-use super::signal::{Finished, Rejected, Rejection, RunEnd, Signal};
+use super::signal::{Rejected, Rejection, RunEnd, Signal};
 use super::state::State;
 use super::step::{Step, Via};
-use super::{Failure, InputUpload, Task, copying, deletion};
+use super::{Failure, InputUpload, Task, copying, deletion, refunding};
 use crate::base::id::RunId;
 use crate::base::time::Timestamp;
 use crate::domain::fair_queue::Ticket;
-use crate::domain::task::Job;
 
 /// Applies one signal to a task.
 ///
@@ -27,8 +28,9 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
         Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
         Signal::Denied { gap_ms } => denied(task, gap_ms, now),
+        Signal::Restored => restored(task, now),
         Signal::Accepted { run, via } => accepted(task, run, via, now),
-        Signal::Finished(finished) => self::finished(task, finished, now),
+        Signal::Finished(finished) => ending::finished(task, finished, now),
         Signal::RunFailed {
             run,
             via,
@@ -45,6 +47,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
             now,
         ),
         Signal::Archived { outputs } => copying::archived(task, outputs, now),
+        Signal::RunArchived { ended, outputs } => ending::run_archived(task, &ended, outputs, now),
         Signal::Copied { copies } => copying::copied(task, copies, now),
         Signal::ArchiveAbandoned { fault, expires_at } => {
             copying::abandoned(task, fault, expires_at, now)
@@ -54,8 +57,11 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::Refreshed { sources } => copying::refreshed(task, sources, now),
         Signal::OutputsGone(failure) => copying::outputs_gone(task, failure, now),
         Signal::GaveUp(failure) => gave_up(task, failure, now),
+        Signal::FailedByOperator { reason } => failed_by_operator(task, &reason, now),
         Signal::Cancel => cancel(task, now),
         Signal::Delete => deletion::deleted(task, now),
+        Signal::OutputsRemoved => deletion::outputs_removed(task, now),
+        Signal::Refund(refund) => refunding::refunded(task, refund, now),
         Signal::Announced => announced(task, now),
     }
 }
@@ -123,6 +129,19 @@ fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Chang
     ))
 }
 
+/// A POST may have been sent at any time since the backup, so the doubt ends now and begins anew
+/// with the time of the state that the backup had, and the books count it as sent. A place in the
+/// fair queue is given back.
+fn restored(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(task, &[State::Admitted, State::Submitting, State::Unknown])?;
+    let mut next = moved(task, State::Unknown, now);
+    let begun = task.doubt.map_or(task.since, |doubt| doubt.begun);
+    next.doubt = Some(Doubt::since(begun));
+    next.submits = task.submits.max(1);
+    next.ticket = task.ticket.filter(|ticket| !ticket.waits());
+    Ok(change(next, Step::new(now, "restored")))
+}
+
 /// The doubt gets older, but is not a new one, so `since` stays.
 fn denied(task: &Task, gap_ms: u64, now: Timestamp) -> Result<Change, Rejected> {
     only_from(task, &[State::Unknown])?;
@@ -147,31 +166,6 @@ fn accepted(task: &Task, run: RunId, via: Via, now: Timestamp) -> Result<Change,
         Step::new(now, "accepted").via(via),
     );
     name_run(&mut change, run, via);
-    Ok(change)
-}
-
-fn finished(task: &Task, finished: Finished, now: Timestamp) -> Result<Change, Rejected> {
-    if let Some(answer) = already_ended(task, &finished.run) {
-        return answer;
-    }
-    let mut next = moved(task, State::Archiving, now);
-    next.sources = finished.sources;
-    next.nsfw = finished.nsfw;
-    next.inference_ms = finished.inference_ms;
-    next.completed_by = Some(finished.via);
-    let step = Step {
-        detail: finished.note,
-        ..Step::new(now, "finished").via(finished.via)
-    };
-    let mut change = change(next, step);
-    name_run(&mut change, finished.run, finished.via);
-    change.wake(
-        Job::Archive {
-            tenant: task.tenant.clone(),
-            task: task.id.clone(),
-        },
-        0,
-    );
     Ok(change)
 }
 
@@ -209,6 +203,26 @@ fn gave_up(task: &Task, failure: Failure, now: Timestamp) -> Result<Change, Reje
         _ => State::Failed,
     };
     Ok(released(task, end, failure, Step::new(now, "gave_up")))
+}
+
+/// As `gave_up`, whatever the time. If the run is proven later, it is an orphan.
+fn failed_by_operator(task: &Task, reason: &str, now: Timestamp) -> Result<Change, Rejected> {
+    only_from(
+        task,
+        &[
+            State::Admitted,
+            State::Unknown,
+            State::Submitted,
+            State::Archiving,
+        ],
+    )?;
+    let text = format!("the operator ended this task: {reason}; nothing was charged");
+    Ok(released(
+        task,
+        State::Failed,
+        Failure::new(5000, "failed_by_operator", text),
+        Step::new(now, "failed_by_operator"),
+    ))
 }
 
 fn cancel(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
@@ -254,28 +268,4 @@ fn already_known(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
         None if task.state.is_end() => Some(Err(rejected(task, Rejection::Orphan))),
         None => None,
     }
-}
-
-/// `Some` when the end of this run is no news. A task that was given up while its run went on makes
-/// the run an orphan.
-fn already_ended(task: &Task, run: &RunId) -> Option<Result<Change, Rejected>> {
-    let other_run = task.run.as_ref().is_some_and(|known| known != run);
-    let told = task.completed_by.is_some();
-    match (other_run, told, task.state.is_end()) {
-        (true, ..) => Some(Err(rejected(task, Rejection::OtherRun))),
-        (_, true, _) => Some(Ok(duplicate(task))),
-        (_, false, true) => Some(Err(rejected(task, Rejection::Orphan))),
-        (_, false, false) => None,
-    }
-}
-
-/// Names the task's run, and claims it if it is new.
-fn name_run(change: &mut Change, run: RunId, via: Via) {
-    if change.task.run.is_none() {
-        change.claim = Some(Claim {
-            run: run.clone(),
-            proven: via != Via::Resolve,
-        });
-    }
-    change.task.run = Some(run);
 }

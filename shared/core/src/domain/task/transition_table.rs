@@ -1,5 +1,5 @@
-//! Every cell of the table: nine states, three sub-states and five of what is deleted,
-//! twenty-three signals.
+//! Every cell of the table: nine states, four sub-states and five of what is deleted,
+//! twenty-seven signals.
 
 use State::{
     Admitted, Archiving, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown,
@@ -13,6 +13,8 @@ use crate::domain::money::Settlement;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cell {
     To(State),
+    /// The same by two steps in one change.
+    Through(State),
     /// A change within the same state.
     Stays,
     Same,
@@ -32,7 +34,7 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
     let to = Cell::To;
     let (on, gone) = (Row::In, Row::Deleted);
     #[rustfmt::skip]
-    let table: [(Row, [Cell; 15]); 17] = [
+    let table: [(Row, [Cell; 15]); 18] = [
         // started         deferred      refused ambiguous    accepted       done a  fail a  done b
         // gave up      cancel         queued        ticket came        denied      announced
         // uploaded
@@ -43,6 +45,7 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
         (on(Archiving),          [no,             no,           no,     no,          same,          same,   same,   other,  fail,        no,          no,           no, no, no, no]),
         (Row::Waiting,           [no,             no,           no,     no,          same,          same,   same,   other,  fail,        no,          no,           no, no, no, no]),
         (on(Completed),          [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
+        (Row::Refunded,          [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
         (Row::Unarchived,        [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
         (Row::UnarchivedWaiting, [no,             no,           no,     no,          same,          same,   same,   other,  no,          no,          no,           no, no, same, no]),
         (on(Failed),             [no,             no,           no,     no,          orphan,        orphan, orphan, orphan, no,          no,          no,           no, no, same, no]),
@@ -63,27 +66,30 @@ fn every_cell_of_the_signals_about_runs_is_as_designed() {
 #[test]
 fn every_cell_of_the_signals_about_outputs_is_as_designed() {
     let (no, same, stay, done) = (NO, Cell::Same, Cell::Stays, Cell::To(Completed));
+    let orphan = Cell::No(Rejection::Orphan);
     let (on, gone) = (Row::In, Row::Deleted);
     #[rustfmt::skip]
-    let table: [(Row, [Cell; 8]); 17] = [
-        //                        archived copied abandoned asked links failed refreshed gone, delete
-        (on(Admitted),           [no,      no,    no,       no,   no,          no,       no, no]),
-        (on(Submitting),         [no,      no,    no,       no,   no,          no,       no, no]),
-        (on(Unknown),            [no,      no,    no,       no,   no,          no,       no, no]),
-        (on(Submitted),          [no,      no,    no,       no,   no,          no,       no, no]),
-        (on(Archiving),          [done,    stay,  done,     no,   stay,        same,     Cell::To(Failed), no]),
-        (Row::Waiting,           [done,    stay,  done,     no,   same,        stay,     Cell::To(Failed), no]),
-        (on(Completed),          [same,    no,    no,       no,   no,          no,       no, stay]),
-        (Row::Unarchived,        [stay,    stay,  no,       stay, stay,        same,     stay, stay]),
-        (Row::UnarchivedWaiting, [stay,    stay,  no,       stay, same,        stay,     stay, stay]),
-        (on(Failed),             [no,      no,    no,       no,   no,          no,       no, stay]),
-        (on(Cancelled),          [no,      no,    no,       no,   no,          no,       no, stay]),
-        (on(Timeout),            [no,      no,    no,       no,   no,          no,       no, stay]),
-        (gone(Completed),         [no,      no,    no,       no,   no,          no,       no, same]),
-        (Row::UnarchivedDeleted,  [no,      no,    no,       no,   no,          no,       no, same]),
-        (gone(Failed),            [no,      no,    no,       no,   no,          no,       no, same]),
-        (gone(Cancelled),         [no,      no,    no,       no,   no,          no,       no, same]),
-        (gone(Timeout),           [no,      no,    no,       no,   no,          no,       no, same]),
+    let table: [(Row, [Cell; 13]); 18] = [
+        //                        archived copied abandoned asked links failed refreshed gone,
+        // delete, failed by operator, refund, run archived, restored, outputs removed
+        (on(Admitted),           [no,      no,    no,       no,   no,          no,       no, no, Cell::To(Failed), no, no, Cell::To(Unknown), no]),
+        (on(Submitting),         [no,      no,    no,       no,   no,          no,       no, no, no, no, no, Cell::To(Unknown), no]),
+        (on(Unknown),            [no,      no,    no,       no,   no,          no,       no, no, Cell::To(Failed), no, no, Cell::To(Unknown), no]),
+        (on(Submitted),          [no,      no,    no,       no,   no,          no,       no, no, Cell::To(Failed), no, Cell::Through(Completed), no, no]),
+        (on(Archiving),          [done,    stay,  done,     no,   stay,        same,     Cell::To(Failed), no, Cell::To(Failed), no, done, no, no]),
+        (Row::Waiting,           [done,    stay,  done,     no,   same,        stay,     Cell::To(Failed), no, Cell::To(Failed), no, done, no, no]),
+        (on(Completed),          [same,    no,    no,       no,   no,          no,       no, stay, no, stay, same, no, no]),
+        (Row::Refunded,          [same,    no,    no,       no,   no,          no,       no, stay, no, same, same, no, no]),
+        (Row::Unarchived,        [stay,    stay,  no,       stay, stay,        same,     stay, stay, no, stay, stay, no, no]),
+        (Row::UnarchivedWaiting, [stay,    stay,  no,       stay, same,        stay,     stay, stay, no, stay, stay, no, no]),
+        (on(Failed),             [no,      no,    no,       no,   no,          no,       no, stay, no, no, orphan, no, no]),
+        (on(Cancelled),          [no,      no,    no,       no,   no,          no,       no, stay, no, no, orphan, no, no]),
+        (on(Timeout),            [no,      no,    no,       no,   no,          no,       no, stay, no, no, orphan, no, no]),
+        (gone(Completed),         [no,      no,    no,       no,   no,          no,       no, same, no, stay, no, no, stay]),
+        (Row::UnarchivedDeleted,  [no,      no,    no,       no,   no,          no,       no, same, no, stay, no, no, same]),
+        (gone(Failed),            [no,      no,    no,       no,   no,          no,       no, same, no, no, orphan, no, same]),
+        (gone(Cancelled),         [no,      no,    no,       no,   no,          no,       no, same, no, no, orphan, no, same]),
+        (gone(Timeout),           [no,      no,    no,       no,   no,          no,       no, same, no, no, orphan, no, same]),
     ];
 
     for (row, cells) in table {
@@ -101,10 +107,11 @@ fn check_row(row: Row, signals: &[Signal], cells: &[Cell]) {
 
 fn check(task: &Task, got: &Result<Change, Rejected>, cell: Cell, at: &str) {
     match (got, cell) {
-        (Ok(change), Cell::To(state)) => {
+        (Ok(change), Cell::To(state) | Cell::Through(state)) => {
+            let steps = if cell == Cell::To(state) { 1 } else { 2 };
             assert_eq!(change.task.state, state, "{at}");
             assert_eq!(change.task.version, task.version + 1, "{at}");
-            assert_eq!(change.steps.len(), 1, "{at}");
+            assert_eq!(change.steps.len(), steps, "{at}");
             assert_eq!(change.money, expected_money(state), "{at}");
             assert_eq!(change.task.since, LATER, "{at}");
             assert!(

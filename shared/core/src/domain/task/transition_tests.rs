@@ -1,8 +1,8 @@
 //! What the table of transitions cannot say: runs found late, doubts, ends told once, tickets.
 
-use State::{Admitted, Cancelled, Completed, Failed, Submitted, Timeout, Unknown};
+use State::{Admitted, Cancelled, Completed, Failed, Submitted, Submitting, Timeout, Unknown};
 
-use super::every_signal_tests::{LATER, NOW, Row, TICKET, run, signals, task_in};
+use super::every_signal_tests::{LATER, NOW, Row, TICKET, ended, output, run, signals, task_in};
 use super::*;
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
@@ -76,6 +76,32 @@ fn a_denial_is_counted_without_making_the_doubt_a_new_one() {
         "two looks at one moment are one"
     );
     assert_eq!(found.doubt, None);
+}
+
+#[test]
+fn after_a_restore_a_submit_is_sought_from_the_backup_s_state_on_until_now() {
+    let waiting = Task {
+        ticket: Some(TICKET),
+        ..task_in(Row::In(Admitted))
+    };
+    let denied = Task {
+        doubt: task_in(Row::In(Unknown))
+            .doubt
+            .and_then(|doubt| doubt.denied(NOW, 1)),
+        ..task_in(Row::In(Unknown))
+    };
+    for (task, begun) in [
+        (waiting, Timestamp(1_000)),
+        (task_in(Row::In(Submitting)), NOW),
+        (denied, NOW),
+    ] {
+        let restored = transition(&task, Signal::Restored, LATER).unwrap().task;
+
+        assert_eq!((restored.state, restored.since), (Unknown, LATER));
+        assert_eq!(restored.doubt, Some(Doubt::since(begun)));
+        assert_eq!((restored.ticket, restored.submits), (None, 1));
+        assert!(transition(&restored, Signal::SubmitStarted, LATER).is_err());
+    }
 }
 
 #[test]
@@ -170,7 +196,7 @@ fn a_deletion_leaves_what_the_books_need_and_nothing_of_what_the_task_was_about(
         assert!(change.jobs.is_empty() && change.deliveries.is_empty());
         assert!(!after.untold, "nobody is told of what was deleted");
         let left = serde_json::to_string(after).unwrap();
-        for gone in ["example", "order", "0.png", "\"text\"", "sha256"] {
+        for gone in ["example", "order", "\"text\"", "sha256"] {
             assert!(!left.contains(gone), "{row:?}: {gone} is left in {left}");
         }
     }
@@ -185,4 +211,74 @@ fn of_a_deleted_task_s_timeline_only_the_name_of_an_orphaned_run_keeps_its_detai
         Step::new(NOW, "submit_refused")
     );
     assert_eq!(step(ORPHANED).erased(), step(ORPHANED));
+}
+
+fn run_archived(id: &str) -> Signal {
+    Signal::RunArchived {
+        ended: Box::new(ended(id)),
+        outputs: vec![output()],
+    }
+}
+
+#[test]
+fn an_end_that_was_not_written_is_written_with_its_outputs_and_keeps_its_time() {
+    let submitted = task_in(Row::In(Submitted));
+    let supposed = ended("a").supposed(&submitted).unwrap();
+
+    let change = transition(&submitted, run_archived("a"), LATER).unwrap();
+
+    let steps: Vec<_> = change
+        .steps
+        .iter()
+        .map(|step| (step.name.as_str(), step.at))
+        .collect();
+    assert_eq!(steps, [("finished", ended("a").at), ("archived", LATER)]);
+    assert_eq!(change.steps[0].via, Some(Via::Webhook));
+    assert_eq!(change.expected_version(), submitted.version);
+    let task = &change.task;
+    assert_eq!((task.completed_by, task.since), (Some(Via::Webhook), LATER));
+    assert_eq!((&task.nsfw, task.inference_ms), (&vec![false], Some(7)));
+    assert_eq!(task.outputs, [output()]);
+    assert!(change.jobs.is_empty() && change.claim.is_none());
+    let two_writes = transition(&supposed, signals()[15].clone(), LATER).unwrap();
+    let versions = Task {
+        version: task.version,
+        ..two_writes.task
+    };
+    assert_eq!(*task, versions, "the same as by two changes");
+}
+
+/// A slot has to be given back when the run ends, and a run of which the task does not know has to
+/// be claimed.
+#[test]
+fn an_end_is_written_before_its_outputs_unless_nothing_else_follows_from_it() {
+    let submitted = task_in(Row::In(Submitted));
+    let with_slot = Task {
+        ticket: Some(Ticket {
+            taken_at: Some(NOW),
+            ..TICKET
+        }),
+        ..submitted.clone()
+    };
+    let mut without_outputs = ended("a");
+    without_outputs.finished.sources.clear();
+
+    assert!(ended("a").may_stay_unwritten(&submitted));
+    assert!(!ended("a").may_stay_unwritten(&with_slot));
+    assert!(!ended("b").may_stay_unwritten(&submitted));
+    assert!(!without_outputs.may_stay_unwritten(&submitted));
+    for row in [
+        Row::In(State::Submitting),
+        Row::In(State::Archiving),
+        Row::In(Timeout),
+    ] {
+        assert!(ended("a").supposed(&task_in(row)).is_none(), "{row:?}");
+    }
+    let rejected = |task, id| {
+        transition(task, run_archived(id), LATER)
+            .unwrap_err()
+            .rejection
+    };
+    assert_eq!(rejected(&with_slot, "a"), Rejection::NotNow);
+    assert_eq!(rejected(&submitted, "b"), Rejection::OtherRun);
 }

@@ -20,9 +20,9 @@ impl Actor {
         Self(name[..name.floor_char_boundary(ACTOR_BYTES_MAX)].to_owned())
     }
 
-    /// The holder of the installation's admin token.
-    pub fn operator() -> Self {
-        Self::new("operator")
+    /// The holder of an admin token, by the token's name.
+    pub fn admin(token: &str) -> Self {
+        Self::new(&format!("admin:{token}"))
     }
 
     /// Anybody with write access to the data folder.
@@ -48,12 +48,24 @@ pub enum AuditAction {
     TenantResumed,
     #[serde(rename = "tenant.deleted")]
     TenantDeleted,
+    #[serde(rename = "personal_data.erased")]
+    PersonalDataErased,
     #[serde(rename = "prices.changed")]
     PricesChanged,
     #[serde(rename = "account.topped_up")]
     AccountToppedUp,
+    #[serde(rename = "account.credited")]
+    AccountCredited,
+    #[serde(rename = "account.debited")]
+    AccountDebited,
+    #[serde(rename = "task.refunded")]
+    TaskRefunded,
+    #[serde(rename = "top_up.voided")]
+    TopUpVoided,
     #[serde(rename = "budget.changed")]
     BudgetChanged,
+    #[serde(rename = "alerts.changed")]
+    AlertsChanged,
     /// Of the callbacks of `?webhook=`.
     #[serde(rename = "webhook_secret.rotated")]
     WebhookSecretRotated,
@@ -65,6 +77,27 @@ pub enum AuditAction {
     EndpointChanged,
     #[serde(rename = "delivery.changed")]
     DeliveryChanged,
+    #[serde(rename = "key.created")]
+    KeyCreated,
+    #[serde(rename = "key.revoked")]
+    KeyRevoked,
+    #[serde(rename = "key.rotated")]
+    KeyRotated,
+    /// Of API keys.
+    #[serde(rename = "signing_key.rotated")]
+    SigningKeyRotated,
+    #[serde(rename = "admin_token.created")]
+    AdminTokenCreated,
+    #[serde(rename = "admin_token.rotated")]
+    AdminTokenRotated,
+    #[serde(rename = "admin_token.revoked")]
+    AdminTokenRevoked,
+    #[serde(rename = "task.changed")]
+    TaskChanged,
+    #[serde(rename = "dead_letters.redriven")]
+    DeadLettersRedriven,
+    #[serde(rename = "dead_letters.deleted")]
+    DeadLettersDeleted,
 }
 
 /// One change.

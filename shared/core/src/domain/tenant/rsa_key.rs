@@ -1,8 +1,8 @@
 //! Detects weak RSA keys from their modulus alone.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+
+use super::jwk;
 
 /// RFC 7518, section 3.3, requires at least 2048 bits, and NIST SP 800-131A has allowed no less
 /// since 2014.
@@ -43,7 +43,7 @@ impl Weakness {
 pub fn weakness_of_jwk(jwk: &Value) -> Option<Weakness> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let modulus = text("n").filter(|_| text("kty") == Some("RSA"))?;
-    weakness(&URL_SAFE_NO_PAD.decode(modulus).ok()?)
+    weakness(&jwk::bytes(modulus)?)
 }
 
 /// The modulus is big-endian, with or without leading zeros.
@@ -82,7 +82,21 @@ fn is_power(remainder: u32, prime: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_weak_key_is_known_however_its_modulus_is_written() {
+        let modulus = STANDARD.encode([0xff; 128]);
+
+        let weakness = weakness_of_jwk(&json!({"kty": "RSA", "n": modulus, "e": "AQAB"}));
+
+        assert!(modulus.contains('/') && modulus.ends_with('='));
+        assert_eq!(weakness, Some(Weakness::Short(1024)));
+    }
 
     /// Two primes of the faulty library's form, multiplied.
     const ROCA: &str = "-55adWADMLuqo1Ln2lFCi8lpZVZ9aM1UYBHAoG4-OqECzPrtA5YVMexj2MksqXm46LfTjSLoto\

@@ -41,16 +41,36 @@ pub enum EventType {
     /// A delivery has used up its attempts.
     #[serde(rename = "delivery.exhausted")]
     DeliveryExhausted,
+    /// The balance is below the amount that was set, or a fifth of the last top-up.
+    #[serde(rename = "balance.low")]
+    BalanceLow,
+    /// The month's charges have reached a part of the budget.
+    #[serde(rename = "budget.threshold")]
+    BudgetThreshold,
+    /// The provider has not answered for a while; to the operator alone.
+    #[serde(rename = "provider.unreachable")]
+    ProviderUnreachable,
+    /// Nobody knows whether the provider accepted a submit; to the operator alone.
+    #[serde(rename = "task.in_doubt")]
+    TaskInDoubt,
+    /// A job has failed too often; to the operator alone.
+    #[serde(rename = "dead_letter.added")]
+    DeadLetterAdded,
 }
 
 impl EventType {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::TaskStarted,
         Self::TaskCompleted,
         Self::TaskFailed,
         Self::TaskCancelled,
         Self::EndpointDisabled,
         Self::DeliveryExhausted,
+        Self::BalanceLow,
+        Self::BudgetThreshold,
+        Self::ProviderUnreachable,
+        Self::TaskInDoubt,
+        Self::DeadLetterAdded,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -61,6 +81,11 @@ impl EventType {
             Self::TaskCancelled => "task.cancelled",
             Self::EndpointDisabled => "endpoint.disabled",
             Self::DeliveryExhausted => "delivery.exhausted",
+            Self::BalanceLow => "balance.low",
+            Self::BudgetThreshold => "budget.threshold",
+            Self::ProviderUnreachable => "provider.unreachable",
+            Self::TaskInDoubt => "task.in_doubt",
+            Self::DeadLetterAdded => "dead_letter.added",
         }
     }
 
@@ -74,9 +99,20 @@ impl EventType {
         })
     }
 
-    /// True when the fact is about a task.
+    /// True when the fact is about a task, and is written with it.
     pub fn is_of_task(self) -> bool {
-        !matches!(self, Self::EndpointDisabled | Self::DeliveryExhausted)
+        matches!(
+            self,
+            Self::TaskStarted | Self::TaskCompleted | Self::TaskFailed | Self::TaskCancelled
+        )
+    }
+
+    /// True when only the operator is told, not the tenant.
+    pub fn is_of_operator(self) -> bool {
+        matches!(
+            self,
+            Self::ProviderUnreachable | Self::TaskInDoubt | Self::DeadLetterAdded
+        )
     }
 
     /// True when the task is over with it.
@@ -151,7 +187,49 @@ impl EventType {
                 "last_status": 503,
                 "last_error": "the receiver answered 503",
             }),
+            Self::BalanceLow
+            | Self::BudgetThreshold
+            | Self::ProviderUnreachable
+            | Self::TaskInDoubt
+            | Self::DeadLetterAdded => alert_sample(self, at),
         }
+    }
+}
+
+fn alert_sample(event: EventType, at: Timestamp) -> Value {
+    match event {
+        EventType::BalanceLow => json!({
+            "test": true,
+            "tenant_id": "acme",
+            "available_usd": 4.92,
+            "threshold_usd": 5.0,
+        }),
+        EventType::BudgetThreshold => json!({
+            "test": true,
+            "tenant_id": "acme",
+            "percent": 80,
+            "limit_usd": 500.0,
+            "spent_usd": 400.08,
+            "month": "2026-11",
+            "resets_at": at.rfc3339(),
+        }),
+        EventType::TaskInDoubt => json!({
+            "test": true,
+            "tenant_id": "acme",
+            "task_id": "0198f2c8a1b97c3e8d4f5a6b7c8d9e0f",
+            "model": "wavespeed-ai/flux-kontext-max",
+            "since": at.rfc3339(),
+        }),
+        EventType::DeadLetterAdded => json!({
+            "test": true,
+            "tenant_id": "acme",
+            "lane": "archive",
+            "task_id": "0198f2c8a1b97c3e8d4f5a6b7c8d9e0f",
+            "failures": 20,
+            "code": "bucket_unavailable",
+            "added_at": at.rfc3339(),
+        }),
+        _ => json!({ "test": true, "since": at.rfc3339() }),
     }
 }
 
@@ -200,11 +278,13 @@ mod tests {
     fn who_names_no_type_is_told_everything_but_starts() {
         let told = |named: &[EventType]| EventType::ALL.map(|event| event.is_among(named));
 
-        assert_eq!(told(&[]), [false, true, true, true, true, true]);
-        let started = [EventType::TaskStarted];
-        assert_eq!(told(&started), [true, false, false, false, false, false]);
-        let failed = [EventType::TaskFailed];
-        assert_eq!(told(&failed), [false, false, true, true, false, false]);
+        let all = EventType::ALL.map(|event| event != EventType::TaskStarted);
+        assert_eq!(told(&[]), all);
+        let started = EventType::ALL.map(|event| event == EventType::TaskStarted);
+        assert_eq!(told(&[EventType::TaskStarted]), started);
+        let failed = EventType::ALL
+            .map(|event| matches!(event, EventType::TaskFailed | EventType::TaskCancelled));
+        assert_eq!(told(&[EventType::TaskFailed]), failed);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Delivery, Endpoint, EventType, Target};
+use crate::base::digest::sha256;
 use crate::base::id::{DeliveryId, EndpointId, EventId, TenantId};
 use crate::base::time::Timestamp;
 
@@ -24,6 +25,12 @@ pub struct Notice {
 pub const DELIVERIES_MAX: usize = 1_000;
 
 impl Notice {
+    /// The id that follows from a cause, so that telling it twice tells it once.
+    pub fn id_of(cause: &str) -> EventId {
+        let digest = hex::encode(&sha256(cause.as_bytes())[..16]);
+        EventId::parse(&format!("evt_{digest}")).expect("16 bytes are 32 hex characters")
+    }
+
     /// A delivery for each endpoint that wants it, but for the one that it is about.
     /// An inbox is in the order of writing, so that its deliveries are as old as this call.
     pub fn deliveries(

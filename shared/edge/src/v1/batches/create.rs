@@ -58,7 +58,7 @@ pub(crate) async fn create(
     room.grow(UPLOAD_BYTES)?;
     let intake = edge
         .batches
-        .intake(principal.tenant, key(&headers)?)
+        .intake(principal.tenant, key(&headers)?, principal.key)
         .await?;
     let taken = take_in(edge.batches.clone(), intake, request.into_body());
     // In a task of its own: if the client disconnects, what was written of the batch goes.

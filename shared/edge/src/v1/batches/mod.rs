@@ -7,7 +7,8 @@ mod view;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fluxgate_core::id::BatchId;
+use fluxgate_core::app::Batches;
+use fluxgate_core::id::{BatchId, TenantId};
 use fluxgate_core::tenant::Scope;
 use fluxgate_core::{Error, Result};
 use serde::Serialize;
@@ -15,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::create::*;
 pub(crate) use self::results::*;
-use self::view::BatchView;
+pub(crate) use self::view::BatchView;
 use crate::bearer::Bearer;
 use crate::error_reply::Problem;
 use crate::path::Path;
@@ -61,18 +62,25 @@ pub(crate) async fn list(
 ) -> std::result::Result<Json<BatchPageView>, Problem> {
     principal.require(Scope::Read)?;
     query.only(&["cursor", "limit"])?;
+    let _turn = edge.reads.turn(&principal.tenant).await?;
+    let page = page_of(&edge.batches, &principal.tenant, &query).await?;
+    Ok(Json(page))
+}
+
+/// The page that a query asks for.
+pub(crate) async fn page_of(
+    batches: &Batches,
+    tenant: &TenantId,
+    query: &Query,
+) -> Result<BatchPageView> {
     let before = query.parsed("cursor", cursor)?;
     let limit = query.parsed("limit", limit)?.unwrap_or(LIMIT);
-    let _turn = edge.reads.turn(&principal.tenant).await?;
-    let batches = edge
-        .batches
-        .list(&principal.tenant, before.as_ref(), limit)
-        .await?;
+    let batches = batches.list(tenant, before.as_ref(), limit).await?;
     let next = batches.last().filter(|_| batches.len() == limit);
-    Ok(Json(BatchPageView {
+    Ok(BatchPageView {
         next: next.map(|last| last.id.to_string()),
         batches: batches.iter().map(BatchView::of).collect(),
-    }))
+    })
 }
 
 /// Read a batch
@@ -119,7 +127,7 @@ pub(crate) async fn cancel(
     Ok((StatusCode::ACCEPTED, Json(BatchView::of(&batch))))
 }
 
-fn batch_id(text: &str) -> Result<BatchId> {
+pub(crate) fn batch_id(text: &str) -> Result<BatchId> {
     BatchId::parse(text)
         .map_err(|_| Error::not_found("there is no batch with this id; ids are 32 hex characters"))
 }

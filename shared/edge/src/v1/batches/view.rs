@@ -43,7 +43,7 @@ pub(crate) struct BatchView {
 }
 
 impl BatchView {
-    pub(super) fn of(batch: &Batch) -> Self {
+    pub(crate) fn of(batch: &Batch) -> Self {
         let waiting = batch.waiting.as_ref();
         Self {
             id: batch.id.to_string(),

@@ -81,7 +81,7 @@ fn states(text: &str) -> Result<Vec<DeliveryState>> {
             .ok_or_else(|| {
                 let known = known.map(DeliveryState::as_str).join(", ");
                 bad(format!(
-                    "'{}' is not a state; there are {known}",
+                    "'{}' is not a state; there are {known}; without 'state' all are listed",
                     echo(text)
                 ))
             })

@@ -12,6 +12,7 @@ use fluxgate_core::webhook::{
     SignatureSchemes, SigningKey,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// What an endpoint is to be. What is left out keeps its default, or stays as it is.
@@ -59,6 +60,28 @@ pub(crate) struct EndpointRequest {
     /// A secret of your own for a new endpoint, `whsec_` and the base64 of 24 to 64 bytes.
     #[schema(pattern = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")]
     secret: Option<String>,
+}
+
+impl EndpointRequest {
+    /// The fields that are to be set, for the audit log: of a URL its origin, of headers the names.
+    pub(crate) fn told(&self) -> Value {
+        let origin = |url: &String| Some(CallbackUrl::parse(url).ok()?.without_path());
+        let all = json!({
+            "url": self.url.as_ref().and_then(origin), "description": self.description,
+            "metadata": self.metadata, "event_types": self.event_types,
+            "headers": self.headers.as_ref().map(|headers| headers.keys().collect::<Vec<_>>()),
+            "payload": self.payload, "ordering": self.ordering, "signatures": self.signatures,
+            "rate_per_second": self.rate_per_second.flatten(),
+            "concurrency": self.concurrency.flatten(), "enabled": self.enabled,
+        });
+        let fields = all.as_object().into_iter().flatten();
+        let given = fields.filter(|(_, value)| !value.is_null());
+        Value::Object(
+            given
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
 }
 
 /// How events reach whoever has the endpoint.

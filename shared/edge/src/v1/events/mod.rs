@@ -22,7 +22,9 @@ use crate::bearer::Bearer;
 use crate::error_reply::Problem;
 use crate::query::Query;
 use crate::reads::Turn;
+use crate::standing::Standing;
 use crate::state::Edge;
+use crate::waiting::Held;
 
 /// The first is the default.
 const OFFERS: [&str; 2] = ["application/json", "text/event-stream"];
@@ -53,6 +55,7 @@ const LOOK: Duration = Duration::from_millis(400);
 pub(crate) async fn events(
     State(edge): State<Edge>,
     Bearer(principal): Bearer,
+    held: Held,
     headers: HeaderMap,
     query: Query,
 ) -> std::result::Result<Response, Problem> {
@@ -61,8 +64,10 @@ pub(crate) async fn events(
     let asked = Asked::of(&query, &headers, is_stream)?;
     let reading = Reading {
         edge,
+        standing: Standing::of(&principal),
         principal,
         asked,
+        held,
     };
     if is_stream {
         return Ok(stream::stream(reading).await?);
@@ -74,8 +79,10 @@ pub(crate) async fn events(
 /// One request for events.
 struct Reading {
     edge: Edge,
+    standing: Standing,
     principal: Principal,
     asked: Asked,
+    held: Held,
 }
 
 impl Reading {
@@ -93,7 +100,8 @@ impl Reading {
         self.read(turn).await
     }
 
-    async fn page(&self) -> Result<InboxPage> {
+    async fn page(&mut self) -> Result<InboxPage> {
+        self.standing.check(&self.edge).await?;
         let turn = self.edge.reads.next_turn(&self.principal.tenant).await?;
         self.read(turn).await
     }
@@ -115,6 +123,7 @@ impl Reading {
         let mut page = self.first_page().await?;
         let waits = page.events.is_empty() && Instant::now() < until;
         let _place = if waits {
+            self.held.mark();
             Some(self.edge.event_streams.enter(&self.principal.tenant)?)
         } else {
             None

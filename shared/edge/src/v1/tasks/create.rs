@@ -83,7 +83,7 @@ pub(crate) async fn create(
     let model = ModelId::parse(&new.model).map_err(|error| error.field("model"))?;
     let callback = new.callback_url.as_deref().map(CallbackUrl::parse_new);
     let request = SubmitRequest {
-        tenant: principal.tenant,
+        tenant: principal.tenant.clone(),
         model,
         inputs: new.input,
         callback: callback
@@ -91,12 +91,13 @@ pub(crate) async fn create(
             .map_err(|error| error.field("callback_url"))?,
         metadata: labels(new.metadata, &headers)?,
         key: key(&headers)?,
+        by: principal.key.clone(),
         trace: trace(&headers),
     };
     let task = Box::pin(submission::submit(&edge, request, counted)).await?;
     // They are parts of the buffer that the request was read into.
     drop(headers);
-    let task = waited(&edge, task, &waiting).await?;
+    let task = waited(&edge, &principal, task, &waiting).await?;
     let told = [
         (LOCATION, format!("/v1/tasks/{}", task.id)),
         (PRICE, task.price.decimal()),

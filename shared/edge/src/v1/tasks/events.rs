@@ -26,6 +26,7 @@ use crate::error_reply::Problem;
 use crate::event_streams::Place;
 use crate::path::Path;
 use crate::query::Query;
+use crate::standing::Standing;
 use crate::state::Edge;
 
 /// What a client waits before it comes back, and how often a comment keeps the connection from
@@ -71,6 +72,7 @@ pub(crate) async fn events(
     let bound = Duration::from_millis(edge.gateway.bounds().relay.event_stream_max_ms);
     let mut flow = Flow {
         edge,
+        standing: Standing::of(&principal),
         tenant: principal.tenant,
         id,
         position,
@@ -96,6 +98,7 @@ pub(crate) async fn events(
 /// stalls holds no more than that.
 struct Flow {
     edge: Edge,
+    standing: Standing,
     tenant: TenantId,
     id: TaskId,
     position: Position,
@@ -132,6 +135,7 @@ impl Flow {
     }
 
     async fn look(&mut self) -> Result<()> {
+        self.standing.check(&self.edge).await?;
         let (gateway, seen) = (&self.edge.gateway, self.position.lines);
         let further = gateway.further_progress(&self.tenant, &self.id, seen);
         match further.await? {

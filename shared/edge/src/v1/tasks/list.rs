@@ -118,14 +118,14 @@ fn parsed(query: &Query) -> Result<TaskQuery> {
     })
 }
 
-fn states(text: &str) -> Result<Vec<TaskState>> {
+pub(crate) fn states(text: &str) -> Result<Vec<TaskState>> {
     let state = |text: &str| {
         let known = TaskState::ALL;
         let state = known.into_iter().find(|state| state.as_str() == text);
         state.ok_or_else(|| {
             let known = known.map(TaskState::as_str).join(", ");
             bad(format!(
-                "'{}' is not a state; there are {known}",
+                "'{}' is not a state; there are {known}; without 'state' all are listed",
                 echo(text)
             ))
         })
@@ -133,7 +133,7 @@ fn states(text: &str) -> Result<Vec<TaskState>> {
     text.split(',').map(state).collect()
 }
 
-fn moment(text: &str) -> Result<Timestamp> {
+pub(crate) fn moment(text: &str) -> Result<Timestamp> {
     Timestamp::from_rfc3339(text)
         .ok_or_else(|| bad("it is a time like 2026-01-31T12:00:00Z".to_owned()))
 }

@@ -15,7 +15,7 @@ use axum::Json;
 use axum::extract::State;
 use fluxgate_core::id::TaskId;
 use fluxgate_core::task::Task;
-use fluxgate_core::tenant::Scope;
+use fluxgate_core::tenant::{Principal, Scope};
 use fluxgate_core::{Error, Result};
 
 pub(crate) use self::archive::*;
@@ -50,20 +50,20 @@ pub(crate) async fn get(
     principal.require(Scope::Read)?;
     let id = task_id(&id)?;
     let task = Box::pin(edge.gateway.task(&principal.tenant, &id)).await?;
-    let task = waited(&edge, task, &waiting).await?;
+    let task = waited(&edge, &principal, task, &waiting).await?;
     Ok(Json(Box::pin(TaskView::of(&edge, &task)).await?))
 }
 
 /// The task after the wait that the client prefers: ended, or as it is then.
-async fn waited(edge: &Edge, task: Task, waiting: &Waiting) -> Result<Task> {
+async fn waited(edge: &Edge, principal: &Principal, task: Task, waiting: &Waiting) -> Result<Task> {
     if waiting.preferred.is_none() || task.state.is_end() {
         return Ok(task);
     }
-    waiting::until_end(edge, &task.tenant, &task.id, waiting).await?;
+    waiting::until_end(edge, principal, &task.id, waiting).await?;
     edge.gateway.task(&task.tenant, &task.id).await
 }
 
-fn task_id(text: &str) -> Result<TaskId> {
+pub(crate) fn task_id(text: &str) -> Result<TaskId> {
     TaskId::parse(text)
         .map_err(|_| Error::not_found("there is no task with this id; ids are 32 hex characters"))
 }

@@ -51,13 +51,14 @@ pub(crate) async fn retry(
 ) -> Result<(StatusCode, [(HeaderName, String); 2], Json<TaskView>), Problem> {
     principal.require(Scope::Submit)?;
     let request = RetryRequest {
-        tenant: principal.tenant,
+        tenant: principal.tenant.clone(),
         task: task_id(&id)?,
         key: key(&headers)?,
+        by: principal.key.clone(),
         trace: trace(&headers),
     };
     let task = submission::retry(&edge, request).await?;
-    let task = waited(&edge, task, &waiting).await?;
+    let task = waited(&edge, &principal, task, &waiting).await?;
     let told = [
         (LOCATION, format!("/v1/tasks/{}", task.id)),
         (PRICE, task.price.decimal()),

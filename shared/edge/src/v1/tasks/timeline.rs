@@ -123,7 +123,7 @@ fn view(timeline: &TaskTimeline) -> TimelineView {
 }
 
 impl StepView {
-    pub(super) fn of(step: &Step, created_at: Timestamp) -> Self {
+    pub(crate) fn of(step: &Step, created_at: Timestamp) -> Self {
         Self {
             name: step.name.clone(),
             at: step.at.rfc3339(),

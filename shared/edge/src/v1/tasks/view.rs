@@ -20,6 +20,9 @@ pub(crate) struct TaskView {
     /// The task that it runs again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_of: Option<String>,
+    /// The API key that it was submitted with; none for a token of another issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     /// In the order in which the model made them; empty until completed.
     pub(in crate::v1) outputs: Vec<OutputView>,
     /// For a task that did not complete.
@@ -36,6 +39,9 @@ pub(crate) struct TaskView {
     /// What the run cost; present once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::v1) charged_usd: Option<f64>,
+    /// What of it was given back; absent without a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_usd: Option<f64>,
     metadata: Labels,
 }
 
@@ -67,6 +73,7 @@ impl TaskView {
             state: task.state.as_str(),
             created_at: prediction.created_at,
             retry_of: task.retry_of.as_ref().map(ToString::to_string),
+            key: task.key.as_ref().map(ToString::to_string),
             outputs: outputs
                 .map(|(url, object)| OutputView { url, object })
                 .collect(),
@@ -75,6 +82,7 @@ impl TaskView {
             unarchived: prediction.unarchived,
             price_usd: task.price.usd(),
             charged_usd: prediction.charged_usd,
+            refunded_usd: prediction.refunded_usd,
             metadata: prediction.metadata,
         })
     }

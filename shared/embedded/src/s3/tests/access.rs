@@ -109,3 +109,26 @@ async fn a_presigned_url_that_has_expired_or_was_changed_downloads_nothing() {
     );
     assert_eq!(running.get(BUCKET, "a.png").await.unwrap(), b"picture");
 }
+
+#[tokio::test]
+async fn refusals_have_the_codes_of_aws_and_say_what_is_wrong() {
+    let running = running().await;
+    let stranger = client(&running.server, "guess", "local-secret");
+    for (client, bucket, refused) in [
+        (&stranger, BUCKET, ("InvalidAccessKeyId", "access key")),
+        (&running.client, BUCKET, ("NoSuchKey", "no object")),
+        (&running.client, "another", ("NoSuchBucket", "no bucket")),
+        (
+            &running.client,
+            "An_other",
+            ("InvalidBucketName", "3 to 63"),
+        ),
+    ] {
+        let get = client.get_object().bucket(bucket).key("a.png").send().await;
+
+        let error = get.unwrap_err().into_service_error();
+        let (code, text) = (error.code().unwrap(), error.message().unwrap());
+        assert_eq!(code, refused.0);
+        assert!(text.contains(refused.1), "{code}: {text}");
+    }
+}

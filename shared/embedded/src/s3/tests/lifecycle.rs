@@ -8,6 +8,7 @@ use super::*;
 #[tokio::test]
 async fn a_server_that_stops_takes_a_running_upload_to_its_end_and_nothing_new() {
     let running = running().await;
+    let objects = running.objects.clone();
     let (addr, path) = (running.server.addr(), upload_path(&running, "a.png").await);
     let head = format!(
         "PUT {path} HTTP/1.1\r\nhost: {addr}\r\nexpect: 100-continue\r\ncontent-length: 7\r\n\r\n"
@@ -27,7 +28,7 @@ async fn a_server_that_stops_takes_a_running_upload_to_its_end_and_nothing_new()
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(TcpStream::connect(addr).await.is_err());
     assert_eq!(
-        std::fs::read(running.folder.path().join(BUCKET).join("a.png")).unwrap(),
+        std::fs::read(objects.file(BUCKET, "a.png").unwrap().unwrap()).unwrap(),
         b"picture"
     );
 }
@@ -37,7 +38,7 @@ async fn a_port_that_is_taken_is_an_error() {
     let running = running().await;
 
     let second = S3Server::start(S3Settings {
-        root: running.folder.path().to_owned(),
+        objects: running.objects.clone(),
         listen: running.server.addr(),
         access_key: "local".to_owned(),
         secret_key: Secret::new("local-secret"),

@@ -46,12 +46,14 @@ async fn a_request_leaves_nothing_in_the_log_but_what_this_machine_is_to_blame_f
         .finish()
         .into();
     let listening = set_default(&log);
-    let server = start(&folder);
+    let objects = objects(&folder);
+    let server = start(&objects);
     drop(listening);
     create_bucket(folder.path(), BUCKET).unwrap();
     let client = client(&server, "local", "local-secret");
     let running = Running {
         folder,
+        objects,
         server,
         client,
     };
@@ -64,7 +66,9 @@ async fn a_request_leaves_nothing_in_the_log_but_what_this_machine_is_to_blame_f
             .await
             .contains(" 403 Forbidden")
     );
-    std::fs::remove_dir_all(running.folder.path().join(".fluxgate/incoming")).unwrap();
+    let files = running.folder.path().join(".fluxgate/objects");
+    std::fs::remove_dir_all(&files).unwrap();
+    std::fs::write(&files, "in the way").unwrap();
     assert!(
         put(&running, &path)
             .await
@@ -74,7 +78,7 @@ async fn a_request_leaves_nothing_in_the_log_but_what_this_machine_is_to_blame_f
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         lines
-            .matches("the s3 folder could not be read or written")
+            .matches("the folder of objects could not be read or written")
             .count(),
         1,
         "{lines}"

@@ -6,9 +6,11 @@ mod access;
 mod browser;
 mod isolation;
 mod lifecycle;
+mod listings;
 mod log;
 mod put;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -16,14 +18,18 @@ use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use fluxgate_core::port::SystemClock;
 use fluxgate_core::secret::Secret;
 use tempfile::TempDir;
 
-use super::{ConnectionBounds, S3Server, S3Settings, create_bucket};
+use super::{ConnectionBounds, S3Server, S3Settings};
+use crate::SqliteStore;
+use crate::objects::{Objects, create_bucket};
 
 /// A server on a temporary folder, with one bucket.
 struct Running {
     folder: TempDir,
+    objects: Objects,
     server: S3Server,
     client: Client,
 }
@@ -32,19 +38,27 @@ const BUCKET: &str = "tenant-acme";
 
 async fn running() -> Running {
     let folder = tempfile::tempdir().unwrap();
-    let server = start(&folder);
+    let objects = objects(&folder);
+    let server = start(&objects);
     create_bucket(folder.path(), BUCKET).unwrap();
     let client = client(&server, "local", "local-secret");
     Running {
         folder,
+        objects,
         server,
         client,
     }
 }
 
-fn start(folder: &TempDir) -> S3Server {
+/// The database lies beside the buckets.
+fn objects(folder: &TempDir) -> Objects {
+    let rows = SqliteStore::open(folder.path(), Arc::new(SystemClock)).unwrap();
+    Objects::open(folder.path(), rows).unwrap()
+}
+
+fn start(objects: &Objects) -> S3Server {
     S3Server::start(S3Settings {
-        root: folder.path().to_owned(),
+        objects: objects.clone(),
         listen: "127.0.0.1:0".parse().unwrap(),
         access_key: "local".to_owned(),
         secret_key: Secret::new("local-secret"),

@@ -254,13 +254,14 @@ async fn a_restart_keeps_the_objects_and_clears_what_a_crash_left() {
     let running = running().await;
     running.put("a/b.png", b"picture").await;
     running.server.stop().await;
+    drop(running.objects);
     std::fs::write(
         running.folder.path().join(".fluxgate/incoming/half"),
         b"pict",
     )
     .unwrap();
 
-    let server = start(&running.folder);
+    let server = start(&objects(&running.folder));
 
     let client = client(&server, "local", "local-secret");
     let head = client

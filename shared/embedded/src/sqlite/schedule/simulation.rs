@@ -1,6 +1,6 @@
-//! A lane in virtual time, and its guarantees under all circumstances.
+//! A lane in virtual time: who waits for whom.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::Lease;
@@ -8,13 +8,13 @@ use fluxgate_core::task::Job;
 use fluxgate_core::time::Timestamp;
 
 use super::Entry;
-use super::lane::Lane;
+use super::simulated_rows::LaneWithRows;
 
-const SLOTS: usize = 64;
+pub(super) const SLOTS: usize = 64;
 const LEASE_MS: u64 = 300_000;
 const STEP_MS: u64 = 10;
 
-fn entry(tenant: &TenantId, n: u64, due: u64) -> Entry {
+pub(super) fn entry(tenant: &TenantId, n: u64, due: u64) -> Entry {
     let task = TaskId::parse(&format!("{n:032x}")).unwrap();
     Entry {
         job: Job::Archive {
@@ -26,11 +26,11 @@ fn entry(tenant: &TenantId, n: u64, due: u64) -> Entry {
     }
 }
 
-fn at(ms: u64) -> Timestamp {
+pub(super) fn at(ms: u64) -> Timestamp {
     Timestamp(i64::try_from(ms).unwrap())
 }
 
-fn tenants(kind: &str, count: usize) -> Vec<TenantId> {
+pub(super) fn tenants(kind: &str, count: usize) -> Vec<TenantId> {
     (0..count)
         .map(|n| TenantId::parse(&format!("{kind}{n}")).unwrap())
         .collect()
@@ -38,7 +38,7 @@ fn tenants(kind: &str, count: usize) -> Vec<TenantId> {
 
 /// Workers who take every available job and hold it for as long as its tenant's jobs last.
 struct Workers {
-    lane: Lane,
+    lane: LaneWithRows,
     now: u64,
     sent: u64,
     in_hand: BTreeMap<(u64, u64), Lease>,
@@ -51,7 +51,7 @@ impl Workers {
     fn new() -> Self {
         let (in_hand, waiting, waits) = (BTreeMap::new(), HashMap::new(), HashMap::new());
         Self {
-            lane: Lane::new(SLOTS),
+            lane: LaneWithRows::new(SLOTS),
             now: 0,
             sent: 0,
             in_hand,
@@ -211,129 +211,10 @@ fn a_tenant_alone_has_half_of_the_shared_slots_and_less_as_others_come() {
     assert_eq!(most_of_one(64), (1, 1));
 }
 
-/// Reproducible random numbers: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
-
-/// Senders and workers who do anything in any order: send, send again, take back, settle, let a
-/// lease run out.
-struct Chaos {
-    random: Random,
-    tenants: Vec<TenantId>,
-    lane: Lane,
-    /// What was sent and is neither done nor taken back.
-    jobs: HashSet<String>,
-    held: Vec<Lease>,
-    now: u64,
-}
-
-impl Chaos {
-    fn seeded(seed: u64) -> Self {
-        let (jobs, held) = (HashSet::new(), Vec::new());
-        Self {
-            random: Random(seed),
-            tenants: tenants("t", 20),
-            lane: Lane::new(SLOTS),
-            jobs,
-            held,
-            now: 1_000,
-        }
-    }
-
-    fn step(&mut self) {
-        let n = self.random.below(120);
-        let tenant = &self.tenants[usize::try_from(n % 20).unwrap()];
-        let key = format!("archive/{tenant}/{n}");
-        match self.random.below(10) {
-            0..=3 => {
-                let entry = entry(tenant, n, self.now + self.random.below(3_000));
-                self.lane.put(key.clone(), entry, at(self.now));
-                self.jobs.insert(key);
-            }
-            4 => {
-                self.lane.remove(&key, at(self.now));
-                self.jobs.remove(&key);
-            }
-            5..=6 => {
-                let most = usize::try_from(self.random.below(8)).unwrap();
-                self.held.extend(self.lane.take(most, at(self.now), 1_000));
-            }
-            7..=8 if !self.held.is_empty() => self.settle_one(),
-            _ => self.now += self.random.below(700),
-        }
-    }
-
-    fn settle_one(&mut self) {
-        let index = usize::try_from(self.random.below(self.held.len() as u64)).unwrap();
-        let lease = self.held.swap_remove(index);
-        if self.lane.holds(&lease) {
-            self.lane.remove(&lease.handle, at(self.now));
-            self.jobs.remove(&lease.handle);
-        }
-    }
-
-    fn assert_each_job_is_in_one_place(&self) {
-        let current = self.held.iter().filter(|lease| self.lane.holds(lease));
-        let current: Vec<&str> = current.map(|lease| lease.handle.as_str()).collect();
-        let apart: HashSet<_> = current.iter().collect();
-        assert_eq!(apart.len(), current.len(), "a job is in two hands");
-        let (slots, timers, due, known) = self.lane.size();
-        let jobs = self.jobs.len();
-        assert_eq!(
-            (slots, timers + due),
-            (jobs, jobs),
-            "each job is in one place"
-        );
-        assert!(known <= self.tenants.len());
-    }
-
-    /// Whoever held something is gone: after the leases everything is handed out, once each.
-    fn assert_all_that_is_left_is_handed_out_once(mut self) {
-        self.now += 10_000;
-        let mut left = self.jobs;
-        while !left.is_empty() {
-            let leases = self.lane.take(8, at(self.now), 60_000);
-            assert!(
-                !leases.is_empty(),
-                "{} jobs are never handed out",
-                left.len()
-            );
-            for lease in leases {
-                assert!(left.remove(&lease.handle), "{} came twice", lease.handle);
-                self.lane.remove(&lease.handle, at(self.now));
-            }
-        }
-        assert_eq!(self.lane.size().0, 0);
-        assert_eq!(self.lane.next_in_ms(at(self.now)), None);
-    }
-}
-
-#[test]
-fn whatever_happens_no_job_is_lost_or_in_two_hands_and_nothing_outdated_stays() {
-    for seed in 0..40 {
-        let mut chaos = Chaos::seeded(seed);
-
-        for _ in 0..3_000 {
-            chaos.step();
-            chaos.assert_each_job_is_in_one_place();
-        }
-
-        chaos.assert_all_that_is_left_is_handed_out_once();
-    }
-}
-
 #[test]
 fn of_one_tenant_the_oldest_due_comes_first() {
     let tenant = &tenants("t", 1)[0];
-    let mut lane = Lane::new(SLOTS);
+    let mut lane = LaneWithRows::new(SLOTS);
     for (n, due) in [(1, 300), (2, 100), (3, 200), (4, 9_000)] {
         lane.put(n.to_string(), entry(tenant, n, due), at(0));
     }
@@ -351,8 +232,8 @@ fn of_one_tenant_the_oldest_due_comes_first() {
 #[test]
 fn a_job_that_waits_is_hastened_and_no_other_under_its_key() {
     let tenant = &tenants("t", 1)[0];
-    let mut lane = Lane::new(SLOTS);
-    let (one, other) = (entry(tenant, 1, 9_000), entry(tenant, 2, 9_000));
+    let mut lane = LaneWithRows::new(SLOTS);
+    let (one, other) = (entry(tenant, 1, 4_000), entry(tenant, 2, 4_000));
     lane.put("key".to_owned(), one.clone(), at(0));
 
     assert!(!lane.hasten("key", &other.job, at(100)));

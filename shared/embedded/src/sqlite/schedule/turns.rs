@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use fluxgate_core::id::TenantId;
 use fluxgate_core::time::Timestamp;
 
+use super::lane::Key;
+use super::stored::shrink;
+
 /// The due time and the receipt, which distinguishes jobs that are due at the same time.
 pub(super) type When = (Timestamp, u64);
 
@@ -52,7 +55,7 @@ impl Room {
 struct FairShare {
     in_hand: usize,
     /// Oldest due first.
-    due: BTreeMap<When, String>,
+    due: BTreeMap<When, Key>,
     /// Slot time used, in milliseconds on the lane's own clock.
     used_ms: u64,
     /// Whether its last job was quick.
@@ -86,6 +89,8 @@ pub(super) struct Turns {
     order: BTreeMap<TurnKey, TenantId>,
     /// Among those, the quick tenants with no job in progress.
     quick: BTreeMap<TurnKey, TenantId>,
+    /// How many jobs are due.
+    due: usize,
     arrivals: u64,
     /// The highest slot time of any tenant that has had a turn.
     clock_ms: u64,
@@ -101,6 +106,7 @@ impl Turns {
             tenants: HashMap::new(),
             order: BTreeMap::new(),
             quick: BTreeMap::new(),
+            due: 0,
             arrivals: 0,
             clock_ms: 0,
             look_at: TENANTS_MIN,
@@ -108,7 +114,7 @@ impl Turns {
     }
 
     /// Adds a due job.
-    pub(super) fn add(&mut self, tenant: &TenantId, when: When, key: String) {
+    pub(super) fn add(&mut self, tenant: &TenantId, when: When, key: Key) {
         self.forget();
         let clock_ms = self.clock_ms;
         let fair_share = self.tenants.entry(tenant.clone()).or_default();
@@ -116,25 +122,29 @@ impl Turns {
             fair_share.used_ms = fair_share.used_ms.max(clock_ms);
         }
         fair_share.due.insert(when, key);
+        self.due += 1;
         self.place(tenant);
     }
 
     /// Removes a due job.
     pub(super) fn withdraw(&mut self, tenant: &TenantId, when: When) {
-        if let Some(fair_share) = self.tenants.get_mut(tenant) {
-            fair_share.due.remove(&when);
+        if let Some(fair_share) = self.tenants.get_mut(tenant)
+            && fair_share.due.remove(&when).is_some()
+        {
+            self.due -= 1;
         }
         self.place(tenant);
     }
 
     /// The job whose turn it is, now in progress. `None`: nothing is due, or no waiting tenant may
     /// use the free slots.
-    pub(super) fn next(&mut self) -> Option<(String, Pool)> {
+    pub(super) fn next(&mut self) -> Option<(Key, Pool)> {
         let (tenant, pool) = self
             .whose_turn()
             .map(|(tenant, pool)| (tenant.clone(), pool))?;
         let fair_share = self.tenants.get_mut(&tenant)?;
         let (_, key) = fair_share.due.pop_first()?;
+        self.due -= 1;
         fair_share.in_hand += 1;
         self.clock_ms = self.clock_ms.max(fair_share.used_ms);
         self.slots(pool).in_hand += 1;
@@ -223,6 +233,7 @@ impl Turns {
         let clock_ms = self.clock_ms;
         self.tenants
             .retain(|_, fair_share| !fair_share.is_forgettable(clock_ms));
+        shrink(&mut self.tenants);
         self.look_at = (self.tenants.len() * 2).max(TENANTS_MIN);
     }
 
@@ -233,22 +244,21 @@ impl Turns {
             .map_or(0, |fair_share| fair_share.in_hand)
     }
 
-    #[cfg(test)]
+    /// How many jobs of the tenant are due.
     pub(super) fn due_of(&self, tenant: &TenantId) -> usize {
         self.tenants
             .get(tenant)
             .map_or(0, |fair_share| fair_share.due.len())
     }
 
-    /// For tests of memory use: the numbers of due jobs and known tenants.
+    /// How many jobs are due.
+    pub(super) fn due(&self) -> usize {
+        self.due
+    }
+
+    /// For tests of memory use.
     #[cfg(test)]
-    pub(super) fn size(&self) -> (usize, usize) {
-        (
-            self.tenants
-                .values()
-                .map(|fair_share| fair_share.due.len())
-                .sum(),
-            self.tenants.len(),
-        )
+    pub(super) fn tenants(&self) -> usize {
+        self.tenants.len()
     }
 }

@@ -1,15 +1,28 @@
 //! The table of callbacks.
 
-use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::super::goals::{self, Bound, Goal, cell};
+use super::super::machine;
 use super::AT_ONCE;
-use crate::cli::print::{Facts, PrintArgs};
 
 const HEAD: &str = "\
 | measured | per second | × raw | p50 ms | p99 ms | peak memory MB |
 |---|---|---|---|---|---|
 ";
+
+pub(super) const GOALS: [Goal; 2] = [
+    Goal {
+        what: "callbacks, × raw POSTs",
+        figure: "/callbacks/times_raw",
+        bound: Bound::AtLeast(0.6),
+    },
+    Goal {
+        what: "callbacks with dead endpoints, × without",
+        figure: "/dead_times_without/per_second",
+        bound: Bound::AtLeast(0.9),
+    },
+];
 
 /// One row: how many a second, and how long each takes at a steady, lower rate.
 pub(super) struct Row {
@@ -19,7 +32,7 @@ pub(super) struct Row {
     pub(super) memory_mb: f64,
 }
 
-pub(super) struct Figures {
+pub(super) struct Rows {
     pub(super) raw: Row,
     pub(super) callbacks: Row,
     pub(super) with_dead: Row,
@@ -41,17 +54,6 @@ impl Row {
         }
     }
 
-    fn cells(&self, raw: &Self) -> String {
-        format!(
-            "{:.0} | {:.2} | {:.1} | {:.1} | {:.0}",
-            self.per_second,
-            self.per_second / raw.per_second,
-            self.p50_ms,
-            self.p99_ms,
-            self.memory_mb
-        )
-    }
-
     fn json(&self, raw: &Self) -> Value {
         json!({
             "per_second": self.per_second, "times_raw": self.per_second / raw.per_second,
@@ -60,49 +62,62 @@ impl Row {
     }
 }
 
-impl Figures {
-    pub(super) fn print(&self, print: PrintArgs) -> Result<()> {
+impl Rows {
+    pub(super) fn json(&self) -> Value {
         let raw = &self.raw;
-        let raw_name = format!("raw hyper POSTs, c={AT_ONCE}");
-        let rows = [
-            (raw_name.as_str(), raw),
-            ("callbacks to 208 endpoints", &self.callbacks),
-            ("callbacks, 1 % of endpoints dead", &self.with_dead),
-            ("callbacks, all to one endpoint", &self.one_endpoint),
-        ];
-        let row = |(name, row): &(&str, &Row)| format!("| {name} | {} |\n", row.cells(raw));
-        let rate = |(_, row): &(&str, &Row)| format!("{:.0}\n", row.per_second);
-        let table: String = rows.iter().map(row).collect();
-        print.print(&Facts {
-            json: self.json(),
-            quiet: rows.iter().map(rate).collect(),
-            text: format!("{HEAD}{table}\n{}", self.foot()),
-        })
-    }
-
-    fn json(&self) -> Value {
-        let raw = &self.raw;
-        let (per_second, p99) = self.dead_times_without();
-        json!({
-            "raw": raw.json(raw), "callbacks": self.callbacks.json(raw),
-            "with_dead": self.with_dead.json(raw), "one_endpoint": self.one_endpoint.json(raw),
-            "dead_times_without": { "per_second": per_second, "p99": p99 },
-        })
-    }
-
-    fn foot(&self) -> String {
-        let (per_second, p99) = self.dead_times_without();
-        format!(
-            "With dead endpoints: {per_second:.2} times as many a second, and {p99:.2} times the p99. A callback's time is from its event to the receiver, at a steady rate; a raw POST's is until its answer."
-        )
-    }
-
-    /// Callbacks a second, and their p99.
-    fn dead_times_without(&self) -> (f64, f64) {
         let (dead, without) = (&self.with_dead, &self.callbacks);
-        (
-            dead.per_second / without.per_second,
-            dead.p99_ms / without.p99_ms.max(1.0),
-        )
+        json!({
+            "bench": "callbacks", "raw": raw.json(raw), "callbacks": self.callbacks.json(raw),
+            "with_dead": self.with_dead.json(raw), "one_endpoint": self.one_endpoint.json(raw),
+            "dead_times_without": {
+                "per_second": dead.per_second / without.per_second,
+                "p99": dead.p99_ms / without.p99_ms.max(1.0),
+            },
+        })
+    }
+}
+
+/// One number a line: the rates.
+pub(in super::super) fn quiet(figures: &Value) -> String {
+    let names = ["raw", "callbacks", "with_dead", "one_endpoint"];
+    let rate = |name| format!("{}\n", cell(&figures[name]["per_second"], 0));
+    names.map(rate).concat()
+}
+
+/// What the figures look like to people.
+pub(in super::super) fn table(figures: &Value) -> String {
+    let rows = [
+        (format!("raw hyper POSTs, c={AT_ONCE}"), "raw"),
+        ("callbacks to 208 endpoints".to_owned(), "callbacks"),
+        ("callbacks, 1 % of endpoints dead".to_owned(), "with_dead"),
+        ("callbacks, all to one endpoint".to_owned(), "one_endpoint"),
+    ];
+    let row = |(title, name): &(String, &str)| {
+        let row = &figures[name];
+        let cells = [
+            cell(&row["per_second"], 0),
+            cell(&row["times_raw"], 2),
+            cell(&row["p50_ms"], 1),
+            cell(&row["p99_ms"], 1),
+            cell(&row["peak_memory_mb"], 0),
+        ];
+        format!("| {title} | {} |\n", cells.join(" | "))
+    };
+    let table: String = rows.iter().map(row).collect();
+    let ratios = &figures["dead_times_without"];
+    let text = format!(
+        "{HEAD}{table}\nWith dead endpoints: {} times as many a second, and {} times the p99. A callback's time is from its event to the receiver, at a steady rate; a raw POST's is until its answer.\n",
+        cell(&ratios["per_second"], 2),
+        cell(&ratios["p99"], 2)
+    );
+    let machine = &figures["machine"];
+    // Runs of earlier releases told of neither.
+    match machine.is_object() {
+        true => format!(
+            "{text}\n{}\n{}\n",
+            goals::table(figures),
+            machine::line(machine)
+        ),
+        false => text,
     }
 }

@@ -11,10 +11,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::Value;
 
 use super::super::print::PrintArgs;
-use super::children::Provider;
-use figures::{Figures, Row};
+use super::children::{Provider, ProviderKind, Runs};
+use super::goals::judge;
+use super::machine::Machine;
+use figures::{GOALS, Row, Rows};
+pub(super) use figures::{quiet, table};
 use observer::Observer;
 use raw::Raw;
 pub(crate) use receiver::{ReceiverArgs, run as receive};
@@ -71,8 +75,14 @@ impl Extent {
     }
 }
 
-pub(super) async fn run(folder: &Path, seconds: u64, quick: bool, print: PrintArgs) -> Result<()> {
-    let extent = Extent::of(seconds, quick);
+/// The figures, and how they are told.
+pub(super) async fn run(
+    folder: &Path,
+    seconds: u64,
+    quick: bool,
+    print: PrintArgs,
+) -> Result<Value> {
+    let (extent, machine) = (Extent::of(seconds, quick), Machine::new(false));
     let observer = Observer::start().await?;
     print.note("measuring callbacks, with all endpoints alive");
     let (callbacks, sample) = {
@@ -96,13 +106,16 @@ pub(super) async fn run(folder: &Path, seconds: u64, quick: bool, print: PrintAr
     let with_dead = Box::pin(row(folder, "dead", &observer, &extent, WITH_DEAD)).await?;
     print.note("measuring callbacks, all to one endpoint");
     let one_endpoint = Box::pin(row(folder, "one", &observer, &extent, ONE_ENDPOINT)).await?;
-    Figures {
+    let rows = Rows {
         raw,
         callbacks,
         with_dead,
         one_endpoint,
-    }
-    .print(print)
+    };
+    let mut figures = rows.json();
+    figures["machine"] = machine.json();
+    judge(&mut figures, &GOALS);
+    Ok(figures)
 }
 
 async fn row(
@@ -112,7 +125,11 @@ async fn row(
     extent: &Extent,
     shape: Shape,
 ) -> Result<Row> {
-    let provider = Provider::start(Duration::ZERO).await?;
+    let runs = Runs {
+        time: Some(Duration::ZERO),
+        output_bytes: 0,
+    };
+    let provider = Provider::start(ProviderKind::Emulator, runs).await?;
     let town = Town::build(&folder.join(name), &provider, observer, shape).await?;
     town.drain(observer, 1).await?;
     let tasks = extent.callbacks / (shape.tenants * shape.endpoints_each);
@@ -129,6 +146,6 @@ async fn row(
     Ok(Row::new(
         per_second,
         latencies_ms,
-        town.gateway.child.memory_mb()?,
+        town.gateway.child.peak_memory_mb()?,
     ))
 }

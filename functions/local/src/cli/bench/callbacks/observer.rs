@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde::de::DeserializeOwned;
 
-use super::super::children::{Process, free_address, until_answering};
+use super::super::children::{free_address, until_answering};
+use super::super::process::Process;
 use super::receiver::{Arrival, Sample};
 
 /// After this callbacks count as lost, and the benchmark fails.

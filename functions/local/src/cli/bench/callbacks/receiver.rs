@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -17,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use super::super::now_us;
 
 #[derive(Args)]
 pub(crate) struct ReceiverArgs {
@@ -122,11 +123,6 @@ impl Receiver {
             .lock()
             .expect("no code panics while it holds the book")
     }
-}
-
-pub(super) fn now_us() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_micros() as u64)
 }
 
 /// Without parsing all of it: the receiver is to cost little.

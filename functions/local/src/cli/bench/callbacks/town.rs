@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::super::children::{Gateway, Provider, free_address};
+use super::super::children::{Gateway, Provider, Setup, free_address};
 use super::super::load::{Load, http_client};
-use super::super::{BALANCE_USD, MODEL, inputs};
+use super::super::{MODEL, inputs, now_us};
 use super::observer::Observer;
-use super::receiver::{Arrival, now_us};
+use super::receiver::Arrival;
 use crate::client::TenantClient;
 
 /// Who is told.
@@ -57,7 +57,11 @@ impl Town {
         observer: &Observer,
         shape: Shape,
     ) -> Result<Self> {
-        let gateway = Gateway::start_with(folder, provider, BALANCE_USD, shape.tenants).await?;
+        let setup = Setup {
+            tenants: shape.tenants,
+            ..Setup::default()
+        };
+        let gateway = Gateway::start(folder, provider, setup).await?;
         // Accepted by the kernel alone.
         let black_hole = TcpListener::bind(("127.0.0.1", 0)).await?;
         let dead = [free_address()?, black_hole.local_addr()?];

@@ -6,6 +6,7 @@
 
 mod cursor;
 mod reseal;
+mod signing_keys;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ impl Operator {
     /// Kind `Invalid` with code `invalid_cursor` for a cursor that is none.
     pub async fn encryption_status(&self, after: Option<&str>) -> Result<EncryptionStatus> {
         let position = after.map_or(Ok(Position::FIRST), Position::parse)?;
+        let is_first = position == Position::FIRST;
         let ring = self.vault.ring_stored().await?;
         let mut walk = Walk::from(&self.context, position).await?;
         let mut status = EncryptionStatus {
@@ -96,6 +98,9 @@ impl Operator {
             unreadable: Vec::new(),
             next: None,
         };
+        if is_first {
+            self.count_signing_keys(&ring, &mut status).await?;
+        }
         while let Some(tenant) = walk.next_tenant(self.now()) {
             self.count(&ring, &tenant, &mut status).await?;
             status.tenants += 1;
@@ -123,6 +128,7 @@ impl Operator {
         let cursor = cursor.begun_at(self.now());
         let mut walk = Walk::from(&self.context, cursor.position).await?;
         let mut step = RotationStep::of(&ring);
+        self.reseal_signing_keys(&ring, &mut step).await?;
         while let Some(tenant) = walk.next_tenant(self.now()) {
             self.reseal_tenant(&ring, &tenant, &mut step).await?;
             step.tenants += 1;
@@ -198,8 +204,7 @@ impl Operator {
     }
 
     async fn record(&self, actor: &Actor, action: AuditAction, detail: Value) -> Result<()> {
-        let entry = self.installation_entry(actor, action, detail);
-        self.context.tenants().record(&entry).await
+        self.record_for_all(action, detail, actor).await
     }
 }
 

@@ -26,7 +26,9 @@ impl Walk {
     pub(super) async fn from(context: &Context, position: Position) -> Result<Self> {
         let started = context.now();
         let since = context.bounds.earliest_made(started);
-        let all = everybody(context.tenants(), since).await?;
+        let mut all = everybody(context.tenants(), since).await?;
+        // The operator's own endpoints have secrets too.
+        all.insert(TenantId::operator());
         let is_left = |tenant: &TenantId| position.0.as_ref().is_none_or(|after| tenant > after);
         let mut left = all.into_iter().filter(is_left);
         let tenants: VecDeque<TenantId> = left.by_ref().take(TENANTS_MAX).collect();

@@ -22,6 +22,8 @@ pub struct Sold {
     pub quoted: MicroUsd,
     pub price: MicroUsd,
     pub charged: MicroUsd,
+    /// What of it was given back.
+    pub refunded: MicroUsd,
 }
 
 impl Sold {
@@ -37,6 +39,7 @@ impl Sold {
             quoted: task.cost,
             price: task.price,
             charged: task.charged,
+            refunded: task.refunded(),
         })
     }
 }

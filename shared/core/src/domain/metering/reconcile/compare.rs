@@ -117,7 +117,7 @@ impl<'a> Tally<'a> {
         let why = if is_listed {
             ""
         } else {
-            "and does not list it: it has forgotten the run, or a different provider ran it"
+            " and does not list it: it has forgotten the run, or a different provider ran it"
         };
         let text = format!(
             "the tenant was charged {}, but the provider has no bill for the run{why}",
@@ -171,13 +171,16 @@ impl<'a> Tally<'a> {
                 charged_runs: 0,
                 billed: MicroUsd::ZERO,
                 charged: MicroUsd::ZERO,
+                refunded: MicroUsd::ZERO,
                 margin: MicroUsd::ZERO,
             });
         margin.runs += 1;
         margin.charged_runs += u64::from(sold.charged > MicroUsd::ZERO);
         margin.billed = plus(margin.billed, billed);
         margin.charged = plus(margin.charged, sold.charged);
-        margin.margin = minus(margin.charged, margin.billed);
+        margin.refunded = plus(margin.refunded, sold.refunded);
+        margin.margin = minus(minus(margin.charged, margin.refunded), margin.billed);
+        self.totals.refunded = plus(self.totals.refunded, sold.refunded);
         self.totals.tasks += 1;
         self.totals.billed = plus(self.totals.billed, billed);
         self.totals.charged = plus(self.totals.charged, sold.charged);
@@ -201,6 +204,7 @@ impl<'a> Tally<'a> {
             .sort_by(|one, other| (one.code, &one.run).cmp(&(other.code, &other.run)));
         self.totals.bills = bills as u64;
         let earned = minus(self.totals.charged, self.totals.unbilled);
+        let earned = minus(earned, self.totals.refunded);
         self.totals.margin = minus(earned, self.totals.billed);
         ReconcileReport {
             window,

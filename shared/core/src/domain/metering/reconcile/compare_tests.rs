@@ -39,6 +39,7 @@ fn sold(of: &str, charged: i64) -> Sold {
         quoted: MicroUsd(80),
         price: MicroUsd(100),
         charged: MicroUsd(charged),
+        refunded: MicroUsd::ZERO,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The result of a comparison.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::id::{ModelId, RunId, TaskId, TenantId};
@@ -29,7 +29,7 @@ impl ReconcileReport {
 }
 
 /// Cost and revenue of one tenant's runs of one model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Margin {
     pub tenant: TenantId,
     pub model: ModelId,
@@ -43,7 +43,10 @@ pub struct Margin {
     /// Amount charged to the tenant.
     #[serde(rename = "charged_micro_usd")]
     pub charged: MicroUsd,
-    /// `charged` minus `billed`.
+    /// What of it was given back.
+    #[serde(rename = "refunded_micro_usd", default)]
+    pub refunded: MicroUsd,
+    /// `charged` minus `refunded` and `billed`.
     #[serde(rename = "margin_micro_usd")]
     pub margin: MicroUsd,
 }
@@ -51,7 +54,7 @@ pub struct Margin {
 /// Totals for the whole window. `billed` covers margins and orphans; `charged` is the ledger's
 /// captures for the compared runs. `margin` is the sum of all margins minus what was billed for
 /// orphans; charges without a bill do not count as earned yet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub bills: u64,
     pub tasks: u64,
@@ -66,6 +69,9 @@ pub struct Totals {
     pub billed: MicroUsd,
     #[serde(rename = "charged_micro_usd")]
     pub charged: MicroUsd,
+    /// What of `charged` was given back to tenants.
+    #[serde(rename = "refunded_micro_usd", default)]
+    pub refunded: MicroUsd,
     /// The part of `charged` that was captured for runs without a bill.
     #[serde(rename = "unbilled_micro_usd")]
     pub unbilled: MicroUsd,

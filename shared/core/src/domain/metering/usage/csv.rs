@@ -1,51 +1,39 @@
 //! Usage as CSV for spreadsheets (RFC 4180).
 
-use csv::{Terminator, WriterBuilder};
-
 use super::{Grouping, UsageGroup};
+use crate::base::csv::{Cell, csv as table};
 
-const SUMS: [&str; 6] = [
+const SUMS: [&str; 8] = [
     "requests",
     "completed",
     "failed",
     "charged_micro_usd",
     "charged_usd",
     "unarchived",
+    "refunded_micro_usd",
+    "refunded_usd",
 ];
 
 /// A header line and one line per group, each ended by CRLF.
 pub fn csv(grouping: Grouping, groups: &[UsageGroup]) -> String {
-    let header = grouping.names().iter().chain(&SUMS);
-    let header = header.map(|name| (*name).to_owned()).collect();
-    let mut writer = WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .from_writer(Vec::new());
-    for record in std::iter::once(header).chain(groups.iter().map(fields)) {
-        writer
-            .write_record(record)
-            .expect("memory takes every record, and all have as many fields");
-    }
-    let bytes = writer.into_inner().expect("memory takes what is left");
-    String::from_utf8(bytes).expect("texts and commas are UTF-8")
+    let header = grouping.names().into_iter().chain(SUMS);
+    table(header, groups.iter().map(|group| cells(grouping, group)))
 }
 
-fn fields(group: &UsageGroup) -> Vec<String> {
+fn cells(grouping: Grouping, group: &UsageGroup) -> Vec<Cell> {
     let usage = &group.usage;
-    let keys = [
-        group.day.map(|day| day.to_string()),
-        group.model.as_ref().map(ToString::to_string),
+    let keys = grouping.keys().map(|key| Cell::text(&group.value(key)));
+    let sums = [
+        Cell::number(&usage.requests),
+        Cell::number(&usage.completed),
+        Cell::number(&usage.failed),
+        Cell::number(&usage.charged.0),
+        Cell::number(&usage.charged.decimal()),
+        Cell::number(&usage.unarchived),
+        Cell::number(&usage.refunded.0),
+        Cell::number(&usage.refunded.decimal()),
     ];
-    let counts = [usage.requests, usage.completed, usage.failed].map(|count| count.to_string());
-    let charged = [
-        usage.charged.0.to_string(),
-        usage.charged.decimal(),
-        usage.unarchived.to_string(),
-    ];
-    keys.into_iter()
-        .flatten()
-        .chain(counts)
-        .chain(charged)
-        .collect()
+    keys.chain(sums).collect()
 }
 
 #[cfg(test)]
@@ -63,6 +51,7 @@ mod tests {
             completed: 2,
             failed: 1,
             charged: MicroUsd(160_001),
+            refunded: MicroUsd(20_000),
             unarchived: 1,
         };
         let day = Day::parse("2026-11-22");
@@ -70,22 +59,23 @@ mod tests {
             day,
             model: ModelId::parse("a/b").ok(),
             usage,
+            ..UsageGroup::default()
         };
         let by_day = UsageGroup {
             model: None,
             ..both.clone()
         };
 
-        let sums = "requests,completed,failed,charged_micro_usd,charged_usd,unarchived\r\n";
-        let text = csv(Grouping::DayAndModel, &[both]);
+        let sums = "requests,completed,failed,charged_micro_usd,charged_usd,unarchived,refunded_micro_usd,refunded_usd\r\n";
+        let text = csv(Grouping::DAY_AND_MODEL, &[both]);
         assert_eq!(
             text,
-            format!("day,model,{sums}2026-11-22,a/b,3,2,1,160001,0.160001,1\r\n")
+            format!("day,model,{sums}2026-11-22,a/b,3,2,1,160001,0.160001,1,20000,0.02\r\n")
         );
         assert_eq!(
-            csv(Grouping::Day, &[by_day]),
-            format!("day,{sums}2026-11-22,3,2,1,160001,0.160001,1\r\n")
+            csv(Grouping::DAY, &[by_day]),
+            format!("day,{sums}2026-11-22,3,2,1,160001,0.160001,1,20000,0.02\r\n")
         );
-        assert_eq!(csv(Grouping::Model, &[]), format!("model,{sums}"));
+        assert_eq!(csv(Grouping::MODEL, &[]), format!("model,{sums}"));
     }
 }

@@ -44,6 +44,12 @@ pub(crate) struct Scan<'a> {
 }
 
 impl UsageCursor {
+    /// Whether nothing of this task, which has ended, is left to be exported.
+    pub fn is_past(&self, task: &TaskId) -> bool {
+        let is_processed = self.through.as_ref().is_some_and(|through| task <= through);
+        is_processed && !self.open.contains(task)
+    }
+
     /// Looks at tasks of `open`.
     pub(crate) fn scan_open<'a>(&self, tasks: &'a [Task]) -> Scan<'a> {
         let mut scan = Scan {
@@ -168,6 +174,18 @@ pub(crate) mod tests {
         assert_eq!(
             (told(&later), later.cursor.open.len(), &later.cursor.through),
             (vec![2], 0, &Some(id(4)))
+        );
+    }
+
+    #[test]
+    fn a_cursor_is_past_what_it_has_told_and_not_past_what_it_waits_for() {
+        let page = [task(1, State::Completed), task(2, State::Submitted)];
+        let cursor = UsageCursor::default().scan_next(&page, &id(100)).cursor;
+
+        assert!(!UsageCursor::default().is_past(&id(1)));
+        assert_eq!(
+            [1, 2, 3].map(|at| cursor.is_past(&id(at))),
+            [true, false, false]
         );
     }
 

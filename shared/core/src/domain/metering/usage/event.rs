@@ -164,6 +164,7 @@ mod tests {
             sha256: text(""),
             bytes: 1,
             content_type: text("image/png"),
+            ..Output::default()
         };
 
         let without = told(

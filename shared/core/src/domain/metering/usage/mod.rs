@@ -1,6 +1,6 @@
-//! What a tenant used: runs and charges, by day and by model, and the export of one event per
-//! charge. A request counts on the day it was made; an end, and its charge, on the day of the end,
-//! as in the ledger. Days are in UTC.
+//! What a tenant used: runs and charges, by day, by model and by key, and the export of one event
+//! per charge. A request counts on the day it was made; an end, and its charge, on the day of the
+//! end, as in the ledger. Days are in the account's time zone.
 
 mod csv;
 pub(crate) mod cursor;
@@ -16,6 +16,6 @@ pub use cursor::UsageCursor;
 pub use days::Days;
 pub(crate) use event::line;
 pub use event::{EVENT_TYPE, LINE_START};
-pub use grouping::{Grouping, UsageGroup};
-pub use report::{Usage, UsageReport};
+pub use grouping::{GroupKey, Grouping, UsageGroup};
+pub use report::{Usage, UsageReport, UsageRow};
 pub use window::Window;

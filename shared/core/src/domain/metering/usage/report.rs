@@ -1,12 +1,12 @@
-//! The usage of a window, by day and model.
+//! The usage of a window, by day, model and key.
 
 use std::collections::BTreeMap;
 
 use super::Window;
 use crate::base::day::Day;
-use crate::base::id::ModelId;
-use crate::base::time::Timestamp;
-use crate::domain::money::MicroUsd;
+use crate::base::id::{KeyId, ModelId};
+use crate::domain::metering::day_sums::{AccountDays, Sums};
+use crate::domain::money::{EntryKind, MicroUsd, Zone};
 use crate::domain::task::{State, Task};
 
 /// Totals over some tasks.
@@ -20,34 +20,76 @@ pub struct Usage {
     pub failed: u64,
     /// Amount captured.
     pub charged: MicroUsd,
+    /// Amount given back, on the day of the refund.
+    pub refunded: MicroUsd,
     /// Of the completed tasks, those charged although the tenant's own side kept outputs out of its
     /// bucket.
     pub unarchived: u64,
 }
 
 impl Usage {
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn of(sums: &Sums) -> Self {
+        Self {
+            requests: sums.requests,
+            completed: sums.completed,
+            failed: sums.failed,
+            charged: sums.amount(EntryKind::Capture),
+            refunded: sums.amount(EntryKind::Refund),
+            unarchived: sums.unarchived,
+        }
+    }
+
+    pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.completed += other.completed;
         self.failed += other.failed;
         // Cannot overflow: the account's own sum of the captures does not.
         self.charged = MicroUsd(self.charged.0.saturating_add(other.charged.0));
+        self.refunded = MicroUsd(self.refunded.0.saturating_add(other.refunded.0));
         self.unarchived += other.unarchived;
     }
+}
+
+/// Which tasks a row of usage is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UsageRow {
+    /// In the account's time zone.
+    pub day: Day,
+    pub model: ModelId,
+    pub key: Option<KeyId>,
 }
 
 /// The usage of one window.
 #[derive(Debug, Default)]
 pub struct UsageReport {
-    pub(super) rows: BTreeMap<(Day, ModelId), Usage>,
-    last_used: BTreeMap<ModelId, Timestamp>,
+    pub(super) rows: BTreeMap<UsageRow, Usage>,
 }
 
 impl UsageReport {
-    /// Adds the parts of a task that fall into the window.
-    pub(crate) fn count(&mut self, task: &Task, window: &Window) {
+    /// The usage in the daily sums; of one model if it is named.
+    pub(crate) fn of_days(days: &AccountDays, model: Option<&str>) -> Self {
+        let mut report = Self::default();
+        for row in &days.rows {
+            let (Some(of), usage) = (&row.origin.model, Usage::of(&row.sums)) else {
+                continue;
+            };
+            if usage == Usage::default() || model.is_some_and(|model| model != of.as_str()) {
+                continue;
+            }
+            let row = UsageRow {
+                day: row.day,
+                model: of.clone(),
+                key: row.origin.key.clone(),
+            };
+            report.rows.entry(row).or_default().add(&usage);
+        }
+        report
+    }
+
+    /// Adds the parts of a task that fall into the window, on their days in this zone.
+    pub(crate) fn count(&mut self, task: &Task, window: &Window, zone: &Zone) {
         if window.holds(task.created_at) {
-            self.row(task, task.created_at).requests += 1;
+            self.row(task, zone.day_at(task.created_at)).requests += 1;
         }
         if task.state.is_end() && window.holds(task.since) {
             let completed = task.state == State::Completed;
@@ -56,31 +98,41 @@ impl UsageReport {
                 completed: completed.into(),
                 failed: (!completed).into(),
                 charged: task.charged,
+                refunded: MicroUsd::ZERO,
                 unarchived: task.unarchived.is_some().into(),
             };
-            self.row(task, task.since).add(&end);
+            self.row(task, zone.day_at(task.since)).add(&end);
+        }
+        self.count_refund(task, window, zone);
+    }
+
+    /// A refund counts on its own day. One that was made after the life of its task is not seen
+    /// here: the daily sums have it.
+    fn count_refund(&mut self, task: &Task, window: &Window, zone: &Zone) {
+        let refund = task.refund.as_ref();
+        if let Some(refund) = refund.filter(|refund| window.holds(refund.at)) {
+            let refunded = Usage {
+                refunded: refund.amount,
+                ..Usage::default()
+            };
+            self.row(task, zone.day_at(refund.at)).add(&refunded);
         }
     }
 
-    fn row(&mut self, task: &Task, at: Timestamp) -> &mut Usage {
-        let last_used = self
-            .last_used
-            .entry(task.model.clone())
-            .or_insert(task.created_at);
-        *last_used = task.created_at.max(*last_used);
-        self.rows
-            .entry((Day::of(at), task.model.clone()))
-            .or_default()
+    fn row(&mut self, task: &Task, day: Day) -> &mut Usage {
+        let row = UsageRow {
+            day,
+            model: task.model.clone(),
+            key: task.key.clone(),
+        };
+        self.rows.entry(row).or_default()
     }
 
-    /// By day and model, oldest day first.
-    pub fn rows(&self) -> &BTreeMap<(Day, ModelId), Usage> {
-        &self.rows
-    }
-
-    /// When the model's newest task was created.
-    pub fn last_used(&self, model: &ModelId) -> Option<Timestamp> {
-        self.last_used.get(model).copied()
+    /// The last day on which the model was asked for.
+    pub fn last_used(&self, model: &ModelId) -> Option<Day> {
+        let rows = self.rows.iter().rev();
+        let mut used = rows.filter(|(row, usage)| row.model == *model && usage.requests > 0);
+        used.next().map(|(row, _)| row.day)
     }
 
     /// The overall total.
@@ -94,6 +146,7 @@ impl UsageReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::Timestamp;
 
     #[test]
     fn a_window_holds_its_edges_and_is_bounded() {

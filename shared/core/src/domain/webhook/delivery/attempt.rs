@@ -32,6 +32,17 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Without what the receiver said, and without what was said of it.
+    pub(super) fn without_words(&self) -> Self {
+        Self {
+            error: None,
+            body: None,
+            location: None,
+            retry_after: None,
+            ..self.clone()
+        }
+    }
+
     pub fn is_success(&self) -> bool {
         self.class.is_none()
             && self
@@ -67,6 +78,22 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// As it is written everywhere.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::ForbiddenAddress => "forbidden_address",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Protocol => "protocol",
+            Self::Redirect => "redirect",
+            Self::ClientError => "client_error",
+            Self::Gone => "gone",
+            Self::ServerError => "server_error",
+        }
+    }
+
     /// `None` for a success.
     pub fn of_status(status: u16) -> Option<Self> {
         match status {
@@ -75,6 +102,30 @@ impl ErrorClass {
             410 => Some(Self::Gone),
             400..=499 => Some(Self::ClientError),
             _ => Some(Self::ServerError),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorClass;
+
+    #[test]
+    fn a_class_is_one_word_in_the_log_and_in_the_api() {
+        for class in [
+            ErrorClass::Dns,
+            ErrorClass::ForbiddenAddress,
+            ErrorClass::Connect,
+            ErrorClass::Tls,
+            ErrorClass::Timeout,
+            ErrorClass::Protocol,
+            ErrorClass::Redirect,
+            ErrorClass::ClientError,
+            ErrorClass::Gone,
+            ErrorClass::ServerError,
+        ] {
+            let word = serde_json::to_value(class).unwrap();
+            assert_eq!(word, class.as_str());
         }
     }
 }

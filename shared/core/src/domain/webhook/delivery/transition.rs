@@ -26,6 +26,8 @@ pub enum DeliverySignal {
     Cancel,
     /// Its endpoint is gone, or the task that it is about was deleted.
     Drop,
+    /// What its receiver said is to be forgotten.
+    Erase,
 }
 
 /// What follows from an attempt.
@@ -71,6 +73,7 @@ pub fn transition(
         DeliverySignal::Release => released(delivery, now)?,
         DeliverySignal::Replay => replayed(delivery, now)?,
         DeliverySignal::Cancel | DeliverySignal::Drop => cancelled(delivery, now)?,
+        DeliverySignal::Erase => erased(delivery, now)?,
     };
     next.version = delivery.version + 1;
     Ok(next)
@@ -161,6 +164,23 @@ fn cancelled(delivery: &Delivery, now: Timestamp) -> Result<Delivery, Rejected> 
         DeliveryState::Cancelled => Err(Rejected::Unchanged),
         DeliveryState::Delivered | DeliveryState::Exhausted => Err(Rejected::Over),
     }
+}
+
+/// Its state and its jobs stay as they are.
+fn erased(delivery: &Delivery, now: Timestamp) -> Result<Delivery, Rejected> {
+    let attempts: Vec<Attempt> = delivery
+        .attempts
+        .iter()
+        .map(Attempt::without_words)
+        .collect();
+    if attempts == delivery.attempts {
+        return Err(Rejected::Unchanged);
+    }
+    idle(delivery, now)?;
+    Ok(Delivery {
+        attempts,
+        ..delivery.clone()
+    })
 }
 
 fn idle(delivery: &Delivery, now: Timestamp) -> Result<(), Rejected> {

@@ -121,6 +121,8 @@ fn table() -> Vec<(DeliverySignal, [Cell; 5])> {
         (DeliverySignal::Replay, [to(Pending); 5]),
         (DeliverySignal::Cancel, ended),
         (DeliverySignal::Drop, ended),
+        // Nothing was said.
+        (DeliverySignal::Erase, [no(Unchanged); 5]),
     ]
 }
 
@@ -207,6 +209,34 @@ fn the_last_twenty_attempts_are_kept_and_all_are_counted() {
         (delivery.attempts_made(), delivery.attempts_of_schedule()),
         (31, 31)
     );
+}
+
+#[test]
+fn what_a_receiver_said_is_erased_in_every_state_and_nothing_else_changes() {
+    for state in DeliveryState::ALL {
+        let said = Delivery {
+            attempts: vec![Attempt {
+                body: Some("Jane Roe is unknown".to_owned()),
+                error: Some("the receiver answered 500".to_owned()),
+                ..attempt(500)
+            }],
+            ..delivery(state)
+        };
+
+        let erased = transition(&said, DeliverySignal::Erase, NOW).unwrap();
+
+        let expected = Delivery {
+            version: 8,
+            ..delivery(state)
+        };
+        assert_eq!(erased, expected);
+        let attempting = Delivery {
+            attempting_until: Some(LATER),
+            ..said
+        };
+        let busy = transition(&attempting, DeliverySignal::Erase, NOW);
+        assert_eq!(busy, Err(Busy), "{state:?}");
+    }
 }
 
 #[test]

@@ -157,6 +157,16 @@ pub enum DisabledReason {
     Failing,
 }
 
+impl DisabledReason {
+    /// As it is written everywhere.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 /// A tenant that has as many as it may have.
 pub fn too_many_endpoints(endpoints_max: usize) -> Error {
     let text = format!("there are {endpoints_max} endpoints already; delete one first");

@@ -62,6 +62,25 @@ impl CapabilityKey {
         .is_ok()
     }
 
+    /// A text for the tenant to bring back as it is, such as a cursor.
+    pub fn sealed(&self, tenant: &TenantId, text: &str) -> String {
+        format!("{text}.{}", self.text_token(tenant, text))
+    }
+
+    /// The text of [`Self::sealed`]; `None` for one that was changed, or is another tenant's.
+    pub fn unsealed<'a>(&self, tenant: &TenantId, sealed: &'a str) -> Option<&'a str> {
+        let (text, token) = sealed.rsplit_once('.')?;
+        let expected = self.text_token(tenant, text);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), token.as_bytes())
+            .ok()
+            .map(|()| text)
+    }
+
+    fn text_token(&self, tenant: &TenantId, text: &str) -> String {
+        let message = format!("fluxgate text capability 1/{tenant}/{text}");
+        hex::encode(&hmac::sign(&self.0, message.as_bytes()).as_ref()[..16])
+    }
+
     fn output_token(&self, link: &OutputLink<'_>) -> String {
         let OutputLink {
             tenant,
@@ -115,6 +134,29 @@ mod tests {
         assert!(!key.verify(&other, &task, &token));
         assert!(!key.verify(&acme, &next, &token));
         assert!(!CapabilityKey::new([8; 32]).verify(&acme, &task, &token));
+    }
+
+    #[test]
+    fn a_sealed_text_comes_back_as_it_was_and_from_its_tenant_alone() {
+        let key = CapabilityKey::new([7; 32]);
+        let (acme, other) = (
+            TenantId::parse("acme").unwrap(),
+            TenantId::parse("other").unwrap(),
+        );
+
+        let sealed = key.sealed(&acme, "a.text");
+
+        assert_eq!(key.unsealed(&acme, &sealed), Some("a.text"));
+        assert_eq!(key.unsealed(&other, &sealed), None);
+        assert_eq!(
+            CapabilityKey::new([8; 32]).unsealed(&acme, &sealed),
+            None,
+            "another installation's"
+        );
+        let bent = sealed.replacen('a', "b", 1);
+        for text in ["", ".", "a.text", "a.text.", bent.as_str()] {
+            assert_eq!(key.unsealed(&acme, text), None, "{text}");
+        }
     }
 
     #[test]

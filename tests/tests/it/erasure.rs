@@ -1,0 +1,184 @@
+//! The operator erases what tasks were about: their books stay, and a kill in the middle loses
+//! nothing.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use fluxgate_core::app::check_books;
+use fluxgate_core::id::TenantId;
+use fluxgate_core::port::{Ids as _, SystemEntropy};
+use fluxgate_core::time::Timestamp;
+use fluxgate_tests::contract::{Stores, day_sums, now};
+use fluxgate_tests::tenant::MODEL;
+use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, eventually, process};
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+const PROMPT: &str = "a portrait of Jane Roe";
+
+#[tokio::test]
+async fn what_a_tenant_s_tasks_were_about_is_erased_and_the_books_stay() {
+    let gateway = Gateway::start().await;
+    let (tenant, callback) = (
+        gateway.tenant("acme", "1").await,
+        LiveReceiver::start().await,
+    );
+    let mut body = json!({ "model": MODEL, "input": tenant.inputs().await });
+    body["input"]["prompt"] = PROMPT.into();
+    body["metadata"] = json!({ "user": "jane" });
+    body["callback_url"] = callback.url("jane").into();
+    let task = tenant.post("/v1/tasks", &body).await.text("/id");
+    let link = tenant.ended(&task).await["outputs"][0].clone();
+    callback.about(&task, 1).await;
+    let operator = gateway.operator();
+    let ledger = operator.get("/tenants/acme/ledger").await.body;
+    let path = "/tenants/acme/personal-data";
+
+    let dry = operator.delete(&format!("{path}?dry_run=true")).await.body;
+    let untouched = tenant.result(&task).await;
+    let done = operator.delete(&format!("{path}?outputs=true")).await.body;
+    let again = operator.delete(&format!("{path}?outputs=true")).await.body;
+
+    let told = |body: &Value, erased: u32, before: u32| {
+        assert_eq!(body["state"], "done", "{body}");
+        assert_eq!(body["tasks_erased"], erased, "{body}");
+        assert_eq!(body["tasks_erased_before"], before, "{body}");
+    };
+    told(&dry, 1, 0);
+    assert_eq!(untouched["outputs"][0], link);
+    told(&done, 1, 0);
+    assert_eq!(done["outputs_removed"], 1);
+    told(&again, 0, 1);
+    let gone = tenant.get(&format!("/v1/tasks/{task}")).await;
+    assert_eq!(gone.status, 404);
+    let picture = gateway.http().get(link.as_str().unwrap()).send().await;
+    assert_eq!(picture.unwrap().status(), 404);
+    assert_eq!(operator.get("/tenants/acme/ledger").await.body, ledger);
+    assert!((tenant.balance_usd().await - 0.92).abs() < 1e-9);
+    let (action, _) = operator.audit().await.remove(0);
+    assert_eq!(action, "personal_data.erased");
+    for text in ["Jane", "jane"] {
+        assert_eq!(rows_with(&gateway.folder.path().join("data"), text), 0);
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_at_the_provider_is_erased_when_it_has_ended() {
+    let gateway = Gateway::with(GatewayOptions {
+        run_time: Duration::from_secs(2),
+        ..GatewayOptions::default()
+    })
+    .await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    let operator = gateway.operator();
+    let of_task = format!("/tenants/acme/tasks/{task}/personal-data");
+
+    let refused = operator.delete(&of_task).await;
+    let blocked = operator.delete("/tenants/acme/personal-data").await.body;
+    tenant.ended(&task).await;
+    let done = operator.delete(&of_task).await.body;
+
+    let told = (refused.status.as_u16(), refused.text("/code"));
+    assert_eq!(told, (409, "task_sent".to_owned()));
+    assert_eq!(blocked["state"], "blocked");
+    assert_eq!(blocked["tasks_running"], 1);
+    assert_eq!(
+        (&done["state"], &done["tasks_erased"]),
+        (&json!("done"), &json!(1))
+    );
+    gateway.stop().await;
+}
+
+/// Rows of the tables that tell of tasks.
+fn rows_with(data: &Path, text: &str) -> i64 {
+    let database = rusqlite::Connection::open(data.join("fluxgate.db")).unwrap();
+    let count = |sql: &str| -> i64 {
+        let like = format!("%{text}%");
+        database.query_row(sql, [like], |row| row.get(0)).unwrap()
+    };
+    count("SELECT count(*) FROM tasks WHERE body LIKE ?1 OR steps LIKE ?1")
+        + count("SELECT count(*) FROM inputs WHERE CAST(body AS TEXT) LIKE ?1")
+        + count("SELECT count(*) FROM deliveries WHERE body LIKE ?1")
+}
+
+const TASKS: i64 = 300;
+const KILLS: usize = 3;
+
+fn erased(data: &Path) -> i64 {
+    let database = rusqlite::Connection::open(data.join("fluxgate.db")).unwrap();
+    let sql = "SELECT count(*) FROM tasks WHERE json_extract(body, '$.deleted') IS NOT NULL";
+    database.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_sigkills_cut_off_is_begun_again_and_the_books_stay_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let text = data.to_str().unwrap();
+    let tenant: TenantId = "acme".parse().unwrap();
+    let add = ["tenants", "add", "acme", "--balance", "100", "--data", text];
+    assert!(process::run(&add).status.success());
+    let stores = Stores::on_sqlite(&data);
+    let made = |n: i64| {
+        let (stores, tenant) = (&stores, &tenant);
+        async move {
+            let at = Timestamp(now().0 - 60_000 + n);
+            let mut submit = day_sums::submit(tenant, at);
+            submit.task.id = SystemEntropy.task_id(at);
+            submit.inputs = json!({ "prompt": PROMPT }).to_string();
+            let task = stores.admit(submit).await.unwrap();
+            day_sums::completed(stores, &task, at).await;
+        }
+    };
+    join_all((0..TASKS).map(made)).await;
+    let ledger = stores.accounts.ledger(&tenant).await.unwrap();
+    let erase = ["erase", "acme", "--yes", "--json", "--data", text];
+
+    for _ in 0..KILLS {
+        let known = erased(&data);
+        let mut running = process::command(&erase)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        eventually("some tasks to be erased", || async {
+            let now = erased(&data);
+            (now > known || now == TASKS).then_some(())
+        })
+        .await;
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    let output = process::run(&erase);
+
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all =
+        report["tasks_erased"].as_i64().unwrap() + report["tasks_erased_before"].as_i64().unwrap();
+    assert_eq!((all, report["tasks_running"].as_i64()), (TASKS, Some(0)));
+    assert_eq!(rows_with(&data, "Jane Roe"), 0);
+    assert_eq!(stores.accounts.ledger(&tenant).await.unwrap(), ledger);
+    let findings = check_books(&*stores.accounts, &tenant).await;
+    assert_eq!(findings.unwrap(), []);
+}
+
+#[tokio::test]
+async fn nothing_is_erased_without_a_yes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let text = data.to_str().unwrap();
+    let add = ["tenants", "add", "acme", "--balance", "1", "--data", text];
+    assert!(process::run(&add).status.success());
+
+    let refused = process::run(&["erase", "acme", "--data", text]);
+    let counted = process::run(&["erase", "acme", "--dry-run", "--data", text]);
+    let unknown = process::run(&["erase", "nobody", "--yes", "--data", text]);
+
+    assert!(!refused.status.success() && !unknown.status.success());
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("--dry-run") && why.contains("--yes"), "{why}");
+    let told = String::from_utf8_lossy(&counted.stdout).into_owned();
+    assert!(told.starts_with("0 tasks would be erased"), "{told}");
+}

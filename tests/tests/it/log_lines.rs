@@ -1,0 +1,301 @@
+//! One line for each request and each job, found by the `x-request-id` that a tenant quotes.
+
+use fluxgate_emulator::{Emulator, Fault, Faults};
+use fluxgate_tests::gateway::emulator_config;
+use fluxgate_tests::tenant::{Answer, MODEL};
+use fluxgate_tests::{LiveReceiver, TestTenant, eventually, process};
+use serde_json::{Value, json};
+
+use super::tracing::{Serving, serving, serving_with};
+
+const REQUEST_ID: &str = "order-7";
+const PROMPT: &str = "a prompt that is nobody else's business";
+
+async fn submit(tenant: &TestTenant, inputs: &Value) -> Answer {
+    let url = tenant.url(&format!("/api/v3/{MODEL}"));
+    let request = tenant.http().post(url).json(inputs);
+    tenant
+        .send(request.header("x-request-id", REQUEST_ID))
+        .await
+}
+
+/// The lines of this target whose span has this value there.
+fn lines_of(log: &str, target: &str, field: &str, value: &str) -> Vec<Value> {
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    lines
+        .filter(|line: &Value| line["target"] == target && line["span"][field] == value)
+        .collect()
+}
+
+async fn request_line(serving: &Serving, id: &str) -> Value {
+    eventually("the request's line", || async {
+        let lines = lines_of(&serving.text(), "fluxgate::request", "request.id", id);
+        assert!(lines.len() < 2, "{lines:?}");
+        lines.into_iter().next()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_id_finds_its_line_its_task_and_every_job_of_it() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    let receiver = LiveReceiver::start().await;
+    tenant.endpoint(&receiver.url("told")).await;
+    let mut inputs = tenant.inputs().await;
+    inputs["prompt"] = PROMPT.into();
+    // The copy fails once.
+    emulator.set_faults(Faults {
+        truncated_output: Fault::Times(1),
+        ..Faults::default()
+    });
+
+    let submitted = submit(tenant, &inputs).await;
+    let task = submitted.text("/data/id");
+    receiver.about(&task, 1).await;
+
+    assert_eq!(submitted.headers["x-request-id"], REQUEST_ID);
+    let line = request_line(&serving, REQUEST_ID).await;
+    let span = &line["span"];
+    assert_eq!(
+        (&line["level"], &line["message"], &line["http.status"]),
+        (&json!("INFO"), &json!("request"), &json!(200))
+    );
+    assert!(line["duration_ms"].is_u64(), "{line}");
+    for (name, value) in [
+        ("http.method", "POST"),
+        ("http.path", &*format!("/api/v3/{MODEL}")),
+        ("http.route", "/api/v3/{owner}/{model}"),
+        ("tenant.id", "acme"),
+        ("task.id", &*task),
+        ("trace_id", &*task),
+    ] {
+        assert_eq!(span[name], value, "{name}: {line}");
+    }
+    // A copy that failed and one that did not, and the callback.
+    let seen = eventually("the lines of the task's jobs", || async {
+        let jobs = lines_of(&serving.text(), "fluxgate::job", "task.id", &task);
+        let of = |lane: &str, outcome: &str| {
+            let is_that =
+                |line: &&Value| line["span"]["lane"] == lane && line["span"]["outcome"] == outcome;
+            jobs.iter().find(is_that).cloned()
+        };
+        Some((
+            of("archive", "failed").or_else(|| of("archive", "done"))?,
+            of("notify", "done")?,
+        ))
+    });
+    let (copied, told) = seen.await;
+    for line in [copied, told] {
+        assert!(line["duration_ms"].is_u64(), "{line}");
+        assert_eq!(line["span"]["tenant.id"], "acme", "{line}");
+        assert_eq!(line["span"]["trace_id"], task, "{line}");
+        assert!(line["span"]["attempt"].as_u64() >= Some(1), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_tells_its_code_and_is_nobody_s_error() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    let get = |path: &str, id: &'static str| {
+        let request = tenant.http().get(tenant.url(path));
+        request.header("x-request-id", id)
+    };
+
+    tenant.send(get("/v1/tasks?limit=0", "odd")).await;
+    get("/v1/tasks?limit=1", "strange").send().await.unwrap();
+    tenant.send(get("/no/such/path", "lost")).await;
+
+    for (id, status, code, route, whose) in [
+        (
+            "odd",
+            400,
+            "invalid_parameter",
+            json!("/v1/tasks"),
+            json!("acme"),
+        ),
+        (
+            "strange",
+            401,
+            "token_missing",
+            json!("/v1/tasks"),
+            Value::Null,
+        ),
+        ("lost", 404, "not_found", Value::Null, Value::Null),
+    ] {
+        let line = request_line(&serving, id).await;
+        assert_eq!(line["http.status"], status, "{line}");
+        assert_eq!(line["span"]["error.code"], code, "{line}");
+        assert_eq!(line["span"]["http.route"], route, "{line}");
+        assert_eq!(line["span"]["tenant.id"], whose, "{line}");
+    }
+    assert!(!serving.text().contains("ERROR"), "{}", serving.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_holds_a_secret_a_prompt_a_capability_or_a_signed_link() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    let receiver = LiveReceiver::start().await;
+    tenant.endpoint(&receiver.url("told?secret=of-a-url")).await;
+    let mut inputs = tenant.inputs().await;
+    inputs["prompt"] = PROMPT.into();
+    inputs["webhook_url"] = receiver.url("task?secret=of-a-url").into();
+
+    let task = submit(tenant, &inputs).await.text("/data/id");
+    let done = tenant.ended(&task).await;
+    receiver.about(&task, 2).await;
+    let link = done["outputs"][0].as_str().unwrap_or_default();
+    tenant.http().get(link).send().await.unwrap();
+    request_line(&serving, REQUEST_ID).await;
+
+    let log = serving.text();
+    for (what, secret) in [
+        ("the token", tenant.token.as_str()),
+        ("the provider's key", emulator.api_key()),
+        ("the prompt", PROMPT),
+        ("a callback's URL", "of-a-url"),
+        ("a signature", "X-Amz-Signature"),
+        ("a capability", &format!("/hooks/acme/{task}")),
+    ] {
+        assert!(!log.contains(secret), "{what} is in the log: {log}");
+    }
+    assert!(log.contains("/hooks/…"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_text_where_it_is_asked_for_and_kinds_of_them_can_be_left_out() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let flags = ["--log-format", "text", "--log", "info,fluxgate::job=off"];
+    let serving = serving_with(&emulator, &flags).await;
+    let tenant = &serving.tenant;
+
+    let inputs = tenant.inputs().await;
+    let task = submit(tenant, &inputs).await.text("/data/id");
+    tenant.ended(&task).await;
+
+    let line = eventually("the request's line", || async {
+        let log = serving.text();
+        let mut lines = log.lines().map(str::to_owned);
+        lines.find(|line| line.contains("request.id=order-7"))
+    });
+    let line = line.await;
+    assert!(
+        line.contains("Z  INFO request http.status=200 duration_ms="),
+        "{line}"
+    );
+    assert!(line.contains(&format!(" task.id={task}")), "{line}");
+    assert!(!serving.text().contains(" INFO job "), "{}", serving.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_command_finds_the_task_the_trace_and_the_fault_of_a_request_id() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    let receiver = LiveReceiver::start().await;
+    tenant.endpoint(&receiver.url("told")).await;
+    emulator.set_faults(Faults {
+        error_500_after_accept: Fault::Times(1),
+        ..Faults::default()
+    });
+    let inputs = tenant.inputs().await;
+    let task = submit(tenant, &inputs).await.text("/data/id");
+    receiver.about(&task, 1).await;
+    request_line(&serving, REQUEST_ID).await;
+    let log = serving.log.to_str().unwrap();
+
+    let text = process::run(&["trace", REQUEST_ID, "--log", log]);
+    let json = process::run(&["trace", REQUEST_ID, "--log", log, "--json"]);
+    let quiet = process::run(&["trace", &task, "--log", log, "--quiet"]);
+    let unknown = process::run(&["trace", "order-8", "--log", log]);
+
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains(&format!("fluxgate tasks show acme {task}")),
+        "{text}"
+    );
+    let found: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(found["tenant"], "acme", "{found}");
+    assert_eq!(found["tasks"], json!([task]), "{found}");
+    assert_eq!(found["traces"], json!([task]), "{found}");
+    assert_eq!(found["request"]["http.status"], 200, "{found}");
+    let fault = found["fault"].as_str().unwrap();
+    assert!(fault.starts_with("ambiguous answer to a submit"), "{fault}");
+    assert_eq!(String::from_utf8(quiet.stdout).unwrap().trim_end(), task);
+    assert_eq!(unknown.status.code(), Some(4), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_names_why_its_task_failed_and_what_a_receiver_answered() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    let receiver = LiveReceiver::start().await;
+    tenant.endpoint(&receiver.url("told")).await;
+    receiver.answer(&[500; 2]);
+    emulator.set_faults(Faults {
+        fail_task: Fault::Times(1),
+        ..Faults::default()
+    });
+    let inputs = tenant.inputs().await;
+    let task = submit(tenant, &inputs).await.text("/data/id");
+    receiver.about(&task, 2).await;
+    let second = eventually("the line of the second attempt", || async {
+        let jobs = lines_of(&serving.text(), "fluxgate::job", "task.id", &task);
+        let is_second =
+            |line: &Value| line["span"]["lane"] == "notify" && line["span"]["attempt"] == 2;
+        jobs.into_iter().find(is_second)
+    });
+    assert_eq!(second.await["span"]["outcome"], "done");
+    let log = serving.log.to_str().unwrap();
+
+    let text = process::run(&["trace", &task, "--log", log]);
+    let json = process::run(&["trace", &task, "--log", log, "--json"]);
+
+    let text = String::from_utf8(text.stdout).unwrap();
+    for part in [
+        "status=500 class=server_error",
+        "number=1",
+        "number=2",
+        " --data DIR",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let found: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        found["fault"], "task ended: state=failed, error.code=model_failed",
+        "{found}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_of_a_submit_that_was_put_off_names_why_it_goes_on_later() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let inputs = serving.tenant.inputs().await;
+    assert_eq!(serving.tenant.get("/api/v3/models").await.status, 200);
+    emulator.set_faults(Faults {
+        account_status: 402,
+        ..Faults::default()
+    });
+    let task = submit(&serving.tenant, &inputs).await.text("/data/id");
+
+    let named = eventually("a job with its code", || async {
+        let jobs = lines_of(&serving.text(), "fluxgate::job", "task.id", &task);
+        let mut codes = jobs
+            .iter()
+            .filter_map(|line| line["span"]["error.code"].as_str());
+        codes.next().map(str::to_owned)
+    });
+
+    assert_eq!(named.await, "service_unavailable");
+    let request = request_line(&serving, REQUEST_ID).await;
+    assert!(request["span"]["error.code"].is_null(), "{request}");
+}
