@@ -18,6 +18,7 @@ import boto3
 
 ROOT = pathlib.Path(__file__).parent.parent
 STACK = "fluxgate"
+ALIAS = "live"
 FUNCTIONS = ["gateway", "receiver", "poller", "archiver", "notifier", "sweeper", "admin"]
 # ministack refuses alarms over several metrics, and does not know saved queries.
 WITHOUT = ["AWS::CloudWatch::Alarm", "AWS::Logs::QueryDefinition"]
@@ -30,10 +31,20 @@ def main():
     )
     url = upload(aws("s3"), endpoint, transformed(parameters))
     cloudformation = aws("cloudformation")
-    cloudformation.create_stack(StackName=STACK, TemplateURL=url, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"])
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    deploy(cloudformation, {"StackName": STACK, "TemplateURL": url, "Capabilities": ["CAPABILITY_IAM"]})
     functions, iam = aws("lambda"), aws("iam")
     print(json.dumps({"functions": {name: function(functions, iam, name) for name in FUNCTIONS}}))
+
+
+def deploy(cloudformation, stack):
+    """Once more is an update, as `sam deploy` makes it."""
+    try:
+        cloudformation.create_stack(**stack)
+        done = cloudformation.get_waiter("stack_create_complete")
+    except cloudformation.exceptions.AlreadyExistsException:
+        cloudformation.update_stack(**stack)
+        done = cloudformation.get_waiter("stack_update_complete")
+    done.wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
 def transformed(parameters):
@@ -44,7 +55,7 @@ def transformed(parameters):
 
 
 def upload(s3, endpoint, template):
-    s3.create_bucket(Bucket="artifacts")
+    s3.create_bucket(Bucket="artifacts")  # again is no error in us-east-1
     for name in FUNCTIONS:
         s3.put_object(Bucket="artifacts", Key=f"fluxgate/{name}.zip", Body=placeholder())
     # With a comment it is YAML, as SAM's are, and `aws cloudformation get-template` gives it back as it is.
@@ -66,8 +77,9 @@ def policies(iam, role):
 
 def function(functions, iam, name):
     full = f"{STACK}-{name}"
-    configuration = functions.get_function_configuration(FunctionName=full)
-    sources = functions.list_event_source_mappings(FunctionName=full)["EventSourceMappings"]
+    # As everybody calls it: by the alias, with what its version was published with.
+    configuration = functions.get_function_configuration(FunctionName=full, Qualifier=ALIAS)
+    sources = functions.list_event_source_mappings(FunctionName=f"{full}:{ALIAS}")["EventSourceMappings"]
     for source in sources:
         functions.delete_event_source_mapping(UUID=source["UUID"])
     return {

@@ -4,6 +4,7 @@ use fluxgate_lambda::{Environment, InitError, http, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
-    let (edge, scopes) = wiring::admin(&Environment::process()).await?;
-    http::serve(http::iam_only(fluxgate_edge::admin_router(edge), scopes)).await
+    let (edge, scopes, table) = wiring::admin(&Environment::process()).await?;
+    let router = table.guard(fluxgate_edge::admin_router(edge));
+    http::serve(http::iam_only(router, scopes)).await
 }

@@ -4,10 +4,10 @@ use fluxgate_lambda::{Environment, InitError, http, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
-    let edge = wiring::gateway(&Environment::process()).await?;
+    let (edge, table) = wiring::gateway(&Environment::process()).await?;
     let gateway = edge.gateway.clone();
     http::serve(http::learning_base_url(
-        fluxgate_edge::api_router(edge),
+        table.guard(fluxgate_edge::api_router(edge)),
         gateway,
     ))
     .await

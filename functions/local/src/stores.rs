@@ -193,8 +193,9 @@ impl RoleCredentials for AssumedRoles {
         &self,
         role: &AssumedRole,
         tenant: &TenantId,
+        policy: &str,
     ) -> fluxgate_core::Result<Credentials> {
-        self.0.credentials(role, tenant).await
+        self.0.credentials(role, tenant, policy).await
     }
 }
 

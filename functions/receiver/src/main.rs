@@ -4,6 +4,6 @@ use fluxgate_lambda::{Environment, InitError, http, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), InitError> {
-    let edge = wiring::receiver(&Environment::process()).await?;
-    http::serve(fluxgate_edge::receiver_router(edge)).await
+    let (edge, table) = wiring::receiver(&Environment::process()).await?;
+    http::serve(table.guard(fluxgate_edge::receiver_router(edge))).await
 }

@@ -130,6 +130,11 @@ impl IntoResponse for RoutingError {
     }
 }
 
+/// For a request that reaches no router, in the format of its path's API.
+pub fn refusal(uri: &Uri, error: Error) -> Response {
+    RoutingError::new(uri, error).into_response()
+}
+
 fn is_providers(path: &str) -> bool {
     path.starts_with("/api/")
 }

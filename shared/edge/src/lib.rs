@@ -39,7 +39,7 @@ mod waiting;
 mod wavespeed;
 
 pub use admin::{authenticated as authenticated_operator, with_scope as with_admin_scope};
-pub use error_reply::ErrorCauses;
+pub use error_reply::{ErrorCauses, refusal};
 pub use event_streams::EventStreams;
 pub use hung_up::HungUp;
 pub use in_flight::BytesInFlight;

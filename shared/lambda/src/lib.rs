@@ -17,9 +17,11 @@ pub mod http;
 mod init;
 mod log;
 pub mod schedule;
+mod table_gate;
 pub mod wiring;
 mod xray;
 
 pub use cloudwatch::{CLOUDWATCH_METRICS, CloudWatchMetric, FUNCTION_METRICS, FunctionMetric};
 pub use config::Environment;
 pub use init::InitError;
+pub use table_gate::TableGate;

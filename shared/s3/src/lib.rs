@@ -15,6 +15,7 @@ mod put;
 mod refusal;
 mod remove;
 mod roles;
+mod session;
 mod signer;
 mod sites;
 mod usage_sink;
@@ -32,6 +33,7 @@ use fluxgate_core::tenant::Destination;
 
 use bucket::Bucket;
 pub use roles::{RoleCredentials, fixed_keys};
+use session::{Access, Scope};
 pub use signer::{S3Signer, S3SignerSettings};
 use sites::Address;
 pub use sites::AwsAccount;
@@ -166,8 +168,9 @@ impl S3ObjectStore {
         &self,
         tenant: &TenantId,
         destination: &'a Destination,
+        scope: Scope<'_>,
     ) -> Result<Bucket<'a>> {
-        let site = self.signer.site(tenant, destination).await?;
+        let site = self.signer.site(tenant, destination, scope).await?;
         let client = match (&destination.store, &self.http) {
             (Some(store), Some(http)) => {
                 // Said plainly, before the client says that it cannot sign.
@@ -198,7 +201,9 @@ impl ObjectStore for S3ObjectStore {
         destination: &Destination,
         object: NewObject,
     ) -> Result<Stored> {
-        let bucket = self.bucket(tenant, destination).await?;
+        let key = Some(object.key.as_str());
+        let scope = Scope::of(Access::Write, destination, &destination.bucket, key);
+        let bucket = self.bucket(tenant, destination, scope).await?;
         let limits = self.limits(destination);
         if limits
             .multipart_over_bytes
@@ -210,7 +215,8 @@ impl ObjectStore for S3ObjectStore {
     }
 
     async fn remove(&self, tenant: &TenantId, destination: &Destination, key: &str) -> Result<()> {
-        let bucket = self.bucket(tenant, destination).await?;
+        let scope = Scope::of(Access::Remove, destination, &destination.bucket, Some(key));
+        let bucket = self.bucket(tenant, destination, scope).await?;
         remove::remove(&bucket, key).await
     }
 }

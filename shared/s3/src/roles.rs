@@ -11,9 +11,14 @@ use fluxgate_core::tenant::AssumedRole;
 /// they are valid.
 #[async_trait]
 pub trait RoleCredentials: Send + Sync {
-    /// Credentials for the role. Kind `Unavailable` if it cannot be assumed now; the message tells
-    /// the tenant what to check.
-    async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials>;
+    /// Credentials for the role that allow no more than the policy. Kind `Unavailable` if it cannot
+    /// be assumed now; the message tells the tenant what to check.
+    async fn credentials(
+        &self,
+        role: &AssumedRole,
+        tenant: &TenantId,
+        policy: &str,
+    ) -> Result<Credentials>;
 }
 
 /// Keys that never expire, for an S3 server that issues such keys.

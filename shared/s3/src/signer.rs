@@ -23,6 +23,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::presign::{Validity, unsigned};
 use super::roles::RoleCredentials;
+use super::session::{Access, Scope};
 use super::sites::{Address, AwsAccount, Site, Sites};
 
 /// Keeps a key's `/`; encodes everything else that is not unreserved, as SigV4 requires.
@@ -89,8 +90,13 @@ impl S3Signer {
         self
     }
 
-    pub(super) async fn site(&self, tenant: &TenantId, destination: &Destination) -> Result<Site> {
-        self.sites.of(tenant, destination).await
+    pub(super) async fn site(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+        scope: Scope<'_>,
+    ) -> Result<Site> {
+        self.sites.of(tenant, destination, scope).await
     }
 
     /// The bucket's owner is not checked: that takes a header, which nobody who follows a link
@@ -178,7 +184,9 @@ impl LinkSigner for S3Signer {
         output: &Output,
         link: LinkTerms,
     ) -> Result<String> {
-        let site = self.site(tenant, destination).await?;
+        let key = Some(output.key.as_str());
+        let scope = Scope::of(Access::Read, destination, &output.bucket, key);
+        let site = self.site(tenant, destination, scope).await?;
         let validity = Validity::of(
             link.expires_ms,
             link.from.map_or_else(SystemTime::now, moment),

@@ -13,6 +13,7 @@ use fluxgate_core::tenant::{AssumedRole, Destination, S3Store, StoreKeys};
 use fluxgate_core::{Error, Result};
 
 use super::roles::RoleCredentials;
+use super::session::Scope;
 
 /// AWS, for destinations that name one of its regions.
 #[derive(Debug, Clone)]
@@ -116,17 +117,23 @@ pub(super) struct Sites {
 impl Sites {
     /// Kind `Internal` with code `role_unsupported` or `store_unsupported` for what this
     /// installation was not set up for.
-    pub(super) async fn of(&self, tenant: &TenantId, destination: &Destination) -> Result<Site> {
+    pub(super) async fn of(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+        scope: Scope<'_>,
+    ) -> Result<Site> {
+        let role = destination.role.as_ref();
         let Some(store) = &destination.store else {
             return Ok(Site {
                 address: self.own.clone(),
-                caller: self.caller(tenant, destination.role.as_ref()).await?,
+                caller: self.caller(tenant, role, scope).await?,
                 own: self.credentials.clone(),
             });
         };
         let caller = match &store.keys {
             Some(keys) => Caller::Keys(self.opened(tenant, keys).await?),
-            None => self.caller(tenant, destination.role.as_ref()).await?,
+            None => self.caller(tenant, role, scope).await?,
         };
         self.named(store, caller)
     }
@@ -157,10 +164,19 @@ impl Sites {
         })
     }
 
-    async fn caller(&self, tenant: &TenantId, role: Option<&AssumedRole>) -> Result<Caller> {
+    async fn caller(
+        &self,
+        tenant: &TenantId,
+        role: Option<&AssumedRole>,
+        scope: Scope<'_>,
+    ) -> Result<Caller> {
         match (role, &self.roles) {
             (None, _) => Ok(Caller::Own),
-            (Some(role), Some(roles)) => Ok(Caller::Role(roles.credentials(role, tenant).await?)),
+            (Some(role), Some(roles)) => {
+                let policy = scope.policy(role);
+                let keys = roles.credentials(role, tenant, &policy).await?;
+                Ok(Caller::Role(keys))
+            }
             (Some(_), None) => Err(role_unsupported()),
         }
     }

@@ -91,13 +91,21 @@ impl Default for RoleBounds {
     }
 }
 
+/// How a role is asked for.
+#[derive(Debug, Clone, Copy)]
+struct Session<'a> {
+    external_id: Option<&'a str>,
+    /// `None`: everything that the role may do.
+    policy: Option<&'a str>,
+}
+
 /// Assumes tenants' roles and caches their credentials until shortly before they expire.
 pub struct StsRoles {
     settings: StsSettings,
     /// Created for the first role: few of a function's processes need one.
     client: OnceLock<Client>,
-    /// By ARN and ExternalId.
-    cache: SingleFlight<(String, String), Credentials>,
+    /// By ARN, ExternalId and the session's policy.
+    cache: SingleFlight<(String, String, String), Credentials>,
     bounds: RoleBounds,
 }
 
@@ -115,19 +123,31 @@ impl StsRoles {
         self.client.get_or_init(|| self.settings.client())
     }
 
-    /// Credentials for the role. Kind `Unavailable`: code `role_denied` if STS refuses, with a
-    /// message that tells the tenant what to check, or `role_unavailable` if it did not answer.
-    pub async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
-        let key = (role.arn.clone(), role.external_id.clone());
-        self.cache.get(&key, self.keys(role, tenant)).await
+    /// Credentials for the role, which allow no more than the policy does. Kind `Unavailable`: code
+    /// `role_denied` if STS refuses, with a message that tells the tenant what to check, or
+    /// `role_unavailable` if it did not answer.
+    pub async fn credentials(
+        &self,
+        role: &AssumedRole,
+        tenant: &TenantId,
+        policy: &str,
+    ) -> Result<Credentials> {
+        let (arn, external_id) = (role.arn.clone(), role.external_id.clone());
+        let key = (arn, external_id, policy.to_owned());
+        self.cache.get(&key, self.keys(role, tenant, policy)).await
     }
 
     async fn keys(
         &self,
         role: &AssumedRole,
         tenant: &TenantId,
+        policy: &str,
     ) -> Result<Fetched<Credentials>, Failed> {
-        let value = self.assume(role, tenant, Some(&role.external_id)).await?;
+        let session = Session {
+            external_id: Some(&role.external_id),
+            policy: Some(policy),
+        };
+        let value = self.assume(role, tenant, session).await?;
         let serves_until = expiry(&value);
         let early = i64::try_from(self.bounds.renew_early_ms).unwrap_or(i64::MAX);
         Ok(Fetched {
@@ -141,14 +161,15 @@ impl StsRoles {
         &self,
         role: &AssumedRole,
         tenant: &TenantId,
-        external_id: Option<&str>,
+        session: Session<'_>,
     ) -> Result<Credentials, Failed> {
         let assume = self
             .client()
             .assume_role()
             .role_arn(&role.arn)
             .role_session_name(session_name(tenant))
-            .set_external_id(external_id.map(str::to_owned))
+            .set_external_id(session.external_id.map(str::to_owned))
+            .set_policy(session.policy.map(str::to_owned))
             .duration_seconds(self.bounds.session_s);
         let assumed = Box::pin(assume.send())
             .await

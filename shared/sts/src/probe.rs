@@ -6,7 +6,7 @@ use fluxgate_core::port::DestinationCheck;
 use fluxgate_core::tenant::AssumedRole;
 use fluxgate_single_flight::Failed;
 
-use super::StsRoles;
+use super::{Session, StsRoles};
 
 /// Well formed, but not any tenant's.
 const ANOTHER_EXTERNAL_ID: &str = "fluxgate-probe-of-another-external-id";
@@ -68,15 +68,23 @@ impl StsRoles {
     /// Always calls STS, whatever is cached.
     pub async fn probe(&self, role: &AssumedRole, tenant: &TenantId) -> RoleProbe {
         let (with, without, another) = tokio::join!(
-            self.assume(role, tenant, Some(&role.external_id)),
-            self.assume(role, tenant, None),
-            self.assume(role, tenant, Some(ANOTHER_EXTERNAL_ID)),
+            self.assume(role, tenant, session(Some(&role.external_id))),
+            self.assume(role, tenant, session(None)),
+            self.assume(role, tenant, session(Some(ANOTHER_EXTERNAL_ID))),
         );
         RoleProbe {
             with_external_id: with.map(drop).map_err(|failed| failed.error),
             without_external_id_refused: refused(without),
             with_another_external_id_refused: refused(another),
         }
+    }
+}
+
+/// For nothing: its keys are dropped at once.
+fn session(external_id: Option<&str>) -> Session<'_> {
+    Session {
+        external_id,
+        policy: None,
     }
 }
 

@@ -20,8 +20,8 @@ use tokio::net::TcpListener;
 
 use needs::{Asked, need};
 pub use needs::{log_stream_of, queue_named};
-use permissions::Permissions;
 pub use permissions::UnderKey;
+use permissions::{Assumed, Permissions};
 pub use policy::{Grant, Need, Policy};
 pub use units::{ReadUnits, WriteUnits};
 use units::{read_units, write_keys, write_units};
@@ -36,6 +36,8 @@ pub struct AwsCall {
     pub needs: Vec<Need>,
     /// The one that the role lacks; AWS was not asked.
     pub denied: Option<Need>,
+    /// What a role was assumed with: its session may do no more.
+    pub session_policy: Option<String>,
     pub status: u16,
     pub read_units: ReadUnits,
     pub write_units: WriteUnits,
@@ -199,12 +201,16 @@ async fn pass(
         action: action.clone(),
         denied: permissions.check_call(&way.function, &asked, &needs).err(),
         needs,
+        session_policy: asked.form("Policy").filter(|_| action == "sts:AssumeRole"),
         status: 0,
         read_units: ReadUnits::default(),
         write_units: WriteUnits::default(),
         is_fair: names_group(&question),
     };
-    let role = asked.form("RoleArn").unwrap_or_default();
+    let assumed = Assumed {
+        role: asked.form("RoleArn").unwrap_or_default(),
+        policy: asked.form("Policy"),
+    };
     let (headers, answer) = if let Some(lacking) = &call.denied {
         let (status, headers, answer) = denial::denial(&way.function, lacking);
         call.status = status;
@@ -220,7 +226,7 @@ async fn pass(
         call.write_units = write_units(&action, &before, &after);
         if action == "sts:AssumeRole" {
             let (http, aws) = (&way.calls.http, &way.calls.ministack);
-            permissions.assumed(http, aws, &role, &answer).await;
+            permissions.assumed(http, aws, &assumed, &answer).await;
         }
         (headers, answer)
     };

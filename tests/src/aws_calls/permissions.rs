@@ -9,6 +9,12 @@ use url::form_urlencoded;
 use super::needs::{ACCOUNT, Asked, need};
 use super::policy::{Facts, Grant, Need, Policy};
 
+/// The role and the session's policy of an `AssumeRole`.
+pub(super) struct Assumed {
+    pub(super) role: String,
+    pub(super) policy: Option<String>,
+}
+
 /// What a function signs with; any other key is that of a session, or of a tenant's store.
 const OWN_KEY: &str = "test";
 
@@ -20,11 +26,31 @@ pub struct UnderKey {
     pub key: String,
 }
 
+/// It may do what both allow.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>
+#[derive(Debug, Clone, Default)]
+struct Session {
+    role: Option<Policy>,
+    /// What it was assumed with.
+    own: Option<Policy>,
+}
+
+impl Session {
+    fn lacking(&self, needs: &[Need]) -> Option<Need> {
+        let policies = [&self.role, &self.own].into_iter().flatten();
+        let mut lacking = policies.flat_map(|policy| {
+            let denied = |need: &&Need| policy.allowing(need, &facts()).is_empty();
+            needs.iter().filter(denied).cloned()
+        });
+        lacking.next()
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Permissions {
     roles: Mutex<BTreeMap<String, Policy>>,
     /// By access key. A role that this account does not have is its owner's business.
-    sessions: Mutex<BTreeMap<String, Option<Policy>>>,
+    sessions: Mutex<BTreeMap<String, Session>>,
     used: Mutex<BTreeSet<(String, Grant)>>,
     under_key: Option<UnderKey>,
 }
@@ -87,13 +113,8 @@ impl Permissions {
         if key == OWN_KEY {
             return self.check(function, needs);
         }
-        let session = self.sessions.lock().unwrap().get(&key).cloned().flatten();
-        let denied = session.and_then(|policy| {
-            let mut needs = needs.iter();
-            needs
-                .find(|need| policy.allowing(need, &facts()).is_empty())
-                .cloned()
-        });
+        let session = self.sessions.lock().unwrap().get(&key).cloned();
+        let denied = session.unwrap_or_default().lacking(needs);
         denied.map_or(Ok(()), Err)
     }
 
@@ -113,20 +134,25 @@ impl Permissions {
         needs
     }
 
-    /// A role was assumed: its session may do what the role may.
+    /// A role was assumed: its session may do what the role may, and its own policy allows.
     pub(super) async fn assumed(
         &self,
         http: &reqwest::Client,
         aws: &str,
-        role: &str,
+        asked: &Assumed,
         answer: &[u8],
     ) {
         let answer = String::from_utf8_lossy(answer).into_owned();
         let Some(key) = element(&answer, "AccessKeyId") else {
             return;
         };
-        let policy = policy_of(http, aws, role).await;
-        self.sessions.lock().unwrap().insert(key, policy);
+        let own = asked.policy.as_deref().map(|written| {
+            let document = serde_json::from_str(written).expect("a policy is JSON");
+            Policy::of(&[document])
+        });
+        let role = policy_of(http, aws, &asked.role).await;
+        let session = Session { role, own };
+        self.sessions.lock().unwrap().insert(key, session);
     }
 }
 

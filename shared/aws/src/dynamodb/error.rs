@@ -18,7 +18,8 @@ where
         "ResourceNotFoundException" => Error::unavailable(
             "table_missing",
             format!(
-                "there is no table '{table}' in this account and region; deploy the stack or correct the table's name"
+                "there is no table '{table}' in this account and region, or it is not ACTIVE yet, as while it is restored; \
+                 wait until it is, deploy the stack or correct the table's name"
             ),
         ),
         "AccessDeniedException" => Error::unavailable(

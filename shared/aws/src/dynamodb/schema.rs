@@ -1,4 +1,5 @@
-//! The version of the table's layout, written by the first function that uses the table.
+//! The version of the table's layout, written by the first function that uses the table, unless the
+//! table was adopted.
 
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::time::Timestamp;
@@ -22,15 +23,20 @@ const DAYS_SINCE: &str = "days_since";
 const OLDER_RELEASES_MAX_MS: u64 = 30 * 60_000;
 
 impl DynamoStore {
-    /// Fails with kind `Internal` if the table is missing or has another version, with
-    /// `Unavailable` if it does not answer.
+    /// Fails with kind `Unavailable`, whatever is wrong with the table: it is missing or still
+    /// being restored, has another version, is none of Fluxgate's, or does not answer. Each may be
+    /// put right while the function runs.
     pub async fn check_schema(&self) -> Result<()> {
-        let marker = self.table.get(&Key::schema()).await?;
+        let marker = self.table.get(&Key::schema()).await;
+        let marker = marker.map_err(|error| self.of_other_keys(error))?;
         let days_since = match &marker {
             Some(marker) if marker.contains_key(DAYS_SINCE) => return self.check_marker(marker),
             Some(marker) => {
                 self.check_version(marker)?;
                 SystemClock.now().plus_ms(OLDER_RELEASES_MAX_MS)
+            }
+            None if self.table.is_adopted => {
+                return Err(self.foreign("has no schema version"));
             }
             None => Timestamp(0),
         };
@@ -65,6 +71,22 @@ impl DynamoStore {
             "the table '{}' has schema version {version} and this program knows {SCHEMA_VERSION}; use the matching release",
             self.table.name
         );
-        Err(Error::internal("schema_version", text))
+        Err(Error::unavailable("schema_version", text))
+    }
+
+    /// DynamoDB takes a key that is none of the table's for a malformed one.
+    fn of_other_keys(&self, error: Error) -> Error {
+        match error.code {
+            "table_refused" => self.foreign("has other keys than pk and sk").source(error),
+            _ => error,
+        }
+    }
+
+    fn foreign(&self, why: &str) -> Error {
+        let text = format!(
+            "the table '{}' {why}: it is not Fluxgate's, or was not restored whole; correct the parameter ExistingTableName",
+            self.table.name
+        );
+        Error::unavailable("table_foreign", text)
     }
 }

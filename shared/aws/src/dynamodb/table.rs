@@ -23,6 +23,8 @@ const BATCH_ATTEMPTS_MAX: u32 = 8;
 pub struct Table {
     pub(super) client: Client,
     pub(super) name: String,
+    /// It was made for another stack: it has a schema already.
+    pub(super) is_adopted: bool,
 }
 
 impl fmt::Debug for Table {
@@ -80,6 +82,16 @@ impl Table {
         Self {
             client,
             name: name.into(),
+            is_adopted: false,
+        }
+    }
+
+    /// A table that must have its schema already, such as a restored one: none is written into it.
+    #[must_use]
+    pub fn adopted(self) -> Self {
+        Self {
+            is_adopted: true,
+            ..self
         }
     }
 

@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 271] = [
+pub const ALL: [&str; 272] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -205,6 +205,7 @@ pub const ALL: [&str; 271] = [
     "sweep_unfinished",
     "table",
     "table_credentials",
+    "table_foreign",
     "table_forbidden",
     "table_missing",
     "table_refused",

@@ -27,6 +27,8 @@ pub struct Base {
     /// The function's name, without the stack's.
     pub function: String,
     pub table: String,
+    /// The table was another stack's, or is restored.
+    pub is_table_adopted: bool,
     /// A log filter, such as `info` or `warn,fluxgate_core=debug`.
     pub log: String,
     pub aws: Aws,
@@ -90,6 +92,7 @@ impl Base {
             function: function.to_owned(),
             stack,
             table: env.required("FLUXGATE_TABLE")?,
+            is_table_adopted: env.optional("FLUXGATE_TABLE_ADOPTED").is_some(),
             log: env
                 .optional("FLUXGATE_LOG")
                 .unwrap_or_else(|| "info".to_owned()),

@@ -21,13 +21,14 @@ use super::stored_secret::StoredSecret;
 use super::ways_out::{authenticator, downloads, guard, provider_client, warm};
 use crate::config::{Environment, GatewayConfig, ReceiverConfig};
 use crate::init::InitError;
+use crate::table_gate::TableGate;
 
 /// The platform ends a process without saying so: nobody ever sends, and the sender must outlive
 /// everybody who listens.
 static NEVER_STOPPING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
 /// The tenant API.
-pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
+pub async fn gateway(env: &Environment) -> Result<(Edge, TableGate), InitError> {
     let GatewayConfig {
         base,
         queues,
@@ -47,9 +48,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         context.bounds.provider_timeout_ms,
     )?;
     let capability = parts.capability(&links.capability_secret);
-    let (table, capability, ()) =
-        tokio::join!(parts.store.check_schema(), capability, warm(&client));
-    table?;
+    let (table, capability, ()) = tokio::join!(parts.table_gate(), capability, warm(&client));
     let capability = capability?;
     let completion = completion(provider.public_url.as_ref());
     let hooks = hooks(provider.public_url, &capability);
@@ -72,7 +71,7 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         capability: capability.clone(),
     });
     let rate = context.bounds.request_rate;
-    Ok(Edge::new(EdgeRoles {
+    let edge = Edge::new(EdgeRoles {
         gateway: Arc::new(gateway),
         endpoints: Arc::new(Endpoints::new(
             guard.clone(),
@@ -94,7 +93,8 @@ pub async fn gateway(env: &Environment) -> Result<Edge, InitError> {
         in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
         health: Arc::new(health(completion)),
         stopping: NEVER_STOPPING.subscribe(),
-    }))
+    });
+    Ok((edge, table))
 }
 
 fn completion(public_url: Option<&Url>) -> &'static str {
@@ -120,7 +120,7 @@ fn health(completion: &'static str) -> Health {
 }
 
 /// The function that the provider calls.
-pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
+pub async fn receiver(env: &Environment) -> Result<(ReceiverEdge, TableGate), InitError> {
     let ReceiverConfig {
         base,
         queues,
@@ -128,15 +128,16 @@ pub async fn receiver(env: &Environment) -> Result<ReceiverEdge, InitError> {
         webhook_secret,
         capacity,
     } = ReceiverConfig::read(env)?;
-    let (parts, capability) =
-        Parts::open_with_capability(base, queues.into(), None, &capability_secret).await?;
+    let (parts, capability, table) =
+        Parts::open_gated(base, queues.into(), None, &capability_secret).await?;
     let webhook_secret = Arc::new(StoredSecret::named(&parts.secrets, &webhook_secret)?);
     let context = parts.context(bounds(None));
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));
     let machine = Machine::new(context, capacity);
     let receiver = Receiver::new(machine, webhook_secret, capability, parts.queue);
-    Ok(ReceiverEdge {
+    let edge = ReceiverEdge {
         receiver: Arc::new(receiver),
         in_flight,
-    })
+    };
+    Ok((edge, table))
 }

@@ -22,6 +22,7 @@ use crate::config::{Base, Queues};
 use crate::emf;
 use crate::init::InitError;
 use crate::log;
+use crate::table_gate::TableGate;
 
 const MIB: usize = 1024 * 1024;
 
@@ -46,6 +47,22 @@ impl Parts {
             tokio::join!(parts.store.check_schema(), parts.capability(secret));
         table?;
         Ok((parts, capability?))
+    }
+
+    /// The same for a function that answers requests, also while the table cannot be used.
+    pub(super) async fn open_gated(
+        base: Base,
+        queues: QueueUrls,
+        dead_letters: Option<QueueUrls>,
+        secret: &str,
+    ) -> Result<(Self, CapabilityKey, TableGate), InitError> {
+        let parts = Self::unopened(base, queues, dead_letters)?;
+        let (table, capability) = tokio::join!(parts.table_gate(), parts.capability(secret));
+        Ok((parts, capability?, table))
+    }
+
+    pub(super) async fn table_gate(&self) -> TableGate {
+        TableGate::first_look(self.store.clone()).await
     }
 
     /// Refuses a table with another schema version.
@@ -81,6 +98,10 @@ impl Parts {
             SharedCredentialsProvider::new(keys),
         );
         let table = Table::new(aws.dynamodb(), base.table);
+        let table = match base.is_table_adopted {
+            true => table.adopted(),
+            false => table,
+        };
         let queue = Arc::new(queue(&aws, table.clone(), queues, dead_letters));
         let store = Arc::new(DynamoStore::new(table, queue.clone()));
         let secrets =

@@ -145,7 +145,12 @@ struct AssumedRoles(StsRoles);
 
 #[async_trait]
 impl RoleCredentials for AssumedRoles {
-    async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
-        self.0.credentials(role, tenant).await
+    async fn credentials(
+        &self,
+        role: &AssumedRole,
+        tenant: &TenantId,
+        policy: &str,
+    ) -> Result<Credentials> {
+        self.0.credentials(role, tenant, policy).await
     }
 }

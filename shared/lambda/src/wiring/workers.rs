@@ -24,6 +24,7 @@ use crate::config::{
 };
 use crate::init::InitError;
 use crate::schedule::Schedule;
+use crate::table_gate::TableGate;
 
 /// Late submits, submits in doubt, polling the provider.
 pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
@@ -154,7 +155,9 @@ pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
 }
 
 /// The operator's API.
-pub async fn admin(env: &Environment) -> Result<(OperatorEdge, CallerScopes), InitError> {
+pub async fn admin(
+    env: &Environment,
+) -> Result<(OperatorEdge, CallerScopes, TableGate), InitError> {
     let AdminConfig {
         base,
         queues,
@@ -168,9 +171,8 @@ pub async fn admin(env: &Environment) -> Result<(OperatorEdge, CallerScopes), In
         caller_scopes,
     } = AdminConfig::read(env)?;
     let dead_letters = Some(dead_letters);
-    let opened =
-        Parts::open_with_capability(base, queues.into(), dead_letters, &links.capability_secret);
-    let (parts, capability) = opened.await?;
+    let opened = Parts::open_gated(base, queues.into(), dead_letters, &links.capability_secret);
+    let (parts, capability, table) = opened.await?;
     let context = parts.context(bounds(None));
     let vault = parts.vault(&encryption_secret)?;
     let guard = Arc::new(guard(allow_net)?);
@@ -216,5 +218,5 @@ pub async fn admin(env: &Environment) -> Result<(OperatorEdge, CallerScopes), In
         access: None,
         cursors: capability,
     });
-    Ok((edge, caller_scopes))
+    Ok((edge, caller_scopes, table))
 }

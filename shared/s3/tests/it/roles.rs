@@ -38,11 +38,19 @@ fn settings(endpoint: String) -> S3StoreSettings {
 pub(crate) struct Roles {
     refusing: bool,
     asked: Mutex<Vec<(AssumedRole, TenantId)>>,
+    /// What each session was for.
+    policies: Mutex<Vec<String>>,
 }
 
 #[async_trait]
 impl RoleCredentials for Roles {
-    async fn credentials(&self, role: &AssumedRole, tenant: &TenantId) -> Result<Credentials> {
+    async fn credentials(
+        &self,
+        role: &AssumedRole,
+        tenant: &TenantId,
+        policy: &str,
+    ) -> Result<Credentials> {
+        self.policies.lock().unwrap().push(policy.to_owned());
         self.asked
             .lock()
             .unwrap()
@@ -140,6 +148,41 @@ async fn a_destination_with_a_role_is_written_with_the_role_s_keys_and_one_witho
     assert_eq!(
         (asked.len(), asked[0].0.external_id.as_str(), &asked[0].1),
         (2, "its-id", &tenant())
+    );
+}
+
+/// A link in a leaked session opens nothing but what links open.
+#[tokio::test]
+async fn a_link_is_signed_in_a_session_that_only_reads_and_a_copy_written_in_one_that_writes() {
+    let stub = Stub::answering(["200 OK", "", "204 No Content", ""]).await;
+    let roles = Arc::new(Roles::default());
+    let (store, to) = (store(&stub, &roles), theirs("one"));
+
+    let terms = LinkTerms::get(60_000);
+    let link = store.presign(&tenant(), &to, &output(), terms).await;
+    let put = store.put_new(&tenant(), &to, object(KEY, b"picture")).await;
+    let removed = store.remove(&tenant(), &to, KEY).await;
+
+    link.unwrap();
+    put.unwrap();
+    removed.unwrap();
+    let actions = |policy: &String| {
+        let from = policy.find("\"s3:").unwrap();
+        policy[from..].split(']').next().unwrap().replace('"', "")
+    };
+    let policies = roles.policies.lock().unwrap();
+    assert_eq!(
+        policies.iter().map(actions).collect::<Vec<_>>(),
+        [
+            "s3:GetObject",
+            "s3:PutObject,s3:GetObject,s3:AbortMultipartUpload",
+            "s3:DeleteObject"
+        ]
+    );
+    let objects = format!("\"arn:aws:s3:::tenant-acme/{}*\"", to.under_prefix(""));
+    assert!(
+        policies.iter().all(|it| it.contains(&objects)),
+        "{policies:?}"
     );
 }
 

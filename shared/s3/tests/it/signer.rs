@@ -228,3 +228,23 @@ async fn a_directory_bucket_has_no_links_and_says_so() {
     assert_eq!(error.code, "presign_unsupported", "{error}");
     assert!(error.message.contains("general purpose bucket"), "{error}");
 }
+
+/// Each part of AWS has names of its own.
+#[tokio::test]
+async fn a_link_leads_to_the_host_of_its_region_s_partition() {
+    for (region, host) in [
+        ("eu-central-1", "tenant-acme.s3.eu-central-1.amazonaws.com"),
+        (
+            "us-gov-west-1",
+            "tenant-acme.s3.us-gov-west-1.amazonaws.com",
+        ),
+        ("cn-north-1", "tenant-acme.s3.cn-north-1.amazonaws.com.cn"),
+    ] {
+        let (settings, output) = (settings(region, None, None), output("tenant-acme", "0.png"));
+        let get = signed(settings, &output, LinkMethod::Get, EXPIRES_S);
+
+        let url = get.await.unwrap();
+
+        assert!(url.starts_with(&format!("https://{host}/0.png?")), "{url}");
+    }
+}

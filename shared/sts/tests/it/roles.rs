@@ -13,6 +13,7 @@ use crate::sts_server::{StsServer, Trust};
 
 const ARN: &str = "arn:aws:iam::210987654321:role/flux-writer";
 const EXTERNAL_ID: &str = "its-id";
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
 const GUARDED: Trust = (ARN, Some(EXTERNAL_ID));
 
 fn tenant() -> TenantId {
@@ -42,7 +43,7 @@ async fn a_role_is_assumed_with_its_external_id_once_for_many() {
 
     for _ in 0..10 {
         let keys = roles
-            .credentials(&role(EXTERNAL_ID), &tenant())
+            .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
             .await
             .unwrap();
         assert_eq!(
@@ -56,6 +57,33 @@ async fn a_role_is_assumed_with_its_external_id_once_for_many() {
     assert_eq!(calls[0]["RoleSessionName"], "fluxgate-acme");
     assert_eq!(calls[0]["ExternalId"], EXTERNAL_ID);
     assert_eq!(calls[0]["DurationSeconds"], "3600");
+    assert_eq!(calls[0]["Policy"], POLICY);
+}
+
+/// Who only reads must not be handed the keys of who writes.
+#[tokio::test]
+async fn each_policy_has_a_session_of_its_own() {
+    let clock = HeldClock::new();
+    let server = StsServer::start(&[GUARDED], &clock).await;
+    let roles = roles(&server, &clock);
+    let reading = POLICY.replace("[]", "[{}]");
+
+    let mut keys = Vec::new();
+    for policy in [POLICY, &reading, POLICY, &reading] {
+        let session = roles
+            .credentials(&role(EXTERNAL_ID), &tenant(), policy)
+            .await
+            .unwrap();
+        keys.push(session.access_key_id().to_owned());
+    }
+
+    assert_eq!(keys, ["ASIA1", "ASIA2", "ASIA1", "ASIA2"]);
+    let asked: Vec<String> = server
+        .calls()
+        .iter()
+        .map(|it| it["Policy"].clone())
+        .collect();
+    assert_eq!(asked, [POLICY, &reading]);
 }
 
 #[tokio::test]
@@ -67,7 +95,11 @@ async fn many_at_once_wait_for_one_answer() {
     let asking: Vec<_> = (0..32)
         .map(|_| {
             let roles = roles.clone();
-            tokio::spawn(async move { roles.credentials(&role(EXTERNAL_ID), &tenant()).await })
+            tokio::spawn(async move {
+                roles
+                    .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
+                    .await
+            })
         })
         .collect();
     for answer in asking {
@@ -83,18 +115,18 @@ async fn keys_are_renewed_before_they_expire() {
     let server = StsServer::start(&[GUARDED], &clock).await;
     let roles = roles(&server, &clock);
     roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap();
 
     clock.pass_s(54 * 60);
     let before = roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap();
     clock.pass_s(90);
     let after = roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap();
 
@@ -110,19 +142,19 @@ async fn keys_that_still_work_serve_while_sts_is_down_and_then_no_longer() {
     let server = StsServer::start(&[GUARDED], &clock).await;
     let roles = roles(&server, &clock);
     roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap();
 
     server.go_down();
     clock.pass_s(56 * 60);
     let serving = roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap();
     clock.pass_s(5 * 60);
     let error = roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap_err();
 
@@ -141,7 +173,7 @@ async fn a_wrong_external_id_is_denied_and_the_text_says_what_to_check_and_no_mo
     let server = StsServer::start(&[GUARDED], &clock).await;
 
     let error = roles(&server, &clock)
-        .credentials(&role("guess"), &tenant())
+        .credentials(&role("guess"), &tenant(), POLICY)
         .await
         .unwrap_err();
 
@@ -173,7 +205,7 @@ async fn a_denial_is_remembered_for_seconds_and_a_mended_role_is_then_assumed() 
     for _ in 0..10 {
         assert_eq!(
             roles
-                .credentials(&role(EXTERNAL_ID), &tenant())
+                .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
                 .await
                 .unwrap_err()
                 .code,
@@ -186,7 +218,7 @@ async fn a_denial_is_remembered_for_seconds_and_a_mended_role_is_then_assumed() 
 
     assert!(
         roles
-            .credentials(&role(EXTERNAL_ID), &tenant())
+            .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
             .await
             .is_ok()
     );
@@ -198,7 +230,7 @@ async fn a_denial_when_keys_are_renewed_ends_the_old_ones() {
     let server = StsServer::start(&[GUARDED], &clock).await;
     let roles = roles(&server, &clock);
     roles
-        .credentials(&role(EXTERNAL_ID), &tenant())
+        .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
         .await
         .unwrap();
 
@@ -207,7 +239,7 @@ async fn a_denial_when_keys_are_renewed_ends_the_old_ones() {
 
     assert_eq!(
         roles
-            .credentials(&role(EXTERNAL_ID), &tenant())
+            .credentials(&role(EXTERNAL_ID), &tenant(), POLICY)
             .await
             .unwrap_err()
             .code,

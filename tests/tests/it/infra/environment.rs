@@ -13,7 +13,8 @@ use super::{FUNCTIONS, function};
 /// What the platform sets for every function.
 const PLATFORM: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// Variables that a function need not have.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 10] = [
+    "FLUXGATE_TABLE_ADOPTED",
     "FLUXGATE_STACK",
     "FLUXGATE_LOG",
     "FLUXGATE_PUBLIC_URL",

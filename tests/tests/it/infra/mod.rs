@@ -1,6 +1,7 @@
 //! The template against the code: what one says of the other is asserted here, so that neither
 //! changes alone.
 
+mod deployment;
 mod documented;
 mod emitted;
 mod environment;
@@ -8,9 +9,11 @@ mod functions;
 mod machine;
 mod observed;
 mod parameters;
+mod partitions;
 mod queues;
 mod roles;
 mod runbooks;
+mod samconfig;
 mod table;
 mod tenant_bucket;
 mod walkthrough;
@@ -124,8 +127,22 @@ fn capital(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-/// The resource that a `Ref` or a `GetAtt` names.
+/// The resource or parameter that a `Ref` or a `GetAtt` names; of a choice the one that comes
+/// first, of an alias its function.
 fn named(reference: &Value) -> Option<&str> {
+    let found = named_as_written(reference)?;
+    Some(found.strip_suffix("Aliaslive").unwrap_or(found))
+}
+
+fn named_as_written(reference: &Value) -> Option<&str> {
+    let chosen = &reference["Fn::If"][1];
+    if !chosen.is_null() {
+        return named_as_written(chosen);
+    }
+    let split = &reference["Fn::Split"][1];
+    if !split.is_null() {
+        return named_as_written(split);
+    }
     let attribute = &reference["Fn::GetAtt"];
     reference["Ref"]
         .as_str()

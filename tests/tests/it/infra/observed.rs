@@ -17,7 +17,7 @@ fn every_metric_that_is_looked_at_is_counted_and_every_one_counted_is_looked_at(
 
     let mut shown = BTreeSet::new();
     let dashboard: Value =
-        serde_json::from_str(&text(&resource("Dashboard")["DashboardBody"]["Fn::Sub"])).unwrap();
+        serde_json::from_str(&text(&resource("Dashboard")["DashboardBody"]["Fn::Sub"][0])).unwrap();
     for widget in list(&dashboard["widgets"]) {
         shown.extend(
             list(&widget["properties"]["metrics"])

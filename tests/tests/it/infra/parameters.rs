@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::parameters;
 
 /// A value that is a mistake, by parameter.
-const MISTAKES: [(&str, &str); 37] = [
+const MISTAKES: [(&str, &str); 44] = [
     ("Architecture", "x86"),
     ("HttpFront", "RestApi"),
     ("ProviderUrl", "api.wavespeed.ai"),
@@ -26,6 +26,19 @@ const MISTAKES: [(&str, &str); 37] = [
     ("OwnBucketPattern", "Pictures"),
     ("UsageExportBucket", "-x"),
     ("UsageExportPrefix", "/usage"),
+    (
+        "ExistingTableName",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/x",
+    ),
+    ("BackupSchedule", "rate(1 day)"),
+    ("BackupDays", "0"),
+    ("BackupVaultName", "a vault"),
+    (
+        "BackupCopyVaultArn",
+        "arn:aws:backup:eu-west-1:123456789012:vault:x",
+    ),
+    ("Deployment", "Canary"),
+    ("Restart", "tomorrow; now"),
     ("HttpMemoryMb", "64"),
     ("WorkerMemoryMb", "20480"),
     ("ArchiverMemoryMb", "0"),
@@ -51,7 +64,7 @@ const MISTAKES: [(&str, &str); 37] = [
 
 /// As CloudFormation judges it; of a list each value.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>
-fn takes(parameter: &Value, value: &str) -> bool {
+pub(super) fn takes(parameter: &Value, value: &str) -> bool {
     let of_list = parameter["Type"] == "CommaDelimitedList";
     let values: Vec<&str> = match of_list {
         true => value.split(',').collect(),

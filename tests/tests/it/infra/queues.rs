@@ -164,3 +164,34 @@ fn a_function_sends_to_the_queues_that_it_is_told_of_and_consumes_its_own() {
         assert!(!allowed_actions(name).iter().any(others), "{name}");
     }
 }
+
+/// What is sent in the clear is refused, by whoever: queues and the topic of alarms.
+#[test]
+fn every_queue_and_the_alarms_topic_refuse_what_does_not_come_by_tls() {
+    let policy = resource("QueuesTlsOnly");
+    let named_in: BTreeSet<&str> = list(&policy["Queues"])
+        .into_iter()
+        .filter_map(named)
+        .collect();
+    let queues = resources("AWS::SQS::Queue").into_iter();
+    assert_eq!(named_in, queues.map(|(name, _)| name).collect());
+
+    for (policy, action) in [
+        ("QueuesTlsOnly", "sqs:*"),
+        ("AlarmTopicPolicy", "sns:Publish"),
+    ] {
+        let statements = list(&resource(policy)["PolicyDocument"]["Statement"]);
+        let denial = statements.into_iter().find(|it| it["Effect"] == "Deny");
+        let denial = denial.unwrap();
+        assert_eq!(
+            (&denial["Principal"], &denial["Action"]),
+            (&"*".into(), &action.into())
+        );
+        let insecure = serde_json::json!({ "Bool": { "aws:SecureTransport": "false" } });
+        assert_eq!(denial["Condition"], insecure, "{policy}");
+    }
+    // A topic's own policy takes the place of the one that lets alarms publish.
+    let alarms = &resource("AlarmTopicPolicy")["PolicyDocument"]["Statement"][0];
+    assert_eq!(alarms["Effect"], "Allow");
+    assert_eq!(alarms["Principal"]["Service"], "cloudwatch.amazonaws.com");
+}

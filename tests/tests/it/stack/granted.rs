@@ -225,8 +225,29 @@ async fn in_a_role(stack: &Stack) {
     let task = tenant.submit(&tenant.inputs().await).await;
     let ended = tenant.ended(&task).await;
     tenant.download(ended["outputs"][0].as_str().unwrap()).await;
+    sessions_do_what_they_are_for(stack);
     let path = "/admin/v1/tenants/globex/destination/probe";
     admin(stack, Method::POST, path, &json!({})).await;
+}
+
+/// Whatever the role allows: who signs links may only read, who copies may not delete.
+fn sessions_do_what_they_are_for(stack: &Stack) {
+    for (function, actions) in [
+        ("gateway", r#"["s3:GetObject"]"#),
+        (
+            "archiver",
+            r#"["s3:PutObject","s3:GetObject","s3:AbortMultipartUpload"]"#,
+        ),
+    ] {
+        let calls = stack.calls.all().into_iter();
+        let mut assumed = calls.filter(|call| call.function == function);
+        let policy = assumed.find_map(|call| call.session_policy).unwrap();
+        assert!(policy.contains(actions), "{function}: {policy}");
+        assert!(
+            policy.contains("arn:aws:s3:::other/"),
+            "{function}: {policy}"
+        );
+    }
 }
 
 /// A tenant whose bucket is written with keys of its own.

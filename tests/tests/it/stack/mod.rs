@@ -1,5 +1,6 @@
 //! One edit, the whole way, through Lambda events alone.
 
+mod adopted;
 mod batches;
 mod deliveries;
 mod disturbed;

@@ -135,6 +135,11 @@ pub struct AssumedRole {
 }
 
 impl AssumedRole {
+    /// The part of AWS that it is in: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or("aws")
+    }
+
     /// The account in `arn:aws:iam::{account}:role/{name}`.
     pub fn account(&self) -> Option<AccountId> {
         self.arn
